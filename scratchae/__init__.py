@@ -1,0 +1,77 @@
+"""scratchae: autoencoders from scratch, in NumPy, without autograd; the same code on a GPU through CuPy.
+
+Reading order of the source: layers/dense.py, layers/activations.py, losses.py, layers/layer.py, models/autoencoder.py, optimizers.py,
+training.py, study/gradcheck.py; then models/model.py (flat parameters) and backend.py (what makes it fast).
+"""
+
+from .backend import array_module
+from .checkpoint import load, save
+from .data import Dataset, load_data
+from .errors import ScratchaeError
+from .history import History
+from .layers import (
+    Dense,
+    Dropout,
+    Flatten,
+    GaussianNoise,
+    Identity,
+    Layer,
+    LeakyReLU,
+    MaskingNoise,
+    ReLU,
+    Reshape,
+    SaltAndPepper,
+    Sequential,
+    Sigmoid,
+    Softplus,
+    Tanh,
+)
+from .losses import BCE, MSE, BCEWithLogits, gaussian_kl
+from .models import PCA, Autoencoder
+from .optimizers import SGD, Adam, Cosine, Step
+from .penalties import L1, SparseKL
+from .study import GradientReport, check_gradients
+from .training import evaluate, fit
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BCE",
+    "L1",
+    "MSE",
+    "PCA",
+    "SGD",
+    "Adam",
+    "Autoencoder",
+    "BCEWithLogits",
+    "Cosine",
+    "Dataset",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "GaussianNoise",
+    "GradientReport",
+    "History",
+    "Identity",
+    "Layer",
+    "LeakyReLU",
+    "MaskingNoise",
+    "ReLU",
+    "Reshape",
+    "SaltAndPepper",
+    "ScratchaeError",
+    "Sequential",
+    "Sigmoid",
+    "Softplus",
+    "SparseKL",
+    "Step",
+    "Tanh",
+    "array_module",
+    "check_gradients",
+    "evaluate",
+    "fit",
+    "gaussian_kl",
+    "load",
+    "load_data",
+    "save",
+]

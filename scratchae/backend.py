@@ -1,0 +1,113 @@
+"""The arrays decide where the work is done: NumPy on the CPU, CuPy on the GPU, the same code on both.
+
+`array_module(x)` gives the module that x belongs to. Nothing else in the library asks which device it runs on.
+The rest of this file is what makes plain expressions fast on a CPU: memory that is used again, and vectors worked through in
+blocks that stay in the cache, by all cores.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from types import ModuleType
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from .errors import ArrayTypeError, DeviceError
+
+Array: TypeAlias = Any  # a NumPy or a CuPy array: the library uses only what both have
+
+
+def array_module(x: Array) -> ModuleType:
+    """The array module that x belongs to: NumPy for a NumPy array, CuPy's for a GPU array."""
+    if isinstance(x, np.ndarray | np.generic):
+        return np
+    if type(x).__module__.partition(".")[0] == "cupy":
+        return device_module("gpu")
+    if hasattr(x, "__array_namespace__"):
+        return x.__array_namespace__()
+    raise ArrayTypeError(f"expected an array, got {type(x).__name__}: wrap it in numpy.asarray(...)")
+
+
+def device_module(device: str) -> ModuleType:
+    """The array module of a device by name: "cpu" or "gpu". Raises DeviceError where the device cannot be used."""
+    if device == "cpu":
+        return np
+    if device == "gpu":
+        from . import cuda
+
+        return cuda.module()
+    raise DeviceError(f"device={device!r}: expected 'cpu' or 'gpu'")
+
+
+def move(x: Array, device: str | None = None, dtype: Any = None) -> Array:
+    """x on a device and in a dtype; None leaves the one or the other as it is."""
+    if device is not None and array_module(x) is not device_module(device):
+        x = device_module(device).asarray(to_numpy(x))
+    return x if dtype is None else x.astype(dtype, copy=False)
+
+
+def to_numpy(x: Array) -> np.ndarray:
+    """x as a NumPy array, copied from the GPU if it lives there."""
+    return np.asarray(x) if isinstance(x, np.ndarray | np.generic) else x.get()
+
+
+@functools.cache
+def recycle_memory() -> None:
+    """Let freed memory be used again instead of going back to the kernel; does nothing where the C library is not glibc.
+
+    glibc maps every array above 128 KiB afresh and unmaps it when it is freed, so a training step of plain expressions spends
+    most of its time in page faults. Raising the two thresholds (mallopt(3)) keeps that memory in the process.
+    Called by `fit`, the command and the benchmarks, never on import: it is a setting of the whole process.
+    """
+    M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):  # musl, macOS, Windows
+        return
+    mallopt(M_MMAP_THRESHOLD, 32 * 2**20)  # glibc's upper limit
+    mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+BLOCK = 16 * 1024  # floats: a block of four vectors, parameters, gradient and Adam's m and v, stays in a core's L2 cache
+
+
+def in_blocks(function: Callable[..., None], *vectors: Array) -> None:
+    """Call an elementwise function on vectors of one length, block by block and on all cores; on a GPU once, on the whole.
+
+    The result is that of `function(*vectors)`. NumPy releases the interpreter lock while it computes, so threads do run together.
+    """
+    n = len(vectors[0])
+    if array_module(vectors[0]) is not np or n <= BLOCK:
+        function(*vectors)
+        return
+
+    def work(start: int, stop: int) -> None:
+        for i in range(start, stop, BLOCK):
+            function(*(v[i : min(i + BLOCK, stop)] for v in vectors))
+
+    share = -(-n // cores() // BLOCK) * BLOCK  # whole blocks for each core, so that the split does not depend on luck
+    helpers = [workers().submit(work, start, min(start + share, n)) for start in range(share, n, share)]
+    work(0, min(share, n))
+    for helper in helpers:
+        helper.result()
+
+
+@functools.cache
+def cores() -> int:
+    """The number of CPU cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@functools.cache
+def workers() -> ThreadPoolExecutor:
+    """The helper threads, one for each core but the caller's own."""
+    return ThreadPoolExecutor(max(cores() - 1, 1), thread_name_prefix="scratchae")
+
+
+if hasattr(os, "register_at_fork"):  # a forked child has the executor but none of its threads
+    os.register_at_fork(after_in_child=workers.cache_clear)

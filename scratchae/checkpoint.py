@@ -1,0 +1,157 @@
+"""Models in files: one `.safetensors` file holds the weights by name, and how to build the model again as JSON in its metadata.
+
+Never pickle: loading a file runs no code from it. A checksum over everything finds damage, which the format itself would not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import layers, losses, models, optimizers, penalties
+from .backend import Array, array_module, to_numpy
+from .description import Described
+from .errors import CheckpointError
+from .files import written_whole
+from .models import Model
+
+FORMAT_VERSION = 1
+
+
+def save(model: Model, path: str | Path) -> None:
+    """Write the model to a `.safetensors` file, whole or not at all; `load` builds it again."""
+    write(path, {"model": describe(model)}, tensors_of(model))
+
+
+def load(path: str | Path) -> Model:
+    """The model in a file that `save`, or `fit(…, checkpoint=…)`, wrote; on the CPU. Raises CheckpointError."""
+    metadata, tensors = read(path)
+    model = build(metadata["model"])
+    fill(model, tensors, path)
+    return model
+
+
+def restore(model: Model, path: str | Path) -> None:
+    """Give a model the weights in a file: for models with layers of your own, which `load` cannot build. Raises CheckpointError."""
+    metadata, tensors = read(path)
+    if metadata["model"] != describe(model):
+        raise CheckpointError(f"{path} holds another architecture:\n  file  {show(metadata['model'])}\n  model {model!r}\nBuild the model as in the file.")
+    fill(model, tensors, path)
+
+
+def fill(model: Model, tensors: dict[str, np.ndarray], path: str | Path) -> None:
+    """Copy tensors into the parameters of the same names; the model's dtype becomes the file's."""
+    for name, layer, attribute in model.named_parameters():
+        here = getattr(layer, attribute)
+        if name not in tensors or tensors[name].shape != here.shape:
+            there = f"shape {tensors[name].shape}" if name in tensors else "nothing"
+            raise CheckpointError(f"{path} holds {there} for {name}, the model needs shape {here.shape}: it is from another architecture")
+        xp = array_module(here)
+        setattr(layer, attribute, xp.asarray(tensors[name]))
+        setattr(layer, "d" + attribute, xp.zeros(here.shape, dtype=tensors[name].dtype))
+    model.gather()
+
+
+def tensors_of(model: Model) -> dict[str, Array]:
+    return {name: getattr(layer, attribute) for name, layer, attribute in model.named_parameters()}
+
+
+# How to build a thing again: its class and constructor arguments, as JSON
+
+KNOWN = {
+    name: thing
+    for module in (layers, losses, penalties, models, optimizers)
+    for name, thing in vars(module).items()
+    if isinstance(thing, type) and issubclass(thing, Described)
+}
+
+
+def describe(thing: Any) -> Any:
+    """A layer, loss, model, optimizer, or a plain value, as what JSON can hold."""
+    if isinstance(thing, Described):
+        return {"class": type(thing).__name__, **{name: describe(value) for name, value in thing.arguments().items()}}
+    if isinstance(thing, list | tuple):
+        return [describe(item) for item in thing]
+    if isinstance(thing, np.generic):
+        return thing.item()
+    return thing
+
+
+def build(description: Any) -> Any:
+    """The inverse of `describe`; weights are as drawn, to be filled."""
+    if isinstance(description, list):
+        return tuple(build(item) for item in description)
+    if not isinstance(description, dict):
+        return description
+    arguments = {name: build(value) for name, value in description.items() if name != "class"}
+    if description["class"] not in KNOWN:
+        raise CheckpointError(
+            f"the file holds a {description['class']}, which scratchae does not have: build the model yourself, then checkpoint.restore(model, path)"
+        )
+    positional = arguments.pop("layers", ())  # Sequential(*layers)
+    return KNOWN[description["class"]](*positional, **arguments)
+
+
+def show(description: Any) -> str:
+    """A description as the text that would build it."""
+    try:
+        return repr(build(description))
+    except CheckpointError:
+        return json.dumps(description)
+
+
+# The file
+
+
+def write(path: str | Path, metadata: dict[str, Any], tensors: dict[str, Array]) -> None:
+    """Write JSON metadata and tensors, with a checksum over both."""
+    from safetensors.numpy import save_file
+
+    arrays = {name: np.ascontiguousarray(to_numpy(tensor)) for name, tensor in tensors.items()}
+    text = {name: json.dumps(value) for name, value in metadata.items()}
+    text["format"] = json.dumps({"name": "scratchae", "version": FORMAT_VERSION})
+    text["sha256"] = checksum(text, arrays)
+    try:
+        with written_whole(Path(path)) as temporary:
+            save_file(arrays, temporary, metadata=text)
+    except OSError as error:
+        raise CheckpointError(f"cannot write {path}: {error.strerror or error}: choose a folder that you may write to") from error
+
+
+def read(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Metadata and tensors of a file, checked. Raises CheckpointError if it is missing, damaged, or of a newer format."""
+    from safetensors import SafetensorError, safe_open
+
+    if not Path(path).is_file():
+        raise CheckpointError(f"no checkpoint at {path}")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            text = dict(file.metadata() or {})
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping: it has only keys())
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError, OverflowError) as error:
+        raise CheckpointError(f"{path} is damaged or no checkpoint ({error}): use another copy, or train again") from None
+    try:
+        kind = json.loads(text["format"])
+        name, version = kind["name"], kind["version"]
+    except (KeyError, TypeError, ValueError):
+        raise CheckpointError(f"{path} is damaged or was not written by scratchae: it has no format entry") from None
+    if name == "scratchae" and isinstance(version, int) and version > FORMAT_VERSION:
+        raise CheckpointError(f"{path} has format version {version}, this scratchae reads up to {FORMAT_VERSION}: upgrade scratchae")
+    if text.pop("sha256", None) != checksum(text, arrays):
+        raise CheckpointError(f"{path} is damaged: its checksum does not match its content; use another copy, or train again")
+    return {name: json.loads(value) for name, value in text.items()}, arrays
+
+
+def checksum(text: dict[str, str], arrays: dict[str, np.ndarray]) -> str:
+    """SHA-256 over every metadata entry and every tensor with its name, dtype and shape, in the order of the names."""
+    digest = hashlib.sha256()
+    for name in sorted(text):
+        digest.update(f"{name}={text[name]}\n".encode())
+    for name in sorted(arrays):
+        digest.update(f"{name} {arrays[name].dtype.str} {arrays[name].shape}\n".encode())
+        digest.update(arrays[name])
+    return digest.hexdigest()

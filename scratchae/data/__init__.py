@@ -1,0 +1,24 @@
+"""Data: the embedded `strokes`, and the real MNIST and Fashion-MNIST files."""
+
+from pathlib import Path
+
+from ..errors import DataError
+from .dataset import Dataset, pixels
+from .mnist import FILES, load_mnist
+from .strokes import strokes
+
+NAMES = ("strokes", *FILES)
+
+
+def load_data(name: str, directory: str | Path | None = None) -> Dataset:
+    """A dataset by name: "strokes" (drawn by code), "mnist" or "fashion-mnist".
+
+    The files of the last two come from `directory`, else from the folder in $SCRATCHAE_DATA, else from the user's cache folder, else they are
+    downloaded there. Raises DataError.
+    """
+    if name not in NAMES:
+        raise DataError(f"unknown data {name!r}: expected one of {', '.join(NAMES)}")
+    return strokes() if name == "strokes" else load_mnist(name, directory)
+
+
+__all__ = ["NAMES", "Dataset", "load_data", "pixels", "strokes"]

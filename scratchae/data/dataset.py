@@ -1,0 +1,23 @@
+"""Labelled images in four arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images uint8 (N, 28, 28), 0 background to 255 ink, and their labels uint8 (N,), for training and for testing."""
+
+    name: str
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+
+
+def pixels(images: np.ndarray) -> np.ndarray:
+    """Images as the dense models want them: float32 in [0, 1], one row an image."""
+    return (images.reshape(len(images), -1) / np.float32(255)).astype(np.float32, copy=False)

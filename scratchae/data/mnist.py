@@ -1,0 +1,157 @@
+"""MNIST and Fashion-MNIST in their original form: four gzip-compressed IDX files each, found, checked, or downloaded."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import struct
+import sys
+import time
+import urllib.error
+import urllib.request
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import DataError
+from ..files import written_whole
+from .dataset import Dataset
+
+TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"
+TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"
+
+# name of the dataset -> name of the file -> (bytes, SHA-256)
+FILES = {
+    "mnist": {
+        TRAIN_IMAGES: (9_912_422, "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"),
+        TRAIN_LABELS: (28_881, "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"),
+        TEST_IMAGES: (1_648_877, "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"),
+        TEST_LABELS: (4_542, "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"),
+    },
+    "fashion-mnist": {
+        TRAIN_IMAGES: (26_421_880, "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"),
+        TRAIN_LABELS: (29_515, "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"),
+        TEST_IMAGES: (4_422_102, "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"),
+        TEST_LABELS: (5_148, "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"),
+    },
+}
+MIRRORS = {
+    "mnist": ["https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/"],
+    "fashion-mnist": [
+        "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+    ],
+}
+TIMEOUT = 20.0  # seconds: for an answer, and for each window in which the speed is measured
+SLOWEST = 4096  # bytes per second: below that the next mirror is tried
+
+
+def load_mnist(name: str, directory: str | Path | None = None) -> Dataset:
+    """The dataset "mnist" or "fashion-mnist" from `directory`, else $SCRATCHAE_DATA, else the cache folder, where it is downloaded to if it is not there.
+
+    Raises DataError where a file is missing from a given folder, damaged, or cannot be downloaded.
+    """
+    folder = given_folder(name, directory) or download(name)
+    images, labels = (lambda file: read_idx(checked(name, folder / file), 3)), (lambda file: read_idx(checked(name, folder / file), 1))
+    return Dataset(name, images(TRAIN_IMAGES), labels(TRAIN_LABELS), images(TEST_IMAGES), labels(TEST_LABELS))
+
+
+def given_folder(name: str, directory: str | Path | None) -> Path | None:
+    """The folder that was named for the data: the files lie in it, or in a folder inside it that has the dataset's name; None if none was named."""
+    given = directory or os.environ.get("SCRATCHAE_DATA")
+    if not given:
+        return None
+    return Path(given) / name if (Path(given) / name).is_dir() else Path(given)
+
+
+def cache_folder(name: str) -> Path:
+    """Where downloads of a dataset are kept: in the user's cache folder."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", Path.home()))
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "scratchae" / name
+
+
+def checked(name: str, path: Path) -> Path:
+    """The path, if it holds what the dataset's file of this name should hold."""
+    if not path.is_file():
+        raise DataError(f"{path} is missing: `scratchae data download {name} --data-dir {path.parent}` fetches it, or name another --data-dir")
+    size, expected = FILES[name][path.name]
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found != expected:
+        raise DataError(
+            f"{path} is not the original: {path.stat().st_size} bytes, SHA-256 {found}; expected {size} bytes, SHA-256 {expected}. "
+            f"Delete it and run `scratchae data download {name} --data-dir {path.parent}`"
+        )
+    return path
+
+
+def read_idx(path: Path, axes: int) -> np.ndarray:
+    """The array in an IDX file: two zero bytes, the type (8: uint8), the number of axes, each axis's length as a big-endian word, the bytes."""
+    try:
+        content = gzip.decompress(path.read_bytes())
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} cannot be decompressed ({error}): delete it and download it again") from None
+    header = 4 + 4 * axes
+    if content[:4] != bytes([0, 0, 8, axes]) or len(content) < header:
+        raise DataError(f"{path} is no IDX file of uint8 with {axes} axes: it begins with {content[:4].hex(' ') or 'nothing'}")
+    shape = struct.unpack(f">{axes}I", content[4:header])
+    values = np.frombuffer(content, np.uint8, offset=header)
+    if values.size != np.prod(shape, dtype=np.int64):
+        raise DataError(f"{path} is cut short: it holds {values.size} bytes, its header announces {shape}")
+    return values.reshape(shape)
+
+
+def download(name: str, folder: Path | None = None, mirrors: list[str] | None = None) -> Path:
+    """The folder with the dataset's files, those that are not there yet downloaded from the first mirror that has them. Raises DataError."""
+    folder = folder or cache_folder(name)
+    for file, (size, expected) in FILES[name].items():
+        if (folder / file).is_file() and (folder / file).stat().st_size == size:
+            continue
+        problems = []
+        for mirror in mirrors or MIRRORS[name]:
+            try:
+                fetch(mirror + file, folder / file, size, expected)
+                break
+            except (OSError, urllib.error.URLError, ValueError) as error:  # HTTP errors and timeouts are OSErrors
+                problems.append(f"{mirror}: {error}")
+        else:
+            raise DataError(
+                f"could not download {file} of {name}: {'; '.join(problems)}. Check the network, or put the files into a folder and name it with --data-dir"
+            )
+    return folder
+
+
+def fetch(url: str, path: Path, size: int, expected: str) -> None:
+    """Download one file, checked while it comes; the path holds the whole file or nothing. Raises OSError or ValueError."""
+    from tqdm import tqdm
+
+    request = urllib.request.Request(url, headers={"User-Agent": "scratchae"})
+    digest, received = hashlib.sha256(), 0
+    with (
+        urllib.request.urlopen(request, timeout=TIMEOUT) as answer,
+        written_whole(path) as temporary,
+        open(temporary, "wb") as out,
+        tqdm(total=size, desc=path.name, unit="B", unit_scale=True, disable=not sys.stderr.isatty()) as bar,
+    ):
+        window, in_window = time.monotonic(), 0
+        while chunk := answer.read1(1 << 16):
+            out.write(chunk)
+            digest.update(chunk)
+            bar.update(len(chunk))
+            received, in_window = received + len(chunk), in_window + len(chunk)
+            if received > size:
+                raise ValueError(f"sent more than the expected {size} bytes")
+            if time.monotonic() - window > TIMEOUT:
+                if in_window < SLOWEST * TIMEOUT:
+                    raise ValueError(f"slower than {SLOWEST} bytes/s")
+                window, in_window = time.monotonic(), 0
+        if received < size:
+            raise ValueError(f"cut off after {received} of {size} bytes")
+        if digest.hexdigest() != expected:
+            raise ValueError(f"sent a wrong file: SHA-256 {digest.hexdigest()}, expected {expected}")

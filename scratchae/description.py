@@ -1,0 +1,33 @@
+"""An object's constructor arguments, read back: for its repr and for the architecture in a checkpoint."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+
+class Described:
+    """Keeps each constructor argument in an attribute of the same name, so that it can be read back.
+
+    `rng` is left out: weights are stored, not drawn again.
+    """
+
+    def arguments(self) -> dict[str, Any]:
+        """The constructor arguments by name, those left at their default omitted."""
+        return {
+            name: getattr(self, name)
+            for name, parameter in inspect.signature(type(self)).parameters.items()
+            if name != "rng" and getattr(self, name) is not parameter.default and getattr(self, name) != parameter.default
+        }
+
+    def __repr__(self) -> str:
+        shown = []
+        for name, value in self.arguments().items():
+            kind = inspect.signature(type(self)).parameters[name].kind
+            if kind is inspect.Parameter.VAR_POSITIONAL:
+                shown += map(repr, value)
+            elif kind is inspect.Parameter.KEYWORD_ONLY:
+                shown.append(f"{name}={value!r}")
+            else:
+                shown.append(repr(value))
+        return f"{type(self).__name__}({', '.join(shown)})"

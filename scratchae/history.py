@@ -1,0 +1,46 @@
+"""What training measured, epoch by epoch."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from .files import written_whole
+
+
+class History:
+    """Columns of equal length, one entry an epoch: `history["loss"]`, `history["validation_loss"]`, `history["seconds"]`, …
+
+    `interrupted` says that Ctrl-C ended the training, `stopped_early` that patience ran out.
+    """
+
+    def __init__(self, columns: dict[str, list[Any]] | None = None):
+        self.columns = columns or {}
+        self.interrupted = False
+        self.stopped_early = False
+
+    def __getitem__(self, column: str) -> list[Any]:
+        return self.columns[column]
+
+    def __contains__(self, column: str) -> bool:
+        return column in self.columns
+
+    def __len__(self) -> int:
+        """The number of epochs."""
+        return len(next(iter(self.columns.values()), []))
+
+    def __repr__(self) -> str:
+        return f"History({len(self)} epochs: {', '.join(self.columns)})"
+
+    def append(self, row: dict[str, Any]) -> None:
+        """Add an epoch."""
+        for name, value in row.items():
+            self.columns.setdefault(name, []).append(value)
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write a line of names, then a line an epoch."""
+        with written_whole(Path(path)) as temporary, open(temporary, "w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(self.columns)
+            writer.writerows(zip(*self.columns.values(), strict=True))

@@ -1,0 +1,106 @@
+"""Activations: one function of each element, with its derivative. Shapes are kept.
+
+Each keeps what its derivative is easiest to write in: the output y, where it suffices, or the input x.
+All stay finite, without a warning, for any finite x.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..backend import Array, array_module
+from ..errors import OptionError
+from .layer import Layer
+
+
+def sigmoid(x: Array) -> Array:
+    """σ(x) = 1 / (1 + e⁻ˣ), in (0, 1)."""
+    xp = array_module(x)
+    y = xp.minimum(-x, 87.0)  # float32 overflows past e⁸⁸; the result there is 1e-38 anyway
+    xp.exp(y, out=y)
+    y += 1
+    return xp.reciprocal(y, out=y)
+
+
+def softplus(x: Array) -> Array:
+    """log(1 + eˣ) = max(x, 0) + log(1 + e^-|x|), where nothing can overflow."""
+    xp = array_module(x)
+    return xp.maximum(x, 0) + xp.log1p(xp.exp(-xp.abs(x)))
+
+
+class Sigmoid(Layer):
+    """y = σ(x) = 1 / (1 + e⁻ˣ)."""
+
+    def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
+        self.y = sigmoid(x)
+        return self.y
+
+    def backward(self, dy: Array) -> Array:
+        # y = 1 / (1 + exp(-x))
+        dx = 1 - self.y
+        dx *= self.y
+        dx *= dy  # ∂L/∂x = dy · y (1 − y)
+        return dx
+
+
+class ReLU(Layer):
+    """y = max(x, 0). The derivative at 0 is taken as 0."""
+
+    def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
+        self.y = array_module(x).maximum(x, 0)
+        return self.y
+
+    def backward(self, dy: Array) -> Array:
+        # y = max(x, 0)
+        return dy * (self.y > 0)  # ∂L/∂x = dy where x > 0, else 0
+
+
+class LeakyReLU(Layer):
+    """y = x where x > 0, else slope · x. The derivative at 0 is taken as the slope."""
+
+    def __init__(self, slope: float = 0.01):
+        if not 0 <= slope < 1:
+            raise OptionError(f"LeakyReLU(slope={slope}): expected 0 <= slope < 1")
+        self.slope = slope
+
+    def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
+        self.x = x
+        return array_module(x).maximum(x, self.slope * x)
+
+    def backward(self, dy: Array) -> Array:
+        # y = max(x, slope x), as slope < 1
+        return array_module(dy).where(self.x > 0, dy, self.slope * dy)
+
+
+class Tanh(Layer):
+    """y = tanh(x), in (-1, 1)."""
+
+    def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
+        self.y = array_module(x).tanh(x)
+        return self.y
+
+    def backward(self, dy: Array) -> Array:
+        # y = tanh(x)
+        return dy * (1 - self.y * self.y)  # ∂L/∂x = dy (1 − y²)
+
+
+class Softplus(Layer):
+    """y = log(1 + eˣ), a smooth ReLU; its derivative is the sigmoid."""
+
+    def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
+        self.x = x
+        return softplus(x)
+
+    def backward(self, dy: Array) -> Array:
+        # y = log(1 + exp(x))
+        return dy * sigmoid(self.x)  # ∂L/∂x = dy σ(x)
+
+
+class Identity(Layer):
+    """y = x."""
+
+    def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
+        return x
+
+    def backward(self, dy: Array) -> Array:
+        return dy

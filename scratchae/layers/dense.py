@@ -1,0 +1,59 @@
+"""The fully connected layer."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..backend import Array, array_module
+from ..errors import OptionError
+from .layer import Layer
+
+
+class Dense(Layer):
+    """Fully connected layer, y = x W + b.
+
+    x (N, inputs) -> y (N, outputs); W (inputs, outputs), b (outputs,).
+
+    W is drawn so that signals neither grow nor fade from layer to layer, b starts at zero. Which draw does that depends on what follows:
+    `init="he"` before ReLU and its kin, which pass half of the variance: W ~ N(0, 2 / inputs) (He et al. 2015, eq. 10);
+    `init="glorot"` before sigmoid, tanh or nothing: W ~ N(0, 2 / (inputs + outputs)) (Glorot and Bengio 2010, eq. 12).
+    `rng` is a seed or a `numpy.random.Generator`; draws happen on the host, so that every device starts from the same numbers.
+
+    Raises ShapeError if x is not (N, inputs).
+    """
+
+    parameter_names = ("W", "b")
+
+    def __init__(self, inputs: int, outputs: int, *, init: str = "glorot", rng: int | np.random.Generator = 0):
+        if inputs < 1 or outputs < 1:
+            raise OptionError(f"Dense(inputs={inputs}, outputs={outputs}): both must be at least 1")
+        variances = {"he": 2 / inputs, "glorot": 2 / (inputs + outputs)}
+        if init not in variances:
+            raise OptionError(f"Dense(init={init!r}): expected 'he' or 'glorot'")
+        self.inputs, self.outputs, self.init = inputs, outputs, init
+        draw = np.random.default_rng(rng).standard_normal((inputs, outputs), dtype=np.float32)
+        self.W = draw * math.sqrt(variances[init])
+        self.b = np.zeros(outputs, np.float32)
+        self.dW = np.zeros_like(self.W)
+        self.db = np.zeros_like(self.b)
+
+    def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
+        self.expect(x, "N", self.inputs)
+        xp = array_module(x)
+        self.x = x
+        y = xp.matmul(x, self.W)  # (N, outputs)
+        y += self.b
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        self.backward_parameters(dy)
+        # y = x W + b
+        return array_module(dy).matmul(dy, self.W.T)  # ∂L/∂x = dy Wᵀ
+
+    def backward_parameters(self, dy: Array) -> None:
+        xp = array_module(dy)
+        # y = x W + b
+        xp.matmul(self.x.T, dy, out=self.dW)  # ∂L/∂W = xᵀ dy
+        xp.sum(dy, axis=0, out=self.db)  # ∂L/∂b = Σₙ dyₙ

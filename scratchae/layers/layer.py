@@ -1,0 +1,96 @@
+"""What a layer is, and the one that runs others in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..backend import Array, array_module, move
+from ..description import Described
+from ..errors import ArrayTypeError, ShapeError
+
+
+class Layer(Described):
+    """One step y = f(x; parameters) with its derivative.
+
+    `forward(x)` is inference; `forward(x, rng=rng)` is training, where noise is drawn from rng. It keeps what backward names.
+    `backward(dy)` takes ∂L/∂y, *sets* the gradients of the parameters (dW for W, db for b) and returns ∂L/∂x.
+    Neither changes an array that it is given.
+    """
+
+    parameter_names: tuple[str, ...] = ()
+    name = ""  # its place in a model, such as "encoder.0", for error messages
+
+    def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
+        """y = f(x)."""
+        raise NotImplementedError
+
+    def backward(self, dy: Array) -> Array:
+        """∂L/∂x from ∂L/∂y; sets the gradients of the parameters."""
+        raise NotImplementedError
+
+    def backward_parameters(self, dy: Array) -> None:
+        """Set the gradients of the parameters only: all that the first layer needs, for nobody asks for ∂L/∂x of the data."""
+        self.backward(dy)
+
+    def to(self, device: str | None = None, dtype: object = None) -> Layer:
+        """Move the parameters to a device ("cpu", "gpu") and a dtype, in place; gradients follow."""
+        for name in self.parameter_names:
+            parameter = move(getattr(self, name), device, dtype)
+            setattr(self, name, parameter)
+            setattr(self, "d" + name, array_module(parameter).zeros_like(parameter))
+        return self
+
+    def leaves(self, name: str = "") -> Iterator[tuple[str, Layer]]:
+        """The layers that compute, with their names, in the order they run: the layer itself unless it holds others."""
+        yield name, self
+
+    def expect(self, x: Array, *shape: int | str) -> None:
+        """Raise ShapeError unless x has this shape; a size given as a name, such as "N", may be anything."""
+        try:
+            fits = len(x.shape) == len(shape) and all(isinstance(s, str) or s == n for s, n in zip(shape, x.shape, strict=True))
+        except AttributeError:
+            raise ArrayTypeError(f"{self.label()} expects an array, got {type(x).__name__}: wrap it in numpy.asarray(...)") from None
+        if not fits:
+            wanted = ", ".join(map(str, shape))
+            way_out = f"reshape it, e.g. x.reshape(len(x), {shape[1]}), or begin with Flatten()" if len(shape) == 2 else "reshape it"
+            raise ShapeError(f"{self.label()} expects x of shape ({wanted}), got {tuple(x.shape)}: {way_out}")
+
+    def label(self) -> str:
+        """The layer for a message: its place in the model, if it has one, and what it is."""
+        return f"{self.name} {self!r}".strip()
+
+
+class Sequential(Layer):
+    """Layers one after the other: y = fₙ(… f₂(f₁(x))). Backward runs the same layers in reverse, by the chain rule."""
+
+    def __init__(self, *layers: Layer):
+        self.layers = layers
+
+    def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
+        for layer in self.layers:
+            x = layer.forward(x, rng)
+        return x
+
+    def backward(self, dy: Array) -> Array:
+        for layer in reversed(self.layers):
+            dy = layer.backward(dy)
+        return dy
+
+    def backward_parameters(self, dy: Array) -> None:
+        first = next((i for i, layer in enumerate(self.layers) if any(leaf.parameter_names for _, leaf in layer.leaves())), None)
+        if first is None:
+            return
+        for layer in reversed(self.layers[first + 1 :]):
+            dy = layer.backward(dy)
+        self.layers[first].backward_parameters(dy)
+
+    def to(self, device: str | None = None, dtype: object = None) -> Sequential:
+        for layer in self.layers:
+            layer.to(device, dtype)
+        return self
+
+    def leaves(self, name: str = "") -> Iterator[tuple[str, Layer]]:
+        for i, layer in enumerate(self.layers):
+            yield from layer.leaves(f"{name}.{i}".lstrip("."))

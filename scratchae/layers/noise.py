@@ -1,0 +1,109 @@
+"""Noise that acts in training only, when forward is given an rng; in inference y = x.
+
+A denoising autoencoder is an `Autoencoder` whose encoder begins with one of these: the target stays the clean x (Vincent et al. 2008).
+What was drawn is kept under its own name, to be looked at or injected: any object with `random` and `standard_normal` serves as rng.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..backend import Array, array_module
+from ..errors import OptionError
+from .layer import Layer
+
+
+class Dropout(Layer):
+    """Each element is set to 0 with probability `rate`, the others are scaled by 1 / (1 - rate), so that E[y] = x.
+
+    Srivastava et al. 2014, scaled in training instead of in inference.
+    """
+
+    def __init__(self, rate: float):
+        self.rate = require_rate(self, rate, below_one=True)
+        self.mask = None
+
+    def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
+        if rng is None:
+            self.mask = None
+            return x
+        keep = rng.random(x.shape, dtype=x.dtype) >= self.rate
+        self.mask = keep.astype(x.dtype) / (1 - self.rate)  # 0 or 1 / (1 - rate)
+        return x * self.mask
+
+    def backward(self, dy: Array) -> Array:
+        # y = x mask
+        return dy if self.mask is None else dy * self.mask
+
+
+class MaskingNoise(Layer):
+    """Each element is set to 0 with probability `rate`: missing values (Vincent et al. 2010, section 3.3). Nothing is rescaled."""
+
+    def __init__(self, rate: float):
+        self.rate = require_rate(self, rate)
+        self.mask = None
+
+    def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
+        if rng is None:
+            self.mask = None
+            return x
+        self.mask = (rng.random(x.shape, dtype=x.dtype) >= self.rate).astype(x.dtype)  # 0 or 1
+        return x * self.mask
+
+    def backward(self, dy: Array) -> Array:
+        # y = x mask
+        return dy if self.mask is None else dy * self.mask
+
+
+class SaltAndPepper(Layer):
+    """Each element is replaced with probability `rate`, by 0 or 1 with equal odds (Vincent et al. 2010, section 3.3)."""
+
+    def __init__(self, rate: float):
+        self.rate = require_rate(self, rate)
+        self.mask = None
+
+    def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
+        if rng is None:
+            self.mask = None
+            return x
+        u = rng.random(x.shape, dtype=x.dtype)
+        self.mask = (u >= self.rate).astype(x.dtype)  # 1 where x is kept
+        self.salt = (u < self.rate / 2).astype(x.dtype)  # 1 where x becomes 1
+        return x * self.mask + self.salt
+
+    def backward(self, dy: Array) -> Array:
+        # y = x mask + salt
+        return dy if self.mask is None else dy * self.mask
+
+
+class GaussianNoise(Layer):
+    """y = x + std · ε with ε ~ N(0, 1), then cut to the range `clip`, such as (0, 1), if one is given."""
+
+    def __init__(self, std: float, clip: tuple[float, float] | None = None):
+        if std < 0:
+            raise OptionError(f"GaussianNoise(std={std}): expected std >= 0")
+        self.std = std
+        self.clip = None if clip is None else tuple(clip)
+        self.noise = None
+
+    def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
+        if rng is None:
+            self.noise = None
+            return x
+        self.noise = rng.standard_normal(x.shape, dtype=x.dtype)
+        self.noisy = x + self.std * self.noise
+        return self.noisy if self.clip is None else array_module(x).clip(self.noisy, *self.clip)
+
+    def backward(self, dy: Array) -> Array:
+        if self.noise is None or self.clip is None:
+            return dy
+        # y = min(max(noisy, low), high): no slope where it was cut
+        low, high = self.clip
+        return dy * (self.noisy > low) * (self.noisy < high)
+
+
+def require_rate(layer: Layer, rate: float, below_one: bool = False) -> float:
+    """The rate, if it is a probability; at 1, Dropout would divide by zero."""
+    if not (0 <= rate < 1 or rate == 1 and not below_one):
+        raise OptionError(f"{type(layer).__name__}(rate={rate}): expected 0 <= rate {'<' if below_one else '<='} 1")
+    return rate

@@ -1,0 +1,134 @@
+"""Losses: how far a prediction is from its target, and the gradient, as `(value, gradient…)`.
+
+One scale everywhere: **summed over the features of an example, averaged over the batch**. So a value is per example: squared error per image,
+nats per image. Divide by the number of features for the per-pixel means that other libraries print.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .backend import Array, array_module
+from .description import Described
+from .errors import ArrayTypeError, DataError, ShapeError
+from .layers.activations import sigmoid
+
+
+class Loss(Described):
+    """`loss(prediction, target) -> (value, dprediction)`; both arrays (N, …), of one shape. Raises ShapeError where they differ."""
+
+    unit = ""  # of the value, for axes and tables
+
+    def __call__(self, prediction: Array, target: Array) -> tuple[Array, Array]:
+        raise NotImplementedError
+
+    def mean(self, prediction: Array) -> Array:
+        """What the prediction says about the data, in the data's own units: E[target | prediction]."""
+        return prediction
+
+    def check_target(self, target: Array) -> None:
+        """Raise DataError if these can be no targets for this loss."""
+
+
+class MSE(Loss):
+    """Squared error, L = 1/N Σₙ Σⱼ (pₙⱼ - tₙⱼ)²; ∂L/∂p = 2 (p - t) / N."""
+
+    unit = "squared error"
+
+    def __call__(self, prediction: Array, target: Array) -> tuple[Array, Array]:
+        require_same_shape(prediction, target)
+        n = len(prediction)
+        difference = prediction - target
+        value = array_module(prediction).sum(difference * difference) / n
+        difference *= 2 / n
+        return value, difference
+
+
+class BCE(Loss):
+    """Binary cross-entropy of probabilities p in [0, 1] and targets t in [0, 1], in nats.
+
+    L = -1/N Σₙ Σⱼ (t log p + (1 - t) log(1 - p)); ∂L/∂p = (-t / p + (1 - t) / (1 - p)) / N.
+
+    Logarithms stop at the smallest number of the dtype, so a certain and wrong p costs 87 nats in float32, not infinity; but behind a
+    sigmoid its gradient is 0 there. `BCEWithLogits` has neither flaw: prefer it for training.
+    Raises DataError if a target is outside [0, 1].
+    """
+
+    unit = "nats"
+
+    def __call__(self, prediction: Array, target: Array) -> tuple[Array, Array]:
+        require_same_shape(prediction, target)
+        self.check_target(target)
+        xp = array_module(prediction)
+        n = len(prediction)
+        tiny = float(np.finfo(prediction.dtype).tiny)
+        p = xp.maximum(prediction, tiny)
+        q = xp.maximum(1 - prediction, tiny)  # 1 - p
+        value = -xp.sum(target * xp.log(p) + (1 - target) * xp.log(q)) / n
+        return value, ((1 - target) / q - target / p) / n
+
+    def check_target(self, target: Array) -> None:
+        require_unit_interval(target)
+
+    def floor(self, target: Array) -> float:
+        """The least value that any prediction can reach on these targets, p = t: their entropy, 0 only where all are 0 or 1. Nats per example."""
+        return float(BCE()(target, target)[0])
+
+
+class BCEWithLogits(BCE):
+    """Binary cross-entropy of p = σ(a), given the logits a, in nats: stable for any a, also where p rounds to 0 or 1.
+
+    L = 1/N Σₙ Σⱼ (log(1 + eᵃ) - t a), since log σ(a) = a - log(1 + eᵃ) and log(1 - σ(a)) = -log(1 + eᵃ);
+    ∂L/∂a = (σ(a) - t) / N.
+    Raises DataError if a target is outside [0, 1].
+    """
+
+    def __call__(self, prediction: Array, target: Array) -> tuple[Array, Array]:
+        require_same_shape(prediction, target)
+        self.check_target(target)
+        xp = array_module(prediction)
+        n = len(prediction)
+        p = sigmoid(prediction)
+        # log(1 + eᵃ) = max(a, 0) - log max(p, 1 - p): one logarithm of a number in [1/2, 1]
+        softplus = xp.maximum(prediction, 0) - xp.log(xp.maximum(p, 1 - p))
+        value = xp.sum(softplus - target * prediction) / n
+        p -= target
+        p /= n
+        return value, p
+
+    def mean(self, prediction: Array) -> Array:
+        """σ(a): the logits as probabilities."""
+        return sigmoid(prediction)
+
+
+def gaussian_kl(mu: Array, log_var: Array) -> tuple[Array, Array, Array]:
+    """KL(N(μ, σ²) ‖ N(0, 1)) with log_var = log σ², in nats, and its gradients: `(value, dmu, dlog_var)`.
+
+    KL = 1/N Σₙ Σⱼ ½ (μ² + σ² - log σ² - 1); ∂KL/∂μ = μ / N; ∂KL/∂log σ² = ½ (σ² - 1) / N.
+    mu, log_var (N, D). Kingma and Welling 2013, appendix B.
+    """
+    require_same_shape(mu, log_var, "log_var", "mu")
+    xp = array_module(mu)
+    n = len(mu)
+    variance = xp.exp(log_var)
+    value = 0.5 * xp.sum(mu * mu + variance - log_var - 1) / n
+    return value, mu / n, (variance - 1) * (0.5 / n)
+
+
+def require_same_shape(prediction: Array, target: Array, name: str = "target", other: str = "prediction") -> None:
+    if prediction.shape != target.shape:
+        raise ShapeError(f"{name} has shape {tuple(target.shape)}, {other} {tuple(prediction.shape)}: they must be equal")
+    if len(prediction) == 0:
+        raise DataError(f"{other} holds no examples: expected at least one row")
+    if target.dtype.kind != "f":
+        raise ArrayTypeError(f"{name} holds {target.dtype}: expected floats; for images, {name} / 255 in float32")
+
+
+def require_unit_interval(target: Array) -> None:
+    if array_module(target) is not np:
+        return  # reading a GPU array would stop its queue at every step: `fit` checks the data before it moves
+    if not math.isfinite(high := float(target.max())) or high > 1 or float(target.min()) < 0:
+        hint = "divide by 255" if high > 2 else "scale the data to [0, 1]"
+        raise DataError(f"cross-entropy needs targets in [0, 1], got min {float(target.min()):g}, max {high:g}: {hint}, or use MSE()")

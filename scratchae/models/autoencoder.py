@@ -1,0 +1,89 @@
+"""The autoencoder: an encoder and a decoder, trained to give back what came in."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..backend import Array, array_module
+from ..errors import OptionError, ShapeError
+from ..layers import Dense, Layer
+from ..losses import Loss
+from ..penalties import Penalty
+from .model import Model
+
+
+class Autoencoder(Model):
+    """z = encoder(x), prediction = decoder(z), L = loss(prediction, x) + penalty(z).
+
+    x (N, …); z is what the encoder makes of it. Where the encoder begins with a noise layer the target is still the clean x:
+    a denoising autoencoder. `penalty` acts on the code: a sparse autoencoder.
+
+    `tied=True` makes the i-th last Dense of the decoder use the transposed W of the i-th Dense of the encoder (its own b stays): half the
+    parameters, and W is both the analysis and the synthesis of the data. Raises ShapeError if the two do not mirror each other.
+    """
+
+    part_names = ("encoder", "decoder")
+
+    def __init__(self, encoder: Layer, decoder: Layer, *, loss: Loss, penalty: Penalty | None = None, tied: bool = False):
+        self.encoder, self.decoder, self.loss, self.penalty, self.tied = encoder, decoder, loss, penalty, tied
+        self.tied_pairs = mirrored(encoder, decoder) if tied else []
+        for _, decoding in self.tied_pairs:
+            decoding.parameter_names = ("b",)  # its W is the encoder's
+        self.gather()
+
+    def encode(self, x: Array) -> Array:
+        """The code z of x."""
+        return self.encoder.forward(x)
+
+    def decode(self, z: Array) -> Array:
+        """The data that a code stands for, in the data's own units."""
+        return self.loss.mean(self.decoder.forward(z))
+
+    def reconstruct(self, x: Array) -> Array:
+        """decode(encode(x)), of the shape of x."""
+        return self.decode(self.encode(x))
+
+    def objective(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
+        self.z = self.encoder.forward(x, rng)
+        prediction = self.decoder.forward(self.z, rng)
+        reconstruction, self.dprediction = self.loss(prediction, x)  # the target is the clean x
+        if self.penalty is None:
+            return {"loss": reconstruction}
+        penalty, self.dpenalty = self.penalty(self.z)
+        return {"loss": reconstruction + penalty, "reconstruction": reconstruction, "penalty": penalty}
+
+    def training_step(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
+        metrics = self.objective(x, rng)
+        dz = self.decoder.backward(self.dprediction)
+        if self.penalty is not None:
+            dz = dz + self.dpenalty  # z goes two ways, into the decoder and into the penalty: the gradients add
+        self.encoder.backward_parameters(dz)
+        for encoding, decoding in self.tied_pairs:
+            encoding.dW += decoding.dW.T  # W is used twice: the gradients add
+        return metrics
+
+    def check_data(self, x: Array) -> None:
+        self.loss.check_target(x)
+        z = self.encoder.forward(x[:100])
+        prediction = self.decoder.forward(z)
+        if prediction.shape[1:] != x.shape[1:]:
+            raise ShapeError(f"the decoder makes examples of shape {prediction.shape[1:]}, x has {x.shape[1:]}: they must be equal")
+        if self.penalty is not None:
+            self.penalty.check_code(z)
+
+    def gather(self) -> None:
+        super().gather()
+        for encoding, decoding in self.tied_pairs:
+            decoding.W = encoding.W.T
+            decoding.dW = array_module(encoding.W).zeros(decoding.W.shape, dtype=encoding.W.dtype)
+
+
+def mirrored(encoder: Layer, decoder: Layer) -> list[tuple[Dense, Dense]]:
+    """The Dense layers of the encoder, each with the one of the decoder that mirrors it. Raises ShapeError if one has no mirror image."""
+    encoding = [layer for _, layer in encoder.leaves() if isinstance(layer, Dense)]
+    decoding = [layer for _, layer in decoder.leaves() if isinstance(layer, Dense)][::-1]
+    if not encoding:
+        raise OptionError("tied=True ties Dense layers, and the encoder has none")
+    if [(layer.inputs, layer.outputs) for layer in encoding] != [(layer.outputs, layer.inputs) for layer in decoding]:
+        raise ShapeError(f"tied=True needs a decoder that mirrors the encoder: encoder {encoding}, decoder backwards {decoding}")
+    return list(zip(encoding, decoding, strict=True))

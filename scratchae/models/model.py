@@ -1,0 +1,90 @@
+"""What every model has: its layers' parameters as one flat vector, their gradients as another."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..backend import Array, array_module
+from ..description import Described
+from ..errors import DataError
+from ..layers import Layer
+
+
+class Model(Described):
+    """A system of layers with an objective.
+
+    `parameters` θ and `gradient` are flat vectors; `layer.W` and `layer.dW` are views into them. So an optimizer is one formula on whole
+    vectors, and a checkpoint is one array with a table of names and shapes. Views start at multiples of 16 numbers (64 bytes); the gaps
+    hold zeros and stay zero.
+
+    A subclass names its parts in `part_names`, calls `gather()` at the end of its constructor, and defines `objective` and `training_step`.
+    """
+
+    part_names: tuple[str, ...] = ()  # attributes that hold layers, in the order they run
+
+    def objective(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
+        """The loss and its parts on a batch x, {"loss": …, …}, each summed over features and averaged over the batch."""
+        raise NotImplementedError
+
+    def training_step(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
+        """`objective(x, rng)`, and ∂loss/∂θ in `gradient`."""
+        raise NotImplementedError
+
+    def check_data(self, x: Array) -> None:
+        """Raise a ScratchaeError if the model cannot be trained on x, a NumPy array. Called by `fit`, once."""
+
+    def leaves(self) -> Iterator[tuple[str, Layer]]:
+        """Every layer that computes, with its name, such as "encoder.0"."""
+        for part in self.part_names:
+            yield from getattr(self, part).leaves(part)
+
+    def named_parameters(self) -> Iterator[tuple[str, Layer, str]]:
+        """Name, such as "encoder.0.W", layer and attribute of every parameter, in the order they stand in θ."""
+        for name, layer in self.leaves():
+            for attribute in layer.parameter_names:
+                yield f"{name}.{attribute}", layer, attribute
+
+    def gather(self) -> None:
+        """Copy the layers' parameters into one new vector θ and make the layers see it through views; the same for the gradients.
+
+        The layers hold the truth: after `layer.W = …` or after a layer was used in another model, gather brings θ up to date.
+        """
+        slots, size = [], 0
+        for _, layer, attribute in self.named_parameters():
+            slots.append((layer, attribute, size))
+            size += -(-getattr(layer, attribute).size // 16) * 16
+        if not slots:
+            raise DataError(f"{type(self).__name__} has no parameters: none of its layers has any")
+        first = getattr(slots[0][0], slots[0][1])
+        xp = array_module(first)
+        self.parameters = xp.zeros(size, dtype=first.dtype)
+        self.gradient = xp.zeros(size, dtype=first.dtype)
+        for layer, attribute, start in slots:
+            old = getattr(layer, attribute)
+            for vector, target in ((self.parameters, attribute), (self.gradient, "d" + attribute)):
+                view = vector[start : start + old.size].reshape(old.shape)
+                view[...] = getattr(layer, target)
+                setattr(layer, target, view)
+        for name, layer in self.leaves():
+            layer.name = name
+
+    def parameter_count(self) -> int:
+        """The number of trainable numbers."""
+        return sum(getattr(layer, attribute).size for _, layer, attribute in self.named_parameters())
+
+    def to(self, device: str | None = None, dtype: object = None) -> Model:
+        """Move the model to a device ("cpu", "gpu") and a dtype, in place."""
+        for part in self.part_names:
+            getattr(self, part).to(device, dtype)
+        self.gather()
+        return self
+
+    def __setstate__(self, state: dict) -> None:  # deepcopy and pickle would copy θ and its views apart
+        self.__dict__.update(state)
+        self.gather()
+
+    def __copy__(self) -> Model:  # a shallow copy would share its layers with the original, and take their views away
+        return copy.deepcopy(self)

@@ -1,0 +1,51 @@
+"""Principal component analysis: the best that a linear code can do, and so the yardstick of every autoencoder."""
+
+from __future__ import annotations
+
+from ..backend import Array, array_module
+from ..description import Described
+from ..errors import DataError, OptionError, ShapeError
+
+
+class PCA(Described):
+    """z = (x - μ) Cᵀ, x̂ = z C + μ, where the rows of C are the directions of greatest variance.
+
+    x (N, D) or (N, …), which is flattened; z (N, components); C (components, D). Of all linear codes of this size it has the least squared
+    error (Baldi and Hornik 1989). `fit` finds C as the leading eigenvectors of the covariance matrix, in float64.
+    """
+
+    def __init__(self, components: int):
+        if components < 1:
+            raise OptionError(f"PCA(components={components}): expected at least 1")
+        self.components = components
+
+    def fit(self, x: Array) -> PCA:
+        """Find mean and directions of x, and return the PCA itself."""
+        if len(x) == 0:
+            raise DataError("PCA.fit: x holds no examples: expected at least one row")
+        xp = array_module(x)
+        rows = x.reshape(len(x), -1)
+        if self.components > rows.shape[1]:
+            raise ShapeError(f"PCA(components={self.components}) on data of {rows.shape[1]} features: there are no more directions than features")
+        mean = xp.mean(rows, axis=0, dtype=xp.float64)
+        covariance = xp.zeros((len(mean), len(mean)), dtype=xp.float64)  # (D, D), up to the factor 1 / N
+        for start in range(0, len(rows), 4096):  # a copy of all rows in float64 would take twice their memory
+            centred = rows[start : start + 4096] - mean
+            covariance += xp.matmul(centred.T, centred)
+        self.mean = mean.astype(x.dtype)
+        _, vectors = xp.linalg.eigh(covariance)  # in ascending order
+        self.directions = vectors[:, ::-1][:, : self.components].T.astype(x.dtype)  # C
+        return self
+
+    def encode(self, x: Array) -> Array:
+        """The code of x, (N, components)."""
+        xp = array_module(x)
+        return xp.matmul(x.reshape(len(x), -1) - self.mean, self.directions.T)
+
+    def decode(self, z: Array) -> Array:
+        """The data that a code stands for, (N, D)."""
+        return array_module(z).matmul(z, self.directions) + self.mean
+
+    def reconstruct(self, x: Array) -> Array:
+        """decode(encode(x)), of the shape of x."""
+        return self.decode(self.encode(x)).reshape(x.shape)

@@ -1,0 +1,185 @@
+"""Optimizers, in order of increasing complexity: each changes a flat vector of parameters in place, given the gradient.
+
+`lr` is a number or a schedule: a function of the number of updates done so far.
+"""
+
+from __future__ import annotations
+
+import math
+
+from .backend import Array, array_module, in_blocks, move
+from .description import Described
+from .errors import OptionError, ShapeError
+
+
+class Schedule(Described):
+    """A learning rate that changes: `schedule(t)` is the rate for the update after t updates."""
+
+    def __call__(self, t: int) -> float:
+        raise NotImplementedError
+
+
+class Step(Schedule):
+    """The rate falls to `factor` of itself every `every` updates: lr · factor^⌊t / every⌋."""
+
+    def __init__(self, lr: float, every: int, factor: float = 0.1):
+        if every < 1:
+            raise OptionError(f"Step(every={every}): expected at least 1 update")
+        self.lr, self.every, self.factor = lr, every, factor
+
+    def __call__(self, t: int) -> float:
+        return self.lr * self.factor ** (t // self.every)
+
+
+class Cosine(Schedule):
+    """Half a cosine from lr down to 0 over `steps` updates, after a linear rise over the first `warmup` of them.
+
+    lr · ½ (1 + cos(π (t - warmup) / (steps - warmup))) (Loshchilov and Hutter 2017, eq. 5, without restarts).
+    """
+
+    def __init__(self, lr: float, steps: int, warmup: int = 0):
+        if not 0 <= warmup < steps:
+            raise OptionError(f"Cosine(steps={steps}, warmup={warmup}): expected 0 <= warmup < steps")
+        self.lr, self.steps, self.warmup = lr, steps, warmup
+
+    def __call__(self, t: int) -> float:
+        if t < self.warmup:
+            return self.lr * (t + 1) / self.warmup
+        progress = min((t - self.warmup) / (self.steps - self.warmup), 1.0)
+        return self.lr * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+class Optimizer(Described):
+    """`update(parameters, gradient)` takes one step, in place. `t` counts the updates; `state_names` names the vectors it remembers."""
+
+    state_names: tuple[str, ...] = ()
+
+    def __init__(self, lr: float | Schedule, weight_decay: float, clip_norm: float | None):
+        name = type(self).__name__
+        if not callable(lr) and not 0 <= lr < math.inf:
+            raise OptionError(f"{name}(lr={lr}): expected a number >= 0 or a schedule")
+        if weight_decay < 0:
+            raise OptionError(f"{name}(weight_decay={weight_decay}): expected weight_decay >= 0")
+        if clip_norm is not None and clip_norm <= 0:
+            raise OptionError(f"{name}(clip_norm={clip_norm}): expected clip_norm > 0, or None")
+        self.lr, self.weight_decay, self.clip_norm = lr, weight_decay, clip_norm
+        self.t = 0
+
+    def learning_rate(self) -> float:
+        """The rate of the next update."""
+        return self.lr(self.t) if callable(self.lr) else self.lr
+
+    def update(self, parameters: Array, gradient: Array) -> None:
+        """One step on the parameters, in place: decay, clip, then the optimizer's own formula, block by block."""
+        if parameters.shape != gradient.shape:
+            raise ShapeError(f"gradient has shape {gradient.shape}, parameters {parameters.shape}: they must be equal")
+        for name in self.state_names:
+            state = getattr(self, name, None)
+            if state is None or state.shape != parameters.shape:
+                setattr(self, name, array_module(parameters).zeros_like(parameters))
+        if self.clip_norm is not None:
+            gradient = clip_norm(gradient, self.clip_norm)
+        lr = self.learning_rate()
+        self.t += 1
+        formula = self.formula(lr)
+
+        def step(θ, g, *state):
+            if self.weight_decay:
+                θ *= 1 - lr * self.weight_decay  # decoupled: not part of the gradient (Loshchilov and Hutter 2019)
+            formula(θ, g, *state)
+
+        in_blocks(step, parameters, gradient, *(getattr(self, name) for name in self.state_names))
+
+    def formula(self, lr: float):
+        """The update of a block, as a function of its parameters θ, gradient g and state."""
+        raise NotImplementedError
+
+    def to(self, device: str | None = None, dtype: object = None) -> Optimizer:
+        """Move the state to a device and a dtype."""
+        for name in self.state_names:
+            if getattr(self, name, None) is not None:
+                setattr(self, name, move(getattr(self, name), device, dtype))
+        return self
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent, with momentum μ: v ← μ v + g; θ ← θ - lr · v. Without momentum v is g.
+
+    `weight_decay` λ is decoupled: θ ← (1 - lr λ) θ first. `clip_norm` bounds the norm of the whole gradient.
+    """
+
+    def __init__(self, lr: float | Schedule, momentum: float = 0.0, *, weight_decay: float = 0.0, clip_norm: float | None = None):
+        super().__init__(lr, weight_decay, clip_norm)
+        if not 0 <= momentum < 1:
+            raise OptionError(f"SGD(momentum={momentum}): expected 0 <= momentum < 1")
+        self.momentum = momentum
+        self.state_names = ("v",) if momentum else ()
+
+    def formula(self, lr: float):
+        def plain(θ, g):
+            θ -= lr * g
+
+        def with_momentum(θ, g, v):
+            v *= self.momentum
+            v += g  # v = μ v + g
+            θ -= lr * v
+
+        return with_momentum if self.momentum else plain
+
+
+class Adam(Optimizer):
+    """Adam (Kingma and Ba 2015, algorithm 1), t = 1, 2, …:
+
+    m ← β₁ m + (1 - β₁) g,  v ← β₂ v + (1 - β₂) g²,  m̂ = m / (1 - β₁ᵗ),  v̂ = v / (1 - β₂ᵗ),  θ ← θ - lr · m̂ / (√v̂ + ε).
+
+    `weight_decay` λ is decoupled: θ ← (1 - lr λ) θ first (AdamW). `clip_norm` bounds the norm of the whole gradient.
+    """
+
+    state_names = ("m", "v")
+
+    def __init__(
+        self,
+        lr: float | Schedule = 1e-3,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        eps: float = 1e-8,
+        *,
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+    ):
+        super().__init__(lr, weight_decay, clip_norm)
+        if not (0 <= beta1 < 1 and 0 <= beta2 < 1):
+            raise OptionError(f"Adam(beta1={beta1}, beta2={beta2}): expected 0 <= beta < 1")
+        if eps <= 0:
+            raise OptionError(f"Adam(eps={eps}): expected eps > 0")
+        self.beta1, self.beta2, self.eps = beta1, beta2, eps
+
+    def formula(self, lr: float):
+        # lr · m̂ / (√v̂ + ε) = step · m / (√v + ε̂), with the two bias corrections taken into two numbers (the paper, end of section 2)
+        correction = math.sqrt(1 - self.beta2**self.t)
+        step = lr * correction / (1 - self.beta1**self.t)
+        eps = self.eps * correction
+
+        def adam(θ, g, m, v):
+            xp = array_module(θ)
+            m *= self.beta1
+            change = g * (1 - self.beta1)  # the one temporary, used again below
+            m += change  # m = β₁ m + (1 - β₁) g
+            v *= self.beta2
+            xp.multiply(g, g, out=change)
+            change *= 1 - self.beta2
+            v += change  # v = β₂ v + (1 - β₂) g²
+            xp.sqrt(v, out=change)
+            change += eps
+            xp.divide(m, change, out=change)
+            change *= step
+            θ -= change  # θ = θ - step · m / (√v + ε̂)
+
+        return adam
+
+
+def clip_norm(gradient: Array, limit: float) -> Array:
+    """The gradient, shortened to Euclidean norm `limit` if it is longer (Pascanu et al. 2013, algorithm 1)."""
+    xp = array_module(gradient)
+    norm = xp.sqrt(xp.sum(gradient * gradient))
+    return gradient * (limit / xp.maximum(norm, limit))

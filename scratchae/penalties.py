@@ -1,0 +1,65 @@
+"""Penalties on a code z: `penalty(z) -> (value, dz)`, added to the loss. Same scale: summed over units, averaged over the batch."""
+
+from __future__ import annotations
+
+from .backend import Array, array_module
+from .description import Described
+from .errors import DataError, OptionError
+
+
+class Penalty(Described):
+    """`penalty(z) -> (value, dz)` for a code z (N, D)."""
+
+    def __call__(self, z: Array) -> tuple[Array, Array]:
+        raise NotImplementedError
+
+    def check_code(self, z: Array) -> None:
+        """Raise DataError if this penalty cannot act on z. Called by `fit`, once."""
+
+
+class L1(Penalty):
+    """weight · 1/N Σₙ Σⱼ |zₙⱼ|: pulls every activation towards 0, and leaves many there. Gradient weight · sign(z) / N, 0 at 0."""
+
+    def __init__(self, weight: float):
+        self.weight = require_weight(self, weight)
+
+    def __call__(self, z: Array) -> tuple[Array, Array]:
+        xp = array_module(z)
+        scale = self.weight / len(z)
+        return xp.sum(xp.abs(z)) * scale, xp.sign(z) * scale
+
+
+class SparseKL(Penalty):
+    """weight · Σⱼ KL(ρ ‖ ρ̂ⱼ): each unit is on in a share ρ = `target` of the examples, as measured over the batch.
+
+    ρ̂ⱼ = 1/N Σₙ zₙⱼ; KL(ρ ‖ ρ̂) = ρ log(ρ / ρ̂) + (1 - ρ) log((1 - ρ) / (1 - ρ̂));
+    ∂/∂zₙⱼ = weight / N · (-ρ / ρ̂ⱼ + (1 - ρ) / (1 - ρ̂ⱼ)), the same for every example n.
+    z must lie in [0, 1], as a sigmoid's output does. Ng 2011, CS294A lecture notes, "Sparse autoencoder".
+    """
+
+    def __init__(self, target: float, weight: float):
+        if not 0 < target < 1:
+            raise OptionError(f"SparseKL(target={target}): expected 0 < target < 1")
+        self.target = target
+        self.weight = require_weight(self, weight)
+
+    def __call__(self, z: Array) -> tuple[Array, Array]:
+        xp = array_module(z)
+        n, rho = len(z), self.target
+        # a unit that is never or always on would divide by zero: stop a hair before
+        mean = xp.clip(xp.mean(z, axis=0), 1e-6, 1 - 1e-6)  # ρ̂ (D,)
+        value = self.weight * xp.sum(rho * xp.log(rho / mean) + (1 - rho) * xp.log((1 - rho) / (1 - mean)))
+        dmean = self.weight * ((1 - rho) / (1 - mean) - rho / mean)
+        return value, xp.zeros_like(z) + dmean / n
+
+    def check_code(self, z: Array) -> None:
+        if float(z.min()) < 0 or float(z.max()) > 1:
+            raise DataError(
+                f"SparseKL needs a code in [0, 1], got min {float(z.min()):g}, max {float(z.max()):g}: end the encoder with Sigmoid(), or use L1"
+            )
+
+
+def require_weight(penalty: Penalty, weight: float) -> float:
+    if weight < 0:
+        raise OptionError(f"{type(penalty).__name__}(weight={weight}): expected weight >= 0")
+    return weight

@@ -1,0 +1,151 @@
+"""Every picture. The only file that imports matplotlib, and only when something is drawn.
+
+Each function draws one figure and writes it to `path`. Colours are Okabe and Ito's, which colour-blind readers can tell apart, and
+nothing is told by colour alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .files import written_whole
+from .history import History
+from .models import PCA
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#666666"
+DIGITS = ["#000000", "#E69F00", "#56B4E9", "#009E73", "#B8A800", "#0072B2", "#D55E00", "#CC79A7", "#7F7F7F", "#6A3D9A"]
+STYLE = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#DDDDDD",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "axes.edgecolor": GREY,
+    "axes.titlesize": 11,
+    "legend.frameon": False,
+    "savefig.dpi": 160,
+}
+
+
+@contextlib.contextmanager
+def figure(path: Path, width: float, height: float) -> Iterator[Figure]:
+    """A figure in the house style, written to the path when the block ends; needs no screen."""
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with rc_context(STYLE):
+        drawn = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasAgg(drawn)
+        yield drawn
+        with written_whole(Path(path)) as temporary:
+            drawn.savefig(temporary, format="png")
+
+
+def loss_curve(history: History, path: Path, unit: str, baseline: tuple[str, float] | None = None) -> None:
+    """Training and validation loss by epoch, and, as a line, what another method reaches."""
+    epochs = history["epoch"]
+    with figure(path, 6, 3.6) as drawn:
+        axes = drawn.subplots()
+        axes.plot(epochs, history["loss"], "o-", color=BLUE, markersize=4, label="training (mean over the epoch)")
+        if "validation_loss" in history:
+            axes.plot(epochs, history["validation_loss"], "s--", color=RED, markersize=4, label="validation (after it)")
+        if baseline is not None:
+            axes.axhline(baseline[1], color=GREY, linestyle=":", label=baseline[0])
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(f"loss, {unit}")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.set_ylim(bottom=min(0.9 * min(history["loss"]), *axes.get_ylim()))
+        axes.legend()
+
+
+def image_rows(rows: dict[str, np.ndarray], path: Path) -> None:
+    """Rows of images (n, H, W) in [0, 1], ink on white, each row with its name."""
+    n = len(next(iter(rows.values())))
+    with figure(path, 1.7 + 0.72 * n, 0.78 * len(rows)) as drawn:
+        grid = drawn.subplots(len(rows), n, squeeze=False)
+        for axes_row, (name, images) in zip(grid, rows.items(), strict=True):
+            for axes, image in zip(axes_row, images, strict=True):
+                axes.imshow(image, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
+                axes.set(xticks=[], yticks=[])
+                for spine in axes.spines.values():
+                    spine.set(visible=True, color="#CCCCCC")
+            axes_row[0].set_ylabel(name, rotation=0, ha="right", va="center", labelpad=8)
+
+
+def curves(truth: np.ndarray, made: dict[str, np.ndarray], path: Path) -> None:
+    """The first values of a few examples, true and reconstructed, as lines: for data that are no images."""
+    shown = 60
+    with figure(path, 8, 1.6 * len(truth)) as drawn:
+        grid = drawn.subplots(len(truth), 1, sharex=True, sharey=True)
+        for i, axes in enumerate(grid):
+            axes.plot(truth[i, :shown], color="black", linewidth=2.2, alpha=0.35, label="original")
+            for (name, values), colour, line in zip(made.items(), (BLUE, RED), ("-", "--"), strict=True):
+                axes.plot(values[i, :shown], line, color=colour, linewidth=1.1, label=name)
+            axes.set_ylabel(f"example {i + 1}")
+        grid[0].legend(ncols=1 + len(made), loc="lower left", bbox_to_anchor=(0, 1))
+        grid[-1].set_xlabel(f"feature (the first {shown} of {truth.shape[1]})")
+
+
+def latent_scatter(codes: np.ndarray, labels: np.ndarray | None, path: Path) -> None:
+    """Codes as points in the plane, coloured by label; a code of more than two numbers is seen along its two widest directions."""
+    if codes.shape[1] > 2:
+        centred = codes - codes.mean(axis=0)
+        points = PCA(2).fit(codes).encode(codes)
+        shares = (points.var(axis=0) / (centred**2).sum(axis=1).mean()).tolist()
+        names = [f"{which} principal direction of the code ({share:.0%} of its variance)" for which, share in zip(("first", "second"), shares)]
+    else:
+        points, names = codes, ["code, first number", "code, second number"]
+    with figure(path, 6.4, 5.6) as drawn:
+        axes = drawn.subplots()
+        if labels is None:
+            axes.scatter(*points.T, s=5, color=BLUE, alpha=0.5, linewidths=0)
+        else:
+            for label in np.unique(labels):
+                members = points[labels == label]
+                axes.scatter(*members.T, s=6, color=DIGITS[label], alpha=0.45, linewidths=0)
+            for label in np.unique(labels):  # the names last, over all points
+                place = np.median(points[labels == label], axis=0)
+                box = {"boxstyle": "circle,pad=0.25", "facecolor": "white", "edgecolor": DIGITS[label], "linewidth": 1.5}
+                axes.text(*place, str(label), ha="center", va="center", fontweight="bold", bbox=box)
+        axes.set_xlabel(names[0])
+        axes.set_ylabel(names[1])
+
+
+def filters(W: np.ndarray, path: Path, count: int = 64) -> None:
+    """What the first layer's units look for: the columns of W (784, units) as images, the `count` longest ones, longest first."""
+    longest = np.argsort(-np.linalg.norm(W, axis=0))[:count]
+    columns = 16
+    rows = -(-len(longest) // columns)
+    with figure(path, 0.55 * columns, 0.57 * rows + 0.75) as drawn:
+        grid = drawn.subplots(rows, columns, squeeze=False)
+        for axes in grid.flat:
+            axes.set_axis_off()
+        for axes, unit in zip(grid.flat, longest, strict=False):
+            image = W[:, unit].reshape(28, 28)
+            shown = axes.imshow(image / np.abs(image).max(), cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
+        bar = drawn.colorbar(shown, ax=grid, orientation="horizontal", shrink=0.4, aspect=40, pad=0.02, ticks=[-1, 0, 1])
+        bar.set_ticklabels(["against", "0", "for"])
+        bar.set_label("weight of a pixel, relative to the unit's largest")
+
+
+def displacements(models: dict[str, tuple[np.ndarray, np.ndarray, str]], points: np.ndarray, path: Path) -> None:
+    """Where models of the plane send it: for each name, arrows from a grid (n, 2) to its reconstruction (n, 2), over data points, and a remark."""
+    with figure(path, 3.1 * len(models), 3.7) as drawn:
+        grid = drawn.subplots(1, len(models), sharex=True, sharey=True)
+        for axes, (name, (start, end, remark)) in zip(grid, models.items(), strict=True):
+            axes.scatter(*points.T, s=3, color=ORANGE, alpha=0.5, linewidths=0)
+            move = end - start
+            axes.quiver(*start.T, *move.T, angles="xy", scale_units="xy", scale=1, width=0.006, color=BLUE)
+            axes.set(title=f"{name}\n{remark}", aspect="equal", xlim=(-2.6, 2.6), ylim=(-2.6, 2.6), xlabel="x₁")
+        grid[0].set_ylabel("x₂")

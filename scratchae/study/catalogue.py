@@ -1,0 +1,102 @@
+"""Every layer, loss, penalty and kind of model in small, ready to be checked: a row for each, in the order of the source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import OptionError
+from ..layers import (
+    Dense,
+    Dropout,
+    Flatten,
+    GaussianNoise,
+    Identity,
+    LeakyReLU,
+    MaskingNoise,
+    ReLU,
+    Reshape,
+    SaltAndPepper,
+    Sequential,
+    Sigmoid,
+    Softplus,
+    Tanh,
+)
+from ..losses import BCE, MSE, BCEWithLogits, gaussian_kl
+from ..models import Autoencoder
+from ..penalties import L1, SparseKL
+from .gradcheck import GradientReport, check_gradients
+
+
+def normal(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    return rng.standard_normal(shape)
+
+
+def unit(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    """Numbers in (0, 1), a little away from both ends."""
+    return rng.uniform(0.05, 0.95, shape)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Something to check: `make(n, d)` builds it for d features, `inputs(rng, n, d)` draws what it is called with."""
+
+    make: Callable[[int], object]
+    inputs: Callable[[np.random.Generator, int, int], tuple[np.ndarray, ...]] = lambda rng, n, d: (normal(rng, n, d),)
+
+    def check(self, n: int, d: int, seed: int) -> GradientReport:
+        """Compare its gradients with finite differences on n examples of d features."""
+        return check_gradients(self.make(d), *self.inputs(np.random.default_rng(seed), n, d), seed=seed)
+
+
+def autoencoder(d: int, **options) -> Autoencoder:
+    rng = np.random.default_rng(d)
+    encoder = Sequential(GaussianNoise(0.3), Dense(d, 4, rng=rng), Tanh(), Dense(4, 3, rng=rng), Sigmoid())
+    decoder = Sequential(Dense(3, 4, rng=rng), Tanh(), Dense(4, d, rng=rng))
+    return Autoencoder(encoder, decoder, loss=BCEWithLogits(), **options)
+
+
+def images(rng: np.random.Generator, n: int, d: int) -> tuple[np.ndarray, ...]:
+    return (unit(rng, n, d),)
+
+
+def prediction_and_target(rng: np.random.Generator, n: int, d: int) -> tuple[np.ndarray, ...]:
+    return unit(rng, n, d), unit(rng, n, d)
+
+
+CATALOGUE = {
+    "Dense": Entry(lambda d: Dense(d, 3)),
+    "Sigmoid": Entry(lambda d: Sigmoid()),
+    "ReLU": Entry(lambda d: ReLU()),
+    "LeakyReLU": Entry(lambda d: LeakyReLU(0.1)),
+    "Tanh": Entry(lambda d: Tanh()),
+    "Softplus": Entry(lambda d: Softplus()),
+    "Identity": Entry(lambda d: Identity()),
+    "Dropout": Entry(lambda d: Dropout(0.4)),
+    "MaskingNoise": Entry(lambda d: MaskingNoise(0.4)),
+    "SaltAndPepper": Entry(lambda d: SaltAndPepper(0.4)),
+    "GaussianNoise": Entry(lambda d: GaussianNoise(0.5)),
+    "GaussianNoise, clipped": Entry(lambda d: GaussianNoise(0.5, clip=(0, 1)), images),
+    "Flatten": Entry(lambda d: Flatten(), lambda rng, n, d: (normal(rng, n, d, 2, 3),)),
+    "Reshape": Entry(lambda d: Reshape((2, d)), lambda rng, n, d: (normal(rng, n, 2 * d),)),
+    "Sequential": Entry(lambda d: Sequential(Dense(d, 4, rng=1), ReLU(), Sequential(Dense(4, 2, rng=2), Sigmoid()))),
+    "MSE": Entry(lambda d: MSE(), prediction_and_target),
+    "BCE": Entry(lambda d: BCE(), prediction_and_target),
+    "BCEWithLogits": Entry(lambda d: BCEWithLogits(), lambda rng, n, d: (3 * normal(rng, n, d), unit(rng, n, d))),
+    "gaussian_kl": Entry(lambda d: gaussian_kl, lambda rng, n, d: (normal(rng, n, d), normal(rng, n, d))),
+    "L1": Entry(lambda d: L1(0.3)),
+    "SparseKL": Entry(lambda d: SparseKL(0.05, 2.0), images),
+    "Autoencoder": Entry(autoencoder, images),
+    "Autoencoder, sparse": Entry(lambda d: autoencoder(d, penalty=SparseKL(0.1, 0.2)), images),
+    "Autoencoder, tied": Entry(lambda d: autoencoder(d, tied=True), images),
+}
+
+
+def check_catalogue(name: str | None = None, seed: int = 0) -> dict[str, GradientReport]:
+    """Check every entry, or those whose name begins with `name`, on 5 examples of 6 features. Raises OptionError if there is none."""
+    chosen = [entry for entry in CATALOGUE if name is None or entry.lower().startswith(name.lower())]
+    if not chosen:
+        raise OptionError(f"nothing to check is called {name!r}: expected one of {', '.join(CATALOGUE)}")
+    return {entry: CATALOGUE[entry].check(5, 6, seed) for entry in chosen}
