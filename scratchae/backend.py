@@ -1,8 +1,8 @@
 """The arrays decide where the work is done: NumPy on the CPU, CuPy on the GPU, the same code on both.
 
-`array_module(x)` gives the module that x belongs to. Nothing else in the library asks which device it runs on.
-The rest of this file is what makes plain expressions fast on a CPU: memory that is used again, and vectors worked through in
-blocks that stay in the cache, by all cores.
+`array_module(x)` gives the module that x belongs to. Nothing else in the library asks which device it runs
+on. The rest of this file is what makes plain expressions fast on a CPU: memory that is used again, and
+vectors worked through in blocks that stay in the cache, by all cores.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ def array_module(x: Array) -> ModuleType:
 
 
 def device_module(device: str) -> ModuleType:
-    """The array module of a device by name: "cpu" or "gpu". Raises DeviceError where the device cannot be used."""
+    """The array module of a device by name: "cpu" or "gpu". Raises DeviceError where the device cannot be
+    used.
+    """
     if device == "cpu":
         return np
     if device == "gpu":
@@ -58,11 +60,13 @@ def to_numpy(x: Array) -> np.ndarray:
 
 @functools.cache
 def recycle_memory() -> None:
-    """Let freed memory be used again instead of going back to the kernel; does nothing where the C library is not glibc.
+    """Let freed memory be used again instead of going back to the kernel; does nothing where the C library is
+    not glibc.
 
-    glibc maps every array above 128 KiB afresh and unmaps it when it is freed, so a training step of plain expressions spends
-    most of its time in page faults. Raising the two thresholds (mallopt(3)) keeps that memory in the process.
-    Called by `fit`, the command and the benchmarks, never on import: it is a setting of the whole process.
+    glibc maps every array above 128 KiB afresh and unmaps it when it is freed, so a training step of plain
+    expressions spends most of its time in page faults. Raising the two thresholds (mallopt(3)) keeps that
+    memory in the process. Called by `fit`, the command and the benchmarks, never on import: it is a setting
+    of the whole process.
     """
     M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
     try:
@@ -73,26 +77,36 @@ def recycle_memory() -> None:
     mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
-BLOCK = 16 * 1024  # floats: a block of four vectors, parameters, gradient and Adam's m and v, stays in a core's L2 cache
+BLOCK = (
+    32 * 1024
+)  # floats: of four vectors, parameters, gradient and Adam's m and v, a block stays in a core's L2 cache
+SHARED_BLOCK = (
+    128 * 1024
+)  # with threads: long enough that they seldom wait for each other's turn with the interpreter
 
 
 def in_blocks(function: Callable[..., None], *vectors: Array) -> None:
-    """Call an elementwise function on vectors of one length, block by block and on all cores; on a GPU once, on the whole.
+    """Call an elementwise function on vectors of one length, block by block; on a GPU once, on the whole.
 
-    The result is that of `function(*vectors)`. NumPy releases the interpreter lock while it computes, so threads do run together.
+    The result is that of `function(*vectors)`. Long vectors are shared among the cores: NumPy lets go of the
+    interpreter while it computes, but taking it back costs some microseconds, so that short ones are faster
+    alone.
     """
     n = len(vectors[0])
-    if array_module(vectors[0]) is not np or n <= BLOCK:
+    if array_module(vectors[0]) is not np:
         function(*vectors)
         return
 
-    def work(start: int, stop: int) -> None:
-        for i in range(start, stop, BLOCK):
-            function(*(v[i : min(i + BLOCK, stop)] for v in vectors))
+    def work(start: int, stop: int, block: int) -> None:
+        for i in range(start, stop, block):
+            function(*(v[i : min(i + block, stop)] for v in vectors))
 
-    share = -(-n // cores() // BLOCK) * BLOCK  # whole blocks for each core, so that the split does not depend on luck
-    helpers = [workers().submit(work, start, min(start + share, n)) for start in range(share, n, share)]
-    work(0, min(share, n))
+    if n < 4 * SHARED_BLOCK:
+        work(0, n, BLOCK)
+        return
+    share = -(-n // cores())
+    helpers = [workers().submit(work, i, min(i + share, n), SHARED_BLOCK) for i in range(share, n, share)]
+    work(0, share, SHARED_BLOCK)
     for helper in helpers:
         helper.result()
 

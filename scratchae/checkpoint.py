@@ -1,6 +1,8 @@
-"""Models in files: one `.safetensors` file holds the weights by name, and how to build the model again as JSON in its metadata.
+"""Models in files: one `.safetensors` file holds the weights by name, and how to build the model again as
+JSON in its metadata.
 
-Never pickle: loading a file runs no code from it. A checksum over everything finds damage, which the format itself would not.
+Never pickle: loading a file runs no code from it. A checksum over everything finds damage, which the format
+itself would not.
 """
 
 from __future__ import annotations
@@ -36,10 +38,14 @@ def load(path: str | Path) -> Model:
 
 
 def restore(model: Model, path: str | Path) -> None:
-    """Give a model the weights in a file: for models with layers of your own, which `load` cannot build. Raises CheckpointError."""
+    """Give a model the weights in a file: for models with layers of your own, which `load` cannot build.
+    Raises CheckpointError.
+    """
     metadata, tensors = read(path)
     if metadata["model"] != describe(model):
-        raise CheckpointError(f"{path} holds another architecture:\n  file  {show(metadata['model'])}\n  model {model!r}\nBuild the model as in the file.")
+        raise CheckpointError(
+            f"{path} holds another architecture:\n  file  {show(metadata['model'])}\n  model {model!r}\nBuild the model as in the file."
+        )
     fill(model, tensors, path)
 
 
@@ -49,7 +55,9 @@ def fill(model: Model, tensors: dict[str, np.ndarray], path: str | Path) -> None
         here = getattr(layer, attribute)
         if name not in tensors or tensors[name].shape != here.shape:
             there = f"shape {tensors[name].shape}" if name in tensors else "nothing"
-            raise CheckpointError(f"{path} holds {there} for {name}, the model needs shape {here.shape}: it is from another architecture")
+            raise CheckpointError(
+                f"{path} holds {there} for {name}, the model needs shape {here.shape}: it is from another architecture"
+            )
         xp = array_module(here)
         setattr(layer, attribute, xp.asarray(tensors[name]))
         setattr(layer, "d" + attribute, xp.zeros(here.shape, dtype=tensors[name].dtype))
@@ -73,7 +81,10 @@ KNOWN = {
 def describe(thing: Any) -> Any:
     """A layer, loss, model, optimizer, or a plain value, as what JSON can hold."""
     if isinstance(thing, Described):
-        return {"class": type(thing).__name__, **{name: describe(value) for name, value in thing.arguments().items()}}
+        return {
+            "class": type(thing).__name__,
+            **{name: describe(value) for name, value in thing.arguments().items()},
+        }
     if isinstance(thing, list | tuple):
         return [describe(item) for item in thing]
     if isinstance(thing, np.generic):
@@ -119,11 +130,15 @@ def write(path: str | Path, metadata: dict[str, Any], tensors: dict[str, Array])
         with written_whole(Path(path)) as temporary:
             save_file(arrays, temporary, metadata=text)
     except OSError as error:
-        raise CheckpointError(f"cannot write {path}: {error.strerror or error}: choose a folder that you may write to") from error
+        raise CheckpointError(
+            f"cannot write {path}: {error.strerror or error}: choose a folder that you may write to"
+        ) from error
 
 
 def read(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Metadata and tensors of a file, checked. Raises CheckpointError if it is missing, damaged, or of a newer format."""
+    """Metadata and tensors of a file, checked. Raises CheckpointError if it is missing, damaged, or of a
+    newer format.
+    """
     from safetensors import SafetensorError, safe_open
 
     if not Path(path).is_file():
@@ -133,21 +148,31 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
             text = dict(file.metadata() or {})
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping: it has only keys())
     except (SafetensorError, OSError, ValueError, TypeError, KeyError, OverflowError) as error:
-        raise CheckpointError(f"{path} is damaged or no checkpoint ({error}): use another copy, or train again") from None
+        raise CheckpointError(
+            f"{path} is damaged or no checkpoint ({error}): use another copy, or train again"
+        ) from None
     try:
         kind = json.loads(text["format"])
         name, version = kind["name"], kind["version"]
     except (KeyError, TypeError, ValueError):
-        raise CheckpointError(f"{path} is damaged or was not written by scratchae: it has no format entry") from None
+        raise CheckpointError(
+            f"{path} is damaged or was not written by scratchae: it has no format entry"
+        ) from None
     if name == "scratchae" and isinstance(version, int) and version > FORMAT_VERSION:
-        raise CheckpointError(f"{path} has format version {version}, this scratchae reads up to {FORMAT_VERSION}: upgrade scratchae")
+        raise CheckpointError(
+            f"{path} has format version {version}, this scratchae reads up to {FORMAT_VERSION}: upgrade scratchae"
+        )
     if text.pop("sha256", None) != checksum(text, arrays):
-        raise CheckpointError(f"{path} is damaged: its checksum does not match its content; use another copy, or train again")
+        raise CheckpointError(
+            f"{path} is damaged: its checksum does not match its content; use another copy, or train again"
+        )
     return {name: json.loads(value) for name, value in text.items()}, arrays
 
 
 def checksum(text: dict[str, str], arrays: dict[str, np.ndarray]) -> str:
-    """SHA-256 over every metadata entry and every tensor with its name, dtype and shape, in the order of the names."""
+    """SHA-256 over every metadata entry and every tensor with its name, dtype and shape, in the order of the
+    names.
+    """
     digest = hashlib.sha256()
     for name in sorted(text):
         digest.update(f"{name}={text[name]}\n".encode())

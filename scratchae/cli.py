@@ -11,7 +11,9 @@ from .errors import ScratchaeError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; the exit code: 0, 1 where a check failed, 2 for a mistake of the caller, 130 after Ctrl-C."""
+    """Run the command; the exit code: 0, 1 where a check failed, 2 for a mistake of the caller, 130 after
+    Ctrl-C.
+    """
     options = parser().parse_args(arguments)
     try:
         return options.run(options)
@@ -45,15 +47,33 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     one.add_argument("preset", metavar="PRESET", help="one of the presets below")
-    one.add_argument("--data", choices=NAMES, help="the images (default: strokes, drawn by code; nothing to download)")
-    one.add_argument("--data-dir", metavar="DIR", help="folder of the MNIST files (default: $SCRATCHAE_DATA, else downloaded)")
-    one.add_argument("--epochs", type=positive(int), metavar="N", help="passes through the data (default: the preset's)")
-    one.add_argument("--batch-size", type=positive(int), metavar="N", help="examples a step (default: the preset's)")
+    one.add_argument(
+        "--data", choices=NAMES, help="the images (default: strokes, drawn by code; nothing to download)"
+    )
+    one.add_argument(
+        "--data-dir",
+        metavar="DIR",
+        help="folder of the MNIST files (default: $SCRATCHAE_DATA, else downloaded)",
+    )
+    one.add_argument(
+        "--epochs", type=positive(int), metavar="N", help="passes through the data (default: the preset's)"
+    )
+    one.add_argument(
+        "--batch-size", type=positive(int), metavar="N", help="examples a step (default: the preset's)"
+    )
     one.add_argument("--lr", type=positive(float), metavar="X", help="learning rate (default: the preset's)")
-    one.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="where to compute (default: cpu)")
-    one.add_argument("--seed", type=int, default=0, metavar="S", help="of weights, order and noise (default: 0)")
+    one.add_argument(
+        "--device", choices=("cpu", "gpu"), default="cpu", help="where to compute (default: cpu)"
+    )
+    one.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="of weights, order and noise (default: 0)"
+    )
     one.add_argument("--out", metavar="RUN", help="folder to write to (default: a new one, runs/PRESET-DATA)")
-    one.add_argument("--resume", action="store_true", help="go on with the run in the folder, bit for bit as if never stopped")
+    one.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the run in the folder, bit for bit as if never stopped",
+    )
     one.set_defaults(run=train)
 
     two = commands.add_parser(
@@ -61,7 +81,9 @@ def parser() -> argparse.ArgumentParser:
         help="check the gradients of all layers and losses",
         description="Compare every gradient with central differences in float64, and print the largest relative errors.",
     )
-    two.add_argument("name", nargs="?", metavar="NAME", help="check only what begins with this name, in detail")
+    two.add_argument(
+        "name", nargs="?", metavar="NAME", help="check only what begins with this name, in detail"
+    )
     two.set_defaults(run=check)
 
     three = commands.add_parser(
@@ -71,7 +93,11 @@ def parser() -> argparse.ArgumentParser:
     )
     three.add_argument("action", choices=("download", "verify"))
     three.add_argument("name", choices=tuple(FILES))
-    three.add_argument("--data-dir", metavar="DIR", help="their folder (default: $SCRATCHAE_DATA, else the user's cache folder)")
+    three.add_argument(
+        "--data-dir",
+        metavar="DIR",
+        help="their folder (default: $SCRATCHAE_DATA, else the user's cache folder)",
+    )
     three.set_defaults(run=data)
     return top
 
@@ -108,10 +134,16 @@ def check(options: argparse.Namespace) -> int:
         print(f"{'':<24} {'gradients of':<52} {'largest relative error':>22}")
         for name, report in reports.items():
             tensors = ", ".join(check.name for check in report.checks)
-            tensors = tensors if len(tensors) <= 52 else f"{len(report.checks)} tensors, {report.checks[0].name} to {report.checks[-1].name}"
+            tensors = (
+                tensors
+                if len(tensors) <= 52
+                else f"{len(report.checks)} tensors, {report.checks[0].name} to {report.checks[-1].name}"
+            )
             print(f"{name:<24} {tensors:<52} {report.worst:>14.1e}  {'ok' if report.passed else 'FAILED'}")
     failed = [name for name, report in reports.items() if not report.passed]
-    print(f"{len(reports) - len(failed)} of {len(reports)} right: relative error at most 1e-7, central differences in float64")
+    print(
+        f"{len(reports) - len(failed)} of {len(reports)} right: relative error at most 1e-7, central differences in float64"
+    )
     return 1 if failed else 0
 
 

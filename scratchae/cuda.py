@@ -22,5 +22,7 @@ def module() -> ModuleType:
         float((a @ a + 1).sum())  # a driver, a device, cuBLAS and a compiler: all four, or it fails here
     except Exception as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise DeviceError(f"device='gpu': CuPy {cupy.__version__} is installed but cannot compute here ({reason}); {INSTALL}") from None
+        raise DeviceError(
+            f"device='gpu': CuPy {cupy.__version__} is installed but cannot compute here ({reason}); {INSTALL}"
+        ) from None
     return cupy

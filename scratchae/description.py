@@ -17,7 +17,9 @@ class Described:
         return {
             name: getattr(self, name)
             for name, parameter in inspect.signature(type(self)).parameters.items()
-            if name != "rng" and getattr(self, name) is not parameter.default and getattr(self, name) != parameter.default
+            if name != "rng"
+            and getattr(self, name) is not parameter.default
+            and getattr(self, name) != parameter.default
         }
 
     def __repr__(self) -> str:

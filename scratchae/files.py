@@ -11,7 +11,8 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`, which takes the place of `path` if the block succeeds and vanishes if it does not.
+    """A temporary path beside `path`, which takes the place of `path` if the block succeeds and vanishes if
+    it does not.
 
     A reader, a crash or a kill at any moment finds the old file or the new one, never a part.
     """

@@ -10,7 +10,8 @@ from .files import written_whole
 
 
 class History:
-    """Columns of equal length, one entry an epoch: `history["loss"]`, `history["validation_loss"]`, `history["seconds"]`, …
+    """Columns of equal length, one entry an epoch: `history["loss"]`, `history["validation_loss"]`,
+    `history["seconds"]`, …
 
     `interrupted` says that Ctrl-C ended the training, `stopped_early` that patience ran out.
     """

@@ -1,7 +1,8 @@
 """Losses: how far a prediction is from its target, and the gradient, as `(value, gradient…)`.
 
-One scale everywhere: **summed over the features of an example, averaged over the batch**. So a value is per example: squared error per image,
-nats per image. Divide by the number of features for the per-pixel means that other libraries print.
+One scale everywhere: **summed over the features of an example, averaged over the batch**. So a value is per
+example: squared error per image, nats per image. Divide by the number of features for the per-pixel means
+that other libraries print.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from .layers.activations import sigmoid
 
 
 class Loss(Described):
-    """`loss(prediction, target) -> (value, dprediction)`; both arrays (N, …), of one shape. Raises ShapeError where they differ."""
+    """`loss(prediction, target) -> (value, dprediction)`; both arrays (N, …), of one shape. Raises ShapeError
+    where they differ.
+    """
 
     unit = ""  # of the value, for axes and tables
 
@@ -41,7 +44,7 @@ class MSE(Loss):
         require_same_shape(prediction, target)
         n = len(prediction)
         difference = prediction - target
-        value = array_module(prediction).sum(difference * difference) / n
+        value = array_module(prediction).vdot(difference, difference) / n
         difference *= 2 / n
         return value, difference
 
@@ -51,9 +54,9 @@ class BCE(Loss):
 
     L = -1/N Σₙ Σⱼ (t log p + (1 - t) log(1 - p)); ∂L/∂p = (-t / p + (1 - t) / (1 - p)) / N.
 
-    Logarithms stop at the smallest number of the dtype, so a certain and wrong p costs 87 nats in float32, not infinity; but behind a
-    sigmoid its gradient is 0 there. `BCEWithLogits` has neither flaw: prefer it for training.
-    Raises DataError if a target is outside [0, 1].
+    Logarithms stop at the smallest number of the dtype, so a certain and wrong p costs 87 nats in float32,
+    not infinity; but behind a sigmoid its gradient is 0 there. `BCEWithLogits` has neither flaw: prefer it
+    for training. Raises DataError if a target is outside [0, 1].
     """
 
     unit = "nats"
@@ -73,12 +76,15 @@ class BCE(Loss):
         require_unit_interval(target)
 
     def floor(self, target: Array) -> float:
-        """The least value that any prediction can reach on these targets, p = t: their entropy, 0 only where all are 0 or 1. Nats per example."""
+        """The least value that any prediction can reach on these targets, p = t: their entropy, 0 only where
+        all are 0 or 1. Nats per example.
+        """
         return float(BCE()(target, target)[0])
 
 
 class BCEWithLogits(BCE):
-    """Binary cross-entropy of p = σ(a), given the logits a, in nats: stable for any a, also where p rounds to 0 or 1.
+    """Binary cross-entropy of p = σ(a), given the logits a, in nats: stable for any a, also where p rounds to
+    0 or 1.
 
     L = 1/N Σₙ Σⱼ (log(1 + eᵃ) - t a), since log σ(a) = a - log(1 + eᵃ) and log(1 - σ(a)) = -log(1 + eᵃ);
     ∂L/∂a = (σ(a) - t) / N.
@@ -91,9 +97,11 @@ class BCEWithLogits(BCE):
         xp = array_module(prediction)
         n = len(prediction)
         p = sigmoid(prediction)
-        # log(1 + eᵃ) = max(a, 0) - log max(p, 1 - p): one logarithm of a number in [1/2, 1]
-        softplus = xp.maximum(prediction, 0) - xp.log(xp.maximum(p, 1 - p))
-        value = xp.sum(softplus - target * prediction) / n
+        # log(1 + eᵃ) = max(a, 0) - log max(p, 1 - p): one logarithm, of a number in [1/2, 1]
+        log_p = 1 - p
+        xp.maximum(log_p, p, out=log_p)
+        xp.log(log_p, out=log_p)
+        value = (xp.sum(xp.maximum(prediction, 0)) - xp.sum(log_p) - xp.vdot(target, prediction)) / n
         p -= target
         p /= n
         return value, p
@@ -117,13 +125,19 @@ def gaussian_kl(mu: Array, log_var: Array) -> tuple[Array, Array, Array]:
     return value, mu / n, (variance - 1) * (0.5 / n)
 
 
-def require_same_shape(prediction: Array, target: Array, name: str = "target", other: str = "prediction") -> None:
+def require_same_shape(
+    prediction: Array, target: Array, name: str = "target", other: str = "prediction"
+) -> None:
     if prediction.shape != target.shape:
-        raise ShapeError(f"{name} has shape {tuple(target.shape)}, {other} {tuple(prediction.shape)}: they must be equal")
+        raise ShapeError(
+            f"{name} has shape {tuple(target.shape)}, {other} {tuple(prediction.shape)}: they must be equal"
+        )
     if len(prediction) == 0:
         raise DataError(f"{other} holds no examples: expected at least one row")
     if target.dtype.kind != "f":
-        raise ArrayTypeError(f"{name} holds {target.dtype}: expected floats; for images, {name} / 255 in float32")
+        raise ArrayTypeError(
+            f"{name} holds {target.dtype}: expected floats; for images, {name} / 255 in float32"
+        )
 
 
 def require_unit_interval(target: Array) -> None:
@@ -131,4 +145,6 @@ def require_unit_interval(target: Array) -> None:
         return  # reading a GPU array would stop its queue at every step: `fit` checks the data before it moves
     if not math.isfinite(high := float(target.max())) or high > 1 or float(target.min()) < 0:
         hint = "divide by 255" if high > 2 else "scale the data to [0, 1]"
-        raise DataError(f"cross-entropy needs targets in [0, 1], got min {float(target.min()):g}, max {high:g}: {hint}, or use MSE()")
+        raise DataError(
+            f"cross-entropy needs targets in [0, 1], got min {float(target.min()):g}, max {high:g}: {hint}, or use MSE()"
+        )

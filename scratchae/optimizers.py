@@ -1,4 +1,5 @@
-"""Optimizers, in order of increasing complexity: each changes a flat vector of parameters in place, given the gradient.
+"""Optimizers, in order of increasing complexity: each changes a flat vector of parameters in place, given the
+gradient.
 
 `lr` is a number or a schedule: a function of the number of updates done so far.
 """
@@ -32,7 +33,8 @@ class Step(Schedule):
 
 
 class Cosine(Schedule):
-    """Half a cosine from lr down to 0 over `steps` updates, after a linear rise over the first `warmup` of them.
+    """Half a cosine from lr down to 0 over `steps` updates, after a linear rise over the first `warmup` of
+    them.
 
     lr · ½ (1 + cos(π (t - warmup) / (steps - warmup))) (Loshchilov and Hutter 2017, eq. 5, without restarts).
     """
@@ -50,7 +52,9 @@ class Cosine(Schedule):
 
 
 class Optimizer(Described):
-    """`update(parameters, gradient)` takes one step, in place. `t` counts the updates; `state_names` names the vectors it remembers."""
+    """`update(parameters, gradient)` takes one step, in place. `t` counts the updates; `state_names` names
+    the vectors it remembers.
+    """
 
     state_names: tuple[str, ...] = ()
 
@@ -70,9 +74,13 @@ class Optimizer(Described):
         return self.lr(self.t) if callable(self.lr) else self.lr
 
     def update(self, parameters: Array, gradient: Array) -> None:
-        """One step on the parameters, in place: decay, clip, then the optimizer's own formula, block by block."""
+        """One step on the parameters, in place: decay, clip, then the optimizer's own formula, block by
+        block.
+        """
         if parameters.shape != gradient.shape:
-            raise ShapeError(f"gradient has shape {gradient.shape}, parameters {parameters.shape}: they must be equal")
+            raise ShapeError(
+                f"gradient has shape {gradient.shape}, parameters {parameters.shape}: they must be equal"
+            )
         for name in self.state_names:
             state = getattr(self, name, None)
             if state is None or state.shape != parameters.shape:
@@ -85,7 +93,9 @@ class Optimizer(Described):
 
         def step(θ, g, *state):
             if self.weight_decay:
-                θ *= 1 - lr * self.weight_decay  # decoupled: not part of the gradient (Loshchilov and Hutter 2019)
+                θ *= (
+                    1 - lr * self.weight_decay
+                )  # decoupled: not part of the gradient (Loshchilov and Hutter 2019)
             formula(θ, g, *state)
 
         in_blocks(step, parameters, gradient, *(getattr(self, name) for name in self.state_names))
@@ -108,7 +118,14 @@ class SGD(Optimizer):
     `weight_decay` λ is decoupled: θ ← (1 - lr λ) θ first. `clip_norm` bounds the norm of the whole gradient.
     """
 
-    def __init__(self, lr: float | Schedule, momentum: float = 0.0, *, weight_decay: float = 0.0, clip_norm: float | None = None):
+    def __init__(
+        self,
+        lr: float | Schedule,
+        momentum: float = 0.0,
+        *,
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+    ):
         super().__init__(lr, weight_decay, clip_norm)
         if not 0 <= momentum < 1:
             raise OptionError(f"SGD(momentum={momentum}): expected 0 <= momentum < 1")
@@ -130,9 +147,11 @@ class SGD(Optimizer):
 class Adam(Optimizer):
     """Adam (Kingma and Ba 2015, algorithm 1), t = 1, 2, …:
 
-    m ← β₁ m + (1 - β₁) g,  v ← β₂ v + (1 - β₂) g²,  m̂ = m / (1 - β₁ᵗ),  v̂ = v / (1 - β₂ᵗ),  θ ← θ - lr · m̂ / (√v̂ + ε).
+    m ← β₁ m + (1 - β₁) g,  v ← β₂ v + (1 - β₂) g²,  m̂ = m / (1 - β₁ᵗ),  v̂ = v / (1 - β₂ᵗ),  θ ← θ - lr · m̂
+    / (√v̂ + ε).
 
-    `weight_decay` λ is decoupled: θ ← (1 - lr λ) θ first (AdamW). `clip_norm` bounds the norm of the whole gradient.
+    `weight_decay` λ is decoupled: θ ← (1 - lr λ) θ first (AdamW). `clip_norm` bounds the norm of the whole
+    gradient.
     """
 
     state_names = ("m", "v")

@@ -1,4 +1,6 @@
-"""Penalties on a code z: `penalty(z) -> (value, dz)`, added to the loss. Same scale: summed over units, averaged over the batch."""
+"""Penalties on a code z: `penalty(z) -> (value, dz)`, added to the loss. Same scale: summed over units,
+averaged over the batch.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ class Penalty(Described):
 
 
 class L1(Penalty):
-    """weight · 1/N Σₙ Σⱼ |zₙⱼ|: pulls every activation towards 0, and leaves many there. Gradient weight · sign(z) / N, 0 at 0."""
+    """weight · 1/N Σₙ Σⱼ |zₙⱼ|: pulls every activation towards 0, and leaves many there. Gradient weight ·
+    sign(z) / N, 0 at 0.
+    """
 
     def __init__(self, weight: float):
         self.weight = require_weight(self, weight)
@@ -30,7 +34,8 @@ class L1(Penalty):
 
 
 class SparseKL(Penalty):
-    """weight · Σⱼ KL(ρ ‖ ρ̂ⱼ): each unit is on in a share ρ = `target` of the examples, as measured over the batch.
+    """weight · Σⱼ KL(ρ ‖ ρ̂ⱼ): each unit is on in a share ρ = `target` of the examples, as measured over the
+    batch.
 
     ρ̂ⱼ = 1/N Σₙ zₙⱼ; KL(ρ ‖ ρ̂) = ρ log(ρ / ρ̂) + (1 - ρ) log((1 - ρ) / (1 - ρ̂));
     ∂/∂zₙⱼ = weight / N · (-ρ / ρ̂ⱼ + (1 - ρ) / (1 - ρ̂ⱼ)), the same for every example n.

@@ -1,7 +1,7 @@
 """Every picture. The only file that imports matplotlib, and only when something is drawn.
 
-Each function draws one figure and writes it to `path`. Colours are Okabe and Ito's, which colour-blind readers can tell apart, and
-nothing is told by colour alone.
+Each function draws one figure and writes it to `path`. Colours are Okabe and Ito's, which colour-blind
+readers can tell apart, and nothing is told by colour alone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#666666"
-DIGITS = ["#000000", "#E69F00", "#56B4E9", "#009E73", "#B8A800", "#0072B2", "#D55E00", "#CC79A7", "#7F7F7F", "#6A3D9A"]
+DIGITS = [
+    "#000000",
+    "#E69F00",
+    "#56B4E9",
+    "#009E73",
+    "#B8A800",
+    "#0072B2",
+    "#D55E00",
+    "#CC79A7",
+    "#7F7F7F",
+    "#6A3D9A",
+]
 STYLE = {
     "font.size": 10,
     "axes.spines.top": False,
@@ -57,9 +68,18 @@ def loss_curve(history: History, path: Path, unit: str, baseline: tuple[str, flo
     epochs = history["epoch"]
     with figure(path, 6, 3.6) as drawn:
         axes = drawn.subplots()
-        axes.plot(epochs, history["loss"], "o-", color=BLUE, markersize=4, label="training (mean over the epoch)")
+        axes.plot(
+            epochs, history["loss"], "o-", color=BLUE, markersize=4, label="training (mean over the epoch)"
+        )
         if "validation_loss" in history:
-            axes.plot(epochs, history["validation_loss"], "s--", color=RED, markersize=4, label="validation (after it)")
+            axes.plot(
+                epochs,
+                history["validation_loss"],
+                "s--",
+                color=RED,
+                markersize=4,
+                label="validation (after it)",
+            )
         if baseline is not None:
             axes.axhline(baseline[1], color=GREY, linestyle=":", label=baseline[0])
         axes.set_xlabel("epoch")
@@ -98,12 +118,17 @@ def curves(truth: np.ndarray, made: dict[str, np.ndarray], path: Path) -> None:
 
 
 def latent_scatter(codes: np.ndarray, labels: np.ndarray | None, path: Path) -> None:
-    """Codes as points in the plane, coloured by label; a code of more than two numbers is seen along its two widest directions."""
+    """Codes as points in the plane, coloured by label; a code of more than two numbers is seen along its two
+    widest directions.
+    """
     if codes.shape[1] > 2:
         centred = codes - codes.mean(axis=0)
         points = PCA(2).fit(codes).encode(codes)
         shares = (points.var(axis=0) / (centred**2).sum(axis=1).mean()).tolist()
-        names = [f"{which} principal direction of the code ({share:.0%} of its variance)" for which, share in zip(("first", "second"), shares)]
+        names = [
+            f"{which} principal direction of the code ({share:.0%} of its variance)"
+            for which, share in zip(("first", "second"), shares, strict=True)
+        ]
     else:
         points, names = codes, ["code, first number", "code, second number"]
     with figure(path, 6.4, 5.6) as drawn:
@@ -116,14 +141,21 @@ def latent_scatter(codes: np.ndarray, labels: np.ndarray | None, path: Path) -> 
                 axes.scatter(*members.T, s=6, color=DIGITS[label], alpha=0.45, linewidths=0)
             for label in np.unique(labels):  # the names last, over all points
                 place = np.median(points[labels == label], axis=0)
-                box = {"boxstyle": "circle,pad=0.25", "facecolor": "white", "edgecolor": DIGITS[label], "linewidth": 1.5}
+                box = {
+                    "boxstyle": "circle,pad=0.25",
+                    "facecolor": "white",
+                    "edgecolor": DIGITS[label],
+                    "linewidth": 1.5,
+                }
                 axes.text(*place, str(label), ha="center", va="center", fontweight="bold", bbox=box)
         axes.set_xlabel(names[0])
         axes.set_ylabel(names[1])
 
 
 def filters(W: np.ndarray, path: Path, count: int = 64) -> None:
-    """What the first layer's units look for: the columns of W (784, units) as images, the `count` longest ones, longest first."""
+    """What the first layer's units look for: the columns of W (784, units) as images, the `count` longest
+    ones, longest first.
+    """
     longest = np.argsort(-np.linalg.norm(W, axis=0))[:count]
     columns = 16
     rows = -(-len(longest) // columns)
@@ -133,19 +165,29 @@ def filters(W: np.ndarray, path: Path, count: int = 64) -> None:
             axes.set_axis_off()
         for axes, unit in zip(grid.flat, longest, strict=False):
             image = W[:, unit].reshape(28, 28)
-            shown = axes.imshow(image / np.abs(image).max(), cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
-        bar = drawn.colorbar(shown, ax=grid, orientation="horizontal", shrink=0.4, aspect=40, pad=0.02, ticks=[-1, 0, 1])
+            shown = axes.imshow(
+                image / np.abs(image).max(), cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest"
+            )
+        bar = drawn.colorbar(
+            shown, ax=grid, orientation="horizontal", shrink=0.4, aspect=40, pad=0.02, ticks=[-1, 0, 1]
+        )
         bar.set_ticklabels(["against", "0", "for"])
         bar.set_label("weight of a pixel, relative to the unit's largest")
 
 
-def displacements(models: dict[str, tuple[np.ndarray, np.ndarray, str]], points: np.ndarray, path: Path) -> None:
-    """Where models of the plane send it: for each name, arrows from a grid (n, 2) to its reconstruction (n, 2), over data points, and a remark."""
+def displacements(
+    models: dict[str, tuple[np.ndarray, np.ndarray, str]], points: np.ndarray, path: Path
+) -> None:
+    """Where models of the plane send it: for each name, arrows from a grid (n, 2) to its reconstruction (n,
+    2), over data points, and a remark.
+    """
     with figure(path, 3.1 * len(models), 3.7) as drawn:
         grid = drawn.subplots(1, len(models), sharex=True, sharey=True)
         for axes, (name, (start, end, remark)) in zip(grid, models.items(), strict=True):
             axes.scatter(*points.T, s=3, color=ORANGE, alpha=0.5, linewidths=0)
             move = end - start
             axes.quiver(*start.T, *move.T, angles="xy", scale_units="xy", scale=1, width=0.006, color=BLUE)
-            axes.set(title=f"{name}\n{remark}", aspect="equal", xlim=(-2.6, 2.6), ylim=(-2.6, 2.6), xlabel="x₁")
+            axes.set(
+                title=f"{name}\n{remark}", aspect="equal", xlim=(-2.6, 2.6), ylim=(-2.6, 2.6), xlabel="x₁"
+            )
         grid[0].set_ylabel("x₂")

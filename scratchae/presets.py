@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from .backend import Array
 from .data import load_data, pixels
 from .errors import OptionError
 from .layers import Dense, Dropout, GaussianNoise, Layer, ReLU, Sequential, Sigmoid, Tanh
@@ -36,7 +36,8 @@ class Preset:
 
     build: the model, its weights drawn from a generator. optimizer: from a learning rate and the number of
     updates to come. code: the size of the code, for PCA beside it. synthetic: a function of a generator and a
-    number of examples, for presets that make their own data. variants: models to train and draw beside this one.
+    number of examples, for presets that make their own data. variants: models to train and draw beside this
+    one.
     """
 
     name: str
@@ -55,25 +56,31 @@ class Preset:
         if self.synthetic is not None:
             if data is not None:
                 raise OptionError(f"preset {self.name!r} makes its own data: leave out --data {data}")
-            train, test = (self.synthetic(np.random.default_rng([1, i]), n) for i, n in enumerate((12_000, 2_000)))
+            train, test = (
+                self.synthetic(np.random.default_rng([1, i]), n) for i, n in enumerate((12_000, 2_000))
+            )
             return split(train, test)
         images = load_data(data or "strokes", directory)
         return split(pixels(images.train_images), pixels(images.test_images), images.test_labels)
 
 
 def split(train: np.ndarray, test: np.ndarray, test_labels: np.ndarray | None = None) -> Examples:
-    """Keep the last twelfth of the training rows for validation; the test rows are for the final figures alone."""
+    """Keep the last twelfth of the training rows for validation; the test rows are for the final figures
+    alone.
+    """
     held_out = len(train) // HELD_OUT
     return Examples(train[:-held_out], train[-held_out:], test, test_labels)
 
 
-def stack(sizes: list[int], activation: Callable[[], Layer], rng: np.random.Generator, *, last: Layer | None) -> Sequential:
+def stack(
+    sizes: list[int], activation: Callable[[], Layer], rng: np.random.Generator, *, last: Layer | None
+) -> Sequential:
     """Dense layers of these sizes with an activation between them, and `last`, if any, at the end.
 
     Each layer's initialisation suits what follows it: He's before ReLU, Glorot's before anything else.
     """
     layers: list[Layer] = []
-    for i, (inputs, outputs) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for i, (inputs, outputs) in enumerate(itertools.pairwise(sizes)):
         follower = last if i == len(sizes) - 2 else activation()
         layers.append(Dense(inputs, outputs, init="he" if isinstance(follower, ReLU) else "glorot", rng=rng))
         if follower is not None:
@@ -94,7 +101,9 @@ def bottleneck(rng: np.random.Generator) -> Model:
 
 
 def curved_sheet(rng: np.random.Generator, n: int) -> np.ndarray:
-    """Points on a curved 10-dimensional sheet in [0, 1]^1000: σ(4 tanh(z A) B) with z ~ N(0, 1), A and B fixed."""
+    """Points on a curved 10-dimensional sheet in [0, 1]^1000: σ(4 tanh(z A) B) with z ~ N(0, 1), A and B
+    fixed.
+    """
     fixed = np.random.default_rng(0)
     A, B = fixed.standard_normal((10, 60)) / 10**0.5, fixed.standard_normal((60, 1000)) / 60**0.5
     z = rng.standard_normal((n, 10))
@@ -119,7 +128,9 @@ def science2006(rng: np.random.Generator) -> Model:
     return Autoencoder(encoder, decoder, loss=BCEWithLogits())
 
 
-def overcomplete(rng: np.random.Generator, *before: Layer, dropout: float = 0.0, penalty: L1 | None = None) -> Model:
+def overcomplete(
+    rng: np.random.Generator, *before: Layer, dropout: float = 0.0, penalty: L1 | None = None
+) -> Model:
     """2 -> 50 -> 2: the code is larger than the data."""
     after = [Dropout(dropout)] if dropout else []
     encoder = Sequential(*before, Dense(2, 50, init="he", rng=rng), ReLU(), *after)
@@ -202,5 +213,7 @@ def find_preset(name: str) -> Preset:
     if name in PRESETS:
         return PRESETS[name]
     near = difflib.get_close_matches(name, PRESETS, n=3, cutoff=0.4)
-    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"expected one of {', '.join(PRESETS)}"
+    hint = (
+        f"did you mean {' or '.join(map(repr, near))}?" if near else f"expected one of {', '.join(PRESETS)}"
+    )
     raise OptionError(f"unknown preset {name!r}: {hint}")

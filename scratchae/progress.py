@@ -18,7 +18,12 @@ class Progress:
         if self.show and sys.stderr.isatty():
             from tqdm import tqdm
 
-            self.bar = tqdm(total=self.steps, desc=f"epoch {epoch + 1:>{len(str(self.epochs))}}/{self.epochs}", unit="step", dynamic_ncols=True)
+            self.bar = tqdm(
+                total=self.steps,
+                desc=f"epoch {epoch + 1:>{len(str(self.epochs))}}/{self.epochs}",
+                unit="step",
+                dynamic_ncols=True,
+            )
 
     def step(self, loss: float) -> None:
         if self.bar is not None:
@@ -33,11 +38,18 @@ class Progress:
             self.bar.close()
             self.bar = None
         elif self.show and row is not None:
-            print(f"epoch {epoch + 1:>{len(str(self.epochs))}}/{self.epochs}  {self.text(epoch, row)}", flush=True)
+            print(
+                f"epoch {epoch + 1:>{len(str(self.epochs))}}/{self.epochs}  {self.text(epoch, row)}",
+                flush=True,
+            )
 
     def text(self, epoch: int, row: dict[str, float]) -> str:
         """Loss parts, examples a second, time left."""
-        parts = [f"{name.replace('_', ' ')} {value:.4g}" for name, value in row.items() if name not in ("epoch", "lr", "seconds", "examples_per_second")]
+        parts = [
+            f"{name.replace('_', ' ')} {value:.4g}"
+            for name, value in row.items()
+            if name not in ("epoch", "lr", "seconds", "examples_per_second")
+        ]
         left = (time.perf_counter() - self.start) / (epoch + 1 - self.first) * (self.epochs - epoch - 1)
         return "  ".join([*parts, f"{row['examples_per_second']:,.0f} examples/s", f"{duration(left)} left"])
 

@@ -6,7 +6,7 @@ import json
 import math
 import platform
 import time
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +40,11 @@ def train(
     out: str | Path | None = None,
     resume: bool = False,
 ) -> Path:
-    """Train a preset and leave model, history, figures and pictures in a folder, which is returned; say on the way what happens.
+    """Train a preset and leave model, history, figures and pictures in a folder, which is returned; say on
+    the way what happens.
 
-    What is not given is the preset's. `out` defaults to the first free runs/PRESET-DATA; `resume=True` goes on with the run there.
+    What is not given is the preset's. `out` defaults to the first free runs/PRESET-DATA; `resume=True` goes
+    on with the run there.
     """
     started = time.perf_counter()
     epochs, batch_size, lr = epochs or preset.epochs, batch_size or preset.batch_size, lr or preset.lr
@@ -91,8 +93,12 @@ def train(
             "parameters": model.parameter_count(),
             "training_seconds": round(sum(history["seconds"]), 2) if len(history) else 0.0,
             "figures": figures,
-            "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "versions": {"scratchae": __version__, "numpy": np.__version__, "python": platform.python_version()},
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "versions": {
+                "scratchae": __version__,
+                "numpy": np.__version__,
+                "python": platform.python_version(),
+            },
             "machine": platform.platform(),
         },
     )
@@ -106,10 +112,16 @@ def train(
 
 
 def run_folder(out: str | Path | None, stem: str, settings: dict[str, Any], resume: bool) -> Path:
-    """The folder to write to, made if need be. Raises RunError where it cannot be written, or holds another run."""
+    """The folder to write to, made if need be. Raises RunError where it cannot be written, or holds another
+    run.
+    """
     if out is None:
         taken = [path for path in numbered(stem) if path.exists()]
-        out = taken[-1] if resume and taken else next(path for path in numbered(stem, len(taken) + 1) if not path.exists())
+        out = (
+            taken[-1]
+            if resume and taken
+            else next(path for path in numbered(stem, len(taken) + 1) if not path.exists())
+        )
     folder = Path(out)
     record = folder / RECORD
     if record.exists():
@@ -121,9 +133,13 @@ def run_folder(out: str | Path | None, stem: str, settings: dict[str, Any], resu
         except (ValueError, KeyError, TypeError):
             raise RunError(f"{record} is damaged or no record of a run: choose another --out") from None
         if other:
-            raise RunError(f"{folder} holds a run with another {other[0]} ({earlier[other[0]]}, now {settings[other[0]]}): choose another --out")
+            raise RunError(
+                f"{folder} holds a run with another {other[0]} ({earlier[other[0]]}, now {settings[other[0]]}): choose another --out"
+            )
     elif folder.is_dir() and any(folder.iterdir()):
-        raise RunError(f"{folder} is not empty and holds no run: choose another --out, so that nothing is overwritten")
+        raise RunError(
+            f"{folder} is not empty and holds no run: choose another --out, so that nothing is overwritten"
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with written_whole(folder / ".writable"):
@@ -151,14 +167,21 @@ def write_record(folder: Path, record: dict[str, Any]) -> None:
 
 
 def measure(model: Autoencoder, preset: Preset, examples: Examples) -> dict[str, dict[str, float]]:
-    """Errors on the test examples, of the model and of PCA with a code of the same size: summed over features,
-    averaged over examples. For cross-entropy also its floor, the entropy of the pixels themselves."""
+    """Errors on the test examples, of the model and of PCA with a code of the same size: summed over
+    features, averaged over examples. For cross-entropy also its floor, the entropy of the pixels
+    themselves."""
     pca = PCA(preset.code).fit(examples.train)
-    made = {preset.name: reconstruct(model, examples.test), f"PCA-{pca.components}": pca.reconstruct(examples.test)}
+    made = {
+        preset.name: reconstruct(model, examples.test),
+        f"PCA-{pca.components}": pca.reconstruct(examples.test),
+    }
     figures = {name: {"squared_error": mean_squared_error(examples.test, x)} for name, x in made.items()}
     if isinstance(model.loss, BCE):
         cross_entropy = evaluate(model, examples.test)["loss"]
-        figures[preset.name] |= {"cross_entropy": cross_entropy, "cross_entropy_floor": model.loss.floor(examples.test)}
+        figures[preset.name] |= {
+            "cross_entropy": cross_entropy,
+            "cross_entropy_floor": model.loss.floor(examples.test),
+        }
     return figures
 
 
@@ -181,14 +204,19 @@ def table(figures: dict[str, dict[str, float]], features: int) -> str:
     }
     lines = [f"{'on the test examples':<44} {'per example':>12} {'per feature':>12}"]
     for who, values in figures.items():
-        lines += [f"{who:<16}{names[key]:<28} {value:>12.4f} {value / features:>12.5f}" for key, value in values.items()]
+        lines += [
+            f"{who:<16}{names[key]:<28} {value:>12.4f} {value / features:>12.5f}"
+            for key, value in values.items()
+        ]
     return "\n".join(lines)
 
 
 # The pictures
 
 
-def draw(model: Autoencoder, preset: Preset, examples: Examples, history: History, folder: Path, seed: int) -> None:
+def draw(
+    model: Autoencoder, preset: Preset, examples: Examples, history: History, folder: Path, seed: int
+) -> None:
     """Every picture that suits the model."""
     test, labels = examples.test, examples.test_labels
     pca = PCA(preset.code).fit(examples.train)
@@ -196,22 +224,39 @@ def draw(model: Autoencoder, preset: Preset, examples: Examples, history: Histor
     if labels is not None:
         chosen = [int(np.flatnonzero(labels == label)[0]) for label in np.unique(labels)]
         original = test[chosen]
-        rows = {"original": original, preset.name: model.reconstruct(original), f"PCA-{preset.code}": pca.reconstruct(original)}
-        plots.image_rows({name: images.reshape(-1, 28, 28) for name, images in rows.items()}, folder / "reconstructions.png")
+        rows = {
+            "original": original,
+            preset.name: model.reconstruct(original),
+            f"PCA-{preset.code}": pca.reconstruct(original),
+        }
+        plots.image_rows(
+            {name: images.reshape(-1, 28, 28) for name, images in rows.items()},
+            folder / "reconstructions.png",
+        )
         codes = model.encode(test)
         plots.latent_scatter(codes, labels, folder / "latent.png")
         first = next(layer for _, layer in model.leaves() if isinstance(layer, Dense))
         plots.filters(first.W, folder / "filters.png")
     elif preset.variants:
-        plots.displacements(compare_variants(model, preset, examples, seed), test[:500], folder / "displacements.png")
+        plots.displacements(
+            compare_variants(model, preset, examples, seed), test[:500], folder / "displacements.png"
+        )
     else:
         original = test[:4]
-        plots.curves(original, {preset.name: model.reconstruct(original), f"PCA-{preset.code}": pca.reconstruct(original)}, folder / "curves.png")
+        plots.curves(
+            original,
+            {preset.name: model.reconstruct(original), f"PCA-{preset.code}": pca.reconstruct(original)},
+            folder / "curves.png",
+        )
         plots.latent_scatter(model.encode(test), None, folder / "latent.png")
 
 
-def compare_variants(model: Autoencoder, preset: Preset, examples: Examples, seed: int) -> dict[str, tuple[np.ndarray, np.ndarray, str]]:
-    """The preset's model and its variants, trained the same way: where each sends a grid of points, and its test error."""
+def compare_variants(
+    model: Autoencoder, preset: Preset, examples: Examples, seed: int
+) -> dict[str, tuple[np.ndarray, np.ndarray, str]]:
+    """The preset's model and its variants, trained the same way: where each sends a grid of points, and its
+    test error.
+    """
     axis = np.linspace(-2.2, 2.2, 9, dtype=np.float32)
     grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
     models = {"plain": model}
@@ -225,5 +270,9 @@ def compare_variants(model: Autoencoder, preset: Preset, examples: Examples, see
     for name, trained in models.items():
         error = mean_squared_error(examples.test, reconstruct(trained, examples.test))
         active = float((trained.encode(examples.test) > 0).mean())
-        shown[name] = (grid, trained.reconstruct(grid), f"squared error {error:.2g}, {active:.0%} of the code active")
+        shown[name] = (
+            grid,
+            trained.reconstruct(grid),
+            f"squared error {error:.2g}, {active:.0%} of the code active",
+        )
     return shown

@@ -39,15 +39,18 @@ def fit(
 ) -> History:
     """Train a model on x (N, …), in place, and return what was measured.
 
-    Each epoch goes through x once, in a new order, in batches of `batch_size`, the last one shorter if need be. Order and noise of epoch e
-    come from (seed, e) alone, so the same seed gives the same bits on one machine, and an epoch can be repeated.
+    Each epoch goes through x once, in a new order, in batches of `batch_size`, the last one shorter if need
+    be. Order and noise of epoch e come from (seed, e) alone, so the same seed gives the same bits on one
+    machine, and an epoch can be repeated.
 
-    `validation`: data to measure the loss on after each epoch. `patience`: stop after so many epochs without a better validation loss, and go
-    back to the best parameters. `checkpoint`: a file that always holds the last whole epoch; `resume=True` goes on from it, as if training had
-    never stopped. Ctrl-C ends training after the step at hand and keeps the model as it is. The model stays on `device`.
+    `validation`: data to measure the loss on after each epoch. `patience`: stop after so many epochs without
+    a better validation loss, and go back to the best parameters. `checkpoint`: a file that always holds the
+    last whole epoch; `resume=True` goes on from it, as if training had never stopped. Ctrl-C ends training
+    after the step at hand and keeps the model as it is. The model stays on `device`.
 
-    Raises DivergenceError when the loss is NaN or infinite, before it reaches the parameters; DataError, ShapeError, ArrayTypeError and
-    OptionError for data and options that cannot be used, CheckpointError for a checkpoint that does not fit.
+    Raises DivergenceError when the loss is NaN or infinite, before it reaches the parameters; DataError,
+    ShapeError, ArrayTypeError and OptionError for data and options that cannot be used, CheckpointError for a
+    checkpoint that does not fit.
     """
     require_whole(epochs=epochs, batch_size=batch_size)
     if patience is not None:
@@ -61,7 +64,9 @@ def fit(
     if validation is not None:
         validation = prepared(validation, "validation", dtype)
         if validation.shape[1:] != x.shape[1:]:
-            raise ShapeError(f"validation holds examples of shape {validation.shape[1:]}, x of {x.shape[1:]}: they must be equal")
+            raise ShapeError(
+                f"validation holds examples of shape {validation.shape[1:]}, x of {x.shape[1:]}: they must be equal"
+            )
     model.to("cpu")
     model.check_data(x)
 
@@ -76,7 +81,9 @@ def fit(
     history, best = History(), None
     if checkpoint is not None and Path(checkpoint).exists():
         if not resume:
-            raise CheckpointError(f"{checkpoint} exists: resume=True goes on with it; or delete it, or choose another file")
+            raise CheckpointError(
+                f"{checkpoint} exists: resume=True goes on with it; or delete it, or choose another file"
+            )
         history, best = resumed(model, optimizer, settings, checkpoint)
     elif checkpoint is not None:
         write_checkpoint(checkpoint, model, optimizer, settings, history, best)
@@ -86,7 +93,10 @@ def fit(
     data = xp.asarray(x)
     steps = math.ceil(len(x) / batch_size)
     report = Progress(len(history), epochs, steps, progress)
-    with Interrupt() as interrupt, np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # an error names the place instead
+    with (
+        Interrupt() as interrupt,
+        np.errstate(over="ignore", invalid="ignore", divide="ignore"),
+    ):  # an error names the place instead
         for epoch in range(len(history), epochs):
             if patience is not None and best is not None and epoch - best["epoch"] > patience:
                 history.stopped_early = True
@@ -103,7 +113,9 @@ def fit(
                 loss = float(metrics["loss"])
                 if not math.isfinite(loss):
                     report.end(epoch, None)
-                    raise DivergenceError(diagnosis(model, batch, loss, epoch, step, steps, lr, checkpoint, len(history)))
+                    raise DivergenceError(
+                        diagnosis(model, batch, loss, epoch, step, steps, lr, checkpoint, len(history))
+                    )
                 optimizer.update(model.parameters, model.gradient)
                 accumulate(totals, metrics, len(batch))
                 report.step(loss)
@@ -112,11 +124,18 @@ def fit(
                     history.interrupted = True
                     return history
             seconds = time.perf_counter() - start
-            row: dict[str, Any] = {"epoch": epoch + 1, **{name: total / len(x) for name, total in totals.items()}}
+            row: dict[str, Any] = {
+                "epoch": epoch + 1,
+                **{name: total / len(x) for name, total in totals.items()},
+            }
             if validation is not None:
                 row |= {f"validation_{name}": value for name, value in evaluate(model, validation).items()}
                 if patience is not None and (best is None or row["validation_loss"] < best["loss"]):
-                    best = {"loss": row["validation_loss"], "epoch": epoch, "parameters": to_numpy(model.parameters).copy()}
+                    best = {
+                        "loss": row["validation_loss"],
+                        "epoch": epoch,
+                        "parameters": to_numpy(model.parameters).copy(),
+                    }
             row |= {"lr": lr, "seconds": seconds, "examples_per_second": len(x) / seconds}
             history.append(row)
             if checkpoint is not None:
@@ -155,20 +174,28 @@ def require_whole(**values: int) -> None:
 
 
 def prepared(x: Array, name: str, dtype: Any) -> np.ndarray:
-    """x as a NumPy array in the model's dtype. Raises an error where it is no array of finite floats with at least one row."""
+    """x as a NumPy array in the model's dtype. Raises an error where it is no array of finite floats with at
+    least one row.
+    """
     if not hasattr(x, "dtype"):
-        raise ArrayTypeError(f"{name} is a {type(x).__name__}: expected an array of floats; wrap it in numpy.asarray(…, dtype='float32')")
+        raise ArrayTypeError(
+            f"{name} is a {type(x).__name__}: expected an array of floats; wrap it in numpy.asarray(…, dtype='float32')"
+        )
     x = to_numpy(x)
     if x.ndim < 2 or len(x) == 0:
         raise DataError(f"{name} has shape {x.shape}: expected at least one example, (N, …) with N >= 1")
     if x.dtype.kind != "f":
         high = f", max {x.max()}" if x.dtype.kind in "iub" else ""
-        raise ArrayTypeError(f"{name} holds {x.dtype}{high}: expected floats; for images divide by 255: ({name} / 255).astype('float32')")
+        raise ArrayTypeError(
+            f"{name} holds {x.dtype}{high}: expected floats; for images divide by 255: ({name} / 255).astype('float32')"
+        )
     finite = np.isfinite(x.reshape(len(x), -1)).all(axis=1)
     if not finite.all():
         row = int(np.argmin(finite))
         count = len(x) - int(finite.sum())
-        raise DataError(f"{name} holds NaN or infinity, first in row {row} ({count} of {len(x)} rows): remove or repair them")
+        raise DataError(
+            f"{name} holds NaN or infinity, first in row {row} ({count} of {len(x)} rows): remove or repair them"
+        )
     return x.astype(dtype, copy=False)
 
 
@@ -176,11 +203,22 @@ def prepared(x: Array, name: str, dtype: Any) -> np.ndarray:
 
 
 def write_checkpoint(
-    path: str | Path, model: Model, optimizer: Optimizer, settings: dict[str, Any], history: History, best: dict[str, Any] | None
+    path: str | Path,
+    model: Model,
+    optimizer: Optimizer,
+    settings: dict[str, Any],
+    history: History,
+    best: dict[str, Any] | None,
 ) -> None:
-    """The model with all that training needs to go on: the optimizer's state, the settings, the history, the best parameters so far."""
+    """The model with all that training needs to go on: the optimizer's state, the settings, the history, the
+    best parameters so far.
+    """
     tensors = files.tensors_of(model)
-    tensors |= {f"optimizer.{name}": getattr(optimizer, name) for name in optimizer.state_names if hasattr(optimizer, name)}
+    tensors |= {
+        f"optimizer.{name}": getattr(optimizer, name)
+        for name in optimizer.state_names
+        if hasattr(optimizer, name)
+    }
     if best is not None:
         tensors["best.parameters"] = best["parameters"]
         best = {name: value for name, value in best.items() if name != "parameters"}
@@ -188,8 +226,12 @@ def write_checkpoint(
     files.write(path, {"model": files.describe(model), "training": training}, tensors)
 
 
-def resumed(model: Model, optimizer: Optimizer, settings: dict[str, Any], path: str | Path) -> tuple[History, dict[str, Any] | None]:
-    """Put model and optimizer back to where the checkpoint was written; its history and best parameters. Raises CheckpointError."""
+def resumed(
+    model: Model, optimizer: Optimizer, settings: dict[str, Any], path: str | Path
+) -> tuple[History, dict[str, Any] | None]:
+    """Put model and optimizer back to where the checkpoint was written; its history and best parameters.
+    Raises CheckpointError.
+    """
     metadata, tensors = files.read(path)
     if "training" not in metadata:
         raise CheckpointError(f"{path} holds a model but no training to resume: load it and call fit anew")
@@ -197,8 +239,12 @@ def resumed(model: Model, optimizer: Optimizer, settings: dict[str, Any], path: 
     changed = [name for name in settings if settings[name] != training["settings"][name]]
     if changed:
         name = changed[0]
-        was, now = (files.show(s[name]) if name == "optimizer" else s[name] for s in (training["settings"], settings))
-        raise CheckpointError(f"{path} was trained with another {name} ({was}, now {now}): resume with the same, or start a new training")
+        was, now = (
+            files.show(s[name]) if name == "optimizer" else s[name] for s in (training["settings"], settings)
+        )
+        raise CheckpointError(
+            f"{path} was trained with another {name} ({was}, now {now}): resume with the same, or start a new training"
+        )
     files.restore(model, path)
     for name in optimizer.state_names:
         if f"optimizer.{name}" in tensors:
@@ -234,7 +280,15 @@ class Interrupt:
 
 
 def diagnosis(
-    model: Model, batch: Array, loss: float, epoch: int, step: int, steps: int, lr: float, checkpoint: str | Path | None, done: int
+    model: Model,
+    batch: Array,
+    loss: float,
+    epoch: int,
+    step: int,
+    steps: int,
+    lr: float,
+    checkpoint: str | Path | None,
+    done: int,
 ) -> str:
     """Where the first number that is not finite came from, and what to do."""
     kept = f"; {checkpoint} keeps the state after epoch {done}" if checkpoint is not None else ""
@@ -256,7 +310,10 @@ def culprit(model: Model, batch: Array) -> str:
     model.objective(batch)
     for _, layer in model.leaves():
         del layer.forward
-    return next((f"the output of {layer.label()}" for layer, finite in outputs if not finite), "no layer's output, but the loss itself")
+    return next(
+        (f"the output of {layer.label()}" for layer, finite in outputs if not finite),
+        "no layer's output, but the loss itself",
+    )
 
 
 def watched(layer: Layer, outputs: list[tuple[Layer, bool]]):

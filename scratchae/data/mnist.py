@@ -1,4 +1,6 @@
-"""MNIST and Fashion-MNIST in their original form: four gzip-compressed IDX files each, found, checked, or downloaded."""
+"""MNIST and Fashion-MNIST in their original form: four gzip-compressed IDX files each, found, checked, or
+downloaded.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,10 @@ FILES = {
     },
 }
 MIRRORS = {
-    "mnist": ["https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/"],
+    "mnist": [
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
+    ],
     "fashion-mnist": [
         "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
@@ -49,17 +54,23 @@ SLOWEST = 4096  # bytes per second: below that the next mirror is tried
 
 
 def load_mnist(name: str, directory: str | Path | None = None) -> Dataset:
-    """The dataset "mnist" or "fashion-mnist" from `directory`, else $SCRATCHAE_DATA, else the cache folder, where it is downloaded to if it is not there.
+    """The dataset "mnist" or "fashion-mnist" from `directory`, else $SCRATCHAE_DATA, else the cache folder,
+    where it is downloaded to if it is not there.
 
     Raises DataError where a file is missing from a given folder, damaged, or cannot be downloaded.
     """
     folder = given_folder(name, directory) or download(name)
-    images, labels = (lambda file: read_idx(checked(name, folder / file), 3)), (lambda file: read_idx(checked(name, folder / file), 1))
+    images, labels = (
+        (lambda file: read_idx(checked(name, folder / file), 3)),
+        (lambda file: read_idx(checked(name, folder / file), 1)),
+    )
     return Dataset(name, images(TRAIN_IMAGES), labels(TRAIN_LABELS), images(TEST_IMAGES), labels(TEST_LABELS))
 
 
 def given_folder(name: str, directory: str | Path | None) -> Path | None:
-    """The folder that was named for the data: the files lie in it, or in a folder inside it that has the dataset's name; None if none was named."""
+    """The folder that was named for the data: the files lie in it, or in a folder inside it that has the
+    dataset's name; None if none was named.
+    """
     given = directory or os.environ.get("SCRATCHAE_DATA")
     if not given:
         return None
@@ -80,7 +91,9 @@ def cache_folder(name: str) -> Path:
 def checked(name: str, path: Path) -> Path:
     """The path, if it holds what the dataset's file of this name should hold."""
     if not path.is_file():
-        raise DataError(f"{path} is missing: `scratchae data download {name} --data-dir {path.parent}` fetches it, or name another --data-dir")
+        raise DataError(
+            f"{path} is missing: `scratchae data download {name} --data-dir {path.parent}` fetches it, or name another --data-dir"
+        )
     size, expected = FILES[name][path.name]
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found != expected:
@@ -92,14 +105,18 @@ def checked(name: str, path: Path) -> Path:
 
 
 def read_idx(path: Path, axes: int) -> np.ndarray:
-    """The array in an IDX file: two zero bytes, the type (8: uint8), the number of axes, each axis's length as a big-endian word, the bytes."""
+    """The array in an IDX file: two zero bytes, the type (8: uint8), the number of axes, each axis's length
+    as a big-endian word, the bytes.
+    """
     try:
         content = gzip.decompress(path.read_bytes())
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} cannot be decompressed ({error}): delete it and download it again") from None
     header = 4 + 4 * axes
     if content[:4] != bytes([0, 0, 8, axes]) or len(content) < header:
-        raise DataError(f"{path} is no IDX file of uint8 with {axes} axes: it begins with {content[:4].hex(' ') or 'nothing'}")
+        raise DataError(
+            f"{path} is no IDX file of uint8 with {axes} axes: it begins with {content[:4].hex(' ') or 'nothing'}"
+        )
     shape = struct.unpack(f">{axes}I", content[4:header])
     values = np.frombuffer(content, np.uint8, offset=header)
     if values.size != np.prod(shape, dtype=np.int64):
@@ -108,7 +125,9 @@ def read_idx(path: Path, axes: int) -> np.ndarray:
 
 
 def download(name: str, folder: Path | None = None, mirrors: list[str] | None = None) -> Path:
-    """The folder with the dataset's files, those that are not there yet downloaded from the first mirror that has them. Raises DataError."""
+    """The folder with the dataset's files, those that are not there yet downloaded from the first mirror that
+    has them. Raises DataError.
+    """
     folder = folder or cache_folder(name)
     for file, (size, expected) in FILES[name].items():
         if (folder / file).is_file() and (folder / file).stat().st_size == size:
@@ -118,7 +137,11 @@ def download(name: str, folder: Path | None = None, mirrors: list[str] | None = 
             try:
                 fetch(mirror + file, folder / file, size, expected)
                 break
-            except (OSError, urllib.error.URLError, ValueError) as error:  # HTTP errors and timeouts are OSErrors
+            except (
+                OSError,
+                urllib.error.URLError,
+                ValueError,
+            ) as error:  # HTTP errors and timeouts are OSErrors
                 problems.append(f"{mirror}: {error}")
         else:
             raise DataError(
@@ -128,7 +151,9 @@ def download(name: str, folder: Path | None = None, mirrors: list[str] | None = 
 
 
 def fetch(url: str, path: Path, size: int, expected: str) -> None:
-    """Download one file, checked while it comes; the path holds the whole file or nothing. Raises OSError or ValueError."""
+    """Download one file, checked while it comes; the path holds the whole file or nothing. Raises OSError or
+    ValueError.
+    """
     from tqdm import tqdm
 
     request = urllib.request.Request(url, headers={"User-Agent": "scratchae"})

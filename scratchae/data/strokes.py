@@ -1,11 +1,14 @@
 """The embedded data: handwriting-like digits, drawn by code. Nothing to download.
 
-Each digit is a skeleton of polylines. An image bends it by a smooth wave, turns, slants, stretches and shifts it, and draws it with a pen of its
-own width: a pixel's ink is how far the pen, a disc moved along the line, covers it. Bending, slant and width are not linear in the pixels, so
-a linear code needs many more numbers than the dozen that each image was drawn from.
+Each digit is a skeleton of polylines. An image bends it by a smooth wave, turns, slants, stretches and shifts
+it, and draws it with a pen of its own width: a pixel's ink is how far the pen, a disc moved along the line,
+covers it. Bending, slant and width are not linear in the pixels, so a linear code needs many more numbers
+than the dozen that each image was drawn from.
 """
 
 from __future__ import annotations
+
+import itertools
 
 import numpy as np
 
@@ -27,13 +30,17 @@ def draw(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """One image (28, 28) of each label, uint8."""
     n = len(labels)
     variant = rng.integers(0, 2, n)
-    start, end = np.stack([SEGMENTS[label][v] for label, v in zip(labels, variant, strict=True)]).transpose(2, 0, 1, 3)  # (N, S, 2) each
+    start, end = np.stack([SEGMENTS[label][v] for label, v in zip(labels, variant, strict=True)]).transpose(
+        2, 0, 1, 3
+    )  # (N, S, 2) each
     jitter = random_jitter(n, rng)
     return render(jitter(start), jitter(end), rng.uniform(0.8, 1.9, (n, 1)).astype(np.float32))
 
 
 def random_jitter(n: int, rng: np.random.Generator):
-    """A random distortion for each of n images, as a function of points (N, S, 2) in the unit square that gives pixels."""
+    """A random distortion for each of n images, as a function of points (N, S, 2) in the unit square that
+    gives pixels.
+    """
     amplitude = rng.normal(0, 0.035, (n, 1, 2))
     frequency, phase = rng.uniform(2, 5, (n, 1, 2)), rng.uniform(0, 2 * np.pi, (n, 1, 2))
     angle, slant = rng.normal(0, 0.12, n), rng.normal(0.1, 0.18, n)
@@ -45,14 +52,18 @@ def random_jitter(n: int, rng: np.random.Generator):
     shift = SIZE / 2 - 0.5 + rng.normal(0, 0.8, (n, 1, 2))
 
     def apply(points: np.ndarray) -> np.ndarray:
-        bent = points + amplitude * np.sin(frequency * points[..., ::-1] + phase)  # x bends with y, and y with x
+        bent = points + amplitude * np.sin(
+            frequency * points[..., ::-1] + phase
+        )  # x bends with y, and y with x
         return ((bent - 0.5) @ matrix + shift).astype(np.float32)
 
     return apply
 
 
 def render(start: np.ndarray, end: np.ndarray, radius: np.ndarray) -> np.ndarray:
-    """Ink of line segments start → end (N, S, 2) drawn with a round pen of the given radius (N, 1), as images (N, 28, 28), uint8."""
+    """Ink of line segments start → end (N, S, 2) drawn with a round pen of the given radius (N, 1), as images
+    (N, 28, 28), uint8.
+    """
     axis = np.arange(SIZE, dtype=np.float32)
     pixel = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)  # (784, 2), x before y
     nearest = np.full((len(start), len(pixel)), np.inf, np.float32)
@@ -70,7 +81,9 @@ def render(start: np.ndarray, end: np.ndarray, radius: np.ndarray) -> np.ndarray
     return np.rint(ink * 255).astype(np.uint8).reshape(-1, SIZE, SIZE)
 
 
-def arc(cx: float, cy: float, rx: float, ry: float, first: float, last: float, points: int = 9) -> list[tuple[float, float]]:
+def arc(
+    cx: float, cy: float, rx: float, ry: float, first: float, last: float, points: int = 9
+) -> list[tuple[float, float]]:
     """Points on an ellipse, angles in degrees: 0 is right, 90 is down."""
     angles = np.radians(np.linspace(first, last, points))
     return list(zip(cx + rx * np.cos(angles), cy + ry * np.sin(angles), strict=True))
@@ -110,14 +123,21 @@ SKELETONS = {
     ],
     9: [
         [[*arc(0.46, 0.3, 0.28, 0.27, 0, -360, 13), (0.72, 0.55), (0.66, 0.97)]],
-        [[*arc(0.5, 0.28, 0.28, 0.25, -20, -340, 12), (0.78, 0.25), (0.7, 0.7), *arc(0.48, 0.8, 0.2, 0.17, 20, 130, 4)]],
+        [
+            [
+                *arc(0.5, 0.28, 0.28, 0.25, -20, -340, 12),
+                (0.78, 0.25),
+                (0.7, 0.7),
+                *arc(0.48, 0.8, 0.2, 0.17, 20, 130, 4),
+            ]
+        ],
     ],
 }
 
 
 def segments(lines: list[list[tuple[float, float]]]) -> np.ndarray:
     """The segments of polylines, (24, 2, 2): a list of (start, end); filled up by repeating the last."""
-    pairs = [pair for line in lines for pair in zip(line, line[1:], strict=False)]
+    pairs = [pair for line in lines for pair in itertools.pairwise(line)]
     return np.array(pairs + [pairs[-1]] * (24 - len(pairs)))
 
 

@@ -16,7 +16,8 @@ from .layer import Layer
 def sigmoid(x: Array) -> Array:
     """σ(x) = 1 / (1 + e⁻ˣ), in (0, 1)."""
     xp = array_module(x)
-    y = xp.minimum(-x, 87.0)  # float32 overflows past e⁸⁸; the result there is 1e-38 anyway
+    y = xp.negative(x)
+    xp.minimum(y, 87.0, out=y)  # float32 overflows past e⁸⁸; the result there is 1e-38 anyway
     xp.exp(y, out=y)
     y += 1
     return xp.reciprocal(y, out=y)

@@ -16,17 +16,20 @@ class Dense(Layer):
 
     x (N, inputs) -> y (N, outputs); W (inputs, outputs), b (outputs,).
 
-    W is drawn so that signals neither grow nor fade from layer to layer, b starts at zero. Which draw does that depends on what follows:
-    `init="he"` before ReLU and its kin, which pass half of the variance: W ~ N(0, 2 / inputs) (He et al. 2015, eq. 10);
-    `init="glorot"` before sigmoid, tanh or nothing: W ~ N(0, 2 / (inputs + outputs)) (Glorot and Bengio 2010, eq. 12).
-    `rng` is a seed or a `numpy.random.Generator`; draws happen on the host, so that every device starts from the same numbers.
+    W is drawn so that signals neither grow nor fade from layer to layer, b starts at zero. Which draw does
+    that depends on what follows: `init="he"` before ReLU and its kin, which pass half of the variance: W ~
+    N(0, 2 / inputs) (He et al. 2015, eq. 10); `init="glorot"` before sigmoid, tanh or nothing: W ~ N(0, 2 /
+    (inputs + outputs)) (Glorot and Bengio 2010, eq. 12). `rng` is a seed or a `numpy.random.Generator`; draws
+    happen on the host, so that every device starts from the same numbers.
 
     Raises ShapeError if x is not (N, inputs).
     """
 
     parameter_names = ("W", "b")
 
-    def __init__(self, inputs: int, outputs: int, *, init: str = "glorot", rng: int | np.random.Generator = 0):
+    def __init__(
+        self, inputs: int, outputs: int, *, init: str = "glorot", rng: int | np.random.Generator = 0
+    ):
         if inputs < 1 or outputs < 1:
             raise OptionError(f"Dense(inputs={inputs}, outputs={outputs}): both must be at least 1")
         variances = {"he": 2 / inputs, "glorot": 2 / (inputs + outputs)}

@@ -14,9 +14,9 @@ from ..errors import ArrayTypeError, ShapeError
 class Layer(Described):
     """One step y = f(x; parameters) with its derivative.
 
-    `forward(x)` is inference; `forward(x, rng=rng)` is training, where noise is drawn from rng. It keeps what backward names.
-    `backward(dy)` takes ∂L/∂y, *sets* the gradients of the parameters (dW for W, db for b) and returns ∂L/∂x.
-    Neither changes an array that it is given.
+    `forward(x)` is inference; `forward(x, rng=rng)` is training, where noise is drawn from rng. It keeps what
+    backward names. `backward(dy)` takes ∂L/∂y, *sets* the gradients of the parameters (dW for W, db for b)
+    and returns ∂L/∂x. Neither changes an array that it is given.
     """
 
     parameter_names: tuple[str, ...] = ()
@@ -31,7 +31,9 @@ class Layer(Described):
         raise NotImplementedError
 
     def backward_parameters(self, dy: Array) -> None:
-        """Set the gradients of the parameters only: all that the first layer needs, for nobody asks for ∂L/∂x of the data."""
+        """Set the gradients of the parameters only: all that the first layer needs, for nobody asks for ∂L/∂x
+        of the data.
+        """
         self.backward(dy)
 
     def to(self, device: str | None = None, dtype: object = None) -> Layer:
@@ -43,18 +45,28 @@ class Layer(Described):
         return self
 
     def leaves(self, name: str = "") -> Iterator[tuple[str, Layer]]:
-        """The layers that compute, with their names, in the order they run: the layer itself unless it holds others."""
+        """The layers that compute, with their names, in the order they run: the layer itself unless it holds
+        others.
+        """
         yield name, self
 
     def expect(self, x: Array, *shape: int | str) -> None:
         """Raise ShapeError unless x has this shape; a size given as a name, such as "N", may be anything."""
         try:
-            fits = len(x.shape) == len(shape) and all(isinstance(s, str) or s == n for s, n in zip(shape, x.shape, strict=True))
+            fits = len(x.shape) == len(shape) and all(
+                isinstance(s, str) or s == n for s, n in zip(shape, x.shape, strict=True)
+            )
         except AttributeError:
-            raise ArrayTypeError(f"{self.label()} expects an array, got {type(x).__name__}: wrap it in numpy.asarray(...)") from None
+            raise ArrayTypeError(
+                f"{self.label()} expects an array, got {type(x).__name__}: wrap it in numpy.asarray(...)"
+            ) from None
         if not fits:
             wanted = ", ".join(map(str, shape))
-            way_out = f"reshape it, e.g. x.reshape(len(x), {shape[1]}), or begin with Flatten()" if len(shape) == 2 else "reshape it"
+            way_out = (
+                f"reshape it, e.g. x.reshape(len(x), {shape[1]}), or begin with Flatten()"
+                if len(shape) == 2
+                else "reshape it"
+            )
             raise ShapeError(f"{self.label()} expects x of shape ({wanted}), got {tuple(x.shape)}: {way_out}")
 
     def label(self) -> str:
@@ -63,7 +75,9 @@ class Layer(Described):
 
 
 class Sequential(Layer):
-    """Layers one after the other: y = fₙ(… f₂(f₁(x))). Backward runs the same layers in reverse, by the chain rule."""
+    """Layers one after the other: y = fₙ(… f₂(f₁(x))). Backward runs the same layers in reverse, by the chain
+    rule.
+    """
 
     def __init__(self, *layers: Layer):
         self.layers = layers
@@ -79,7 +93,14 @@ class Sequential(Layer):
         return dy
 
     def backward_parameters(self, dy: Array) -> None:
-        first = next((i for i, layer in enumerate(self.layers) if any(leaf.parameter_names for _, leaf in layer.leaves())), None)
+        first = next(
+            (
+                i
+                for i, layer in enumerate(self.layers)
+                if any(leaf.parameter_names for _, leaf in layer.leaves())
+            ),
+            None,
+        )
         if first is None:
             return
         for layer in reversed(self.layers[first + 1 :]):

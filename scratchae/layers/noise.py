@@ -1,7 +1,8 @@
 """Noise that acts in training only, when forward is given an rng; in inference y = x.
 
-A denoising autoencoder is an `Autoencoder` whose encoder begins with one of these: the target stays the clean x (Vincent et al. 2008).
-What was drawn is kept under its own name, to be looked at or injected: any object with `random` and `standard_normal` serves as rng.
+A denoising autoencoder is an `Autoencoder` whose encoder begins with one of these: the target stays the clean
+x (Vincent et al. 2008). What was drawn is kept under its own name, to be looked at or injected: any object
+with `random` and `standard_normal` serves as rng.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from .layer import Layer
 
 
 class Dropout(Layer):
-    """Each element is set to 0 with probability `rate`, the others are scaled by 1 / (1 - rate), so that E[y] = x.
+    """Each element is set to 0 with probability `rate`, the others are scaled by 1 / (1 - rate), so that E[y]
+    = x.
 
     Srivastava et al. 2014, scaled in training instead of in inference.
     """
@@ -37,7 +39,9 @@ class Dropout(Layer):
 
 
 class MaskingNoise(Layer):
-    """Each element is set to 0 with probability `rate`: missing values (Vincent et al. 2010, section 3.3). Nothing is rescaled."""
+    """Each element is set to 0 with probability `rate`: missing values (Vincent et al. 2010, section 3.3).
+    Nothing is rescaled.
+    """
 
     def __init__(self, rate: float):
         self.rate = require_rate(self, rate)
@@ -56,7 +60,9 @@ class MaskingNoise(Layer):
 
 
 class SaltAndPepper(Layer):
-    """Each element is replaced with probability `rate`, by 0 or 1 with equal odds (Vincent et al. 2010, section 3.3)."""
+    """Each element is replaced with probability `rate`, by 0 or 1 with equal odds (Vincent et al. 2010,
+    section 3.3).
+    """
 
     def __init__(self, rate: float):
         self.rate = require_rate(self, rate)
@@ -104,6 +110,8 @@ class GaussianNoise(Layer):
 
 def require_rate(layer: Layer, rate: float, below_one: bool = False) -> float:
     """The rate, if it is a probability; at 1, Dropout would divide by zero."""
-    if not (0 <= rate < 1 or rate == 1 and not below_one):
-        raise OptionError(f"{type(layer).__name__}(rate={rate}): expected 0 <= rate {'<' if below_one else '<='} 1")
+    if not (0 <= rate < 1 or (rate == 1 and not below_one)):
+        raise OptionError(
+            f"{type(layer).__name__}(rate={rate}): expected 0 <= rate {'<' if below_one else '<='} 1"
+        )
     return rate

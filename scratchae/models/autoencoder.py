@@ -15,16 +15,25 @@ from .model import Model
 class Autoencoder(Model):
     """z = encoder(x), prediction = decoder(z), L = loss(prediction, x) + penalty(z).
 
-    x (N, …); z is what the encoder makes of it. Where the encoder begins with a noise layer the target is still the clean x:
-    a denoising autoencoder. `penalty` acts on the code: a sparse autoencoder.
+    x (N, …); z is what the encoder makes of it. Where the encoder begins with a noise layer the target is
+    still the clean x: a denoising autoencoder. `penalty` acts on the code: a sparse autoencoder.
 
-    `tied=True` makes the i-th last Dense of the decoder use the transposed W of the i-th Dense of the encoder (its own b stays): half the
-    parameters, and W is both the analysis and the synthesis of the data. Raises ShapeError if the two do not mirror each other.
+    `tied=True` makes the i-th last Dense of the decoder use the transposed W of the i-th Dense of the encoder
+    (its own b stays): half the parameters, and W is both the analysis and the synthesis of the data. Raises
+    ShapeError if the two do not mirror each other.
     """
 
     part_names = ("encoder", "decoder")
 
-    def __init__(self, encoder: Layer, decoder: Layer, *, loss: Loss, penalty: Penalty | None = None, tied: bool = False):
+    def __init__(
+        self,
+        encoder: Layer,
+        decoder: Layer,
+        *,
+        loss: Loss,
+        penalty: Penalty | None = None,
+        tied: bool = False,
+    ):
         self.encoder, self.decoder, self.loss, self.penalty, self.tied = encoder, decoder, loss, penalty, tied
         self.tied_pairs = mirrored(encoder, decoder) if tied else []
         for _, decoding in self.tied_pairs:
@@ -56,7 +65,9 @@ class Autoencoder(Model):
         metrics = self.objective(x, rng)
         dz = self.decoder.backward(self.dprediction)
         if self.penalty is not None:
-            dz = dz + self.dpenalty  # z goes two ways, into the decoder and into the penalty: the gradients add
+            dz = (
+                dz + self.dpenalty
+            )  # z goes two ways, into the decoder and into the penalty: the gradients add
         self.encoder.backward_parameters(dz)
         for encoding, decoding in self.tied_pairs:
             encoding.dW += decoding.dW.T  # W is used twice: the gradients add
@@ -67,7 +78,9 @@ class Autoencoder(Model):
         z = self.encoder.forward(x[:100])
         prediction = self.decoder.forward(z)
         if prediction.shape[1:] != x.shape[1:]:
-            raise ShapeError(f"the decoder makes examples of shape {prediction.shape[1:]}, x has {x.shape[1:]}: they must be equal")
+            raise ShapeError(
+                f"the decoder makes examples of shape {prediction.shape[1:]}, x has {x.shape[1:]}: they must be equal"
+            )
         if self.penalty is not None:
             self.penalty.check_code(z)
 
@@ -79,11 +92,17 @@ class Autoencoder(Model):
 
 
 def mirrored(encoder: Layer, decoder: Layer) -> list[tuple[Dense, Dense]]:
-    """The Dense layers of the encoder, each with the one of the decoder that mirrors it. Raises ShapeError if one has no mirror image."""
+    """The Dense layers of the encoder, each with the one of the decoder that mirrors it. Raises ShapeError if
+    one has no mirror image.
+    """
     encoding = [layer for _, layer in encoder.leaves() if isinstance(layer, Dense)]
     decoding = [layer for _, layer in decoder.leaves() if isinstance(layer, Dense)][::-1]
     if not encoding:
         raise OptionError("tied=True ties Dense layers, and the encoder has none")
-    if [(layer.inputs, layer.outputs) for layer in encoding] != [(layer.outputs, layer.inputs) for layer in decoding]:
-        raise ShapeError(f"tied=True needs a decoder that mirrors the encoder: encoder {encoding}, decoder backwards {decoding}")
+    if [(layer.inputs, layer.outputs) for layer in encoding] != [
+        (layer.outputs, layer.inputs) for layer in decoding
+    ]:
+        raise ShapeError(
+            f"tied=True needs a decoder that mirrors the encoder: encoder {encoding}, decoder backwards {decoding}"
+        )
     return list(zip(encoding, decoding, strict=True))

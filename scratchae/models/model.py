@@ -16,17 +16,20 @@ from ..layers import Layer
 class Model(Described):
     """A system of layers with an objective.
 
-    `parameters` θ and `gradient` are flat vectors; `layer.W` and `layer.dW` are views into them. So an optimizer is one formula on whole
-    vectors, and a checkpoint is one array with a table of names and shapes. Views start at multiples of 16 numbers (64 bytes); the gaps
-    hold zeros and stay zero.
+    `parameters` θ and `gradient` are flat vectors; `layer.W` and `layer.dW` are views into them. So an
+    optimizer is one formula on whole vectors, and a checkpoint is one array with a table of names and shapes.
+    Views start at multiples of 16 numbers (64 bytes); the gaps hold zeros and stay zero.
 
-    A subclass names its parts in `part_names`, calls `gather()` at the end of its constructor, and defines `objective` and `training_step`.
+    A subclass names its parts in `part_names`, calls `gather()` at the end of its constructor, and defines
+    `objective` and `training_step`.
     """
 
     part_names: tuple[str, ...] = ()  # attributes that hold layers, in the order they run
 
     def objective(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
-        """The loss and its parts on a batch x, {"loss": …, …}, each summed over features and averaged over the batch."""
+        """The loss and its parts on a batch x, {"loss": …, …}, each summed over features and averaged over
+        the batch.
+        """
         raise NotImplementedError
 
     def training_step(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
@@ -48,9 +51,11 @@ class Model(Described):
                 yield f"{name}.{attribute}", layer, attribute
 
     def gather(self) -> None:
-        """Copy the layers' parameters into one new vector θ and make the layers see it through views; the same for the gradients.
+        """Copy the layers' parameters into one new vector θ and make the layers see it through views; the
+        same for the gradients.
 
-        The layers hold the truth: after `layer.W = …` or after a layer was used in another model, gather brings θ up to date.
+        The layers hold the truth: after `layer.W = …` or after a layer was used in another model, gather
+        brings θ up to date.
         """
         slots, size = [], 0
         for _, layer, attribute in self.named_parameters():
@@ -86,5 +91,7 @@ class Model(Described):
         self.__dict__.update(state)
         self.gather()
 
-    def __copy__(self) -> Model:  # a shallow copy would share its layers with the original, and take their views away
+    def __copy__(
+        self,
+    ) -> Model:  # a shallow copy would share its layers with the original, and take their views away
         return copy.deepcopy(self)

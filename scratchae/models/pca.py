@@ -1,4 +1,6 @@
-"""Principal component analysis: the best that a linear code can do, and so the yardstick of every autoencoder."""
+"""Principal component analysis: the best that a linear code can do, and so the yardstick of every
+autoencoder.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,9 @@ from ..errors import DataError, OptionError, ShapeError
 class PCA(Described):
     """z = (x - μ) Cᵀ, x̂ = z C + μ, where the rows of C are the directions of greatest variance.
 
-    x (N, D) or (N, …), which is flattened; z (N, components); C (components, D). Of all linear codes of this size it has the least squared
-    error (Baldi and Hornik 1989). `fit` finds C as the leading eigenvectors of the covariance matrix, in float64.
+    x (N, D) or (N, …), which is flattened; z (N, components); C (components, D). Of all linear codes of this
+    size it has the least squared error (Baldi and Hornik 1989). `fit` finds C as the leading eigenvectors of
+    the covariance matrix, in float64.
     """
 
     def __init__(self, components: int):
@@ -26,7 +29,9 @@ class PCA(Described):
         xp = array_module(x)
         rows = x.reshape(len(x), -1)
         if self.components > rows.shape[1]:
-            raise ShapeError(f"PCA(components={self.components}) on data of {rows.shape[1]} features: there are no more directions than features")
+            raise ShapeError(
+                f"PCA(components={self.components}) on data of {rows.shape[1]} features: there are no more directions than features"
+            )
         mean = xp.mean(rows, axis=0, dtype=xp.float64)
         covariance = xp.zeros((len(mean), len(mean)), dtype=xp.float64)  # (D, D), up to the factor 1 / N
         for start in range(0, len(rows), 4096):  # a copy of all rows in float64 would take twice their memory

@@ -1,7 +1,8 @@
 """Gradient checking: is what `backward` returns the derivative of what `forward` computes?
 
-For a layer the scalar is L = Σ r · f(x) with r drawn at random (with r = 1, softmax and normalisation would pass whatever they return), so dy = r.
-Every element of x and of every parameter is moved a little to both sides, in float64, and the change of L is compared with the gradient.
+For a layer the scalar is L = Σ r · f(x) with r drawn at random (with r = 1, softmax and normalisation would
+pass whatever they return), so dy = r. Every element of x and of every parameter is moved a little to both
+sides, in float64, and the change of L is compared with the gradient.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ TOLERANCE = 1e-7  # largest relative error of a right gradient
 class TensorCheck:
     """One tensor's gradient against finite differences.
 
-    `error` is the largest deviation over the elements, divided by the largest gradient of the tensor; elements at a kink are left out of it.
-    `kinks` counts those: the function has a corner there (ReLU at 0), and the slopes to the left and to the right differ.
+    `error` is the largest deviation over the elements, divided by the largest gradient of the tensor;
+    elements at a kink are left out of it. `kinks` counts those: the function has a corner there (ReLU at 0),
+    and the slopes to the left and to the right differ.
     """
 
     name: str
@@ -58,11 +60,15 @@ class GradientReport:
         return max(check.error for check in self.checks)
 
     def __str__(self) -> str:
-        lines = [f"{self.subject}: {'passed' if self.passed else 'FAILED'}, largest relative error {self.worst:.1e}"]
+        lines = [
+            f"{self.subject}: {'passed' if self.passed else 'FAILED'}, largest relative error {self.worst:.1e}"
+        ]
         for check in self.checks:
             kinks = f", {check.kinks} at a kink" if check.kinks else ""
             verdict = "" if check.passed else "   <- wrong"
-            lines.append(f"  ∂L/∂{check.name:<14} {check.analytic.shape!s:<16} {check.error:.1e}{kinks}{verdict}")
+            lines.append(
+                f"  ∂L/∂{check.name:<14} {check.analytic.shape!s:<16} {check.error:.1e}{kinks}{verdict}"
+            )
         return "\n".join(lines)
 
 
@@ -77,9 +83,10 @@ def check_gradients(
 ) -> GradientReport:
     """Compare every gradient of a layer, model, loss or penalty with central differences, in float64.
 
-    subject: a layer or a model, of which a copy is checked; a loss, with `target`, or any function `f(x[, target]) -> (value, dx)`; or
-    `gaussian_kl`, with x as mu and target as log_var. x: a small input (every element costs two evaluations); `seed` draws r and, with
-    `noise=True`, the noise of noisy layers, the same at each evaluation.
+    subject: a layer or a model, of which a copy is checked; a loss, with `target`, or any function `f(x[,
+    target]) -> (value, dx)`; or `gaussian_kl`, with x as mu and target as log_var. x: a small input (every
+    element costs two evaluations); `seed` draws r and, with `noise=True`, the noise of noisy layers, the same
+    at each evaluation.
     """
     x = x.astype(np.float64)
     rng = random_streams(x, seed if noise else None)
@@ -89,7 +96,9 @@ def check_gradients(
         return check_layer(subject, x, rng, seed, tolerance)
     if callable(subject):
         return check_function(subject, x, target, tolerance)
-    raise OptionError(f"check_gradients: expected a layer, model, loss, penalty or function, got {type(subject).__name__}")
+    raise OptionError(
+        f"check_gradients: expected a layer, model, loss, penalty or function, got {type(subject).__name__}"
+    )
 
 
 def random_streams(x: Array, seed: int | None) -> Callable[[], Any]:
@@ -97,7 +106,9 @@ def random_streams(x: Array, seed: int | None) -> Callable[[], Any]:
     return lambda: None if seed is None else array_module(x).random.default_rng(seed)
 
 
-def check_layer(layer: Layer, x: Array, rng: Callable[[], Any], seed: int, tolerance: float) -> GradientReport:
+def check_layer(
+    layer: Layer, x: Array, rng: Callable[[], Any], seed: int, tolerance: float
+) -> GradientReport:
     layer = copy.deepcopy(layer).to(dtype=np.float64)
     y = layer.forward(x, rng())
     r = array_module(x).asarray(np.random.default_rng([seed, 1]).standard_normal(y.shape))
@@ -109,7 +120,9 @@ def check_layer(layer: Layer, x: Array, rng: Callable[[], Any], seed: int, toler
             tensors[label] = getattr(leaf, attribute)
             gradients[label] = getattr(leaf, "d" + attribute).copy()
 
-    def change(plus: Array, minus: Array) -> Array:  # of L: the differences first, then the sum, so that little is lost by cancellation
+    def change(
+        plus: Array, minus: Array
+    ) -> Array:  # of L: the differences first, then the sum, so that little is lost by cancellation
         return ((plus - minus) * r).sum()
 
     return compare(repr(layer), tensors, gradients, lambda: layer.forward(x, rng()).copy(), change, tolerance)
@@ -122,15 +135,19 @@ def check_model(model: Model, x: Array, rng: Callable[[], Any], tolerance: float
     for name, layer, attribute in model.named_parameters():
         tensors[name] = getattr(layer, attribute)
         gradients[name] = getattr(layer, "d" + attribute).copy()
-    return compare(type(model).__name__, tensors, gradients, lambda: model.objective(x, rng())["loss"], subtract, tolerance)
+    return compare(
+        type(model).__name__,
+        tensors,
+        gradients,
+        lambda: model.objective(x, rng())["loss"],
+        subtract,
+        tolerance,
+    )
 
 
 def check_function(function: Callable, x: Array, target: Array | None, tolerance: float) -> GradientReport:
     """A loss or penalty: each gradient that it returns belongs to the argument at the same place."""
-    if target is None:
-        arguments = [x]
-    else:
-        arguments = [x, target.astype(np.float64)]
+    arguments = [x] if target is None else [x, target.astype(np.float64)]
     _, *found = function(*arguments)
     names = ("x",) if target is None else ("prediction",) if len(found) == 1 else ("mu", "log_var")
     tensors = dict(zip(names, arguments, strict=False))
@@ -157,7 +174,9 @@ def compare(
         analytic = to_numpy(gradients[name])
         centre = evaluate()
 
-        def slopes(index: tuple[int, ...], step: float, tensor: Array = tensor, centre: Array = centre) -> tuple[float, float]:
+        def slopes(
+            index: tuple[int, ...], step: float, tensor: Array = tensor, centre: Array = centre
+        ) -> tuple[float, float]:
             """The slope of the scalar to the left and to the right."""
             value = float(tensor[index])
             tensor[index] = value - step
@@ -173,7 +192,9 @@ def compare(
         scale = max(np.abs(analytic).max(initial=0), np.abs(numeric).max(initial=0), np.finfo(float).tiny)
         kinks = np.zeros(analytic.shape, bool)
         for index in map(tuple, np.argwhere(np.abs(analytic - numeric) > tolerance * scale)):
-            left, right = slopes(index, STEP / 10)  # closer, in case of a corner or a sharp bend within the first step
+            left, right = slopes(
+                index, STEP / 10
+            )  # closer, in case of a corner or a sharp bend within the first step
             numeric[index] = (left + right) / 2
             deviation = abs(analytic[index] - numeric[index])
             # at a corner there is no derivative, and any slope between left and right will do; elsewhere the two hardly differ
