@@ -1,8 +1,8 @@
-"""Models in files: one `.safetensors` file holds the weights by name, and how to build the model again as
-JSON in its metadata.
+"""Models in files: a `.safetensors` file holds the weights by name, and in its metadata, as JSON, how to build the
+model again. A checkpoint of training holds as well what training needs to go on.
 
-Never pickle: loading a file runs no code from it. A checksum over everything finds damage, which the format
-itself would not.
+Never pickle: loading a file runs no code from it. A checksum over everything finds damage, which the format itself
+would not.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from .backend import Array, array_module, to_numpy
 from .description import Described
 from .errors import CheckpointError
 from .files import written_whole
+from .history import History
 from .models import Model
+from .optimizers import Optimizer
 
 FORMAT_VERSION = 1
 
@@ -38,15 +40,17 @@ def load(path: str | Path) -> Model:
 
 
 def restore(model: Model, path: str | Path) -> None:
-    """Give a model the weights in a file: for models with layers of your own, which `load` cannot build.
-    Raises CheckpointError.
-    """
+    """Give a model the weights in a file: for layers of your own, which `load` cannot build. Raises CheckpointError."""
     metadata, tensors = read(path)
+    require_same_architecture(model, metadata, path)
+    fill(model, tensors, path)
+
+
+def require_same_architecture(model: Model, metadata: dict[str, Any], path: str | Path) -> None:
     if metadata["model"] != describe(model):
         raise CheckpointError(
-            f"{path} holds another architecture:\n  file  {show(metadata['model'])}\n  model {model!r}\nBuild the model as in the file."
+            f"{path} is from another architecture: it holds {show(metadata['model'])}, this is {model!r}"
         )
-    fill(model, tensors, path)
 
 
 def fill(model: Model, tensors: dict[str, np.ndarray], path: str | Path) -> None:
@@ -113,6 +117,58 @@ def show(description: Any) -> str:
         return repr(build(description))
     except CheckpointError:
         return json.dumps(description)
+
+
+# Training that can go on
+
+
+def save_training(
+    path: str | Path,
+    model: Model,
+    optimizer: Optimizer,
+    settings: dict[str, Any],
+    history: History,
+    best: dict[str, Any] | None,
+) -> None:
+    """Write the model with the optimizer's state, the settings, the history, and the best parameters so far."""
+    tensors = tensors_of(model)
+    tensors |= {f"optimizer.{name}": state for name, state in optimizer.state().items()}
+    training = {"settings": settings, "updates": optimizer.t, "history": history.columns, "best": None}
+    if best is not None:
+        tensors["best.parameters"] = best["parameters"]
+        training["best"] = {"loss": best["loss"], "epoch": best["epoch"]}
+    write(path, {"model": describe(model), "training": training}, tensors)
+
+
+def resume_training(
+    path: str | Path, model: Model, optimizer: Optimizer, settings: dict[str, Any]
+) -> tuple[History, dict[str, Any] | None]:
+    """Put model and optimizer back to where the checkpoint was written; its history and best parameters.
+
+    Raises CheckpointError where it is of another model, or training had other settings.
+    """
+    metadata, tensors = read(path)
+    if "training" not in metadata:
+        raise CheckpointError(f"{path} holds a model but no training to resume: load it and call fit anew")
+    training = metadata["training"]
+    for name, now in settings.items():
+        was = training["settings"][name]
+        if was != now:
+            if name == "optimizer":
+                was, now = show(was), show(now)
+            raise CheckpointError(
+                f"{path} was trained with another {name} ({was}, now {now}): resume with the same, or start anew"
+            )
+    require_same_architecture(model, metadata, path)
+    fill(model, tensors, path)
+    for name in optimizer.state_names:
+        if f"optimizer.{name}" in tensors:
+            setattr(optimizer, name, tensors[f"optimizer.{name}"])
+    optimizer.t = training["updates"]
+    best = training["best"]
+    if best is not None:
+        best["parameters"] = tensors["best.parameters"]
+    return History(training["history"]), best
 
 
 # The file

@@ -120,8 +120,8 @@ def train(options: argparse.Namespace) -> int:
     from .presets import find_preset
 
     arguments = {name: value for name, value in vars(options).items() if name not in ("run", "preset")}
-    runs.train(find_preset(options.preset), **arguments)
-    return 0
+    record = runs.train(find_preset(options.preset), **arguments)
+    return 130 if record["status"] == "interrupted" else 0
 
 
 def check(options: argparse.Namespace) -> int:
@@ -157,7 +157,3 @@ def data(options: argparse.Namespace) -> int:
         path = mnist.checked(options.name, folder / file)
         print(f"{path}  {path.stat().st_size:,} bytes, SHA-256 as published")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -82,8 +82,7 @@ class Optimizer(Described):
                 f"gradient has shape {gradient.shape}, parameters {parameters.shape}: they must be equal"
             )
         for name in self.state_names:
-            state = getattr(self, name, None)
-            if state is None or state.shape != parameters.shape:
+            if name not in self.state() or getattr(self, name).shape != parameters.shape:
                 setattr(self, name, array_module(parameters).zeros_like(parameters))
         if self.clip_norm is not None:
             gradient = clip_norm(gradient, self.clip_norm)
@@ -100,15 +99,18 @@ class Optimizer(Described):
 
         in_blocks(step, parameters, gradient, *(getattr(self, name) for name in self.state_names))
 
+    def state(self) -> dict[str, Array]:
+        """The vectors that it remembers, by name; none before the first update."""
+        return {name: getattr(self, name) for name in self.state_names if hasattr(self, name)}
+
     def formula(self, lr: float):
         """The update of a block, as a function of its parameters θ, gradient g and state."""
         raise NotImplementedError
 
     def to(self, device: str | None = None, dtype: object = None) -> Optimizer:
         """Move the state to a device and a dtype."""
-        for name in self.state_names:
-            if getattr(self, name, None) is not None:
-                setattr(self, name, move(getattr(self, name), device, dtype))
+        for name, vector in self.state().items():
+            setattr(self, name, move(vector, device, dtype))
         return self
 
 

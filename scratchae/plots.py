@@ -134,11 +134,11 @@ def latent_scatter(codes: np.ndarray, labels: np.ndarray | None, path: Path) -> 
     with figure(path, 6.4, 5.6) as drawn:
         axes = drawn.subplots()
         if labels is None:
-            axes.scatter(*points.T, s=5, color=BLUE, alpha=0.5, linewidths=0)
+            axes.scatter(*points.T, s=9, color=BLUE, alpha=0.6, linewidths=0)
         else:
             for label in np.unique(labels):
                 members = points[labels == label]
-                axes.scatter(*members.T, s=6, color=DIGITS[label], alpha=0.45, linewidths=0)
+                axes.scatter(*members.T, s=9, color=DIGITS[label], alpha=0.6, linewidths=0)
             for label in np.unique(labels):  # the names last, over all points
                 place = np.median(points[labels == label], axis=0)
                 box = {
@@ -178,16 +178,16 @@ def filters(W: np.ndarray, path: Path, count: int = 64) -> None:
 def displacements(
     models: dict[str, tuple[np.ndarray, np.ndarray, str]], points: np.ndarray, path: Path
 ) -> None:
-    """Where models of the plane send it: for each name, arrows from a grid (n, 2) to its reconstruction (n,
-    2), over data points, and a remark.
+    """Where models of the plane send it: for each name, arrows from a grid (n, 2) to its reconstruction (n, 2),
+    over data points, and a remark.
     """
-    with figure(path, 3.1 * len(models), 3.7) as drawn:
+    with figure(path, 3.3 * len(models), 4.1) as drawn:
         grid = drawn.subplots(1, len(models), sharex=True, sharey=True)
         for axes, (name, (start, end, remark)) in zip(grid, models.items(), strict=True):
-            axes.scatter(*points.T, s=3, color=ORANGE, alpha=0.5, linewidths=0)
+            axes.scatter(*points.T, s=4, color=ORANGE, alpha=0.6, linewidths=0)
+            axes.scatter(*start.T, s=5, color=BLUE, linewidths=0)
             move = end - start
-            axes.quiver(*start.T, *move.T, angles="xy", scale_units="xy", scale=1, width=0.006, color=BLUE)
-            axes.set(
-                title=f"{name}\n{remark}", aspect="equal", xlim=(-2.6, 2.6), ylim=(-2.6, 2.6), xlabel="x₁"
-            )
-        grid[0].set_ylabel("x₂")
+            axes.quiver(*start.T, *move.T, angles="xy", scale_units="xy", scale=1, width=0.007, color=BLUE)
+            axes.set(aspect="equal", xlim=(-2.6, 2.6), ylim=(-2.6, 2.6), xlabel=f"$x_1$\n\n{remark}")
+            axes.set_title(name)
+        grid[0].set_ylabel("$x_2$")

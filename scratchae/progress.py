@@ -5,9 +5,16 @@ from __future__ import annotations
 import sys
 import time
 
+HIDDEN = (
+    "epoch",
+    "lr",
+    "seconds",
+    "examples_per_second",
+)  # columns of the history that are no part of the loss
+
 
 class Progress:
-    """Reports the epochs of one training. `show=False` reports nothing."""
+    """Reports the epochs of one training, of `steps` steps each, from epoch `first` on. `show=False` reports nothing."""
 
     def __init__(self, first: int, epochs: int, steps: int, show: bool):
         self.first, self.epochs, self.steps, self.show = first, epochs, steps, show
@@ -19,10 +26,7 @@ class Progress:
             from tqdm import tqdm
 
             self.bar = tqdm(
-                total=self.steps,
-                desc=f"epoch {epoch + 1:>{len(str(self.epochs))}}/{self.epochs}",
-                unit="step",
-                dynamic_ncols=True,
+                total=self.steps, desc=self.heading(epoch), unit="step", dynamic_ncols=True, leave=False
             )
 
     def step(self, loss: float) -> None:
@@ -30,28 +34,24 @@ class Progress:
             self.bar.set_postfix_str(f"loss {loss:.4g}", refresh=False)
             self.bar.update()
 
-    def end(self, epoch: int, row: dict[str, float] | None) -> None:
-        """Report an epoch by its row of the history; None where it was cut short."""
+    def close(self) -> None:
+        """Take the bar away."""
         if self.bar is not None:
-            if row is not None:
-                self.bar.set_postfix_str(self.text(epoch, row))
             self.bar.close()
             self.bar = None
-        elif self.show and row is not None:
-            print(
-                f"epoch {epoch + 1:>{len(str(self.epochs))}}/{self.epochs}  {self.text(epoch, row)}",
-                flush=True,
-            )
 
-    def text(self, epoch: int, row: dict[str, float]) -> str:
-        """Loss parts, examples a second, time left."""
-        parts = [
-            f"{name.replace('_', ' ')} {value:.4g}"
-            for name, value in row.items()
-            if name not in ("epoch", "lr", "seconds", "examples_per_second")
-        ]
-        left = (time.perf_counter() - self.start) / (epoch + 1 - self.first) * (self.epochs - epoch - 1)
-        return "  ".join([*parts, f"{row['examples_per_second']:,.0f} examples/s", f"{duration(left)} left"])
+    def end(self, epoch: int, row: dict[str, float]) -> None:
+        """Report an epoch by its row of the history: loss parts, examples a second, time left."""
+        if self.show:
+            parts = [
+                f"{name.replace('_', ' ')} {value:.4g}" for name, value in row.items() if name not in HIDDEN
+            ]
+            left = (time.perf_counter() - self.start) / (epoch + 1 - self.first) * (self.epochs - epoch - 1)
+            speed = f"{row['examples_per_second']:,.0f} examples/s"
+            print("  ".join([self.heading(epoch), *parts, speed, f"{duration(left)} left"]), flush=True)
+
+    def heading(self, epoch: int) -> str:
+        return f"epoch {epoch + 1:>{len(str(self.epochs))}}/{self.epochs}"
 
 
 def duration(seconds: float) -> str:

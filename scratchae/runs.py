@@ -14,7 +14,7 @@ import numpy as np
 
 from . import __version__, plots
 from .checkpoint import save
-from .errors import RunError
+from .errors import DivergenceError, RunError
 from .files import written_whole
 from .history import History
 from .layers import Dense
@@ -39,123 +39,109 @@ def train(
     seed: int = 0,
     out: str | Path | None = None,
     resume: bool = False,
-) -> Path:
-    """Train a preset and leave model, history, figures and pictures in a folder, which is returned; say on
-    the way what happens.
+) -> dict[str, Any]:
+    """Train a preset and leave model, history, figures and pictures in a folder; return the record of the run.
 
-    What is not given is the preset's. `out` defaults to the first free runs/PRESET-DATA; `resume=True` goes
-    on with the run there.
+    What is not given is the preset's. `out` defaults to the first free runs/PRESET-DATA; with `resume=True`, to the
+    last one, which is gone on with.
     """
-    started = time.perf_counter()
+    began = time.perf_counter()
     epochs, batch_size, lr = epochs or preset.epochs, batch_size or preset.batch_size, lr or preset.lr
     examples = preset.examples(data, data_dir)
     source = data or ("strokes" if preset.synthetic is None else "synthetic")
-    settings = {"preset": preset.name, "data": source, "seed": seed}
-    folder = run_folder(out, f"{preset.name}-{source}", settings, resume)
-    write_record(folder, settings | {"status": "training"})
+    record = {"preset": preset.name, "data": source, "seed": seed, "status": "training"}
+    folder = run_folder(out, f"{preset.name}-{source}", record, resume)
 
     model = preset.build(np.random.default_rng(seed))
-    steps = epochs * math.ceil(len(examples.train) / batch_size)
-    print(f"{preset.name}: {preset.summary}")
-    print(f"{model.parameter_count():,} parameters; {source}: {len(examples.train):,} training, {len(examples.validation):,} validation, "
-          f"{len(examples.test):,} test examples")  # fmt: skip
-    history = fit(
-        model,
-        examples.train,
-        epochs=epochs,
-        batch_size=batch_size,
-        optimizer=preset.optimizer(lr, steps),
-        validation=examples.validation,
-        seed=seed,
-        device=device,
-        checkpoint=folder / CHECKPOINT,
-        resume=resume,
+    sizes = f"{len(examples.train):,} training, {len(examples.validation):,} validation, {len(examples.test):,} test"
+    print(
+        f"{preset.name}: {preset.summary}\n{model.parameter_count():,} parameters; {source}: {sizes} examples"
     )
+    try:
+        history = fit(
+            model,
+            examples.train,
+            epochs=epochs,
+            batch_size=batch_size,
+            optimizer=preset.optimizer(lr, epochs * math.ceil(len(examples.train) / batch_size)),
+            validation=examples.validation,
+            seed=seed,
+            device=device,
+            checkpoint=folder / CHECKPOINT,
+            resume=resume,
+        )
+    except DivergenceError:
+        write_record(folder, record | {"status": "diverged"})
+        raise
     model.to("cpu")
     if history.interrupted:
-        print(f"stopped by Ctrl-C in epoch {len(history) + 1}; the model is kept as it is now, and --resume --out {folder} "
-              f"goes on from the end of epoch {len(history)}")  # fmt: skip
+        print(f"stopped in epoch {len(history) + 1}: the model is kept as it is now; "
+              f"--resume --out {folder} goes on from the end of epoch {len(history)}")  # fmt: skip
     save(model, folder / MODEL)
-    figures = measure(model, preset, examples)
+    pca = PCA(preset.code).fit(examples.train)
+    record |= {
+        "status": "interrupted" if history.interrupted else "done",
+        "epochs": len(history),
+        "batch_size": batch_size,
+        "lr": lr,
+        "device": device,
+        "model": repr(model),
+        "parameters": model.parameter_count(),
+        "training_seconds": round(sum(history["seconds"]), 2) if len(history) else 0.0,
+        "figures": measure(model, preset, pca, examples),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {"scratchae": __version__, "numpy": np.__version__, "python": platform.python_version()},
+        "machine": platform.platform(),
+    }
     if len(history):
         history.to_csv(folder / HISTORY)
-        draw(model, preset, examples, history, folder, seed)
-    write_record(
-        folder,
-        settings
-        | {
-            "status": "interrupted" if history.interrupted else "done",
-            "epochs": len(history),
-            "batch_size": batch_size,
-            "lr": lr,
-            "device": device,
-            "model": repr(model),
-            "parameters": model.parameter_count(),
-            "training_seconds": round(sum(history["seconds"]), 2) if len(history) else 0.0,
-            "figures": figures,
-            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-            "versions": {
-                "scratchae": __version__,
-                "numpy": np.__version__,
-                "python": platform.python_version(),
-            },
-            "machine": platform.platform(),
-        },
-    )
-    print("\n" + table(figures, examples.test[0].size))
+        draw(model, preset, pca, examples, history, folder, seed)
+    write_record(folder, record)
+    print(f"\n{table(record['figures'], examples.test[0].size)}")
     print(f"\n{folder}/ holds {', '.join(sorted(path.name for path in folder.iterdir()))}")
-    print(f"trained and drawn in {duration(time.perf_counter() - started)}")
-    return folder
+    print(f"trained and drawn in {duration(time.perf_counter() - began)}")
+    return record
 
 
 # The folder
 
 
-def run_folder(out: str | Path | None, stem: str, settings: dict[str, Any], resume: bool) -> Path:
-    """The folder to write to, made if need be. Raises RunError where it cannot be written, or holds another
-    run.
+def run_folder(out: str | Path | None, stem: str, record: dict[str, Any], resume: bool) -> Path:
+    """The folder to write to, with the record of the run in it. Raises RunError where it cannot be written, or holds
+    something else.
     """
-    if out is None:
-        taken = [path for path in numbered(stem) if path.exists()]
-        out = (
-            taken[-1]
-            if resume and taken
-            else next(path for path in numbered(stem, len(taken) + 1) if not path.exists())
-        )
-    folder = Path(out)
-    record = folder / RECORD
-    if record.exists():
+    folder = Path(out) if out is not None else default_folder(stem, resume)
+    earlier = folder / RECORD
+    if earlier.exists():
         if not resume:
             raise RunError(f"{folder} already holds a run: --resume goes on with it, or choose another --out")
         try:
-            earlier = json.loads(record.read_text())
-            other = [name for name in settings if earlier[name] != settings[name]]
+            before = json.loads(earlier.read_text())
+            other = [name for name in ("preset", "data", "seed") if before[name] != record[name]]
         except (ValueError, KeyError, TypeError):
-            raise RunError(f"{record} is damaged or no record of a run: choose another --out") from None
+            raise RunError(f"{earlier} is damaged or no record of a run: choose another --out") from None
         if other:
+            was, now = before[other[0]], record[other[0]]
             raise RunError(
-                f"{folder} holds a run with another {other[0]} ({earlier[other[0]]}, now {settings[other[0]]}): choose another --out"
+                f"{folder} holds a run with another {other[0]} ({was}, now {now}): choose another --out"
             )
     elif folder.is_dir() and any(folder.iterdir()):
         raise RunError(
-            f"{folder} is not empty and holds no run: choose another --out, so that nothing is overwritten"
+            f"{folder} is not empty and holds no run: choose another --out, so that nothing is lost"
         )
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with written_whole(folder / ".writable"):
-            pass
-        (folder / ".writable").unlink()
+        write_record(folder, record)
     except OSError as error:
-        raise RunError(f"cannot write to {folder}: {error.strerror}: choose another --out") from None
+        raise RunError(f"cannot write to {folder}: {error.strerror or error}: choose another --out") from None
     return folder
 
 
-def numbered(stem: str, at_least: int = 1) -> list[Path]:
-    """runs/STEM, runs/STEM-2, …: as many as there are, and at least so many."""
-    names = [f"runs/{stem}"]
-    while Path(names[-1]).exists() or len(names) < at_least:
-        names.append(f"runs/{stem}-{len(names) + 1}")
-    return [Path(name) for name in names]
+def default_folder(stem: str, resume: bool) -> Path:
+    """The first of runs/STEM, runs/STEM-2, … that is not there yet; to resume, the last that is."""
+    folders = [Path(f"runs/{stem}")]
+    while folders[-1].exists():
+        folders.append(Path(f"runs/{stem}-{len(folders) + 1}"))
+    return folders[-2] if resume and len(folders) > 1 else folders[-1]
 
 
 def write_record(folder: Path, record: dict[str, Any]) -> None:
@@ -166,11 +152,10 @@ def write_record(folder: Path, record: dict[str, Any]) -> None:
 # The figures
 
 
-def measure(model: Autoencoder, preset: Preset, examples: Examples) -> dict[str, dict[str, float]]:
-    """Errors on the test examples, of the model and of PCA with a code of the same size: summed over
-    features, averaged over examples. For cross-entropy also its floor, the entropy of the pixels
-    themselves."""
-    pca = PCA(preset.code).fit(examples.train)
+def measure(model: Autoencoder, preset: Preset, pca: PCA, examples: Examples) -> dict[str, dict[str, float]]:
+    """Errors on the test examples, of the model and of PCA with a code of the same size: summed over features,
+    averaged over examples. For cross-entropy also its floor, the entropy of the pixels themselves.
+    """
     made = {
         preset.name: reconstruct(model, examples.test),
         f"PCA-{pca.components}": pca.reconstruct(examples.test),
@@ -202,10 +187,10 @@ def table(figures: dict[str, dict[str, float]], features: int) -> str:
         "cross_entropy": "cross-entropy, nats",
         "cross_entropy_floor": "  its floor: the pixels' entropy",
     }
-    lines = [f"{'on the test examples':<44} {'per example':>12} {'per feature':>12}"]
+    lines = [f"{'on the test examples':<49} {'per example':>12} {'per feature':>12}"]
     for who, values in figures.items():
         lines += [
-            f"{who:<16}{names[key]:<28} {value:>12.4f} {value / features:>12.5f}"
+            f"{who:<17}{names[key]:<32} {value:>12.4f} {value / features:>12.5f}"
             for key, value in values.items()
         ]
     return "\n".join(lines)
@@ -215,64 +200,63 @@ def table(figures: dict[str, dict[str, float]], features: int) -> str:
 
 
 def draw(
-    model: Autoencoder, preset: Preset, examples: Examples, history: History, folder: Path, seed: int
+    model: Autoencoder,
+    preset: Preset,
+    pca: PCA,
+    examples: Examples,
+    history: History,
+    folder: Path,
+    seed: int,
 ) -> None:
-    """Every picture that suits the model."""
+    """Every picture that suits the model and its data."""
     test, labels = examples.test, examples.test_labels
-    pca = PCA(preset.code).fit(examples.train)
+    makers = {preset.name: model.reconstruct, f"PCA-{pca.components}": pca.reconstruct}
     plots.loss_curve(history, folder / "loss.png", f"{model.loss.unit} per example")
     if labels is not None:
-        chosen = [int(np.flatnonzero(labels == label)[0]) for label in np.unique(labels)]
-        original = test[chosen]
-        rows = {
-            "original": original,
-            preset.name: model.reconstruct(original),
-            f"PCA-{preset.code}": pca.reconstruct(original),
-        }
-        plots.image_rows(
-            {name: images.reshape(-1, 28, 28) for name, images in rows.items()},
-            folder / "reconstructions.png",
-        )
-        codes = model.encode(test)
-        plots.latent_scatter(codes, labels, folder / "latent.png")
+        shown = test[[int(np.flatnonzero(labels == label)[0]) for label in np.unique(labels)]]
+        rows = {"original": shown} | {name: reconstruct(shown) for name, reconstruct in makers.items()}
+        images = {name: row.reshape(-1, 28, 28) for name, row in rows.items()}
+        plots.image_rows(images, folder / "reconstructions.png")
+        plots.latent_scatter(model.encode(test), labels, folder / "latent.png")
         first = next(layer for _, layer in model.leaves() if isinstance(layer, Dense))
         plots.filters(first.W, folder / "filters.png")
     elif preset.variants:
-        plots.displacements(
-            compare_variants(model, preset, examples, seed), test[:500], folder / "displacements.png"
-        )
+        moves = compare_variants(model, preset, examples, seed)
+        plots.displacements(moves, test[:500], folder / "displacements.png")
     else:
-        original = test[:4]
-        plots.curves(
-            original,
-            {preset.name: model.reconstruct(original), f"PCA-{preset.code}": pca.reconstruct(original)},
-            folder / "curves.png",
-        )
+        made = {name: reconstruct(test[:4]) for name, reconstruct in makers.items()}
+        plots.curves(test[:4], made, folder / "curves.png")
         plots.latent_scatter(model.encode(test), None, folder / "latent.png")
 
 
 def compare_variants(
     model: Autoencoder, preset: Preset, examples: Examples, seed: int
 ) -> dict[str, tuple[np.ndarray, np.ndarray, str]]:
-    """The preset's model and its variants, trained the same way: where each sends a grid of points, and its
-    test error.
-    """
-    axis = np.linspace(-2.2, 2.2, 9, dtype=np.float32)
-    grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+    """The model and the preset's variants, trained by its recipe: where each sends a grid of points, and a remark."""
     models = {"plain": model}
     for name, build in preset.variants.items():
         print(f"for the picture, also: {name}")
         models[name] = build(np.random.default_rng(seed))
-        fit(models[name], examples.train, epochs=preset.epochs, batch_size=preset.batch_size,
-            optimizer=preset.optimizer(preset.lr, preset.epochs * math.ceil(len(examples.train) / preset.batch_size)),
-            seed=seed, progress=False)  # fmt: skip
-    shown = {}
+        fit(
+            models[name],
+            examples.train,
+            epochs=preset.epochs,
+            batch_size=preset.batch_size,
+            optimizer=preset.optimizer(
+                preset.lr, preset.epochs * math.ceil(len(examples.train) / preset.batch_size)
+            ),
+            seed=seed,
+            progress=False,
+        )
+    axis = np.linspace(-2, 2, 7, dtype=np.float32)
+    grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+    moves = {}
     for name, trained in models.items():
         error = mean_squared_error(examples.test, reconstruct(trained, examples.test))
         active = float((trained.encode(examples.test) > 0).mean())
-        shown[name] = (
+        moves[name] = (
             grid,
             trained.reconstruct(grid),
-            f"squared error {error:.2g}, {active:.0%} of the code active",
+            f"squared error {error:.2g}\n{active:.0%} of the code active",
         )
-    return shown
+    return moves

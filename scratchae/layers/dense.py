@@ -16,11 +16,12 @@ class Dense(Layer):
 
     x (N, inputs) -> y (N, outputs); W (inputs, outputs), b (outputs,).
 
-    W is drawn so that signals neither grow nor fade from layer to layer, b starts at zero. Which draw does
-    that depends on what follows: `init="he"` before ReLU and its kin, which pass half of the variance: W ~
-    N(0, 2 / inputs) (He et al. 2015, eq. 10); `init="glorot"` before sigmoid, tanh or nothing: W ~ N(0, 2 /
-    (inputs + outputs)) (Glorot and Bengio 2010, eq. 12). `rng` is a seed or a `numpy.random.Generator`; draws
-    happen on the host, so that every device starts from the same numbers.
+    W is drawn so that signals neither grow nor fade from layer to layer; b starts at zero. What does that
+    depends on what follows:
+    `init="he"` before ReLU and its kin, which pass half the variance: W ~ N(0, 2 / inputs) (He et al. 2015, eq. 10);
+    `init="glorot"` before sigmoid, tanh or nothing: W ~ N(0, 2 / (inputs + outputs)) (Glorot and Bengio 2010, eq. 12).
+
+    `rng` is a seed or a `numpy.random.Generator`. Draws happen on the host: every device starts from the same numbers.
 
     Raises ShapeError if x is not (N, inputs).
     """
@@ -43,8 +44,13 @@ class Dense(Layer):
         self.db = np.zeros_like(self.b)
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
-        self.expect(x, "N", self.inputs)
         xp = array_module(x)
+        if x.shape[1:] != (self.inputs,):
+            self.refuse(
+                x,
+                f"(N, {self.inputs})",
+                "flatten examples with x.reshape(len(x), -1), or begin with Flatten()",
+            )
         self.x = x
         y = xp.matmul(x, self.W)  # (N, outputs)
         y += self.b

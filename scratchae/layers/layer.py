@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NoReturn
 
 import numpy as np
 
 from ..backend import Array, array_module, move
 from ..description import Described
-from ..errors import ArrayTypeError, ShapeError
+from ..errors import ShapeError
 
 
 class Layer(Described):
@@ -50,24 +51,9 @@ class Layer(Described):
         """
         yield name, self
 
-    def expect(self, x: Array, *shape: int | str) -> None:
-        """Raise ShapeError unless x has this shape; a size given as a name, such as "N", may be anything."""
-        try:
-            fits = len(x.shape) == len(shape) and all(
-                isinstance(s, str) or s == n for s, n in zip(shape, x.shape, strict=True)
-            )
-        except AttributeError:
-            raise ArrayTypeError(
-                f"{self.label()} expects an array, got {type(x).__name__}: wrap it in numpy.asarray(...)"
-            ) from None
-        if not fits:
-            wanted = ", ".join(map(str, shape))
-            way_out = (
-                f"reshape it, e.g. x.reshape(len(x), {shape[1]}), or begin with Flatten()"
-                if len(shape) == 2
-                else "reshape it"
-            )
-            raise ShapeError(f"{self.label()} expects x of shape ({wanted}), got {tuple(x.shape)}: {way_out}")
+    def refuse(self, x: Array, wanted: str, way_out: str) -> NoReturn:
+        """Raise ShapeError: x has not the wanted shape."""
+        raise ShapeError(f"{self.label()} expects x of shape {wanted}, got {tuple(x.shape)}: {way_out}")
 
     def label(self) -> str:
         """The layer for a message: its place in the model, if it has one, and what it is."""
