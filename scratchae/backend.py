@@ -34,9 +34,7 @@ def array_module(x: Array) -> ModuleType:
 
 
 def device_module(device: str) -> ModuleType:
-    """The array module of a device by name: "cpu" or "gpu". Raises DeviceError where the device cannot be
-    used.
-    """
+    """The array module of a device, "cpu" or "gpu". Raises DeviceError where it cannot be used."""
     if device == "cpu":
         return np
     if device == "gpu":
@@ -60,13 +58,12 @@ def to_numpy(x: Array) -> np.ndarray:
 
 @functools.cache
 def recycle_memory() -> None:
-    """Let freed memory be used again instead of going back to the kernel; does nothing where the C library is
-    not glibc.
+    """Let freed memory be used again instead of going back to the kernel.
 
     glibc maps every array above 128 KiB afresh and unmaps it when it is freed, so a training step of plain
     expressions spends most of its time in page faults. Raising the two thresholds (mallopt(3)) keeps that
-    memory in the process. Called by `fit`, the command and the benchmarks, never on import: it is a setting
-    of the whole process.
+    memory in the process. Called by `fit` and the benchmarks, never on import, since it is a setting of the
+    whole process; does nothing where the C library is not glibc.
     """
     M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
     try:
@@ -77,12 +74,10 @@ def recycle_memory() -> None:
     mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
-BLOCK = (
-    32 * 1024
-)  # floats: of four vectors, parameters, gradient and Adam's m and v, a block stays in a core's L2 cache
-SHARED_BLOCK = (
-    128 * 1024
-)  # with threads: long enough that they seldom wait for each other's turn with the interpreter
+# in floats: what is done to a block of parameters, gradient and Adam's m and v stays in a core's L2 cache
+BLOCK = 32 * 1024
+# with threads: long enough that they seldom wait for each other's turn with the interpreter
+SHARED_BLOCK = 128 * 1024
 
 
 def in_blocks(function: Callable[..., None], *vectors: Array) -> None:

@@ -192,9 +192,7 @@ def write(path: str | Path, metadata: dict[str, Any], tensors: dict[str, Array])
 
 
 def read(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Metadata and tensors of a file, checked. Raises CheckpointError if it is missing, damaged, or of a
-    newer format.
-    """
+    """Metadata and tensors of a file. Raises CheckpointError if it is missing, damaged, or of a newer format."""
     from safetensors import SafetensorError, safe_open
 
     if not Path(path).is_file():
@@ -226,9 +224,7 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 
 def checksum(text: dict[str, str], arrays: dict[str, np.ndarray]) -> str:
-    """SHA-256 over every metadata entry and every tensor with its name, dtype and shape, in the order of the
-    names.
-    """
+    """SHA-256 over all metadata and all tensors with their names, dtypes and shapes, in the order of the names."""
     digest = hashlib.sha256()
     for name in sorted(text):
         digest.update(f"{name}={text[name]}\n".encode())

@@ -11,9 +11,7 @@ from .errors import ScratchaeError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; the exit code: 0, 1 where a check failed, 2 for a mistake of the caller, 130 after
-    Ctrl-C.
-    """
+    """Run the command. Exit code 0; 1 where a check failed; 2 for a mistake of the caller; 130 after Ctrl-C."""
     options = parser().parse_args(arguments)
     try:
         return options.run(options)

@@ -18,9 +18,7 @@ from .layers.activations import sigmoid
 
 
 class Loss(Described):
-    """`loss(prediction, target) -> (value, dprediction)`; both arrays (N, …), of one shape. Raises ShapeError
-    where they differ.
-    """
+    """`loss(prediction, target) -> (value, dprediction)`, arrays (N, …). Raises ShapeError if their shapes differ."""
 
     unit = ""  # of the value, for axes and tables
 
@@ -76,9 +74,7 @@ class BCE(Loss):
         require_unit_interval(target)
 
     def floor(self, target: Array) -> float:
-        """The least value that any prediction can reach on these targets, p = t: their entropy, 0 only where
-        all are 0 or 1. Nats per example.
-        """
+        """The least that any prediction can reach, p = t: the targets' own entropy, 0 if all are 0 or 1. Nats per example."""
         return float(BCE()(target, target)[0])
 
 

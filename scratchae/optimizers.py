@@ -52,9 +52,7 @@ class Cosine(Schedule):
 
 
 class Optimizer(Described):
-    """`update(parameters, gradient)` takes one step, in place. `t` counts the updates; `state_names` names
-    the vectors it remembers.
-    """
+    """`update(parameters, gradient)` takes a step, in place; `t` counts them, `state_names` names what it remembers."""
 
     state_names: tuple[str, ...] = ()
 
@@ -74,9 +72,7 @@ class Optimizer(Described):
         return self.lr(self.t) if callable(self.lr) else self.lr
 
     def update(self, parameters: Array, gradient: Array) -> None:
-        """One step on the parameters, in place: decay, clip, then the optimizer's own formula, block by
-        block.
-        """
+        """One step on the parameters, in place: clip, decay, then the optimizer's own formula, block by block."""
         if parameters.shape != gradient.shape:
             raise ShapeError(
                 f"gradient has shape {gradient.shape}, parameters {parameters.shape}: they must be equal"

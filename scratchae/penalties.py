@@ -1,6 +1,4 @@
-"""Penalties on a code z: `penalty(z) -> (value, dz)`, added to the loss. Same scale: summed over units,
-averaged over the batch.
-"""
+"""Penalties on a code, `penalty(z) -> (value, dz)`, added to the loss; summed over units, averaged over the batch."""
 
 from __future__ import annotations
 
@@ -20,9 +18,7 @@ class Penalty(Described):
 
 
 class L1(Penalty):
-    """weight · 1/N Σₙ Σⱼ |zₙⱼ|: pulls every activation towards 0, and leaves many there. Gradient weight ·
-    sign(z) / N, 0 at 0.
-    """
+    """weight · 1/N Σₙ Σⱼ |zₙⱼ|: pulls activations towards 0 and leaves many there. dz = weight · sign(z) / N."""
 
     def __init__(self, weight: float):
         self.weight = require_weight(self, weight)

@@ -118,9 +118,7 @@ def curves(truth: np.ndarray, made: dict[str, np.ndarray], path: Path) -> None:
 
 
 def latent_scatter(codes: np.ndarray, labels: np.ndarray | None, path: Path) -> None:
-    """Codes as points in the plane, coloured by label; a code of more than two numbers is seen along its two
-    widest directions.
-    """
+    """Codes as points in the plane, coloured by label; longer codes are seen along their two widest directions."""
     if codes.shape[1] > 2:
         centred = codes - codes.mean(axis=0)
         points = PCA(2).fit(codes).encode(codes)
@@ -139,8 +137,8 @@ def latent_scatter(codes: np.ndarray, labels: np.ndarray | None, path: Path) -> 
             for label in np.unique(labels):
                 members = points[labels == label]
                 axes.scatter(*members.T, s=9, color=DIGITS[label], alpha=0.6, linewidths=0)
-            for label in np.unique(labels):  # the names last, over all points
-                place = np.median(points[labels == label], axis=0)
+            middles = np.stack([np.median(points[labels == label], axis=0) for label in np.unique(labels)])
+            for label, place in zip(np.unique(labels), apart(middles, points), strict=True):
                 box = {
                     "boxstyle": "circle,pad=0.25",
                     "facecolor": "white",
@@ -152,27 +150,39 @@ def latent_scatter(codes: np.ndarray, labels: np.ndarray | None, path: Path) -> 
         axes.set_ylabel(names[1])
 
 
-def filters(W: np.ndarray, path: Path, count: int = 64) -> None:
-    """What the first layer's units look for: the columns of W (784, units) as images, the `count` longest
-    ones, longest first.
+def apart(places: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Places (n, 2) for names among points, moved a little where two would cover each other."""
+    room = 0.05 * np.ptp(points, axis=0)  # a name's width and height
+    places = places / room
+    for _ in range(50):
+        gap = places[:, None] - places[None]
+        distance = np.linalg.norm(gap, axis=-1)
+        push = np.where(distance < 1, 1 - distance, 0) / np.maximum(distance, 1e-3)
+        places = places + 0.5 * (push[..., None] * gap).sum(axis=1)
+    return places * room
+
+
+def filters(W: np.ndarray, spread: np.ndarray, path: Path, count: int = 64) -> None:
+    """What the first layer's units look for: the columns of W (784, units) as images, each pixel's weight times the
+    pixel's standard deviation `spread` (784,), which is what it can contribute; the `count` strongest units.
     """
-    longest = np.argsort(-np.linalg.norm(W, axis=0))[:count]
+    contribution = W * spread[:, None]
+    strongest = np.argsort(-np.linalg.norm(contribution, axis=0))[:count]
     columns = 16
-    rows = -(-len(longest) // columns)
+    rows = -(-len(strongest) // columns)
     with figure(path, 0.55 * columns, 0.57 * rows + 0.75) as drawn:
         grid = drawn.subplots(rows, columns, squeeze=False)
         for axes in grid.flat:
             axes.set_axis_off()
-        for axes, unit in zip(grid.flat, longest, strict=False):
-            image = W[:, unit].reshape(28, 28)
-            shown = axes.imshow(
-                image / np.abs(image).max(), cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest"
-            )
+        for axes, unit in zip(grid.flat, strongest, strict=False):
+            image = contribution[:, unit].reshape(28, 28)
+            image = image / np.abs(image).max()
+            shown = axes.imshow(image, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
         bar = drawn.colorbar(
             shown, ax=grid, orientation="horizontal", shrink=0.4, aspect=40, pad=0.02, ticks=[-1, 0, 1]
         )
         bar.set_ticklabels(["against", "0", "for"])
-        bar.set_label("weight of a pixel, relative to the unit's largest")
+        bar.set_label("a pixel's weight times its spread, relative to the unit's largest")
 
 
 def displacements(
@@ -181,7 +191,8 @@ def displacements(
     """Where models of the plane send it: for each name, arrows from a grid (n, 2) to its reconstruction (n, 2),
     over data points, and a remark.
     """
-    with figure(path, 3.3 * len(models), 4.1) as drawn:
+    with figure(path, 3.3 * len(models), 4.7) as drawn:
+        drawn.suptitle("from a point to its reconstruction")
         grid = drawn.subplots(1, len(models), sharex=True, sharey=True)
         for axes, (name, (start, end, remark)) in zip(grid, models.items(), strict=True):
             axes.scatter(*points.T, s=4, color=ORANGE, alpha=0.6, linewidths=0)

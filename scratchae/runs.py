@@ -107,9 +107,7 @@ def train(
 
 
 def run_folder(out: str | Path | None, stem: str, record: dict[str, Any], resume: bool) -> Path:
-    """The folder to write to, with the record of the run in it. Raises RunError where it cannot be written, or holds
-    something else.
-    """
+    """The folder, with the record of the run in it. Raises RunError if it cannot be written or holds something else."""
     folder = Path(out) if out is not None else default_folder(stem, resume)
     earlier = folder / RECORD
     if earlier.exists():
@@ -219,7 +217,7 @@ def draw(
         plots.image_rows(images, folder / "reconstructions.png")
         plots.latent_scatter(model.encode(test), labels, folder / "latent.png")
         first = next(layer for _, layer in model.leaves() if isinstance(layer, Dense))
-        plots.filters(first.W, folder / "filters.png")
+        plots.filters(first.W, examples.train.std(axis=0), folder / "filters.png")
     elif preset.variants:
         moves = compare_variants(model, preset, examples, seed)
         plots.displacements(moves, test[:500], folder / "displacements.png")

@@ -9,9 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images uint8 (N, 28, 28), 0 background to 255 ink, and their labels uint8 (N,), for training and for
-    testing.
-    """
+    """Images uint8 (N, 28, 28), from 0, paper, to 255, ink, and labels uint8 (N,), to train and to test on."""
 
     name: str
     train_images: np.ndarray

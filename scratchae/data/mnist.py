@@ -1,6 +1,4 @@
-"""MNIST and Fashion-MNIST in their original form: four gzip-compressed IDX files each, found, checked, or
-downloaded.
-"""
+"""MNIST and Fashion-MNIST in their original form: four gzipped IDX files each, found, checked, or downloaded."""
 
 from __future__ import annotations
 
@@ -68,9 +66,7 @@ def load_mnist(name: str, directory: str | Path | None = None) -> Dataset:
 
 
 def given_folder(name: str, directory: str | Path | None) -> Path | None:
-    """The folder that was named for the data: the files lie in it, or in a folder inside it that has the
-    dataset's name; None if none was named.
-    """
+    """The folder named for the data, or the folder of the dataset's name inside it; None if none was named."""
     given = directory or os.environ.get("SCRATCHAE_DATA")
     if not given:
         return None
@@ -105,9 +101,7 @@ def checked(name: str, path: Path) -> Path:
 
 
 def read_idx(path: Path, axes: int) -> np.ndarray:
-    """The array in an IDX file: two zero bytes, the type (8: uint8), the number of axes, each axis's length
-    as a big-endian word, the bytes.
-    """
+    """The array in an IDX file: 0, 0, type (8: uint8), number of axes, their lengths as big-endian words, the bytes."""
     try:
         content = gzip.decompress(path.read_bytes())
     except (OSError, EOFError, zlib.error) as error:
@@ -125,9 +119,7 @@ def read_idx(path: Path, axes: int) -> np.ndarray:
 
 
 def download(name: str, folder: Path | None = None, mirrors: list[str] | None = None) -> Path:
-    """The folder with the dataset's files, those that are not there yet downloaded from the first mirror that
-    has them. Raises DataError.
-    """
+    """The folder with the dataset's files; what is not there yet is downloaded from the first mirror that has it."""
     folder = folder or cache_folder(name)
     for file, (size, expected) in FILES[name].items():
         if (folder / file).is_file() and (folder / file).stat().st_size == size:
@@ -151,9 +143,7 @@ def download(name: str, folder: Path | None = None, mirrors: list[str] | None = 
 
 
 def fetch(url: str, path: Path, size: int, expected: str) -> None:
-    """Download one file, checked while it comes; the path holds the whole file or nothing. Raises OSError or
-    ValueError.
-    """
+    """Download one file, checked while it comes: the whole file or nothing. Raises OSError or ValueError."""
     from tqdm import tqdm
 
     request = urllib.request.Request(url, headers={"User-Agent": "scratchae"})

@@ -41,9 +41,7 @@ def draw(segments: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def random_jitter(n: int, rng: np.random.Generator):
-    """A random distortion for each of n images, as a function of points (N, S, 2) in the unit square that
-    gives pixels.
-    """
+    """A random distortion for each of n images: a function from points (N, P, 2) in the unit square to pixels."""
     amplitude = rng.normal(0, 0.035, (n, 1, 2))
     frequency, phase = rng.uniform(2, 5, (n, 1, 2)), rng.uniform(0, 2 * np.pi, (n, 1, 2))
     angle, slant = rng.normal(0, 0.12, n), rng.normal(0.1, 0.18, n)

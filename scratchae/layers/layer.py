@@ -9,7 +9,7 @@ import numpy as np
 
 from ..backend import Array, array_module, move
 from ..description import Described
-from ..errors import ShapeError
+from ..errors import ArrayTypeError, OptionError, ShapeError
 
 
 class Layer(Described):
@@ -32,9 +32,7 @@ class Layer(Described):
         raise NotImplementedError
 
     def backward_parameters(self, dy: Array) -> None:
-        """Set the gradients of the parameters only: all that the first layer needs, for nobody asks for ∂L/∂x
-        of the data.
-        """
+        """Set the gradients of the parameters only: enough for the first layer, as nobody asks for ∂L/∂x of the data."""
         self.backward(dy)
 
     def to(self, device: str | None = None, dtype: object = None) -> Layer:
@@ -46,9 +44,7 @@ class Layer(Described):
         return self
 
     def leaves(self, name: str = "") -> Iterator[tuple[str, Layer]]:
-        """The layers that compute, with their names, in the order they run: the layer itself unless it holds
-        others.
-        """
+        """The layers that compute, with their names, in the order they run: itself, unless it holds others."""
         yield name, self
 
     def refuse(self, x: Array, wanted: str, way_out: str) -> NoReturn:
@@ -61,12 +57,16 @@ class Layer(Described):
 
 
 class Sequential(Layer):
-    """Layers one after the other: y = fₙ(… f₂(f₁(x))). Backward runs the same layers in reverse, by the chain
-    rule.
-    """
+    """Layers one after the other, y = fₙ(… f₂(f₁(x))); backward runs them in reverse, by the chain rule."""
 
     def __init__(self, *layers: Layer):
+        for layer in layers:
+            if not isinstance(layer, Layer):
+                raise ArrayTypeError(
+                    f"Sequential expects layers, such as Sequential(Dense(4, 2), ReLU()), got {layer!r}"
+                )
         self.layers = layers
+        require_distinct(self.leaves())
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         for layer in self.layers:
@@ -101,3 +101,14 @@ class Sequential(Layer):
     def leaves(self, name: str = "") -> Iterator[tuple[str, Layer]]:
         for i, layer in enumerate(self.layers):
             yield from layer.leaves(f"{name}.{i}".lstrip("."))
+
+
+def require_distinct(leaves: Iterator[tuple[str, Layer]]) -> None:
+    """Raise OptionError if one layer stands in two places: its second forward would overwrite what the first kept."""
+    places: dict[int, str] = {}
+    for name, layer in leaves:
+        if id(layer) in places:
+            raise OptionError(
+                f"layers {places[id(layer)]} and {name} are one and the same {layer!r}: make two"
+            )
+        places[id(layer)] = name

@@ -39,9 +39,7 @@ class Dropout(Layer):
 
 
 class MaskingNoise(Layer):
-    """Each element is set to 0 with probability `rate`: missing values (Vincent et al. 2010, section 3.3).
-    Nothing is rescaled.
-    """
+    """Each element is set to 0 with probability `rate`, and nothing rescaled (Vincent et al. 2010, section 3.3)."""
 
     def __init__(self, rate: float):
         self.rate = require_rate(self, rate)
@@ -60,9 +58,7 @@ class MaskingNoise(Layer):
 
 
 class SaltAndPepper(Layer):
-    """Each element is replaced with probability `rate`, by 0 or 1 with equal odds (Vincent et al. 2010,
-    section 3.3).
-    """
+    """Each element becomes 0 or 1, with equal odds, with probability `rate` (Vincent et al. 2010, section 3.3)."""
 
     def __init__(self, rate: float):
         self.rate = require_rate(self, rate)

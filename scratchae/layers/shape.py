@@ -12,9 +12,7 @@ from .layer import Layer
 
 
 class Reshape(Layer):
-    """Each example takes a new shape: x (N, …) -> y (N, *shape). Raises ShapeError if the number of elements
-    differs.
-    """
+    """Each example takes a new shape: x (N, …) -> y (N, *shape). Raises ShapeError if the sizes differ."""
 
     def __init__(self, shape: tuple[int, ...]):
         self.shape = tuple(shape)

@@ -92,9 +92,7 @@ class Autoencoder(Model):
 
 
 def mirrored(encoder: Layer, decoder: Layer) -> list[tuple[Dense, Dense]]:
-    """The Dense layers of the encoder, each with the one of the decoder that mirrors it. Raises ShapeError if
-    one has no mirror image.
-    """
+    """The encoder's Dense layers, each with its mirror image in the decoder. Raises ShapeError if one has none."""
     encoding = [layer for _, layer in encoder.leaves() if isinstance(layer, Dense)]
     decoding = [layer for _, layer in decoder.leaves() if isinstance(layer, Dense)][::-1]
     if not encoding:

@@ -11,6 +11,7 @@ from ..backend import Array, array_module
 from ..description import Described
 from ..errors import DataError
 from ..layers import Layer
+from ..layers.layer import require_distinct
 
 
 class Model(Described):
@@ -27,9 +28,7 @@ class Model(Described):
     part_names: tuple[str, ...] = ()  # attributes that hold layers, in the order they run
 
     def objective(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
-        """The loss and its parts on a batch x, {"loss": …, …}, each summed over features and averaged over
-        the batch.
-        """
+        """The loss and its parts on a batch x: {"loss": …, …}, summed over features and averaged over the batch."""
         raise NotImplementedError
 
     def training_step(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
@@ -51,13 +50,13 @@ class Model(Described):
                 yield f"{name}.{attribute}", layer, attribute
 
     def gather(self) -> None:
-        """Copy the layers' parameters into one new vector θ and make the layers see it through views; the
-        same for the gradients.
+        """Copy the layers' parameters into a new vector θ, the gradients into another; layers see them as views.
 
-        The layers hold the truth: after `layer.W = …` or after a layer was used in another model, gather
-        brings θ up to date.
+        The layers hold the truth: after `layer.W = …`, or after a layer was used in another model, gather
+        brings θ up to date. `fit` begins with it.
         """
         slots, size = [], 0
+        require_distinct(self.leaves())
         for _, layer, attribute in self.named_parameters():
             slots.append((layer, attribute, size))
             size += -(-getattr(layer, attribute).size // 16) * 16
@@ -91,7 +90,5 @@ class Model(Described):
         self.__dict__.update(state)
         self.gather()
 
-    def __copy__(
-        self,
-    ) -> Model:  # a shallow copy would share its layers with the original, and take their views away
-        return copy.deepcopy(self)
+    def __copy__(self) -> Model:
+        return copy.deepcopy(self)  # a shallow copy would share its layers, and take their views away

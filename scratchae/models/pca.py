@@ -1,6 +1,4 @@
-"""Principal component analysis: the best that a linear code can do, and so the yardstick of every
-autoencoder.
-"""
+"""Principal component analysis: the best that a linear code can do, and so every autoencoder's yardstick."""
 
 from __future__ import annotations
 

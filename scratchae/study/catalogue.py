@@ -1,6 +1,4 @@
-"""Every layer, loss, penalty and kind of model in small, ready to be checked: a row for each, in the order of
-the source.
-"""
+"""Every layer, loss, penalty and model in small, ready to be checked: a row for each, in the order of the source."""
 
 from __future__ import annotations
 
@@ -43,9 +41,7 @@ def unit(rng: np.random.Generator, *shape: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Entry:
-    """Something to check: `make(n, d)` builds it for d features, `inputs(rng, n, d)` draws what it is called
-    with.
-    """
+    """Something to check: `make(d)` builds it for d features, `inputs(rng, n, d)` draws what it is called with."""
 
     make: Callable[[int], object]
     inputs: Callable[[np.random.Generator, int, int], tuple[np.ndarray, ...]] = lambda rng, n, d: (
@@ -105,9 +101,7 @@ CATALOGUE = {
 
 
 def check_catalogue(name: str | None = None, seed: int = 0) -> dict[str, GradientReport]:
-    """Check every entry, or those whose name begins with `name`, on 5 examples of 6 features. Raises
-    OptionError if there is none.
-    """
+    """Check every entry whose name begins with `name`, on 5 examples of 6 features. Raises OptionError if none does."""
     chosen = [entry for entry in CATALOGUE if name is None or entry.lower().startswith(name.lower())]
     if not chosen:
         raise OptionError(f"nothing to check is called {name!r}: expected one of {', '.join(CATALOGUE)}")

@@ -1,0 +1,193 @@
+"""What every benchmark here needs: a process for each library, rounds of timed blocks, comparison, statistics.
+
+Libraries that compete for the cores must not share a process: their thread pools spin after use and their
+allocators change each other's page faults. So each lives in a worker, a subprocess that answers a line of
+JSON on its standard input with a line of JSON on its standard output, and the parent lets one at a time work.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+PAUSE = 0.3  # seconds between blocks: threads that spin while they wait for more work (OpenBLAS, OpenMP) give up sooner
+WARM_UP = (
+    10  # steps before the timed ones: threads awake, caches and allocator as they are in a long training
+)
+
+
+class Refusal(Exception):
+    """Something that cannot be done, in words for the person at the command line."""
+
+
+class Disagreement(Refusal):
+    """A peer does not compute what scratchae computes, so its time says nothing."""
+
+
+class WorkerError(Exception):
+    """A worker reported an error, or is gone."""
+
+
+# Workers
+
+
+class Worker:
+    """A subprocess that runs `serve`. As a context it ends with the block, whatever happens in it."""
+
+    def __init__(self, command: Sequence[str]):
+        self.log = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the worker)
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, encoding="utf-8"
+        )
+
+    def ask(self, action: str, **arguments: Any) -> Any:
+        """Have the worker do an action, and wait for the answer. Raises WorkerError."""
+        try:
+            print(json.dumps({"action": action, **arguments}), file=self.process.stdin, flush=True)
+            line = self.process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        if not line:
+            raise WorkerError(f"the worker ended with exit code {self.process.wait()}: {self.last_words()}")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise WorkerError(answer["error"])
+        return answer["result"]
+
+    def last_words(self) -> str:
+        """The last line that the worker wrote to its standard error."""
+        self.log.seek(0)
+        lines = self.log.read().decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "it left no message"
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        try:
+            self.process.communicate(timeout=10)  # closes its standard input, which ends `serve`
+        except (subprocess.TimeoutExpired, BrokenPipeError):
+            self.process.kill()
+            self.process.wait()
+        self.log.close()
+
+
+def serve(actions: dict[str, Callable[..., Any]]) -> None:
+    """The worker's side: answer requests until standard input ends."""
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
+        os.dup2(2, 1)  # what a library prints must not come between the answers
+        for line in sys.stdin:
+            request = json.loads(line)
+            try:
+                answer = {"result": actions[request.pop("action")](**request)}
+            except Exception as error:
+                answer = {"error": reason(error)}
+            print(json.dumps(answer), file=answers, flush=True)
+
+
+def reason(error: Exception) -> str:
+    """An error in one line: the first that says something (torch.compile begins with "backend=… raised:")."""
+    lines = [line for line in str(error).splitlines() if line.strip() and not line.endswith("raised:")]
+    text = lines[0].strip() if lines else "no message"
+    return text if isinstance(error, Refusal) else f"{type(error).__name__}: {text}"
+
+
+# Time
+
+
+def time_steps(peer: Any, warm_up: int, steps: int) -> list[float]:
+    """Milliseconds of each of `steps` steps, after `warm_up` others.
+
+    A block begins at the same parameters each time, so every block of every peer does the same arithmetic.
+    """
+    peer.reset()
+    for _ in range(warm_up):
+        peer.step()
+    times = []
+    for _ in range(steps):
+        start = time.perf_counter()
+        peer.step()
+        times.append(1e3 * (time.perf_counter() - start))
+    return times
+
+
+def time_rounds(workers: dict[str, Worker], rounds: int, steps: int) -> dict[str, list[list[float]]]:
+    """The step times of each worker, a list a round. In a round each works for one block while the others
+    sleep; each round begins with another one.
+    """
+    names = list(workers)
+    times: dict[str, list[list[float]]] = {name: [] for name in names}
+    for done in range(rounds):
+        first = done % len(names)
+        for name in names[first:] + names[:first]:
+            time.sleep(PAUSE)
+            times[name].append(workers[name].ask("block", warm_up=WARM_UP, steps=steps))
+        if sys.stderr.isatty():
+            print(f"\rround {done + 1} of {rounds}", end="\n" * (done + 1 == rounds), file=sys.stderr)
+    return times
+
+
+def statistics(times: dict[str, list[list[float]]], ours: str) -> dict[str, dict[str, Any]]:
+    """Medians and quartiles of each worker's step times, and of its ratio to ours.
+
+    The ratio is taken round by round, between medians of neighbouring blocks, so that a machine that slows
+    down for a while slows both sides of it.
+    """
+    rounds = {name: np.array([np.median(block) for block in blocks]) for name, blocks in times.items()}
+    figures = {}
+    for name, blocks in times.items():
+        low, middle, high = np.percentile(np.concatenate(blocks), [25, 50, 75])
+        ratio_low, ratio, ratio_high = np.percentile(rounds[name] / rounds[ours], [25, 50, 75])
+        figures[name] = {
+            "median_ms": float(middle),
+            "quartiles_ms": [float(low), float(high)],
+            "ratio": float(ratio),
+            "ratio_quartiles": [float(ratio_low), float(ratio_high)],
+            "round_medians_ms": rounds[name].tolist(),
+        }
+    return figures
+
+
+# Comparison
+
+
+def largest_difference(ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray]) -> tuple[float, str]:
+    """The largest relative difference of two sets of tensors, ‖theirs - ours‖ / ‖ours‖ tensor by tensor, and
+    the tensor it is in. Infinite where a tensor is missing, has another shape, or is not finite.
+    """
+    if missing := sorted(ours.keys() ^ theirs.keys()):
+        return np.inf, missing[0]
+    return max((relative_difference(ours[name], theirs[name]), name) for name in ours)
+
+
+def relative_difference(ours: np.ndarray, theirs: np.ndarray) -> float:
+    if ours.shape != theirs.shape:
+        return np.inf
+    ours, theirs = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)
+    if not (np.isfinite(ours).all() and np.isfinite(theirs).all()):
+        return np.inf
+    difference, scale = np.linalg.norm(theirs - ours), np.linalg.norm(ours)
+    if scale == 0:
+        return 0.0 if difference == 0 else np.inf
+    return float(difference / scale)
+
+
+def require_agreement(
+    title: str, ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray], tolerance: float
+) -> dict[str, Any]:
+    """The largest difference and where it is. Raises Disagreement if it is above the tolerance."""
+    difference, tensor = largest_difference(ours, theirs)
+    if difference > tolerance:
+        raise Disagreement(
+            f"{title} disagrees with scratchae in the {tensor}: relative difference {difference:.1e}, "
+            f"at most {tolerance:.0e} expected; nothing was timed"
+        )
+    return {"largest_relative_difference": difference, "tensor": tensor}
