@@ -209,9 +209,7 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         kind = json.loads(text["format"])
         name, version = kind["name"], kind["version"]
     except (KeyError, TypeError, ValueError):
-        raise CheckpointError(
-            f"{path} is damaged or was not written by scratchae: it has no format entry"
-        ) from None
+        raise CheckpointError(f"{path} is damaged or was not written by scratchae: it has no format entry") from None
     if name == "scratchae" and isinstance(version, int) and version > FORMAT_VERSION:
         raise CheckpointError(
             f"{path} has format version {version}, this scratchae reads up to {FORMAT_VERSION}: upgrade scratchae"

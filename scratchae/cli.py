@@ -56,16 +56,10 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument(
         "--epochs", type=positive(int), metavar="N", help="passes through the data (default: the preset's)"
     )
-    one.add_argument(
-        "--batch-size", type=positive(int), metavar="N", help="examples a step (default: the preset's)"
-    )
+    one.add_argument("--batch-size", type=positive(int), metavar="N", help="examples a step (default: the preset's)")
     one.add_argument("--lr", type=positive(float), metavar="X", help="learning rate (default: the preset's)")
-    one.add_argument(
-        "--device", choices=("cpu", "gpu"), default="cpu", help="where to compute (default: cpu)"
-    )
-    one.add_argument(
-        "--seed", type=int, default=0, metavar="S", help="of weights, order and noise (default: 0)"
-    )
+    one.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="where to compute (default: cpu)")
+    one.add_argument("--seed", type=int, default=0, metavar="S", help="of weights, order and noise (default: 0)")
     one.add_argument("--out", metavar="RUN", help="folder to write to (default: a new one, runs/PRESET-DATA)")
     one.add_argument(
         "--resume",
@@ -79,9 +73,7 @@ def parser() -> argparse.ArgumentParser:
         help="check the gradients of all layers and losses",
         description="Compare every gradient with central differences in float64, and print the largest relative errors.",
     )
-    two.add_argument(
-        "name", nargs="?", metavar="NAME", help="check only what begins with this name, in detail"
-    )
+    two.add_argument("name", nargs="?", metavar="NAME", help="check only what begins with this name, in detail")
     two.set_defaults(run=check)
 
     three = commands.add_parser(

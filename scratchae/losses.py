@@ -121,9 +121,7 @@ def gaussian_kl(mu: Array, log_var: Array) -> tuple[Array, Array, Array]:
     return value, mu / n, (variance - 1) * (0.5 / n)
 
 
-def require_same_shape(
-    prediction: Array, target: Array, name: str = "target", other: str = "prediction"
-) -> None:
+def require_same_shape(prediction: Array, target: Array, name: str = "target", other: str = "prediction") -> None:
     if prediction.shape != target.shape:
         raise ShapeError(
             f"{name} has shape {tuple(target.shape)}, {other} {tuple(prediction.shape)}: they must be equal"
@@ -131,9 +129,7 @@ def require_same_shape(
     if len(prediction) == 0:
         raise DataError(f"{other} holds no examples: expected at least one row")
     if target.dtype.kind != "f":
-        raise ArrayTypeError(
-            f"{name} holds {target.dtype}: expected floats; for images, {name} / 255 in float32"
-        )
+        raise ArrayTypeError(f"{name} holds {target.dtype}: expected floats; for images, {name} / 255 in float32")
 
 
 def require_unit_interval(target: Array) -> None:

@@ -28,9 +28,7 @@ def kernels() -> str | None:
     """The family of kernels in use, such as "Haswell" (AVX2) or "SkylakeX" (AVX-512); None where it cannot be told."""
     try:
         maps = Path("/proc/self/maps").read_text()
-        library = next(
-            line.split()[-1] for line in maps.splitlines() if "openblas" in line.rpartition("/")[2]
-        )
+        library = next(line.split()[-1] for line in maps.splitlines() if "openblas" in line.rpartition("/")[2])
         loaded = ctypes.CDLL(library)
     except (OSError, StopIteration):
         return None
@@ -46,9 +44,7 @@ def better_kernels() -> str | None:
     """The kernels that the processor could run where OpenBLAS has chosen lesser ones; None where its choice is right."""
     if "OPENBLAS_CORETYPE" in os.environ or kernels() != "Haswell":
         return None
-    flags = next(
-        (line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("flags")), ""
-    )
+    flags = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("flags")), "")
     return "SkylakeX" if set(flags.split()) >= AVX512 else None
 
 

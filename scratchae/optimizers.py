@@ -88,9 +88,7 @@ class Optimizer(Described):
 
         def step(θ, g, *state):
             if self.weight_decay:
-                θ *= (
-                    1 - lr * self.weight_decay
-                )  # decoupled: not part of the gradient (Loshchilov and Hutter 2019)
+                θ *= 1 - lr * self.weight_decay  # decoupled: not part of the gradient (Loshchilov and Hutter 2019)
             formula(θ, g, *state)
 
         in_blocks(step, parameters, gradient, *(getattr(self, name) for name in self.state_names))

@@ -68,9 +68,7 @@ def loss_curve(history: History, path: Path, unit: str, baseline: tuple[str, flo
     epochs = history["epoch"]
     with figure(path, 6, 3.6) as drawn:
         axes = drawn.subplots()
-        axes.plot(
-            epochs, history["loss"], "o-", color=BLUE, markersize=4, label="training (mean over the epoch)"
-        )
+        axes.plot(epochs, history["loss"], "o-", color=BLUE, markersize=4, label="training (mean over the epoch)")
         if "validation_loss" in history:
             axes.plot(
                 epochs,
@@ -185,9 +183,7 @@ def filters(W: np.ndarray, spread: np.ndarray, path: Path, count: int = 64) -> N
         bar.set_label("a pixel's weight times its spread, relative to the unit's largest")
 
 
-def displacements(
-    models: dict[str, tuple[np.ndarray, np.ndarray, str]], points: np.ndarray, path: Path
-) -> None:
+def displacements(models: dict[str, tuple[np.ndarray, np.ndarray, str]], points: np.ndarray, path: Path) -> None:
     """Where models of the plane send it: for each name, arrows from a grid (n, 2) to its reconstruction (n, 2),
     over data points, and a remark.
     """

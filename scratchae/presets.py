@@ -56,9 +56,7 @@ class Preset:
         if self.synthetic is not None:
             if data is not None:
                 raise OptionError(f"preset {self.name!r} makes its own data: leave out --data {data}")
-            train, test = (
-                self.synthetic(np.random.default_rng([1, i]), n) for i, n in enumerate((12_000, 2_000))
-            )
+            train, test = (self.synthetic(np.random.default_rng([1, i]), n) for i, n in enumerate((12_000, 2_000)))
             return split(train, test)
         images = load_data(data or "strokes", directory)
         return split(pixels(images.train_images), pixels(images.test_images), images.test_labels)
@@ -124,9 +122,7 @@ def science2006(rng: np.random.Generator) -> Model:
     return Autoencoder(encoder, decoder, loss=BCEWithLogits())
 
 
-def overcomplete(
-    rng: np.random.Generator, *before: Layer, dropout: float = 0.0, penalty: L1 | None = None
-) -> Model:
+def overcomplete(rng: np.random.Generator, *before: Layer, dropout: float = 0.0, penalty: L1 | None = None) -> Model:
     """2 -> 50 -> 2: the code is larger than the data."""
     after = [Dropout(dropout)] if dropout else []
     encoder = Sequential(*before, Dense(2, 50, init="he", rng=rng), ReLU(), *after)
@@ -209,7 +205,5 @@ def find_preset(name: str) -> Preset:
     if name in PRESETS:
         return PRESETS[name]
     near = difflib.get_close_matches(name, PRESETS, n=3, cutoff=0.4)
-    hint = (
-        f"did you mean {' or '.join(map(repr, near))}?" if near else f"expected one of {', '.join(PRESETS)}"
-    )
+    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"expected one of {', '.join(PRESETS)}"
     raise OptionError(f"unknown preset {name!r}: {hint}")

@@ -25,9 +25,7 @@ class Progress:
         if self.show and sys.stderr.isatty():
             from tqdm import tqdm
 
-            self.bar = tqdm(
-                total=self.steps, desc=self.heading(epoch), unit="step", dynamic_ncols=True, leave=False
-            )
+            self.bar = tqdm(total=self.steps, desc=self.heading(epoch), unit="step", dynamic_ncols=True, leave=False)
 
     def step(self, loss: float) -> None:
         if self.bar is not None:
@@ -43,9 +41,7 @@ class Progress:
     def end(self, epoch: int, row: dict[str, float]) -> None:
         """Report an epoch by its row of the history: loss parts, examples a second, time left."""
         if self.show:
-            parts = [
-                f"{name.replace('_', ' ')} {value:.4g}" for name, value in row.items() if name not in HIDDEN
-            ]
+            parts = [f"{name.replace('_', ' ')} {value:.4g}" for name, value in row.items() if name not in HIDDEN]
             left = (time.perf_counter() - self.start) / (epoch + 1 - self.first) * (self.epochs - epoch - 1)
             speed = f"{row['examples_per_second']:,.0f} examples/s"
             print("  ".join([self.heading(epoch), *parts, speed, f"{duration(left)} left"]), flush=True)

@@ -54,9 +54,7 @@ def train(
 
     model = preset.build(np.random.default_rng(seed))
     sizes = f"{len(examples.train):,} training, {len(examples.validation):,} validation, {len(examples.test):,} test"
-    print(
-        f"{preset.name}: {preset.summary}\n{model.parameter_count():,} parameters; {source}: {sizes} examples"
-    )
+    print(f"{preset.name}: {preset.summary}\n{model.parameter_count():,} parameters; {source}: {sizes} examples")
     try:
         history = fit(
             model,
@@ -120,13 +118,9 @@ def run_folder(out: str | Path | None, stem: str, record: dict[str, Any], resume
             raise RunError(f"{earlier} is damaged or no record of a run: choose another --out") from None
         if other:
             was, now = before[other[0]], record[other[0]]
-            raise RunError(
-                f"{folder} holds a run with another {other[0]} ({was}, now {now}): choose another --out"
-            )
+            raise RunError(f"{folder} holds a run with another {other[0]} ({was}, now {now}): choose another --out")
     elif folder.is_dir() and any(folder.iterdir()):
-        raise RunError(
-            f"{folder} is not empty and holds no run: choose another --out, so that nothing is lost"
-        )
+        raise RunError(f"{folder} is not empty and holds no run: choose another --out, so that nothing is lost")
     try:
         write_record(folder, record)
     except OSError as error:
@@ -188,8 +182,7 @@ def table(figures: dict[str, dict[str, float]], features: int) -> str:
     lines = [f"{'on the test examples':<49} {'per example':>12} {'per feature':>12}"]
     for who, values in figures.items():
         lines += [
-            f"{who:<17}{names[key]:<32} {value:>12.4f} {value / features:>12.5f}"
-            for key, value in values.items()
+            f"{who:<17}{names[key]:<32} {value:>12.4f} {value / features:>12.5f}" for key, value in values.items()
         ]
     return "\n".join(lines)
 
@@ -240,9 +233,7 @@ def compare_variants(
             examples.train,
             epochs=preset.epochs,
             batch_size=preset.batch_size,
-            optimizer=preset.optimizer(
-                preset.lr, preset.epochs * math.ceil(len(examples.train) / preset.batch_size)
-            ),
+            optimizer=preset.optimizer(preset.lr, preset.epochs * math.ceil(len(examples.train) / preset.batch_size)),
             seed=seed,
             progress=False,
         )

@@ -53,9 +53,7 @@ def random_jitter(n: int, rng: np.random.Generator):
     shift = SIZE / 2 - 0.5 + rng.normal(0, 0.8, (n, 1, 2))
 
     def apply(points: np.ndarray) -> np.ndarray:
-        bent = points + amplitude * np.sin(
-            frequency * points[..., ::-1] + phase
-        )  # x bends with y, and y with x
+        bent = points + amplitude * np.sin(frequency * points[..., ::-1] + phase)  # x bends with y, and y with x
         return ((bent - 0.5) @ matrix + shift).astype(np.float32)
 
     return apply

@@ -28,9 +28,7 @@ class Dense(Layer):
 
     parameter_names = ("W", "b")
 
-    def __init__(
-        self, inputs: int, outputs: int, *, init: str = "glorot", rng: int | np.random.Generator = 0
-    ):
+    def __init__(self, inputs: int, outputs: int, *, init: str = "glorot", rng: int | np.random.Generator = 0):
         if inputs < 1 or outputs < 1:
             raise OptionError(f"Dense(inputs={inputs}, outputs={outputs}): both must be at least 1")
         variances = {"he": 2 / inputs, "glorot": 2 / (inputs + outputs)}

@@ -80,11 +80,7 @@ class Sequential(Layer):
 
     def backward_parameters(self, dy: Array) -> None:
         first = next(
-            (
-                i
-                for i, layer in enumerate(self.layers)
-                if any(leaf.parameter_names for _, leaf in layer.leaves())
-            ),
+            (i for i, layer in enumerate(self.layers) if any(leaf.parameter_names for _, leaf in layer.leaves())),
             None,
         )
         if first is None:
@@ -108,7 +104,5 @@ def require_distinct(leaves: Iterator[tuple[str, Layer]]) -> None:
     places: dict[int, str] = {}
     for name, layer in leaves:
         if id(layer) in places:
-            raise OptionError(
-                f"layers {places[id(layer)]} and {name} are one and the same {layer!r}: make two"
-            )
+            raise OptionError(f"layers {places[id(layer)]} and {name} are one and the same {layer!r}: make two")
         places[id(layer)] = name

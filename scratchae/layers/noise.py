@@ -107,7 +107,5 @@ class GaussianNoise(Layer):
 def require_rate(layer: Layer, rate: float, below_one: bool = False) -> float:
     """The rate, if it is a probability; at 1, Dropout would divide by zero."""
     if not (0 <= rate < 1 or (rate == 1 and not below_one)):
-        raise OptionError(
-            f"{type(layer).__name__}(rate={rate}): expected 0 <= rate {'<' if below_one else '<='} 1"
-        )
+        raise OptionError(f"{type(layer).__name__}(rate={rate}): expected 0 <= rate {'<' if below_one else '<='} 1")
     return rate

@@ -65,9 +65,7 @@ class Autoencoder(Model):
         metrics = self.objective(x, rng)
         dz = self.decoder.backward(self.dprediction)
         if self.penalty is not None:
-            dz = (
-                dz + self.dpenalty
-            )  # z goes two ways, into the decoder and into the penalty: the gradients add
+            dz = dz + self.dpenalty  # z goes two ways, into the decoder and into the penalty: the gradients add
         self.encoder.backward_parameters(dz)
         for encoding, decoding in self.tied_pairs:
             encoding.dW += decoding.dW.T  # W is used twice: the gradients add
@@ -97,9 +95,7 @@ def mirrored(encoder: Layer, decoder: Layer) -> list[tuple[Dense, Dense]]:
     decoding = [layer for _, layer in decoder.leaves() if isinstance(layer, Dense)][::-1]
     if not encoding:
         raise OptionError("tied=True ties Dense layers, and the encoder has none")
-    if [(layer.inputs, layer.outputs) for layer in encoding] != [
-        (layer.outputs, layer.inputs) for layer in decoding
-    ]:
+    if [(layer.inputs, layer.outputs) for layer in encoding] != [(layer.outputs, layer.inputs) for layer in decoding]:
         raise ShapeError(
             f"tied=True needs a decoder that mirrors the encoder: encoder {encoding}, decoder backwards {decoding}"
         )

@@ -44,9 +44,7 @@ class Entry:
     """Something to check: `make(d)` builds it for d features, `inputs(rng, n, d)` draws what it is called with."""
 
     make: Callable[[int], object]
-    inputs: Callable[[np.random.Generator, int, int], tuple[np.ndarray, ...]] = lambda rng, n, d: (
-        normal(rng, n, d),
-    )
+    inputs: Callable[[np.random.Generator, int, int], tuple[np.ndarray, ...]] = lambda rng, n, d: (normal(rng, n, d),)
 
     def check(self, n: int, d: int, seed: int) -> GradientReport:
         """Compare its gradients with finite differences on n examples of d features."""
@@ -83,14 +81,10 @@ CATALOGUE = {
     "GaussianNoise, clipped": Entry(lambda d: GaussianNoise(0.5, clip=(0, 1)), images),
     "Flatten": Entry(lambda d: Flatten(), lambda rng, n, d: (normal(rng, n, d, 2, 3),)),
     "Reshape": Entry(lambda d: Reshape((2, d)), lambda rng, n, d: (normal(rng, n, 2 * d),)),
-    "Sequential": Entry(
-        lambda d: Sequential(Dense(d, 4, rng=1), ReLU(), Sequential(Dense(4, 2, rng=2), Sigmoid()))
-    ),
+    "Sequential": Entry(lambda d: Sequential(Dense(d, 4, rng=1), ReLU(), Sequential(Dense(4, 2, rng=2), Sigmoid()))),
     "MSE": Entry(lambda d: MSE(), prediction_and_target),
     "BCE": Entry(lambda d: BCE(), prediction_and_target),
-    "BCEWithLogits": Entry(
-        lambda d: BCEWithLogits(), lambda rng, n, d: (3 * normal(rng, n, d), unit(rng, n, d))
-    ),
+    "BCEWithLogits": Entry(lambda d: BCEWithLogits(), lambda rng, n, d: (3 * normal(rng, n, d), unit(rng, n, d))),
     "gaussian_kl": Entry(lambda d: gaussian_kl, lambda rng, n, d: (normal(rng, n, d), normal(rng, n, d))),
     "L1": Entry(lambda d: L1(0.3)),
     "SparseKL": Entry(lambda d: SparseKL(0.05, 2.0), images),

@@ -60,15 +60,11 @@ class GradientReport:
         return max(check.error for check in self.checks)
 
     def __str__(self) -> str:
-        lines = [
-            f"{self.subject}: {'passed' if self.passed else 'FAILED'}, largest relative error {self.worst:.1e}"
-        ]
+        lines = [f"{self.subject}: {'passed' if self.passed else 'FAILED'}, largest relative error {self.worst:.1e}"]
         for check in self.checks:
             kinks = f", {check.kinks} at a kink" if check.kinks else ""
             verdict = "" if check.passed else "   <- wrong"
-            lines.append(
-                f"  ∂L/∂{check.name:<14} {check.analytic.shape!s:<16} {check.error:.1e}{kinks}{verdict}"
-            )
+            lines.append(f"  ∂L/∂{check.name:<14} {check.analytic.shape!s:<16} {check.error:.1e}{kinks}{verdict}")
         return "\n".join(lines)
 
 
@@ -106,9 +102,7 @@ def random_streams(x: Array, seed: int | None) -> Callable[[], Any]:
     return lambda: None if seed is None else array_module(x).random.default_rng(seed)
 
 
-def check_layer(
-    layer: Layer, x: Array, rng: Callable[[], Any], seed: int, tolerance: float
-) -> GradientReport:
+def check_layer(layer: Layer, x: Array, rng: Callable[[], Any], seed: int, tolerance: float) -> GradientReport:
     layer = copy.deepcopy(layer).to(dtype=np.float64)
     y = layer.forward(x, rng())
     r = array_module(x).asarray(np.random.default_rng([seed, 1]).standard_normal(y.shape))
