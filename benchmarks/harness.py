@@ -1,4 +1,4 @@
-"""What every benchmark here needs: a process for each library, rounds of timed blocks, comparison, statistics.
+"""What every benchmark here needs: a process for each library, rounds of timed blocks, statistics, a record.
 
 Libraries that compete for the cores must not share a process: their thread pools spin after use and their
 allocators change each other's page faults. So each lives in a worker, a subprocess that answers a line of
@@ -14,26 +14,27 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-PAUSE = 0.3  # seconds between blocks: threads that spin while they wait for more work (OpenBLAS, OpenMP) give up sooner
-WARM_UP = (
-    10  # steps before the timed ones: threads awake, caches and allocator as they are in a long training
-)
+from scratchae.files import written_whole
+
+PAUSE = 0.3  # seconds between blocks: OpenBLAS's and OpenMP's threads, which spin while they wait for work, give up sooner
+WARM_UP = 10  # steps before the timed ones: threads awake, caches and allocator as they are in a long training
 
 
-class Refusal(Exception):
-    """Something that cannot be done, in words for the person at the command line."""
+class BenchmarkError(Exception):
+    """What cannot be done, in words for the person at the command line."""
 
 
-class Disagreement(Refusal):
-    """A peer does not compute what scratchae computes, so its time says nothing."""
-
-
-class WorkerError(Exception):
+class WorkerError(BenchmarkError):
     """A worker reported an error, or is gone."""
+
+    def __init__(self, worker: str, reason: str):
+        super().__init__(f"{worker}: {reason}")
+        self.reason = reason
 
 
 # Workers
@@ -42,7 +43,8 @@ class WorkerError(Exception):
 class Worker:
     """A subprocess that runs `serve`. As a context it ends with the block, whatever happens in it."""
 
-    def __init__(self, command: Sequence[str]):
+    def __init__(self, name: str, command: Sequence[str]):
+        self.name = name
         self.log = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the worker)
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, encoding="utf-8"
@@ -56,10 +58,10 @@ class Worker:
         except BrokenPipeError:
             line = ""
         if not line:
-            raise WorkerError(f"the worker ended with exit code {self.process.wait()}: {self.last_words()}")
+            raise WorkerError(self.name, f"ended with exit code {self.process.wait()}: {self.last_words()}")
         answer = json.loads(line)
         if "error" in answer:
-            raise WorkerError(answer["error"])
+            raise WorkerError(self.name, answer["error"])
         return answer["result"]
 
     def last_words(self) -> str:
@@ -97,7 +99,7 @@ def reason(error: Exception) -> str:
     """An error in one line: the first that says something (torch.compile begins with "backend=… raised:")."""
     lines = [line for line in str(error).splitlines() if line.strip() and not line.endswith("raised:")]
     text = lines[0].strip() if lines else "no message"
-    return text if isinstance(error, Refusal) else f"{type(error).__name__}: {text}"
+    return text if isinstance(error, BenchmarkError) else f"{type(error).__name__}: {text}"
 
 
 # Time
@@ -130,8 +132,8 @@ def time_rounds(workers: dict[str, Worker], rounds: int, steps: int) -> dict[str
         for name in names[first:] + names[:first]:
             time.sleep(PAUSE)
             times[name].append(workers[name].ask("block", warm_up=WARM_UP, steps=steps))
-        if sys.stderr.isatty():
-            print(f"\rround {done + 1} of {rounds}", end="\n" * (done + 1 == rounds), file=sys.stderr)
+        note(f"round {done + 1} of {rounds}")
+    note("")
     return times
 
 
@@ -156,38 +158,23 @@ def statistics(times: dict[str, list[list[float]]], ours: str) -> dict[str, dict
     return figures
 
 
-# Comparison
+# What a person sees and keeps
 
 
-def largest_difference(ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray]) -> tuple[float, str]:
-    """The largest relative difference of two sets of tensors, ‖theirs - ours‖ / ‖ours‖ tensor by tensor, and
-    the tensor it is in. Infinite where a tensor is missing, has another shape, or is not finite.
-    """
-    if missing := sorted(ours.keys() ^ theirs.keys()):
-        return np.inf, missing[0]
-    return max((relative_difference(ours[name], theirs[name]), name) for name in ours)
+def note(text: str) -> None:
+    """Say on a terminal, in one line that the next note replaces, what is going on."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
-def relative_difference(ours: np.ndarray, theirs: np.ndarray) -> float:
-    if ours.shape != theirs.shape:
-        return np.inf
-    ours, theirs = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)
-    if not (np.isfinite(ours).all() and np.isfinite(theirs).all()):
-        return np.inf
-    difference, scale = np.linalg.norm(theirs - ours), np.linalg.norm(ours)
-    if scale == 0:
-        return 0.0 if difference == 0 else np.inf
-    return float(difference / scale)
-
-
-def require_agreement(
-    title: str, ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray], tolerance: float
-) -> dict[str, Any]:
-    """The largest difference and where it is. Raises Disagreement if it is above the tolerance."""
-    difference, tensor = largest_difference(ours, theirs)
-    if difference > tolerance:
-        raise Disagreement(
-            f"{title} disagrees with scratchae in the {tensor}: relative difference {difference:.1e}, "
-            f"at most {tolerance:.0e} expected; nothing was timed"
-        )
-    return {"largest_relative_difference": difference, "tensor": tensor}
+def save(record: dict[str, Any], file: Path | None) -> Path:
+    """Write a record, whole or not at all, to a file; by default to a new one, results/BENCHMARK-DATE.json."""
+    if file is None:
+        stem, number = Path(__file__).parent / "results" / f"{record['benchmark']}-{record['date'][:10]}", 1
+        file = stem.with_name(f"{stem.name}.json")
+        while file.exists():  # an earlier measurement is not overwritten
+            number += 1
+            file = stem.with_name(f"{stem.name}-{number}.json")
+    with written_whole(file) as temporary:
+        temporary.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return file

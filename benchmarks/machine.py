@@ -1,6 +1,4 @@
-"""What a measurement was made on: processor, libraries, settings, and how fast the machine multiplies
-matrices.
-"""
+"""What a measurement was made on: processor, libraries, settings, and how fast the machine multiplies matrices."""
 
 from __future__ import annotations
 
@@ -46,7 +44,7 @@ def processor() -> str:
     name = info.get("model name") or platform.machine()
     if "cpu family" in info:
         name += f" (family {info['cpu family']}, model {info['model']})"
-    widest = next((v for v in ("avx512f", "avx2", "asimd") if v in info.get("flags", "").split()), None)
+    widest = next((v for v in ("avx512f", "avx2") if v in info.get("flags", "").split()), None)
     return f"{name}, {widest}" if widest else name
 
 
@@ -55,16 +53,11 @@ def blas() -> dict[str, Any]:
     build = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     found: dict[str, Any] = {"name": build.get("name"), "version": build.get("version")}
     library = loaded_openblas()
-    for prefix, suffix in (
-        ("scipy_openblas", "64_"),
-        ("scipy_openblas", ""),
-        ("openblas", "64_"),
-        ("openblas", ""),
-    ):
-        if library is not None and hasattr(library, f"{prefix}_get_corename{suffix}"):
-            kernels = getattr(library, f"{prefix}_get_corename{suffix}")
+    for name in ("scipy_openblas_{}64_", "scipy_openblas_{}", "openblas_{}64_", "openblas_{}"):
+        if hasattr(library, name.format("get_corename")):
+            kernels = getattr(library, name.format("get_corename"))
             kernels.restype = ctypes.c_char_p
-            threads = getattr(library, f"{prefix}_get_num_threads{suffix}")
+            threads = getattr(library, name.format("get_num_threads"))
             return found | {"kernels": kernels().decode(), "threads": threads()}
     return found | {"kernels": None, "threads": None}
 
@@ -80,9 +73,7 @@ def loaded_openblas() -> ctypes.CDLL | None:
 
 
 def sgemm_rate(seconds: float = 0.1) -> dict[str, Any]:
-    """The best rate of float32 matrix multiplication in NumPy, in GFLOP/s, over squares of several sizes,
-    each tried for so many seconds.
-    """
+    """NumPy's best rate of float32 matrix multiplication, over squares of several sizes, each tried for so long."""
     best, size = 0.0, 0
     rng = np.random.default_rng(0)
     for n in (256, 512, 768, 1024, 1536, 2048):

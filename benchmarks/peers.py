@@ -8,12 +8,12 @@ Every peer takes a model, at its initial weights, and a batch, and offers:
     parameters()  the present weights, likewise
     facts()       versions and thread counts
 
-The nets are written from the model's layers, so a new preset of the same layers needs nothing here. A new
-kind of layer or loss needs its line in two tables.
+The nets are written from the model's layers, so a new preset of the same layers needs nothing here. A new kind of
+layer or loss needs its line in two tables.
 
-Memory: `recycle_memory`, which `fit` calls, is a setting of scratchae's own process. The peers have what
-their users get: PyTorch takes memory from the C library with its defaults, XLA plans one buffer for a
-compiled function and is allowed to write the new parameters over the old ones (`donate_argnums`).
+Memory: `recycle_memory`, which `fit` calls, is a setting of scratchae's own process. The peers have what their users
+get: PyTorch takes memory from the C library with its defaults, XLA plans the buffers of a compiled function itself and
+may write the new parameters over the old ones (`donate_argnums`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from typing import Any
 
 import machine
 import numpy as np
-from harness import Refusal
+from agreement import Tensors
+from harness import BenchmarkError
 
 import scratchae
 from scratchae.backend import cores, recycle_memory
@@ -36,8 +37,6 @@ from scratchae.models import Autoencoder, Model
 from scratchae.optimizers import Adam
 
 LR, BETA1, BETA2, EPS = 1e-3, 0.9, 0.999, 1e-8
-
-Tensors = dict[str, np.ndarray]
 
 
 class Scratchae:
@@ -61,9 +60,7 @@ class Scratchae:
 
     def gradients(self) -> tuple[float, Tensors]:
         loss = float(self.model.training_step(self.x, self.rng)["loss"])
-        return loss, {
-            name: getattr(layer, "d" + a).copy() for name, layer, a in self.model.named_parameters()
-        }
+        return loss, {name: getattr(layer, "d" + a).copy() for name, layer, a in self.model.named_parameters()}
 
     def parameters(self) -> Tensors:
         return {name: getattr(layer, a).copy() for name, layer, a in self.model.named_parameters()}
@@ -93,9 +90,8 @@ TORCH_LOSSES = {
 class Torch:
     """PyTorch: `torch.nn` modules and `torch.optim.Adam`.
 
-    `compiled`: forward and loss, and with them backward, go through `torch.compile` in its default mode; Adam
-    stays outside, as in most training scripts. `fused`: Adam's whole update is one kernel. Left at its
-    default, Adam on a CPU goes through the parameters one by one.
+    `compiled`: forward, loss and backward go through `torch.compile` in its default mode; Adam stays outside, as in most
+    training scripts. `fused`: Adam is one kernel; by default, on a CPU, it goes through the parameters one by one.
     """
 
     def __init__(self, model: Model, x: np.ndarray, *, compiled: bool = False, fused: bool | None = None):
@@ -115,7 +111,7 @@ class Torch:
         for name, layer in model.leaves():
             if isinstance(layer, Dense):
                 self.weights |= {f"{name}.W": modules[name].weight, f"{name}.b": modules[name].bias}
-        self.x = self.torch.from_numpy(x.copy())
+        self.x = self.torch.tensor(x)
         self.reset()
 
     def reset(self) -> None:
@@ -127,18 +123,20 @@ class Torch:
             self.weights.values(), lr=LR, betas=(BETA1, BETA2), eps=EPS, fused=self.fused
         )
 
-    def step(self) -> float:
+    def backward(self) -> float:
         self.optimizer.zero_grad()
         loss = self.objective(self.x)
         loss.backward()
-        self.optimizer.step()
         return loss.item()
 
+    def step(self) -> float:
+        loss = self.backward()
+        self.optimizer.step()
+        return loss
+
     def gradients(self) -> tuple[float, Tensors]:
-        self.optimizer.zero_grad()
-        loss = self.objective(self.x)
-        loss.backward()
-        return loss.item(), {name: weight.grad.numpy().T.copy() for name, weight in self.weights.items()}
+        loss = self.backward()
+        return loss, {name: weight.grad.numpy().T.copy() for name, weight in self.weights.items()}
 
     def parameters(self) -> Tensors:
         return {name: weight.detach().numpy().T.copy() for name, weight in self.weights.items()}
@@ -218,10 +216,7 @@ class Jax:
         return {name: np.array(parameter) for name, parameter in self.state[0].items()}
 
     def facts(self) -> dict[str, Any]:
-        return {
-            "jax": self.jax.__version__,
-            "jax_threads": cores(),
-        }  # XLA starts one for each core it may use
+        return {"jax": self.jax.__version__, "jax_threads": cores()}  # XLA starts one for each core it may use
 
 
 PEERS = {  # name: (title in tables, constructor)
@@ -234,23 +229,21 @@ PEERS = {  # name: (title in tables, constructor)
 
 
 def require_translatable(model: Model) -> None:
-    """Raise Refusal if the tables above do not cover the model."""
+    """Raise BenchmarkError if the tables above do not cover the model."""
     if type(model) is not Autoencoder or model.penalty is not None or model.tied:
-        raise Refusal(f"only an Autoencoder without penalty and tied weights has peers so far, got {model!r}")
-    for name, layer in model.leaves():
-        if type(layer) not in TORCH_LAYERS or type(layer) not in JAX_LAYERS:
-            raise Refusal(
-                f"{name} is {layer!r}, which has no translation to PyTorch and JAX: add it to {__file__}"
-            )
-    if type(model.loss) not in TORCH_LOSSES or type(model.loss) not in JAX_LOSSES:
-        raise Refusal(f"the loss {model.loss!r} has no translation to PyTorch and JAX: add it to {__file__}")
+        raise BenchmarkError(f"only an Autoencoder without penalty and tied weights has peers so far, got {model!r}")
+    parts = {name: layer for name, layer in model.leaves() if type(layer) not in TORCH_LAYERS.keys() & JAX_LAYERS}
+    if type(model.loss) not in TORCH_LOSSES.keys() & JAX_LOSSES:
+        parts["loss"] = model.loss
+    for name, part in parts.items():
+        raise BenchmarkError(f"no translation to PyTorch and JAX for {name}, {part!r}: add it to {__file__}")
 
 
 def required(module: str) -> ModuleType:
-    """Import a peer's library. Raises Refusal if it is not installed."""
+    """Import a peer's library. Raises BenchmarkError if it is not installed."""
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name != module:
             raise
-        raise Refusal(f"{module} is not installed: pip install 'scratchae[peers]'") from None
+        raise BenchmarkError(f"{module} is not installed: pip install 'scratchae[peers]'") from None

@@ -11,7 +11,9 @@ def heading(record: dict[str, Any]) -> str:
     """Hardware, versions, threads, settings and date."""
     machine, known, settings = record["machine"], record["versions_and_threads"], record["settings"]
     blas = known["blas"]
-    variables = ", ".join(f"{name}={value or '(not set)'}" for name, value in machine["environment"].items())
+    variables = ", ".join(
+        f"{name}={'(not set)' if value is None else value}" for name, value in machine["environment"].items()
+    )
     libraries = [f"scratchae {known['scratchae']}", f"NumPy {known['numpy']}"]
     threads = [f"BLAS {blas['threads'] or 'unknown'}"]
     for name, title in (("torch", "PyTorch"), ("jax", "JAX")):
@@ -33,26 +35,27 @@ def heading(record: dict[str, Any]) -> str:
 
 
 def table(name: str, result: dict[str, Any]) -> str:
-    """One preset: who takes how long, what the peers take in units of ours, and how near ours is to its
-    matrix products.
-    """
+    """One preset: who takes how long, the peers in units of ours, and how near ours is to its matrix products."""
     sizes = "-".join(map(str, result["sizes"]))
     lines = [
         f"{name}: {sizes}, batch {result['batch_size']}, float32",
         agreement(result),
         f"{'':<28}{'ms a step':>10}  {'quartiles':<17}{'/ ours':>8}  quartiles",
     ]
-    for peer in result["peers"].values():
+    for who, peer in result["peers"].items():
+        quartiles = "" if who == OURS else f"  {span(peer['ratio_quartiles'], 2)}"
         lines.append(
             f"{peer['title']:<28}{peer['median_ms']:>10.3f}  {span(peer['quartiles_ms'], 3):<17}"
-            f"{peer['ratio']:>8.2f}  {span(peer['ratio_quartiles'], 2)}"
+            f"{peer['ratio']:>8.2f}{quartiles}"
         )
-    lines += [f"skipped {peer}: {reason}" for peer, reason in result["skipped"].items()]
+    for reason in dict.fromkeys(result["skipped"].values()):
+        who = [peer for peer, its_reason in result["skipped"].items() if its_reason == reason]
+        lines.append(f"skipped {', '.join(who)}: {reason}")
     lines += [f"{what} / ours: {text}" for what, text in headlines(result["peers"]).items()]
     sgemm = result["sgemm"]
     lines.append(
-        f"GEMMs: {result['gemm_gflops']:.3f} GFLOP a step at this machine's {sgemm['gflops_per_second']:.0f} GFLOP/s "
-        f"(sgemm {sgemm['size']}²) are {result['gemm_floor_ms']:.3f} ms; ours is {result['times_the_floor']:.2f} times that floor"
+        f"GEMMs: {result['gemm_gflops']:.3g} GFLOP a step at this machine's {sgemm['gflops_per_second']:.0f} GFLOP/s "
+        f"(sgemm {sgemm['size']}²) are {result['gemm_floor_ms']:.3g} ms; ours is {result['times_the_floor']:.3g} times that floor"
     )
     return "\n".join(lines)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -20,12 +19,14 @@ from typing import Any
 
 import machine
 import numpy as np
+from agreement import require_agreement
 from harness import (
     WARM_UP,
-    Refusal,
+    BenchmarkError,
     Worker,
     WorkerError,
-    require_agreement,
+    note,
+    save,
     serve,
     statistics,
     time_rounds,
@@ -35,7 +36,6 @@ from peers import LR, PEERS, require_translatable
 from report import OURS, heading, table
 
 from scratchae import ScratchaeError
-from scratchae.files import written_whole
 from scratchae.layers import Dense
 from scratchae.models import Model
 from scratchae.presets import Preset, find_preset
@@ -47,7 +47,7 @@ STEPS_COMPARED = 5
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; the exit code: 0, 1 where something failed, 2 for a mistake of the caller."""
+    """Run the command; the exit code: 0, 1 for an error, 130 after Ctrl-C."""
     options = parser().parse_args(arguments)
     if options.worker:
         serve(StepWorker(options.worker).actions())
@@ -56,12 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         presets = [find_preset(name) for name in options.presets or DEFAULT_PRESETS]
         for preset in presets:
             require_translatable(model_of(preset))
-    except (Refusal, ScratchaeError) as error:
-        print(f"training_step: {error}", file=sys.stderr)
-        return 2
-    try:
         run(presets, options)
-    except (Refusal, WorkerError) as error:
+    except (BenchmarkError, ScratchaeError) as error:
         print(f"training_step: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -76,15 +72,11 @@ def parser() -> argparse.ArgumentParser:
         description="Time one training step in scratchae, PyTorch and JAX, in float32 on the CPU.",
     )
     command.add_argument("presets", nargs="*", metavar="PRESET", help=f"default: {' '.join(DEFAULT_PRESETS)}")
-    command.add_argument(
-        "--batch-size", type=positive, metavar="N", help="examples a step (default: the preset's)"
-    )
+    command.add_argument("--batch-size", type=positive, metavar="N", help="examples a step (default: the preset's)")
     command.add_argument(
         "--steps", type=positive, default=100, metavar="N", help="timed steps a block (default: 100)"
     )
-    command.add_argument(
-        "--rounds", type=positive, default=15, metavar="N", help="blocks of each peer (default: 15)"
-    )
+    command.add_argument("--rounds", type=positive, default=15, metavar="N", help="blocks of each peer (default: 15)")
     command.add_argument(
         "--peer",
         action="append",
@@ -97,9 +89,8 @@ def parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="where to write everything (default: benchmarks/results/training_step-DATE.json)",
     )
-    command.add_argument(
-        "--worker", choices=PEERS, help=argparse.SUPPRESS
-    )  # what this command starts for each peer
+    # what this command starts for each peer
+    command.add_argument("--worker", choices=PEERS, help=argparse.SUPPRESS)
     return command
 
 
@@ -144,9 +135,7 @@ class StepWorker:
         for _ in range(STEPS_COMPARED):
             self.peer.step()
         tensors = {f"gradient of {name}": gradient for name, gradient in gradients.items()}
-        tensors |= {
-            f"{name} after {STEPS_COMPARED} steps": tensor for name, tensor in self.peer.parameters().items()
-        }
+        tensors |= {f"{name} after {STEPS_COMPARED} steps": tensor for name, tensor in self.peer.parameters().items()}
         np.savez(file, loss=loss, **tensors)
 
     def block(self, warm_up: int, steps: int) -> list[float]:
@@ -176,56 +165,45 @@ def run(presets: list[Preset], options: argparse.Namespace) -> None:
             print(heading(record))
         record["presets"][preset.name] = result
         print("\n" + table(preset.name, result), flush=True)
-    file = options.json or free_name(HERE.parent / "results" / f"training_step-{record['date'][:10]}.json")
-    with written_whole(file) as temporary:
-        temporary.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(f"\nwritten to {file}")
-
-
-def free_name(path: Path) -> Path:
-    """The path, or the first of path-2, path-3, … that is free: an earlier measurement is not overwritten."""
-    free, number = path, 2
-    while free.exists():
-        free, number = path.with_stem(f"{path.stem}-{number}"), number + 1
-    return free
+    print(f"\nwritten to {save(record, options.json)}")
 
 
 def measure(preset: Preset, options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Everything about one preset, and the versions and threads of the libraries. Raises Disagreement."""
+    """Everything about one preset, and the versions and threads of the libraries. Raises DisagreementError."""
     model = model_of(preset)
     size, examples = options.batch_size or preset.batch_size, preset.examples().train
     if size > len(examples):
-        raise Refusal(f"--batch-size {size}: {preset.name} has {len(examples)} training examples")
-    batch = examples[:size]
-    skipped, facts, agreement = {}, {}, {}
+        raise BenchmarkError(f"--batch-size {size}: {preset.name} has {len(examples)} training examples")
+    names = [OURS, *(name for name in options.peer or PEERS if name != OURS)]
+    workers, skipped, facts, agreement = {}, {}, {}, {}
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
-        np.save(f"{folder}/batch.npy", batch)
-        workers = {}
-        for name in [OURS, *(name for name in options.peer or PEERS if name != OURS)]:
-            worker = stack.enter_context(Worker([sys.executable, str(HERE), "--worker", name]))
+        np.save(f"{folder}/batch.npy", examples[:size])
+        for name in dict.fromkeys(names):
+            note(f"{preset.name}: preparing {name}")
+            worker = stack.enter_context(Worker(name, [sys.executable, str(HERE), "--worker", name]))
             try:
                 facts |= worker.ask("prepare", preset=preset.name, batch=f"{folder}/batch.npy")
             except WorkerError as error:
                 if name == OURS:
                     raise
-                skipped[name] = str(error)
+                skipped[name] = error.reason
                 continue
             workers[name] = worker
             worker.ask("compute", file=f"{folder}/{name}.npz")
             if name != OURS:
                 with np.load(f"{folder}/{OURS}.npz") as ours, np.load(f"{folder}/{name}.npz") as theirs:
                     agreement[name] = require_agreement(PEERS[name][0], dict(ours), dict(theirs), TOLERANCE)
-        before = workers[OURS].ask("sgemm_rate")
         times = time_rounds(workers, options.rounds, options.steps)
-        sgemm = max(before, workers[OURS].ask("sgemm_rate"), key=lambda found: found["gflops_per_second"])
+        sgemm = workers[OURS].ask("sgemm_rate")
     figures = statistics(times, OURS)
-    gflops = gemm_flops(model, len(batch)) / 1e9
+    dense = [layer for _, layer in model.leaves() if isinstance(layer, Dense)]
+    gflops = gemm_flops(dense, size) / 1e9
     floor = 1e3 * gflops / sgemm["gflops_per_second"]
     return {
         "model": repr(model),
-        "sizes": [dense.inputs for dense in dense_layers(model)] + [dense_layers(model)[-1].outputs],
+        "sizes": [layer.inputs for layer in dense] + [dense[-1].outputs],
         "parameters": model.parameter_count(),
-        "batch_size": len(batch),
+        "batch_size": size,
         "agreement": agreement,
         "peers": {name: {"title": PEERS[name][0], **values} for name, values in figures.items()},
         "skipped": skipped,
@@ -236,17 +214,11 @@ def measure(preset: Preset, options: argparse.Namespace) -> tuple[dict[str, Any]
     }, facts
 
 
-def dense_layers(model: Model) -> list[Dense]:
-    return [layer for _, layer in model.leaves() if isinstance(layer, Dense)]
-
-
-def gemm_flops(model: Model, n: int) -> int:
+def gemm_flops(dense: list[Dense], n: int) -> int:
     """Floating-point operations of a step's matrix products, for n examples: forward, dW, and dx, which the
-    first layer does not need. 2 for each product and its addition.
+    first layer does not need; 2 for each product and its addition.
     """
-    return sum(
-        2 * n * layer.inputs * layer.outputs * (3 if i else 2) for i, layer in enumerate(dense_layers(model))
-    )
+    return sum(2 * n * layer.inputs * layer.outputs * (3 if i else 2) for i, layer in enumerate(dense))
 
 
 if __name__ == "__main__":

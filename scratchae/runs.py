@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import __version__, plots
+from .backend import device_module
 from .checkpoint import save
 from .errors import DivergenceError, RunError
 from .files import written_whole
@@ -46,6 +47,7 @@ def train(
     last one, which is gone on with.
     """
     began = time.perf_counter()
+    device_module(device)  # an error now rather than after a folder has been made
     epochs, batch_size, lr = epochs or preset.epochs, batch_size or preset.batch_size, lr or preset.lr
     examples = preset.examples(data, data_dir)
     source = data or ("strokes" if preset.synthetic is None else "synthetic")

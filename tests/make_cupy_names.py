@@ -41,9 +41,7 @@ def names() -> dict:
         "lib.stride_tricks": {
             n: parameters(getattr(cupy.lib.stride_tricks, n)) for n in ("as_strided", "sliding_window_view")
         },
-        "Generator": {
-            n: parameters(f) for n, f in vars(cupy.random.Generator).items() if not n.startswith("_")
-        },
+        "Generator": {n: parameters(f) for n, f in vars(cupy.random.Generator).items() if not n.startswith("_")},
         "methods": {name: parameters(m) for name, m in methods.items()},
         "attributes": sorted(attributes),
         "operators": sorted(n for n in dir(cupy.ndarray) if n.startswith("__") and n.endswith("__")),

@@ -16,28 +16,35 @@ import functools
 import json
 import operator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
 NAMES = json.loads(Path(__file__).with_name("cupy_names.json").read_text(encoding="utf-8"))
 
+
+def words(text):
+    return set(text.split())
+
+
 # functions that answer at once, about shapes and dtypes, with plain Python values
-ON_THE_HOST = set(
-    "broadcast_shapes can_cast common_type iscomplexobj isdtype isrealobj isscalar issubdtype iterable "
-    "may_share_memory min_scalar_type ndim promote_types result_type shape shares_memory size".split()
+ON_THE_HOST = words(
+    "broadcast_shapes can_cast common_type iscomplexobj isdtype isrealobj isscalar issubdtype "
+    "iterable may_share_memory min_scalar_type ndim promote_types result_type shape shares_memory "
+    "size"
 )
 # functions that make an array out of no array
-CREATE = set(
-    "arange diag_indices empty eye full identity indices linspace logspace ones tri tril_indices triu_indices zeros".split()
+CREATE = words(
+    "arange diag_indices empty eye full identity indices linspace logspace ones tri tril_indices triu_indices zeros"
 )
 # functions that bring data from the host
 TRANSFER = {"array", "asanyarray", "asarray", "ascontiguousarray", "asfortranarray"}
 # functions and methods whose result has a size that depends on the data, so that the host must wait for it
-DATA_DEPENDENT = set(
-    "argwhere compress extract flatnonzero intersect1d nonzero setdiff1d setxor1d trim_zeros union1d unique".split()
+DATA_DEPENDENT = words(
+    "argwhere compress extract flatnonzero intersect1d nonzero setdiff1d setxor1d trim_zeros union1d unique"
 )
 # cuBLAS refuses to be recorded through CuPy; `xp.matmul` is the one that scratchae's GPU module replaces
-CUBLAS = set("dot einsum inner kron outer tensordot vdot".split())
+CUBLAS = {"dot", "einsum", "inner", "kron", "outer", "tensordot", "vdot"}
 
 host_reads = 0
 _recording = False
@@ -140,12 +147,14 @@ def ufunc(name, parameters):
     def call(*inputs, **options):
         check(*inputs, **options)
         inputs, outputs = inputs[: compute.nin], inputs[compute.nin :]
-        if options.get("out") is not None:
-            outputs = (options.pop("out"),)
+        out = options.pop("out", None)
+        if out is not None:
+            outputs = (out,)
         for out in outputs:
             if not isinstance(out, StrictArray):
                 raise TypeError(f"cupy.{name}: out is {type(out)}, not a GPU array")
-        return wrap(compute(*map(operand, inputs), *map(unwrap, outputs), **options), *outputs)
+        out = tuple(map(unwrap, outputs)) or None
+        return wrap(compute(*map(operand, inputs), out=out, **options), *outputs)
 
     return call
 
@@ -193,8 +202,7 @@ class Room:
 linalg = Room("linalg")
 
 
-class lib:
-    stride_tricks = Room("lib.stride_tricks")
+lib = SimpleNamespace(stride_tricks=Room("lib.stride_tricks"))
 
 
 # The array
@@ -357,14 +365,14 @@ def unary(function):
     return lambda self: StrictArray(function(self._array))
 
 
-for name in "add sub mul truediv floordiv mod pow and or xor lshift rshift".split():
+for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor", "lshift", "rshift"):
     plain, changing = getattr(operator, f"__{name}__"), getattr(operator, f"__i{name}__")
     setattr(StrictArray, f"__{name}__", forward(plain))
     setattr(StrictArray, f"__r{name}__", reflected(plain))
     setattr(StrictArray, f"__i{name}__", in_place(changing))
-for name in "lt le eq ne gt ge".split():
+for name in ("lt", "le", "eq", "ne", "gt", "ge"):
     setattr(StrictArray, f"__{name}__", forward(getattr(operator, name)))
-for name in "neg pos abs invert".split():
+for name in ("neg", "pos", "abs", "invert"):
     setattr(StrictArray, f"__{name}__", unary(getattr(operator, name)))
 del name, plain, changing
 
@@ -403,9 +411,8 @@ class Generator:
         return call
 
 
-class random:
-    Generator = Generator
+def default_rng(seed=None):
+    return seed if isinstance(seed, Generator) else Generator(seed)
 
-    @staticmethod
-    def default_rng(seed=None):
-        return seed if isinstance(seed, Generator) else Generator(seed)
+
+random = SimpleNamespace(Generator=Generator, default_rng=default_rng)

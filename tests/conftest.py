@@ -1,0 +1,62 @@
+"""Each test that asks for `device` runs on the CPU, on the strict stand-in for a GPU, and on a real GPU if there is one."""
+
+import functools
+import os
+
+import pytest
+import strict
+from hypothesis import HealthCheck, settings
+
+from scratchae import cuda
+from scratchae.backend import device_module, move
+from scratchae.errors import DeviceError
+
+settings.register_profile(
+    "scratchae",
+    deadline=None,  # the first call of anything is slow
+    max_examples=25,
+    derandomize=bool(os.environ.get("CI")),
+    # the fixtures here give the same to every example
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("scratchae")
+
+
+@functools.cache
+def gpu_problem():
+    """Why there is no GPU, or None."""
+    try:
+        cuda.module()
+    except DeviceError as error:
+        return str(error)
+    return None
+
+
+@pytest.fixture(params=["cpu", "stand-in", pytest.param("gpu", marks=pytest.mark.gpu)])
+def device(request, monkeypatch):
+    """The device to ask the library for, "cpu" or "gpu"; where the stand-in plays the GPU it is "gpu" too."""
+    if request.param == "stand-in":
+        monkeypatch.setattr(cuda, "module", lambda: strict)
+        return "gpu"
+    if request.param == "gpu" and gpu_problem():
+        pytest.skip(gpu_problem())
+    return request.param
+
+
+@pytest.fixture
+def xp(device):
+    """The array module of the device."""
+    return device_module(device)
+
+
+@pytest.fixture
+def to_device(device):
+    """A function that moves a NumPy array to the device."""
+    return lambda x: move(x, device)
+
+
+@pytest.fixture
+def stand_in(monkeypatch):
+    """The strict stand-in as the GPU, for tests of the stand-in's own powers, such as recording."""
+    monkeypatch.setattr(cuda, "module", lambda: strict)
+    return strict
