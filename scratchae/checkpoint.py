@@ -16,7 +16,7 @@ import numpy as np
 
 from . import layers, losses, models, optimizers, penalties
 from .backend import Array, array_module, to_numpy
-from .description import Described
+from .description import Described, plain
 from .errors import CheckpointError
 from .files import written_whole
 from .history import History
@@ -85,14 +85,17 @@ KNOWN = {
 def describe(thing: Any) -> Any:
     """A layer, loss, model, optimizer, or a plain value, as what JSON can hold."""
     if isinstance(thing, Described):
-        return {
-            "class": type(thing).__name__,
-            **{name: describe(value) for name, value in thing.arguments().items()},
-        }
+        kind = type(thing)
+        # a class of somebody else's may have the name of one of ours
+        name = kind.__name__ if KNOWN.get(kind.__name__) is kind else f"{kind.__module__}.{kind.__qualname__}"
+        return {"class": name, **{name: describe(value) for name, value in thing.arguments().items()}}
     if isinstance(thing, list | tuple):
         return [describe(item) for item in thing]
-    if isinstance(thing, np.generic):
-        return thing.item()
+    thing = plain(thing)
+    if not isinstance(thing, bool | int | float | str | None):
+        raise CheckpointError(
+            f"{thing!r} cannot be written to a checkpoint: only numbers, text, layers and the like can"
+        )
     return thing
 
 
@@ -164,6 +167,8 @@ def resume_training(
     for name in optimizer.state_names:
         if f"optimizer.{name}" in tensors:
             setattr(optimizer, name, tensors[f"optimizer.{name}"])
+        elif hasattr(optimizer, name):  # an optimizer that has been used since
+            delattr(optimizer, name)
     optimizer.t = training["updates"]
     best = training["best"]
     if best is not None:
@@ -176,6 +181,7 @@ def resume_training(
 
 def write(path: str | Path, metadata: dict[str, Any], tensors: dict[str, Array]) -> None:
     """Write JSON metadata and tensors, with a checksum over both."""
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     arrays = {name: np.ascontiguousarray(to_numpy(tensor)) for name, tensor in tensors.items()}
@@ -185,10 +191,9 @@ def write(path: str | Path, metadata: dict[str, Any], tensors: dict[str, Array])
     try:
         with written_whole(Path(path)) as temporary:
             save_file(arrays, temporary, metadata=text)
-    except OSError as error:
-        raise CheckpointError(
-            f"cannot write {path}: {error.strerror or error}: choose a folder that you may write to"
-        ) from error
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CheckpointError(f"cannot write {path}: {reason}: choose a folder that you may write to") from error
 
 
 def read(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

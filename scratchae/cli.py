@@ -142,6 +142,8 @@ def data(options: argparse.Namespace) -> int:
 
     folder = mnist.given_folder(options.name, options.data_dir) or mnist.cache_folder(options.name)
     if options.action == "download":
+        if folder.name != options.name:
+            folder /= options.name  # the files of both datasets have the same names
         mnist.download(options.name, folder)
     for file in mnist.FILES[options.name]:
         path = mnist.checked(options.name, folder / file)

@@ -6,6 +6,11 @@ import inspect
 from typing import Any
 
 
+def plain(number: Any) -> Any:
+    """A NumPy number as Python's own, anything else as it is: NumPy's would widen float32 arrays to float64."""
+    return number.item() if hasattr(number, "item") else number
+
+
 class Described:
     """Keeps each constructor argument in an attribute of the same name, so that it can be read back.
 

@@ -32,6 +32,9 @@ class Loss(Described):
     def check_target(self, target: Array) -> None:
         """Raise DataError if these can be no targets for this loss."""
 
+    def check_prediction(self, prediction: Array) -> None:
+        """Raise DataError if these can be no predictions for this loss. Called by `fit`, once."""
+
 
 class MSE(Loss):
     """Squared error, L = 1/N Σₙ Σⱼ (pₙⱼ - tₙⱼ)²; ∂L/∂p = 2 (p - t) / N."""
@@ -73,6 +76,13 @@ class BCE(Loss):
     def check_target(self, target: Array) -> None:
         require_unit_interval(target)
 
+    def check_prediction(self, prediction: Array) -> None:
+        if not (float(prediction.min()) >= 0 and float(prediction.max()) <= 1):
+            raise DataError(
+                f"BCE needs predictions in [0, 1], got min {float(prediction.min()):g}, max "
+                f"{float(prediction.max()):g}: end the decoder with Sigmoid(), or use BCEWithLogits()"
+            )
+
     def floor(self, target: Array) -> float:
         """The least that any prediction can reach, p = t: the targets' own entropy, 0 if all are 0 or 1. Nats per example."""
         return float(BCE()(target, target)[0])
@@ -94,13 +104,18 @@ class BCEWithLogits(BCE):
         n = len(prediction)
         p = sigmoid(prediction)
         # log(1 + eᵃ) = max(a, 0) - log max(p, 1 - p): one logarithm, of a number in [1/2, 1]
-        log_p = 1 - p
-        xp.maximum(log_p, p, out=log_p)
-        xp.log(log_p, out=log_p)
-        value = (xp.sum(xp.maximum(prediction, 0)) - xp.sum(log_p) - xp.vdot(target, prediction)) / n
+        cost = 1 - p
+        xp.maximum(cost, p, out=cost)
+        xp.log(cost, out=cost)
+        xp.subtract(xp.maximum(prediction, 0), cost, out=cost)
+        cost -= target * prediction  # pixel by pixel, before the sum: of large logits little may be left
+        value = xp.sum(cost) / n
         p -= target
         p /= n
         return value, p
+
+    def check_prediction(self, prediction: Array) -> None:
+        """Any number is a logit."""
 
     def mean(self, prediction: Array) -> Array:
         """σ(a): the logits as probabilities."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from .backend import Array, array_module, in_blocks, move
-from .description import Described
+from .description import Described, plain
 from .errors import OptionError, ShapeError
 
 
@@ -26,7 +26,8 @@ class Step(Schedule):
     def __init__(self, lr: float, every: int, factor: float = 0.1):
         if every < 1:
             raise OptionError(f"Step(every={every}): expected at least 1 update")
-        self.lr, self.every, self.factor = lr, every, factor
+        require_rate(self, lr)
+        self.lr, self.every, self.factor = plain(lr), plain(every), plain(factor)
 
     def __call__(self, t: int) -> float:
         return self.lr * self.factor ** (t // self.every)
@@ -42,7 +43,8 @@ class Cosine(Schedule):
     def __init__(self, lr: float, steps: int, warmup: int = 0):
         if not 0 <= warmup < steps:
             raise OptionError(f"Cosine(steps={steps}, warmup={warmup}): expected 0 <= warmup < steps")
-        self.lr, self.steps, self.warmup = lr, steps, warmup
+        require_rate(self, lr)
+        self.lr, self.steps, self.warmup = plain(lr), plain(steps), plain(warmup)
 
     def __call__(self, t: int) -> float:
         if t < self.warmup:
@@ -58,18 +60,18 @@ class Optimizer(Described):
 
     def __init__(self, lr: float | Schedule, weight_decay: float, clip_norm: float | None):
         name = type(self).__name__
-        if not callable(lr) and not 0 <= lr < math.inf:
-            raise OptionError(f"{name}(lr={lr}): expected a number >= 0 or a schedule")
-        if weight_decay < 0:
+        if not callable(lr):
+            require_rate(self, lr)
+        if not 0 <= weight_decay < math.inf:
             raise OptionError(f"{name}(weight_decay={weight_decay}): expected weight_decay >= 0")
-        if clip_norm is not None and clip_norm <= 0:
+        if clip_norm is not None and not clip_norm > 0:
             raise OptionError(f"{name}(clip_norm={clip_norm}): expected clip_norm > 0, or None")
-        self.lr, self.weight_decay, self.clip_norm = lr, weight_decay, clip_norm
+        self.lr, self.weight_decay, self.clip_norm = plain(lr), plain(weight_decay), plain(clip_norm)
         self.t = 0
 
     def learning_rate(self) -> float:
         """The rate of the next update."""
-        return self.lr(self.t) if callable(self.lr) else self.lr
+        return plain(self.lr(self.t) if callable(self.lr) else self.lr)
 
     def update(self, parameters: Array, gradient: Array) -> None:
         """One step on the parameters, in place: clip, decay, then the optimizer's own formula, block by block."""
@@ -125,7 +127,7 @@ class SGD(Optimizer):
         super().__init__(lr, weight_decay, clip_norm)
         if not 0 <= momentum < 1:
             raise OptionError(f"SGD(momentum={momentum}): expected 0 <= momentum < 1")
-        self.momentum = momentum
+        self.momentum = plain(momentum)
         self.state_names = ("v",) if momentum else ()
 
     def formula(self, lr: float):
@@ -165,9 +167,9 @@ class Adam(Optimizer):
         super().__init__(lr, weight_decay, clip_norm)
         if not (0 <= beta1 < 1 and 0 <= beta2 < 1):
             raise OptionError(f"Adam(beta1={beta1}, beta2={beta2}): expected 0 <= beta < 1")
-        if eps <= 0:
+        if not eps > 0:
             raise OptionError(f"Adam(eps={eps}): expected eps > 0")
-        self.beta1, self.beta2, self.eps = beta1, beta2, eps
+        self.beta1, self.beta2, self.eps = plain(beta1), plain(beta2), plain(eps)
 
     def formula(self, lr: float):
         # lr · m̂ / (√v̂ + ε) = step · m / (√v + ε̂), with the two bias corrections taken into two numbers (the paper, end of section 2)
@@ -198,3 +200,10 @@ def clip_norm(gradient: Array, limit: float) -> Array:
     xp = array_module(gradient)
     norm = xp.sqrt(xp.sum(gradient * gradient))
     return gradient * (limit / xp.maximum(norm, limit))
+
+
+def require_rate(thing: Described, lr: float) -> None:
+    """Raise OptionError unless the learning rate is a number that can be used."""
+    if not 0 <= lr < math.inf:
+        hint = " or a schedule" if isinstance(thing, Optimizer) else ""
+        raise OptionError(f"{type(thing).__name__}(lr={lr}): expected a number >= 0{hint}")

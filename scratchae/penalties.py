@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 from .backend import Array, array_module
-from .description import Described
+from .description import Described, plain
 from .errors import DataError, OptionError
 
 
@@ -41,7 +43,7 @@ class SparseKL(Penalty):
     def __init__(self, target: float, weight: float):
         if not 0 < target < 1:
             raise OptionError(f"SparseKL(target={target}): expected 0 < target < 1")
-        self.target = target
+        self.target = plain(target)
         self.weight = require_weight(self, weight)
 
     def __call__(self, z: Array) -> tuple[Array, Array]:
@@ -54,13 +56,13 @@ class SparseKL(Penalty):
         return value, xp.zeros_like(z) + dmean / n
 
     def check_code(self, z: Array) -> None:
-        if float(z.min()) < 0 or float(z.max()) > 1:
+        if not (float(z.min()) >= 0 and float(z.max()) <= 1):
             raise DataError(
                 f"SparseKL needs a code in [0, 1], got min {float(z.min()):g}, max {float(z.max()):g}: end the encoder with Sigmoid(), or use L1"
             )
 
 
 def require_weight(penalty: Penalty, weight: float) -> float:
-    if weight < 0:
+    if not 0 <= weight < math.inf:
         raise OptionError(f"{type(penalty).__name__}(weight={weight}): expected weight >= 0")
-    return weight
+    return plain(weight)

@@ -120,7 +120,7 @@ def latent_scatter(codes: np.ndarray, labels: np.ndarray | None, path: Path) -> 
     if codes.shape[1] > 2:
         centred = codes - codes.mean(axis=0)
         points = PCA(2).fit(codes).encode(codes)
-        shares = (points.var(axis=0) / (centred**2).sum(axis=1).mean()).tolist()
+        shares = (points.var(axis=0) / max(float((centred**2).sum(axis=1).mean()), 1e-30)).tolist()
         names = [
             f"{which} principal direction of the code ({share:.0%} of its variance)"
             for which, share in zip(("first", "second"), shares, strict=True)
@@ -150,7 +150,8 @@ def latent_scatter(codes: np.ndarray, labels: np.ndarray | None, path: Path) -> 
 
 def apart(places: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Places (n, 2) for names among points, moved a little where two would cover each other."""
-    room = 0.05 * np.ptp(points, axis=0)  # a name's width and height
+    spread = np.ptp(points, axis=0)
+    room = 0.05 * np.where(spread > 0, spread, 1)  # a name's width and height
     places = places / room
     for _ in range(50):
         gap = places[:, None] - places[None]
@@ -174,7 +175,7 @@ def filters(W: np.ndarray, spread: np.ndarray, path: Path, count: int = 64) -> N
             axes.set_axis_off()
         for axes, unit in zip(grid.flat, strongest, strict=False):
             image = contribution[:, unit].reshape(28, 28)
-            image = image / np.abs(image).max()
+            image = image / (np.abs(image).max() or 1)
             shown = axes.imshow(image, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
         bar = drawn.colorbar(
             shown, ax=grid, orientation="horizontal", shrink=0.4, aspect=40, pad=0.02, ticks=[-1, 0, 1]

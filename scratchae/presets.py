@@ -11,7 +11,7 @@ import numpy as np
 
 from .data import load_data, pixels
 from .errors import OptionError
-from .layers import Dense, Dropout, GaussianNoise, Layer, ReLU, Sequential, Sigmoid, Tanh
+from .layers import Dense, Dropout, GaussianNoise, Layer, ReLU, Sequential, Sigmoid, Softplus
 from .losses import MSE, BCEWithLogits
 from .models import Autoencoder, Model
 from .optimizers import Adam, Cosine, Optimizer
@@ -73,12 +73,14 @@ def stack(
 ) -> Sequential:
     """Dense layers of these sizes with an activation between them, and `last`, if any, at the end.
 
-    Each layer's initialisation suits what follows it: He's before ReLU, Glorot's before anything else.
+    Each layer's initialisation suits what follows it: He's before ReLU and its smooth sister Softplus, Glorot's before anything else.
     """
     layers: list[Layer] = []
     for i, (inputs, outputs) in enumerate(itertools.pairwise(sizes)):
         follower = last if i == len(sizes) - 2 else activation()
-        layers.append(Dense(inputs, outputs, init="he" if isinstance(follower, ReLU) else "glorot", rng=rng))
+        layers.append(
+            Dense(inputs, outputs, init="he" if isinstance(follower, ReLU | Softplus) else "glorot", rng=rng)
+        )
         if follower is not None:
             layers.append(follower)
     return Sequential(*layers)
@@ -117,8 +119,8 @@ def deep_linear_code(rng: np.random.Generator) -> Model:
 
 
 def science2006(rng: np.random.Generator) -> Model:
-    encoder = stack([784, 1000, 500, 250, 30], Tanh, rng, last=None)
-    decoder = stack([30, 250, 500, 1000, 784], Tanh, rng, last=None)
+    encoder = stack([784, 1000, 500, 250, 30], Softplus, rng, last=None)
+    decoder = stack([30, 250, 500, 1000, 784], Softplus, rng, last=None)
     return Autoencoder(encoder, decoder, loss=BCEWithLogits())
 
 
@@ -153,7 +155,7 @@ PRESETS = {
             "1000-100-50-100-1000, ReLU: a curved 10-dimensional sheet in 1,000 dimensions",
             bottleneck,
             code=50,
-            epochs=20,
+            epochs=50,
             batch_size=128,
             synthetic=curved_sheet,
         ),
@@ -194,7 +196,8 @@ PRESETS = {
             code=30,
             epochs=80,
             batch_size=128,
-            optimizer=lambda lr, steps: Adam(Cosine(lr, steps, warmup=min(500, steps // 10))),
+            # without decay the training error falls to 1.6 and the test error stays at 3.0
+            optimizer=lambda lr, steps: Adam(Cosine(lr, steps, warmup=min(500, steps // 10)), weight_decay=0.1),
         ),
     )
 }

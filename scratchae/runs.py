@@ -23,7 +23,7 @@ from .losses import BCE
 from .models import PCA, Autoencoder
 from .presets import Examples, Preset
 from .progress import duration
-from .training import evaluate, fit
+from .training import evaluate, fit, require_whole
 
 MODEL, CHECKPOINT, HISTORY, RECORD = "model.safetensors", "checkpoint.safetensors", "history.csv", "run.json"
 
@@ -47,37 +47,42 @@ def train(
     last one, which is gone on with.
     """
     began = time.perf_counter()
-    device_module(device)  # an error now rather than after a folder has been made
+    device_module(device)  # errors now rather than after a folder has been made
+    require_whole(0, seed=seed)
     epochs, batch_size, lr = epochs or preset.epochs, batch_size or preset.batch_size, lr or preset.lr
     examples = preset.examples(data, data_dir)
     source = data or ("strokes" if preset.synthetic is None else "synthetic")
     record = {"preset": preset.name, "data": source, "seed": seed, "status": "training"}
     folder = run_folder(out, f"{preset.name}-{source}", record, resume)
 
+    def learn(model: Autoencoder, **options: Any) -> History:
+        """Fit a model by the recipe of this run."""
+        optimizer = preset.optimizer(lr, epochs * math.ceil(len(examples.train) / batch_size))
+        recipe = {"epochs": epochs, "batch_size": batch_size, "optimizer": optimizer, "seed": seed, "device": device}
+        history = fit(model, examples.train, **recipe, **options)
+        model.to("cpu")
+        return history
+
     model = preset.build(np.random.default_rng(seed))
     sizes = f"{len(examples.train):,} training, {len(examples.validation):,} validation, {len(examples.test):,} test"
     print(f"{preset.name}: {preset.summary}\n{model.parameter_count():,} parameters; {source}: {sizes} examples")
     try:
-        history = fit(
-            model,
-            examples.train,
-            epochs=epochs,
-            batch_size=batch_size,
-            optimizer=preset.optimizer(lr, epochs * math.ceil(len(examples.train) / batch_size)),
-            validation=examples.validation,
-            seed=seed,
-            device=device,
-            checkpoint=folder / CHECKPOINT,
-            resume=resume,
-        )
+        history = learn(model, validation=examples.validation, checkpoint=folder / CHECKPOINT, resume=resume)
     except DivergenceError:
         write_record(folder, record | {"status": "diverged"})
         raise
-    model.to("cpu")
     if history.interrupted:
-        print(f"stopped in epoch {len(history) + 1}: the model is kept as it is now; "
-              f"--resume --out {folder} goes on from the end of epoch {len(history)}")  # fmt: skip
+        print(
+            f"stopped in epoch {len(history) + 1}: the model is kept as it is now; "
+            f"--resume --out {folder} goes on from the end of epoch {len(history)}"
+        )
     save(model, folder / MODEL)
+    variants: dict[str, Autoencoder] = {}
+    for name, build in preset.variants.items():
+        if not history.interrupted:
+            print(f"for the picture, also: {name}")
+            variants[name] = build(np.random.default_rng(seed))
+            history.interrupted = learn(variants[name], progress=False).interrupted
     pca = PCA(preset.code).fit(examples.train)
     record |= {
         "status": "interrupted" if history.interrupted else "done",
@@ -95,7 +100,7 @@ def train(
     }
     if len(history):
         history.to_csv(folder / HISTORY)
-        draw(model, preset, pca, examples, history, folder, seed)
+        draw(model, variants, preset, pca, examples, history, folder)
     write_record(folder, record)
     print(f"\n{table(record['figures'], examples.test[0].size)}")
     print(f"\n{folder}/ holds {', '.join(sorted(path.name for path in folder.iterdir()))}")
@@ -124,7 +129,8 @@ def run_folder(out: str | Path | None, stem: str, record: dict[str, Any], resume
     elif folder.is_dir() and any(folder.iterdir()):
         raise RunError(f"{folder} is not empty and holds no run: choose another --out, so that nothing is lost")
     try:
-        write_record(folder, record)
+        if not earlier.exists():  # else it stays until there is a newer one to take its place
+            write_record(folder, record)
     except OSError as error:
         raise RunError(f"cannot write to {folder}: {error.strerror or error}: choose another --out") from None
     return folder
@@ -194,12 +200,12 @@ def table(figures: dict[str, dict[str, float]], features: int) -> str:
 
 def draw(
     model: Autoencoder,
+    variants: dict[str, Autoencoder],
     preset: Preset,
     pca: PCA,
     examples: Examples,
     history: History,
     folder: Path,
-    seed: int,
 ) -> None:
     """Every picture that suits the model and its data."""
     test, labels = examples.test, examples.test_labels
@@ -214,7 +220,7 @@ def draw(
         first = next(layer for _, layer in model.leaves() if isinstance(layer, Dense))
         plots.filters(first.W, examples.train.std(axis=0), folder / "filters.png")
     elif preset.variants:
-        moves = compare_variants(model, preset, examples, seed)
+        moves = displacements({"plain": model} | variants, test)
         plots.displacements(moves, test[:500], folder / "displacements.png")
     else:
         made = {name: reconstruct(test[:4]) for name, reconstruct in makers.items()}
@@ -222,32 +228,13 @@ def draw(
         plots.latent_scatter(model.encode(test), None, folder / "latent.png")
 
 
-def compare_variants(
-    model: Autoencoder, preset: Preset, examples: Examples, seed: int
-) -> dict[str, tuple[np.ndarray, np.ndarray, str]]:
-    """The model and the preset's variants, trained by its recipe: where each sends a grid of points, and a remark."""
-    models = {"plain": model}
-    for name, build in preset.variants.items():
-        print(f"for the picture, also: {name}")
-        models[name] = build(np.random.default_rng(seed))
-        fit(
-            models[name],
-            examples.train,
-            epochs=preset.epochs,
-            batch_size=preset.batch_size,
-            optimizer=preset.optimizer(preset.lr, preset.epochs * math.ceil(len(examples.train) / preset.batch_size)),
-            seed=seed,
-            progress=False,
-        )
+def displacements(models: dict[str, Autoencoder], test: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray, str]]:
+    """Where each model sends a grid of points, and a remark."""
     axis = np.linspace(-2, 2, 7, dtype=np.float32)
     grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
     moves = {}
-    for name, trained in models.items():
-        error = mean_squared_error(examples.test, reconstruct(trained, examples.test))
-        active = float((trained.encode(examples.test) > 0).mean())
-        moves[name] = (
-            grid,
-            trained.reconstruct(grid),
-            f"squared error {error:.2g}\n{active:.0%} of the code active",
-        )
+    for name, model in models.items():
+        error = mean_squared_error(test, reconstruct(model, test))
+        active = float((model.encode(test) > 0).mean())
+        moves[name] = (grid, model.reconstruct(grid), f"squared error {error:.2g}\n{active:.0%} of the code active")
     return moves

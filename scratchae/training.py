@@ -48,9 +48,10 @@ def fit(
     ShapeError, ArrayTypeError and OptionError for data and options that cannot be used; CheckpointError for a
     checkpoint that does not fit.
     """
-    require_whole(epochs=epochs, batch_size=batch_size)
+    require_whole(1, epochs=epochs, batch_size=batch_size)
+    require_whole(0, seed=seed)
     if patience is not None:
-        require_whole(patience=patience)
+        require_whole(1, patience=patience)
         if validation is None:
             raise OptionError("patience needs validation data to watch: fit(…, validation=…)")
     recycle_memory()
@@ -62,22 +63,25 @@ def fit(
             raise ShapeError(f"validation has examples of shape {validation.shape[1:]}, x of {x.shape[1:]}")
     model.to("cpu")
     model.check_data(x)
+    if validation is not None:
+        model.check_data(validation)
 
-    settings = {
-        "batch_size": batch_size,
-        "seed": seed,
-        "patience": patience,
-        "optimizer": describe(optimizer),
-        "data": fingerprint(x),
-        "validation": fingerprint(validation),
-    }
     history, best = History(), None
-    if checkpoint is not None and Path(checkpoint).exists():
-        if not resume:
+    if checkpoint is not None:
+        settings = {
+            "batch_size": int(batch_size),
+            "seed": int(seed),
+            "patience": None if patience is None else int(patience),
+            "optimizer": describe(optimizer),
+            "data": fingerprint(x),
+            "validation": fingerprint(validation),
+        }
+        if not Path(checkpoint).exists():
+            save_training(checkpoint, model, optimizer, settings, history, best)
+        elif resume:
+            history, best = resume_training(checkpoint, model, optimizer, settings)
+        else:
             raise CheckpointError(f"{checkpoint} exists: resume=True goes on with it; or choose another file")
-        history, best = resume_training(checkpoint, model, optimizer, settings)
-    elif checkpoint is not None:
-        save_training(checkpoint, model, optimizer, settings, history, best)
 
     model.to(device)
     optimizer.to(device, x.dtype)
@@ -93,6 +97,9 @@ def fit(
             report.begin(epoch)
             try:
                 metrics = one_epoch(model, data, batch_size, optimizer, seed, epoch, report, interrupt)
+                validation_metrics = (
+                    {} if validation is None or metrics is None else measured(model, validation, epoch)
+                )
             except DivergenceError as error:
                 kept = f"; {checkpoint} keeps the state after epoch {len(history)}" if checkpoint else ""
                 raise DivergenceError(f"{error}{kept}") from None
@@ -102,9 +109,7 @@ def fit(
                 history.interrupted = True
                 return history
             seconds = time.perf_counter() - start
-            row = {"epoch": epoch + 1, **metrics}
-            if validation is not None:
-                row |= {f"validation_{name}": value for name, value in evaluate(model, validation).items()}
+            row = {"epoch": epoch + 1, **metrics} | validation_metrics
             row |= {"lr": lr, "seconds": seconds, "examples_per_second": len(x) / seconds}
             history.append(row)
             if patience is not None and (best is None or row["validation_loss"] < best["loss"]):
@@ -133,23 +138,40 @@ def one_epoch(
     order = xp.asarray(np.random.default_rng([seed, epoch, 0]).permutation(len(data)))
     rng = xp.random.default_rng(np.random.SeedSequence([seed, epoch, 1]))
     totals: dict[str, float] = {}
+    steps = math.ceil(len(data) / batch_size)
     for start in range(0, len(data), batch_size):
         batch = xp.take(data, order[start : start + batch_size], axis=0)
         metrics = model.training_step(batch, rng)
         loss = float(metrics["loss"])
         if not math.isfinite(loss):
-            step, steps = start // batch_size + 1, math.ceil(len(data) / batch_size)
-            raise DivergenceError(
-                f"the loss became {loss} in epoch {epoch + 1}, step {step} of {steps}: "
-                f"{culprit(model, batch, rng)} is not finite. Lower the learning rate "
-                f"(now {optimizer.learning_rate():g}), or bound the gradient with clip_norm=1.0"
-            )
+            where = f"the loss became {loss} in epoch {epoch + 1}, step {start // batch_size + 1} of {steps}"
+            raise diverged(where, model, batch, rng, optimizer)
         optimizer.update(model.parameters, model.gradient)
         accumulate(totals, metrics, len(batch))
         report.step(loss)
         if interrupt.requested:
             return None
+    if not bool(xp.isfinite(model.parameters).all()):  # no further step would notice what the last update did
+        raise diverged(f"the update after epoch {epoch + 1}, step {steps} of {steps}", model, batch, rng, optimizer)
     return {name: total / len(data) for name, total in totals.items()}
+
+
+def measured(model: Model, validation: np.ndarray, epoch: int) -> dict[str, float]:
+    """The metrics on the validation data, under their names in the history. Raises DivergenceError."""
+    metrics = {f"validation_{name}": value for name, value in evaluate(model, validation).items()}
+    if not math.isfinite(metrics["validation_loss"]):
+        raise DivergenceError(f"the validation loss is {metrics['validation_loss']} after epoch {epoch + 1}")
+    return metrics
+
+
+def diverged(
+    what: str, model: Model, batch: Array, rng: np.random.Generator, optimizer: Optimizer
+) -> DivergenceError:
+    """The error that says what happened, where it began, and what to do."""
+    return DivergenceError(
+        f"{what}: {culprit(model, batch, rng)} is not finite. Lower the learning rate "
+        f"(now {optimizer.learning_rate():g}), or bound the gradient with clip_norm=1.0"
+    )
 
 
 def evaluate(model: Model, x: Array, batch_size: int = 1000) -> dict[str, float]:
@@ -173,19 +195,21 @@ def accumulate(totals: dict[str, float], metrics: dict[str, Array], n: int) -> N
 # What can be wrong before training
 
 
-def require_whole(**values: int) -> None:
-    """Raise OptionError unless each is a whole number of at least 1."""
+def require_whole(least: int, **values: int) -> None:
+    """Raise OptionError unless each is a whole number of at least so much."""
     for name, value in values.items():
-        if not isinstance(value, int | np.integer) or value < 1:
-            raise OptionError(f"{name}={value!r}: expected a whole number, at least 1")
+        if not isinstance(value, int | np.integer) or value < least:
+            raise OptionError(f"{name}={value!r}: expected a whole number, at least {least}")
 
 
 def prepared(x: Array, name: str, model: Model) -> np.ndarray:
     """x as a NumPy array in the model's dtype. Raises an error unless it holds finite floats, in at least a row."""
-    if not hasattr(x, "dtype"):
+    try:
+        array_module(x)
+    except ArrayTypeError:
         raise ArrayTypeError(
             f"{name} is a {type(x).__name__}: expected an array of floats, numpy.asarray({name}, dtype='float32')"
-        )
+        ) from None
     x = to_numpy(x)
     if x.ndim < 2 or len(x) == 0:
         raise DataError(f"{name} has shape {x.shape}: expected (N, …) with at least one example")
@@ -194,13 +218,15 @@ def prepared(x: Array, name: str, model: Model) -> np.ndarray:
         raise ArrayTypeError(
             f"{name} holds {x.dtype}{high}: expected floats; for images divide by 255: ({name} / 255).astype('float32')"
         )
+    with np.errstate(over="ignore"):
+        x = x.astype(model.parameters.dtype, copy=False)
     finite = np.isfinite(x.reshape(len(x), -1)).all(axis=1)
     if not finite.all():
         rows = np.flatnonzero(~finite)
         raise DataError(
             f"{name} holds NaN or infinity in {len(rows)} of {len(x)} rows, first in row {rows[0]}: repair or remove them"
         )
-    return x.astype(model.parameters.dtype, copy=False)
+    return x
 
 
 def fingerprint(x: np.ndarray | None) -> int | None:

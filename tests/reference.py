@@ -26,8 +26,10 @@ def numerical_gradient(f, x, h=1e-5):
 
 
 def relative_error(a, b):
-    """The largest deviation, as a share of the largest number."""
-    return np.max(np.abs(a - b)) / max(np.max(np.abs(a)), np.max(np.abs(b)), 1e-30)
+    """The largest deviation, as a share of the largest number; but what is below 1e-3 counts as 1e-3, since a
+    difference quotient of numbers near 1 resolves no more.
+    """
+    return np.max(np.abs(a - b)) / max(np.max(np.abs(a)), np.max(np.abs(b)), 1e-3)
 
 
 def layer_error(layer, x, rng=lambda: None, seed=0):

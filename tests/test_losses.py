@@ -129,7 +129,7 @@ def test_bce_with_logits_keeps_its_digits_where_the_logits_are_right(device, to_
     a = (2 * t - 1) * rng.uniform(0, scale, t.shape).astype(np.float32)
     value, _ = BCEWithLogits()(to_device(a), to_device(t))
     assert float(value) > 0
-    assert_allclose(float(value), reference.bce_with_logits(a, t), rtol=1e-4)
+    assert_allclose(float(value), reference.bce_with_logits(a, t), rtol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -291,7 +291,9 @@ def test_shapes_must_agree(device, xp):
         (lambda: Cosine(0.1, 0), r"Cosine\(steps=0, warmup=0\)"),
         (lambda: Cosine(0.1, 10, warmup=10), r"Cosine\(steps=10, warmup=10\)"),
         (lambda: Cosine(0.1, 10, warmup=-1), r"Cosine\(steps=10, warmup=-1\)"),
+        (lambda: Cosine(-0.1, 10), r"Cosine\(lr=-0.1"),
         (lambda: Step(0.1, 0), r"Step\(every=0\)"),
+        (lambda: Step(math.nan, 10), r"Step\(lr=nan"),
     ],
 )
 def test_options_that_make_no_sense(make, text):

@@ -311,7 +311,7 @@ BAD_DATA = {
     "NaN": (spoiled(math.nan, [7, 9]), DataError, r"NaN or infinity.*2 of 50 rows.*row 7"),
     "infinity": (spoiled(-math.inf, [11]), DataError, r"1 of 50 rows.*row 11"),
     # finite in float64, infinite in the model's float32
-    "too large": (spoiled(1, []).astype(float) * 1e300, DataError, "x"),
+    "too large": (spoiled(1, []).astype(float) * 1e300, DataError, r"infinity|too large"),
 }
 
 
@@ -411,7 +411,9 @@ def test_a_huge_learning_rate(device, tmp_path, lr, batch_size, validation):
     """Whether the parameters break in the middle of an epoch or with its last step: the file holds no broken ones."""
     checkpoint = tmp_path / "checkpoint.safetensors"
     model = Autoencoder(Sequential(Dense(6, 4), ReLU()), Sequential(Dense(4, 6)), loss=MSE())
-    with pytest.raises(DivergenceError, match=r"epoch \d.*step \d.*(Dense|the loss itself).* not finite"):
+    with pytest.raises(
+        DivergenceError, match=r"epoch \d.* not finite.*learning rate \(now .*keeps the state after epoch \d"
+    ):
         train(
             model, epochs=9, batch_size=batch_size, optimizer=SGD(lr), checkpoint=checkpoint, device=device,
             validation=validation,
@@ -421,7 +423,7 @@ def test_a_huge_learning_rate(device, tmp_path, lr, batch_size, validation):
 
 def test_the_last_step_of_all_breaks_the_parameters():
     """No step follows that would notice."""
-    with pytest.raises(DivergenceError, match="encoder"):
+    with pytest.raises(DivergenceError, match=r"Dense\(.* not finite"):
         train(tiny(), epochs=1, batch_size=50, optimizer=SGD(3e38))
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import http.client
+import math
 import os
 import struct
 import sys
 import time
-import urllib.error
 import urllib.request
 import zlib
 from pathlib import Path
@@ -112,10 +113,10 @@ def read_idx(path: Path, axes: int) -> np.ndarray:
             f"{path} is no IDX file of uint8 with {axes} axes: it begins with {content[:4].hex(' ') or 'nothing'}"
         )
     shape = struct.unpack(f">{axes}I", content[4:header])
-    values = np.frombuffer(content, np.uint8, offset=header)
-    if values.size != np.prod(shape, dtype=np.int64):
-        raise DataError(f"{path} is cut short: it holds {values.size} bytes, its header announces {shape}")
-    return values.reshape(shape)
+    size = len(content) - header
+    if size != math.prod(shape):
+        raise DataError(f"{path} is damaged: it holds {size} bytes, its header announces {shape}")
+    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
 
 
 def download(name: str, folder: Path | None = None, mirrors: list[str] | None = None) -> Path:
@@ -129,11 +130,7 @@ def download(name: str, folder: Path | None = None, mirrors: list[str] | None = 
             try:
                 fetch(mirror + file, folder / file, size, expected)
                 break
-            except (
-                OSError,
-                urllib.error.URLError,
-                ValueError,
-            ) as error:  # HTTP errors and timeouts are OSErrors
+            except (OSError, http.client.HTTPException, ValueError) as error:  # URL errors and timeouts are OSErrors
                 problems.append(f"{mirror}: {error}")
         else:
             raise DataError(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..backend import Array, array_module
+from ..description import plain
 from ..errors import OptionError
 from .layer import Layer
 
@@ -62,7 +63,7 @@ class LeakyReLU(Layer):
     def __init__(self, slope: float = 0.01):
         if not 0 <= slope < 1:
             raise OptionError(f"LeakyReLU(slope={slope}): expected 0 <= slope < 1")
-        self.slope = slope
+        self.slope = plain(slope)
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         self.x = x

@@ -7,9 +7,12 @@ with `random` and `standard_normal` serves as rng.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..backend import Array, array_module
+from ..description import plain
 from ..errors import OptionError
 from .layer import Layer
 
@@ -82,10 +85,12 @@ class GaussianNoise(Layer):
     """y = x + std · ε with ε ~ N(0, 1), then cut to the range `clip`, such as (0, 1), if one is given."""
 
     def __init__(self, std: float, clip: tuple[float, float] | None = None):
-        if std < 0:
+        if not 0 <= std < math.inf:
             raise OptionError(f"GaussianNoise(std={std}): expected std >= 0")
-        self.std = std
-        self.clip = None if clip is None else tuple(clip)
+        if clip is not None and not clip[0] < clip[1]:
+            raise OptionError(f"GaussianNoise(clip={clip}): expected (low, high) with low < high")
+        self.std = plain(std)
+        self.clip = None if clip is None else tuple(map(plain, clip))
         self.noise = None
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
@@ -108,4 +113,4 @@ def require_rate(layer: Layer, rate: float, below_one: bool = False) -> float:
     """The rate, if it is a probability; at 1, Dropout would divide by zero."""
     if not (0 <= rate < 1 or (rate == 1 and not below_one)):
         raise OptionError(f"{type(layer).__name__}(rate={rate}): expected 0 <= rate {'<' if below_one else '<='} 1")
-    return rate
+    return plain(rate)

@@ -79,6 +79,7 @@ class Autoencoder(Model):
             raise ShapeError(
                 f"the decoder makes examples of shape {prediction.shape[1:]}, x has {x.shape[1:]}: they must be equal"
             )
+        self.loss.check_prediction(prediction)
         if self.penalty is not None:
             self.penalty.check_code(z)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..backend import Array, array_module
 from ..description import Described
-from ..errors import DataError, OptionError, ShapeError
+from ..errors import ArrayTypeError, DataError, OptionError, ShapeError
 
 
 class PCA(Described):
@@ -24,6 +24,10 @@ class PCA(Described):
         """Find mean and directions of x, and return the PCA itself."""
         if len(x) == 0:
             raise DataError("PCA.fit: x holds no examples: expected at least one row")
+        if x.dtype.kind != "f":
+            raise ArrayTypeError(
+                f"PCA.fit: x holds {x.dtype}: expected floats; for images (x / 255).astype('float32')"
+            )
         xp = array_module(x)
         rows = x.reshape(len(x), -1)
         if self.components > rows.shape[1]:

@@ -30,9 +30,7 @@ every_activation = pytest.mark.parametrize(
 
 @every_activation
 @given(values=st.lists(st.floats(-50, 50), min_size=1, max_size=8), upstream=st.floats(-3, 3))
-def test_forward_and_backward_are_the_formula(
-    device, to_device, layer, function, derivative, values, upstream
-):
+def test_forward_and_backward_are_the_formula(device, to_device, layer, function, derivative, values, upstream):
     x = np.array([values])
     y = to_numpy(layer.forward(to_device(x)))
     dx = to_numpy(layer.backward(to_device(np.full_like(x, upstream))))

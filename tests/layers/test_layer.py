@@ -110,9 +110,7 @@ def test_shapes(name, device, to_device):
 def test_inputs_and_parameters_are_not_changed(name, training, device, to_device, xp):
     layer, x = build(name)
     layer.to(device)
-    before = [
-        to_numpy(getattr(leaf, p)).copy() for _, leaf in layer.leaves() for p in leaf.parameter_names
-    ]
+    before = [to_numpy(getattr(leaf, p)).copy() for _, leaf in layer.leaves() for p in leaf.parameter_names]
     given_x = to_device(x.copy())
     y = layer.forward(given_x, xp.random.default_rng(0) if training else None)
     kept_y = to_numpy(y).copy()

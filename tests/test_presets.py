@@ -1,0 +1,181 @@
+"""The named experiments: what they are called is what they are, and each learns."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+import scratchae.data
+from scratchae import Dense, LeakyReLU, ReLU, Softplus, evaluate, fit
+from scratchae.data import strokes
+from scratchae.errors import OptionError
+from scratchae.presets import HELD_OUT, PRESETS, curved_sheet, find_preset, slanted_gaussian, split
+
+SIZES = {
+    "simple": [784, 256, 784],
+    "bottleneck": [1000, 100, 50, 100, 1000],
+    "deep": [784, 128, 64, 32, 64, 128, 784],
+    "deep-linear-code": [784, 128, 64, 32, 64, 128, 784],
+    "overcomplete": [2, 50, 2],
+    "science2006": [784, 1000, 500, 250, 30, 250, 500, 1000, 784],
+}
+COUNTS = {
+    "simple": 402_448,
+    "bottleneck": 211_250,
+    "deep": 222_384,
+    "deep-linear-code": 222_384,
+    "overcomplete": 252,
+    "science2006": 2_837_314,
+}
+RECTIFIERS = (ReLU, LeakyReLU, Softplus)
+IMAGES = [name for name, preset in PRESETS.items() if preset.synthetic is None]
+SYNTHETIC = [name for name, preset in PRESETS.items() if preset.synthetic is not None]
+
+
+@pytest.fixture
+def few_strokes(monkeypatch):
+    """600 and 100 images: what load_data then gives."""
+    data = strokes(600, 100)
+    monkeypatch.setattr(scratchae.data, "strokes", lambda: data)
+    return data
+
+
+def dense_layers(model):
+    """Each with the layer that follows it, or None."""
+    layers = [layer for _, layer in model.leaves()]
+    return [
+        (layer, after) for layer, after in zip(layers, [*layers[1:], None], strict=True) if isinstance(layer, Dense)
+    ]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_name_and_the_summary(name):
+    preset = find_preset(name)
+    assert preset is PRESETS[name]
+    assert preset.name == name
+    assert preset.summary
+    assert preset.epochs > 0 < preset.batch_size
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_sizes_are_as_named(name):
+    model = PRESETS[name].build(np.random.default_rng(0))
+    layers = [layer for layer, _ in dense_layers(model)]
+    assert [layers[0].inputs, *(layer.outputs for layer in layers)] == SIZES[name]
+    assert model.parameter_count() == COUNTS[name]
+    if name not in ("deep-linear-code", "overcomplete", "simple"):
+        assert PRESETS[name].summary.startswith("-".join(map(str, SIZES[name][: len(SIZES[name]) // 2 + 1])))
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_code_is_as_large_as_said(name):
+    """PCA beside the model gets a code of the same size; only a code larger than the data would be too much."""
+    preset = PRESETS[name]
+    model = preset.build(np.random.default_rng(0))
+    features = dense_layers(model)[0][0].inputs
+    code = model.encode(np.zeros((1, features), np.float32))
+    assert preset.code == min(code.shape[1], features)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_generator_decides_the_weights(name):
+    one, same, other = (PRESETS[name].build(np.random.default_rng(seed)).parameters for seed in (0, 0, 1))
+    assert_array_equal(one, same)
+    assert (one != other).any()
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_initialisation_suits_the_activation(name):
+    """He's before ReLU and its kin, Glorot's before anything else; no two layers alike."""
+    preset = PRESETS[name]
+    for build in (preset.build, *preset.variants.values()):
+        layers = dense_layers(build(np.random.default_rng(0)))
+        for layer, after in layers:
+            he, glorot = 2 / layer.inputs, 2 / (layer.inputs + layer.outputs)
+            deviation = (he if isinstance(after, RECTIFIERS) else glorot) ** 0.5
+            assert layer.W.std() == pytest.approx(deviation, rel=4 / layer.W.size**0.5)
+            assert not layer.b.any()
+        firsts = [layer.W.ravel()[:4].tobytes() for layer, _ in layers]
+        assert len(set(firsts)) == len(firsts)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_it_learns(name, few_strokes):
+    """Twenty steps of its own recipe are enough to see it."""
+    preset = PRESETS[name]
+    x = preset.examples().train if preset.synthetic is None else preset.synthetic(np.random.default_rng(0), 600)
+    for build in (preset.build, *preset.variants.values()):
+        model = build(np.random.default_rng(0))
+        before = evaluate(model, x)["loss"]
+        fit(model, x, epochs=2, batch_size=60, optimizer=preset.optimizer(preset.lr, 20), progress=False)
+        assert evaluate(model, x)["loss"] < 0.97 * before
+
+
+# Data
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_images(name, few_strokes):
+    examples = PRESETS[name].examples()
+    held_out = 600 // HELD_OUT
+    assert [len(x) for x in (examples.train, examples.validation, examples.test)] == [600 - held_out, held_out, 100]
+    both = np.concatenate([examples.train, examples.validation])
+    assert_array_equal(np.rint(both * 255), few_strokes.train_images.reshape(600, 784))  # each once, none of the test
+    assert_array_equal(np.rint(examples.test * 255), few_strokes.test_images.reshape(100, 784))
+    assert_array_equal(examples.test_labels, few_strokes.test_labels)
+    assert examples.train.dtype == np.float32
+
+
+@pytest.mark.parametrize("name", SYNTHETIC)
+def test_presets_that_make_their_own_data(name):
+    preset = PRESETS[name]
+    with pytest.raises(OptionError, match=f"'{name}' makes its own data: leave out --data mnist"):
+        preset.examples("mnist")
+    one, again = preset.examples(), preset.examples()
+    assert_array_equal(one.train, again.train)
+    assert one.test_labels is None
+    assert one.train.dtype == one.test.dtype == np.float32
+    rows = {row.tobytes() for x in (one.train, one.validation, one.test) for row in x}
+    assert len(rows) == len(one.train) + len(one.validation) + len(one.test)  # no example is in two of them
+
+
+def test_the_curved_sheet_is_curved():
+    """Drawn from 10 numbers, in [0, 1], and more than a plane: 10 directions explain little of it."""
+    x = curved_sheet(np.random.default_rng(0), 500)
+    assert (x.shape, x.dtype) == ((500, 1000), np.float32)
+    assert 0 <= x.min() < 0.1 < 0.9 < x.max() <= 1
+    spectrum = np.linalg.svd(x - x.mean(axis=0), compute_uv=False) ** 2
+    assert spectrum[:10].sum() < 0.95 * spectrum.sum()
+    assert_array_equal(curved_sheet(np.random.default_rng(0), 500), x)
+
+
+def test_the_slanted_gaussian():
+    """Standard deviations 1 and 0.3 along axes turned by 30 degrees."""
+    x = slanted_gaussian(np.random.default_rng(0), 50_000)
+    values, axes = np.linalg.eigh(np.cov(x.T))
+    assert values**0.5 == pytest.approx([0.3, 1.0], rel=0.02)
+    assert np.degrees(np.arctan2(axes[1, 1], axes[0, 1])) % 180 == pytest.approx(30, abs=1)
+    assert x.dtype == np.float32
+
+
+def test_split_keeps_the_last_rows_for_validation():
+    rows = np.arange(10 * HELD_OUT)[:, None]
+    examples = split(rows, rows[:3])
+    assert_array_equal(examples.train, rows[:-10])
+    assert_array_equal(examples.validation, rows[-10:])
+
+
+# Names
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [("Deep", "'deep'"), ("science", "'science2006'"), ("overcomplet", "'overcomplete'"), ("simpel", "'simple'")],
+)
+def test_an_unknown_name_brings_the_nearest(name, near):
+    with pytest.raises(OptionError, match=f"unknown preset '{name}': did you mean .*{near}"):
+        find_preset(name)
+
+
+def test_a_name_like_no_other_brings_them_all():
+    with pytest.raises(OptionError, match=f"unknown preset 'xyz': expected one of {', '.join(PRESETS)}"):
+        find_preset("xyz")

@@ -1,0 +1,58 @@
+"""What the README says is so: its example prints what stands below it, its links lead somewhere, its presets exist."""
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+from scratchae.presets import PRESETS
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def fenced(language):
+    """The first block of a language."""
+    return re.search(rf"```{language}\n(.*?)```", README, re.DOTALL).group(1)
+
+
+def numbers(text):
+    return [float(number) for number in re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?:e[-+]\d+)?", text)]
+
+
+def test_the_example_prints_what_stands_below_it():
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(fenced("python"), "README.md", "exec"), {})
+    shown, found = fenced("text").splitlines(), printed.getvalue().splitlines()
+    assert len(shown) == len(found)
+    for expected, line in zip(shown, found, strict=True):
+        # other processors round otherwise: a few percent in an error, anything in the error of an error
+        if "relative error" in expected or "∂" in expected:
+            assert expected.split()[:2] == line.split()[:2]
+        else:
+            assert numbers(line) == pytest.approx(numbers(expected), rel=0.05)
+
+
+def test_the_example_is_short():
+    assert len([line for line in fenced("python").splitlines() if line.strip()]) <= 15
+
+
+def test_every_preset_stands_in_the_readme():
+    assert all(f"`{name}`" in README for name in PRESETS)
+
+
+def test_relative_links_and_pictures_exist():
+    targets = [target for target in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in target]
+    assert targets
+    assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+def test_the_two_commands_are_one_line_each():
+    commands = [line.strip() for line in README.splitlines() if line.strip().startswith("python3 -m venv")]
+    assert [command.rpartition("&& ")[2] for command in commands] == [
+        ".venv/bin/scratchae train deep",
+        ".venv/bin/python -m pytest",
+    ]

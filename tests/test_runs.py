@@ -1,0 +1,408 @@
+"""Runs: what a training leaves in its folder, what it refuses to overwrite, and how it goes on."""
+
+import itertools
+import json
+import math
+import signal
+import struct
+import sys
+
+import numpy as np
+import pytest
+
+import scratchae
+import scratchae.data
+from scratchae import (
+    MSE,
+    Adam,
+    Autoencoder,
+    BCEWithLogits,
+    Cosine,
+    Dense,
+    GaussianNoise,
+    Sequential,
+    Sigmoid,
+    cuda,
+    load,
+)
+from scratchae import runs as runs_module
+from scratchae.data import strokes
+from scratchae.errors import CheckpointError, DataError, DeviceError, DivergenceError, OptionError, RunError
+from scratchae.models import PCA
+from scratchae.presets import Preset
+from scratchae.runs import train
+
+
+def dense(inputs, code, *, before=(), loss=None):
+    """A function that builds the autoencoder inputs-code-inputs."""
+
+    def build(rng):
+        encoder = Sequential(*before, Dense(inputs, code, rng=rng), Sigmoid())
+        return Autoencoder(encoder, Sequential(Dense(code, inputs, rng=rng)), loss=loss or MSE())
+
+    return build
+
+
+def points(rng, n):
+    return rng.random((n // 100, 3), dtype=np.float32)
+
+
+IMAGES = Preset("images", "784-5-784", dense(784, 5), code=5, epochs=2, batch_size=100)
+LOGITS = Preset(
+    "logits", "784-5-784, with a schedule", dense(784, 5, loss=BCEWithLogits()), code=5, epochs=2, batch_size=100,
+    optimizer=lambda lr, steps: Adam(Cosine(lr, steps)),
+)  # fmt: skip
+NOISY = Preset("noisy", "3-2-3", dense(3, 2, before=[GaussianNoise(0.1)]), 2, 2, 10, 0.01, synthetic=points)
+PLANE = Preset(
+    "plane", "2-4-2", dense(2, 4), code=2, epochs=2, batch_size=10, synthetic=lambda rng, n: points(rng, n)[:, :2],
+    variants={"noise": dense(2, 4, before=[GaussianNoise(0.1)]), "a larger code": dense(2, 8)},
+)  # fmt: skip
+FILES = ["checkpoint.safetensors", "history.csv", "model.safetensors", "run.json"]
+
+
+@pytest.fixture(autouse=True)
+def small_and_apart(monkeypatch, tmp_path):
+    """A few strokes as data, and an empty folder to work in."""
+    data = strokes(360, 60)
+    monkeypatch.setattr(scratchae.data, "strokes", lambda: data)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def no_pictures(monkeypatch):
+    """Most of a run's time is drawing."""
+    monkeypatch.setattr(runs_module, "draw", lambda *_: None)
+
+
+def files(folder):
+    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def record_of(folder):
+    def refuse(name):
+        raise ValueError(f"{name} is no JSON")
+
+    return json.loads((folder / "run.json").read_text(encoding="utf-8"), parse_constant=refuse)
+
+
+def losses(folder):
+    _, *lines = (folder / "history.csv").read_text().splitlines()
+    return [line.split(",")[:3] for line in lines]  # epoch, loss, validation loss
+
+
+def png_size(content):
+    """(width, height) of a PNG file."""
+    assert content.startswith(b"\x89PNG\r\n\x1a\n")
+    assert content.endswith(b"IEND\xaeB`\x82")  # whole
+    return struct.unpack(">2I", content[16:24])
+
+
+# What is left
+
+
+@pytest.mark.parametrize(
+    ("preset", "pictures"),
+    [
+        (IMAGES, ["filters", "latent", "loss", "reconstructions"]),
+        (LOGITS, ["filters", "latent", "loss", "reconstructions"]),
+        (NOISY, ["curves", "latent", "loss"]),
+        (PLANE, ["displacements", "loss"]),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_a_run_leaves_model_history_figures_and_pictures(tmp_path, capsys, preset, pictures):
+    folder = tmp_path / "run"
+    record = train(preset, out=folder)
+    found = files(folder)
+    assert sorted(found) == sorted([*FILES, *(f"{picture}.png" for picture in pictures)])
+    for picture in pictures:
+        width, height = png_size(found[f"{picture}.png"])
+        assert 300 < width < 4000 and 150 < height < 4000
+        assert len(found[f"{picture}.png"]) > 3000
+
+    assert record == record_of(folder)
+    assert record["preset"] == preset.name
+    assert record["data"] == ("strokes" if preset.synthetic is None else "synthetic")
+    assert (record["status"], record["epochs"], record["seed"], record["device"]) == ("done", 2, 0, "cpu")
+    assert record["versions"]["scratchae"] == scratchae.__version__
+    assert len(losses(folder)) == 2
+
+    model = load(folder / "model.safetensors")
+    assert record["model"] == repr(model)
+    assert record["parameters"] == model.parameter_count()
+    assert_right_figures(record, model, preset)
+
+    output = capsys.readouterr().out
+    assert f"{preset.name}: {preset.summary}" in output
+    assert f"{model.parameter_count():,} parameters" in output
+    for name in found:
+        assert name in output
+    for values in record["figures"].values():
+        for value in values.values():
+            assert f"{value:.4f}" in output
+
+
+def assert_right_figures(record, model, preset):
+    """As computed anew, by the formulas, from the file's model."""
+    examples = preset.examples()
+    x = examples.test.astype(np.float64)
+    z = model.encoder.forward(examples.test)
+    made = model.decoder.forward(z).astype(np.float64)
+    expected = {}
+    if preset is LOGITS:
+        logits, made = made, 1 / (1 + np.exp(-made))
+        expected["cross_entropy"] = (np.log1p(np.exp(logits)) - x * logits).sum(axis=1).mean()
+        inner = x[(x > 0) & (x < 1)]
+        entropy = -(inner * np.log(inner) + (1 - inner) * np.log(1 - inner)).sum()
+        expected["cross_entropy_floor"] = entropy / len(x)
+    expected["squared_error"] = ((made - x) ** 2).sum(axis=1).mean()
+    figures = record["figures"]
+    assert set(figures) == {preset.name, f"PCA-{preset.code}"}
+    assert figures[preset.name] == pytest.approx(expected, rel=1e-4)
+
+    mean = examples.train.mean(axis=0, dtype=np.float64)
+    _, _, directions = np.linalg.svd(examples.train - mean, full_matrices=False)
+    C = directions[: preset.code]
+    rest = x - mean - (x - mean) @ C.T @ C
+    assert figures[f"PCA-{preset.code}"] == {"squared_error": pytest.approx((rest**2).sum(axis=1).mean(), 1e-4, 1e-8)}
+
+
+def test_what_is_not_given_is_the_presets(tmp_path, no_pictures):
+    record = train(NOISY, out=tmp_path / "a")
+    assert (record["epochs"], record["batch_size"], record["lr"]) == (2, 10, 0.01)
+    record = train(NOISY, out=tmp_path / "b", epochs=3, batch_size=7, lr=0.5, seed=4)
+    assert (record["epochs"], record["batch_size"], record["lr"], record["seed"]) == (3, 7, 0.5, 4)
+    assert len(losses(tmp_path / "b")) == 3
+
+
+def test_the_seed_decides_the_model(tmp_path, no_pictures):
+    for name, seed in (("one", 0), ("same", 0), ("other", 1)):
+        train(NOISY, out=tmp_path / name, seed=seed)
+    one, same, other = (load(tmp_path / name / "model.safetensors") for name in ("one", "same", "other"))
+    assert one.parameters.tobytes() == same.parameters.tobytes() != other.parameters.tobytes()
+    assert losses(tmp_path / "one") == losses(tmp_path / "same")
+
+
+def test_variants_are_trained_as_the_model_was(tmp_path, monkeypatch):
+    """Else the picture would compare long training with short."""
+    trained = []
+    fit = runs_module.fit
+
+    def watching(model, x, **options):
+        trained.append([options["epochs"], options["batch_size"], repr(options["optimizer"]), options["seed"]])
+        return fit(model, x, **options)
+
+    monkeypatch.setattr(runs_module, "fit", watching)
+    train(PLANE, out=tmp_path / "run", epochs=1, batch_size=20, lr=0.05, seed=3)
+    assert len(trained) == 3
+    assert trained == [trained[0]] * 3
+
+
+# The folder
+
+
+def test_the_default_folder_is_a_new_one(tmp_path, no_pictures):
+    for _ in range(3):
+        train(IMAGES)
+    train(NOISY)
+    found = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.glob("*/*"))
+    assert found == ["runs/images-strokes", "runs/images-strokes-2", "runs/images-strokes-3", "runs/noisy-synthetic"]
+
+
+def test_to_resume_the_default_is_the_last_folder(tmp_path, no_pictures):
+    train(NOISY, resume=True)  # there is none: a first one
+    train(NOISY)
+    train(NOISY, resume=True, epochs=3)
+    assert record_of(tmp_path / "runs/noisy-synthetic")["epochs"] == 2
+    assert record_of(tmp_path / "runs/noisy-synthetic-2")["epochs"] == 3
+    assert len([*(tmp_path / "runs").iterdir()]) == 2
+
+
+def test_an_empty_folder_will_do(tmp_path, no_pictures):
+    (tmp_path / "deep" / "run").mkdir(parents=True)
+    assert train(NOISY, out=tmp_path / "deep" / "run")["status"] == "done"
+
+
+def test_an_existing_run_is_not_touched(tmp_path, no_pictures):
+    train(NOISY, out=tmp_path / "run")
+    before = files(tmp_path / "run")
+    with pytest.raises(RunError, match=r"already holds a run: --resume goes on with it, or choose another --out"):
+        train(NOISY, out=tmp_path / "run")
+    assert files(tmp_path / "run") == before
+
+
+def test_a_folder_of_something_else_is_not_touched(tmp_path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "model.safetensors").write_text("the work of years")
+    for resume in (False, True):
+        with pytest.raises(RunError, match="not empty and holds no run"):
+            train(NOISY, out=tmp_path / "thesis", resume=resume)
+    assert files(tmp_path / "thesis") == {"model.safetensors": b"the work of years"}
+
+
+@pytest.mark.parametrize("out", ["file", "file/inside"])
+def test_a_folder_that_cannot_be_made(tmp_path, out):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(RunError, match=r"cannot write to .*: choose another --out"):
+        train(NOISY, out=tmp_path / out)
+    assert files(tmp_path) == {"file": b"in the way"}
+
+
+# Going on
+
+
+@pytest.mark.parametrize("preset", [NOISY, LOGITS], ids=lambda preset: preset.name)
+def test_resuming_after_ctrl_c_is_as_if_never_stopped(tmp_path, no_pictures, monkeypatch, capsys, preset):
+    train(preset, out=tmp_path / "straight", epochs=4)
+
+    step, steps = Autoencoder.training_step, itertools.count()
+    third_epoch = 2 * math.ceil(len(preset.examples().train) / preset.batch_size) + 1
+
+    def interrupted(self, x, rng=None):
+        if next(steps) == third_epoch:
+            signal.raise_signal(signal.SIGINT)
+        return step(self, x, rng)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Autoencoder, "training_step", interrupted)
+        record = train(preset, out=tmp_path / "parts", epochs=4)
+    assert record["status"] == "interrupted"
+    assert record == record_of(tmp_path / "parts")
+    assert record["epochs"] == 2
+    assert f"--resume --out {tmp_path / 'parts'} goes on" in capsys.readouterr().out
+    assert np.isfinite(load(tmp_path / "parts" / "model.safetensors").parameters).all()
+
+    record = train(preset, out=tmp_path / "parts", epochs=4, resume=True)
+    assert (record["status"], record["epochs"]) == ("done", 4)
+    assert losses(tmp_path / "parts") == losses(tmp_path / "straight")
+    models = [load(tmp_path / name / "model.safetensors").parameters.tobytes() for name in ("parts", "straight")]
+    assert models[0] == models[1]
+
+
+def test_resuming_adds_epochs(tmp_path, no_pictures):
+    train(NOISY, out=tmp_path / "straight", epochs=5)
+    train(NOISY, out=tmp_path / "parts", epochs=2)
+    train(NOISY, out=tmp_path / "parts", epochs=5, resume=True)
+    assert losses(tmp_path / "parts") == losses(tmp_path / "straight")
+
+
+def test_ctrl_c_in_the_first_epoch(tmp_path, monkeypatch):
+    """There is a model, no history, and nothing to draw."""
+    step = Autoencoder.training_step
+
+    def interrupted(self, x, rng=None):
+        signal.raise_signal(signal.SIGINT)
+        return step(self, x, rng)
+
+    monkeypatch.setattr(Autoencoder, "training_step", interrupted)
+    record = train(NOISY, out=tmp_path / "run")
+    assert (record["status"], record["epochs"]) == ("interrupted", 0)
+    assert sorted(files(tmp_path / "run")) == ["checkpoint.safetensors", "model.safetensors", "run.json"]
+
+
+def test_ctrl_c_while_the_variants_train(tmp_path, monkeypatch):
+    """Ends the run, not just the variant at hand."""
+    fit, trained = runs_module.fit, []
+
+    def interrupted(model, x, **options):
+        trained.append(repr(model))
+        if len(trained) == 2:
+            step = model.training_step
+            model.training_step = lambda x, rng=None: (signal.raise_signal(signal.SIGINT), step(x, rng))[1]
+        return fit(model, x, **options)
+
+    monkeypatch.setattr(runs_module, "fit", interrupted)
+    try:
+        status = train(PLANE, out=tmp_path / "run")["status"]
+    except KeyboardInterrupt:
+        status = "interrupted"
+    assert status == "interrupted"
+    assert len(trained) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"preset": IMAGES}, RunError, r"another preset \(noisy, now images\)"),
+        ({"seed": 1}, RunError, r"another seed \(0, now 1\)"),
+        ({"batch_size": 9}, CheckpointError, r"another batch_size \(10, now 9\)"),
+        ({"lr": 0.5}, CheckpointError, r"another optimizer \(Adam\(0\.01\), now Adam\(0\.5\)\)"),
+        ({"device": "gpu"}, DeviceError, "CuPy"),
+        ({"data": "mnist"}, OptionError, "makes its own data"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_resuming_otherwise_is_refused_and_changes_nothing(
+    tmp_path, monkeypatch, no_pictures, no_gpu, change, error, message
+):
+    """The figures of the finished run are still there."""
+    train(NOISY, out=tmp_path / "run")
+    before = files(tmp_path / "run")
+    with pytest.raises(error, match=message):
+        train(**{"preset": NOISY, "out": tmp_path / "run", "resume": True} | change)
+    assert files(tmp_path / "run") == before
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"preset": "noisy"}'])
+def test_resuming_with_a_damaged_record_is_refused(tmp_path, text):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "run.json").write_text(text)
+    with pytest.raises(RunError, match=r"run\.json is damaged or no record of a run"):
+        train(NOISY, out=tmp_path / "run", resume=True)
+    assert files(tmp_path / "run") == {"run.json": text.encode()}
+
+
+# What goes wrong
+
+
+@pytest.fixture
+def no_gpu(monkeypatch):
+    """Whatever this machine has."""
+    monkeypatch.setattr(cuda, "module", cuda.module.__wrapped__)  # without its memory
+    monkeypatch.setitem(sys.modules, "cupy", None)
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"device": "gpu"}, DeviceError),
+        ({"data": "mnist", "data_dir": "nowhere"}, DataError),
+        ({"seed": -1}, OptionError),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_mistake_leaves_no_folder_behind(tmp_path, no_gpu, options, error):
+    """Else the corrected command would be told that its folder is taken."""
+    with pytest.raises(error):
+        train(IMAGES, out=tmp_path / "run", **options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_diverges_says_so(tmp_path, no_pictures):
+    with pytest.raises(DivergenceError, match="keeps the state after epoch"):
+        train(NOISY, out=tmp_path / "run", lr=1e30)
+    assert record_of(tmp_path / "run")["status"] == "diverged"
+    assert np.isfinite(load(tmp_path / "run" / "checkpoint.safetensors").parameters).all()
+
+
+def test_a_gpu_run_ends_on_the_host(tmp_path, stand_in, no_pictures):
+    record = train(IMAGES, out=tmp_path / "run", device="gpu")
+    assert record["device"] == "gpu"
+    assert_right_figures(record, load(tmp_path / "run" / "model.safetensors"), IMAGES)
+
+
+def test_the_table():
+    lines = runs_module.table({"model": {"squared_error": 10.0}, "PCA-5": {"squared_error": 2.5}}, 100).splitlines()
+    assert [line.split() for line in lines[1:]] == [
+        ["model", "squared", "error", "10.0000", "0.10000"],
+        ["PCA-5", "squared", "error", "2.5000", "0.02500"],
+    ]
+    assert len({len(line) for line in lines}) == 1
+
+
+def test_pca_is_fitted_on_the_training_examples_alone(tmp_path, monkeypatch, no_pictures):
+    fitted = []
+    fit = PCA.fit
+    monkeypatch.setattr(PCA, "fit", lambda self, x: fitted.append(len(x)) or fit(self, x))
+    train(IMAGES, out=tmp_path / "run")
+    assert fitted == [len(IMAGES.examples().train)]
