@@ -32,7 +32,7 @@ class Interrupt:
         self.requested = True
 
 
-def culprit(model: Model, batch: Array, rng: np.random.Generator) -> str:
+def culprit(model: Model, batch: Array, rng: np.random.Generator | None) -> str:
     """The first of the model's parameters, or of its layers' outputs, that is not finite, in the order they run."""
     xp = array_module(batch)
     for name, layer, attribute in model.named_parameters():

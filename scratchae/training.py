@@ -98,7 +98,7 @@ def fit(
             try:
                 metrics = one_epoch(model, data, batch_size, optimizer, seed, epoch, report, interrupt)
                 validation_metrics = (
-                    {} if validation is None or metrics is None else measured(model, validation, epoch)
+                    {} if validation is None or metrics is None else measured(model, validation, optimizer, epoch)
                 )
             except DivergenceError as error:
                 kept = f"; {checkpoint} keeps the state after epoch {len(history)}" if checkpoint else ""
@@ -156,16 +156,18 @@ def one_epoch(
     return {name: total / len(data) for name, total in totals.items()}
 
 
-def measured(model: Model, validation: np.ndarray, epoch: int) -> dict[str, float]:
+def measured(model: Model, validation: np.ndarray, optimizer: Optimizer, epoch: int) -> dict[str, float]:
     """The metrics on the validation data, under their names in the history. Raises DivergenceError."""
+    xp = array_module(model.parameters)
     metrics = {f"validation_{name}": value for name, value in evaluate(model, validation).items()}
     if not math.isfinite(metrics["validation_loss"]):
-        raise DivergenceError(f"the validation loss is {metrics['validation_loss']} after epoch {epoch + 1}")
+        what = f"the validation loss became {metrics['validation_loss']} in epoch {epoch + 1}"
+        raise diverged(what, model, xp.asarray(validation[:1000]), None, optimizer)
     return metrics
 
 
 def diverged(
-    what: str, model: Model, batch: Array, rng: np.random.Generator, optimizer: Optimizer
+    what: str, model: Model, batch: Array, rng: np.random.Generator | None, optimizer: Optimizer
 ) -> DivergenceError:
     """The error that says what happened, where it began, and what to do."""
     return DivergenceError(

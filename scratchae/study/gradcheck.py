@@ -21,15 +21,17 @@ from ..losses import Loss
 from ..models import Model
 from ..penalties import Penalty
 
-STEP = 1e-5  # how far each element is moved: the error of a central difference is about step² from curvature and 1e-16 / step from rounding
+STEP = 1e-5  # how far each element is moved: a central difference errs by about step² and by rounding / step
 TOLERANCE = 1e-7  # largest relative error of a right gradient
+EPS = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
 class TensorCheck:
     """One tensor's gradient against finite differences.
 
-    `error` is the largest deviation over the elements, divided by the largest gradient of the tensor;
+    `error` is the largest deviation over the elements, divided by the largest gradient of the tensor (or by the least
+    that a difference quotient can tell to the tolerance, if that is more);
     elements at a kink are left out of it. `kinks` counts those: the function has a corner there (ReLU at 0),
     and the slopes to the left and to the right differ.
     """
@@ -114,12 +116,13 @@ def check_layer(layer: Layer, x: Array, rng: Callable[[], Any], seed: int, toler
             tensors[label] = getattr(leaf, attribute)
             gradients[label] = getattr(leaf, "d" + attribute).copy()
 
-    def change(
-        plus: Array, minus: Array
-    ) -> Array:  # of L: the differences first, then the sum, so that little is lost by cancellation
-        return ((plus - minus) * r).sum()
+    def change(plus: Array, minus: Array) -> Array:
+        return ((plus - minus) * r).sum()  # differences first, then the sum: little is lost by cancellation
 
-    return compare(repr(layer), tensors, gradients, lambda: layer.forward(x, rng()).copy(), change, tolerance)
+    rounding = EPS * float(abs(y * r).sum())
+    return compare(
+        repr(layer), tensors, gradients, lambda: layer.forward(x, rng()).copy(), change, rounding, tolerance
+    )
 
 
 def check_model(model: Model, x: Array, rng: Callable[[], Any], tolerance: float) -> GradientReport:
@@ -129,25 +132,23 @@ def check_model(model: Model, x: Array, rng: Callable[[], Any], tolerance: float
     for name, layer, attribute in model.named_parameters():
         tensors[name] = getattr(layer, attribute)
         gradients[name] = getattr(layer, "d" + attribute).copy()
-    return compare(
-        type(model).__name__,
-        tensors,
-        gradients,
-        lambda: model.objective(x, rng())["loss"],
-        subtract,
-        tolerance,
-    )
+
+    def loss() -> Array:
+        return model.objective(x, rng())["loss"]
+
+    return compare(type(model).__name__, tensors, gradients, loss, subtract, EPS * abs(float(loss())), tolerance)
 
 
 def check_function(function: Callable, x: Array, target: Array | None, tolerance: float) -> GradientReport:
     """A loss or penalty: each gradient that it returns belongs to the argument at the same place."""
     arguments = [x] if target is None else [x, target.astype(np.float64)]
-    _, *found = function(*arguments)
+    value, *found = function(*arguments)
     names = ("x",) if target is None else ("prediction",) if len(found) == 1 else ("mu", "log_var")
     tensors = dict(zip(names, arguments, strict=False))
     gradients = dict(zip(names, found, strict=True))
     name = getattr(function, "__name__", repr(function))
-    return compare(name, tensors, gradients, lambda: function(*arguments)[0], subtract, tolerance)
+    rounding = EPS * abs(float(value))
+    return compare(name, tensors, gradients, lambda: function(*arguments)[0], subtract, rounding, tolerance)
 
 
 def subtract(plus: Array, minus: Array) -> Array:
@@ -160,21 +161,21 @@ def compare(
     gradients: dict[str, Array],
     evaluate: Callable[[], Array],
     change: Callable[[Array, Array], Array],
+    rounding: float,
     tolerance: float,
 ) -> GradientReport:
-    """Move each element of each tensor, in place, and compare the change of the scalar with the gradient."""
+    """Move each element of each tensor, in place, and compare the change of the scalar, which is known to `rounding`,
+    with the gradient.
+    """
     checks = []
     for name, tensor in tensors.items():
         analytic = to_numpy(gradients[name])
         if analytic.shape != tensor.shape:
-            raise ShapeError(
-                f"{subject}: the gradient of {name} has shape {analytic.shape}, {name} itself {tensor.shape}"
-            )
+            shapes = f"the gradient of {name} has shape {analytic.shape}, {name} itself {tensor.shape}"
+            raise ShapeError(f"{subject}: {shapes}: they must be equal")
         centre = evaluate()
 
-        def slopes(
-            index: tuple[int, ...], step: float, tensor: Array = tensor, centre: Array = centre
-        ) -> tuple[float, float]:
+        def slopes(index: tuple[int, ...], step: float, tensor=tensor, centre=centre) -> tuple[float, float]:
             """The slope of the scalar to the left and to the right."""
             value = float(tensor[index])
             tensor[index] = value - step
@@ -188,16 +189,18 @@ def compare(
         for index in np.ndindex(*analytic.shape):
             numeric[index] = sum(slopes(index, STEP)) / 2  # the central difference
         scale = max(np.abs(analytic).max(initial=0), np.abs(numeric).max(initial=0), np.finfo(float).tiny)
+        slack = max(tolerance * scale, 4 * rounding / STEP)  # a difference quotient cannot tell less than the latter
         kinks = np.zeros(analytic.shape, bool)
-        for index in map(tuple, np.argwhere(np.abs(analytic - numeric) > tolerance * scale)):
+        for index in map(tuple, np.argwhere(np.abs(analytic - numeric) > slack)):
             left, right = slopes(
                 index, STEP / 10
             )  # closer, in case of a corner or a sharp bend within the first step
-            numeric[index] = (left + right) / 2
+            closer = (left + right) / 2
+            if abs(closer - numeric[index]) > slack:
+                numeric[index] = closer
             # at a corner there is no derivative, and any slope between left and right will do; elsewhere they hardly differ
-            wrong = abs(analytic[index] - numeric[index]) > tolerance * scale
-            slack = tolerance * scale
+            wrong = abs(analytic[index] - numeric[index]) > slack
             kinks[index] = wrong and min(left, right) - slack <= analytic[index] <= max(left, right) + slack
-        error = float(np.max(np.abs(analytic - numeric) / scale, where=~kinks, initial=0))
+        error = float(np.max(np.abs(analytic - numeric), where=~kinks, initial=0)) / (slack / tolerance)
         checks.append(TensorCheck(name, analytic, numeric, error, int(kinks.sum()), error <= tolerance))
     return GradientReport(subject, tuple(checks))
