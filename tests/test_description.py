@@ -60,6 +60,20 @@ def test_arguments_hold_the_objects_themselves():
 
 
 @pytest.mark.parametrize(
+    ("made", "text"),
+    [
+        (s.LeakyReLU(np.float64(0.2)), "LeakyReLU(0.2)"),
+        (s.GaussianNoise(np.float64(0.5), clip=(np.int64(0), np.float64(1))), "GaussianNoise(0.5, (0, 1.0))"),
+        (s.SparseKL(np.float64(0.1), np.float64(2)), "SparseKL(0.1, 2.0)"),
+        (s.SGD(np.float64(0.1), np.float64(0.9)), "SGD(0.1, 0.9)"),
+        (s.Adam(s.Step(np.float64(0.1), np.int64(10))), "Adam(Step(0.1, 10))"),
+    ],
+)
+def test_numbers_of_numpy_become_python_s_own(made, text):
+    assert repr(made) == text
+
+
+@pytest.mark.parametrize(
     ("made", "arguments"),
     [
         (s.LeakyReLU(0.2), {"slope": 0.2}),

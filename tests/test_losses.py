@@ -233,6 +233,21 @@ def test_targets_of_cross_entropy_are_in_the_unit_interval(loss, wrong, text):
         loss(np.full_like(t, 0.5), t)
 
 
+@pytest.mark.parametrize(("wrong", "text"), [(-0.5, "min -0.5, max 1"), (1.5, "min 0, max 1.5"), (math.nan, "nan")])
+def test_predictions_of_bce_are_in_the_unit_interval(wrong, text):
+    """Below 0 the logarithm of 1 - p would reward the prediction without end."""
+    p = np.array([[0.0, 1.0, 0.5]], np.float32)
+    BCE().check_prediction(p)
+    p[0, 2] = wrong
+    with pytest.raises(DataError, match=rf"{text}.*Sigmoid\(\), or use BCEWithLogits\(\)"):
+        BCE().check_prediction(p)
+
+
+@pytest.mark.parametrize("loss", [MSE(), BCEWithLogits()], ids=repr)
+def test_other_predictions_may_be_any_number(loss):
+    loss.check_prediction(np.array([[-1e4, 1e4]]))
+
+
 def test_mse_takes_any_target():
     MSE().check_target(np.array([[-1e6, 1e6]]))
     assert MSE()(np.zeros((1, 2)), np.array([[-3.0, 4.0]]))[0] == 25

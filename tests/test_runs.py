@@ -23,6 +23,7 @@ from scratchae import (
     Sequential,
     Sigmoid,
     cuda,
+    evaluate,
     load,
 )
 from scratchae import runs as runs_module
@@ -131,6 +132,8 @@ def test_a_run_leaves_model_history_figures_and_pictures(tmp_path, capsys, prese
     assert record["model"] == repr(model)
     assert record["parameters"] == model.parameter_count()
     assert_right_figures(record, model, preset)
+    measured = evaluate(model, preset.examples().validation)["loss"]
+    assert float(losses(folder)[-1][2]) == pytest.approx(measured, rel=1e-5)
 
     output = capsys.readouterr().out
     assert f"{preset.name}: {preset.summary}" in output

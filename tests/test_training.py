@@ -102,6 +102,21 @@ def test_the_seed_decides_order_and_noise(device):
     assert runs["one"] != runs["other"]
 
 
+def test_every_seed_and_epoch_has_its_own_noise(device):
+    """Of one example there is only one order, so that what differs is the noise."""
+
+    def noise(seed):
+        layer = GaussianNoise(0.1)
+        drawn = []
+        model = tiny(layer, kind=Spy)
+        model.on_step = lambda _: drawn.append(to_numpy(layer.noise).tobytes())
+        train(model, examples(1), epochs=3, seed=seed, device=device)
+        return drawn
+
+    assert noise(1) == noise(1)
+    assert len({*noise(1), *noise(2)}) == 6
+
+
 @pytest.mark.parametrize("batch_size", [8, 50, 1000, 1])
 def test_every_example_is_seen_once_an_epoch(device, batch_size):
     x, model = examples(50), tiny(kind=Spy)
@@ -183,6 +198,29 @@ def test_the_model_keeps_its_dtype(device, dtype, given):
     model = tiny().to(dtype=dtype)
     train(model, examples().astype(given), validation=examples(9).astype(given), device=device)
     assert model.parameters.dtype == model.gradient.dtype == dtype
+
+
+def test_the_optimizer_goes_along_with_the_model(device):
+    """From one device and dtype to another."""
+    model, optimizer = tiny(), Adam(0.01)
+    train(model, optimizer=optimizer)
+    train(model, optimizer=optimizer, device=device)
+    train(model.to(dtype=np.float64), examples(), optimizer=optimizer, device=device)
+    assert optimizer.t == 3 * 21
+    assert optimizer.m.dtype == optimizer.v.dtype == np.float64
+    assert array_module(optimizer.m) is device_module(device)
+
+
+class SlowToMeasure(Autoencoder):
+    def objective(self, x, rng=None):
+        time.sleep(0.3 if rng is None else 0)
+        return super().objective(x, rng)
+
+
+def test_seconds_are_of_training_alone():
+    """Else more validation data would look like slower training."""
+    history = train(tiny(kind=SlowToMeasure), epochs=1, validation=examples(9))
+    assert history["seconds"][0] < 0.2
 
 
 @pytest.mark.parametrize("before", [(), (GaussianNoise(0.5, clip=(0, 1)),), (Dropout(0.5),)])
@@ -402,6 +440,25 @@ def test_a_layer_that_gives_nan_is_named(device, tmp_path):
     restore(kept, checkpoint)
     train(straight, epochs=1, device=device)
     assert bits(kept) == bits(straight)
+
+
+def test_a_layer_that_breaks_in_training_alone_is_named(device):
+    """Noise of 1e38 is too much for float32; without noise all is well."""
+    with pytest.raises(
+        DivergenceError, match=r"epoch 1, step 1 of 7: the output of encoder\.0 GaussianNoise\(3e\+38\)"
+    ):
+        train(tiny(GaussianNoise(3e38)), device=device)
+
+
+def test_an_infinite_loss_stops_before_the_parameters(device):
+    """Squares of 1e25 are too large for float32, the numbers themselves are not."""
+    model = tiny()
+    before = bits(model)
+    with pytest.raises(
+        DivergenceError, match=r"loss became inf in epoch 1, step 1 of 7: .*the loss itself, is not finite"
+    ):
+        train(model, examples() * 1e25, device=device)
+    assert bits(model) == before
 
 
 @pytest.mark.parametrize("batch_size", [8, 50])

@@ -73,12 +73,23 @@ def test_the_label_says_what_is_drawn(data):
     assert (nearest == data.test_labels[:1_000]).mean() > 0.7
 
 
+def test_the_digits_look_like_digits(data):
+    """So that no two labels are exchanged: where the ink is."""
+    x = pixels(data.train_images[:5_000]).reshape(-1, 28, 28)
+    mean = np.stack([x[data.train_labels[:5_000] == digit].mean(axis=0) for digit in range(10)])
+    ink, centre = mean.sum(axis=(1, 2)), mean[:, 12:16, 12:16].mean(axis=(1, 2))
+    above = mean[:, :14].sum(axis=(1, 2)) / mean[:, 14:].sum(axis=(1, 2))
+    assert (ink.argmin(), ink.argmax()) == (1, 8)
+    assert (centre.argmin(), centre.argmax()) == (0, 8)  # a hole, a crossing
+    assert (above.argmin(), above.argmax()) == (6, 7)
+
+
 def test_a_linear_code_needs_many_numbers(data):
     """An image was drawn from about a dozen; PCA with 32 still leaves a clear error."""
     x, test = pixels(data.train_images[:5_000]), pixels(data.test_images)
     error = {k: ((PCA(k).fit(x).reconstruct(test) - test) ** 2).mean() for k in (16, 32)}
-    assert error[16] > 0.018
-    assert error[32] > 0.01
+    assert error[16] > 0.02
+    assert error[32] > 0.012
 
 
 def test_pixels():
