@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from scratchae.__main__ import SETTINGS
 from scratchae.files import written_whole
 
 PAUSE = 0.3  # seconds between blocks: OpenBLAS's and OpenMP's threads, which spin while they wait for work, give up sooner
@@ -47,7 +48,12 @@ class Worker:
         self.name = name
         self.log = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the worker)
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, encoding="utf-8"
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            encoding="utf-8",
+            env=SETTINGS | os.environ,  # as the command `scratchae` runs; the others have no OpenBLAS
         )
 
     def ask(self, action: str, **arguments: Any) -> Any:

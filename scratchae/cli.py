@@ -18,6 +18,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ScratchaeError as error:
         print(f"scratchae: {error}", file=sys.stderr)
         return 2
+    except OSError as error:  # a full disk, a folder that vanished
+        print(f"scratchae: {error}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("\nscratchae: interrupted", file=sys.stderr)
         return 130

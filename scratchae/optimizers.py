@@ -79,8 +79,12 @@ class Optimizer(Described):
             raise ShapeError(
                 f"gradient has shape {gradient.shape}, parameters {parameters.shape}: they must be equal"
             )
+        if any(vector.shape != parameters.shape for vector in self.state().values()):
+            self.t = 0  # these are other parameters
+            for name in self.state():
+                delattr(self, name)
         for name in self.state_names:
-            if name not in self.state() or getattr(self, name).shape != parameters.shape:
+            if not hasattr(self, name):
                 setattr(self, name, array_module(parameters).zeros_like(parameters))
         if self.clip_norm is not None:
             gradient = clip_norm(gradient, self.clip_norm)

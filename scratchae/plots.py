@@ -125,8 +125,10 @@ def latent_scatter(codes: np.ndarray, labels: np.ndarray | None, path: Path) -> 
             f"{which} principal direction of the code ({share:.0%} of its variance)"
             for which, share in zip(("first", "second"), shares, strict=True)
         ]
-    else:
+    elif codes.shape[1] == 2:
         points, names = codes, ["code, first number", "code, second number"]
+    else:
+        points, names = np.column_stack([codes, np.arange(len(codes))]), ["code", "example"]
     with figure(path, 6.4, 5.6) as drawn:
         axes = drawn.subplots()
         if labels is None:

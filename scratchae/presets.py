@@ -54,17 +54,23 @@ class Preset:
     def examples(self, data: str | None = None, directory: str | None = None) -> Examples:
         """The preset's data: images by name (default "strokes"), or its own."""
         if self.synthetic is not None:
-            if data is not None:
-                raise OptionError(f"preset {self.name!r} makes its own data: leave out --data {data}")
+            if data is not None or directory is not None:
+                raise OptionError(
+                    f"preset {self.name!r} makes its own data: leave out "
+                    + (f"--data {data}" if data is not None else "--data-dir")
+                )
             train, test = (self.synthetic(np.random.default_rng([1, i]), n) for i, n in enumerate((12_000, 2_000)))
             return split(train, test)
-        images = load_data(data or "strokes", directory)
+        data = data or "strokes"
+        if data == "strokes" and directory is not None:
+            raise OptionError("strokes are drawn by code: leave out --data-dir, or add --data mnist")
+        images = load_data(data, directory)
         return split(pixels(images.train_images), pixels(images.test_images), images.test_labels)
 
 
 def split(train: np.ndarray, test: np.ndarray, test_labels: np.ndarray | None = None) -> Examples:
     """Keep the last sixtieth of the training rows for validation; the test rows serve the final figures alone."""
-    held_out = len(train) // HELD_OUT
+    held_out = max(len(train) // HELD_OUT, 1)
     return Examples(train[:-held_out], train[-held_out:], test, test_labels)
 
 

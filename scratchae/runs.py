@@ -48,8 +48,11 @@ def train(
     """
     began = time.perf_counter()
     device_module(device)  # errors now rather than after a folder has been made
+    epochs = preset.epochs if epochs is None else epochs
+    batch_size = preset.batch_size if batch_size is None else batch_size
+    lr = preset.lr if lr is None else lr
     require_whole(0, seed=seed)
-    epochs, batch_size, lr = epochs or preset.epochs, batch_size or preset.batch_size, lr or preset.lr
+    require_whole(1, epochs=epochs, batch_size=batch_size)
     examples = preset.examples(data, data_dir)
     source = data or ("strokes" if preset.synthetic is None else "synthetic")
     record = {"preset": preset.name, "data": source, "seed": seed, "status": "training"}
@@ -126,7 +129,7 @@ def run_folder(out: str | Path | None, stem: str, record: dict[str, Any], resume
         if other:
             was, now = before[other[0]], record[other[0]]
             raise RunError(f"{folder} holds a run with another {other[0]} ({was}, now {now}): choose another --out")
-    elif folder.is_dir() and any(folder.iterdir()):
+    elif folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir()):
         raise RunError(f"{folder} is not empty and holds no run: choose another --out, so that nothing is lost")
     try:
         if not earlier.exists():  # else it stays until there is a newer one to take its place

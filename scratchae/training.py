@@ -97,20 +97,19 @@ def fit(
             report.begin(epoch)
             try:
                 metrics = one_epoch(model, data, batch_size, optimizer, seed, epoch, report, interrupt)
-                validation_metrics = (
-                    {} if validation is None or metrics is None else measured(model, validation, optimizer, epoch)
-                )
+                if metrics is None:
+                    history.interrupted = True
+                    return history
+                seconds = time.perf_counter() - start
+                if validation is not None:
+                    metrics |= measured(model, validation, optimizer, epoch)
             except DivergenceError as error:
                 kept = f"; {checkpoint} keeps the state after epoch {len(history)}" if checkpoint else ""
                 raise DivergenceError(f"{error}{kept}") from None
             finally:
                 report.close()
-            if metrics is None:
-                history.interrupted = True
-                return history
-            seconds = time.perf_counter() - start
-            row = {"epoch": epoch + 1, **metrics} | validation_metrics
-            row |= {"lr": lr, "seconds": seconds, "examples_per_second": len(x) / seconds}
+            speed = {"lr": lr, "seconds": seconds, "examples_per_second": len(x) / seconds}
+            row = {"epoch": epoch + 1, **metrics, **speed}
             history.append(row)
             if patience is not None and (best is None or row["validation_loss"] < best["loss"]):
                 parameters = to_numpy(model.parameters).copy()

@@ -1,4 +1,5 @@
 import copy
+import itertools
 import math
 
 import numpy as np
@@ -161,8 +162,8 @@ def test_cosine_with_warm_up():
     assert_allclose([schedule(t) for t in (0, 4, 9)], [0.02, 0.1, 0.2], rtol=1e-12)  # a straight rise
     assert_allclose([schedule(t) for t in (10, 60, 110)], [0.2, 0.1, 0], rtol=1e-12, atol=1e-17)
     rates = [schedule(t) for t in range(111)]
-    assert all(a < b for a, b in zip(rates[:9], rates[1:10], strict=True))
-    assert all(a > b for a, b in zip(rates[10:110], rates[11:111], strict=True))
+    assert all(a < b for a, b in itertools.pairwise(rates[:10]))
+    assert all(a > b for a, b in itertools.pairwise(rates[10:]))
 
 
 def test_step_schedule():

@@ -219,8 +219,9 @@ class SlowToMeasure(Autoencoder):
 
 def test_seconds_are_of_training_alone():
     """Else more validation data would look like slower training."""
+    start = time.perf_counter()
     history = train(tiny(kind=SlowToMeasure), epochs=1, validation=examples(9))
-    assert history["seconds"][0] < 0.2
+    assert history["seconds"][0] <= time.perf_counter() - start - 0.3
 
 
 @pytest.mark.parametrize("before", [(), (GaussianNoise(0.5, clip=(0, 1)),), (Dropout(0.5),)])

@@ -93,6 +93,9 @@ def checked(name: str, path: Path) -> Path:
         )
     size, expected = FILES[name][path.name]
     found = hashlib.sha256(path.read_bytes()).hexdigest()
+    for other, files in FILES.items():
+        if other != name and files[path.name][1] == found:
+            raise DataError(f"{path} is the file of {other}, not of {name}: name another --data-dir")
     if found != expected:
         raise DataError(
             f"{path} is not the original: {path.stat().st_size} bytes, SHA-256 {found}; expected {size} bytes, SHA-256 {expected}. "

@@ -27,7 +27,12 @@ def sigmoid(x: Array) -> Array:
 def softplus(x: Array) -> Array:
     """log(1 + eˣ) = max(x, 0) + log(1 + e^-|x|), where nothing can overflow."""
     xp = array_module(x)
-    return xp.maximum(x, 0) + xp.log1p(xp.exp(-xp.abs(x)))
+    y = xp.abs(x)
+    xp.negative(y, out=y)
+    xp.exp(y, out=y)
+    xp.log1p(y, out=y)
+    y += xp.maximum(x, 0)
+    return y
 
 
 class Sigmoid(Layer):
@@ -95,7 +100,9 @@ class Softplus(Layer):
 
     def backward(self, dy: Array) -> Array:
         # y = log(1 + exp(x))
-        return dy * sigmoid(self.x)  # ∂L/∂x = dy σ(x)
+        dx = sigmoid(self.x)
+        dx *= dy  # ∂L/∂x = dy σ(x)
+        return dx
 
 
 class Identity(Layer):

@@ -21,7 +21,8 @@ class Dense(Layer):
     `init="he"` before ReLU and its kin, which pass half the variance: W ~ N(0, 2 / inputs) (He et al. 2015, eq. 10);
     `init="glorot"` before sigmoid, tanh or nothing: W ~ N(0, 2 / (inputs + outputs)) (Glorot and Bengio 2010, eq. 12).
 
-    `rng` is a seed or a `numpy.random.Generator`. Draws happen on the host: every device starts from the same numbers.
+    `rng` is a seed or a `numpy.random.Generator`: give the layers of a model one generator, or seeds of their own, since
+    the same seed draws the same numbers. Draws happen on the host: every device starts from the same numbers.
 
     Raises ShapeError if x is not (N, inputs).
     """

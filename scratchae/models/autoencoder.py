@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from ..backend import Array, array_module
@@ -34,10 +36,11 @@ class Autoencoder(Model):
         penalty: Penalty | None = None,
         tied: bool = False,
     ):
+        for name, part in (("loss", loss), ("penalty", penalty)):
+            if isinstance(part, type):
+                raise OptionError(f"{name}={part.__name__} is a class: make one, {name}={part.__name__}(…)")
         self.encoder, self.decoder, self.loss, self.penalty, self.tied = encoder, decoder, loss, penalty, tied
         self.tied_pairs = mirrored(encoder, decoder) if tied else []
-        for _, decoding in self.tied_pairs:
-            decoding.parameter_names = ("b",)  # its W is the encoder's
         self.gather()
 
     def encode(self, x: Array) -> Array:
@@ -82,6 +85,12 @@ class Autoencoder(Model):
         self.loss.check_prediction(prediction)
         if self.penalty is not None:
             self.penalty.check_code(z)
+
+    def named_parameters(self) -> Iterator[tuple[str, Layer, str]]:
+        borrowing = [decoding for _, decoding in self.tied_pairs]
+        for name, layer, attribute in super().named_parameters():
+            if attribute != "W" or layer not in borrowing:
+                yield name, layer, attribute
 
     def gather(self) -> None:
         super().gather()

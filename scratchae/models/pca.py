@@ -46,13 +46,20 @@ class PCA(Described):
 
     def encode(self, x: Array) -> Array:
         """The code of x, (N, components)."""
+        self.require_fit()
         xp = array_module(x)
         return xp.matmul(x.reshape(len(x), -1) - self.mean, self.directions.T)
 
     def decode(self, z: Array) -> Array:
         """The data that a code stands for, (N, D)."""
+        self.require_fit()
         return array_module(z).matmul(z, self.directions) + self.mean
 
     def reconstruct(self, x: Array) -> Array:
         """decode(encode(x)), of the shape of x."""
         return self.decode(self.encode(x)).reshape(x.shape)
+
+    def require_fit(self) -> None:
+        """Raise OptionError if there are no directions yet."""
+        if not hasattr(self, "directions"):
+            raise OptionError(f"PCA({self.components}) has seen no data yet: call fit(x) first")

@@ -362,7 +362,7 @@ def test_a_bad_mirror(tmp_path, mirrors, how):
     with pytest.raises(DataError, match=rf"train-images.*of mnist: .*/{how}/mnist/: .*{BAD_MIRRORS[how]}") as raised:
         download("mnist", tmp_path, mirrors(how))
     assert "--data-dir" in str(raised.value)  # the way out
-    assert time.perf_counter() - start < 3
+    assert time.perf_counter() - start < 20  # that of the default TIMEOUT, once, would be more
     assert names(tmp_path) == []
 
 

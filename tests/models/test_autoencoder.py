@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 import reference
@@ -170,6 +172,17 @@ def test_noise_acts_in_training_only_and_comes_from_the_rng(device, to_device, x
     assert noisy[0] == noisy[1] != noisy[2] and clean not in noisy
 
 
+def test_noise_in_the_decoder_acts_too(device, to_device, xp):
+    decoder = s.Sequential(s.Dropout(0.5), s.Dense(2, 4))
+    model = s.Autoencoder(s.Dense(4, 2), decoder, loss=s.MSE()).to(device)
+    x = to_device(data(20, dtype=np.float32))
+    model.training_step(x, xp.random.default_rng(0))
+    dropped = to_numpy(decoder.layers[1].x) == 0
+    assert 0 < dropped.mean() < 1
+    model.objective(x)
+    assert (to_numpy(decoder.layers[1].x) != 0).all()
+
+
 # Tied weights
 
 
@@ -209,7 +222,7 @@ def test_the_gradient_of_a_tied_weight_is_the_sum_of_both_uses(device, to_device
 
 
 def dense(*sizes):
-    return s.Sequential(*(s.Dense(a, b) for a, b in zip(sizes, sizes[1:], strict=False)))
+    return s.Sequential(*(s.Dense(a, b) for a, b in itertools.pairwise(sizes)))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Flat parameters: the layers' parameters are views into one vector, through all that can happen to a model."""
 
 import copy
+import itertools
 import pickle
 
 import numpy as np
@@ -68,7 +69,7 @@ def test_parameters_and_gradients_are_views(options, device, to_device):
 
 @given(sizes=st.lists(st.integers(1, 20), min_size=2, max_size=5))
 def test_views_start_at_multiples_of_64_bytes(sizes):
-    layers = [s.Dense(a, b, rng=i) for i, (a, b) in enumerate(zip(sizes, sizes[1:], strict=False))]
+    layers = [s.Dense(a, b, rng=i) for i, (a, b) in enumerate(itertools.pairwise(sizes))]
     drawn = [layer.W.copy() for layer in layers]
     model = s.Autoencoder(s.Sequential(*layers), s.Dense(sizes[-1], sizes[0]), loss=s.MSE())
     assert_views(model)

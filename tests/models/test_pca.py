@@ -71,6 +71,22 @@ def test_float32_data_with_a_large_mean_keeps_its_digits():
     assert_allclose(error, reference.pca_error(x.astype(np.float64), 3), rtol=1e-3)
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_small_variances_beside_a_large_one_are_told_apart(seed):
+    """10,000², 0.2² and 0.02²: a covariance matrix in float32 ends at 1e-7 of the largest."""
+    rng = np.random.default_rng(seed)
+    mixing, _ = np.linalg.qr(rng.standard_normal((3, 3)))
+    x = (rng.standard_normal((300, 3)) * [1e4, 0.2, 0.02] @ mixing).astype(np.float32)
+    _, _, V = np.linalg.svd(x.astype(np.float64) - x.mean(axis=0, dtype=np.float64))
+    assert abs(s.PCA(2).fit(x).directions[1] @ V[1]) > 0.999
+
+
+def test_the_mean_of_many_rows_keeps_its_digits():
+    """Added up in float32, row by row, 50,000 numbers near 1000 give a mean with five right digits."""
+    x = np.random.default_rng(0).normal(1000, 1, (50_000, 2)).astype(np.float32)
+    assert_allclose(s.PCA(1).fit(x).mean, x.mean(axis=0, dtype=np.float64), rtol=1e-7)
+
+
 def test_more_rows_than_are_taken_at_a_time(device, to_device):
     x = data(4096 * 2 + 5, 4)
     error = squared_error(to_numpy(s.PCA(2).fit(to_device(x)).reconstruct(to_device(x))), x)
