@@ -134,9 +134,7 @@ def latent_scatter(codes: np.ndarray, labels: np.ndarray | None, path: Path) -> 
         if labels is None:
             axes.scatter(*points.T, s=9, color=BLUE, alpha=0.6, linewidths=0)
         else:
-            for label in np.unique(labels):
-                members = points[labels == label]
-                axes.scatter(*members.T, s=9, color=DIGITS[label], alpha=0.6, linewidths=0)
+            axes.scatter(*points.T, s=9, color=np.array(DIGITS)[labels], alpha=0.6, linewidths=0)
             middles = np.stack([np.median(points[labels == label], axis=0) for label in np.unique(labels)])
             for label, place in zip(np.unique(labels), apart(middles, points), strict=True):
                 box = {

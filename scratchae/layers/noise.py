@@ -17,68 +17,65 @@ from ..errors import OptionError
 from .layer import Layer
 
 
-class Dropout(Layer):
-    """Each element is set to 0 with probability `rate`, the others are scaled by 1 / (1 - rate), so that E[y]
-    = x.
+class Masked(Layer):
+    """y = x · mask, element by element, with a mask that the subclass draws; in inference y = x."""
+
+    mask: Array | None = None  # of the last forward; None if that was inference
+
+    def draw(self, x: Array, rng: np.random.Generator) -> Array:
+        """A mask of the shape and dtype of x."""
+        raise NotImplementedError
+
+    def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
+        self.mask = None if rng is None else self.draw(x, rng)
+        return x if self.mask is None else x * self.mask
+
+    def backward(self, dy: Array) -> Array:
+        # y = x mask
+        return dy if self.mask is None else dy * self.mask
+
+
+class Dropout(Masked):
+    """Each element is set to 0 with probability `rate`, the others are scaled by 1 / (1 - rate), so that E[y] = x.
 
     Srivastava et al. 2014, scaled in training instead of in inference.
     """
 
     def __init__(self, rate: float):
         self.rate = require_rate(self, rate, below_one=True)
-        self.mask = None
 
-    def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
-        if rng is None:
-            self.mask = None
-            return x
+    def draw(self, x: Array, rng: np.random.Generator) -> Array:
         keep = rng.random(x.shape, dtype=x.dtype) >= self.rate
-        self.mask = keep.astype(x.dtype) / (1 - self.rate)  # 0 or 1 / (1 - rate)
-        return x * self.mask
-
-    def backward(self, dy: Array) -> Array:
-        # y = x mask
-        return dy if self.mask is None else dy * self.mask
+        return keep.astype(x.dtype) / (1 - self.rate)  # 0 or 1 / (1 - rate)
 
 
-class MaskingNoise(Layer):
+class MaskingNoise(Masked):
     """Each element is set to 0 with probability `rate`, and nothing rescaled (Vincent et al. 2010, section 3.3)."""
 
     def __init__(self, rate: float):
         self.rate = require_rate(self, rate)
-        self.mask = None
 
-    def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
-        if rng is None:
-            self.mask = None
-            return x
-        self.mask = (rng.random(x.shape, dtype=x.dtype) >= self.rate).astype(x.dtype)  # 0 or 1
-        return x * self.mask
-
-    def backward(self, dy: Array) -> Array:
-        # y = x mask
-        return dy if self.mask is None else dy * self.mask
+    def draw(self, x: Array, rng: np.random.Generator) -> Array:
+        return (rng.random(x.shape, dtype=x.dtype) >= self.rate).astype(x.dtype)  # 0 or 1
 
 
-class SaltAndPepper(Layer):
-    """Each element becomes 0 or 1, with equal odds, with probability `rate` (Vincent et al. 2010, section 3.3)."""
+class SaltAndPepper(Masked):
+    """Each element becomes 0 or 1, with equal odds, with probability `rate` (Vincent et al. 2010, section 3.3).
+
+    y = x · mask + salt: the mask is 0 where x is replaced, salt is 1 where it becomes 1.
+    """
 
     def __init__(self, rate: float):
         self.rate = require_rate(self, rate)
-        self.mask = None
+
+    def draw(self, x: Array, rng: np.random.Generator) -> Array:
+        u = rng.random(x.shape, dtype=x.dtype)
+        self.salt = (u < self.rate / 2).astype(x.dtype)
+        return (u >= self.rate).astype(x.dtype)
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
-        if rng is None:
-            self.mask = None
-            return x
-        u = rng.random(x.shape, dtype=x.dtype)
-        self.mask = (u >= self.rate).astype(x.dtype)  # 1 where x is kept
-        self.salt = (u < self.rate / 2).astype(x.dtype)  # 1 where x becomes 1
-        return x * self.mask + self.salt
-
-    def backward(self, dy: Array) -> Array:
-        # y = x mask + salt
-        return dy if self.mask is None else dy * self.mask
+        y = super().forward(x, rng)
+        return y if self.mask is None else y + self.salt
 
 
 class GaussianNoise(Layer):
