@@ -83,7 +83,8 @@ def loss_curve(history: History, path: Path, unit: str, baseline: tuple[str, flo
         axes.set_xlabel("epoch")
         axes.set_ylabel(f"loss, {unit}")
         axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.set_ylim(bottom=min(0.9 * min(history["loss"]), *axes.get_ylim()))
+        if 0 < 20 * min(history["loss"]) < max(history["loss"]):
+            axes.set_yscale("log")  # else all but the first epochs would lie on the floor
         axes.legend()
 
 

@@ -19,7 +19,7 @@ from .errors import DivergenceError, RunError
 from .files import written_whole
 from .history import History
 from .layers import Dense
-from .losses import BCE
+from .losses import BCE, MSE
 from .models import PCA, Autoencoder
 from .presets import Examples, Preset
 from .progress import duration
@@ -213,7 +213,11 @@ def draw(
     """Every picture that suits the model and its data."""
     test, labels = examples.test, examples.test_labels
     makers = {preset.name: model.reconstruct, f"PCA-{pca.components}": pca.reconstruct}
-    plots.loss_curve(history, folder / "loss.png", f"{model.loss.unit} per example")
+    beside = None
+    if isinstance(model.loss, MSE) and pca.components < test[0].size:  # in the same unit, and not zero
+        error = mean_squared_error(examples.validation, pca.reconstruct(examples.validation))
+        beside = (f"PCA-{pca.components} (validation)", error)
+    plots.loss_curve(history, folder / "loss.png", f"{model.loss.unit} per example", beside)
     if labels is not None:
         shown = test[[int(np.flatnonzero(labels == label)[0]) for label in np.unique(labels)]]
         rows = {"original": shown} | {name: reconstruct(shown) for name, reconstruct in makers.items()}
