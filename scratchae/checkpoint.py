@@ -185,9 +185,9 @@ def write(path: str | Path, metadata: dict[str, Any], tensors: dict[str, Array])
     from safetensors.numpy import save_file
 
     arrays = {name: np.ascontiguousarray(to_numpy(tensor)) for name, tensor in tensors.items()}
-    text = {name: json.dumps(value) for name, value in metadata.items()}
-    text["format"] = json.dumps({"name": "scratchae", "version": FORMAT_VERSION})
-    text["sha256"] = checksum(text, arrays)
+    content = {"version": FORMAT_VERSION, **metadata}
+    # one entry: safetensors writes several in a random order, and the same model should give the same bytes
+    text = {"scratchae": json.dumps({"sha256": checksum(content, arrays), **content})}
     try:
         with written_whole(Path(path)) as temporary:
             save_file(arrays, temporary, metadata=text)
@@ -211,26 +211,24 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
             f"{path} is damaged or no checkpoint ({error}): use another copy, or train again"
         ) from None
     try:
-        kind = json.loads(text["format"])
-        name, version = kind["name"], kind["version"]
-    except (KeyError, TypeError, ValueError):
-        raise CheckpointError(f"{path} is damaged or was not written by scratchae: it has no format entry") from None
-    if name == "scratchae" and isinstance(version, int) and version > FORMAT_VERSION:
+        content = json.loads(text["scratchae"])
+        expected, version = content.pop("sha256"), int(content["version"])
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise CheckpointError(f"{path} is damaged or was not written by scratchae: it has no entry of ours") from None
+    if version > FORMAT_VERSION:
         raise CheckpointError(
             f"{path} has format version {version}, this scratchae reads up to {FORMAT_VERSION}: upgrade scratchae"
         )
-    if text.pop("sha256", None) != checksum(text, arrays):
+    if checksum(content, arrays) != expected:
         raise CheckpointError(
             f"{path} is damaged: its checksum does not match its content; use another copy, or train again"
         )
-    return {name: json.loads(value) for name, value in text.items()}, arrays
+    return content, arrays
 
 
-def checksum(text: dict[str, str], arrays: dict[str, np.ndarray]) -> str:
-    """SHA-256 over all metadata and all tensors with their names, dtypes and shapes, in the order of the names."""
-    digest = hashlib.sha256()
-    for name in sorted(text):
-        digest.update(f"{name}={text[name]}\n".encode())
+def checksum(content: dict[str, Any], arrays: dict[str, np.ndarray]) -> str:
+    """SHA-256 over the metadata and all tensors with their names, dtypes and shapes, in the order of the names."""
+    digest = hashlib.sha256(json.dumps(content).encode())
     for name in sorted(arrays):
         digest.update(f"{name} {arrays[name].dtype.str} {arrays[name].shape}\n".encode())
         digest.update(arrays[name])

@@ -205,8 +205,8 @@ def test_the_file_is_open_to_all(path):
     with safe_open(path, framework="numpy") as file:
         assert set(file.keys()) == {f"{layer}.0.{name}" for layer in ("encoder", "decoder") for name in "Wb"}
         metadata = file.metadata()
-    described = {name: json.loads(text) for name, text in metadata.items() if name != "sha256"}
-    assert described["format"] == {"name": "scratchae", "version": 1}
+    described = json.loads(metadata["scratchae"])
+    assert described["version"] == 1
     assert described["model"]["class"] == "Autoencoder"
     assert described["model"]["penalty"] == {"class": "L1", "weight": 0.1}
     content = path.read_bytes()
@@ -381,9 +381,9 @@ OTHER_FILES = {
     "pickle": (lambda path: path.write_bytes(pickle.dumps({"model": 1})), "damaged or no checkpoint"),
     "safetensors without metadata": (foreign, "not written by scratchae"),
     "safetensors of PyTorch": (lambda path: foreign(path, metadata={"format": "pt"}), "not written by scratchae"),
-    "safetensors with JSON": (lambda path: foreign(path, metadata={"format": "[1]"}), "not written by scratchae"),
+    "safetensors with JSON": (lambda path: foreign(path, metadata={"scratchae": "[1]"}), "not written by scratchae"),
     "safetensors of another program": (
-        lambda path: foreign(path, metadata={"format": '{"name": "other", "version": 1}'}),
+        lambda path: foreign(path, metadata={"scratchae": '{"sha256": "0", "version": 1}'}),
         "other|not written by scratchae|damaged",
     ),
     "safetensors in bfloat16": (bfloat16, "not written by scratchae|damaged"),
@@ -399,6 +399,14 @@ def test_what_is_no_checkpoint(path, kind):
     assert str(path) in str(raised.value)
     with pytest.raises(CheckpointError, match=message):
         restore(tiny(), path)
+
+
+def test_the_same_model_gives_the_same_bytes(path):
+    contents = set()
+    for _ in range(8):
+        save(tiny(penalty=L1(0.1)), path)
+        contents.add(path.read_bytes())
+    assert len(contents) == 1
 
 
 def test_a_newer_format(path, monkeypatch):
