@@ -28,13 +28,14 @@ class Described:
         }
 
     def __repr__(self) -> str:
-        shown = []
-        for name, value in self.arguments().items():
-            kind = inspect.signature(type(self)).parameters[name].kind
-            if kind is inspect.Parameter.VAR_POSITIONAL:
-                shown += map(repr, value)
-            elif kind is inspect.Parameter.KEYWORD_ONLY:
-                shown.append(f"{name}={value!r}")
+        shown, arguments, gap = [], self.arguments(), False
+        for name, parameter in inspect.signature(type(self)).parameters.items():
+            if name not in arguments:
+                gap = True  # what follows can no longer be told by its position
+            elif parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+                shown += map(repr, arguments[name])
+            elif gap or parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+                shown.append(f"{name}={arguments[name]!r}")
             else:
-                shown.append(repr(value))
+                shown.append(repr(arguments[name]))
         return f"{type(self).__name__}({', '.join(shown)})"

@@ -25,6 +25,8 @@ DESCRIBED = [
     "SGD(0.1)",
     "SGD(0.1, 0.9, weight_decay=0.01)",
     "Adam()",
+    "Adam(beta1=0.8)",  # not Adam(0.8): that would be the learning rate
+    "Adam(0.1, beta2=0.9, clip_norm=1.0)",
     "Adam(Cosine(0.1, 100, 10), clip_norm=1.0)",
     "Step(0.1, 10)",
     "PCA(3)",
