@@ -15,10 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         return options.run(options)
-    except ScratchaeError as error:
-        print(f"scratchae: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:  # a full disk, a folder that vanished
+    except (ScratchaeError, OSError) as error:  # the latter: a full disk, a folder that vanished
         print(f"scratchae: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -127,11 +124,8 @@ def check(options: argparse.Namespace) -> int:
         print(f"{'':<24} {'gradients of':<52} {'largest relative error':>22}")
         for name, report in reports.items():
             tensors = ", ".join(check.name for check in report.checks)
-            tensors = (
-                tensors
-                if len(tensors) <= 52
-                else f"{len(report.checks)} tensors, {report.checks[0].name} to {report.checks[-1].name}"
-            )
+            if len(tensors) > 52:
+                tensors = f"{len(report.checks)} tensors, {report.checks[0].name} to {report.checks[-1].name}"
             print(f"{name:<24} {tensors:<52} {report.worst:>14.1e}  {'ok' if report.passed else 'FAILED'}")
     failed = [name for name, report in reports.items() if not report.passed]
     print(

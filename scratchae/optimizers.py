@@ -26,7 +26,7 @@ class Step(Schedule):
     def __init__(self, lr: float, every: int, factor: float = 0.1):
         if every < 1:
             raise OptionError(f"Step(every={every}): expected at least 1 update")
-        require_rate(self, lr)
+        require_learning_rate(self, lr)
         self.lr, self.every, self.factor = plain(lr), plain(every), plain(factor)
 
     def __call__(self, t: int) -> float:
@@ -43,7 +43,7 @@ class Cosine(Schedule):
     def __init__(self, lr: float, steps: int, warmup: int = 0):
         if not 0 <= warmup < steps:
             raise OptionError(f"Cosine(steps={steps}, warmup={warmup}): expected 0 <= warmup < steps")
-        require_rate(self, lr)
+        require_learning_rate(self, lr)
         self.lr, self.steps, self.warmup = plain(lr), plain(steps), plain(warmup)
 
     def __call__(self, t: int) -> float:
@@ -61,7 +61,7 @@ class Optimizer(Described):
     def __init__(self, lr: float | Schedule, weight_decay: float, clip_norm: float | None):
         name = type(self).__name__
         if not callable(lr):
-            require_rate(self, lr)
+            require_learning_rate(self, lr)
         if not 0 <= weight_decay < math.inf:
             raise OptionError(f"{name}(weight_decay={weight_decay}): expected weight_decay >= 0")
         if clip_norm is not None and not clip_norm > 0:
@@ -135,7 +135,7 @@ class SGD(Optimizer):
         self.state_names = ("v",) if momentum else ()
 
     def formula(self, lr: float):
-        def plain(θ, g):
+        def without_momentum(θ, g):
             θ -= lr * g
 
         def with_momentum(θ, g, v):
@@ -143,14 +143,14 @@ class SGD(Optimizer):
             v += g  # v = μ v + g
             θ -= lr * v
 
-        return with_momentum if self.momentum else plain
+        return with_momentum if self.momentum else without_momentum
 
 
 class Adam(Optimizer):
     """Adam (Kingma and Ba 2015, algorithm 1), t = 1, 2, …:
 
-    m ← β₁ m + (1 - β₁) g,  v ← β₂ v + (1 - β₂) g²,  m̂ = m / (1 - β₁ᵗ),  v̂ = v / (1 - β₂ᵗ),  θ ← θ - lr · m̂
-    / (√v̂ + ε).
+    m ← β₁ m + (1 - β₁) g,  v ← β₂ v + (1 - β₂) g²,  m̂ = m / (1 - β₁ᵗ),  v̂ = v / (1 - β₂ᵗ),
+    θ ← θ - lr · m̂ / (√v̂ + ε).
 
     `weight_decay` λ is decoupled: θ ← (1 - lr λ) θ first (AdamW). `clip_norm` bounds the norm of the whole
     gradient.
@@ -206,7 +206,7 @@ def clip_norm(gradient: Array, limit: float) -> Array:
     return gradient * (limit / xp.maximum(norm, limit))
 
 
-def require_rate(thing: Described, lr: float) -> None:
+def require_learning_rate(thing: Described, lr: float) -> None:
     """Raise OptionError unless the learning rate is a number that can be used."""
     if not 0 <= lr < math.inf:
         hint = " or a schedule" if isinstance(thing, Optimizer) else ""

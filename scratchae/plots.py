@@ -20,7 +20,7 @@ from .models import PCA
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#666666"
+BLUE, ORANGE, RED, GREY = "#0072B2", "#E69F00", "#D55E00", "#666666"
 DIGITS = [
     "#000000",
     "#E69F00",
@@ -132,12 +132,12 @@ def latent_scatter(codes: np.ndarray, labels: np.ndarray | None, path: Path) -> 
         points, names = np.column_stack([codes, np.arange(len(codes))]), ["code", "example"]
     with figure(path, 6.4, 5.6) as drawn:
         axes = drawn.subplots()
-        if labels is None:
-            axes.scatter(*points.T, s=9, color=BLUE, alpha=0.6, linewidths=0)
-        else:
-            axes.scatter(*points.T, s=9, color=np.array(DIGITS)[labels], alpha=0.6, linewidths=0)
-            middles = np.stack([np.median(points[labels == label], axis=0) for label in np.unique(labels)])
-            for label, place in zip(np.unique(labels), apart(middles, points), strict=True):
+        colours = BLUE if labels is None else np.array(DIGITS)[labels]
+        axes.scatter(*points.T, s=9, color=colours, alpha=0.6, linewidths=0)
+        if labels is not None:
+            present = np.unique(labels)
+            middles = np.stack([np.median(points[labels == label], axis=0) for label in present])
+            for label, place in zip(present, apart(middles, points), strict=True):
                 box = {
                     "boxstyle": "circle,pad=0.25",
                     "facecolor": "white",

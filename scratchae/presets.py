@@ -202,7 +202,7 @@ PRESETS = {
             code=30,
             epochs=80,
             batch_size=128,
-            # without decay the training error falls to 1.6 and the test error stays at 3.0
+            # without decay it overfits: the training error falls on, the test error does not
             optimizer=lambda lr, steps: Adam(Cosine(lr, steps, warmup=min(500, steps // 10)), weight_decay=0.1),
         ),
     )

@@ -5,12 +5,8 @@ from __future__ import annotations
 import sys
 import time
 
-HIDDEN = (
-    "epoch",
-    "lr",
-    "seconds",
-    "examples_per_second",
-)  # columns of the history that are no part of the loss
+# columns of the history that are no part of the loss
+HIDDEN = {"epoch", "lr", "seconds", "examples_per_second"}
 
 
 class Progress:

@@ -59,11 +59,8 @@ def load_mnist(name: str, directory: str | Path | None = None) -> Dataset:
     Raises DataError where a file is missing from a given folder, damaged, or cannot be downloaded.
     """
     folder = given_folder(name, directory) or download(name)
-    images, labels = (
-        (lambda file: read_idx(checked(name, folder / file), 3)),
-        (lambda file: read_idx(checked(name, folder / file), 1)),
-    )
-    return Dataset(name, images(TRAIN_IMAGES), labels(TRAIN_LABELS), images(TEST_IMAGES), labels(TEST_LABELS))
+    axes = {TRAIN_IMAGES: 3, TRAIN_LABELS: 1, TEST_IMAGES: 3, TEST_LABELS: 1}
+    return Dataset(name, *(read_idx(checked(name, folder / file), n) for file, n in axes.items()))
 
 
 def given_folder(name: str, directory: str | Path | None) -> Path | None:

@@ -18,7 +18,7 @@ class Model(Described):
     """A system of layers with an objective.
 
     `parameters` θ and `gradient` are flat vectors; `layer.W` and `layer.dW` are views into them. So an
-    optimizer is one formula on whole vectors, and a checkpoint is one array with a table of names and shapes.
+    optimizer is one formula on whole vectors, and data-parallel training would be one sum of gradients.
     Views start at multiples of 16 numbers (64 bytes); the gaps hold zeros and stay zero.
 
     A subclass names its parts in `part_names`, calls `gather()` at the end of its constructor, and defines
