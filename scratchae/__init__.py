@@ -11,6 +11,10 @@ from .data import Dataset, load_data
 from .errors import ScratchaeError
 from .history import History
 from .layers import (
+    AvgPool2d,
+    BatchNorm,
+    Conv2d,
+    ConvTranspose2d,
     Dense,
     Dropout,
     Flatten,
@@ -19,6 +23,7 @@ from .layers import (
     Layer,
     LeakyReLU,
     MaskingNoise,
+    MaxPool2d,
     ReLU,
     Reshape,
     SaltAndPepper,
@@ -26,6 +31,7 @@ from .layers import (
     Sigmoid,
     Softplus,
     Tanh,
+    UpSample2d,
 )
 from .losses import BCE, MSE, BCEWithLogits, gaussian_kl
 from .models import PCA, Autoencoder
@@ -44,7 +50,11 @@ __all__ = [
     "SGD",
     "Adam",
     "Autoencoder",
+    "AvgPool2d",
     "BCEWithLogits",
+    "BatchNorm",
+    "Conv2d",
+    "ConvTranspose2d",
     "Cosine",
     "Dataset",
     "Dense",
@@ -57,6 +67,7 @@ __all__ = [
     "Layer",
     "LeakyReLU",
     "MaskingNoise",
+    "MaxPool2d",
     "ReLU",
     "Reshape",
     "SaltAndPepper",
@@ -67,6 +78,7 @@ __all__ = [
     "SparseKL",
     "Step",
     "Tanh",
+    "UpSample2d",
     "array_module",
     "check_gradients",
     "evaluate",

@@ -7,15 +7,17 @@ vectors worked through in blocks that stay in the cache, by all cores.
 
 from __future__ import annotations
 
+import contextvars
 import ctypes
 import functools
 import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from types import ModuleType
 from typing import Any, TypeAlias
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from .errors import ArrayTypeError, DeviceError
 
@@ -74,6 +76,29 @@ def recycle_memory() -> None:
     mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
+def channelwise(operation: Callable[..., Array], x: Array, v: Array, out: Array | None = None) -> Array:
+    """operation(x, v), an elementwise one, with a number of v (C,) for each channel of x (…, C).
+
+    NumPy goes along the last axis, and a run of a few channels is done before it has begun: so examples are laid out as
+    rows, beside v as often as it goes into one.
+    """
+    rows = x.reshape(len(x), -1)
+    v = array_module(x).tile(v, rows.shape[1] // len(v))
+    return operation(rows, v, out=None if out is None else out.reshape(rows.shape)).reshape(x.shape)
+
+
+def add_channels(y: Array, b: Array) -> Array:
+    """y += b, in place, with a number of b (C,) for each channel of y (…, C)."""
+    return channelwise(array_module(y).add, y, b, out=y)
+
+
+def channel_sums(x: Array) -> Array:
+    """Σ of x (…, C) over all axes but the last, (C,): as a product with ones, since NumPy is slow to add up many short rows."""
+    xp = array_module(x)
+    rows = x.reshape(-1, x.shape[-1])
+    return xp.matmul(xp.ones(len(rows), dtype=x.dtype), rows)
+
+
 # in floats: what is done to a block of parameters, gradient and Adam's m and v stays in a core's L2 cache
 BLOCK = 32 * 1024
 # with threads: long enough that they seldom wait for each other's turn with the interpreter
@@ -100,10 +125,25 @@ def in_blocks(function: Callable[..., None], *vectors: Array) -> None:
         work(0, n, BLOCK)
         return
     share = -(-n // cores())
-    helpers = [workers().submit(work, i, min(i + share, n), SHARED_BLOCK) for i in range(share, n, share)]
-    work(0, share, SHARED_BLOCK)
+    on_all_cores([functools.partial(work, i, min(i + share, n), SHARED_BLOCK) for i in range(0, n, share)])
+
+
+def on_all_cores(tasks: Sequence[Callable[[], None]]) -> None:
+    """Run the tasks, at most one for each core, side by side: the first on this thread, the others on helpers."""
+    # NumPy's error settings live in the context, of which each thread needs a copy of its own
+    helpers = [workers().submit(contextvars.copy_context().run, task) for task in tasks[1:]]
+    try:
+        tasks[0]()
+    finally:
+        wait(helpers)  # also after an error: they may still be at work on the caller's arrays
     for helper in helpers:
         helper.result()
+
+
+@functools.cache
+def blas_threads() -> ThreadpoolController:
+    """What limits the threads of NumPy's matrix products: `with blas_threads().limit(limits=1)`."""
+    return ThreadpoolController().select(user_api="blas")
 
 
 @functools.cache

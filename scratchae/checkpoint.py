@@ -28,7 +28,7 @@ FORMAT_VERSION = 1
 
 def save(model: Model, path: str | Path) -> None:
     """Write the model to a `.safetensors` file, whole or not at all; `load` builds it again."""
-    write(path, {"model": describe(model)}, tensors_of(model))
+    write(path, {"model": describe(model)}, model.tensors())
 
 
 def load(path: str | Path) -> Model:
@@ -54,8 +54,8 @@ def require_same_architecture(model: Model, metadata: dict[str, Any], path: str 
 
 
 def fill(model: Model, tensors: dict[str, np.ndarray], path: str | Path) -> None:
-    """Copy tensors into the parameters of the same names; the model's dtype becomes the file's."""
-    for name, layer, attribute in model.named_parameters():
+    """Copy tensors into the parameters and buffers of the same names; the model's dtype becomes the file's."""
+    for name, layer, attribute in [*model.named_parameters(), *model.named_buffers()]:
         here = getattr(layer, attribute)
         if name not in tensors or tensors[name].shape != here.shape:
             there = f"shape {tensors[name].shape}" if name in tensors else "nothing"
@@ -64,12 +64,9 @@ def fill(model: Model, tensors: dict[str, np.ndarray], path: str | Path) -> None
             )
         xp = array_module(here)
         setattr(layer, attribute, xp.asarray(tensors[name]))
-        setattr(layer, "d" + attribute, xp.zeros(here.shape, dtype=tensors[name].dtype))
+        if attribute in layer.parameter_names:
+            setattr(layer, "d" + attribute, xp.zeros(here.shape, dtype=tensors[name].dtype))
     model.gather()
-
-
-def tensors_of(model: Model) -> dict[str, Array]:
-    return {name: getattr(layer, attribute) for name, layer, attribute in model.named_parameters()}
 
 
 # How to build a thing again: its class and constructor arguments, as JSON
@@ -133,12 +130,12 @@ def save_training(
     history: History,
     best: dict[str, Any] | None,
 ) -> None:
-    """Write the model with the optimizer's state, the settings, the history, and the best parameters so far."""
-    tensors = tensors_of(model)
+    """Write the model with the optimizer's state, the settings, the history, and the best parameters and buffers so far."""
+    tensors = model.tensors()
     tensors |= {f"optimizer.{name}": state for name, state in optimizer.state().items()}
     training = {"settings": settings, "updates": optimizer.t, "history": history.columns, "best": None}
     if best is not None:
-        tensors["best.parameters"] = best["parameters"]
+        tensors |= {f"best.{name}": tensor for name, tensor in best["tensors"].items()}
         training["best"] = {"loss": best["loss"], "epoch": best["epoch"]}
     write(path, {"model": describe(model), "training": training}, tensors)
 
@@ -146,7 +143,7 @@ def save_training(
 def resume_training(
     path: str | Path, model: Model, optimizer: Optimizer, settings: dict[str, Any]
 ) -> tuple[History, dict[str, Any] | None]:
-    """Put model and optimizer back to where the checkpoint was written; its history and best parameters.
+    """Put model and optimizer back to where the checkpoint was written; its history and the best so far.
 
     Raises CheckpointError where it is of another model, or training had other settings.
     """
@@ -172,7 +169,7 @@ def resume_training(
     optimizer.t = training["updates"]
     best = training["best"]
     if best is not None:
-        best["parameters"] = tensors["best.parameters"]
+        best["tensors"] = {name: tensors[f"best.{name}"] for name in model.tensors()}
     return History(training["history"]), best
 
 

@@ -121,12 +121,12 @@ def check(options: argparse.Namespace) -> int:
     if options.name is not None:
         print("\n".join(str(report) for report in reports.values()))
     else:
-        print(f"{'':<24} {'gradients of':<52} {'largest relative error':>22}")
+        print(f"{'':<27} {'gradients of':<52} {'largest relative error':>22}")
         for name, report in reports.items():
             tensors = ", ".join(check.name for check in report.checks)
             if len(tensors) > 52:
                 tensors = f"{len(report.checks)} tensors, {report.checks[0].name} to {report.checks[-1].name}"
-            print(f"{name:<24} {tensors:<52} {report.worst:>14.1e}  {'ok' if report.passed else 'FAILED'}")
+            print(f"{name:<27} {tensors:<52} {report.worst:>14.1e}  {'ok' if report.passed else 'FAILED'}")
     failed = [name for name, report in reports.items() if not report.passed]
     print(
         f"{len(reports) - len(failed)} of {len(reports)} right: relative error at most 1e-7, central differences in float64"

@@ -112,13 +112,14 @@ def fit(
             row = {"epoch": epoch + 1, **metrics, **speed}
             history.append(row)
             if patience is not None and (best is None or row["validation_loss"] < best["loss"]):
-                parameters = to_numpy(model.parameters).copy()
-                best = {"loss": row["validation_loss"], "epoch": epoch, "parameters": parameters}
+                tensors = {name: to_numpy(tensor).copy() for name, tensor in model.tensors().items()}
+                best = {"loss": row["validation_loss"], "epoch": epoch, "tensors": tensors}
             if checkpoint is not None:
                 save_training(checkpoint, model, optimizer, settings, history, best)
             report.end(epoch, row)
     if best is not None:
-        model.parameters[...] = xp.asarray(best["parameters"])
+        for name, tensor in model.tensors().items():
+            tensor[...] = xp.asarray(best["tensors"][name])
     return history
 
 

@@ -1,12 +1,19 @@
 """Layers, one file a family; each layer's forward and backward stand side by side."""
 
 from .activations import Identity, LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
+from .convolution import Conv2d, ConvTranspose2d
 from .dense import Dense
 from .layer import Layer, Sequential
 from .noise import Dropout, GaussianNoise, MaskingNoise, SaltAndPepper
+from .normalization import BatchNorm
+from .pooling import AvgPool2d, MaxPool2d, UpSample2d
 from .shape import Flatten, Reshape
 
 __all__ = [
+    "AvgPool2d",
+    "BatchNorm",
+    "Conv2d",
+    "ConvTranspose2d",
     "Dense",
     "Dropout",
     "Flatten",
@@ -15,6 +22,7 @@ __all__ = [
     "Layer",
     "LeakyReLU",
     "MaskingNoise",
+    "MaxPool2d",
     "ReLU",
     "Reshape",
     "SaltAndPepper",
@@ -22,4 +30,5 @@ __all__ = [
     "Sigmoid",
     "Softplus",
     "Tanh",
+    "UpSample2d",
 ]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from ..backend import Array, array_module
 from ..errors import OptionError
+from .initial import draw_weights
 from .layer import Layer
 
 
@@ -32,12 +31,8 @@ class Dense(Layer):
     def __init__(self, inputs: int, outputs: int, *, init: str = "glorot", rng: int | np.random.Generator = 0):
         if inputs < 1 or outputs < 1:
             raise OptionError(f"Dense(inputs={inputs}, outputs={outputs}): both must be at least 1")
-        variances = {"he": 2 / inputs, "glorot": 2 / (inputs + outputs)}
-        if init not in variances:
-            raise OptionError(f"Dense(init={init!r}): expected 'he' or 'glorot'")
         self.inputs, self.outputs, self.init = inputs, outputs, init
-        draw = np.random.default_rng(rng).standard_normal((inputs, outputs), dtype=np.float32)
-        self.W = draw * math.sqrt(variances[init])
+        self.W = draw_weights((inputs, outputs), inputs, outputs, init, rng)
         self.b = np.zeros(outputs, np.float32)
         self.dW = np.zeros_like(self.W)
         self.db = np.zeros_like(self.b)

@@ -21,6 +21,9 @@ class Layer(Described):
     """
 
     parameter_names: tuple[str, ...] = ()
+    buffer_names: tuple[
+        str, ...
+    ] = ()  # what it remembers from training beside the parameters, such as running averages
     name = ""  # its place in a model, such as "encoder.0", for error messages
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
@@ -36,11 +39,13 @@ class Layer(Described):
         self.backward(dy)
 
     def to(self, device: str | None = None, dtype: object = None) -> Layer:
-        """Move the parameters to a device ("cpu", "gpu") and a dtype, in place; gradients follow."""
+        """Move parameters and buffers to a device ("cpu", "gpu") and a dtype, in place; gradients follow."""
         for name in self.parameter_names:
             parameter = move(getattr(self, name), device, dtype)
             setattr(self, name, parameter)
             setattr(self, "d" + name, array_module(parameter).zeros_like(parameter))
+        for name in self.buffer_names:
+            setattr(self, name, move(getattr(self, name), device, dtype))
         return self
 
     def leaves(self, name: str = "") -> Iterator[tuple[str, Layer]]:

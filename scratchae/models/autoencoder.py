@@ -26,6 +26,7 @@ class Autoencoder(Model):
     """
 
     part_names = ("encoder", "decoder")
+    examples_apart = True
 
     def __init__(
         self,
@@ -64,15 +65,13 @@ class Autoencoder(Model):
         penalty, self.dpenalty = self.penalty(self.z)
         return {"loss": reconstruction + penalty, "reconstruction": reconstruction, "penalty": penalty}
 
-    def training_step(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
-        metrics = self.objective(x, rng)
+    def backward(self) -> None:
         dz = self.decoder.backward(self.dprediction)
         if self.penalty is not None:
             dz = dz + self.dpenalty  # z goes two ways, into the decoder and into the penalty: the gradients add
         self.encoder.backward_parameters(dz)
         for encoding, decoding in self.tied_pairs:
             encoding.dW += decoding.dW.T  # W is used twice: the gradients add
-        return metrics
 
     def check_data(self, x: Array) -> None:
         self.loss.check_target(x)

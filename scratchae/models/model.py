@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,6 +13,7 @@ from ..description import Described
 from ..errors import DataError
 from ..layers import Layer
 from ..layers.layer import require_distinct
+from . import parallel
 
 
 class Model(Described):
@@ -22,18 +24,30 @@ class Model(Described):
     Views start at multiples of 16 numbers (64 bytes); the gaps hold zeros and stay zero.
 
     A subclass names its parts in `part_names`, calls `gather()` at the end of its constructor, and defines
-    `objective` and `training_step`.
+    `objective` and `backward`; or `training_step`, where that is no gradient of an objective.
     """
 
     part_names: tuple[str, ...] = ()  # attributes that hold layers, in the order they run
+    examples_apart = (
+        False  # whether `objective` treats every example by itself: `parallel.py` may then split the batch
+    )
 
     def objective(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
         """The loss and its parts on a batch x: {"loss": …, …}, summed over features and averaged over the batch."""
         raise NotImplementedError
 
-    def training_step(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
-        """`objective(x, rng)`, and ∂loss/∂θ in `gradient`."""
+    def backward(self) -> None:
+        """∂loss/∂θ into `gradient`, of what `objective` has just computed."""
         raise NotImplementedError
+
+    def training_step(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
+        """`objective(x, rng)`, and ∂loss/∂θ in `gradient`. Large batches are shared among the cores: see `parallel.py`."""
+        parts = parallel.count_parts(self, x, rng)
+        if parts > 1:
+            return parallel.training_step(self, x, rng, parts)
+        metrics = self.objective(x, rng)
+        self.backward()
+        return metrics
 
     def check_data(self, x: Array) -> None:
         """Raise a ScratchaeError if the model cannot be trained on x, a NumPy array. Called by `fit`, once."""
@@ -48,6 +62,17 @@ class Model(Described):
         for name, layer in self.leaves():
             for attribute in layer.parameter_names:
                 yield f"{name}.{attribute}", layer, attribute
+
+    def named_buffers(self) -> Iterator[tuple[str, Layer, str]]:
+        """Name, such as "encoder.1.running_mean", layer and attribute of what layers remember beside their parameters."""
+        for name, layer in self.leaves():
+            for attribute in layer.buffer_names:
+                yield f"{name}.{attribute}", layer, attribute
+
+    def tensors(self) -> dict[str, Array]:
+        """Every parameter and buffer by name: all that training changes in the model."""
+        named = itertools.chain(self.named_parameters(), self.named_buffers())
+        return {name: getattr(layer, attribute) for name, layer, attribute in named}
 
     def gather(self) -> None:
         """Copy the layers' parameters into a new vector θ, the gradients into another; layers see them as views.
@@ -64,6 +89,7 @@ class Model(Described):
             raise DataError(f"{type(self).__name__} has no parameters: none of its layers has any")
         first = getattr(slots[0][0], slots[0][1])
         xp = array_module(first)
+        self.team = None
         self.parameters = xp.zeros(size, dtype=first.dtype)
         self.gradient = xp.zeros(size, dtype=first.dtype)
         for layer, attribute, start in slots:
@@ -85,6 +111,9 @@ class Model(Described):
             getattr(self, part).to(device, dtype)
         self.gather()
         return self
+
+    def __getstate__(self) -> dict:
+        return {name: value for name, value in vars(self).items() if name != "team"}
 
     def __setstate__(self, state: dict) -> None:  # deepcopy and pickle would copy θ and its views apart
         self.__dict__.update(state)

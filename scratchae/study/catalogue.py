@@ -9,6 +9,10 @@ import numpy as np
 
 from ..errors import OptionError
 from ..layers import (
+    AvgPool2d,
+    BatchNorm,
+    Conv2d,
+    ConvTranspose2d,
     Dense,
     Dropout,
     Flatten,
@@ -16,6 +20,7 @@ from ..layers import (
     Identity,
     LeakyReLU,
     MaskingNoise,
+    MaxPool2d,
     ReLU,
     Reshape,
     SaltAndPepper,
@@ -23,6 +28,7 @@ from ..layers import (
     Sigmoid,
     Softplus,
     Tanh,
+    UpSample2d,
 )
 from ..losses import BCE, MSE, BCEWithLogits, gaussian_kl
 from ..models import Autoencoder
@@ -62,12 +68,40 @@ def images(rng: np.random.Generator, n: int, d: int) -> tuple[np.ndarray, ...]:
     return (unit(rng, n, d),)
 
 
+def pictures(height: int, width: int) -> Callable[[np.random.Generator, int, int], tuple[np.ndarray, ...]]:
+    """Images of d channels. The sizes are odd and unequal, so that strides leave a rest."""
+    return lambda rng, n, d: (normal(rng, n, height, width, d),)
+
+
+def convolutional(d: int) -> Autoencoder:
+    """5 × 5 to 3 × 3 to 1 × 1 and back."""
+    rng = np.random.default_rng(d)
+    encoder = Sequential(Conv2d(d, 3, 3, stride=2, padding=1, rng=rng), Tanh(), Conv2d(3, 2, 3, rng=rng))
+    decoder = Sequential(
+        ConvTranspose2d(2, 3, 3, rng=rng), Tanh(), ConvTranspose2d(3, d, 3, stride=2, padding=1, rng=rng)
+    )
+    return Autoencoder(encoder, decoder, loss=MSE())
+
+
 def prediction_and_target(rng: np.random.Generator, n: int, d: int) -> tuple[np.ndarray, ...]:
     return unit(rng, n, d), unit(rng, n, d)
 
 
 CATALOGUE = {
     "Dense": Entry(lambda d: Dense(d, 3)),
+    "Conv2d": Entry(lambda d: Conv2d(d, 3, 3, padding=1), pictures(4, 3)),
+    "Conv2d, strided": Entry(lambda d: Conv2d(d, 2, (3, 2), stride=(2, 3), padding=(1, 0)), pictures(6, 5)),
+    "ConvTranspose2d": Entry(lambda d: ConvTranspose2d(d, 3, 3, padding=1), pictures(4, 3)),
+    "ConvTranspose2d, strided": Entry(
+        lambda d: ConvTranspose2d(d, 2, (3, 2), stride=(2, 3), padding=(1, 0), output_padding=(1, 2)), pictures(3, 2)
+    ),
+    "MaxPool2d": Entry(lambda d: MaxPool2d(2), pictures(5, 4)),
+    "MaxPool2d, overlapping": Entry(lambda d: MaxPool2d(3, 2, ceil_mode=True), pictures(6, 5)),
+    "AvgPool2d": Entry(lambda d: AvgPool2d(2), pictures(5, 4)),
+    "AvgPool2d, overlapping": Entry(lambda d: AvgPool2d((3, 2), 1), pictures(4, 3)),
+    "UpSample2d": Entry(lambda d: UpSample2d((2, 3)), pictures(3, 2)),
+    "BatchNorm": Entry(lambda d: BatchNorm(d), lambda rng, n, d: (normal(rng, n + 2, d),)),
+    "BatchNorm, images": Entry(lambda d: BatchNorm(d), pictures(3, 2)),
     "Sigmoid": Entry(lambda d: Sigmoid()),
     "ReLU": Entry(lambda d: ReLU()),
     "LeakyReLU": Entry(lambda d: LeakyReLU(0.1)),
@@ -89,6 +123,7 @@ CATALOGUE = {
     "L1": Entry(lambda d: L1(0.3)),
     "SparseKL": Entry(lambda d: SparseKL(0.05, 2.0), images),
     "Autoencoder": Entry(autoencoder, images),
+    "Autoencoder, convolutional": Entry(convolutional, pictures(5, 5)),
     "Autoencoder, sparse": Entry(lambda d: autoencoder(d, penalty=SparseKL(0.1, 0.2)), images),
     "Autoencoder, tied": Entry(lambda d: autoencoder(d, tied=True), images),
 }

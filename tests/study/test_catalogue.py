@@ -72,7 +72,12 @@ def test_check_catalogue():
 
 
 def test_check_catalogue_by_name():
-    assert list(check_catalogue("autoencoder")) == ["Autoencoder", "Autoencoder, sparse", "Autoencoder, tied"]
+    assert list(check_catalogue("autoencoder")) == [
+        "Autoencoder",
+        "Autoencoder, convolutional",
+        "Autoencoder, sparse",
+        "Autoencoder, tied",
+    ]
     assert list(check_catalogue("TANH")) == ["Tanh"]
     with pytest.raises(OptionError, match=r"'Conv9d': expected one of Dense, .*Autoencoder, tied"):
         check_catalogue("Conv9d")

@@ -1,0 +1,215 @@
+"""Convolution and its adjoint, the transposed convolution: a matrix product and `im2col`, or the other way round.
+
+Both have a kernel W with four axes: height, width, channels of the larger image, channels of the smaller one. With the
+same W, stride and padding, and without b,
+
+    ⟨Conv2d(x), y⟩ = ⟨x, ConvTranspose2d(y)⟩    for all images x and y:
+
+each is the other's adjoint, its matrix transposed. So the forward of the one is the ∂L/∂x of the other.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..backend import Array, add_channels, array_module, channel_sums
+from ..errors import OptionError, ShapeError
+from .initial import draw_weights
+from .layer import Layer
+from .patches import Pair, count, im2col, matmul_col2im
+
+
+class Conv2d(Layer):
+    """Convolution of images (as everywhere in the field: correlation, the kernel is not turned), y = im2col(x) W + b.
+
+    x (N, H, W, Cin) -> y (N, OH, OW, Cout), where OH = ⌊(H + 2 padding - kernel_size) / stride⌋ + 1, likewise OW;
+    W (KH, KW, Cin, Cout), b (Cout,). Sizes are a number, or a pair for height and width:
+
+    y[n, oy, ox, d] = b[d] + Σᵢⱼ꜀ W[i, j, c, d] · x[n, oy·stride + i - padding, ox·stride + j - padding, c],
+
+    where x is 0 outside of the image. W is drawn as `init` says, "he" before ReLU, else "glorot" (see `Dense`);
+    b starts at zero.
+
+    Raises ShapeError if x is not (N, H, W, Cin), or if the kernel does not fit into it. Dumoulin and Visin 2016.
+    """
+
+    parameter_names = ("W", "b")
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | Pair,
+        *,
+        stride: int | Pair = 1,
+        padding: int | Pair = 0,
+        init: str = "glorot",
+        rng: int | np.random.Generator = 0,
+    ):
+        require_channels(self, in_channels=in_channels, out_channels=out_channels)
+        self.in_channels, self.out_channels, self.init = in_channels, out_channels, init
+        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
+        self.K = pair(self, "kernel_size", kernel_size)
+        self.S = pair(self, "stride", stride)
+        self.P = pair(self, "padding", padding, least=0)
+        area, reach = self.K[0] * self.K[1], self.K[0] * self.K[1] / (self.S[0] * self.S[1])
+        self.W = draw_weights(
+            (*self.K, in_channels, out_channels), area * in_channels, reach * out_channels, init, rng
+        )
+        self.b = np.zeros(out_channels, np.float32)
+        self.dW = np.zeros_like(self.W)
+        self.db = np.zeros_like(self.b)
+
+    def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
+        xp = array_module(x)
+        require_images(self, x, self.in_channels)
+        OH, OW = patch_counts(self, x, self.K, self.S, self.P)
+        self.x_size = x.shape[1:3]
+        self.columns = im2col(x, self.K, self.S, self.P)  # (N·OH·OW, KH·KW·Cin)
+        y = xp.matmul(self.columns, self.W.reshape(-1, self.out_channels))  # (N·OH·OW, Cout)
+        return add_channels(y.reshape(len(x), OH, OW, self.out_channels), self.b)
+
+    def backward(self, dy: Array) -> Array:
+        self.backward_parameters(dy)
+        # columns = im2col(x); y = columns W + b
+        return matmul_col2im(dy, self.W, self.x_size, self.S, self.P)  # ∂L/∂x = col2im(∂L/∂columns) = col2im(dy Wᵀ)
+
+    def backward_parameters(self, dy: Array) -> None:
+        xp = array_module(dy)
+        # y = columns W + b
+        dW = self.dW.reshape(-1, self.out_channels)
+        xp.matmul(self.columns.T, dy.reshape(-1, self.out_channels), out=dW)  # ∂L/∂W = columnsᵀ dy
+        self.db[...] = channel_sums(dy)  # ∂L/∂b = Σ dy over images and pixels
+
+
+class ConvTranspose2d(Layer):
+    """Transposed convolution, y = col2im(x Wᵀ) + b: each pixel of x paints the kernel into y, overlaps add up.
+
+    x (N, H, W, Cin) -> y (N, OH, OW, Cout), where OH = (H - 1) stride - 2 padding + kernel_size + output_padding,
+    likewise OW; W (KH, KW, Cout, Cin), b (Cout,). Sizes are a number, or a pair for height and width:
+
+    y[n, oy·stride + i - padding, ox·stride + j - padding, c] += Σ_d W[i, j, c, d] · x[n, oy, ox, d], for all i, j, oy, ox.
+
+    It is the adjoint of `Conv2d(Cout, Cin, …)` with the same W. That takes images of several sizes to the same size, when
+    the stride leaves a rest; `output_padding`, less than the stride, tells which of them to go back to: so many rows and
+    columns more. W is drawn as `init` says, "he" before ReLU, else "glorot"; b starts at zero.
+
+    Raises ShapeError if x is not (N, H, W, Cin), or if y would have no pixels. Dumoulin and Visin 2016, chapter 4.
+    """
+
+    parameter_names = ("W", "b")
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | Pair,
+        *,
+        stride: int | Pair = 1,
+        padding: int | Pair = 0,
+        output_padding: int | Pair = 0,
+        init: str = "glorot",
+        rng: int | np.random.Generator = 0,
+    ):
+        require_channels(self, in_channels=in_channels, out_channels=out_channels)
+        self.in_channels, self.out_channels, self.init = in_channels, out_channels, init
+        self.kernel_size, self.stride, self.padding, self.output_padding = (
+            kernel_size,
+            stride,
+            padding,
+            output_padding,
+        )
+        self.K = pair(self, "kernel_size", kernel_size)
+        self.S = pair(self, "stride", stride)
+        self.P = pair(self, "padding", padding, least=0)
+        self.extra = pair(self, "output_padding", output_padding, least=0)
+        if self.extra[0] >= self.S[0] or self.extra[1] >= self.S[1]:
+            raise OptionError(
+                f"ConvTranspose2d(output_padding={output_padding}, stride={stride}): expected output_padding < stride, "
+                "since a larger one is no size that a convolution could have come from"
+            )
+        area, reach = self.K[0] * self.K[1], self.K[0] * self.K[1] / (self.S[0] * self.S[1])
+        self.W = draw_weights(
+            (*self.K, out_channels, in_channels), reach * in_channels, area * out_channels, init, rng
+        )
+        self.b = np.zeros(out_channels, np.float32)
+        self.dW = np.zeros_like(self.W)
+        self.db = np.zeros_like(self.b)
+
+    def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
+        require_images(self, x, self.in_channels)
+        self.x = x
+        y = matmul_col2im(x, self.W, self.output_size(x), self.S, self.P)  # columns = x Wᵀ; y = col2im(columns) + b
+        return add_channels(y, self.b)
+
+    def backward(self, dy: Array) -> Array:
+        xp = array_module(dy)
+        # y = col2im(columns) + b
+        self.db[...] = channel_sums(dy)  # ∂L/∂b = Σ dy over images and pixels
+        dcolumns = im2col(dy, self.K, self.S, self.P)  # ∂L/∂columns = im2col(dy), (N·H·W, KH·KW·Cout)
+        # columns = x Wᵀ
+        dW = self.dW.reshape(-1, self.in_channels)
+        xp.matmul(dcolumns.T, self.x.reshape(-1, self.in_channels), out=dW)  # ∂L/∂W = ∂L/∂columnsᵀ x
+        dx = xp.matmul(dcolumns, self.W.reshape(-1, self.in_channels))  # ∂L/∂x = ∂L/∂columns W
+        return dx.reshape(self.x.shape)
+
+    def output_size(self, x: Array) -> Pair:
+        """Height and width of y. Raises ShapeError if there would be no pixels."""
+        sizes = []
+        for axis, size, k, s, p, extra in zip(
+            ("height", "width"), x.shape[1:3], self.K, self.S, self.P, self.extra, strict=True
+        ):
+            sizes.append((size - 1) * s - 2 * p + k + extra)
+            if size < 1 or sizes[-1] < 1:
+                raise ShapeError(
+                    f"{self.label()} cannot make an image from x of shape {tuple(x.shape)}: its {axis} would be "
+                    f"({size} - 1) · {s} - 2 · {p} + {k} + {extra} = {sizes[-1]}: use less padding or a larger kernel"
+                )
+        return tuple(sizes)
+
+
+# What every layer of images checks
+
+
+def pair(layer: Layer, name: str, value: int | Pair, least: int = 1) -> Pair:
+    """A size as (height, width). Raises OptionError unless it is a whole number of at least so much, or two."""
+    sizes = tuple(value) if isinstance(value, tuple | list) else (value, value)
+    if len(sizes) != 2 or not all(isinstance(size, int | np.integer) and size >= least for size in sizes):
+        raise OptionError(
+            f"{type(layer).__name__}({name}={value!r}): expected a whole number of at least {least}, or a pair of them"
+        )
+    return int(sizes[0]), int(sizes[1])
+
+
+def require_channels(layer: Layer, **channels: int) -> None:
+    for name, value in channels.items():
+        if not isinstance(value, int | np.integer) or value < 1:
+            raise OptionError(f"{type(layer).__name__}({name}={value!r}): expected a whole number of at least 1")
+
+
+def require_images(layer: Layer, x: Array, channels: int | None = None) -> None:
+    """Raise ShapeError unless x is (N, H, W, channels), or any number of channels if none is given."""
+    if x.ndim == 4 and channels in (None, x.shape[3]):
+        return
+    if x.ndim == 2:
+        way_out = f"give each row its shape back, with Reshape((H, W, {channels or 'C'})) before this layer"
+    elif x.ndim == 3:
+        way_out = "for images of one channel, x[..., None] adds the last axis"
+    elif x.ndim == 4 and x.shape[1] == channels:
+        way_out = "the channels come last; x.transpose(0, 2, 3, 1) moves them there"
+    else:
+        way_out = "the last axis holds the channels"
+    layer.refuse(x, f"(N, H, W, {channels or 'C'})", way_out)
+
+
+def patch_counts(layer: Layer, x: Array, kernel: Pair, stride: Pair, padding: Pair) -> Pair:
+    """How many patches x has along its height and its width. Raises ShapeError if there are none."""
+    counts = []
+    for axis, size, k, s, p in zip(("height", "width"), x.shape[1:3], kernel, stride, padding, strict=True):
+        counts.append(count(size, k, s, p))
+        if counts[-1] < 1:
+            raise ShapeError(
+                f"{layer.label()} does not fit into x of shape {tuple(x.shape)}: along the {axis} there would be "
+                f"⌊({size} + 2 · {p} - {k}) / {s}⌋ + 1 = {counts[-1]} places for the kernel, which can be at most {size + 2 * p} long"
+            )
+    return tuple(counts)

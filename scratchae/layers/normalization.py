@@ -1,0 +1,76 @@
+"""Batch normalisation."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..backend import Array, array_module, channel_sums, channelwise
+from ..description import plain
+from ..errors import DataError, OptionError
+from .layer import Layer
+
+
+class BatchNorm(Layer):
+    """Batch normalisation: each feature gets mean β and standard deviation γ over the batch (Ioffe and Szegedy 2015, algorithm 1).
+
+    x (N, features) or (N, H, W, features), then over images and pixels as well: over M numbers for each feature;
+    y of the same shape; gamma, beta (features,), γ and β below.
+
+    In training, when forward is given an rng:  μ = 1/M Σ x,  σ² = 1/M Σ (x - μ)²,  x̂ = (x - μ) / √(σ² + ε),  y = γ x̂ + β,
+    and running averages are kept: running ← momentum · running + (1 - momentum) · batch, of μ and of the unbiased
+    variance σ² M / (M - 1). In inference, they stand in for μ and σ².
+
+    Here an example's output depends on the others in its batch. Raises ShapeError if x has another number of
+    features, DataError in training if M is 1, whose variance is no variance.
+    """
+
+    parameter_names = ("gamma", "beta")
+    buffer_names = ("running_mean", "running_var")
+
+    def __init__(self, features: int, *, momentum: float = 0.9, eps: float = 1e-5):
+        if features < 1:
+            raise OptionError(f"BatchNorm(features={features}): expected at least 1")
+        if not 0 <= momentum <= 1:
+            raise OptionError(f"BatchNorm(momentum={momentum}): expected 0 <= momentum <= 1")
+        if not eps > 0:
+            raise OptionError(f"BatchNorm(eps={eps}): expected eps > 0")
+        self.features, self.momentum, self.eps = features, plain(momentum), plain(eps)
+        self.gamma, self.beta = np.ones(features, np.float32), np.zeros(features, np.float32)
+        self.dgamma, self.dbeta = np.zeros_like(self.gamma), np.zeros_like(self.beta)
+        self.running_mean, self.running_var = np.zeros(features, np.float32), np.ones(features, np.float32)
+
+    def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
+        xp = array_module(x)
+        if x.ndim not in (2, 4) or x.shape[-1] != self.features:
+            self.refuse(x, f"(N, {self.features}) or (N, H, W, {self.features})", "features are the last axis")
+        self.M, self.training = x.size // self.features, rng is not None
+        if self.training:
+            if self.M == 1:
+                raise DataError(
+                    f"{self.label()} got x of shape {tuple(x.shape)} in training: one number a feature has no variance; "
+                    "use batches of at least 2, or no rng for inference"
+                )
+            mean = channel_sums(x) / self.M
+            centred = channelwise(xp.subtract, x, mean)
+            var = channel_sums(centred * centred) / self.M
+            for running, batch in ((self.running_mean, mean), (self.running_var, var * (self.M / (self.M - 1)))):
+                running *= self.momentum
+                running += (1 - self.momentum) * batch
+        else:
+            centred, var = channelwise(xp.subtract, x, self.running_mean), self.running_var
+        self.scale = 1 / xp.sqrt(var + self.eps)  # 1 / √(σ² + ε)
+        self.x_hat = channelwise(xp.multiply, centred, self.scale)
+        return channelwise(xp.add, channelwise(xp.multiply, self.x_hat, self.gamma), self.beta)
+
+    def backward(self, dy: Array) -> Array:
+        xp = array_module(dy)
+        # y = γ x̂ + β
+        self.dgamma[...] = channel_sums(dy * self.x_hat)  # ∂L/∂γ = Σ dy x̂
+        self.dbeta[...] = channel_sums(dy)  # ∂L/∂β = Σ dy
+        if self.training:
+            # x̂ = (x - μ) / √(σ² + ε), and every x moves μ and σ²: what of dy those would undo is taken out, its mean and its share along x̂
+            dy = channelwise(xp.subtract, dy, self.dbeta / self.M)
+            dy -= channelwise(xp.multiply, self.x_hat, self.dgamma / self.M)
+        return channelwise(
+            xp.multiply, dy, self.gamma * self.scale
+        )  # ∂L/∂x = γ / √(σ² + ε) · (dy - 1/M Σ dy - x̂ 1/M Σ dy x̂)

@@ -1,0 +1,110 @@
+"""Layers that make images smaller or larger, without parameters: pooling and up-sampling."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..backend import Array, array_module
+from .convolution import pair, patch_counts, require_images
+from .layer import Layer
+from .patches import Pair, overlap_add, pad, patches
+
+
+class MaxPool2d(Layer):
+    """The largest number of each patch, channel by channel: x (N, H, W, C) -> y (N, OH, OW, C).
+
+    The stride is the kernel's size unless given, so that patches lie side by side; what they leave over at the far
+    edges is dropped, OH = ⌊(H - kernel_size) / stride⌋ + 1, or, with `ceil_mode`, makes a smaller last patch (⌈ ⌉). The gradient goes to the
+    place of the maximum, the first one in reading order if there are several. Raises ShapeError if no patch fits.
+    """
+
+    def __init__(self, kernel_size: int | Pair, stride: int | Pair | None = None, *, ceil_mode: bool = False):
+        self.kernel_size, self.stride, self.ceil_mode = kernel_size, stride, ceil_mode
+        self.K = pair(self, "kernel_size", kernel_size)
+        self.S = self.K if stride is None else pair(self, "stride", stride)
+
+    def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
+        require_images(self, x)
+        xp = array_module(x)
+        self.x_size = x.shape[1:3]
+        if self.ceil_mode:  # what lies outside of x is no candidate
+            x = pad(x, *((0, missing(*axis)) for axis in zip(self.x_size, self.K, self.S, strict=True)), -xp.inf)
+        patch_counts(self, x, self.K, self.S, (0, 0))
+        self.x_at = by_offset(patches(x, self.K, self.S))  # (KH·KW, N, OH, OW, C)
+        self.y = xp.max(self.x_at, axis=0)
+        return self.y
+
+    def backward(self, dy: Array) -> Array:
+        xp = array_module(dy)
+        # y = max of x_at over the offsets
+        dx_at = xp.empty(self.x_at.shape, dtype=dy.dtype)
+        free = xp.ones(dy.shape, dtype=bool)  # the patches whose maximum has not come yet
+        for x, dx in zip(self.x_at, dx_at, strict=True):
+            first = free & (x == self.y)
+            xp.multiply(dy, first, out=dx)  # ∂L/∂x = dy where x is the first maximum, else 0
+            free ^= first
+        return overlap_add(in_patches(dx_at, self.K), self.x_size, self.S)
+
+
+class AvgPool2d(Layer):
+    """The mean of each patch, channel by channel: x (N, H, W, C) -> y (N, OH, OW, C).
+
+    The stride is the kernel's size unless given; OH = ⌊(H - kernel_size) / stride⌋ + 1. Raises ShapeError if no patch fits.
+    """
+
+    def __init__(self, kernel_size: int | Pair, stride: int | Pair | None = None):
+        self.kernel_size, self.stride = kernel_size, stride
+        self.K = pair(self, "kernel_size", kernel_size)
+        self.S = self.K if stride is None else pair(self, "stride", stride)
+
+    def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
+        require_images(self, x)
+        patch_counts(self, x, self.K, self.S, (0, 0))
+        self.x_size = x.shape[1:3]
+        return array_module(x).mean(by_offset(patches(x, self.K, self.S)), axis=0)
+
+    def backward(self, dy: Array) -> Array:
+        # y = 1/K Σ of the K numbers of a patch
+        share = dy / (self.K[0] * self.K[1])
+        dx = array_module(dy).broadcast_to(share[:, :, :, None, None, :], (*dy.shape[:3], *self.K, dy.shape[3]))
+        return overlap_add(dx, self.x_size, self.S)  # ∂L/∂x = Σ dy / K over the patches that hold x
+
+
+class UpSample2d(Layer):
+    """Each pixel becomes scale × scale equal ones (nearest neighbour): x (N, H, W, C) -> y (N, H·scale, W·scale, C).
+
+    It is the adjoint of summing patches, so its gradient is that sum.
+    """
+
+    def __init__(self, scale: int | Pair):
+        self.scale = scale
+        self.S = pair(self, "scale", scale)
+
+    def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
+        require_images(self, x)
+        N, H, W, C = x.shape
+        y = array_module(x).broadcast_to(x[:, :, None, :, None, :], (N, H, self.S[0], W, self.S[1], C))
+        return y.reshape(N, H * self.S[0], W * self.S[1], C)
+
+    def backward(self, dy: Array) -> Array:
+        # y = x, scale² times
+        return array_module(dy).sum(by_offset(patches(dy, self.S, self.S)), axis=0)  # ∂L/∂x = Σ dy over its copies
+
+
+def by_offset(windows: Array) -> Array:
+    """Patches (N, OH, OW, KH, KW, C) as images of what lies at each offset (KH·KW, N, OH, OW, C), where sums and maxima go along long runs."""
+    N, OH, OW, KH, KW, C = windows.shape
+    return windows.transpose(3, 4, 0, 1, 2, 5).reshape(KH * KW, N, OH, OW, C)
+
+
+def in_patches(images: Array, kernel: Pair) -> Array:
+    """The inverse of `by_offset`."""
+    return images.reshape(*kernel, *images.shape[1:]).transpose(2, 3, 4, 0, 1, 5)
+
+
+def missing(size: int, kernel: int, stride: int) -> int:
+    """How much an axis must grow for a smaller last patch to be a whole one, as long as that begins within the axis."""
+    last = -(-(size - kernel) // stride) * stride  # where the last patch begins
+    if last >= size:
+        last -= stride
+    return max(last + kernel - size, 0)

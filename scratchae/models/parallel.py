@@ -1,0 +1,131 @@
+"""A training step on all cores: each takes parts of the batch on a twin of the model, and the gradients add up.
+
+A loss is a mean over the examples of the batch. Where every example is computed by itself,
+
+    ∂L/∂θ = Σ over the parts of  (examples in the part / examples in the batch) · ∂L_part/∂θ.
+
+So no layer, loss or model knows of this. NumPy lets go of Python's lock while it computes, so that threads do, each with
+a single-threaded BLAS: every core runs the whole of a step on numbers of its own, in its own cache, where else only the
+matrix products would be shared.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import inspect
+import operator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .. import layers, losses, penalties
+from ..backend import Array, array_module, blas_threads, cores, in_blocks, on_all_cores
+from ..description import Described
+
+if TYPE_CHECKING:
+    from .model import Model
+
+# What treats every example by itself: not BatchNorm and SparseKL, which look at the whole batch, nor what we do not know
+APART = {
+    *(layers.Dense, layers.Conv2d, layers.ConvTranspose2d, layers.MaxPool2d, layers.AvgPool2d, layers.UpSample2d),
+    *(layers.Identity, layers.LeakyReLU, layers.ReLU, layers.Sigmoid, layers.Softplus, layers.Tanh),
+    *(
+        layers.Dropout,
+        layers.GaussianNoise,
+        layers.MaskingNoise,
+        layers.SaltAndPepper,
+        layers.Flatten,
+        layers.Reshape,
+    ),
+    *(losses.MSE, losses.BCE, losses.BCEWithLogits, penalties.L1),
+}
+LEAST = (
+    2**20
+)  # numbers that a part keeps for backward; with fewer, the threads wait for each other's turn in Python too often
+MOST = 16  # parts
+
+
+def count_parts(model: Model, x: Array, rng: np.random.Generator | None) -> int:
+    """In how many parts to compute a batch; 1 where that is no gain, or would be something else.
+
+    Model and batch alone decide, not the machine: each part draws its own noise, which should be the same everywhere.
+    """
+    declared = vars(type(model)).get("examples_apart", False)  # not inherited: a subclass may have another objective
+    if not declared or array_module(x) is not np or not (rng is None or hasattr(rng, "spawn")):
+        return 1
+    if model.team is None:
+        model.team = Team(model, x)
+    parts = int(model.team.kept * len(x) / LEAST)
+    return min(2 ** (parts.bit_length() - 1), MOST) if parts else 1
+
+
+def training_step(model: Model, x: Array, rng: np.random.Generator | None, parts: int) -> dict[str, Array]:
+    """What `Model.training_step` promises, in parts: metrics and gradient are the parts' means, weighted by their examples."""
+    batches = np.array_split(x, parts)
+    rngs = [None] * parts if rng is None else rng.spawn(parts)
+    twins = model.team.twins(model, min(parts, cores()))
+    metrics: list[dict[str, Array]] = [{}] * parts
+
+    def work(core: int) -> None:
+        twin = twins[core]
+        for i in range(core, parts, len(twins)):
+            before = None if i == core else twin.gradient.copy()
+            metrics[i] = twin.objective(batches[i], rngs[i])
+            twin.backward()
+            twin.gradient *= len(batches[i]) / len(x)
+            if before is not None:
+                twin.gradient += before
+
+    with blas_threads().limit(limits=1):
+        on_all_cores([functools.partial(work, core) for core in range(len(twins))])
+    for twin in twins[1:]:
+        in_blocks(operator.iadd, model.gradient, twin.gradient)
+    weights = [len(batch) / len(x) for batch in batches]
+    return {name: sum(w * m[name] for w, m in zip(weights, metrics, strict=True)) for name in metrics[0]}
+
+
+class Team:
+    """A model and its twins. They share the parameters; each has a gradient, and keeps what its own backward needs.
+
+    `kept` is how many numbers a forward pass keeps for an example; 0 if examples are not computed apart.
+    """
+
+    def __init__(self, model: Model, x: Array):
+        self.layers = [layer for _, layer in model.leaves()]
+        self.members: list[Model] = []
+        things = [*self.layers, *(value for value in arguments(model).values() if isinstance(value, Described))]
+        things = [thing for thing in things if not isinstance(thing, layers.Sequential)]
+        self.kept = 0
+        if all(type(thing) in APART for thing in things):
+            model.objective(x[:1])
+            self.kept = sum(
+                value.size
+                for layer in self.layers
+                for name, value in vars(layer).items()
+                if isinstance(value, np.ndarray) and name.removeprefix("d") not in layer.parameter_names
+            )
+
+    def twins(self, model: Model, n: int) -> list[Model]:
+        """n models, the first of them the model itself."""
+        while len(self.members) < n:
+            self.members.append(copy.deepcopy(model) if self.members else model)
+        for twin in self.members[1:n]:
+            for name, value in arguments(model).items():
+                if name not in model.part_names:
+                    setattr(twin, name, value)  # such as a weight that changes from epoch to epoch
+            for layer, (_, copied) in zip(self.layers, twin.leaves(), strict=True):
+                vars(copied).update(
+                    arguments(layer), **{name: getattr(layer, name) for name in layer.parameter_names}
+                )
+        return self.members[:n]
+
+
+def arguments(thing: Described) -> dict[str, object]:
+    """The present values of its constructor's arguments."""
+    return {name: getattr(thing, name) for name in argument_names(type(thing))}
+
+
+@functools.cache
+def argument_names(kind: type) -> list[str]:
+    return [name for name in inspect.signature(kind).parameters if name != "rng"]
