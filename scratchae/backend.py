@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextvars
 import ctypes
 import functools
+import math
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -82,13 +83,13 @@ def channelwise(operation: Callable[..., Array], x: Array, v: Array, out: Array 
     NumPy goes along the last axis, and a run of a few channels is done before it has begun: so examples are laid out as
     rows, beside v as often as it goes into one.
     """
-    rows = x.reshape(len(x), -1)
+    rows = x.reshape(len(x), math.prod(x.shape[1:]))
     v = array_module(x).tile(v, rows.shape[1] // len(v))
     return operation(rows, v, out=None if out is None else out.reshape(rows.shape)).reshape(x.shape)
 
 
 def add_channels(y: Array, b: Array) -> Array:
-    """y += b, in place, with a number of b (C,) for each channel of y (…, C)."""
+    """y + b, with a number of b (C,) for each channel of y (…, C), written over y if that lies in memory in its own order."""
     return channelwise(array_module(y).add, y, b, out=y)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from .backend import Array, array_module
 from .layers import Layer
+from .layers.layer import watched
 from .models import Model
 
 
@@ -38,26 +39,13 @@ def culprit(model: Model, batch: Array, rng: np.random.Generator | None) -> str:
     for name, layer, attribute in model.named_parameters():
         if not bool(xp.isfinite(getattr(layer, attribute)).all()):
             return f"{name} of {layer!r}"
-    outputs: list[tuple[Layer, bool]] = []
     layers = [layer for _, layer in model.leaves()]
-    try:
-        for layer in layers:
-            layer.forward = watched(layer, outputs)
+    broken: list[Layer] = []
+
+    def note(layer: Layer, y: Array) -> None:
+        if not bool(array_module(y).isfinite(y).all()):
+            broken.append(layer)
+
+    with watched(layers, note):
         model.objective(batch, rng)
-    finally:
-        for layer in layers:
-            vars(layer).pop("forward", None)  # the class's own forward is seen again
-    broken = [layer for layer, finite in outputs if not finite]
     return f"the output of {broken[0].label()}" if broken else "no layer's output, but the loss itself,"
-
-
-def watched(layer: Layer, outputs: list[tuple[Layer, bool]]):
-    """The layer's forward, noting whether its output is finite."""
-    forward = layer.forward
-
-    def watching(x, rng=None):
-        y = forward(x, rng)
-        outputs.append((layer, bool(array_module(y).isfinite(y).all())))
-        return y
-
-    return watching

@@ -102,6 +102,55 @@ def image_rows(rows: dict[str, np.ndarray], path: Path) -> None:
             axes_row[0].set_ylabel(name, rotation=0, ha="right", va="center", labelpad=8)
 
 
+def kernels(layers: dict[str, np.ndarray], path: Path, count: int = 32) -> None:
+    """For each name, a layer's kernels (n, KH, KW) as images, the first `count`, each relative to its own largest weight."""
+    columns = 16
+    lines = [
+        (name if start == 0 else "", images[:count][start : start + columns])
+        for name, images in layers.items()
+        for start in range(0, min(len(images), count), columns)
+    ]
+    with figure(path, 1.9 + 0.5 * columns, 0.53 * len(lines) + 0.75) as drawn:
+        grid = drawn.subplots(len(lines), columns, squeeze=False)
+        for axes_row, (name, images) in zip(grid, lines, strict=True):
+            axes_row[0].set_ylabel(name, rotation=0, ha="right", va="center", labelpad=8)
+            for axes in axes_row:
+                axes.set(xticks=[], yticks=[])
+                axes.spines[:].set_visible(False)
+            for axes, image in zip(axes_row, images, strict=False):
+                image = image / (np.abs(image).max() or 1)
+                shown = axes.imshow(image, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
+        bar = drawn.colorbar(
+            shown, ax=grid, orientation="horizontal", shrink=0.4, aspect=40, pad=0.02, ticks=[-1, 0, 1]
+        )
+        bar.set_label("weight, relative to the kernel's largest")
+
+
+def feature_maps(outputs: dict[str, np.ndarray], path: Path, count: int = 16) -> None:
+    """One image on its way through the layers: for each name an output (H, W, C), channel by channel, the first `count`;
+    a code of one pixel as one strip of all its channels. Zero is white; each layer has its own scale.
+    """
+    with figure(path, 2.6 + 0.5 * count, 0.56 * len(outputs) + 0.4) as drawn:
+        rows = drawn.add_gridspec(len(outputs), count)
+        for i, (name, output) in enumerate(outputs.items()):
+            H, W, C = output.shape
+            limit = float(np.abs(output).max()) or 1.0
+            look = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit, "interpolation": "nearest"}
+            if H * W == 1:
+                cells = [(drawn.add_subplot(rows[i, :]), output.reshape(1, C))]
+                look["aspect"] = "auto"
+            else:
+                cells = [(drawn.add_subplot(rows[i, c]), output[:, :, c]) for c in range(min(C, count))]
+            for axes, image in cells:
+                axes.imshow(image, **look)
+                axes.set(xticks=[], yticks=[])
+                for spine in axes.spines.values():
+                    spine.set(visible=True, color="#CCCCCC")
+            shown = "" if H * W == 1 or count >= C else f", {count} shown"
+            text = f"{name}\n{H}×{W}×{C}{shown}; {output.min():.2g} … {output.max():.2g}"
+            cells[0][0].set_ylabel(text, rotation=0, ha="right", va="center", labelpad=8, fontsize=8)
+
+
 def curves(truth: np.ndarray, made: dict[str, np.ndarray], path: Path) -> None:
     """The first values of a few examples, true and reconstructed, as lines: for data that are no images."""
     shown = 60

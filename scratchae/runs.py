@@ -1,4 +1,4 @@
-"""A run: a preset trained into a folder, with the figures and the pictures that it is judged by."""
+"""A run: a preset trained into a folder, with the figures and pictures of `results.py`."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from . import __version__, plots
+from . import __version__
 from .backend import device_module
 from .checkpoint import save
 from .errors import DivergenceError, RunError
 from .files import written_whole
 from .history import History
-from .layers import Dense
-from .losses import BCE, MSE
 from .models import PCA, Autoencoder
-from .presets import Examples, Preset
+from .presets import Preset
 from .progress import duration
-from .training import evaluate, fit, require_whole
+from .results import draw, measure, table
+from .training import fit, require_whole
 
 MODEL, CHECKPOINT, HISTORY, RECORD = "model.safetensors", "checkpoint.safetensors", "history.csv", "run.json"
 
@@ -150,98 +149,3 @@ def default_folder(stem: str, resume: bool) -> Path:
 def write_record(folder: Path, record: dict[str, Any]) -> None:
     with written_whole(folder / RECORD) as temporary:
         temporary.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-# The figures
-
-
-def measure(model: Autoencoder, preset: Preset, pca: PCA, examples: Examples) -> dict[str, dict[str, float]]:
-    """Errors on the test examples, of the model and of PCA with a code of the same size: summed over features,
-    averaged over examples. For cross-entropy also its floor, the entropy of the pixels themselves.
-    """
-    made = {
-        preset.name: reconstruct(model, examples.test),
-        f"PCA-{pca.components}": pca.reconstruct(examples.test),
-    }
-    figures = {name: {"squared_error": mean_squared_error(examples.test, x)} for name, x in made.items()}
-    if isinstance(model.loss, BCE):
-        cross_entropy = evaluate(model, examples.test)["loss"]
-        figures[preset.name] |= {
-            "cross_entropy": cross_entropy,
-            "cross_entropy_floor": model.loss.floor(examples.test),
-        }
-    return figures
-
-
-def mean_squared_error(x: np.ndarray, made: np.ndarray) -> float:
-    """Squared error of reconstructions (N, D), summed over features, averaged over examples."""
-    return float(((made - x) ** 2).sum(axis=1).mean(dtype=np.float64))
-
-
-def reconstruct(model: Autoencoder, x: np.ndarray) -> np.ndarray:
-    """model.reconstruct(x), a thousand at a time."""
-    return np.concatenate([model.reconstruct(x[i : i + 1000]) for i in range(0, len(x), 1000)])
-
-
-def table(figures: dict[str, dict[str, float]], features: int) -> str:
-    """The figures as text, each summed over the features of an example and as a mean over them."""
-    names = {
-        "squared_error": "squared error",
-        "cross_entropy": "cross-entropy, nats",
-        "cross_entropy_floor": "  its floor: the pixels' entropy",
-    }
-    lines = [f"{'on the test examples':<49} {'per example':>12} {'per feature':>12}"]
-    for who, values in figures.items():
-        lines += [
-            f"{who:<17}{names[key]:<32} {value:>12.4f} {value / features:>12.5f}" for key, value in values.items()
-        ]
-    return "\n".join(lines)
-
-
-# The pictures
-
-
-def draw(
-    model: Autoencoder,
-    variants: dict[str, Autoencoder],
-    preset: Preset,
-    pca: PCA,
-    examples: Examples,
-    history: History,
-    folder: Path,
-) -> None:
-    """Every picture that suits the model and its data."""
-    test, labels = examples.test, examples.test_labels
-    makers = {preset.name: model.reconstruct, f"PCA-{pca.components}": pca.reconstruct}
-    beside = None
-    if isinstance(model.loss, MSE) and pca.components < test[0].size:  # in the same unit, and not zero
-        error = mean_squared_error(examples.validation, pca.reconstruct(examples.validation))
-        beside = (f"PCA-{pca.components} (validation)", error)
-    plots.loss_curve(history, folder / "loss.png", f"{model.loss.unit} per example", beside)
-    if labels is not None:
-        shown = test[[int(np.flatnonzero(labels == label)[0]) for label in np.unique(labels)]]
-        rows = {"original": shown} | {name: reconstruct(shown) for name, reconstruct in makers.items()}
-        images = {name: row.reshape(-1, 28, 28) for name, row in rows.items()}
-        plots.image_rows(images, folder / "reconstructions.png")
-        plots.latent_scatter(model.encode(test), labels, folder / "latent.png")
-        first = next(layer for _, layer in model.leaves() if isinstance(layer, Dense))
-        plots.filters(first.W, examples.train.std(axis=0), folder / "filters.png")
-    elif preset.variants:
-        moves = displacements({"plain": model} | variants, test)
-        plots.displacements(moves, test[:500], folder / "displacements.png")
-    else:
-        made = {name: reconstruct(test[:4]) for name, reconstruct in makers.items()}
-        plots.curves(test[:4], made, folder / "curves.png")
-        plots.latent_scatter(model.encode(test), None, folder / "latent.png")
-
-
-def displacements(models: dict[str, Autoencoder], test: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray, str]]:
-    """Where each model sends a grid of points, and a remark."""
-    axis = np.linspace(-2, 2, 7, dtype=np.float32)
-    grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
-    moves = {}
-    for name, model in models.items():
-        error = mean_squared_error(test, reconstruct(model, test))
-        active = float((model.encode(test) > 0).mean())
-        moves[name] = (grid, model.reconstruct(grid), f"squared error {error:.2g}\n{active:.0%} of the code active")
-    return moves

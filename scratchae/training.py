@@ -176,7 +176,7 @@ def diverged(
     )
 
 
-def evaluate(model: Model, x: Array, batch_size: int = 1000) -> dict[str, float]:
+def evaluate(model: Model, x: Array, batch_size: int = 250) -> dict[str, float]:
     """The loss and its parts on x, without training: per example, averaged over all of x."""
     if len(x) == 0:
         raise DataError("evaluate: x holds no examples: expected at least one row")

@@ -2,6 +2,7 @@
 of scratchae in it but the calls of what is tested. Everything here is NumPy in float64 on the CPU.
 """
 
+import itertools
 import math
 
 import numpy as np
@@ -118,6 +119,106 @@ def sparse_kl(z, rho, weight):
         q = sum(z[n, j] for n in range(len(z))) / len(z)
         total += rho * math.log(rho / q) + (1 - rho) * math.log((1 - rho) / (1 - q))
     return weight * total
+
+
+# Images (N, H, W, C), by loops over places and offsets; kernel, stride and padding are pairs (height, width)
+
+
+def places(size, kernel, stride, padding=(0, 0), ceil=False):
+    """How many places a kernel has along height and width; with `ceil`, one more where the stride leaves a rest,
+    if that begins within the image.
+    """
+    counts = []
+    for length, k, s, p in zip(size, kernel, stride, padding, strict=True):
+        rounded = math.ceil if ceil else math.floor
+        count = rounded((length + 2 * p - k) / s) + 1
+        counts.append(count - 1 if ceil and (count - 1) * s >= length + p else count)
+    return tuple(counts)
+
+
+def taps(counts, kernel, stride, padding, size):
+    """All (oy, ox, i, j, u, v) where offset (i, j) of the kernel at place (oy, ox) lies on pixel (u, v) of x."""
+    for oy, ox, i, j in itertools.product(*map(range, (*counts, *kernel))):
+        u, v = oy * stride[0] + i - padding[0], ox * stride[1] + j - padding[1]
+        if 0 <= u < size[0] and 0 <= v < size[1]:
+            yield oy, ox, i, j, u, v
+
+
+def im2col(x, kernel, stride, padding):
+    N, H, W, C = x.shape
+    OH, OW = counts = places((H, W), kernel, stride, padding)
+    columns = np.zeros((N, OH, OW, *kernel, C))
+    for oy, ox, i, j, u, v in taps(counts, kernel, stride, padding, (H, W)):
+        columns[:, oy, ox, i, j] = x[:, u, v]
+    return columns.reshape(N * OH * OW, kernel[0] * kernel[1] * C)
+
+
+def col2im(columns, size, kernel, stride, padding):
+    OH, OW = counts = places(size, kernel, stride, padding)
+    C = columns.shape[1] // (kernel[0] * kernel[1])
+    columns = columns.reshape(len(columns) // (OH * OW), OH, OW, *kernel, C)
+    x = np.zeros((len(columns), *size, C))
+    for oy, ox, i, j, u, v in taps(counts, kernel, stride, padding, size):
+        x[:, u, v] += columns[:, oy, ox, i, j]
+    return x
+
+
+def conv2d(x, W, b, stride, padding):
+    """W (KH, KW, Cin, Cout)."""
+    size, kernel = x.shape[1:3], W.shape[:2]
+    counts = places(size, kernel, stride, padding)
+    y = np.zeros((len(x), *counts, W.shape[3])) + b
+    for oy, ox, i, j, u, v in taps(counts, kernel, stride, padding, size):
+        y[:, oy, ox] += x[:, u, v] @ W[i, j]
+    return y
+
+
+def conv_transpose2d(x, W, b, stride, padding, output_padding):
+    """W (KH, KW, Cout, Cin)."""
+    counts, kernel = x.shape[1:3], W.shape[:2]
+    axes = zip(counts, kernel, stride, padding, output_padding, strict=True)
+    size = [(n - 1) * s - 2 * p + k + extra for n, k, s, p, extra in axes]
+    y = np.zeros((len(x), *size, W.shape[2])) + b
+    for oy, ox, i, j, u, v in taps(counts, kernel, stride, padding, size):
+        y[:, u, v] += x[:, oy, ox] @ W[i, j].T
+    return y
+
+
+def max_pool2d(x, kernel, stride, ceil_mode=False):
+    size = x.shape[1:3]
+    counts = places(size, kernel, stride, ceil=ceil_mode)
+    y = np.full((len(x), *counts, x.shape[3]), -np.inf)
+    for oy, ox, _, _, u, v in taps(counts, kernel, stride, (0, 0), size):
+        y[:, oy, ox] = np.maximum(y[:, oy, ox], x[:, u, v])
+    return y
+
+
+def avg_pool2d(x, kernel, stride):
+    size = x.shape[1:3]
+    counts = places(size, kernel, stride)
+    y = np.zeros((len(x), *counts, x.shape[3]))
+    for oy, ox, _, _, u, v in taps(counts, kernel, stride, (0, 0), size):
+        y[:, oy, ox] += x[:, u, v] / (kernel[0] * kernel[1])
+    return y
+
+
+def upsample2d(x, scale):
+    N, H, W, C = x.shape
+    y = np.zeros((N, H * scale[0], W * scale[1], C))
+    for u, v in np.ndindex(y.shape[1:3]):
+        y[:, u, v] = x[:, u // scale[0], v // scale[1]]
+    return y
+
+
+def batch_norm(x, gamma, beta, eps=1e-5):
+    """y, and the mean and the (biased) variance of each feature, the last axis."""
+    y, means, variances = np.zeros(x.shape), [], []
+    for c in range(x.shape[-1]):
+        values = x[..., c].ravel().tolist()
+        means.append(math.fsum(values) / len(values))
+        variances.append(math.fsum((value - means[c]) ** 2 for value in values) / len(values))
+        y[..., c] = gamma[c] * (x[..., c] - means[c]) / math.sqrt(variances[c] + eps) + beta[c]
+    return y, np.array(means), np.array(variances)
 
 
 # Optimizers

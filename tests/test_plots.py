@@ -25,6 +25,7 @@ LABELS = rng.integers(0, 10, 200).astype(np.uint8)
 W = rng.standard_normal((784, 70), dtype=np.float32)
 SPREAD = rng.random(784, dtype=np.float32)
 WITHOUT_A_UNIT = W[:, :20] * (np.arange(20) != 3)
+MAPS = {"input": rng.random((28, 28, 1)), "conv": rng.standard_normal((7, 7, 32)), "code": rng.random((1, 1, 64))}
 GRID = rng.standard_normal((49, 2), dtype=np.float32)
 FALLING = [10.0, 5.0, 4.0]
 
@@ -46,6 +47,12 @@ PICTURES = {
     "filters": lambda path: plots.filters(W, SPREAD, path),
     "filters, fewer than a row": lambda path: plots.filters(W[:, :5], SPREAD, path),
     "filters, a unit without weights": lambda path: plots.filters(WITHOUT_A_UNIT, SPREAD, path),
+    "kernels": lambda path: plots.kernels(
+        {"first": rng.standard_normal((40, 3, 3)), "last": np.zeros((16, 5, 3))}, path
+    ),
+    "kernels, one": lambda path: plots.kernels({"only": rng.standard_normal((1, 3, 3))}, path),
+    "feature_maps": lambda path: plots.feature_maps(MAPS, path),
+    "feature_maps, all zero": lambda path: plots.feature_maps({"dead": np.zeros((3, 4, 2))}, path),
     "displacements": lambda path: plots.displacements(
         {"plain": (GRID, 0.9 * GRID, "a remark"), "noise": (GRID, 0.5 * GRID, "another")}, GRID, path
     ),

@@ -18,7 +18,22 @@ SIZES = {
     "overcomplete": [2, 50, 2],
     "science2006": [784, 1000, 500, 250, 30, 250, 500, 1000, 784],
 }
+# height, width and channels at every step where they change, the code in the middle
+MAPS = {
+    "conv": [(28, 28, 1), (14, 14, 16), (7, 7, 32), (1, 1, 64), (7, 7, 32), (14, 14, 16), (28, 28, 1)],
+    "conv-pool": [
+        *((28, 28, 1), (28, 28, 16), (14, 14, 16), (14, 14, 8), (7, 7, 8), (4, 4, 8)),
+        *((8, 8, 8), (16, 16, 8), (14, 14, 16), (28, 28, 16), (28, 28, 1)),
+    ],
+    "conv-denoising": [
+        *((28, 28, 1), (28, 28, 32), (14, 14, 32), (7, 7, 32)),
+        *((14, 14, 32), (28, 28, 32), (28, 28, 1)),
+    ],
+}
 COUNTS = {
+    "conv": 210_369,
+    "conv-pool": 4_385,  # as the Keras blog's
+    "conv-denoising": 28_353,  # as keras.io prints
     "simple": 402_448,
     "bottleneck": 211_250,
     "deep": 222_384,
@@ -66,14 +81,31 @@ def test_sizes_are_as_named(name):
         assert PRESETS[name].summary.startswith("-".join(map(str, SIZES[name][: len(SIZES[name]) // 2 + 1])))
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", MAPS)
+def test_images_on_their_way(name):
+    model = PRESETS[name].build(np.random.default_rng(0))
+    x = np.zeros((1, *PRESETS[name].shape), np.float32)
+    shapes = [x.shape[1:]]
+    for _, layer in model.leaves():
+        x = layer.forward(x)
+        if x.shape[1:] != shapes[-1]:
+            shapes.append(x.shape[1:])
+    assert shapes == MAPS[name]
+    assert model.parameter_count() == COUNTS[name]
+
+
+def test_every_preset_is_described_here():
+    assert SIZES.keys() | MAPS.keys() == COUNTS.keys() == PRESETS.keys()
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS.keys() - {"conv-denoising"}))
 def test_the_code_is_as_large_as_said(name):
     """PCA beside the model gets a code of the same size; only a code larger than the data would be too much."""
     preset = PRESETS[name]
     model = preset.build(np.random.default_rng(0))
-    features = dense_layers(model)[0][0].inputs
-    code = model.encode(np.zeros((1, features), np.float32))
-    assert preset.code == min(code.shape[1], features)
+    shape = (dense_layers(model)[0][0].inputs,) if preset.synthetic else preset.shape
+    code = model.encode(np.zeros((1, *shape), np.float32))
+    assert preset.code == min(code.size, np.prod(shape))
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -118,9 +150,10 @@ def test_images(name, few_strokes):
     examples = PRESETS[name].examples()
     held_out = 600 // HELD_OUT
     assert [len(x) for x in (examples.train, examples.validation, examples.test)] == [600 - held_out, held_out, 100]
-    both = np.concatenate([examples.train, examples.validation])
+    assert examples.train.shape[1:] == examples.validation.shape[1:] == examples.test.shape[1:] == PRESETS[name].shape
+    both = np.concatenate([examples.train, examples.validation]).reshape(600, 784)
     assert_array_equal(np.rint(both * 255), few_strokes.train_images.reshape(600, 784))  # each once, none of the test
-    assert_array_equal(np.rint(examples.test * 255), few_strokes.test_images.reshape(100, 784))
+    assert_array_equal(np.rint(examples.test.reshape(100, 784) * 255), few_strokes.test_images.reshape(100, 784))
     assert_array_equal(examples.test_labels, few_strokes.test_labels)
     assert examples.train.dtype == np.float32
 

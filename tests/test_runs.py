@@ -13,13 +13,17 @@ import pytest
 import scratchae
 import scratchae.data
 from scratchae import (
+    BCE,
     MSE,
     Adam,
     Autoencoder,
     BCEWithLogits,
+    Conv2d,
+    ConvTranspose2d,
     Cosine,
     Dense,
     GaussianNoise,
+    ReLU,
     Sequential,
     Sigmoid,
     cuda,
@@ -54,6 +58,14 @@ LOGITS = Preset(
     optimizer=lambda lr, steps: Adam(Cosine(lr, steps)),
 )  # fmt: skip
 NOISY = Preset("noisy", "3-2-3", dense(3, 2, before=[GaussianNoise(0.1)]), 2, 2, 10, 0.01, synthetic=points)
+
+
+def images(rng):
+    encoder = Sequential(GaussianNoise(0.4, clip=(0, 1)), Conv2d(1, 3, 4, stride=4, rng=rng), ReLU())
+    return Autoencoder(encoder, Sequential(ConvTranspose2d(3, 1, 4, stride=4, rng=rng), Sigmoid()), loss=BCE())
+
+
+MAPS = Preset("maps", "1-3-1, denoising", images, code=6, epochs=2, batch_size=100, shape=(28, 28, 1))
 PLANE = Preset(
     "plane", "2-4-2", dense(2, 4), code=2, epochs=2, batch_size=10, synthetic=lambda rng, n: points(rng, n)[:, :2],
     variants={"noise": dense(2, 4, before=[GaussianNoise(0.1)]), "a larger code": dense(2, 8)},
@@ -106,6 +118,7 @@ def png_size(content):
     [
         (IMAGES, ["filters", "latent", "loss", "reconstructions"]),
         (LOGITS, ["filters", "latent", "loss", "reconstructions"]),
+        (MAPS, ["feature_maps", "kernels", "latent", "loss", "reconstructions"]),
         (NOISY, ["curves", "latent", "loss"]),
         (PLANE, ["displacements", "loss"]),
     ],
@@ -148,25 +161,33 @@ def test_a_run_leaves_model_history_figures_and_pictures(tmp_path, capsys, prese
 def assert_right_figures(record, model, preset):
     """As computed anew, by the formulas, from the file's model."""
     examples = preset.examples()
-    x = examples.test.astype(np.float64)
-    z = model.encoder.forward(examples.test)
-    made = model.decoder.forward(z).astype(np.float64)
+    x, given = examples.test.astype(np.float64), examples.test
+    noisy = preset in (NOISY, MAPS)
+    if noisy:  # it gets noisy examples, and is measured by the clean ones
+        noise = model.encoder.layers[0]
+        given = given + noise.std * np.random.default_rng(0).standard_normal(given.shape, dtype=np.float32)
+        given = given if noise.clip is None else given.clip(*noise.clip)
+    made = model.decoder.forward(model.encoder.forward(given)).astype(np.float64)
     expected = {}
-    if preset is LOGITS:
-        logits, made = made, 1 / (1 + np.exp(-made))
-        expected["cross_entropy"] = (np.log1p(np.exp(logits)) - x * logits).sum(axis=1).mean()
+    if preset in (LOGITS, MAPS):
+        if preset is LOGITS:
+            made = 1 / (1 + np.exp(-made))
+        expected["cross_entropy"] = -(x * np.log(made) + (1 - x) * np.log(1 - made)).sum() / len(x)
         inner = x[(x > 0) & (x < 1)]
         entropy = -(inner * np.log(inner) + (1 - inner) * np.log(1 - inner)).sum()
         expected["cross_entropy_floor"] = entropy / len(x)
-    expected["squared_error"] = ((made - x) ** 2).sum(axis=1).mean()
+    expected["squared_error"] = ((made - x) ** 2).sum() / len(x)
     figures = record["figures"]
-    assert set(figures) == {preset.name, f"PCA-{preset.code}"}
+    assert set(figures) == {preset.name, f"PCA-{preset.code}"} | ({"noisy input"} if noisy else set())
     assert figures[preset.name] == pytest.approx(expected, rel=1e-4)
+    if noisy:
+        assert figures["noisy input"] == {"squared_error": pytest.approx(((given - x) ** 2).sum() / len(x), 1e-4)}
 
-    mean = examples.train.mean(axis=0, dtype=np.float64)
-    _, _, directions = np.linalg.svd(examples.train - mean, full_matrices=False)
+    train, x, given = (rows.reshape(len(rows), -1) for rows in (examples.train, x, given))
+    mean = train.mean(axis=0, dtype=np.float64)
+    _, _, directions = np.linalg.svd(train - mean, full_matrices=False)
     C = directions[: preset.code]
-    rest = x - mean - (x - mean) @ C.T @ C
+    rest = x - mean - (given - mean) @ C.T @ C
     assert figures[f"PCA-{preset.code}"] == {"squared_error": pytest.approx((rest**2).sum(axis=1).mean(), 1e-4, 1e-8)}
 
 

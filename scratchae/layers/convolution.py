@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..backend import Array, add_channels, array_module, channel_sums
+from ..description import plain
 from ..errors import OptionError, ShapeError
 from .initial import draw_weights
 from .layer import Layer
@@ -47,8 +48,8 @@ class Conv2d(Layer):
         rng: int | np.random.Generator = 0,
     ):
         require_channels(self, in_channels=in_channels, out_channels=out_channels)
-        self.in_channels, self.out_channels, self.init = in_channels, out_channels, init
-        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
+        self.in_channels, self.out_channels, self.init = plain(in_channels), plain(out_channels), init
+        self.kernel_size, self.stride, self.padding = map(as_given, (kernel_size, stride, padding))
         self.K = pair(self, "kernel_size", kernel_size)
         self.S = pair(self, "stride", stride)
         self.P = pair(self, "padding", padding, least=0)
@@ -160,7 +161,7 @@ class ConvTranspose2d(Layer):
             ("height", "width"), x.shape[1:3], self.K, self.S, self.P, self.extra, strict=True
         ):
             sizes.append((size - 1) * s - 2 * p + k + extra)
-            if size < 1 or sizes[-1] < 1:
+            if sizes[-1] < 1:
                 raise ShapeError(
                     f"{self.label()} cannot make an image from x of shape {tuple(x.shape)}: its {axis} would be "
                     f"({size} - 1) · {s} - 2 · {p} + {k} + {extra} = {sizes[-1]}: use less padding or a larger kernel"
@@ -181,6 +182,11 @@ def pair(layer: Layer, name: str, value: int | Pair, least: int = 1) -> Pair:
     return int(sizes[0]), int(sizes[1])
 
 
+def as_given(value: int | Pair) -> int | Pair:
+    """A size as the caller wrote it, in Python's own numbers."""
+    return tuple(map(plain, value)) if isinstance(value, tuple | list) else plain(value)
+
+
 def require_channels(layer: Layer, **channels: int) -> None:
     for name, value in channels.items():
         if not isinstance(value, int | np.integer) or value < 1:
@@ -188,13 +194,16 @@ def require_channels(layer: Layer, **channels: int) -> None:
 
 
 def require_images(layer: Layer, x: Array, channels: int | None = None) -> None:
-    """Raise ShapeError unless x is (N, H, W, channels), or any number of channels if none is given."""
-    if x.ndim == 4 and channels in (None, x.shape[3]):
+    """Raise ShapeError unless x is (N, H, W, channels) with H, W ≥ 1, or any number of channels if none is given."""
+    array_module(x)  # raises if x is no array
+    if x.ndim == 4 and channels in (None, x.shape[3]) and 0 not in x.shape[1:]:
         return
     if x.ndim == 2:
         way_out = f"give each row its shape back, with Reshape((H, W, {channels or 'C'})) before this layer"
     elif x.ndim == 3:
         way_out = "for images of one channel, x[..., None] adds the last axis"
+    elif 0 in x.shape[1:]:
+        way_out = "an image needs at least one pixel and one channel"
     elif x.ndim == 4 and x.shape[1] == channels:
         way_out = "the channels come last; x.transpose(0, 2, 3, 1) moves them there"
     else:

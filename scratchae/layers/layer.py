@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import NoReturn
 
 import numpy as np
@@ -102,6 +103,29 @@ class Sequential(Layer):
     def leaves(self, name: str = "") -> Iterator[tuple[str, Layer]]:
         for i, layer in enumerate(self.layers):
             yield from layer.leaves(f"{name}.{i}".lstrip("."))
+
+
+@contextlib.contextmanager
+def watched(layers: Sequence[Layer], note: Callable[[Layer, Array], None]) -> Iterator[None]:
+    """While the block runs, note(layer, y) is called after each forward of these layers."""
+
+    def watching(layer: Layer) -> Callable[..., Array]:
+        forward = layer.forward
+
+        def forward_and_note(x: Array, rng: np.random.Generator | None = None) -> Array:
+            y = forward(x, rng)
+            note(layer, y)
+            return y
+
+        return forward_and_note
+
+    try:
+        for layer in layers:
+            layer.forward = watching(layer)
+        yield
+    finally:
+        for layer in layers:
+            vars(layer).pop("forward", None)  # the class's own forward is seen again
 
 
 def require_distinct(leaves: Iterator[tuple[str, Layer]]) -> None:

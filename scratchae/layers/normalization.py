@@ -21,7 +21,7 @@ class BatchNorm(Layer):
     variance σ² M / (M - 1). In inference, they stand in for μ and σ².
 
     Here an example's output depends on the others in its batch. Raises ShapeError if x has another number of
-    features, DataError in training if M is 1, whose variance is no variance.
+    features, DataError in training if M is less than 2.
     """
 
     parameter_names = ("gamma", "beta")
@@ -45,10 +45,11 @@ class BatchNorm(Layer):
             self.refuse(x, f"(N, {self.features}) or (N, H, W, {self.features})", "features are the last axis")
         self.M, self.training = x.size // self.features, rng is not None
         if self.training:
-            if self.M == 1:
+            if self.M < 2:
                 raise DataError(
-                    f"{self.label()} got x of shape {tuple(x.shape)} in training: one number a feature has no variance; "
-                    "use batches of at least 2, or no rng for inference"
+                    f"{self.label()} got x of shape {tuple(x.shape)} in training: the variance of {self.M} number a feature "
+                    "says nothing. It needs batches of at least 2, so choose a batch size that leaves no single example "
+                    "for the end of an epoch; inference needs no rng"
                 )
             mean = channel_sums(x) / self.M
             centred = channelwise(xp.subtract, x, mean)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..backend import Array, array_module
-from .convolution import pair, patch_counts, require_images
+from .convolution import as_given, pair, patch_counts, require_images
 from .layer import Layer
 from .patches import Pair, overlap_add, pad, patches
 
@@ -19,7 +19,7 @@ class MaxPool2d(Layer):
     """
 
     def __init__(self, kernel_size: int | Pair, stride: int | Pair | None = None, *, ceil_mode: bool = False):
-        self.kernel_size, self.stride, self.ceil_mode = kernel_size, stride, ceil_mode
+        self.kernel_size, self.stride, self.ceil_mode = as_given(kernel_size), as_given(stride), ceil_mode
         self.K = pair(self, "kernel_size", kernel_size)
         self.S = self.K if stride is None else pair(self, "stride", stride)
 
@@ -53,7 +53,7 @@ class AvgPool2d(Layer):
     """
 
     def __init__(self, kernel_size: int | Pair, stride: int | Pair | None = None):
-        self.kernel_size, self.stride = kernel_size, stride
+        self.kernel_size, self.stride = as_given(kernel_size), as_given(stride)
         self.K = pair(self, "kernel_size", kernel_size)
         self.S = self.K if stride is None else pair(self, "stride", stride)
 
@@ -77,7 +77,7 @@ class UpSample2d(Layer):
     """
 
     def __init__(self, scale: int | Pair):
-        self.scale = scale
+        self.scale = as_given(scale)
         self.S = pair(self, "scale", scale)
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:

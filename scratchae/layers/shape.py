@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ..backend import Array
+from ..backend import Array, array_module
 from ..errors import ShapeError
 from .layer import Layer
 
@@ -18,6 +18,7 @@ class Reshape(Layer):
         self.shape = tuple(shape)
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
+        array_module(x)  # raises if x is no array
         if math.prod(x.shape[1:]) != math.prod(self.shape):
             raise ShapeError(
                 f"{self.label()} expects {math.prod(self.shape)} values an example, got x of shape {tuple(x.shape)}, "
@@ -34,6 +35,7 @@ class Flatten(Layer):
     """Each example becomes one row: x (N, …) -> y (N, D)."""
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
+        array_module(x)  # raises if x is no array
         self.x_shape = x.shape
         return x.reshape(len(x), math.prod(x.shape[1:]))
 

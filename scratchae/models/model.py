@@ -28,9 +28,8 @@ class Model(Described):
     """
 
     part_names: tuple[str, ...] = ()  # attributes that hold layers, in the order they run
-    examples_apart = (
-        False  # whether `objective` treats every example by itself: `parallel.py` may then split the batch
-    )
+    # whether `objective` treats every example by itself, so that the batch may be split (`parallel.py`); not inherited
+    examples_apart = False
 
     def objective(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
         """The loss and its parts on a batch x: {"loss": …, …}, summed over features and averaged over the batch."""

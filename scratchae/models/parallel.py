@@ -15,13 +15,14 @@ import copy
 import functools
 import inspect
 import operator
+import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .. import layers, losses, penalties
 from ..backend import Array, array_module, blas_threads, cores, in_blocks, on_all_cores
-from ..description import Described
+from ..layers.layer import watched
 
 if TYPE_CHECKING:
     from .model import Model
@@ -30,19 +31,13 @@ if TYPE_CHECKING:
 APART = {
     *(layers.Dense, layers.Conv2d, layers.ConvTranspose2d, layers.MaxPool2d, layers.AvgPool2d, layers.UpSample2d),
     *(layers.Identity, layers.LeakyReLU, layers.ReLU, layers.Sigmoid, layers.Softplus, layers.Tanh),
-    *(
-        layers.Dropout,
-        layers.GaussianNoise,
-        layers.MaskingNoise,
-        layers.SaltAndPepper,
-        layers.Flatten,
-        layers.Reshape,
-    ),
+    *(layers.Dropout, layers.GaussianNoise, layers.MaskingNoise, layers.SaltAndPepper),
+    *(layers.Flatten, layers.Reshape),
     *(losses.MSE, losses.BCE, losses.BCEWithLogits, penalties.L1),
+    *(bool, int, float, str, type(None)),  # settings of a model
 }
-LEAST = (
-    2**20
-)  # numbers that a part keeps for backward; with fewer, the threads wait for each other's turn in Python too often
+# numbers that the layers put out for a part: with fewer, the threads wait for each other's turn in Python too often
+LEAST = 2**20
 MOST = 16  # parts
 
 
@@ -52,19 +47,21 @@ def count_parts(model: Model, x: Array, rng: np.random.Generator | None) -> int:
     Model and batch alone decide, not the machine: each part draws its own noise, which should be the same everywhere.
     """
     declared = vars(type(model)).get("examples_apart", False)  # not inherited: a subclass may have another objective
-    if not declared or array_module(x) is not np or not (rng is None or hasattr(rng, "spawn")):
+    if not declared or array_module(x) is not np or not can_spawn(rng):
         return 1
     if model.team is None:
-        model.team = Team(model, x)
-    parts = int(model.team.kept * len(x) / LEAST)
-    return min(2 ** (parts.bit_length() - 1), MOST) if parts else 1
+        model.team = Team(model)
+    parts = min(model.team.outputs(x) * len(x) // LEAST, len(x), MOST)
+    if parts < 2 or not all(map(is_apart, arguments(model).values())):
+        return 1
+    return 2 ** (parts.bit_length() - 1)  # a power of 2, as the number of cores is
 
 
 def training_step(model: Model, x: Array, rng: np.random.Generator | None, parts: int) -> dict[str, Array]:
     """What `Model.training_step` promises, in parts: metrics and gradient are the parts' means, weighted by their examples."""
     batches = np.array_split(x, parts)
     rngs = [None] * parts if rng is None else rng.spawn(parts)
-    twins = model.team.twins(model, min(parts, cores()))
+    twins = model.team.twins(min(parts, cores()))
     metrics: list[dict[str, Array]] = [{}] * parts
 
     def work(core: int) -> None:
@@ -77,7 +74,7 @@ def training_step(model: Model, x: Array, rng: np.random.Generator | None, parts
             if before is not None:
                 twin.gradient += before
 
-    with blas_threads().limit(limits=1):
+    with one_at_a_time, blas_threads().limit(limits=1):
         on_all_cores([functools.partial(work, core) for core in range(len(twins))])
     for twin in twins[1:]:
         in_blocks(operator.iadd, model.gradient, twin.gradient)
@@ -85,31 +82,32 @@ def training_step(model: Model, x: Array, rng: np.random.Generator | None, parts
     return {name: sum(w * m[name] for w, m in zip(weights, metrics, strict=True)) for name in metrics[0]}
 
 
+one_at_a_time = threading.Lock()  # the number of BLAS's threads belongs to the whole process
+
+
 class Team:
-    """A model and its twins. They share the parameters; each has a gradient, and keeps what its own backward needs.
+    """A model and its twins. They share the parameters; each has a gradient, and keeps what its own backward needs."""
 
-    `kept` is how many numbers a forward pass keeps for an example; 0 if examples are not computed apart.
-    """
-
-    def __init__(self, model: Model, x: Array):
+    def __init__(self, model: Model):
         self.layers = [layer for _, layer in model.leaves()]
-        self.members: list[Model] = []
-        things = [*self.layers, *(value for value in arguments(model).values() if isinstance(value, Described))]
-        things = [thing for thing in things if not isinstance(thing, layers.Sequential)]
-        self.kept = 0
-        if all(type(thing) in APART for thing in things):
-            model.objective(x[:1])
-            self.kept = sum(
-                value.size
-                for layer in self.layers
-                for name, value in vars(layer).items()
-                if isinstance(value, np.ndarray) and name.removeprefix("d") not in layer.parameter_names
-            )
+        self.members = [model]
+        self.counts: dict[tuple[int, ...], int] = {}
 
-    def twins(self, model: Model, n: int) -> list[Model]:
+    def outputs(self, x: Array) -> int:
+        """How many numbers the model's layers put out for an example of x."""
+        shape = x.shape[1:]
+        if shape not in self.counts:
+            sizes: list[int] = []
+            with watched(self.layers, lambda layer, y: sizes.append(y.size)):
+                self.members[0].objective(x[:1])
+            self.counts[shape] = sum(sizes)
+        return self.counts[shape]
+
+    def twins(self, n: int) -> list[Model]:
         """n models, the first of them the model itself."""
+        model = self.members[0]
         while len(self.members) < n:
-            self.members.append(copy.deepcopy(model) if self.members else model)
+            self.members.append(copy.deepcopy(model))
         for twin in self.members[1:n]:
             for name, value in arguments(model).items():
                 if name not in model.part_names:
@@ -121,7 +119,20 @@ class Team:
         return self.members[:n]
 
 
-def arguments(thing: Described) -> dict[str, object]:
+def is_apart(thing: object) -> bool:
+    """Whether it is known to treat every example by itself."""
+    if type(thing) is layers.Sequential:
+        return all(map(is_apart, thing.layers))
+    return type(thing) in APART
+
+
+def can_spawn(rng: np.random.Generator | None) -> bool:
+    """Whether further generators can be had from rng, or none is needed."""
+    seed = getattr(getattr(rng, "bit_generator", None), "seed_seq", None)
+    return rng is None or isinstance(seed, np.random.SeedSequence)
+
+
+def arguments(thing: object) -> dict[str, object]:
     """The present values of its constructor's arguments."""
     return {name: getattr(thing, name) for name in argument_names(type(thing))}
 
