@@ -7,18 +7,21 @@ JSON on its standard input with a line of JSON on its standard output, and the p
 
 from __future__ import annotations
 
+import argparse
+import ctypes
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from scratchae import ScratchaeError
 from scratchae.__main__ import SETTINGS
 from scratchae.files import written_whole
 
@@ -162,6 +165,74 @@ def statistics(times: dict[str, list[list[float]]], ours: str) -> dict[str, dict
             "round_medians_ms": rounds[name].tolist(),
         }
     return figures
+
+
+# Memory
+
+
+def peak_memory(work: Callable[[], Any]) -> float | None:
+    """How far this process's resident memory rises above what it is now, at most, during the work: MiB.
+
+    What the allocator has free goes back to the system first, else the work would find it there and seem to need less.
+    None where it cannot be measured: not Linux, or /proc/self/clear_refs is not ours to write to.
+    """
+    getattr(ctypes.CDLL(None), "malloc_trim", lambda pad: None)(0)  # glibc
+    try:
+        Path("/proc/self/clear_refs").write_text("5")  # the peak (VmHWM) starts anew at the present size (VmRSS)
+    except OSError:
+        return None
+    before = status_mib("VmRSS")
+    work()
+    return status_mib("VmHWM") - before
+
+
+def status_mib(name: str) -> float:
+    """A size from /proc/self/status in MiB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{name}:"))
+
+
+# The command line
+
+
+def add_options(
+    command: argparse.ArgumentParser, benchmark: str, peers: Iterable[str], *, steps: int, rounds: int
+) -> None:
+    """The options that every benchmark has, with these defaults."""
+    command.add_argument(
+        "--steps", type=positive, default=steps, metavar="N", help=f"timed steps a block (default: {steps})"
+    )
+    command.add_argument(
+        "--rounds", type=positive, default=rounds, metavar="N", help=f"blocks of each peer (default: {rounds})"
+    )
+    command.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help=f"where to write everything (default: benchmarks/results/{benchmark}-DATE.json)",
+    )
+    # what the command starts for each peer
+    command.add_argument("--worker", choices=peers, help=argparse.SUPPRESS)
+
+
+def positive(text: str) -> int:
+    """A whole number above 0, for argparse."""
+    if (value := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text}: expected at least 1")
+    return value
+
+
+def exit_code(benchmark: str, run: Callable[[], None]) -> int:
+    """Run a benchmark; its exit code: 0, 1 for an error, 130 after Ctrl-C."""
+    try:
+        run()
+    except (BenchmarkError, ScratchaeError) as error:
+        print(f"{benchmark}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"\n{benchmark}: interrupted, nothing was written", file=sys.stderr)
+        return 130
+    return 0
 
 
 # What a person sees and keeps

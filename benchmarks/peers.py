@@ -9,7 +9,9 @@ Every peer takes a model, at its initial weights, and a batch, and offers:
     facts()       versions and thread counts
 
 The nets are written from the model's layers, so a new preset of the same layers needs nothing here. A new kind of
-layer or loss needs its line in two tables.
+layer or loss needs its line in two tables, and a layer with parameters one in `TORCH_AXES`.
+
+Images are NHWC in scratchae and JAX, NCHW in PyTorch. Each peer has the batch in its own layout before the first step.
 
 Memory: `recycle_memory`, which `fit` calls, is a setting of scratchae's own process. The peers have what their users
 get: PyTorch takes memory from the C library with its defaults, XLA plans the buffers of a compiled function itself and
@@ -31,12 +33,29 @@ from harness import BenchmarkError
 
 import scratchae
 from scratchae.backend import cores, recycle_memory
-from scratchae.layers import Dense, Identity, LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
+from scratchae.layers import (
+    AvgPool2d,
+    Conv2d,
+    ConvTranspose2d,
+    Dense,
+    Flatten,
+    Identity,
+    LeakyReLU,
+    MaxPool2d,
+    ReLU,
+    Reshape,
+    Sigmoid,
+    Softplus,
+    Tanh,
+    UpSample2d,
+)
+from scratchae.layers.pooling import missing
 from scratchae.losses import BCE, MSE, BCEWithLogits
 from scratchae.models import Autoencoder, Model
 from scratchae.optimizers import Adam
 
 LR, BETA1, BETA2, EPS = 1e-3, 0.9, 0.999, 1e-8
+IMAGE_LAYERS = {Conv2d, ConvTranspose2d, MaxPool2d, AvgPool2d, UpSample2d}
 
 
 class Scratchae:
@@ -71,14 +90,42 @@ class Scratchae:
 
 # PyTorch
 
+
+def torch_reshape(nn: ModuleType, *shape: int) -> Any:
+    """A module that gives each example a new shape, in scratchae's order of the numbers: channels last."""
+
+    class Reshape(nn.Module):
+        def forward(self, x):
+            if x.ndim == 4:
+                x = x.permute(0, 2, 3, 1)
+            x = x.reshape(len(x), *shape)
+            return x.permute(0, 3, 1, 2) if x.ndim == 4 else x
+
+    return Reshape()
+
+
 TORCH_LAYERS = {
+    AvgPool2d: lambda nn, layer: nn.AvgPool2d(layer.K, layer.S),
+    Conv2d: lambda nn, layer: nn.Conv2d(layer.in_channels, layer.out_channels, layer.K, layer.S, layer.P),
+    ConvTranspose2d: lambda nn, layer: nn.ConvTranspose2d(
+        layer.in_channels, layer.out_channels, layer.K, layer.S, layer.P, layer.extra
+    ),
     Dense: lambda nn, layer: nn.Linear(layer.inputs, layer.outputs),
+    Flatten: lambda nn, layer: torch_reshape(nn, -1),
     Identity: lambda nn, layer: nn.Identity(),
     LeakyReLU: lambda nn, layer: nn.LeakyReLU(layer.slope),
+    MaxPool2d: lambda nn, layer: nn.MaxPool2d(layer.K, layer.S, ceil_mode=layer.ceil_mode),
     ReLU: lambda nn, layer: nn.ReLU(),
+    Reshape: lambda nn, layer: torch_reshape(nn, *layer.shape),
     Sigmoid: lambda nn, layer: nn.Sigmoid(),
     Softplus: lambda nn, layer: nn.Softplus(),
     Tanh: lambda nn, layer: nn.Tanh(),
+    UpSample2d: lambda nn, layer: nn.Upsample(scale_factor=layer.S),
+}
+TORCH_AXES = {  # the axes of scratchae's W in the order in which PyTorch's weight has them
+    Dense: (1, 0),  # (outputs, inputs)
+    Conv2d: (3, 2, 0, 1),  # (Cout, Cin, KH, KW)
+    ConvTranspose2d: (3, 2, 0, 1),  # (Cin, Cout, KH, KW)
 }
 TORCH_LOSSES = {
     MSE: lambda nn, y, x: nn.functional.mse_loss(y, x, reduction="sum"),
@@ -92,33 +139,46 @@ class Torch:
 
     `compiled`: forward, loss and backward go through `torch.compile` in its default mode; Adam stays outside, as in most
     training scripts. `fused`: Adam is one kernel; by default, on a CPU, it goes through the parameters one by one.
+    `channels_last`: net and images are in PyTorch's memory format of that name, NCHW by their indices, NHWC in memory.
     """
 
-    def __init__(self, model: Model, x: np.ndarray, *, compiled: bool = False, fused: bool | None = None):
+    def __init__(
+        self,
+        model: Model,
+        x: np.ndarray,
+        *,
+        compiled: bool = False,
+        fused: bool | None = None,
+        channels_last: bool = False,
+    ):
         require_translatable(model)
-        self.torch = required("torch")
+        self.torch = torch = required("torch")
         self.model, self.fused = model, fused
-        nn = self.torch.nn
+        nn = torch.nn
+        layout = torch.channels_last if channels_last else torch.contiguous_format
         modules = {name: TORCH_LAYERS[type(layer)](nn, layer) for name, layer in model.leaves()}
-        net = nn.Sequential(*modules.values())
+        net = nn.Sequential(*modules.values()).to(memory_format=layout)
         loss = TORCH_LOSSES[type(model.loss)]
 
         def objective(x):
             return loss(nn, net(x), x) / len(x)
 
-        self.objective = self.torch.compile(objective) if compiled else objective
-        self.weights = {}
+        self.objective = torch.compile(objective) if compiled else objective
+        self.weights, self.axes = {}, {}
         for name, layer in model.leaves():
-            if isinstance(layer, Dense):
+            if layer.parameter_names:
                 self.weights |= {f"{name}.W": modules[name].weight, f"{name}.b": modules[name].bias}
-        self.x = self.torch.tensor(x)
+                self.axes |= {f"{name}.W": TORCH_AXES[type(layer)], f"{name}.b": (0,)}
+        x = torch.from_numpy(x.transpose(0, 3, 1, 2) if x.ndim == 4 else x)
+        # not x.contiguous(memory_format=…), which leaves the strides of images of one channel as they are
+        self.x = torch.empty(x.shape, memory_format=layout if x.ndim == 4 else torch.contiguous_format).copy_(x)
         self.reset()
 
     def reset(self) -> None:
         with self.torch.no_grad():
             for name, layer, attribute in self.model.named_parameters():
-                # Linear holds W as (outputs, inputs); b is its own transpose
-                self.weights[name].copy_(self.torch.from_numpy(getattr(layer, attribute).T))
+                ours = getattr(layer, attribute).transpose(self.axes[name])
+                self.weights[name].copy_(self.torch.from_numpy(ours))
         self.optimizer = self.torch.optim.Adam(
             self.weights.values(), lr=LR, betas=(BETA1, BETA2), eps=EPS, fused=self.fused
         )
@@ -136,10 +196,13 @@ class Torch:
 
     def gradients(self) -> tuple[float, Tensors]:
         loss = self.backward()
-        return loss, {name: weight.grad.numpy().T.copy() for name, weight in self.weights.items()}
+        return loss, {name: self.in_our_order(name, weight.grad) for name, weight in self.weights.items()}
 
     def parameters(self) -> Tensors:
-        return {name: weight.detach().numpy().T.copy() for name, weight in self.weights.items()}
+        return {name: self.in_our_order(name, weight.detach()) for name, weight in self.weights.items()}
+
+    def in_our_order(self, name: str, tensor: Any) -> np.ndarray:
+        return tensor.numpy().transpose(np.argsort(self.axes[name])).copy()
 
     def facts(self) -> dict[str, Any]:
         return {"torch": self.torch.__version__, "torch_threads": self.torch.get_num_threads()}
@@ -147,14 +210,60 @@ class Torch:
 
 # JAX
 
+NHWC = ("NHWC", "HWIO", "NHWC")  # layouts of x, W and y for XLA: scratchae's
+
+
+def jax_convolution(jax: ModuleType, layer: Conv2d) -> Any:
+    padding = [(p, p) for p in layer.P]
+
+    def function(x, W, b):
+        return jax.lax.conv_general_dilated(x, W, layer.S, padding, dimension_numbers=NHWC) + b
+
+    return function
+
+
+def jax_transposed_convolution(jax: ModuleType, layer: ConvTranspose2d) -> Any:
+    # of the image that XLA spreads by the stride and then convolves
+    padding = [(k - 1 - p, k - 1 - p + extra) for k, p, extra in zip(layer.K, layer.P, layer.extra, strict=True)]
+
+    def function(x, W, b):
+        return jax.lax.conv_transpose(x, W, layer.S, padding, dimension_numbers=NHWC, transpose_kernel=True) + b
+
+    return function
+
+
+def jax_max_pool(jax: ModuleType, layer: MaxPool2d) -> Any:
+    def function(x):
+        grown = map(missing, x.shape[1:3], layer.K, layer.S) if layer.ceil_mode else (0, 0)
+        padding = [(0, 0), *((0, more) for more in grown), (0, 0)]
+        return jax.lax.reduce_window(x, -np.inf, jax.lax.max, (1, *layer.K, 1), (1, *layer.S, 1), padding)
+
+    return function
+
+
+def jax_average_pool(jax: ModuleType, layer: AvgPool2d) -> Any:
+    def function(x):
+        sums = jax.lax.reduce_window(x, 0.0, jax.lax.add, (1, *layer.K, 1), (1, *layer.S, 1), "VALID")
+        return sums / math.prod(layer.K)
+
+    return function
+
+
 JAX_LAYERS = {
-    Dense: lambda nn, layer: lambda x, W, b: x @ W + b,
-    Identity: lambda nn, layer: lambda x: x,
-    LeakyReLU: lambda nn, layer: functools.partial(nn.leaky_relu, negative_slope=layer.slope),
-    ReLU: lambda nn, layer: nn.relu,
-    Sigmoid: lambda nn, layer: nn.sigmoid,
-    Softplus: lambda nn, layer: nn.softplus,
-    Tanh: lambda nn, layer: nn.tanh,
+    AvgPool2d: jax_average_pool,
+    Conv2d: jax_convolution,
+    ConvTranspose2d: jax_transposed_convolution,
+    Dense: lambda jax, layer: lambda x, W, b: x @ W + b,
+    Flatten: lambda jax, layer: lambda x: x.reshape(len(x), -1),
+    Identity: lambda jax, layer: lambda x: x,
+    LeakyReLU: lambda jax, layer: functools.partial(jax.nn.leaky_relu, negative_slope=layer.slope),
+    MaxPool2d: jax_max_pool,
+    ReLU: lambda jax, layer: jax.nn.relu,
+    Reshape: lambda jax, layer: lambda x: x.reshape(len(x), *layer.shape),
+    Sigmoid: lambda jax, layer: jax.nn.sigmoid,
+    Softplus: lambda jax, layer: jax.nn.softplus,
+    Tanh: lambda jax, layer: jax.nn.tanh,
+    UpSample2d: lambda jax, layer: lambda x: x.repeat(layer.S[0], axis=1).repeat(layer.S[1], axis=2),
 }
 JAX_LOSSES = {
     MSE: lambda jnp, y, x: jnp.sum((y - x) ** 2),
@@ -173,7 +282,7 @@ class Jax:
         self.jax = jax = required("jax")
         self.model = model
         jnp, each = jax.numpy, jax.tree.map
-        layers = [(name, layer, JAX_LAYERS[type(layer)](jax.nn, layer)) for name, layer in model.leaves()]
+        layers = [(name, layer, JAX_LAYERS[type(layer)](jax, layer)) for name, layer in model.leaves()]
         loss = JAX_LOSSES[type(model.loss)]
 
         def objective(θ, x):
@@ -224,8 +333,22 @@ PEERS = {  # name: (title in tables, constructor)
     "torch": ("PyTorch eager, Adam", Torch),
     "torch-fused": ("PyTorch eager, fused Adam", functools.partial(Torch, fused=True)),
     "torch-compile": ("torch.compile, fused Adam", functools.partial(Torch, fused=True, compiled=True)),
+    "torch-channels-last": (
+        "PyTorch eager, channels_last",
+        functools.partial(Torch, fused=True, channels_last=True),
+    ),
+    "torch-compile-channels-last": (
+        "torch.compile, channels_last",
+        functools.partial(Torch, fused=True, compiled=True, channels_last=True),
+    ),
     "jax": ("JAX jit", Jax),
 }
+
+
+def peers_of(model: Model) -> list[str]:
+    """The names of the peers that a model has: without images, those that differ in their layout only are the others again."""
+    images = any(type(layer) in IMAGE_LAYERS for _, layer in model.leaves())
+    return [name for name in PEERS if images or not name.endswith("channels-last")]
 
 
 def require_translatable(model: Model) -> None:

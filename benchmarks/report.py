@@ -1,7 +1,8 @@
-"""A measurement as text: what it was made on, and a table for each preset."""
+"""A measurement as text: what it was made on, and a table for each preset or curve."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 OURS, EAGER = "scratchae", "torch"  # the two sides of the first headline
@@ -36,10 +37,9 @@ def heading(record: dict[str, Any]) -> str:
 
 def table(name: str, result: dict[str, Any]) -> str:
     """One preset: who takes how long, the peers in units of ours, and how near ours is to its matrix products."""
-    sizes = "-".join(map(str, result["sizes"]))
     lines = [
-        f"{name}: {sizes}, batch {result['batch_size']}, float32",
-        agreement(result),
+        f"{name}: {net(result['sizes'])}, batch {result['batch_size']}, float32",
+        agreement([result["agreement"]]),
         f"{'':<28}{'ms a step':>10}  {'quartiles':<17}{'/ ours':>8}  quartiles",
     ]
     for who, peer in result["peers"].items():
@@ -60,15 +60,43 @@ def table(name: str, result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def agreement(result: dict[str, Any]) -> str:
-    """How well the peers' numbers agree with ours, in the worst place."""
-    if not result["agreement"]:
+def curve_table(curve: dict[str, Any]) -> str:
+    """One curve of `scaling.py`: some lines for each size, and how fast time grows with it."""
+    points = curve["points"]
+    lines = [
+        f"{curve['axis']}: {net(curve['sizes'])}, {curve['fixed']}, float32",
+        agreement(point["agreement"] for point in points),
+        f"{'':<10}{'':<30}{'ms a step':>9}  {'quartiles':<19}{'µs an example':>14}{'ns a pixel':>12}{'peak MiB':>10}"
+        f"{'/ ours':>8}",
+    ]
+    for point in points:
+        for i, peer in enumerate(point["peers"].values()):
+            peak = "unknown" if peer["peak_mib"] is None else f"{peer['peak_mib']:.1f}"
+            lines.append(
+                f"{'' if i else point['label']:<10}{peer['title']:<30}{peer['median_ms']:>9.3f}  "
+                f"{span(peer['quartiles_ms'], 3):<19}{peer['us_per_example']:>14.1f}{peer['ns_per_pixel']:>12.1f}"
+                f"{peak:>10}{peer['ratio']:>8.2f}"
+            )
+    lines += [f"skipped {who}: {reason}" for who, reason in points[0]["skipped"].items()]
+    for who, slope in curve["exponents"].items():
+        lines.append(f"time grows as {curve['axis']} to the power {slope:.2f}: {points[0]['peers'][who]['title']}")
+    return "\n".join(lines)
+
+
+def net(sizes: list[int | list[int]]) -> str:
+    """A net by what passes through it: 784-256-784, or, with images, 28×28×1-14×14×16-64-28×28×1."""
+    return "-".join("×".join(map(str, size)) if isinstance(size, list) else str(size) for size in sizes)
+
+
+def agreement(found: Iterable[dict[str, Any]]) -> str:
+    """How well the peers' numbers agree with ours, in the worst place of these comparisons."""
+    differences = [
+        (its["largest_relative_difference"], peer, its["tensor"]) for peers in found for peer, its in peers.items()
+    ]
+    if not differences:
         return "no peer to compare with"
-    peer, worst = max(result["agreement"].items(), key=lambda item: item[1]["largest_relative_difference"])
-    return (
-        f"loss, gradients and parameters agree; largest relative difference "
-        f"{worst['largest_relative_difference']:.0e} ({peer}, {worst['tensor']})"
-    )
+    difference, peer, tensor = max(differences)
+    return f"loss, gradients and parameters agree; largest relative difference {difference:.0e} ({peer}, {tensor})"
 
 
 def headlines(peers: dict[str, dict[str, Any]]) -> dict[str, str]:

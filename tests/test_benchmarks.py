@@ -1,5 +1,6 @@
 """The benchmarks measure what they say: equal work, compared, counted; the figures themselves are not tested."""
 
+import dataclasses
 import importlib.util
 import json
 import os
@@ -15,6 +16,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import agreement
 import harness
 import peers
+import report
+import scaling
 import training_step
 
 from scratchae import (
@@ -22,17 +25,26 @@ from scratchae import (
     L1,
     MSE,
     Autoencoder,
+    AvgPool2d,
     BCEWithLogits,
+    Conv2d,
+    ConvTranspose2d,
     Dense,
     Dropout,
+    Flatten,
     Identity,
     LeakyReLU,
+    MaxPool2d,
     ReLU,
+    Reshape,
     Sequential,
     Sigmoid,
     Softplus,
     Tanh,
+    UpSample2d,
 )
+from scratchae.backend import recycle_memory
+from scratchae.presets import find_preset
 
 BENCHMARKS = Path(harness.__file__).parent
 
@@ -42,9 +54,13 @@ def run_command(*arguments, **options):
     return subprocess.run(command, capture_output=True, text=True, timeout=120, **options)
 
 
+def hide_torch(folder):
+    """For processes with the folder in PYTHONPATH: a module of that name stands before it and says that it is not there."""
+    (folder / "torch.py").write_text('raise ModuleNotFoundError("No module named \'torch\'", name="torch")\n')
+
+
 def test_the_command_writes_tables_and_everything_else_as_json(tmp_path):
-    """Without PyTorch: a module of that name stands before it and says that it is not there."""
-    (tmp_path / "torch.py").write_text('raise ModuleNotFoundError("No module named \'torch\'", name="torch")\n')
+    hide_torch(tmp_path)
     file = tmp_path / "out" / "measured.json"
     done = run_command(
         "simple",
@@ -131,11 +147,24 @@ def test_a_missing_tensor_is_a_disagreement():
         agreement.require_agreement("JAX", tensors(), theirs, 1e-4)
 
 
-@pytest.mark.parametrize("name", ["torch", "jax"])
+def test_parameters_after_steps_have_a_tolerance_of_their_own():
+    ours = {"loss": np.array(3.0), "gradient of encoder.0.W": np.ones(3), "encoder.0.W after 5 steps": np.ones(3)}
+
+    def check(name, factor):
+        return training_step.require_equal_steps("JAX", ours, ours | {name: factor * ours[name]})
+
+    assert check("encoder.0.W after 5 steps", 1.0005)["tensor"] == "encoder.0.W after 5 steps"
+    for name, factor in (("encoder.0.W after 5 steps", 1.002), ("gradient of encoder.0.W", 1.0005), ("loss", 1.0005)):
+        with pytest.raises(agreement.DisagreementError, match=f"in {name}:"):
+            check(name, factor)
+
+
+@pytest.mark.parametrize("name", ["torch", "torch-channels-last", "jax"])
 def test_peers_compute_what_scratchae_computes(name, tmp_path):
     """Every layer and every loss that has a translation."""
-    if importlib.util.find_spec(name) is None:
-        pytest.skip(f"{name} is not installed")
+    library = name.partition("-")[0]
+    if importlib.util.find_spec(library) is None:
+        pytest.skip(f"{library} is not installed")
     compute("scratchae", tmp_path)
     # the library stays out of this process, where its warnings about threads and forks would meet the other tests
     code = (
@@ -149,19 +178,34 @@ def test_peers_compute_what_scratchae_computes(name, tmp_path):
 
 def compute(name, folder):
     """Write what must agree, for each model, to files."""
-    x = np.random.default_rng(1).random((7, 5), dtype=np.float32)
     for case, model in models().items():
+        shape = (8, 6, 2) if case == "images" else (5,)
+        x = np.random.default_rng(1).random((7, *shape), dtype=np.float32)
         worker = training_step.StepWorker(name)
         worker.peer = peers.PEERS[name][1](model, x)
         worker.compute(f"{folder}/{name}-{case}.npz")
 
 
 def models():
-    """One with every layer that has a translation, and for every other loss a small one."""
+    """Two with every layer that has a translation, and for every other loss a small one."""
     rng = np.random.default_rng(0)
     activations = [Sigmoid(), ReLU(), LeakyReLU(0.1), Softplus(), Tanh(), Identity()]
     hidden = [layer for activation in activations for layer in (Dense(5, 5, rng=rng), activation)]
+    smaller = [  # (8, 6, 2), (4, 5, 3), (2, 3, 3), 18
+        *(
+            Conv2d(2, 3, (3, 2), stride=(2, 1), padding=(1, 0), rng=rng),
+            Tanh(),
+            MaxPool2d(2, ceil_mode=True),
+            Flatten(),
+        ),
+        Dense(18, 12, rng=rng),
+    ]
+    larger = [  # (2, 3, 2), (4, 5, 3), (8, 15, 3), (8, 6, 3), (8, 6, 2)
+        *(Reshape((2, 3, 2)), ConvTranspose2d(2, 3, 3, stride=2, padding=1, output_padding=(1, 0), rng=rng)),
+        *(UpSample2d((2, 3)), AvgPool2d((1, 5), (1, 2)), Conv2d(3, 2, 1, rng=rng)),
+    ]
     return {
+        "images": Autoencoder(Sequential(*smaller), Sequential(*larger), loss=MSE()),
         "layers": Autoencoder(Sequential(*hidden), Sequential(Dense(5, 5, rng=rng)), loss=BCEWithLogits()),
         "BCE": Autoencoder(Sequential(Dense(5, 5, rng=rng)), Sequential(Sigmoid()), loss=BCE()),
         "MSE": Autoencoder(Sequential(Dense(5, 5, rng=rng)), Sequential(Sigmoid()), loss=MSE()),
@@ -169,12 +213,14 @@ def models():
 
 
 def test_every_translation_is_in_the_test_above():
-    assert (
-        {type(layer) for _, layer in models()["layers"].leaves()}
-        == peers.TORCH_LAYERS.keys()
-        == peers.JAX_LAYERS.keys()
-    )
+    tested = {type(layer) for model in models().values() for _, layer in model.leaves()}
+    assert tested == peers.TORCH_LAYERS.keys() == peers.JAX_LAYERS.keys()
     assert {type(model.loss) for model in models().values()} == peers.TORCH_LOSSES.keys() == peers.JAX_LOSSES.keys()
+
+
+def test_the_layout_of_images_is_a_peer_only_where_there_are_images():
+    assert peers.peers_of(models()["images"]) == list(peers.PEERS)
+    assert peers.peers_of(models()["layers"]) == ["scratchae", "torch", "torch-fused", "torch-compile", "jax"]
 
 
 @pytest.mark.parametrize(
@@ -188,6 +234,85 @@ def test_what_has_no_translation_is_refused(encoder, penalty, message):
     model = Autoencoder(encoder, Sequential(Dense(2, 4)), loss=MSE(), penalty=penalty)
     with pytest.raises(harness.BenchmarkError, match=message):
         peers.require_translatable(model)
+
+
+# Work
+
+
+def test_the_matrix_products_of_convolutions_are_counted():
+    model, examples = training_step.model_of(find_preset("conv")), np.zeros((10, 28, 28, 1), np.float32)
+    products = [  # pixels that the kernel is laid on, its numbers, and how many of forward, dW and dx there are
+        *((14 * 14, 3 * 3 * 1 * 16, 2), (7 * 7, 3 * 3 * 16 * 32, 3), (1, 7 * 7 * 32 * 64, 3)),
+        *((1, 7 * 7 * 64 * 32, 3), (7 * 7, 3 * 3 * 32 * 16, 3), (14 * 14, 3 * 3 * 16 * 1, 3)),
+    ]
+    assert training_step.gemm_flops(model, examples) == sum(2 * 10 * a * b * c for a, b, c in products)
+    sizes = training_step.sizes(model, examples)
+    assert report.net(sizes) == "28×28×1-14×14×16-7×7×32-1×1×64-7×7×32-14×14×16-28×28×1"
+
+
+def test_a_dense_net_is_named_by_its_widths():
+    model = models()["images"]
+    assert training_step.sizes(model, np.zeros((1, 8, 6, 2), np.float32))[2] == 12
+    assert report.net([784, 256, 784]) == "784-256-784"
+
+
+# Scaling
+
+
+def test_scaling_writes_tables_a_record_and_a_picture(tmp_path, monkeypatch, capsys):
+    """The first two sizes of each curve, without PyTorch."""
+    hide_torch(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(harness, "PAUSE", 0)
+    short = {name: dataclasses.replace(curve, points=curve.points[:2]) for name, curve in scaling.CURVES.items()}
+    monkeypatch.setattr(scaling, "CURVES", short)
+    file = tmp_path / "measured.json"
+    assert scaling.main(["--rounds", "1", "--steps", "2", "--json", str(file)]) == 0
+    printed = capsys.readouterr().out
+    assert "images a batch: 28×28×1-14×14×16-7×7×32-1×1×64-7×7×32-14×14×16-28×28×1, 28×28 images, float32" in printed
+    assert "pixels an image: 28×28×1-14×14×16-7×7×32-7×7×64-7×7×32-14×14×16-28×28×1, batch 32, float32" in printed
+    assert "skipped torch-channels-last: torch is not installed" in printed
+    assert "time grows as images a batch to the power" in printed
+    assert file.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+
+    curves = json.loads(file.read_text())["curves"]
+    assert [(p["batch_size"], p["side"]) for p in curves["batch"]["points"]] == [(32, 28), (64, 28)]
+    assert [(p["batch_size"], p["side"]) for p in curves["pixels"]["points"]] == [(32, 28), (32, 40)]
+    assert [p["size"] for p in curves["pixels"]["points"]] == [28 * 28, 40 * 40]
+    for curve in curves.values():
+        for point in curve["points"]:
+            ours = point["peers"]["scratchae"]
+            assert ours["us_per_example"] == pytest.approx(1e3 * ours["median_ms"] / point["batch_size"])
+            assert ours["ns_per_pixel"] == pytest.approx(1e3 * ours["us_per_example"] / point["side"] ** 2)
+            assert ours["peak_mib"] is None or ours["peak_mib"] > 0
+        first, second = (point["peers"]["scratchae"]["median_ms"] for point in curve["points"])
+        growth = curve["points"][1]["size"] / curve["points"][0]["size"]
+        assert growth ** curve["exponents"]["scratchae"] == pytest.approx(second / first)
+
+
+def test_the_exponent_is_that_of_a_power_law():
+    sizes = np.array([32, 64, 512])
+    assert scaling.exponent(sizes, 3 * sizes**0.7) == pytest.approx(0.7)
+
+
+def test_images_of_every_size_come_back_in_their_size():
+    model = scaling.CURVES["pixels"].build()
+    for point in scaling.CURVES["pixels"].points:
+        x = scaling.images(1, point.side)
+        assert x.shape == model.reconstruct(x).shape == (1, point.side, point.side, 1)
+
+
+def test_peak_memory_is_what_the_work_needs_at_most_and_not_what_came_before():
+    def fill(mib):
+        np.ones(mib * 2**17).sum()
+
+    recycle_memory()  # so that the allocator keeps the 20 MiB, which the work would then use again
+    fill(100)
+    fill(20)
+    peak = harness.peak_memory(lambda: fill(20))
+    if peak is None:
+        pytest.skip("no /proc/self/clear_refs to write to")
+    assert 19 < peak < 40
 
 
 # Time
