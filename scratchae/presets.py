@@ -277,9 +277,9 @@ PRESETS = {
             "convolutions 32-32 with max-pooling, and back: removes Gaussian noise of 0.4 (keras.io's)",
             conv_denoising,
             code=64,  # its own, 7 · 7 · 32, is larger than the image; of PCA's, with 64 directions removes noise best
-            epochs=20,
-            batch_size=128,
-            lr=3e-3,
+            epochs=30,
+            batch_size=64,
+            lr=5e-3,
             optimizer=lambda lr, steps: Adam(Cosine(lr, steps, warmup=min(200, steps // 10))),
             shape=(28, 28, 1),
         ),

@@ -69,9 +69,7 @@ class BatchNorm(Layer):
         self.dgamma[...] = channel_sums(dy * self.x_hat)  # ∂L/∂γ = Σ dy x̂
         self.dbeta[...] = channel_sums(dy)  # ∂L/∂β = Σ dy
         if self.training:
-            # x̂ = (x - μ) / √(σ² + ε), and every x moves μ and σ²: what of dy those would undo is taken out, its mean and its share along x̂
-            dy = channelwise(xp.subtract, dy, self.dbeta / self.M)
-            dy -= channelwise(xp.multiply, self.x_hat, self.dgamma / self.M)
-        return channelwise(
-            xp.multiply, dy, self.gamma * self.scale
-        )  # ∂L/∂x = γ / √(σ² + ε) · (dy - 1/M Σ dy - x̂ 1/M Σ dy x̂)
+            # x̂ = (x - μ) / √(σ² + ε), where each x moves μ and σ² as well: that takes from dy its mean and its share along x̂
+            dy = channelwise(xp.subtract, dy, self.dbeta / self.M)  # dy - 1/M Σ dy
+            dy -= channelwise(xp.multiply, self.x_hat, self.dgamma / self.M)  # … - x̂ 1/M Σ dy x̂
+        return channelwise(xp.multiply, dy, self.gamma * self.scale)  # ∂L/∂x = γ / √(σ² + ε) · that

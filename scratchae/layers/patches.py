@@ -32,9 +32,8 @@ def im2col(x: Array, kernel: Pair, stride: Pair = (1, 1), padding: Pair = (0, 0)
     xp = array_module(x)
     windows = patches(pad(x, (padding[0],) * 2, (padding[1],) * 2), kernel, stride)
     N, OH, OW, KH, KW, C = windows.shape
-    if (
-        C < 4
-    ):  # a copy goes along runs of neighbours: the KW C of a patch's row are few, the OW of an image's row many
+    if C < 4:
+        # a copy goes along runs of neighbours in memory: here KW C numbers of a patch would be few, OW of an image are more
         columns = xp.ascontiguousarray(windows.transpose(3, 4, 5, 0, 1, 2))
         return columns.reshape(KH * KW * C, N * OH * OW).T
     return xp.ascontiguousarray(windows).reshape(N * OH * OW, KH * KW * C)  # no copy, if a patch is a whole image
@@ -46,49 +45,26 @@ def col2im(columns: Array, size: Pair, kernel: Pair, stride: Pair = (1, 1), padd
     x[n, u, v, c] = Σ columns[(n, oy, ox), (i, j, c)] over all with u = oy SH + i - PH and v = ox SW + j - PW.
     """
     OH, OW = (count(*axis) for axis in zip(size, kernel, stride, padding, strict=True))
-    return overlap_add(
-        columns.reshape(-1, OH, OW, *kernel, columns.shape[1] // (kernel[0] * kernel[1])), size, stride, padding
-    )
+    C = columns.shape[1] // (kernel[0] * kernel[1])
+    return overlap_add(columns.reshape(-1, OH, OW, *kernel, C), size, stride, padding)
 
 
 def matmul_col2im(y: Array, W: Array, size: Pair, stride: Pair = (1, 1), padding: Pair = (0, 0)) -> Array:
     """col2im(y Wᵀ): each pixel of y paints the kernel, in its strength, and what overlaps adds up.
 
     y (N, OH, OW, D), W (KH, KW, C, D) -> x (N, H, W, C), where size is (H, W).
-
-    Plainly, y Wᵀ has a number for each pixel of y and each offset (i, j) of the kernel, and col2im adds them up in KH KW
-    passes over short runs. But a pixel of x at u = q SH + a - R, of phase a = 0 … SH - 1, gets something from few pixels
-    of y, at the same distances from q in every phase. So x is the product of the patches of y, of that size, with W
-    rearranged: a column for each phase and channel. The phases are then put side by side.
     """
     xp = array_module(y)
     N, OH, OW, D = y.shape
     KH, KW, C, _ = W.shape
-    if OH * OW == 1 or C == 1:  # nothing overlaps, or each offset is a plane of its own: the runs are long
-        columns = (
-            xp.matmul(W.reshape(-1, D), y.reshape(-1, D).T).T
-            if C == 1
-            else xp.matmul(y.reshape(N, D), W.reshape(-1, D).T)
-        )
-        return col2im(columns, size, (KH, KW), stride, padding)
-    SH, SW = stride
-    down = phases(size[0], OH, KH, SH, padding[0])
-    across = phases(size[1], OW, KW, SW, padding[1])
-    windows = im2col(pad(y, down.pad, across.pad), (down.window, across.window))
-    strips = []
-    for offsets in down.offsets:  # phase by phase along the height, since a phase needs only some rows of the windows
-        first, last = (offsets[0][0], offsets[-1][0] + 1) if offsets else (0, 1)  # a phase between kernels gets zeros
-        W_phase = xp.zeros((last - first, across.window, D, SW, C), dtype=W.dtype)
-        for p, i in offsets:
-            for b, columns in enumerate(across.offsets):
-                for q, j in columns:
-                    W_phase[p - first, q, :, b] = W[i, j].T
-        row = across.window * D
-        strips.append(xp.matmul(windows[:, first * row : last * row], W_phase.reshape(-1, SW * C)))
-    shape = (N, down.count, across.count * SW * C)
-    x = xp.stack([strip.reshape(shape) for strip in strips], axis=2) if SH > 1 else strips[0]
-    x = x.reshape(N, down.count * SH, across.count * SW, C)
-    return xp.ascontiguousarray(x[:, down.start : down.start + size[0], across.start : across.start + size[1]])
+    if OH * OW == 1:  # nothing overlaps
+        return col2im(xp.matmul(y.reshape(N, D), W.reshape(-1, D).T), size, (KH, KW), stride, padding)
+    if C == 1:  # as columns of long runs, one for each offset of the kernel
+        return col2im(xp.matmul(W.reshape(-1, D), y.reshape(-1, D).T).T, size, (KH, KW), stride, padding)
+    return matmul_by_phases(y, W, size, stride, padding)
+
+
+# The parts
 
 
 def patches(x: Array, kernel: Pair, stride: Pair) -> Array:
@@ -145,16 +121,51 @@ def count(size: int, kernel: int, stride: int, padding: int) -> int:
     return (size + 2 * padding - kernel) // stride + 1
 
 
+# col2im(y Wᵀ) without col2im, which would add up KH KW times N OH OW runs of C numbers
+
+
+def matmul_by_phases(y: Array, W: Array, size: Pair, stride: Pair, padding: Pair) -> Array:
+    """`matmul_col2im` as a product of patches of y with W rearranged.
+
+    A pixel of x at u = q SH + a - R, of phase a = 0 … SH - 1, gets something from the few pixels of y near q only. So all
+    phases of q come from one patch of y; each takes those offsets i of the kernel that lead to it, every SH-th.
+    """
+    xp = array_module(y)
+    N, OH, OW, D = y.shape
+    KH, KW, C, _ = W.shape
+    down = phases(size[0], OH, KH, stride[0], padding[0])
+    across = phases(size[1], OW, KW, stride[1], padding[1])
+    windows = im2col(pad(y, down.pad, across.pad), (down.window, across.window))
+    strips = []
+    for (
+        offsets
+    ) in down.offsets:  # one phase down at a time: it needs some rows of the windows; all phases across at once
+        first, last = (offsets[0][0], offsets[-1][0] + 1) if offsets else (0, 1)  # between kernels there are zeros
+        W_phase = xp.zeros((last - first, across.window, D, stride[1], C), dtype=W.dtype)
+        for p, i in offsets:
+            for b, places in enumerate(across.offsets):
+                for q, j in places:
+                    W_phase[p - first, q, :, b] = W[i, j].T
+        row = across.window * D
+        strip = xp.matmul(windows[:, first * row : last * row], W_phase.reshape(-1, stride[1] * C))
+        strips.append(strip.reshape(N, down.count, across.count * stride[1] * C))
+    x = xp.stack(strips, axis=2) if len(strips) > 1 else strips[0]
+    x = x.reshape(N, down.count * stride[0], across.count * stride[1], C)
+    return xp.ascontiguousarray(x[:, down.start : down.start + size[0], across.start : across.start + size[1]])
+
+
 class Phases(NamedTuple):
-    """One axis of `matmul_col2im`: u = q · stride + phase - start, for q = 0 … count - 1."""
+    """One axis of x and y: u = q · stride + phase - start, for q = 0 … count - 1.
+
+    `window` is how many pixels of y reach the phases of one q, `pad` what to put around y for such a window at every q.
+    `offsets` holds for each phase, in order, the places in the window, and the offsets of the kernel that lead from there.
+    """
 
     count: int
     start: int
-    window: int  # how many pixels of y reach the pixels of one q: patches of y have this size
-    pad: Pair  # what to put around y for patches of that size at every q
-    offsets: tuple[
-        tuple[Pair, ...], ...
-    ]  # for each phase, in order: a place in the window, and the kernel's offset that acts there
+    window: int
+    pad: Pair
+    offsets: tuple[tuple[Pair, ...], ...]
 
 
 @functools.cache
@@ -162,7 +173,7 @@ def phases(size: int, patches: int, kernel: int, stride: int, padding: int) -> P
     """The arrangement of an axis with the least work: `start` shifts the phases, which may save a pixel of the window."""
 
     def arranged(start: int) -> Phases:
-        # u = o · stride + i - padding = q · stride + phase - start, so o = q + (phase - start + padding - i) / stride
+        # u = o · stride + i - padding = q · stride + phase - start, so (q - o) · stride + phase = start - padding + i
         found: list[list[Pair]] = [[] for _ in range(stride)]
         for i in reversed(range(kernel)):
             distance, phase = divmod(start - padding + i, stride)

@@ -13,9 +13,10 @@ from .patches import Pair, overlap_add, pad, patches
 class MaxPool2d(Layer):
     """The largest number of each patch, channel by channel: x (N, H, W, C) -> y (N, OH, OW, C).
 
-    The stride is the kernel's size unless given, so that patches lie side by side; what they leave over at the far
-    edges is dropped, OH = ⌊(H - kernel_size) / stride⌋ + 1, or, with `ceil_mode`, makes a smaller last patch (⌈ ⌉). The gradient goes to the
-    place of the maximum, the first one in reading order if there are several. Raises ShapeError if no patch fits.
+    The stride is the kernel's size unless given, so that patches lie side by side. What they leave over at the far edges
+    is dropped, OH = ⌊(H - kernel_size) / stride⌋ + 1, or with `ceil_mode` becomes a smaller patch, ⌈…⌉ for ⌊…⌋. The
+    gradient goes to the place of the maximum, the first in reading order if there are several. Raises ShapeError if no
+    patch fits.
     """
 
     def __init__(self, kernel_size: int | Pair, stride: int | Pair | None = None, *, ceil_mode: bool = False):
@@ -92,7 +93,9 @@ class UpSample2d(Layer):
 
 
 def by_offset(windows: Array) -> Array:
-    """Patches (N, OH, OW, KH, KW, C) as images of what lies at each offset (KH·KW, N, OH, OW, C), where sums and maxima go along long runs."""
+    """Patches (N, OH, OW, KH, KW, C) as images (KH·KW, N, OH, OW, C) of what lies at each offset: sums and maxima over
+    them go along long runs in memory.
+    """
     N, OH, OW, KH, KW, C = windows.shape
     return windows.transpose(3, 4, 0, 1, 2, 5).reshape(KH * KW, N, OH, OW, C)
 
