@@ -66,7 +66,8 @@ def test_conv_agrees(dtype, tolerance):
     net = torch_conv().to(dtype)
     model = PRESETS["conv"].build(np.random.default_rng(1))
     import_torch(model, net.state_dict())
-    images = pixels(strokes(640, 1).train_images)  # noise would drive units to the kink of ReLU, where rounding decides
+    # strokes rather than noise, which drives units to the kink of ReLU, where rounding decides
+    images = pixels(strokes(640, 1).train_images)
     batches = torch.from_numpy(images.reshape(20, 32, 1, 28, 28)).to(dtype)
     adam, optimizer = torch.optim.Adam(net.parameters(), lr=1e-3), Adam(1e-3)
     for step, batch in enumerate(batches):
