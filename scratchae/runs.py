@@ -1,4 +1,4 @@
-"""A run: a preset trained into a folder, with the figures and pictures of `results.py`."""
+"""A run: a preset trained into a folder, with the figures and pictures of `results/`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .history import History
 from .models import PCA, Autoencoder
 from .presets import Preset
 from .progress import duration
-from .results import draw, measure, table
+from .results import family, table
 from .training import fit, require_whole
 
 MODEL, CHECKPOINT, HISTORY, RECORD = "model.safetensors", "checkpoint.safetensors", "history.csv", "run.json"
@@ -95,14 +95,14 @@ def train(
         "model": repr(model),
         "parameters": model.parameter_count(),
         "training_seconds": round(sum(history["seconds"]), 2) if len(history) else 0.0,
-        "figures": measure(model, preset, pca, examples),
+        "figures": family(model).measure(model, preset, pca, examples),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {"scratchae": __version__, "numpy": np.__version__, "python": platform.python_version()},
         "machine": platform.platform(),
     }
     if len(history):
         history.to_csv(folder / HISTORY)
-        draw(model, variants, preset, pca, examples, history, folder)
+        family(model).draw(model, variants, preset, pca, examples, history, folder)
     write_record(folder, record)
     print(f"\n{table(record['figures'], examples.test[0].size)}")
     print(f"\n{folder}/ holds {', '.join(sorted(path.name for path in folder.iterdir()))}")

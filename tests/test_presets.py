@@ -8,7 +8,8 @@ import scratchae.data
 from scratchae import Dense, LeakyReLU, ReLU, Softplus, evaluate, fit
 from scratchae.data import strokes
 from scratchae.errors import OptionError
-from scratchae.presets import HELD_OUT, PRESETS, curved_sheet, find_preset, slanted_gaussian, split
+from scratchae.presets import HELD_OUT, PRESETS, find_preset, split
+from scratchae.presets.dense import curved_sheet, slanted_gaussian
 
 SIZES = {
     "simple": [784, 256, 784],

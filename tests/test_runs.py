@@ -84,7 +84,7 @@ def small_and_apart(monkeypatch, tmp_path):
 @pytest.fixture
 def no_pictures(monkeypatch):
     """Most of a run's time is drawing."""
-    monkeypatch.setattr(runs_module, "draw", lambda *_: None)
+    monkeypatch.setattr(scratchae.results.autoencoder, "draw", lambda *_: None)
 
 
 def files(folder):

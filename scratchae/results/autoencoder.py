@@ -1,4 +1,4 @@
-"""What a run is judged by: its figures on the test examples, and its pictures."""
+"""What a run of an autoencoder is judged by."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from . import plots
-from .history import History
-from .layers import Conv2d, ConvTranspose2d, Dense, GaussianNoise, Layer, MaskingNoise, SaltAndPepper
-from .losses import BCE, MSE
-from .models import PCA, Autoencoder
-from .presets import Examples, Preset
+from .. import plots
+from ..history import History
+from ..layers import Conv2d, ConvTranspose2d, Dense, GaussianNoise, Layer, MaskingNoise, SaltAndPepper
+from ..losses import BCE, MSE
+from ..models import PCA, Autoencoder
+from ..presets import Examples, Preset
 
 # The figures
 
@@ -54,21 +54,6 @@ def mean_squared_error(x: np.ndarray, made: np.ndarray) -> float:
 def in_batches(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
     """function(x), 250 examples at a time: what layers keep of all of them may not fit into memory."""
     return np.concatenate([function(x[i : i + 250]) for i in range(0, len(x), 250)])
-
-
-def table(figures: dict[str, dict[str, float]], features: int) -> str:
-    """The figures as text, each summed over the features of an example and as a mean over them."""
-    names = {
-        "squared_error": "squared error",
-        "cross_entropy": "cross-entropy, nats",
-        "cross_entropy_floor": "  its floor: the pixels' entropy",
-    }
-    lines = [f"{'on the test examples':<49} {'per example':>12} {'per feature':>12}"]
-    for who, values in figures.items():
-        lines += [
-            f"{who:<17}{names[key]:<32} {value:>12.4f} {value / features:>12.5f}" for key, value in values.items()
-        ]
-    return "\n".join(lines)
 
 
 # The pictures

@@ -1,0 +1,23 @@
+"""Named experiments, a file a family: each a model, its data and its recipe, in a few lines."""
+
+from __future__ import annotations
+
+import difflib
+
+from ..errors import OptionError
+from . import convolutional, dense
+from .preset import HELD_OUT, Examples, Preset, split
+
+PRESETS = {preset.name: preset for family in (dense, convolutional) for preset in family.PRESETS}
+
+
+def find_preset(name: str) -> Preset:
+    """The preset of this name. Raises OptionError, with the nearest names."""
+    if name in PRESETS:
+        return PRESETS[name]
+    near = difflib.get_close_matches(name, PRESETS, n=3, cutoff=0.4)
+    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"expected one of {', '.join(PRESETS)}"
+    raise OptionError(f"unknown preset {name!r}: {hint}")
+
+
+__all__ = ["HELD_OUT", "PRESETS", "Examples", "Preset", "find_preset", "split"]

@@ -1,0 +1,71 @@
+"""What a named experiment is: a model, its data and its recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..data import load_data, pixels
+from ..errors import OptionError
+from ..models import Model
+from ..optimizers import Adam, Optimizer
+
+HELD_OUT = 60  # one in so many training examples is kept for validation: 1,000 of MNIST's 60,000
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Data ready for a model: float32 (N, D), or images (N, H, W, C), and the labels of the test examples if they have any."""
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+    test_labels: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named experiment.
+
+    build: the model, its weights drawn from a generator. optimizer: from a learning rate and the number of
+    updates to come. code: the size of the code, and of PCA's beside it. shape: of an image as the model wants it.
+    synthetic: a function of a generator and a number of examples, for presets that make their own data.
+    variants: models to train and draw beside this one.
+    """
+
+    name: str
+    summary: str
+    build: Callable[[np.random.Generator], Model]
+    code: int
+    epochs: int
+    batch_size: int
+    lr: float = 1e-3
+    optimizer: Callable[[float, int], Optimizer] = lambda lr, steps: Adam(lr)
+    shape: tuple[int, ...] = (784,)
+    synthetic: Callable[[np.random.Generator, int], np.ndarray] | None = None
+    variants: dict[str, Callable[[np.random.Generator], Model]] = field(default_factory=dict)
+
+    def examples(self, data: str | None = None, directory: str | None = None) -> Examples:
+        """The preset's data: images by name (default "strokes"), or its own."""
+        if self.synthetic is not None:
+            if data is not None or directory is not None:
+                raise OptionError(
+                    f"preset {self.name!r} makes its own data: leave out "
+                    + (f"--data {data}" if data is not None else "--data-dir")
+                )
+            train, test = (self.synthetic(np.random.default_rng([1, i]), n) for i, n in enumerate((12_000, 2_000)))
+            return split(train, test)
+        data = data or "strokes"
+        if data == "strokes" and directory is not None:
+            raise OptionError("strokes are drawn by code: leave out --data-dir, or add --data mnist")
+        images = load_data(data, directory)
+        train, test = (pixels(x).reshape(-1, *self.shape) for x in (images.train_images, images.test_images))
+        return split(train, test, images.test_labels)
+
+
+def split(train: np.ndarray, test: np.ndarray, test_labels: np.ndarray | None = None) -> Examples:
+    """Keep the last sixtieth of the training rows for validation; the test rows serve the final figures alone."""
+    held_out = max(len(train) // HELD_OUT, 1)
+    return Examples(train[:-held_out], train[-held_out:], test, test_labels)
