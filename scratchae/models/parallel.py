@@ -36,9 +36,9 @@ APART = {
     *(losses.MSE, losses.BCE, losses.BCEWithLogits, penalties.L1),
     *(bool, int, float, str, type(None)),  # settings of a model
 }
-# numbers that the layers put out for a part: with fewer, the threads wait for each other's turn in Python too often
+# numbers that the layers put out for a batch: with fewer, the threads wait for each other's turn in Python too often
 LEAST = 2**20
-MOST = 16  # parts
+MOST = 16  # parts; there are two, and when each is as large as that, four, and so on
 
 
 def count_parts(model: Model, x: Array, rng: np.random.Generator | None) -> int:
@@ -51,10 +51,11 @@ def count_parts(model: Model, x: Array, rng: np.random.Generator | None) -> int:
         return 1
     if model.team is None:
         model.team = Team(model)
-    parts = min(model.team.outputs(x) * len(x) // LEAST, len(x), MOST)
-    if parts < 2 or not all(map(is_apart, arguments(model).values())):
+    times = model.team.outputs(x) * len(x) // LEAST
+    if times < 1 or len(x) < 2 or not all(map(is_apart, arguments(model).values())):
         return 1
-    return 2 ** (parts.bit_length() - 1)  # a power of 2, as the number of cores is
+    times = min(max(times, 2), len(x), MOST)
+    return 2 ** (times.bit_length() - 1)  # a power of 2, as the number of cores is
 
 
 def training_step(model: Model, x: Array, rng: np.random.Generator | None, parts: int) -> dict[str, Array]:

@@ -258,7 +258,7 @@ def test_an_rng_that_cannot_be_split_serves_the_whole_batch(steps):
 
 
 def test_model_and_batch_alone_decide_in_how_many(monkeypatch, split):
-    """Not the cores: a power of two, by what the batch keeps."""
+    """Not the cores: a power of two, by what the layers put out."""
 
     def never():
         raise AssertionError("asked for the number of cores")
@@ -266,9 +266,9 @@ def test_model_and_batch_alone_decide_in_how_many(monkeypatch, split):
     split(least=100)
     monkeypatch.setattr(parallel, "cores", never)
     monkeypatch.setattr(backend, "cores", never)
-    counts = {n: parallel.count_parts(dense(), data(n), None) for n in (1, 14, 15, 28, 29, 57, 58, 114, 115, 1000)}
-    # 14 numbers an example, see below: a part for each 100
-    assert counts == {1: 1, 14: 1, 15: 2, 28: 2, 29: 4, 57: 4, 58: 8, 114: 8, 115: 16, 1000: 16}
+    counts = {n: parallel.count_parts(dense(), data(n), None) for n in (1, 7, 8, 28, 29, 57, 58, 114, 115, 1000)}
+    # 14 numbers an example, see below: two parts from 100 on, then one for each 100
+    assert counts == {1: 1, 7: 1, 8: 2, 28: 2, 29: 4, 57: 4, 58: 8, 114: 8, 115: 16, 1000: 16}
 
 
 def test_small_steps_are_not_split(monkeypatch, steps):
