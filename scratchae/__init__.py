@@ -20,6 +20,7 @@ from .layers import (
     Flatten,
     GaussianNoise,
     Identity,
+    KSparse,
     Layer,
     LeakyReLU,
     MaskingNoise,
@@ -33,8 +34,8 @@ from .layers import (
     Tanh,
     UpSample2d,
 )
-from .losses import BCE, MSE, BCEWithLogits, gaussian_kl
-from .models import PCA, Autoencoder
+from .losses import BCE, MSE, BCEWithLogits, SoftmaxCrossEntropy, gaussian_kl
+from .models import CVAE, DBN, IWAE, PCA, RBM, VAE, Autoencoder, Classifier, ContractiveAutoencoder, with_labels
 from .optimizers import SGD, Adam, Cosine, Step
 from .penalties import L1, SparseKL
 from .study import GradientReport, check_gradients
@@ -44,15 +45,22 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BCE",
+    "CVAE",
+    "DBN",
+    "IWAE",
     "L1",
     "MSE",
     "PCA",
+    "RBM",
     "SGD",
+    "VAE",
     "Adam",
     "Autoencoder",
     "AvgPool2d",
     "BCEWithLogits",
     "BatchNorm",
+    "Classifier",
+    "ContractiveAutoencoder",
     "Conv2d",
     "ConvTranspose2d",
     "Cosine",
@@ -64,6 +72,7 @@ __all__ = [
     "GradientReport",
     "History",
     "Identity",
+    "KSparse",
     "Layer",
     "LeakyReLU",
     "MaskingNoise",
@@ -74,6 +83,7 @@ __all__ = [
     "ScratchaeError",
     "Sequential",
     "Sigmoid",
+    "SoftmaxCrossEntropy",
     "Softplus",
     "SparseKL",
     "Step",
@@ -87,4 +97,5 @@ __all__ = [
     "load",
     "load_data",
     "save",
+    "with_labels",
 ]

@@ -122,6 +122,43 @@ class BCEWithLogits(BCE):
         return sigmoid(prediction)
 
 
+class SoftmaxCrossEntropy(Loss):
+    """Cross-entropy of one class among many, p = softmax(a), given the logits a, in nats: the classifier's loss.
+
+    L = -1/N Σₙ Σⱼ tₙⱼ log pₙⱼ, pⱼ = e^aⱼ / Σₖ e^aₖ; ∂L/∂a = (p - t) / N, as each row of t adds up to 1.
+    prediction, target (N, classes): a row of the target is 1 at its class and 0 elsewhere, or shares of several
+    classes. Stable for any a: log pⱼ = (aⱼ - max a) - log Σₖ e^(aₖ - max a). Raises DataError if a target's row is not ≥ 0
+    with sum 1.
+    """
+
+    unit = "nats"
+
+    def __call__(self, prediction: Array, target: Array) -> tuple[Array, Array]:
+        require_same_shape(prediction, target)
+        self.check_target(target)
+        xp = array_module(prediction)
+        n = len(prediction)
+        log_p = prediction - xp.max(prediction, axis=1, keepdims=True)
+        log_p -= xp.log(xp.sum(xp.exp(log_p), axis=1, keepdims=True))
+        value = -xp.sum(target * log_p) / n
+        return value, (xp.exp(log_p) - target) / n
+
+    def mean(self, prediction: Array) -> Array:
+        """softmax(a): the logits as probabilities of the classes."""
+        xp = array_module(prediction)
+        p = xp.exp(prediction - xp.max(prediction, axis=1, keepdims=True))
+        return p / xp.sum(p, axis=1, keepdims=True)
+
+    def check_target(self, target: Array) -> None:
+        if array_module(target) is not np:
+            return  # as in require_unit_interval
+        if target.ndim != 2 or not (target.min() >= 0 and np.allclose(target.sum(axis=1), 1, atol=1e-4)):
+            raise DataError(
+                f"SoftmaxCrossEntropy needs targets (N, classes) >= 0 whose rows add up to 1, got shape {target.shape}: "
+                "numpy.eye(classes, dtype='float32')[labels] makes them of labels"
+            )
+
+
 def gaussian_kl(mu: Array, log_var: Array) -> tuple[Array, Array, Array]:
     """KL(N(μ, σ²) ‖ N(0, 1)) with log_var = log σ², in nats, and its gradients: `(value, dmu, dlog_var)`.
 

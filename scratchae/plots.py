@@ -234,6 +234,82 @@ def filters(W: np.ndarray, spread: np.ndarray, path: Path, count: int = 64) -> N
         bar.set_label("a pixel's weight times its spread, relative to the unit's largest")
 
 
+def activations(z: np.ndarray, path: Path, target: float | None = None) -> None:
+    """How a code z (N, D) is used: all its numbers as a histogram, and the units by their mean over the examples; as a
+    line, what that mean was to be.
+    """
+    with figure(path, 8.4, 3.4) as drawn:
+        everything, means = drawn.subplots(1, 2)
+        everything.hist(z.ravel(), bins=60, color=BLUE, weights=np.full(z.size, 1 / z.size))
+        everything.set(yscale="log", xlabel="activation", ylabel="share of all activations")
+        everything.set_title(f"{np.mean(z == 0):.0%} of the activations are 0")
+        means.hist(z.mean(axis=0), bins=40, color=BLUE)
+        means.set(xlabel="mean activation of a unit", ylabel="units")
+        means.set_title(f"{z.shape[1]} units, {np.sum(~z.any(axis=0))} of them always 0")
+        means.yaxis.get_major_locator().set_params(integer=True)
+        if target is not None:
+            means.axvline(target, color=RED, linestyle="--", label=f"target {target:g}")
+            means.legend()
+
+
+def mosaic(images: np.ndarray, path: Path) -> None:
+    """Images (rows, columns, H, W) in [0, 1], ink on white, side by side."""
+    rows, columns = images.shape[:2]
+    with figure(path, 0.55 * columns, 0.55 * rows) as drawn:
+        axes = drawn.subplots()
+        axes.imshow(tiled(images), cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
+        axes.set_axis_off()
+
+
+def manifold(images: np.ndarray, z: np.ndarray, path: Path) -> None:
+    """What a code of two numbers makes: images (n, n, H, W) in [0, 1], for the values z (n,) of the first number from left
+    to right, and of the second from bottom to top.
+    """
+    n = len(z)
+    with figure(path, 7, 7) as drawn:
+        axes = drawn.subplots()
+        axes.imshow(tiled(images), cmap="gray_r", vmin=0, vmax=1, interpolation="nearest", extent=(0, n, 0, n))
+        axes.grid(visible=False)
+        at = np.linspace(0, n - 1, min(n, 6)).round().astype(int)
+        names = [f"{value:.2f}".replace("-", "−") for value in z[at].tolist()]  # a minus, as in other pictures
+        axes.set_xticks(at + 0.5, names)
+        axes.set_yticks(at + 0.5, names)
+        axes.set_xlabel("code, first number")
+        axes.set_ylabel("code, second number")
+
+
+def tiled(images: np.ndarray) -> np.ndarray:
+    """Images (rows, columns, H, W) as one (rows · H, columns · W)."""
+    rows, columns, H, W = images.shape
+    return images.transpose(0, 2, 1, 3).reshape(rows * H, columns * W)
+
+
+def unit_kl(models: dict[str, tuple[np.ndarray, np.ndarray]], path: Path) -> None:
+    """For each model the KL term of every number of its code (D,), in nats, the largest first, and which of them (D,) are
+    in use.
+    """
+    with figure(path, 7, 0.5 + 2.4 * len(models)) as drawn:
+        grid = drawn.subplots(len(models), 1, sharey=True, squeeze=False)[:, 0]
+        for axes, (name, (kl, active)) in zip(grid, models.items(), strict=True):
+            order = np.argsort(-kl, kind="stable")
+            place = np.arange(1, len(kl) + 1)
+            for use, look in (
+                (True, {"color": BLUE}),
+                (False, {"color": "white", "edgecolor": GREY, "hatch": "///"}),
+            ):
+                chosen = active[order] == use
+                if chosen.any():
+                    label = "in use" if use else "not in use: its mean hardly depends on x"
+                    axes.bar(place[chosen], kl[order][chosen], label=label, **look)
+            axes.set_title(f"{name}: KL {kl.sum():.1f} nats, {active.sum()} of {len(kl)} in use")
+            axes.set_ylabel("KL, nats")
+            axes.xaxis.get_major_locator().set_params(integer=True)
+            axes.grid(visible=False, axis="x")
+            if not active.all():
+                axes.legend()
+        grid[-1].set_xlabel("numbers of the code, the largest first")
+
+
 def displacements(models: dict[str, tuple[np.ndarray, np.ndarray, str]], points: np.ndarray, path: Path) -> None:
     """Where models of the plane send it: for each name, arrows from a grid (n, 2) to its reconstruction (n, 2),
     over data points, and a remark.

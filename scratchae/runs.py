@@ -69,6 +69,11 @@ def train(
     sizes = f"{len(examples.train):,} training, {len(examples.validation):,} validation, {len(examples.test):,} test"
     print(f"{preset.name}: {preset.summary}\n{model.parameter_count():,} parameters; {source}: {sizes} examples")
     try:
+        if preset.pretrain is not None and not (folder / CHECKPOINT).exists():
+            print("pretraining")
+            start = time.perf_counter()
+            preset.pretrain(model, examples.train, seed=seed, device=device)
+            record["pretraining_seconds"] = round(time.perf_counter() - start, 2)
         history = learn(model, validation=examples.validation, checkpoint=folder / CHECKPOINT, resume=resume)
     except DivergenceError:
         write_record(folder, record | {"status": "diverged"})
@@ -104,7 +109,7 @@ def train(
         history.to_csv(folder / HISTORY)
         family(model).draw(model, variants, preset, pca, examples, history, folder)
     write_record(folder, record)
-    print(f"\n{table(record['figures'], examples.test[0].size)}")
+    print(f"\n{table(record['figures'], examples.features)}")
     print(f"\n{folder}/ holds {', '.join(sorted(path.name for path in folder.iterdir()))}")
     print(f"trained and drawn in {duration(time.perf_counter() - began)}")
     return record

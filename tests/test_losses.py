@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from scratchae import BCE, MSE, BCEWithLogits, ScratchaeError, check_gradients, gaussian_kl
+from scratchae import BCE, MSE, BCEWithLogits, ScratchaeError, SoftmaxCrossEntropy, check_gradients, gaussian_kl
 from scratchae.backend import array_module, to_numpy
 from scratchae.errors import ArrayTypeError, DataError, ShapeError
 
@@ -322,3 +322,62 @@ def test_kl_refuses_shapes_that_differ_and_no_examples():
         gaussian_kl(np.zeros((3, 2)), np.zeros((3, 1)))
     with pytest.raises(DataError, match="mu holds no examples"):
         gaussian_kl(np.zeros((0, 2)), np.zeros((0, 2)))
+
+
+# Softmax
+
+
+def shares(rng, n, d):
+    """Targets: rows that add up to 1, the first of them one class alone."""
+    t = rng.uniform(0.1, 1, (n, d))
+    t[0] = np.arange(d) == d - 1
+    return t / t.sum(axis=1, keepdims=True)
+
+
+@given(n=st.integers(1, 5), d=st.integers(1, 6), seed=st.integers(0, 999))
+def test_softmax_cross_entropy_is_the_formula(device, to_device, n, d, seed):
+    rng = np.random.default_rng(seed)
+    a, t = 3 * rng.standard_normal((n, d)), shares(rng, n, d)
+    p = np.array([[math.exp(x) / sum(map(math.exp, row)) for x in row] for row in a])
+    loss = SoftmaxCrossEntropy()
+    value, da = loss(to_device(a), to_device(t))
+    assert_allclose(
+        float(value), -sum(t[i, j] * math.log(p[i, j]) for i in range(n) for j in range(d)) / n, 1e-10, 1e-14
+    )
+    assert_allclose(to_numpy(loss.mean(to_device(a))), p, rtol=1e-12)
+    numeric = reference.numerical_gradient(lambda: float(loss(a, t)[0]), a)
+    assert_allclose(to_numpy(da), numeric, atol=1e-8)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_softmax_cross_entropy_by_hand(device, to_device, dtype):
+    """Logits 0 and log 3 are probabilities 1/4 and 3/4."""
+    a, t = (to_device(np.array(x, dtype)) for x in ([[0, math.log(3)], [5, 5]], [[1, 0], [0.5, 0.5]]))
+    value, da = SoftmaxCrossEntropy()(a, t)
+    assert_allclose(float(value), (math.log(4) + math.log(2)) / 2, rtol=1e-6)
+    assert_allclose(to_numpy(da), [[-0.375, 0.375], [0, 0]], atol=1e-7)
+    assert value.dtype == da.dtype == dtype and value.shape == ()
+
+
+def test_softmax_cross_entropy_far_out_in_float32(device, to_device):
+    """A wrong class that is ahead by 1e4 costs 1e4 nats; a right one nothing."""
+    a, t = np.array([[1e4, 0, -1e4], [-1e4, 0, 1e4]], np.float32), np.array([[0, 1, 0], [0, 0, 1]], np.float32)
+    value, da = SoftmaxCrossEntropy()(to_device(a), to_device(t))
+    assert float(value) == 5e3
+    assert_array_equal(to_numpy(da), [[0.5, -0.5, 0], [0, 0, 0]])
+
+
+@pytest.mark.parametrize("t", [[[0.5, 0.4]], [[1.5, -0.5]], [[0, 0]], [[math.nan, 1]]])
+def test_targets_of_softmax_are_shares(t):
+    with pytest.raises(DataError, match=r"rows add up to 1, got shape \(1, 2\): numpy\.eye"):
+        SoftmaxCrossEntropy()(np.zeros((1, 2)), np.array(t, float))
+
+
+def test_softmax_cross_entropy_refuses_shapes_and_types():
+    loss = SoftmaxCrossEntropy()
+    with pytest.raises(ShapeError):
+        loss(np.zeros((1, 2)), np.ones((1, 1)))
+    with pytest.raises(DataError, match="no examples"):
+        loss(np.zeros((0, 2)), np.zeros((0, 2)))
+    with pytest.raises(ArrayTypeError):
+        loss(np.zeros((1, 2)), np.array([[0, 1]]))

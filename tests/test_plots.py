@@ -53,6 +53,17 @@ PICTURES = {
     "kernels, one": lambda path: plots.kernels({"only": rng.standard_normal((1, 3, 3))}, path),
     "feature_maps": lambda path: plots.feature_maps(MAPS, path),
     "feature_maps, all zero": lambda path: plots.feature_maps({"dead": np.zeros((3, 4, 2))}, path),
+    "activations": lambda path: plots.activations(np.maximum(CODES, 0), path),
+    "activations, a target": lambda path: plots.activations(1 / (1 + np.exp(-CODES)), path, 0.25),
+    "activations, all zero": lambda path: plots.activations(0 * CODES, path),
+    "mosaic": lambda path: plots.mosaic(rng.random((3, 5, 28, 28)), path),
+    "mosaic, no squares": lambda path: plots.mosaic(rng.random((4, 6, 9, 7)), path),
+    "manifold": lambda path: plots.manifold(rng.random((20, 20, 28, 28)), np.linspace(-2, 2, 20), path),
+    "manifold, two": lambda path: plots.manifold(rng.random((2, 2, 28, 28)), np.array([-1.0, 1.0]), path),
+    "unit_kl": lambda path: plots.unit_kl({"vae": (rng.random(20), np.arange(20) < 17)}, path),
+    "unit_kl, several": lambda path: plots.unit_kl(
+        {"one": (rng.random(20), np.ones(20, bool)), "none in use": (np.zeros(20), np.zeros(20, bool))}, path
+    ),
     "displacements": lambda path: plots.displacements(
         {"plain": (GRID, 0.9 * GRID, "a remark"), "noise": (GRID, 0.5 * GRID, "another")}, GRID, path
     ),

@@ -18,9 +18,25 @@ SIZES = {
     "deep-linear-code": [784, 128, 64, 32, 64, 128, 784],
     "overcomplete": [2, 50, 2],
     "science2006": [784, 1000, 500, 250, 30, 250, 500, 1000, 784],
+    "dbn": [784, 1000, 500, 250, 30, 250, 500, 1000, 784],
+    "denoising": [784, 512, 256, 512, 784],
+    "denoising-masking": [784, 512, 256, 512, 784],
+    "denoising-salt-and-pepper": [784, 512, 256, 512, 784],
+    "sparse": [784, 256, 784],
+    "sparse-kl": [784, 256, 784],
+    "k-sparse": [784, 256, 784],
+    "contractive": [784, 256, 784],
+    # the code twice: its mean and its variance
+    "vae": [784, 128, 64, 32, 32, 64, 128, 784],
+    "vae-2d": [784, 512, 256, 2, 2, 256, 512, 784],
+    "vae-400": [784, 400, 20, 20, 400, 784],
+    "beta-vae": [784, 400, 20, 20, 400, 784],
+    "cvae": [794, 400, 8, 8, 400, 784],
+    "vae-binary": [784, 500, 500, 50, 50, 500, 500, 784],
 }
 # height, width and channels at every step where they change, the code in the middle
 MAPS = {
+    "rbm": [(784,), ()],  # an image to its free energy
     "conv": [(28, 28, 1), (14, 14, 16), (7, 7, 32), (1, 1, 64), (7, 7, 32), (14, 14, 16), (28, 28, 1)],
     "conv-pool": [
         *((28, 28, 1), (28, 28, 16), (14, 14, 16), (14, 14, 8), (7, 7, 8), (4, 4, 8)),
@@ -29,6 +45,10 @@ MAPS = {
     "conv-denoising": [
         *((28, 28, 1), (28, 28, 32), (14, 14, 32), (7, 7, 32)),
         *((14, 14, 32), (28, 28, 32), (28, 28, 1)),
+    ],
+    "vae-conv": [
+        *((28, 28, 1), (14, 14, 32), (7, 7, 64), (3136,), (20,)),
+        *((3136,), (7, 7, 64), (14, 14, 32), (28, 28, 1)),
     ],
 }
 COUNTS = {
@@ -41,7 +61,25 @@ COUNTS = {
     "deep-linear-code": 222_384,
     "overcomplete": 252,
     "science2006": 2_837_314,
+    "dbn": 2_837_314,
+    "rbm": 393_284,
+    "denoising": 1_067_024,
+    "denoising-masking": 1_067_024,
+    "denoising-salt-and-pepper": 1_067_024,
+    "sparse": 201_744,  # W counts once
+    "sparse-kl": 402_448,
+    "k-sparse": 201_744,
+    "contractive": 201_744,
+    "vae": 224_464,
+    "vae-2d": 1_068_820,
+    "vae-400": 652_824,  # as of PyTorch's example
+    "vae-conv": 228_905,
+    "beta-vae": 652_824,
+    "cvae": 646_400,
+    "vae-binary": 1_361_884,
 }
+# PCA beside these has another size, for a reason that stands with the preset
+OTHER_PCA = {"conv-denoising", "denoising", "denoising-masking", "denoising-salt-and-pepper", "sparse", "k-sparse"}
 RECTIFIERS = (ReLU, LeakyReLU, Softplus)
 IMAGES = [name for name, preset in PRESETS.items() if preset.synthetic is None]
 SYNTHETIC = [name for name, preset in PRESETS.items() if preset.synthetic is not None]
@@ -79,7 +117,7 @@ def test_sizes_are_as_named(name):
     assert [layers[0].inputs, *(layer.outputs for layer in layers)] == SIZES[name]
     assert model.parameter_count() == COUNTS[name]
     if name not in ("deep-linear-code", "overcomplete", "simple"):
-        assert PRESETS[name].summary.startswith("-".join(map(str, SIZES[name][: len(SIZES[name]) // 2 + 1])))
+        assert PRESETS[name].summary.startswith("-".join(map(str, SIZES[name][: (len(SIZES[name]) + 1) // 2])))
 
 
 @pytest.mark.parametrize("name", MAPS)
@@ -87,7 +125,9 @@ def test_images_on_their_way(name):
     model = PRESETS[name].build(np.random.default_rng(0))
     x = np.zeros((1, *PRESETS[name].shape), np.float32)
     shapes = [x.shape[1:]]
-    for _, layer in model.leaves():
+    for place, layer in model.leaves():
+        if place == "log_var":  # beside mu
+            continue
         x = layer.forward(x)
         if x.shape[1:] != shapes[-1]:
             shapes.append(x.shape[1:])
@@ -99,12 +139,12 @@ def test_every_preset_is_described_here():
     assert SIZES.keys() | MAPS.keys() == COUNTS.keys() == PRESETS.keys()
 
 
-@pytest.mark.parametrize("name", sorted(PRESETS.keys() - {"conv-denoising"}))
+@pytest.mark.parametrize("name", sorted(PRESETS.keys() - OTHER_PCA))
 def test_the_code_is_as_large_as_said(name):
     """PCA beside the model gets a code of the same size; only a code larger than the data would be too much."""
     preset = PRESETS[name]
     model = preset.build(np.random.default_rng(0))
-    shape = (dense_layers(model)[0][0].inputs,) if preset.synthetic else preset.shape
+    shape = (dense_layers(model)[0][0].inputs,) if preset.synthetic or preset.labels else preset.shape
     code = model.encode(np.zeros((1, *shape), np.float32))
     assert preset.code == min(code.size, np.prod(shape))
 
@@ -121,7 +161,11 @@ def test_the_initialisation_suits_the_activation(name):
     """He's before ReLU and its kin, Glorot's before anything else; no two layers alike."""
     preset = PRESETS[name]
     for build in (preset.build, *preset.variants.values()):
-        layers = dense_layers(build(np.random.default_rng(0)))
+        model = build(np.random.default_rng(0))
+        borrowing = [
+            decoding for _, decoding in getattr(model, "tied_pairs", [])
+        ]  # their W was made for another place
+        layers = [pair for pair in dense_layers(model) if pair[0] not in borrowing]
         for layer, after in layers:
             he, glorot = 2 / layer.inputs, 2 / (layer.inputs + layer.outputs)
             deviation = (he if isinstance(after, RECTIFIERS) else glorot) ** 0.5
@@ -148,13 +192,18 @@ def test_it_learns(name, few_strokes):
 
 @pytest.mark.parametrize("name", IMAGES)
 def test_images(name, few_strokes):
-    examples = PRESETS[name].examples()
+    examples, labels = PRESETS[name].examples(), PRESETS[name].labels
     held_out = 600 // HELD_OUT
     assert [len(x) for x in (examples.train, examples.validation, examples.test)] == [600 - held_out, held_out, 100]
-    assert examples.train.shape[1:] == examples.validation.shape[1:] == examples.test.shape[1:] == PRESETS[name].shape
-    both = np.concatenate([examples.train, examples.validation]).reshape(600, 784)
-    assert_array_equal(np.rint(both * 255), few_strokes.train_images.reshape(600, 784))  # each once, none of the test
-    assert_array_equal(np.rint(examples.test.reshape(100, 784) * 255), few_strokes.test_images.reshape(100, 784))
+    both, test = np.concatenate([examples.train, examples.validation]), examples.test
+    if labels:  # at the end, one-hot
+        assert_array_equal(both[:, 784:], np.eye(10)[few_strokes.train_labels])
+        assert_array_equal(test[:, 784:], np.eye(10)[few_strokes.test_labels])
+        both, test = both[:, :784], test[:, :784]
+    assert both.shape[1:] == test.shape[1:] == PRESETS[name].shape
+    assert examples.features == 784
+    assert_array_equal(np.rint(both * 255).reshape(600, 784), few_strokes.train_images.reshape(600, 784))  # each once
+    assert_array_equal(np.rint(test * 255).reshape(100, 784), few_strokes.test_images.reshape(100, 784))
     assert_array_equal(examples.test_labels, few_strokes.test_labels)
     assert examples.train.dtype == np.float32
 

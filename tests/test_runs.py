@@ -18,14 +18,17 @@ from scratchae import (
     Adam,
     Autoencoder,
     BCEWithLogits,
+    ContractiveAutoencoder,
     Conv2d,
     ConvTranspose2d,
     Cosine,
     Dense,
     GaussianNoise,
+    KSparse,
     ReLU,
     Sequential,
     Sigmoid,
+    SparseKL,
     cuda,
     evaluate,
     load,
@@ -35,6 +38,7 @@ from scratchae.data import strokes
 from scratchae.errors import CheckpointError, DataError, DeviceError, DivergenceError, OptionError, RunError
 from scratchae.models import PCA
 from scratchae.presets import Preset
+from scratchae.results.autoencoder import psnr
 from scratchae.runs import train
 
 
@@ -65,6 +69,19 @@ def images(rng):
     return Autoencoder(encoder, Sequential(ConvTranspose2d(3, 1, 4, stride=4, rng=rng), Sigmoid()), loss=BCE())
 
 
+def restrained(rng, *after, kind=Autoencoder, **options):
+    encoder = Sequential(Dense(784, 6, rng=rng), *after)
+    return kind(encoder, Sequential(Dense(6, 784, rng=rng)), loss=MSE(), **options)
+
+
+RESTRAINED = [
+    Preset("kl", "784-6-784", lambda rng: restrained(rng, Sigmoid(), penalty=SparseKL(0.2, 1.0)), 6, 2, 100),
+    Preset("two", "784-6-784", lambda rng: restrained(rng, ReLU(), KSparse(2)), 2, 2, 100),
+    Preset(
+        "still", "784-6-784",
+        lambda rng: restrained(rng, Sigmoid(), kind=ContractiveAutoencoder, weight=0.1), 6, 2, 100,
+    ),
+]  # fmt: skip
 MAPS = Preset("maps", "1-3-1, denoising", images, code=6, epochs=2, batch_size=100, shape=(28, 28, 1))
 PLANE = Preset(
     "plane", "2-4-2", dense(2, 4), code=2, epochs=2, batch_size=10, synthetic=lambda rng, n: points(rng, n)[:, :2],
@@ -99,8 +116,8 @@ def record_of(folder):
 
 
 def losses(folder):
-    _, *lines = (folder / "history.csv").read_text().splitlines()
-    return [line.split(",")[:3] for line in lines]  # epoch, loss, validation loss
+    names, *lines = (line.split(",") for line in (folder / "history.csv").read_text().splitlines())
+    return [[line[names.index(name)] for name in ("epoch", "loss", "validation_loss")] for line in lines]
 
 
 def png_size(content):
@@ -121,6 +138,7 @@ def png_size(content):
         (MAPS, ["feature_maps", "kernels", "latent", "loss", "reconstructions"]),
         (NOISY, ["curves", "latent", "loss"]),
         (PLANE, ["displacements", "loss"]),
+        *((preset, ["activations", "filters", "latent", "loss", "reconstructions"]) for preset in RESTRAINED),
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
@@ -177,8 +195,21 @@ def assert_right_figures(record, model, preset):
         entropy = -(inner * np.log(inner) + (1 - inner) * np.log(1 - inner)).sum()
         expected["cross_entropy_floor"] = entropy / len(x)
     expected["squared_error"] = ((made - x) ** 2).sum() / len(x)
+    if preset in RESTRAINED:
+        z = model.encoder.forward(given).astype(np.float64)
+        on = z > 0 if preset.name == "two" else z > 0.5
+        unused = [not column.any() for column in on.T]
+        activity = {"mean_activation": z.sum() / z.size, "active_units": on.mean(), "idle_units": np.mean(unused)}
+        assert preset.name != "two" or 0 < on.mean() <= 2 / 6
+        expected |= activity
     figures = record["figures"]
-    assert set(figures) == {preset.name, f"PCA-{preset.code}"} | ({"noisy input"} if noisy else set())
+    others = {"noisy input"} if preset is NOISY else {"noisy input", "median 3×3"} if preset is MAPS else set()
+    assert set(figures) == {preset.name, f"PCA-{preset.code}"} | others
+    if preset is MAPS:
+        for values in figures.values():  # 1 is the range of a pixel, and error / 784 its mean squared error
+            assert values.pop("psnr") == pytest.approx(10 * math.log10(1 / (values["squared_error"] / 784)))
+        error = ((plain_median(given) - x) ** 2).sum() / len(x)
+        assert figures["median 3×3"] == {"squared_error": pytest.approx(error, 1e-4)}
     assert figures[preset.name] == pytest.approx(expected, rel=1e-4)
     if noisy:
         assert figures["noisy input"] == {"squared_error": pytest.approx(((given - x) ** 2).sum() / len(x), 1e-4)}
@@ -189,6 +220,16 @@ def assert_right_figures(record, model, preset):
     C = directions[: preset.code]
     rest = x - mean - (given - mean) @ C.T @ C
     assert figures[f"PCA-{preset.code}"] == {"squared_error": pytest.approx((rest**2).sum(axis=1).mean(), 1e-4, 1e-8)}
+
+
+def plain_median(x):
+    """Pixel by pixel, the middle of the nine around it, some of which are the edge's own once more."""
+    images, filtered = x.reshape(-1, 28, 28), np.zeros((len(x), 28, 28))
+    near = [np.clip([i - 1, i, i + 1], 0, 27) for i in range(28)]
+    for i, j in itertools.product(range(28), repeat=2):
+        nine = images[:, near[i]][:, :, near[j]].reshape(len(x), 9)
+        filtered[:, i, j] = np.sort(nine, axis=1)[:, 4]
+    return filtered.reshape(x.shape)
 
 
 def test_what_is_not_given_is_the_presets(tmp_path, no_pictures):
@@ -422,6 +463,23 @@ def test_the_table():
         ["PCA-5", "squared", "error", "2.5000", "0.02500"],
     ]
     assert len({len(line) for line in lines}) == 1
+
+
+def test_the_table_has_no_mean_per_feature_of_what_is_no_sum():
+    figures = {"model": {"squared_error": 10.0, "psnr": 20.0, "active_units": 0.25}}
+    lines = runs_module.table(figures, 100).splitlines()
+    assert [line.split()[-2:] for line in lines[1:]] == [
+        ["10.0000", "0.10000"],
+        ["dB", "20.0000"],
+        ["active", "0.2500"],
+    ]
+    assert len({len(line) for line in lines}) == 1
+
+
+def test_decibels():
+    assert psnr(0.01) == pytest.approx(20)
+    assert psnr(1.0) == 0
+    assert psnr(0.0) == 120  # and not infinite, which JSON cannot hold
 
 
 def test_pca_is_fitted_on_the_training_examples_alone(tmp_path, monkeypatch, no_pictures):

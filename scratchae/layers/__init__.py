@@ -8,6 +8,7 @@ from .noise import Dropout, GaussianNoise, MaskingNoise, SaltAndPepper
 from .normalization import BatchNorm
 from .pooling import AvgPool2d, MaxPool2d, UpSample2d
 from .shape import Flatten, Reshape
+from .sparsity import KSparse
 
 __all__ = [
     "AvgPool2d",
@@ -19,6 +20,7 @@ __all__ = [
     "Flatten",
     "GaussianNoise",
     "Identity",
+    "KSparse",
     "Layer",
     "LeakyReLU",
     "MaskingNoise",

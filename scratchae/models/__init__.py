@@ -1,7 +1,28 @@
 """Models, one system a file."""
 
 from .autoencoder import Autoencoder
+from .classifier import Classifier, with_labels
+from .conditional import CVAE
+from .contractive import ContractiveAutoencoder
+from .dbn import DBN
+from .energy import FreeEnergy
+from .importance import IWAE
 from .model import Model
 from .pca import PCA
+from .rbm import RBM
+from .variational import VAE
 
-__all__ = ["PCA", "Autoencoder", "Model"]
+__all__ = [
+    "CVAE",
+    "DBN",
+    "IWAE",
+    "PCA",
+    "RBM",
+    "VAE",
+    "Autoencoder",
+    "Classifier",
+    "ContractiveAutoencoder",
+    "FreeEnergy",
+    "Model",
+    "with_labels",
+]

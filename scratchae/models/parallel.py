@@ -32,7 +32,7 @@ APART = {
     *(layers.Dense, layers.Conv2d, layers.ConvTranspose2d, layers.MaxPool2d, layers.AvgPool2d, layers.UpSample2d),
     *(layers.Identity, layers.LeakyReLU, layers.ReLU, layers.Sigmoid, layers.Softplus, layers.Tanh),
     *(layers.Dropout, layers.GaussianNoise, layers.MaskingNoise, layers.SaltAndPepper),
-    *(layers.Flatten, layers.Reshape),
+    *(layers.Flatten, layers.Reshape, layers.KSparse),
     *(losses.MSE, losses.BCE, losses.BCEWithLogits, penalties.L1),
     *(bool, int, float, str, type(None)),  # settings of a model
 }

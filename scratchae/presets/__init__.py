@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 
 from ..errors import OptionError
-from . import convolutional, dense
+from . import boltzmann, convolutional, dense, regularised, variational
 from .preset import HELD_OUT, Examples, Preset, split
 
-PRESETS = {preset.name: preset for family in (dense, convolutional) for preset in family.PRESETS}
+FAMILIES = dense, convolutional, regularised, variational, boltzmann
+PRESETS = {preset.name: preset for family in FAMILIES for preset in family.PRESETS}
 
 
 def find_preset(name: str) -> Preset:

@@ -17,12 +17,21 @@ HELD_OUT = 60  # one in so many training examples is kept for validation: 1,000 
 
 @dataclass(frozen=True)
 class Examples:
-    """Data ready for a model: float32 (N, D), or images (N, H, W, C), and the labels of the test examples if they have any."""
+    """Data ready for a model: float32 (N, D), or images (N, H, W, C), and the labels of the test examples if they have any.
+
+    Where a model is told the class too, the last `labels` columns are the class, one-hot.
+    """
 
     train: np.ndarray
     validation: np.ndarray
     test: np.ndarray
     test_labels: np.ndarray | None = None
+    labels: int = 0
+
+    @property
+    def features(self) -> int:
+        """The numbers of an example, the class not counted."""
+        return self.test[0].size - self.labels
 
 
 @dataclass(frozen=True)
@@ -32,7 +41,9 @@ class Preset:
     build: the model, its weights drawn from a generator. optimizer: from a learning rate and the number of
     updates to come. code: the size of the code, and of PCA's beside it. shape: of an image as the model wants it.
     synthetic: a function of a generator and a number of examples, for presets that make their own data.
-    variants: models to train and draw beside this one.
+    variants: models to train and draw beside this one. labels: how many classes there are, for models of rows that are
+    told the class as well; 0 for all others. pretrain: called as pretrain(model, x, seed=…, device=…) before training, to
+    give the model better weights to begin with; after Ctrl-C it raises KeyboardInterrupt.
     """
 
     name: str
@@ -46,6 +57,8 @@ class Preset:
     shape: tuple[int, ...] = (784,)
     synthetic: Callable[[np.random.Generator, int], np.ndarray] | None = None
     variants: dict[str, Callable[[np.random.Generator], Model]] = field(default_factory=dict)
+    labels: int = 0
+    pretrain: Callable[..., None] | None = None
 
     def examples(self, data: str | None = None, directory: str | None = None) -> Examples:
         """The preset's data: images by name (default "strokes"), or its own."""
@@ -62,10 +75,14 @@ class Preset:
             raise OptionError("strokes are drawn by code: leave out --data-dir, or add --data mnist")
         images = load_data(data, directory)
         train, test = (pixels(x).reshape(-1, *self.shape) for x in (images.train_images, images.test_images))
-        return split(train, test, images.test_labels)
+        if self.labels:
+            names = np.eye(self.labels, dtype=np.float32)
+            train = np.concatenate([train, names[images.train_labels]], axis=1)
+            test = np.concatenate([test, names[images.test_labels]], axis=1)
+        return split(train, test, images.test_labels, self.labels)
 
 
-def split(train: np.ndarray, test: np.ndarray, test_labels: np.ndarray | None = None) -> Examples:
+def split(train: np.ndarray, test: np.ndarray, test_labels: np.ndarray | None = None, labels: int = 0) -> Examples:
     """Keep the last sixtieth of the training rows for validation; the test rows serve the final figures alone."""
     held_out = max(len(train) // HELD_OUT, 1)
-    return Examples(train[:-held_out], train[-held_out:], test, test_labels)
+    return Examples(train[:-held_out], train[-held_out:], test, test_labels, labels)

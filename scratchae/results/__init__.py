@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from ..models import Autoencoder, Model
-from . import autoencoder
+from ..models import RBM, VAE, Autoencoder, Model
+from . import autoencoder, boltzmann, variational
 
-FAMILIES: dict[type[Model], ModuleType] = {Autoencoder: autoencoder}
+FAMILIES: dict[type[Model], ModuleType] = {Autoencoder: autoencoder, VAE: variational, RBM: boltzmann}
 
 
 def family(model: Model) -> ModuleType:
@@ -20,15 +20,27 @@ def family(model: Model) -> ModuleType:
 
 
 def table(figures: dict[str, dict[str, float]], features: int) -> str:
-    """The figures as text, each summed over the features of an example and as a mean over them."""
+    """The figures as text, each summed over the features of an example and, where it is a sum, as a mean over them."""
     names = {
         "squared_error": "squared error",
         "cross_entropy": "cross-entropy, nats",
         "cross_entropy_floor": "  its floor: the pixels' entropy",
+        "reconstruction": "reconstruction",
+        "kl": "KL",
+        "negative_elbo": "-ELBO: one sample a test image",
+        "nll": "-log p(x), 5,000 z, every 10th",
+        "units_in_use": "numbers of the code in use",
+        "pseudo_log_likelihood": "pseudo-log-likelihood, nats",
+        "psnr": "signal-to-noise ratio, dB",
+        "mean_activation": "mean of the code",
+        "active_units": "share of the code that is active",
+        "idle_units": "share of units that never are",
     }
+    no_sums = {"units_in_use", "psnr", "mean_activation", "active_units", "idle_units"}
     lines = [f"{'on the test examples':<49} {'per example':>12} {'per feature':>12}"]
     for who, values in figures.items():
         lines += [
-            f"{who:<17}{names[key]:<32} {value:>12.4f} {value / features:>12.5f}" for key, value in values.items()
+            f"{who:<17}{names[key]:<32} {value:>12.4f} {'' if key in no_sums else format(value / features, '.5f'):>12}"
+            for key, value in values.items()
         ]
     return "\n".join(lines)

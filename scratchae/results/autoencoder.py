@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,9 +10,20 @@ import numpy as np
 
 from .. import plots
 from ..history import History
-from ..layers import Conv2d, ConvTranspose2d, Dense, GaussianNoise, Layer, MaskingNoise, SaltAndPepper
+from ..layers import (
+    Conv2d,
+    ConvTranspose2d,
+    Dense,
+    GaussianNoise,
+    KSparse,
+    Layer,
+    MaskingNoise,
+    SaltAndPepper,
+    Sigmoid,
+)
 from ..losses import BCE, MSE
-from ..models import PCA, Autoencoder
+from ..models import PCA, Autoencoder, ContractiveAutoencoder
+from ..penalties import SparseKL
 from ..presets import Examples, Preset
 
 # The figures
@@ -20,7 +32,8 @@ from ..presets import Examples, Preset
 def measure(model: Autoencoder, preset: Preset, pca: PCA, examples: Examples) -> dict[str, dict[str, float]]:
     """Errors on the test examples, of the model and of PCA with a code of the same size: summed over features,
     averaged over examples. For cross-entropy also its floor, the entropy of the pixels themselves. A model that learned
-    to remove noise gets noisy examples, and is compared with the clean ones.
+    to remove noise gets noisy examples, and is compared with the clean ones; if they are images, beside a median filter,
+    and with the signal-to-noise ratio. Of a code that was kept sparse or still, also how active it is.
     """
     x = examples.test
     given = corrupted(model, x)
@@ -30,12 +43,18 @@ def measure(model: Autoencoder, preset: Preset, pca: PCA, examples: Examples) ->
     }
     if given is not x:
         figures["noisy input"] = {"squared_error": mean_squared_error(x, given)}
+        if examples.test_labels is not None:
+            figures["median 3×3"] = {"squared_error": mean_squared_error(x, in_batches(median_filter, given))}
+            for values in figures.values():
+                values["psnr"] = psnr(values["squared_error"] / x[0].size)
     if isinstance(model.loss, BCE):
         prediction = in_batches(lambda batch: model.decoder.forward(model.encode(batch)), given)
         figures[preset.name] |= {
             "cross_entropy": float(model.loss(prediction, x)[0]),
             "cross_entropy_floor": model.loss.floor(x),
         }
+    if restrains_its_code(model):
+        figures[preset.name] |= activity(model, codes(model, x))
     return figures
 
 
@@ -49,6 +68,42 @@ def corrupted(model: Autoencoder, x: np.ndarray) -> np.ndarray:
 def mean_squared_error(x: np.ndarray, made: np.ndarray) -> float:
     """Squared error of reconstructions (N, …), summed over features, averaged over examples."""
     return float(((made - x) ** 2).reshape(len(x), -1).sum(axis=1).mean(dtype=np.float64))
+
+
+def psnr(error: float) -> float:
+    """Peak signal-to-noise ratio in decibels, 10 log₁₀ (1 / error), of pixels in [0, 1] with this mean squared error.
+
+    Where the error is a mean over the pixels of all images, so is this a figure of all of them: no mean over images, in
+    which one without any error would be infinite.
+    """
+    return -10 * math.log10(max(error, 1e-12))  # at most 120
+
+
+def median_filter(x: np.ndarray) -> np.ndarray:
+    """Images (N, …) of 28 × 28, each pixel the median of the 3 × 3 around it; beyond the edge, the edge goes on."""
+    padded = np.pad(x.reshape(-1, 28, 28), ((0, 0), (1, 1), (1, 1)), mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))  # (N, 28, 28, 3, 3)
+    return np.median(windows, axis=(3, 4)).reshape(x.shape)
+
+
+def restrains_its_code(model: Autoencoder) -> bool:
+    """Whether the model was made to keep its code sparse, or still."""
+    sparse = any(isinstance(layer, KSparse) for _, layer in model.encoder.leaves())
+    return sparse or model.penalty is not None or isinstance(model, ContractiveAutoencoder)
+
+
+def activity(model: Autoencoder, z: np.ndarray) -> dict[str, float]:
+    """Of codes z (N, D): their mean; the share of numbers that are active; the share of units that never are.
+
+    Active is what is not 0; of a sigmoid's code, which never is 0, what is above ½.
+    """
+    *_, (_, last) = model.encoder.leaves()
+    active = np.abs(z) > (0.5 if isinstance(last, Sigmoid) else 0)
+    return {
+        "mean_activation": float(z.mean(dtype=np.float64)),
+        "active_units": float(active.mean()),
+        "idle_units": float(1 - active.any(axis=0).mean()),
+    }
 
 
 def in_batches(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
@@ -94,11 +149,18 @@ def draw_images(
     test, labels = examples.test, examples.test_labels
     shown = test[[int(np.flatnonzero(labels == label)[0]) for label in np.unique(labels)]]
     given = corrupted(model, shown)
-    rows = {"original": shown} | ({} if given is shown else {"noisy input": given})
+    rows = {"original": shown}
+    if given is not shown:
+        rows["noisy input"] = given
+        makers = makers | {"median 3×3": median_filter}
     rows |= {name: reconstruct(given) for name, reconstruct in makers.items()}
     images = {name: row.reshape(-1, 28, 28) for name, row in rows.items()}
     plots.image_rows(images, folder / "reconstructions.png")
-    plots.latent_scatter(codes(model, test), labels, folder / "latent.png")
+    z = codes(model, test)
+    plots.latent_scatter(z, labels, folder / "latent.png")
+    if restrains_its_code(model):
+        target = model.penalty.target if isinstance(model.penalty, SparseKL) else None
+        plots.activations(z, folder / "activations.png", target)
     layers = list(model.leaves())
     weighted = [(name, layer) for name, layer in layers if "W" in layer.parameter_names]
     first, last = weighted[0], weighted[-1]

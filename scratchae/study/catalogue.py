@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from ..layers import (
     Flatten,
     GaussianNoise,
     Identity,
+    KSparse,
     LeakyReLU,
     MaskingNoise,
     MaxPool2d,
@@ -30,8 +32,8 @@ from ..layers import (
     Tanh,
     UpSample2d,
 )
-from ..losses import BCE, MSE, BCEWithLogits, gaussian_kl
-from ..models import Autoencoder
+from ..losses import BCE, MSE, BCEWithLogits, SoftmaxCrossEntropy, gaussian_kl
+from ..models import CVAE, IWAE, VAE, Autoencoder, Classifier, ContractiveAutoencoder, FreeEnergy
 from ..penalties import L1, SparseKL
 from .gradcheck import GradientReport, check_gradients
 
@@ -43,6 +45,12 @@ def normal(rng: np.random.Generator, *shape: int) -> np.ndarray:
 def unit(rng: np.random.Generator, *shape: int) -> np.ndarray:
     """Numbers in (0, 1), a little away from both ends."""
     return rng.uniform(0.05, 0.95, shape)
+
+
+def distinct(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    """Numbers of which no two are nearer than 0.1: where a small step could change their order, a function may jump."""
+    size = math.prod(shape)
+    return (rng.permutation(size).reshape(shape) - size // 2) / 10 + 0.05
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,12 @@ def autoencoder(d: int, **options) -> Autoencoder:
     return Autoencoder(encoder, decoder, loss=BCEWithLogits(), **options)
 
 
+def contractive(d: int) -> ContractiveAutoencoder:
+    rng = np.random.default_rng(d)
+    encoder = Sequential(Dense(d, 3, rng=rng), Sigmoid())
+    return ContractiveAutoencoder(encoder, Sequential(Dense(3, d, rng=rng)), loss=BCEWithLogits(), weight=0.7)
+
+
 def images(rng: np.random.Generator, n: int, d: int) -> tuple[np.ndarray, ...]:
     return (unit(rng, n, d),)
 
@@ -81,6 +95,40 @@ def convolutional(d: int) -> Autoencoder:
         ConvTranspose2d(2, 3, 3, rng=rng), Tanh(), ConvTranspose2d(3, d, 3, stride=2, padding=1, rng=rng)
     )
     return Autoencoder(encoder, decoder, loss=MSE())
+
+
+def variational(d: int, kind: type[VAE] = VAE, **options) -> VAE:
+    rng = np.random.default_rng(d)
+    labels = options.get("labels", 0)
+    heads = Dense(4, 2, rng=rng), Sequential(Dense(4, 3, rng=rng), Tanh(), Dense(3, 2, rng=rng))
+    decoder = Sequential(Dense(2 + labels, 4, rng=rng), Tanh(), Dense(4, d, rng=rng))
+    return kind(
+        Sequential(Dense(d + labels, 4, rng=rng), Tanh()), *heads, decoder, **{"loss": BCEWithLogits()} | options
+    )
+
+
+def labelled_images(rng: np.random.Generator, n: int, d: int) -> tuple[np.ndarray, ...]:
+    """Images, each with one of two labels."""
+    return (np.concatenate([unit(rng, n, d), np.eye(2)[rng.integers(0, 2, n)]], axis=1),)
+
+
+def classifier(d: int) -> Classifier:
+    rng = np.random.default_rng(d)
+    return Classifier(Sequential(Dense(d, 4, rng=rng), Tanh(), Dense(4, 2, rng=rng)), classes=2)
+
+
+def logits_and_shares(rng: np.random.Generator, n: int, d: int) -> tuple[np.ndarray, ...]:
+    """Logits of d classes, and rows of numbers that add up to 1."""
+    shares = unit(rng, n, d)
+    return 3 * normal(rng, n, d), shares / shares.sum(axis=1, keepdims=True)
+
+
+def free_energy(d: int, hidden_units: str) -> FreeEnergy:
+    layer = FreeEnergy(d, 3, hidden_units=hidden_units, rng=1)
+    layer.W *= 100  # from 0.01, where all is almost linear
+    layer.a += 0.5
+    layer.b -= 0.3
+    return layer
 
 
 def prediction_and_target(rng: np.random.Generator, n: int, d: int) -> tuple[np.ndarray, ...]:
@@ -115,10 +163,13 @@ CATALOGUE = {
     "GaussianNoise, clipped": Entry(lambda d: GaussianNoise(0.5, clip=(0, 1)), images),
     "Flatten": Entry(lambda d: Flatten(), lambda rng, n, d: (normal(rng, n, d, 2, 3),)),
     "Reshape": Entry(lambda d: Reshape((2, d)), lambda rng, n, d: (normal(rng, n, 2 * d),)),
+    "KSparse": Entry(lambda d: KSparse((d + 1) // 2), lambda rng, n, d: (distinct(rng, n, d),)),
+    "KSparse, images": Entry(lambda d: KSparse(3 * d), lambda rng, n, d: (distinct(rng, n, 3, 2, d),)),
     "Sequential": Entry(lambda d: Sequential(Dense(d, 4, rng=1), ReLU(), Sequential(Dense(4, 2, rng=2), Sigmoid()))),
     "MSE": Entry(lambda d: MSE(), prediction_and_target),
     "BCE": Entry(lambda d: BCE(), prediction_and_target),
     "BCEWithLogits": Entry(lambda d: BCEWithLogits(), lambda rng, n, d: (3 * normal(rng, n, d), unit(rng, n, d))),
+    "SoftmaxCrossEntropy": Entry(lambda d: SoftmaxCrossEntropy(), logits_and_shares),
     "gaussian_kl": Entry(lambda d: gaussian_kl, lambda rng, n, d: (normal(rng, n, d), normal(rng, n, d))),
     "L1": Entry(lambda d: L1(0.3)),
     "SparseKL": Entry(lambda d: SparseKL(0.05, 2.0), images),
@@ -126,6 +177,18 @@ CATALOGUE = {
     "Autoencoder, convolutional": Entry(convolutional, pictures(5, 5)),
     "Autoencoder, sparse": Entry(lambda d: autoencoder(d, penalty=SparseKL(0.1, 0.2)), images),
     "Autoencoder, tied": Entry(lambda d: autoencoder(d, tied=True), images),
+    "ContractiveAutoencoder": Entry(contractive, images),
+    "VAE": Entry(variational, images),
+    "VAE, β = 4": Entry(lambda d: variational(d, loss=MSE(), beta=4.0)),
+    "VAE, log_var cut": Entry(lambda d: variational(d, log_var_limit=0.8), images),
+    "VAE, binarised": Entry(lambda d: variational(d, binarise=True), images),
+    "IWAE": Entry(lambda d: variational(d, IWAE, samples=3), images),
+    "IWAE, log_var cut": Entry(lambda d: variational(d, IWAE, samples=2, binarise=True, log_var_limit=0.3), images),
+    "CVAE": Entry(lambda d: variational(d, CVAE, labels=2), labelled_images),
+    # what an RBM's training_step, which is no gradient, is made of
+    "FreeEnergy": Entry(lambda d: free_energy(d, "bernoulli"), images),
+    "FreeEnergy, Gaussian": Entry(lambda d: free_energy(d, "gaussian"), images),
+    "Classifier": Entry(classifier, labelled_images),
 }
 
 

@@ -1,0 +1,199 @@
+"""Reconstruction error as an anomaly score on images of digits: one digit is normal, the nine others are not.
+
+    python benchmarks/anomaly.py [--presets deep conv vae] [--data mnist] [--data-dir D] [--epochs N] [--seeds N] [--json FILE]
+
+For each digit a model of each preset learns the training images of that digit alone. The test images of all digits are
+scored by their squared reconstruction error, and the AUC says how well the scores tell that digit from the others: the
+share of pairs, a normal image and another, in which the other has the larger error. Beside them PCA with as many directions
+as the first preset's code has numbers, and what was published. A VAE is scored in the same way, by the reconstruction from the
+mean of its code, not by its evidence bound.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import machine
+import numpy as np
+from harness import BenchmarkError, exit_code, note, positive, save
+
+from scratchae import PCA, __version__, fit, load_data
+from scratchae.data import NAMES, Dataset, pixels
+from scratchae.presets import PRESETS, Preset
+
+DEFAULT_PRESETS = ("deep", "conv", "vae")
+# MNIST, one class against the rest, means over ten seeds: Ruff et al. 2018, "Deep One-Class Classification", table 1
+PUBLISHED = {"DCAE (Ruff et al. 2018)": 0.897, "Deep SVDD (Ruff et al. 2018)": 0.948}
+
+
+@dataclass(frozen=True)
+class OneClass:
+    """A digit as the normal class: its training images, the test images of all digits, and which of those are not it."""
+
+    digit: int
+    train: np.ndarray
+    test: np.ndarray
+    abnormal: np.ndarray
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; its exit code: 0, 1 for an error, 130 after Ctrl-C."""
+    options = parser().parse_args(arguments)
+    return exit_code("anomaly", lambda: run(options))
+
+
+def parser() -> argparse.ArgumentParser:
+    command = argparse.ArgumentParser(
+        prog="anomaly.py",
+        description="Reconstruction error as an anomaly score: AUC for each digit as the normal class.",
+    )
+    command.add_argument(
+        "--presets", nargs="+", default=DEFAULT_PRESETS, metavar="PRESET", help="default: deep conv vae"
+    )
+    command.add_argument("--data", choices=NAMES, default="mnist", help="default: mnist")
+    command.add_argument("--data-dir", metavar="D", help="where the files of the data are")
+    command.add_argument(
+        "--epochs", type=positive, metavar="N", help="epochs of each training (default: the preset's)"
+    )
+    command.add_argument(
+        "--seeds", type=positive, default=1, metavar="N", help="trainings of each, averaged (default: 1)"
+    )
+    command.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="where to write everything (default: benchmarks/results/anomaly-DATE.json)",
+    )
+    return command
+
+
+def run(options: argparse.Namespace) -> None:
+    """Train, score, print the table, write everything to a file."""
+    presets, skipped = chosen(options.presets)
+    for name, reason in skipped.items():
+        print(f"skipped {name}: {reason}")
+    data = load_data(options.data, options.data_dir)
+    digits = sorted(set(data.test_labels.tolist()) | set(data.train_labels.tolist()))
+    for digit in digits:
+        one_class(data, digit)  # an empty class is told before hours of training
+    code = presets[0].code
+    judges: dict[str, Callable[[OneClass, int], np.ndarray]] = {
+        preset.name: lambda task, seed, preset=preset: preset_scores(preset, task, seed, options.epochs)
+        for preset in presets
+    }
+    judges[f"PCA-{code}"] = lambda task, seed: squared_errors(PCA(code).fit(task.train).reconstruct, task.test)
+    aucs: dict[str, list[list[float]]] = {name: [] for name in judges}  # by digit, then by seed
+    for digit in digits:
+        task = one_class(data, digit)
+        for name, scores in judges.items():
+            seeds = range(1 if name.startswith("PCA-") else options.seeds)  # nothing is drawn for PCA
+            aucs[name].append([])
+            for seed in seeds:
+                note(f"digit {digit}: {name}, training {seed + 1} of {len(seeds)}")
+                aucs[name][-1].append(auc(scores(task, seed), task.abnormal))
+    note("")
+    print(table(digits, aucs))
+    record = {
+        "benchmark": "anomaly",
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine.facts(),
+        "versions": {"scratchae": __version__, "numpy": np.__version__},
+        "settings": {"data": options.data, "epochs": options.epochs, "seeds": options.seeds},
+        "score": "squared reconstruction error of an image",
+        "models": {preset.name: repr(preset.build(np.random.default_rng(0))) for preset in presets},
+        "skipped": skipped,
+        "digits": digits,
+        "auc": aucs,
+        "mean_auc": {name: float(np.mean(values)) for name, values in aucs.items()},
+        "published_mean_auc_mnist": PUBLISHED,
+    }
+    print(f"\nwritten to {save(record, options.json)}")
+
+
+def chosen(names: Sequence[str]) -> tuple[list[Preset], dict[str, str]]:
+    """The presets of these names, and why others are left out. Raises BenchmarkError if none is left."""
+    skipped = {}
+    for name in names:
+        if name not in PRESETS:
+            skipped[name] = "there is no such preset"
+        elif PRESETS[name].synthetic is not None or getattr(PRESETS[name], "labels", 0):
+            skipped[name] = "it is no model of images alone"
+    presets = [PRESETS[name] for name in dict.fromkeys(names) if name not in skipped]
+    if not presets:
+        raise BenchmarkError(
+            f"--presets {' '.join(names)}: " + "; ".join(f"{name}: {why}" for name, why in skipped.items())
+        )
+    return presets, skipped
+
+
+def one_class(data: Dataset, digit: int) -> OneClass:
+    """The task with this digit as the normal class. Raises BenchmarkError if it or its opposite has no images."""
+    abnormal = data.test_labels != digit
+    counts = {
+        f"training images of {digit}": np.sum(data.train_labels == digit),
+        f"test images of {digit}": np.sum(~abnormal),
+        f"test images of anything but {digit}": np.sum(abnormal),
+    }
+    for what, count in counts.items():
+        if count == 0:
+            raise BenchmarkError(
+                f"{digit} as the normal class: the data have no {what}; take data that have all digits"
+            )
+    images = pixels(data.train_images[data.train_labels == digit])
+    return OneClass(digit, images, pixels(data.test_images), abnormal)
+
+
+def preset_scores(preset: Preset, task: OneClass, seed: int, epochs: int | None) -> np.ndarray:
+    """Scores of the test images by a model of the preset, trained by its recipe."""
+    train, test = (x.reshape(-1, *preset.shape) for x in (task.train, task.test))
+    epochs = epochs or preset.epochs
+    model = preset.build(np.random.default_rng(seed))
+    optimizer = preset.optimizer(preset.lr, epochs * math.ceil(len(train) / preset.batch_size))
+    recipe = {"epochs": epochs, "batch_size": preset.batch_size, "optimizer": optimizer, "seed": seed}
+    if fit(model, train, progress=False, **recipe).interrupted:
+        raise KeyboardInterrupt  # `fit` ends a training in good order; here nothing is to be kept
+    return squared_errors(model.reconstruct, test)
+
+
+def squared_errors(reconstruct: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
+    """The squared error of each image, summed over its pixels."""
+    parts = [x[i : i + 250] for i in range(0, len(x), 250)]
+    return np.concatenate([((reconstruct(part) - part) ** 2).reshape(len(part), -1).sum(axis=1) for part in parts])
+
+
+def auc(scores: np.ndarray, abnormal: np.ndarray) -> float:
+    """P(the score of an abnormal example > that of a normal one) + ½ P(they are equal), over all pairs of the two.
+
+    By ranks (Mann and Whitney 1947): the ranks 1 … N of the abnormal scores among all, less those that they have among
+    themselves, count the pairs that are won. Equal scores share the mean of their ranks.
+    """
+    _, place, count = np.unique(scores, return_inverse=True, return_counts=True)
+    last = np.cumsum(count)  # of equal scores, the rank of the last; the first has last - count + 1
+    ranks = (last - (count - 1) / 2)[place]
+    positive, negative = int(abnormal.sum()), int((~abnormal).sum())
+    if not positive or not negative:
+        raise BenchmarkError(f"AUC needs examples of both kinds, got {positive} abnormal and {negative} normal")
+    won = ranks[abnormal].sum() - positive * (positive + 1) / 2
+    return float(won / (positive * negative))
+
+
+def table(digits: Sequence[int], aucs: dict[str, list[list[float]]]) -> str:
+    """AUC by digit, mean over seeds, and the mean over the digits; below, what was published."""
+    width = max(map(len, [*aucs, *PUBLISHED]))
+    lines = [f"{'AUC, normal digit':<{width}}" + "".join(f"{digit:>7}" for digit in digits) + f"{'mean':>8}"]
+    for name, values in aucs.items():
+        means = [float(np.mean(seeds)) for seeds in values]
+        lines.append(f"{name:<{width}}" + "".join(f"{mean:>7.3f}" for mean in means) + f"{np.mean(means):>8.3f}")
+    gap = 7 * len(digits)
+    lines += [f"{name:<{width}}{'published, on MNIST':>{gap}}{mean:>8.3f}" for name, mean in PUBLISHED.items()]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+"""Sparsity by rule: of each example, only the strongest units speak."""
+
+from __future__ import annotations
+
+import numbers
+
+import numpy as np
+
+from ..backend import Array, array_module
+from ..errors import OptionError
+from .layer import Layer
+
+
+class KSparse(Layer):
+    """The k largest activations of each example stay, all others become 0; in inference too.
+
+    y = x · mask, mask = 1 where x is at least the k-th largest number of its example, else 0. x (N, …), and the example
+    is all of its units. Units that tie with the k-th largest all stay, so that none is preferred for its place: then more
+    than k do, or, where the tie is at 0, as after ReLU, fewer than k are not 0.
+
+    Raises ShapeError if examples have fewer than k numbers. Makhzani and Frey 2014, "k-Sparse Autoencoders", algorithm 1;
+    in inference they let somewhat more than k stay.
+    """
+
+    def __init__(self, k: int):
+        if not isinstance(k, numbers.Integral) or k < 1:
+            raise OptionError(f"KSparse(k={k}): expected a whole number of at least 1")
+        self.k = int(k)
+
+    def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
+        rows = x.reshape(len(x), int(np.prod(x.shape[1:])))  # (N, D)
+        rest = rows.shape[1] - self.k
+        if rest < 0:
+            self.refuse(x, f"(N, …) with {self.k} numbers or more an example", "choose a smaller k, or more units")
+        least = array_module(x).partition(rows, rest, axis=1)[:, rest]  # (N,), the k-th largest
+        self.mask = (rows >= least[:, None]).reshape(x.shape)
+        return x * self.mask
+
+    def backward(self, dy: Array) -> Array:
+        # y = x mask
+        return dy * self.mask  # the mask is constant until two units change places

@@ -1,0 +1,87 @@
+"""A classifier: layers that end in a number for each class, trained on labels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..backend import Array, array_module
+from ..errors import DataError, OptionError, ShapeError
+from ..layers import Layer
+from ..losses import SoftmaxCrossEntropy
+from .model import Model
+
+
+class Classifier(Model):
+    """P(class | x) = softmax(net(x)); L = SoftmaxCrossEntropy of it and the label.
+
+    Training data are rows (N, D + classes) with the label behind the features, as 1 in one of the last `classes` columns:
+    `with_labels(x, labels, classes)` makes them. So `fit`, with its checkpoints, validation and shuffling, needs to know
+    nothing of labels. `predict` and `probabilities` take the features alone, (N, D).
+    """
+
+    part_names = ("net",)
+    examples_apart = True
+
+    def __init__(self, net: Layer, classes: int):
+        if not isinstance(classes, int | np.integer) or classes < 2:
+            raise OptionError(f"Classifier(classes={classes!r}): expected a whole number, at least 2")
+        self.net, self.classes = net, int(classes)
+        self.gather()
+
+    def objective(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
+        """{"loss": cross-entropy, nats per example; "error": share of examples whose likeliest class is not the label}."""
+        xp = array_module(x)
+        features, labels = x[:, : -self.classes], x[:, -self.classes :]
+        logits = self.net.forward(features, rng)
+        loss, self.dlogits = SoftmaxCrossEntropy()(logits, labels)
+        error = xp.mean((xp.argmax(logits, axis=1) != xp.argmax(labels, axis=1)).astype(x.dtype))
+        return {"loss": loss, "error": error}
+
+    def backward(self) -> None:
+        self.net.backward_parameters(self.dlogits)
+
+    def probabilities(self, x: Array) -> Array:
+        """P(class | x), (N, classes), of x without labels."""
+        return SoftmaxCrossEntropy().mean(self.net.forward(x))
+
+    def predict(self, x: Array) -> Array:
+        """The likeliest class of each x, (N,), of x without labels."""
+        return array_module(x).argmax(self.net.forward(x), axis=1)
+
+    def check_data(self, x: Array) -> None:
+        if x.ndim != 2 or x.shape[1] <= self.classes:
+            raise ShapeError(
+                f"Classifier expects rows of features and {self.classes} columns for the label, got shape {x.shape}: "
+                "use with_labels(x, labels, classes)"
+            )
+        labels = x[:, -self.classes :]
+        SoftmaxCrossEntropy().check_target(labels)
+        logits = self.net.forward(x[:1, : -self.classes])
+        if logits.shape[1:] != (self.classes,):
+            raise ShapeError(
+                f"the net makes examples of shape {logits.shape[1:]}: expected ({self.classes},), a number for each class"
+            )
+
+
+def with_labels(x: Array, labels: Array, classes: int, *, every_class: bool = True) -> Array:
+    """Rows (N, D + classes): x (N, D), and behind it 1 in the column of the label, 0 elsewhere.
+
+    labels (N,), whole numbers below `classes`. Raises DataError for a label out of range, and for a class without an
+    example, which nothing could be learnt of; `every_class=False` permits that, for a small test or validation set.
+    """
+    xp = array_module(x)
+    if labels.shape != x.shape[:1] or x.ndim != 2:
+        raise ShapeError(
+            f"with_labels: x has shape {tuple(x.shape)}, labels {tuple(labels.shape)}: expected (N, D) and (N,)"
+        )
+    if labels.dtype.kind not in "iu" or len(x) == 0 or int(labels.min()) < 0 or int(labels.max()) >= classes:
+        found = f"{labels.dtype}" + (f" from {labels.min()} to {labels.max()}" if len(x) else ", none")
+        raise DataError(f"with_labels: labels are {found}: expected whole numbers from 0 to {classes - 1}")
+    one_hot = (labels[:, None] == xp.arange(classes)).astype(x.dtype)  # (N, classes)
+    counts = [int(count) for count in xp.sum(one_hot, axis=0, dtype=xp.int64)]
+    if every_class and 0 in counts:
+        raise DataError(
+            f"with_labels: class {counts.index(0)} has no examples: "
+            "number the classes from 0 without gaps, or permit it with every_class=False"
+        )
+    return xp.concatenate([x, one_hot], axis=1)

@@ -1,0 +1,94 @@
+"""The conditional variational autoencoder: it is told the class, and makes what it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..backend import Array, array_module
+from ..description import plain
+from ..errors import DataError, OptionError, ShapeError
+from ..layers import Layer
+from ..losses import Loss
+from .variational import VAE
+
+
+class CVAE(VAE):
+    """The conditional VAE: both encoder and decoder are told the class y of x, so that z is left to tell the rest.
+
+    x (N, pixels + labels): its last `labels` columns are y, one of them 1, the others 0. The encoder gets all of x, the
+    decoder [z, y], (N, D + labels); the target is the pixels alone. `sample` makes examples of a class. A class without
+    training examples does no harm, but its samples mean nothing.
+
+    Raises OptionError for labels < 1. Sohn et al. 2015, eq. 4, with the same prior N(0, 1) for every class.
+    """
+
+    examples_apart = True
+
+    def __init__(
+        self,
+        encoder: Layer,
+        mu: Layer,
+        log_var: Layer,
+        decoder: Layer,
+        *,
+        labels: int,
+        loss: Loss,
+        beta: float = 1.0,
+        log_var_limit: float = 20.0,
+    ):
+        if not isinstance(labels, int | np.integer) or labels < 1:
+            raise OptionError(f"CVAE(labels={labels!r}): expected a whole number, at least 1")
+        self.labels = plain(labels)
+        super().__init__(encoder, mu, log_var, decoder, loss=loss, beta=beta, log_var_limit=log_var_limit)
+
+    def target(self, x: Array) -> Array:
+        """The pixels of x."""
+        return x[:, : -self.labels]
+
+    def decoder_input(self, z: Array, x: Array) -> Array:
+        """[z, y], where y is of x; of a single x for all z."""
+        return self.joined(z, x[:, -self.labels :])
+
+    def joined(self, z: Array, y: Array) -> Array:
+        """[z, y]."""
+        xp = array_module(z)
+        return xp.concatenate([z, xp.broadcast_to(y, (len(z), self.labels))], axis=1)
+
+    def backward(self) -> None:
+        dzy = self.decoder.backward(self.dprediction)
+        # decoder([z, y]): y is data, and needs no gradient
+        self.backward_code(dzy[:, : self.code_size])
+
+    def decode(self, z: Array, y: Array | None = None) -> Array:
+        """The pixels that a code z (N, D) stands for in classes y (N, labels), one-hot. Raises OptionError without y."""
+        if y is None:
+            raise OptionError("CVAE.decode(z, y) needs classes y, one-hot, (N, labels), or (1, labels) for all z")
+        return self.loss.mean(self.decoder.forward(self.joined(z, y)))
+
+    def sample(self, n: int, rng: np.random.Generator, label: int | Sequence[int] | None = None) -> Array:
+        """n new examples of a class, or of n classes; without `label`, of all classes in turn.
+
+        Raises OptionError if there is no such class.
+        """
+        classes = np.arange(n) % self.labels if label is None else np.asarray(label)
+        if classes.dtype.kind not in "iu" or classes.min() < 0 or classes.max() >= self.labels:
+            raise OptionError(f"label={label!r}: expected classes from 0 to {self.labels - 1}")
+        y = np.eye(self.labels, dtype=self.parameters.dtype)[np.broadcast_to(classes, n)]
+        return self.decode(self.prior(n, rng), array_module(self.parameters).asarray(y))
+
+    def check_data(self, x: Array) -> None:
+        if x.ndim != 2 or x.shape[1] <= self.labels:
+            raise ShapeError(
+                f"CVAE(labels={self.labels}) expects rows of pixels and, at their end, {self.labels} labels, got {x.shape}"
+            )
+        y = x[:, -self.labels :]
+        wrong = ~(((y == 0) | (y == 1)).all(axis=1) & (y.sum(axis=1) == 1))
+        if wrong.any():
+            row = int(np.flatnonzero(wrong)[0])
+            raise DataError(
+                f"the last {self.labels} columns of x must hold a single 1 among zeros, the class: not so in "
+                f"{int(wrong.sum())} of {len(x)} rows, first in row {row}: append np.eye({self.labels})[classes]"
+            )
+        super().check_data(x)

@@ -1,0 +1,57 @@
+"""The contractive autoencoder: its code hardly moves when the input does."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..backend import Array, array_module
+from ..errors import OptionError
+from ..layers import Dense, Layer, Sigmoid
+from ..losses import Loss
+from ..penalties import require_weight
+from .autoencoder import Autoencoder
+
+
+class ContractiveAutoencoder(Autoencoder):
+    """z = σ(x W + b), prediction = decoder(z), L = loss(prediction, x) + weight · 1/N Σₙ ‖∂zₙ/∂xₙ‖².
+
+    ‖·‖² is the sum of the squares of all entries of the Jacobian. As ∂zⱼ/∂xᵢ = zⱼ (1 - zⱼ) Wᵢⱼ,
+
+        ‖∂z/∂x‖² = Σⱼ (zⱼ (1 - zⱼ))² Σᵢ Wᵢⱼ²,
+
+    which depends on W in two ways: through z, and directly. So this is a model and no penalty on a code, which sees z
+    alone. The encoder must be one Dense and a Sigmoid, in that order, for which the formula is written: raises OptionError
+    otherwise. `tied` is Autoencoder's. Rifai et al. 2011, "Contractive Auto-Encoders", equations 5 and 8.
+    """
+
+    examples_apart = True
+
+    def __init__(self, encoder: Layer, decoder: Layer, *, loss: Loss, weight: float, tied: bool = False):
+        if [type(layer) for _, layer in encoder.leaves()] != [Dense, Sigmoid]:
+            raise OptionError(
+                f"ContractiveAutoencoder(encoder={encoder!r}): expected Sequential(Dense(…), Sigmoid()), "
+                "the code whose derivative is known here; for other encoders use Autoencoder with a penalty, or noise"
+            )
+        self.weight = require_weight(self, weight)
+        self.dense = next(layer for _, layer in encoder.leaves())
+        super().__init__(encoder, decoder, loss=loss, tied=tied)
+
+    def objective(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
+        xp = array_module(x)
+        reconstruction = super().objective(x, rng)["loss"]
+        self.slope = self.z * (1 - self.z)  # σ' (N, H)
+        self.strength = xp.sum(self.dense.W * self.dense.W, axis=0)  # Σᵢ Wᵢⱼ² (H,)
+        penalty = xp.sum(self.slope * self.slope * self.strength) * (self.weight / len(x))
+        return {"loss": reconstruction + penalty, "reconstruction": reconstruction, "penalty": penalty}
+
+    def backward(self) -> None:
+        xp = array_module(self.z)
+        scale = 2 * self.weight / len(self.z)
+        # penalty = weight/N Σₙⱼ slope² strength, slope = z (1 - z), strength = Σᵢ W²
+        dslope = scale * self.slope * self.strength  # (N, H)
+        dz = self.decoder.backward(self.dprediction) + dslope * (1 - 2 * self.z)  # z goes two ways: the gradients add
+        self.encoder.backward_parameters(dz)
+        # and W two ways too: through z, above, and in strength; ∂strengthⱼ/∂Wᵢⱼ = 2 Wᵢⱼ
+        self.dense.dW += scale * xp.sum(self.slope * self.slope, axis=0) * self.dense.W
+        for encoding, decoding in self.tied_pairs:
+            encoding.dW += decoding.dW.T

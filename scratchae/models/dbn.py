@@ -1,0 +1,178 @@
+"""The deep belief network: RBMs on top of each other, learnt one by one, and a good place to begin backpropagation from."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..backend import Array, array_module
+from ..errors import OptionError
+from ..layers import Dense, Layer, Sequential, Sigmoid
+from ..losses import BCEWithLogits
+from ..optimizers import SGD, Optimizer
+from .autoencoder import Autoencoder
+from .classifier import Classifier
+from .energy import bernoulli, generator
+from .model import Model
+from .rbm import RBM
+
+if TYPE_CHECKING:
+    from ..history import History
+
+
+class DBN(Model):
+    """Deep belief network of RBMs: the hidden units of each are the visible ones of the next (Hinton et al. 2006).
+
+    sizes, such as (784, 1000, 500, 250, 30), from the data up. top="gaussian": the last hidden units are real, with unit
+    variance, a code for an autoencoder; "bernoulli": binary, as below, better for classes and for generation.
+
+    It is trained by `pretrain`, not by `fit`: each RBM models what those below make of the data. Then `unroll` and
+    `classifier` give models of their own that begin with copies of its weights, to be fine-tuned by `fit`.
+    """
+
+    def __init__(self, sizes: Sequence[int], *, top: str = "gaussian", rng: int | np.random.Generator = 0):
+        if len(sizes) < 2:
+            raise OptionError(f"DBN({sizes!r}): expected at least two sizes, of the data and of a hidden layer")
+        rng = np.random.default_rng(rng)
+        kinds = ["bernoulli"] * (len(sizes) - 2) + [top]
+        self.sizes, self.top = tuple(sizes), top
+        self.rbms = [
+            RBM(visible, hidden, hidden_units=kind, rng=rng)
+            for (visible, hidden), kind in zip(itertools.pairwise(sizes), kinds, strict=True)
+        ]
+        self.gather()
+
+    def leaves(self) -> Iterator[tuple[str, Layer]]:
+        for i, rbm in enumerate(self.rbms):
+            yield f"rbms.{i}", rbm.energy
+
+    def to(self, device: str | None = None, dtype: object = None) -> DBN:
+        for rbm in self.rbms:
+            rbm.energy.to(device, dtype)
+        self.gather()
+        return self
+
+    # Learning, layer by layer
+
+    def pretrain(
+        self,
+        x: Array,
+        *,
+        epochs: int = 10,
+        batch_size: int = 100,
+        optimizer: Callable[[RBM], Optimizer] | None = None,
+        seed: int = 0,
+        device: str = "cpu",
+        progress: bool = True,
+    ) -> list[History]:
+        """Fit each RBM in turn, by CD-1, to E[h | v] of the one below; a history for each. x (N, D) in [0, 1].
+
+        `optimizer` makes one for an RBM; by default `momentum_sgd`. Ctrl-C ends it, as in `fit`, with fewer histories, the last of
+        them `interrupted`; the layers above are left as they were.
+        """
+        from ..training import fit  # the one arrow that points up: to be trained layer by layer is what this model is
+
+        histories: list[History] = []
+        try:
+            for i, rbm in enumerate(self.rbms):
+                if i > 0:
+                    below = self.rbms[i - 1]
+                    x = np.concatenate([below.propup(x[start : start + 1000]) for start in range(0, len(x), 1000)])
+                if progress:
+                    sizes = f"{rbm.visible}-{rbm.hidden}, {rbm.hidden_units} hidden units"
+                    print(f"RBM {i + 1} of {len(self.rbms)}: {sizes}")
+                recipe = {"epochs": epochs, "batch_size": batch_size, "seed": seed + i, "device": device}
+                histories.append(fit(rbm, x, optimizer=(optimizer or momentum_sgd)(rbm), progress=progress, **recipe))
+                rbm.to("cpu")
+                if histories[-1].interrupted:
+                    break
+        finally:
+            self.to("cpu")  # gathers what `fit` gathered RBM by RBM
+        return histories
+
+    def check_data(self, x: Array) -> None:
+        raise OptionError(
+            "a DBN is trained layer by layer: pretrain(x), then fit what unroll() or classifier() gives"
+        )
+
+    # What it says
+
+    def encode(self, x: Array) -> Array:
+        """The code of x: the means of the layers, one after the other, up."""
+        for rbm in self.rbms:
+            x = rbm.propup(x)
+        return x
+
+    def decode(self, z: Array) -> Array:
+        """What a code stands for, as probabilities: the means of the layers down."""
+        for rbm in reversed(self.rbms):
+            z = rbm.propdown(z)
+        return z
+
+    def reconstruct(self, x: Array) -> Array:
+        """decode(encode(x))."""
+        return self.decode(self.encode(x))
+
+    def sample(self, n: int, *, steps: int = 1000, rng: int | np.random.Generator = 0) -> Array:
+        """n examples, as probabilities: `steps` steps of Gibbs sampling in the top RBM, then down, each layer but the data sampled.
+
+        The top RBM is the model's prior, the connections below are directed, downwards (Hinton et al. 2006).
+        """
+        rng = generator(self.rbms[-1].energy.W, rng)
+        v = self.rbms[-1].sample(n, steps=steps, rng=rng)
+        for rbm in reversed(self.rbms[:-1]):
+            v = rbm.propdown(bernoulli(v, rng))
+        return v
+
+    # What it becomes
+
+    def upward(self) -> list[Layer]:
+        """Dense and Sigmoid layers that compute `encode`, with copies of the weights; Gaussian units have no Sigmoid."""
+        layers: list[Layer] = []
+        for rbm in self.rbms:
+            layers.append(dense(rbm.energy.W, rbm.energy.b))
+            if rbm.hidden_units == "bernoulli":
+                layers.append(Sigmoid())
+        return layers
+
+    def unroll(self) -> Autoencoder:
+        """An autoencoder that computes what `reconstruct` does, to be fine-tuned by backpropagation (Hinton and
+        Salakhutdinov 2006): W up, Wᵀ down, as copies that may part; its loss is the cross-entropy of the data.
+        """
+        layers: list[Layer] = []
+        for rbm in reversed(self.rbms):
+            layers += [dense(rbm.energy.W.T, rbm.energy.a), Sigmoid()]
+        return Autoencoder(Sequential(*self.upward()), Sequential(*layers[:-1]), loss=BCEWithLogits())  # to logits
+
+    def classifier(self, classes: int, *, rng: int | np.random.Generator = 0) -> Classifier:
+        """A classifier: the layers up, and a new Dense layer to the classes on top, to be fine-tuned on labels.
+
+        Fit it to `with_labels(x, labels, classes)`: rows with the label behind the features.
+        """
+        head = Dense(self.sizes[-1], classes, rng=rng)
+        like = self.rbms[-1].energy.W
+        return Classifier(
+            Sequential(*self.upward(), dense(like_array(like, head.W), like_array(like, head.b))), classes
+        )
+
+
+def like_array(like: Array, x: np.ndarray) -> Array:
+    """x on the device, and in the dtype, of another array."""
+    return array_module(like).asarray(x).astype(like.dtype)
+
+
+def dense(W: Array, b: Array) -> Dense:
+    """A Dense layer with copies of these weights."""
+    layer = Dense(*W.shape)
+    layer.W, layer.b = W.copy(), b.copy()
+    xp = array_module(W)
+    layer.dW, layer.db = xp.zeros_like(layer.W), xp.zeros_like(layer.b)
+    return layer
+
+
+def momentum_sgd(rbm: RBM) -> Optimizer:
+    """SGD with momentum 0.9; at 0.05, or at 0.001 where Gaussian units, which have no bound, would run away."""
+    return SGD(0.001 if rbm.hidden_units == "gaussian" else 0.05, momentum=0.9)

@@ -1,0 +1,171 @@
+"""What an RBM is made of: the free energy of its visible units, and the sum over all of their states."""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import numpy as np
+
+from ..backend import Array, array_module
+from ..errors import OptionError
+from ..layers import Layer
+from ..layers.activations import sigmoid, softplus
+
+ENUMERABLE = 20  # units: 2²⁰ states are summed in seconds
+
+
+class FreeEnergy(Layer):
+    """F(v) = -log Σ_h e^-E(v, h): what the visible units cost, whatever the hidden units do. P(v) = e^-F(v) / Z.
+
+    v (N, visible) -> F (N,); W (visible, hidden), a (visible,), b (hidden,). With c = v W + b:
+    hidden_units="bernoulli": E = -v·a - h·b - v W h,  h in {0, 1};  F = -v·a - Σⱼ log(1 + e^cⱼ);  P(hⱼ=1|v) = σ(cⱼ);
+    hidden_units="gaussian": E = -v·a + ½ |h - b|² - v W h,  h real;  F = -v·a - ½ Σⱼ (cⱼ² - bⱼ² + log 2π);  P(h|v) = N(c, 1).
+
+    `chain` holds the hidden units of `chains` persistent Gibbs chains, if there are any. W starts as N(0, 0.01²), a and b
+    at 0 (Hinton 2010, section 8).
+    """
+
+    parameter_names = ("W", "a", "b")
+
+    def __init__(
+        self,
+        visible: int,
+        hidden: int,
+        *,
+        hidden_units: str = "bernoulli",
+        chains: int = 0,
+        rng: int | np.random.Generator = 0,
+    ):
+        self.visible, self.hidden, self.hidden_units, self.chains = visible, hidden, hidden_units, chains
+        self.W = 0.01 * np.random.default_rng(rng).standard_normal((visible, hidden), dtype=np.float32)
+        self.a, self.b = np.zeros(visible, np.float32), np.zeros(hidden, np.float32)
+        self.dW, self.da, self.db = (np.zeros_like(parameter) for parameter in (self.W, self.a, self.b))
+        if chains:
+            self.buffer_names = ("chain",)
+            self.chain = np.zeros((chains, hidden), np.float32)
+
+    def up(self, v: Array) -> Array:
+        """c = v W + b, (N, hidden)."""
+        if v.shape[1:] != (self.visible,):
+            self.refuse(v, f"(N, {self.visible})", "flatten images with x.reshape(len(x), -1)")
+        c = array_module(v).matmul(v, self.W)
+        c += self.b
+        return c
+
+    def down(self, h: Array) -> Array:
+        """h Wᵀ + a, the logits of the visible units, (N, visible)."""
+        logits = array_module(h).matmul(h, self.W.T)
+        logits += self.a
+        return logits
+
+    def expected(self, c: Array) -> Array:
+        """E[h | v] = -∂F/∂c, but for a Gaussian's b."""
+        return sigmoid(c) if self.hidden_units == "bernoulli" else c
+
+    def log_sum(self, c: Array) -> Array:
+        """log Σ_h e^-E without the visible units' own v·a, (N,): an integral for Gaussian units."""
+        xp = array_module(c)
+        if self.hidden_units == "bernoulli":
+            return xp.sum(softplus(c), axis=1)
+        return 0.5 * xp.sum(c * c - self.b * self.b + math.log(2 * math.pi), axis=1)
+
+    def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
+        self.v = x
+        c = self.up(x)
+        self.h = self.expected(c)
+        return -array_module(x).matmul(x, self.a) - self.log_sum(c)
+
+    def backward(self, dy: Array) -> Array:
+        self.backward_parameters(dy)
+        return self.down(self.h) * -dy[:, None]  # ∂F/∂v = -(a + h Wᵀ)
+
+    def backward_parameters(self, dy: Array) -> None:
+        xp = array_module(dy)
+        # F = -v·a - Σⱼ log(1 + exp(cⱼ)), c = v W + b
+        minus = -dy
+        xp.matmul(self.v.T, self.h * minus[:, None], out=self.dW)  # ∂F/∂W = -vᵀ h
+        xp.matmul(minus, self.v, out=self.da)  # ∂F/∂a = -v
+        xp.matmul(minus, self.h, out=self.db)  # ∂F/∂b = -h
+        if self.hidden_units == "gaussian":
+            self.db += self.b * dy.sum()  # F = … + ½ bⱼ²
+
+
+# The partition function
+
+
+def log_partition_function(energy: FreeEnergy) -> float:
+    """log Z, by all states of the smaller layer: see `RBM.log_partition_function`."""
+    energy = copy.deepcopy(energy).to(dtype=np.float64)
+    if energy.hidden_units == "bernoulli" and energy.hidden < energy.visible:  # E has v and h in the same roles
+        energy.visible, energy.hidden = energy.hidden, energy.visible
+        energy.W, energy.a, energy.b = energy.W.T, energy.b, energy.a
+    n = energy.visible
+    if n > ENUMERABLE:
+        raise OptionError(
+            f"log_partition_function would add up 2^{n} states, at most 2^{ENUMERABLE} are feasible: estimate it with ais(…)"
+        )
+    xp, total = array_module(energy.W), -math.inf
+    bits = xp.arange(n)
+    for start in range(0, 2**n, 2**12):
+        numbers = xp.arange(start, min(start + 2**12, 2**n))
+        states = (numbers[:, None] >> bits & 1).astype(np.float64)
+        total = float(np.logaddexp(total, log_sum_exp(-energy.forward(states))))
+    return total
+
+
+def ais(
+    energy: FreeEnergy, chains: int, temperatures: int, rng: int | np.random.Generator, x: Array | None
+) -> tuple[float, float]:
+    """log Z estimated, and the standard error: see `RBM.ais`."""
+    if energy.hidden_units != "bernoulli":
+        raise OptionError("ais is for binary hidden units")
+    if chains < 2 or temperatures < 1:
+        raise OptionError(f"ais(chains={chains}, temperatures={temperatures}): expected at least 2 and 1")
+    energy = copy.deepcopy(energy).to(dtype=np.float64)
+    xp = array_module(energy.W)
+    rng = generator(energy.W, rng)
+    a0 = energy.a
+    if x is not None:
+        mean = xp.clip(xp.mean(x.astype(np.float64), axis=0), 0.01, 0.99)  # a pixel that is never on might be
+        a0 = xp.log(mean / (1 - mean))
+    v = bernoulli(sigmoid(a0 + xp.zeros((chains, 1))), rng)
+    gained = xp.zeros(chains)  # log of the weights
+    c, tilt = energy.up(v), xp.matmul(v, energy.a - a0)
+    for step in range(temperatures):
+        before, beta = step / temperatures, (step + 1) / temperatures
+        gained += (beta - before) * tilt + energy.log_sum(beta * c) - energy.log_sum(before * c)
+        h = bernoulli(sigmoid(beta * c), rng)  # a step of Gibbs sampling of p_β
+        logits = beta * xp.matmul(h, energy.W.T) + (beta * energy.a + (1 - beta) * a0)
+        v = bernoulli(sigmoid(logits), rng)
+        c, tilt = energy.up(v), xp.matmul(v, energy.a - a0)
+    log_Z0 = energy.hidden * math.log(2) + float(xp.sum(softplus(a0)))
+    log_mean = log_sum_exp(gained) - math.log(chains)
+    weights = xp.exp(gained - log_mean)  # their mean is 1
+    error = math.sqrt(float(xp.sum((weights - 1) ** 2)) / (chains - 1) / chains)
+    return log_Z0 + log_mean, error
+
+
+def log_sum_exp(terms: Array) -> float:
+    """log Σ e^term, where nothing overflows."""
+    xp = array_module(terms)
+    top = float(terms.max())
+    return top + math.log(float(xp.sum(xp.exp(terms - top))))
+
+
+# Random bits
+
+
+def bernoulli(p: Array, rng: np.random.Generator) -> Array:
+    """Zeros and ones, drawn with probabilities p."""
+    return (rng.random(p.shape, dtype=p.dtype) < p).astype(p.dtype)
+
+
+def binary(x: Array) -> Array:
+    """x rounded to 0 and 1."""
+    return (x >= 0.5).astype(x.dtype)
+
+
+def generator(like: Array, rng: int | np.random.Generator) -> np.random.Generator:
+    """A generator on the device of an array, from a seed; one that is a generator already as it is."""
+    return rng if hasattr(rng, "random") else array_module(like).random.default_rng(rng)

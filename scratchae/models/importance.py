@@ -1,0 +1,89 @@
+"""The importance-weighted autoencoder: several draws of the code for each example, and a tighter bound."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..backend import Array, array_module
+from ..description import plain
+from ..errors import OptionError
+from ..layers import Layer
+from ..losses import BCE, Loss, gaussian_kl
+from .variational import VAE, log_prior_ratio, log_probability, require_samples
+
+
+class IWAE(VAE):
+    """The importance-weighted autoencoder: a VAE with a tighter bound, from k samples of z for each x,
+
+    L = -1/N Σₙ log 1/k Σᵢ wₙᵢ,   w = p(x|z) p(z) / q(z|x),   z = μ + σ ε.
+
+    It falls to -log p(x) as k grows; with k = 1 it is the ELBO, with the KL term drawn rather than in closed form. The
+    gradient goes through every sample, each by its share w̃ₙᵢ = wₙᵢ / Σⱼ wₙⱼ:  ∂L/∂log wₙᵢ = -w̃ₙᵢ / N.
+
+    The metrics "reconstruction" and "kl" are the ELBO's two terms: what the bound gains over it is their sum less "loss".
+    Without an rng it is the VAE. Raises OptionError for samples < 1 and for a loss that is no likelihood. Burda et al.
+    2016, eq. 8 to 14.
+    """
+
+    examples_apart = True
+
+    def __init__(
+        self,
+        encoder: Layer,
+        mu: Layer,
+        log_var: Layer,
+        decoder: Layer,
+        *,
+        loss: Loss,
+        samples: int = 5,
+        binarise: bool = False,
+        log_var_limit: float = 20.0,
+    ):
+        if not isinstance(loss, BCE | type):
+            raise OptionError(
+                f"IWAE needs a likelihood to weigh samples by, BCEWithLogits() or BCE(), got loss={loss!r}"
+            )
+        require_samples(self, samples)
+        self.samples = plain(samples)
+        super().__init__(encoder, mu, log_var, decoder, loss=loss, binarise=binarise, log_var_limit=log_var_limit)
+
+    def objective(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
+        if rng is None:
+            return super().objective(x)
+        xp = array_module(x)
+        x = self.as_drawn(x, rng)
+        n, k, d = len(x), self.samples, self.code_size
+        mean, log_var = self.infer(x, rng)
+        self.sigma = xp.exp(log_var / 2)
+        self.epsilon = rng.standard_normal((n, k, d), dtype=mean.dtype)
+        self.z = mean[:, None] + self.sigma[:, None] * self.epsilon  # (N, k, D)
+        prediction = self.decoder.forward(self.z.reshape(n * k, d), rng)
+        x = xp.repeat(x, k, axis=0)  # (N k, …)
+        reconstruction, self.dprediction = self.loss(prediction, x)
+        log_w = log_probability(self.loss, prediction, x).reshape(n, k)
+        log_w += log_prior_ratio(self.z, self.epsilon, log_var[:, None])
+        top = xp.max(log_w, axis=1, keepdims=True)  # exp of what is left is at most 1
+        w = xp.exp(log_w - top)
+        total = xp.sum(w, axis=1, keepdims=True)
+        self.share = w / total  # w̃ (N, k)
+        loss = -xp.mean(xp.log(total / k) + top)
+        kl, *_ = gaussian_kl(mean, log_var)
+        return {"loss": loss, "reconstruction": reconstruction, "kl": kl}
+
+    def backward(self) -> None:
+        if self.epsilon is None:
+            super().backward()
+            return
+        n, k, d = self.z.shape
+        # log w = log p(x|z) - Σ ½ z² + Σ ½ ε² + Σ ½ log σ²;  ∂L/∂log w = -w̃ / N
+        # log p(x|z): the loss gave each of the N k rows a weight of 1 / (N k)
+        share = self.share.reshape(n * k, *[1] * (self.dprediction.ndim - 1))
+        dz = self.decoder.backward(self.dprediction * (k * share)).reshape(n, k, d)
+        # -½ z²
+        dz = dz + self.share[:, :, None] * self.z / n
+        # z = μ + σ ε, where all samples of an example have the same μ and σ
+        dmean = dz.sum(axis=1)
+        dlog_var = (dz * self.epsilon).sum(axis=1) * self.sigma / 2
+        # ½ log σ², in all samples, and their shares add up to 1
+        dlog_var -= 0.5 / n
+        self.backward_heads(dmean, dlog_var)

@@ -1,0 +1,238 @@
+"""The restricted Boltzmann machine: a joint distribution of visible and hidden units, learnt by contrastive divergence."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..backend import Array, array_module
+from ..errors import DataError, OptionError, ShapeError
+from ..layers.activations import sigmoid, softplus
+from .energy import FreeEnergy, ais, bernoulli, binary, generator, log_partition_function
+from .model import Model
+
+
+class RBM(Model):
+    """Restricted Boltzmann machine: P(v, h) = e^-E(v, h) / Z, where E is written at `FreeEnergy`.
+
+    v (N, visible), binary; h (N, hidden), binary, or with hidden_units="gaussian" real with unit variance.
+    `rbm.energy` holds W (visible, hidden), a (visible,) and b (hidden,).
+
+    `training_step` leaves in `gradient` what contrastive divergence descends, with v₀ the data and v_k the model's reply:
+
+        ∂/∂θ [mean F(v₀) - mean F(v_k)], with v_k held fixed.
+
+    That is **no gradient of any objective** (Sutskever and Tieleman 2010), since v_k depends on θ too; nor does it make
+    the reconstruction error small: `loss`, what the reconstruction of v₀ from sampled hidden units costs in cross-entropy,
+    nats per example, tells that training goes on, and no more. Judge by `pseudo_log_likelihood`, or `log_likelihood`.
+
+    CD-k (Hinton 2002; 2010, section 3): k steps of Gibbs sampling from the data; hidden units are sampled when they drive
+    a reconstruction, while reconstructions and the last hidden units are probabilities, P(h|v_k) and never P(h|v₀).
+    `persistent=True`, PCD-k (Tieleman 2008): k steps of `chains` Gibbs chains that go on from one update to the next, all
+    of whose units are sampled, as their distribution is to be the model's.
+
+    Grey data in [0, 1] are taken as the probabilities that pixels are on, and stand for v₀ as they are, unsampled (as in
+    Hinton and Salakhutdinov 2006); where only zeros and ones have a probability, the methods say what they do with grey.
+    Raises DataError for data outside [0, 1].
+    """
+
+    part_names = ("energy",)
+
+    def __init__(
+        self,
+        visible: int,
+        hidden: int,
+        *,
+        k: int = 1,
+        persistent: bool = False,
+        hidden_units: str = "bernoulli",
+        chains: int = 100,
+        rng: int | np.random.Generator = 0,
+    ):
+        for name, value in {"visible": visible, "hidden": hidden, "k": k, "chains": chains}.items():
+            if not isinstance(value, int | np.integer) or value < 1:
+                hint = ": contrastive divergence needs a step of Gibbs sampling" if name == "k" else ""
+                raise OptionError(f"RBM({name}={value!r}): expected a whole number, at least 1{hint}")
+        if hidden_units not in ("bernoulli", "gaussian"):
+            raise OptionError(f"RBM(hidden_units={hidden_units!r}): expected 'bernoulli' or 'gaussian'")
+        self.visible, self.hidden, self.k, self.chains = int(visible), int(hidden), int(k), int(chains)
+        self.persistent, self.hidden_units = persistent, hidden_units
+        self.energy = FreeEnergy(
+            self.visible, self.hidden, hidden_units=hidden_units, chains=self.chains if persistent else 0, rng=rng
+        )
+        self.gather()
+
+    # One layer given the other
+
+    def propup(self, v: Array) -> Array:
+        """E[h | v], (N, hidden): P(hⱼ=1|v) = σ(v W + b); of Gaussian units v W + b."""
+        return self.energy.expected(self.energy.up(v))
+
+    def propdown(self, h: Array) -> Array:
+        """P(vᵢ=1|h) = σ(h Wᵀ + a), (N, visible)."""
+        return sigmoid(self.energy.down(h))
+
+    def sample_h_given_v(self, v: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+        """E[h | v], and h drawn from P(h|v)."""
+        mean = self.propup(v)
+        return mean, self.draw_hidden(mean, rng)
+
+    def sample_v_given_h(self, h: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+        """P(v=1|h), and v drawn from it."""
+        mean = self.propdown(h)
+        return mean, bernoulli(mean, rng)
+
+    def gibbs_vhv(self, v: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+        """One step of Gibbs sampling, v to h to v: P(v=1|h), and v drawn from it."""
+        _, h = self.sample_h_given_v(v, rng)
+        return self.sample_v_given_h(h, rng)
+
+    def draw_hidden(self, mean: Array, rng: np.random.Generator) -> Array:
+        """h of P(h|v), given its mean."""
+        if self.hidden_units == "bernoulli":
+            return bernoulli(mean, rng)
+        h = rng.standard_normal(mean.shape, dtype=mean.dtype)
+        h += mean
+        return h
+
+    def encode(self, x: Array) -> Array:
+        """The code of x: `propup`."""
+        return self.propup(x)
+
+    def decode(self, z: Array) -> Array:
+        """The data that a code stands for: `propdown`."""
+        return self.propdown(z)
+
+    def reconstruct(self, x: Array) -> Array:
+        """propdown(propup(x)): there and back by means, without sampling."""
+        return self.propdown(self.propup(x))
+
+    def sample(self, n: int, *, steps: int = 1000, rng: int | np.random.Generator = 0) -> Array:
+        """n visible vectors, as probabilities, after `steps` steps of Gibbs sampling from random bits."""
+        rng = generator(self.energy.W, rng)
+        a = self.energy.a
+        mean = array_module(a).zeros((n, self.visible), dtype=a.dtype) + 0.5
+        v = bernoulli(mean, rng)
+        for _ in range(steps):
+            mean, v = self.gibbs_vhv(v, rng)
+        return mean
+
+    # Learning
+
+    def objective(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
+        """{"loss": the reconstruction's cross-entropy, nats per example}; from means, or with an rng from sampled h.
+
+        A monitor, which `training_step` does not descend.
+        """
+        mean = self.propup(x)
+        logits = self.energy.down(mean if rng is None else self.draw_hidden(mean, rng))
+        return {"loss": cross_entropy(logits, sigmoid(logits), x)}
+
+    def training_step(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
+        """The contrastive-divergence direction into `gradient`, to be descended: no gradient of an objective."""
+        if rng is None:
+            raise OptionError("RBM.training_step samples: give it a generator, training_step(x, rng)")
+        energy, xp = self.energy, array_module(x)
+        h = self.propup(x)
+        logits = energy.down(self.draw_hidden(h, rng))
+        reconstruction = sigmoid(logits)
+        loss = cross_entropy(logits, reconstruction, x)
+        v, h_model = self.continue_chains(rng) if self.persistent else self.follow(reconstruction, rng)
+        energy.v, energy.h = xp.concatenate([x, v]), xp.concatenate([h, h_model])
+        # mean F(x) - mean F(v)
+        n, m = len(x), len(v)
+        energy.backward_parameters(
+            xp.concatenate([xp.full(n, 1 / n, dtype=x.dtype), xp.full(m, -1 / m, dtype=x.dtype)])
+        )
+        return {"loss": loss}
+
+    def follow(self, v: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+        """v_k, as probabilities, from v₁; and E[h | v_k]."""
+        h = self.propup(v)
+        for _ in range(self.k - 1):
+            v = self.propdown(self.draw_hidden(h, rng))
+            h = self.propup(v)
+        return v, h
+
+    def continue_chains(self, rng: np.random.Generator) -> tuple[Array, Array]:
+        """The persistent chains k steps on: their sampled v, and E[h | v]."""
+        h = self.energy.chain
+        for _ in range(self.k):
+            v = bernoulli(self.propdown(h), rng)
+            mean = self.propup(v)
+            h = self.draw_hidden(mean, rng)
+        self.energy.chain[...] = h  # in place: a recorded step finds it again
+        return v, mean
+
+    def check_data(self, x: Array) -> None:
+        self.energy.up(x[:1])
+        low, high = float(x.min()), float(x.max())
+        if not (low >= 0 and high <= 1):
+            hint = "divide by 255" if high > 2 else "scale the data to [0, 1]"
+            raise DataError(
+                f"an RBM's visible units are binary: expected data in [0, 1], got min {low:g}, max {high:g}: {hint}"
+            )
+
+    # How probable data are
+
+    def free_energy(self, v: Array) -> Array:
+        """F(v) = -log Σ_h e^-E(v, h), (N,): P(v) = e^-F(v) / Z."""
+        return self.energy.forward(v)
+
+    def pseudo_log_likelihood(self, x: Array) -> Array:
+        """Σᵢ log P(vᵢ | all other pixels), over every pixel i, in nats, (N,). Grey x is rounded to 0 and 1 first.
+
+        log P(vᵢ | v₋ᵢ) = log σ(F(v with pixel i flipped) - F(v)) (Besag 1975). Costs `visible` free energies an example, of
+        which no product is needed: a pixel that flips changes c = v W + b by a row of W.
+        """
+        energy = self.energy
+        v = binary(x)
+        c = energy.up(v)
+        before = energy.log_sum(c)
+        flip = 1 - 2 * v  # 0 to 1, or 1 to 0
+        total = 0 * before
+        for i in range(self.visible):
+            change = flip[:, i] * energy.a[i] + energy.log_sum(c + flip[:, i : i + 1] * energy.W[i]) - before
+            total -= softplus(change)  # log σ(-change)
+        return total
+
+    def log_likelihood(self, x: Array, log_Z: float) -> Array:
+        """log P(v) = -F(v) - log Z, in nats, (N,). Grey x is rounded to 0 and 1 first. log Z: of `log_partition_function`
+        or `ais`.
+        """
+        return -self.free_energy(binary(x)) - log_Z
+
+    def log_partition_function(self) -> float:
+        """log Z = log Σᵥ e^-F(v), exactly: by all states of the smaller layer. Raises OptionError above 20 units."""
+        return log_partition_function(self.energy)
+
+    def ais(
+        self,
+        chains: int = 100,
+        temperatures: int = 1000,
+        rng: int | np.random.Generator = 0,
+        *,
+        x: Array | None = None,
+    ) -> tuple[float, float]:
+        """An estimate of log Z and its standard error, by annealed importance sampling (Salakhutdinov and Murray 2008).
+
+        Chains go from a distribution of independent pixels to the model's over `temperatures` steps β from 0 to 1, through
+        p_β(v) ∝ e^((1-β) a₀·v + β a·v + Σⱼ log(1 + e^(β cⱼ))), and each is weighted with what it gained on the way. Pixels begin with
+        the frequencies of data x, if given, which needs far fewer steps; else with σ(a). The estimate of Z is unbiased,
+        that of log Z mostly too small; the error is what the weights' spread tells, and too small if chains got stuck.
+        """
+        return ais(self.energy, chains, temperatures, rng, x)
+
+
+def cross_entropy(logits: Array, p: Array, x: Array) -> Array:
+    """-1/N Σₙ Σᵢ (x log p + (1 - x) log(1 - p)), p = σ(logits): as `BCEWithLogits`, without its gradient."""
+    if logits.shape != x.shape:
+        raise ShapeError(
+            f"x has shape {tuple(x.shape)}, its reconstruction {tuple(logits.shape)}: they must be equal"
+        )
+    xp = array_module(logits)
+    cost = 1 - p
+    xp.maximum(cost, p, out=cost)
+    xp.log(cost, out=cost)
+    xp.subtract(xp.maximum(logits, 0), cost, out=cost)
+    cost -= x * logits
+    return xp.sum(cost) / len(x)

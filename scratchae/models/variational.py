@@ -1,0 +1,299 @@
+"""Variational autoencoders: an encoder that says where the code may lie, and a decoder that makes data from a draw.
+
+p(z) = N(0, 1) and p(x|z), the decoder, make data; q(z|x) = N(μ(x), σ²(x)), the encoder, says which z an x may have come
+from. With any q,
+
+    log p(x) ≥ E_q[log p(x|z)] - KL(q(z|x) ‖ p(z))        (the evidence lower bound, ELBO),
+
+so that both learn by raising the bound. z is drawn as μ + σ ε with ε ~ N(0, 1), so that a gradient finds its way through.
+
+Kingma and Welling 2013. What is built on it: `IWAE` in importance.py, `CVAE` in conditional.py.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..backend import Array, array_module, to_numpy
+from ..description import plain
+from ..errors import DataError, OptionError, ShapeError
+from ..layers import Dense, Layer
+from ..layers.activations import softplus
+from ..losses import BCE, BCEWithLogits, Loss, gaussian_kl
+from .model import Model
+
+ROWS = 1000  # examples or samples at a time, where there may be many
+
+
+class VAE(Model):
+    """h = encoder(x), q(z|x) = N(mu(h), exp(log_var(h))), z ~ q, L = loss(decoder(z), x) + β KL(q ‖ N(0, 1)).
+
+    x (N, …), h (N, H), z (N, D); mu and log_var are layers, such as Dense(H, D), and log_var is log σ². With β = 1 and a
+    cross-entropy, L is minus the ELBO, in nats. Without an rng nothing is drawn, and z = μ: such a loss is no bound, and
+    lower than one (see `elbo`).
+
+    `binarise=True`: each step of training draws every pixel anew, as 1 with probability x, else 0, and these are both
+    input and target. Otherwise x is taken as it is, grey or not. Grey pixels train well, since cross-entropy is linear
+    in the target; but of them it is no likelihood, so that losses of the two kinds do not compare. Without an rng x is
+    not drawn: x itself is the mean of the draws.
+
+    |log σ²| is cut at `log_var_limit`, which keeps exp from overflowing; where it is cut, its gradient is 0.
+
+    Raises OptionError for β < 0 and other arguments that make no sense, ShapeError if the heads differ in size. Kingma
+    and Welling 2013, appendix C; Higgins et al. 2017 for β.
+    """
+
+    part_names = ("encoder", "mu", "log_var", "decoder")
+    examples_apart = True
+
+    def __init__(
+        self,
+        encoder: Layer,
+        mu: Layer,
+        log_var: Layer,
+        decoder: Layer,
+        *,
+        loss: Loss,
+        beta: float = 1.0,
+        binarise: bool = False,
+        log_var_limit: float = 20.0,
+    ):
+        if isinstance(loss, type):
+            raise OptionError(f"loss={loss.__name__} is a class: make one, loss={loss.__name__}()")
+        if not 0 <= beta < math.inf:
+            raise OptionError(f"{type(self).__name__}(beta={beta}): expected beta >= 0; 1 gives the ELBO")
+        if not 0 < log_var_limit <= 80:
+            raise OptionError(
+                f"{type(self).__name__}(log_var_limit={log_var_limit}): expected a number in (0, 80], as exp(88) overflows float32"
+            )
+        if binarise and not isinstance(loss, BCE):
+            raise OptionError(
+                f"binarise=True draws pixels of 0 and 1, for BCEWithLogits() or BCE(), got loss={loss!r}"
+            )
+        self.encoder, self.mu, self.log_var, self.decoder, self.loss = encoder, mu, log_var, decoder, loss
+        self.beta, self.binarise, self.log_var_limit = plain(beta), binarise, plain(log_var_limit)
+        self.code_size = outputs(mu, "mu")
+        if outputs(log_var, "log_var") != self.code_size:
+            raise ShapeError(
+                f"mu makes {self.code_size} numbers, log_var {outputs(log_var, 'log_var')}: they must be equal"
+            )
+        self.gather()
+
+    # The objective
+
+    def objective(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
+        x = self.as_drawn(x, rng)
+        self.infer(x, rng)
+        z = self.draw_code(rng)
+        prediction = self.decoder.forward(self.decoder_input(z, x), rng)
+        reconstruction, self.dprediction = self.loss(prediction, self.target(x))
+        kl, self.dkl_dmean, self.dkl_dlog_var = gaussian_kl(self.z_mean, self.z_log_var)
+        return {"loss": reconstruction + self.beta * kl, "reconstruction": reconstruction, "kl": kl}
+
+    def backward(self) -> None:
+        self.backward_code(self.decoder.backward(self.dprediction))
+
+    def infer(self, x: Array, rng: np.random.Generator | None = None) -> tuple[Array, Array]:
+        """q(z|x): its mean μ and log σ², both (N, D)."""
+        h = self.encoder.forward(x, rng)
+        self.z_mean = self.mu.forward(h, rng)
+        uncut, limit = self.log_var.forward(h, rng), self.log_var_limit
+        self.within = abs(uncut) < limit
+        self.z_log_var = array_module(uncut).clip(uncut, -limit, limit)
+        return self.z_mean, self.z_log_var
+
+    def draw_code(self, rng: np.random.Generator | None) -> Array:
+        """z ~ q(z|x) of what `infer` has found; μ without an rng."""
+        if rng is None:
+            self.epsilon = None
+            return self.z_mean
+        self.sigma = array_module(self.z_mean).exp(self.z_log_var / 2)
+        self.epsilon = rng.standard_normal(self.z_mean.shape, dtype=self.z_mean.dtype)
+        return self.z_mean + self.sigma * self.epsilon
+
+    def backward_code(self, dz: Array) -> None:
+        """From ∂reconstruction/∂z to the gradients of the heads and of the encoder."""
+        # L = reconstruction + β KL
+        dmean = self.beta * self.dkl_dmean
+        dlog_var = self.beta * self.dkl_dlog_var
+        # z = μ + σ ε,  σ = exp(log σ² / 2)
+        dmean += dz  # ∂z/∂μ = 1
+        if self.epsilon is not None:
+            dlog_var += dz * self.epsilon * self.sigma / 2  # ∂z/∂log σ² = ε σ / 2
+        self.backward_heads(dmean, dlog_var)
+
+    def backward_heads(self, dmean: Array, dlog_var: Array) -> None:
+        """From ∂L/∂μ and ∂L/∂log σ² to the gradients of the heads and of the encoder."""
+        # log σ² = log_var(h), cut at ± limit
+        duncut = dlog_var * self.within
+        # μ = mu(h): h goes two ways, and the gradients add
+        dh = self.mu.backward(dmean) + self.log_var.backward(duncut)
+        self.encoder.backward_parameters(dh)
+
+    # What x is to encoder, decoder and loss
+
+    def as_drawn(self, x: Array, rng: np.random.Generator | None) -> Array:
+        """x, with pixels of 0 and 1 where they are to be drawn."""
+        if not self.binarise or rng is None:
+            return x
+        self.uniform = rng.random(x.shape, dtype=x.dtype)
+        return (self.uniform < x).astype(x.dtype)
+
+    def target(self, x: Array) -> Array:
+        """What of x the decoder should make: all."""
+        return x
+
+    def decoder_input(self, z: Array, x: Array) -> Array:
+        """What the decoder gets: z alone."""
+        return z
+
+    def check_data(self, x: Array) -> None:
+        self.loss.check_target(self.target(x))
+        first = x[:100]
+        prediction, target = self.decoder.forward(self.decoder_input(self.encode(first), first)), self.target(first)
+        if prediction.shape[1:] != target.shape[1:]:
+            raise ShapeError(
+                f"the decoder makes examples of shape {prediction.shape[1:]}, the target has {target.shape[1:]}: they must be equal"
+            )
+        self.loss.check_prediction(prediction)
+
+    # What it is for
+
+    def encode(self, x: Array) -> Array:
+        """The code of x: μ, (N, D)."""
+        return self.infer(x)[0]
+
+    def decode(self, z: Array) -> Array:
+        """The data that a code stands for, in the data's own units: E[x|z]."""
+        return self.loss.mean(self.decoder.forward(z))
+
+    def reconstruct(self, x: Array) -> Array:
+        """What the decoder makes of μ(x), of the shape of x."""
+        return self.loss.mean(self.decoder.forward(self.decoder_input(self.encode(x), x)))
+
+    def sample(self, n: int, rng: np.random.Generator) -> Array:
+        """n new examples, E[x|z] of z ~ N(0, 1)."""
+        return self.decode(self.prior(n, rng))
+
+    def prior(self, n: int, rng: np.random.Generator) -> Array:
+        """n draws of z ~ N(0, 1), (n, D), on the model's device."""
+        if n < 1:
+            raise OptionError(f"sample({n}): expected at least 1")
+        xp = array_module(self.parameters)
+        return xp.asarray(rng.standard_normal((n, self.code_size), dtype=self.parameters.dtype))
+
+    # How good it is
+
+    def elbo(self, x: Array, rng: np.random.Generator) -> dict[str, float]:
+        """What the bound is made of, per example: {"reconstruction", "kl", "negative_elbo": their sum}, whatever β is.
+
+        z is drawn, one an example, and all else is inference: the difference to `objective`, which draws all noise of
+        training or none. x is taken as it is: draw pixels before, if they are to be drawn. For more samples see
+        `log_likelihood`.
+        """
+        totals = {"reconstruction": 0.0, "kl": 0.0}
+        for start in range(0, len(x), ROWS):
+            batch = x[start : start + ROWS]
+            kl, *_ = gaussian_kl(*self.infer(batch))
+            prediction = self.decoder.forward(self.decoder_input(self.draw_code(rng), batch))
+            reconstruction, _ = self.loss(prediction, self.target(batch))
+            totals["reconstruction"] += float(reconstruction) * len(batch) / len(x)
+            totals["kl"] += float(kl) * len(batch) / len(x)
+        return totals | {"negative_elbo": sum(totals.values())}
+
+    def unit_kl(self, x: Array) -> np.ndarray:
+        """KL(q ‖ p) of every number of the code, averaged over the examples: ½ (μ² + σ² - log σ² - 1), (D,), in nats."""
+        mean, log_var = self.infer_all(x)
+        return (0.5 * (mean**2 + np.exp(log_var) - log_var - 1)).mean(axis=0)
+
+    def active_units(self, x: Array, threshold: float = 0.01) -> np.ndarray:
+        """Which numbers of the code tell something of x: Var_x(μ) > threshold, (D,) of bool (Burda et al. 2016, section 5)."""
+        return self.infer_all(x)[0].var(axis=0) > threshold
+
+    def infer_all(self, x: Array) -> tuple[np.ndarray, np.ndarray]:
+        """μ and log σ² of many examples, (N, D), in float64 on the host."""
+        if len(x) == 0:
+            raise DataError(f"{type(self).__name__}: x holds no examples: expected at least one row")
+        found = [map(to_numpy, self.infer(x[i : i + ROWS])) for i in range(0, len(x), ROWS)]
+        mean, log_var = (np.concatenate(parts).astype(np.float64) for parts in zip(*found, strict=True))
+        return mean, log_var
+
+    def log_likelihood(self, x: Array, samples: int = 5000, rng: int | np.random.Generator = 0) -> np.ndarray:
+        """log p(x) of each example by importance sampling, (N,), in nats:
+
+        log 1/K Σᵢ wᵢ with wᵢ = p(x|zᵢ) p(zᵢ) / q(zᵢ|x), zᵢ ~ q(z|x), i = 1 … K samples.
+
+        On average it is too low, and less so the more samples there are (Burda et al. 2016, theorem 1). `rng` is a seed or
+        a generator. Raises OptionError where the loss is no likelihood of pixels, DataError if a pixel is neither 0 nor 1.
+        """
+        if not isinstance(self.loss, BCE):
+            raise OptionError(
+                f"log_likelihood needs a decoder of probabilities, loss BCEWithLogits() or BCE(); this has {self.loss!r}"
+            )
+        require_samples(self, samples)
+        xp = array_module(x)
+        pixels = self.target(x)
+        if not bool(((pixels == 0) | (pixels == 1)).all()):
+            raise DataError(
+                "log_likelihood: x holds grey pixels, of which cross-entropy is no likelihood: expected 0 and 1, "
+                "as (rng.random(x.shape) < x).astype(x.dtype) draws them"
+            )
+        rng = xp.random.default_rng(rng) if isinstance(rng, int | np.integer) else rng
+        found = np.empty(len(x))
+        for i in range(len(x)):
+            row = x[i : i + 1]
+            mean, log_var = self.infer(row)  # (1, D)
+            sigma = xp.exp(log_var / 2)
+            log_w = []
+            for start in range(0, samples, ROWS):
+                size = (min(ROWS, samples - start), self.code_size)
+                epsilon = xp.asarray(rng.standard_normal(size, dtype=mean.dtype))
+                z = mean + sigma * epsilon
+                log_p = log_probability(self.loss, self.decoder.forward(self.decoder_input(z, row)), self.target(row))
+                log_w.append(to_numpy(log_p + log_prior_ratio(z, epsilon, log_var)))
+            log_w = np.concatenate(log_w).astype(np.float64)
+            top = log_w.max()
+            found[i] = top + math.log(np.exp(log_w - top).mean())
+        return found
+
+
+# The likelihoods
+
+
+def log_probability(loss: Loss, prediction: Array, x: Array) -> Array:
+    """log p(x|z) of each row of a prediction, (N,), where the pixels are 1 with the predicted probability p, else 0:
+    Σⱼ x log p + (1 - x) log(1 - p); of a single x for all rows, if there is but one.
+    """
+    xp = array_module(prediction)
+    if isinstance(loss, BCEWithLogits):
+        each = softplus(prediction)
+        xp.subtract(x * prediction, each, out=each)  # log σ(a) = a - log(1 + eᵃ), log(1 - σ(a)) = -log(1 + eᵃ)
+    else:
+        tiny = float(np.finfo(prediction.dtype).tiny)
+        p, q = xp.maximum(prediction, tiny), xp.maximum(1 - prediction, tiny)
+        each = x * xp.log(p) + (1 - x) * xp.log(q)
+    return xp.sum(each.reshape(len(each), -1), axis=1)
+
+
+def log_prior_ratio(z: Array, epsilon: Array, log_var: Array) -> Array:
+    """log p(z) - log q(z|x), summed over the last axis, where z = μ + σ ε: the constants cancel, as does μ."""
+    return 0.5 * array_module(z).sum(epsilon * epsilon + log_var - z * z, axis=-1)
+
+
+# What can be wrong
+
+
+def require_samples(model: VAE, samples: int) -> None:
+    """Raise OptionError unless it is a number of samples."""
+    if not isinstance(samples, int | np.integer) or samples < 1:
+        raise OptionError(f"{type(model).__name__}: samples={samples!r}: expected a whole number, at least 1")
+
+
+def outputs(head: Layer, name: str) -> int:
+    """How many numbers a head makes: its last Dense says so."""
+    sizes = [layer.outputs for _, layer in head.leaves() if isinstance(layer, Dense)]
+    if not sizes:
+        raise OptionError(f"{name}={head!r}: expected a Dense, or a Sequential that ends with one")
+    return sizes[-1]

@@ -1,0 +1,59 @@
+"""Boltzmann machines: alone, and as what a deep autoencoder begins with."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..layers import Sigmoid
+from ..losses import BCEWithLogits
+from ..models import DBN, RBM, Autoencoder, Model
+from ..optimizers import SGD, Adam, Cosine
+from .dense import stack
+from .preset import Preset
+
+SIZES = [784, 1000, 500, 250, 30]
+PRETRAINING_EPOCHS = 10
+
+
+def rbm(rng: np.random.Generator) -> Model:
+    return RBM(784, 500, persistent=True, rng=rng)
+
+
+def unrolled(rng: np.random.Generator) -> Model:
+    encoder = stack(SIZES, Sigmoid, rng, last=None)
+    decoder = stack(SIZES[::-1], Sigmoid, rng, last=None)
+    return Autoencoder(encoder, decoder, loss=BCEWithLogits())
+
+
+def layer_by_layer(model: Model, x: np.ndarray, *, seed: int, device: str) -> None:
+    """The weights of a DBN of the same sizes, in place of the random ones."""
+    network = DBN(SIZES, rng=seed)
+    histories = network.pretrain(x, epochs=PRETRAINING_EPOCHS, seed=seed, device=device)
+    if histories[-1].interrupted:
+        raise KeyboardInterrupt  # half a pretraining is nothing to go on with
+    model.parameters[...] = network.unroll().parameters
+
+
+PRESETS = (
+    Preset(
+        "rbm",
+        "restricted Boltzmann machine 784-500, persistent contrastive divergence: a density of binary images",
+        rbm,
+        code=500,
+        epochs=15,
+        batch_size=50,
+        lr=0.1,
+        optimizer=lambda lr, steps: SGD(Cosine(lr, steps)),
+    ),
+    Preset(
+        "dbn",
+        "784-1000-500-250-30 and back, sigmoid: pretrained layer by layer as a deep belief network, then fine-tuned",
+        unrolled,
+        code=30,
+        epochs=80,
+        batch_size=128,
+        lr=6e-3,  # sigmoids, whose slope is at most 1/4, want more than science2006's Softplus
+        optimizer=lambda lr, steps: Adam(Cosine(lr, steps, warmup=min(500, steps // 10)), weight_decay=0.02),
+        pretrain=layer_by_layer,
+    ),
+)

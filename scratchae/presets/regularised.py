@@ -1,0 +1,144 @@
+"""Autoencoders kept from merely copying: by noise in the input, by a sparse code, by a code that hardly moves."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..layers import Dense, GaussianNoise, KSparse, Layer, MaskingNoise, ReLU, SaltAndPepper, Sequential, Sigmoid
+from ..losses import MSE, BCEWithLogits
+from ..models import Autoencoder, ContractiveAutoencoder, Model
+from ..optimizers import Adam, Cosine
+from ..penalties import L1, Penalty, SparseKL
+from .dense import stack
+from .preset import Preset
+
+
+def denoising(rng: np.random.Generator, noise: Layer) -> Model:
+    encoder = stack([784, 512, 256], ReLU, rng, last=ReLU())
+    decoder = stack([256, 512, 784], ReLU, rng, last=None)
+    return Autoencoder(Sequential(noise, encoder), decoder, loss=BCEWithLogits())
+
+
+def gaussian(rng: np.random.Generator) -> Model:
+    return denoising(rng, GaussianNoise(0.5, clip=(0, 1)))
+
+
+def masking(rng: np.random.Generator) -> Model:
+    return denoising(rng, MaskingNoise(0.5))
+
+
+def salt_and_pepper(rng: np.random.Generator) -> Model:
+    return denoising(rng, SaltAndPepper(0.25))
+
+
+def one_layer(
+    rng: np.random.Generator, activation: Layer, *after: Layer, penalty: Penalty | None = None, tied: bool = False
+) -> Model:
+    """784-256-784."""
+    init = "he" if isinstance(activation, ReLU) else "glorot"
+    encoder = Sequential(Dense(784, 256, init=init, rng=rng), activation, *after)
+    decoder = Sequential(Dense(256, 784, rng=rng), Sigmoid())
+    return Autoencoder(encoder, decoder, loss=MSE(), penalty=penalty, tied=tied)
+
+
+def sparse(rng: np.random.Generator) -> Model:
+    # tied: else the penalty is had for nothing, by small codes and large weights in the decoder
+    return one_layer(rng, ReLU(), penalty=L1(0.2), tied=True)
+
+
+def sparse_kl(rng: np.random.Generator) -> Model:
+    return one_layer(rng, Sigmoid(), penalty=SparseKL(0.05, 3.0))
+
+
+def k_sparse(rng: np.random.Generator) -> Model:
+    # tied, as in the paper: a unit that would be chosen is then one that can explain; untied, two units in three are never
+    # chosen and never learn
+    return one_layer(rng, ReLU(), KSparse(25), tied=True)
+
+
+def contractive(rng: np.random.Generator) -> Model:
+    # tied, as in the paper: else the encoder's weights shrink, which pleases the penalty, and the decoder's grow in turn
+    encoder = Sequential(Dense(784, 256, rng=rng), Sigmoid())
+    decoder = Sequential(Dense(256, 784, rng=rng), Sigmoid())
+    return ContractiveAutoencoder(encoder, decoder, loss=MSE(), weight=0.3, tied=True)
+
+
+def warm_cosine(lr: float, steps: int) -> Adam:
+    """Adam whose rate rises over the first 200 updates, then falls to 0."""
+    return Adam(Cosine(lr, steps, warmup=min(200, steps // 10)))
+
+
+# the size of PCA's code beside a denoising model, whose own is larger: as many directions as remove this noise best
+# (of 8, 16, 24, 32, 48, 64, 100, 128, 200 and 256, on MNIST)
+PRESETS = (
+    Preset(
+        "denoising",
+        "784-512-256-512-784, ReLU: removes Gaussian noise of 0.5, drawn afresh for every batch",
+        gaussian,
+        code=64,
+        epochs=20,
+        batch_size=128,
+        lr=2e-3,
+        optimizer=warm_cosine,
+    ),
+    Preset(
+        "denoising-masking",
+        "784-512-256-512-784, the same net: fills in pixels, half of which were set to 0",
+        masking,
+        code=100,
+        epochs=20,
+        batch_size=128,
+        lr=2e-3,
+        optimizer=warm_cosine,
+    ),
+    Preset(
+        "denoising-salt-and-pepper",
+        "784-512-256-512-784, the same net: finds and mends pixels, a quarter of which became 0 or 1",
+        salt_and_pepper,
+        code=64,
+        epochs=20,
+        batch_size=128,
+        lr=2e-3,
+        optimizer=warm_cosine,
+    ),
+    Preset(
+        "sparse",
+        "784-256-784, tied, a ReLU code with an L1 penalty: most of it is 0 at a time",
+        sparse,
+        code=25,  # about as many as are not 0, on MNIST; which ones they are, PCA need not say
+        epochs=20,
+        batch_size=128,
+        lr=2e-3,
+        optimizer=warm_cosine,
+    ),
+    Preset(
+        "sparse-kl",
+        "784-256-784, a sigmoid code whose units are each to be on in 5 % of the examples",
+        sparse_kl,
+        code=256,
+        epochs=20,
+        batch_size=128,
+        lr=5e-3,
+        optimizer=warm_cosine,
+    ),
+    Preset(
+        "k-sparse",
+        "784-256-784, tied: of every code the 25 largest numbers stay (Makhzani and Frey, 2014)",
+        k_sparse,
+        code=25,  # as many as are not 0
+        epochs=20,
+        batch_size=128,
+        lr=2e-3,
+        optimizer=warm_cosine,
+    ),
+    Preset(
+        "contractive",
+        "784-256-784, sigmoid, tied: a code that hardly moves when the image does (Rifai et al., 2011)",
+        contractive,
+        code=256,
+        epochs=20,
+        batch_size=128,
+        lr=2e-3,
+        optimizer=warm_cosine,
+    ),
+)
