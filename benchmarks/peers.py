@@ -2,14 +2,15 @@
 
 Every peer takes a model, at its initial weights, and a batch, and offers:
 
-    reset()       the model's weights again, and a new Adam
+    reset(seed)   the model's weights again, and a new Adam. Without a seed the library draws its noise itself; with
+                  one it gets what scratchae draws from NumPy's generator of that seed, so that steps can be compared
     step()        one whole training step: forward, loss, backward, Adam; the loss, when all of it is done
     gradients()   the loss and all gradients at the present weights, by scratchae's names and in its layout
     parameters()  the present weights, likewise
     facts()       versions and thread counts
 
 The nets are written from the model's layers, so a new preset of the same layers needs nothing here. A new kind of
-layer or loss needs its line in two tables, and a layer with parameters one in `TORCH_AXES`.
+layer, loss or model needs its line in two tables; a layer with parameters one in `TORCH_AXES`, a model one in `MODELS`.
 
 Images are NHWC in scratchae and JAX, NCHW in PyTorch. Each peer has the batch in its own layout before the first step.
 
@@ -23,6 +24,7 @@ from __future__ import annotations
 import functools
 import importlib
 import math
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -51,11 +53,34 @@ from scratchae.layers import (
 )
 from scratchae.layers.pooling import missing
 from scratchae.losses import BCE, MSE, BCEWithLogits
-from scratchae.models import Autoencoder, Model
+from scratchae.models import VAE, Autoencoder, Model, parallel
 from scratchae.optimizers import Adam
 
 LR, BETA1, BETA2, EPS = 1e-3, 0.9, 0.999, 1e-8
 IMAGE_LAYERS = {Conv2d, ConvTranspose2d, MaxPool2d, AvgPool2d, UpSample2d}
+
+
+def code_noise(model: VAE, x: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray]:
+    """ε for a batch as scratchae draws it from rng: where it takes the batch in parts, each has a generator of its own."""
+    parts = parallel.count_parts(model, x, rng)
+    rngs = [rng] if parts == 1 else rng.spawn(parts)
+    rows = [len(part) for part in np.array_split(x, parts)]
+    each = [rng.standard_normal((n, model.code_size), dtype=x.dtype) for rng, n in zip(rngs, rows, strict=True)]
+    return (np.concatenate(each),)
+
+
+MODELS = {  # which of them have peers, and what a step draws
+    Autoencoder: (lambda model: model.penalty is None and not model.tied, lambda model, x, rng: ()),
+    VAE: (lambda model: not model.binarise, code_noise),
+}
+
+
+def noise(model: Model, x: np.ndarray, seed: int | None) -> Callable[[], tuple[np.ndarray, ...]]:
+    """A function that gives what scratchae draws in one step after the other; without a seed, nothing."""
+    if seed is None:
+        return tuple
+    _, draw = MODELS[type(model)]
+    return functools.partial(draw, model, x, np.random.default_rng(seed))
 
 
 class Scratchae:
@@ -64,12 +89,12 @@ class Scratchae:
     def __init__(self, model: Model, x: np.ndarray):
         recycle_memory()
         self.model, self.x = model, x
-        self.rng = np.random.default_rng(0)
         self.start = model.parameters.copy()
         self.reset()
 
-    def reset(self) -> None:
+    def reset(self, seed: int | None = None) -> None:
         self.model.parameters[...] = self.start
+        self.rng = np.random.default_rng(seed or 0)
         self.optimizer = Adam(LR, BETA1, BETA2, EPS)
 
     def step(self) -> float:
@@ -134,6 +159,34 @@ TORCH_LOSSES = {
 }
 
 
+def torch_autoencoder(torch: ModuleType, model: Autoencoder, parts: dict[str, Any], loss: Any) -> Any:
+    encoder, decoder = parts.values()
+
+    def objective(x):
+        return loss(torch.nn, decoder(encoder(x)), x) / len(x)
+
+    return objective
+
+
+def torch_vae(torch: ModuleType, model: VAE, parts: dict[str, Any], loss: Any) -> Any:
+    encoder, mu_head, log_var_head, decoder = parts.values()
+    beta = model.beta
+
+    def objective(x, epsilon=None):
+        h = encoder(x)
+        mu, log_var = mu_head(h), log_var_head(h)
+        if epsilon is None:
+            epsilon = torch.randn_like(mu)
+        y = decoder(mu + torch.exp(0.5 * log_var) * epsilon)
+        kl = -0.5 * torch.sum(1 + log_var - mu.pow(2) - log_var.exp())
+        return (loss(torch.nn, y, x) + beta * kl) / len(x)
+
+    return objective
+
+
+TORCH_OBJECTIVES = {Autoencoder: torch_autoencoder, VAE: torch_vae}
+
+
 class Torch:
     """PyTorch: `torch.nn` modules and `torch.optim.Adam`.
 
@@ -157,24 +210,28 @@ class Torch:
         nn = torch.nn
         layout = torch.channels_last if channels_last else torch.contiguous_format
         modules = {name: TORCH_LAYERS[type(layer)](nn, layer) for name, layer in model.leaves()}
-        net = nn.Sequential(*modules.values()).to(memory_format=layout)
-        loss = TORCH_LOSSES[type(model.loss)]
-
-        def objective(x):
-            return loss(nn, net(x), x) / len(x)
-
+        parts = {
+            part: nn.Sequential(*(modules[name] for name, _ in getattr(model, part).leaves(part))).to(
+                memory_format=layout
+            )
+            for part in model.part_names
+        }
+        objective = TORCH_OBJECTIVES[type(model)](torch, model, parts, TORCH_LOSSES[type(model.loss)])
         self.objective = torch.compile(objective) if compiled else objective
         self.weights, self.axes = {}, {}
         for name, layer in model.leaves():
             if layer.parameter_names:
                 self.weights |= {f"{name}.W": modules[name].weight, f"{name}.b": modules[name].bias}
                 self.axes |= {f"{name}.W": TORCH_AXES[type(layer)], f"{name}.b": (0,)}
+        self.batch = x
         x = torch.from_numpy(x.transpose(0, 3, 1, 2) if x.ndim == 4 else x)
         # not x.contiguous(memory_format=…), which leaves the strides of images of one channel as they are
         self.x = torch.empty(x.shape, memory_format=layout if x.ndim == 4 else torch.contiguous_format).copy_(x)
         self.reset()
 
-    def reset(self) -> None:
+    def reset(self, seed: int | None = None) -> None:
+        self.noise = noise(self.model, self.batch, seed)
+        self.torch.manual_seed(0)
         with self.torch.no_grad():
             for name, layer, attribute in self.model.named_parameters():
                 ours = getattr(layer, attribute).transpose(self.axes[name])
@@ -185,7 +242,7 @@ class Torch:
 
     def backward(self) -> float:
         self.optimizer.zero_grad()
-        loss = self.objective(self.x)
+        loss = self.objective(self.x, *map(self.torch.from_numpy, self.noise()))
         loss.backward()
         return loss.item()
 
@@ -274,25 +331,63 @@ JAX_LOSSES = {
 }
 
 
+def jax_part(jax: ModuleType, model: Model, part: str) -> Any:
+    """A function of the parameters and the input: a part of the model, layer by layer."""
+    layers = [(name, layer, JAX_LAYERS[type(layer)](jax, layer)) for name, layer in getattr(model, part).leaves(part)]
+
+    def function(θ, x):
+        for name, layer, forward in layers:
+            x = forward(x, *(θ[f"{name}.{attribute}"] for attribute in layer.parameter_names))
+        return x
+
+    return function
+
+
+def jax_autoencoder(jax: ModuleType, model: Autoencoder, parts: dict[str, Any], loss: Any) -> Any:
+    encoder, decoder = parts.values()
+
+    def objective(θ, x, key):
+        return loss(jax.numpy, decoder(θ, encoder(θ, x)), x) / len(x)
+
+    return objective
+
+
+def jax_vae(jax: ModuleType, model: VAE, parts: dict[str, Any], loss: Any) -> Any:
+    encoder, mu_head, log_var_head, decoder = parts.values()
+    jnp, beta = jax.numpy, model.beta
+
+    def objective(θ, x, key, epsilon=None):
+        h = encoder(θ, x)
+        mu, log_var = mu_head(θ, h), log_var_head(θ, h)
+        if epsilon is None:
+            epsilon = jax.random.normal(key, mu.shape)
+        y = decoder(θ, mu + jnp.exp(0.5 * log_var) * epsilon)
+        kl = -0.5 * jnp.sum(1 + log_var - mu**2 - jnp.exp(log_var))
+        return (loss(jnp, y, x) + beta * kl) / len(x)
+
+    return objective
+
+
+JAX_OBJECTIVES = {Autoencoder: jax_autoencoder, VAE: jax_vae}
+
+
 class Jax:
-    """JAX: the whole step, Adam included, is one function under `jax.jit`, and its state is donated."""
+    """JAX: the whole step, Adam included, is one function under `jax.jit`, and its state is donated.
+
+    The key of a step's noise is made of a fixed one and of t; the compiler leaves it out where nothing is drawn.
+    """
 
     def __init__(self, model: Model, x: np.ndarray):
         require_translatable(model)
         self.jax = jax = required("jax")
         self.model = model
         jnp, each = jax.numpy, jax.tree.map
-        layers = [(name, layer, JAX_LAYERS[type(layer)](jax, layer)) for name, layer in model.leaves()]
-        loss = JAX_LOSSES[type(model.loss)]
+        parts = {part: jax_part(jax, model, part) for part in model.part_names}
+        objective = JAX_OBJECTIVES[type(model)](jax, model, parts, JAX_LOSSES[type(model.loss)])
 
-        def objective(θ, x):
-            y = x
-            for name, layer, function in layers:
-                y = function(y, *(θ[f"{name}.{attribute}"] for attribute in layer.parameter_names))
-            return loss(jnp, y, x) / len(x)
-
-        def step(θ, m, v, t, x):
-            value, g = jax.value_and_grad(objective)(θ, x)
+        def step(θ, m, v, t, x, key, *given):
+            key = jax.random.fold_in(key, t.astype(jnp.uint32))
+            value, g = jax.value_and_grad(objective)(θ, x, key, *given)
             m = each(lambda m, g: BETA1 * m + (1 - BETA1) * g, m, g)
             v = each(lambda v, g: BETA2 * v + (1 - BETA2) * g * g, v, g)
             # 1 - βᵗ without its rounding error; both corrections in two numbers, as in scratchae
@@ -303,22 +398,23 @@ class Jax:
 
         self.compiled_step = jax.jit(step, donate_argnums=(0, 1, 2, 3))
         self.compiled_gradients = jax.jit(jax.value_and_grad(objective))
-        self.x = jnp.array(x)
+        self.batch, self.x, self.key = x, jnp.array(x), jax.random.key(0)
         self.reset()
 
-    def reset(self) -> None:
+    def reset(self, seed: int | None = None) -> None:
+        self.noise = noise(self.model, self.batch, seed)
         jnp = self.jax.numpy
         θ = {name: jnp.array(getattr(layer, a)) for name, layer, a in self.model.named_parameters()}
         m, v = (self.jax.tree.map(jnp.zeros_like, θ) for _ in range(2))
         self.state = θ, m, v, jnp.float32(1)
 
     def step(self) -> float:
-        *self.state, loss = self.compiled_step(*self.state, self.x)
+        *self.state, loss = self.compiled_step(*self.state, self.x, self.key, *self.noise())
         self.jax.block_until_ready(self.state)
         return float(loss)
 
     def gradients(self) -> tuple[float, Tensors]:
-        loss, gradients = self.compiled_gradients(self.state[0], self.x)
+        loss, gradients = self.compiled_gradients(self.state[0], self.x, self.key, *self.noise())
         return float(loss), {name: np.array(gradient) for name, gradient in gradients.items()}
 
     def parameters(self) -> Tensors:
@@ -353,8 +449,12 @@ def peers_of(model: Model) -> list[str]:
 
 def require_translatable(model: Model) -> None:
     """Raise BenchmarkError if the tables above do not cover the model."""
-    if type(model) is not Autoencoder or model.penalty is not None or model.tied:
-        raise BenchmarkError(f"only an Autoencoder without penalty and tied weights has peers so far, got {model!r}")
+    translatable, _ = MODELS.get(type(model), (lambda model: False, None))
+    if not translatable(model):
+        raise BenchmarkError(
+            "only an Autoencoder without penalty and tied weights and a VAE without binarise have peers so far, "
+            f"got {model!r}"
+        )
     parts = {name: layer for name, layer in model.leaves() if type(layer) not in TORCH_LAYERS.keys() & JAX_LAYERS}
     if type(model.loss) not in TORCH_LOSSES.keys() & JAX_LOSSES:
         parts["loss"] = model.loss

@@ -27,6 +27,7 @@ from scratchae import (
     BCE,
     L1,
     MSE,
+    VAE,
     Autoencoder,
     AvgPool2d,
     BCEWithLogits,
@@ -48,6 +49,7 @@ from scratchae import (
 )
 from scratchae.backend import recycle_memory
 from scratchae.data import strokes
+from scratchae.models import parallel
 from scratchae.presets import find_preset
 
 BENCHMARKS = Path(harness.__file__).parent
@@ -165,7 +167,7 @@ def test_parameters_after_steps_have_a_tolerance_of_their_own():
 
 @pytest.mark.parametrize("name", ["torch", "torch-channels-last", "jax"])
 def test_peers_compute_what_scratchae_computes(name, tmp_path):
-    """Every layer and every loss that has a translation."""
+    """Every layer, loss and model that has a translation."""
     library = name.partition("-")[0]
     if importlib.util.find_spec(library) is None:
         pytest.skip(f"{library} is not installed")
@@ -191,7 +193,7 @@ def compute(name, folder):
 
 
 def models():
-    """Two with every layer that has a translation, and for every other loss a small one."""
+    """Two with every layer that has a translation, and for every other loss and model a small one."""
     rng = np.random.default_rng(0)
     activations = [Sigmoid(), ReLU(), LeakyReLU(0.1), Softplus(), Tanh(), Identity()]
     hidden = [layer for activation in activations for layer in (Dense(5, 5, rng=rng), activation)]
@@ -213,13 +215,52 @@ def models():
         "layers": Autoencoder(Sequential(*hidden), Sequential(Dense(5, 5, rng=rng)), loss=BCEWithLogits()),
         "BCE": Autoencoder(Sequential(Dense(5, 5, rng=rng)), Sequential(Sigmoid()), loss=BCE()),
         "MSE": Autoencoder(Sequential(Dense(5, 5, rng=rng)), Sequential(Sigmoid()), loss=MSE()),
+        "VAE": small_vae(rng, beta=2),
     }
+
+
+def small_vae(rng, **options):
+    heads = (Dense(4, 3, rng=rng) for _ in range(2))
+    decoder = Sequential(Dense(3, 4, rng=rng), Tanh(), Dense(4, 5, rng=rng))
+    return VAE(Sequential(Dense(5, 4, rng=rng), Tanh()), *heads, decoder, loss=BCEWithLogits(), **options)
 
 
 def test_every_translation_is_in_the_test_above():
     tested = {type(layer) for model in models().values() for _, layer in model.leaves()}
     assert tested == peers.TORCH_LAYERS.keys() == peers.JAX_LAYERS.keys()
     assert {type(model.loss) for model in models().values()} == peers.TORCH_LOSSES.keys() == peers.JAX_LOSSES.keys()
+    tested = {type(model) for model in models().values()}
+    assert tested == peers.MODELS.keys() == peers.TORCH_OBJECTIVES.keys() == peers.JAX_OBJECTIVES.keys()
+
+
+@pytest.mark.parametrize(("parts", "least"), [(1, 2**20), (2, 100), (4, 40)])
+def test_the_noise_handed_to_peers_is_what_scratchae_draws(parts, least, monkeypatch):
+    """Of a batch for which the layers put out 7 · 27 numbers, whole and in parts."""
+    monkeypatch.setattr(parallel, "LEAST", least)
+    model, x = small_vae(np.random.default_rng(0)), np.random.default_rng(1).random((7, 5), dtype=np.float32)
+    draw = peers.noise(model, x, 3)
+    rng = np.random.default_rng(3)
+    assert parallel.count_parts(model, x, rng) == parts
+    for _ in range(2):
+        (epsilon,) = draw()
+        loss = model.training_step(x, rng)["loss"]
+        assert loss == pytest.approx(float(model.objective(x, Given(epsilon))["loss"]), rel=1e-6)
+
+
+class Given:
+    """A generator whose draw is known."""
+
+    def __init__(self, epsilon):
+        self.epsilon = epsilon
+
+    def standard_normal(self, shape, dtype):
+        assert (shape, dtype) == (self.epsilon.shape, self.epsilon.dtype)
+        return self.epsilon
+
+
+def test_only_compared_steps_are_given_their_noise():
+    assert peers.noise(models()["VAE"], np.zeros((7, 5), np.float32), None)() == ()
+    assert peers.noise(models()["MSE"], np.zeros((7, 5), np.float32), 0)() == ()
 
 
 def test_the_layout_of_images_is_a_peer_only_where_there_are_images():
@@ -240,6 +281,12 @@ def test_what_has_no_translation_is_refused(encoder, penalty, message):
         peers.require_translatable(model)
 
 
+@pytest.mark.parametrize("name", ["cvae", "vae-binary", "vae-2d"])
+def test_variational_models_of_another_kind_are_refused(name):
+    with pytest.raises(harness.BenchmarkError, match=r"a VAE without binarise|encoder\.2, Dropout"):
+        peers.require_translatable(training_step.model_of(find_preset(name)))
+
+
 # Work
 
 
@@ -252,6 +299,13 @@ def test_the_matrix_products_of_convolutions_are_counted():
     assert training_step.gemm_flops(model, examples) == sum(2 * 10 * a * b * c for a, b, c in products)
     sizes = training_step.sizes(model, examples)
     assert report.net(sizes) == "28×28×1-14×14×16-7×7×32-1×1×64-7×7×32-14×14×16-28×28×1"
+
+
+def test_both_heads_of_a_vae_are_counted_and_its_code_is_named_once():
+    model, examples = training_step.model_of(find_preset("vae-400")), np.zeros((10, 784), np.float32)
+    products = 2 * 784 * 400 + 2 * 3 * 400 * 20 + 3 * 20 * 400 + 3 * 400 * 784
+    assert training_step.gemm_flops(model, examples) == 2 * 10 * products
+    assert report.net(training_step.sizes(model, examples)) == "784-400-20-400-784"
 
 
 def test_a_dense_net_is_named_by_its_widths():
