@@ -100,16 +100,9 @@ class BCEWithLogits(BCE):
     def __call__(self, prediction: Array, target: Array) -> tuple[Array, Array]:
         require_same_shape(prediction, target)
         self.check_target(target)
-        xp = array_module(prediction)
         n = len(prediction)
         p = sigmoid(prediction)
-        # log(1 + eᵃ) = max(a, 0) - log max(p, 1 - p): one logarithm, of a number in [1/2, 1]
-        cost = 1 - p
-        xp.maximum(cost, p, out=cost)
-        xp.log(cost, out=cost)
-        xp.subtract(xp.maximum(prediction, 0), cost, out=cost)
-        cost -= target * prediction  # pixel by pixel, before the sum: of large logits little may be left
-        value = xp.sum(cost) / n
+        value = cross_entropy(prediction, p, target)
         p -= target
         p /= n
         return value, p
@@ -120,6 +113,18 @@ class BCEWithLogits(BCE):
     def mean(self, prediction: Array) -> Array:
         """σ(a): the logits as probabilities."""
         return sigmoid(prediction)
+
+
+def cross_entropy(logits: Array, p: Array, target: Array) -> Array:
+    """1/N Σₙ Σⱼ (log(1 + eᵃ) - t a) of logits a, whose p = σ(a) is known: the value of `BCEWithLogits`."""
+    xp = array_module(logits)
+    # log(1 + eᵃ) = max(a, 0) - log max(p, 1 - p): one logarithm, of a number in [1/2, 1]
+    cost = 1 - p
+    xp.maximum(cost, p, out=cost)
+    xp.log(cost, out=cost)
+    xp.subtract(xp.maximum(logits, 0), cost, out=cost)
+    cost -= target * logits  # pixel by pixel, before the sum: of large logits little may be left
+    return xp.sum(cost) / len(logits)
 
 
 class SoftmaxCrossEntropy(Loss):

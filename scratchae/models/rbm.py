@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..backend import Array, array_module
-from ..errors import DataError, OptionError, ShapeError
+from ..errors import DataError, OptionError
 from ..layers.activations import sigmoid, softplus
+from ..losses import cross_entropy
 from .energy import FreeEnergy, ais, bernoulli, binary, generator, log_partition_function
 from .model import Model
 
@@ -221,18 +222,3 @@ class RBM(Model):
         that of log Z mostly too small; the error is what the weights' spread tells, and too small if chains got stuck.
         """
         return ais(self.energy, chains, temperatures, rng, x)
-
-
-def cross_entropy(logits: Array, p: Array, x: Array) -> Array:
-    """-1/N Σₙ Σᵢ (x log p + (1 - x) log(1 - p)), p = σ(logits): as `BCEWithLogits`, without its gradient."""
-    if logits.shape != x.shape:
-        raise ShapeError(
-            f"x has shape {tuple(x.shape)}, its reconstruction {tuple(logits.shape)}: they must be equal"
-        )
-    xp = array_module(logits)
-    cost = 1 - p
-    xp.maximum(cost, p, out=cost)
-    xp.log(cost, out=cost)
-    xp.subtract(xp.maximum(logits, 0), cost, out=cost)
-    cost -= x * logits
-    return xp.sum(cost) / len(x)

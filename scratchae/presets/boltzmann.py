@@ -7,9 +7,9 @@ import numpy as np
 from ..layers import Sigmoid
 from ..losses import BCEWithLogits
 from ..models import DBN, RBM, Autoencoder, Model
-from ..optimizers import SGD, Adam, Cosine
+from ..optimizers import SGD, Cosine
 from .dense import stack
-from .preset import Preset
+from .preset import Preset, warm_cosine
 
 SIZES = [784, 1000, 500, 250, 30]
 PRETRAINING_EPOCHS = 10
@@ -53,7 +53,7 @@ PRESETS = (
         epochs=80,
         batch_size=128,
         lr=6e-3,  # sigmoids, whose slope is at most 1/4, want more than science2006's Softplus
-        optimizer=lambda lr, steps: Adam(Cosine(lr, steps, warmup=min(500, steps // 10)), weight_decay=0.02),
+        optimizer=warm_cosine(500, weight_decay=0.02),
         pretrain=layer_by_layer,
     ),
 )

@@ -7,8 +7,7 @@ import numpy as np
 from ..layers import Conv2d, ConvTranspose2d, GaussianNoise, MaxPool2d, ReLU, Sequential, Sigmoid, UpSample2d
 from ..losses import MSE, BCEWithLogits
 from ..models import Autoencoder, Model
-from ..optimizers import Adam, Cosine
-from .preset import Preset
+from .preset import Preset, warm_cosine
 
 
 def conv(rng: np.random.Generator) -> Model:
@@ -85,7 +84,7 @@ PRESETS = (
         epochs=15,
         batch_size=128,
         lr=5e-3,
-        optimizer=lambda lr, steps: Adam(Cosine(lr, steps, warmup=min(200, steps // 10))),
+        optimizer=warm_cosine(),
         shape=(28, 28, 1),
     ),
     Preset(
@@ -96,7 +95,7 @@ PRESETS = (
         epochs=30,
         batch_size=64,
         lr=5e-3,
-        optimizer=lambda lr, steps: Adam(Cosine(lr, steps, warmup=min(200, steps // 10))),
+        optimizer=warm_cosine(),
         shape=(28, 28, 1),
     ),
 )

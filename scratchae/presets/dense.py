@@ -10,9 +10,8 @@ import numpy as np
 from ..layers import Dense, Dropout, GaussianNoise, Layer, ReLU, Sequential, Sigmoid, Softplus
 from ..losses import MSE, BCEWithLogits
 from ..models import Autoencoder, Model
-from ..optimizers import Adam, Cosine
 from ..penalties import L1
-from .preset import Preset
+from .preset import Preset, warm_cosine
 
 
 def stack(
@@ -142,6 +141,6 @@ PRESETS = (
         epochs=80,
         batch_size=128,
         # without decay it overfits: the training error falls on, the test error does not
-        optimizer=lambda lr, steps: Adam(Cosine(lr, steps, warmup=min(500, steps // 10)), weight_decay=0.1),
+        optimizer=warm_cosine(500, weight_decay=0.1),
     ),
 )

@@ -10,7 +10,8 @@ import numpy as np
 from ..data import load_data, pixels
 from ..errors import OptionError
 from ..models import Model
-from ..optimizers import Adam, Optimizer
+from ..models.classifier import with_labels
+from ..optimizers import Adam, Cosine, Optimizer
 
 HELD_OUT = 60  # one in so many training examples is kept for validation: 1,000 of MNIST's 60,000
 
@@ -76,10 +77,14 @@ class Preset:
         images = load_data(data, directory)
         train, test = (pixels(x).reshape(-1, *self.shape) for x in (images.train_images, images.test_images))
         if self.labels:
-            names = np.eye(self.labels, dtype=np.float32)
-            train = np.concatenate([train, names[images.train_labels]], axis=1)
-            test = np.concatenate([test, names[images.test_labels]], axis=1)
+            train = with_labels(train, images.train_labels, self.labels, every_class=False)
+            test = with_labels(test, images.test_labels, self.labels, every_class=False)
         return split(train, test, images.test_labels, self.labels)
+
+
+def warm_cosine(warmup: int = 200, weight_decay: float = 0.0) -> Callable[[float, int], Optimizer]:
+    """A recipe's optimizer: Adam whose rate rises over the first `warmup` updates, at most a tenth of all, then falls to 0."""
+    return lambda lr, steps: Adam(Cosine(lr, steps, warmup=min(warmup, steps // 10)), weight_decay=weight_decay)
 
 
 def split(train: np.ndarray, test: np.ndarray, test_labels: np.ndarray | None = None, labels: int = 0) -> Examples:

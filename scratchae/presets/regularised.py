@@ -7,10 +7,9 @@ import numpy as np
 from ..layers import Dense, GaussianNoise, KSparse, Layer, MaskingNoise, ReLU, SaltAndPepper, Sequential, Sigmoid
 from ..losses import MSE, BCEWithLogits
 from ..models import Autoencoder, ContractiveAutoencoder, Model
-from ..optimizers import Adam, Cosine
 from ..penalties import L1, Penalty, SparseKL
 from .dense import stack
-from .preset import Preset
+from .preset import Preset, warm_cosine
 
 
 def denoising(rng: np.random.Generator, noise: Layer) -> Model:
@@ -63,10 +62,7 @@ def contractive(rng: np.random.Generator) -> Model:
     return ContractiveAutoencoder(encoder, decoder, loss=MSE(), weight=0.3, tied=True)
 
 
-def warm_cosine(lr: float, steps: int) -> Adam:
-    """Adam whose rate rises over the first 200 updates, then falls to 0."""
-    return Adam(Cosine(lr, steps, warmup=min(200, steps // 10)))
-
+RECIPE = {"epochs": 20, "batch_size": 128, "lr": 2e-3, "optimizer": warm_cosine()}
 
 # the size of PCA's code beside a denoising model, whose own is larger: as many directions as remove this noise best
 # (of 8, 16, 24, 32, 48, 64, 100, 128, 200 and 256, on MNIST)
@@ -76,69 +72,48 @@ PRESETS = (
         "784-512-256-512-784, ReLU: removes Gaussian noise of 0.5, drawn afresh for every batch",
         gaussian,
         code=64,
-        epochs=20,
-        batch_size=128,
-        lr=2e-3,
-        optimizer=warm_cosine,
+        **RECIPE,
     ),
     Preset(
         "denoising-masking",
         "784-512-256-512-784, the same net: fills in pixels, half of which were set to 0",
         masking,
         code=100,
-        epochs=20,
-        batch_size=128,
-        lr=2e-3,
-        optimizer=warm_cosine,
+        **RECIPE,
     ),
     Preset(
         "denoising-salt-and-pepper",
         "784-512-256-512-784, the same net: finds and mends pixels, a quarter of which became 0 or 1",
         salt_and_pepper,
         code=64,
-        epochs=20,
-        batch_size=128,
-        lr=2e-3,
-        optimizer=warm_cosine,
+        **RECIPE,
     ),
     Preset(
         "sparse",
         "784-256-784, tied, a ReLU code with an L1 penalty: most of it is 0 at a time",
         sparse,
         code=25,  # about as many as are not 0, on MNIST; which ones they are, PCA need not say
-        epochs=20,
-        batch_size=128,
-        lr=2e-3,
-        optimizer=warm_cosine,
+        **RECIPE,
     ),
     Preset(
         "sparse-kl",
         "784-256-784, a sigmoid code whose units are each to be on in 5 % of the examples",
         sparse_kl,
         code=256,
-        epochs=20,
-        batch_size=128,
-        lr=5e-3,
-        optimizer=warm_cosine,
+        **RECIPE | {"lr": 5e-3},
     ),
     Preset(
         "k-sparse",
         "784-256-784, tied: of every code the 25 largest numbers stay (Makhzani and Frey, 2014)",
         k_sparse,
         code=25,  # as many as are not 0
-        epochs=20,
-        batch_size=128,
-        lr=2e-3,
-        optimizer=warm_cosine,
+        **RECIPE,
     ),
     Preset(
         "contractive",
         "784-256-784, sigmoid, tied: a code that hardly moves when the image does (Rifai et al., 2011)",
         contractive,
         code=256,
-        epochs=20,
-        batch_size=128,
-        lr=2e-3,
-        optimizer=warm_cosine,
+        **RECIPE,
     ),
 )
