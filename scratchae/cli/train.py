@@ -1,0 +1,55 @@
+"""`scratchae train`."""
+
+from __future__ import annotations
+
+import argparse
+
+from .types import positive
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    from ..data import NAMES
+    from ..presets import PRESETS
+
+    presets = "\n".join(f"  {preset.name:<18}{preset.summary}" for preset in PRESETS.values())
+    parser = commands.add_parser(
+        "train",
+        help="train a preset; leaves a model, figures and pictures in a folder",
+        description="Train a preset and leave the model, its figures and its pictures in a folder.",
+        epilog=f"presets:\n{presets}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("preset", metavar="PRESET", help="one of the presets below")
+    parser.add_argument(
+        "--data", choices=NAMES, help="the images (default: strokes, drawn by code; nothing to download)"
+    )
+    parser.add_argument(
+        "--data-dir",
+        metavar="DIR",
+        help="folder of the MNIST files (default: $SCRATCHAE_DATA, else downloaded)",
+    )
+    parser.add_argument(
+        "--epochs", type=positive(int), metavar="N", help="passes through the data (default: the preset's)"
+    )
+    parser.add_argument(
+        "--batch-size", type=positive(int), metavar="N", help="examples a step (default: the preset's)"
+    )
+    parser.add_argument("--lr", type=positive(float), metavar="X", help="learning rate (default: the preset's)")
+    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="where to compute (default: cpu)")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of weights, order and noise (default: 0)")
+    parser.add_argument("--out", metavar="RUN", help="folder to write to (default: a new one, runs/PRESET-DATA)")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the run in the folder, bit for bit as if never stopped",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    from .. import runs
+    from ..presets import find_preset
+
+    arguments = {name: value for name, value in vars(options).items() if name not in ("run", "preset")}
+    record = runs.train(find_preset(options.preset), **arguments)
+    return 130 if record["status"] == "interrupted" else 0
