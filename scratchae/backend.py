@@ -77,14 +77,33 @@ def recycle_memory() -> None:
     mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
+def one_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, but where its first argument lies on a GPU that has a kernel of its name, that kernel: one launch for what
+    else are several.
+    """
+    name = function.__name__
+
+    @functools.wraps(function)
+    def chosen(x: Array, *others: Any, **options: Any) -> Any:
+        if isinstance(x, np.ndarray):
+            return function(x, *others, **options)
+        kernels = getattr(array_module(x), "kernels", None)
+        kernel = None if kernels is None else kernels.get(name, x)
+        return (kernel or function)(x, *others, **options)
+
+    return chosen
+
+
 def channelwise(operation: Callable[..., Array], x: Array, v: Array, out: Array | None = None) -> Array:
     """operation(x, v), an elementwise one, with a number of v (C,) for each channel of x (…, C).
 
-    NumPy goes along the last axis, and a run of a few channels is done before it has begun: so examples are laid out as
-    rows, beside v as often as it goes into one.
+    NumPy goes along the last axis, and a run of a few channels is done before it has begun: so for it examples are laid out
+    as rows, beside v as often as it goes into one.
     """
+    if array_module(x) is not np:
+        return operation(x, v, out=out)
     rows = x.reshape(len(x), math.prod(x.shape[1:]))
-    v = array_module(x).tile(v, rows.shape[1] // len(v))
+    v = np.tile(v, rows.shape[1] // len(v))
     return operation(rows, v, out=None if out is None else out.reshape(rows.shape)).reshape(x.shape)
 
 

@@ -8,10 +8,11 @@ that other libraries print.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
-from .backend import Array, array_module
+from .backend import Array, array_module, one_kernel
 from .description import Described
 from .errors import ArrayTypeError, DataError, ShapeError
 from .layers.activations import sigmoid
@@ -21,6 +22,8 @@ class Loss(Described):
     """`loss(prediction, target) -> (value, dprediction)`, arrays (N, …). Raises ShapeError if their shapes differ."""
 
     unit = ""  # of the value, for axes and tables
+    # value and dprediction as expressions that study/formula/ reads; N is the number of examples
+    formulas: Mapping[str, str] = {}
 
     def __call__(self, prediction: Array, target: Array) -> tuple[Array, Array]:
         raise NotImplementedError
@@ -40,6 +43,7 @@ class MSE(Loss):
     """Squared error, L = 1/N Σₙ Σⱼ (pₙⱼ - tₙⱼ)²; ∂L/∂p = 2 (p - t) / N."""
 
     unit = "squared error"
+    formulas = {"value": "sum((prediction - target) ** 2) / N", "dprediction": "2 * (prediction - target) / N"}
 
     def __call__(self, prediction: Array, target: Array) -> tuple[Array, Array]:
         require_same_shape(prediction, target)
@@ -61,6 +65,12 @@ class BCE(Loss):
     """
 
     unit = "nats"
+    formulas = {
+        "p": "maximum(prediction, tiny)",
+        "q": "maximum(1 - prediction, tiny)",
+        "value": "-sum(target * log(p) + (1 - target) * log(q)) / N",
+        "dprediction": "((1 - target) / q - target / p) / N",
+    }
 
     def __call__(self, prediction: Array, target: Array) -> tuple[Array, Array]:
         require_same_shape(prediction, target)
@@ -97,6 +107,11 @@ class BCEWithLogits(BCE):
     Raises DataError if a target is outside [0, 1].
     """
 
+    formulas = {
+        "value": "sum(softplus(prediction) - target * prediction) / N",
+        "dprediction": "(sigmoid(prediction) - target) / N",
+    }
+
     def __call__(self, prediction: Array, target: Array) -> tuple[Array, Array]:
         require_same_shape(prediction, target)
         self.check_target(target)
@@ -117,6 +132,12 @@ class BCEWithLogits(BCE):
 
 def cross_entropy(logits: Array, p: Array, target: Array) -> Array:
     """1/N Σₙ Σⱼ (log(1 + eᵃ) - t a) of logits a, whose p = σ(a) is known: the value of `BCEWithLogits`."""
+    return array_module(logits).sum(pixel_costs(logits, p, target)) / len(logits)
+
+
+@one_kernel
+def pixel_costs(logits: Array, p: Array, target: Array) -> Array:
+    """log(1 + eᵃ) - t a of each logit a, whose p = σ(a) is known."""
     xp = array_module(logits)
     # log(1 + eᵃ) = max(a, 0) - log max(p, 1 - p): one logarithm, of a number in [1/2, 1]
     cost = 1 - p
@@ -124,7 +145,7 @@ def cross_entropy(logits: Array, p: Array, target: Array) -> Array:
     xp.log(cost, out=cost)
     xp.subtract(xp.maximum(logits, 0), cost, out=cost)
     cost -= target * logits  # pixel by pixel, before the sum: of large logits little may be left
-    return xp.sum(cost) / len(logits)
+    return cost
 
 
 class SoftmaxCrossEntropy(Loss):
@@ -137,6 +158,11 @@ class SoftmaxCrossEntropy(Loss):
     """
 
     unit = "nats"
+    formulas = {
+        "p": "exp(prediction) / sum(exp(prediction), axis=1, keepdims=True)",
+        "value": "-sum(target * log(p)) / N",
+        "dprediction": "(p - target) / N",
+    }
 
     def __call__(self, prediction: Array, target: Array) -> tuple[Array, Array]:
         require_same_shape(prediction, target)
@@ -176,6 +202,13 @@ def gaussian_kl(mu: Array, log_var: Array) -> tuple[Array, Array, Array]:
     variance = xp.exp(log_var)
     value = 0.5 * xp.sum(mu * mu + variance - log_var - 1) / n
     return value, mu / n, (variance - 1) * (0.5 / n)
+
+
+gaussian_kl.formulas = {
+    "value": "sum(mu ** 2 + exp(log_var) - log_var - 1) / (2 * N)",
+    "dmu": "mu / N",
+    "dlog_var": "(exp(log_var) - 1) / (2 * N)",
+}
 
 
 def require_same_shape(prediction: Array, target: Array, name: str = "target", other: str = "prediction") -> None:

@@ -7,8 +7,11 @@ gradient.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
-from .backend import Array, array_module, in_blocks, move
+import numpy as np
+
+from .backend import Array, array_module, in_blocks, move, one_kernel
 from .description import Described, plain
 from .errors import OptionError, ShapeError
 
@@ -57,6 +60,14 @@ class Optimizer(Described):
     """`update(parameters, gradient)` takes a step, in place; `t` counts them, `state_names` names what it remembers."""
 
     state_names: tuple[str, ...] = ()
+    own_formulas: Mapping[str, str] = {}
+
+    @property
+    def formulas(self) -> dict[str, str]:
+        """The update as expressions that study/formula/ reads: of θ and g, and of the state; t counts from 1."""
+        clip = {} if self.clip_norm is None else {"g": "clip_norm / maximum(norm, clip_norm) * g"}
+        decay = {"theta": "(1 - lr * weight_decay) * theta"} if self.weight_decay else {}
+        return {**clip, **decay, **self.own_formulas}
 
     def __init__(self, lr: float | Schedule, weight_decay: float, clip_norm: float | None):
         name = type(self).__name__
@@ -69,12 +80,26 @@ class Optimizer(Described):
         self.lr, self.weight_decay, self.clip_norm = plain(lr), plain(weight_decay), plain(clip_norm)
         self.t = 0
 
-    def learning_rate(self) -> float:
-        """The rate of the next update."""
-        return plain(self.lr(self.t) if callable(self.lr) else self.lr)
+    def learning_rate(self, t: int | None = None) -> float:
+        """The rate of the update after t updates; of the next one, if t is not given."""
+        return plain(self.lr(self.t if t is None else t) if callable(self.lr) else self.lr)
+
+    def coefficients(self, t: int) -> tuple[float, ...]:
+        """What changes from update to update, for the one after t updates: 1 - lr λ, and the formula's own."""
+        raise NotImplementedError
 
     def update(self, parameters: Array, gradient: Array) -> None:
         """One step on the parameters, in place: clip, decay, then the optimizer's own formula, block by block."""
+        self.prepare(parameters, gradient)
+        coefficients = self.coefficients(self.t)
+        xp = array_module(parameters)
+        if xp is not np:
+            coefficients = xp.asarray(np.array(coefficients, parameters.dtype))
+        self.apply(parameters, gradient, coefficients)
+        self.t += 1
+
+    def prepare(self, parameters: Array, gradient: Array) -> None:
+        """Make the state for these parameters, if there is none. Raises ShapeError if the gradient is not theirs."""
         if parameters.shape != gradient.shape:
             raise ShapeError(
                 f"gradient has shape {gradient.shape}, parameters {parameters.shape}: they must be equal"
@@ -86,16 +111,16 @@ class Optimizer(Described):
         for name in self.state_names:
             if not hasattr(self, name):
                 setattr(self, name, array_module(parameters).zeros_like(parameters))
+
+    def apply(self, parameters: Array, gradient: Array, coefficients: tuple[float, ...] | Array) -> None:
+        """The step that `update` takes, given its coefficients: as numbers, or on a GPU as an array there. Leaves t alone."""
         if self.clip_norm is not None:
             gradient = clip_norm(gradient, self.clip_norm)
-        lr = self.learning_rate()
-        self.t += 1
-        formula = self.formula(lr)
 
         def step(θ, g, *state):
             if self.weight_decay:
-                θ *= 1 - lr * self.weight_decay  # decoupled: not part of the gradient (Loshchilov and Hutter 2019)
-            formula(θ, g, *state)
+                θ *= coefficients[0]  # decoupled: not part of the gradient (Loshchilov and Hutter 2019)
+            self.formula(coefficients, θ, g, *state)
 
         in_blocks(step, parameters, gradient, *(getattr(self, name) for name in self.state_names))
 
@@ -103,8 +128,8 @@ class Optimizer(Described):
         """The vectors that it remembers, by name; none before the first update."""
         return {name: getattr(self, name) for name in self.state_names if hasattr(self, name)}
 
-    def formula(self, lr: float):
-        """The update of a block, as a function of its parameters θ, gradient g and state."""
+    def formula(self, coefficients: tuple[float, ...] | Array, θ: Array, g: Array, *state: Array) -> None:
+        """The update of a block of parameters θ, in place, given its gradient g and state."""
         raise NotImplementedError
 
     def to(self, device: str | None = None, dtype: object = None) -> Optimizer:
@@ -134,16 +159,25 @@ class SGD(Optimizer):
         self.momentum = plain(momentum)
         self.state_names = ("v",) if momentum else ()
 
-    def formula(self, lr: float):
-        def without_momentum(θ, g):
-            θ -= lr * g
+    @property
+    def own_formulas(self) -> dict[str, str]:
+        """With momentum and without."""
+        if self.momentum:
+            return {"v": "momentum * v + g", "theta": "theta - lr * v"}
+        return {"theta": "theta - lr * g"}
 
-        def with_momentum(θ, g, v):
+    def coefficients(self, t: int) -> tuple[float, ...]:
+        lr = self.learning_rate(t)
+        return 1 - lr * self.weight_decay, lr
+
+    def formula(self, coefficients, θ, g, v=None):
+        lr = coefficients[1]
+        if v is None:
+            θ -= lr * g
+        else:
             v *= self.momentum
             v += g  # v = μ v + g
             θ -= lr * v
-
-        return with_momentum if self.momentum else without_momentum
 
 
 class Adam(Optimizer):
@@ -157,6 +191,11 @@ class Adam(Optimizer):
     """
 
     state_names = ("m", "v")
+    own_formulas = {
+        "m": "beta1 * m + (1 - beta1) * g",
+        "v": "beta2 * v + (1 - beta2) * g ** 2",
+        "theta": "theta - lr * (m / (1 - beta1 ** t)) / (sqrt(v / (1 - beta2 ** t)) + eps)",
+    }
 
     def __init__(
         self,
@@ -175,28 +214,35 @@ class Adam(Optimizer):
             raise OptionError(f"Adam(eps={eps}): expected eps > 0")
         self.beta1, self.beta2, self.eps = plain(beta1), plain(beta2), plain(eps)
 
-    def formula(self, lr: float):
+    def coefficients(self, t: int) -> tuple[float, ...]:
         # lr · m̂ / (√v̂ + ε) = step · m / (√v + ε̂), with the two bias corrections taken into two numbers (the paper, end of section 2)
-        correction = math.sqrt(1 - self.beta2**self.t)
-        step = lr * correction / (1 - self.beta1**self.t)
-        eps = self.eps * correction
+        lr, t = self.learning_rate(t), t + 1
+        correction = math.sqrt(1 - self.beta2**t)
+        return 1 - lr * self.weight_decay, lr * correction / (1 - self.beta1**t), self.eps * correction
 
-        def adam(θ, g, m, v):
-            xp = array_module(θ)
-            m *= self.beta1
-            change = g * (1 - self.beta1)  # the one temporary, used again below
-            m += change  # m = β₁ m + (1 - β₁) g
-            v *= self.beta2
-            xp.multiply(g, g, out=change)
-            change *= 1 - self.beta2
-            v += change  # v = β₂ v + (1 - β₂) g²
-            xp.sqrt(v, out=change)
-            change += eps
-            xp.divide(m, change, out=change)
-            change *= step
-            θ -= change  # θ = θ - step · m / (√v + ε̂)
+    def formula(self, coefficients, θ, g, m, v):
+        adam(θ, g, m, v, coefficients, self.beta1, self.beta2)
 
-        return adam
+
+@one_kernel
+def adam(
+    θ: Array, g: Array, m: Array, v: Array, coefficients: tuple[float, ...] | Array, beta1: float, beta2: float
+) -> None:
+    """Adam's update, in place; coefficients: those of `Adam.coefficients`."""
+    xp = array_module(θ)
+    _, step, eps = coefficients
+    m *= beta1
+    change = g * (1 - beta1)  # the one temporary, used again below
+    m += change  # m = β₁ m + (1 - β₁) g
+    v *= beta2
+    xp.multiply(g, g, out=change)
+    change *= 1 - beta2
+    v += change  # v = β₂ v + (1 - β₂) g²
+    xp.sqrt(v, out=change)
+    change += eps
+    xp.divide(m, change, out=change)
+    change *= step
+    θ -= change  # θ = θ - step · m / (√v + ε̂)
 
 
 def clip_norm(gradient: Array, limit: float) -> Array:

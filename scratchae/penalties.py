@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from .backend import Array, array_module
 from .description import Described, plain
@@ -11,6 +12,9 @@ from .errors import DataError, OptionError
 
 class Penalty(Described):
     """`penalty(z) -> (value, dz)` for a code z (N, D)."""
+
+    # value and dz as expressions that study/formula/ reads; N is the number of examples
+    formulas: Mapping[str, str] = {}
 
     def __call__(self, z: Array) -> tuple[Array, Array]:
         raise NotImplementedError
@@ -21,6 +25,8 @@ class Penalty(Described):
 
 class L1(Penalty):
     """weight · 1/N Σₙ Σⱼ |zₙⱼ|: pulls activations towards 0 and leaves many there. dz = weight · sign(z) / N."""
+
+    formulas = {"value": "weight * sum(abs(z)) / N", "dz": "weight * sign(z) / N"}
 
     def __init__(self, weight: float):
         self.weight = require_weight(self, weight)
@@ -39,6 +45,12 @@ class SparseKL(Penalty):
     ∂/∂zₙⱼ = weight / N · (-ρ / ρ̂ⱼ + (1 - ρ) / (1 - ρ̂ⱼ)), the same for every example n.
     z must lie in [0, 1], as a sigmoid's output does. Ng 2011, CS294A lecture notes, "Sparse autoencoder".
     """
+
+    formulas = {
+        "mean": "clip(mean(z, axis=0), 1e-6, 1 - 1e-6)",
+        "value": "weight * sum(target * log(target / mean) + (1 - target) * log((1 - target) / (1 - mean)))",
+        "dz": "weight / N * ((1 - target) / (1 - mean) - target / mean)",
+    }
 
     def __init__(self, target: float, weight: float):
         if not 0 < target < 1:

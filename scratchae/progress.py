@@ -23,9 +23,11 @@ class Progress:
 
             self.bar = tqdm(total=self.steps, desc=self.heading(epoch), unit="step", dynamic_ncols=True, leave=False)
 
-    def step(self, loss: float) -> None:
+    def step(self, loss: float | None) -> None:
+        """A step was done; its loss, if it was read."""
         if self.bar is not None:
-            self.bar.set_postfix_str(f"loss {loss:.4g}", refresh=False)
+            if loss is not None:
+                self.bar.set_postfix_str(f"loss {loss:.4g}", refresh=False)
             self.bar.update()
 
     def close(self) -> None:

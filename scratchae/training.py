@@ -12,11 +12,12 @@ import numpy as np
 from .backend import Array, array_module, device_module, recycle_memory, to_numpy
 from .checkpoint import describe, resume_training, save_training
 from .errors import ArrayTypeError, CheckpointError, DataError, DivergenceError, OptionError, ShapeError
-from .guards import Interrupt, culprit
+from .guards import Interrupt
 from .history import History
 from .models import Model
 from .optimizers import Optimizer
 from .progress import Progress
+from .steps import accumulate, diverged, steps_for
 
 
 def fit(
@@ -44,7 +45,9 @@ def fit(
     whole epoch; `resume=True` goes on from it, as if training had never stopped. Ctrl-C ends training after the
     step at hand and keeps the model as it is. The model stays on `device`.
 
-    Raises DivergenceError when the loss is NaN or infinite, before it reaches the parameters; DataError,
+    On a GPU a whole step is recorded once as a CUDA graph and replayed; its numbers are the same.
+
+    Raises DivergenceError when the loss is NaN or infinite, on a CPU before it reaches the parameters; DataError,
     ShapeError, ArrayTypeError and OptionError for data and options that cannot be used; CheckpointError for a
     checkpoint that does not fit.
     """
@@ -85,8 +88,8 @@ def fit(
 
     model.to(device)
     optimizer.to(device, x.dtype)
-    data = xp.asarray(x)
-    report = Progress(len(history), epochs, math.ceil(len(x) / batch_size), progress)
+    steps = steps_for(model, xp.asarray(x), batch_size, optimizer)
+    report = Progress(len(history), epochs, steps.count, progress)
     # overflow needs no warning beside the error that names its place
     with Interrupt() as interrupt, np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         for epoch in range(len(history), epochs):
@@ -96,10 +99,13 @@ def fit(
             start, lr = time.perf_counter(), optimizer.learning_rate()
             report.begin(epoch)
             try:
-                metrics = one_epoch(model, data, batch_size, optimizer, seed, epoch, report, interrupt)
-                if metrics is None:
-                    history.interrupted = True
-                    return history
+                steps.begin(seed, epoch)
+                for _ in range(steps.count):
+                    report.step(steps.step())
+                    if interrupt.requested:
+                        history.interrupted = True
+                        return history
+                metrics = steps.metrics()
                 seconds = time.perf_counter() - start
                 if validation is not None:
                     metrics |= measured(model, validation, optimizer, epoch)
@@ -123,39 +129,6 @@ def fit(
     return history
 
 
-def one_epoch(
-    model: Model,
-    data: Array,
-    batch_size: int,
-    optimizer: Optimizer,
-    seed: int,
-    epoch: int,
-    report: Progress,
-    interrupt: Interrupt,
-) -> dict[str, float] | None:
-    """Go through the data once; the metrics averaged over it, or None if interrupted. Raises DivergenceError."""
-    xp = array_module(data)
-    order = xp.asarray(np.random.default_rng([seed, epoch, 0]).permutation(len(data)))
-    rng = xp.random.default_rng(np.random.SeedSequence([seed, epoch, 1]))
-    totals: dict[str, float] = {}
-    steps = math.ceil(len(data) / batch_size)
-    for start in range(0, len(data), batch_size):
-        batch = xp.take(data, order[start : start + batch_size], axis=0)
-        metrics = model.training_step(batch, rng)
-        loss = float(metrics["loss"])
-        if not math.isfinite(loss):
-            where = f"the loss became {loss} in epoch {epoch + 1}, step {start // batch_size + 1} of {steps}"
-            raise diverged(where, model, batch, rng, optimizer)
-        optimizer.update(model.parameters, model.gradient)
-        accumulate(totals, metrics, len(batch))
-        report.step(loss)
-        if interrupt.requested:
-            return None
-    if not bool(xp.isfinite(model.parameters).all()):  # no further step would notice what the last update did
-        raise diverged(f"the update after epoch {epoch + 1}, step {steps} of {steps}", model, batch, rng, optimizer)
-    return {name: total / len(data) for name, total in totals.items()}
-
-
 def measured(model: Model, validation: np.ndarray, optimizer: Optimizer, epoch: int) -> dict[str, float]:
     """The metrics on the validation data, under their names in the history. Raises DivergenceError."""
     xp = array_module(model.parameters)
@@ -164,16 +137,6 @@ def measured(model: Model, validation: np.ndarray, optimizer: Optimizer, epoch: 
         what = f"the validation loss became {metrics['validation_loss']} in epoch {epoch + 1}"
         raise diverged(what, model, xp.asarray(validation[:1000]), None, optimizer)
     return metrics
-
-
-def diverged(
-    what: str, model: Model, batch: Array, rng: np.random.Generator | None, optimizer: Optimizer
-) -> DivergenceError:
-    """The error that says what happened, where it began, and what to do."""
-    return DivergenceError(
-        f"{what}: {culprit(model, batch, rng)} is not finite. Lower the learning rate "
-        f"(now {optimizer.learning_rate():g}), or bound the gradient with clip_norm=1.0"
-    )
 
 
 def evaluate(model: Model, x: Array, batch_size: int = 250) -> dict[str, float]:
@@ -186,12 +149,6 @@ def evaluate(model: Model, x: Array, batch_size: int = 250) -> dict[str, float]:
         batch = xp.asarray(x[start : start + batch_size])
         accumulate(totals, model.objective(batch), len(batch))
     return {name: total / len(x) for name, total in totals.items()}
-
-
-def accumulate(totals: dict[str, float], metrics: dict[str, Array], n: int) -> None:
-    """Add the metrics of a batch of n examples, which are means, to the sums over all examples."""
-    for name, value in metrics.items():
-        totals[name] = totals.get(name, 0.0) + float(value) * n
 
 
 # What can be wrong before training

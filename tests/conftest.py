@@ -51,6 +51,14 @@ def device(request, monkeypatch):
 
 
 @pytest.fixture
+def eager_device(device, monkeypatch):
+    """The device, on which no step is recorded, so that a test can look into each."""
+    if device == "gpu":
+        monkeypatch.setattr(device_module(device), "recorded", lambda step: step)
+    return device
+
+
+@pytest.fixture
 def xp(device):
     """The array module of the device."""
     return device_module(device)

@@ -44,7 +44,7 @@ DATA_DEPENDENT = words(
     "argwhere compress extract flatnonzero intersect1d nonzero setdiff1d setxor1d trim_zeros union1d unique"
 )
 # cuBLAS refuses to be recorded through CuPy; `xp.matmul` is the one that scratchae's GPU module replaces
-CUBLAS = {"dot", "einsum", "inner", "kron", "outer", "tensordot", "vdot"}
+CUBLAS = {"dot", "einsum", "inner", "kron", "outer", "tensordot"}
 
 host_reads = 0
 _recording = False
@@ -385,14 +385,47 @@ def matmul_operator(self, other):
 StrictArray.__matmul__ = matmul_operator
 
 
+# What scratchae's GPU module has instead of CuPy's, or beside it
+
+
+def vdot(a, b):
+    return __getattr__("sum")(a * b)
+
+
+class Recorded:
+    """As scratchae.cuda.graph.Recorded: from the third call on, the function must be fit to be recorded."""
+
+    def __init__(self, function):
+        self.function, self.calls = function, 0
+
+    def __call__(self):
+        self.calls += 1
+        with recording() if self.calls > 2 else contextlib.nullcontext():
+            self.function()
+
+
+recorded = Recorded
+
+
 # Random numbers
 
 
 class Generator:
-    """CuPy's Generator: it has no normal, permutation, shuffle or choice. The numbers are NumPy's."""
+    """CuPy's Generator: it has no normal, permutation, shuffle or choice. The numbers are NumPy's. And what
+    scratchae.cuda.kernels.Generator has beside.
+    """
 
     def __init__(self, seed=None):
         self._generator = np.random.default_rng(seed)
+        self.position = StrictArray(np.zeros((), np.uint32))
+
+    def reseed(self, seed):
+        not_recordable("reseed")
+        self._generator = np.random.default_rng(seed)
+        self.position[...] = 0
+
+    def advance(self):
+        self.position += 1
 
     def __getattr__(self, name):
         if name.startswith("_") or name not in NAMES["Generator"]:

@@ -246,9 +246,11 @@ def test_to_before_the_first_update_has_nothing_to_move(device):
 def test_updates_read_nothing_back_and_can_be_recorded(make, stand_in):
     θ, g = stand_in.ones(5), stand_in.ones(5)
     optimizer = make(weight_decay=0.1, clip_norm=0.1)
+    optimizer.prepare(θ, g)
+    coefficients = stand_in.asarray(np.array(optimizer.coefficients(0), np.float32))
     with stand_in.recording():
-        optimizer.update(θ, g)
-        optimizer.update(θ, g)
+        optimizer.apply(θ, g, coefficients)
+        optimizer.apply(θ, g, coefficients)
     assert float(θ[0]) < 1
 
 

@@ -102,7 +102,7 @@ def test_the_seed_decides_order_and_noise(device):
     assert runs["one"] != runs["other"]
 
 
-def test_every_seed_and_epoch_has_its_own_noise(device):
+def test_every_seed_and_epoch_has_its_own_noise(eager_device):
     """Of one example there is only one order, so that what differs is the noise."""
 
     def noise(seed):
@@ -110,7 +110,7 @@ def test_every_seed_and_epoch_has_its_own_noise(device):
         drawn = []
         model = tiny(layer, kind=Spy)
         model.on_step = lambda _: drawn.append(to_numpy(layer.noise).tobytes())
-        train(model, examples(1), epochs=3, seed=seed, device=device)
+        train(model, examples(1), epochs=3, seed=seed, device=eager_device)
         return drawn
 
     assert noise(1) == noise(1)
@@ -118,9 +118,9 @@ def test_every_seed_and_epoch_has_its_own_noise(device):
 
 
 @pytest.mark.parametrize("batch_size", [8, 50, 1000, 1])
-def test_every_example_is_seen_once_an_epoch(device, batch_size):
+def test_every_example_is_seen_once_an_epoch(eager_device, batch_size):
     x, model = examples(50), tiny(kind=Spy)
-    train(model, x, epochs=3, batch_size=batch_size, device=device)
+    train(model, x, epochs=3, batch_size=batch_size, device=eager_device)
     steps = math.ceil(50 / batch_size)
     assert len(model.batches) == 3 * steps
     orders = []
@@ -426,11 +426,11 @@ class BreaksLater(Layer):
         return dy
 
 
-def test_a_layer_that_gives_nan_is_named(device, tmp_path):
+def test_a_layer_that_gives_nan_is_named(tmp_path):
     checkpoint = tmp_path / "checkpoint.safetensors"
     broken = BreaksLater(good=7 + 2)  # an epoch of 7 steps, and two more
     with pytest.raises(DivergenceError) as raised:
-        train(tiny(broken), epochs=5, checkpoint=checkpoint, device=device)
+        train(tiny(broken), epochs=5, checkpoint=checkpoint)
     message = str(raised.value)
     assert "loss became nan in epoch 2, step 3 of 7" in message
     assert "the output of encoder.0 BreaksLater(9)" in message
@@ -439,26 +439,26 @@ def test_a_layer_that_gives_nan_is_named(device, tmp_path):
 
     kept, straight = tiny(BreaksLater(9)), tiny(BreaksLater(9))
     restore(kept, checkpoint)
-    train(straight, epochs=1, device=device)
+    train(straight, epochs=1)
     assert bits(kept) == bits(straight)
 
 
-def test_a_layer_that_breaks_in_training_alone_is_named(device):
+def test_a_layer_that_breaks_in_training_alone_is_named():
     """Noise of 1e38 is too much for float32; without noise all is well."""
     with pytest.raises(
         DivergenceError, match=r"epoch 1, step 1 of 7: the output of encoder\.0 GaussianNoise\(3e\+38\)"
     ):
-        train(tiny(GaussianNoise(3e38)), device=device)
+        train(tiny(GaussianNoise(3e38)))
 
 
-def test_an_infinite_loss_stops_before_the_parameters(device):
+def test_an_infinite_loss_stops_before_the_parameters():
     """Squares of 1e25 are too large for float32, the numbers themselves are not."""
     model = tiny()
     before = bits(model)
     with pytest.raises(
         DivergenceError, match=r"loss became inf in epoch 1, step 1 of 7: .*the loss itself, is not finite"
     ):
-        train(model, examples() * 1e25, device=device)
+        train(model, examples() * 1e25)
     assert bits(model) == before
 
 
@@ -514,10 +514,10 @@ def restored_handler():
 
 @pytest.mark.parametrize("step", [1, 7, 10, 21])  # of 3 epochs of 7
 @pytest.mark.usefixtures("restored_handler")
-def test_ctrl_c_stops_after_the_step_at_hand(device, step):
+def test_ctrl_c_stops_after_the_step_at_hand(eager_device, step):
     model, optimizer = tiny(kind=Spy), Adam(0.01)
     model.on_step = lambda n: signal.raise_signal(signal.SIGINT) if n == step else None
-    history = train(model, device=device, optimizer=optimizer)
+    history = train(model, device=eager_device, optimizer=optimizer)
     assert history.interrupted
     assert len(history) == (step - 1) // 7  # whole epochs, the one at hand is not
     assert optimizer.t == step

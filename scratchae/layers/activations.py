@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..backend import Array, array_module
+from ..backend import Array, array_module, one_kernel
 from ..description import plain
 from ..errors import OptionError
 from .layer import Layer
 
 
+@one_kernel
 def sigmoid(x: Array) -> Array:
     """σ(x) = 1 / (1 + e⁻ˣ), in (0, 1)."""
     xp = array_module(x)
@@ -24,6 +25,24 @@ def sigmoid(x: Array) -> Array:
     return xp.reciprocal(y, out=y)
 
 
+@one_kernel
+def sigmoid_backward(y: Array, dy: Array) -> Array:
+    """∂L/∂x of y = σ(x), given y and ∂L/∂y."""
+    # y = 1 / (1 + exp(-x))
+    dx = 1 - y
+    dx *= y
+    dx *= dy  # ∂L/∂x = dy · y (1 − y)
+    return dx
+
+
+@one_kernel
+def relu_backward(y: Array, dy: Array) -> Array:
+    """∂L/∂x of y = max(x, 0), given y and ∂L/∂y."""
+    # y = max(x, 0)
+    return dy * (y > 0)  # ∂L/∂x = dy where x > 0, else 0
+
+
+@one_kernel
 def softplus(x: Array) -> Array:
     """log(1 + eˣ) = max(x, 0) + log(1 + e^-|x|), where nothing can overflow."""
     xp = array_module(x)
@@ -38,32 +57,33 @@ def softplus(x: Array) -> Array:
 class Sigmoid(Layer):
     """y = σ(x) = 1 / (1 + e⁻ˣ)."""
 
+    formulas = {"y": "sigmoid(x)", "dx": "dy * y * (1 - y)"}
+
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         self.y = sigmoid(x)
         return self.y
 
     def backward(self, dy: Array) -> Array:
-        # y = 1 / (1 + exp(-x))
-        dx = 1 - self.y
-        dx *= self.y
-        dx *= dy  # ∂L/∂x = dy · y (1 − y)
-        return dx
+        return sigmoid_backward(self.y, dy)  # dy · y (1 − y)
 
 
 class ReLU(Layer):
     """y = max(x, 0). The derivative at 0 is taken as 0."""
+
+    formulas = {"y": "maximum(x, 0)", "dx": "dy * (y > 0)"}
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         self.y = array_module(x).maximum(x, 0)
         return self.y
 
     def backward(self, dy: Array) -> Array:
-        # y = max(x, 0)
-        return dy * (self.y > 0)  # ∂L/∂x = dy where x > 0, else 0
+        return relu_backward(self.y, dy)  # dy where x > 0, else 0
 
 
 class LeakyReLU(Layer):
     """y = x where x > 0, else slope · x. The derivative at 0 is taken as the slope."""
+
+    formulas = {"y": "maximum(x, slope * x)", "dx": "where(x > 0, dy, slope * dy)"}
 
     def __init__(self, slope: float = 0.01):
         if not 0 <= slope < 1:
@@ -82,6 +102,8 @@ class LeakyReLU(Layer):
 class Tanh(Layer):
     """y = tanh(x), in (-1, 1)."""
 
+    formulas = {"y": "tanh(x)", "dx": "dy * (1 - y ** 2)"}
+
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         self.y = array_module(x).tanh(x)
         return self.y
@@ -93,6 +115,8 @@ class Tanh(Layer):
 
 class Softplus(Layer):
     """y = log(1 + eˣ), a smooth ReLU; its derivative is the sigmoid."""
+
+    formulas = {"y": "softplus(x)", "dx": "dy * sigmoid(x)"}
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         self.x = x
@@ -107,6 +131,8 @@ class Softplus(Layer):
 
 class Identity(Layer):
     """y = x."""
+
+    formulas = {"y": "x", "dx": "dy"}
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         return x

@@ -35,6 +35,12 @@ class Conv2d(Layer):
     """
 
     parameter_names = ("W", "b")
+    formulas = {
+        "y": "im2col(x, K, S, P) @ rows(W) + b",
+        "dW": "reshape(rows(im2col(x, K, S, P)).T @ rows(dy), W_shape)",
+        "db": "sum(rows(dy), axis=0)",
+        "dx": "col2im(dy @ rows(W).T, x_size, K, S, P)",
+    }
 
     def __init__(
         self,
@@ -99,6 +105,12 @@ class ConvTranspose2d(Layer):
     """
 
     parameter_names = ("W", "b")
+    formulas = {
+        "y": "col2im(x @ rows(W).T, y_size, K, S, P) + b",
+        "dW": "reshape(rows(im2col(dy, K, S, P)).T @ rows(x), W_shape)",
+        "db": "sum(rows(dy), axis=0)",
+        "dx": "im2col(dy, K, S, P) @ rows(W)",
+    }
 
     def __init__(
         self,

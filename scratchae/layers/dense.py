@@ -27,6 +27,7 @@ class Dense(Layer):
     """
 
     parameter_names = ("W", "b")
+    formulas = {"y": "x @ W + b", "dW": "x.T @ dy", "db": "sum(dy, axis=0)", "dx": "dy @ W.T"}
 
     def __init__(self, inputs: int, outputs: int, *, init: str = "glorot", rng: int | np.random.Generator = 0):
         if inputs < 1 or outputs < 1:

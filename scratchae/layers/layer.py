@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NoReturn
 
 import numpy as np
@@ -26,6 +26,9 @@ class Layer(Described):
         str, ...
     ] = ()  # what it remembers from training beside the parameters, such as running averages
     name = ""  # its place in a model, such as "encoder.0", for error messages
+    # what it computes, in the order it does: y, then the gradients dW, db, dx, each as an expression that
+    # study/formula/ reads; a test evaluates each against forward and backward
+    formulas: Mapping[str, str] = {}
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         """y = f(x)."""

@@ -21,6 +21,14 @@ class Masked(Layer):
     """y = x · mask, element by element, with a mask that the subclass draws; in inference y = x."""
 
     mask: Array | None = None  # of the last forward; None if that was inference
+    mask_formula = ""  # of u ~ U(0, 1)
+
+    @property
+    def formulas(self) -> dict[str, str]:
+        """As the last forward ran: in training or inference."""
+        if self.mask is None:
+            return {"y": "x", "dx": "dy"}
+        return {"u": "uniform()", "mask": self.mask_formula, "y": "x * mask", "dx": "dy * mask"}
 
     def draw(self, x: Array, rng: np.random.Generator) -> Array:
         """A mask of the shape and dtype of x."""
@@ -41,6 +49,8 @@ class Dropout(Masked):
     Srivastava et al. 2014, scaled in training instead of in inference.
     """
 
+    mask_formula = "(u >= rate) / (1 - rate)"
+
     def __init__(self, rate: float):
         self.rate = require_rate(self, rate, below_one=True)
 
@@ -51,6 +61,8 @@ class Dropout(Masked):
 
 class MaskingNoise(Masked):
     """Each element is set to 0 with probability `rate`, and nothing rescaled (Vincent et al. 2010, section 3.3)."""
+
+    mask_formula = "u >= rate"
 
     def __init__(self, rate: float):
         self.rate = require_rate(self, rate)
@@ -64,6 +76,16 @@ class SaltAndPepper(Masked):
 
     y = x · mask + salt: the mask is 0 where x is replaced, salt is 1 where it becomes 1.
     """
+
+    mask_formula = "u >= rate"
+
+    @property
+    def formulas(self) -> dict[str, str]:
+        """As the last forward ran: in training or inference."""
+        if self.mask is None:
+            return super().formulas
+        masks = {"u": "uniform()", "mask": self.mask_formula, "salt": "u < rate / 2"}
+        return {**masks, "y": "x * mask + salt", "dx": "dy * mask"}
 
     def __init__(self, rate: float):
         self.rate = require_rate(self, rate)
@@ -80,6 +102,21 @@ class SaltAndPepper(Masked):
 
 class GaussianNoise(Layer):
     """y = x + std · ε with ε ~ N(0, 1), then cut to the range `clip`, such as (0, 1), if one is given."""
+
+    @property
+    def formulas(self) -> dict[str, str]:
+        """As the last forward ran: in training or inference."""
+        if self.noise is None:
+            return {"y": "x", "dx": "dy"}
+        if self.clip is None:
+            return {"noise": "normal()", "y": "x + std * noise", "dx": "dy"}
+        low, high = self.clip
+        return {
+            "noise": "normal()",
+            "noisy": "x + std * noise",
+            "y": f"clip(noisy, {low!r}, {high!r})",
+            "dx": f"dy * (noisy > {low!r}) * (noisy < {high!r})",
+        }
 
     def __init__(self, std: float, clip: tuple[float, float] | None = None):
         if not 0 <= std < math.inf:

@@ -27,6 +27,18 @@ class BatchNorm(Layer):
     parameter_names = ("gamma", "beta")
     buffer_names = ("running_mean", "running_var")
 
+    @property
+    def formulas(self) -> dict[str, str]:
+        """As the last forward ran: in training or inference."""
+        outputs = {"x_hat": "(x - mean) / sqrt(var + eps)", "y": "gamma * x_hat + beta"}
+        gradients = {"dgamma": "sum(rows(dy * x_hat), axis=0)", "dbeta": "sum(rows(dy), axis=0)"}
+        if self.training:
+            statistics = {"mean": "mean(rows(x), axis=0)", "var": "mean(rows((x - mean) ** 2), axis=0)"}
+            dx = "gamma / sqrt(var + eps) * (dy - dbeta / M - x_hat * dgamma / M)"
+            return {**statistics, **outputs, **gradients, "dx": dx}
+        statistics = {"mean": "running_mean", "var": "running_var"}
+        return {**statistics, **outputs, **gradients, "dx": "gamma / sqrt(var + eps) * dy"}
+
     def __init__(self, features: int, *, momentum: float = 0.9, eps: float = 1e-5):
         if features < 1:
             raise OptionError(f"BatchNorm(features={features}): expected at least 1")

@@ -19,11 +19,12 @@ from __future__ import annotations
 import functools
 from typing import NamedTuple
 
-from ..backend import Array, array_module
+from ..backend import Array, array_module, one_kernel
 
 Pair = tuple[int, int]
 
 
+@one_kernel
 def im2col(x: Array, kernel: Pair, stride: Pair = (1, 1), padding: Pair = (0, 0)) -> Array:
     """The patches of x as the rows of a matrix: x (N, H, W, C) -> columns (N·OH·OW, KH·KW·C).
 
@@ -39,6 +40,7 @@ def im2col(x: Array, kernel: Pair, stride: Pair = (1, 1), padding: Pair = (0, 0)
     return xp.ascontiguousarray(windows).reshape(N * OH * OW, KH * KW * C)  # no copy, if a patch is a whole image
 
 
+@one_kernel
 def col2im(columns: Array, size: Pair, kernel: Pair, stride: Pair = (1, 1), padding: Pair = (0, 0)) -> Array:
     """The adjoint of `im2col`: columns (N·OH·OW, KH·KW·C) -> x (N, H, W, C), where size is (H, W).
 
@@ -49,6 +51,7 @@ def col2im(columns: Array, size: Pair, kernel: Pair, stride: Pair = (1, 1), padd
     return overlap_add(columns.reshape(-1, OH, OW, *kernel, C), size, stride, padding)
 
 
+@one_kernel
 def matmul_col2im(y: Array, W: Array, size: Pair, stride: Pair = (1, 1), padding: Pair = (0, 0)) -> Array:
     """col2im(y Wᵀ): each pixel of y paints the kernel, in its strength, and what overlaps adds up.
 

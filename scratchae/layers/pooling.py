@@ -19,6 +19,11 @@ class MaxPool2d(Layer):
     patch fits.
     """
 
+    formulas = {
+        "y": "max(windows(x, K, S, y_size), axis=3)",
+        "dx": "from_windows(spread(dy, K) * first_max(windows(x, K, S, y_size)), x_size, K, S)",
+    }
+
     def __init__(self, kernel_size: int | Pair, stride: int | Pair | None = None, *, ceil_mode: bool = False):
         self.kernel_size, self.stride, self.ceil_mode = as_given(kernel_size), as_given(stride), ceil_mode
         self.K = pair(self, "kernel_size", kernel_size)
@@ -53,6 +58,11 @@ class AvgPool2d(Layer):
     The stride is the kernel's size unless given; OH = ⌊(H - kernel_size) / stride⌋ + 1. Raises ShapeError if no patch fits.
     """
 
+    formulas = {
+        "y": "mean(windows(x, K, S, y_size), axis=3)",
+        "dx": "from_windows(spread(dy, K) / area(K), x_size, K, S)",
+    }
+
     def __init__(self, kernel_size: int | Pair, stride: int | Pair | None = None):
         self.kernel_size, self.stride = as_given(kernel_size), as_given(stride)
         self.K = pair(self, "kernel_size", kernel_size)
@@ -76,6 +86,8 @@ class UpSample2d(Layer):
 
     It is the adjoint of summing patches, so its gradient is that sum.
     """
+
+    formulas = {"y": "upsample(x, S)", "dx": "sum(windows(dy, S, S, x_size), axis=3)"}
 
     def __init__(self, scale: int | Pair):
         self.scale = as_given(scale)

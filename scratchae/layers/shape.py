@@ -14,6 +14,8 @@ from .layer import Layer
 class Reshape(Layer):
     """Each example takes a new shape: x (N, …) -> y (N, *shape). Raises ShapeError if the sizes differ."""
 
+    formulas = {"y": "reshape(x, y_shape)", "dx": "reshape(dy, x_shape)"}
+
     def __init__(self, shape: tuple[int, ...]):
         self.shape = tuple(shape)
 
@@ -33,6 +35,8 @@ class Reshape(Layer):
 
 class Flatten(Layer):
     """Each example becomes one row: x (N, …) -> y (N, D)."""
+
+    formulas = {"y": "reshape(x, y_shape)", "dx": "reshape(dy, x_shape)"}
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         array_module(x)  # raises if x is no array

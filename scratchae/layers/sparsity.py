@@ -6,7 +6,7 @@ import numbers
 
 import numpy as np
 
-from ..backend import Array, array_module
+from ..backend import Array, array_module, one_kernel
 from ..errors import OptionError
 from .layer import Layer
 
@@ -22,6 +22,8 @@ class KSparse(Layer):
     in inference they let somewhat more than k stay.
     """
 
+    formulas = {"mask": "largest(x, k)", "y": "x * mask", "dx": "dy * mask"}
+
     def __init__(self, k: int):
         if not isinstance(k, numbers.Integral) or k < 1:
             raise OptionError(f"KSparse(k={k}): expected a whole number of at least 1")
@@ -29,13 +31,19 @@ class KSparse(Layer):
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         rows = x.reshape(len(x), int(np.prod(x.shape[1:])))  # (N, D)
-        rest = rows.shape[1] - self.k
-        if rest < 0:
+        if rows.shape[1] < self.k:
             self.refuse(x, f"(N, …) with {self.k} numbers or more an example", "choose a smaller k, or more units")
-        least = array_module(x).partition(rows, rest, axis=1)[:, rest]  # (N,), the k-th largest
-        self.mask = (rows >= least[:, None]).reshape(x.shape)
+        self.mask = among_largest(rows, self.k).reshape(x.shape)
         return x * self.mask
 
     def backward(self, dy: Array) -> Array:
         # y = x mask
         return dy * self.mask  # the mask is constant until two units change places
+
+
+@one_kernel
+def among_largest(rows: Array, k: int) -> Array:
+    """Whether a number is at least as large as the k-th largest of its row: (N, D) -> (N, D) of bool."""
+    rest = rows.shape[1] - k
+    least = array_module(rows).partition(rows, rest, axis=1)[:, rest]  # (N,), the k-th largest
+    return rows >= least[:, None]

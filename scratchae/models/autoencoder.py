@@ -28,6 +28,20 @@ class Autoencoder(Model):
     part_names = ("encoder", "decoder")
     examples_apart = True
 
+    @property
+    def formulas(self) -> dict[str, str]:
+        """Forward, loss and backward; tied weights by the names of their layers."""
+        forward = {"z": "encoder(x)", "prediction": "decoder(z)"}
+        tied = {f"{there.name}.W": f"'{here.name}.W'.T" for here, there in self.tied_pairs}
+        sums = {f"{here.name}.dW": f"'{here.name}.dW' + '{there.name}.dW'.T" for here, there in self.tied_pairs}
+        if self.penalty is None:
+            loss = {"loss": "loss(prediction, x)"}
+            backward = {"dz": "backward(decoder, dprediction)"}
+        else:
+            loss = {"reconstruction": "loss(prediction, x)", "penalty": "penalty(z)", "loss": "reconstruction + penalty"}
+            backward = {"dz": "backward(decoder, dprediction) + dpenalty"}
+        return {**tied, **forward, **loss, **backward, "dx": "backward(encoder, dz)", **sums}
+
     def __init__(
         self,
         encoder: Layer,

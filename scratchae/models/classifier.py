@@ -21,6 +21,13 @@ class Classifier(Model):
 
     part_names = ("net",)
     examples_apart = True
+    formulas = {
+        "features": "x[:, :-classes]",
+        "labels": "x[:, -classes:]",
+        "logits": "net(features)",
+        "loss": "SoftmaxCrossEntropy(logits, labels)",
+        "dfeatures": "backward(net, dlogits)",
+    }
 
     def __init__(self, net: Layer, classes: int):
         if not isinstance(classes, int | np.integer) or classes < 2:

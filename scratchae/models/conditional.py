@@ -25,6 +25,11 @@ class CVAE(VAE):
     """
 
     examples_apart = True
+    ends = {
+        "decoder_input": "joined(z, x[:, -labels:])",
+        "target": "x[:, :-labels]",
+        "dz": "ddecoder_input[:, :code_size]",
+    }
 
     def __init__(
         self,

@@ -26,6 +26,26 @@ class ContractiveAutoencoder(Autoencoder):
 
     examples_apart = True
 
+    @property
+    def formulas(self) -> dict[str, str]:
+        """Forward, loss and backward; W is the encoder's."""
+        W, plain = f"'{self.dense.name}.W'", super().formulas
+        before = {name: plain.pop(name) for name in list(plain) if name not in ("loss", "dz", "dx")}
+        sums = {name: before.pop(name) for name in list(before) if name.endswith(".dW")}
+        return {
+            **before,
+            "reconstruction": "loss(prediction, x)",
+            "slope": "z * (1 - z)",
+            "strength": f"sum({W} ** 2, axis=0)",
+            "penalty": "weight / N * sum(slope ** 2 * strength)",
+            "loss": "reconstruction + penalty",
+            "dslope": "2 * weight / N * slope * strength",
+            "dz": "backward(decoder, dprediction) + dslope * (1 - 2 * z)",
+            "dx": "backward(encoder, dz)",
+            f"{self.dense.name}.dW": f"'{self.dense.name}.dW' + 2 * weight / N * sum(slope ** 2, axis=0) * {W}",
+            **{f"{name}": sum_ for name, sum_ in sums.items()},
+        }
+
     def __init__(self, encoder: Layer, decoder: Layer, *, loss: Loss, weight: float, tied: bool = False):
         if [type(layer) for _, layer in encoder.leaves()] != [Dense, Sigmoid]:
             raise OptionError(

@@ -8,7 +8,7 @@ from ..backend import Array, array_module
 from ..description import plain
 from ..errors import OptionError
 from ..layers import Layer
-from ..losses import BCE, Loss, gaussian_kl
+from ..losses import BCE, BCEWithLogits, Loss, gaussian_kl
 from .variational import VAE, log_prior_ratio, log_probability, require_samples
 
 
@@ -26,6 +26,46 @@ class IWAE(VAE):
     """
 
     examples_apart = True
+
+    @property
+    def formulas(self) -> dict[str, str]:
+        """As the last forward ran: with samples of the code, or as a VAE."""
+        if self.epsilon is None:
+            return super().formulas
+        if isinstance(self.loss, BCEWithLogits):
+            log_p = "target * prediction - softplus(prediction)"
+        else:
+            log_p = "target * log(maximum(prediction, tiny)) + (1 - target) * log(maximum(1 - prediction, tiny))"
+        n_k = "(N, samples)"
+        return {
+            **({"uniform": "uniform()", "x": "uniform < x"} if self.binarise else {}),
+            "h": "encoder(x)",
+            "mu": "mu(h)",
+            "uncut": "log_var(h)",
+            "log_var": "clip(uncut, -log_var_limit, log_var_limit)",
+            "sigma": "exp(log_var / 2)",
+            "epsilon": "normal()",
+            "z": "expand(mu, 1) + expand(sigma, 1) * epsilon",
+            "codes": "rows(z)",
+            "prediction": "decoder(codes)",
+            "target": "repeat(x, samples)",
+            "reconstruction": "loss(prediction, target)",
+            "kl": "gaussian_kl(mu, log_var)",
+            "log_p": f"reshape(sum(flat({log_p}), axis=1), {n_k})",
+            "log_w": "log_p + sum(epsilon ** 2 + expand(log_var, 1) - z ** 2, axis=2) / 2",
+            "top": "max(log_w, axis=1, keepdims=True)",
+            "w": "exp(log_w - top)",
+            "loss": "-mean(log(mean(w, axis=1, keepdims=True)) + top)",
+            "share": "w / sum(w, axis=1, keepdims=True)",
+            "dprediction": "dprediction * per_row(samples * share, dprediction)",
+            "dcodes": "backward(decoder, dprediction)",
+            "dz": "reshape(dcodes, z_shape) + expand(share, 2) * z / N",
+            "dmu": "sum(dz, axis=1)",
+            "dlog_var": "sum(dz * epsilon, axis=1) * sigma / 2 - 0.5 / N",
+            "duncut": "dlog_var * (abs(uncut) < log_var_limit)",
+            "dh": "backward(mu, dmu) + backward(log_var, duncut)",
+            "dx": "backward(encoder, dh)",
+        }
 
     def __init__(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -30,6 +30,9 @@ class Model(Described):
     part_names: tuple[str, ...] = ()  # attributes that hold layers, in the order they run
     # whether `objective` treats every example by itself, so that the batch may be split (`parallel.py`); not inherited
     examples_apart = False
+    # what it computes beside its layers, in the order it does, as expressions that study/formula/ reads: encoder(x) runs a
+    # part, loss(prediction, x) gives a value and a gradient, backward(encoder, dz) goes back through a part
+    formulas: Mapping[str, str] = {}
 
     def objective(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
         """The loss and its parts on a batch x: {"loss": …, …}, summed over features and averaged over the batch."""

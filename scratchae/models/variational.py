@@ -47,6 +47,38 @@ class VAE(Model):
 
     part_names = ("encoder", "mu", "log_var", "decoder")
     examples_apart = True
+    # what CVAE puts in other words: what the decoder gets, what it should make, and the way back
+    ends = {"decoder_input": "z", "target": "x", "dz": "ddecoder_input"}
+
+    @property
+    def formulas(self) -> dict[str, str]:
+        """As the last forward ran: with a draw of the code, or without."""
+        pixels = {"uniform": "uniform()", "x": "uniform < x"} if self.binarise and self.epsilon is not None else {}
+        draw, drawn = {"z": "mu"}, ""
+        if self.epsilon is not None:
+            draw = {"sigma": "exp(log_var / 2)", "epsilon": "normal()", "z": "mu + sigma * epsilon"}
+            drawn = " + dz * epsilon * sigma / 2"
+        return {
+            **pixels,
+            "h": "encoder(x)",
+            "mu": "mu(h)",
+            "uncut": "log_var(h)",
+            "log_var": "clip(uncut, -log_var_limit, log_var_limit)",
+            **draw,
+            "decoder_input": self.ends["decoder_input"],
+            "target": self.ends["target"],
+            "prediction": "decoder(decoder_input)",
+            "reconstruction": "loss(prediction, target)",
+            "kl": "gaussian_kl(mu, log_var)",
+            "loss": "reconstruction + beta * kl",
+            "ddecoder_input": "backward(decoder, dprediction)",
+            "dz": self.ends["dz"],
+            "dmu": "dz + beta * dkl_dmu",
+            "dlog_var": f"beta * dkl_dlog_var{drawn}",
+            "duncut": "dlog_var * (abs(uncut) < log_var_limit)",
+            "dh": "backward(mu, dmu) + backward(log_var, duncut)",
+            "dx": "backward(encoder, dh)",
+        }
 
     def __init__(
         self,

@@ -252,22 +252,13 @@ def test_a_training_step_reads_nothing_back(stand_in):
     assert stand_in.host_reads == before
 
 
-@pytest.mark.parametrize(
-    "loss",
-    [
-        s.BCE(),
-        s.BCEWithLogits(),
-        pytest.param(s.MSE(), marks=pytest.mark.xfail(reason="vdot is cuBLAS", strict=True)),
-    ],
-    ids=repr,
-)
+@pytest.mark.parametrize("loss", [s.BCE(), s.BCEWithLogits(), s.MSE()], ids=repr)
 def test_a_training_step_can_be_recorded_into_a_graph(stand_in, loss):
     decoder = s.Sequential(s.Dense(3, 5), s.Sigmoid())
     model = s.Autoencoder(s.Sequential(s.Dropout(0.5), s.Dense(5, 3)), decoder, loss=loss).to("gpu")
-    x, rng, optimizer = stand_in.asarray(data()), stand_in.random.default_rng(0), s.Adam()
+    x, rng = stand_in.asarray(data()), stand_in.random.default_rng(0)
     with stand_in.recording():
         model.training_step(x, rng)
-        optimizer.update(model.parameters, model.gradient)
 
 
 # A model of one's own

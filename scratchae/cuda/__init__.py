@@ -1,0 +1,107 @@
+"""All that only a GPU needs. The only room that imports cupy, and only when a GPU is asked for.
+
+`module()` is the GPU's array module: CuPy, with a few names of its own:
+
+- `matmul` by cuBLAS in a way that a CUDA graph can hold (blas.py), `vdot` by a sum, for the same reason;
+- `kernels`: one launch for what else are several (kernels.cu, kernels.py; called by `backend.one_kernel`);
+- `random.default_rng`: numbers that a replayed graph draws anew (kernels.py);
+- `recorded`: a function whose work is recorded once and replayed (graph.py).
+"""
+
+from __future__ import annotations
+
+import functools
+from types import ModuleType, SimpleNamespace
+
+from ..backend import Array
+from ..errors import DeviceError
+
+EXTRAS = 'pip install "scratchae[cuda13]" (CUDA 13) or "scratchae[cuda12]" (CUDA 12)'
+INSTALL = f'install it for your driver: {EXTRAS}, or use device="cpu"'
+
+
+@functools.cache
+def module() -> ModuleType:
+    """The GPU's array module, once it has proved that it can compute here. Raises DeviceError with the reason if not."""
+    cupy = usable_cupy()
+    from . import blas, graph, kernels
+
+    # a graph cannot be recorded on the stream that CuPy begins with
+    cupy.cuda.Stream(non_blocking=True).use()
+    try:
+        matmul = blas.load(cupy).matmul
+    except Exception as error:
+        raise DeviceError(
+            f"device='gpu': cuBLAS cannot be used ({first_line(error)}); {EXTRAS} brings it along, or use device=\"cpu\""
+        ) from None
+    return assembled(cupy, matmul, kernels.launcher(cupy), functools.partial(graph.Recorded, cupy))
+
+
+def assembled(cupy: ModuleType, matmul: object, launch: object, recorded: object) -> ModuleType:
+    """CuPy with the names that differ."""
+    from .kernels import Generator, Kernels
+
+    def vdot(a: Array, b: Array) -> Array:
+        return cupy.sum(a * b)
+
+    def default_rng(seed: object = None) -> Generator:
+        return seed if isinstance(seed, Generator) else Generator(xp, launch, seed)
+
+    xp = GPUModule(cupy)
+    xp.matmul, xp.vdot, xp.recorded = matmul, vdot, recorded
+    xp.random = SimpleNamespace(Generator=Generator, default_rng=default_rng)
+    xp.kernels = Kernels(xp, launch)
+    return xp
+
+
+class GPUModule(ModuleType):
+    """CuPy's names, but for those that are set here."""
+
+    def __init__(self, cupy: ModuleType):
+        super().__init__("scratchae.cuda.module")
+        self.cupy = cupy
+
+    def __getattr__(self, name: str) -> object:
+        value = getattr(self.cupy, name)
+        setattr(self, name, value)  # so that the next time Python finds it without asking
+        return value
+
+
+def usable_cupy() -> ModuleType:
+    """CuPy, if there are a driver, a device and a compiler. Raises DeviceError that says which is missing."""
+    try:
+        import cupy
+    except ImportError as error:
+        raise DeviceError(f"device='gpu' needs CuPy, which cannot be imported ({error}); {INSTALL}") from None
+    try:
+        devices = cupy.cuda.runtime.getDeviceCount()
+    except Exception as error:
+        if "NoDevice" in str(error):
+            devices = 0
+        else:
+            raise DeviceError(
+                f"device='gpu': CuPy {cupy.__version__} finds no usable NVIDIA driver ({first_line(error)}); "
+                'install a driver for your CUDA version (nvidia-smi shows it), or use device="cpu"'
+            ) from None
+    if devices == 0:
+        raise DeviceError(
+            f"device='gpu': CuPy {cupy.__version__} sees no CUDA device: is there one, and does CUDA_VISIBLE_DEVICES hide "
+            'it? nvidia-smi lists them; or use device="cpu"'
+        )
+    try:
+        float((cupy.arange(4, dtype=cupy.float32) + 1).sum())  # compiles a kernel and runs it
+    except Exception as error:
+        raise DeviceError(
+            f"device='gpu': CuPy {cupy.__version__} sees a device but cannot compile or run a kernel on it "
+            f'({first_line(error)}); {EXTRAS} brings the compiler along, or use device="cpu"'
+        ) from None
+    return cupy
+
+
+def synchronize() -> None:
+    """Wait until the GPU has done all that it was given."""
+    module().cuda.get_current_stream().synchronize()
+
+
+def first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]

@@ -1,0 +1,205 @@
+"""The training steps of an epoch, as `fit` and the benchmarks take them: one after the other on the CPU; on a GPU recorded once
+and replayed.
+
+    steps = steps_for(model, data, batch_size, optimizer)
+    steps.begin(seed, epoch)
+    for _ in range(steps.count):
+        steps.step()
+    metrics = steps.metrics()
+
+Order and noise of an epoch come from (seed, epoch) alone.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from .backend import Array, array_module, one_kernel
+from .errors import DivergenceError
+from .guards import culprit
+from .models import Model
+from .optimizers import Optimizer
+
+
+class Steps:
+    """The steps of an epoch through data (N, …), on the model's device; the last batch is shorter if need be.
+
+    Raises DivergenceError where a loss, or what an update made of the parameters, is not finite.
+    """
+
+    def __init__(self, model: Model, data: Array, batch_size: int, optimizer: Optimizer):
+        self.model, self.data, self.batch_size, self.optimizer = model, data, batch_size, optimizer
+        self.count = math.ceil(len(data) / batch_size)
+
+    def begin(self, seed: int, epoch: int) -> None:
+        """Draw the epoch's order, and seed its noise."""
+        self.epoch, self.done = epoch, 0
+        self.seed = np.random.SeedSequence([seed, epoch, 1])  # of the noise
+        self.permutation = np.random.default_rng([seed, epoch, 0]).permutation(len(self.data))
+
+    def step(self) -> float | None:
+        """One step; the loss, or None where it was not read."""
+        raise NotImplementedError
+
+    def metrics(self) -> dict[str, float]:
+        """The metrics averaged over the epoch's data."""
+        raise NotImplementedError
+
+    def require_finite(self, loss: float, what: str, batch: Array, rng: object) -> None:
+        if not math.isfinite(loss):
+            raise diverged(f"{what} in {self.place()}", self.model, batch, rng, self.optimizer)
+
+    def require_finite_parameters(self, batch: Array, rng: object) -> None:
+        """No further step would notice what the last update did."""
+        if not bool(array_module(self.data).isfinite(self.model.parameters).all()):
+            raise diverged(f"the update after {self.place()}", self.model, batch, rng, self.optimizer)
+
+    def place(self) -> str:
+        return f"epoch {self.epoch + 1}, step {self.done} of {self.count}"
+
+
+class HostSteps(Steps):
+    """Steps on the CPU: each loss is read before the update that it would spoil."""
+
+    def begin(self, seed: int, epoch: int) -> None:
+        super().begin(seed, epoch)
+        self.rng = np.random.default_rng(self.seed)
+        self.totals: dict[str, float] = {}
+
+    def step(self) -> float:
+        first = self.done * self.batch_size
+        self.batch = np.take(self.data, self.permutation[first : first + self.batch_size], axis=0)
+        metrics = self.model.training_step(self.batch, self.rng)
+        self.done += 1
+        loss = float(metrics["loss"])
+        self.require_finite(loss, f"the loss became {loss}", self.batch, self.rng)
+        self.optimizer.update(self.model.parameters, self.model.gradient)
+        accumulate(self.totals, metrics, len(self.batch))
+        return loss
+
+    def metrics(self) -> dict[str, float]:
+        self.require_finite_parameters(self.batch, self.rng)
+        return {name: total / len(self.data) for name, total in self.totals.items()}
+
+
+class RecordedSteps(Steps):
+    """Steps on a GPU, without a word from the host: data, order, noise, the optimizer's coefficients and the sums of the
+    metrics lie on the device, and a device counter, the generator's `position`, says which batch it is. So a step is the
+    same work every time, to be recorded once (`xp.recorded`) and replayed; the shorter last one is a recording of its own.
+
+    The loss is read a few times a second, so that a loss that is not finite is noticed after updates with it.
+
+    recorded: what makes a function a recorded one; `lambda step: step` for eager steps.
+    """
+
+    PAUSE = 0.25  # seconds between readings of the loss
+
+    def __init__(
+        self,
+        model: Model,
+        data: Array,
+        batch_size: int,
+        optimizer: Optimizer,
+        recorded: Callable[[Callable[[], None]], Callable[[], None]] | None = None,
+    ):
+        super().__init__(model, data, batch_size, optimizer)
+        self.xp = xp = array_module(data)
+        self.order = xp.zeros(len(data), dtype=np.int64)
+        self.rng = xp.random.default_rng(0)
+        self.table: Array | None = None  # the optimizer's coefficients, a row for each step
+        recorded = recorded or xp.recorded
+        self.sums: dict[int, dict[str, Array]] = {}  # by the batch's size: of the metrics, which are means
+        self.run: dict[int, Callable[[], None]] = {}
+        for rows in {min(batch_size, len(data)), len(data) % batch_size} - {0}:
+            self.sums[rows] = {}
+            self.run[rows] = recorded(lambda rows=rows: self.one_step(rows))
+
+    def begin(self, seed: int, epoch: int) -> None:
+        super().begin(seed, epoch)
+        xp, optimizer = self.xp, self.optimizer
+        optimizer.prepare(self.model.parameters, self.model.gradient)
+        table = np.array(
+            [optimizer.coefficients(optimizer.t + i) for i in range(self.count)], self.model.parameters.dtype
+        )
+        if self.table is None:
+            self.table = xp.zeros(table.shape, dtype=table.dtype)
+        # into the same memory: that is what was recorded
+        self.table[...], self.order[...] = xp.asarray(table), xp.asarray(self.permutation)
+        self.rng.reseed(self.seed)
+        for sums in self.sums.values():
+            for total in sums.values():
+                total[...] = 0
+        self.read_at = time.perf_counter() + self.PAUSE
+
+    def step(self) -> float | None:
+        rows = min(self.batch_size, len(self.data) - self.done * self.batch_size)
+        self.run[rows]()
+        self.done += 1
+        self.optimizer.t += 1
+        if time.perf_counter() < self.read_at:
+            return None
+        loss = self.metrics_so_far()["loss"]
+        self.read_at = time.perf_counter() + self.PAUSE
+        self.require_finite(loss, f"the mean loss became {loss}", self.data[: self.batch_size], self.rng)
+        return loss
+
+    def one_step(self, rows: int) -> None:
+        """What is recorded: a step of so many examples."""
+        batch = take_batch(self.data, self.order, self.rng.position, self.batch_size, rows)
+        metrics = self.model.training_step(batch, self.rng)
+        coefficients = self.xp.take(self.table, self.rng.position, axis=0)
+        self.optimizer.apply(self.model.parameters, self.model.gradient, coefficients)
+        sums = self.sums[rows]
+        for name, value in metrics.items():
+            if name not in sums:
+                sums[name] = self.xp.zeros((), dtype=np.float64)
+            sums[name] += value
+        self.rng.advance()
+
+    def metrics_so_far(self) -> dict[str, float]:
+        """The metrics averaged over the examples since `begin`. Waits for the device."""
+        totals: dict[str, float] = {}
+        for rows, sums in self.sums.items():
+            accumulate(totals, sums, rows)
+        examples = min(self.done * self.batch_size, len(self.data))
+        return {name: total / examples for name, total in totals.items()}
+
+    def metrics(self) -> dict[str, float]:
+        metrics = self.metrics_so_far()
+        some = self.data[: self.batch_size]
+        self.require_finite(metrics["loss"], f"the mean loss became {metrics['loss']}", some, self.rng)
+        self.require_finite_parameters(some, self.rng)
+        return metrics
+
+
+def steps_for(model: Model, data: Array, batch_size: int, optimizer: Optimizer) -> Steps:
+    """The steps for the device that the data lie on; eager ones of a model that is watched (`study.watch`), as the host looks on."""
+    if array_module(data) is np:
+        return HostSteps(model, data, batch_size, optimizer)
+    watched = "training_step" in vars(model)
+    return RecordedSteps(model, data, batch_size, optimizer, recorded=(lambda step: step) if watched else None)
+
+
+@one_kernel
+def take_batch(x: Array, order: Array, position: Array, batch_size: int, rows: int) -> Array:
+    """So many rows of x: those that `order` names from place position · batch_size on. position: 0-d, on the device."""
+    xp = array_module(x)
+    return xp.take(x, xp.take(order, position * batch_size + xp.arange(rows)), axis=0)
+
+
+def accumulate(totals: dict[str, float], metrics: dict[str, Array], n: int) -> None:
+    """Add the metrics of a batch of n examples, which are means, to the sums over all examples."""
+    for name, value in metrics.items():
+        totals[name] = totals.get(name, 0.0) + float(value) * n
+
+
+def diverged(what: str, model: Model, batch: Array, rng: object, optimizer: Optimizer) -> DivergenceError:
+    """The error that says what happened, where it began, and what to do."""
+    return DivergenceError(
+        f"{what}: {culprit(model, batch, rng)} is not finite. Lower the learning rate "
+        f"(now {optimizer.learning_rate():g}), or bound the gradient with clip_norm=1.0"
+    )

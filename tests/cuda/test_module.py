@@ -1,0 +1,89 @@
+"""What asking for a GPU says where there is none, by a CuPy of words."""
+
+import sys
+import types
+
+import numpy as np
+import pytest
+
+from scratchae import cuda
+from scratchae.errors import DeviceError, ScratchaeError
+
+
+def pretended(devices=1, compiles=True, cublas=True):
+    """A CuPy whose parts work or fail as asked; devices: how many, or the error that counting them raises."""
+
+    def count():
+        if isinstance(devices, Exception):
+            raise devices
+        return devices
+
+    def arange(*_, **__):
+        if not compiles:
+            raise RuntimeError("DynamicLibNotFoundError: libnvrtc.so\nand a second line")
+        return np.arange(4)
+
+    class Stream:
+        ptr = 7
+
+        def __init__(self, non_blocking):
+            assert non_blocking
+
+        def use(self):
+            pass
+
+    runtime = types.SimpleNamespace(getDeviceCount=count)
+    return types.SimpleNamespace(
+        __version__="14.2.0",
+        arange=arange,
+        float32=np.float32,
+        cuda=types.SimpleNamespace(runtime=runtime, Stream=Stream),
+    )
+
+
+INSUFFICIENT = RuntimeError("cudaErrorInsufficientDriver: CUDA driver version is insufficient\nand a second line")
+NONE = RuntimeError("cudaErrorNoDevice: no CUDA-capable device is detected")
+
+
+@pytest.mark.parametrize(
+    ("cupy", "words"),
+    [
+        (None, r"CuPy, which cannot be imported .*pip install .*device=\"cpu\""),
+        (
+            pretended(devices=INSUFFICIENT),
+            r"CuPy 14.2.0 finds no usable NVIDIA driver .*InsufficientDriver.*nvidia-smi",
+        ),
+        (pretended(devices=NONE), r"CuPy 14.2.0 sees no CUDA device.*CUDA_VISIBLE_DEVICES"),
+        (pretended(devices=0), r"CuPy 14.2.0 sees no CUDA device.*CUDA_VISIBLE_DEVICES"),
+        (
+            pretended(compiles=False),
+            r"cannot compile or run a kernel .*libnvrtc.so\); pip install .*brings the compiler",
+        ),
+    ],
+    ids=["no CuPy", "no driver", "no device", "hidden devices", "no compiler"],
+)
+def test_every_reason_has_words_of_its_own(monkeypatch, cupy, words):
+    monkeypatch.setitem(sys.modules, "cupy", cupy)  # where it is None, importing it raises ImportError
+    with pytest.raises(DeviceError, match=words) as error:
+        cuda.module.__wrapped__()
+    assert "second line" not in str(error.value) and isinstance(error.value, ScratchaeError)
+
+
+def test_without_cublas(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", pretended())
+
+    def fails(cupy):
+        raise OSError("libcublas.so.13: cannot open shared object file")
+
+    monkeypatch.setattr("scratchae.cuda.blas.load", fails)
+    with pytest.raises(DeviceError, match=r"cuBLAS cannot be used \(OSError: libcublas.so.13.*pip install"):
+        cuda.module.__wrapped__()
+
+
+def test_the_module_is_cupy_with_other_names(monkeypatch):
+    cupy = types.SimpleNamespace(exp="cupy's exp", sum=np.sum)
+    xp = cuda.assembled(cupy, "our matmul", None, "our recorder")
+    assert (xp.exp, xp.matmul, xp.recorded) == ("cupy's exp", "our matmul", "our recorder")
+    assert xp.vdot(np.array([1.0, 2.0]), np.array([3.0, 4.0])) == 11
+    with pytest.raises(AttributeError):
+        xp.no_such_name  # noqa: B018
