@@ -10,6 +10,7 @@ from .checkpoint import load, save
 from .data import Dataset, load_data
 from .errors import ScratchaeError
 from .history import History
+from .kernels.host import compile_kernels
 from .layers import (
     AvgPool2d,
     BatchNorm,
@@ -91,6 +92,7 @@ __all__ = [
     "UpSample2d",
     "array_module",
     "check_gradients",
+    "compile_kernels",
     "evaluate",
     "fit",
     "gaussian_kl",

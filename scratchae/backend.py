@@ -78,20 +78,21 @@ def recycle_memory() -> None:
 
 
 def one_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function`, but where its first argument lies on a GPU that has a kernel of its name, that kernel: one launch for what
-    else are several.
+    """`function`, but where there is a kernel of its name for the device of its first argument, that kernel: one pass over
+    the numbers for what else are several. On a GPU there are kernels (kernels/), on a CPU after `compile_kernels`.
     """
     name = function.__name__
 
     @functools.wraps(function)
     def chosen(x: Array, *others: Any, **options: Any) -> Any:
-        if isinstance(x, np.ndarray):
-            return function(x, *others, **options)
-        kernels = getattr(array_module(x), "kernels", None)
-        kernel = None if kernels is None else kernels.get(name, x)
+        kernels = host_kernels if isinstance(x, np.ndarray) else getattr(array_module(x), "kernels", None)
+        kernel = None if kernels is None else kernels.get(name, x, others)
         return (kernel or function)(x, *others, **options)
 
     return chosen
+
+
+host_kernels = None  # set by kernels.host.compile_kernels
 
 
 def channelwise(operation: Callable[..., Array], x: Array, v: Array, out: Array | None = None) -> Array:
@@ -141,11 +142,12 @@ def in_blocks(function: Callable[..., None], *vectors: Array) -> None:
         for i in range(start, stop, block):
             function(*(v[i : min(i + block, stop)] for v in vectors))
 
+    block, shared_block = (BLOCK, SHARED_BLOCK) if host_kernels is None else (n, n)  # a kernel makes one pass anyway
     if n < 4 * SHARED_BLOCK:
-        work(0, n, BLOCK)
+        work(0, n, block)
         return
     share = -(-n // cores())
-    on_all_cores([functools.partial(work, i, min(i + share, n), SHARED_BLOCK) for i in range(0, n, share)])
+    on_all_cores([functools.partial(work, i, min(i + share, n), shared_block) for i in range(0, n, share)])
 
 
 def on_all_cores(tasks: Sequence[Callable[[], None]]) -> None:

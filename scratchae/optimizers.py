@@ -9,8 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-import numpy as np
-
 from .backend import Array, array_module, in_blocks, move, one_kernel
 from .description import Described, plain
 from .errors import OptionError, ShapeError
@@ -66,8 +64,10 @@ class Optimizer(Described):
     def formulas(self) -> dict[str, str]:
         """The update as expressions that study/formula/ reads: of θ and g, and of the state; t counts from 1."""
         clip = {} if self.clip_norm is None else {"g": "clip_norm / maximum(norm, clip_norm) * g"}
-        decay = {"theta": "(1 - lr * weight_decay) * theta"} if self.weight_decay else {}
-        return {**clip, **decay, **self.own_formulas}
+        if not self.weight_decay:
+            return {**clip, **self.own_formulas}
+        decayed = {name: text.replace("theta", "decayed") for name, text in self.own_formulas.items()}
+        return {**clip, "decayed": "(1 - lr * weight_decay) * theta", **decayed}
 
     def __init__(self, lr: float | Schedule, weight_decay: float, clip_norm: float | None):
         name = type(self).__name__
@@ -91,11 +91,7 @@ class Optimizer(Described):
     def update(self, parameters: Array, gradient: Array) -> None:
         """One step on the parameters, in place: clip, decay, then the optimizer's own formula, block by block."""
         self.prepare(parameters, gradient)
-        coefficients = self.coefficients(self.t)
-        xp = array_module(parameters)
-        if xp is not np:
-            coefficients = xp.asarray(np.array(coefficients, parameters.dtype))
-        self.apply(parameters, gradient, coefficients)
+        self.apply(parameters, gradient, self.coefficients(self.t))
         self.t += 1
 
     def prepare(self, parameters: Array, gradient: Array) -> None:

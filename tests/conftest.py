@@ -5,11 +5,13 @@ import os
 
 import pytest
 import strict
+from browser import browser  # noqa: F401  a fixture
 from hypothesis import HealthCheck, settings
 
 from scratchae import cuda
 from scratchae.backend import device_module, move
 from scratchae.errors import DeviceError
+from scratchae.kernels import host
 
 settings.register_profile(
     "scratchae",
@@ -30,6 +32,15 @@ def gpu_problem():
     except DeviceError as error:
         return str(error)
     return None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_kernels_in_a_folder_of_the_tests(tmp_path_factory):
+    """Not in the user's cache folder, and compiled anew."""
+    folder = tmp_path_factory.mktemp("kernels")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(host, "cache_folder", lambda name: folder)
+        yield
 
 
 def pytest_report_header():

@@ -3,8 +3,8 @@
 `module()` is the GPU's array module: CuPy, with a few names of its own:
 
 - `matmul` by cuBLAS in a way that a CUDA graph can hold (blas.py), `vdot` by a sum, for the same reason;
-- `kernels`: one launch for what else are several (kernels.cu, kernels.py; called by `backend.one_kernel`);
-- `random.default_rng`: numbers that a replayed graph draws anew (kernels.py);
+- `kernels`: one launch for what else are several (../kernels/, launch.py; called by `backend.one_kernel`);
+- `random.default_rng`: numbers that a replayed graph draws anew (../kernels/generator.py);
 - `recorded`: a function whose work is recorded once and replayed (graph.py).
 """
 
@@ -24,7 +24,7 @@ INSTALL = f'install it for your driver: {EXTRAS}, or use device="cpu"'
 def module() -> ModuleType:
     """The GPU's array module, once it has proved that it can compute here. Raises DeviceError with the reason if not."""
     cupy = usable_cupy()
-    from . import blas, graph, kernels
+    from . import blas, graph, launch
 
     # a graph cannot be recorded on the stream that CuPy begins with
     cupy.cuda.Stream(non_blocking=True).use()
@@ -34,12 +34,13 @@ def module() -> ModuleType:
         raise DeviceError(
             f"device='gpu': cuBLAS cannot be used ({first_line(error)}); {EXTRAS} brings it along, or use device=\"cpu\""
         ) from None
-    return assembled(cupy, matmul, kernels.launcher(cupy), functools.partial(graph.Recorded, cupy))
+    return assembled(cupy, matmul, launch.launcher(cupy), functools.partial(graph.Recorded, cupy))
 
 
 def assembled(cupy: ModuleType, matmul: object, launch: object, recorded: object) -> ModuleType:
     """CuPy with the names that differ."""
-    from .kernels import Generator, Kernels
+    from ..kernels import Kernels
+    from ..kernels.generator import Generator
 
     def vdot(a: Array, b: Array) -> Array:
         return cupy.sum(a * b)

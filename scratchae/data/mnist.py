@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DataError
-from ..files import written_whole
+from ..files import cache_folder, written_whole
 from .dataset import Dataset
 
 TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"
@@ -69,17 +69,6 @@ def given_folder(name: str, directory: str | Path | None) -> Path | None:
     if not given:
         return None
     return Path(given) / name if (Path(given) / name).is_dir() else Path(given)
-
-
-def cache_folder(name: str) -> Path:
-    """Where downloads of a dataset are kept: in the user's cache folder."""
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA", Path.home()))
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "scratchae" / name
 
 
 def checked(name: str, path: Path) -> Path:

@@ -1,20 +1,27 @@
-// What CuPy would do in several launches, or cannot do while a CUDA graph is recorded. Each kernel has a plain twin in the
-// library, of the same name, which says what it computes; tests compare the two.
+// Elementwise formulas, patches and random numbers, each in one go: for the GPU, and where a C++ compiler makes a library of
+// them (host.py) for the CPU. Each kernel has a plain twin in the library, of the same name, which says what it computes;
+// tests compare the two.
 //
 // REAL is float or double: the file is compiled once for each. One thread makes one number of the result, and no two write to
-// the same place: so there are no atomics, and results are the same from run to run.
+// the same place: so there are no atomics, and results are the same from run to run. NaN comes out where NaN goes in.
 
 typedef REAL T;
 typedef long long Index;
 typedef unsigned int Word;
 
 #define KERNEL extern "C" __global__ void
+#ifndef EACH  // on a CPU, host.py has another
 #define EACH(i, n) for (Index i = blockIdx.x * (Index)blockDim.x + threadIdx.x; i < (n); i += gridDim.x * (Index)blockDim.x)
+#endif
 
 // Activations and losses
 
+__device__ T larger(T a, T b) {  // NaN if a is; fmax would hide it
+    return b > a ? b : a;
+}
+
 KERNEL sigmoid(Index n, const T* x, T* y) {
-    EACH(i, n) y[i] = 1 / (1 + exp(fmin(-x[i], T(87))));
+    EACH(i, n) y[i] = 1 / (1 + exp(-larger(x[i], T(-87))));
 }
 
 KERNEL sigmoid_backward(Index n, const T* y, const T* dy, T* dx) {
@@ -26,11 +33,11 @@ KERNEL relu_backward(Index n, const T* y, const T* dy, T* dx) {
 }
 
 KERNEL softplus(Index n, const T* x, T* y) {
-    EACH(i, n) y[i] = fmax(x[i], T(0)) + log1p(exp(-fabs(x[i])));
+    EACH(i, n) y[i] = larger(x[i], T(0)) + log1p(exp(-fabs(x[i])));
 }
 
 KERNEL pixel_costs(Index n, const T* logits, const T* p, const T* target, T* cost) {
-    EACH(i, n) cost[i] = fmax(logits[i], T(0)) - log(fmax(p[i], 1 - p[i])) - target[i] * logits[i];
+    EACH(i, n) cost[i] = larger(logits[i], T(0)) - log(larger(p[i], 1 - p[i])) - target[i] * logits[i];
 }
 
 // Images: one thread for each number of the result, which looks up where it comes from. Sizes as in layers/patches.py.

@@ -1,0 +1,113 @@
+"""The kernels of kernels.cu as functions of arrays: what `backend.one_kernel` calls instead of several array operations.
+
+Nothing here asks what the arrays are. On a GPU `launch` runs a kernel through CuPy (cuda/launch.py); on a CPU it runs the
+same source as a C++ compiler has made it (host.py).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Sequence
+from importlib import resources
+from types import ModuleType
+
+from ..backend import Array
+from ..layers.patches import Pair, count
+
+SOURCE = resources.files(__package__).joinpath("kernels.cu").read_text(encoding="utf-8")
+TYPES = {"float32": "float", "float64": "double"}  # what REAL is
+
+Launch = Callable[..., None]  # launch(name, dtype, n, *arguments): arrays, and numbers as 64-bit ones
+
+
+class Kernels:
+    """A function for each kernel, named like its plain twin and called with the same arguments."""
+
+    def __init__(self, xp: ModuleType, launch: Launch, only: Collection[str] | None = None):
+        self.xp, self.launch, self.only = xp, launch, only
+
+    def get(self, name: str, x: Array, others: Sequence[object] = ()) -> Callable[..., Array] | None:
+        """The function of this name; None if there is none, or none for such arrays: of other dtypes, or of several."""
+        if str(x.dtype) not in TYPES or not x.flags.c_contiguous or (self.only is not None and name not in self.only):
+            return None
+        for other in others:
+            if getattr(other, "dtype", x.dtype) != x.dtype and other.dtype.kind == "f":
+                return None
+        return getattr(self, name, None)
+
+    def elementwise(self, name: str, x: Array, *others: Array) -> Array:
+        """A kernel of arrays of one shape and dtype, such as sigmoid(x)."""
+        y = self.xp.empty(x.shape, dtype=x.dtype)
+        arrays = [self.xp.ascontiguousarray(self.xp.broadcast_to(array, x.shape)) for array in (x, *others)]
+        self.launch(name, x.dtype, x.size, *arrays, y)
+        return y
+
+    # Activations and losses
+
+    def sigmoid(self, x: Array) -> Array:
+        return self.elementwise("sigmoid", x)
+
+    def softplus(self, x: Array) -> Array:
+        return self.elementwise("softplus", x)
+
+    def sigmoid_backward(self, y: Array, dy: Array) -> Array:
+        return self.elementwise("sigmoid_backward", y, dy)
+
+    def relu_backward(self, y: Array, dy: Array) -> Array:
+        return self.elementwise("relu_backward", y, dy)
+
+    def pixel_costs(self, logits: Array, p: Array, target: Array) -> Array:
+        return self.elementwise("pixel_costs", logits, p, target)
+
+    # Images
+
+    def im2col(self, x: Array, kernel: Pair, stride: Pair = (1, 1), padding: Pair = (0, 0)) -> Array:
+        x = self.xp.ascontiguousarray(x)
+        N, H, W, C = x.shape
+        OH, OW = (count(*axis) for axis in zip((H, W), kernel, stride, padding, strict=True))
+        columns = self.xp.empty((N * OH * OW, kernel[0] * kernel[1] * C), dtype=x.dtype)
+        self.launch("im2col", x.dtype, columns.size, x, columns, H, W, C, OH, OW, *kernel, *stride, *padding)
+        return columns
+
+    def col2im(
+        self, columns: Array, size: Pair, kernel: Pair, stride: Pair = (1, 1), padding: Pair = (0, 0)
+    ) -> Array:
+        columns = self.xp.ascontiguousarray(columns)
+        OH, OW = (count(*axis) for axis in zip(size, kernel, stride, padding, strict=True))
+        C = columns.shape[1] // (kernel[0] * kernel[1])
+        x = self.xp.empty((len(columns) // (OH * OW), *size, C), dtype=columns.dtype)
+        self.launch("col2im", x.dtype, x.size, columns, x, *size, C, OH, OW, *kernel, *stride, *padding)
+        return x
+
+    def matmul_col2im(self, y: Array, W: Array, size: Pair, stride: Pair = (1, 1), padding: Pair = (0, 0)) -> Array:
+        columns = self.xp.matmul(y.reshape(-1, y.shape[3]), W.reshape(-1, W.shape[3]).T)
+        return self.col2im(columns, size, W.shape[:2], stride, padding)
+
+    # Sparsity
+
+    def among_largest(self, rows: Array, k: int) -> Array:
+        rows = self.xp.ascontiguousarray(rows)
+        mask = self.xp.empty(rows.shape, dtype=bool)
+        self.launch("among_largest", rows.dtype, rows.size, rows, mask, rows.shape[1], k)
+        return mask
+
+    # Training
+
+    def take_batch(self, x: Array, order: Array, position: Array, batch_size: int, rows: int) -> Array:
+        batch = self.xp.empty((rows, *x.shape[1:]), dtype=x.dtype)
+        width = math.prod(x.shape[1:])
+        self.launch("take_batch", x.dtype, batch.size, x, order, position, batch, width, batch_size)
+        return batch
+
+    def adam(
+        self,
+        θ: Array,
+        g: Array,
+        m: Array,
+        v: Array,
+        coefficients: Array | Sequence[float],
+        beta1: float,
+        beta2: float,
+    ) -> None:
+        coefficients = self.xp.asarray(coefficients, dtype=θ.dtype)
+        self.launch("adam", θ.dtype, θ.size, θ, self.xp.ascontiguousarray(g), m, v, coefficients, beta1, beta2)

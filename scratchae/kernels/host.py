@@ -1,0 +1,98 @@
+"""The kernels on the CPU: the same source, made into a library by the C++ compiler of this machine.
+
+NumPy goes over an array once for every operation of a formula; a kernel goes over it once for all of them.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import platform
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from .. import backend
+from ..errors import DeviceError
+from ..files import cache_folder, written_whole
+from . import SOURCE, TYPES, Kernels
+
+# what CUDA gives a kernel; exp and its kin of whole vectors are in glibc's libm, and declared for those who define the name
+SHIM = """
+#define __FAST_MATH__ 1
+#include <cmath>
+using namespace std;
+#define __global__
+#define __device__ static inline
+#define EACH(i, n) _Pragma("GCC ivdep") for (Index i = 0; i < (n); ++i)
+"""
+FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC")
+# where NumPy needs many passes; patches it copies as fast as can be, and a matrix product does without col2im (layers/patches.py)
+FASTER = {"sigmoid", "sigmoid_backward", "relu_backward", "softplus", "pixel_costs", "adam"}
+
+
+def compile_kernels() -> None:
+    """Compute activations, their derivatives, cross-entropy and Adam on the CPU by compiled kernels, in this process.
+
+    The first call on a machine takes some seconds and keeps the library in the user's cache folder. Results differ from
+    NumPy's in the last digits. Raises DeviceError if there is no C++ compiler, or none that can do it.
+    """
+    for dtype in TYPES:
+        library(dtype)
+    backend.host_kernels = Kernels(np, launch, only=FASTER)
+
+
+def launch(name: str, dtype: object, n: int, *arguments: object) -> None:
+    """Run a kernel, on arrays in the host's memory."""
+    getattr(library(str(dtype)), name)(ctypes.c_longlong(n), *map(passed, arguments))
+
+
+def passed(value: object) -> object:
+    """An argument of a kernel as ctypes hands it on."""
+    if isinstance(value, np.ndarray):
+        return ctypes.c_void_p(value.ctypes.data)
+    return ctypes.c_double(value) if isinstance(value, float) else ctypes.c_longlong(value)
+
+
+@functools.cache
+def library(dtype: str) -> ctypes.CDLL:
+    """The kernels for a dtype: from the cache folder, else compiled. Raises DeviceError if that fails."""
+    compiler = shutil.which("g++")
+    if compiler is None:
+        raise DeviceError(
+            "the kernels need the C++ compiler g++, which is not there: install it, or do without compiled kernels"
+        )
+    built = cache_folder("kernels") / f"{fingerprint(compiler)}-{dtype}.so"
+    if not built.exists():
+        with written_whole(built) as path:
+            build(compiler, dtype, path)
+    return ctypes.CDLL(str(built))
+
+
+def build(compiler: str, dtype: str, path: Path, flags: Sequence[str] = FLAGS) -> None:
+    command = [compiler, *flags, f"-DREAL={TYPES[dtype]}", "-x", "c++", "-", "-o", str(path)]
+    try:
+        subprocess.run(command, input=SHIM + SOURCE, check=True, capture_output=True, text=True, timeout=120)
+    except (subprocess.SubprocessError, OSError) as error:
+        said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
+        raise DeviceError(f"{compiler} cannot compile the kernels ({said[0]}): do without compiled kernels") from None
+
+
+def fingerprint(compiler: str) -> str:
+    """What the library depends on: the source, how it is compiled, by what, and for which processor."""
+    version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False).stdout
+    parts = (SHIM, SOURCE, *FLAGS, version, platform.machine(), processor())
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
+
+
+def processor() -> str:
+    """The instructions that this processor has: -march=native compiles for them alone."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line for line in lines if line.startswith("flags")), "")

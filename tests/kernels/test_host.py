@@ -1,0 +1,144 @@
+"""Compiled kernels on the CPU: what they change, and what happens where they cannot be had."""
+
+import shutil
+import subprocess
+import types
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+import scratchae as s
+from scratchae import backend
+from scratchae.errors import DeviceError
+from scratchae.kernels import host
+from scratchae.layers import activations
+
+needs_a_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="needs the C++ compiler g++")
+
+
+@pytest.fixture
+def compiled(monkeypatch):
+    monkeypatch.setattr(backend, "host_kernels", None)  # and back, after the test
+    s.compile_kernels()
+
+
+@pytest.fixture
+def nothing_compiled_yet(monkeypatch, tmp_path):
+    monkeypatch.setattr(host, "cache_folder", lambda name: tmp_path / name)
+    monkeypatch.setattr(backend, "host_kernels", None)
+    host.library.cache_clear()
+    yield tmp_path / "kernels"
+    host.library.cache_clear()
+
+
+def model(seed=0):
+    rng = np.random.default_rng(seed)
+    encoder = s.Sequential(s.Dense(12, 8, rng=rng), s.ReLU(), s.Dense(8, 4, rng=rng), s.Sigmoid())
+    decoder = s.Sequential(s.Dense(4, 8, rng=rng), s.Softplus(), s.Dense(8, 12, rng=rng))
+    return s.Autoencoder(encoder, decoder, loss=s.BCEWithLogits())
+
+
+def trained(dtype):
+    net, x = model().to(dtype=dtype), np.random.default_rng(1).random((64, 12)).astype(dtype)
+    history = s.fit(net, x, epochs=5, batch_size=16, optimizer=s.Adam(0.01, weight_decay=0.01), progress=False)
+    return net.parameters, history["loss"]
+
+
+@needs_a_compiler
+@pytest.mark.parametrize(("dtype", "rtol"), [(np.float32, 1e-3), (np.float64, 1e-11)])
+def test_training_is_the_same_but_for_rounding(monkeypatch, compiled, dtype, rtol):
+    with_kernels = trained(dtype)
+    monkeypatch.setattr(backend, "host_kernels", None)
+    for got, expected in zip(with_kernels, trained(dtype), strict=True):
+        assert_allclose(got, expected, rtol=rtol, atol=rtol)
+
+
+@needs_a_compiler
+def test_gradients_are_right(compiled):
+    assert s.check_gradients(model(), np.random.default_rng(1).random((3, 12))).passed
+
+
+@needs_a_compiler
+def test_they_are_used(compiled, monkeypatch):
+    used = set()
+    monkeypatch.setattr(backend.host_kernels, "launch", lambda name, *given: (used.add(name), host.launch(name, *given)))
+    trained(np.float32)
+    assert used == host.FASTER
+
+
+@needs_a_compiler
+@pytest.mark.parametrize(
+    "formula", [activations.sigmoid, activations.softplus, lambda x: activations.sigmoid_backward(x, x)]
+)
+def test_nan_and_infinity_come_through(compiled, formula):
+    """Otherwise training that diverges would not be noticed."""
+    assert np.isnan(formula(np.full(40, np.nan, "f"))).all()
+    assert np.isnan(formula(np.full(3, np.nan))).all()
+    assert np.isfinite(activations.sigmoid(np.array([np.inf, -np.inf, 1e30, -1e30], "f"))).all()
+
+
+@needs_a_compiler
+def test_what_a_kernel_cannot_do_numpy_does(compiled):
+    half, turned = np.ones((3, 4), np.float16), np.arange(12.0).reshape(3, 4).T
+    assert activations.sigmoid(half).dtype == np.float16
+    assert_allclose(activations.sigmoid(turned), 1 / (1 + np.exp(-turned)), rtol=1e-12)
+    mixed = activations.sigmoid_backward(np.full(4, 0.5, "f"), np.arange(4.0))  # of two dtypes
+    assert_allclose(mixed, np.arange(4.0) / 4)
+    assert_allclose(
+        activations.relu_backward(np.ones((2, 3)), np.broadcast_to(np.arange(3.0), (2, 3))), [[0, 1, 2]] * 2
+    )
+
+
+def test_they_are_off_until_asked_for():
+    assert backend.host_kernels is None
+
+
+@needs_a_compiler
+def test_the_library_is_kept(nothing_compiled_yet, monkeypatch):
+    host.library("float32")
+    (built,) = nothing_compiled_yet.iterdir()
+    made = built.stat().st_mtime_ns
+    host.library.cache_clear()
+    monkeypatch.setattr(host, "build", None)  # would fail
+    host.library("float32")
+    assert built.stat().st_mtime_ns == made
+
+
+def test_without_a_compiler(nothing_compiled_yet, monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(DeviceError, match=r"g\+\+, which is not there: install it, or do without"):
+        s.compile_kernels()
+    assert backend.host_kernels is None
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        subprocess.CalledProcessError(1, "g++", stderr="kernels.cu:1: error: unknown -march\nand more"),
+        subprocess.TimeoutExpired("g++", 120),
+        PermissionError("g++ is not executable"),
+    ],
+)
+def test_a_compiler_that_fails_leaves_nothing_behind(nothing_compiled_yet, monkeypatch, failure):
+    def run(command, **_):
+        if "--version" in command:
+            return types.SimpleNamespace(stdout="g++ 1.0")
+        raise failure
+
+    monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/g++")
+    monkeypatch.setattr(subprocess, "run", run)
+    with pytest.raises(DeviceError, match="cannot compile the kernels") as error:
+        s.compile_kernels()
+    assert "and more" not in str(error.value)
+    assert not [*nothing_compiled_yet.iterdir()]
+    assert backend.host_kernels is None
+
+
+def test_another_processor_has_another_library(monkeypatch):
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: types.SimpleNamespace(stdout="g++ 1.0"))
+    prints = set()
+    for flags in ("avx2", "avx2 avx512f"):
+        monkeypatch.setattr(host, "processor", lambda flags=flags: flags)
+        prints.add(host.fingerprint("g++"))
+    assert len(prints) == 2
