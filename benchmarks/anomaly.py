@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import machine
 import numpy as np
-from harness import BenchmarkError, exit_code, note, positive, save
 
 from scratchae import PCA, __version__, fit, load_data
+from scratchae.bench import machine
+from scratchae.bench.harness import BenchmarkError, exit_code, note, positive, save
 from scratchae.data import NAMES, Dataset, pixels
 from scratchae.presets import PRESETS, Preset
 

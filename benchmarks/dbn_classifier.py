@@ -17,11 +17,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-import machine
 import numpy as np
-from harness import exit_code, positive, save
 
 from scratchae import DBN, Adam, Cosine, __version__, evaluate, fit, load_data
+from scratchae.bench import machine
+from scratchae.bench.harness import exit_code, positive, save
 from scratchae.data import NAMES, pixels
 from scratchae.models.classifier import with_labels
 from scratchae.presets import split

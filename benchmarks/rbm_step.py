@@ -20,15 +20,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import machine
 import numpy as np
-from harness import WARM_UP, add_options, exit_code, note, positive, save, serve, statistics, time_rounds, time_steps
-from report import OURS, heading, span
-from training_step import start
 
 import scratchae
 from scratchae import RBM, SGD
 from scratchae.backend import recycle_memory
+from scratchae.bench import machine
+from scratchae.bench.comparison import start
+from scratchae.bench.harness import (
+    WARM_UP,
+    add_options,
+    exit_code,
+    note,
+    positive,
+    save,
+    serve,
+    statistics,
+    time_rounds,
+    time_steps,
+)
+from scratchae.bench.report import OURS, heading, span
 from scratchae.presets import find_preset
 
 HERE = Path(__file__).resolve()
@@ -37,6 +48,8 @@ VISIBLE, HIDDEN, LR = 784, 500, 0.05
 
 class Ours:
     """What `fit` does with a batch: `training_step`, the loss as a number, `SGD.update`."""
+
+    device = "cpu"
 
     def __init__(self, x: np.ndarray, *, persistent: bool):
         recycle_memory()
@@ -52,6 +65,9 @@ class Ours:
         self.optimizer.update(self.model.parameters, self.model.gradient)
         return loss
 
+    def finish(self) -> None:
+        """A step is over when it returns."""
+
     def parameters(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         energy = self.model.energy
         return energy.W, energy.a, energy.b
@@ -61,7 +77,9 @@ class Ours:
 
 
 class ScikitLearn:
-    """`BernoulliRBM.partial_fit`."""
+    """`BernoulliRBM.partial_fit`, which measures no loss."""
+
+    device = "cpu"
 
     def __init__(self, x: np.ndarray):
         import sklearn
@@ -75,6 +93,9 @@ class ScikitLearn:
 
     def step(self) -> None:
         self.model.partial_fit(self.x)
+
+    def finish(self) -> None:
+        """A step is over when it returns."""
 
     def parameters(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return self.model.components_.T, self.model.intercept_visible_, self.model.intercept_hidden_
@@ -122,7 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code: 0, 1 for an error, 130 after Ctrl-C."""
     options = parser().parse_args(arguments)
     if options.worker:
-        serve(RbmWorker(options.worker).actions())
+        serve(RbmWorker(options.worker[0]).actions())
         return 0
     return exit_code("rbm_step", lambda: run(options))
 
@@ -134,7 +155,10 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--batch-size", type=positive, default=128, metavar="N", help="examples a step (default: 128)"
     )
-    add_options(command, "rbm_step", PEERS, steps=100, rounds=11)
+    add_options(command, "rbm_step", steps=100, rounds=11)
+    command.add_argument(
+        "--worker", nargs=2, help=argparse.SUPPRESS
+    )  # what the command starts for each peer: it, and "cpu"
     return command
 
 
@@ -143,7 +167,9 @@ def run(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         np.save(f"{folder}/batch.npy", find_preset("rbm").examples().train[: options.batch_size])
         note(f"preparing {', '.join(PEERS)}")
-        workers, facts, skipped = start(list(PEERS), HERE, stack, batch=f"{folder}/batch.npy")
+        workers, facts, skipped = start(
+            PEERS, (sys.executable, str(HERE), "--worker"), stack, batch=f"{folder}/batch.npy"
+        )
         learnt = {name: worker.ask("learn", steps=options.steps) for name, worker in workers.items()}
         figures = statistics(time_rounds(workers, options.rounds, options.steps), OURS)
     record = {

@@ -1,9 +1,9 @@
-"""How time and memory of a training step grow with the batch and with the images, in scratchae and PyTorch on the CPU.
+"""How time and memory of a training step grow with the batch, with the images and with the net, in scratchae and PyTorch.
 
-    python benchmarks/scaling.py [--steps N] [--rounds N] [--json FILE]
+    python benchmarks/scaling.py [CURVE ...] [--device cpu|gpu] [--steps N] [--rounds N] [--json FILE]
 
-A convolutional autoencoder at several batch sizes, and one at several image sizes. Prints tables, and draws them beside
-the JSON file. README.md beside this file tells how it is measured.
+A convolutional autoencoder at several batch sizes, one at several image sizes, and a dense one of several widths. Prints
+tables, and draws them beside the JSON file. README.md beside this file tells how it is measured.
 """
 
 from __future__ import annotations
@@ -14,25 +14,39 @@ import functools
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from harness import add_options, exit_code, note, peak_memory, save, serve, statistics, time_rounds
-from peers import PEERS
-from report import OURS, curve_table, heading
-from training_step import StepWorker, compare, model_of, new_record, sizes, start
 
-from scratchae import MSE, Autoencoder, Conv2d, ConvTranspose2d, ReLU, Sequential, Sigmoid
+from scratchae import MSE, Autoencoder, Conv2d, ConvTranspose2d, Dense, ReLU, Sequential, Sigmoid
+from scratchae.bench.comparison import StepWorker, compare, model_of, new_record, start
+from scratchae.bench.harness import (
+    BenchmarkError,
+    add_options,
+    exit_code,
+    note,
+    peak_memory,
+    save,
+    serve,
+    statistics,
+    time_rounds,
+    timed,
+)
+from scratchae.bench.peers import DEVICES, PEERS
+from scratchae.bench.report import OURS, curve_table, heading
+from scratchae.bench.sweep import exponent
+from scratchae.bench.work import sizes
 from scratchae.models import Model
 from scratchae.plots import BLUE, GREY, RED, figure
 from scratchae.presets import find_preset
 
 HERE = Path(__file__).resolve()
-LIBRARIES = {  # and how their lines are drawn
+LOOKS = {
     OURS: {"fmt": "o-", "color": BLUE},
     "torch-channels-last": {"fmt": "s--", "color": RED},
+    "torch-fused": {"fmt": "s--", "color": RED},
 }
 STEPS_WATCHED = 5  # the first ones, whose memory is measured
 
@@ -59,38 +73,58 @@ def fully_convolutional() -> Model:
     return Autoencoder(encoder, decoder, loss=MSE())
 
 
+def dense(width: int) -> Model:
+    """784-width-32-width-784: so many numbers of W for each of the width's, whatever it is."""
+    rng = np.random.default_rng(0)
+    encoder = Sequential(Dense(784, width, init="he", rng=rng), ReLU(), Dense(width, 32, rng=rng))
+    decoder = Sequential(Dense(32, width, init="he", rng=rng), ReLU(), Dense(width, 784, rng=rng), Sigmoid())
+    return Autoencoder(encoder, decoder, loss=MSE())
+
+
 @dataclass(frozen=True)
 class Point:
-    """A batch of square images, and where it stands on the axis of its curve: number and label."""
+    """A batch of square images, the model for it, and where it stands on the axis of its curve: number and label."""
 
     batch_size: int
     side: int
     size: int
     label: str
+    build: Callable[[], Model]
 
 
 @dataclass(frozen=True)
 class Curve:
-    """What is measured at several sizes: the axis, what is the same everywhere, the model, the points."""
+    """What is measured at several sizes: the axis, what is the same everywhere, who is measured, the points."""
 
     axis: str
     fixed: str
-    build: Callable[[], Model]
+    peers: tuple[str, ...]
     points: tuple[Point, ...]
+    flat: bool = False  # images as rows
 
 
 CURVES = {
     "batch": Curve(
         "images a batch",
         "28×28 images",
-        conv_preset,
-        tuple(Point(n, 28, n, f"{n}") for n in (32, 64, 128, 256, 512, 1024)),
+        (OURS, "torch-channels-last"),
+        tuple(Point(n, 28, n, f"{n}", conv_preset) for n in (32, 64, 128, 256, 512, 1024)),
     ),
     "pixels": Curve(
         "pixels an image",
         "batch 32",
-        fully_convolutional,
-        tuple(Point(32, side, side**2, f"{side}×{side}") for side in (28, 40, 60, 88, 128)),
+        (OURS, "torch-channels-last"),
+        tuple(Point(32, side, side**2, f"{side}×{side}", fully_convolutional) for side in (28, 40, 60, 88, 128)),
+    ),
+    "width": Curve(
+        "hidden units a layer",
+        "batch 128, 28×28 images as rows",
+        (OURS, "torch-fused"),
+        tuple(
+            Point(128, 28, width, f"{width}", functools.partial(dense, width))
+            for width in (64, 128, 256, 512, 1024, 2048)
+        ),
+        flat=True,
     ),
 }
 
@@ -99,28 +133,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code: 0, 1 for an error, 130 after Ctrl-C."""
     options = parser().parse_args(arguments)
     if options.worker:
-        serve(ScalingWorker(options.worker).actions())
+        serve(ScalingWorker(*options.worker).actions())
         return 0
     return exit_code("scaling", lambda: run(options))
 
 
 def parser() -> argparse.ArgumentParser:
     command = argparse.ArgumentParser(
-        prog="scaling.py",
-        description="Time and memory of a convolutional training step against batch size and image size, on the CPU.",
+        prog="scaling.py", description="Time and memory of a training step against the size of batch, images and net."
     )
-    add_options(command, "scaling", LIBRARIES, steps=20, rounds=11)
+    command.add_argument("curves", nargs="*", metavar="CURVE", help=f"default: {' '.join(CURVES)}")
+    command.add_argument("--device", choices=DEVICES, default="cpu", help="default: cpu")
+    add_options(command, "scaling", steps=20, rounds=11)
+    command.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)  # what the command starts for each peer
     return command
 
 
 class ScalingWorker(StepWorker):
     """One library at one size of one curve."""
 
-    def prepare(self, curve: str, batch: str) -> dict[str, Any]:
+    def prepare(self, curve: str, point: int, batch: str) -> dict[str, Any]:
         """Build the peer and take its first steps, watching memory; its versions and threads, and the peak in MiB."""
-        self.build(CURVES[curve].build(), np.load(batch))
-        peak = peak_memory(lambda: [self.peer.step() for _ in range(STEPS_WATCHED)])
-        return {"facts": self.peer.facts(), "peak_mib": peak}
+        self.build(CURVES[curve].points[point].build(), np.load(batch))
+        peak = peak_memory(lambda: [timed(self.peer.step, self.peer.finish) for _ in range(STEPS_WATCHED)])
+        return {"facts": self.peer.facts(), "peak_mib": peak if self.device == "cpu" else None}
+
+
+def batch(curve: Curve, point: Point) -> np.ndarray:
+    """The point's images, as rows where its model takes these."""
+    x = images(point.batch_size, point.side)
+    return x.reshape(len(x), -1) if curve.flat else x
 
 
 def images(n: int, side: int) -> np.ndarray:
@@ -136,10 +178,12 @@ def training_images() -> np.ndarray:
 
 def run(options: argparse.Namespace) -> None:
     """Measure the curves, print a table for each, write and draw everything."""
-    record = new_record("scaling", options) | {"curves": {}}
-    record["settings"]["steps_watched"] = STEPS_WATCHED
-    for name, curve in CURVES.items():
-        result, facts = measure(name, curve, options)
+    if unknown := [name for name in options.curves if name not in CURVES]:
+        raise BenchmarkError(f"unknown curve {unknown[0]!r}: expected one of {', '.join(CURVES)}")
+    settings = {"steps": options.steps, "rounds": options.rounds, "steps_watched": STEPS_WATCHED}
+    record = new_record("scaling", device=options.device, **settings) | {"curves": {}}
+    for name in options.curves or CURVES:
+        result, facts = measure(name, CURVES[name], options)
         record["versions_and_threads"] |= facts
         if not record["curves"]:
             print(heading(record))
@@ -152,13 +196,16 @@ def run(options: argparse.Namespace) -> None:
 
 def measure(name: str, curve: Curve, options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]:
     """One curve, and the versions and threads of the libraries. Raises DisagreementError."""
-    model, points, facts = curve.build(), [], {}
-    for point in curve.points:
+    points, facts = [], {}
+    for i, point in enumerate(curve.points):
         note(f"{name}: {point.label}")
         # new processes for each size, so that no size finds memory that an earlier one has left
         with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
-            np.save(f"{folder}/batch.npy", images(point.batch_size, point.side))
-            workers, answers, skipped = start(LIBRARIES, HERE, stack, curve=name, batch=f"{folder}/batch.npy")
+            np.save(f"{folder}/batch.npy", batch(curve, point))
+            command = (sys.executable, str(HERE), "--worker")
+            workers, answers, skipped = start(
+                *(curve.peers, command, stack, options.device), curve=name, point=i, batch=f"{folder}/batch.npy"
+            )
             agreement = compare(workers, folder)
             times = time_rounds(workers, options.rounds, options.steps)
         peers = {}
@@ -166,19 +213,21 @@ def measure(name: str, curve: Curve, options: argparse.Namespace) -> tuple[dict[
             facts |= answers[peer]["facts"]
             us = 1e3 * figures["median_ms"] / point.batch_size
             peers[peer] = {
-                "title": PEERS[peer][0],
+                "title": PEERS[peer].title,
                 **figures,
                 "us_per_example": us,
                 "ns_per_pixel": 1e3 * us / point.side**2,
                 "peak_mib": answers[peer]["peak_mib"],
             }
-        points.append(asdict(point) | {"agreement": agreement, "peers": peers, "skipped": skipped})
+        place = {name: getattr(point, name) for name in ("batch_size", "side", "size", "label")}
+        points.append(place | {"agreement": agreement, "peers": peers, "skipped": skipped})
+    first = curve.points[0]
     result = {
         "axis": curve.axis,
         "fixed": curve.fixed,
-        "model": repr(model),
-        "sizes": sizes(model, images(1, curve.points[0].side)),
-        "parameters": model.parameter_count(),
+        "model": repr(first.build()),
+        "sizes": sizes(first.build(), batch(curve, first)),
+        "parameters": first.build().parameter_count(),
         "points": points,
     }
     return result | {"exponents": {peer: exponent(*line(result, peer)) for peer in peers}}, facts
@@ -190,23 +239,16 @@ def line(curve: dict[str, Any], peer: str) -> tuple[np.ndarray, np.ndarray]:
     return tuple(np.array([(point["size"], point["peers"][peer]["median_ms"]) for point in points]).T)
 
 
-def exponent(sizes: np.ndarray, ms: np.ndarray) -> float:
-    """p of the power law ms ∝ sizesᵖ that is nearest in logarithms: the slope of the curve on log-log axes."""
-    return float(np.polyfit(np.log(sizes), np.log(ms), 1)[0])
-
-
 def draw(curves: dict[str, dict[str, Any]], path: Path) -> None:
     """Milliseconds a step against each curve's sizes, on log-log axes, with quartiles; dotted, what is proportional."""
-    with figure(path, 9.6, 4.4) as drawn:
-        for axes, curve in zip(drawn.subplots(1, len(curves)), curves.values(), strict=True):
+    with figure(path, 4.8 * len(curves), 4.4) as drawn:
+        for axes, curve in zip(drawn.subplots(1, len(curves), squeeze=False)[0], curves.values(), strict=True):
             points = curve["points"]
             for peer, slope in curve["exponents"].items():
                 sizes, ms = line(curve, peer)
                 low, high = np.array([point["peers"][peer]["quartiles_ms"] for point in points]).T
                 label = f"{points[0]['peers'][peer]['title']}: slope {slope:.2f}"
-                axes.errorbar(
-                    sizes, ms, (ms - low, high - ms), label=label, capsize=2, markersize=5, **LIBRARIES[peer]
-                )
+                axes.errorbar(sizes, ms, (ms - low, high - ms), label=label, capsize=2, markersize=5, **LOOKS[peer])
             sizes, ms = line(curve, OURS)
             axes.plot(sizes, ms[-1] * sizes / sizes[-1], ":", color=GREY, label="proportional: slope 1")
             axes.set(xscale="log", xlabel=f"{curve['axis']} ({curve['fixed']})", ylabel="ms a training step")

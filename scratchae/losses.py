@@ -15,7 +15,7 @@ import numpy as np
 from .backend import Array, array_module, one_kernel
 from .description import Described
 from .errors import ArrayTypeError, DataError, ShapeError
-from .layers.activations import sigmoid
+from .layers.activations import relu, sigmoid
 
 
 class Loss(Described):
@@ -143,7 +143,7 @@ def pixel_costs(logits: Array, p: Array, target: Array) -> Array:
     cost = 1 - p
     xp.maximum(cost, p, out=cost)
     xp.log(cost, out=cost)
-    xp.subtract(xp.maximum(logits, 0), cost, out=cost)
+    xp.subtract(relu(logits), cost, out=cost)
     cost -= target * logits  # pixel by pixel, before the sum: of large logits little may be left
     return cost
 

@@ -1,16 +1,15 @@
 """Each test that asks for `device` runs on the CPU, on the strict stand-in for a GPU, and on a real GPU if there is one."""
 
-import functools
 import os
 
 import pytest
 import strict
 from browser import browser  # noqa: F401  a fixture
 from hypothesis import HealthCheck, settings
+from real_gpu import gpu_problem
 
 from scratchae import cuda
 from scratchae.backend import device_module, move
-from scratchae.errors import DeviceError
 from scratchae.kernels import host
 
 settings.register_profile(
@@ -22,16 +21,6 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("scratchae")
-
-
-@functools.cache
-def gpu_problem():
-    """Why there is no GPU, or None."""
-    try:
-        cuda.module()
-    except DeviceError as error:
-        return str(error)
-    return None
 
 
 @pytest.fixture(scope="session", autouse=True)

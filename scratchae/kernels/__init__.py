@@ -53,6 +53,9 @@ class Kernels:
     def sigmoid_backward(self, y: Array, dy: Array) -> Array:
         return self.elementwise("sigmoid_backward", y, dy)
 
+    def relu(self, x: Array) -> Array:
+        return self.elementwise("relu", x)
+
     def relu_backward(self, y: Array, dy: Array) -> Array:
         return self.elementwise("relu_backward", y, dy)
 

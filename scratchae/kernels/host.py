@@ -5,13 +5,14 @@ NumPy goes over an array once for every operation of a formula; a kernel goes ov
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import hashlib
 import platform
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,12 +32,12 @@ using namespace std;
 #define EACH(i, n) _Pragma("GCC ivdep") for (Index i = 0; i < (n); ++i)
 """
 FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC")
-# where NumPy needs many passes; patches it copies as fast as can be, and a matrix product does without col2im (layers/patches.py)
-FASTER = {"sigmoid", "sigmoid_backward", "relu_backward", "softplus", "pixel_costs", "adam"}
+# where NumPy needs many passes, or exp and log; the others were measured to gain nothing
+FASTER = {"sigmoid", "softplus", "pixel_costs", "adam"}
 
 
 def compile_kernels() -> None:
-    """Compute activations, their derivatives, cross-entropy and Adam on the CPU by compiled kernels, in this process.
+    """Compute sigmoid, softplus, cross-entropy and Adam on the CPU by compiled kernels, in this process.
 
     The first call on a machine takes some seconds and keeps the library in the user's cache folder. Results differ from
     NumPy's in the last digits. Raises DeviceError if there is no C++ compiler, or none that can do it.
@@ -44,6 +45,17 @@ def compile_kernels() -> None:
     for dtype in TYPES:
         library(dtype)
     backend.host_kernels = Kernels(np, launch, only=FASTER)
+
+
+@contextlib.contextmanager
+def compiled_kernels() -> Iterator[None]:
+    """`compile_kernels`, for as long as the block runs."""
+    before = backend.host_kernels
+    try:
+        compile_kernels()
+        yield
+    finally:
+        backend.host_kernels = before
 
 
 def launch(name: str, dtype: object, n: int, *arguments: object) -> None:

@@ -21,11 +21,15 @@ __device__ T larger(T a, T b) {  // NaN if a is; fmax would hide it
 }
 
 KERNEL sigmoid(Index n, const T* x, T* y) {
-    EACH(i, n) y[i] = 1 / (1 + exp(-larger(x[i], T(-87))));
+    EACH(i, n) y[i] = 1 / (1 + exp(-x[i]));
 }
 
 KERNEL sigmoid_backward(Index n, const T* y, const T* dy, T* dx) {
     EACH(i, n) dx[i] = dy[i] * y[i] * (1 - y[i]);
+}
+
+KERNEL relu(Index n, const T* x, T* y) {
+    EACH(i, n) y[i] = larger(x[i], T(0));
 }
 
 KERNEL relu_backward(Index n, const T* y, const T* dy, T* dx) {

@@ -32,7 +32,7 @@ class BatchNorm(Layer):
         """As the last forward ran: in training or inference."""
         outputs = {"x_hat": "(x - mean) / sqrt(var + eps)", "y": "gamma * x_hat + beta"}
         gradients = {"dgamma": "sum(rows(dy * x_hat), axis=0)", "dbeta": "sum(rows(dy), axis=0)"}
-        if self.training:
+        if getattr(self, "training", True):
             statistics = {"mean": "mean(rows(x), axis=0)", "var": "mean(rows((x - mean) ** 2), axis=0)"}
             dx = "gamma / sqrt(var + eps) * (dy - dbeta / M - x_hat * dgamma / M)"
             return {**statistics, **outputs, **gradients, "dx": dx}

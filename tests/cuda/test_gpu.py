@@ -7,8 +7,8 @@ import warnings
 
 import numpy as np
 import pytest
-from conftest import gpu_problem
 from numpy.testing import assert_allclose
+from real_gpu import gpu_problem
 from test_kernels import NETS, TWINS
 from test_steps import MODELS, epochs, prepared
 
@@ -41,6 +41,7 @@ def calls(dtype):
         "sigmoid": (logits,),
         "softplus": (logits,),
         "sigmoid_backward": (p, logits),
+        "relu": (logits,),
         "relu_backward": (np.maximum(logits, 0), logits),
         "pixel_costs": (logits, p, target),
         "im2col": (x, *geometry.values()),

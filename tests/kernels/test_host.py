@@ -62,7 +62,9 @@ def test_gradients_are_right(compiled):
 @needs_a_compiler
 def test_they_are_used(compiled, monkeypatch):
     used = set()
-    monkeypatch.setattr(backend.host_kernels, "launch", lambda name, *given: (used.add(name), host.launch(name, *given)))
+    monkeypatch.setattr(
+        backend.host_kernels, "launch", lambda name, *given: (used.add(name), host.launch(name, *given))
+    )
     trained(np.float32)
     assert used == host.FASTER
 

@@ -48,6 +48,7 @@ TWINS = {
     "sigmoid": activations.sigmoid,
     "softplus": activations.softplus,
     "sigmoid_backward": activations.sigmoid_backward,
+    "relu": activations.relu,
     "relu_backward": activations.relu_backward,
     "pixel_costs": losses.pixel_costs,
     "im2col": patches.im2col,
@@ -79,7 +80,7 @@ def agree(kernels, name, *arrays, **settings):
 EXTREME = np.array([-1e4, -100, -87.5, -1, -0.0, 0, 1e-3, 1, 87.5, 100, 1e4])
 
 
-@pytest.mark.parametrize("name", ["sigmoid", "softplus"])
+@pytest.mark.parametrize("name", ["sigmoid", "softplus", "relu"])
 def test_activations(kernels, name, dtype):
     agree(kernels, name, numbers(7, 5, dtype=dtype))
     agree(kernels, name, EXTREME.astype(dtype))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from harness import BenchmarkError
+
+from .harness import BenchmarkError
 
 Tensors = dict[str, np.ndarray]
 

@@ -9,7 +9,7 @@ OURS, EAGER = "scratchae", "torch"  # the two sides of the first headline
 
 
 def heading(record: dict[str, Any]) -> str:
-    """Hardware, versions, threads, settings and date."""
+    """Hardware, versions, threads, settings and date; what the devices themselves reach, and what was left out."""
     machine, known, settings = record["machine"], record["versions_and_threads"], record["settings"]
     blas = known["blas"]
     variables = ", ".join(
@@ -21,41 +21,55 @@ def heading(record: dict[str, Any]) -> str:
         if name in known:
             libraries.append(f"{title} {known[name]}")
             threads.append(f"{title} {known[f'{name}_threads']}")
-    return "\n".join(
-        (
-            f"date         {record['date']}",
-            f"processor    {machine['processor']}; {machine['cores_used']} of {machine['cores']} cores used",
-            f"system       {machine['system']}, Python {machine['python']}",
-            f"libraries    {', '.join(libraries)}",
-            f"BLAS         {blas['name']} {blas['version']}, kernels for {blas['kernels'] or 'unknown'}",
-            f"threads      {', '.join(threads)}",
-            f"environment  {variables}",
-            f"measurement  {settings['rounds']} rounds of {settings['steps']} steps, after {settings['warm_up']} to warm up",
+    lines = [
+        f"date         {record['date']}",
+        f"processor    {machine['processor']}; {machine['cores_used']} of {machine['cores']} cores used",
+        f"system       {machine['system']}, Python {machine['python']}",
+        f"libraries    {', '.join(libraries)}",
+        f"BLAS         {blas['name']} {blas['version']}, kernels for {blas['kernels'] or 'unknown'}",
+        f"threads      {', '.join(threads)}",
+        f"environment  {variables}",
+    ]
+    if "gpu" in machine:
+        gpu = machine["gpu"]
+        lines.append(
+            f"GPU          {gpu['name']}, {gpu['memory_gib']:.0f} GiB; CUDA driver {gpu['cuda_driver']}, "
+            f"runtime {gpu['cuda_runtime']}, CuPy {gpu['cupy']}"
         )
-    )
+    if "rounds" in settings:
+        lines.append(
+            f"measurement  {settings['rounds']} rounds of {settings['steps']} steps, after {settings['warm_up']} to warm up"
+        )
+    for device, roofs in record.get("roofs", {}).items():
+        lines.append(
+            f"{f'{device.upper()} reaches':<13}{roofs['gflops_per_second']:,.0f} GFLOP/s (float32 GEMM, {roofs['size']}²), "
+            f"{roofs['gb_per_second']:,.0f} GB/s (adding long vectors)"
+        )
+    lines += [f"skipped      {what}: {why}" for what, why in record.get("skipped", {}).items()]
+    return "\n".join(lines)
 
 
 def table(name: str, result: dict[str, Any]) -> str:
     """One preset: who takes how long, the peers in units of ours, and how near ours is to its matrix products."""
     lines = [
-        f"{name}: {net(result['sizes'])}, batch {result['batch_size']}, float32",
+        f"{name}: {net(result['sizes'])}, batch {result['batch_size']}, float32, {result['device'].upper()}",
         agreement([result["agreement"]]),
-        f"{'':<28}{'ms a step':>10}  {'quartiles':<17}{'/ ours':>8}  quartiles",
+        f"{'':<32}{'ms a step':>10}  {'quartiles':<17}{'/ ours':>8}  quartiles",
     ]
     for who, peer in result["peers"].items():
         quartiles = "" if who == OURS else f"  {span(peer['ratio_quartiles'], 2)}"
         lines.append(
-            f"{peer['title']:<28}{peer['median_ms']:>10.3f}  {span(peer['quartiles_ms'], 3):<17}"
+            f"{peer['title']:<32}{peer['median_ms']:>10.3f}  {span(peer['quartiles_ms'], 3):<17}"
             f"{peer['ratio']:>8.2f}{quartiles}"
         )
     for reason in dict.fromkeys(result["skipped"].values()):
         who = [peer for peer, its_reason in result["skipped"].items() if its_reason == reason]
         lines.append(f"skipped {', '.join(who)}: {reason}")
     lines += [f"{what} / ours: {text}" for what, text in headlines(result["peers"]).items()]
-    sgemm = result["sgemm"]
+    roofs = result["roofs"]
     lines.append(
-        f"GEMMs: {result['gemm_gflops']:.3g} GFLOP a step at this machine's {sgemm['gflops_per_second']:.0f} GFLOP/s "
-        f"(sgemm {sgemm['size']}²) are {result['gemm_floor_ms']:.3g} ms; ours is {result['times_the_floor']:.3g} times that floor"
+        f"GEMMs: {result['gemm_gflops']:.3g} GFLOP a step at this device's {roofs['gflops_per_second']:.0f} GFLOP/s "
+        f"({roofs['size']}²) are {result['gemm_floor_ms']:.3g} ms; ours is {result['times_the_floor']:.3g} times that floor"
     )
     return "\n".join(lines)
 

@@ -15,21 +15,22 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from scratchae import ScratchaeError
-from scratchae.__main__ import SETTINGS
-from scratchae.files import written_whole
+from ..__main__ import SETTINGS
+from ..errors import ScratchaeError
+from ..files import written_whole
 
 PAUSE = 0.3  # seconds between blocks: OpenBLAS's and OpenMP's threads, which spin while they wait for work, give up sooner
+GPU_CHUNKS = 5  # times in a block that a GPU is waited for
 WARM_UP = 10  # steps before the timed ones: threads awake, caches and allocator as they are in a long training
 
 
-class BenchmarkError(Exception):
+class BenchmarkError(ScratchaeError):
     """What cannot be done, in words for the person at the command line."""
 
 
@@ -114,20 +115,35 @@ def reason(error: Exception) -> str:
 # Time
 
 
-def time_steps(peer: Any, warm_up: int, steps: int) -> list[float]:
-    """Milliseconds of each of `steps` steps, after `warm_up` others.
+def synchronise(device: str) -> None:
+    """Wait until the device has done all that it was given."""
+    if device == "gpu":
+        from .. import cuda
 
+        cuda.synchronize()
+
+
+def time_steps(peer: Any, warm_up: int, steps: int) -> list[float]:
+    """Milliseconds a step of `steps` steps, after `warm_up` others: of each on a CPU, of a few at a time on a GPU.
+
+    On a CPU a step is over when its loss is a number, as for a loop that watches it. A GPU is given one step after the
+    other, and waited for after a fifth of the block, as a loop does that reads the loss now and then.
     A block begins at the same parameters each time, so every block of every peer does the same arithmetic.
     """
     peer.reset()
-    for _ in range(warm_up):
-        peer.step()
-    times = []
-    for _ in range(steps):
-        start = time.perf_counter()
-        peer.step()
-        times.append(1e3 * (time.perf_counter() - start))
-    return times
+    if warm_up:
+        timed(peer.step, peer.finish, warm_up)
+    together = max(steps // GPU_CHUNKS, 1) if peer.device == "gpu" else 1
+    return [timed(peer.step, peer.finish, together) for _ in range(steps // together)]
+
+
+def timed(step: Callable[[], Any], finish: Callable[[], Any], together: int = 1) -> float:
+    """Milliseconds a step of so many steps, one after the other, until the last is finished."""
+    start = time.perf_counter()
+    for _ in range(together):
+        step()
+    finish()
+    return 1e3 * (time.perf_counter() - start) / together
 
 
 def time_rounds(workers: dict[str, Worker], rounds: int, steps: int) -> dict[str, list[list[float]]]:
@@ -195,10 +211,8 @@ def status_mib(name: str) -> float:
 # The command line
 
 
-def add_options(
-    command: argparse.ArgumentParser, benchmark: str, peers: Iterable[str], *, steps: int, rounds: int
-) -> None:
-    """The options that every benchmark has, with these defaults."""
+def add_options(command: argparse.ArgumentParser, benchmark: str, *, steps: int, rounds: int) -> None:
+    """The options that every script in benchmarks/ has, with these defaults."""
     command.add_argument(
         "--steps", type=positive, default=steps, metavar="N", help=f"timed steps a block (default: {steps})"
     )
@@ -209,10 +223,8 @@ def add_options(
         "--json",
         type=Path,
         metavar="FILE",
-        help=f"where to write everything (default: benchmarks/results/{benchmark}-DATE.json)",
+        help=f"where to write everything (default: benchmarks/results/{benchmark}-DATE.json in a checkout, else in ./bench)",
     )
-    # what the command starts for each peer
-    command.add_argument("--worker", choices=peers, help=argparse.SUPPRESS)
 
 
 def positive(text: str) -> int:
@@ -226,7 +238,7 @@ def exit_code(benchmark: str, run: Callable[[], None]) -> int:
     """Run a benchmark; its exit code: 0, 1 for an error, 130 after Ctrl-C."""
     try:
         run()
-    except (BenchmarkError, ScratchaeError) as error:
+    except ScratchaeError as error:
         print(f"{benchmark}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -244,10 +256,16 @@ def note(text: str) -> None:
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
-def save(record: dict[str, Any], file: Path | None) -> Path:
-    """Write a record, whole or not at all, to a file; by default to a new one, results/BENCHMARK-DATE.json."""
+def results_folder() -> Path:
+    """Where records go: benchmarks/results in a checkout, else bench in the current folder."""
+    results = Path("benchmarks") / "results"
+    return results if results.is_dir() and Path("scratchae").is_dir() else Path("bench")
+
+
+def save(record: dict[str, Any], file: Path | None, folder: Path | None = None) -> Path:
+    """Write a record, whole or not at all, to a file; by default to a new one in a folder, BENCHMARK-DATE.json."""
     if file is None:
-        stem, number = Path(__file__).parent / "results" / f"{record['benchmark']}-{record['date'][:10]}", 1
+        stem, number = (folder or results_folder()) / f"{record['benchmark']}-{record['date'][:10]}", 1
         file = stem.with_name(f"{stem.name}.json")
         while file.exists():  # an earlier measurement is not overwritten
             number += 1

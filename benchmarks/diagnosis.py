@@ -1,0 +1,172 @@
+"""How well is a wrong gradient diagnosed? Bugs planted in every layer and loss, and right ones that must not be accused.
+
+    python benchmarks/diagnosis.py [--seeds N] [--right N] [--folder FOLDER]
+
+Planted are the bugs of `planted.py`, which spoil the library's layers, losses and penalties from outside, and those of
+`planted_lines.py`, which change one line of a textbook layer (`textbook.py`). A bug counts as named if the first finding of
+`check_gradients` has its name. Right are all entries of the catalogue of gradient checks and the textbook layers, on
+random shapes and numbers: each finding there is a false accusation. Writes a table and a JSON file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import planted
+import planted_lines
+
+import scratchae
+from scratchae import (
+    BatchNorm,
+    Dense,
+    Dropout,
+    GaussianNoise,
+    LeakyReLU,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    Softplus,
+    Tanh,
+    check_gradients,
+)  # fmt: skip
+from scratchae.bench import machine
+from scratchae.study import CATALOGUE
+from scratchae.study.diagnose import GradientShapeError
+from scratchae.study.diagnosis.finding import KINDS
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def first_finding(make: Callable[[], object], inputs: Callable, seed: int) -> str:
+    """The name that the diagnosis gives to what is wrong, "" if it finds nothing."""
+    try:
+        found = check_gradients(make(), *inputs(np.random.default_rng(seed)), seed=seed).findings
+    except GradientShapeError as error:
+        found = (error.finding,)
+    return found[0].kind if found else ""
+
+
+def planted_bugs(seeds: int) -> Iterator[tuple[str, str, str]]:
+    """Of every bug: what it is, where, and what it is called."""
+    for seed in range(seeds):
+        for kind, where, make, inputs in planted.bugs():
+            yield kind, where, first_finding(make, inputs, seed)
+        for kind, where, _, make, inputs in planted_lines.changed_lines():
+            yield kind, f"{where} (textbook)", first_finding(make, inputs, seed)
+
+
+def right_cases(count: int) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Of so many right layers, losses and models: which, and what they are accused of."""
+    textbook = {f"{name} (textbook)": (make, inputs) for name, make, inputs in planted_lines.right()}
+    names = [*CATALOGUE, *textbook, "random chain"]
+    for case in range(count):
+        name, rng = names[case % len(names)], np.random.default_rng(case)
+        if name in CATALOGUE:
+            report = CATALOGUE[name].check(int(rng.integers(1, 6)), int(rng.integers(2, 7)), case)
+        elif name == "random chain":
+            report = check_gradients(random_chain(rng), rng.standard_normal((int(rng.integers(2, 6)), 4)), seed=case)
+        else:
+            make, inputs = textbook[name]
+            report = check_gradients(make(), *inputs(rng), seed=case)
+        wrong = tuple(f"gradient of {check.name}" for check in report.checks if not check.passed)
+        yield name, tuple(found.kind for found in report.findings) + wrong
+
+
+def random_chain(rng: np.random.Generator) -> Sequential:
+    """Two to six layers in any order."""
+    layers, width = [], 4
+    for _ in range(int(rng.integers(2, 7))):
+        outputs = int(rng.integers(2, 6))
+        kinds = (
+            Sigmoid,
+            Tanh,
+            ReLU,
+            Softplus,
+            lambda: LeakyReLU(0.2),
+            lambda: Dropout(0.3),
+            lambda: GaussianNoise(0.2),
+        )
+        choice = int(rng.integers(0, 2 * len(kinds)))
+        if choice < len(kinds):
+            layers.append(kinds[choice]())
+        elif choice < len(kinds) + 2:
+            layers.append(BatchNorm(width))
+        else:
+            layers.append(Dense(width, outputs, rng=rng))
+            width = outputs
+    return Sequential(*layers)
+
+
+def table(bugs: list[tuple[str, str, str]], right: list[tuple[str, tuple[str, ...]]]) -> str:
+    """The results, in Markdown."""
+    rows: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for kind, where, called in bugs:
+        rows[kind].append((where, called))
+    lines = [
+        "| bug | said of it | planted in | bugs | named rightly | else |",
+        "| --- | --- | ---: | ---: | ---: | --- |",
+    ]
+    for kind in KINDS:
+        if cases := rows.get(kind):
+            named = sum(called == kind for _, called in cases)
+            missed = sorted({f"{where}: {called or 'nothing found'}" for where, called in cases if called != kind})
+            places = len({where for where, _ in cases})
+            what = KINDS[kind][0].format_map(defaultdict(lambda: "…"))
+            lines.append(f"| `{kind}` | {what} | {places} | {len(cases)} | {named} | {'; '.join(missed)} |")
+    named = sum(called == kind for kind, _, called in bugs)
+    accused = [name for name, found in right if found]
+    lines += [
+        "",
+        f"{named} of {len(bugs)} planted bugs named rightly, {100 * named / len(bugs):.1f} %, of {len(rows)} kinds, "
+        f"in {len({where for _, where, _ in bugs})} layers, losses and penalties.",
+        f"{len(right)} right cases of {len({name for name, _ in right})} layers, losses and models: {len(accused)} accused"
+        f"{': ' + ', '.join(sorted(set(accused))) if accused else ''}.",
+    ]
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    command = argparse.ArgumentParser(
+        prog="diagnosis.py", description="Plant bugs in layers, and see what they are called."
+    )
+    command.add_argument(
+        "--seeds", type=int, default=3, metavar="N", help="draws of inputs for each bug (default: 3)"
+    )
+    command.add_argument("--right", type=int, default=5000, metavar="N", help="right cases (default: 5000)")
+    command.add_argument("--folder", type=Path, default=RESULTS, help="where the results are written")
+    options = command.parse_args(arguments)
+    bugs, right = list(planted_bugs(options.seeds)), list(right_cases(options.right))
+    now = datetime.now(UTC)
+    text = table(bugs, right)
+    head = f"`python benchmarks/diagnosis.py --seeds {options.seeds} --right {options.right}`, {now:%Y-%m-%d}, scratchae {scratchae.__version__}, NumPy {np.__version__}"
+    record = {
+        "benchmark": "diagnosis",
+        "date": now.isoformat(timespec="seconds"),
+        "machine": machine.facts(),
+        "settings": {"seeds": options.seeds, "right": options.right},
+        "planted": len(bugs),
+        "named": sum(called == kind for kind, _, called in bugs),
+        "kinds": len({kind for kind, _, _ in bugs}),
+        "right": len(right),
+        "accused": sum(bool(found) for _, found in right),
+        "missed": [{"bug": kind, "in": where, "called": called} for kind, where, called in bugs if called != kind],
+    }
+    options.folder.mkdir(parents=True, exist_ok=True)
+    file = options.folder / f"diagnosis-{now:%Y-%m-%d}"
+    file.with_suffix(".json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    file.with_suffix(".md").write_text(
+        f"# What the diagnosis makes of planted bugs\n\n{head}\n\n{text}\n", encoding="utf-8"
+    )
+    print(f"{text}\n\nwritten to {file}.md and .json")
+    return 0 if record["accused"] == 0 and record["named"] >= 0.95 * record["planted"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""`scratchae bench`."""
+
+from __future__ import annotations
+
+import argparse
+
+DEVICES = {"cpu": ("cpu",), "gpu": ("gpu",), "both": ("cpu", "gpu")}
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "bench",
+        help="how fast the presets train here, on the CPU and on a GPU",
+        description=(
+            "Time a training step of presets at many batch sizes, on the CPU and on a GPU: examples a second, operations a "
+            "second against what this machine can do, time by layer, and the batch size where the GPU overtakes."
+        ),
+        epilog="a machine that does nothing else gives figures worth keeping; --quick tells whether it works",
+    )
+    parser.add_argument("presets", nargs="*", metavar="PRESET", help="default: simple deep science2006 conv vae-400")
+    parser.add_argument(
+        "--device", choices=DEVICES, default="both", help="default: both, where there is a GPU that can be used"
+    )
+    parser.add_argument(
+        "--batch-sizes", type=whole_numbers, metavar="N,…", help="default: 32,128,512,2048,8192,16384"
+    )
+    parser.add_argument(
+        "--peers",
+        action="store_true",
+        help="also time PyTorch and JAX on the same work, at the given batch sizes or at 128 and 8192",
+    )
+    parser.add_argument("--quick", action="store_true", help="two presets, small batches, short measurements")
+    parser.add_argument(
+        "--out", metavar="DIR", help="where to write (default: benchmarks/results in a checkout, else ./bench)"
+    )
+    parser.set_defaults(run=run)
+
+
+def whole_numbers(text: str) -> list[int]:
+    """Numbers above 0 with commas between them, for argparse."""
+    try:
+        values = sorted({int(part) for part in text.split(",")})
+    except ValueError:
+        values = [0]
+    if values[0] < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected whole numbers above 0 with commas, such as 32,128,512")
+    return values
+
+
+def run(options: argparse.Namespace) -> int:
+    from ..bench.command import bench
+    from ..presets import find_preset
+
+    bench(
+        [find_preset(name) for name in options.presets],
+        devices=DEVICES[options.device],
+        batch_sizes=options.batch_sizes,
+        peers=options.peers,
+        quick=options.quick,
+        out=options.out,
+    )
+    return 0

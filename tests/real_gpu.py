@@ -1,0 +1,16 @@
+"""Whether there is a real GPU."""
+
+import functools
+
+from scratchae import cuda
+from scratchae.errors import DeviceError
+
+
+@functools.cache
+def gpu_problem():
+    """Why there is no GPU, or None."""
+    try:
+        cuda.module()
+    except DeviceError as error:
+        return str(error)
+    return None
