@@ -39,7 +39,7 @@ from .losses import BCE, MSE, BCEWithLogits, SoftmaxCrossEntropy, gaussian_kl
 from .models import CVAE, DBN, IWAE, PCA, RBM, VAE, Autoencoder, Classifier, ContractiveAutoencoder, with_labels
 from .optimizers import SGD, Adam, Cosine, Step
 from .penalties import L1, SparseKL
-from .study import GradientReport, check_gradients
+from .study import GradientReport, Trace, check_gradients, trace, watch
 from .training import evaluate, fit
 
 __version__ = "0.1.0"
@@ -89,6 +89,7 @@ __all__ = [
     "SparseKL",
     "Step",
     "Tanh",
+    "Trace",
     "UpSample2d",
     "array_module",
     "check_gradients",
@@ -99,5 +100,7 @@ __all__ = [
     "load",
     "load_data",
     "save",
+    "trace",
+    "watch",
     "with_labels",
 ]

@@ -35,3 +35,7 @@ class RunError(ScratchaeError, ValueError):
 
 class DivergenceError(ScratchaeError, ArithmeticError):
     """The loss became NaN or infinite."""
+
+
+class FormulaError(ScratchaeError, ValueError):
+    """A formula that a layer or a model declares cannot be read, or does not say what the code computes."""

@@ -49,7 +49,7 @@ class SparseKL(Penalty):
     formulas = {
         "mean": "clip(mean(z, axis=0), 1e-6, 1 - 1e-6)",
         "value": "weight * sum(target * log(target / mean) + (1 - target) * log((1 - target) / (1 - mean)))",
-        "dz": "weight / N * ((1 - target) / (1 - mean) - target / mean)",
+        "dz": "weight * ((1 - target) / (1 - mean) - target / mean) / N",
     }
 
     def __init__(self, target: float, weight: float):

@@ -20,6 +20,8 @@ from .models import PCA
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from .study.watch import Flow
+
 BLUE, ORANGE, RED, GREY = "#0072B2", "#E69F00", "#D55E00", "#666666"
 DIGITS = [
     "#000000",
@@ -325,3 +327,55 @@ def displacements(models: dict[str, tuple[np.ndarray, np.ndarray, str]], points:
             axes.set(aspect="equal", xlim=(-2.6, 2.6), ylim=(-2.6, 2.6), xlabel=f"$x_1$\n\n{remark}")
             axes.set_title(name)
         grid[0].set_ylabel("$x_2$")
+
+
+def gradient_flow(flow: Flow, path: Path) -> None:
+    """What `watch` measured of a training, layer by layer and step by step: gradients, updates, dead and saturated units."""
+    from matplotlib import colormaps
+    from matplotlib.ticker import NullFormatter
+
+    panels = [
+        (flow.gradient_norm, "gradient norm ‖∂L/∂θ‖", "log"),
+        (flow.update_ratio, "a step's share of the weights, ‖Δθ‖ / ‖θ‖", "log"),
+        (flow.dead, "dead units, share of a ReLU's", "linear"),
+        (flow.saturated, "saturated outputs, share of a sigmoid's", "linear"),
+    ]
+    panels = [panel for panel in panels if panel[0]]
+    with figure(path, 9.5, 2.7 * len(panels) + 0.3) as drawn:
+        column = drawn.subplots(len(panels), sharex=True, squeeze=False)[:, 0]
+        for axes, (layers, quantity, scale) in zip(column, panels, strict=True):
+            axes.set_title(quantity, loc="left")
+            if scale == "log":
+                there = [value for values in layers.values() for value in values if 0 < value < np.inf] or [1e-3]
+                low, high = min(there), max(there)
+                middle = (low * high) ** 0.5
+                axes.set_yscale("log")
+                axes.set_ylim(min(0.7 * low, middle / 4), max(1.4 * high, middle * 4))  # more than a decade
+                axes.yaxis.set_minor_formatter(NullFormatter())
+            else:
+                low, high = 0, 1
+                axes.set_ylim(-0.02, 1.02)
+            # first layers dark, last ones light; the dashes tell neighbours apart where colours do not
+            for i, (name, values) in enumerate(layers.items()):
+                drawable = [value if low <= value <= high else np.nan for value in values]
+                axes.plot(
+                    flow.steps,
+                    drawable,
+                    color=colormaps["viridis"](0.85 * i / max(len(layers) - 1, 1)),
+                    linestyle=("-", "--", "-.", ":")[i % 4],
+                    linewidth=1.3,
+                    marker="." if len(flow.steps) < 30 else None,
+                    label=f"{name} {flow.kinds[name].partition('(')[0]}",
+                )
+            if layers is flow.update_ratio:
+                axes.axhline(1e-3, color=GREY, linewidth=0.8)
+                look = {
+                    "xycoords": ("axes fraction", "data"),
+                    "textcoords": "offset points",
+                    "ha": "right",
+                    "zorder": 5,
+                }
+                look["bbox"] = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
+                axes.annotate("10⁻³, usual", (1, 1e-3), (-3, 3), color=GREY, annotation_clip=True, **look)
+            axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
+        axes.set_xlabel("training step")

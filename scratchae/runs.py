@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import platform
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from . import __version__
+from . import __version__, plots
 from .backend import device_module
 from .checkpoint import save
 from .errors import DivergenceError, RunError
 from .files import written_whole
 from .history import History
-from .models import PCA, Autoencoder
+from .kernels.host import compile_kernels
+from .models import PCA, Autoencoder, Model
 from .presets import Preset
 from .progress import duration
 from .results import family, table
+from .study import watch
 from .training import fit, require_whole
 
 MODEL, CHECKPOINT, HISTORY, RECORD = "model.safetensors", "checkpoint.safetensors", "history.csv", "run.json"
+FLOW = "gradient_flow"  # .png and .csv
 
 
 def train(
@@ -39,14 +44,19 @@ def train(
     seed: int = 0,
     out: str | Path | None = None,
     resume: bool = False,
+    watched: bool = False,
+    compiled: bool = False,
 ) -> dict[str, Any]:
     """Train a preset and leave model, history, figures and pictures in a folder; return the record of the run.
 
     What is not given is the preset's. `out` defaults to the first free runs/PRESET-DATA; with `resume=True`, to the
-    last one, which is gone on with.
+    last one, which is gone on with. `watched` adds how the gradients flowed, of the steps taken this time.
+    `compiled` computes with compiled kernels, from now on in this process.
     """
     began = time.perf_counter()
     device_module(device)  # errors now rather than after a folder has been made
+    if compiled:
+        compile_kernels()
     epochs = preset.epochs if epochs is None else epochs
     batch_size = preset.batch_size if batch_size is None else batch_size
     lr = preset.lr if lr is None else lr
@@ -74,7 +84,8 @@ def train(
             start = time.perf_counter()
             preset.pretrain(model, examples.train, seed=seed, device=device)
             record["pretraining_seconds"] = round(time.perf_counter() - start, 2)
-        history = learn(model, validation=examples.validation, checkpoint=folder / CHECKPOINT, resume=resume)
+        with flow_kept(model, folder) if watched else contextlib.nullcontext():
+            history = learn(model, validation=examples.validation, checkpoint=folder / CHECKPOINT, resume=resume)
     except DivergenceError:
         write_record(folder, record | {"status": "diverged"})
         raise
@@ -97,6 +108,7 @@ def train(
         "batch_size": batch_size,
         "lr": lr,
         "device": device,
+        "compiled": compiled,
         "model": repr(model),
         "parameters": model.parameter_count(),
         "training_seconds": round(sum(history["seconds"]), 2) if len(history) else 0.0,
@@ -113,6 +125,23 @@ def train(
     print(f"\n{folder}/ holds {', '.join(sorted(path.name for path in folder.iterdir()))}")
     print(f"trained and drawn in {duration(time.perf_counter() - began)}")
     return record
+
+
+@contextlib.contextmanager
+def flow_kept(model: Model, folder: Path) -> Iterator[None]:
+    """Watch the training in the block; then, also if it diverged, leave in the folder how the gradients flowed, and print
+    what is wrong.
+    """
+    with watch(model) as flow:
+        try:
+            yield
+        finally:
+            if flow.steps:  # none where a finished run is resumed
+                flow.to_csv(folder / f"{FLOW}.csv")
+                plots.gradient_flow(flow, folder / f"{FLOW}.png")
+                print("".join(f"{text}\n" for text in flow.warnings), end="")
+    if flow.steps and not flow.warnings:
+        print("the gradients flow: none vanishes or explodes, and units are neither dead nor saturated")
 
 
 # The folder

@@ -8,7 +8,7 @@ import textwrap
 import numpy as np
 import pytest
 
-from scratchae import History, plots
+from scratchae import MSE, Autoencoder, Dense, History, ReLU, Sequential, Sigmoid, plots, watch
 
 
 def history(epochs, **columns):
@@ -29,12 +29,18 @@ MAPS = {"input": rng.random((28, 28, 1)), "conv": rng.standard_normal((7, 7, 32)
 GRID = rng.standard_normal((49, 2), dtype=np.float32)
 FALLING = [10.0, 5.0, 4.0]
 
+MODEL = Autoencoder(Sequential(Dense(5, 4), ReLU()), Sequential(Dense(4, 5), Sigmoid()), loss=MSE())
+with watch(MODEL, every=1) as FLOW:
+    for _ in range(3):
+        MODEL.training_step(CODES)
+
 PICTURES = {
     "loss_curve": lambda path: plots.loss_curve(history(3, loss=FALLING), path, "nats"),
     "loss_curve, validation": lambda path: plots.loss_curve(
         history(3, loss=FALLING, validation_loss=FALLING[::-1]), path, "nats", baseline=("PCA-32", 4.5)
     ),
     "loss_curve, one epoch": lambda path: plots.loss_curve(history(1, loss=[0.0]), path, "nats"),
+    "gradient_flow": lambda path: plots.gradient_flow(FLOW, path),
     "image_rows": lambda path: plots.image_rows({"original": IMAGES, "deep": IMAGES}, path),
     "image_rows, one image": lambda path: plots.image_rows({"original": IMAGES[:1]}, path),
     "curves": lambda path: plots.curves(CODES[:4], {"deep": CODES[4:8], "PCA-2": CODES[8:12]}, path),
@@ -133,7 +139,7 @@ def test_drawing_touches_nothing_else():
         from pathlib import Path
         import matplotlib
         import numpy as np
-        from scratchae import History, plots
+        from scratchae import MSE, Autoencoder, Dense, History, ReLU, Sequential, Sigmoid, plots, watch
 
         before = matplotlib.rcParams.copy()  # dict(rcParams) would look for a backend, and load pyplot
         history = History({"epoch": [1, 2], "loss": [2.0, 1.0]})

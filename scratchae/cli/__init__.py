@@ -8,12 +8,15 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..errors import ScratchaeError
-from . import check, data, train
+from . import bench, check, data, study, train, tutorial
 
 COMMANDS = (
     train,
+    study,
     check,
+    bench,
     data,
+    tutorial,
 )  # each with add(commands), its arguments, and run(options), which returns an exit code
 
 

@@ -3,19 +3,45 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from ..errors import OptionError
+from .types import positive
+
+GRACE = 5  # seconds after its limit that a file has left to say where it hangs
 
 
 def add(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser(
         "check",
-        help="check the gradients of all layers and losses",
-        description="Compare every gradient with central differences in float64, and print the largest relative errors.",
+        help="check the gradients of all layers and losses, or of a file of your own",
+        description="Compare every gradient with central differences in float64, and print the largest relative errors; "
+        "of a file of your own, check its layers and losses and say what is wrong with them; grade an exercise.",
+        epilog="in a file: classes with forward(self, x) and backward(self, dy), losses (prediction, target) -> (value, gradient); "
+        "arrays and instances in it are used as inputs and arguments, such as x = numpy.ones((4, 3)) and layer = MyLayer(3, 2)",
     )
-    parser.add_argument("name", nargs="?", metavar="NAME", help="check only what begins with this name, in detail")
+    parser.add_argument(
+        "name",
+        nargs="?",
+        metavar="NAME|FILE.py",
+        help="check only what begins with this name, in detail; or your file",
+    )
+    parser.add_argument(
+        "--limit",
+        type=positive(float),
+        default=60,
+        metavar="SECONDS",
+        help="time that a file may take, 60 by default",
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
+    if options.name is not None and (options.name.endswith(".py") or Path(options.name).is_file()):
+        return grade(Path(options.name), options.limit)
+
     from ..study import check_catalogue
 
     reports = check_catalogue(options.name)
@@ -33,3 +59,21 @@ def run(options: argparse.Namespace) -> int:
         f"{len(reports) - len(failed)} of {len(reports)} right: relative error at most 1e-7, central differences in float64"
     )
     return 1 if failed else 0
+
+
+def grade(file: Path, limit: float) -> int:
+    """Grade a file in a process of its own: it may hang, print, or end Python."""
+    if not file.is_file():
+        from ..chapters import folder
+
+        raise OptionError(f"check: there is no file {file}; the exercises are in {folder() / 'exercises'}")
+    command = [sys.executable, "-m", "scratchae.study.grade", str(file), str(limit)]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, timeout=limit + GRACE, check=False)
+    except subprocess.TimeoutExpired:
+        print(f"{file}: not done after {limit:g} seconds, and could not be interrupted: it was ended")
+        return 2
+    if done.returncode not in (0, 1, 2):
+        print(f"{file}: it ended Python itself, with exit code {done.returncode}")
+        return 2
+    return done.returncode

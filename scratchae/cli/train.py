@@ -43,6 +43,18 @@ def add(commands: argparse._SubParsersAction) -> None:
         action="store_true",
         help="go on with the run in the folder, bit for bit as if never stopped",
     )
+    parser.add_argument(
+        "--watch",
+        dest="watched",
+        action="store_true",
+        help="also record how the gradients flow, layer by layer (gradient_flow.png, .csv), and say what is wrong",
+    )
+    parser.add_argument(
+        "--compile",
+        dest="compiled",
+        action="store_true",
+        help="let the C++ compiler g++ make the elementwise formulas faster on the CPU; rounds otherwise in the last digits",
+    )
     parser.set_defaults(run=run)
 
 

@@ -38,7 +38,11 @@ class Autoencoder(Model):
             loss = {"loss": "loss(prediction, x)"}
             backward = {"dz": "backward(decoder, dprediction)"}
         else:
-            loss = {"reconstruction": "loss(prediction, x)", "penalty": "penalty(z)", "loss": "reconstruction + penalty"}
+            loss = {
+                "reconstruction": "loss(prediction, x)",
+                "penalty": "penalty(z)",
+                "loss": "reconstruction + penalty",
+            }
             backward = {"dz": "backward(decoder, dprediction) + dpenalty"}
         return {**tied, **forward, **loss, **backward, "dx": "backward(encoder, dz)", **sums}
 

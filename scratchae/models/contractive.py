@@ -29,21 +29,19 @@ class ContractiveAutoencoder(Autoencoder):
     @property
     def formulas(self) -> dict[str, str]:
         """Forward, loss and backward; W is the encoder's."""
-        W, plain = f"'{self.dense.name}.W'", super().formulas
-        before = {name: plain.pop(name) for name in list(plain) if name not in ("loss", "dz", "dx")}
-        sums = {name: before.pop(name) for name in list(before) if name.endswith(".dW")}
+        W, dW, plain = f"'{self.dense.name}.W'", f"{self.dense.name}.dW", super().formulas
+        sum_of_uses = plain.pop(dW, f"'{dW}'")  # with tied weights there are three
         return {
-            **before,
+            **{name: text for name, text in plain.items() if name not in ("loss", "dz", "dx")},
             "reconstruction": "loss(prediction, x)",
             "slope": "z * (1 - z)",
             "strength": f"sum({W} ** 2, axis=0)",
-            "penalty": "weight / N * sum(slope ** 2 * strength)",
+            "penalty": "weight * sum(slope ** 2 * strength) / N",
             "loss": "reconstruction + penalty",
-            "dslope": "2 * weight / N * slope * strength",
+            "dslope": "2 * weight * slope * strength / N",
             "dz": "backward(decoder, dprediction) + dslope * (1 - 2 * z)",
             "dx": "backward(encoder, dz)",
-            f"{self.dense.name}.dW": f"'{self.dense.name}.dW' + 2 * weight / N * sum(slope ** 2, axis=0) * {W}",
-            **{f"{name}": sum_ for name, sum_ in sums.items()},
+            dW: f"{sum_of_uses} + 2 * weight * sum(slope ** 2, axis=0) * {W} / N",
         }
 
     def __init__(self, encoder: Layer, decoder: Layer, *, loss: Loss, weight: float, tied: bool = False):

@@ -28,6 +28,18 @@ class FreeEnergy(Layer):
 
     parameter_names = ("W", "a", "b")
 
+    @property
+    def formulas(self) -> dict[str, str]:
+        """x is v; c = v W + b."""
+        gradients = {"dW": "-(x.T @ (h * expand(dy, 1)))", "da": "-(dy @ x)"}
+        if self.hidden_units == "bernoulli":
+            energy = {"h": "sigmoid(c)", "y": "-(x @ a) - sum(softplus(c), axis=1)"}
+            gradients["db"] = "-(dy @ h)"
+        else:
+            energy = {"h": "c", "y": "-(x @ a) - sum(c ** 2 - b ** 2 + log(6.283185307179586), axis=1) / 2"}
+            gradients["db"] = "b * sum(dy) - dy @ h"
+        return {"c": "x @ W + b", **energy, **gradients, "dx": "-(h @ W.T + a) * expand(dy, 1)"}
+
     def __init__(
         self,
         visible: int,

@@ -30,7 +30,7 @@ class IWAE(VAE):
     @property
     def formulas(self) -> dict[str, str]:
         """As the last forward ran: with samples of the code, or as a VAE."""
-        if self.epsilon is None:
+        if getattr(self, "epsilon", None) is None:
             return super().formulas
         if isinstance(self.loss, BCEWithLogits):
             log_p = "target * prediction - softplus(prediction)"
@@ -61,7 +61,7 @@ class IWAE(VAE):
             "dcodes": "backward(decoder, dprediction)",
             "dz": "reshape(dcodes, z_shape) + expand(share, 2) * z / N",
             "dmu": "sum(dz, axis=1)",
-            "dlog_var": "sum(dz * epsilon, axis=1) * sigma / 2 - 0.5 / N",
+            "dlog_var": "sum(dz * epsilon, axis=1) * sigma / 2 - 1 / (2 * N)",
             "duncut": "dlog_var * (abs(uncut) < log_var_limit)",
             "dh": "backward(mu, dmu) + backward(log_var, duncut)",
             "dx": "backward(encoder, dh)",

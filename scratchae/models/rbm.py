@@ -38,6 +38,50 @@ class RBM(Model):
 
     part_names = ("energy",)
 
+    @property
+    def formulas(self) -> dict[str, str]:
+        """What `training_step` computes: the data's phase, the model's phase, and the difference of the two."""
+        return {name: text for name, _, text in self.phases()}
+
+    @property
+    def formula_phases(self) -> dict[str, str]:
+        """To which phase each formula belongs: "positive", "loss" (the monitor), "negative" or "direction"."""
+        return {name: phase for name, phase, _ in self.phases()}
+
+    def phases(self) -> list[tuple[str, str, str]]:
+        """Name, phase and expression of everything that `training_step` computes."""
+        binary = self.hidden_units == "bernoulli"
+
+        def mean(v: str) -> str:
+            return f"sigmoid({v} @ 'energy.W' + 'energy.b')" if binary else f"{v} @ 'energy.W' + 'energy.b'"
+
+        def drawn(i: int, phase: str) -> list[tuple[str, str, str]]:
+            draw = ("uniform()", f"u_{i} < h_{i}") if binary else ("normal()", f"h_{i} + u_{i}")
+            return [(f"u_{i}", phase, draw[0]), (f"drawn_{i}", phase, draw[1])]
+
+        found = [("h_0", "positive", mean("x")), *drawn(0, "positive")]
+        reply = ("logits", "loss", "drawn_0 @ 'energy.W'.T + 'energy.a'")
+        found += [reply, ("loss", "loss", "sum(softplus(logits) - x * logits) / N")]
+        before = "'energy.chain'" if self.persistent else "drawn_0"
+        for i in range(1, self.k + 1):
+            probability = (
+                "sigmoid(logits)" if before == "drawn_0" else f"sigmoid({before} @ 'energy.W'.T + 'energy.a')"
+            )
+            if self.persistent:
+                found += [(f"p_{i}", "negative", probability), (f"r_{i}", "negative", "uniform()")]
+                probability = f"r_{i} < p_{i}"
+            found += [(f"v_{i}", "negative", probability), (f"h_{i}", "negative", mean(f"v_{i}"))]
+            if self.persistent or i < self.k:
+                found += drawn(i, "negative")
+            before = f"drawn_{i}"
+        v, h, count = f"v_{self.k}", f"h_{self.k}", "chains" if self.persistent else "N"
+        return [
+            *found,
+            ("energy.dW", "direction", f"{v}.T @ {h} / {count} - x.T @ h_0 / N"),
+            ("energy.da", "direction", f"sum({v}, axis=0) / {count} - sum(x, axis=0) / N"),
+            ("energy.db", "direction", f"sum({h}, axis=0) / {count} - sum(h_0, axis=0) / N"),
+        ]
+
     def __init__(
         self,
         visible: int,

@@ -13,6 +13,7 @@ Kingma and Welling 2013. What is built on it: `IWAE` in importance.py, `CVAE` in
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -47,17 +48,21 @@ class VAE(Model):
 
     part_names = ("encoder", "mu", "log_var", "decoder")
     examples_apart = True
-    # what CVAE puts in other words: what the decoder gets, what it should make, and the way back
-    ends = {"decoder_input": "z", "target": "x", "dz": "ddecoder_input"}
+    # where the decoder gets more than the code, and makes less than x: what it gets, what it should make, the way back
+    ends: Mapping[str, str] = {}
 
     @property
     def formulas(self) -> dict[str, str]:
         """As the last forward ran: with a draw of the code, or without."""
-        pixels = {"uniform": "uniform()", "x": "uniform < x"} if self.binarise and self.epsilon is not None else {}
+        drawn_code = getattr(self, "epsilon", None) is not None
+        pixels = {"uniform": "uniform()", "x": "uniform < x"} if self.binarise and drawn_code else {}
         draw, drawn = {"z": "mu"}, ""
-        if self.epsilon is not None:
+        if drawn_code:
             draw = {"sigma": "exp(log_var / 2)", "epsilon": "normal()", "z": "mu + sigma * epsilon"}
             drawn = " + dz * epsilon * sigma / 2"
+        ends = dict(self.ends)
+        back = {"dz": ends.pop("dz")} if ends else {}
+        given, target = tuple(ends) or ("z", "x")
         return {
             **pixels,
             "h": "encoder(x)",
@@ -65,14 +70,13 @@ class VAE(Model):
             "uncut": "log_var(h)",
             "log_var": "clip(uncut, -log_var_limit, log_var_limit)",
             **draw,
-            "decoder_input": self.ends["decoder_input"],
-            "target": self.ends["target"],
-            "prediction": "decoder(decoder_input)",
-            "reconstruction": "loss(prediction, target)",
+            **ends,
+            "prediction": f"decoder({given})",
+            "reconstruction": f"loss(prediction, {target})",
             "kl": "gaussian_kl(mu, log_var)",
             "loss": "reconstruction + beta * kl",
-            "ddecoder_input": "backward(decoder, dprediction)",
-            "dz": self.ends["dz"],
+            f"d{given}": "backward(decoder, dprediction)",
+            **back,
             "dmu": "dz + beta * dkl_dmu",
             "dlog_var": f"beta * dkl_dlog_var{drawn}",
             "duncut": "dlog_var * (abs(uncut) < log_var_limit)",

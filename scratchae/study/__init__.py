@@ -1,6 +1,9 @@
-"""Studying the mathematics: gradient checks."""
+"""Studying the mathematics: gradient checks, and every quantity of one step."""
 
 from .catalogue import CATALOGUE, check_catalogue
+from .diagnosis.finding import Finding
 from .gradcheck import GradientReport, check_gradients
+from .trace import Trace, trace
+from .watch import watch
 
-__all__ = ["CATALOGUE", "GradientReport", "check_catalogue", "check_gradients"]
+__all__ = ["CATALOGUE", "Finding", "GradientReport", "Trace", "check_catalogue", "check_gradients", "trace", "watch"]

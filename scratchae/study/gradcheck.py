@@ -8,18 +8,22 @@ sides, in float64, and the change of L is compared with the gradient.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ..backend import Array, array_module, to_numpy
-from ..errors import OptionError, ShapeError
+from ..errors import ArrayTypeError, OptionError, ShapeError
 from ..layers import Layer
 from ..losses import Loss
 from ..models import Model
 from ..penalties import Penalty
+from .adapted import Adapted
+from .diagnose import diagnose, require_shapes
+from .diagnosis.experiment import FunctionExperiment, LayerExperiment, ModelExperiment
+from .diagnosis.finding import Finding
 
 STEP = 1e-5  # how far each element is moved: a central difference errs by about step² and by rounding / step
 TOLERANCE = 1e-7  # largest relative error of a right gradient
@@ -46,15 +50,16 @@ class TensorCheck:
 
 @dataclass(frozen=True)
 class GradientReport:
-    """The checks of all tensors; `str(report)` is a table."""
+    """The checks of all tensors, and what is wrong where something is; `str(report)` is a table with the diagnosis."""
 
     subject: str
     checks: tuple[TensorCheck, ...]
+    findings: tuple[Finding, ...] = ()
 
     @property
     def passed(self) -> bool:
-        """Whether every tensor's error is within the tolerance."""
-        return all(check.passed for check in self.checks)
+        """Whether every tensor's error is within the tolerance, and nothing else was found that is wrong."""
+        return all(check.passed for check in self.checks) and not any(found.fault for found in self.findings)
 
     @property
     def worst(self) -> float:
@@ -67,7 +72,7 @@ class GradientReport:
             kinks = f", {check.kinks} at a kink" if check.kinks else ""
             verdict = "" if check.passed else "   <- wrong"
             lines.append(f"  ∂L/∂{check.name:<14} {check.analytic.shape!s:<16} {check.error:.1e}{kinks}{verdict}")
-        return "\n".join(lines)
+        return "\n".join(lines + [str(found) for found in self.findings])
 
 
 def check_gradients(
@@ -84,19 +89,34 @@ def check_gradients(
     subject: a layer or a model, of which a copy is checked; a loss, with `target`, or any function `f(x[,
     target]) -> (value, dx)`; or `gaussian_kl`, with x as mu and target as log_var. x: a small input (every
     element costs two evaluations); `seed` draws r and, with `noise=True`, the noise of noisy layers, the same
-    at each evaluation.
+    at each evaluation. Any object with `forward(x)` and `backward(dy)` is taken for a layer.
+
+    Where something is wrong, `findings` says what (`diagnose.py`). Raises ShapeError if a gradient has not the shape of
+    what it belongs to, ArrayTypeError if a method returns no array.
     """
     x = x.astype(np.float64)
     rng = random_streams(x, seed if noise else None)
+    if not isinstance(subject, Layer | Model) and hasattr(subject, "forward") and hasattr(subject, "backward"):
+        subject = Adapted(subject, to_numpy(x))
     if isinstance(subject, Model):
-        return check_model(subject, x, rng, tolerance)
-    if isinstance(subject, Layer):
-        return check_layer(subject, x, rng, seed, tolerance)
-    if callable(subject):
-        return check_function(subject, x, target, tolerance)
-    raise OptionError(
-        f"check_gradients: expected a layer, model, loss, penalty or function, got {type(subject).__name__}"
-    )
+        experiment = ModelExperiment(subject, x, seed, noise)
+        report = check_model(subject, x, rng, tolerance)
+    elif isinstance(subject, Layer):
+        experiment = LayerExperiment(subject, x, seed, noise)
+        require_shapes(experiment)
+        report = check_layer(subject, x, rng, seed, tolerance)
+    elif callable(subject):
+        report = check_function(subject, x, target, tolerance)
+        names = (check.name for check in report.checks)
+        arguments = (to_numpy(array) for array in (x, target) if array is not None)
+        names = [*names, *(["target"] if target is not None and len(report.checks) == 1 else [])]
+        experiment = FunctionExperiment(subject, dict(zip(names, arguments, strict=True)))
+    else:
+        raise OptionError(
+            f"check_gradients: expected a layer, model, loss, penalty or function, got {type(subject).__name__}"
+        )
+    wrong = tuple(check.name for check in report.checks if not check.passed)
+    return replace(report, findings=diagnose(experiment, wrong))
 
 
 def random_streams(x: Array, seed: int | None) -> Callable[[], Any]:
@@ -106,9 +126,9 @@ def random_streams(x: Array, seed: int | None) -> Callable[[], Any]:
 
 def check_layer(layer: Layer, x: Array, rng: Callable[[], Any], seed: int, tolerance: float) -> GradientReport:
     layer = copy.deepcopy(layer).to(dtype=np.float64)
-    y = layer.forward(x, rng())
+    y = layer.forward(x.copy(), rng())  # copies, in case they are changed
     r = array_module(x).asarray(np.random.default_rng([seed, 1]).standard_normal(y.shape))
-    gradients = {"x": layer.backward(r)}
+    gradients = {"x": layer.backward(r.copy())}
     tensors = {"x": x}
     for name, leaf in layer.leaves():
         for attribute in leaf.parameter_names:
@@ -121,20 +141,20 @@ def check_layer(layer: Layer, x: Array, rng: Callable[[], Any], seed: int, toler
 
     rounding = EPS * float(abs(y * r).sum())
     return compare(
-        repr(layer), tensors, gradients, lambda: layer.forward(x, rng()).copy(), change, rounding, tolerance
+        repr(layer), tensors, gradients, lambda: layer.forward(x.copy(), rng()).copy(), change, rounding, tolerance
     )
 
 
 def check_model(model: Model, x: Array, rng: Callable[[], Any], tolerance: float) -> GradientReport:
     model = copy.deepcopy(model).to(dtype=np.float64)
-    model.training_step(x, rng())
+    model.training_step(x.copy(), rng())
     tensors, gradients = {}, {}
     for name, layer, attribute in model.named_parameters():
         tensors[name] = getattr(layer, attribute)
         gradients[name] = getattr(layer, "d" + attribute).copy()
 
     def loss() -> Array:
-        return model.objective(x, rng())["loss"]
+        return model.objective(x.copy(), rng())["loss"]
 
     return compare(type(model).__name__, tensors, gradients, loss, subtract, EPS * abs(float(loss())), tolerance)
 
@@ -142,13 +162,25 @@ def check_model(model: Model, x: Array, rng: Callable[[], Any], tolerance: float
 def check_function(function: Callable, x: Array, target: Array | None, tolerance: float) -> GradientReport:
     """A loss or penalty: each gradient that it returns belongs to the argument at the same place."""
     arguments = [x] if target is None else [x, target.astype(np.float64)]
-    value, *found = function(*arguments)
+    returned = function(*(array.copy() for array in arguments))
+    name = getattr(function, "__name__", repr(function))
+    if not isinstance(returned, tuple) or len(returned) < 2:
+        hint = ": does it end with `return`?" if returned is None else ""
+        raise ArrayTypeError(f"{name} returned {type(returned).__name__}, expected (value, gradient){hint}")
+    value, *found = returned
     names = ("x",) if target is None else ("prediction",) if len(found) == 1 else ("mu", "log_var")
     tensors = dict(zip(names, arguments, strict=False))
     gradients = dict(zip(names, found, strict=True))
-    name = getattr(function, "__name__", repr(function))
     rounding = EPS * abs(float(value))
-    return compare(name, tensors, gradients, lambda: function(*arguments)[0], subtract, rounding, tolerance)
+    return compare(
+        name,
+        tensors,
+        gradients,
+        lambda: function(*(array.copy() for array in arguments))[0],
+        subtract,
+        rounding,
+        tolerance,
+    )
 
 
 def subtract(plus: Array, minus: Array) -> Array:
@@ -163,9 +195,14 @@ def compare(
     change: Callable[[Array, Array], Array],
     rounding: float,
     tolerance: float,
+    elements: Callable[[np.ndarray], Iterable[tuple[int, ...]]] | None = None,
+    chain: bool = False,
 ) -> GradientReport:
     """Move each element of each tensor, in place, and compare the change of the scalar, which is known to `rounding`,
     with the gradient.
+
+    elements(gradient): the indices of the elements to move, where it should not be all; what is not moved is NaN in `numeric`.
+    chain: whether the scalar comes through many layers, so that moving a number may bring several units to their corners at once.
     """
     checks = []
     for name, tensor in tensors.items():
@@ -185,10 +222,12 @@ def compare(
             tensor[index] = value
             return left, right
 
-        numeric = np.zeros(analytic.shape)
-        for index in np.ndindex(*analytic.shape):
+        numeric = np.full(analytic.shape, np.nan)
+        for index in np.ndindex(*analytic.shape) if elements is None else elements(analytic):
             numeric[index] = sum(slopes(index, STEP)) / 2  # the central difference
-        scale = max(np.abs(analytic).max(initial=0), np.abs(numeric).max(initial=0), np.finfo(float).tiny)
+        moved = np.ones(analytic.shape, bool) if elements is None else ~np.isnan(numeric)
+        largest = np.abs(numeric).max(initial=0, where=moved)
+        scale = max(np.abs(analytic).max(initial=0), largest, np.finfo(float).tiny)
         slack = max(tolerance * scale, 4 * rounding / STEP)  # a difference quotient cannot tell less than the latter
         kinks = np.zeros(analytic.shape, bool)
         for index in map(tuple, np.argwhere(np.abs(analytic - numeric) > slack)):
@@ -201,6 +240,13 @@ def compare(
             # at a corner there is no derivative, and any slope between left and right will do; elsewhere they hardly differ
             wrong = abs(analytic[index] - numeric[index]) > slack
             kinks[index] = wrong and min(left, right) - slack <= analytic[index] <= max(left, right) + slack
-        error = float(np.max(np.abs(analytic - numeric), where=~kinks, initial=0)) / (slack / tolerance)
+            if wrong and chain and not kinks[index]:
+                # where corners of several units meet, the gradient may lie beside both slopes; what tells a corner from a
+                # bend is that the slopes keep their distance as the step shrinks
+                nearer = slopes(index, STEP / 100)
+                apart = abs(nearer[1] - nearer[0])
+                kinks[index] = apart > max(abs(right - left) / 2, slack, 800 * rounding / STEP)
+        with np.errstate(invalid="ignore"):  # of NaN and infinity, no error can be told: it is NaN, and does not pass
+            error = float(np.max(np.abs(analytic - numeric), where=~kinks & moved, initial=0) / (slack / tolerance))
         checks.append(TensorCheck(name, analytic, numeric, error, int(kinks.sum()), error <= tolerance))
     return GradientReport(subject, tuple(checks))

@@ -1,0 +1,47 @@
+"""`scratchae tutorial`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "tutorial",
+        help="list the chapters, run one, or build the book of them",
+        description="List the chapters; or run one: it prints to the terminal, and saves its pictures under out/.",
+    )
+    parser.add_argument("number", nargs="?", type=int, metavar="N", help="the chapter to run")
+    parser.add_argument(
+        "--data",
+        choices=("strokes", "mnist"),
+        help="the data that the chapter learns from (default: strokes, drawn by code)",
+    )
+    parser.add_argument(
+        "--book", metavar="DIR", help="build the HTML book into this folder (with N: a draft of that chapter)"
+    )
+    parser.add_argument("--notebooks", metavar="DIR", help="write all chapters as Jupyter notebooks to this folder")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    from .. import chapters
+    from ..tutorial import DATA
+
+    if options.book is not None:
+        from .. import book
+
+        print(book.build(Path(options.book), None if options.number is None else [options.number]))
+        return 0
+    if options.notebooks is not None:
+        for path in chapters.write_notebooks(Path(options.notebooks)):
+            print(path)
+        return 0
+    if options.number is not None:
+        environment = {} if options.data is None else {DATA: options.data}
+        return chapters.run(chapters.find(options.number), environment)
+    for chapter in chapters.chapters():
+        print(f"{chapter.number:>3}  {chapter.title}\n     {chapter.question}\n     {chapter.time}\n")
+    print("run one:         scratchae tutorial 0\nbuild the book:  scratchae tutorial --book book")
+    return 0

@@ -1,0 +1,168 @@
+"""What no comparison of numbers shows: inputs changed in place, sums that go on, stale caches, other dtypes."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+
+import numpy as np
+
+from .experiment import (
+    REFUSALS,
+    Arrays,
+    Experiment,
+    FunctionExperiment,
+    LayerExperiment,
+    ModelExperiment,
+    offering,
+)
+from .finding import Finding, finding
+
+
+def behaviour(experiment: Experiment) -> list[Finding]:
+    """Everything that is wrong with how the subject behaves, whatever its gradients are."""
+    if isinstance(experiment, FunctionExperiment):
+        questions = (random, modified_by_function, widened_by_function)
+    elif isinstance(experiment, ModelExperiment):
+        questions = (random, modified_by_model, repeated)
+    else:
+        questions = (random, modified, repeated, widened)
+    found = []
+    for question in questions:
+        try:
+            found += question(experiment)
+        except REFUSALS:  # it does not work under these conditions, so they tell nothing
+            continue
+        if any(fault.kind == "random" for fault in found):
+            break  # nothing else means anything then
+    return found
+
+
+def same(a: np.ndarray, b: np.ndarray) -> bool:
+    return a.shape == b.shape and np.array_equal(a, b, equal_nan=True)
+
+
+def random(experiment: Experiment) -> Iterator[Finding]:
+    """Does the same x give the same y, in a fresh subject and in one that has run?"""
+    subject = experiment.fresh()
+    first = experiment.value(subject, experiment.inputs)
+    second = experiment.value(subject, experiment.inputs)
+    if not np.allclose(first, second, rtol=1e-9, atol=0, equal_nan=True):
+        far = float(np.nanmax(np.abs(first - second)))
+        yield finding("random", (), f"two calls of forward on the same numbers differ by up to {far:.3g}")
+
+
+def modified(experiment: LayerExperiment) -> Iterator[Finding]:
+    subject, x = experiment.fresh(), experiment.inputs["x"].copy()
+    before = parameters(experiment, subject)
+    with offering():
+        y = np.array(subject.forward(x, experiment.rng()))
+    yield from changed("forward", "x", experiment.inputs["x"], x)
+    yield from changed_parameters("forward", before, parameters(experiment, subject))
+    kept = x.copy()
+    r = experiment.upstream(y)
+    dy = r.copy()
+    before = parameters(experiment, subject)
+    with offering():
+        subject.backward(dy)
+    yield from changed("backward", "dy", r, dy)
+    yield from changed("backward", "x", kept, x)
+    yield from changed_parameters("backward", before, parameters(experiment, subject))
+
+
+def modified_by_model(experiment: ModelExperiment) -> Iterator[Finding]:
+    subject, x = experiment.fresh(), experiment.inputs["x"].copy()
+    before = parameters(experiment, subject)
+    with offering():
+        subject.training_step(x, experiment.rng())
+    yield from changed("training_step", "x", experiment.inputs["x"], x)
+    yield from changed_parameters("training_step", before, parameters(experiment, subject))
+
+
+def modified_by_function(experiment: FunctionExperiment) -> Iterator[Finding]:
+    given = {name: array.copy() for name, array in experiment.inputs.items()}
+    with offering():
+        experiment.subject(*given.values())
+    for name, array in experiment.inputs.items():
+        yield from changed("the call", name, array, given[name])
+
+
+def parameters(experiment: LayerExperiment, subject: object) -> Arrays:
+    return {
+        name: np.array(getattr(leaf, attribute)) for name, (leaf, attribute) in experiment.places(subject).items()
+    }
+
+
+def changed(method: str, name: str, before: np.ndarray, after: np.ndarray) -> Iterator[Finding]:
+    if not same(before, after):
+        index = tuple(map(int, np.argwhere(before != after)[0]))
+        evidence = f"{name}{list(index)} was {before[index]:.6g} before the call and is {after[index]:.6g} after it"
+        yield finding("input_modified", (), evidence, method=method, array=name)
+
+
+def changed_parameters(method: str, before: Arrays, after: Arrays) -> Iterator[Finding]:
+    for name in before:
+        yield from changed(method, f"the parameter {name}", before[name], after[name])
+
+
+def repeated(experiment: LayerExperiment) -> Iterator[Finding]:
+    """The same step once, and again after another one."""
+    y, once = experiment.run()
+    r = experiment.upstream(y)
+    subject = experiment.fresh()
+    experiment.run(subject=subject)
+    _, twice = experiment.run(subject=subject)
+    summed = tuple(name for name, g in once.items() if not close(twice[name], g) and close(twice[name], g + g))
+    if summed:
+        g, h = once[summed[0]], twice[summed[0]]
+        index = largest(g)
+        evidence = f"the same step twice: ∂L/∂{summed[0]}{list(index)} is {g[index]:.6g} after the first, {h[index]:.6g} after the second"
+        yield finding("accumulated", summed, evidence)
+
+    x = experiment.inputs["x"]
+    elsewhere = experiment.beside(np.roll(x, 1, axis=0) if len(x) > 1 else x * 0.9)
+    subject = experiment.fresh()
+    elsewhere.run(r=r, subject=subject)
+    _, after = experiment.run(subject=subject)
+    stale = tuple(name for name, g in once.items() if name not in summed and not close(after[name], g))
+    if stale:
+        g, h = once[stale[0]], after[stale[0]]
+        index = largest(g - h)
+        evidence = f"∂L/∂{stale[0]}{list(index)} is {g[index]:.6g} in a new layer, and {h[index]:.6g} at the same x and dy after a step on another x"
+        yield finding("stale", stale, evidence)
+
+
+def close(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two gradients are the same to rounding. NaN is nobody's business here."""
+    finite = np.isfinite(a) & np.isfinite(b) if a.shape == b.shape else np.array(False)
+    scale = float(np.abs(b).max(initial=0, where=np.isfinite(b)))
+    return a.shape == b.shape and bool(np.all(np.abs(a - b)[finite] <= 1e-9 * scale))
+
+
+def largest(a: np.ndarray) -> tuple[int, ...]:
+    return tuple(map(int, np.unravel_index(np.nanargmax(np.abs(a)), a.shape)))
+
+
+def widened(experiment: LayerExperiment) -> Iterator[Finding]:
+    layer = copy.deepcopy(experiment.subject).to(dtype=np.float32)
+    with offering():
+        y = layer.forward(experiment.inputs["x"].astype(np.float32), experiment.rng())
+        dx = layer.backward(experiment.upstream(y).astype(np.float32))
+    if y.dtype != np.float32:
+        yield finding("dtype", (), f"forward: x float32, y {y.dtype}", which=f"y comes out as {y.dtype}")
+    if dx.dtype != np.float32 and y.dtype == np.float32:
+        yield finding("dtype", ("x",), f"backward: dy float32, dx {dx.dtype}", which=f"dx comes out as {dx.dtype}")
+    for name, (leaf, attribute) in experiment.places(layer).items():
+        gradient = getattr(leaf, "d" + attribute)
+        if gradient.dtype != np.float32 and y.dtype == np.float32:
+            evidence = f"backward: dy and {name} float32, ∂L/∂{name} {gradient.dtype}"
+            yield finding("dtype", (name,), evidence, which=f"the gradient comes out as {gradient.dtype}")
+
+
+def widened_by_function(experiment: FunctionExperiment) -> Iterator[Finding]:
+    with offering():
+        _, *gradients = experiment.subject(*(array.astype(np.float32) for array in experiment.inputs.values()))
+    for name, gradient in zip(experiment.inputs, gradients, strict=False):
+        if gradient.dtype != np.float32:
+            evidence = f"{', '.join(experiment.inputs)} float32, ∂L/∂{name} {gradient.dtype}"
+            yield finding("dtype", (name,), evidence, which=f"the gradient comes out as {gradient.dtype}")

@@ -1,0 +1,128 @@
+"""One tensor whose gradient is wrong, and what can be asked about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from .experiment import REFUSALS, Arrays, Experiment, Index
+from .finding import Finding, finding
+
+TOLERANCE = 1e-5  # relative: below it two gradients are the same; a difference quotient is good to about 1e-8
+
+
+MOST = 48  # elements that are compared where an experiment has to be repeated for each
+
+
+@dataclass
+class Case:
+    """One tensor whose gradient is wrong: A the analytic, N the numerical gradient, r the upstream."""
+
+    experiment: Experiment
+    name: str
+
+    @cached_property
+    def ran(self) -> tuple[np.ndarray, Arrays]:
+        return self.experiment.run()
+
+    @property
+    def y(self) -> np.ndarray:
+        return self.ran[0]
+
+    @property
+    def A(self) -> np.ndarray:
+        return self.ran[1][self.name]
+
+    @cached_property
+    def r(self) -> np.ndarray:
+        return self.experiment.upstream(self.y)
+
+    @property
+    def per_example(self) -> bool:
+        """Whether the tensor has a row for each example, as inputs have, and parameters have not."""
+        return self.name in self.experiment.inputs
+
+    @cached_property
+    def tensor(self) -> np.ndarray:
+        return np.array(self.experiment.tensor(self.experiment.fresh(), self.experiment.inputs, self.name))
+
+    @cached_property
+    def slopes(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.experiment.slopes(self.name)
+
+    @cached_property
+    def N(self) -> np.ndarray:
+        left, right = self.slopes
+        return (left + right) / 2
+
+    @cached_property
+    def smooth(self) -> np.ndarray:
+        """Where the slopes to the left and to the right agree: everywhere but at corners."""
+        left, right = self.slopes
+        return np.abs(right - left) <= 1e-3 * max(float(np.abs(self.N).max(initial=0)), 1e-300)
+
+    @cached_property
+    def wrong(self) -> np.ndarray:
+        """Where A differs from N."""
+        scale = max(float(np.abs(self.N).max(initial=0)), float(np.nanmax(np.abs(self.A), initial=0)))
+        return ~(np.abs(self.A - self.N) <= TOLERANCE * scale)
+
+    @cached_property
+    def places(self) -> list[Index]:
+        """Elements to compare where not all can be: drawn at random, without corners."""
+        smooth = np.argwhere(self.smooth)
+        if len(smooth) > MOST:
+            smooth = smooth[np.sort(np.random.default_rng(0).permutation(len(smooth))[:MOST])]
+        return list(map(tuple, smooth.tolist()))
+
+    def at(self, array: np.ndarray) -> np.ndarray:
+        """The elements of an array at `places`."""
+        return np.array([array[index] for index in self.places])
+
+    def numeric(
+        self, inputs: Arrays | None = None, r: np.ndarray | None = None, tensor: str | None = None
+    ) -> np.ndarray:
+        """The numerical gradient under other conditions, at `places`."""
+        left, right = self.experiment.slopes(tensor or self.name, self.places, inputs, r)
+        return (left + right) / 2
+
+    def worst(self) -> str:
+        """The element that is furthest off, in numbers."""
+        far = np.where(np.isfinite(self.A), np.abs(self.A - self.N), np.inf) * (
+            self.wrong & (self.smooth | ~self.smooth.any())
+        )
+        index = tuple(map(int, np.unravel_index(np.argmax(far), far.shape)))
+        place = f"[{', '.join(map(str, index))}]" if index else ""
+        return f"∂L/∂{self.name}{place} is {self.A[index]:.6g}, and should be {self.N[index]:.6g}"
+
+    def found(self, kind: str, evidence: str = "", **words: object) -> Finding:
+        text = f"{self.worst()}{'; ' if evidence else ''}{evidence}"
+        return finding(kind, (self.name,), text, **words)
+
+
+def alike(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two gradients are the same, and not both nothing."""
+    if a.shape != b.shape or a.size == 0 or not (np.isfinite(a).all() and np.isfinite(b).all()):
+        return False
+    scale = max(float(np.abs(a).max()), float(np.abs(b).max()))
+    return scale > 1e-12 and bool(np.all(np.abs(a - b) <= TOLERANCE * scale))
+
+
+def ratio(A: np.ndarray, N: np.ndarray) -> float | None:
+    """The c of A = c N, if there is one and it can be told from chance: two elements at least."""
+    if np.count_nonzero(np.abs(N) > 1e-9 * np.abs(N).max(initial=0)) < min(2, A.size):
+        return None
+    square = float((N * N).sum())
+    c = float((A * N).sum()) / square if square else 0.0
+    return c if c and alike(A, c * N) else None
+
+
+def attempt(question: Callable[[], bool]) -> bool:
+    """False where the subject does not take such an input."""
+    try:
+        return question()
+    except REFUSALS:
+        return False

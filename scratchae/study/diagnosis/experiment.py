@@ -1,0 +1,235 @@
+"""A layer, loss, penalty or model run afresh as often as it is asked, at any input: what a diagnosis experiments with.
+
+On the host, in float64. An experiment never changes its subject or its inputs: each run works on copies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...backend import to_numpy
+from ...layers import Layer
+from ...models import Model
+
+STEP = 1e-6  # how far each element is moved: small, so that corners near by are not stepped over
+
+
+class RefusedError(Exception):
+    """The subject raised an error, its cause: it does not take what an experiment offers."""
+
+
+# what goes wrong when a subject does not take what an experiment offers, or gives back something odd
+REFUSALS = (RefusedError, ValueError, IndexError, TypeError)
+
+
+@contextlib.contextmanager
+def offering() -> Iterator[None]:
+    """Whatever the subject raises in this block comes out as RefusedError."""
+    try:
+        yield
+    except Exception as error:
+        raise RefusedError(str(error)) from error
+
+
+Arrays = dict[str, np.ndarray]
+Index = tuple[int, ...]
+
+
+class Experiment:
+    """`run` gives y and every gradient, `slopes` what the gradients ought to be. `inputs` are those of the check."""
+
+    def __init__(self, subject: Any, inputs: Arrays):
+        self.subject, self.inputs = subject, inputs
+
+    def fresh(self) -> Any:
+        """The subject as it came: nothing is left in it of an earlier run."""
+        return copy.deepcopy(self.subject)
+
+    def value(self, subject: Any, inputs: Arrays) -> np.ndarray:
+        """y, or the loss."""
+        raise NotImplementedError
+
+    def run(
+        self, inputs: Arrays | None = None, r: np.ndarray | None = None, subject: Any = None
+    ) -> tuple[Any, Arrays]:
+        """y and the gradients by name, given the upstream r; by default at the inputs, and the r, of the check."""
+        raise NotImplementedError
+
+    def upstream(self, y: np.ndarray) -> np.ndarray:
+        """∂L/∂y of a y of this shape."""
+        return np.ones_like(y)
+
+    def tensor(self, subject: Any, inputs: Arrays, name: str) -> np.ndarray:
+        """The input or parameter of this name."""
+        return inputs[name]
+
+    def names(self) -> Sequence[str]:
+        """Of everything that gets a gradient."""
+        return tuple(self.inputs)
+
+    def slopes(
+        self,
+        name: str,
+        where: Sequence[Index] | None = None,
+        inputs: Arrays | None = None,
+        r: np.ndarray | None = None,
+        subject: Any = None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The slopes of Σ r y to the left and to the right as elements of a tensor move: of all, or of some places."""
+        subject = self.fresh() if subject is None else subject
+        inputs = {key: array.copy() for key, array in (inputs or self.inputs).items()}
+        tensor = self.tensor(subject, inputs, name)
+        centre = np.array(self.value(subject, inputs))
+        r = self.upstream(centre) if r is None else r
+        places = list(np.ndindex(*tensor.shape)) if where is None else where
+        left, right = np.zeros(len(places)), np.zeros(len(places))
+        for k, index in enumerate(places):
+            at = float(tensor[index])
+            step = STEP * max(1.0, abs(at))
+            tensor[index] = at + step
+            right[k] = np.sum((self.value(subject, inputs) - centre) * r) / step
+            tensor[index] = at - step
+            left[k] = np.sum((centre - self.value(subject, inputs)) * r) / step
+            tensor[index] = at
+        shape = tensor.shape if where is None else (len(places),)
+        return left.reshape(shape), right.reshape(shape)
+
+
+class LayerExperiment(Experiment):
+    """y = f(x), with the upstream r and the noise that the gradient check draws from the same seed."""
+
+    def __init__(self, layer: Layer, x: Any, seed: int, noise: bool):
+        super().__init__(copy.deepcopy(layer).to("cpu", np.float64), {"x": np.array(to_numpy(x), np.float64)})
+        self.seed, self.noise = seed, noise
+
+    def beside(self, x: np.ndarray, seed: int | None = None, noise: bool = True) -> LayerExperiment:
+        """The same subject at another x, with other noise, or none."""
+        other = copy.copy(self)
+        other.inputs, other.seed, other.noise = (
+            {"x": x},
+            self.seed + 1 if seed is None else seed,
+            self.noise and noise,
+        )
+        return other
+
+    def rng(self) -> np.random.Generator | None:
+        return np.random.default_rng(self.seed) if self.noise else None
+
+    def upstream(self, y: np.ndarray) -> np.ndarray:
+        return np.random.default_rng([self.seed, 1]).standard_normal(y.shape)
+
+    def value(self, subject: Layer, inputs: Arrays) -> np.ndarray:
+        with offering():
+            return np.array(subject.forward(inputs["x"].copy(), self.rng()))
+
+    def run(self, inputs=None, r=None, subject=None):
+        subject = self.fresh() if subject is None else subject
+        y = self.value(subject, inputs or self.inputs)
+        with offering():
+            dx = subject.backward((self.upstream(y) if r is None else r).astype(y.dtype))
+        return y, {"x": dx if dx is None else np.array(dx)} | self.parameter_gradients(subject)
+
+    def parameter_gradients(self, subject: Layer) -> Arrays:
+        return {
+            name: np.array(getattr(leaf, "d" + attribute))
+            for name, (leaf, attribute) in self.places(subject).items()
+            if hasattr(leaf, "d" + attribute)
+        }
+
+    def places(self, subject: Layer) -> dict[str, tuple[Layer, str]]:
+        """Where the parameters are: the layer and the attribute, by name."""
+        return {
+            f"{name}.{attribute}".lstrip("."): (leaf, attribute)
+            for name, leaf in subject.leaves()
+            for attribute in leaf.parameter_names
+        }
+
+    def names(self) -> Sequence[str]:
+        return "x", *self.places(self.subject)
+
+    def tensor(self, subject: Layer, inputs: Arrays, name: str) -> np.ndarray:
+        return inputs["x"] if name == "x" else getattr(*self.places(subject)[name])
+
+
+class ModelExperiment(LayerExperiment):
+    """The loss of a model; only its parameters get gradients, and there is no upstream."""
+
+    def upstream(self, y: np.ndarray) -> np.ndarray:
+        return np.ones_like(y)
+
+    def value(self, subject: Model, inputs: Arrays) -> np.ndarray:
+        with offering():
+            return np.array(subject.objective(inputs["x"].copy(), self.rng())["loss"])
+
+    def run(self, inputs=None, r=None, subject=None):
+        subject = self.fresh() if subject is None else subject
+        with offering():
+            metrics = subject.training_step((inputs or self.inputs)["x"].copy(), self.rng())
+        return np.array(metrics["loss"]), self.parameter_gradients(subject)
+
+    def places(self, subject: Model) -> dict[str, tuple[Layer, str]]:
+        return {name: (layer, attribute) for name, layer, attribute in subject.named_parameters()}
+
+    def names(self) -> Sequence[str]:
+        return tuple(self.places(self.subject))
+
+
+class FunctionExperiment(Experiment):
+    """`function(*inputs) -> (value, gradient…)`: each gradient belongs to the input at the same place."""
+
+    def fresh(self) -> Callable:
+        return self.subject
+
+    def value(self, subject: Callable, inputs: Arrays) -> np.ndarray:
+        with offering():
+            return np.array(subject(*(array.copy() for array in inputs.values()))[0])
+
+    def run(self, inputs=None, r=None, subject=None):
+        inputs = inputs or self.inputs
+        with offering():
+            value, *gradients = self.subject(*(array.copy() for array in inputs.values()))
+        return np.array(value), {name: np.array(gradient) for name, gradient in zip(inputs, gradients, strict=False)}
+
+    def names(self) -> Sequence[str]:
+        return tuple(self.run()[1])
+
+
+def parts(experiment: LayerExperiment) -> Iterator[tuple[str, LayerExperiment]]:
+    """The layers that a chain or a model is made of, each by itself, at the input that it gets there."""
+    subject = experiment.fresh()
+    leaves = list(subject.leaves())
+    if leaves == [("", subject)]:
+        return
+    inputs: dict[int, np.ndarray] = {}
+
+    def recorded(layer: Layer) -> Callable[..., Any]:
+        forward = layer.forward
+
+        def record(x: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
+            inputs.setdefault(id(layer), np.array(x))
+            return forward(x, rng)
+
+        return record
+
+    for _, layer in leaves:
+        layer.forward = recorded(layer)
+    try:
+        experiment.value(subject, experiment.inputs)
+    finally:
+        for _, layer in leaves:
+            vars(layer).pop("forward", None)
+    for name, layer in leaves:
+        if id(layer) in inputs:
+            yield name, LayerExperiment(layer, inputs[id(layer)], experiment.seed, experiment.noise)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Experiments may go where a subject overflows: that is no news."""
+    with np.errstate(all="ignore"):
+        yield

@@ -1,0 +1,183 @@
+"""Rules that ask where else the numbers would be right: f for f′, x for y, W for Wᵀ, a term left out."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from .case import Case, alike, attempt, ratio
+from .experiment import FunctionExperiment, LayerExperiment, ModelExperiment, offering
+from .finding import Finding
+
+
+def not_differentiated(case: Case) -> Finding | None:
+    """dy goes through as if f were the identity; or f stands where f′ belongs; or a mask is left out."""
+    A, N, r, y = case.A, case.N, case.r, case.y
+    if isinstance(case.experiment, FunctionExperiment):
+        inputs = list(case.experiment.inputs.values())
+        if len(inputs) == 2 and case.name == next(iter(case.experiment.inputs)):
+            c = ratio(A, inputs[0] - inputs[1])
+            if c is not None:
+                return case.found(
+                    "not_differentiated",
+                    which="the gradient is a multiple of prediction - target, as if the loss were a plain square",
+                )
+        return None
+    if A.shape == r.shape and alike(A, r):
+        return case.found("not_differentiated", "it equals dy", which="dy is passed on unchanged")
+    if A.shape == r.shape == y.shape and alike(A, r * y):
+        return case.found(
+            "not_differentiated",
+            "it equals dy · y",
+            which="dy is multiplied by the function itself, y, not by its derivative",
+        )
+    for which, candidate in linear_parts(case):
+        if alike(A, candidate):
+            return case.found(
+                "not_differentiated",
+                f"it equals {which}",
+                which=f"{which} is right only for a layer that ends with the product x W",
+            )
+    smooth = case.smooth
+    A, N = A[smooth], N[smooth]
+    zero = np.abs(N) <= 1e-7 * np.abs(N).max(initial=0)
+    if case.per_example and zero.any() and not zero.all() and alike(A[~zero], N[~zero]) and np.all(A[zero]):
+        where = f"{int(zero.sum())} of {N.size} elements get a gradient though moving them changes nothing, all others are right"
+        return case.found(
+            "not_differentiated", where, which="what forward lets nothing through is let through by backward"
+        )
+    return None
+
+
+def linear_parts(case: Case) -> Iterator[tuple[str, np.ndarray]]:
+    """What the gradients of x W would be."""
+    experiment = case.experiment
+    if not isinstance(experiment, LayerExperiment) or case.r.ndim != 2:
+        return
+    x, r = experiment.inputs.get("x"), case.r
+    if x is None or x.ndim != 2 or len(x) != len(r):
+        return
+    if case.name != "x":
+        yield "xᵀ dy", x.T @ r
+        return
+    for name in experiment.names()[1:]:
+        W = experiment.tensor(experiment.subject, experiment.inputs, name)
+        if W.shape == (x.shape[1], r.shape[1]):
+            yield f"dy {name}ᵀ", r @ W.T
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
+
+
+# functions whose result is easily taken for their argument, and the other way round
+MIXED_UP = {
+    "exp({})": np.exp,
+    "σ({})": sigmoid,
+    "tanh({})": np.tanh,
+    "log({})": np.log,
+    "√{}": np.sqrt,
+    "exp({}/2)": lambda x: np.exp(x / 2),
+    "exp(2 {})": lambda x: np.exp(2 * x),
+    "{}²": np.square,
+    "2 {}": lambda x: 2 * x,
+    "{} / 2": lambda x: x / 2,
+}
+
+
+def wrong_point(case: Case) -> Finding | None:
+    """A at y is N at x: backward takes x for y. A at x is N at y: it takes y for x. And so for other mix-ups."""
+    experiment = case.experiment
+    inputs = experiment.inputs
+    at_places = case.at(case.N)
+    if isinstance(experiment, ModelExperiment):
+        return None
+    if isinstance(experiment, FunctionExperiment) and len(inputs) == 2:
+        first, second = inputs
+        swapped = {first: inputs[second], second: inputs[first]}
+        if attempt(lambda: alike(case.at(case.A), case.numeric(swapped))):
+            return case.found("wrong_point", which=f"{first} and {second} have changed places")
+    if isinstance(experiment, LayerExperiment) and experiment.noise:
+        clean = experiment.beside(inputs["x"], experiment.seed, noise=False)
+        left, right = clean.slopes(case.name, case.places, r=case.r)
+        if alike(case.at(case.A), (left + right) / 2):
+            return case.found(
+                "wrong_point",
+                "the numbers are right for the input without noise",
+                which="at the clean input, where forward has added noise",
+            )
+    for name, x in inputs.items():
+        here = [("the output y", lambda _: case.y)] if case.y.shape == x.shape else []
+        here += [(text.format(name), function) for text, function in MIXED_UP.items()]
+        for text, function in here:
+            moved = inputs | {name: np.array(function(x))}
+            if not np.isfinite(moved[name]).all():
+                continue
+            if attempt(lambda moved=moved: alike(case.at(experiment.run(moved, case.r)[1][case.name]), at_places)):
+                return case.found(
+                    "wrong_point",
+                    f"at {text} in place of {name}, backward's formula gives the right numbers",
+                    which=f"the formula wants {text}, and gets {name}",
+                )
+            if attempt(lambda moved=moved: alike(case.at(case.A), case.numeric(moved, case.r))):
+                return case.found(
+                    "wrong_point",
+                    f"the numbers are right for an input of {text}",
+                    which=f"at {text} in place of {name}",
+                )
+    return None
+
+
+def parameter_turned(case: Case) -> Finding | None:
+    """With a parameter transposed, or its kernel turned round, the gradient would be right."""
+    experiment = case.experiment
+    if type(experiment) is not LayerExperiment:
+        return None
+    for name in experiment.names()[1:]:
+        shape = experiment.tensor(experiment.subject, experiment.inputs, name).shape
+        for turn, turned in turns(shape):
+            subject = experiment.fresh()
+            experiment.value(subject, experiment.inputs)  # forward with it as it is, backward with it turned
+            W = experiment.tensor(subject, experiment.inputs, name)
+            W[...] = turned(W).copy()
+            with offering():
+                dx = np.array(subject.backward(case.r.copy()))
+            gradients = {"x": dx} | experiment.parameter_gradients(subject)
+            if alike(case.at(gradients[case.name]), case.at(case.N)):
+                return case.found("parameter_turned", parameter=name, turn=turn)
+    return None
+
+
+def turns(shape: tuple[int, ...]) -> Iterator[tuple[str, Callable[[np.ndarray], np.ndarray]]]:
+    """The ways to turn an array of this shape so that its shape stays."""
+    if len(shape) < 2:
+        return
+    for order in itertools.permutations(range(len(shape))):
+        if order != tuple(range(len(shape))) and tuple(shape[i] for i in order) == shape:
+            yield "transposed", lambda W, order=order: W.transpose(order)
+    for k in (1, 2):
+        for axes in itertools.combinations(range(min(len(shape), 2)), k):
+            yield "reversed along " + " and ".join(f"axis {i}" for i in axes), lambda W, axes=axes: np.flip(W, axes)
+
+
+def cross_terms(case: Case) -> Finding | None:
+    """Backward treats every element by itself, though forward does not."""
+    experiment = case.experiment
+    if not case.per_example or isinstance(experiment, FunctionExperiment) or case.r.shape != case.A.shape:
+        return None
+    half = np.random.default_rng(1).random(case.r.shape) < 0.5
+    _, gradients = experiment.run(r=case.r * half)
+    if not alike(gradients["x"], case.A * half) or alike(case.numeric(r=case.r * half), case.at(case.N * half)):
+        return None
+    apart = case.r.copy()
+    apart[1:] = 0  # with dy at the first example only, do the others get a gradient?
+    others = (
+        len(case.r) > 1
+        and np.abs(case.numeric(r=apart))[[index[0] > 0 for index in case.places]].max(initial=0) > 1e-8
+    )
+    which = "the y of the other examples" if others else "the other y of its example"
+    return case.found(
+        "cross_terms", "backward takes each dx from its own dy alone, but moving one x moves several y", which=which
+    )

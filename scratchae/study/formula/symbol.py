@@ -1,0 +1,97 @@
+"""The name of a tensor in the mathematics, as text, LaTeX and MathML."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+
+SUBSCRIPTS = str.maketrans("0123456789+-", "₀₁₂₃₄₅₆₇₈₉₊₋")
+GREEK = {
+    **{"α": r"\alpha", "β": r"\beta", "γ": r"\gamma", "ε": r"\varepsilon", "η": r"\eta", "θ": r"\theta"},
+    **{"λ": r"\lambda", "μ": r"\mu", "ρ": r"\rho", "σ": r"\sigma", "Ω": r"\Omega", "π": r"\pi", "Δ": r"\Delta "},
+}
+WORDS = {
+    **{"log σ²": r"\log\sigma^2", "σ²": r"\sigma^2", "log w": r"\log w", "log p": r"\log p", "ℓ": r"\ell"},
+    **{"‖g‖": r"\lVert g\rVert", "β₁": r"\beta_1", "β₂": r"\beta_2"},
+}
+ACCENTS = {"\u0303": ("~", r"\tilde"), "\u0302": ("^", r"\hat"), "\u0304": ("¯", r"\bar")}
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """A tensor's name in the mathematics: a letter, which may bear an accent, with an index: z₁, or a word, KL.
+
+    `of` makes it a derivative, ∂of/∂z₁; `via` says through which of several uses: ∂L/∂a₂|μ. `before` stands before it: Δ.
+    """
+
+    letter: str
+    index: str = ""
+    of: str = ""
+    via: str = ""
+    before: str = ""
+
+    def gradient(self, of: str = "L", via: str = "") -> Symbol:
+        """∂of/∂ of it."""
+        return Symbol(self.letter, self.index, of, via)
+
+    @property
+    def text(self) -> str:
+        """In Unicode."""
+        digits = self.index.translate(SUBSCRIPTS)
+        base = self.before + self.letter + (f"_{digits}" if self.index[:1].isalpha() else digits)
+        return f"∂{self.of}/∂{base}" + (f"|{self.via}" if self.via else "") if self.of else base
+
+    @property
+    def latex(self) -> str:
+        """In LaTeX."""
+        base = latex_letter(self.before) + latex_letter(self.letter) + (f"_{{{self.index}}}" if self.index else "")
+        if not self.of:
+            return base
+        derivative = rf"\frac{{\partial {latex_letter(self.of)}}}{{\partial {base}}}"
+        return rf"\left.{derivative}\right|_{{{latex_letter(self.via)}}}" if self.via else derivative
+
+    @property
+    def mathml(self) -> str:
+        """In MathML."""
+        base = mathml_letter(self.letter)
+        if self.index:
+            base = f"<msub>{base}<{tag(self.index)}>{self.index}</{tag(self.index)}></msub>"
+        if self.before:
+            base = f"<mrow><mi mathvariant='normal'>{self.before}</mi>{base}</mrow>"
+        if not self.of:
+            return base
+        over = f"<mrow><mo>∂</mo>{mathml_letter(self.of)}</mrow>"
+        fraction = f"<mfrac>{over}<mrow><mo>∂</mo>{base}</mrow></mfrac>"
+        return f"<msub><mrow>{fraction}<mo>|</mo></mrow>{mathml_letter(self.via)}</msub>" if self.via else fraction
+
+
+def tag(index: str) -> str:
+    return "mn" if index.isdigit() else "mi"
+
+
+def latex_letter(letter: str) -> str:
+    """A letter, a word or a number in LaTeX."""
+    if letter.endswith("′"):
+        return f"{{{latex_letter(letter[:-1])}'}}"
+    if len(letter) == 2 and letter[1] in ACCENTS:
+        return f"{ACCENTS[letter[1]][1]}{{{latex_letter(letter[0])}}}"
+    if is_number(letter):
+        return letter.replace("−", "-")
+    return WORDS.get(letter) or GREEK.get(letter) or (letter if len(letter) < 2 else rf"\mathrm{{{letter}}}")
+
+
+def mathml_letter(letter: str) -> str:
+    """A letter, a word or a number in MathML."""
+    if letter.endswith("′"):
+        return f"<msup>{mathml_letter(letter[:-1])}<mo>′</mo></msup>"
+    if len(letter) == 2 and letter[1] in ACCENTS:
+        return f"<mover accent='true'><mi>{letter[0]}</mi><mo>{ACCENTS[letter[1]][0]}</mo></mover>"
+    if letter.startswith("log "):
+        return f"<mrow><mi>log</mi>{mathml_letter(letter[4:])}</mrow>"
+    if letter == "σ²":
+        return "<msup><mi>σ</mi><mn>2</mn></msup>"
+    return f"<mn>{letter}</mn>" if is_number(letter) else f"<mi>{escape(letter)}</mi>"
+
+
+def is_number(text: str) -> bool:
+    return text.lstrip("-−")[:1].isdigit()

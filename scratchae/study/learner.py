@@ -1,0 +1,161 @@
+"""A learner's file: loaded, with what is to be checked in it and inputs to check it on.
+
+What is checked: every class of the file with `forward` and `backward`, or the instances of it that the file makes; every
+loss `(prediction, target) -> (value, gradient)` and penalty `(z) -> (value, gradient)`. Inputs are drawn; an array of the
+file that has the name of an argument (x, prediction, target, z) is used in their place.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ..errors import OptionError
+
+SIZES = (3, 4, 5, 2)  # what a constructor is called with, argument by argument, unless the file makes an instance
+SHAPES = ((5, 3), (5, 4), (5, 6), (4, 5, 6, 3), (4, 5, 6, 1), (4, 6, 3))  # of x, tried in this order
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Something to check: its name in the file, and the function that checks it."""
+
+    name: str
+    value: Any
+    inputs: tuple[tuple[np.ndarray, ...], ...]  # candidates: the first that is taken is used
+
+
+class NotCheckableError(Exception):
+    """The file holds nothing to check, or something that cannot be made; the message says what to write."""
+
+
+def load(path: Path) -> ModuleType:
+    """The file as a module, as `python FILE` would find it: what lies beside it can be imported."""
+    sys.path.insert(0, str(path.resolve().parent))
+    spec = importlib.util.spec_from_file_location(f"_learner_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise OptionError(f"check: {path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def subjects(module: ModuleType) -> Iterator[Subject]:
+    """Everything in the file that can be checked. Raises NotCheckableError if that is nothing."""
+    own = [value for value in vars(module).values() if inspect.isclass(value) and value.__module__ == module.__name__]
+    layers = [
+        cls for cls in own if is_layer(cls) and not any(issubclass(other, cls) for other in own if other is not cls)
+    ]
+    losses = [cls for cls in own if not is_layer(cls) and "__call__" in vars(cls)]
+    made = {name: value for name, value in vars(module).items() if type(value) in layers + losses}
+    found = 0
+    for cls in layers + losses:
+        instances = {name: value for name, value in made.items() if type(value) is cls} or {"": construct(cls)}
+        for name, value in instances.items():
+            found += 1
+            label = f"{cls.__name__} ({name})" if name else cls.__name__
+            inputs = layer_inputs(module, value) if cls in layers else function_inputs(module, value)
+            yield Subject(label, value, inputs)
+    for name, value in vars(module).items():
+        if inspect.isfunction(value) and value.__module__ == module.__name__ and not name.startswith("_"):
+            inputs = function_inputs(module, value)
+            if inputs and (is_loss(value) or returns_gradients(value, inputs[0])):
+                found += 1
+                yield Subject(name, value, inputs)
+    if not found:
+        raise NotCheckableError(
+            "nothing to check: write a class with `forward(self, x)` and `backward(self, dy)`, or a loss "
+            "`def loss(prediction, target)` that returns (value, gradient)"
+        )
+
+
+def is_layer(value: Any) -> bool:
+    return callable(getattr(value, "forward", None)) and callable(getattr(value, "backward", None))
+
+
+def construct(cls: type) -> Any:
+    """An instance: sizes 3, 4, … for what the constructor asks for."""
+    needed = required(cls)
+    arguments = []
+    for parameter, size in zip(needed, SIZES, strict=False):
+        fraction = parameter.annotation in (float, "float") or parameter.name in (
+            "rate",
+            "slope",
+            "std",
+            "momentum",
+            "weight",
+        )
+        arguments.append(0.4 if fraction else size)
+    try:
+        return cls(*arguments)
+    except NotImplementedError:
+        raise
+    except Exception as error:
+        if not needed:
+            raise
+        call = f"{cls.__name__}({', '.join(map(str, arguments))})"
+        raise NotCheckableError(
+            f"{call} raised {type(error).__name__}: {error}. Make an instance in the file for the check to use, "
+            f"such as `layer = {cls.__name__}(…)`, and an input `x = …` for it"
+        ) from error
+
+
+def required(function: Callable) -> list[inspect.Parameter]:
+    """The positional parameters without a default."""
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    parameters = inspect.signature(function).parameters.values()
+    return [p for p in parameters if p.kind in kinds and p.default is inspect.Parameter.empty]
+
+
+def layer_inputs(module: ModuleType, layer: Any) -> tuple[tuple[np.ndarray, ...], ...]:
+    given = getattr(module, "x", None)
+    if isinstance(given, np.ndarray):
+        return ((given.astype(np.float64),),)
+    return tuple((drawn(shape),) for shape in SHAPES)
+
+
+def drawn(shape: tuple[int, ...]) -> np.ndarray:
+    """Numbers of both signs, none within a step of 0, where many functions have a corner."""
+    x = np.random.default_rng(0).standard_normal(shape)
+    return x + 0.05 * np.sign(x)
+
+
+def is_loss(function: Callable) -> bool:
+    names = [parameter.name for parameter in required(function)]
+    return len(names) == 2 and names[1] in ("target", "targets", "t")
+
+
+def function_inputs(module: ModuleType, function: Callable) -> tuple[tuple[np.ndarray, ...], ...]:
+    """What a loss (two arguments, both in (0, 1)) or a penalty (one) is called with; nothing if it has other arguments."""
+    names = [parameter.name for parameter in required(function)]
+    if len(names) not in (1, 2):
+        return ()
+    rng = np.random.default_rng(0)
+    arguments = []
+    for name in names:
+        given = getattr(module, name, None)
+        arguments.append(
+            given.astype(np.float64) if isinstance(given, np.ndarray) else rng.uniform(0.05, 0.95, (5, 3))
+        )
+    return (tuple(arguments),)
+
+
+def returns_gradients(function: Callable, inputs: tuple[np.ndarray, ...]) -> bool:
+    """Whether it gives (number, array like the first input, …): otherwise it is a helper, and none of our business."""
+    try:
+        found = function(*(array.copy() for array in inputs))
+    except NotImplementedError:
+        return True
+    except Exception:
+        return False
+    pair = isinstance(found, tuple) and 2 <= len(found) <= 1 + len(inputs) and np.ndim(found[0]) == 0
+    return pair and all(np.shape(gradient) == inputs[0].shape for gradient in found[1:])

@@ -1,0 +1,246 @@
+"""A trace as one page: HTML that needs nothing but a browser, on which a person walks through the step, number by number.
+
+The page itself, its looks and what it does stand in web/; here it is told what there is to show.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import textwrap
+from html import escape
+from importlib.resources import files
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .network import network
+from .packing import as_lines, embed
+
+if TYPE_CHECKING:
+    from ..trace import Trace
+    from ..tracing.steps import Check, Step, Tensor
+
+STATISTICS = (("smallest", "min"), ("largest", "max"), ("mean", "mean"), ("norm", "norm"))
+OPTIONS = {"K": "kernel", "S": "stride", "P": "padding", "N": "examples, N", "lr": "rate, η"}
+SCRIPTS = ("tensor.js", "places.js", "recipe.js", "layouts.js", "heatmap.js", "diagram.js", "panels.js", "page.js")
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+FEW = 16  # numbers
+ROWS = 8  # of the table of gradients
+TOLERANCE = {
+    "zeros": 0.0,
+    "f8": 1e-9,
+    "f4": 1e-4,
+    "i2": 2e-3,
+}  # how far a sum of rounded numbers may be off, of the result's largest
+
+
+def write_page(trace: Trace, path: str | PathLike[str]) -> Path:
+    """Write the trace as a page to a file; its path. Raises OSError where it cannot be written."""
+    path = Path(path)
+    path.write_text(page(trace), encoding="utf-8")
+    return path
+
+
+def page(trace: Trace) -> str:
+    """The page as text."""
+    web = files(__package__) / "web"
+    data = json.dumps(content(trace), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    parts = {
+        "title": escape(trace.title),
+        "lead": escape(lead(trace)),
+        "style": (web / "page.css").read_text("utf-8"),
+        "data": data.replace("<", "\\u003c"),  # no text of the trace can end the script that it stands in
+        "scripts": "\n".join(f"<script>\n{(web / name).read_text('utf-8')}</script>" for name in SCRIPTS),
+    }
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], (web / "page.html").read_text("utf-8"))
+
+
+def lead(trace: Trace) -> str:
+    """What the page is about, in a sentence."""
+    examples = f"{len(trace.x.array)} example{'s' if len(trace.x.array) > 1 else ''}"
+    return f"One training step on {examples}, formula by formula: {len(trace)} of them. Walk with the arrow keys; point at a number to see what it was computed from."
+
+
+def content(trace: Trace) -> dict[str, Any]:
+    """Everything that the scripts of the page read, in what JSON holds."""
+    tensors = trace.tensors
+    numeric = {
+        f"numeric {step.result.key}": (step.result, step.check.numeric)
+        for step in trace.steps
+        if step.check and not step.check.sampled and step.check.numeric.ndim
+    }
+    records = embed(
+        {key: tensor.array for key, tensor in tensors.items()} | {key: array for key, (_, array) in numeric.items()},
+        minor=[key for key, tensor in tensors.items() if tensor.role in ("state", "updated")],
+    )
+    features = image_features(trace.x.array)
+    for key, tensor in [*tensors.items(), *((key, tensor) for key, (tensor, _) in numeric.items())]:
+        records[key] |= looks(tensor, features)
+    sources: dict[str, dict[str, Any]] = {}
+    steps = [as_json(step, trace, records, sources) for step in trace.steps]
+    return {"tensors": records, **network(trace), "steps": steps, "sources": sources}
+
+
+# Arrays
+
+
+def image_features(x: np.ndarray) -> int | None:
+    """How many numbers an example has, where these may be the pixels of a square image."""
+    if x.ndim != 2 or x.shape[1] < 49 or math.isqrt(x.shape[1]) ** 2 != x.shape[1]:
+        return None
+    return x.shape[1]
+
+
+def looks(tensor: Tensor, features: int | None) -> dict[str, Any]:
+    """How an array is named and drawn.
+
+    image: height and width of the picture that lies along its long axis; kernel: whether its last two axes are
+    channels; pixels: whether it is drawn in shades of grey; signed: whether something is below zero.
+    """
+    array, value = tensor.array, tensor.role in ("input", "activation", "draw")
+    picture = array.ndim in (1, 2) and features in array.shape
+    shades = array.ndim == 2 if picture else array.ndim == 4 and array.shape[3] == 1
+    side = math.isqrt(features or 0)
+    return {
+        "symbol": tensor.symbol.text,
+        "mathml": tidied(f"<math>{tensor.symbol.mathml}</math>"),
+        "image": [side, side] if picture else None,
+        "kernel": array.ndim == 4 and is_kernel(tensor),
+        "pixels": value and shades and bool(array.size and array.min() >= 0 and array.max() <= 1),
+        "signed": bool((array < 0).any()),
+    }
+
+
+def is_kernel(tensor: Tensor) -> bool:
+    """Whether it is a parameter, its gradient or what an update makes of it, rather than a value or the gradient of one."""
+    return tensor.symbol.letter == "W" or tensor.role in ("parameter", "state", "updated")
+
+
+def tidied(mathml: str) -> str:
+    """MathML as the page's style wants it: words and signs marked, as only variables are slanted; a transposed a₁ with both
+    of its scripts on one letter.
+    """
+    mathml = re.sub(r"<mi( mathvariant='normal')?>(\w{2,}|\W|∂)</mi>", r'<mi class="word">\2</mi>', mathml)
+    return re.sub(
+        r"<msup><msub>(<mi>\w</mi><m[in]>\w+</m[in]>)</msub>(<m[in][^>]*>[^<]+</m[in]>)</msup>",
+        r"<msubsup>\1\2</msubsup>",
+        mathml,
+    )
+
+
+# Steps
+
+
+def as_json(step: Step, trace: Trace, records: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]:
+    """A step as the page shows it; the source that it speaks of is added to `sources`."""
+    formula, operands = step.json(), {operand.name: operand.tensor.key for operand in step.operands}
+    shown = [step.result.key, *operands.values()]
+    where = f"{step.layer} · {step.kind}" if step.layer else step.kind
+    return {
+        "phase": step.phase,
+        "where": where,
+        "spoken": f"{step.text}, {where}",
+        "about": step.note[:1].upper() + step.note[1:] + ("." if step.note else ""),
+        "formula": tidied(step.mathml),
+        "result": step.result.key,
+        "operands": list(dict.fromkeys(operands.values())),
+        "names": operands,
+        "recipe": formula["cell"],
+        "first": first_cell(step),
+        "options": {
+            name: letter for name in step.options if not (letter := step.formula.symbols[name])[:1].isdigit()
+        },
+        "tolerance": max(TOLERANCE[records[key]["type"]] for key in shown),
+        "facts": facts(step),
+        "check": None if step.check is None else comparison(step.result, step.check),
+        "sources": code(step, trace, sources),
+    }
+
+
+def first_cell(step: Step) -> list[int]:
+    """The number to look at first: of a few the first, else the largest, of an update that with the largest gradient."""
+    gradient = next((operand.tensor.array for operand in step.operands if operand.name == "g"), step.result.array)
+    array = gradient if gradient.shape == step.result.shape else step.result.array
+    flat = int(np.abs(array).argmax()) if array.size > FEW else 0
+    return [int(i) for i in np.unravel_index(flat, array.shape)]
+
+
+def facts(step: Step) -> list[list[Any]]:
+    """Names and values for the list of figures."""
+    found, statistics = [], step.statistics
+    found.append(["shape", " × ".join(map(str, step.result.shape)) or "one number"])
+    if step.result.array.size > 1:
+        found += [[name, finite(getattr(statistics, key))] for name, key in STATISTICS]
+        found.append(["zeros", f"{statistics.zeros:.1%}"])
+    found.append(["operations", f"{step.flops:,}"])
+    if step.bytes_kept:
+        found.append(["kept for backward", f"{step.bytes_kept:,} bytes"])
+    found += [
+        [OPTIONS.get(name, name), str(value)]
+        for name, value in step.options.items()
+        if not name.endswith(("_size", "_shape"))
+    ]
+    return found
+
+
+def comparison(gradient: Tensor, check: Check) -> dict[str, Any]:
+    """The gradient beside the numerical one: in a sentence, as arrays where all was checked, as a table of the largest."""
+    numeric, analytic = check.numeric, gradient.array
+    which = f"All {analytic.size:,} numbers" if analytic.size > 1 else "The number"
+    if check.sampled:
+        which = f"{check.checked:,} of {analytic.size:,} numbers, the largest and some drawn at random"
+    kinks = f" {check.kinks} at a kink, where there is no derivative, left out." if check.kinks else ""
+    text = (
+        f"{which}, compared with central differences, [L(θ + h) − L(θ − h)] / 2h: "
+        f"largest relative error {power_of_ten(check.error)}.{kinks}"
+    )
+    known = np.flatnonzero(np.isfinite(numeric) & np.isfinite(analytic))
+    difference = np.abs(analytic - numeric).ravel()
+    at_kink = set(known[np.argsort(-difference[known], kind="stable")[: check.kinks]].tolist())
+    largest = known[np.argsort(-np.abs(analytic.ravel()[known]), kind="stable")[:ROWS]]
+    rows = []
+    for flat in sorted(largest.tolist()):
+        index = [int(i) for i in np.unravel_index(flat, analytic.shape)]
+        off = None if flat in at_kink else float(difference[flat])
+        rows.append([index, float(analytic.flat[flat]), float(numeric.flat[flat]), off])
+    whole = not check.sampled and numeric.ndim > 0
+    return {
+        "passed": check.passed,
+        "text": text,
+        "numeric": f"numeric {gradient.key}" if whole else None,
+        "rows": rows,
+    }
+
+
+def code(step: Step, trace: Trace, sources: dict[str, Any]) -> list[list[Any]]:
+    """The methods to show, as [key in sources, numbers of the lines used]: the step's own and, of a layer's backward, the
+    forward that it differentiates.
+    """
+    shown = [step]
+    if step.layer and step.phase == "backward":
+        shown += [other for other in trace.steps if other.layer == step.layer and other.phase == "forward"]
+    found: dict[str, set[int]] = {}
+    for source in (other.source for other in shown if other.source):
+        key = f"{source.path}:{source.first}"
+        if key not in sources:
+            lines = as_lines(textwrap.dedent("\n".join(source.lines)))
+            sources[key] = {"name": source.name, "file": source.path, "first": source.first, "lines": lines}
+        found.setdefault(key, set()).update(source.highlighted)
+    return [[key, sorted(lines)] for key, lines in found.items()]
+
+
+def power_of_ten(value: float) -> str:
+    """2.5·10⁻⁹"""
+    if not math.isfinite(value):
+        return "∞"
+    mantissa, _, exponent = f"{value:.1e}".partition("e")
+    return f"{mantissa}·10{str(int(exponent)).translate(SUPERSCRIPTS)}"
+
+
+def finite(value: float) -> float | str:
+    """A number for JSON, which has no other than finite ones."""
+    return value if math.isfinite(value) else str(value)

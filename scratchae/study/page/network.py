@@ -1,0 +1,109 @@
+"""The map of a trace: where each array stands in the diagram of the computation.
+
+A column for everything that the forward pass makes; below it, in lanes, what belongs to it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..trace import Trace
+    from ..tracing.steps import Step, Tensor
+
+LANES = {
+    "parameter": "parameters",
+    "value": "forward →",
+    "gradient": "← backward",
+    "slope": "∂L/∂ parameters",
+    "update": "update",
+}
+BOLTZMANN_LANES = LANES | {"value": "two phases", "slope": "direction"}
+GRADIENTS = ("gradient", "direction")
+
+
+def lane(tensor: Tensor, phase: str, parameters: set[str]) -> str:
+    """Parameters, values, gradients of values, gradients of parameters ("slope"), or the update."""
+    if phase == "update":
+        return "update"
+    if tensor.role in GRADIENTS:
+        return "slope" if undifferentiated(tensor.key) in parameters else "gradient"
+    return "parameter" if tensor.role in ("parameter", "state") else "value"
+
+
+def undifferentiated(key: str) -> str:
+    """The key of W, for that of dW; of encoder.0.W, for encoder.0.dW."""
+    owner, dot, name = key.rpartition(".")
+    return f"{owner}{dot}{name.rstrip(chr(39)).removeprefix('d')}"
+
+
+def network(trace: Trace) -> dict[str, Any]:
+    """Lanes, columns, boxes and edges of the diagram, in what JSON holds.
+
+    A box is {"id": the array's key, "symbol", "spoken", "lane", "column", "step", "made"}; `step`, from 0, is the one that
+    makes it or, of what no step makes, the first that reads it. An edge is a pair of keys. `standing`: which box stands for
+    an array that has none of its own, such as Adam's m and v.
+    """
+    parameters = {tensor.key for tensor in trace.parameters}
+    columns: list[dict[str, str]] = [{"title": "data", "detail": shape(trace.x)}]
+    column = {trace.x.key: 0}  # of a tensor, by its key
+    by_symbol = {symbol(trace.x): 0}
+    boxes: dict[str, dict[str, Any]] = {}
+    edges = []
+    before = None
+    waiting: list[str] = []  # what an optimizer remembers of the parameter that comes next
+    standing: dict[str, str] = {}
+
+    def place(tensor: Tensor, number: int, made: bool, where: str, at: int) -> None:
+        column[tensor.key] = at
+        spoken = f"{tensor.symbol.text}, {tensor.role}, {shape(tensor) or 'one number'}"
+        boxes[tensor.key] = {
+            **{"id": tensor.key, "symbol": tensor.symbol.text, "spoken": spoken},
+            **{"lane": where, "column": at, "step": number, "made": made},
+        }
+
+    for number, step in enumerate(trace.steps):
+        result, where = step.result, lane(step.result, step.phase, parameters)
+        if where == "value":
+            heading = (step.layer, step.kind)
+            columns.append({"title": "" if heading == before else title(step), "detail": shape(result)})
+            before, at = heading, len(columns) - 1
+            by_symbol.setdefault(symbol(result), at)
+        else:
+            operands = [column[operand.tensor.key] for operand in step.operands if operand.tensor.key in column]
+            known = column.get(undifferentiated(result.key), by_symbol.get(symbol(result)))
+            at = known if known is not None else max(operands, default=0)
+        for operand in step.operands:
+            tensor = operand.tensor
+            if tensor.key not in boxes and step.phase != "update":
+                data = tensor.role == "input"
+                place(tensor, number, False, "value" if data else "parameter", 0 if data else at)
+        if where == "update" and result.role == "state":
+            waiting.append(result.key)
+            continue
+        standing |= dict.fromkeys(waiting, result.key)
+        waiting = []
+        place(result, number, True, where, at)
+        edges += [
+            [operand.tensor.key, result.key]
+            for operand in step.operands
+            if where in ("value", "gradient") and boxes.get(operand.tensor.key, {}).get("lane") == where
+        ]
+    directed = any(step.phase == "direction" for step in trace.steps)
+    lanes = list((BOLTZMANN_LANES if directed else LANES).items())
+    return {"lanes": lanes, "columns": columns, "boxes": list(boxes.values()), "edges": edges, "standing": standing}
+
+
+def symbol(tensor: Tensor) -> tuple[str, str]:
+    """Letter and index, which a tensor shares with its gradient."""
+    return tensor.symbol.letter, tensor.symbol.index
+
+
+def title(step: Step) -> str:
+    """What computes, without its arguments."""
+    return step.kind.partition("(")[0]
+
+
+def shape(tensor: Tensor) -> str:
+    """The shape of a single example: 28 × 28 × 1."""
+    return " × ".join(map(str, tensor.shape[1:]))

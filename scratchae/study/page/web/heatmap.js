@@ -1,0 +1,278 @@
+"use strict";
+// A heat map of an array: blue below zero, orange above, the stronger the larger; hover, touch or arrow keys read it.
+
+const TEXT_FROM = 34; // cells this wide hold their number
+
+class HeatMap {
+  // pick(flat) is called for the cell that the pointer or the keyboard is at; what it returns is said.
+  // width, height: room for it; top: the largest number of its scale.
+  constructor(tensor, { label, pick = () => {}, width, height, top }) {
+    Object.assign(this, { tensor, pick, height, top });
+    this.layouts = layouts(tensor);
+    this.layout = this.layouts[0];
+    this.marked = new Set();
+    this.at = 0;
+    this.element = make("div", {
+      class: "map",
+      tabindex: "0",
+      role: "application",
+      "aria-roledescription": "heat map",
+      "aria-label": label,
+    });
+    this.below = make("canvas", { "aria-hidden": "true" });
+    this.above = make("canvas", { class: "above", "aria-hidden": "true" });
+    this.element.append(this.below, this.above);
+    this.element.addEventListener("pointermove", (event) => this.point(event));
+    this.element.addEventListener("pointerdown", (event) => this.point(event));
+    this.element.addEventListener("pointerleave", hideTip);
+    this.element.addEventListener("focus", () => this.element.matches(":focus-visible") && this.go(this.at));
+    this.element.addEventListener("blur", () => {
+      hideTip();
+      this.overlay();
+    });
+    this.element.addEventListener("keydown", (event) => this.key(event));
+    this.fit(width);
+  }
+
+  // Draw it as wide as fits.
+  fit(width) {
+    this.room = width;
+    this.use(this.layout);
+  }
+
+  use(layout) {
+    this.layout = layout;
+    const { across, count, w, h } = layout,
+      down = Math.ceil(count / across);
+    const wide = across * w,
+      high = down * h;
+    this.gap = count < 2 ? 0 : wide < 150 ? 4 : wide < 320 ? 2 : 1; // between tiles, in pixels
+    const fit = Math.min((this.room - (across - 1) * this.gap) / wide, (this.height - (down - 1) * this.gap) / high);
+    const one = fit < 1 ? fit : Math.min(Math.floor(fit), this.tensor.size <= 64 ? 62 : 26);
+    this.cell = { w: one, h: one }; // the size of a number's cell, in pixels
+    if (one >= TEXT_FROM) this.cell.h = 34;
+    else if (count === 1 && high <= 16) this.cell.h = Math.max(one, Math.min(16, one * 4)); // a few lines, long and thin
+    this.tile = { w: w * this.cell.w + this.gap, h: h * this.cell.h + this.gap };
+    this.wide = across * this.tile.w - this.gap;
+    this.high = down * this.tile.h - this.gap;
+    this.draw();
+  }
+
+  // The place of a number of the array: its tile and its cell in that, each as [column, row].
+  spot(flat) {
+    const { shape, steps, tiles, y, x, across } = this.layout;
+    const along = (axis) => Math.floor(flat / steps[axis]) % shape[axis];
+    const tile = tiles.reduce((tile, axis) => tile * shape[axis] + along(axis), 0);
+    return [tile % across, Math.floor(tile / across), along(x), along(y)];
+  }
+
+  // Its left upper corner in pixels.
+  corner(flat) {
+    const [column, row, x, y] = this.spot(flat);
+    return [column * this.tile.w + x * this.cell.w, row * this.tile.h + y * this.cell.h];
+  }
+
+  // The number at a place; -1 if there is none.
+  flatAt(column, row, inX, inY) {
+    const { shape, steps, tiles, y, x, h, w, count, across } = this.layout;
+    let tile = row * across + column;
+    if (Math.min(column, row, inX, inY) < 0 || column >= across || inX >= w || inY >= h || tile >= count) return -1;
+    let flat = inY * steps[y] + inX * steps[x];
+    for (const axis of [...tiles].reverse()) {
+      flat += (tile % shape[axis]) * steps[axis];
+      tile = Math.floor(tile / shape[axis]);
+    }
+    return flat < this.tensor.size ? flat : -1;
+  }
+
+  get pixels() {
+    return this.tensor.pixels && !this.tensor.signed;
+  }
+
+  // What the colours stand for: the ends of the scale, and the colours between. What is nowhere negative has half a scale.
+  get ends() {
+    const top = this.top ?? this.tensor.largest;
+    return this.pixels ? [0, Math.max(top, 1)] : [this.tensor.signed ? -top : 0, top];
+  }
+
+  get stops() {
+    const palette = PALETTES[darkNow() ? "dark" : "light"];
+    return this.pixels ? palette.pixels : this.tensor.signed ? palette.signed : palette.signed.slice(2);
+  }
+
+  draw() {
+    const ratio = window.devicePixelRatio || 1,
+      { w, h, across, count } = this.layout;
+    for (const canvas of [this.below, this.above]) {
+      canvas.width = Math.ceil(this.wide * ratio);
+      canvas.height = Math.ceil(this.high * ratio);
+      canvas.style.width = `${this.wide}px`;
+      canvas.style.height = `${this.high}px`;
+    }
+    const colours = ramp(this.stops),
+      ink = this.below.getContext("2d");
+    ink.scale(ratio, ratio);
+    ink.imageSmoothingEnabled = this.cell.w < 1;
+    ink.imageSmoothingQuality = "high";
+    const plane = make("canvas", { width: w, height: h }),
+      pen = plane.getContext("2d", { willReadFrequently: true }),
+      picture = pen.createImageData(w, h);
+    for (let tile = 0; tile < count; tile++) {
+      const [column, row] = [tile % across, Math.floor(tile / across)];
+      for (let y = 0; y < h; y++) {
+        for (let x = 0; x < w; x++) {
+          const flat = this.flatAt(column, row, x, y),
+            value = flat < 0 ? undefined : this.tensor.values[flat];
+          picture.data.set(
+            value === undefined ? [0, 0, 0, 0] : [...this.colour(value, colours), 255],
+            4 * (y * w + x),
+          );
+        }
+      }
+      pen.putImageData(picture, 0, 0);
+      ink.drawImage(plane, column * this.tile.w, row * this.tile.h, w * this.cell.w, h * this.cell.h);
+    }
+    if (this.cell.w >= TEXT_FROM) this.write(ink, colours);
+    this.overlay();
+  }
+
+  colour(value, colours) {
+    const [low, high] = this.ends;
+    return Number.isFinite(value)
+      ? colours[Math.max(0, Math.min(255, Math.round(((value - low) / (high - low || 1)) * 255)))]
+      : [128, 128, 128];
+  }
+
+  // The numbers themselves, where a cell has room for them, in black or white, whichever is plainer.
+  write(ink, colours) {
+    const family = getComputedStyle(document.documentElement).getPropertyValue("--plain"),
+      { w, h } = this.cell;
+    ink.textAlign = "center";
+    ink.textBaseline = "middle";
+    this.tensor.values.forEach((value, flat) => {
+      const [x, y] = this.corner(flat),
+        text = written(value, w > 54 ? 4 : 3);
+      ink.font = `${text.length > 7 ? 10.5 : 12.5}px ${family}`;
+      ink.fillStyle = luminance(this.colour(value, colours)) > 0.179 ? "#000" : "#fff";
+      ink.fillText(text, x + w / 2, y + h / 2, w - 4);
+    });
+  }
+
+  // Veil all but the marked cells, and draw a line around them: which is light and line, not colour.
+  overlay() {
+    const pen = this.above.getContext("2d"),
+      ratio = window.devicePixelRatio || 1,
+      { w, h } = this.cell,
+      dark = darkNow();
+    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+    pen.clearRect(0, 0, this.wide, this.high);
+    if (this.marked.size && this.marked.size < this.tensor.size) {
+      if (w < TEXT_FROM) {
+        pen.fillStyle = dark ? "#15171B99" : "#FBFAF6A6";
+        pen.fillRect(0, 0, this.wide, this.high);
+      }
+      for (const flat of this.marked) pen.clearRect(...this.corner(flat), Math.max(w, 1), Math.max(h, 1));
+    }
+    pen.lineWidth = Math.max(1.5, Math.min(2.5, w / 6));
+    pen.strokeStyle = dark ? "#fff" : "#000";
+    pen.stroke(this.outline());
+    const here = document.activeElement === this.element ? this.at : this.chosen;
+    if (here === undefined) return;
+    const [x, y] = this.corner(here),
+      [bw, bh] = [Math.max(w, 5), Math.max(h, 5)];
+    for (const [width, style] of [
+      [4, dark ? "#000" : "#fff"],
+      [2, dark ? "#fff" : "#000"],
+    ]) {
+      [pen.lineWidth, pen.strokeStyle] = [width, style];
+      pen.strokeRect(x + (w - bw) / 2, y + (h - bh) / 2, bw, bh);
+    }
+  }
+
+  // The line around the marked cells; around all of a tile's, if they are small and lie scattered.
+  outline() {
+    const path = new Path2D(),
+      { w, h } = this.cell,
+      tiles = new Map();
+    const has = (column, row, x, y) => this.marked.has(this.flatAt(column, row, x, y));
+    const edges = [];
+    for (const flat of this.marked) {
+      const [column, row, x, y] = this.spot(flat),
+        [left, top] = this.corner(flat);
+      if (!has(column, row, x, y - 1)) edges.push([left, top, left + w, top]);
+      if (!has(column, row, x, y + 1)) edges.push([left, top + h, left + w, top + h]);
+      if (!has(column, row, x - 1, y)) edges.push([left, top, left, top + h]);
+      if (!has(column, row, x + 1, y)) edges.push([left + w, top, left + w, top + h]);
+      const box = tiles.get(`${column} ${row}`) ?? [left, top, left + w, top + h];
+      tiles.set(`${column} ${row}`, [
+        Math.min(box[0], left),
+        Math.min(box[1], top),
+        Math.max(box[2], left + w),
+        Math.max(box[3], top + h),
+      ]);
+    }
+    if (w < 6 && edges.length > 2 * this.marked.size) {
+      for (const [left, top, right, bottom] of tiles.values()) path.rect(left, top, right - left, bottom - top);
+    } else {
+      for (const [x1, y1, x2, y2] of edges) (path.moveTo(x1, y1), path.lineTo(x2, y2));
+    }
+    return path;
+  }
+
+  mark(flats, chosen) {
+    this.marked = new Set(flats);
+    this.chosen = chosen;
+    this.overlay();
+  }
+
+  // Reading it
+
+  point(event) {
+    const box = this.below.getBoundingClientRect(),
+      scale = this.wide / box.width;
+    const [x, y] = [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
+    const [column, row] = [Math.floor(x / this.tile.w), Math.floor(y / this.tile.h)];
+    const flat = this.flatAt(
+      column,
+      row,
+      Math.floor((x - column * this.tile.w) / this.cell.w),
+      Math.floor((y - row * this.tile.h) / this.cell.h),
+    );
+    if (flat < 0) return hideTip();
+    if (flat !== this.at || event.type === "pointerdown") this.pick(flat);
+    this.at = flat;
+    showTip(this.says(flat), event.clientX, event.clientY);
+  }
+
+  says(flat) {
+    return `${this.tensor.named(this.tensor.index(flat))} = ${written(this.tensor.values[flat])}`;
+  }
+
+  go(flat) {
+    this.at = flat;
+    say(this.pick(flat) ?? this.says(flat));
+    this.overlay();
+    const box = this.below.getBoundingClientRect(),
+      [x, y] = this.corner(flat);
+    showTip(this.says(flat), box.left + x + this.cell.w, box.top + y + this.cell.h);
+  }
+
+  key(event) {
+    const move = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    if (!move || event.altKey || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    event.stopPropagation(); // these arrows walk through the numbers, not through the steps
+    const { w, h } = this.layout;
+    let [column, row, x, y] = this.spot(this.at);
+    [x, y] = [x + move[0], y + move[1]];
+    if (x < 0 || x >= w) [column, x] = [column + move[0], x < 0 ? w - 1 : 0]; // into the next tile
+    if (y < 0 || y >= h) [row, y] = [row + move[1], y < 0 ? h - 1 : 0];
+    const flat = this.flatAt(column, row, x, y);
+    if (flat >= 0) this.go(flat);
+  }
+}
+
+function luminance(colour) {
+  const [r, g, b] = colour.map((c) => ((c /= 255), c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+}

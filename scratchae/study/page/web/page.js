@@ -1,0 +1,145 @@
+"use strict";
+// The page: shows one step of the trace at a time, and walks through them.
+
+const trace = JSON.parse(document.getElementById("trace").textContent);
+const tensors = Object.fromEntries(Object.entries(trace.tensors).map(([id, record]) => [id, new Tensor(id, record)]));
+const PHASES = {
+  forward: "Forward",
+  loss: "Loss",
+  backward: "Backward",
+  update: "Update",
+  positive: "Positive phase",
+  negative: "Negative phase",
+  direction: "Direction", // of a Boltzmann machine
+};
+let current = -1; // the step that is shown, from 0
+let maps = new Map(); // the heat maps that are shown, by the id of their array
+let diagram;
+
+// Making elements. Text goes in as text, never as markup: only formulas and code, which Python wrote, are markup.
+
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) if (value !== undefined) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+function draw(tag, attributes = {}, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+const markup = (tag, attributes, html) => Object.assign(make(tag, attributes), { innerHTML: html });
+const byId = (id) => document.getElementById(id);
+
+// The line beside the pointer, and the voice of a screen reader
+
+function showTip(text, x, y) {
+  const tip = byId("tip");
+  tip.textContent = text;
+  tip.hidden = false;
+  const { width, height } = tip.getBoundingClientRect();
+  tip.style.left = `${Math.max(4, Math.min(x + 14, document.documentElement.clientWidth - width - 6))}px`;
+  tip.style.top = `${y + 18 + height > innerHeight ? y - height - 10 : y + 16}px`;
+}
+
+function hideTip() {
+  byId("tip").hidden = true;
+}
+
+let saying;
+function say(text) {
+  clearTimeout(saying);
+  saying = setTimeout(() => (byId("live").textContent = text), 250);
+}
+
+// One step
+
+function show(number, { announce = true } = {}) {
+  number = Math.max(0, Math.min(trace.steps.length - 1, number));
+  if (number === current) return;
+  current = number;
+  const step = trace.steps[number];
+  hideTip();
+  byId("step").dataset.phase = step.phase;
+  byId("where").replaceChildren(make("b", {}, PHASES[step.phase]), ` · ${step.where}`);
+  byId("about").textContent = step.about;
+  byId("formula").innerHTML = step.formula;
+  showTensors(step);
+  showCheck(step);
+  showSource(step);
+  showFacts(step);
+  showPlace(number, step);
+  diagram.show(number);
+  const spoken = `Step ${number + 1} of ${trace.steps.length}, ${PHASES[step.phase].toLowerCase()}: ${step.spoken}`;
+  if (announce) say(spoken);
+  history.replaceState(null, "", `#step=${number + 1}`);
+}
+
+function showPlace(number, step) {
+  const slider = byId("slider");
+  slider.max = trace.steps.length;
+  slider.value = number + 1;
+  slider.setAttribute("aria-valuetext", `Step ${number + 1} of ${trace.steps.length}, ${step.phase}: ${step.spoken}`);
+  byId("count").textContent = `${number + 1} / ${trace.steps.length}`;
+  byId("previous").disabled = number === 0;
+  byId("next").disabled = number === trace.steps.length - 1;
+  for (const span of byId("phases").children) {
+    span.className = span.dataset.phase === step.phase ? "current" : "";
+    span.textContent = PHASES[span.dataset.phase];
+    if (span.scrollWidth > span.clientWidth) span.textContent = ""; // no room for the word: the bar alone
+  }
+}
+
+// The whole page
+
+function setTheme(theme) {
+  document.documentElement.dataset.theme = theme;
+  const button = byId("theme");
+  button.textContent = theme === "dark" ? "Light" : "Dark";
+  button.setAttribute("aria-label", `Switch to ${theme === "dark" ? "light" : "dark"} colours`);
+  for (const map of maps.values()) (map.draw(), map.recolour?.());
+}
+
+function fromAddress() {
+  const found = /step=(\d+)/.exec(location.hash);
+  return found ? Number(found[1]) - 1 : undefined;
+}
+
+function start() {
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  setTheme(dark.matches ? "dark" : "light");
+  dark.addEventListener("change", () => setTheme(dark.matches ? "dark" : "light"));
+  byId("theme").addEventListener("click", () => setTheme(darkNow() ? "light" : "dark"));
+  diagram = new Diagram(byId("diagram"), trace, (number) => show(number));
+  const parts = countBy(trace.steps, (step) => step.phase);
+  byId("phases").append(
+    ...[...parts].map(([phase, count]) => make("span", { "data-phase": phase, style: `flex: ${count} 1 0` })),
+  );
+  byId("previous").addEventListener("click", () => show(current - 1));
+  byId("next").addEventListener("click", () => show(current + 1));
+  byId("slider").addEventListener("input", (event) => show(Number(event.target.value) - 1));
+  addEventListener("hashchange", () => show(fromAddress() ?? current));
+  addEventListener("keydown", walk);
+  let width = innerWidth;
+  addEventListener("resize", () => {
+    if (innerWidth === width) return; // a phone's address bar comes and goes
+    width = innerWidth;
+    for (const map of maps.values()) map.fit(map.narrow ?? room());
+  });
+  show(fromAddress() ?? 0, { announce: false });
+}
+
+function walk(event) {
+  if (event.altKey || event.ctrlKey || event.metaKey || event.target.closest?.("input, .map, pre, .numbers, summary"))
+    return;
+  const to = { ArrowRight: current + 1, ArrowLeft: current - 1, Home: 0, End: trace.steps.length - 1 }[event.key];
+  if (to === undefined) return;
+  event.preventDefault();
+  show(to);
+}
+
+start();

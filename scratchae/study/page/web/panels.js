@@ -1,0 +1,289 @@
+"use strict";
+// The panels of a step: its arrays, one number of the result, the check of a gradient, the code and the figures.
+
+// Its arrays
+
+function showTensors(step) {
+  maps = new Map();
+  const result = tensors[step.result];
+  byId("result").replaceChildren(figureOf(result, true, step));
+  byId("operands").replaceChildren(...step.operands.map((id) => figureOf(tensors[id], false, step)));
+  byId("from").hidden = step.operands.length === 0;
+  byId("cell").hidden = !step.recipe;
+  if (step.recipe) pickCell(step, result.flat(step.first) ?? 0);
+}
+
+const room = () => byId("makes").clientWidth;
+
+function figureOf(tensor, isResult, step) {
+  const role = isResult ? "result" : "operand";
+  const label = `${tensor.symbol}, ${role}, ${shapeText(tensor.shape)}. Arrow keys move from number to number.`;
+  const map = new HeatMap(tensor, {
+    label,
+    pick: isResult && step.recipe ? (flat) => pickCell(step, flat) : undefined,
+    width: room(),
+    height: isResult ? 340 : 300,
+  });
+  maps.set(tensor.id, map);
+  const caption = make(
+    "figcaption",
+    {},
+    markup("span", { class: "name" }, tensor.mathml),
+    make("span", { class: "shape" }, shapeText(tensor.shape)),
+  );
+  return make(
+    "figure",
+    { class: `tensor ${role}` },
+    caption,
+    map.element,
+    underneath(map),
+    ...notes(map),
+    tensor.size > 1 ? numbersOf(tensor) : "",
+  );
+}
+
+// Below a heat map: its scale, and the other ways to lay it out.
+function underneath(map) {
+  if (map.tensor.size === 1) return "";
+  if (!map.tensor.largest) return make("p", { class: "under" }, "all 0");
+  const [low, high] = map.ends,
+    scale = make("i", {});
+  const paint = () => (scale.style.background = `linear-gradient(to right, ${map.stops.join(", ")})`);
+  paint();
+  map.recolour = paint;
+  const under = make(
+    "div",
+    { class: "under" },
+    make("span", { class: "scale" }, written(low, 3), scale, written(high, 3)),
+  );
+  if (map.layouts.length > 1) {
+    const button = make("button", { type: "button" });
+    const name = () => (button.textContent = `Show as ${otherLayout(map).name}`);
+    button.addEventListener("click", () => (map.use(otherLayout(map)), name()));
+    name();
+    under.append(button);
+  }
+  return under;
+}
+
+const otherLayout = (map) => map.layouts[(map.layouts.indexOf(map.layout) + 1) % map.layouts.length];
+
+// What of an array is not to be seen here.
+function notes(map) {
+  const { tensor } = map,
+    said = [];
+  if (!tensor.whole)
+    said.push(`A sample: ${shapeText(tensor.grid)} of ${shapeText(tensor.shape)} are on this page, evenly spaced.`);
+  if (map.cell.w < 0.99)
+    said.push(
+      `Drawn smaller than it is: a dot averages ${(1 / map.cell.w ** 2).toFixed(1)} numbers; the arrow keys reach each.`,
+    );
+  if (tensor.type === "i2") said.push(`Rounded to steps of ${written(tensor.unit, 2)}.`);
+  return said.length ? [make("p", { class: "note" }, said.join(" "))] : [];
+}
+
+// The numbers of an array as a table, the first of them if there are many; made when it is opened.
+function numbersOf(tensor) {
+  const details = make("details", {}, make("summary", {}, "Numbers"));
+  details.addEventListener("toggle", () => {
+    if (!details.open || details.children.length > 1) return;
+    const columns = tensor.grid.length > 1 ? tensor.grid.at(-1) : Math.min(tensor.size, 8),
+      rows = tensor.size / columns;
+    const [shownRows, shownColumns] = [Math.min(Math.ceil(rows), 40), Math.min(columns, 12)];
+    const head = make(
+      "tr",
+      {},
+      make("td"),
+      ...Array.from({ length: shownColumns }, (_, c) =>
+        make("th", { scope: "col" }, tensor.grid.length > 1 ? `… ${c}]` : `+${c}`),
+      ),
+    );
+    const body = Array.from({ length: shownRows }, (_, r) => {
+      const index = tensor.index(r * columns),
+        name = tensor.grid.length > 1 ? `[${index.slice(0, -1).join(", ")},` : `[${index.join("")}]`;
+      const numbers = Array.from({ length: shownColumns }, (_, c) =>
+        make("td", {}, r * columns + c < tensor.size ? written(tensor.values[r * columns + c]) : ""),
+      );
+      return make("tr", {}, make("th", { scope: "row" }, name), ...numbers);
+    });
+    const table = make(
+      "table",
+      {},
+      make("caption", { class: "unseen" }, tensor.symbol),
+      make("thead", {}, head),
+      make("tbody", {}, ...body),
+    );
+    const cut =
+      shownRows < rows || shownColumns < columns
+        ? [
+            make(
+              "p",
+              { class: "note" },
+              `The first ${shownRows} × ${shownColumns} of ${Math.ceil(rows)} × ${columns}.`,
+            ),
+          ]
+        : [];
+    details.append(
+      make(
+        "div",
+        { class: "numbers", tabindex: "0", role: "group", "aria-label": `Numbers of ${tensor.symbol}` },
+        table,
+      ),
+      ...cut,
+    );
+  });
+  return details;
+}
+
+// One number of the result: marks what it was computed from, writes the sum, and returns it as a text
+
+function pickCell(step, flat) {
+  const result = tensors[step.result],
+    index = result.index(flat);
+  const variables = Object.fromEntries(index.map((i, axis) => [`i${axis}`, i]));
+  const named = Object.fromEntries(Object.entries(step.names).map(([name, id]) => [name, tensors[id]]));
+  const writing = new Writing(named, step.options),
+    symbols = writing.symbols(step.recipe, variables),
+    digits = writing.digits(step.recipe, variables);
+  const reading = new Reading(named),
+    value = reading.value(step.recipe, variables) ?? undefined,
+    traced = result.values[flat];
+  const marked = new Map();
+  for (const [name, cells] of reading.cells) {
+    const id = step.names[name];
+    marked.set(id, new Set([...(marked.get(id) ?? []), ...cells]));
+  }
+  for (const [id, map] of maps) if (id !== step.result) map.mark(marked.get(id) ?? [], undefined);
+  maps.get(step.result).mark([], flat);
+  const name = result.named(index),
+    simple = digits.nodes.join("") === written(value ?? traced);
+  byId("sum").replaceChildren(
+    make("p", { class: "symbols" }, `${name} = `, ...symbols.nodes),
+    make(
+      "p",
+      { class: "digits" },
+      "=\u00a0",
+      ...digits.nodes,
+      ...(simple ? [] : [" = ", make("b", {}, written(value ?? traced))]),
+    ),
+    verdict(value, traced, reading, step),
+  );
+  Object.assign(byId("sum").dataset, { index: index.join(","), value: String(value ?? ""), traced: String(traced) });
+  return `${name} ${byId("sum").querySelector(".digits").textContent}`;
+}
+
+// Does what this page computes agree with what the library computed?
+function verdict(value, traced, { missing, outside }, step) {
+  const edge = outside ? " What lies outside of the image counts for nothing." : "";
+  if (value === undefined) {
+    return make(
+      "p",
+      { class: "verdict" },
+      `${written(traced, 7)} by the library. ${grouped(missing)} of the numbers are not on this page, which holds a sample of large arrays.`,
+    );
+  }
+  const close =
+    Object.is(value, traced) ||
+    Math.abs(value - traced) <= step.tolerance * Math.max(1e-30, Math.abs(traced), tensors[step.result].largest);
+  const word = make("span", { class: close ? "good" : "bad" }, close ? "✓ agrees" : "✗ differs");
+  return make(
+    "p",
+    { class: "verdict" },
+    word,
+    `: ${written(value, 7)} computed here from the marked numbers, ${written(traced, 7)} by the library.${edge}`,
+  );
+}
+
+// The gradient against finite differences
+
+function showCheck(step) {
+  const check = step.check,
+    section = byId("check");
+  section.hidden = !check;
+  if (!check) return;
+  const word = make("span", { class: check.passed ? "good" : "bad" }, check.passed ? "✓ Yes." : "✗ No.");
+  const nodes = [make("p", { class: "verdict" }, word, ` ${check.text}`)];
+  if (check.numeric) {
+    const top = Math.max(tensors[step.result].largest, tensors[check.numeric].largest);
+    const pair = [
+      [tensors[step.result], "by backward"],
+      [tensors[check.numeric], "by central differences"],
+    ].map(([tensor, how]) => {
+      const map = new HeatMap(tensor, {
+        label: `${tensor.symbol} ${how}, ${shapeText(tensor.shape)}`,
+        width: Math.min(room(), 300),
+        height: 240,
+        top,
+      });
+      map.narrow = Math.min(room(), 300);
+      maps.set(`${tensor.id} ${how}`, map);
+      return make(
+        "figure",
+        { class: "tensor" },
+        make("figcaption", {}, make("span", { class: "shape" }, how)),
+        map.element,
+        underneath(map),
+      );
+    });
+    nodes.push(make("div", { class: "pair" }, ...pair));
+  }
+  const head = ["", "by backward", "by differences", "difference"].map((text, i) =>
+    make(i ? "th" : "td", i ? { scope: "col" } : {}, text),
+  );
+  const rows = check.rows.map(([index, analytic, numeric, difference]) => {
+    const numbers = [
+      written(analytic, 6),
+      written(numeric, 6),
+      difference === null ? "at a kink" : written(difference, 2),
+    ];
+    return make(
+      "tr",
+      {},
+      make("th", { scope: "row" }, tensors[step.result].named(index)),
+      ...numbers.map((text) => make("td", {}, text)),
+    );
+  });
+  if (rows.length)
+    nodes.push(
+      make(
+        "div",
+        { class: "numbers" },
+        make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows)),
+      ),
+    );
+  byId("comparison").replaceChildren(...nodes);
+}
+
+// The code and the figures
+
+function showSource(step) {
+  byId("code").hidden = step.sources.length === 0;
+  byId("source").replaceChildren(
+    ...step.sources.map(([id, used]) => {
+      const source = trace.sources[id];
+      const lines = source.lines.map((html, i) => {
+        const number = source.first + i,
+          mine = used.includes(number);
+        return markup(
+          "span",
+          { class: mine ? "line used" : "line" },
+          `<span class="number">${mine ? "▸ " : ""}${number}</span>${html}\n`,
+        );
+      });
+      const label = `${source.name}, ${source.file}${used.length ? `; this step: line ${used.join(", ")}` : ""}`;
+      return make(
+        "figure",
+        {},
+        make("figcaption", {}, make("b", {}, source.name), ` · ${source.file}`),
+        make("pre", { tabindex: "0", role: "region", "aria-label": label }, make("code", {}, ...lines)),
+      );
+    }),
+  );
+}
+
+function showFacts(step) {
+  const text = (value) => (typeof value === "number" ? written(value) : value);
+  byId("facts").replaceChildren(
+    ...step.facts.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, text(value))]),
+  );
+}

@@ -1,0 +1,276 @@
+"use strict";
+// One number of a result: the numbers that it was computed from, and the arithmetic with these numbers in it.
+// A recipe is what scratchae/study/formula/cells.py makes of a formula; it is described there.
+
+const TERMS = 8; // so many terms of a sum are written out
+const sigmoid = (x) => 1 / (1 + Math.exp(-x));
+const truth = (yes) => (yes ? 1 : 0);
+
+// Elementwise functions: what they compute, how they are written, how tightly they bind.
+const FUNCTIONS = {
+  add: { of: (a, b) => a + b, sign: " + ", rank: 1 },
+  sub: { of: (a, b) => a - b, sign: " − ", rank: 1 },
+  mul: { of: (a, b) => a * b, sign: " · ", rank: 2 },
+  div: { of: (a, b) => a / b, sign: " / ", rank: 2 },
+  lt: { of: (a, b) => truth(a < b), sign: " < ", rank: 0 },
+  le: { of: (a, b) => truth(a <= b), sign: " ≤ ", rank: 0 },
+  gt: { of: (a, b) => truth(a > b), sign: " > ", rank: 0 },
+  ge: { of: (a, b) => truth(a >= b), sign: " ≥ ", rank: 0 },
+  pow: { of: (a, b) => a ** b },
+  neg: { of: (a) => -a },
+  exp: { of: Math.exp, name: "exp" },
+  log: { of: Math.log, name: "log" },
+  sqrt: { of: Math.sqrt, name: "√" },
+  abs: { of: Math.abs, name: "abs" },
+  sign: { of: Math.sign, name: "sign" },
+  tanh: { of: Math.tanh, name: "tanh" },
+  sigmoid: { of: sigmoid, name: "σ" },
+  softplus: { of: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))), name: "softplus" },
+  maximum: { of: Math.max, name: "max" },
+  minimum: { of: Math.min, name: "min" },
+  clip: { of: (x, low, high) => Math.min(Math.max(x, low), high), name: "clip" },
+  where: { of: (yes, a, b) => (yes ? a : b) },
+};
+
+// All values of the variables that a sum runs over.
+function* ranges(over, variables) {
+  if (over.length === 0) return yield variables;
+  const [[name, size], ...rest] = over;
+  for (let i = 0; i < size; i++) yield* ranges(rest, { ...variables, [name]: i });
+}
+
+// What a recipe comes to
+
+class Reading {
+  // tensors: what the names of a recipe mean. `cells` collects which numbers were read, by name; `missing` counts those
+  // that this page does not hold.
+  constructor(tensors) {
+    this.tensors = tensors;
+    this.cells = new Map();
+    this.missing = 0;
+    this.outside = false; // whether something reached beyond the edge of an image
+  }
+
+  cell(name, index) {
+    const tensor = this.tensors[name],
+      flat = tensor?.flat(index);
+    if (flat === undefined) return (this.missing++, undefined);
+    if (!this.cells.has(name)) this.cells.set(name, new Set());
+    this.cells.get(name).add(flat);
+    return tensor.values[flat];
+  }
+
+  // The number; undefined if one that it needs is not on this page; null for what counts as absent from a sum.
+  value(recipe, variables) {
+    const [op] = recipe;
+    if (op === "num") return recipe[1];
+    if (op === "option") return recipe[2];
+    if (op === "cell")
+      return this.cell(
+        recipe[1],
+        recipe[2].map((index) => place(index, variables)),
+      );
+    if (op === "if") {
+      if (recipe[1].every((condition) => holds(condition, variables))) return this.value(recipe[2], variables);
+      this.outside = true;
+      return recipe[3] === "-inf" ? -Infinity : null;
+    }
+    if (op === "sum" || op === "mean" || op === "max") return this.reduce(op, recipe, variables);
+    if (op === "first_max") {
+      const [variable, size] = recipe[1];
+      const all = Array.from({ length: size }, (_, i) => this.value(recipe[2], { ...variables, [variable]: i }));
+      return all.includes(undefined)
+        ? undefined
+        : truth(all.indexOf(Math.max(...all)) === place(recipe[3], variables));
+    }
+    if (op === "largest") {
+      const all = [...ranges(recipe[1], variables)].map((here) => this.value(recipe[2], here)).sort((a, b) => b - a);
+      return truth(this.value(recipe[3], variables) >= all[recipe[4] - 1]);
+    }
+    const args = recipe.slice(1).map((arg) => this.value(arg, variables));
+    if (args.includes(null)) {
+      // outside of the image there is 0
+      if (op === "mul") return null;
+      if (op === "add") return args.find((arg) => arg !== null) ?? null;
+      args.forEach((arg, i) => (args[i] = arg ?? 0));
+    }
+    return args.includes(undefined) ? undefined : FUNCTIONS[op].of(...args);
+  }
+
+  reduce(op, [, over, body], variables) {
+    let sum = 0,
+      top = -Infinity,
+      count = 0,
+      known = true;
+    for (const here of ranges(over, variables)) {
+      const value = this.value(body, here);
+      if (value === undefined) known = false;
+      if (value === null && op !== "mean") continue;
+      [sum, top, count] = [sum + (value ?? 0), Math.max(top, value ?? 0), count + 1];
+    }
+    if (!known) return undefined;
+    return op === "sum" ? sum : op === "mean" ? sum / count : top;
+  }
+}
+
+// The arithmetic, written out
+
+// What is added to something: " + 0.3", and " − 0.3" rather than " + (−0.3)".
+const added = ({ nodes, rank, negative }) =>
+  negative ? [" − ", nodes[0].slice(1), ...nodes.slice(1)] : [" + ", ...brackets({ nodes, rank }, 1)];
+const brackets = (part, least) => (part.rank < least ? ["(", ...part.nodes, ")"] : part.nodes);
+
+class Writing {
+  // tensors: what the names of a recipe mean; options: the letters of its plain numbers, such as η for lr.
+  constructor(tensors, options) {
+    this.tensors = tensors;
+    this.options = options;
+    this.reading = new Reading(tensors);
+    this.letters = letterer();
+  }
+
+  number(value) {
+    return { nodes: [written(value)], rank: value < 0 ? 0.5 : 9, negative: value < 0 };
+  }
+
+  // With numbers: {nodes, rank}, nodes being texts and elements.
+  digits(recipe, variables) {
+    const [op] = recipe;
+    const value = this.reading.value(recipe, variables);
+    if (op === "num" || op === "option" || op === "cell") return this.number(value);
+    if (value === null) return this.number(0);
+    if (op === "if") return this.digits(recipe[2], variables);
+    if (op === "sum" || op === "mean") return this.terms(op, recipe, variables);
+    if (op === "max") return this.listed("max", recipe, variables);
+    if (op === "first_max" || op === "largest") return this.number(value);
+    const parts = recipe.slice(1).map((arg) => this.digits(arg, variables)),
+      { sign, rank, name } = FUNCTIONS[op];
+    if (op === "where") return parts[this.reading.value(recipe[1], variables) ? 1 : 2];
+    return this.joined(op, parts, sign, rank, name, recipe, variables);
+  }
+
+  joined(op, parts, sign, rank, name, recipe, variables) {
+    if (op === "neg") return { nodes: ["−", ...brackets(parts[0], 2)], rank: 0.5 };
+    if (op === "pow") {
+      const exponent = recipe[2][1];
+      return {
+        nodes: [
+          ...brackets(parts[0], 9),
+          ...(Number.isInteger(exponent) ? [superscript(exponent)] : ["^", ...brackets(parts[1], 9)]),
+        ],
+        rank: 8,
+      };
+    }
+    if (sign && rank === 0) return { nodes: ["[", ...parts[0].nodes, sign, ...parts[1].nodes, "]"], rank: 9 };
+    if (sign) {
+      if (op === "add") return { nodes: [...brackets(parts[0], 0.5), ...added(parts[1])], rank };
+      const later = op === "sub" || op === "div" ? rank + 0.6 : rank,
+        leading = rank === 2 && parts[0].negative; // −0.5 · x
+      if (leading)
+        return { nodes: [...parts[0].nodes, sign, ...brackets(parts[1], later)], rank: 0.5, negative: true };
+      const first = brackets(parts[0], op === "sub" ? 0.5 : rank);
+      return { nodes: [...first, sign, ...brackets(parts[1], later)], rank };
+    }
+    return {
+      nodes: [name, "(", ...parts.flatMap((part, i) => (i ? [", ", ...part.nodes] : part.nodes)), ")"],
+      rank: 9,
+    };
+  }
+
+  // The terms of a sum, and of the sums within it; the largest of them, if there are many, and what the others add up to.
+  terms(op, recipe, variables) {
+    const all = [...this.leaves(recipe, variables, op)],
+      known = all.filter(({ value }) => value !== undefined),
+      absent = all.length - known.length;
+    const largest = () => [...known].sort((a, b) => Math.abs(b.value) - Math.abs(a.value)).slice(0, TERMS);
+    const shown = new Set(all.length <= TERMS + 1 ? known : largest()),
+      others = known.filter((term) => !shown.has(term));
+    const nodes = [];
+    for (const { body, here } of shown.size === known.length ? known : known.filter((term) => shown.has(term))) {
+      const part = this.digits(body, here);
+      nodes.push(
+        nodes.length ? " " : "",
+        make("span", { class: "term" }, ...(nodes.length ? added(part) : brackets(part, 0.5))),
+      );
+    }
+    if (others.length)
+      nodes.push(
+        make("span", { class: "rest" }, ` + ${grouped(others.length)} smaller terms, together `),
+        written(sumOf(others)),
+      );
+    if (absent) nodes.push(make("span", { class: "rest" }, ` + ${grouped(absent)} terms that are not on this page`));
+    if (!all.length) nodes.push("0");
+    return op === "mean" ? { nodes: ["(", ...nodes, `) / ${all.length}`], rank: 2 } : { nodes, rank: 1 };
+  }
+
+  *leaves(recipe, variables, op) {
+    const [, over, body] = recipe;
+    for (const here of ranges(over, variables)) {
+      const inner = body[0] === "if" && body[1].every((condition) => holds(condition, here)) ? body[2] : body;
+      if (op === "sum" && inner[0] === "sum") yield* this.leaves(inner, here, op);
+      else {
+        const value = this.reading.value(inner, here);
+        if (value !== null) yield { value, body: inner, here };
+        else if (op === "mean") yield { value: 0, body: ["num", 0], here };
+      }
+    }
+  }
+
+  listed(name, [, over, body], variables) {
+    const all = [...ranges(over, variables)]
+      .map((here) => this.reading.value(body, here))
+      .filter((value) => value !== null && value !== -Infinity);
+    const shown = all
+      .slice(0, TERMS + 1)
+      .map((value) => written(value))
+      .join(", ");
+    return {
+      nodes: [`${name}(${shown}${all.length > TERMS + 1 ? `, … ${all.length - TERMS - 1} more` : ""})`],
+      rank: 9,
+    };
+  }
+
+  // With letters: the same, but cells by their names and sums by Σ.
+  symbols(recipe, variables) {
+    const [op] = recipe;
+    if (op === "num") return this.number(recipe[1]);
+    if (op === "option") return { nodes: [this.options[recipe[1]] ?? written(recipe[2])], rank: 9 };
+    if (op === "cell") {
+      const [, name, index] = recipe,
+        symbol = this.tensors[name]?.symbol ?? name;
+      const rank = symbol.includes("/") ? 8.5 : 9; // (∂L/∂b)²
+      if (!index.length) return { nodes: [symbol], rank };
+      return { nodes: [`${symbol}[${index.map((i) => placeText(i, variables, this.letters)).join(", ")}]`], rank };
+    }
+    if (op === "if") return this.symbols(recipe[2], variables);
+    if (op === "sum" || op === "mean" || op === "max") {
+      const [over, body] = op === "sum" ? joint(recipe) : recipe.slice(1);
+      Object.assign(this.letters.sizes, Object.fromEntries(over));
+      const inner = this.symbols(body, variables);
+      if (op === "sum" && over.every(([, size]) => size === 1)) return inner;
+      const letters = over.flatMap(([name]) => this.letters.of(name)).join(",");
+      const word = { sum: "Σ", mean: "mean", max: "max" }[op];
+      return { nodes: [word, make("sub", {}, letters), " ", ...brackets(inner, 2)], rank: 1.5 };
+    }
+    if (op === "first_max") return { nodes: ["[it is the first of the largest]"], rank: 9 };
+    if (op === "largest") return { nodes: [`[it is among the ${recipe[4]} largest]`], rank: 9 };
+    const parts = recipe.slice(1).map((arg) => this.symbols(arg, variables)),
+      { sign, rank, name } = FUNCTIONS[op];
+    if (op === "where")
+      return {
+        nodes: [...brackets(parts[1], 1), " if ", ...parts[0].nodes, ", else ", ...brackets(parts[2], 1)],
+        rank: 0,
+      };
+    return this.joined(op, parts, sign, rank, name, recipe, variables);
+  }
+}
+
+// A sum of sums as one: what it runs over, and its terms.
+function joint([, over, body]) {
+  const inner = body[0] === "if" ? body[2] : body;
+  if (inner[0] !== "sum") return [over, body];
+  const [further, terms] = joint(inner);
+  return [[...over, ...further], terms];
+}
+
+const sumOf = (terms) => terms.reduce((sum, { value }) => sum + value, 0);

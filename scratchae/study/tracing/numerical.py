@@ -1,0 +1,115 @@
+"""The gradients of a trace against central differences.
+
+Of a parameter, the loss is computed by the model's own code, with the parameter moved. Of a tensor in between, which that
+code gives no handle to, by the formulas of the trace from there on, each of which was found to say what the code does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from ...backend import Array
+from ...models import Model
+from ..formula.values import Evaluation
+from ..gradcheck import EPS, TOLERANCE, TensorCheck, compare, subtract
+from .program import Program
+from .recording import Again
+from .steps import Check, Step, Tensor
+
+ALL = 2_000  # elements of all gradients together, up to which each is checked
+SAMPLE = 16  # elements of a tensor that are checked, if there are more
+
+
+def checked(program: Program, model: Model, x: Array, seed: int) -> list[Step]:
+    """The steps, those of gradients with their check. model: as it was before the step that the program follows."""
+    gradients = {step.result.key: step.result for step in program.steps if step.result.role == "gradient"}
+    rng = np.random.default_rng(seed)
+    few = sum(tensor.array.size for tensor in gradients.values()) <= ALL
+    elements = None if few else lambda gradient: sample(gradient, rng)
+    checks = {}
+    if not program.boltzmann:
+        checks = parameter_checks(program, model, x, elements)
+    for key, tensor in gradients.items():
+        if key not in checks and key in program.derivative_of:
+            found = between(program, tensor, elements)
+            if found is not None:
+                checks[key] = found
+    return [
+        replace(step, check=checks[step.result.key]) if step.result.key in checks else step for step in program.steps
+    ]
+
+
+def sample(gradient: np.ndarray, rng: np.random.Generator) -> Iterable[tuple[int, ...]]:
+    """Some places of a gradient: of its largest number, and others at random."""
+    if gradient.size <= SAMPLE:
+        return list(np.ndindex(*gradient.shape))
+    places = [int(np.abs(gradient).argmax()), *map(int, rng.choice(gradient.size, SAMPLE - 1, replace=False))]
+    return [tuple(map(int, np.unravel_index(place, gradient.shape))) for place in dict.fromkeys(places)]
+
+
+def parameter_checks(program: Program, model: Model, x: Array, elements: Callable | None) -> dict[str, Check]:
+    """Of the gradient that the model ended with, by its own `objective`, with the same noise every time."""
+    tensors, gradients = {}, {}
+    for name, layer, attribute in model.named_parameters():
+        found = program.names.get(f"{name.rpartition('.')[0]}.d{attribute}")
+        if found is not None:
+            tensors[found.key], gradients[found.key] = getattr(layer, attribute), found.array
+
+    draws = program.recording.all_draws
+
+    def loss() -> Array:
+        return model.objective(x, Again(draws) if program.training else None)["loss"]
+
+    rounding = EPS * abs(float(loss()))
+    report = compare(
+        type(model).__name__, tensors, gradients, loss, subtract, rounding, TOLERANCE, elements, chain=True
+    )
+    return {check.name: summary(check) for check in report.checks}
+
+
+def between(program: Program, gradient: Tensor, elements: Callable | None) -> Check | None:
+    """Of a tensor that is neither data nor parameter: what depends on it is computed again by the formulas.
+
+    None where a layer without formulas stands between it and the loss.
+    """
+    of, leaf, value = program.derivative_of[gradient.key]
+    scalar = program.names[value].key
+    known = {operand.tensor.key: operand.tensor for step in program.steps for operand in step.operands}
+    moved = known[of].array.copy()
+    steps, changed = [], {of}
+    for step in program.steps:
+        uses = {operand.tensor.key for operand in step.operands} & changed
+        if leaf and step.layer != leaf:
+            uses -= {of}  # there the tensor stays: this is the part of the gradient that comes through one layer
+        if uses and step.result.role not in ("gradient", "direction") and not step.formula.drawn:
+            if not step.formula.computable:
+                return None
+            steps.append(step)
+            changed.add(step.result.key)
+        if step.result.key == scalar:
+            break
+
+    def scalar_value() -> np.ndarray:
+        values = {of: moved}
+        for step in steps:
+            names = dict(step.formula.names)
+            for operand in step.operands:
+                own = operand.tensor.key
+                if own in values and not (own == of and leaf and step.layer != leaf):
+                    names[operand.name] = values[own]
+            made = np.asarray(Evaluation(step.formula.tree, names).value, np.float64)
+            values[step.result.key] = np.broadcast_to(made, step.formula.shape)
+        return values[scalar]
+
+    rounding = EPS * abs(float(program.names[value].array))
+    report = compare(
+        of, {of: moved}, {of: gradient.array}, scalar_value, subtract, rounding, TOLERANCE, elements, chain=True
+    )
+    return summary(report.checks[0])
+
+
+def summary(check: TensorCheck) -> Check:
+    return Check(check.numeric, int((~np.isnan(check.numeric)).sum()), check.error, check.kinks, check.passed)

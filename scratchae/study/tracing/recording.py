@@ -1,0 +1,155 @@
+"""A training step, run by the library's own code, with everything noted that went into its layers and came out."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ...backend import Array, array_module, to_numpy
+from ...layers import Layer
+from ...models import Model
+
+
+def host(x: Array) -> np.ndarray:
+    """A copy on the host, in float64."""
+    return to_numpy(x).astype(np.float64)
+
+
+@dataclass
+class Event:
+    """What a layer was given and gave; None where it was not asked. `draws`: the random numbers that it took."""
+
+    x: np.ndarray | None = None
+    y: np.ndarray | None = None
+    dy: np.ndarray | None = None
+    dx: np.ndarray | None = None
+    draws: list[np.ndarray] = field(default_factory=list)
+    gradients: dict[str, np.ndarray] = field(default_factory=dict)
+    bytes_kept: int = 0
+
+
+class Draws:
+    """A generator that notes what it draws, and for whom: in `model` if no layer asked. Draws are moved to the device of `like`."""
+
+    def __init__(self, rng: Any, like: Array):
+        self.rng, self.xp = rng, array_module(like)
+        self.all: list[Array] = []
+        self.model: list[np.ndarray] = []
+        self.owner = self.model
+
+    def note(self, drawn: Array) -> Array:
+        drawn = self.xp.asarray(to_numpy(drawn))
+        self.all.append(drawn)
+        self.owner.append(host(drawn))
+        return drawn
+
+    def random(self, *arguments: Any, **options: Any) -> Array:
+        """Uniform numbers in [0, 1)."""
+        return self.note(self.rng.random(*arguments, **options))
+
+    def standard_normal(self, *arguments: Any, **options: Any) -> Array:
+        """Normal numbers."""
+        return self.note(self.rng.standard_normal(*arguments, **options))
+
+
+class Again:
+    """A generator that gives the same numbers again, in the same order."""
+
+    def __init__(self, draws: Sequence[Array]):
+        self.draws = iter(draws)
+
+    def random(self, *_: Any, **__: Any) -> Array:
+        """The next of them."""
+        return next(self.draws)
+
+    standard_normal = random
+
+
+@dataclass
+class Recording:
+    """events: by the name of the layer. draws: of the model itself; all_draws: in order, of the layers as well.
+
+    buffers: what layers remember from step to step, such as an RBM's chains, as it was before.
+    """
+
+    events: dict[str, Event]
+    metrics: dict[str, float]
+    draws: list[np.ndarray]
+    all_draws: list[Array]
+    buffers: dict[str, np.ndarray]
+
+
+def record(model: Model, x: Array, rng: Any, itemsize: int) -> Recording:
+    """Run a training step of the model on x, and note what happens. It leaves parameters alone and sets the gradient."""
+    leaves, draws = list(model.leaves()), None if rng is None else Draws(rng, model.parameters)
+    events = {name: Event() for name, _ in leaves}
+    buffers = {name: host(getattr(layer, attribute)) for name, layer, attribute in model.named_buffers()}
+    with watching(leaves, events, draws, itemsize):
+        if type(model).training_step is not Model.training_step:
+            metrics = model.training_step(x, draws)
+        else:
+            metrics = model.objective(x, draws)
+            model.backward()
+    found = {name: float(value) for name, value in metrics.items()}
+    return Recording(events, found, draws.model if draws else [], draws.all if draws else [], buffers)
+
+
+@contextlib.contextmanager
+def watching(
+    leaves: Sequence[tuple[str, Layer]], events: dict[str, Event], draws: Draws | None, itemsize: int
+) -> Iterator[None]:
+    """While the block runs, forward and backward of the layers note what they do."""
+    kept: set[int] = set()  # arrays that a layer keeps already
+    held: list[Array] = []  # so that their ids stay theirs
+
+    def watch(layer: Layer, event: Event) -> None:
+        forward, backward, backward_parameters = layer.forward, layer.backward, layer.backward_parameters
+        inside = False
+
+        def forward_and_note(x: Array, rng: Any = None) -> Array:
+            event.x = host(x)
+            if draws is not None:
+                draws.owner = event.draws
+            y = forward(x, rng)
+            if draws is not None:
+                draws.owner = draws.model
+            event.y = host(y)
+            for name, value in vars(layer).items():
+                own = name in layer.parameter_names or name in layer.buffer_names or name[1:] in layer.parameter_names
+                if hasattr(value, "dtype") and not own and id(value) not in kept:
+                    kept.add(id(value))
+                    held.append(value)
+                    event.bytes_kept += value.size * (itemsize if value.dtype.kind == "f" else value.dtype.itemsize)
+            return y
+
+        def noting(method: Any, keep: bool) -> Any:
+            def backward_and_note(dy: Array) -> Array | None:
+                nonlocal inside
+                if inside:  # one calls the other
+                    return method(dy)
+                inside = True
+                event.dy = host(dy)
+                dx = method(dy)
+                inside = False
+                event.dx = host(dx) if keep else None
+                event.gradients = {name: host(getattr(layer, "d" + name)) for name in layer.parameter_names}
+                return dx
+
+            return backward_and_note
+
+        layer.forward = forward_and_note
+        layer.backward = noting(backward, keep=True)
+        layer.backward_parameters = noting(backward_parameters, keep=False)
+
+    try:
+        for name, layer in leaves:
+            watch(layer, events[name])
+        yield
+    finally:
+        for _, layer in leaves:
+            for method in ("forward", "backward", "backward_parameters"):
+                vars(layer).pop(method, None)

@@ -1,0 +1,145 @@
+"""What a trace is made of: steps, each with the tensor that it makes and everything there is to say of it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..formula import Cell, Formula, Symbol
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor of the trace.
+
+    key: its own among all tensors of the trace. role: "input", "parameter", "activation", "draw" (a random number),
+    "loss", "gradient", "direction" (an RBM's, which is no gradient), "state" (an optimizer's) or "updated".
+    """
+
+    key: str
+    symbol: Symbol
+    array: np.ndarray  # float64, on the host
+    role: str
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape; () of a number."""
+        return self.array.shape
+
+
+@dataclass(frozen=True)
+class Operand:
+    """A tensor that a formula speaks of, under the name that it has there."""
+
+    name: str
+    tensor: Tensor
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """A few numbers that tell of many: norm is Euclidean, zeros a share of all."""
+
+    min: float
+    max: float
+    mean: float
+    norm: float
+    zeros: float
+
+    @classmethod
+    def of(cls, x: np.ndarray) -> Statistics:
+        """Those of an array."""
+        if x.size == 0:
+            return cls(math.nan, math.nan, math.nan, 0.0, 0.0)
+        return cls(*map(float, (x.min(), x.max(), x.mean(), np.sqrt((x * x).sum()), (x == 0).mean())))
+
+
+@dataclass(frozen=True)
+class Check:
+    """A gradient against central differences.
+
+    numeric: of the gradient's shape, NaN where an element was not checked; checked: how many were. error: the largest
+    deviation over the largest gradient of the tensor; kinks: elements at a corner, left out of it, as no derivative exists there.
+    """
+
+    numeric: np.ndarray
+    checked: int
+    error: float
+    kinks: int
+    passed: bool
+
+    @property
+    def sampled(self) -> bool:
+        """Whether only some of the elements were checked."""
+        return self.checked < self.numeric.size
+
+
+@dataclass(frozen=True)
+class Source:
+    """The lines of the method that computed a step, and which of them did."""
+
+    path: str  # within the package, such as "scratchae/layers/dense.py"
+    name: str  # "Dense.backward"
+    first: int  # the number of the first line
+    lines: tuple[str, ...]
+    highlighted: tuple[int, ...]  # numbers of lines, counted as `first` is
+
+
+@dataclass(frozen=True, repr=False)
+class Step:
+    """One tensor being made.
+
+    phase: "forward", "loss", "backward" or "update"; of an RBM "positive", "negative", "loss", "direction" or "update".
+    layer: its name, such as "encoder.0", or "" for what the model, the loss or the optimizer does itself; kind: what that is.
+    bytes_kept: what the layer keeps for its backward, in the model's own dtype (and not held by an earlier layer already).
+    check: of gradients, unless switched off.
+    """
+
+    number: int
+    phase: str
+    layer: str
+    kind: str
+    result: Tensor
+    formula: Formula
+    operands: tuple[Operand, ...]
+    options: dict[str, object]  # the plain numbers in the formula: N, lr, a kernel's size …
+    statistics: Statistics
+    flops: int
+    bytes_kept: int
+    check: Check | None
+    source: Source | None
+    note: str = ""
+
+    def __repr__(self) -> str:
+        return f"Step({self.number}, {self.phase!r}, {self.text!r})"
+
+    @property
+    def text(self) -> str:
+        """The formula in Unicode."""
+        return self.formula.text
+
+    @property
+    def latex(self) -> str:
+        """The formula in LaTeX."""
+        return self.formula.latex
+
+    @property
+    def mathml(self) -> str:
+        """The formula in MathML, <math>…</math>."""
+        return self.formula.mathml
+
+    def cell(self, index: tuple[int, ...] = (), *, digits: int = 6, terms: int = 8) -> Cell | None:
+        """How one number of the result was computed, with the numbers in it; None for what was drawn at random."""
+        return self.formula.cell(index, digits=digits, terms=terms)
+
+    def json(self) -> dict[str, object]:
+        """Formula and recipe as plain lists, for a page that computes cells itself: see formula/cells.py."""
+        return {
+            "text": self.text,
+            "latex": self.latex,
+            "mathml": self.mathml,
+            "tree": self.formula.tree.json(),
+            "cell": self.formula.recipe,
+            "operands": {operand.name: operand.tensor.key for operand in self.operands},
+        }

@@ -1,0 +1,178 @@
+"""A trace as text for a terminal: a line for every tensor, and where the network is tiny, the arithmetic of every number."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..formula.arithmetic import number
+from .steps import Check, Step
+
+if TYPE_CHECKING:
+    from ..trace import Trace
+
+TINY = 16  # numbers in a tensor, up to which the arithmetic of each is written out
+TITLES = {
+    "forward": "forward: from the data to the prediction",
+    "loss": "loss",
+    "backward": "backward: the chain rule, from the loss back to every parameter",
+    "positive": "positive phase: the hidden units, given the data",
+    "negative": "negative phase: the model's reply",
+    "direction": "direction: what contrastive divergence descends; it is no gradient of any objective",
+    "update": "update",
+}
+HEADS = (
+    "",
+    "layer",
+    "formula",
+    "shape",
+    "min",
+    "max",
+    "mean",
+    "norm",
+    "zeros",
+    "FLOPs",
+    "kept",
+    "against differences",
+)
+
+
+def written(trace: Trace, digits: int) -> str:
+    """The whole trace."""
+    tiny = all(tensor.array.size <= TINY for tensor in trace.tensors.values())
+    n = len(trace.x.array)
+    lines = [
+        f"{trace.title}: one training step on {n} example{'s' if n > 1 else ''}, in float64",
+        trace.model,
+        *(["", *given(trace, digits)] if tiny else []),
+    ]
+    phase = ""
+    for step in trace:
+        if step.phase != phase:
+            lines += ["", TITLES[step.phase].upper() if tiny else TITLES[step.phase]]
+            if not tiny:
+                lines.append(row(HEADS))
+            phase = step.phase
+        lines += arithmetic(step, digits) if tiny else [row(columns(step))]
+    if tiny:
+        lines += [
+            "",
+            "THE PARAMETERS NOW",
+            *(named(step.result, digits) for step in trace if step.result.role == "updated"),
+        ]
+    return "\n".join([*lines, "", *verdict(trace), ""])
+
+
+# Tiny networks: the arithmetic
+
+
+def given(trace: Trace, digits: int) -> list[str]:
+    """The numbers that it begins with."""
+    return ["GIVEN", named(trace.x, digits), *(named(tensor, digits) for tensor in trace.parameters)]
+
+
+def named(tensor, digits: int) -> str:
+    return f"  {tensor.symbol.text} = {numbers(tensor.array, digits)}"
+
+
+def numbers(array: np.ndarray, digits: int) -> str:
+    """A small array: rows in brackets."""
+    if array.ndim == 0:
+        return number(float(array), digits)
+    return "[" + ", ".join(numbers(part, digits) for part in array) + "]"
+
+
+def arithmetic(step: Step, digits: int) -> list[str]:
+    """A heading, and a line for each number."""
+    where = f"{step.layer} {step.kind}".strip()
+    note = f"   ({step.note})" if step.note else ""
+    lines = ["", f"{step.number:>3}  {step.text}   {shape(step)}   {where}{note}"]
+    one = step.result.array.ndim == 0
+    for index in np.ndindex(*step.result.shape):
+        place = "" if one else f"[{', '.join(map(str, index))}]"
+        cell = step.cell(index, digits=digits, terms=TINY)
+        value = number(float(step.result.array[index]), digits) + "   drawn" if cell is None else cell.text
+        lines.append(f"       {step.result.symbol.text}{place} = {value}")
+    if step.check is not None:
+        lines.append(f"       central differences: {numbers(step.check.numeric, digits)}, {said(step.check)}")
+    return lines
+
+
+# Larger ones: a table
+
+
+def columns(step: Step) -> tuple[str, ...]:
+    of, note = step.statistics, f"  ({step.note})" if step.note and step.result.role != "direction" else ""
+    return (
+        str(step.number),
+        step.layer or step.kind.partition("(")[0],
+        step.text + note,
+        shape(step),
+        *(f"{value:.3g}" for value in (of.min, of.max, of.mean, of.norm)),
+        f"{of.zeros:.0%}",
+        counted(step.flops),
+        counted(step.bytes_kept, "B") if step.bytes_kept else "",
+        said(step.check) if step.check is not None else "",
+    )
+
+
+WIDTHS = (3, 13, 48, 16, 9, 9, 9, 9, 6, 7, 7, 0)
+
+
+def row(cells: tuple[str, ...]) -> str:
+    """A line of the table: words to the left, numbers to the right; what is too wide pushes the rest on."""
+    parts = []
+    for i, (cell, size) in enumerate(zip(cells, WIDTHS, strict=True)):
+        space = " " * (size - width(cell))
+        parts.append(space + cell if i == 0 or 4 <= i <= 10 else cell + space)
+    return "  ".join(parts).rstrip()
+
+
+def width(text: str) -> int:
+    """How many places it takes: an accent takes none."""
+    return sum(not unicodedata.combining(character) for character in text)
+
+
+def shape(step: Step) -> str:
+    return " × ".join(map(str, step.result.shape)) or "a number"
+
+
+def counted(value: float, unit: str = "") -> str:
+    """1.2k, 3.4M."""
+    for factor, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= factor:
+            return f"{value / factor:.3g}{letter}{unit}"
+    return f"{value}{unit}"
+
+
+def said(check: Check) -> str:
+    """A gradient's check in a few words."""
+    kinks = f", {check.kinks} at a kink" if check.kinks else ""
+    some = f" at {check.checked} of {check.numeric.size:,}" if check.sampled else ""
+    return f"{'agree' if check.passed else 'DIFFER'} to {check.error:.0e}{some}{kinks}"
+
+
+def verdict(trace: Trace) -> list[str]:
+    """What the checks came to."""
+    checks = [step.check for step in trace if step.check is not None]
+    lines = []
+    if checks:
+        wrong = [step.result.symbol.text for step in trace if step.check is not None and not step.check.passed]
+        worst = max(check.error for check in checks)
+        right = (
+            f"all {len(checks)} gradients agree with central differences"
+            if not wrong
+            else f"WRONG: {', '.join(wrong)}"
+        )
+        lines.append(f"{right}; largest relative error {worst:.1e}")
+    if trace.sampled:
+        counts = sum(check.checked for check in checks), sum(check.numeric.size for check in checks)
+        lines.append(
+            f"sampled: {counts[0]:,} of their {counts[1]:,} elements were compared, the largest of each tensor and others "
+            f"drawn with seed {trace.seed}"
+        )
+    if any(step.phase == "direction" for step in trace):
+        lines.append("contrastive divergence is no gradient of any objective: there is nothing to compare it with")
+    return lines

@@ -1,0 +1,251 @@
+"""Watching a training: do gradients reach every layer, how far does a step move the weights, which units do nothing?
+
+Per layer, on every k-th step:
+
+    gradient norm  ‖∂L/∂θ‖        of all parameters θ of the layer
+    update ratio   ‖Δθ‖ / ‖θ‖     Δθ is what the optimizer made of the gradient
+    dead           the share of a ReLU's units that were 0 for every example of the last batches that were watched
+    saturated      the share of a Sigmoid's or Tanh's outputs within 0.02 of their limits
+
+What the layers put out is found by a pass of its own, forward only, over the whole batch and without noise: the step
+itself may be computed in parts (models/parallel.py), and is left as it is. So training gives the same bits, watched or not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import types
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ..backend import Array, array_module, to_numpy
+from ..errors import OptionError
+from ..files import written_whole
+from ..layers import Layer, ReLU, Sigmoid, Tanh
+from ..layers.layer import watched
+from ..models import Model
+
+RECENT = 10  # watched steps that count as now: over so many batches a unit must be 0 to be called dead
+MARGIN = 0.02  # this near to its limit a sigmoid has a slope of at most 0.02, where it could be 0.25
+
+# Where a warning begins. Of the presets measured, two are above: `bottleneck`, half of whose first ReLUs are dead, and `dbn`
+# without its pretraining, whose sigmoids saturate.
+VANISHING = 1e-3  # the first layer's gradient norm, as a part of the last layer's
+EXPLODING = 1000.0  # the gradient's norm, as a multiple of the weights'
+LARGE_UPDATE, USUAL_UPDATE, SMALL_UPDATE = 0.1, 1e-3, 1e-5  # of the weights' norm, per step
+DEAD = 0.5  # of a layer's units
+SATURATED = 0.75  # of a layer's outputs
+
+
+@contextlib.contextmanager
+def watch(model: Model, every: int = 10) -> Iterator[Flow]:
+    """While the block runs, every `every`-th training step of the model is watched: `with watch(model) as flow: fit(model, …)`.
+
+    `flow.warnings` says in words what is wrong, and what people do about it; `flow.to_csv(path)` and
+    `plots.gradient_flow(flow, path)` keep what was measured. Training itself is not changed by a bit. A watched step costs
+    about half a step more. Raises OptionError unless `every` is a whole number, at least 1.
+    """
+    if not isinstance(every, int | np.integer) or every < 1:
+        raise OptionError(f"watch(every={every!r}): expected a whole number of steps, at least 1")
+    flow = Flow(model)
+    earlier = vars(model).get("training_step")  # of a watch around this one
+    plain_step = model.training_step.__func__
+
+    def training_step(self: Model, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
+        if self is not model:  # a copy
+            return plain_step(self, x, rng)
+        flow.end_step()
+        metrics = plain_step(self, x, rng)
+        if flow.steps_seen % every == 0:
+            flow.record(x)
+        flow.steps_seen += 1
+        return metrics
+
+    model.training_step = types.MethodType(training_step, model)
+    try:
+        yield flow
+    finally:
+        del model.training_step
+        if earlier is not None:
+            model.training_step = earlier
+
+
+class Flow:
+    """What `watch` has measured: `steps`, the numbers of the watched steps, and beside them, a list for each layer by name,
+
+    `gradient_norm`, `weight_norm`, `update_ratio` of layers with parameters, `dead` of ReLUs, `saturated` of Sigmoid and
+    Tanh. The update of a step is known when the next begins: NaN if none did, and where all weights were 0.
+    """
+
+    def __init__(self, model: Model):
+        self.model = model
+        self.steps: list[int] = []
+        self.steps_seen = 0
+        self.tensors: dict[str, list[tuple[Layer, str]]] = {}
+        for name, layer, attribute in model.named_parameters():
+            self.tensors.setdefault(name.removesuffix(f".{attribute}"), []).append((layer, attribute))
+        self.gradient_norm, self.weight_norm, self.update_ratio = (
+            {name: [] for name in self.tensors} for _ in range(3)
+        )
+        leaves = list(model.leaves())
+        self.kinds = {name: repr(layer) for name, layer in leaves}
+        self.output = leaves[-1][0]
+        self.activations = {name: layer for name, layer in leaves if isinstance(layer, ReLU | Sigmoid | Tanh)}
+        self.dead = {name: [] for name, layer in self.activations.items() if isinstance(layer, ReLU)}
+        self.saturated = {name: [] for name in self.activations if name not in self.dead}
+        # of each of the last watched batches, which units were not 0
+        self.alive = {name: deque(maxlen=RECENT) for name in self.dead}
+        self.before: dict[str, list[Array]] | None = None  # the parameters at a step whose update is still to come
+
+    # While training runs
+
+    def record(self, x: Array) -> None:
+        """Measure the step that has just computed its gradient, on a batch x, before the optimizer uses it."""
+        self.steps.append(self.steps_seen)
+        self.vector = self.model.parameters
+        self.before = {name: [now.copy() for now in values(tensors, "{}")] for name, tensors in self.tensors.items()}
+        for name, tensors in self.tensors.items():
+            self.gradient_norm[name].append(norm(values(tensors, "d{}")))
+            self.weight_norm[name].append(norm(self.before[name]))
+            self.update_ratio[name].append(float("nan"))
+        outputs: dict[int, Array] = {}
+        with watched(list(self.activations.values()), lambda layer, y: outputs.update({id(layer): y})):
+            self.model.objective(x)
+        for name, layer in self.activations.items():
+            self.note(name, layer, outputs.get(id(layer)))
+
+    def note(self, name: str, layer: Layer, y: Array | None) -> None:
+        """Measure what a layer puts out, y (N, …, units); None if the model left it out."""
+        if y is None:
+            (self.dead if name in self.dead else self.saturated)[name].append(float("nan"))
+        elif name in self.dead:
+            self.alive[name].append(to_numpy((y > 0).any(axis=tuple(range(y.ndim - 1)))))
+            self.dead[name].append(float(1 - np.any(self.alive[name], axis=0).mean()))
+        else:
+            low = -1 if isinstance(layer, Tanh) else 0
+            self.saturated[name].append(float(((y < low + MARGIN) | (y > 1 - MARGIN)).mean()))
+
+    def end_step(self) -> None:
+        """Measure how far the optimizer moved the parameters, if the step was watched."""
+        if self.before is not None and self.model.parameters is self.vector:  # else they were gathered anew since
+            for name, tensors in self.tensors.items():
+                change = norm(
+                    [now - then for now, then in zip(values(tensors, "{}"), self.before[name], strict=True)]
+                )
+                if self.weight_norm[name][-1] > 0:
+                    self.update_ratio[name][-1] = change / self.weight_norm[name][-1]
+        self.before = None
+
+    # Afterwards
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is wrong, a sentence or two each with what people do about it; none if all is well."""
+        if not self.steps:
+            return [
+                "no training step was watched: fit the model itself inside the block (a DBN's RBMs are models of their own)"
+            ]
+        return [*self.about_units(), *self.about_gradients(), *self.about_updates()]  # causes first
+
+    def about_gradients(self) -> Iterator[str]:
+        first, last = next(iter(self.tensors)), next(reversed(self.tensors))
+        share = median(
+            [a / max(b, 1e-30) for a, b in zip(self.gradient_norm[first], self.gradient_norm[last], strict=True)]
+        )
+        if share < VANISHING:
+            yield (
+                f"vanishing gradient: its norm at {self.label(first)} is {share:.1g} of that at {self.label(last)} (median of "
+                "the run), so the first layers hardly learn. Use ReLU in place of sigmoid or tanh, weights drawn to suit it "
+                '(init="he"), BatchNorm between the layers, or fewer of them.'
+            )
+        ratios = {
+            name: np.max(np.nan_to_num(norms[-RECENT:], nan=np.inf)) / max(self.weight_norm[name][-1], 1)
+            for name, norms in self.gradient_norm.items()
+        }
+        worst = max(ratios, key=ratios.get)
+        if not ratios[worst] <= EXPLODING:
+            yield (
+                f"exploding gradient: at {self.label(worst)} its norm reached {ratios[worst]:.1g} times that of the weights. Lower "
+                'the learning rate, bound the gradient (clip_norm=1.0), and draw smaller weights (init="he" before ReLU, "glorot" '
+                "before sigmoid and tanh)."
+            )
+
+    def about_updates(self) -> Iterator[str]:
+        usual = {name: median(ratios) for name, ratios in self.update_ratio.items()}
+        for which, names, cure in (
+            ("large", [n for n, ratio in usual.items() if ratio > LARGE_UPDATE], "Lower the learning rate."),
+            ("small", [n for n, ratio in usual.items() if ratio < SMALL_UPDATE], "Raise the learning rate, if the gradient does not vanish."),
+        ):  # fmt: skip
+            if names:
+                worst = (max if which == "large" else min)(names, key=usual.get)
+                yield (
+                    f"{which} updates: a step moves {self.label(worst)} by {usual[worst]:.1g} of its norm (median of the run; about "
+                    f"{USUAL_UPDATE:g} is usual){and_others(names)}. {cure}"
+                )
+
+    def about_units(self) -> Iterator[str]:
+        dead = {name: shares[-1] for name, shares in self.dead.items() if shares and shares[-1] >= DEAD}
+        if dead:
+            worst = max(dead, key=dead.get)
+            yield (
+                f"dead ReLUs: {dead[worst]:.0%} of the units of {self.label(worst)} were 0 for every example of the last "
+                f"{len(self.alive[worst])} batches watched{and_others(dead)}, and no gradient passes them. Lower the learning rate, "
+                'start with biases at 0 and init="he", or use LeakyReLU.'
+            )
+        saturated = {
+            name: share
+            for name, shares in self.saturated.items()
+            # an output near 0 and 1 is what black and white pixels ask for
+            if shares and name != self.output and (share := median(shares[-RECENT:])) >= SATURATED
+        }
+        if saturated:
+            worst = max(saturated, key=saturated.get)
+            yield (
+                f"saturated units: {saturated[worst]:.0%} of the outputs of {self.label(worst)} lie within {MARGIN:g} of their "
+                f"limits{and_others(saturated)}, where the slope is almost 0 and hardly any gradient passes. Draw smaller weights "
+                '(init="glorot"), lower the learning rate, scale the data to [0, 1], or use ReLU. (If a sparsity penalty asks for '
+                "it, all is well.)"
+            )
+
+    def label(self, name: str) -> str:
+        return f"{name} {self.kinds[name]}"
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write a line of names, then a line for each layer and watched step; empty where a layer has no such quantity."""
+        columns = ("gradient_norm", "weight_norm", "update_ratio", "dead", "saturated")
+        with written_whole(Path(path)) as temporary, open(temporary, "w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["step", "layer", *columns])
+            for i, step in enumerate(self.steps):
+                for name in self.kinds:
+                    row = [
+                        getattr(self, column)[name][i] if name in getattr(self, column) else "" for column in columns
+                    ]
+                    if any(value != "" for value in row):
+                        writer.writerow([step, name, *row])
+
+
+def values(tensors: list[tuple[Layer, str]], attribute: str) -> list[Array]:
+    """The tensors of a layer, or with "d{}" their gradients."""
+    return [getattr(layer, attribute.format(name)) for layer, name in tensors]
+
+
+def norm(tensors: list[Array]) -> float:
+    """The Euclidean norm of all numbers of some tensors; infinite where their squares overflow."""
+    xp = array_module(tensors[0])
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(xp.sqrt(sum(xp.vdot(tensor, tensor) for tensor in tensors)))
+
+
+def median(numbers: list[float]) -> float:
+    """The median of those that are numbers, NaN if none is."""
+    numbers = [number for number in numbers if not np.isnan(number)]
+    return float(np.median(numbers)) if numbers else float("nan")
+
+
+def and_others(names: list[str] | dict[str, float]) -> str:
+    return f"; so for {len(names)} layers" if len(names) > 1 else ""

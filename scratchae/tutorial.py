@@ -1,0 +1,213 @@
+"""What the chapters in `tutorials/` use to show things: in a terminal, in a notebook and in the book.
+
+A chapter is one file that runs in three places. As a script it prints, and saves its pictures under
+`out/CHAPTER/` in the current folder; in a notebook it displays them; while the book is being built, whose folder then
+stands in `$SCRATCHAE_BOOK`, it leaves there what is too large to stand in the page.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import inspect
+import io
+import os
+import shutil
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .data import Dataset, load_data
+from .errors import OptionError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from .study import Trace
+
+DATA = "SCRATCHAE_TUTORIAL_DATA"
+BOOK = "SCRATCHAE_BOOK"
+CHAPTER = "SCRATCHAE_CHAPTER"  # its name, where the code cannot know it
+
+
+def quick(full: Any, fast: Any) -> Any:
+    """`full`, or `fast` if the environment has FAST=1: epochs or sizes for an automatic run of all chapters."""
+    return fast if os.environ.get("FAST") == "1" else full
+
+
+def data_name() -> str:
+    """The data that chapters learn from: "strokes", or what `$SCRATCHAE_TUTORIAL_DATA` says (`scratchae tutorial --data`)."""
+    return os.environ.get(DATA, "strokes")
+
+
+def dataset() -> Dataset:
+    """The dataset of that name."""
+    return load_data(data_name())
+
+
+def figure(width: float = 6.0, height: float = 3.6, rows: int = 1, columns: int = 1, **subplots: Any) -> tuple:
+    """A matplotlib figure in the house style, and its axes: `drawn, axes = figure(6, 3.6, columns=2)`.
+
+    width, height in inches: 7 fills a page of the book. Further arguments go to `Figure.subplots`.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    from .plots import STYLE
+
+    matplotlib.rcParams.update(STYLE)  # for the whole chapter: legends and labels are made later
+    drawn = Figure(figsize=(width, height), layout="constrained")
+    return drawn, drawn.subplots(rows, columns, **subplots)
+
+
+def show(picture: Figure | Callable[[Path], object], name: str, alt: str, caption: str = "") -> None:
+    """Show a figure: saved to `out/CHAPTER/NAME.png` by a script, displayed in a notebook.
+
+    picture: a matplotlib figure, or a function that draws to a path: `lambda path: plots.image_rows(rows, path)`.
+    alt: what the picture shows, for those who cannot see it. caption: a line below it, if any.
+    """
+    if not in_notebook():
+        path = output(f"{name}.png")
+        draw(picture, path)
+        print(f"[picture] {path}: {caption or alt}")
+        return
+    png = io.BytesIO()
+    draw(picture, png)
+    data = base64.b64encode(png.getvalue()).decode("ascii")
+    pixels = int.from_bytes(png.getvalue()[16:20], "big")  # a PNG says its width there
+    width = pixels * 736 // (7 * 160)  # 7 inches fill the page: letters are then as large as the text's
+    # on a phone a wide picture keeps a size at which it can be read, and is moved sideways
+    look = f'width="{width}" style="max-width: 100%; min-width: min({width}px, 34rem); height: auto"'
+    image = f'<img src="data:image/png;base64,{data}" alt="{html.escape(alt)}" {look}>'
+    below = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
+    display_html(
+        f'<figure class="chapter-figure" id="{html.escape(name)}"><div style="overflow-x: auto">{image}</div>{below}</figure>',
+        alt,
+    )
+
+
+def source(*objects: Any) -> None:
+    """Show the library's own code: of classes, functions or methods, taken from where they are defined."""
+    for each in objects:
+        code, place = code_of(each)
+        if in_notebook():
+            publish({"text/markdown": f"`{place}`\n\n```python\n{code}```\n", "text/plain": code})
+        else:
+            print(f"[source] {place}\n{textwrap.indent(code, '    ')}")
+
+
+def study_page(trace: Trace, name: str, caption: str) -> None:
+    """Show the interactive page of a traced step, every tensor of it: `study_page(trace(model, x), "tiny", "…")`.
+
+    A script writes `out/CHAPTER/NAME.html`; a notebook and the book have the page within the page.
+    """
+    if not in_notebook():
+        path = output(f"{name}.html")
+        trace.html(path)
+        print(f"[study page] {path}: {caption} (open it in a browser)")
+        return
+    look = 'loading="lazy" style="width: 100%; height: min(46rem, 90vh); border: 1px solid #8888; border-radius: 6px"'
+    if BOOK in os.environ:
+        path = Path(os.environ[BOOK]) / "study" / f"{chapter()}-{name}.html"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        trace.html(path)
+        page = f'src="_static/study/{path.name}"'
+        link = f' <a href="_static/study/{path.name}">Open it on a page of its own.</a>'
+    else:
+        path = output(f"{name}.html")
+        trace.html(path)
+        page, link = f'srcdoc="{html.escape(path.read_text(encoding="utf-8"))}"', ""
+    title = html.escape(caption)
+    frame = f'<iframe {page} title="{title}" {look}></iframe><figcaption>{title}{link}</figcaption>'
+    display_html(f'<figure class="study-page">{frame}</figure>', caption)
+
+
+def exercise(name: str) -> None:
+    """Hand out an exercise: a copy in `exercises/` under the current folder, and the command that grades it.
+
+    A copy that is there already stays as it is. The book shows the exercise and, folded, a solution.
+    """
+    from .chapters import folder
+
+    given = folder() / "exercises" / f"{name}.py"
+    if not given.is_file():
+        there = ", ".join(sorted(path.stem for path in given.parent.glob("[0-9]*.py"))) or "none"
+        raise OptionError(f"exercise: there is no {name!r}; there are {there}")
+    copy = Path("exercises") / given.name
+    command = f"scratchae check {copy.as_posix()}"
+    if BOOK in os.environ:
+        code, solution = (
+            path.read_text(encoding="utf-8") for path in (given, given.parent / "solutions" / given.name)
+        )
+        publish({"text/markdown": f"`exercises/{given.name}`, graded by `{command}`\n\n```python\n{code}```\n"})
+        display_html(f"<details><summary>A solution</summary>{highlighted(solution)}</details>", "A solution")
+        return
+    if not copy.exists():
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copyfile(given, copy)
+    print(f"[exercise] {copy}: edit it, then grade it with\n    {'!' if in_notebook() else ''}{command}")
+
+
+def in_notebook() -> bool:
+    """Whether a kernel runs this (Jupyter, Colab, the book), not a script or a terminal."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return hasattr(shell, "kernel")
+
+
+def chapter() -> str:
+    """The chapter that runs: the name of the script, or of the notebook if it is known, else "notebook"."""
+    if in_notebook():
+        return os.environ.get(CHAPTER, "notebook")
+    return Path(getattr(sys.modules["__main__"], "__file__", None) or "notebook").stem
+
+
+def output(name: str) -> Path:
+    """A path for something that the chapter writes; its folder exists."""
+    path = Path("out") / chapter() / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def draw(picture: Any, target: Path | io.BytesIO) -> None:
+    """Write a picture as PNG."""
+    if hasattr(picture, "savefig"):
+        picture.savefig(target, format="png")
+    elif isinstance(target, Path):
+        picture(target)
+    else:
+        import tempfile
+
+        with tempfile.TemporaryDirectory() as scratch:
+            path = Path(scratch) / "picture.png"
+            picture(path)
+            target.write(path.read_bytes())
+
+
+def code_of(each: Any) -> tuple[str, str]:
+    """The source of an object, unindented, and where it stands."""
+    lines, start = inspect.getsourcelines(each)
+    path = Path(inspect.getsourcefile(inspect.unwrap(each)))
+    package = Path(__file__).parent
+    place = path.relative_to(package.parent) if package in path.parents else path.name
+    return textwrap.dedent("".join(lines)).rstrip() + "\n", f"{Path(place).as_posix()}, line {start}"
+
+
+def highlighted(code: str) -> str:
+    """Python as HTML with the classes that the book's style sheet colours."""
+    from pygments import highlight
+    from pygments.formatters import HtmlFormatter
+    from pygments.lexers import PythonLexer
+
+    return highlight(code, PythonLexer(), HtmlFormatter())
+
+
+def display_html(page: str, text: str) -> None:
+    publish({"text/html": page, "text/plain": text})
+
+
+def publish(bundle: dict[str, str]) -> None:
+    from IPython.display import publish_display_data
+
+    publish_display_data(bundle)

@@ -1,0 +1,308 @@
+"""The page, in a headless browser: does it show what the trace holds, and can everybody use it?"""
+
+import itertools
+import json
+import re
+
+import numpy as np
+import pytest
+from browser import open_page
+
+import scratchae as sae
+from scratchae.presets import find_preset
+from scratchae.study.page import packing, page, write_page
+from scratchae.study.trace import trace
+
+
+def dense(sizes=(2, 2, 1, 2, 2)):
+    layers = [
+        layer
+        for seed, (inputs, outputs) in enumerate(itertools.pairwise(sizes))
+        for layer in (sae.Dense(inputs, outputs, rng=seed), sae.Sigmoid())
+    ]
+    half = len(layers) // 2
+    return sae.Autoencoder(sae.Sequential(*layers[:half]), sae.Sequential(*layers[half:]), loss=sae.MSE())
+
+
+def convolutional():
+    down, up = {"stride": 2, "padding": 1}, {"stride": 2, "padding": 1, "output_padding": 1}
+    encoder = sae.Sequential(sae.Conv2d(1, 3, 3, **down), sae.ReLU(), sae.BatchNorm(3))
+    decoder = sae.Sequential(sae.ConvTranspose2d(3, 1, 3, **up, rng=1))
+    return sae.Autoencoder(encoder, decoder, loss=sae.BCEWithLogits())
+
+
+def variational():
+    encoder = sae.Sequential(sae.Dense(49, 5, rng=1), sae.Tanh(), sae.Dropout(0.3))
+    decoder = sae.Sequential(sae.Dense(2, 49, rng=2))
+    return sae.VAE(encoder, sae.Dense(5, 2, rng=3), sae.Dense(5, 2, rng=4), decoder, loss=sae.BCEWithLogits())
+
+
+def examples(*shape):
+    return np.random.default_rng(0).random(shape)
+
+
+TRACES = {
+    "dense": lambda: trace(dense(), examples(1, 2)),
+    "conv": lambda: trace(convolutional(), examples(2, 8, 8, 1)),
+    "vae": lambda: trace(variational(), examples(3, 49), rng=0, optimizer=sae.Adam(0.01)),
+}
+
+
+@pytest.fixture(scope="module", params=TRACES)
+def written(request, tmp_path_factory):
+    """A trace, and the file of its page."""
+    found = TRACES[request.param]()
+    return found, write_page(found, tmp_path_factory.mktemp("page") / "page.html")
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    found = TRACES["dense"]()
+    return found, write_page(found, tmp_path_factory.mktemp("page") / "page.html")
+
+
+@pytest.fixture
+def browse(browser):
+    """browse(path, anchor="", **options) -> the page in a browser, about which there must be no complaint in the end."""
+    opened = []
+
+    def opening(path, anchor="", **options):
+        opened.append(open_page(browser, path.as_uri() + anchor, **options))
+        return opened[-1][0]
+
+    yield opening
+    for shown, _ in opened:
+        shown.context.close()
+    assert [problems for _, problems in opened if problems] == []
+
+
+def count(browsed):
+    return browsed.inner_text("#count")
+
+
+def heard(browsed, selector, pattern):
+    """Waits until an element says something."""
+    browsed.locator(selector, has_text=re.compile(f"^{pattern}")).wait_for(state="attached", timeout=5000)
+
+
+def indices(shape):
+    """Some indices of an array: the corners, and a few drawn."""
+    rng = np.random.default_rng(0)
+    drawn = [tuple(int(rng.integers(size)) for size in shape) for _ in range(4)]
+    return sorted({tuple(0 for _ in shape), tuple(size - 1 for size in shape), *drawn})
+
+
+# What stands in it
+
+
+def test_every_number_is_computed_as_the_trace_computes_it(written, browse):
+    found, path = written
+    browsed = browse(path)
+    compute = """([number, index]) => {
+        const step = trace.steps[number], variables = Object.fromEntries(index.map((i, axis) => [`i${axis}`, i]));
+        const reading = new Reading(Object.fromEntries(Object.entries(step.names).map(([name, id]) => [name, tensors[id]])));
+        const value = reading.value(step.recipe, variables) ?? 0;
+        const cells = [...reading.cells].map(([name, flats]) => [name, [...flats].map((flat) => tensors[step.names[name]].index(flat))]);
+        return [String(value), cells];
+    }"""
+    for number, step in enumerate(found):
+        if step.cell((0,) * step.result.array.ndim) is None:
+            continue  # drawn at random
+        for index in indices(step.result.shape):
+            value, cells = browsed.evaluate(compute, [number, list(index)])
+            cell = step.cell(index)
+            assert float(value) == pytest.approx(step.result.array[index], rel=1e-5, abs=1e-6), (step.text, index)
+            read = {(name, tuple(place)) for name, places in cells for place in places}
+            assert {(name, tuple(place)) for name, place in cell.operands} <= read, (step.text, index)
+
+
+def test_every_step_shows_without_a_complaint(written, browse):
+    found, path = written
+    browsed = browse(path)
+    for number, step in enumerate(found, 1):
+        assert count(browsed) == f"{number} / {len(found)}"
+        assert browsed.locator("#formula math").count() == 1
+        assert browsed.locator("#result .map").count() == 1
+        assert browsed.locator("#operands .map").count() == len({operand.tensor.key for operand in step.operands})
+        assert browsed.locator("#diagram .current rect").count() == 1
+        assert browsed.locator("#check").is_visible() == (step.check is not None)
+        assert "✗" not in browsed.inner_text("main")
+        browsed.keyboard.press("ArrowRight")
+
+
+def test_pointing_at_a_number_shows_its_sum_and_marks_its_operands(tiny, browse):
+    found, path = tiny
+    browsed = browse(path)
+    box = browsed.locator("#result canvas").first.bounding_box()
+    browsed.mouse.move(box["x"] + 0.75 * box["width"], box["y"] + box["height"] / 2)
+    x, W, b = (operand.tensor.array for operand in found["z₁"].operands)
+    total = x[0] @ W[:, 1] + b[1]
+    assert browsed.get_attribute("#sum", "data-index") == "0,1"
+    assert float(browsed.get_attribute("#sum", "data-value")) == pytest.approx(total, rel=1e-9)
+    shown = browsed.inner_text("#sum .digits").replace("−", "-").replace("\xa0", " ")
+    for number in (*x[0], *W[:, 1], total):
+        assert f"{abs(number):.5g}" in shown, number
+    assert "✓ agrees" in browsed.inner_text("#sum")
+    assert browsed.inner_text("#tip").startswith("z₁[0, 1] = ")
+    marked = browsed.evaluate("[...maps].map(([id, map]) => [id, [...map.marked].sort()])")
+    assert dict(map(tuple, marked))["encoder.0.W"] == [1, 3]  # its second column
+    assert dict(map(tuple, marked))["x"] == [0, 1]
+
+
+def test_gradients_stand_beside_the_numerical_ones(tiny, browse):
+    found, path = tiny
+    step = found["∂L/∂W₁"]
+    browsed = browse(path, anchor=f"#step={step.number}")
+    assert "✓ Yes. All 4 numbers, compared" in browsed.inner_text("#comparison")
+    cells = [[cell.replace("−", "-") for cell in row.inner_text().split("\t")] for row in browsed.locator("#comparison tbody tr").all()]  # fmt: skip
+    assert [float(cell[1]) for cell in cells] == pytest.approx(step.result.array.ravel(), rel=1e-5)
+    assert [float(cell[2]) for cell in cells] == pytest.approx(step.check.numeric.ravel(), rel=1e-5)
+
+
+def test_the_source_is_shown_with_its_lines_marked(tiny, browse):
+    found, path = tiny
+    step = found["∂L/∂W₁"]
+    browsed = browse(path, anchor=f"#step={step.number}")
+    assert step.source.name in browsed.inner_text("#source figure:first-child figcaption")
+    marked = browsed.locator("#source figure:first-child .used").all_inner_texts()
+    assert [int(re.search(r"▸ (\d+)", line)[1]) for line in marked] == list(step.source.highlighted)
+    assert "Dense.forward" in browsed.inner_text("#source figure:last-child figcaption")  # what is differentiated
+
+
+def test_text_of_the_trace_is_never_markup():
+    found = TRACES["dense"]()
+    object.__setattr__(found, "title", "</title></script><script>alert(1)</script>{{data}}")
+    object.__setattr__(found.steps[0], "note", "</script><img src=x onerror=alert(1)>")
+    text = page(found)
+    assert "<script>alert" not in text
+    assert "<img" not in text
+    assert text.count("</script>") == text.count("<script")
+    data = json.loads(re.search(r'<script type="application/json" id="trace">(.*?)</script>', text, re.DOTALL)[1])
+    assert data["steps"][0]["about"] == "</script><img src=x onerror=alert(1)>."
+
+
+# Walking
+
+
+def test_keys_buttons_slider_map_and_address_walk(tiny, browse):
+    found, path = tiny
+    last, browsed = len(found), browse(path, anchor="#step=5")
+    assert count(browsed) == f"5 / {last}"
+    browsed.keyboard.press("ArrowRight")
+    assert count(browsed) == f"6 / {last}"
+    browsed.keyboard.press("ArrowLeft")
+    browsed.keyboard.press("ArrowLeft")
+    assert count(browsed) == f"4 / {last}"
+    assert browsed.url.endswith("#step=4")
+    browsed.keyboard.press("End")
+    assert count(browsed) == f"{last} / {last}"
+    assert browsed.locator("#next").is_disabled()
+    browsed.click("#previous")
+    assert count(browsed) == f"{last - 1} / {last}"
+    browsed.keyboard.press("Home")
+    assert browsed.locator("#previous").is_disabled()
+    browsed.click("#next")
+    assert count(browsed) == f"2 / {last}"
+    browsed.focus("#slider")
+    browsed.keyboard.press("ArrowRight")
+    assert count(browsed) == f"3 / {last}"
+    assert "Step 3 of" in browsed.get_attribute("#slider", "aria-valuetext")
+    browsed.locator("#slider").fill("7")
+    assert count(browsed) == f"7 / {last}"
+    browsed.locator("#diagram .box", has_text="∂L/∂W₂").first.click()
+    assert count(browsed) == f"{found['∂L/∂W₂'].number} / {last}"
+    browsed.evaluate("location.hash = '#step=2'")
+    heard(browsed, "#count", f"2 / {last}")
+
+
+def test_arrow_keys_in_a_heat_map_walk_through_its_numbers(tiny, browse):
+    found, path = tiny
+    browsed = browse(path)
+    browsed.focus("#operands .tensor:nth-child(2) .map")
+    browsed.keyboard.press("ArrowRight")
+    browsed.keyboard.press("ArrowDown")
+    assert count(browsed) == f"1 / {len(found)}"
+    assert browsed.inner_text("#tip").startswith("W₁[1, 1] = ")
+    heard(browsed, "#live", r"W₁\[1, 1\] = ")
+    browsed.focus("#result .map")
+    browsed.keyboard.press("ArrowRight")
+    heard(browsed, "#live", r"z₁\[0, 1\] =\s.* · .* = ")  # the sum
+
+
+# For everybody
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_text_is_plain_to_see(tiny, browse, dark):
+    browsed = browse(tiny[1], dark=dark)
+    assert browsed.evaluate("document.documentElement.dataset.theme") == ("dark" if dark else "light")
+    ratios = """() => {
+        const style = getComputedStyle(document.documentElement);
+        const light = (name) => luminance(channels(style.getPropertyValue(name).trim().padEnd(7, "0")));
+        const ratio = (a, b) => (Math.max(light(a), light(b)) + 0.05) / (Math.min(light(a), light(b)) + 0.05);
+        const found = {};
+        for (const ground of ["--ground", "--card"])
+            for (const text of ["--ink", "--soft", "--forward", "--loss", "--backward", "--update", "--good", "--bad", "--keyword", "--string"])
+                found[`${text} on ${ground}`] = ratio(text, ground);
+        for (const text of ["--ink", "--keyword", "--string"]) found[`${text} on --mark`] = ratio(text, "--mark");
+        for (const text of ["--ink", "--soft"]) found[`${text} on --faint`] = ratio(text, "--faint");
+        return found;
+    }"""
+    weak = {pair: ratio for pair, ratio in browsed.evaluate(ratios).items() if ratio < 4.5}
+    assert not weak
+
+
+def test_light_and_dark_can_be_switched(tiny, browse):
+    browsed = browse(tiny[1])
+    ground = "getComputedStyle(document.body).backgroundColor"
+    picture = "maps.get('x').below.toDataURL()"
+    before = browsed.evaluate(ground), browsed.evaluate(picture)
+    browsed.click("#theme")
+    after = browsed.evaluate(ground), browsed.evaluate(picture)
+    assert before[0] != after[0]
+    assert before[1] != after[1]  # the heat maps too
+    assert browsed.get_attribute("#theme", "aria-label") == "Switch to light colours"
+
+
+def test_it_fits_a_phone(written, browse):
+    found, path = written
+    browsed = browse(path, width=360, height=740, has_touch=True, device_scale_factor=2)
+    for _ in found:
+        assert browsed.evaluate("document.documentElement.scrollWidth") == 360, count(browsed)
+        browsed.keyboard.press("ArrowRight")
+
+
+def test_whatever_can_be_used_has_a_name(tiny, browse):
+    browsed = browse(tiny[1])
+    nameless = browsed.evaluate("""() => [...document.querySelectorAll("button, input, [tabindex], [role], nav, summary")]
+        .filter((element) => element.id !== "step" && element.id !== "live")
+        .filter((element) => !(element.getAttribute("aria-label") || element.getAttribute("aria-labelledby") || element.textContent.trim()))
+        .map((element) => element.outerHTML.slice(0, 80))""")
+    assert nameless == []
+
+
+def test_no_motion_where_none_is_wanted(tiny, browse):
+    moving = "getComputedStyle(document.querySelector('#diagram .box rect')).transitionDuration"
+    assert browse(tiny[1], reduced_motion="reduce").evaluate(moving) == "0s"
+    assert browse(tiny[1], reduced_motion="no-preference").evaluate(moving) != "0s"
+
+
+# Large models
+
+
+@pytest.mark.parametrize("name", ["deep", "conv", "science2006"])
+def test_a_large_model_stays_small_as_a_page(tmp_path, name):
+    preset = find_preset(name)
+    found = trace(
+        preset.build(np.random.default_rng(0)), examples(3, *preset.shape), numerical=False, optimizer=sae.Adam()
+    )
+    assert write_page(found, tmp_path / "page.html").stat().st_size < 5_000_000
+
+
+def test_what_is_not_on_the_page_is_said(tmp_path, monkeypatch, browse):
+    monkeypatch.setattr(packing, "BUDGET", 60_000)
+    path = write_page(trace(dense((100, 80, 100)), examples(2, 100), numerical=False), tmp_path / "page.html")
+    browsed = browse(path)
+    assert "A sample: " in browsed.inner_text("#operands")
+    assert "100 × 80 are on this page" in browsed.inner_text("#operands")
+    assert "of the numbers are not on this page" in browsed.inner_text("#sum")

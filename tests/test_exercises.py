@@ -1,0 +1,194 @@
+"""The exercises: as they stand they are not yet right, their solutions are, and known mistakes are called by name."""
+
+import ast
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scratchae.chapters import folder
+from scratchae.study import grade
+from scratchae.study.grading import AnswerError, equal, gradients
+
+EXERCISES = folder() / "exercises"
+FILES = sorted(EXERCISES.glob("[0-9]*.py"))
+TO_MEND = [path for path in FILES if "_bug_" in path.name or path.name.endswith("_mistake.py")]
+
+
+def loaded(path):
+    spec = importlib.util.spec_from_file_location("an_exercise", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+CHECKS = loaded(EXERCISES / "checks.py").CHECKS
+
+
+def stems(paths):
+    return [path.stem for path in paths]
+
+
+def run(path, capsys):
+    code = grade.main([str(path), "60"])
+    return code, capsys.readouterr().out
+
+
+def test_every_exercise_has_a_solution_and_a_check():
+    assert stems(FILES) == sorted(CHECKS) == stems(sorted((EXERCISES / "solutions").glob("*.py")))
+    assert len(FILES) >= 25 and len(TO_MEND) == 6
+
+
+@pytest.mark.parametrize("path", FILES, ids=stems(FILES))
+def test_the_solution_is_right(path, capsys):
+    code, text = run(EXERCISES / "solutions" / path.name, capsys)
+    assert code == grade.RIGHT, text
+    assert text.startswith(f"{path.name}: right\n") and len(text.splitlines()) >= 2
+
+
+@pytest.mark.parametrize("path", FILES, ids=stems(FILES))
+def test_the_exercise_says_what_to_write_or_what_is_wrong(path, capsys):
+    code, text = run(path, capsys)
+    assert code == grade.WRONG, text
+    if path in TO_MEND:
+        assert "not right yet" in text and "evidence:" in text
+    else:
+        place, message = text.splitlines()
+        line = int(place.removeprefix(f"{path}:").partition(",")[0])
+        assert "NotImplementedError" in path.read_text(encoding="utf-8").splitlines()[line - 1]
+        assert message.startswith("    still to be written: ")
+
+
+@pytest.mark.parametrize("path", FILES, ids=stems(FILES))
+def test_the_solution_differs_in_bodies_only(path):
+    """The same question, classes, functions and arguments."""
+
+    def skeleton(file):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        names = [
+            (type(node).__name__, node.name)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.FunctionDef | ast.ClassDef)
+        ]
+        arguments = [ast.unparse(node.args) for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+        imports = [ast.unparse(node) for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+        return ast.get_docstring(tree), names, arguments, imports
+
+    assert skeleton(path) == skeleton(EXERCISES / "solutions" / path.name)
+
+
+@pytest.mark.parametrize("path", FILES, ids=stems(FILES))
+def test_the_question_says_how_to_check(path):
+    question = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    assert question.endswith(f"Check:  scratchae check tutorials/exercises/{path.name}")
+    assert max(map(len, path.read_text(encoding="utf-8").splitlines())) <= 112
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("03_bug_dense", "averaged over the batch once too often"), ("03_bug_tanh", "wants the output y, and gets x"), ("03_bug_softmax", "a path is missing")],
+)  # fmt: skip
+def test_the_bugs_are_diagnosed(name, kind, capsys):
+    code, text = run(EXERCISES / f"{name}.py", capsys)
+    assert code == grade.WRONG and kind in text and "look at:" in text
+
+
+# One change in a right solution, and what is said of it
+MISTAKES = [
+    ("00_neuron", "2 * (y - t)", "(y - t)", "the 2 of the square is missing"),
+    ("00_neuron", "dz = dy * y * (1 - y)", "dz = dy", "σ is not differentiated"),
+    ("01_parameters", "n * m + m", "n * m", "the biases are missing"),
+    ("02_dense", "dy.sum(axis=0)", "dy", "it is not summed over the batch"),
+    ("02_dense", "self.x.T @ dy", "dy.T @ self.x", "it is transposed"),
+    ("02_sigmoid", "dy * self.y * (1 - self.y)", "self.y * (1 - self.y)", "dy is left out"),
+    ("02_mse", "2 * difference / n", "2 * difference", "summed over the batch where the value is averaged"),
+    ("02_mse", "(difference**2).sum() / n", "(difference**2).mean()", "it is averaged over the features too"),
+    ("04_momentum", "self.v *= self.momentum", "self.v *= 0", "v does not last"),
+    ("04_momentum", "parameters -= self.lr * self.v", "parameters = parameters - self.lr * self.v", "works in place"),
+    ("04_adam", "self.m / (1 - self.beta1**self.t)", "self.m", "the parameters after step 1 is wrong"),
+    ("05_relu", "self.y > 0", "self.y <= 0", "the mask is inverted"),
+    ("05_he", "np.sqrt(2 / inputs)", "2 / inputs", "this is the variance"),
+    ("05_he", "np.sqrt(2 / inputs)", "np.sqrt(1 / inputs)", "ReLU halves"),
+    ("06_pca", "Vt[:k]", "Vt.T[:k]", "these are columns"),
+    ("06_pca", "svd(x - mean", "svd(x", "they belong to x with its mean"),
+    ("06_pca", "code @ axes + mean", "code @ axes", "the mean is not added"),
+    ("07_log_sum_exp", "m = x.max(axis=1, keepdims=True)", "m = np.zeros((len(x), 1))", "NaN or infinite"),
+    ("07_bce_with_logits", "(softplus - target * prediction).sum() / n", "(softplus - target * prediction).mean()", "averaged over the pixels too"),
+    ("08_im2col", "columns[:, :, :, i, j]", "columns[:, :, :, j, i]", "i and j have changed places"),
+    ("08_conv", "self.columns.T @ rows", "-self.columns.T @ rows", "the sign is flipped"),
+    ("08_conv_transpose", "(self.K, self.K)) + self.b", "(self.K, self.K))", "the bias is missing"),
+    ("09_masking_noise", "dy if self.mask is None else dy * self.mask", "dy", "not differentiated"),
+    ("10_l1", "np.abs(z).sum()", "np.square(z).sum()", "the value is wrong"),
+    ("10_sparse_kl", "dmean / len(z)", "dmean", "summed over the batch where the value is averaged"),
+    ("10_sparse_kl", "z.mean(axis=0)", "z", "ρ̂ is taken of every example"),
+    ("10_contractive", "x.T @ da + 2 / n * (s**2).sum(axis=0) * W", "x.T @ da", "x its W"),
+    ("11_kl", "(variance - 1) / n", "(variance - 1)", "summed over the batch where the value is averaged"),
+    ("11_kl", "variance = np.exp(log_var)", "variance = np.exp(log_var) ** 2", "the value is wrong"),
+    ("11_reparameterise", "np.exp(log_var / 2) / 2", "np.exp(log_var / 2)", "the ½ of ∂σ/∂log_var"),
+    ("12_free_energy", "-v @ a - np", "-np", "a (visible) is missing"),
+    ("12_cd1", "(u < p0).astype(v0.dtype)", "p0", "h₀ is not drawn"),
+    ("12_cd1", "p1 = sigmoid(v1 @ W + b)", "p1 = p0", "it belongs to the reconstruction"),
+    ("13_roofline", "2 * N * I * O", "N * I * O", "a multiplication and an addition are two operations"),
+    ("13_roofline", "max(operations / P, traffic / B)", "operations / P + traffic / B", "the two overlap"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after", "said"), MISTAKES, ids=[f"{name}: {after}" for name, _, after, _ in MISTAKES]
+)
+def test_a_mistake_is_called_by_its_name(name, before, after, said, tmp_path, capsys):
+    solution = (EXERCISES / "solutions" / f"{name}.py").read_text(encoding="utf-8")
+    assert before in solution
+    wrong = tmp_path / f"{name}.py"  # in another folder: the check is found all the same
+    wrong.write_text(solution.replace(before, after), encoding="utf-8")
+    code, text = run(wrong, capsys)
+    assert code == grade.WRONG and said in text, text
+
+
+def test_an_overflow_is_seen(tmp_path, capsys):
+    solution = (EXERCISES / "solutions" / "07_bce_with_logits.py").read_text(encoding="utf-8")
+    naive = solution.replace(
+        "np.maximum(prediction, 0) + np.log1p(np.exp(-np.abs(prediction)))", "np.log(1 + np.exp(prediction))"
+    )
+    assert naive != solution
+    wrong = tmp_path / "07_bce_with_logits.py"
+    wrong.write_text(naive, encoding="utf-8")
+    code, text = run(wrong, capsys)
+    assert code == grade.WRONG and "the value for logits up to ±10,000 is wrong" in text and "it is inf" in text
+
+
+# What the checks are written with
+
+
+def test_equal():
+    assert equal("y", [1.0, 2.0], [1.0, 2.0 + 1e-9]) == "y: right"
+    for found, said in (
+        (None, "y is None: does the function end with `return`"),
+        ("a", "should be an array of shape \\(2,\\), and is a str"),
+        ([1.0, 2.0, 3.0], "should be an array of shape \\(2,\\), and has shape \\(3,\\)"),
+        ([2.0, 4.0], "it is 2 times what it should be"),
+        ([-1.0, -2.0], "the sign is flipped"),
+        ([2.0, 3.0], "it is off by 1 everywhere"),
+        ([np.nan, 2.0], "1 of 2 numbers are NaN or infinite"),
+        ([1.0, 5.0], r"at \[1\] it is 5, and should be 2$"),
+    ):
+        with pytest.raises(AnswerError, match=said):
+            equal("y", found, [1.0, 2.0])
+    with pytest.raises(AnswerError, match="its transpose has"):
+        equal("W", np.zeros((2, 3)), np.zeros((3, 2)))
+    with pytest.raises(AnswerError, match="W: half of it"):
+        equal("W", 1.0, 2.0, {"half of it": 1.0})
+
+
+def test_gradients_raises_with_the_diagnosis():
+    assert gradients(lambda x: ((x**2).sum(), 2 * x), np.ones((2, 3))).startswith(
+        "∂L/∂x: equal to central differences"
+    )
+    with pytest.raises(AnswerError, match="constant factor of 1/2"):
+        gradients(lambda x: ((x**2).sum(), x), np.ones((2, 3)) + np.arange(3))
+
+
+def test_files_of_the_wheel():
+    """Exercises are found beside the chapters, wherever those lie."""
+    assert Path(EXERCISES).is_dir() and (EXERCISES / "checks.py").is_file()

@@ -1,0 +1,138 @@
+"""`scratchae study`."""
+
+import json
+import time
+
+import numpy as np
+import pytest
+
+import scratchae
+from scratchae import cuda
+from scratchae.cli import main
+from scratchae.data import strokes
+from scratchae.presets import PRESETS, find_preset
+
+
+@pytest.fixture(autouse=True)
+def small_and_apart(monkeypatch, tmp_path):
+    """A few strokes as data, and an empty folder to work in."""
+    data = strokes(360, 60)
+    monkeypatch.setattr(scratchae.data, "strokes", lambda: data)
+    monkeypatch.delenv("SCRATCHAE_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def run(command):
+    try:
+        return main(command.split())
+    except SystemExit as ended:
+        return ended.code
+
+
+def test_tiny_in_full(capsys):
+    assert run("study tiny") == 0
+    text = capsys.readouterr().out
+    assert "z₁[0, 0] = 0.15·0.05 + 0.20·0.10 + 0.35 = 0.3775" in text
+    assert "THE PARAMETERS NOW" in text and "all 16 gradients agree" in text
+
+
+@pytest.mark.parametrize("name", ["simple", "deep", "conv", "vae", "denoising", "rbm"])
+def test_a_preset(name, capsys):
+    start = time.perf_counter()
+    assert run(f"study {name} --examples 2 --seed 1") == 0
+    assert time.perf_counter() - start < 20
+    text = capsys.readouterr().out
+    assert (
+        f"one training step on 2 examples, in float64\n{find_preset(name).build(np.random.default_rng(0))!r}" in text
+    )
+    assert ("no gradient of any objective" if name == "rbm" else "sampled: ") in text
+
+
+def test_the_seed_decides(capsys):
+    texts = []
+    for seed in (0, 0, 1):
+        assert run(f"study simple --seed {seed}") == 0
+        texts.append(capsys.readouterr().out)
+    assert texts[0] == texts[1] != texts[2]
+
+
+def test_a_page(tmp_path, capsys):
+    assert run("study tiny --html tiny.html") == 0
+    text = capsys.readouterr().out
+    assert "tiny.html, " in text and "all 16 gradients agree" in text
+    assert (tmp_path / "tiny.html").read_text().startswith("<!doctype html>")
+
+
+def trained(folder, preset="simple", **record):
+    folder.mkdir()
+    scratchae.save(find_preset(preset).build(np.random.default_rng(5)), folder / "model.safetensors")
+    (folder / "run.json").write_text(json.dumps({"preset": preset, "data": "strokes"} | record))
+
+
+def test_a_trained_model(tmp_path, capsys):
+    trained(tmp_path / "run")
+    assert run("study run") == 0
+    of_folder = capsys.readouterr().out
+    assert run("study run/model.safetensors") == 0
+    assert capsys.readouterr().out == of_folder
+    assert run("study simple --seed 5") == 0  # the same weights
+    assert z1(capsys.readouterr().out) == z1(of_folder)
+    assert run("study simple") == 0
+    assert z1(capsys.readouterr().out) != z1(of_folder)
+
+
+def z1(text):
+    (line,) = [line for line in text.splitlines() if " z₁ = " in line]
+    return line
+
+
+def test_what_is_no_run(tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    assert run("study empty") == 2
+    assert "empty is no run: expected a folder that `scratchae train` wrote" in capsys.readouterr().err
+    trained(tmp_path / "odd", preset="simple")
+    (tmp_path / "odd/run.json").write_text("[]")
+    assert run("study odd") == 2
+    assert "odd is no run" in capsys.readouterr().err
+    trained(tmp_path / "broken")
+    (tmp_path / "broken/model.safetensors").write_bytes(b"nothing")
+    assert run("study broken") == 2
+    assert "broken/model.safetensors" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("study dep", "unknown preset 'dep': did you mean 'deep'"),
+        ("study deep --examples 0", "0: expected a number above 0"),
+        ("study deep --seed -1", "seed=-1: expected a whole number, at least 0"),
+        ("study overcomplete --data mnist", "makes its own data: leave out --data mnist"),
+        ("study tiny --data mnist", "tiny has its own example: leave out --data, --data-dir and --examples"),
+        ("study deep --html nowhere/page.html", "nowhere"),
+    ],
+)
+def test_mistakes(command, message, capsys):
+    assert run(command) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_on_the_device(stand_in, capsys):
+    assert run("study tiny --device gpu") == 0
+    on_gpu = capsys.readouterr().out
+    assert run("study tiny") == 0
+    assert capsys.readouterr().out.split("all 16")[0].count("·") == on_gpu.split("all 16")[0].count("·")
+
+
+def test_without_a_gpu(monkeypatch, capsys):
+    def none():
+        raise scratchae.errors.DeviceError("no GPU here")
+
+    monkeypatch.setattr(cuda, "module", none)
+    assert run("study tiny --device gpu") == 2
+    assert "no GPU here" in capsys.readouterr().err
+
+
+def test_help_names_every_preset(capsys):
+    assert run("study --help") == 0
+    text = capsys.readouterr().out
+    assert all(f"  {name}" in text for name in ["tiny", *PRESETS])

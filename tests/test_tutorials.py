@@ -1,0 +1,297 @@
+"""Every chapter runs as a script; what it links to is there; its notebook is up to date; the code that it shows is the library's."""
+
+import inspect
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import scratchae as sae
+from scratchae import chapters, plots, tutorial
+from scratchae.cli import main
+from scratchae.errors import OptionError
+
+CHAPTERS = chapters.chapters()
+FOLDER = chapters.folder()
+PAGES = {path.name: path.read_text(encoding="utf-8") for path in (FOLDER / "book").glob("*.md")}
+each_chapter = pytest.mark.parametrize("chapter", CHAPTERS, ids=[chapter.path.stem for chapter in CHAPTERS])
+
+
+def text_of(chapter):
+    return chapter.path.read_text(encoding="utf-8")
+
+
+def prose_of(chapter):
+    return "\n".join(line for line in text_of(chapter).splitlines() if line.startswith("#"))
+
+
+def exercises_of(chapter):
+    code = "\n".join(line for line in text_of(chapter).splitlines() if not line.startswith("#"))
+    return re.findall(rf'"({chapter.number:02d}_\w+)"', code)
+
+
+def anchor(heading):
+    """The link target that the book and GitHub make of a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+def test_the_chapters_are_numbered_from_0():
+    assert [chapter.number for chapter in CHAPTERS] == list(range(len(CHAPTERS)))
+    assert all(int(chapter.path.name[:2]) == chapter.number for chapter in CHAPTERS)
+
+
+@each_chapter
+def test_a_chapter_runs_as_a_script(chapter, tmp_path):
+    environment = {name: value for name, value in os.environ.items() if name != tutorial.DATA}
+    environment |= {"FAST": "1", "PYTHONWARNINGS": "error", "PYTHONIOENCODING": "utf-8", "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, str(chapter.path)]
+    ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8")
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    assert ran.stderr == ""
+    pictures = re.findall(r"^\[picture\] (\S+\.png): \S", ran.stdout, re.MULTILINE)
+    assert pictures
+    for picture in pictures:
+        assert Path(picture).parent == Path("out", chapter.path.stem)
+        assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left <= {"out", "exercises"}, "a chapter writes nothing elsewhere"
+
+
+@each_chapter
+def test_the_links_of_a_chapter_lead_somewhere(chapter):
+    targets = re.findall(r"\]\(((?!https?://)[^)]+)\)", prose_of(chapter))
+    assert targets
+    for target in targets:
+        name, _, wanted = target.partition("#")
+        if name.endswith(".py"):
+            text = (FOLDER / name).read_text(encoding="utf-8")
+            headings = re.findall(r"^# #{1,3} (.+)$", text, re.MULTILINE)
+        else:
+            headings = re.findall(r"^#{1,3} (.+)$", PAGES[name], re.MULTILINE)
+        assert not wanted or wanted in map(anchor, headings), f"{target}: no such heading"
+
+
+@each_chapter
+def test_the_exercises_of_a_chapter_are_there(chapter):
+    names = exercises_of(chapter)
+    assert names
+    for name in names:
+        for path in (f"exercises/{name}.py", f"exercises/solutions/{name}.py"):
+            assert (FOLDER / path).is_file()
+
+
+def test_every_exercise_is_in_a_chapter():
+    there = {path.stem for path in (FOLDER / "exercises").glob("[0-9][0-9]_*.py")}
+    used = {name for chapter in CHAPTERS for name in exercises_of(chapter)}
+    assert there - used == set()
+
+
+@each_chapter
+def test_a_chapter_retypes_no_code_of_the_library(chapter):
+    library = set()
+    for path in Path(sae.__file__).parent.rglob("*.py"):
+        if FOLDER not in path.parents:
+            library |= runs_of_lines(path.read_text(encoding="utf-8"))
+    cells = "\n".join(line for line in text_of(chapter).splitlines() if not line.startswith("#"))
+    assert runs_of_lines(cells) & library == set()
+
+
+def runs_of_lines(text, length=5):
+    """Every few lines in a row, unindented, blank ones left out."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return {tuple(lines[i : i + length]) for i in range(len(lines) - length + 1)}
+
+
+@each_chapter
+def test_every_picture_has_words_for_those_who_cannot_see_it(chapter):
+    for call in re.findall(r"^show\((.*?)^\)$", text_of(chapter), re.MULTILINE | re.DOTALL):
+        assert re.search(r'"[^"]{40,}', call), f"the alt text is missing or short: {call}"
+
+
+# ── notebooks ──
+
+
+@each_chapter
+def test_the_notebook_of_a_chapter_is_up_to_date(chapter):
+    pytest.importorskip("jupytext", reason="the extra `book` is not installed")
+    made = FOLDER / "notebooks" / f"{chapter.path.stem}.ipynb"
+    wanted = "run: scratchae tutorial --notebooks tutorials/notebooks"
+    assert made.is_file() and made.read_text(encoding="utf-8") == chapters.notebook(chapter.path), wanted
+
+
+def test_no_notebook_is_left_over():
+    stems = {path.stem for path in (FOLDER / "notebooks").glob("*.ipynb")}
+    assert stems == {chapter.path.stem for chapter in CHAPTERS}
+
+
+def test_links_are_rewritten_for_notebooks():
+    text = "[a](03_gradient_check.py#x) [b](glossary.md#loss) [c](https://arxiv.org/abs/1.py)"
+    assert chapters.relinked(text) == (
+        "[a](03_gradient_check.ipynb#x) [b](../book/glossary.md#loss) [c](https://arxiv.org/abs/1.py)"
+    )
+
+
+def test_writing_notebooks_removes_those_of_chapters_that_are_gone(tmp_path):
+    pytest.importorskip("jupytext", reason="the extra `book` is not installed")
+    gone = tmp_path / "98_gone.ipynb"
+    gone.write_text("{}")
+    made = chapters.write_notebooks(tmp_path)
+    assert not gone.exists()
+    assert sorted(tmp_path.iterdir()) == sorted(made)
+
+
+# ── what chapters use ──
+
+
+def test_source_prints_the_code_of_the_object(capsys):
+    tutorial.source(sae.Dense.forward, sae.MSE)
+    printed = capsys.readouterr().out
+    assert printed.startswith("[source] scratchae/layers/dense.py, line ")
+    shown = [line.removeprefix("    ") for line in printed.splitlines()]
+    for line in inspect.getsource(sae.MSE).splitlines():
+        assert line in shown
+
+
+def test_the_source_of_a_wrapped_function_is_where_it_is_defined():
+    from scratchae.layers.activations import sigmoid
+
+    code, place = tutorial.code_of(sigmoid)
+    assert place.startswith("scratchae/layers/activations.py")
+    assert "def sigmoid(" in code
+
+
+@pytest.fixture
+def kernel(monkeypatch):
+    """Play a notebook: what is displayed is collected."""
+    shown = []
+    monkeypatch.setattr(tutorial, "in_notebook", lambda: True)
+    monkeypatch.setattr(tutorial, "publish", shown.append)
+    monkeypatch.setenv("SCRATCHAE_CHAPTER", "00_one_neuron")
+    return shown
+
+
+def drawn():
+    picture, axes = tutorial.figure(3, 2)
+    axes.plot([0, 1], [0, 1])
+    return picture
+
+
+def test_show_saves_a_picture_in_a_script(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    tutorial.show(drawn(), "line", "a line")
+    place = capsys.readouterr().out.split()[1].rstrip(":")
+    assert Path(place).read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("picture", [drawn, lambda: lambda path: plots.image_rows({"x": np.zeros((2, 4, 4))}, path)])
+def test_show_displays_a_picture_in_a_notebook_with_its_words(kernel, picture):
+    tutorial.show(picture(), "line", 'a line, "steep" & < 1', "a caption")
+    (bundle,) = kernel
+    assert 'alt="a line, &quot;steep&quot; &amp; &lt; 1"' in bundle["text/html"]
+    assert "<figcaption>a caption</figcaption>" in bundle["text/html"]
+    assert "data:image/png;base64,iVBOR" in bundle["text/html"]
+
+
+class Page:
+    """Stands for a trace."""
+
+    def html(self, path):
+        Path(path).write_text("<p>a &amp; b</p>", encoding="utf-8")
+
+
+def test_a_study_page_is_written_by_a_script(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    tutorial.study_page(Page(), "tiny", "every number")
+    assert next(Path("out").rglob("tiny.html")).read_text(encoding="utf-8") == "<p>a &amp; b</p>"
+
+
+def test_a_study_page_lies_within_a_notebook(tmp_path, monkeypatch, kernel):
+    monkeypatch.chdir(tmp_path)
+    tutorial.study_page(Page(), "tiny", "every number")
+    assert 'srcdoc="&lt;p&gt;a &amp;amp; b&lt;/p&gt;"' in kernel[0]["text/html"]
+
+
+def test_a_study_page_lies_beside_the_book(tmp_path, monkeypatch, kernel):
+    monkeypatch.setenv(tutorial.BOOK, str(tmp_path))
+    tutorial.study_page(Page(), "tiny", "every number")
+    assert (tmp_path / "study" / "00_one_neuron-tiny.html").is_file()
+    assert 'src="_static/study/00_one_neuron-tiny.html"' in kernel[0]["text/html"]
+
+
+def test_an_exercise_is_handed_out_once(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    tutorial.exercise("00_neuron")
+    copy = tmp_path / "exercises" / "00_neuron.py"
+    assert copy.read_text(encoding="utf-8") == (FOLDER / "exercises" / "00_neuron.py").read_text(encoding="utf-8")
+    assert "scratchae check exercises/00_neuron.py" in capsys.readouterr().out
+    copy.write_text("mine")
+    tutorial.exercise("00_neuron")
+    assert copy.read_text() == "mine"
+
+
+def test_the_book_shows_an_exercise_and_folds_its_solution(tmp_path, monkeypatch, kernel):
+    monkeypatch.setenv(tutorial.BOOK, str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    tutorial.exercise("00_neuron")
+    given, solution = kernel
+    assert "NotImplementedError" in given["text/markdown"]
+    assert solution["text/html"].startswith("<details><summary>A solution</summary>")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_exercise_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OptionError, match="there is no '00_nothing'; there are 00_"):
+        tutorial.exercise("00_nothing")
+
+
+def test_quick_looks_at_the_environment(monkeypatch):
+    monkeypatch.delenv("FAST", raising=False)
+    assert tutorial.quick(20, 2) == 20
+    monkeypatch.setenv("FAST", "1")
+    assert tutorial.quick(20, 2) == 2
+
+
+def test_importing_the_module_imports_no_matplotlib_and_no_ipython():
+    code = "import sys, scratchae.tutorial; print(sorted({'matplotlib', 'IPython', 'pygments'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
+
+
+# ── the command ──
+
+
+def test_the_command_lists_the_chapters(capsys):
+    assert main(["tutorial"]) == 0
+    printed = capsys.readouterr().out
+    for chapter in CHAPTERS:
+        assert chapter.title in printed and chapter.question in printed and chapter.time in printed
+
+
+def test_the_command_runs_a_chapter_in_the_current_folder(tmp_path, monkeypatch):
+    made = tmp_path / "tutorials"
+    made.mkdir()
+    (made / "03_short.py").write_text(
+        "# %% [markdown]\n# # 03 · Short\n#\n# *Why?*\n#\n# **Time** none.\n\n# %%\n"
+        "import os\nopen('ran', 'w').write(os.environ['SCRATCHAE_TUTORIAL_DATA'])\nraise SystemExit(7)\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setattr(chapters, "folder", lambda: made)
+    monkeypatch.chdir(tmp_path)
+    assert main(["tutorial", "3", "--data", "mnist"]) == 7
+    assert (tmp_path / "ran").read_text() == "mnist"
+
+
+def test_the_command_names_what_there_is_when_asked_for_more(capsys):
+    assert main(["tutorial", "99"]) == 2
+    assert "there is no chapter 99; there are 0, " in capsys.readouterr().err
+
+
+def test_a_chapter_without_a_head_is_refused(tmp_path):
+    path = tmp_path / "05_no_head.py"
+    path.write_text("# %% [markdown]\n# # Title\n\n# %%\n")
+    with pytest.raises(OptionError, match="first cell must be"):
+        chapters.read(path)
