@@ -113,11 +113,11 @@ def add_channels(y: Array, b: Array) -> Array:
     return channelwise(array_module(y).add, y, b, out=y)
 
 
-def channel_sums(x: Array) -> Array:
+def channel_sums(x: Array, out: Array | None = None) -> Array:
     """Σ of x (…, C) over all axes but the last, (C,): as a product with ones, since NumPy is slow to add up many short rows."""
     xp = array_module(x)
     rows = x.reshape(-1, x.shape[-1])
-    return xp.matmul(xp.ones(len(rows), dtype=x.dtype), rows)
+    return xp.matmul(xp.ones(len(rows), dtype=x.dtype), rows, out=out)
 
 
 # in floats: what is done to a block of parameters, gradient and Adam's m and v stays in a core's L2 cache

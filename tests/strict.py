@@ -116,6 +116,12 @@ def operand(value):
     raise TypeError(f"Unsupported type {type(value)}")
 
 
+def recordable_product(a, b):
+    """Whether scratchae's `matmul` takes it; the rest it leaves to CuPy's."""
+    dtypes = {str(x.dtype) for x in (a, b)}
+    return dtypes in ({"float32"}, {"float64"}) and {a.ndim, b.ndim} in ({2}, {1, 2}) and a.size * b.size > 0
+
+
 def holds_array(value):
     return isinstance(value, StrictArray) or (isinstance(value, list | tuple) and any(map(holds_array, value)))
 
@@ -173,6 +179,8 @@ def function(name, parameters, room=""):
             return StrictArray(np.array(compute(*arguments, **options)))  # a copy: the host keeps its own
         if name in DATA_DEPENDENT or (name == "where" and len(values) == 1):
             host_read(name)
+        if name == "matmul" and not recordable_product(*arguments[:2]):
+            not_recordable(f"matmul of {' and '.join(f'{a.dtype} {a.shape}' for a in arguments[:2])}")
         if name in CUBLAS or room == "linalg.":
             not_recordable(f"cupy.{room}{name}")
         if not (name in CREATE or name in ON_THE_HOST or any(map(holds_array, values))):

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from scratchae.cli import main
 from scratchae.presets import PRESETS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def fenced(language):
-    """The first block of a language."""
-    return re.search(rf"```{language}\n(.*?)```", README, re.DOTALL).group(1)
+def fenced(language, place=0):
+    """A block of a language, the first one unless told."""
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)[place]
 
 
 def numbers(text):
@@ -34,6 +35,18 @@ def test_the_example_prints_what_stands_below_it():
             assert expected.split()[:2] == line.split()[:2]
         else:
             assert numbers(line) == pytest.approx(numbers(expected), rel=0.05)
+
+
+def test_the_trace_is_what_the_command_prints(capsys):
+    assert main(["study", "tiny"]) == 0
+    assert fenced("text", 1).strip() == capsys.readouterr().out.strip()
+
+
+def test_the_diagnosis_is_what_the_command_prints(capfd, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    command, _, shown = fenced("console").partition("\n")
+    main(command.removeprefix("$ scratchae ").split())
+    assert shown.strip() == capfd.readouterr().out.strip()
 
 
 def test_the_example_is_short():

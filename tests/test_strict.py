@@ -276,6 +276,7 @@ def test_reads_by_the_host_are_counted_and_cannot_be_recorded(x, read):
         lambda x: x @ x.T,
         lambda x: xp.einsum("ij->i", x),
         lambda x: x.dot(x.T),
+        lambda x: xp.matmul(x, x.T.astype(np.float64)),
         lambda x: xp.linalg.eigh(xp.matmul(x, x.T)),
     ],
 )

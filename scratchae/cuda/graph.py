@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import warnings
 from collections.abc import Callable
 from types import ModuleType
@@ -15,7 +16,7 @@ class Recorded:
 
     The function takes its inputs from arrays that stay where they are, and leaves its results in such: a replay runs the
     same kernels on the same addresses, and nothing of Python. Whatever varies lies on the device. Arrays that it makes on
-    the way come from a memory pool of its own, which lives as long as the graph, so that nobody else gets their memory.
+    the way come from a memory pool for recordings alone, so that nobody else gets their memory.
 
     Where recording fails, a warning says why, once, and every call runs the function itself.
     """
@@ -23,7 +24,7 @@ class Recorded:
     def __init__(self, cupy: ModuleType, function: Callable[[], None]):
         self.cupy, self.function = cupy, function
         self.calls = 0
-        self.graph = self.pool = self.problem = None
+        self.graph = self.problem = None
 
     def __call__(self) -> None:
         if self.graph is None and self.problem is None and self.calls >= WARM_UP:
@@ -36,9 +37,9 @@ class Recorded:
 
     def record(self) -> None:
         """Run the function while its work is only noted. Sets either `graph` or `problem`."""
-        stream, self.pool = self.cupy.cuda.get_current_stream(), self.cupy.cuda.MemoryPool()
+        stream = self.cupy.cuda.get_current_stream()
         graph = None
-        with self.cupy.cuda.using_allocator(self.pool.malloc):
+        with self.cupy.cuda.using_allocator(pool(self.cupy).malloc):
             try:
                 stream.begin_capture()
                 self.function()
@@ -50,9 +51,16 @@ class Recorded:
         if self.problem is None:
             self.graph = graph
         else:
-            self.pool = None
             warnings.warn(
                 f"this training step cannot be recorded as a CUDA graph ({self.problem}): it runs eagerly, slower and with the same results",
                 RuntimeWarning,
                 stacklevel=3,
             )
+
+
+@functools.cache
+def pool(cupy: ModuleType) -> object:
+    """Where all recordings take their memory from. Graphs may share it: they run one after the other, and each writes what it
+    reads. A pool for each would be lost memory: when a CuPy pool goes, what it holds free is never given back.
+    """
+    return cupy.cuda.MemoryPool()

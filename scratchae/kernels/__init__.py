@@ -113,4 +113,5 @@ class Kernels:
         beta2: float,
     ) -> None:
         coefficients = self.xp.asarray(coefficients, dtype=θ.dtype)
-        self.launch("adam", θ.dtype, θ.size, θ, self.xp.ascontiguousarray(g), m, v, coefficients, beta1, beta2)
+        g, betas = self.xp.ascontiguousarray(g), (float(beta1), float(beta2))  # a 0 would be passed as a whole number
+        self.launch("adam", θ.dtype, θ.size, θ, g, m, v, coefficients, *betas)

@@ -62,10 +62,10 @@ KERNEL col2im(Index n, const T* columns, T* x, Index H, Index W, Index C, Index 
     EACH(at, n) {  // x[image, u, v, c]
         Index c = at % C, v = at / C % W, u = at / (C * W) % H, image = at / (C * W * H);
         T sum = 0;
-        for (Index i = (u + PH) % SH; i < KH && i <= u + PH; i += SH) {  // the offsets of the kernel that lead to u …
+        for (Index i = (u + PH) % SH; i < KH && i <= u + PH; i += SH) {  // the offsets of the kernel that lead to u ...
             Index oy = (u + PH - i) / SH;
             if (oy >= OH) continue;
-            for (Index j = (v + PW) % SW; j < KW && j <= v + PW; j += SW) {  // … and to v
+            for (Index j = (v + PW) % SW; j < KW && j <= v + PW; j += SW) {  // ... and to v
                 Index ox = (v + PW - j) / SW;
                 if (ox < OW) sum += columns[((((image * OH + oy) * OW + ox) * KH + i) * KW + j) * C + c];
             }

@@ -86,7 +86,7 @@ class Conv2d(Layer):
         # y = columns W + b
         dW = self.dW.reshape(-1, self.out_channels)
         xp.matmul(self.columns.T, dy.reshape(-1, self.out_channels), out=dW)  # ∂L/∂W = columnsᵀ dy
-        self.db[...] = channel_sums(dy)  # ∂L/∂b = Σ dy over images and pixels
+        channel_sums(dy, out=self.db)  # ∂L/∂b = Σ dy over images and pixels
 
 
 class ConvTranspose2d(Layer):
@@ -158,7 +158,7 @@ class ConvTranspose2d(Layer):
     def backward(self, dy: Array) -> Array:
         xp = array_module(dy)
         # y = col2im(columns) + b
-        self.db[...] = channel_sums(dy)  # ∂L/∂b = Σ dy over images and pixels
+        channel_sums(dy, out=self.db)  # ∂L/∂b = Σ dy over images and pixels
         dcolumns = im2col(dy, self.K, self.S, self.P)  # ∂L/∂columns = im2col(dy), (N·H·W, KH·KW·Cout)
         # columns = x Wᵀ
         dW = self.dW.reshape(-1, self.in_channels)

@@ -78,8 +78,8 @@ class BatchNorm(Layer):
     def backward(self, dy: Array) -> Array:
         xp = array_module(dy)
         # y = γ x̂ + β
-        self.dgamma[...] = channel_sums(dy * self.x_hat)  # ∂L/∂γ = Σ dy x̂
-        self.dbeta[...] = channel_sums(dy)  # ∂L/∂β = Σ dy
+        channel_sums(dy * self.x_hat, out=self.dgamma)  # ∂L/∂γ = Σ dy x̂
+        channel_sums(dy, out=self.dbeta)  # ∂L/∂β = Σ dy
         if self.training:
             # x̂ = (x - μ) / √(σ² + ε), where each x moves μ and σ² as well: that takes from dy its mean and its share along x̂
             dy = channelwise(xp.subtract, dy, self.dbeta / self.M)  # dy - 1/M Σ dy

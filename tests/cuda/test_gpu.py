@@ -3,6 +3,7 @@
 The rest of the suite runs on a GPU too, wherever a test asks for `device`.
 """
 
+import gc
 import warnings
 
 import numpy as np
@@ -93,7 +94,8 @@ def test_every_model_records_and_replays_what_eager_steps_do(name):
         x[:, 4:] = np.eye(2)[np.arange(10) % 2]
     found = []
     for options in ({}, {"recorded": lambda step: step}):
-        steps = prepared("gpu", MODELS[name](), x, **options)
+        model = MODELS[name]()
+        steps = prepared("gpu", model, x.astype(model.parameters.dtype), **options)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             found.append((epochs(steps, 6), to_numpy(steps.model.parameters).tobytes()))
@@ -136,6 +138,18 @@ def test_memory_does_not_grow_over_a_thousand_replays(xp):
         epochs(steps, 1, first=epoch)
     cuda.synchronize()
     assert xp.cuda.runtime.memGetInfo() == used
+
+
+def test_memory_does_not_grow_from_one_training_to_the_next(xp):
+    x, used = np.random.default_rng(0).random((5000, 16)).astype("f"), []
+    for _ in range(8):
+        s.fit(
+            NETS["convolutions"](), x, epochs=2, batch_size=1000, optimizer=s.Adam(), device="gpu", progress=False
+        )
+        gc.collect()  # steps and their recordings refer to each other
+        cuda.synchronize()
+        used.append(xp.cuda.runtime.memGetInfo())
+    assert used[-1] == used[3]
 
 
 def test_a_step_that_reads_cannot_be_recorded_and_says_so():

@@ -146,6 +146,22 @@ def test_adam(kernels, dtype):
         assert_allclose(got.get(), expected, rtol=20 * RTOL[dtype], atol=RTOL[dtype])
 
 
+@pytest.mark.parametrize("betas", [(0, 0.999), (0.9, 0)])
+def test_adam_without_memory(betas):
+    """A 0 that is written as a whole number is passed as a floating-point one all the same."""
+    one, other = ([abs(numbers(50, seed=i)) for i in range(4)] for _ in range(2))
+    coefficients = s.Adam(0.1, *betas).coefficients(3)
+    Kernels(np, host.launch).adam(*one, np.array(coefficients, "f"), *betas)
+    optimizers.adam(*other, coefficients, *betas)
+    for got, expected in zip(one, other, strict=True):
+        assert_allclose(got, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_the_source_is_plain_ascii():
+    """CuPy writes it to a file in the encoding of the system, which may know no other characters."""
+    assert SOURCE.isascii()
+
+
 # Random numbers
 
 
