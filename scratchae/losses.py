@@ -95,7 +95,7 @@ class BCE(Loss):
 
     def floor(self, target: Array) -> float:
         """The least that any prediction can reach, p = t: the targets' own entropy, 0 if all are 0 or 1. Nats per example."""
-        return float(BCE()(target, target)[0])
+        return abs(float(BCE()(target, target)[0]))  # no -0
 
 
 class BCEWithLogits(BCE):

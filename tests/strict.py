@@ -137,11 +137,11 @@ def gate(name, parameters):
 # The functions of the module
 
 
+@functools.cache  # and not among this module's own names, of which some are Python's, such as any
 def __getattr__(name):  # of this module: strict.exp and so on
     for kind, make in (("ufuncs", ufunc), ("functions", function)):
         if name in NAMES[kind]:
-            made = globals()[name] = make(name, NAMES[kind][name])
-            return made
+            return make(name, NAMES[kind][name])
     if name in NAMES["values"]:
         return getattr(np, name)
     raise AttributeError(f"module 'cupy' has no attribute {name!r}, says cupy_names.json")

@@ -141,7 +141,14 @@ def check_layer(layer: Layer, x: Array, rng: Callable[[], Any], seed: int, toler
 
     rounding = EPS * float(abs(y * r).sum())
     return compare(
-        repr(layer), tensors, gradients, lambda: layer.forward(x.copy(), rng()).copy(), change, rounding, tolerance
+        repr(layer),
+        tensors,
+        gradients,
+        lambda: layer.forward(x.copy(), rng()).copy(),
+        change,
+        rounding,
+        tolerance,
+        chain=len([*layer.leaves()]) > 1,
     )
 
 
@@ -156,7 +163,8 @@ def check_model(model: Model, x: Array, rng: Callable[[], Any], tolerance: float
     def loss() -> Array:
         return model.objective(x.copy(), rng())["loss"]
 
-    return compare(type(model).__name__, tensors, gradients, loss, subtract, EPS * abs(float(loss())), tolerance)
+    rounding = EPS * abs(float(loss()))
+    return compare(type(model).__name__, tensors, gradients, loss, subtract, rounding, tolerance, chain=True)
 
 
 def check_function(function: Callable, x: Array, target: Array | None, tolerance: float) -> GradientReport:

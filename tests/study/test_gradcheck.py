@@ -502,3 +502,13 @@ def test_a_small_gradient_may_not_be_wrong_for_all_that(small):
     assert check_gradients(Faint(1.0), draw()).passed
     assert not check_gradients(Faint(1.01), draw()).passed
     assert not check_gradients(Faint(0.0), draw()).passed
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_corners_of_several_units_at_once_are_no_mistake(seed):
+    """A code that is all 0 after ReLU, and biases of 0 behind it: the next units stand on their corners, all together."""
+    rng = np.random.default_rng(seed)
+    encoder = s.Sequential(s.Dense(6, 4, rng=rng), s.ReLU(), s.Dense(4, 3, rng=rng), s.ReLU())
+    decoder = s.Sequential(s.Dense(3, 4, rng=rng), s.ReLU(), s.Dense(4, 6, rng=rng))
+    report = s.check_gradients(s.Autoencoder(encoder, decoder, loss=s.MSE()), rng.random((8, 6)))
+    assert report.passed, report
