@@ -23,7 +23,6 @@ def build(target: Path, numbers: list[int] | None = None) -> Path:
     numbers: a draft with these chapters alone, where links into the others are left dangling. Raises RunError, and
     leaves what was there before, if a chapter fails, a link leads nowhere, or the folder holds something else.
     """
-    require_packages()
     target = target.resolve()
     if target.exists() and any(target.iterdir()) and not (target / "searchindex.js").is_file():
         raise RunError(f"{target}: is no book and not empty; name a new folder")
@@ -69,7 +68,7 @@ def require_packages() -> None:
         except importlib.metadata.PackageNotFoundError:
             missing.append(name)
     if missing:
-        raise RunError(f'the book needs {", ".join(missing)}: python -m pip install "scratchae[book]"')
+        raise RunError(f'book and notebooks need {", ".join(missing)}: python -m pip install "scratchae[book]"')
 
 
 def collect(chosen: list[Chapter], pages: Path) -> None:

@@ -123,7 +123,9 @@ def headlines(peers: dict[str, dict[str, Any]]) -> dict[str, str]:
         fastest = min(others, key=lambda peer: peer["ratio"])
         found["fastest peer"] = f"{ratio(fastest)}, {fastest['title']}"
         if COMPILED in peers:
-            found["fastest peer"] += f"; / ours with compiled kernels: {fastest['ratio'] / peers[COMPILED]['ratio']:.2f}"
+            found["fastest peer"] += (
+                f"; / ours with compiled kernels: {fastest['ratio'] / peers[COMPILED]['ratio']:.2f}"
+            )
     return found
 
 

@@ -29,9 +29,11 @@ def run(options: argparse.Namespace) -> int:
     from .. import chapters
     from ..tutorial import DATA
 
-    if options.book is not None:
+    if options.book is not None or options.notebooks is not None:
         from .. import book
 
+        book.require_packages()
+    if options.book is not None:
         print(book.build(Path(options.book), None if options.number is None else [options.number]))
         return 0
     if options.notebooks is not None:

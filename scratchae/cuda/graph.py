@@ -44,10 +44,12 @@ class Recorded:
                 stream.begin_capture()
                 self.function()
                 graph = stream.end_capture()
-            except Exception as error:
-                self.problem = f"{type(error).__name__}: {error}".splitlines()[0]
+            except BaseException as error:
                 with contextlib.suppress(Exception):  # of a stream whose recording failed, ending it is an error too
                     stream.end_capture()
+                if not isinstance(error, Exception):  # Ctrl-C, for a second time
+                    raise
+                self.problem = f"{type(error).__name__}: {error}".splitlines()[0]
         if self.problem is None:
             self.graph = graph
         else:

@@ -143,9 +143,7 @@ def test_memory_does_not_grow_over_a_thousand_replays(xp):
 def test_memory_does_not_grow_from_one_training_to_the_next(xp):
     x, used = np.random.default_rng(0).random((5000, 16)).astype("f"), []
     for _ in range(8):
-        s.fit(
-            NETS["convolutions"](), x, epochs=2, batch_size=1000, optimizer=s.Adam(), device="gpu", progress=False
-        )
+        s.fit(NETS["convolutions"](), x, epochs=2, batch_size=1000, optimizer=s.Adam(), device="gpu", progress=False)
         gc.collect()  # steps and their recordings refer to each other
         cuda.synchronize()
         used.append(xp.cuda.runtime.memGetInfo())

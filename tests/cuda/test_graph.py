@@ -115,3 +115,18 @@ def test_an_error_of_the_function_itself_comes_out():
 
     with pytest.raises(ValueError, match="a mistake in the model"):
         Recorded(Device(), function)()
+
+
+def test_an_interrupt_while_recording_leaves_no_recording_behind():
+    device = Device()
+
+    def function():
+        if device.capturing is not None:
+            raise KeyboardInterrupt
+
+    recorded = Recorded(device, function)
+    for _ in range(WARM_UP):
+        recorded()
+    with pytest.raises(KeyboardInterrupt):
+        recorded()
+    assert device.capturing is None and recorded.problem is None

@@ -1,0 +1,603 @@
+# %% [markdown]
+# # 01 · What an autoencoder is
+#
+# *What can a network learn if nobody tells it any answers? To rebuild its input from fewer numbers.*
+#
+# **Time** 25 minutes to read, 15 s to run on two cores.
+
+# %% [markdown]
+# ## The question
+#
+# The neuron of [chapter 00](00_one_neuron.py) learned from examples with answers: this drawing is a one, that one
+# is a zero. Somebody had to write every answer down. Drawings without answers are much easier to come by.
+#
+# **What can be learned from the drawings alone?**
+#
+# Here is a task that needs no answers. Look at an image of 784 pixels. Describe it with 256 numbers. Then, from
+# these numbers alone, draw it again. Whoever does this well must have noticed something about the images: that
+# strokes are connected, that borders are empty, that pixels side by side are mostly alike. Nobody has to tell; the
+# image itself is the answer.
+#
+# A network that does this is an [autoencoder](glossary.md#autoencoder). The part that describes is the
+# [encoder](glossary.md#encoder), the description is the [code](glossary.md#code), and the part that draws is the
+# [decoder](glossary.md#decoder).
+
+# %%
+import numpy as np
+
+import scratchae as sae
+from scratchae import plots
+from scratchae.presets import find_preset
+from scratchae.tutorial import data_name, dataset, exercise, figure, quick, show, source
+
+rng = np.random.default_rng(0)
+
+# %% [markdown]
+# ## The images as a matrix
+#
+# The drawings are `strokes`: digits, drawn by code, so that nothing has to be downloaded.
+# A drawing has 28 × 28 pixels, each a whole number from 0 (empty) to 255 (full ink). Two changes make it fit for a
+# network. Its rows of pixels are put one behind the other, so that an image is one row of $D = 784$ numbers, its
+# *features*. And each is divided by 255, so that it lies between 0 and 1, which is what a sigmoid can answer.
+#
+# The images are parted into three, and it is good to be strict about it. The network learns from the *training*
+# images. While it learns, it is measured now and then on *validation* images, so that you can choose, for instance,
+# how long to go on. The *test* images are used once, at the end: a figure is only honest on images that nothing was
+# chosen by.
+
+# %%
+data = dataset()
+
+
+def as_rows(images):
+    """Images (N, 28, 28) of whole numbers as rows (N, 784) of numbers from 0 to 1."""
+    return images.reshape(len(images), -1).astype(np.float32) / 255
+
+
+x_all, x_test = as_rows(data.train_images), as_rows(data.test_images)
+x_train, x_validation = x_all[:-500], x_all[-500:]
+for name, rows in (("train", x_train), ("validation", x_validation), ("test", x_test)):
+    print(f"{name:<11} {rows.shape!s:<13} from {rows.min():.0f} to {rows.max():.0f}")
+assert x_train.shape[1] == 28 * 28 == 784
+
+# %% [markdown]
+# ## A picture of it
+#
+# The smallest autoencoder of images has two layers: 784 numbers to 256, and 256 back to 784.
+
+# %% tags=["hide-input"]
+drawn, axes = figure(7, 3.2)
+axes.set(xlim=(-1.4, 9.4), ylim=(-0.9, 5.3))
+axes.axis("off")
+heights = {0.0: 4.0, 4.0: 4.0 * 256 / 784, 8.0: 4.0}
+for (place, height), name in zip(
+    heights.items(),
+    ("input x\n784 numbers", "code z\n256 numbers", "reconstruction x̂\n784 numbers"),
+    strict=True,
+):
+    axes.bar(place, height, 0.5, 2 - height / 2, color="#E6E6E6", edgecolor=plots.GREY)
+    axes.text(place, -0.12, name, ha="center", va="top")
+for place, name, colour in (
+    (0.3, "encoder\nσ(x W₁ + b₁)", plots.BLUE),
+    (4.3, "decoder\nσ(z W₂ + b₂)", plots.RED),
+):
+    left, right = (heights[place - 0.3] / 2, heights[place + 3.7] / 2)
+    sides = [
+        [place, place + 3.4, place + 3.4, place],
+        [2 - left, 2 - right, 2 + right, 2 + left],
+    ]
+    axes.fill(*sides, color=colour, alpha=0.12)
+    axes.text(place + 1.7, 2, name, ha="center", va="center", color=colour)
+look = {
+    "arrowstyle": "<->",
+    "color": plots.GREY,
+    "linestyle": "--",
+    "connectionstyle": "arc3,rad=-0.14",
+}
+axes.annotate("", (8, 4.1), (0, 4.1), arrowprops=look)
+axes.text(4, 5.0, "loss: how far apart are these two?", ha="center", color=plots.GREY)
+show(
+    drawn,
+    "autoencoder",
+    "A tall bar of 784 numbers on the left narrows through the encoder to a short bar of "
+    "256 numbers in the middle and "
+    "widens through the decoder to 784 numbers on the right; the loss compares the left "
+    "and the right bar.",
+    "From the image to its code, and back to an image. The loss compares the two ends.",
+)
+
+# %% [markdown]
+# The narrow place in the middle is the [bottleneck](glossary.md#bottleneck). Without it the task would be trivial:
+# copy every pixel. [Chapter 06](06_pca.py) looks at what happens then.
+#
+# ## Forward
+#
+# A *layer* of $H$ neurons computes $H$ sums of the same inputs, each with weights of its own; the weights of neuron
+# $h$ are column $h$ of a matrix $W$. $N$ images, a [batch](glossary.md#batch), go through together, one in each
+# row. The encoder is such a layer and a [sigmoid](glossary.md#sigmoid), with $D = 784$ inputs and $H = 256$
+# outputs:
+#
+# $$
+# \underset{(N, H)}{a_1} = \underset{(N, D)}{x}\;\underset{(D, H)}{W_1} + \underset{(H)}{b_1}
+# \qquad\quad
+# \underset{(N, H)}{z} = \sigma(a_1)
+# $$
+#
+# The decoder is another one, the other way round:
+#
+# $$
+# \underset{(N, D)}{a_2} = \underset{(N, H)}{z}\;\underset{(H, D)}{W_2} + \underset{(D)}{b_2}
+# \qquad\quad
+# \underset{(N, D)}{\hat x} = \sigma(a_2)
+# $$
+#
+# $\sigma$ bends each number by itself; $b_1$ and $b_2$ are added to every row. $\hat x$, read "x hat", is the
+# [reconstruction](glossary.md#reconstruction). The target of the loss is $x$, the input itself, and so nobody had to
+# write anything down:
+#
+# $$
+# L = \frac{1}{N} \sum_{n=1}^{N} \sum_{d=1}^{D} (\hat x_{nd} - x_{nd})^2
+# $$
+#
+# The four lines in plain NumPy, for a batch of 100 images, with random weights to begin with. They are drawn small,
+# with a standard deviation of $\sqrt{2 / (D + H)}$; [chapter 05](05_going_deep.py) says why so. The biases are 0.
+
+
+# %%
+def sigmoid(a):
+    return 1 / (1 + np.exp(-a))
+
+
+N, D, H = 100, 784, 256
+x = x_train[:N]
+deviation = np.sqrt(2 / (D + H))
+W1, b1 = deviation * rng.standard_normal((D, H)), np.zeros(H)
+W2, b2 = deviation * rng.standard_normal((H, D)), np.zeros(D)
+
+a1 = x @ W1 + b1  # (N, H)
+z = sigmoid(a1)  # (N, H)
+a2 = z @ W2 + b2  # (N, D)
+x_hat = sigmoid(a2)  # (N, D)
+L = ((x_hat - x) ** 2).sum() / N
+
+print(f"x {x.shape}  z {z.shape}  x̂ {x_hat.shape}  L = {L:.1f} squared error per image")
+
+# %% [markdown]
+# That is a bad reconstruction. Two numbers that know nothing are good to have beside it: what it costs to answer
+# 0.5 to every pixel, and what it costs to answer every image with the mean of all training images. A network
+# that has learned anything is better than the second.
+
+
+# %%
+def error_per_image(x_hat, x):
+    """Squared error, summed over the pixels, averaged over the images."""
+    return float(((x_hat - x) ** 2).sum(axis=1).mean())
+
+
+grey = error_per_image(np.full_like(x_test, 0.5), x_test)
+mean_image = error_per_image(x_train.mean(axis=0), x_test)
+print(f"random weights      {L:6.1f}  (the batch above; the others: test images)")
+print(f"0.5 to every pixel  {grey:6.1f}")
+print(f"the mean image      {mean_image:6.1f}")
+assert mean_image < grey
+assert np.isclose(L, error_per_image(x_hat, x))
+
+# %% [markdown]
+# ## How many knobs?
+#
+# You may hear that an autoencoder "has no parameters", or that it needs none. What is meant is that it needs no
+# *labels*, the answers that somebody writes down. [Parameters](glossary.md#parameter), the knobs that training
+# turns, it has plenty: every entry of $W_1, b_1, W_2, b_2$.
+#
+# $$
+# P = \underbrace{D H}_{W_1} + \underbrace{H}_{b_1} + \underbrace{H D}_{W_2} + \underbrace{D}_{b_2} = 2 D H + H + D
+# $$
+
+# %%
+P = 2 * D * H + H + D
+print(f"P = 2·{D}·{H} + {H} + {D} = {P:,}")
+assert P == W1.size + b1.size + W2.size + b2.size == 402_448
+
+# %% [markdown]
+# ## Backward, in one paragraph
+#
+# Training needs the derivative of $L$ by each of these knobs, and [backpropagation](glossary.md#backpropagation)
+# finds them all in one pass from right to left: from the loss to $\hat x$, through the decoder to $z$, through the
+# encoder to $W_1$. Each derivative has the shape of the thing that it belongs to:
+#
+# $$
+# \underset{(N, D)}{d\hat x} \;\to\; \underset{(N, D)}{da_2} \;\to\;
+# \underset{(H, D)}{dW_2},\; \underset{(D)}{db_2},\; \underset{(N, H)}{dz} \;\to\;
+# \underset{(N, H)}{da_1} \;\to\; \underset{(D, H)}{dW_1},\; \underset{(H)}{db_1}
+# $$
+#
+# where $dz$ is short for $\partial L / \partial z$, as in chapter 00. [Chapter 02](02_backpropagation.py) derives
+# every one of these arrows, and until then you may take them from the library.
+#
+# Note what is not in the chain. $x$ stands in the loss twice: as input, and as target. Both ways a
+# derivative by $x$ exists. Nobody needs it: the images are given, and only knobs are turned.
+#
+# ## The library's code
+#
+# The library's model takes an encoder, a decoder and a loss. `objective` is the forward pass above, `backward` the
+# chain. (What it says about a penalty and about tied weights belongs to later chapters; here there is neither.)
+
+# %%
+source(sae.Autoencoder.objective, sae.Autoencoder.backward)
+source(sae.MSE.__call__)
+
+# %% [markdown]
+# With the same weights it computes the same loss:
+
+# %%
+encoder = sae.Sequential(sae.Dense(D, H), sae.Sigmoid())
+decoder = sae.Sequential(sae.Dense(H, D), sae.Sigmoid())
+model = sae.Autoencoder(encoder, decoder, loss=sae.MSE())
+for layer, W, b in ((encoder.layers[0], W1, b1), (decoder.layers[0], W2, b2)):
+    layer.W[:], layer.b[:] = W, b
+
+print(model)
+print(
+    f"{model.parameter_count():,} parameters, loss {model.objective(x)['loss']:.4f}, by hand {L:.4f}"
+)
+assert model.parameter_count() == P
+assert np.isclose(model.objective(x)["loss"], L, rtol=1e-4)
+
+# %% [markdown]
+# And its gradients are those of its loss. The check moves every parameter of a small autoencoder of the same make a
+# little to both sides and compares, which [chapter 03](03_gradient_check.py) explains. For 402,448 parameters that
+# would be 804,896 forward passes.
+
+# %%
+small = sae.Autoencoder(
+    sae.Sequential(sae.Dense(12, 5, rng=1), sae.Sigmoid()),
+    sae.Sequential(sae.Dense(5, 12, rng=2), sae.Sigmoid()),
+    loss=sae.MSE(),
+)
+report = sae.check_gradients(small, rng.random((4, 12)))
+print(report)
+assert report.passed
+
+# %% [markdown]
+# ## One training step
+#
+# Take a batch. `training_step` computes its loss and leaves the gradient, all derivatives as one long vector, in
+# `model.gradient`. The optimizer moves the parameters, another long vector, against it. `Adam` is gradient descent
+# that chooses the length of the step for each parameter by itself; [chapter 04](04_optimizers.py) builds it. Its
+# learning rate is 0.01.
+
+# %%
+optimizer = sae.Adam(0.01)
+before = model.training_step(x)["loss"]
+optimizer.update(model.parameters, model.gradient)
+after = model.objective(x)["loss"]
+print(f"the loss of this batch was {before:.1f} and is {after:.1f} after one step")
+assert after < before
+
+# %% [markdown]
+# Going through all training images once, batch by batch, is an [epoch](glossary.md#epoch). The words are often mixed
+# up. With `strokes` and batches of 100 an epoch has 295 steps, so "10,000 epochs" that were really 10,000 steps
+# were 34 epochs.
+
+# %%
+steps = -(-len(x_train) // 100)
+print(f"{len(x_train):,} images in batches of 100: {steps} steps an epoch")
+print(f"10,000 steps are {10_000 / steps:.1f} epochs")
+if data_name() == "strokes":
+    assert steps == 295 and round(10_000 / steps) == 34
+
+# %% [markdown]
+# ## The experiment: `simple`
+#
+# `fit` repeats that step: each epoch goes through the images in a new order. This autoencoder is the library's
+# preset `simple`; `scratchae train simple` trains it from the command line.
+
+# %%
+preset = find_preset("simple")
+model = preset.build(np.random.default_rng(0))
+history = sae.fit(
+    model,
+    x_train[: quick(None, 6000)],
+    validation=x_validation,
+    epochs=quick(10, 3),
+    batch_size=100,
+    optimizer=sae.Adam(0.01),
+    progress=False,
+)
+for epoch in sorted({1, 2, len(history)}):
+    training, validation = (
+        history[name][epoch - 1] for name in ("loss", "validation_loss")
+    )
+    print(
+        f"epoch {epoch:>2}: training {training:6.2f}, validation {validation:6.2f} squared error per image"
+    )
+
+simple = error_per_image(model.reconstruct(x_test), x_test)
+pca = error_per_image(
+    sae.PCA(256).fit(x_train[: quick(None, 6000)]).reconstruct(x_test), x_test
+)
+print(
+    f"\ntest images: the mean image {mean_image:.2f}, simple {simple:.2f}, PCA-256 {pca:.2f}"
+)
+
+# %% tags=["hide-input"]
+show(
+    lambda path: plots.loss_curve(history, path, "squared error per image"),
+    "loss",
+    "Training and validation loss fall steeply in the first epochs and then slowly; both "
+    "lie close together.",
+    "The loss of every epoch. The validation images were never learned from, and cost "
+    "hardly more.",
+)
+shown = [int(np.flatnonzero(data.test_labels == digit)[0]) for digit in range(10)]
+pictures = {
+    "original": x_test[shown],
+    "mean image": np.tile(x_train.mean(axis=0), (10, 1)),
+    "simple": model.reconstruct(x_test[shown]),
+}
+show(
+    lambda path: plots.image_rows(
+        {k: v.reshape(-1, 28, 28) for k, v in pictures.items()}, path
+    ),
+    "reconstructions",
+    "Ten digits in the first row; the blurred mean image, always the same, in the second;"
+    " and in the third the ten digits "
+    "rebuilt by the autoencoder, hard to tell from the originals.",
+    "Ten test images, and what is left of them after 256 numbers.",
+)
+
+# %%
+assert simple < quick(2, 20)
+assert abs(history["loss"][-1] - history["validation_loss"][-1]) < quick(1, 3)
+
+# %% [markdown]
+# The network has never seen these images, and rebuilds them so that you have to look twice.
+#
+# Now be fair. [PCA](glossary.md#pca), principal component analysis, writes each image as the mean image plus a
+# weighted sum of 256 fixed images, the best 256 that there are; [chapter 06](06_pca.py) says how they are found. It
+# needs no training at all. With 256 numbers it is *better* than our network. So the bottleneck is wide enough for a
+# straight method, and ten epochs are few. An autoencoder has to earn its keep where the code is short, and that is
+# the next experiment. Whenever somebody shows you an autoencoder's error, ask for PCA's beside it.
+
+# %%
+assert pca < simple
+
+# %% [markdown]
+# ## What the number means
+#
+# The loss is squared error, *summed* over the 784 pixels of an image, *averaged* over the images. Other programs
+# average over the pixels too, and print a number that is 784 times smaller. Both say the same, and it is the most
+# common reason why two people's losses do not compare. The root of the mean over pixels is the easiest to picture:
+# by how much a pixel is typically off.
+
+# %%
+per_pixel = simple / 784
+print(f"summed over pixels, per image    {simple:.4f}")
+print(f"averaged over pixels             {per_pixel:.6f}")
+print(
+    f"typical error of a pixel         {per_pixel**0.5:.3f}, or {255 * per_pixel**0.5:.0f} of 255 grey levels"
+)
+assert np.isclose(per_pixel, ((model.reconstruct(x_test) - x_test) ** 2).mean(), rtol=1e-4)
+
+# %% [markdown]
+# A loss that is 784 times smaller has a gradient that is 784 times smaller, and a learning rate that was right for
+# the one does next to nothing for the other: [chapter 02](02_backpropagation.py) trains both.
+#
+# ## A shorter code
+#
+# How many numbers does a drawing need? Four autoencoders, with codes of 2, 8, 32 and 128 numbers, each trained on
+# 10,000 images. One thing changes: no sigmoid after the encoder, so that the numbers of the code are free to be as
+# large as they like, which short codes learn from more easily.
+
+
+# %%
+def with_code(size):
+    rng = np.random.default_rng(0)
+    encoder = sae.Sequential(sae.Dense(784, size, rng=rng))
+    decoder = sae.Sequential(sae.Dense(size, 784, rng=rng), sae.Sigmoid())
+    return sae.Autoencoder(encoder, decoder, loss=sae.MSE())
+
+
+some = x_train[: quick(10_000, 4_000)]
+sizes = (2, 8, 32, 128)
+trained, linear = {}, {}
+print("code   autoencoder    PCA    (squared error per test image)")
+for size in sizes:
+    trained[size] = with_code(size)
+    recipe = {"epochs": quick(10, 4), "batch_size": 100, "optimizer": sae.Adam(3e-3)}
+    sae.fit(trained[size], some, progress=False, **recipe)
+    linear[size] = sae.PCA(size).fit(some)
+    errors = [
+        error_per_image(coder[size].reconstruct(x_test), x_test)
+        for coder in (trained, linear)
+    ]
+    print(f"{size:>4}   {errors[0]:>11.2f}  {errors[1]:>5.2f}")
+
+# %% tags=["hide-input"]
+drawn, axes = figure(6, 3.4)
+for name, coder, look in (("autoencoder", trained, "o-"), ("PCA", linear, "s--")):
+    errors = [error_per_image(coder[size].reconstruct(x_test), x_test) for size in sizes]
+    axes.plot(
+        sizes,
+        errors,
+        look,
+        color=plots.BLUE if name == "autoencoder" else plots.RED,
+        label=name,
+    )
+axes.axhline(mean_image, color=plots.GREY, linestyle=":", label="the mean image")
+axes.set_xscale("log", base=2)
+axes.set_xticks(sizes, [str(size) for size in sizes])
+axes.set(
+    xlabel="numbers in the code", ylabel="squared error per test image", ylim=(0, None)
+)
+axes.legend()
+show(
+    drawn,
+    "sizes",
+    "The error falls as the code grows, for the autoencoder and for PCA; with 32 numbers "
+    "the autoencoder's is about half of PCA's.",
+    "The error by the size of the code.",
+)
+pictures = {"original": x_test[shown]}
+pictures |= {
+    f"{size} numbers": trained[size].reconstruct(x_test[shown]) for size in reversed(sizes)
+}
+pictures["PCA, 8 numbers"] = np.clip(linear[8].reconstruct(x_test[shown]), 0, 1)
+show(
+    lambda path: plots.image_rows(
+        {k: v.reshape(-1, 28, 28) for k, v in pictures.items()}, path
+    ),
+    "codes",
+    "Rows of ten digits rebuilt from 128, 32, 8 and 2 numbers: with 128 they are sharp, "
+    "with 32 a little soft, with 8 blurred, with 2 "
+    "hardly recognisable.",
+    "The same ten images after codes of 128, 32, 8 and 2 numbers.",
+)
+
+# %%
+if data_name() == "strokes":
+    reached = {
+        size: error_per_image(trained[size].reconstruct(x_test), x_test) for size in sizes
+    }
+    straight = {
+        size: error_per_image(linear[size].reconstruct(x_test), x_test) for size in sizes
+    }
+    assert reached[2] > reached[8] > reached[32] > reached[128]
+    assert quick(reached[32] < 0.7 * straight[32], True)
+    assert reached[2] > straight[2]
+
+# %% [markdown]
+# With 32 numbers the network's error is little more than half of PCA's (with MNIST, two thirds). Its encoder is a
+# matrix product as PCA's is; what it has in addition is the sigmoid at the end of the decoder, which says "full
+# ink" or "empty" where PCA can only add up shades. With two numbers it loses: one layer cannot bend enough to use
+# them. Deeper networks can, from [chapter 05](05_going_deep.py) on.
+#
+# ## Three things that an autoencoder is not
+#
+# **It is no lossless compressor.** The reconstruction is close to the input, and not equal to it. Nor is the code
+# small because it has few numbers. Count bits: an image is 784 bytes, and each number of the code is kept in 32
+# bits (the format is called float32).
+
+# %%
+image_bits, code_bits = 784 * 8, 256 * 32
+print(
+    f"image: {image_bits:,} bits; code of 256 floats: {code_bits:,} bits; code of 32: {32 * 32:,} bits"
+)
+exact = float(
+    (np.round(255 * model.reconstruct(x_test)) == np.round(255 * x_test)).all(axis=1).mean()
+)
+print(f"test images that `simple` gives back exactly: {exact:.1%}")
+assert code_bits > image_bits
+assert exact < 0.01
+
+# %% [markdown]
+# The code of `simple` takes *more* room than the image.
+#
+# **It knows one kind of images.** Give it digits upside down, and it does worse. Give it the same pixels in a
+# random order, and what comes back has nothing to do with them. That can be useful: an image that is rebuilt badly
+# is unlike those before, and so an autoencoder can raise an alarm.
+
+# %%
+strange = {
+    "digits": x_test,
+    "upside down": x_test.reshape(-1, 28, 28)[:, ::-1].reshape(-1, 784),
+    "shuffled": x_test[:, np.random.default_rng(0).permutation(784)],
+}
+cost = {
+    name: error_per_image(trained[32].reconstruct(images), images)
+    for name, images in strange.items()
+}
+for name, error in cost.items():
+    print(f"{name:<12} squared error per image {error:6.1f}")
+assert cost["digits"] < cost["upside down"] < cost["shuffled"]
+assert cost["upside down"] > quick(1.5, 1.05) * cost["digits"]
+
+# %% tags=["hide-input"]
+pictures = {}
+for name in ("upside down", "shuffled"):
+    pictures[name] = strange[name][shown]
+    pictures[f"{name}, rebuilt"] = trained[32].reconstruct(strange[name][shown])
+show(
+    lambda path: plots.image_rows(
+        {k: v.reshape(-1, 28, 28) for k, v in pictures.items()}, path
+    ),
+    "strange",
+    "Digits upside down come back distorted; images of shuffled pixels come back as pale "
+    "blobs on grey noise.",
+    "What a code of 32 numbers makes of images unlike those that it learned from.",
+)
+
+# %% [markdown]
+# **It is no source of new images.** The decoder takes any 32 numbers. So invent some: draw each number at random,
+# with the mean and the standard deviation that it has in the codes of real drawings.
+
+# %%
+codes = trained[32].encode(x_test)
+invented = codes.mean(axis=0) + codes.std(axis=0) * rng.standard_normal((10, 32))
+drawings = trained[32].decode(invented.astype(np.float32))
+show(
+    lambda path: plots.image_rows({"invented codes": drawings.reshape(-1, 28, 28)}, path),
+    "invented",
+    "Ten images decoded from random codes: tangles of strokes and smudges; two or three resemble a digit.",
+    "What the decoder makes of ten invented codes.",
+)
+
+# %% [markdown]
+# Strokes, but hardly a digit. Each number alone is as in real codes, but together they are not: real codes fill
+# some odd corner of the space of all codes, and nothing in the loss asks what lies outside of it.
+# [Chapter 11](11_variational.py) changes the model so that inventing works.
+#
+# ## Where it comes from
+#
+# Networks with a narrow middle that learn to rebuild their input are as old as backpropagation:
+# [Rumelhart, Hinton and Williams 1986](bibliography.md#rumelhart-1986b) give a network one: as many outputs as
+# inputs, and a narrow layer between. [Bourlard and Kamp 1988](bibliography.md#bourlard-1988) and
+# [Baldi and Hornik 1989](bibliography.md#baldi-1989) showed what the linear ones learn: PCA.
+# [Hinton and Salakhutdinov 2006](bibliography.md#hinton-2006b) made deep ones trainable.
+#
+# ## What to change for MNIST
+#
+# `scratchae tutorial 1 --data mnist` runs this chapter on 60,000 handwritten digits. It takes a little less than
+# twice as long. The preset alone: `scratchae train simple --data mnist`, 10 s.
+#
+# ## Exercises
+#
+# **Write it yourself.** Count the parameters of any dense autoencoder, from its sizes.
+
+# %%
+exercise("01_parameters")
+
+# %% [markdown]
+# **Think, then compute.**
+#
+# 1. How many parameters has 784-32-784? What share of them is in the biases?
+# 2. Would the network learn if you divided the pixels by 1 instead of 255? What is the least error that an output
+#    between 0 and 1 can have then?
+# 3. Somebody reports "MSE 0.0027" for 784 pixels, averaged over pixels. What is that in squared error per image? Is
+#    it better than `simple` here?
+# 4. A code of 784 numbers could copy every pixel. Why does that make the task useless?
+#
+# Answers, computed where there is something to compute:
+
+# %%
+weights, biases = 2 * 784 * 32, 32 + 784
+print(
+    f"1. {weights + biases:,} parameters, {biases / (weights + biases):.1%} of them biases"
+)
+raw = 255 * x_test
+least = error_per_image(np.clip(raw, 0, 1), raw)
+print(f"2. at least {least:,.0f} squared error per image, whatever the weights")
+print(f"3. {0.0027 * 784:.2f} squared error per image; simple has {simple:.2f}")
+assert weights + biases == 50_992
+assert least > 1e5
+
+# %% [markdown]
+# 4. The code then need not contain anything but the pixels, and nothing has been learned about them. A code that is
+#    not shorter than the input is [overcomplete](glossary.md#overcomplete), and needs another reason not to copy:
+#    noise ([chapter 09](09_denoising.py)) or a penalty ([chapter 10](10_sparse_contractive.py)).
+#
+# ## What to read in the source next
+#
+# - `scratchae/models/autoencoder.py`: the whole model.
+# - `scratchae/presets/dense.py`: `simple` and its larger relatives.
+# - `scratchae/training.py`: what `fit` does beside the step.

@@ -1,0 +1,697 @@
+# %% [markdown]
+# # 10 · Sparse and contractive codes
+#
+# *What can keep a large code from copying, when the input is left whole?*
+#
+# **Time** 45 minutes to read, 15 s to run on two cores.
+
+# %% [markdown]
+# ## The question
+#
+# A code of 256 numbers for images that need a few dozen has room to spare. [Chapter
+# 09](09_denoising.py) made copying useless by damaging the input. This chapter leaves the input
+# alone and puts a price on the **code** itself. Two prices are classic:
+#
+# - a code that is mostly 0: **[sparse](glossary.md#sparse-code)**. Each image is then described
+#   by the few units that fit it, as a sentence uses few words of the dictionary;
+# - a code that hardly moves when the image does:
+#   **[contractive](glossary.md#contractive-autoencoder)**. What it keeps must then be what
+#   matters.
+#
+# A price is a **[penalty](glossary.md#penalty)**: a term added to the [loss](glossary.md#loss),
+# that depends on the code. We shall meet three that make codes sparse and one that makes them
+# still, derive the gradient of each, and see three popular ways to get them wrong.
+
+# %%
+import numpy as np
+
+import scratchae as sae
+from scratchae import errors
+from scratchae.data import pixels
+from scratchae.models import ContractiveAutoencoder
+from scratchae.presets import PRESETS
+from scratchae.presets.preset import warm_cosine
+from scratchae.presets.regularised import (
+    contractive,
+    k_sparse,
+    one_layer,
+    sparse,
+    sparse_kl,
+)
+from scratchae.tutorial import data_name, dataset, exercise, figure, quick, show, source
+
+data = dataset()  # strokes, or what --data names
+rng = np.random.default_rng(0)
+train = pixels(data.train_images)  # (N, 784), in [0, 1]
+test = pixels(data.test_images)[:1000]
+small = rng.uniform(0.05, 0.95, (5, 4))  # a batch for gradient checks
+
+# %% [markdown]
+# ## A picture of it
+#
+# Why should a penalty on the *size* of a number make it exactly 0? Take one number $z$ that the
+# reconstruction would like to be $a$, and a penalty of weight $\lambda$:
+#
+# $$
+# f(z) = \tfrac12 (z - a)^2 + \lambda\, |z| .
+# $$
+#
+# For $z > 0$ the slope is $z - a + \lambda$, which is 0 at $z = a - \lambda$, if that is
+# positive. For $z < 0$ likewise at $z = a + \lambda$, if that is negative. In between, when
+# $|a| \le \lambda$, the slope is positive on the right of 0 and negative on the left: the least
+# is *at* 0. So
+#
+# $$
+# z^* = \operatorname{sign}(a)\, \max(|a| - \lambda, 0),
+# \qquad\text{while}\qquad
+# \tfrac12 (z - a)^2 + \lambda z^2 \;\text{ has its least at }\; z^* = \frac{a}{1 + 2\lambda} .
+# $$
+#
+# The absolute value pulls with the same force $\lambda$ at any distance, and so reaches 0; the
+# square pulls less and less.
+
+# %%
+weight = 0.5
+a = np.linspace(-2, 2, 81)
+soft, shrunk = np.sign(a) * np.maximum(np.abs(a) - weight, 0), a / (1 + 2 * weight)
+z = np.linspace(-2.5, 2.5, 5001)  # the least of f, by trying all z
+found = z[(0.5 * (z - a[:, None]) ** 2 + weight * np.abs(z)).argmin(axis=1)]
+assert np.allclose(found, soft, atol=1e-3)
+assert np.allclose(
+    z[(0.5 * (z - a[:, None]) ** 2 + weight * z**2).argmin(axis=1)], shrunk, atol=1e-3
+)
+print(
+    f"of {len(a)} values of a, made exactly 0: by |z| {np.sum(soft == 0)}, by z² {np.sum(shrunk == 0)}"
+)
+
+drawn, ax = figure(5.5, 3.3)
+ax.plot(a, a, ":", color="black", linewidth=0.8, label="no penalty")
+ax.plot(a, soft, "-", color="#0072B2", linewidth=2.5, label="λ |z|")
+ax.plot(a, shrunk, "--", color="#D55E00", label="λ z²")
+ax.set(xlabel="a, what the reconstruction asks for", ylabel="z*, what it gets")
+ax.legend()
+show(
+    drawn,
+    "soft_threshold",
+    "The best z against a. With the absolute value as penalty it is zero for all a "
+    "between minus a half and a half, and shifted "
+    "outside. With the square it is a straight line through zero with half the slope.",
+    "λ = ½. The absolute value makes exact zeros, the square makes none but one.",
+)
+
+# %% [markdown]
+# ## Forward and backward: any penalty on a code
+#
+# With a code $z$ of shape $(N, K)$ and a penalty $\Omega$,
+#
+# $$
+# L = \mathrm{loss}(\hat x, x) + \Omega(z) .
+# $$
+#
+# $z$ goes two ways, into the decoder and into the penalty. A small change of $z$ changes $L$ by
+# both, so the two gradients **add**:
+#
+# $$
+# \underset{(N, K)}{dz} = \underset{\text{from } \mathrm{decoder.backward}}{dz_{\mathrm{rec}}} + \frac{\partial \Omega}{\partial z} .
+# $$
+#
+# From there, the encoder's backward pass goes on as ever. The decoder never hears of the penalty.
+
+# %%
+source(sae.Autoencoder.objective, sae.Autoencoder.backward)
+
+
+# %% [markdown]
+# **Break it.** Leave the penalty out of `backward`, though it is in the loss. Which gradients
+# will be wrong?
+
+
+# %%
+def tiny(kind=sae.Autoencoder, last=sae.Sigmoid, **options):
+    draw = np.random.default_rng(1)
+    encoder = sae.Sequential(sae.Dense(4, 6, rng=draw), last())
+    return kind(
+        encoder, sae.Sequential(sae.Dense(6, 4, rng=draw)), loss=sae.MSE(), **options
+    )
+
+
+class Forgetful(sae.Autoencoder):
+    def backward(self):  # WRONG: dz + self.dpenalty is right
+        self.encoder.backward_parameters(self.decoder.backward(self.dprediction))
+
+
+for kind in (sae.Autoencoder, Forgetful):
+    report = sae.check_gradients(tiny(kind, penalty=sae.SparseKL(0.1, 0.5)), small)
+    wrong = [check.name for check in report.checks if not check.passed]
+    print(f"{kind.__name__:<12} wrong: {', '.join(wrong) or 'nothing'}")
+    assert wrong == ([] if kind is sae.Autoencoder else ["encoder.0.W", "encoder.0.b"])
+
+# %% [markdown]
+# ## Sparse by L1
+#
+# Summed over the code, averaged over the batch, as every loss here:
+#
+# $$
+# \Omega(z) = \frac{\lambda}{N} \sum_{n=1}^{N} \sum_{j=1}^{K} |z_{nj}|,
+# \qquad
+# \underset{(N, K)}{\frac{\partial \Omega}{\partial z}} = \frac{\lambda}{N} \operatorname{sign}(z) .
+# $$
+#
+# At $z = 0$ the absolute value has a corner, and any slope between $-\lambda/N$ and $\lambda/N$
+# would do; `sign` gives 0. Behind a [ReLU](glossary.md#relu) it does not matter: a unit that is
+# off passes no gradient.
+
+# %%
+source(sae.L1.__call__)
+z = rng.standard_normal((5, 3))
+value, dz = sae.L1(0.3)(z)
+assert np.isclose(value, 0.3 / 5 * np.abs(z).sum()) and np.allclose(
+    dz, 0.3 / 5 * np.sign(z)
+)
+report = sae.check_gradients(sae.L1(0.3), z)
+print(report)
+assert report.passed
+
+# %% [markdown]
+# ### A penalty that costs nothing
+#
+# There is a way out for the net. Divide the encoder's $W$ and $b$ by 10, and multiply the
+# decoder's $W$ by 10. Since $\mathrm{ReLU}(a / 10) = \mathrm{ReLU}(a) / 10$, all reconstructions
+# stay the same, and the penalty is a tenth. Training finds this way: codes shrink and nothing
+# becomes sparse. The preset `sparse` therefore **[ties](glossary.md#tied-weights)** the decoder's
+# matrix to the encoder's, $W_{\mathrm{dec}} = W_{\mathrm{enc}}^\top$: what makes the code small
+# then makes the reconstruction small, which costs.
+
+# %%
+free = tiny(last=sae.ReLU, penalty=sae.L1(0.3)).to(dtype=np.float64)
+before = free.objective(small), free.reconstruct(small)
+free.encoder.layers[0].W /= 10
+free.encoder.layers[0].b /= 10
+free.decoder.layers[0].W *= 10
+after = free.objective(small), free.reconstruct(small)
+assert np.allclose(before[1], after[1])
+for name, (parts, _) in {"before": before, "after": after}.items():
+    print(
+        f"{name:<7} reconstruction {parts['reconstruction']:.6f}   penalty {parts['penalty']:.6f}"
+    )
+assert np.isclose(after[0]["penalty"], before[0]["penalty"] / 10)
+
+# %% [markdown]
+# With tied weights the matrix is used twice, and its gradient is the sum of both uses. In the
+# encoder $a = xW + b$ asks for $x^\top da$; in the decoder $\hat a = z W^\top + c$ asks, for
+# $W^\top$, for $z^\top d\hat a$, which is $d\hat a^\top z$ for $W$:
+#
+# $$
+# \underset{(D, K)}{dW} = \underset{(D, N)}{x^\top}\, \underset{(N, K)}{da} + \underset{(D, N)}{d\hat a^\top}\, \underset{(N, K)}{z} .
+# $$
+#
+# It is the last line of `Autoencoder.backward` above.
+
+# %%
+report = sae.check_gradients(tiny(last=sae.ReLU, penalty=sae.L1(0.3), tied=True), small)
+print(report)
+assert report.passed
+
+# %% [markdown]
+# ## Sparse by a target: KL divergence of the mean activation
+#
+# Another way to say "sparse": each unit, a number between 0 and 1, shall be on in a share $\rho$
+# of the examples, such as 5 %. Measure its mean over the batch,
+#
+# $$
+# \underset{(K)}{\hat\rho_j} = \frac1N \sum_{n=1}^N z_{nj},
+# $$
+#
+# and compare the two coins, one that shows heads with probability $\rho$ and one with
+# $\hat\rho_j$, by their [KL divergence](glossary.md#kl-divergence):
+#
+# $$
+# \Omega(z) = \lambda \sum_{j=1}^K \mathrm{KL}(\rho \,\|\, \hat\rho_j), \qquad
+# \mathrm{KL}(\rho \,\|\, \hat\rho) = \rho \log\frac{\rho}{\hat\rho} + (1 - \rho) \log \frac{1 - \rho}{1 - \hat\rho} .
+# $$
+#
+# It is 0 at $\hat\rho = \rho$ and grows without bound towards 0 and 1. The gradient, by the chain
+# rule through $\hat\rho_j$:
+#
+# $$
+# \begin{aligned}
+# \frac{\partial\, \mathrm{KL}}{\partial \hat\rho} &= -\frac{\rho}{\hat\rho} + \frac{1 - \rho}{1 - \hat\rho} = \frac{\hat\rho - \rho}{\hat\rho\,(1 - \hat\rho)}, \\
+# \frac{\partial \hat\rho_j}{\partial z_{nj}} &= \frac1N, \\
+# \underset{(N, K)}{\frac{\partial \Omega}{\partial z_{nj}}} &= \frac{\lambda}{N} \left( -\frac{\rho}{\hat\rho_j} + \frac{1 - \rho}{1 - \hat\rho_j} \right)
+# \qquad \text{the same for all examples } n .
+# \end{aligned}
+# $$
+#
+# No example knows whether it should be the one that is on: all are pushed alike, and the
+# reconstruction decides.
+
+# %%
+source(sae.SparseKL.__call__)
+rho, mean = 0.05, rng.uniform(0.02, 0.9, 100)
+slope = -rho / mean + (1 - rho) / (1 - mean)
+assert np.allclose(slope, (mean - rho) / (mean * (1 - mean)))
+value, dz = sae.SparseKL(rho, 2.0)(small)
+assert (dz == dz[0]).all()  # each row is the same
+for penalty in (sae.SparseKL(rho, 2.0), sae.SparseKL(0.3, 1.0)):
+    report = sae.check_gradients(penalty, small)
+    print(f"{penalty!r:<22} largest relative error {report.worst:.1e}")
+    assert report.passed
+
+
+def bernoulli_kl(rho, mean):
+    return rho * np.log(rho / mean) + (1 - rho) * np.log((1 - rho) / (1 - mean))
+
+
+at = np.linspace(0.002, 0.9, 400)
+drawn, ax = figure(5.5, 3.0)
+for target, line in ((0.05, "-"), (0.2, "--")):
+    ax.plot(at, bernoulli_kl(target, at), line, color="#0072B2", label=f"ρ = {target}")
+ax.set(xlabel="mean activation over the batch, ρ̂", ylabel="KL(ρ ‖ ρ̂), nats", ylim=(0, 1.5))
+ax.legend()
+show(
+    drawn,
+    "bernoulli_kl",
+    "The penalty of one unit against its mean activation, for targets of 0.05 and 0.2:"
+    " zero at the target, rising to both sides.",
+    "What one unit pays for its mean activation.",
+)
+
+# %% [markdown]
+# ### Three ways to get it wrong
+#
+# **1. A code that is not between 0 and 1.** $\hat\rho_j$ has to be a probability. With ReLU or no
+# activation the mean may exceed 1, and the second logarithm has no value. **Wrong:** sparse KL on
+# a ReLU code. **Right:** on a sigmoid's output; for ReLU take L1. The library refuses to train
+# the first.
+
+# %%
+relu_mean = np.maximum(rng.standard_normal((50, 3)) + 2, 0).mean(axis=0)
+with np.errstate(invalid="ignore"):
+    print("KL of mean activations", relu_mean.round(2), "is", bernoulli_kl(0.05, relu_mean))
+    assert np.isnan(bernoulli_kl(0.05, relu_mean)).all()
+try:
+    loud = tiny(last=sae.ReLU, penalty=sae.SparseKL(0.05, 1.0))
+    loud.encoder.layers[0].b[...] = 2  # some activations above 1
+    sae.fit(loud, small, epochs=1, batch_size=5, optimizer=sae.Adam(), progress=False)
+    raise AssertionError("it should have been refused")
+except errors.DataError as error:
+    print("DataError:", error)
+
+# %% [markdown]
+# **2. A sigmoid inside the penalty only.** **Wrong:**
+# $\hat\rho_j = \frac1N \sum_n \sigma(z_{nj})$, while the decoder gets $z$ itself. Then a code of
+# large negative numbers counts as "off", though for the decoder it is loud. The counter-example:
+# each number of the code is −3, and the penalty is nearly 0.
+
+# %%
+loud = np.full((20, 4), -3.0)
+inside_only = bernoulli_kl(0.05, (1 / (1 + np.exp(-loud))).mean(axis=0)).sum()
+print(f"all numbers of the code are -3, none is 0; penalty {inside_only:.5f} nats")
+assert inside_only < 0.001
+
+# %% [markdown]
+# **3. The mean over the wrong axis.** **Wrong:** $\hat\rho$ for each example by itself,
+# $\sum_n \sum_j \mathrm{KL}(\rho \,\|\, z_{nj}) / N$. **Right:** one $\hat\rho_j$ for each unit,
+# over the batch. Two codes show the difference. In the first each unit is on (0.99) in 1 of 20
+# examples and off (0.0005) otherwise: what we want. In the second every number is 0.05 for every
+# image: it says nothing at all.
+
+# %%
+wanted = np.where(np.eye(20) == 1, 0.99, 0.0005)  # 20 examples, 20 units, each on once
+useless = np.full((20, 20), 0.05)
+for name, code in (("on in 1 of 20", wanted), ("always 0.05", useless)):
+    right = sae.SparseKL(0.05, 1.0)(code)[0]
+    wrong = bernoulli_kl(0.05, code).sum(axis=1).mean()
+    print(f"{name:<14} right: {right:7.4f} nats    wrong: {wrong:7.4f} nats")
+    assert right < 0.001
+    assert (wrong > 1) if code is wanted else np.isclose(wrong, 0)
+
+# %% [markdown]
+# The wrong penalty punishes the sparse code and rewards the useless one. (By Jensen's inequality
+# it is never less than the right one, as KL is convex in $\hat\rho$. For the same reason a *small
+# batch* pays more than a large one with the same units: this penalty looks at the whole batch,
+# and is the one loss here that depends on its size.)
+
+# %%
+codes = rng.uniform(0, 1, (400, 10)) ** 8
+whole = bernoulli_kl(0.05, codes.mean(axis=0)).sum()
+in_batches = [
+    bernoulli_kl(0.05, codes[i : i + 20].mean(axis=0)).sum() for i in range(0, 400, 20)
+]
+print(
+    f"one batch of 400: {whole:.3f} nats; mean over 20 batches of 20: {np.mean(in_batches):.3f} nats"
+)
+assert np.mean(in_batches) > whole
+
+# %% [markdown]
+# ## Sparse by rule: k-sparse
+#
+# The most direct way: of each code, keep the $k$ largest numbers, and set the others to 0
+# ([Makhzani and Frey 2014](bibliography.md#makhzani-2014)). There is no penalty and no weight to
+# choose:
+#
+# $$
+# y = x \odot \mathrm{mask}, \qquad \mathrm{mask}_{nj} = [\,x_{nj} \text{ is among the } k \text{ largest of row } n\,],
+# \qquad \underset{(N, K)}{dx} = dy \odot \mathrm{mask} .
+# $$
+#
+# The mask depends on $x$ too, but does not move when $x$ moves a little: its derivative is 0,
+# except where two numbers change places, where there is none. The same argument gives the
+# derivative of ReLU and of max-pooling.
+
+# %%
+source(sae.KSparse.forward, sae.KSparse.backward)
+x = rng.standard_normal((4, 6))
+y = sae.KSparse(2).forward(x)
+print(y.round(2))
+assert ((y != 0).sum(axis=1) == 2).all() and np.allclose(y.max(axis=1), x.max(axis=1))
+assert sae.check_gradients(sae.KSparse(2), x).passed
+
+# %% [markdown]
+# ## Contractive: a code that hardly moves
+#
+# How much does a code move when its image does? The answer is the
+# **[Jacobian](glossary.md#jacobian)** $J$, the matrix of all derivatives
+# $\partial z_j / \partial x_i$. For one example, with $z = \sigma(a)$, $a = xW + b$, the chain
+# rule has two factors, the sigmoid's slope $z_j (1 - z_j)$ and
+# $\partial a_j / \partial x_i = W_{ij}$:
+#
+# $$
+# \underset{(D, K)}{J_{ij}} = \frac{\partial z_j}{\partial x_i} = \underbrace{z_j\,(1 - z_j)}_{s_j}\; W_{ij} .
+# $$
+#
+# The penalty is the sum of the squares of all its entries, $\|J\|^2$. Written out, that needs no
+# Jacobian at all:
+#
+# $$
+# \|J\|^2 = \sum_{i=1}^D \sum_{j=1}^K s_j^2\, W_{ij}^2 = \sum_{j=1}^K s_j^2\; \underbrace{\sum_{i=1}^D W_{ij}^2}_{g_j},
+# \qquad
+# \Omega = \frac{\lambda}{N} \sum_{n=1}^N \sum_{j=1}^K \underset{(N, K)}{s_{nj}^2}\; \underset{(K)}{g_j} .
+# $$
+#
+# ([Rifai et al. 2011](bibliography.md#rifai-2011).) First, is it true? The Jacobian by finite
+# differences, against the formula:
+
+# %%
+dense, sigmoid = sae.Dense(4, 6, rng=rng).to(dtype=np.float64), sae.Sigmoid()
+x = small[:1]
+
+
+def code(x):
+    return sigmoid.forward(dense.forward(x))
+
+
+h = 1e-5
+J = np.concatenate(
+    [(code(x + h * e) - code(x - h * e)) / (2 * h) for e in np.eye(4)]
+)  # (D, K)
+z = code(x)
+s, g = z * (1 - z), (dense.W**2).sum(axis=0)
+print(
+    f"sum of squares of the Jacobian: differences {np.sum(J**2):.9f}, formula {np.sum(s**2 * g):.9f}"
+)
+assert np.allclose(J, s * dense.W, atol=1e-9) and np.isclose(np.sum(J**2), np.sum(s**2 * g))
+
+# %% [markdown]
+# ### What it means: noise on the input
+#
+# Move $x$ by a little noise, $\sigma\varepsilon$ with $\varepsilon \sim \mathcal N(0, I)$. To
+# first order $z$ moves by $\sigma\, \varepsilon J$, and as
+# $\mathbb E\, \varepsilon_i \varepsilon_k$ is 1 for $i = k$ and 0 else,
+#
+# $$
+# \mathbb E\, \|z(x + \sigma\varepsilon) - z(x)\|^2
+# \approx \sigma^2\, \mathbb E \sum_j \Big( \sum_i \varepsilon_i J_{ij} \Big)^2
+# = \sigma^2 \sum_j \sum_{i,k} \mathbb E[\varepsilon_i \varepsilon_k]\, J_{ij} J_{kj}
+# = \sigma^2\, \|J\|^2 .
+# $$
+#
+# So the penalty asks that the code be deaf to small noise, in all directions alike. The
+# reconstruction asks that it hear what tells images apart. What remains are the directions in
+# which the data really vary.
+
+# %%
+std = 0.01
+epsilon = rng.standard_normal((200_000, 4))
+moved = ((code(x + std * epsilon) - z) ** 2).sum(axis=1)
+print(f"drawn {moved.mean() / std**2:.5f} σ², formula {np.sum(J**2):.5f} σ²")
+assert abs(moved.mean() / std**2 - np.sum(J**2)) < 5 * moved.std() / np.sqrt(
+    len(moved)
+) / std**2 + 1e-3 * np.sum(J**2)
+
+# %% [markdown]
+# ### Backward, with shapes
+#
+# $W$ acts on $\Omega$ in **two ways**: through $z$, in $s$, and directly, in $g$. One line each:
+#
+# $$
+# \begin{aligned}
+# \frac{\partial \Omega}{\partial s_{nj}} &= \frac{2\lambda}{N}\, s_{nj}\, g_j && (N, K) \\
+# s = z - z^2 \;\Rightarrow\; \frac{\partial s}{\partial z} &= 1 - 2z && (N, K) \\
+# dz \mathrel{+}= \frac{\partial \Omega}{\partial z_{nj}} &= \frac{2\lambda}{N}\, s_{nj}\, g_j\, (1 - 2 z_{nj}) && (N, K) \text{, then on through sigmoid and dense layer} \\
+# \frac{\partial \Omega}{\partial g_j} &= \frac{\lambda}{N} \sum_n s_{nj}^2 && (K) \\
+# g_j = \sum_i W_{ij}^2 \;\Rightarrow\; \frac{\partial g_j}{\partial W_{ij}} &= 2 W_{ij} && (D, K) \\
+# dW \mathrel{+}= \frac{\partial \Omega}{\partial g_j} \frac{\partial g_j}{\partial W_{ij}} &= \frac{2\lambda}{N} \Big(\sum_n s_{nj}^2\Big)\, W_{ij} && (D, K)
+# \end{aligned}
+# $$
+#
+# A penalty on the code, which sees $z$ alone, could not do the last line. That is why this is a
+# model of its own.
+
+# %%
+source(sae.ContractiveAutoencoder.objective, sae.ContractiveAutoencoder.backward)
+
+
+# %% [markdown]
+# **Break it.** Forget the direct way, the last line of the derivation. Guess first which of the
+# four gradients is wrong.
+
+
+# %%
+class OneWay(ContractiveAutoencoder):
+    def backward(self):
+        super().backward()
+        scale = 2 * self.weight / len(self.z)
+        self.dense.dW -= (
+            scale * (self.slope**2).sum(axis=0) * self.dense.W
+        )  # WRONG: taken away again
+
+
+for kind in (ContractiveAutoencoder, OneWay):
+    report = sae.check_gradients(tiny(kind, weight=0.7), small)
+    wrong = [check.name for check in report.checks if not check.passed]
+    print(f"{kind.__name__:<23} wrong: {', '.join(wrong) or 'nothing'}")
+    assert wrong == ([] if kind is ContractiveAutoencoder else ["encoder.0.W"])
+
+# %% [markdown]
+# Only $W$ of the encoder: $b$ has one way only, through $z$, and the decoder none.
+#
+# ## An experiment
+#
+# Six autoencoders 784-256-784, in the same number of steps: without a penalty, with a ReLU and
+# with a sigmoid code; and the four presets of this chapter.
+
+# %%
+source(one_layer, sparse, sparse_kl, k_sparse, contractive)
+
+# %%
+images, epochs = quick(8000, 1500), quick(12, 3)
+builders = {
+    "ReLU": lambda draw: one_layer(draw, sae.ReLU(), tied=True),
+    "sparse": PRESETS["sparse"].build,
+    "k-sparse": PRESETS["k-sparse"].build,
+    "sigmoid": lambda draw: one_layer(draw, sae.Sigmoid(), tied=True),
+    "sparse-kl": PRESETS["sparse-kl"].build,
+    "contractive": PRESETS["contractive"].build,
+}
+
+
+def trained(name):
+    model = builders[name](np.random.default_rng(0))
+    lr = 5e-3 if name == "sparse-kl" else 2e-3
+    optimizer = warm_cosine()(lr, epochs * -(-images // 100))
+    sae.fit(
+        model,
+        train[:images],
+        epochs=epochs,
+        batch_size=100,
+        optimizer=optimizer,
+        progress=False,
+    )
+    return model
+
+
+def jacobian_norm(model, x):
+    """‖∂z/∂x‖², averaged over examples: the slope of the activation, squared, times Σᵢ Wᵢⱼ²."""
+    z, dense = model.encode(x), model.encoder.layers[0]
+    slope = z * (1 - z) if isinstance(model.encoder.layers[1], sae.Sigmoid) else (z > 0)
+    return float((slope**2 * (dense.W**2).sum(axis=0)).sum(axis=1).mean())
+
+
+models = {name: trained(name) for name in builders}
+figures = {}
+print(f"{images:,} training images, {epochs} epochs; 1,000 test images:")
+print(
+    f"{'':<12} {'squared error':>13} {'code: zeros':>12} {'mean':>7} {'above ½':>8} {'‖J‖²':>7}"
+)
+for name, model in models.items():
+    z = model.encode(test)
+    error = float(((model.reconstruct(test) - test) ** 2).sum(axis=1).mean())
+    figures[name] = {
+        "error": error,
+        "zeros": float((z == 0).mean()),
+        "mean": float(z.mean()),
+    }
+    figures[name] |= {
+        "above": float((z > 0.5).mean()),
+        "jacobian": jacobian_norm(model, test),
+    }
+    f = figures[name]
+    print(
+        f"{name:<12} {error:>13.1f} {f['zeros']:>12.1%} {f['mean']:>7.3f} {f['above']:>8.1%} {f['jacobian']:>7.1f}"
+    )
+pca = sae.PCA(25).fit(train[:images])
+pca_error = float(((pca.reconstruct(test) - test) ** 2).sum(axis=1).mean())
+print(f"{'PCA-25':<12} {pca_error:>13.1f}")
+
+assert figures["ReLU"]["zeros"] < 0.7
+assert figures["sparse"]["zeros"] > quick(0.8, figures["ReLU"]["zeros"])
+assert abs(figures["k-sparse"]["zeros"] - (1 - 25 / 256)) < 0.01
+assert (
+    figures["sigmoid"]["zeros"] == 0
+    and figures["sparse-kl"]["mean"] < 0.3 * figures["sigmoid"]["mean"]
+)
+assert figures["contractive"]["jacobian"] < quick(0.8, 1.0) * figures["sigmoid"]["jacobian"]
+assert min(figures, key=lambda name: figures[name]["jacobian"]) == "sparse-kl"
+if data_name() == "strokes":
+    assert quick(
+        figures["k-sparse"]["error"] < 14 and figures["sparse"]["error"] < 18, True
+    )
+
+# %% [markdown]
+# Read the table by its columns. *Zeros*: nearly half of a plain ReLU code is 0 already; L1 makes
+# it about nine tenths, at a price in squared error; `k-sparse` keeps 25 of 256, by rule. A
+# sigmoid is never 0, so for it look at the *mean*: `sparse-kl` is pulled towards 0.05 (the 20
+# epochs of the preset bring it there; here it is on its way, and pays for it in the squared
+# error). $\|J\|^2$: least where the code is quiet, `sparse-kl`, and for `contractive` clearly
+# less than for the plain sigmoid net.
+#
+# PCA-25 describes each image by 25 numbers, the same 25 directions for all. `k-sparse` spends as
+# many numbers that are not 0, but *chooses* which of its 256, image by image, and its error is
+# smaller. (The choice itself is information too, so the comparison is not quite a fair one.)
+
+# %%
+one = test[int(np.flatnonzero(data.test_labels[:1000] == 8)[0])][None]
+drawn, ax = figure(6, 3.3)
+for name, line in (("ReLU", ":"), ("sparse", "-"), ("k-sparse", "--")):
+    z = np.sort(models[name].encode(one)[0])[::-1]
+    ax.plot(np.arange(1, 257), z, line, label=f"{name}: {np.sum(z > 0)} of 256 not 0")
+ax.set(xlabel="units, the strongest first", ylabel="activation", xlim=(0, 160))
+ax.legend()
+show(
+    drawn,
+    "activations",
+    "The code of one image, sorted: without a penalty more than a hundred units are active, with L1 "
+    "and k-sparse about twenty.",
+    "One image's code, unit by unit, the strongest first.",
+)
+
+# %% [markdown]
+# What are the words of this language? With tied weights, unit $j$ adds $z_j$ times row $j$ of the
+# decoder's $W$ to the picture. Here is one digit, and the eight strongest words that the `sparse`
+# net uses for it.
+
+# %%
+model = models["sparse"]
+z = model.encode(one)[0]
+words = np.argsort(-z)[:8]
+drawn, grid = figure(7, 2.6, rows=2, columns=5)
+pictures = [
+    (one[0], "image"),
+    *((model.decoder.layers[0].W[j], f"z = {z[j]:.1f}") for j in words),
+]
+pictures.append((model.reconstruct(one)[0], "rebuilt"))
+for ax, (picture, name) in zip(grid.flat, pictures, strict=True):
+    ink = name in ("image", "rebuilt")
+    limit = float(np.abs(picture).max())
+    look = (
+        {"cmap": "gray_r", "vmin": 0, "vmax": 1}
+        if ink
+        else {"cmap": "gray", "vmin": -limit, "vmax": limit}
+    )
+    ax.imshow(picture.reshape(28, 28), **look)
+    ax.set(xticks=[], yticks=[], xlabel=name)
+    ax.grid(visible=False)
+show(
+    drawn,
+    "words",
+    "A digit eight, the eight units that are most active for it drawn as the pattern that each "
+    "adds to the picture, and the reconstruction. The patterns look like digits or large parts of "
+    "digits, smeared.",
+    "An image, its eight strongest words (white adds ink, black removes it, grey is "
+    "0), and the reconstruction from the whole code.",
+)
+
+# %% [markdown]
+# ## What to change for MNIST
+#
+# `scratchae tutorial 10 --data mnist` runs this chapter on MNIST, in the same time. The full
+# presets, each `scratchae train NAME --data mnist` (59,000 images, 20 epochs, one core of an AMD
+# EPYC; the README's table): `sparse` 31 s, squared error 8.57 per image with 8.6 % of the code
+# active; `k-sparse` 37 s, 6.45 with 9.8 %; PCA-25 beside them 15.88; `contractive` 19 s, 7.43;
+# `sparse-kl` 37 s, 4.32 with a mean activation of 0.054 where 0.05 is asked for.
+
+# %% [markdown]
+# ## Exercises
+#
+# 1. The L1 penalty. 2. The sparse KL penalty. 3. The contractive penalty, with its gradients in
+#    $W$ and $b$: both ways of $W$.
+
+# %%
+for name in ("10_l1", "10_sparse_kl", "10_contractive"):
+    exercise(name)
+
+# %% [markdown]
+# Without code:
+#
+# 4. The contractive penalty of a *linear* encoder $z = xW$ is what, in terms of $W$? Does it
+#    depend on $x$?
+# 5. An untied contractive autoencoder can escape its penalty much as the L1 net could. How?
+# 6. For a ReLU code, what is $\|J\|^2$, and how does sparsity make it smaller?
+#
+# *Answers:* 4. $\lambda \sum_{ij} W_{ij}^2$ for every $x$: it is weight decay. 5. By a small
+# encoder $W$ and a large decoder $W$: codes near ½ that hardly move, and a decoder that magnifies
+# what little they do. 6. The sum of $g_j$ over the units that are on: fewer units on, fewer terms
+# (`jacobian_norm` above). The cell below checks 4 and 5.
+
+# %%
+W = rng.standard_normal((4, 3))
+J = (
+    np.stack([(small[0] + 1e-4 * e) @ W - (small[0] - 1e-4 * e) @ W for e in np.eye(4)])
+    / 2e-4
+)
+assert np.isclose((J**2).sum(), (W**2).sum())
+escape = tiny(ContractiveAutoencoder, weight=0.7).to(dtype=np.float64)
+before = escape.objective(small), escape.reconstruct(small)
+inner, outer = escape.encoder.layers[0], escape.decoder.layers[0]
+inner.W /= 1000  # z is now ½ + a / 4000 or so: linear in a
+z = escape.encode(small)
+outer.b[...] = before[1].mean(axis=0) - z.mean(axis=0) @ (outer.W * 1000)
+outer.W *= 1000
+after = escape.objective(small), escape.reconstruct(small)
+change = np.abs(after[1] - before[1]).max()
+print(
+    f"penalty {before[0]['penalty']:.2e} -> {after[0]['penalty']:.2e}, reconstructions change by at most {change:.3f}"
+)
+assert after[0]["penalty"] < 1e-5 * before[0]["penalty"] and change < 0.1
+
+# %% [markdown]
+# ## What to read in the source next
+#
+# - `scratchae/penalties.py`, whole: two penalties and what they refuse.
+# - `scratchae/models/contractive.py` and `scratchae/layers/sparsity.py`.
+# - `Autoencoder.named_parameters` and `gather` in `scratchae/models/autoencoder.py`: how a tied
+#   $W$ is one parameter, seen twice.
+#
+# In [chapter 11](11_variational.py) the code itself becomes uncertain, and the price is counted
+# in [nats](glossary.md#nat).

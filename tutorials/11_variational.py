@@ -1,0 +1,1009 @@
+# %% [markdown]
+# # 11 · Variational: codes that are drawn
+#
+# *How does an autoencoder become a machine that makes new images, and what does its loss mean?*
+#
+# **Time** 75 minutes to read, 30 s to run on two cores.
+
+# %% [markdown]
+# ## The question
+#
+# The decoder of an autoencoder makes an image from any code. Does it make *new* images? Draw a
+# code at random and see. But from where? Training has said nothing about codes that belong to no
+# image: the codes of the data may lie anywhere, with gaps between them, and in a gap the decoder
+# may do what it likes.
+#
+# A **[variational autoencoder](glossary.md#variational-autoencoder)** (VAE) is built so that the
+# question has an answer: draw the code from $\mathcal N(0, I)$, the normal distribution with mean
+# 0 and variance 1 in each number. For that the encoder gives, for each image, not a point but a
+# small cloud; a term in the loss keeps all clouds together close to $\mathcal N(0, I)$; and the
+# sum of the two terms turns out to be a bound on the probability of the data. This chapter
+# derives every step and tests it, and shows five ways to get it wrong, one of which no gradient
+# check can see.
+
+# %%
+import math
+
+import numpy as np
+
+import scratchae as sae
+from scratchae import plots
+from scratchae.data import pixels
+from scratchae.models.variational import log_prior_ratio, log_probability
+from scratchae.presets.dense import stack
+from scratchae.presets.preset import warm_cosine
+from scratchae.presets.variational import variational
+from scratchae.results.variational import manifold
+from scratchae.tutorial import data_name, dataset, exercise, figure, quick, show, source
+
+data = dataset()  # strokes, or what --data names
+rng = np.random.default_rng(0)
+train = pixels(data.train_images)  # (N, 784), in [0, 1]
+test = pixels(data.test_images)[:1000]
+images, epochs = quick(10_000, 2000), quick(12, 4)
+
+
+def fit(model, epochs=epochs):
+    """Train in place, 100 images at a time, with a learning rate that rises to 0.003 and falls to 0."""
+    optimizer = warm_cosine()(3e-3, epochs * images // 100)
+    sae.fit(
+        model,
+        train[:images],
+        epochs=epochs,
+        batch_size=100,
+        optimizer=optimizer,
+        progress=False,
+    )
+    return model
+
+
+# %% [markdown]
+# ## A picture of it
+#
+# Two nets with the same layers, 784-256-128-8-128-256-784. The first is a plain autoencoder, the
+# second variational. Above, decoded draws from $\mathcal N(0, I)$.
+
+# %%
+draw = np.random.default_rng(0)
+plain = sae.Autoencoder(
+    stack([784, 256, 128, 8], sae.ReLU, draw, last=None),
+    stack([8, 128, 256, 784], sae.ReLU, draw, last=None),
+    loss=sae.BCEWithLogits(),
+)
+fit(plain)
+vae = fit(variational([784, 256, 128], 8, np.random.default_rng(0)))
+
+z = rng.standard_normal((200, 8)).astype(np.float32)
+codes = plain.encode(test)
+matched = codes.mean(axis=0) + codes.std(axis=0) * z
+made = {
+    "autoencoder: N(0, I)": plain.decode(z),
+    "autoencoder: its own": plain.decode(matched),
+    "VAE: N(0, I)": vae.decode(z),
+    "real test images": test[:200],
+}
+
+
+def image_rows(rows, name, alt, caption, columns=8):
+    drawn, grid = figure(7, 0.7 * len(rows), rows=len(rows), columns=columns)
+    for line, (label, pictures) in zip(grid, rows.items(), strict=True):
+        for ax, picture in zip(line, pictures, strict=False):
+            ax.imshow(picture.reshape(28, 28), cmap="gray_r", vmin=0, vmax=1)
+            ax.set(xticks=[], yticks=[])
+            ax.grid(visible=False)
+        line[0].set_ylabel(
+            label.replace(": ", ":\n"), rotation=0, ha="right", va="center", fontsize=9
+        )
+    show(drawn, name, alt, caption)
+
+
+def nearest(made):
+    """The squared distance from each image to the nearest of 4,000 training images, averaged."""
+    reference = train[:4000]
+    distance = (made**2).sum(1)[:, None] - 2 * made @ reference.T + (reference**2).sum(1)
+    return float(distance.min(axis=1).mean())
+
+
+image_rows(
+    made,
+    "samples",
+    "Four rows of eight images. Decoded draws from the standard normal distribution are grey and "
+    "noisy for the plain autoencoder, and clean strokes, many of them digits, for the variational "
+    "one. Real images below.",
+    "Draws, decoded. Second row: drawn with the mean and spread of the autoencoder's "
+    "own codes.",
+)
+distances = {name: nearest(pictures) for name, pictures in made.items()}
+print("mean squared distance to the nearest training image:")
+for name, distance in distances.items():
+    print(f"{name:<24} {distance:5.1f}")
+print(
+    f"the autoencoder's codes: means {codes.mean(0).min():.1f} to {codes.mean(0).max():.1f}, spreads {codes.std(0).min():.1f} to {codes.std(0).max():.1f}"
+)
+assert distances["VAE: N(0, I)"] < quick(0.8, 0.95) * distances["autoencoder: N(0, I)"]
+if data_name() == "strokes":
+    assert distances["real test images"] < distances["VAE: N(0, I)"]
+assert quick(distances["autoencoder: its own"] < distances["autoencoder: N(0, I)"], True)
+
+# %% [markdown]
+# The autoencoder's codes lie wherever training has left them: with means far from 0 and spreads
+# far from 1. Measured afterwards, their mean and spread tell a better place to draw from (second
+# row); but nothing in its training saw to that. The VAE was made for it.
+
+# %% [markdown]
+# ## Forward: a story of how images come about
+#
+# First $z$ is drawn from $p(z) = \mathcal N(0, I)$, the **[prior](glossary.md#prior)**. Then $x$
+# is drawn from $p(x \mid z)$, which the decoder computes: for pixels of 0 and 1, the probability
+# of 1 for each pixel. So the probability of an image is
+#
+# $$
+# p(x) = \int p(x \mid z)\, p(z)\, dz .
+# $$
+#
+# Training should make $\log p(x)$ large for real images. The integral is the trouble: for a given
+# image nearly all $z$ explain nothing. Which ones do is told by the
+# **[posterior](glossary.md#posterior)**, by Bayes' rule:
+# $p(z \mid x) = p(x \mid z)\, p(z) / p(x)$. It needs the same integral. The way out: let a second
+# net, the encoder, *guess* it,
+#
+# $$
+# q(z \mid x) = \mathcal N(\mu, \sigma^2), \qquad
+# \underset{(N, H)}{h} = \mathrm{encoder}(x), \quad
+# \underset{(N, K)}{\mu} = h W_\mu + b_\mu, \quad
+# \underset{(N, K)}{\log\sigma^2} = h W_v + b_v ,
+# $$
+#
+# each number of the code with its own mean and variance. Why the logarithm? The head may give any
+# real number, and $\sigma = e^{\frac12 \log \sigma^2}$ is positive whatever it gives.
+#
+# ## The bound
+#
+# For **any** distribution $q(z)$, using $p(x) = p(x, z) / p(z \mid x)$ under the expectation:
+#
+# $$
+# \begin{aligned}
+# \log p(x) &= \mathbb E_q[\log p(x)] && \text{it does not depend on } z \\
+# &= \mathbb E_q\!\left[\log \frac{p(x, z)}{p(z \mid x)}\right] && \text{for every } z \\
+# &= \mathbb E_q\!\left[\log \frac{p(x, z)}{q(z)}\right] + \mathbb E_q\!\left[\log \frac{q(z)}{p(z \mid x)}\right] && \text{times and divided by } q(z) \\
+# &= \underbrace{\mathbb E_q[\log p(x \mid z)] - \mathrm{KL}(q(z) \,\|\, p(z))}_{\text{ELBO}} + \underbrace{\mathrm{KL}(q(z) \,\|\, p(z \mid x))}_{\ge 0} && p(x, z) = p(x \mid z)\, p(z) .
+# \end{aligned}
+# $$
+#
+# $\mathrm{KL}(q \,\|\, p) = \mathbb E_q[\log q - \log p]$ is the [KL
+# divergence](glossary.md#kl-divergence), never negative. So the **[ELBO](glossary.md#elbo)**, the
+# evidence lower bound, never exceeds $\log p(x)$, and the gap is exactly how far the guess $q$ is
+# from the posterior. Raising the ELBO makes images more probable, or the guess better, or both
+# ([Kingma and Welling 2013](bibliography.md#kingma-2013), [Rezende et al.
+# 2014](bibliography.md#rezende-2014)). The loss of a VAE is minus the ELBO:
+#
+# $$
+# L = \underbrace{\mathbb E_q[-\log p(x \mid z)]}_{\text{reconstruction}} + \mathrm{KL}(q(z \mid x) \,\|\, p(z)) .
+# $$
+#
+# ### The bound where everything is known
+#
+# Take one number $z$ and one number $x = c z + s\,\varepsilon$. Then $x$ is normal with variance
+# $c^2 + s^2$, and the posterior is normal too. Collect the powers of $z$ in its exponent:
+#
+# $$
+# -\frac{(x - cz)^2}{2s^2} - \frac{z^2}{2} = -\frac12 \underbrace{\Big(\frac{c^2}{s^2} + 1\Big)}_{1/v} (z - m)^2 + \text{const},
+# \qquad v = \frac{s^2}{c^2 + s^2}, \quad m = \frac{c\, x}{c^2 + s^2} .
+# $$
+#
+# For a guess $q = \mathcal N(\mu, \sigma^2)$ the first term of the ELBO is, as
+# $\mathbb E_q (x - cz)^2 = (x - c\mu)^2 + c^2\sigma^2$,
+#
+# $$
+# \mathbb E_q[\log p(x \mid z)] = -\tfrac12 \log(2\pi s^2) - \frac{(x - c\mu)^2 + c^2\sigma^2}{2 s^2} .
+# $$
+
+# %%
+c, s, x0 = 1.5, 0.8, 1.2
+v, m = s**2 / (c**2 + s**2), c * x0 / (c**2 + s**2)
+log_p = -0.5 * math.log(2 * math.pi * (c**2 + s**2)) - x0**2 / (2 * (c**2 + s**2))
+
+
+def standard_kl(mu, var):
+    """KL(N(mu, var) ‖ N(0, 1)), derived below."""
+    return 0.5 * (mu**2 + var - np.log(var) - 1)
+
+
+def elbo(mu, var):
+    expected = -0.5 * math.log(2 * math.pi * s**2) - ((x0 - c * mu) ** 2 + c**2 * var) / (
+        2 * s**2
+    )
+    return expected - standard_kl(mu, var)
+
+
+grid = np.linspace(-8, 8, 20_001)  # the integral itself, as a sum
+joint = np.exp(-((x0 - c * grid) ** 2) / (2 * s**2) - grid**2 / 2) / (2 * math.pi * s)
+assert np.isclose(math.log(joint.sum() * (grid[1] - grid[0])), log_p)
+for mu, var in ((m, v), (0.0, 1.0), (1.0, 0.1), (-0.5, 2.0)):
+    # KL(N(mu, var) ‖ N(m, v)): measure mu - m and var in units of the posterior's own spread
+    gap = standard_kl((mu - m) / math.sqrt(v), var / v)
+    print(
+        f"q = N({mu:5.2f}, {var:4.2f}): ELBO {elbo(mu, var):8.4f} + gap {gap:7.4f} = {elbo(mu, var) + gap:.4f}, log p(x) = {log_p:.4f}"
+    )
+    assert np.isclose(elbo(mu, var) + gap, log_p)
+
+at = np.linspace(-0.6, 1.9, 200)
+drawn, ax = figure(6, 3.3)
+ax.axhline(log_p, color="black", linewidth=1, label="log p(x)")
+for factor, line in ((1, "-"), (2.5, "--"), (0.3, ":")):
+    ax.plot(
+        at, elbo(at, v * factor), line, label=f"ELBO, σ² = {factor:g} times the posterior's"
+    )
+ax.axvline(m, color=plots.GREY, linewidth=0.8)
+ax.set(
+    xlabel="μ, mean of the guess q (grey line: the posterior's mean)",
+    ylabel="nats",
+    ylim=(-4, -1),
+)
+ax.legend(loc="lower center")
+show(
+    drawn,
+    "bound",
+    "The ELBO as a function of the mean of q, for three variances, below a horizontal "
+    "line at log p. It touches the line only for the "
+    "posterior's own mean and variance.",
+    "The bound touches log p(x) where q is the posterior, and only there.",
+)
+
+# %% [markdown]
+# ## The KL term by hand
+#
+# One number first. The two log-densities and their difference are
+#
+# $$
+# \begin{aligned}
+# \log q(z) &= -\tfrac12 \log 2\pi - \log\sigma - \frac{(z - \mu)^2}{2\sigma^2} \\
+# \log p(z) &= -\tfrac12 \log 2\pi - \frac{z^2}{2} \\
+# \log q(z) - \log p(z) &= -\log\sigma - \frac{(z - \mu)^2}{2\sigma^2} + \frac{z^2}{2} .
+# \end{aligned}
+# $$
+#
+# Under $q$, $\mathbb E(z - \mu)^2 = \sigma^2$ and $\mathbb E z^2 = \mu^2 + \sigma^2$. So
+#
+# $$
+# \mathrm{KL} = -\log\sigma - \tfrac12 + \tfrac12(\mu^2 + \sigma^2) = \tfrac12 \big(\mu^2 + \sigma^2 - \log\sigma^2 - 1\big) .
+# $$
+#
+# The numbers of a code are independent under both $q$ and $p$: log-densities add, and so do the
+# KLs. Summed over the code, averaged over the batch, in terms of $\ell = \log\sigma^2$:
+#
+# $$
+# \mathrm{KL} = \frac1N \sum_{n=1}^N \sum_{k=1}^K \tfrac12 \big(\mu_{nk}^2 + e^{\ell_{nk}} - \ell_{nk} - 1\big), \qquad
+# \underset{(N, K)}{\frac{\partial\, \mathrm{KL}}{\partial \mu}} = \frac{\mu}{N}, \qquad
+# \underset{(N, K)}{\frac{\partial\, \mathrm{KL}}{\partial \ell}} = \frac{1}{2N}\big(e^{\ell} - 1\big) .
+# $$
+#
+# It is never negative, as $u - \log u - 1 \ge 0$ for every $u > 0$ with equality at $u = 1$; it
+# is 0 only at $\mu = 0$, $\sigma = 1$.
+
+# %%
+source(sae.gaussian_kl)
+mu, log_var = rng.standard_normal((3, 4)), rng.standard_normal((3, 4))
+report = sae.check_gradients(sae.gaussian_kl, mu, log_var)
+print(report)
+assert report.passed
+zero = np.zeros((1, 4))
+assert sae.gaussian_kl(zero, zero)[0] == 0 and sae.gaussian_kl(mu, log_var)[0] > 0
+
+# %% [markdown]
+# ### And by Monte Carlo
+#
+# A gradient check tells whether `backward` fits `forward`. It cannot tell whether `forward` is
+# the KL divergence. For that, go back to the definition: draw $z$ from $q$, and average
+# $\log q(z) - \log p(z)$. The mean of $n$ draws has a standard error of (their standard
+# deviation) $/ \sqrt n$; a right formula lies within a few of these.
+
+# %%
+
+
+def monte_carlo_kl(mu, sigma, n=400_000):
+    """The mean of log q(z) - log p(z) over n draws from N(mu, sigma²), and its standard error."""
+    z = mu + sigma * rng.standard_normal(n)
+    ratio = -math.log(sigma) - (z - mu) ** 2 / (2 * sigma**2) + z**2 / 2
+    return float(ratio.mean()), float(ratio.std() / math.sqrt(n))
+
+
+def closed_form(mu, log_var):
+    return float(sae.gaussian_kl(np.array([[mu]]), np.array([[log_var]]))[0])
+
+
+for mu0, lv0 in ((0.0, 0.0), (0.7, -1.2), (-2.0, 0.5), (0.0, -6.0)):
+    estimate, error = monte_carlo_kl(mu0, math.exp(lv0 / 2))
+    print(
+        f"μ = {mu0:4.1f}, log σ² = {lv0:4.1f}: drawn {estimate:.4f} ± {error:.4f}, formula {closed_form(mu0, lv0):.4f}"
+    )
+    assert abs(estimate - closed_form(mu0, lv0)) < 5 * error + 1e-12
+
+# %% [markdown]
+# ## Drawing with a gradient
+#
+# The other term, $\mathbb E_q[-\log p(x \mid z)]$, is estimated by drawing one $z$ for each
+# image. But how does a gradient get through a draw? The distribution itself depends on $\mu$ and
+# $\sigma$. The trick, **[reparameterisation](glossary.md#reparameterisation)**: draw
+# $\varepsilon \sim \mathcal N(0, I)$, which depends on nothing, and compute
+#
+# $$
+# \underset{(N, K)}{z} = \underset{(N, K)}{\mu} + \underset{(N, K)}{\sigma} \odot \underset{(N, K)}{\varepsilon}, \qquad \sigma = e^{\ell / 2} .
+# $$
+#
+# Then $\mathbb E_q[f(z)] = \mathbb E_\varepsilon[f(\mu + \sigma\varepsilon)]$, and the derivative
+# goes inside the expectation. Given the draw, $z$ is an ordinary function:
+#
+# $$
+# \frac{\partial z}{\partial \mu} = 1, \qquad
+# \frac{\partial z}{\partial \ell} = \varepsilon\, \frac{\partial \sigma}{\partial \ell} = \frac{\varepsilon\,\sigma}{2}
+# \qquad\Longrightarrow\qquad
+# d\mu = dz, \qquad d\ell = dz \odot \varepsilon \odot \frac{\sigma}{2} .
+# $$
+#
+# There is another way that needs no derivative of $f$:
+# $\nabla \mathbb E_q[f] = \mathbb E_q[f\, \nabla \log q]$, the score-function estimator, with
+# $\partial \log q / \partial\mu = (z - \mu)/\sigma^2$. Both are right on average. Compare them
+# for $f(z) = z^2$, where $\mathbb E f = \mu^2 + \sigma^2$, so that the true derivatives are
+# $2\mu$ and, by $\ell$, $\sigma^2$.
+
+# %%
+mu0, lv0, n = 1.0, -1.0, 200_000
+sigma0 = math.exp(lv0 / 2)
+epsilon = rng.standard_normal(n)
+z0 = mu0 + sigma0 * epsilon
+estimators = {
+    "∂μ, reparameterised": (2 * z0, 2 * mu0),
+    "∂μ, score function": (z0**2 * (z0 - mu0) / sigma0**2, 2 * mu0),
+    "∂log σ², reparameterised": (2 * z0 * epsilon * sigma0 / 2, sigma0**2),
+    "∂log σ², score function": (z0**2 * 0.5 * (epsilon**2 - 1), sigma0**2),
+}
+for name, (draws, truth) in estimators.items():
+    print(
+        f"{name:<25} mean {draws.mean():7.4f} (true {truth:.4f}), spread of one draw {draws.std():5.2f}"
+    )
+    assert abs(draws.mean() - truth) < 5 * draws.std() / math.sqrt(n)
+assert (
+    estimators["∂μ, reparameterised"][0].std()
+    < 0.5 * estimators["∂μ, score function"][0].std()
+)
+assert np.isclose(
+    estimators["∂μ, reparameterised"][0].std(), 2 * sigma0, rtol=0.02
+)  # 2 z spreads by 2 σ
+
+# %% [markdown]
+# Reparameterised draws spread less, here by a factor of more than two. With one draw for each
+# image, as in training, that decides.
+#
+# ## Backward, with shapes
+#
+# $\mu$ and $\ell$ each get a gradient from both terms of
+# $L = \text{reconstruction} + \beta\, \mathrm{KL}$ (with $\beta = 1$ for now), and $h$ from both
+# heads:
+#
+# $$
+# \begin{aligned}
+# \underset{(N, K)}{dz} &= \mathrm{decoder.backward}(d\hat x) \\
+# \underset{(N, K)}{d\mu} &= dz + \frac{\beta}{N}\, \mu \\
+# \underset{(N, K)}{d\ell} &= dz \odot \varepsilon \odot \frac{\sigma}{2} + \frac{\beta}{2N} \big(e^\ell - 1\big) \\
+# \underset{(N, H)}{dh} &= \underset{(N, K)}{d\mu}\, \underset{(K, H)}{W_\mu^\top} + \underset{(N, K)}{d\ell}\, \underset{(K, H)}{W_v^\top} .
+# \end{aligned}
+# $$
+#
+# ## The code
+
+# %%
+source(
+    sae.VAE.objective,
+    sae.VAE.infer,
+    sae.VAE.draw_code,
+    sae.VAE.backward_code,
+    sae.VAE.backward_heads,
+)
+
+# %% [markdown]
+# `within` belongs to a safety belt: $|\log\sigma^2|$ is cut at 20, so that the exponential cannot
+# overflow, and where it is cut its gradient is 0.
+#
+# ## Checking it
+#
+# With the noise held fixed the loss is an ordinary function of the parameters, and finite
+# differences apply.
+
+# %%
+
+
+def tiny(kind=sae.VAE, **options):
+    draw = np.random.default_rng(1)
+    encoder = sae.Sequential(sae.Dense(6, 5, rng=draw), sae.Tanh())
+    heads = sae.Dense(5, 2, rng=draw), sae.Dense(5, 2, rng=draw)
+    decoder = sae.Sequential(
+        sae.Dense(2, 5, rng=draw), sae.Tanh(), sae.Dense(5, 6, rng=draw)
+    )
+    return kind(encoder, *heads, decoder, loss=sae.BCEWithLogits(), **options)
+
+
+small = rng.uniform(0.05, 0.95, (4, 6))
+report = sae.check_gradients(tiny(), small)
+print(report)
+assert report.passed
+
+# %% [markdown]
+# **Break it.** Forget the ½ in $\varepsilon\sigma/2$. Which of the four groups of parameters are
+# wrong: encoder, `mu`, `log_var`, decoder?
+
+# %%
+
+
+class ForgotHalf(sae.VAE):
+    def backward_code(self, dz):
+        dmean = dz + self.beta * self.dkl_dmean
+        dlog_var = (
+            dz * self.epsilon * self.sigma + self.beta * self.dkl_dlog_var
+        )  # WRONG: σ/2
+        self.backward_heads(dmean, dlog_var)
+
+
+report = sae.check_gradients(tiny(ForgotHalf), small)
+wrong = [check.name for check in report.checks if not check.passed]
+print("wrong:", ", ".join(wrong))
+assert wrong == ["encoder.0.W", "encoder.0.b", "log_var.W", "log_var.b"]
+
+# %% [markdown]
+# All that stands behind $\log\sigma^2$ in the backward pass, and nothing else.
+#
+# ## Five errors that you will meet
+#
+# ### 1. The one that no gradient check can see
+#
+# **Wrong:** $z = \mu + e^{\ell}\varepsilon$, with $\ell = \log\sigma^2$ in the KL term: a
+# forgotten ½ in the *forward* pass. If the backward pass differentiates the same wrong thing,
+# everything fits together. **Right:** $z = \mu + e^{\ell/2}\varepsilon$.
+
+# %%
+
+
+class WrongSigma(sae.VAE):
+    def draw_code(self, rng):
+        if rng is None:
+            return super().draw_code(rng)
+        self.sigma = np.exp(self.z_log_var)  # WRONG: this is σ², not σ
+        self.epsilon = rng.standard_normal(self.z_mean.shape, dtype=self.z_mean.dtype)
+        return self.z_mean + self.sigma * self.epsilon
+
+    def backward_code(self, dz):
+        dmean = dz + self.beta * self.dkl_dmean
+        dlog_var = (
+            dz * self.epsilon * self.sigma + self.beta * self.dkl_dlog_var
+        )  # ∂e^ℓ/∂ℓ = e^ℓ: consistent
+        self.backward_heads(dmean, dlog_var)
+
+
+report = sae.check_gradients(tiny(WrongSigma), small)
+print(
+    f"gradient check of the wrong model: {'passed' if report.passed else 'failed'}, {report.worst:.1e}"
+)
+assert report.passed
+
+# %% [markdown]
+# It passes: the model minimises what it computes. It computes the wrong thing. Two tests do see
+# it. Draw many codes and compare their spread with $e^{\ell/2}$; or estimate the KL of the
+# *actual draws* and compare it with what the loss charges.
+
+# %%
+mu0, lv0 = 0.7, -1.2
+for name, sigma in (("right, e^(ℓ/2)", math.exp(lv0 / 2)), ("wrong, e^ℓ", math.exp(lv0))):
+    true_kl, error = monte_carlo_kl(mu0, sigma)
+    print(
+        f"{name:<16} KL of the draws {true_kl:.3f} ± {error:.3f} nats, charged {closed_form(mu0, lv0):.3f}"
+    )
+    assert (abs(true_kl - closed_form(mu0, lv0)) < 5 * error) == (name.startswith("right"))
+
+for kind in (sae.VAE, WrongSigma):
+    model = tiny(kind).to(dtype=np.float64)
+    model.infer(np.repeat(small[:1], 50_000, axis=0))
+    spread = model.draw_code(rng).std(axis=0)
+    ratio = spread / np.exp(model.z_log_var[0] / 2)
+    print(f"{kind.__name__:<11} spread of the draws divided by e^(ℓ/2): {ratio.round(3)}")
+    assert np.allclose(ratio, 1, atol=0.02) == (kind is sae.VAE)
+
+# %% [markdown]
+# ### 2. log σ or log σ²?
+#
+# A KL term that is often seen: **wrong** for $\ell = \log\sigma^2$:
+# $\tfrac12\big(\mu^2 + (e^{\ell})^2\big) - \ell - 1$. At $\mu = 0$, $\sigma = 1$ it gives
+# $-\tfrac12$, though a KL divergence is never negative; and its derivative, $e^{2\ell} - 1$, is
+# four times too stiff at $\ell = 0$ (slope 2 in place of ½). **Right:**
+# $\tfrac12(\mu^2 + e^{\ell} - \ell - 1)$.
+#
+# If the head gives $t = \log\sigma$ instead, $\sigma^2 = e^{2t}$ and $\log\sigma^2 = 2t$, so that
+# the right form is $\tfrac12\big(\mu^2 + e^{2t}\big) - t - \tfrac12$. From that, the formula
+# above differs by a constant only. So *say which logarithm it is*, and use the same one for the
+# draw.
+
+# %%
+
+
+def often_seen(mu, log_var):
+    """WRONG for log σ²; for log σ it is off by ½ a number."""
+    n = len(mu)
+    value = (0.5 * (mu**2 + np.exp(log_var) ** 2) - log_var - 1).sum() / n
+    return value, mu / n, (np.exp(2 * log_var) - 1) / n
+
+
+mu, log_var = rng.standard_normal((3, 4)), rng.standard_normal((3, 4))
+zero = np.zeros((1, 1))
+print(
+    "gradient check:",
+    "passed" if sae.check_gradients(often_seen, mu, log_var).passed else "failed",
+)
+print("value at μ = 0, σ = 1:", often_seen(zero, zero)[0])
+assert sae.check_gradients(often_seen, mu, log_var).passed  # again it sees nothing
+assert often_seen(zero, zero)[0] == -0.5
+h = 1e-5
+stiffness = [
+    (f(zero, zero + h)[2] - f(zero, zero - h)[2]).item() / (2 * h)
+    for f in (often_seen, sae.gaussian_kl)
+]
+print(f"second derivative by ℓ at 0: wrong {stiffness[0]:.3f}, right {stiffness[1]:.3f}")
+assert np.isclose(stiffness[0] / stiffness[1], 4)
+t = log_var / 2  # log σ of the same distribution
+assert np.isclose(often_seen(mu, t)[0] + 0.5 * 4, sae.gaussian_kl(mu, log_var)[0])
+
+# %% [markdown]
+# ### 3. Sums and means
+#
+# The bound needs the sum over pixels, the sum over the numbers of the code, and one mean, over
+# the batch. **Wrong:** a mean over pixels (as many libraries' loss functions take by default) or
+# over the code, for one of the two terms. What you then minimise is, up to a factor,
+# $\text{reconstruction} + \beta\,\mathrm{KL}$ with a $\beta$ that nobody chose:
+
+# %%
+D, K = 784, 20
+accidents = {
+    ("sum", "sum"): 1.0,
+    ("sum", "mean"): 1 / K,
+    ("mean", "mean"): D / K,
+    ("mean", "sum"): float(D),
+}
+reconstruction, kl = 75.0, 23.0  # any two numbers, in nats per image
+print("pixels  code    β")
+for (over_pixels, over_code), beta in accidents.items():
+    a, b = (1 / D if over_pixels == "mean" else 1), (1 / K if over_code == "mean" else 1)
+    assert np.isclose(a * reconstruction + b * kl, a * (reconstruction + beta * kl))
+    print(f"{over_pixels:<7} {over_code:<5} {beta:6.2f}")
+
+# %% [markdown]
+# With $\beta = 784$ the code says nothing any more (**posterior collapse**): the KL term goes to
+# 0 and every reconstruction is the mean image. With $\beta = 1/20$ it is hardly more than an
+# autoencoder. If your VAE gives one blurred image for all inputs, look here first.
+
+# %%
+collapsed = fit(
+    variational([784, 200], 8, np.random.default_rng(0), beta=784.0), epochs=quick(2, 2)
+)
+bound = collapsed.elbo(test, rng)
+spread = float(collapsed.reconstruct(test).std(axis=0).mean())
+print(
+    f"β = 784: KL {bound['kl']:.4f} nats; reconstructions of different images differ by {spread:.4f} per pixel"
+)
+assert bound["kl"] < 0.5 and spread < 0.05
+
+# %% [markdown]
+# ### 4. The root of a head that may be negative
+#
+# **Wrong:** let a head give the variance itself and take $\sigma = \sqrt{\mathrm{head}(h)}$.
+# Nothing keeps the head positive; the root of a negative number is NaN ("not a number"), and at 0
+# its slope $1 / (2\sqrt{\cdot})$ is infinite. **Right:** let it give $\log\sigma^2$.
+
+# %%
+head = sae.Dense(200, 16, rng=rng)
+guess = head.forward(rng.standard_normal((1000, 200)).astype(np.float32))
+with np.errstate(invalid="ignore"):
+    share = float(np.isnan(np.sqrt(guess)).mean())
+print(f"with fresh weights, {share:.0%} of the standard deviations are NaN")
+assert 0.3 < share < 0.7 and np.isfinite(np.exp(guess / 2)).all()
+
+# %% [markdown]
+# ### 5. A VAE without its KL term
+#
+# **Wrong:** drop the KL term because "the images get sharper". They do. But nothing then holds
+# $q(z \mid x)$ near the prior: the net shrinks its own noise, $\sigma \to 0$, moves the codes
+# apart, and is a plain autoencoder. To sample from $\mathcal N(0, I)$ has lost its reason.
+# $\beta = 0$ shows it below, with the other values of $\beta$.
+
+# %% [markdown]
+# ## An experiment
+#
+# The VAE of the first picture, in numbers. `elbo` takes test images and one draw of $z$ for each;
+# all values are in [nats](glossary.md#nat), summed over pixels and code, averaged over images.
+
+# %%
+bound = vae.elbo(test, np.random.default_rng(1))
+floor = vae.loss.floor(test)
+for name, value in bound.items():
+    print(f"{name:<15} {value:7.2f} nats per image   {value / 784:.4f} per pixel")
+print(f"{'floor':<15} {floor:7.2f} nats per image: the grey pixels' own entropy")
+print(f"KL in bits: {bound['kl'] / math.log(2):.1f} per image")
+print(f"numbers of the code in use: {vae.active_units(test).sum()} of {vae.code_size}")
+assert np.isclose(bound["reconstruction"] + bound["kl"], bound["negative_elbo"])
+assert bound["reconstruction"] > floor
+if data_name() == "strokes":
+    assert quick(88 < bound["negative_elbo"] < 101 and 14 < bound["kl"] < 20, True)
+
+# %% [markdown]
+# Expected on `strokes`, without FAST: −ELBO about 94, of which KL about 17. The KL of 17 nats, 24
+# bits, is what the code tells about an image.
+#
+# ### β: how much may the code say?
+#
+# With $\beta \ne 1$ ([Higgins et al. 2017](bibliography.md#higgins-2017) take $\beta > 1$) the
+# loss is no longer minus the ELBO; but the ELBO can still be measured. The same net, four values
+# of $\beta$:
+
+# %%
+betas = {
+    beta: fit(variational([784, 256, 128], 8, np.random.default_rng(0), beta=beta))
+    for beta in (0.0, 0.25, 4.0)
+}
+betas = {0.0: betas[0.0], 0.25: betas[0.25], 1.0: vae, 4.0: betas[4.0]}
+found = {}
+print(
+    f"{'β':>5} {'reconstruction':>15} {'KL':>7} {'−ELBO':>7} {'mean σ':>7} {'spread of μ':>12}   nats per image"
+)
+for beta, model in betas.items():
+    bound = model.elbo(test, np.random.default_rng(1))
+    mean, log_var = model.infer_all(test)
+    found[beta] = bound | {
+        "sigma": np.exp(log_var / 2).mean(),
+        "spread": mean.std(axis=0).mean(),
+    }
+    f = found[beta]
+    print(
+        f"{beta:>5} {f['reconstruction']:>15.1f} {f['kl']:>7.1f} {f['negative_elbo']:>7.1f} {f['sigma']:>7.3f} {f['spread']:>12.2f}"
+    )
+reconstructions, kls = (
+    [found[beta][part] for beta in betas] for part in ("reconstruction", "kl")
+)
+assert kls == sorted(kls, reverse=True) and reconstructions[1:] == sorted(
+    reconstructions[1:]
+)
+assert quick(min(found, key=lambda beta: found[beta]["negative_elbo"]) == 1.0, True)
+assert found[0.0]["sigma"] < quick(0.05, 0.2) and found[0.0]["kl"] > 3 * found[1.0]["kl"]
+
+drawn, ax = figure(5.5, 3.4)
+shown = [beta for beta in betas if beta > 0]
+ax.plot(
+    [found[b]["kl"] for b in shown],
+    [found[b]["reconstruction"] for b in shown],
+    "o-",
+    color=plots.BLUE,
+)
+for beta in shown:
+    place = found[beta]["kl"], found[beta]["reconstruction"]
+    ax.annotate(f"β = {beta:g}", place, xytext=(8, 4), textcoords="offset points")
+total = found[1.0]["negative_elbo"]
+line = np.array([ax.get_xlim()[0], total - ax.get_ylim()[0]])
+ax.plot(line, total - line, ":", color="black", label="the same −ELBO as β = 1")
+ax.set(
+    xlabel="KL, nats per image",
+    ylabel="reconstruction, nats per image",
+    ylim=(0.9 * min(reconstructions), None),
+)
+ax.legend()
+show(
+    drawn,
+    "beta",
+    "Reconstruction against KL for beta of a quarter, one and four. A larger beta says"
+    " less and rebuilds worse. The line of equal ELBO "
+    "through the point of beta one leaves the other two points above it.",
+    "What a nat of code buys. Only β = 1 asks for the best sum.",
+)
+
+# %% [markdown]
+# $\beta = 0$ is error 5: σ of a few thousandths, a KL of more than a hundred nats. Its draws:
+
+# %%
+samples = {f"β = {beta:g}": model.decode(z[:8]) for beta, model in betas.items()}
+image_rows(
+    samples,
+    "beta_samples",
+    "Eight draws from the standard normal distribution, decoded by nets trained with beta of zero, a "
+    "quarter, one and four: grey and noisy for zero, cleaner with every row.",
+    "The same eight draws from N(0, I), decoded.",
+)
+for beta, model in betas.items():
+    print(
+        f"β = {beta:<5g} mean squared distance of draws to the nearest training image {nearest(model.decode(z)):5.1f}"
+    )
+assert nearest(betas[0.0].decode(z)) > nearest(vae.decode(z))
+
+# %% [markdown]
+# The distance to the nearest training image flatters blur, which is near to everything: β = 4 may
+# come out nearer than β = 1. It tells junk from digits, and is no measure of a model; the ELBO
+# is.
+
+# %% [markdown]
+# ### The manifold
+#
+# With a code of two numbers one can see all that the decoder can make. A grid over the code, with
+# equally many draws of $\mathcal N(0, 1)$ between its lines, decoded ([Kingma and Welling
+# 2013](bibliography.md#kingma-2013), figure 4); and the means $\mu$ of the test images.
+
+# %%
+flat = fit(variational([784, 256, 128], 2, np.random.default_rng(0)), epochs=quick(12, 4))
+bound = flat.elbo(test, np.random.default_rng(1))
+print(f"code of 2: −ELBO {bound['negative_elbo']:.1f}, KL {bound['kl']:.1f} nats per image")
+assert bound["negative_elbo"] > found[1.0]["negative_elbo"]  # two numbers say too little
+pictures, z2 = manifold(flat, n=15)
+show(
+    lambda path: plots.manifold(pictures, z2, path),
+    "manifold",
+    "A grid of fifteen by fifteen decoded images over the two numbers of the code. "
+    "Digits turn into one another without a break.",
+    "All that the decoder makes of two numbers.",
+)
+means, _ = flat.infer_all(test)
+show(
+    lambda path: plots.latent_scatter(means, data.test_labels[:1000], path),
+    "scatter",
+    "The means of the test images in the plane of the code, coloured and numbered by "
+    "digit. Each digit has its region; together they "
+    "fill a disc around zero.",
+    "Where the test images lie. Together they fill what N(0, I) covers, more or less: "
+    "the KL term at work.",
+)
+
+# %% [markdown]
+# ## Grey pixels, and what a value means
+#
+# For pixels of 0 and 1, $p^x (1 - p)^{1 - x}$ is a probability: its two values add up to 1. For
+# grey pixels the same expression is used, trains well, and is **not** a density: over
+# $x \in [0, 1]$ it does not integrate to 1. With the [logit](glossary.md#logit)
+# $a = \log\frac{p}{1 - p}$,
+#
+# $$
+# \int_0^1 p^x (1 - p)^{1 - x}\, dx = (1 - p) \int_0^1 e^{a x}\, dx = (1 - p)\, \frac{e^a - 1}{a} = \frac{2p - 1}{a} .
+# $$
+
+# %%
+middle = (np.arange(100_000) + 0.5) / 100_000
+for p in (0.6, 0.9, 0.99):
+    a = math.log(p / (1 - p))
+    integral = float((p**middle * (1 - p) ** (1 - middle)).mean())
+    print(f"p = {p}: integral {integral:.4f}, formula {(2 * p - 1) / a:.4f}")
+    assert np.isclose(integral, (2 * p - 1) / a) and integral < 1
+
+# %% [markdown]
+# So "−ELBO about 94" on grey images is a training loss and no $-\log p(x)$. (A density for grey
+# pixels puts the missing constant in: the continuous Bernoulli, [Loaiza-Ganem and Cunningham
+# 2019](bibliography.md#loaiza-ganem-2019).) Values that can be compared with the literature's
+# come from **binarised** pixels: each drawn as 1 with probability $x$, anew in every step
+# (`binarise=True`), or once for all (fixed). **Wrong** comparisons, all of which are made: a grey
+# 105 with a binarised 87; an ELBO with a $\log p$; fixed with drawn anew.
+#
+# Squared error is a likelihood too, of $x$ drawn around $\hat x$ with a fixed standard deviation
+# $s$ in each of $D$ pixels:
+#
+# $$
+# -\log \mathcal N(x;\, \hat x,\, s^2 I) = \frac{\|x - \hat x\|^2}{2 s^2} + \frac{D}{2} \log(2\pi s^2),
+# $$
+#
+# so that the *sum* of squares, `MSE()` here, means $s^2 = \tfrac12$; and a mean over pixels means
+# $s^2 = D/2 = 392$, a decoder that expects noise of 20 where pixels go from 0 to 1, and collapses
+# (error 3).
+
+# %%
+x, prediction = rng.uniform(0, 1, (1, 784)), rng.uniform(0, 1, (1, 784))
+for s2 in (0.5, 392.0):
+    densities = -((x - prediction) ** 2) / (2 * s2) - 0.5 * math.log(
+        2 * math.pi * s2
+    )  # one pixel each
+    sse = ((x - prediction) ** 2).sum()
+    assert np.isclose(-densities.sum(), sse / (2 * s2) + 392 * math.log(2 * math.pi * s2))
+assert np.isclose(sse / (2 * 0.5), sae.MSE()(prediction, x)[0]) and np.isclose(
+    sse / (2 * 392), ((x - prediction) ** 2).mean()
+)
+
+# %% [markdown]
+# ## A tighter bound: importance weights
+#
+# The ELBO draws one $z$. Draw $k$ of them, and weigh each (its **[importance
+# weight](glossary.md#importance-weight)**) by how well it explains $x$, compared with how likely
+# it was to be drawn:
+#
+# $$
+# w_i = \frac{p(x \mid z_i)\, p(z_i)}{q(z_i \mid x)}, \qquad
+# \mathbb E_q[w_i] = \int q(z \mid x)\, \frac{p(x \mid z)\, p(z)}{q(z \mid x)}\, dz = p(x), \qquad
+# \mathcal L_k = \mathbb E\Big[\log \frac1k \sum_{i=1}^k w_i\Big] .
+# $$
+#
+# The average of $k$ weights has mean $p(x)$ too, and spreads less. The logarithm is concave, so
+# the mean of a logarithm is at most the logarithm of the mean (Jensen's inequality):
+# $\mathcal L_k \le \log p(x)$. And $\mathcal L_k \le \mathcal L_{k+1}$, since the average of
+# $k + 1$ weights is the average of the $k + 1$ averages that leave one weight out; apply Jensen
+# to that. $\mathcal L_1$ is the ELBO ([Burda et al. 2016](bibliography.md#burda-2016)). On the
+# example where everything is known, with a guess $q$ that is wrong on purpose:
+
+# %%
+mu0, sigma0, draws = 0.0, 1.0, quick(40_000, 10_000)
+bounds, errors = {}, {}
+for k in (1, 2, 5, 10, 50):
+    zk = mu0 + sigma0 * rng.standard_normal((draws, k))
+    log_w = -0.5 * math.log(2 * math.pi * s**2) - (x0 - c * zk) ** 2 / (
+        2 * s**2
+    )  # log p(x|z)
+    log_w += (
+        -(zk**2) / 2 + math.log(sigma0) + (zk - mu0) ** 2 / (2 * sigma0**2)
+    )  # log p(z) - log q(z)
+    top = log_w.max(axis=1, keepdims=True)
+    each = (
+        np.log(np.exp(log_w - top).mean(axis=1)) + top[:, 0]
+    )  # log of a mean, without overflow
+    bounds[k], errors[k] = float(each.mean()), float(each.std() / math.sqrt(draws))
+    print(f"k = {k:<3} bound {bounds[k]:.4f} ± {errors[k]:.4f}   (log p(x) = {log_p:.4f})")
+assert abs(bounds[1] - elbo(mu0, sigma0**2)) < 5 * errors[1]
+values = list(bounds.values())
+assert (
+    values == sorted(values)
+    and values[-1] < log_p + 5 * errors[50]
+    and log_p - values[-1] < 0.05
+)
+
+# %% [markdown]
+# ### Its gradient
+#
+# For one image let $\mathcal L = \log \frac1k \sum_i w_i$. Each weight pulls by its share:
+#
+# $$
+# \frac{\partial \mathcal L}{\partial \log w_i} = \frac{w_i}{\sum_j w_j} = \tilde w_i, \qquad \sum_i \tilde w_i = 1,
+# $$
+#
+# as $\partial w_i / \partial \log w_i = w_i$. From there each $z_i = \mu + \sigma\varepsilon_i$
+# is a reparameterised draw, and all draws of an image share $\mu$ and $\sigma$, so their
+# gradients add. With
+# $\log w = \log p(x \mid z) - \tfrac12 \sum z^2 + \tfrac12 \sum \varepsilon^2 + \tfrac12 \sum \ell$
+# (the constants of the two normal densities cancel, and $(z - \mu)/\sigma = \varepsilon$) and
+# $L = -\mathcal L$ averaged over the batch:
+#
+# $$
+# \begin{aligned}
+# \underset{(N, k, K)}{dz_{ni}} &= \tilde w_{ni} \Big( -\nabla_z \log p(x_n \mid z_{ni}) + z_{ni} \Big) / N \\
+# \underset{(N, K)}{d\mu_n} &= \sum_i dz_{ni} \\
+# \underset{(N, K)}{d\ell_n} &= \sum_i dz_{ni} \odot \varepsilon_{ni} \odot \frac{\sigma_n}{2} - \frac{1}{2N} .
+# \end{aligned}
+# $$
+
+# %%
+source(sae.IWAE.objective, sae.IWAE.backward, log_prior_ratio)
+log_w = rng.standard_normal(5)
+share = np.exp(log_w) / np.exp(log_w).sum()
+h = 1e-6
+slope = [
+    (np.log(np.exp(log_w + h * e).mean()) - np.log(np.exp(log_w - h * e).mean())) / (2 * h)
+    for e in np.eye(5)
+]
+assert np.allclose(slope, share)
+report = sae.check_gradients(tiny(sae.IWAE, samples=3), small)
+print(report)
+assert report.passed
+
+# %% [markdown]
+# ### How probable are real images?
+#
+# Now with binarised pixels, where $\log p(x)$ means something. Two smaller nets, 784-200-16 and
+# back, trained alike: a VAE, and one with the bound of five draws. `log_likelihood` is
+# $\mathcal L_k$ with many draws, an estimate of $\log p(x)$ from below. Beside it the naive
+# estimate: draw $z$ from the *prior*, and average $p(x \mid z)$.
+
+# %%
+
+
+def binary(kind, **options):
+    draw = np.random.default_rng(0)
+    encoder = stack([784, 200], sae.ReLU, draw, last=sae.ReLU())
+    heads = sae.Dense(200, 16, rng=draw), sae.Dense(200, 16, rng=draw)
+    decoder = stack([16, 200, 784], sae.ReLU, draw, last=None)
+    return kind(
+        encoder, *heads, decoder, loss=sae.BCEWithLogits(), binarise=True, **options
+    )
+
+
+binary_vae = fit(binary(sae.VAE), epochs=quick(8, 4))
+binary_iwae = fit(binary(sae.IWAE, samples=5), epochs=quick(8, 4))
+few = test[: quick(60, 20)]
+few = (rng.random(few.shape) < few).astype(np.float32)  # the same drawn pixels for all
+nll = {}
+for name, model in (("VAE", binary_vae), ("IWAE, k = 5", binary_iwae)):
+    nll[name] = [-float(model.log_likelihood(few, k).mean()) for k in (1, 5, 50, 500)]
+    print(
+        f"{name:<12} -bound with 1, 5, 50, 500 draws: {np.round(nll[name], 1)} nats per image"
+    )
+    assert all(
+        later < earlier + 0.5
+        for earlier, later in zip(nll[name], nll[name][1:], strict=False)
+    )
+
+draws = quick(20_000, 4000)
+logits = binary_vae.decoder.forward(binary_vae.prior(draws, rng))
+log_p_x = np.stack(
+    [log_probability(binary_vae.loss, logits, x[None]) for x in few]
+)  # (images, draws)
+top = log_p_x.max(axis=1, keepdims=True)
+naive = -float((np.log(np.exp(log_p_x - top).mean(axis=1)) + top[:, 0]).mean())
+print(f"VAE, {draws:,} draws from the prior: {naive:.1f} nats per image")
+assert quick(naive > nll["VAE"][0], True)
+if data_name() == "strokes":
+    assert quick(84 < nll["VAE"][-1] < 94 and nll["IWAE, k = 5"][-1] < nll["VAE"][-1], True)
+
+# %% [markdown]
+# 20,000 draws from the prior do worse than a *single* draw from $q$: that is what the encoder is
+# for. And the gap between the first and the last column is how much the ELBO understates
+# $\log p(x)$.
+
+# %% [markdown]
+# ## What to change for MNIST
+#
+# `scratchae tutorial 11 --data mnist` runs this chapter on MNIST, in the same time. The full
+# presets, `scratchae train NAME --data mnist`, on one core of an AMD EPYC (the README's table;
+# test images, nats per image):
+#
+# - `vae-400`, grey pixels, one draw: −ELBO 104.5 after 10 epochs, 23 s. The example of PyTorch,
+#   with the same net and as many epochs, prints 105.6.
+# - `vae-2d`: 140.4 after 30 epochs, 3 min 28 s, and the picture of its manifold.
+# - `vae-binary`: $-\log p(x)$ 86.3 with 5,000 importance samples, 100 epochs, 9 min. [Burda et
+#   al. 2016](bibliography.md#burda-2016), table 1, one layer: 86.76 for a VAE, 85.54 for $k = 5$
+#   and 84.78 for $k = 50$ draws.
+# - `beta-vae` has its β = 1 twin drawn beside it, number by number of the code.
+
+# %% [markdown]
+# ## Exercises
+#
+# 1. The KL term and both its gradients. 2. The draw, forward and backward.
+
+# %%
+for name in ("11_kl", "11_reparameterise"):
+    exercise(name)
+
+# %% [markdown]
+# Without code:
+#
+# 3. What is $\mathrm{KL}(\mathcal N(\mu, \sigma^2) \,\|\, \mathcal N(m, v))$? (A change of units
+#    turns it into the one above.)
+# 4. For which $q$ are all weights $w_i$ equal? What are $\mathcal L_1$ and $\mathcal L_{50}$
+#    then?
+# 5. A number of the code has $\mu = 0$ and $\sigma = 1$ for every image. What does it tell the
+#    decoder, and what does it cost?
+# 6. Without an rng the library takes $z = \mu$. Why is that loss *lower*, and why is it not a
+#    bound?
+#
+# *Answers:* 3.
+# $\tfrac12\big(\frac{\sigma^2 + (\mu - m)^2}{v} - \log\frac{\sigma^2}{v} - 1\big)$; the
+# function `standard_kl` was used so above. 4. The posterior: $w = p(x)$ for every $z$, and
+# all bounds equal $\log p(x)$. 5. Nothing, and nothing: it is noise to the decoder, and its
+# KL is 0. Such a number is "not in use". 6. The decoder sees no noise, but
+# $\log p(x \mid \mathbb E z)$ is not $\mathbb E \log p(x \mid z)$. The cell below checks 4
+# and 6.
+
+# %%
+zk = m + math.sqrt(v) * rng.standard_normal(6)
+log_w = -0.5 * math.log(2 * math.pi * s**2) - (x0 - c * zk) ** 2 / (2 * s**2) - zk**2 / 2
+log_w += 0.5 * math.log(v) + (zk - m) ** 2 / (2 * v)
+assert np.allclose(log_w, log_p)
+at_mean, drawn_loss = (
+    float(vae.objective(test)["loss"]),
+    vae.elbo(test, rng)["negative_elbo"],
+)
+print(f"loss at z = μ: {at_mean:.1f} nats, with z drawn: {drawn_loss:.1f} nats")
+assert at_mean < drawn_loss
+
+# %% [markdown]
+# ## What to read in the source next
+#
+# - `scratchae/models/variational.py`, from the top: `elbo`, `unit_kl`, `log_likelihood`.
+# - `scratchae/models/importance.py` (IWAE) and `scratchae/models/conditional.py` (a VAE that is
+#   told the digit).
+# - `tests/models/test_variational.py`: the statistical tests of this chapter, as the library runs
+#   them.
+#
+# [Chapter 12](12_boltzmann.py): another model of probability, whose "gradient" is not one.

@@ -1,0 +1,1105 @@
+# %% [markdown]
+# # 12 · Boltzmann machines
+#
+# *How do you teach a machine which images are probable, when nobody can add up all images?*
+#
+# **Time** 80 minutes to read, 22 s to run on two cores.
+
+# %% [markdown]
+# ## The question
+#
+# An autoencoder gives back an image. It does not say how *probable* an image is. A model that did could tell a digit
+# from noise, complete half an image, and make new ones. So give every possible image $v$ of 0s and 1s a number
+# $F(v)$, low for what you want to see, and let
+#
+# $$
+# P(v) = \frac{e^{-F(v)}}{Z}, \qquad Z = \sum_{v} e^{-F(v)} .
+# $$
+#
+# $Z$, the **[partition function](glossary.md#partition-function)**, makes the probabilities add up to 1. There lies
+# the trouble: an image of 784 pixels has $2^{784}$ competitors, and nobody can add them up. How do you raise the
+# probability of the data without knowing $Z$?
+#
+# This chapter answers it with a model small enough that we *can* add everything up, so that every shortcut is
+# measured against the truth: Gibbs sampling, contrastive divergence (and why it is the gradient of nothing),
+# pseudo-likelihood, annealed importance sampling. Then come real images, and the experiment of 2006 that made deep
+# autoencoders work.
+
+# %%
+import numpy as np
+
+import scratchae as sae
+from scratchae import plots
+from scratchae.data import pixels
+from scratchae.models.energy import FreeEnergy
+from scratchae.presets.dense import stack
+from scratchae.tutorial import (
+    data_name,
+    dataset,
+    exercise,
+    figure,
+    quick,
+    show,
+    source,
+    study_page,
+)
+
+rng = np.random.default_rng(0)
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def all_states(n):
+    """Every vector of n zeros and ones, (2ⁿ, n)."""
+    return (np.arange(2**n)[:, None] >> np.arange(n)[::-1] & 1).astype(float)
+
+
+# %% [markdown]
+# ## A picture of it
+#
+# A **[restricted Boltzmann machine](glossary.md#restricted-boltzmann-machine)** (RBM) has two groups of units, each 0
+# or 1. The *visible* units $v$ are the pixels. The *hidden* units $h$ belong to nobody; each stands for a pattern of
+# pixels that occur together. A weight $W_{ij}$ joins visible unit $i$ to hidden unit $j$. *Restricted* means: no
+# visible unit is joined to a visible one, and no hidden to a hidden one.
+#
+# Ours has 4 visible and 3 hidden units: $2^4 \cdot 2^3 = 128$ states of the whole. Its weights are drawn at random.
+
+# %%
+D, H = 4, 3
+rbm = sae.RBM(D, H).to(dtype=np.float64)
+SIZE = D * H + D + H
+theta = 1.5 * rng.standard_normal(SIZE)  # W, then a, then b
+
+
+def load(theta):
+    """Put W, a and b into the machine."""
+    rbm.energy.W[...] = theta[: D * H].reshape(D, H)
+    rbm.energy.a[...], rbm.energy.b[...] = theta[D * H : -H], theta[-H:]
+
+
+load(theta)
+W, a, b = rbm.energy.W, rbm.energy.a, rbm.energy.b
+V, hidden = all_states(D), all_states(H)  # (16, 4), (8, 3)
+
+# %% tags=["hide-input"]
+drawn, (left, right) = figure(7, 3.2, columns=2, width_ratios=(1, 1.4))
+largest = np.abs(W).max()
+for i in range(D):
+    for j in range(H):
+        left.plot(
+            (i, j + 0.5),
+            (0, 1),
+            "-" if W[i, j] > 0 else "--",
+            color=plots.BLUE if W[i, j] > 0 else plots.RED,
+            linewidth=0.3 + 3 * abs(W[i, j]) / largest,
+            zorder=1,
+        )
+for count, height, shift, name in ((D, 0, 0, "v"), (H, 1, 0.5, "h")):
+    for i in range(count):
+        left.plot(i + shift, height, "o", markersize=22, color="white", mec=plots.GREY)
+        left.text(i + shift, height, f"{name}{'₁₂₃₄'[i]}", ha="center", va="center")
+left.set(xlim=(-0.5, 3.5), ylim=(-0.3, 1.3))
+left.axis("off")
+shares = np.exp(-rbm.free_energy(V) - rbm.log_partition_function())
+right.bar(range(16), shares, color=plots.BLUE)
+right.set_xticks(
+    range(16), ["".join(str(int(bit)) for bit in v) for v in V], rotation=90, fontsize=9
+)
+right.set(xlabel="visible units v", ylabel="probability P(v)")
+right.grid(visible=False, axis="x")
+show(
+    drawn,
+    "machine",
+    "Left: four visible units below, three hidden units above, each visible one joined to each hidden one by lines of "
+    "different width. Right: bars of the probabilities of the 16 visible states, some large, most small.",
+    "The machine, and what it believes. Solid lines are positive weights, dashed ones negative, thick ones large.",
+)
+
+# %% [markdown]
+# ## Forward: from energy to probability
+#
+# The **[energy](glossary.md#energy)** of a state of all units is
+#
+# $$
+# E(v, h) = - \underset{(1, D)}{v}\,\underset{(D, 1)}{a} - \underset{(1, H)}{h}\,\underset{(H, 1)}{b}
+# - \underset{(1, D)}{v}\,\underset{(D, H)}{W}\,\underset{(H, 1)}{h^\top},
+# \qquad P(v, h) = \frac{e^{-E(v, h)}}{Z} .
+# $$
+#
+# Here $v$ and $h$ are rows, as everywhere in this book. A positive $W_{ij}$ makes it cheap for $v_i$ and $h_j$ to be
+# 1 together. The name comes from physics, where a state of energy $E$ has a probability proportional to $e^{-E}$:
+# Boltzmann's distribution.
+#
+# **The hidden units are independent, given the visible ones.** Write $c = vW + b$, of shape $(1, H)$. Then
+# $-E = v \cdot a + \sum_j h_j c_j$, and each $h_j$ stands in a term of its own. So the sum over all $h'$ of a product
+# over $j$ is a product of sums, each of two terms, 1 and $e^{c_j}$:
+#
+# $$
+# \begin{aligned}
+# P(h \mid v) &= \frac{e^{-E(v, h)}}{\sum_{h'} e^{-E(v, h')}} && \text{by definition; } Z \text{ cancels} \\
+# &= \frac{e^{v \cdot a} \prod_j e^{h_j c_j}}{e^{v \cdot a} \sum_{h'} \prod_j e^{h'_j c_j}} && \text{the exponential of a sum} \\
+# &= \prod_j \frac{e^{h_j c_j}}{1 + e^{c_j}} && \text{sum of products = product of sums} \\
+# \Rightarrow\ P(h_j = 1 \mid v) &= \frac{e^{c_j}}{1 + e^{c_j}} = \sigma(c_j), \qquad \sigma(x) = \frac{1}{1 + e^{-x}} .
+# \end{aligned}
+# $$
+#
+# A [sigmoid](glossary.md#sigmoid), from nothing but probabilities. By the same steps, with the roles exchanged,
+# $P(v_i = 1 \mid h) = \sigma\big((h W^\top + a)_i\big)$.
+#
+# **The [free energy](glossary.md#free-energy)** sums the hidden units out, $e^{-F(v)} = \sum_h e^{-E(v, h)}$. It is
+# the denominator above:
+#
+# $$
+# \underset{(N)}{F(v)} = -\,v\,a - \sum_{j=1}^{H} \log\big(1 + e^{c_j}\big), \qquad \underset{(N, H)}{c} = \underset{(N, D)}{v}\,\underset{(D, H)}{W} + b .
+# $$
+#
+# $2^H$ terms have become $H$. Only the sum over $v$ in $Z$ is left, and that one does not fall apart. All of it,
+# against the sum over all 128 states:
+
+# %%
+
+
+def joint(theta):
+    """P(v, h) for each of the 16 × 8 states, by adding all of them up; and Z."""
+    W, a, b = theta[: D * H].reshape(D, H), theta[D * H : -H], theta[-H:]
+    energy = -(V @ a)[:, None] - (hidden @ b)[None, :] - V @ W @ hidden.T
+    weights = np.exp(-energy)
+    return weights / weights.sum(), weights.sum()
+
+
+P, Z = joint(theta)  # (16, 8)
+P_v, P_h = P.sum(axis=1), P.sum(axis=0)
+given_v = (P / P_v[:, None]) @ hidden  # E[h | v] by enumeration, (16, 3)
+given_h = (P / P_h).T @ V  # E[v | h], (8, 4)
+print(
+    f"log Z by 128 states: {np.log(Z):.9f}; by the library: {rbm.log_partition_function():.9f}"
+)
+print(f"P(h = 1 | v): {np.abs(given_v - sigmoid(V @ W + b)).max():.0e} from σ(vW + b)")
+print(
+    f"P(v = 1 | h): {np.abs(given_h - sigmoid(hidden @ W.T + a)).max():.0e} from σ(hWᵀ + a)"
+)
+F = -V @ a - np.log1p(np.exp(V @ W + b)).sum(axis=1)
+assert np.allclose(np.exp(-F) / Z, P_v) and np.allclose(rbm.free_energy(V), F)
+assert np.isclose(rbm.log_partition_function(), np.log(Z))
+assert np.allclose(given_v, rbm.propup(V)) and np.allclose(given_h, rbm.propdown(hidden))
+
+# %% [markdown]
+# ## Gibbs sampling
+#
+# How do you draw $v$ from $P(v)$ without $Z$? The two conditional distributions are easy: each unit tosses a coin of
+# its own. So draw $h$ given $v$, then a new $v'$ given $h$, then $h'$ given $v'$, and so on:
+# **[Gibbs sampling](glossary.md#gibbs-sampling)**. Once $v$ is distributed by $P$, it stays so:
+#
+# $$
+# \sum_v P(v) \underbrace{\sum_h P(h \mid v)\, P(v' \mid h)}_{T_{vv'}} = \sum_h P(v' \mid h) \sum_v P(v, h) = \sum_h P(v' \mid h)\, P(h) = P(v') .
+# $$
+#
+# $T$ is a matrix, here of $16 \times 16$ numbers: the probability to go from $v$ to $v'$ in one step. Every entry is
+# positive, so any starting distribution $q$ comes closer and closer: $q\,T^k \to P$. How fast depends on the weights.
+# Below, the **total variation** $\frac12 \sum_v |q_v - P_v|$, the largest difference in probability that any event
+# can have, after $k$ steps from $v = 0000$.
+
+# %%
+
+
+def transition(theta):
+    """T[v, v']: the probability to go from v to v' in one step of Gibbs sampling, v to h to v'."""
+    P, _ = joint(theta)
+    h_given_v, v_given_h = P / P.sum(axis=1, keepdims=True), (P / P.sum(axis=0)).T
+    return h_given_v @ v_given_h
+
+
+T = transition(theta)
+assert np.allclose(P_v @ T, P_v) and np.allclose(T.sum(axis=1), 1) and (T > 0).all()
+
+v = np.zeros((20_000, D))  # 20,000 chains, by the library
+for _ in range(8):
+    _, v = rbm.gibbs_vhv(v, rng)
+seen = np.bincount((v @ 2 ** np.arange(D)[::-1]).astype(int), minlength=16) / len(v)
+expected = np.linalg.matrix_power(T, 8)[0]
+print(f"after 8 steps: largest |share seen - Tᵏ| = {np.abs(seen - expected).max():.4f}")
+assert np.abs(seen - expected).max() < 5 * 0.5 / np.sqrt(len(v))
+
+steps = np.arange(21)
+distance = {}
+for scale in (0.5, 1, 2, 4):
+    P_scaled = joint(scale * theta)[0].sum(axis=1)
+    powers = [np.linalg.matrix_power(transition(scale * theta), k)[0] for k in steps]
+    distance[scale] = [0.5 * np.abs(q - P_scaled).sum() for q in powers]
+    second = np.sort(np.abs(np.linalg.eigvals(transition(scale * theta))))[-2]
+    print(
+        f"weights × {scale:<3}: {distance[scale][8]:.0e} away after 8 steps; "
+        f"second eigenvalue {second:.3f}"
+    )
+assert distance[0.5][8] < distance[1][8] < distance[2][8] < distance[4][8]
+
+# %% tags=["hide-input"]
+drawn, axes = figure(6, 3.3)
+looks = zip(
+    distance.items(),
+    ("o-", "s--", "^-.", "v:"),
+    (plots.BLUE, plots.ORANGE, plots.RED, plots.GREY),
+    strict=True,
+)
+for (scale, values), line, colour in looks:
+    axes.semilogy(
+        steps,
+        np.maximum(values, 1e-9),
+        line,
+        color=colour,
+        label=f"weights × {scale}",
+        markersize=4,
+    )
+axes.set(xlabel="steps of Gibbs sampling", ylabel="total variation to P")
+axes.set(ylim=(1e-6, 10), xticks=range(0, 21, 5))
+axes.legend(ncols=4, loc="upper center", fontsize=9, columnspacing=1)
+show(
+    drawn,
+    "mixing",
+    "Four falling lines on a logarithmic axis, straight after the first steps: the larger the weights, the flatter the line.",
+    "In the long run each step multiplies the distance by T's second eigenvalue. The larger the weights, the longer a chain remembers.",
+)
+
+# %% [markdown]
+# Keep that picture in mind. Training makes weights grow, and everything that samples gets worse on the way.
+#
+# ## Backward: the gradient that you would want
+#
+# The loss is the mean negative log-likelihood of $N$ examples $x$, in [nats](glossary.md#nat) per example:
+#
+# $$
+# L = -\frac1N \sum_{n=1}^N \log P(x_n) = \frac1N \sum_n F(x_n) + \log Z .
+# $$
+#
+# Its derivative by any parameter $\theta$:
+#
+# $$
+# \begin{aligned}
+# \frac{\partial \log Z}{\partial\theta} &= \frac1Z \sum_v \frac{\partial}{\partial\theta} e^{-F(v)}
+# = -\sum_v \frac{e^{-F(v)}}{Z} \frac{\partial F(v)}{\partial\theta} = -\,\mathbb E_{v \sim P}\!\left[\frac{\partial F(v)}{\partial\theta}\right] \\
+# \frac{\partial L}{\partial\theta} &= \underbrace{\frac1N \sum_n \frac{\partial F(x_n)}{\partial\theta}}_{\text{positive phase: the data}}
+# - \underbrace{\mathbb E_{v \sim P}\!\left[\frac{\partial F(v)}{\partial\theta}\right]}_{\text{negative phase: what the model dreams}} .
+# \end{aligned}
+# $$
+#
+# Descent lowers the free energy of the data and raises it where the model puts its probability. Where the two agree,
+# it stops. The free energy is an ordinary layer. With $p = \sigma(c)$, since $\frac{d}{dc}\log(1 + e^c) = \sigma(c)$,
+# and with a weight $w_n$ for each row in place of an upstream gradient:
+#
+# $$
+# \begin{aligned}
+# F_n &= -v_n a - \textstyle\sum_j \log(1 + e^{c_{nj}}), \qquad c = vW + b \\
+# dW &= -\underset{(D, N)}{v^\top}\, \underset{(N, H)}{(w \odot p)}, \qquad
+# da = -\underset{(1, N)}{w}\,\underset{(N, D)}{v}, \qquad
+# db = -\underset{(1, N)}{w}\,\underset{(N, H)}{p} .
+# \end{aligned}
+# $$
+#
+# So the whole gradient is *one* backward pass through $F$ with the data and the model's states stacked on top of each
+# other: weights $+\frac1N$ for the rows of the data, $-P(v)$ for each of the 16 states.
+#
+# ## The code
+#
+# `up` computes $c$, `down` computes $hW^\top + a$.
+
+# %%
+source(FreeEnergy.forward, FreeEnergy.backward, FreeEnergy.backward_parameters)
+
+# %% [markdown]
+# ## Checking it
+#
+# First the layer, then the gradient of the log-likelihood itself, by finite differences of $\frac1N\sum F + \log Z$,
+# where $Z$ is the sum over all states.
+
+# %%
+x = np.array([[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 1], [1, 0, 0, 1], [1, 1, 1, 0]], float)
+
+report = sae.check_gradients(FreeEnergy(5, 3), rng.random((4, 5)))
+print(report)
+assert report.passed
+
+
+def direction(v, weights):
+    """Σₙ weightsₙ ∂F(vₙ)/∂θ, by the library: W, a and b in one vector."""
+    energy = rbm.energy
+    energy.forward(v)
+    energy.backward_parameters(weights)
+    return np.concatenate([energy.dW.ravel(), energy.da, energy.db])
+
+
+def exact_gradient(theta):
+    load(theta)
+    P_v = joint(theta)[0].sum(axis=1)
+    return direction(
+        np.concatenate([x, V]), np.concatenate([np.full(len(x), 1 / len(x)), -P_v])
+    )
+
+
+def loss(theta):
+    load(theta)
+    return -rbm.log_likelihood(x, rbm.log_partition_function()).mean()
+
+
+def numerical_jacobian(function, theta, h=1e-5):
+    """∂functionᵢ/∂θⱼ by central differences."""
+    columns = [
+        (function(theta + h * e) - function(theta - h * e)) / (2 * h) for e in np.eye(SIZE)
+    ]
+    return np.stack(columns, axis=-1)
+
+
+gap = np.abs(numerical_jacobian(loss, theta) - exact_gradient(theta)).max()
+print(f"∂L/∂θ of {SIZE} parameters: largest difference to finite differences {gap:.0e}")
+assert gap < 1e-8
+
+# %% [markdown]
+# ## Contrastive divergence
+#
+# Beyond a few dozen units the negative phase cannot be added up. It is an expectation, so draw from $P$ and take the
+# mean. But a fresh chain needs many steps to forget where it began, and this for every update.
+#
+# **[Contrastive divergence](glossary.md#contrastive-divergence)**, CD-$k$
+# ([Hinton 2002](bibliography.md#hinton-2002)), begins the chain *at the data* and stops after $k$ steps, often after
+# one. With $p_0 = \sigma(x W + b)$, $h_0$ drawn from $p_0$, $v_1$ the reply, and $p_1 = \sigma(v_1 W + b)$, it
+# descends
+#
+# $$
+# \underset{(D, H)}{dW} = -\frac1N \big(\underset{(D, N)}{x^\top}\,\underset{(N, H)}{p_0} - v_1^\top p_1\big), \qquad
+# \underset{(D)}{da} = -\frac1N \sum_n (x_n - v_{1n}), \qquad
+# \underset{(H)}{db} = -\frac1N \sum_n (p_{0n} - p_{1n}) .
+# $$
+#
+# In words: make the data cheaper, and make what the model turns them into more expensive. It is the same backward
+# pass, with $v_1$ in place of the dream:
+
+# %%
+source(sae.RBM.training_step, sae.RBM.follow)
+
+# %% [markdown]
+# Look at what is drawn and what is not. The hidden units that drive a reconstruction are drawn, 0 or 1: a probability
+# would tell the visible units more than $H$ bits. The reply $v_1$ and the last hidden units are left as
+# probabilities, which is less noisy, and not quite Gibbs sampling any more.
+#
+# ### Beside the exact gradient
+#
+# With 8 hidden states even the *expected* CD direction can be added up: no noise is left, only what is systematically
+# wrong. For Gibbs sampling proper, the negative phase of CD-$k$ is an expectation under $q\,T^k$, where $q$ is the
+# distribution of the data.
+
+# %%
+q = (
+    (x[:, None] == V[None]).all(axis=2).mean(axis=0)
+)  # how often each of the 16 states is in x
+
+
+def expected_cd(theta, k):
+    """The mean of CD-k over all its draws, by enumeration; reconstructions drawn."""
+    load(theta)
+    return direction(V, q - q @ np.linalg.matrix_power(transition(theta), k))
+
+
+def expected_cd1(theta):
+    """The mean of the library's CD-1: reconstructions as probabilities."""
+    P, _ = joint(theta)
+    drawn = q @ (
+        P / P.sum(axis=1, keepdims=True)
+    )  # how probable each hidden state is, from the data
+    load(theta)
+    replies = rbm.propdown(hidden)
+    return direction(np.concatenate([V, replies]), np.concatenate([q, -drawn]))
+
+
+many = np.repeat(x, quick(40_000, 10_000), axis=0)
+load(theta)
+rbm.training_step(many, rng)
+one_step = np.concatenate([rbm.energy.dW.ravel(), rbm.energy.da, rbm.energy.db])
+print(
+    f"training_step on {len(many):,} rows: {np.abs(one_step - expected_cd1(theta)).max():.4f} "
+    "from the enumerated mean"
+)
+assert np.abs(one_step - expected_cd1(theta)).max() < 0.01
+
+g = exact_gradient(theta)
+print("\ndirection              |direction - g| / |g|    cosine with g")
+compared = {"CD-1 of the library": expected_cd1(theta)}
+compared |= {f"CD-{k}, all units drawn": expected_cd(theta, k) for k in (1, 2, 5, 20)}
+off = {}
+for name, d in compared.items():
+    off[name] = np.linalg.norm(d - g) / np.linalg.norm(g)
+    cosine = d @ g / np.linalg.norm(d) / np.linalg.norm(g)
+    print(f"{name:<22} {off[name]:21.5f} {cosine:16.5f}")
+    assert cosine > 0.9
+assert (
+    off["CD-1, all units drawn"]
+    > off["CD-5, all units drawn"]
+    > off["CD-20, all units drawn"]
+)
+assert off["CD-1 of the library"] > 0.02 and off["CD-20, all units drawn"] < 1e-3
+
+# %% [markdown]
+# The direction is off by several percent, and points nearly the right way. With more steps it goes over into the
+# gradient.
+#
+# ### It is the gradient of nothing
+#
+# Perhaps CD-1 is the exact gradient of some *other* loss? No. If a direction $G(\theta)$ is the gradient of a
+# function $f$, then its [Jacobian](glossary.md#jacobian) is a matrix of second derivatives, and those do not depend
+# on the order:
+#
+# $$
+# G_i = \frac{\partial f}{\partial\theta_i} \quad\Rightarrow\quad
+# \frac{\partial G_i}{\partial\theta_j} = \frac{\partial^2 f}{\partial\theta_j\,\partial\theta_i} = \frac{\partial^2 f}{\partial\theta_i\,\partial\theta_j} = \frac{\partial G_j}{\partial\theta_i} .
+# $$
+#
+# So its Jacobian $J$ must be symmetric. Measure it.
+
+# %%
+jacobians = {
+    "exact gradient": numerical_jacobian(exact_gradient, theta),
+    "CD-1 of the library": numerical_jacobian(expected_cd1, theta),
+    "CD-1, all units drawn": numerical_jacobian(lambda t: expected_cd(t, 1), theta),
+}
+asymmetry = {}
+for name, J in jacobians.items():
+    asymmetry[name] = np.linalg.norm(J - J.T) / np.linalg.norm(J)
+    print(f"{name:<22} |J - Jᵀ| / |J| = {asymmetry[name]:.1e}")
+assert asymmetry["exact gradient"] < 1e-8
+assert asymmetry["CD-1 of the library"] > 0.05 and asymmetry["CD-1, all units drawn"] > 0.05
+
+# %% [markdown]
+# Not symmetric, so no loss exists that has CD-1 as its gradient
+# ([Sutskever and Tieleman 2010](bibliography.md#sutskever-2010) prove it, and construct a penalty on the weights with
+# which CD goes in circles for ever). There is a second way to see it. Walk once around a circle in the space of
+# parameters and add up $G \cdot d\theta$, how far you climb. If $G$ is a gradient, you are back at the height where
+# you began. We take the circle in the plane where $J - J^\top$ is largest.
+
+# %%
+J = jacobians["CD-1 of the library"]
+left_vectors, _, right_vectors = np.linalg.svd(J - J.T)
+e1, e2 = left_vectors[:, 0], right_vectors[0]  # orthogonal, since J - Jᵀ is antisymmetric
+assert abs(e1 @ e2) < 1e-9
+
+
+def climb(direction, radius, n=400):
+    """∫ G · dθ along a circle around theta, from angle 0 up to each of n angles."""
+    angles = 2 * np.pi * (np.arange(n) + 0.5) / n
+    radial = np.cos(angles)[:, None] * e1 + np.sin(angles)[:, None] * e2
+    tangent = -np.sin(angles)[:, None] * e1 + np.cos(angles)[:, None] * e2
+    G = np.stack([direction(theta + radius * r) for r in radial])
+    return angles, np.cumsum((G * tangent).sum(axis=1)) * radius * 2 * np.pi / n
+
+
+radius = 1.0
+climbed = {
+    name: climb(f, radius)
+    for name, f in (("exact gradient", exact_gradient), ("CD-1", expected_cd1))
+}
+for name, (_, height) in climbed.items():
+    print(f"{name:<15} after one lap: {height[-1]:+.1e}")
+assert abs(climbed["exact gradient"][1][-1]) < 1e-9
+assert abs(climbed["CD-1"][1][-1]) > 0.02
+
+small = climb(expected_cd1, 0.05)[1][-1]
+by_stokes = np.pi * 0.05**2 * (e2 @ J @ e1 - e1 @ J @ e2)
+print(f"a lap of radius 0.05: {small:.3e}; area times rotation: {by_stokes:.3e}")
+assert np.isclose(small, by_stokes, rtol=0.02)
+
+# %% tags=["hide-input"]
+drawn, axes = figure(6, 3.3)
+for (name, (angles, height)), line, colour in zip(
+    climbed.items(), ("-", "--"), (plots.BLUE, plots.RED), strict=True
+):
+    axes.plot(np.degrees(angles), height, line, color=colour, linewidth=2, label=name)
+    axes.plot(360, height[-1], "o", color=colour)
+axes.axhline(0, color=plots.GREY, linewidth=0.8)
+axes.set(
+    xlabel="angle along the circle, degrees",
+    ylabel="height climbed, nats",
+    xticks=range(0, 361, 60),
+)
+axes.legend()
+show(
+    drawn,
+    "lap",
+    "Two curves along a circle, from 0 to 360 degrees. The exact gradient rises and falls and ends at 0 where it began; "
+    "CD-1 ends clearly away from 0.",
+    "Once around in parameter space. The exact gradient comes back to its height; CD-1 does not, so it belongs to no landscape.",
+)
+
+# %% [markdown]
+# The last line printed is Stokes' theorem for a small circle: the lap gains the circle's area times the rotation
+# $e_2 J e_1^\top - e_1 J e_2^\top$.
+#
+# The reason is easy to name: $v_1$ depends on $\theta$ too, and that dependence was left out. So CD is not the
+# gradient of the reconstruction error either, as is often said. It points a similar way, here at random weights, and
+# so the error falls while CD trains. But it is another direction:
+
+# %%
+
+
+def reconstruction_cost(theta):
+    """Cross-entropy of x and its reconstruction by probabilities, nats per example."""
+    load(theta)
+    return float(rbm.objective(x)["loss"])
+
+
+r = numerical_jacobian(reconstruction_cost, theta)
+d = expected_cd1(theta)
+print(
+    f"reconstruction error's gradient r: |r| = {np.linalg.norm(r):.3f}; CD-1: |d| = {np.linalg.norm(d):.3f}"
+)
+print(
+    f"|d - r| / |r| = {np.linalg.norm(d - r) / np.linalg.norm(r):.3f}, "
+    f"cosine {d @ r / np.linalg.norm(d) / np.linalg.norm(r):.3f}"
+)
+assert np.linalg.norm(d - r) > 0.05 * np.linalg.norm(r)
+
+# %% [markdown]
+# ### Chains that go on: PCD
+#
+# **Persistent** contrastive divergence, PCD ([Tieleman 2008](bibliography.md#tieleman-2008)), keeps a hundred Gibbs
+# chains from one update to the next instead of beginning at the data each time. If the weights change slowly, the
+# chains stay near $P$, for the price of one step.
+
+# %%
+source(sae.RBM.continue_chains)
+
+# %% [markdown]
+# ### Four ways to train, judged by the truth
+#
+# *Bars and stripes*: of the 512 images of 3 × 3 pixels the 14 in which either every row or every column is of one
+# colour. The best that any model can do is to give each of them $\frac{1}{14}$: a log-likelihood of $-\log 14$. Eight
+# hidden units, so that $Z$ is known, and the same start and learning rate for all.
+
+# %%
+lines = all_states(3)
+bars = np.concatenate([np.repeat(lines, 3, axis=1), np.tile(lines, (1, 3))])
+bars = np.unique(bars, axis=0)  # all white and all black came twice
+best = -np.log(len(bars))
+every_image = all_states(9)
+assert bars.shape == (14, 9)
+
+
+def train(updates, *, k=1, persistent=False, exact=False, kind=sae.RBM):
+    """The log-likelihood and the reconstruction's cost, (update, both), and the machine."""
+    machine = kind(9, 8, k=k, persistent=persistent, rng=0).to(dtype=np.float64)
+    machine.energy.W *= 10  # a standard deviation of 0.1
+    draw, batch, found = np.random.default_rng(1), np.repeat(bars, 10, axis=0), []
+    for t in range(updates + 1):
+        if t % (updates // 50) == 0:
+            height = machine.log_likelihood(bars, machine.log_partition_function()).mean()
+            found.append((t, height, float(machine.objective(bars)["loss"])))
+        if exact:
+            energy = machine.energy
+            P_v = np.exp(-energy.forward(every_image) - machine.log_partition_function())
+            energy.forward(np.concatenate([bars, every_image]))
+            energy.backward_parameters(np.concatenate([np.full(14, 1 / 14), -P_v]))
+        else:
+            machine.training_step(batch, draw)
+        machine.parameters -= 0.1 * machine.gradient
+    return np.array(found), machine
+
+
+updates = quick(5000, 2500)
+ways = {
+    "exact gradient": train(updates, exact=True),
+    "CD-1": train(updates),
+    "CD-10": train(updates, k=10),
+    "PCD-1": train(updates, persistent=True),
+}
+print("                log-likelihood   reconstruction's cost, nats per image")
+for name, (found, _) in ways.items():
+    print(f"{name:<15} {found[-1, 1]:14.2f} {found[-1, 2]:23.3f}")
+print(f"{'best possible':<15} {best:14.2f}")
+final = {name: found[-1] for name, (found, _) in ways.items()}
+assert final["CD-10"][1] > final["CD-1"][1] + quick(0.2, 0.1)
+assert quick(final["exact gradient"][1] > final["CD-1"][1] + 0.2, True)
+assert final["CD-1"][2] < final["exact gradient"][2]
+assert all(way[1] < best for way in final.values())
+
+# %% tags=["hide-input"]
+drawn, (left, right) = figure(7, 3.3, columns=2)
+for (name, (found, _)), line, colour in zip(
+    ways.items(),
+    ("-", "--", "-.", ":"),
+    ("black", plots.RED, plots.BLUE, plots.ORANGE),
+    strict=True,
+):
+    left.plot(found[:, 0], found[:, 1], line, color=colour, label=name)
+    right.semilogy(found[:, 0], found[:, 2], line, color=colour, label=name)
+left.axhline(best, color=plots.GREY, linewidth=0.8)
+left.text(updates, best + 0.05, "best possible", ha="right", color=plots.GREY, fontsize=9)
+left.set(xlabel="updates", ylabel="log-likelihood, nats per image", ylim=(-6.5, -2.3))
+right.set(xlabel="updates", ylabel="reconstruction's cost, nats per image")
+left.legend(loc="lower right")
+show(
+    drawn,
+    "bars",
+    "Left: log-likelihood by updates. CD-1 rises first, then flattens below the others; CD-10 and the exact gradient end near "
+    "the best possible. Right: the reconstruction's cost falls for all, and for CD-1 lower than for the exact gradient.",
+    "CD-1 has the better reconstruction and the worse model. Judge an RBM by its likelihood.",
+)
+
+# %% [markdown]
+# CD-1 ends with a *better* reconstruction than the exact gradient and a clearly *worse* probability of the data: it
+# lowers only what lies one step from the data, and never visits the false modes far away. PCD does better, and is
+# restless: its chains chase a model that moves (a falling learning rate calms it).
+#
+# **Break it.** A mistake that is often made: the last hidden units are taken from the data instead of from the reply,
+# $p_0$ in place of $p_1$. **Wrong:** $dW = -\frac1N (x^\top p_0 - v_1^\top p_0)$, $db = -\frac1N \sum (p_0 - p_0)$.
+# **Right:** $p_1 = \sigma(v_1 W + b)$. The hidden biases then never move at all, and the likelihood suffers:
+
+# %%
+
+
+class StaleHidden(sae.RBM):
+    def training_step(self, x, rng=None):
+        self.data = x
+        return super().training_step(x, rng)
+
+    def follow(self, v, rng):
+        return v, self.propup(self.data)  # WRONG: P(h | v₀), not P(h | v₁)
+
+
+stale, machine = train(updates, kind=StaleHidden)
+print(
+    f"largest hidden bias {np.abs(machine.energy.b).max():.0e}; "
+    f"log-likelihood {stale[-1, 1]:.2f}, right {final['CD-1'][1]:.2f}"
+)
+assert np.abs(machine.energy.b).max() < 1e-12
+assert stale[-1, 1] < final["CD-1"][1] - 0.3
+
+# %% [markdown]
+# ## Judging without Z
+#
+# For real images the likelihood is out of reach. Two substitutes.
+#
+# **[Pseudo-likelihood](glossary.md#pseudo-likelihood)** asks for each pixel given *all others*. There are only two
+# possible images then, $v$ and $v^{(i)}$ with pixel $i$ flipped, and $Z$ cancels:
+#
+# $$
+# P(v_i \mid v_{-i}) = \frac{e^{-F(v)} / Z}{e^{-F(v)} / Z + e^{-F(v^{(i)})} / Z} = \sigma\big(F(v^{(i)}) - F(v)\big), \qquad
+# \mathrm{PL}(v) = \sum_{i=1}^D \log P(v_i \mid v_{-i}) .
+# $$
+#
+# It is no bound on $\log P(v)$, but it can be computed, and it rises when the model learns.
+
+# %%
+load(theta)
+P_v = joint(theta)[0].sum(axis=1)
+flipped = [
+    np.argmax((np.abs(V - unit)[:, None] == V).all(axis=2), axis=1) for unit in np.eye(D)
+]
+pseudo = sum(np.log(P_v / (P_v + P_v[others])) for others in flipped)
+print(
+    f"PL of 16 states, enumerated against the library's: {np.abs(pseudo - rbm.pseudo_log_likelihood(V)).max():.0e}"
+)
+assert np.allclose(pseudo, rbm.pseudo_log_likelihood(V))
+print(f"v = 0000: PL {pseudo[0]:.2f}, log P {np.log(P_v[0]):.2f} nats")
+print(f"mean over the data: PL {q @ pseudo:.2f}, log P {q @ np.log(P_v):.2f} nats")
+
+# %% [markdown]
+# **Annealed importance sampling**, AIS ([Salakhutdinov and Murray 2008](bibliography.md#salakhutdinov-2008)),
+# estimates $Z$ itself. Take $K + 1$ distributions $p_k = p^*_k / Z_k$, from one that is easy ($p_0$: independent
+# pixels, whose $Z_0$ is known) to the model's own ($p_K$), each a little different from the last. Draw $v_0$ from
+# $p_0$; at step $k$ note the ratio $p^*_{k}(v_{k-1}) / p^*_{k-1}(v_{k-1})$, then take a Gibbs step of $p_k$ to $v_k$.
+# The product of the ratios is a weight $w$ whose mean is the quotient that we want:
+#
+# $$
+# \mathbb E[w] = \mathbb E\left[\prod_{k=1}^{K} \frac{p^*_k(v_{k-1})}{p^*_{k-1}(v_{k-1})}\right] = \frac{Z_K}{Z_0} .
+# $$
+#
+# Why? For one step:
+# $\sum_v \frac{p^*_0(v)}{Z_0} \frac{p^*_1(v)}{p^*_0(v)} T_1(v \to v') = \frac{1}{Z_0} \sum_v p^*_1(v)\, T_1(v \to v') = \frac{p_1^*(v')}{Z_0}$,
+# as $T_1$ leaves $p_1$ in place. So the weighted draws behave like draws from $p^*_1 / Z_0$, and the argument
+# repeats; the sum over the last $v'$ is $Z_K / Z_0$. The steps here are
+# $p^*_\beta(v) = e^{(1 - \beta)\, a_0 \cdot v + \beta\, a \cdot v} \prod_j (1 + e^{\beta c_j})$ with $\beta$ from 0
+# to 1.
+#
+# On a machine with 784 pixels and 12 hidden units $Z$ can still be summed, over the $2^{12}$ *hidden* states, and so
+# AIS can be judged.
+
+# %%
+data = dataset()  # strokes, or what --data names
+train_images = pixels(data.train_images)[: quick(10_000, 3000)]
+test = pixels(data.test_images)[:1000]
+
+twelve = sae.RBM(784, 12, persistent=True, rng=0)
+recipe = {
+    "epochs": quick(6, 3),
+    "batch_size": 50,
+    "optimizer": sae.SGD(0.05),
+    "progress": False,
+}
+sae.fit(twelve, train_images[:5000], **recipe)
+log_Z = twelve.log_partition_function()
+print(
+    f"log Z, exactly: {log_Z:.3f}; log P of test images {twelve.log_likelihood(test, log_Z).mean():.1f} nats"
+)
+estimates = {}
+for begin, frequencies in (("pixels' frequencies", train_images), ("the biases a", None)):
+    for count in quick((10, 30, 100, 300, 1000), (10, 100, 300)):
+        estimates[begin, count] = twelve.ais(
+            100, count, np.random.default_rng(1), x=frequencies
+        )
+        value, error = estimates[begin, count]
+        print(f"AIS from {begin:<19} {count:>4} steps: {value:8.3f} ± {error:.3f}")
+value, error = estimates["pixels' frequencies", quick(1000, 300)]
+assert abs(value - log_Z) < max(5 * error, 0.1)
+poor, poor_error = estimates["the biases a", 10]
+assert abs(poor - log_Z) > max(5 * poor_error, abs(value - log_Z))
+
+tiny_log_Z, tiny_error = rbm.ais(2000, 50, np.random.default_rng(2))
+print(
+    f"the machine of 4 and 3 units: {tiny_log_Z:.4f} ± {tiny_error:.4f}, exactly {np.log(Z):.4f}"
+)
+assert abs(tiny_log_Z - np.log(Z)) < 5 * tiny_error
+
+# %% tags=["hide-input"]
+drawn, axes = figure(6, 3.3)
+axes.axhline(log_Z, color="black", linewidth=1, label="exact")
+for begin, line, colour in (
+    ("pixels' frequencies", "o-", plots.BLUE),
+    ("the biases a", "s--", plots.RED),
+):
+    points = [
+        (count, *found) for (name, count), found in estimates.items() if name == begin
+    ]
+    counts, values, spreads = np.array(points).T
+    axes.errorbar(
+        counts,
+        values,
+        2 * spreads,
+        fmt=line,
+        color=colour,
+        capsize=3,
+        label=f"from {begin}",
+    )
+axes.set(
+    xscale="log",
+    xlabel="steps from the easy distribution to the model",
+    ylabel="estimate of log Z, nats",
+)
+axes.legend(loc="lower right")
+show(
+    drawn,
+    "ais",
+    "Estimates of log Z against the number of steps. From the pixels' frequencies they lie on the exact line from few steps on; from "
+    "the biases they begin far too low and reach the line only with many steps.",
+    "AIS with 100 chains; bars are two standard errors, as AIS itself estimates them.",
+)
+
+# %% [markdown]
+# A bad beginning costs many steps; and with few steps the error that AIS reports is too small, as chains that never
+# went where the weight is do not know what they missed.
+#
+# ## An experiment: images
+#
+# Now 256 hidden units on the images, by PCD with a learning rate that falls. Grey pixels stand for the probability to
+# be on.
+
+# %%
+epochs = quick(10, 3)
+updates_in_all = epochs * len(train_images) // 50
+images_rbm = sae.RBM(784, 256, persistent=True, rng=0)
+before = float(images_rbm.pseudo_log_likelihood(test).mean())
+sae.fit(
+    images_rbm,
+    train_images,
+    epochs=epochs,
+    batch_size=50,
+    optimizer=sae.SGD(sae.Cosine(0.1, updates_in_all)),
+    progress=False,
+)
+after = float(images_rbm.pseudo_log_likelihood(test).mean())
+log_Z, error = images_rbm.ais(
+    100, quick(1000, 200), np.random.default_rng(3), x=train_images
+)
+likelihood = float(images_rbm.log_likelihood(test, log_Z).mean())
+shuffled = test[:, rng.permutation(784)]
+print(
+    f"pseudo-log-likelihood of test images: {before:.1f} before, {after:.1f} nats after training"
+)
+print(
+    f"log P, Z by AIS: test images {likelihood:.1f}, the same with pixels shuffled "
+    f"{images_rbm.log_likelihood(shuffled, log_Z).mean():.0f} nats per image"
+)
+assert after > before / 2 and before < -500
+assert likelihood > images_rbm.log_likelihood(shuffled, log_Z).mean() + 100
+
+# %% [markdown]
+# Before training every pixel is a fair coin, $784 \log 2 = 543$ nats. What do the hidden units look for, and what
+# does the machine dream? The chains below begin at a test image each, and go on for many steps.
+
+# %% tags=["hide-input"]
+show(
+    lambda path: plots.filters(
+        images_rbm.energy.W, train_images.std(axis=0), path, count=32
+    ),
+    "filters",
+    "The weights of 32 hidden units as images: strokes and pieces of strokes, positive beside negative.",
+    "What 32 of the hidden units look for: pieces of strokes.",
+)
+picked = [int(np.flatnonzero(data.test_labels[:1000] == digit)[0]) for digit in range(8)]
+state, rows = test[picked], {"start": test[picked].reshape(-1, 28, 28)}
+for stage in quick((1, 10, 100, 1000), (1, 10, 100)):
+    state = test[picked]
+    draw = np.random.default_rng(4)
+    for _ in range(stage):
+        mean, state = images_rbm.gibbs_vhv(state, draw)
+    rows[f"{stage} step{'s' * (stage > 1)}"] = mean.reshape(-1, 28, 28)
+show(
+    lambda path: plots.image_rows(rows, path),
+    "dreams",
+    "Rows of eight images: test images, and Gibbs chains from them after 1 step and more. After one step they resemble their start, "
+    "after many they have become other digits.",
+    "Gibbs chains that begin at test images, as probabilities. After one step, all that CD-1 ever sees, each is close to its start.",
+)
+
+# %% [markdown]
+# ## Real-valued hidden units
+#
+# A code of bits is a poor code for an autoencoder. The last layer of the network of 2006 has hidden units that are
+# real numbers: $E(v, h) = -v\,a + \frac12 |h - b|^2 - v W h^\top$. Complete the square, with $c = vW + b$ as before:
+#
+# $$
+# -\tfrac12 (h_j - b_j)^2 + (vW)_j h_j = -\tfrac12 (h_j - c_j)^2 + \tfrac12 \big(c_j^2 - b_j^2\big) .
+# $$
+#
+# So $P(h_j \mid v) = \mathcal N(c_j, 1)$, a normal distribution around $c_j$; and as
+# $\int e^{-\frac12 (h - c)^2} dh = \sqrt{2\pi}$,
+#
+# $$
+# F(v) = -v\,a - \tfrac12 \sum_j \big(c_j^2 - b_j^2 + \log 2\pi\big) .
+# $$
+
+# %%
+real = sae.RBM(3, 1, hidden_units="gaussian", rng=3).to(dtype=np.float64)
+real.energy.W[...], real.energy.b[...] = rng.standard_normal((3, 1)), 0.7
+grid = np.linspace(-12, 12, 40_001)  # the integral over h, as a sum
+for v in all_states(3)[[1, 6]]:
+    energy = -v @ real.energy.a + 0.5 * (grid - 0.7) ** 2 - (v @ real.energy.W)[0] * grid
+    weight = np.exp(-energy)
+    by_sum = -np.log(weight.sum() * (grid[1] - grid[0]))
+    print(
+        f"v = {v.astype(int)}: F {real.free_energy(v[None])[0]:.6f}, by the integral {by_sum:.6f}; "
+        f"mean of h {weight @ grid / weight.sum():.4f} = c {real.propup(v[None])[0, 0]:.4f}"
+    )
+    assert np.isclose(real.free_energy(v[None])[0], by_sum)
+    assert np.isclose(weight @ grid / weight.sum(), real.propup(v[None])[0, 0])
+report = sae.check_gradients(FreeEnergy(4, 3, hidden_units="gaussian"), rng.random((3, 4)))
+assert report.passed
+
+# %% [markdown]
+# ## 2006: layer by layer, then all at once
+#
+# [Chapter 05](05_going_deep.py#2006) left a deep network of sigmoids that learned nothing but the mean image: its
+# gradients vanish on the way down. [Hinton and Salakhutdinov 2006](bibliography.md#hinton-2006b) found a way around
+# it.
+#
+# 1. **Pretrain.** Train an RBM on the images. Take its hidden probabilities as the data of a second RBM, and so on: a
+#    **[deep belief network](glossary.md#deep-belief-network)** (DBN,
+#    [Hinton et al. 2006](bibliography.md#hinton-2006a)). No gradient ever passes through more than one layer, so none
+#    vanishes.
+# 2. **Unroll.** Lay the layers out as an encoder, $W_1, W_2, \dots$, and once more, transposed and in reverse, as a
+#    decoder.
+# 3. **Fine-tune** the whole by backpropagation, on the cross-entropy of the images. The copies may now part.
+
+# %%
+source(sae.DBN.pretrain, sae.DBN.upward, sae.DBN.unroll)
+
+# %% [markdown]
+# Here is the experiment in small, 784-200-100-50-10 and back: a fifth of the width, a third of the code. Three
+# contestants have the same sizes, the same batches, and Adam with the same rate.
+
+# %%
+sizes = [784, 200, 100, 50, 10]
+some = train_images[: quick(5000, 3000)]
+network = sae.DBN(sizes, rng=0)
+network.pretrain(some, epochs=quick(8, 5), progress=False)
+unrolled = network.unroll()
+assert np.allclose(unrolled.reconstruct(test), network.reconstruct(test), atol=1e-5)
+print(f"{unrolled.parameter_count():,} parameters; `unroll` computes what the DBN does")
+
+
+def error_of(model):
+    """Squared error per test image, summed over its pixels."""
+    return float(((model.reconstruct(test) - test) ** 2).sum(axis=1).mean())
+
+
+def from_scratch(activation):
+    draw = np.random.default_rng(0)
+    parts = (stack(chain, activation, draw, last=None) for chain in (sizes, sizes[::-1]))
+    return sae.Autoencoder(*parts, loss=sae.BCEWithLogits())
+
+
+contestants = {
+    "sigmoid, pretrained": unrolled,
+    "sigmoid, random": from_scratch(sae.Sigmoid),
+    "softplus, random (He)": from_scratch(sae.Softplus),
+}
+rounds = quick(12, 6)
+by_epoch = {}
+for name, model in contestants.items():
+    optimizer, by_epoch[name] = sae.Adam(3e-3), [error_of(model)]
+    for epoch in range(rounds):
+        sae.fit(
+            model,
+            some,
+            epochs=1,
+            batch_size=100,
+            optimizer=optimizer,
+            seed=epoch,
+            progress=False,
+        )
+        by_epoch[name].append(error_of(model))
+pca = error_of(sae.PCA(10).fit(some))
+mean_image = float(((some.mean(axis=0) - test) ** 2).sum(axis=1).mean())
+print("squared error per test image, by epochs of fine-tuning")
+for name, errors in by_epoch.items():
+    print(
+        f"{name:<22} 0: {errors[0]:6.1f}   1: {errors[1]:5.1f}   {rounds}: {errors[-1]:5.1f}"
+    )
+print(f"{'PCA, 10 numbers':<22} {pca:37.1f}\n{'the mean image':<22} {mean_image:37.1f}")
+assert by_epoch["sigmoid, random"][2] > 0.9 * mean_image  # it has learned the mean
+assert by_epoch["sigmoid, pretrained"][quick(2, -1)] < 0.8 * mean_image
+assert by_epoch["sigmoid, pretrained"][-1] < 0.8 * by_epoch["sigmoid, random"][-1]
+if data_name() == "strokes":
+    assert quick(by_epoch["sigmoid, pretrained"][-1] < 0.7 * pca, True)
+
+# %% tags=["hide-input"]
+drawn, axes = figure(6, 3.4)
+for (name, errors), line, colour in zip(
+    by_epoch.items(),
+    ("o-", "s--", "^-."),
+    (plots.BLUE, plots.RED, plots.ORANGE),
+    strict=True,
+):
+    axes.plot(range(1, rounds + 1), errors[1:], line, color=colour, label=name)
+axes.axhline(mean_image, color=plots.GREY, linestyle=":", label="the mean image")
+axes.axhline(pca, color="black", linewidth=0.8, label="PCA, 10 numbers")
+axes.set(
+    xlabel="epochs of backpropagation",
+    ylabel="squared error per test image",
+    ylim=(0, 68),
+)
+axes.legend(fontsize=9, ncols=2, loc="upper center")
+show(
+    drawn,
+    "experiment_2006",
+    "Error by epoch. From random weights the sigmoid network stays on the line of the mean image for several epochs; pretrained, it falls "
+    "from the first epoch on, below PCA. The softplus network falls from random weights as well.",
+    "The experiment of 2006, in small. Pretraining lets sigmoids learn; so does what was found later, He's initialisation.",
+)
+
+# %% [markdown]
+# The random sigmoid network sits on the mean image, as the paper reports of its curves. Pretrained, the same network
+# learns at once. And the third line says what has changed since: with an activation and an initialisation that keep
+# signals alive ([chapter 05](05_going_deep.py)) it learns from random weights too.
+#
+# Is pretraining then of no use? On MNIST, with the sizes of the paper, it still is:
+# `scratchae train dbn --data mnist` ends at a squared error of **2.63** per test image,
+# `scratchae train science2006 --data mnist`, without pretraining, at **2.87**; the paper has 3.00 (README; summed
+# over 784 pixels). The two differ in the activation as well, so the comparison is between recipes. In classification
+# the README compares like with like (`python benchmarks/dbn_classifier.py`): the same network errs on 1.33 % of the
+# test images pretrained, on 1.70 % from random weights.
+#
+# ## The step, tensor by tensor
+#
+# One step of CD-1 of a small machine, with the positive phase, the negative phase, and the difference:
+
+# %%
+study_page(
+    sae.trace(
+        sae.RBM(6, 4, rng=1),
+        rng.random((3, 6)).astype(np.float32),
+        rng=np.random.default_rng(0),
+    ),
+    "cd1",
+    "One step of contrastive divergence, every tensor of it.",
+)
+
+# %% [markdown]
+# ## What to change for MNIST
+#
+# `scratchae tutorial 12 --data mnist` runs this chapter on MNIST, in about the same time. The full ones (README, one
+# core each): `scratchae train rbm --data mnist`, 15 epochs, 67 s: a pseudo-log-likelihood of −58.6 nats per test
+# image; `scratchae train dbn --data mnist`, 10 epochs for each layer and 80 of fine-tuning, 10 min 48 s.
+#
+# ## Exercises
+
+# %%
+exercise("12_free_energy")
+
+# %%
+exercise("12_cd1")
+
+# %% [markdown]
+# **Think, then compute.**
+#
+# 1. In an RBM with all weights 0, what is $P(v)$? What is its pseudo-log-likelihood of any $v$, and its
+#    log-likelihood?
+# 2. Where the data come from the model itself, $q = P$, what is the expected direction of CD-$k$ with all units
+#    drawn? And the library's, with reconstructions as probabilities?
+# 3. Add a constant to all $E(v, h)$. What changes in $P$, in $Z$, in the gradient?
+# 4. Training data are inverted, $v \to 1 - v$. Which machine has the same probabilities for them?
+#
+# Answers:
+
+# %%
+nothing = sae.RBM(4, 3).to(dtype=np.float64)
+nothing.energy.W[...], nothing.energy.a[...] = 0, [-1, 0, 1, 2]
+log_p = nothing.log_likelihood(V, nothing.log_partition_function())
+print(f"1. |PL - log P| = {np.abs(nothing.pseudo_log_likelihood(V) - log_p).max():.0e}")
+assert np.allclose(nothing.pseudo_log_likelihood(V), log_p)
+assert np.allclose(
+    np.exp(log_p),
+    np.prod(
+        np.where(V == 1, sigmoid(nothing.energy.a), 1 - sigmoid(nothing.energy.a)), axis=1
+    ),
+)
+
+q = joint(theta)[0].sum(axis=1)
+print(
+    f"2. |CD-1| at q = P: all units drawn {np.linalg.norm(expected_cd(theta, 1)):.0e}, "
+    f"the library's {np.linalg.norm(expected_cd1(theta)):.3f}"
+)
+assert (
+    np.linalg.norm(expected_cd(theta, 1))
+    < 1e-12
+    < 1e-3
+    < np.linalg.norm(expected_cd1(theta))
+)
+
+load(theta)
+inverse = sae.RBM(D, H).to(dtype=np.float64)
+inverse.energy.W[...], inverse.energy.a[...] = -W, -a
+inverse.energy.b[...] = b + W.sum(axis=0)
+print(
+    f"4. log P(1 - v) of the inverted machine: "
+    f"{np.abs(inverse.log_likelihood(1 - V, inverse.log_partition_function()) - np.log(P_v)).max():.0e} off"
+)
+assert np.allclose(
+    inverse.log_likelihood(1 - V, inverse.log_partition_function()), np.log(P_v)
+)
+
+# %% [markdown]
+# 1\. Independent pixels with $P(v_i = 1) = \sigma(a_i)$; then other pixels tell nothing of pixel $i$, and
+# pseudo-likelihood and likelihood are the same.
+#
+# 2\. Zero: $P\,T^k = P$, so both phases agree, and the right model is a place where CD-$k$ stands still. The
+# library's is not zero there: a probability is no draw from $P$. The bias is the price for less noise.
+#
+# 3\. $Z$ is multiplied by $e^{-\text{constant}}$; $P$ and the gradient stay as they are.
+#
+# 4\. $W \to -W$, $a \to -a$, $b \to b + \sum_i W_i$: put $v = 1 - v'$ into $E$ and collect; a constant is left, and
+# question 3 says what that does.
+#
+# ## What to read in the source next
+#
+# - `scratchae/models/energy.py`: the free energy, the partition function, AIS.
+# - `scratchae/models/rbm.py`, `scratchae/models/dbn.py`: contrastive divergence, persistent chains, the stack.
+# - `tests/models/test_boltzmann.py`: the exact gradients by enumeration, and the statistics of the samplers.
+# - [Chapter 14](14_errors.py) lists what is often said wrongly about all of this.

@@ -1,0 +1,27 @@
+"""Find the bug: a dense layer.
+
+This layer runs, its shapes fit, and a network with it even learns a little. One line of it is
+wrong. Read what the check says, find the line, mend it, and say why the shapes did not show it.
+
+    y = x W + b          x (N, inputs), W (inputs, outputs), b (outputs,), y (N, outputs)
+
+Check:  scratchae check tutorials/exercises/03_bug_dense.py
+"""
+
+import numpy as np
+
+
+class Dense:
+    def __init__(self, inputs, outputs):
+        rng = np.random.default_rng(0)
+        self.W = rng.standard_normal((inputs, outputs)) / np.sqrt(inputs)
+        self.b = np.zeros(outputs)
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+
+    def backward(self, dy):
+        self.dW = self.x.T @ dy / len(dy)
+        self.db = dy.sum(axis=0)
+        return dy @ self.W.T

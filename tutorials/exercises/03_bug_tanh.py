@@ -1,0 +1,19 @@
+"""Find the bug: tanh.
+
+    y = tanh(x),  dy/dx = 1 - tanh²(x)
+
+One line is wrong. Near x = 0 the mistake is hard to see in the numbers: why?
+
+Check:  scratchae check tutorials/exercises/03_bug_tanh.py
+"""
+
+import numpy as np
+
+
+class Tanh:
+    def forward(self, x):
+        self.y = x
+        return np.tanh(x)
+
+    def backward(self, dy):
+        return dy * (1 - self.y**2)

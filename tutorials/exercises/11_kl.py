@@ -1,0 +1,19 @@
+"""The Kullback-Leibler divergence of a Gaussian from the standard one.
+
+The encoder of a VAE gives, for each example and each of D code numbers, a mean μ and a log-variance
+log σ², written log_var. With KL(N(μ, σ²) ‖ N(0, 1)) = ½ (μ² + σ² - log σ² - 1) for one number,
+
+    L = 1/N Σₙ Σⱼ ½ (μ² + σ² - log σ² - 1)        mu, log_var (N, D); L a number, in nats
+
+Return (L, ∂L/∂mu, ∂L/∂log_var). The second gradient is in log_var, not in σ.
+What are value and gradients at μ = 0, σ = 1?
+
+Check:  scratchae check tutorials/exercises/11_kl.py
+"""
+
+import numpy as np
+
+
+def kl(mu, log_var):
+    """(L, dmu, dlog_var)."""
+    raise NotImplementedError("L, ∂L/∂mu and ∂L/∂log_var")

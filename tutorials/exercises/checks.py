@@ -1,0 +1,593 @@
+"""What `scratchae check` asks of each exercise: a function of the learner's module, by the name of the file.
+
+Each returns what it found right, a line each, or raises `AnswerError`. Gradients are compared with central
+differences, values with the library's, which the tests of the library prove in turn.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import numpy as np
+
+import scratchae as s
+from scratchae.layers.patches import im2col
+from scratchae.study.grading import AnswerError, equal, gradients
+
+
+def normal(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+def unit(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(0.05, 0.95, shape)
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
+
+
+def several(what: str, found: object, count: int) -> tuple:
+    """A tuple of so many things, as a function should return it."""
+    if not isinstance(found, tuple) or len(found) != count:
+        kind = f"{len(found)} things" if isinstance(found, tuple) else type(found).__name__
+        raise AnswerError(f"{what} should return {count} things, and returns {kind}")
+    return found
+
+
+def neuron(module: ModuleType) -> list[str]:
+    facts = []
+    for seed in range(3):
+        x, w, (b, t) = normal(3, seed=seed), normal(3, seed=seed + 9), unit(2, seed=seed)
+        L, dw, db, dx = several(
+            "neuron(x, w, b, t)", module.neuron(x.copy(), w.copy(), b, t), 4
+        )
+        y = sigmoid(w @ x + b)
+        dz = 2 * (y - t) * y * (1 - y)
+        without = 2 * (y - t)
+        forgot = "the 2 of the square is missing"
+        facts = [
+            equal("L", L, (y - t) ** 2),
+            equal(
+                "dw",
+                dw,
+                dz * x,
+                {
+                    forgot: dz * x / 2,
+                    "σ is not differentiated": without * x,
+                    "it is dx": dz * w,
+                },
+            ),
+            equal(
+                "db",
+                db,
+                dz,
+                {forgot: dz / 2, "σ is not differentiated: y (1 - y) is missing": without},
+            ),
+            equal(
+                "dx",
+                dx,
+                dz * w,
+                {
+                    forgot: dz * w / 2,
+                    "σ is not differentiated": without * w,
+                    "it is dw": dz * x,
+                },
+            ),
+        ]
+    return facts
+
+
+def parameters(module: ModuleType) -> list[str]:
+    facts = []
+    for sizes in ([3, 2], [784, 32, 784], [784, 128, 64, 32, 64, 128, 784]):
+        pairs = list(zip(sizes, sizes[1:], strict=False))
+        weights, biases = sum(n * m for n, m in pairs), sum(sizes[1:])
+        mistakes = {
+            "the biases are missing": weights,
+            "the input layer has no bias": weights + sum(sizes),
+            "the weights are missing": biases,
+        }
+        facts.append(
+            equal(
+                f"parameters({sizes})",
+                module.parameters(list(sizes)),
+                weights + biases,
+                mistakes,
+            )
+        )
+    return facts
+
+
+def dense(module: ModuleType) -> list[str]:
+    layer, x = module.Dense(4, 3), normal(5, 4)
+    layer.b += normal(3, seed=1)
+    return [
+        equal("forward", layer.forward(x.copy()), x @ layer.W + layer.b),
+        gradients(layer, x),
+        gradients(module.Dense(3, 3), normal(3, 3)),
+    ]
+
+
+def activation(name: str, function) -> object:
+    def check(module: ModuleType) -> list[str]:
+        layer, x = getattr(module, name), normal(5, 4)
+        return [
+            equal("forward", layer().forward(x.copy()), function(x)),
+            gradients(layer(), x),
+        ]
+
+    return check
+
+
+def softmax(module: ModuleType) -> list[str]:
+    x = normal(5, 4)
+    e = np.exp(x)
+    return [
+        equal(
+            "forward", module.Softmax().forward(x.copy()), e / e.sum(axis=1, keepdims=True)
+        ),
+        gradients(module.Softmax(), x),
+    ]
+
+
+def mse(module: ModuleType) -> list[str]:
+    p, t = unit(5, 3), unit(5, 3, seed=1)
+    value, _ = several("mse(prediction, target)", module.mse(p.copy(), t.copy()), 2)
+    square = ((p - t) ** 2).sum()
+    mistakes = {
+        "it is averaged over the features too: only the batch is averaged": square / p.size,
+        "the mean over the batch is missing": square,
+        "there is a ½ in it that the question has not": square / 10,
+    }
+    return [equal("the value", value, square / 5, mistakes), gradients(module.mse, p, t)]
+
+
+def optimizer(make, twin, mistakes=lambda g, lr: {}):
+    """Five steps on three numbers, beside the library's optimizer."""
+
+    def check(module: ModuleType) -> list[str]:
+        mine, right, facts = make(module), twin(), []
+        found, expected = normal(3), normal(3)
+        for t in range(5):
+            g = normal(3, seed=t + 1)
+            before, given = expected.copy(), g.copy()
+            right.update(expected, g)
+            if mine.update(found, g) is not None:
+                raise AnswerError(
+                    "update returned something: it changes `parameters` in place, and returns nothing"
+                )
+            if not np.array_equal(g, given):
+                raise AnswerError("update changed `gradient`, which belongs to the caller")
+            if np.array_equal(found, before):
+                raise AnswerError(
+                    f"step {t + 1} changed nothing: write `parameters -= …`, which works in place"
+                )
+            known = {text: before - step for text, step in mistakes(g, t + 1).items()}
+            facts.append(
+                equal(f"the parameters after step {t + 1}", found, expected, known)
+            )
+        return facts
+
+    return check
+
+
+def he(module: ModuleType) -> list[str]:
+    facts = []
+    for inputs in (50, 200, 784):
+        s_right = np.sqrt(2 / inputs)
+        mistakes = {
+            "this is the variance: its square root is asked for": 2 / inputs,
+            "ReLU halves the mean square: that is left out": np.sqrt(1 / inputs),
+            "it does not depend on the inputs, though the sum does": 1.0,
+        }
+        facts.append(
+            equal(
+                f"s for {inputs} inputs",
+                module.standard_deviation(inputs),
+                s_right,
+                mistakes,
+            )
+        )
+    x = normal(400, 300)
+    for k in range(20):
+        x = np.maximum(
+            x @ (normal(300, 300, seed=k + 1) * module.standard_deviation(300)), 0
+        )
+    return [
+        *facts,
+        f"after 20 layers of 300 the mean square of a signal is {np.mean(x * x):.2f}, from 1",
+    ]
+
+
+def pca(module: ModuleType) -> list[str]:
+    x = normal(20, 5) @ normal(5, 5, seed=1) + 3
+    found = several("pca(x, k)", module.pca(x.copy(), 2), 4)
+    centre = x.mean(axis=0)
+    _, S, Vt = np.linalg.svd(x - centre, full_matrices=False)
+    facts = [equal("mean", found[0], centre)]
+    if np.shape(found[1]) == (2, 5):  # an axis may point either way
+        signs = np.sign((np.asarray(found[1]) * Vt[:2]).sum(axis=1))[:, None]
+    else:
+        signs = np.ones((2, 1))
+    mistakes = {
+        "these are columns of Vᵀ: the axes are its rows": signs * Vt.T[:2],
+        "they belong to x with its mean": signs * np.linalg.svd(x)[2][:2],
+    }
+    axes = signs * Vt[:2]
+    code = (x - centre) @ axes.T
+    facts.append(equal("axes", found[1], axes, mistakes))
+    facts.append(equal("code", found[2], code, {"the mean is not taken off": x @ axes.T}))
+    facts.append(
+        equal(
+            "reconstruction",
+            found[3],
+            code @ axes + centre,
+            {"the mean is not added": code @ axes},
+        )
+    )
+    error = ((x - found[3]) ** 2).sum()
+    return [
+        *facts,
+        f"squared error {error:.6g}, the sum of the other squared singular values {(S[2:] ** 2).sum():.6g}",
+    ]
+
+
+def log_sum_exp(module: ModuleType) -> list[str]:
+    x = normal(5, 4)
+    facts = [
+        equal(
+            "log Σ exp of small numbers",
+            module.log_sum_exp(x.copy()),
+            np.log(np.exp(x).sum(axis=1)),
+        )
+    ]
+    apart = np.array([[0.0, 0.0, -800.0, 5.0], [2000.0, 1999.0, 0.0, 1.0]])
+    shift = apart.max(axis=1)
+    right = shift + np.log(np.exp(apart - shift[:, None]).sum(axis=1))
+    for text, far in (("1000 added", 1000.0), ("1000 taken off", -1000.0)):
+        with np.errstate(all="ignore"):
+            facts.append(
+                equal(
+                    f"with {text}",
+                    module.log_sum_exp(x + far),
+                    np.log(np.exp(x).sum(axis=1)) + far,
+                )
+            )
+    with np.errstate(all="ignore"):
+        found = module.log_sum_exp(apart.copy())
+    facts.append(equal("rows far apart (each row needs an m of its own)", found, right))
+    return facts
+
+
+def bce_with_logits(module: ModuleType) -> list[str]:
+    a, t = 2 * normal(5, 4), unit(5, 4)
+    value, _ = several(
+        "bce_with_logits(prediction, target)", module.bce_with_logits(a.copy(), t.copy()), 2
+    )
+    right, _ = s.BCEWithLogits()(a, t)
+    mistakes = {
+        "it is averaged over the pixels too": right / 4,
+        "the mean over the batch is missing": right * 5,
+    }
+    facts = [
+        equal("the value", value, right, mistakes),
+        gradients(module.bce_with_logits, a, t),
+    ]
+    far, on = (
+        np.array([[1e4, -1e4, 800.0], [-800.0, 40.0, 0.0]]),
+        np.array([[1.0, 0.0, 0.0], [1.0, 1.0, 0.5]]),
+    )
+    with np.errstate(all="ignore"):
+        value, gradient = module.bce_with_logits(far.copy(), on.copy())
+    expected = s.BCEWithLogits()(far, on)
+    facts.append(equal("the value for logits up to ±10,000", value, expected[0]))
+    facts.append(equal("the gradient for logits up to ±10,000", gradient, expected[1]))
+    return facts
+
+
+def columns(module: ModuleType) -> list[str]:
+    facts = []
+    for shape, K in (((1, 3, 3, 1), 2), ((2, 5, 4, 3), 3)):
+        x = np.arange(np.prod(shape), dtype=float).reshape(shape)
+        right = im2col(x, (K, K))
+        channels_first = (
+            right.reshape(len(right), K * K, -1).transpose(0, 2, 1).reshape(right.shape)
+        )
+        swapped = (
+            right.reshape(len(right), K, K, -1).transpose(0, 2, 1, 3).reshape(right.shape)
+        )
+        mistakes = {}
+        if shape[3] > 1:
+            mistakes[
+                "the channels vary slowest within a patch, and should vary fastest"
+            ] = channels_first
+        mistakes["i and j have changed places: i goes down, j across"] = swapped
+        facts.append(
+            equal(
+                f"the patches of {shape}, K = {K}",
+                module.im2col(x.copy(), K),
+                right,
+                mistakes,
+            )
+        )
+    return facts
+
+
+def conv(module: ModuleType) -> list[str]:
+    layer, x = module.Conv2d(2, 4), normal(2, 5, 4, 2)
+    return [gradients(layer, x)]
+
+
+def conv_transpose(module: ModuleType) -> list[str]:
+    layer, x = module.ConvTranspose2d(2, 3), normal(2, 3, 4, 2)
+    layer.b += normal(3, seed=1)
+    twin = s.ConvTranspose2d(2, 3, 3).to(dtype=np.float64)
+    twin.W[...], twin.b[...] = layer.W.reshape(3, 3, 3, 2), layer.b
+    right = twin.forward(x)
+    y = layer.forward(x.copy())
+    facts = [
+        equal("forward", y, right, {"the bias is missing": right - layer.b}),
+        gradients(layer, x),
+    ]
+    layer.b[...] = 0
+    there = normal(*right.shape, seed=2)
+    convolved = (im2col(there, (3, 3)) @ layer.W).reshape(x.shape)
+    left, across = (layer.forward(x.copy()) * there).sum(), (x * convolved).sum()
+    return [*facts, equal("⟨ConvTranspose x, y⟩ = ⟨x, Conv y⟩", left, across)]
+
+
+def masking_noise(module: ModuleType) -> list[str]:
+    facts = [gradients(module.MaskingNoise(0.4), normal(6, 5))]
+    layer, x, dy = module.MaskingNoise(0.4), normal(6, 5), normal(6, 5, seed=1)
+    layer.forward(x, np.random.default_rng(0))
+    layer.forward(x)
+    return [*facts, equal("dx in inference", layer.backward(dy.copy()), dy)]
+
+
+def l1(module: ModuleType) -> list[str]:
+    z = normal(5, 4)
+    value, _ = several("l1(z)", module.l1(z.copy()), 2)
+    right = 0.3 * np.abs(z).sum() / 5
+    mistakes = {
+        "the weight is missing": right / 0.3,
+        "the mean over the batch is missing": right * 5,
+    }
+    mistakes["it is averaged over the features too"] = right / 4
+    facts = [equal("the value", value, right, mistakes), gradients(module.l1, z)]
+    at_zero = module.l1(np.zeros((2, 2)))[1]
+    return [*facts, equal("the gradient at 0", at_zero, np.zeros((2, 2)))]
+
+
+def sparse_kl(module: ModuleType) -> list[str]:
+    z = unit(5, 3)
+    value, _ = several("sparse_kl(z)", module.sparse_kl(z.copy()), 2)
+    right = s.SparseKL(0.1, 1.0)(z)[0]
+    each = (0.1 * np.log(0.1 / z) + 0.9 * np.log(0.9 / (1 - z))).sum() / 5
+    mean = z.mean(axis=0)
+    turned = (mean * np.log(mean / 0.1) + (1 - mean) * np.log((1 - mean) / 0.9)).sum()
+    mistakes = {
+        "ρ̂ is taken of every example, and the penalties are averaged: average the activities first": each,
+        "ρ̂ is taken of every example: average the activities over the batch first": each
+        * 5,
+        "it is summed over the examples: ρ̂ has the batch in it already": right * 5,
+        "ρ and ρ̂ have changed places": turned,
+    }
+    return [equal("the value", value, right, mistakes), gradients(module.sparse_kl, z)]
+
+
+def contractive(module: ModuleType) -> list[str]:
+    x, W, b = normal(5, 4), normal(4, 3, seed=1), normal(3, seed=2)
+    value, _, _ = several(
+        "contractive(x, W, b)", module.contractive(x.copy(), W.copy(), b.copy()), 3
+    )
+    z = sigmoid(x @ W + b)
+    jacobian = (z * (1 - z))[:, None, :] * W[None]  # ∂zₙⱼ/∂xₙᵢ, (N, I, H)
+    right = (jacobian**2).sum() / 5
+    mistakes = {
+        "the mean over the batch is missing": right * 5,
+        "the slope is not squared": (jacobian * W).sum() / 5,
+    }
+    of_weights = lambda W: module.contractive(x.copy(), W, b.copy())[:2]  # noqa: E731
+    of_bias = lambda b: module.contractive(x.copy(), W.copy(), b)[::2]  # noqa: E731
+    of_weights.__name__, of_bias.__name__ = "contractive, x its W", "contractive, x its b"
+    return [
+        equal("the value", value, right, mistakes),
+        gradients(of_weights, W),
+        gradients(of_bias, b),
+    ]
+
+
+def kl(module: ModuleType) -> list[str]:
+    mu, log_var = normal(5, 3), normal(5, 3, seed=1)
+    value, _, _ = several("kl(mu, log_var)", module.kl(mu.copy(), log_var.copy()), 3)
+    right = s.gaussian_kl(mu, log_var)[0]
+    as_sigma = (0.5 * (mu**2 + np.exp(2 * log_var)) - log_var - 0.5).sum() / 5
+    mistakes = {
+        "this takes the variable for log σ: e^log_var is σ² already, and -log σ² comes with the ½": as_sigma,
+        "it is averaged over the code numbers too: sum over them": right / 3,
+        "the mean over the batch is missing": right * 5,
+        "the ½ is missing": right * 2,
+        "the sign is flipped": -right,
+    }
+    facts = [equal("the value", value, right, mistakes)]
+    nothing = module.kl(np.zeros((2, 3)), np.zeros((2, 3)))
+    for name, found in zip(("the value", "dmu", "dlog_var"), nothing, strict=True):
+        facts.append(equal(f"{name} at μ = 0, σ = 1", found, np.zeros(np.shape(found))))
+    return [*facts, gradients(module.kl, mu, log_var)]
+
+
+def reparameterise(module: ModuleType) -> list[str]:
+    mu, log_var, eps, dz = (normal(5, 3, seed=k) for k in range(4))
+    z = module.forward(mu.copy(), log_var.copy(), eps.copy())
+    sigma = np.exp(log_var / 2)
+    mistakes = {
+        "e^log_var is the variance σ²: σ is its root, e^(log_var / 2)": mu
+        + np.exp(log_var) * eps,
+        "the mean is missing": sigma * eps,
+        "log_var itself is taken for σ": mu + log_var * eps,
+    }
+    facts = [equal("z", z, mu + sigma * eps, mistakes)]
+    found = several(
+        "backward(dz, mu, log_var, eps)",
+        module.backward(dz.copy(), mu.copy(), log_var.copy(), eps.copy()),
+        2,
+    )
+    mistakes = {
+        "the ½ of ∂σ/∂log_var = σ / 2 is missing": dz * eps * sigma,
+        "ε is missing": dz * sigma / 2,
+        "it is written for σ = e^log_var": dz * eps * np.exp(log_var),
+    }
+    facts.append(equal("dmu", found[0], dz))
+    facts.append(equal("dlog_var", found[1], dz * eps * sigma / 2, mistakes))
+    rng = np.random.default_rng(0)
+    draws = module.forward(
+        np.zeros(100_000), np.full(100_000, -1.2), rng.standard_normal(100_000)
+    )
+    return [
+        *facts,
+        f"100,000 draws with log_var = -1.2 spread by {np.std(draws):.3f}; σ is {np.exp(-0.6):.3f}",
+    ]
+
+
+def free_energy(module: ModuleType) -> list[str]:
+    W, a, b = normal(4, 3), normal(4, seed=1), normal(3, seed=2)
+    v = (unit(6, 4) < 0.5).astype(float)
+    states = np.array(list(np.ndindex(2, 2, 2)), float)  # all 2³ hidden vectors
+    minus_energy = (v @ a)[:, None] + states @ b + v @ W @ states.T
+    right = -np.log(np.exp(minus_energy).sum(axis=1))
+    mistakes = {
+        "the sign is flipped": -right,
+        "a (visible) is missing": right + v @ a,
+        "b (hidden) is missing": -v @ a - np.logaddexp(0, v @ W).sum(axis=1),
+    }
+    facts = [
+        equal(
+            "F(v), against the sum over all h",
+            module.free_energy(v.copy(), W, a, b),
+            right,
+            mistakes,
+        )
+    ]
+    with np.errstate(all="ignore"):
+        found = module.free_energy(v.copy(), 1000 * W, a, b)
+    large = -v @ a - np.logaddexp(0, v @ (1000 * W) + b).sum(axis=1)
+    return [*facts, equal("F(v) with weights in the thousands", found, large)]
+
+
+def cd1(module: ModuleType) -> list[str]:
+    W, a, b = normal(4, 3), normal(4, seed=1), normal(3, seed=2)
+    v0, u = (unit(6, 4) < 0.5).astype(float), unit(6, 3, seed=4)
+    found = several(
+        "cd1(v0, W, a, b, u)",
+        module.cd1(v0.copy(), W.copy(), a.copy(), b.copy(), u.copy()),
+        3,
+    )
+
+    def step(hidden, last, sign=-1, n=6):
+        p0 = sigmoid(v0 @ W + b)
+        v1 = sigmoid(hidden(p0) @ W.T + a)
+        p1 = last(v1, p0)
+        return (
+            sign * (v0.T @ p0 - v1.T @ p1) / n,
+            sign * (v0 - v1).sum(axis=0) / n,
+            sign * (p0 - p1).sum(axis=0) / n,
+        )
+
+    drawn, again = lambda p: (u < p).astype(float), lambda v, p: sigmoid(v @ W + b)
+    right = step(drawn, again)
+    mistakes = {
+        "the sign is flipped: this climbs": step(drawn, again, sign=1),
+        "h₀ is not drawn: the probabilities p₀ drive the reconstruction": step(
+            lambda p: p, again
+        ),
+        "p₁ comes from v₀: it belongs to the reconstruction v₁": step(
+            drawn, lambda v, p: p
+        ),
+        "the mean over the batch is missing": step(drawn, again, n=1),
+        "the draw is turned round: h₀ is 1 where u < p₀": step(
+            lambda p: (u > p).astype(float), again
+        ),
+    }
+    return [
+        equal(name, mine, expected, {text: wrong[k] for text, wrong in mistakes.items()})
+        for k, (name, mine, expected) in enumerate(
+            zip(("dW", "da", "db"), found, right, strict=True)
+        )
+    ]
+
+
+def roofline(module: ModuleType) -> list[str]:
+    facts = []
+    for N, inputs, outputs, P, B in (
+        (128, 784, 128, 150e9, 20e9),
+        (4, 784, 128, 150e9, 20e9),
+    ):
+        found = several(
+            "roofline(N, I, O, P, B)", module.roofline(N, inputs, outputs, P, B), 3
+        )
+        operations, traffic = (
+            2 * N * inputs * outputs,
+            4 * (N * inputs + inputs * outputs + N * outputs),
+        )
+        halves = {"a multiplication and an addition are two operations": operations / 2}
+        read = {
+            "4 bytes a number": traffic / 4,
+            "y is written too": traffic - 4 * N * outputs,
+        }
+        slowest = max(operations / P, traffic / B)
+        added = {
+            "the two overlap: the slower one counts, not the sum": operations / P
+            + traffic / B
+        }
+        equal("operations", found[0], operations, halves)
+        equal("bytes", found[1], traffic, read)
+        equal(
+            "seconds",
+            found[2],
+            slowest,
+            added | {"the slower one counts": min(operations / P, traffic / B)},
+        )
+        bound = "arithmetic" if operations / P > traffic / B else "memory"
+        facts.append(
+            f"{N} x {inputs} x {outputs}: {operations / traffic:.1f} operations a byte, bound by {bound}"
+        )
+    return facts
+
+
+CHECKS = {
+    "00_neuron": neuron,
+    "01_parameters": parameters,
+    "02_dense": dense,
+    "02_sigmoid": activation("Sigmoid", sigmoid),
+    "02_mse": mse,
+    "03_bug_dense": dense,
+    "03_bug_tanh": activation("Tanh", np.tanh),
+    "03_bug_softmax": softmax,
+    "04_momentum": optimizer(
+        lambda module: module.Momentum(0.1, 0.9),
+        lambda: s.SGD(0.1, 0.9),
+        lambda g, t: {"v does not last: the gradient alone is used": 0.1 * g},
+    ),
+    "04_adam": optimizer(lambda module: module.Adam(lr=0.1), lambda: s.Adam(0.1)),
+    "05_relu": activation("ReLU", lambda x: np.maximum(x, 0)),
+    "05_he": he,
+    "06_pca": pca,
+    "07_log_sum_exp": log_sum_exp,
+    "07_bce_with_logits": bce_with_logits,
+    "08_im2col": columns,
+    "08_conv": conv,
+    "08_conv_transpose": conv_transpose,
+    "09_masking_noise": masking_noise,
+    "10_l1": l1,
+    "10_sparse_kl": sparse_kl,
+    "10_contractive": contractive,
+    "11_kl": kl,
+    "11_reparameterise": reparameterise,
+    "12_free_energy": free_energy,
+    "12_cd1": cd1,
+    "13_roofline": roofline,
+    "14_kl_mistake": kl,
+    "14_sigma_mistake": reparameterise,
+    "14_sparsity_mistake": sparse_kl,
+}

@@ -1,0 +1,17 @@
+"""Squared error and its gradient.
+
+Summed over the features of an example, averaged over the N examples:
+
+    L = 1/N Σₙ Σⱼ (pₙⱼ - tₙⱼ)²        prediction p (N, D), target t (N, D), L a number
+
+Return (L, ∂L/∂p); the gradient is (N, D).
+
+Check:  scratchae check tutorials/exercises/02_mse.py
+"""
+
+
+def mse(prediction, target):
+    """(L, dprediction)."""
+    n = len(prediction)
+    difference = prediction - target
+    return (difference**2).sum() / n, 2 * difference / n
