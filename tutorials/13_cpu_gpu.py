@@ -168,12 +168,17 @@ show(
 # float32, 4 bytes a number:
 #
 # $$
-# \begin{aligned}
-# \text{forward: } & \underset{(N, O)}{y} = \underset{(N, I)}{x}\,\underset{(I, O)}{W} && 2NIO \text{ operations: a product and an addition for each } (n, i, o) \\
-# \text{backward: } & \underset{(I, O)}{dW} = \underset{(I, N)}{x^\top}\,\underset{(N, O)}{dy}, \quad \underset{(N, I)}{dx} = \underset{(N, O)}{dy}\,\underset{(O, I)}{W^\top} && 2NIO \text{ each} \\
-# \text{bytes of forward: } & 4\,(NI + IO + NO) && x \text{ and } W \text{ are read, } y \text{ is written}
-# \end{aligned}
+# \underset{(N, O)}{y} = \underset{(N, I)}{x}\,\underset{(I, O)}{W} \qquad 2NIO \text{ operations}
 # $$
+#
+# forward, a product and an addition for each $(n, i, o)$; backward
+#
+# $$
+# \underset{(I, O)}{dW} = \underset{(I, N)}{x^\top}\,\underset{(N, O)}{dy}, \qquad
+# \underset{(N, I)}{dx} = \underset{(N, O)}{dy}\,\underset{(O, I)}{W^\top} \qquad 2NIO \text{ each} .
+# $$
+#
+# Forward moves $4\,(NI + IO + NO)$ bytes: $x$ and $W$ are read, $y$ is written.
 #
 # The backward pass costs twice the forward pass (the first layer needs no $dx$). Operations for each byte are the
 # **[arithmetic intensity](glossary.md#arithmetic-intensity)**:
