@@ -114,8 +114,6 @@ class Optimizer(Described):
             gradient = clip_norm(gradient, self.clip_norm)
 
         def step(θ, g, *state):
-            if self.weight_decay:
-                θ *= coefficients[0]  # decoupled: not part of the gradient (Loshchilov and Hutter 2019)
             self.formula(coefficients, θ, g, *state)
 
         in_blocks(step, parameters, gradient, *(getattr(self, name) for name in self.state_names))
@@ -125,7 +123,10 @@ class Optimizer(Described):
         return {name: getattr(self, name) for name in self.state_names if hasattr(self, name)}
 
     def formula(self, coefficients: tuple[float, ...] | Array, θ: Array, g: Array, *state: Array) -> None:
-        """The update of a block of parameters θ, in place, given its gradient g and state."""
+        """The update of a block of parameters θ, in place, given its gradient g and state.
+
+        Weight decay comes first, and is decoupled: θ ← coefficients[0] θ, no part of the gradient (Loshchilov and Hutter 2019).
+        """
         raise NotImplementedError
 
     def to(self, device: str | None = None, dtype: object = None) -> Optimizer:
@@ -168,6 +169,8 @@ class SGD(Optimizer):
 
     def formula(self, coefficients, θ, g, v=None):
         lr = coefficients[1]
+        if self.weight_decay:
+            θ *= coefficients[0]
         if v is None:
             θ -= lr * g
         else:
@@ -217,16 +220,25 @@ class Adam(Optimizer):
         return 1 - lr * self.weight_decay, lr * correction / (1 - self.beta1**t), self.eps * correction
 
     def formula(self, coefficients, θ, g, m, v):
-        adam(θ, g, m, v, coefficients, self.beta1, self.beta2)
+        adam(θ, g, m, v, coefficients, self.beta1, self.beta2, self.weight_decay > 0)
 
 
 @one_kernel
 def adam(
-    θ: Array, g: Array, m: Array, v: Array, coefficients: tuple[float, ...] | Array, beta1: float, beta2: float
+    θ: Array,
+    g: Array,
+    m: Array,
+    v: Array,
+    coefficients: tuple[float, ...] | Array,
+    beta1: float,
+    beta2: float,
+    decays: bool = False,
 ) -> None:
-    """Adam's update, in place; coefficients: those of `Adam.coefficients`."""
+    """Adam's update, in place; coefficients: those of `Adam.coefficients`, of which the first is 1 where nothing decays."""
     xp = array_module(θ)
-    _, step, eps = coefficients
+    keep, step, eps = coefficients
+    if decays:
+        θ *= keep
     m *= beta1
     change = g * (1 - beta1)  # the one temporary, used again below
     m += change  # m = β₁ m + (1 - β₁) g

@@ -136,7 +136,7 @@ def layers(presets: dict[str, dict[str, Any]], device: str, path: Path) -> None:
             axes.set_title(
                 f"{name}, batch {each['batch_size']}, {device.upper()}: {each['step_ms']:.3g} ms", loc="left"
             )
-        grid[0].legend(loc="lower right")
+        drawn.legend(*grid[0].get_legend_handles_labels(), loc="outside upper right", ncols=3)
         grid[-1].set_xlabel("ms, summed over the runs of a layer in a step")
 
 
@@ -188,8 +188,11 @@ def cycled(values: Sequence[str], for_each: Sequence[Any] | dict[str, Any]) -> l
 
 
 def batch_ticks(axes: Any, sizes: np.ndarray) -> None:
-    """The batch sizes themselves as ticks, every second one where they are many."""
-    shown = sizes[:: 2 if len(sizes) > 6 else 1]
+    """The batch sizes themselves as ticks, but for those that would touch their neighbour."""
+    shown = [sizes[0]]
+    for size in sizes:
+        if size >= 3 * shown[-1]:
+            shown.append(size)
     axes.set_xticks(shown, [f"{size:,.0f}" for size in shown], fontsize=8)
     axes.set_xticks([], minor=True)
 

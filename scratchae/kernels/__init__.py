@@ -111,6 +111,7 @@ class Kernels:
         coefficients: Array | Sequence[float],
         beta1: float,
         beta2: float,
+        decays: bool = False,
     ) -> None:
         coefficients = self.xp.asarray(coefficients, dtype=θ.dtype)
         g, betas = self.xp.ascontiguousarray(g), (float(beta1), float(beta2))  # a 0 would be passed as a whole number

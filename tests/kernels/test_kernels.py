@@ -134,14 +134,14 @@ def test_a_batch(kernels, dtype):
 
 
 def test_adam(kernels, dtype):
-    optimizer = s.Adam(0.1)
+    optimizer = s.Adam(0.1, weight_decay=0.5)
     host = [numbers(50, seed=i, dtype=dtype) for i in range(4)]
     host[3] = abs(host[3])
     device = [on_device(v) for v in host]
     for t in range(3):
         coefficients = np.array(optimizer.coefficients(t), dtype)
-        kernels.adam(*device, on_device(coefficients), 0.9, 0.999)
-        optimizers.adam(*host, optimizer.coefficients(t), 0.9, 0.999)
+        kernels.adam(*device, on_device(coefficients), 0.9, 0.999, True)
+        optimizers.adam(*host, optimizer.coefficients(t), 0.9, 0.999, True)
     for got, expected in zip(device, host, strict=True):
         assert_allclose(got.get(), expected, rtol=20 * RTOL[dtype], atol=RTOL[dtype])
 
