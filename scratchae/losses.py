@@ -119,7 +119,7 @@ class BCEWithLogits(BCE):
         p = sigmoid(prediction)
         value = cross_entropy(prediction, p, target)
         p -= target
-        p /= n
+        p *= 1 / n
         return value, p
 
     def check_prediction(self, prediction: Array) -> None:

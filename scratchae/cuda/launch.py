@@ -17,12 +17,12 @@ def launcher(cupy: ModuleType) -> Launch:
         return cupy.RawModule(code=SOURCE, options=("--std=c++17", f"-DREAL={TYPES[dtype]}"))
 
     @functools.cache
-    def kernel(name: str, dtype: str):
-        return module(dtype).get_function(name)
+    def kernel(name: str, dtype: object):
+        return module(str(dtype)).get_function(name)
 
     def launch(name: str, dtype: object, n: int, *arguments: object) -> None:
         if n:
             blocks = min(-(-n // threads), 2**20)
-            kernel(name, str(dtype))((blocks,), (threads,), (n, *arguments))
+            kernel(name, dtype)((blocks,), (threads,), (n, *arguments))
 
     return launch

@@ -11,11 +11,14 @@ from collections.abc import Callable, Collection, Sequence
 from importlib import resources
 from types import ModuleType
 
+import numpy as np
+
 from ..backend import Array
 from ..layers.patches import Pair, count
 
 SOURCE = resources.files(__package__).joinpath("kernels.cu").read_text(encoding="utf-8")
 TYPES = {"float32": "float", "float64": "double"}  # what REAL is
+DTYPES = set(map(np.dtype, TYPES))
 
 Launch = Callable[..., None]  # launch(name, dtype, n, *arguments): arrays, and numbers as 64-bit ones
 
@@ -28,7 +31,7 @@ class Kernels:
 
     def get(self, name: str, x: Array, others: Sequence[object] = ()) -> Callable[..., Array] | None:
         """The function of this name; None if there is none, or none for such arrays: of other dtypes, or of several."""
-        if str(x.dtype) not in TYPES or not x.flags.c_contiguous or (self.only is not None and name not in self.only):
+        if x.dtype not in DTYPES or not x.flags.c_contiguous or (self.only is not None and name not in self.only):
             return None
         for other in others:
             if getattr(other, "dtype", x.dtype) != x.dtype and other.dtype.kind == "f":
@@ -38,7 +41,8 @@ class Kernels:
     def elementwise(self, name: str, x: Array, *others: Array) -> Array:
         """A kernel of arrays of one shape and dtype, such as sigmoid(x)."""
         y = self.xp.empty(x.shape, dtype=x.dtype)
-        arrays = [self.xp.ascontiguousarray(self.xp.broadcast_to(array, x.shape)) for array in (x, *others)]
+        same_shape = (a if a.shape == x.shape else self.xp.broadcast_to(a, x.shape) for a in (x, *others))
+        arrays = [*map(self.xp.ascontiguousarray, same_shape)]
         self.launch(name, x.dtype, x.size, *arrays, y)
         return y
 

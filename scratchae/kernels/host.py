@@ -60,7 +60,13 @@ def compiled_kernels() -> Iterator[None]:
 
 def launch(name: str, dtype: object, n: int, *arguments: object) -> None:
     """Run a kernel, on arrays in the host's memory."""
-    getattr(library(str(dtype)), name)(ctypes.c_longlong(n), *map(passed, arguments))
+    kernel(name, dtype)(ctypes.c_longlong(n), *map(passed, arguments))
+
+
+@functools.cache
+def kernel(name: str, dtype: object) -> object:
+    """A kernel, as ctypes calls it."""
+    return getattr(library(str(dtype)), name)
 
 
 def passed(value: object) -> object:

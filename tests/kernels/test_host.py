@@ -85,6 +85,8 @@ def test_what_a_kernel_cannot_do_numpy_does(compiled):
     half, turned = np.ones((3, 4), np.float16), np.arange(12.0).reshape(3, 4).T
     assert activations.sigmoid(half).dtype == np.float16
     assert_allclose(activations.sigmoid(turned), 1 / (1 + np.exp(-turned)), rtol=1e-12)
+    foreign = np.ones(4, ">f4")  # its bytes lie the other way round
+    assert_allclose(activations.sigmoid(foreign), activations.sigmoid(np.ones(4)), rtol=1e-6)
     mixed = activations.sigmoid_backward(np.full(4, 0.5, "f"), np.arange(4.0))  # of two dtypes
     assert_allclose(mixed, np.arange(4.0) / 4)
     assert_allclose(
