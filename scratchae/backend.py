@@ -85,14 +85,18 @@ def one_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def chosen(x: Array, *others: Any, **options: Any) -> Any:
-        kernels = host_kernels if isinstance(x, np.ndarray) else getattr(array_module(x), "kernels", None)
-        kernel = None if kernels is None else kernels.get(name, x, others)
-        return (kernel or function)(x, *others, **options)
+        return (kernel_for(name, x, others) or function)(x, *others, **options)
 
     return chosen
 
 
 host_kernels = None  # set by kernels.host.compile_kernels
+
+
+def kernel_for(name: str, x: Array, others: Sequence[object] = ()) -> Callable[..., Any] | None:
+    """The kernel of this name for arrays like these, if there is one."""
+    kernels = host_kernels if isinstance(x, np.ndarray) else getattr(array_module(x), "kernels", None)
+    return None if kernels is None else kernels.get(name, x, others)
 
 
 def channelwise(operation: Callable[..., Array], x: Array, v: Array, out: Array | None = None) -> Array:
@@ -126,12 +130,12 @@ BLOCK = 32 * 1024
 SHARED_BLOCK = 128 * 1024
 
 
-def in_blocks(function: Callable[..., None], *vectors: Array) -> None:
+def in_blocks(function: Callable[..., None], *vectors: Array, kernel: str = "") -> None:
     """Call an elementwise function on vectors of one length, block by block; on a GPU once, on the whole.
 
     The result is that of `function(*vectors)`. Long vectors are shared among the cores: NumPy lets go of the
     interpreter while it computes, but taking it back costs some microseconds, so that short ones are faster
-    alone.
+    alone. kernel: what the function is by one pass over memory, where there is a kernel of that name; blocks save it nothing.
     """
     n = len(vectors[0])
     if array_module(vectors[0]) is not np:
@@ -142,7 +146,7 @@ def in_blocks(function: Callable[..., None], *vectors: Array) -> None:
         for i in range(start, stop, block):
             function(*(v[i : min(i + block, stop)] for v in vectors))
 
-    block, shared_block = (BLOCK, SHARED_BLOCK) if host_kernels is None else (n, n)  # a kernel makes one pass anyway
+    block, shared_block = (n, n) if kernel and kernel_for(kernel, vectors[0]) else (BLOCK, SHARED_BLOCK)
     if n < 4 * SHARED_BLOCK:
         work(0, n, block)
         return

@@ -42,7 +42,7 @@ def culprit(model: Model, batch: Array, rng: np.random.Generator | None) -> str:
     layers = [layer for _, layer in model.leaves()]
     broken: list[Layer] = []
 
-    def note(layer: Layer, y: Array) -> None:
+    def note(layer: Layer, x: Array, y: Array) -> None:
         if not bool(array_module(y).isfinite(y).all()):
             broken.append(layer)
 

@@ -6,6 +6,7 @@ gradient.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 
@@ -58,6 +59,7 @@ class Optimizer(Described):
     """`update(parameters, gradient)` takes a step, in place; `t` counts them, `state_names` names what it remembers."""
 
     state_names: tuple[str, ...] = ()
+    kernel = ""  # the function of this file that is its formula, if that is one kernel where there are kernels
     own_formulas: Mapping[str, str] = {}
 
     @property
@@ -113,10 +115,8 @@ class Optimizer(Described):
         if self.clip_norm is not None:
             gradient = clip_norm(gradient, self.clip_norm)
 
-        def step(θ, g, *state):
-            self.formula(coefficients, θ, g, *state)
-
-        in_blocks(step, parameters, gradient, *(getattr(self, name) for name in self.state_names))
+        state = (getattr(self, name) for name in self.state_names)
+        in_blocks(functools.partial(self.formula, coefficients), parameters, gradient, *state, kernel=self.kernel)
 
     def state(self) -> dict[str, Array]:
         """The vectors that it remembers, by name; none before the first update."""
@@ -190,6 +190,7 @@ class Adam(Optimizer):
     """
 
     state_names = ("m", "v")
+    kernel = "adam"
     own_formulas = {
         "m": "beta1 * m + (1 - beta1) * g",
         "v": "beta2 * v + (1 - beta2) * g ** 2",

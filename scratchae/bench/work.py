@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..backend import Array
 from ..layers import Layer
+from ..layers.layer import watched
 from ..models import Model
 from ..optimizers import Optimizer
 from .flops import Shape, flops, gemm_flops, traffic, update_work
@@ -66,32 +65,9 @@ def runs(model: Model, examples: np.ndarray, batch_size: int) -> list[Run]:
         x_shape, y_shape = ((len(a) * batch_size // PROBE, *a.shape[1:]) for a in (x, y))
         found.append(Run(names[layer], layer, x_shape, y_shape, first, before=not begun))
 
-    with tapped(names, note):
+    with watched(names, note):
         model.objective(examples[:PROBE], np.random.default_rng(0))
     return found
-
-
-@contextlib.contextmanager
-def tapped(layers: dict[Layer, str], note: Callable[[Layer, Array, Array], None]) -> Iterator[None]:
-    """While the block runs, note(layer, x, y) is called after each forward of these layers."""
-
-    def tap(layer: Layer) -> Callable[..., Array]:
-        forward = layer.forward
-
-        def forward_and_note(x: Array, rng: np.random.Generator | None = None) -> Array:
-            y = forward(x, rng)
-            note(layer, x, y)
-            return y
-
-        return forward_and_note
-
-    try:
-        for layer in layers:
-            layer.forward = tap(layer)
-        yield
-    finally:
-        for layer in layers:
-            vars(layer).pop("forward", None)  # the class's own forward is seen again
 
 
 def through_layers(model: Model) -> bool:

@@ -30,7 +30,9 @@ class Kernels:
         self.xp, self.launch, self.only = xp, launch, only
 
     def get(self, name: str, x: Array, others: Sequence[object] = ()) -> Callable[..., Array] | None:
-        """The function of this name; None if there is none, or none for such arrays: of other dtypes, or of several."""
+        """The function of this name; None if there is none, or none for such arrays: of other dtypes, of several, or with an x
+        that does not lie in memory in its own order.
+        """
         if x.dtype not in DTYPES or not x.flags.c_contiguous or (self.only is not None and name not in self.only):
             return None
         for other in others:
@@ -69,7 +71,6 @@ class Kernels:
     # Images
 
     def im2col(self, x: Array, kernel: Pair, stride: Pair = (1, 1), padding: Pair = (0, 0)) -> Array:
-        x = self.xp.ascontiguousarray(x)
         N, H, W, C = x.shape
         OH, OW = (count(*axis) for axis in zip((H, W), kernel, stride, padding, strict=True))
         columns = self.xp.empty((N * OH * OW, kernel[0] * kernel[1] * C), dtype=x.dtype)
@@ -79,7 +80,6 @@ class Kernels:
     def col2im(
         self, columns: Array, size: Pair, kernel: Pair, stride: Pair = (1, 1), padding: Pair = (0, 0)
     ) -> Array:
-        columns = self.xp.ascontiguousarray(columns)
         OH, OW = (count(*axis) for axis in zip(size, kernel, stride, padding, strict=True))
         C = columns.shape[1] // (kernel[0] * kernel[1])
         x = self.xp.empty((len(columns) // (OH * OW), *size, C), dtype=columns.dtype)
@@ -93,7 +93,6 @@ class Kernels:
     # Sparsity
 
     def among_largest(self, rows: Array, k: int) -> Array:
-        rows = self.xp.ascontiguousarray(rows)
         mask = self.xp.empty(rows.shape, dtype=bool)
         self.launch("among_largest", rows.dtype, rows.size, rows, mask, rows.shape[1], k)
         return mask

@@ -12,7 +12,7 @@ import hashlib
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -91,8 +91,8 @@ def library(dtype: str) -> ctypes.CDLL:
     return ctypes.CDLL(str(built))
 
 
-def build(compiler: str, dtype: str, path: Path, flags: Sequence[str] = FLAGS) -> None:
-    command = [compiler, *flags, f"-DREAL={TYPES[dtype]}", "-x", "c++", "-", "-o", str(path)]
+def build(compiler: str, dtype: str, path: Path) -> None:
+    command = [compiler, *FLAGS, f"-DREAL={TYPES[dtype]}", "-x", "c++", "-", "-o", str(path)]
     try:
         subprocess.run(command, input=SHIM + SOURCE, check=True, capture_output=True, text=True, timeout=120)
     except (subprocess.SubprocessError, OSError) as error:

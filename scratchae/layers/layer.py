@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NoReturn
 
 import numpy as np
@@ -109,15 +109,15 @@ class Sequential(Layer):
 
 
 @contextlib.contextmanager
-def watched(layers: Sequence[Layer], note: Callable[[Layer, Array], None]) -> Iterator[None]:
-    """While the block runs, note(layer, y) is called after each forward of these layers."""
+def watched(layers: Iterable[Layer], note: Callable[[Layer, Array, Array], None]) -> Iterator[None]:
+    """While the block runs, note(layer, x, y) is called after each forward of these layers."""
 
     def watching(layer: Layer) -> Callable[..., Array]:
         forward = layer.forward
 
         def forward_and_note(x: Array, rng: np.random.Generator | None = None) -> Array:
             y = forward(x, rng)
-            note(layer, y)
+            note(layer, x, y)
             return y
 
         return forward_and_note

@@ -86,7 +86,7 @@ class Model(Described):
         require_distinct(self.leaves())
         for _, layer, attribute in self.named_parameters():
             slots.append((layer, attribute, size))
-            size += -(-getattr(layer, attribute).size // 16) * 16
+            size += room(getattr(layer, attribute))
         if not slots:
             raise DataError(f"{type(self).__name__} has no parameters: none of its layers has any")
         first = getattr(slots[0][0], slots[0][1])
@@ -123,3 +123,8 @@ class Model(Described):
 
     def __copy__(self) -> Model:
         return copy.deepcopy(self)  # a shallow copy would share its layers, and take their views away
+
+
+def room(parameter: Array) -> int:
+    """How many numbers of θ a parameter takes, with the gap behind it: each begins at a multiple of 16."""
+    return -(-parameter.size // 16) * 16

@@ -99,7 +99,7 @@ class Team:
         shape = x.shape[1:]
         if shape not in self.counts:
             sizes: list[int] = []
-            with watched(self.layers, lambda layer, y: sizes.append(y.size)):
+            with watched(self.layers, lambda layer, x, y: sizes.append(y.size)):
                 self.members[0].objective(x[:1])
             self.counts[shape] = sum(sizes)
         return self.counts[shape]

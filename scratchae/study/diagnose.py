@@ -78,11 +78,11 @@ def unknown(case: Case) -> Finding:
             hit = case.wrong.any(axis=tuple(i for i in range(case.A.ndim) if i != axis))
             if not hit.all():
                 facts.append(f"only at {', '.join(map(str, np.flatnonzero(hit)[:8]))} along axis {axis}")
-    quotient = case.A[case.smooth & (np.abs(case.N) > 1e-6 * np.abs(case.N).max(initial=0))]
-    divisor = case.N[case.smooth & (np.abs(case.N) > 1e-6 * np.abs(case.N).max(initial=0))]
-    if quotient.size:
+    large = case.smooth & (np.abs(case.N) > 1e-6 * np.abs(case.N).max(initial=0))
+    if large.any():
+        quotient = case.A[large] / case.N[large]
         facts.append(
-            f"divided by what they should be, they lie between {(quotient / divisor).min():.4g} and {(quotient / divisor).max():.4g}"
+            f"divided by what they should be, they lie between {quotient.min():.4g} and {quotient.max():.4g}"
         )
     if isinstance(case.experiment, ModelExperiment):
         facts.append("its layers are right, each by itself: look at the model's own backward")

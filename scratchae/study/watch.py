@@ -113,7 +113,7 @@ class Flow:
             self.weight_norm[name].append(norm(self.before[name]))
             self.update_ratio[name].append(float("nan"))
         outputs: dict[int, Array] = {}
-        with watched(list(self.activations.values()), lambda layer, y: outputs.update({id(layer): y})):
+        with watched(self.activations.values(), lambda layer, x, y: outputs.update({id(layer): y})):
             self.model.objective(x)
         for name, layer in self.activations.items():
             self.note(name, layer, outputs.get(id(layer)))

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from .cells import is_absent
 from .values import ELEMENTWISE
 
 SUM, PRODUCT, POWER, ATOM = range(1, 5)  # how strongly the outermost operator of a text binds
@@ -143,6 +142,3 @@ class Arithmetic:
             return f"|{texts[0]}|", ATOM
         names = {"maximum": "max", "minimum": "min", "clip": "cut"}
         return f"{names.get(op, op)}({', '.join(texts)})", ATOM
-
-
-__all__ = ["Arithmetic", "is_absent", "number"]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .arithmetic import constant
+from .arithmetic import ATOM, POWER, PRODUCT, SUM, constant
 from .symbol import Symbol
 from .tree import Node
 
-SUM, PRODUCT, POWER, ATOM = range(1, 5)
 INVISIBLE = {
     "rows",
     "flat",

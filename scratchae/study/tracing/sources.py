@@ -114,9 +114,7 @@ def source_of_update(optimizer: Any, name: str) -> Source | None:
     """Where an optimizer changes the parameters θ, or what it remembers."""
     from ... import optimizers
 
-    fused = getattr(
-        optimizers, type(optimizer).__name__.lower(), None
-    )  # Adam's formula is a function, one kernel on a GPU
+    fused = getattr(optimizers, optimizer.kernel, None)  # Adam's formula is a function, one kernel on a GPU
     found = read(inspect.unwrap(fused or type(optimizer).formula))
     if found is None:
         return None

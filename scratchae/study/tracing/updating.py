@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...backend import to_numpy
+from ...models.model import room
 from ...optimizers import Optimizer
 from ..formula import Symbol, parse
 from .program import Program
@@ -36,7 +37,7 @@ def update_steps(program: Program, optimizer: Optimizer) -> list[Step]:
             )
             symbol = Symbol(own, old.symbol.letter + old.symbol.index)
             local[own] = program.tensor(f"{name}.{own}", symbol, before, "state")
-        start += -(-old.array.size // 16) * 16  # as Model.gather lays them out
+        start += room(old.array)
         for own, text in optimizer.formulas.items():
             if own == "theta":
                 key, symbol, role, value = name, old.symbol, "updated", host(getattr(layer, attribute))
