@@ -5,12 +5,12 @@ losses.py, layers/layer.py, models/autoencoder.py, optimizers.py, training.py, s
 (flat parameters), models/parallel.py and backend.py (what makes it fast).
 """
 
-from .backend import array_module
+from .backend import array_module, threads
+from .backend.kernels.host import compile_kernels
 from .checkpoint import load, save
 from .data import Dataset, load_data
 from .errors import ScratchaeError
 from .history import History
-from .kernels.host import compile_kernels
 from .layers import (
     AvgPool2d,
     BatchNorm,
@@ -100,6 +100,7 @@ __all__ = [
     "load",
     "load_data",
     "save",
+    "threads",
     "trace",
     "watch",
     "with_labels",

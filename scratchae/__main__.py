@@ -3,11 +3,8 @@
 import os
 import sys
 
+from .backend import SETTINGS
 from .cli import main
-
-# OpenBLAS's threads spin for 2^26 cycles, some 20 ms, before they sleep, and so keep a core busy while Adam's threads
-# could use it; 2^20 is still longer than the pause between two matrix products
-SETTINGS = {"OPENBLAS_THREAD_TIMEOUT": "20"}
 
 
 def run() -> None:

@@ -44,6 +44,13 @@ class Progress:
             speed = f"{row['examples_per_second']:,.0f} examples/s"
             print("  ".join([self.heading(epoch), *parts, speed, f"{duration(left)} left"]), flush=True)
 
+    def say(self, text: str) -> None:
+        """Print a line among those of the epochs."""
+        if self.show:
+            if self.bar is not None:
+                self.bar.clear()
+            print(text, flush=True)
+
     def heading(self, epoch: int) -> str:
         return f"epoch {epoch + 1:>{len(str(self.epochs))}}/{self.epochs}"
 

@@ -16,11 +16,11 @@ import numpy as np
 
 from . import __version__, plots
 from .backend import device_module
+from .backend.kernels.host import compile_kernels
 from .checkpoint import save
 from .errors import DivergenceError, RunError
 from .files import written_whole
 from .history import History
-from .kernels.host import compile_kernels
 from .models import PCA, Autoencoder, Model
 from .presets import Preset
 from .progress import duration

@@ -11,6 +11,7 @@ import numpy as np
 
 from .backend import Array, array_module, device_module, recycle_memory, to_numpy
 from .checkpoint import describe, resume_training, save_training
+from .crowding import Crowding
 from .errors import ArrayTypeError, CheckpointError, DataError, DivergenceError, OptionError, ShapeError
 from .guards import Interrupt
 from .history import History
@@ -91,7 +92,8 @@ def fit(
     steps = steps_for(model, xp.asarray(x), batch_size, optimizer)
     report = Progress(len(history), epochs, steps.count, progress)
     # overflow needs no warning beside the error that names its place
-    with Interrupt() as interrupt, np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+    quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
+    with Interrupt() as interrupt, Crowding(report.say, device == "cpu") as crowding, quiet:
         for epoch in range(len(history), epochs):
             if best is not None and epoch - best["epoch"] > patience:
                 history.stopped_early = True
@@ -100,8 +102,10 @@ def fit(
             report.begin(epoch)
             try:
                 steps.begin(seed, epoch)
+                crowding.begin()
                 for _ in range(steps.count):
                     report.step(steps.step())
+                    crowding.step()
                     if interrupt.requested:
                         history.interrupted = True
                         return history

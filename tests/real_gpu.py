@@ -2,7 +2,7 @@
 
 import functools
 
-from scratchae import cuda
+from scratchae.backend import cuda
 from scratchae.errors import DeviceError
 
 

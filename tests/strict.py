@@ -401,7 +401,7 @@ def vdot(a, b):
 
 
 class Recorded:
-    """As scratchae.cuda.graph.Recorded: from the third call on, the function must be fit to be recorded."""
+    """As scratchae.backend.cuda.graph.Recorded: from the third call on, the function must be fit to be recorded."""
 
     def __init__(self, function):
         self.function, self.calls = function, 0
@@ -420,7 +420,7 @@ recorded = Recorded
 
 class Generator:
     """CuPy's Generator: it has no normal, permutation, shuffle or choice. The numbers are NumPy's. And what
-    scratchae.cuda.kernels.Generator has beside.
+    scratchae.backend.cuda.kernels.Generator has beside.
     """
 
     def __init__(self, seed=None):

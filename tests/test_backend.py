@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from scratchae import backend
-from scratchae.backend import BLOCK, SHARED_BLOCK, array_module, device_module, in_blocks, move, to_numpy
+from scratchae.backend import BLOCK, SHARED_BLOCK, array_module, cpu, device_module, in_blocks, move, to_numpy
 from scratchae.errors import ArrayTypeError, DeviceError
 
 # The module of an array
@@ -100,9 +100,9 @@ def test_recycle_memory_can_be_called_anywhere(monkeypatch):
     def no_library(_):
         raise OSError("no such library")
 
-    monkeypatch.setattr(backend.ctypes, "CDLL", no_library)
+    monkeypatch.setattr(cpu.ctypes, "CDLL", no_library)
     backend.recycle_memory.__wrapped__()
-    monkeypatch.setattr(backend.ctypes, "CDLL", lambda _: object())  # a C library without mallopt
+    monkeypatch.setattr(cpu.ctypes, "CDLL", lambda _: object())  # a C library without mallopt
     backend.recycle_memory.__wrapped__()
 
 
@@ -133,8 +133,8 @@ EDGES = sorted(
 @pytest.mark.parametrize("n", EDGES)
 def test_in_blocks_gives_the_bits_of_one_call(monkeypatch, n, helpers):
     with ThreadPoolExecutor(max(helpers, 1)) as pool:
-        monkeypatch.setattr(backend, "cores", lambda: helpers + 1)
-        monkeypatch.setattr(backend, "workers", lambda: pool)
+        monkeypatch.setattr(cpu, "cores", lambda: helpers + 1)
+        monkeypatch.setattr(cpu, "workers", lambda: pool)
         whole, parts = vectors(n), vectors(n)
         formula(*whole)
         in_blocks(formula, *parts)
@@ -162,8 +162,8 @@ def test_in_blocks_covers_every_element_once_with_threads(monkeypatch, helpers):
         part += 1
 
     with ThreadPoolExecutor(max(helpers, 1)) as pool:
-        monkeypatch.setattr(backend, "cores", lambda: helpers + 1)
-        monkeypatch.setattr(backend, "workers", lambda: pool)
+        monkeypatch.setattr(cpu, "cores", lambda: helpers + 1)
+        monkeypatch.setattr(cpu, "workers", lambda: pool)
         count = np.zeros(THREADED + 12345, np.int8)
         in_blocks(once, count)
     assert (count == 1).all()
@@ -191,8 +191,8 @@ def test_an_error_in_a_block_reaches_the_caller(monkeypatch, n):
     marked = np.zeros(n)
     marked[-1] = 1
     with ThreadPoolExecutor(1) as pool:
-        monkeypatch.setattr(backend, "cores", lambda: 2)
-        monkeypatch.setattr(backend, "workers", lambda: pool)
+        monkeypatch.setattr(cpu, "cores", lambda: 2)
+        monkeypatch.setattr(cpu, "workers", lambda: pool)
         with pytest.raises(ZeroDivisionError, match="in a block"):
             in_blocks(fails_on_the_last, marked)
 
@@ -202,16 +202,16 @@ def test_threads_after_a_fork():
     """A forked child has the pool but not its threads, and would wait for them for ever."""
     code = f"""
 import os, warnings, numpy as np
-from scratchae import backend
+from scratchae.backend import cpu
 warnings.simplefilter("ignore")  # Python 3.12 warns of a fork beside threads; that is the point here
-backend.cores = lambda: 2
+cpu.cores = lambda: 2
 def once(part):
     part += 1
 x = np.zeros({THREADED}, np.int8)
-backend.in_blocks(once, x)
+cpu.in_blocks(once, x)
 child = os.fork()
 if child == 0:
-    backend.in_blocks(once, x)
+    cpu.in_blocks(once, x)
     os._exit(0 if (x == 2).all() else 1)
 assert os.waitpid(child, 0)[1] == 0 and (x == 1).all()
 """

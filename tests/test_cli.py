@@ -14,7 +14,8 @@ import pytest
 
 import scratchae
 import scratchae.data
-from scratchae import Autoencoder, Dense, cli, cuda, runs
+from scratchae import Autoencoder, Dense, cli, runs
+from scratchae.backend import cuda
 from scratchae.cli import main
 from scratchae.data import mnist, strokes
 from scratchae.presets import PRESETS

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import scratchae
-from scratchae import cuda
+from scratchae.backend import cuda
 from scratchae.cli import main
 from scratchae.data import strokes
 from scratchae.presets import PRESETS, find_preset

@@ -39,16 +39,17 @@ from scratchae.backend import (
     cores,
     device_module,
     in_blocks,
+    kernels,
     recycle_memory,
 )
+from scratchae.backend.cuda.graph import Recorded
+from scratchae.backend.kernels import SOURCE, Kernels, host
 from scratchae.bench import machine
 from scratchae.bench.by_layer import by_layer
 from scratchae.bench.flops import flops, traffic
 from scratchae.bench.work import work
-from scratchae.cuda.graph import Recorded
 from scratchae.data import pixels
 from scratchae.errors import DeviceError
-from scratchae.kernels import SOURCE, Kernels, host
 from scratchae.layers import activations
 from scratchae.models import parallel
 from scratchae.optimizers import adam
@@ -442,7 +443,7 @@ print(
 #
 # A **[kernel](glossary.md#kernel-program)** is a small compiled program that makes one number of the result, run for
 # all of them. It does a whole formula in one pass. The library has kernels for a handful of formulas, in one file,
-# `scratchae/kernels/kernels.cu`, in the C++ dialect of CUDA. A GPU runs it; and where a C++ compiler is at hand, *the
+# `scratchae/backend/kernels/kernels.cu`, in the C++ dialect of CUDA. A GPU runs it; and where a C++ compiler is at hand, *the
 # same source* is built for the CPU. Beside each stands its plain twin in NumPy, which you have read already. Here are
 # two of them:
 
@@ -486,7 +487,7 @@ else:
             print(f"{name:<8} NumPy / compiled kernel: {plain[name] / seconds:.2f}")
         assert gap < 1e-6 and θ_gap < 1e-5
     finally:
-        backend.host_kernels = None  # NumPy again, for the rest of the chapter
+        kernels.compiled = None  # NumPy again, for the rest of the chapter
 
 # %% [markdown]
 # ## The same code on a GPU
@@ -1031,9 +1032,9 @@ assert sae.BatchNorm not in parallel.APART
 #
 # ## What to read in the source next
 #
-# - `scratchae/backend.py`: memory, blocks, cores, and `one_kernel`.
+# - `scratchae/backend/`: memory, blocks, cores, and `one_kernel`.
 # - `scratchae/models/parallel.py`: the split batch. `scratchae/steps.py`: the loop of an epoch, on the host and
 #   recorded.
-# - `scratchae/kernels/kernels.cu` and `tests/kernels/test_kernels.py`: every kernel against its plain twin.
-# - `scratchae/cuda/`: the one room that knows CuPy. `benchmarks/README.md`: how the comparisons are made, and how to
+# - `scratchae/backend/kernels/kernels.cu` and `tests/kernels/test_kernels.py`: every kernel against its plain twin.
+# - `scratchae/backend/cuda/`: the one room that knows CuPy. `benchmarks/README.md`: how the comparisons are made, and how to
 #   read them.

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from ..__main__ import SETTINGS
+from ..backend import SETTINGS
 from ..errors import ScratchaeError
 from ..files import written_whole
 
@@ -118,7 +118,7 @@ def reason(error: Exception) -> str:
 def synchronise(device: str) -> None:
     """Wait until the device has done all that it was given."""
     if device == "gpu":
-        from .. import cuda
+        from ..backend import cuda
 
         cuda.synchronize()
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..backend import move, recycle_memory
+from ..backend.kernels.host import compiled_kernels
 from ..errors import DeviceError
-from ..kernels.host import compiled_kernels
 from ..presets import Preset
 from . import machine
 from .by_layer import by_layer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 
 from .types import positive
 
@@ -36,6 +37,12 @@ def add(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--lr", type=positive(float), metavar="X", help="learning rate (default: the preset's)")
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="where to compute (default: cpu)")
+    parser.add_argument(
+        "--threads",
+        type=positive(int),
+        metavar="N",
+        help="CPU threads (default: all cores; one, if others keep them busy)",
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of weights, order and noise (default: 0)")
     parser.add_argument("--out", metavar="RUN", help="folder to write to (default: a new one, runs/PRESET-DATA)")
     parser.add_argument(
@@ -60,8 +67,10 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from .. import runs
+    from ..backend import threads
     from ..presets import find_preset
 
-    arguments = {name: value for name, value in vars(options).items() if name not in ("run", "preset")}
-    record = runs.train(find_preset(options.preset), **arguments)
+    arguments = {name: value for name, value in vars(options).items() if name not in ("run", "preset", "threads")}
+    with contextlib.nullcontext() if options.threads is None else threads(options.threads):
+        record = runs.train(find_preset(options.preset), **arguments)
     return 130 if record["status"] == "interrupted" else 0

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..backend import Array, add_channels, array_module, channel_sums
+from ..backend import Array, Pair, array_module, count
 from ..description import plain
 from ..errors import OptionError, ShapeError
+from .channels import add_channels, channel_sums
 from .initial import draw_weights
 from .layer import Layer
-from .patches import Pair, count, im2col, matmul_col2im
+from .patches import im2col, matmul_col2im
 
 
 class Conv2d(Layer):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..backend import Array, array_module, channel_sums, channelwise
+from ..backend import Array, array_module
 from ..description import plain
 from ..errors import DataError, OptionError
+from .channels import channel_sums, channelwise
 from .layer import Layer
 
 

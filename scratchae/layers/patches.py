@@ -19,9 +19,7 @@ from __future__ import annotations
 import functools
 from typing import NamedTuple
 
-from ..backend import Array, array_module, one_kernel
-
-Pair = tuple[int, int]
+from ..backend import Array, Pair, array_module, count, one_kernel
 
 
 @one_kernel
@@ -117,11 +115,6 @@ def pad(x: Array, down: Pair, across: Pair, value: float = 0) -> Array:
     )
     y[:, to_u, to_v] = x[:, from_u, from_v]
     return y
-
-
-def count(size: int, kernel: int, stride: int, padding: int) -> int:
-    """How many patches there are along an axis."""
-    return (size + 2 * padding - kernel) // stride + 1
 
 
 # col2im(y Wᵀ) without col2im, which would add up KH KW times N OH OW runs of C numbers

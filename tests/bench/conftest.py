@@ -2,7 +2,7 @@
 
 import pytest
 
-from scratchae import cuda
+from scratchae.backend import cuda
 
 
 @pytest.fixture(autouse=True)

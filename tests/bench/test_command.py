@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from scratchae import cuda
+from scratchae.backend import cuda
 from scratchae.bench import command, machine
 from scratchae.cli import main
 from scratchae.errors import DeviceError

@@ -5,12 +5,12 @@ import functools
 import numpy as np
 import pytest
 
-from scratchae import backend
+from scratchae.backend import kernels
+from scratchae.backend.kernels import host
 from scratchae.bench import machine, sweep
 from scratchae.bench.summary import sweep_table
 from scratchae.bench.sweep import WAYS, measure_points, overtaking, ratios, too_much
 from scratchae.errors import DeviceError
-from scratchae.kernels import host
 from scratchae.presets import find_preset
 
 ROOFS = {"gflops_per_second": 100.0, "size": 64, "gb_per_second": 10.0}
@@ -53,7 +53,7 @@ def test_without_a_compiler_a_way_is_skipped_with_the_reason(monkeypatch):
     found = sweep.sweep(find_preset("deep"), [4, 8], ["cpu"], {"cpu": ROOFS}, seconds=0.0, limit=60.0)
     compiled = found["ways"]["cpu-compiled"]
     assert compiled["points"] == [] and compiled["skipped"] == {4: "no compiler here", 8: "no compiler here"}
-    assert len(found["ways"]["cpu"]["points"]) == 2 and backend.host_kernels is None
+    assert len(found["ways"]["cpu"]["points"]) == 2 and kernels.compiled is None
     assert "skipped batch 4: no compiler here" in sweep_table("deep", found)
 
 

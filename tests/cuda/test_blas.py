@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from scratchae.cuda.blas import Blas, layout
+from scratchae.backend.cuda.blas import Blas, layout
 from scratchae.errors import DeviceError
 
 TYPES = {"cublasSgemm_v2": ctypes.c_float, "cublasDgemm_v2": ctypes.c_double}

@@ -14,9 +14,8 @@ from test_kernels import NETS, TWINS
 from test_steps import MODELS, epochs, prepared
 
 import scratchae as s
-from scratchae import cuda
-from scratchae.backend import device_module, move, to_numpy
-from scratchae.cuda.graph import Recorded
+from scratchae.backend import cuda, device_module, move, to_numpy
+from scratchae.backend.cuda.graph import Recorded
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(gpu_problem() is not None, reason=f"no GPU: {gpu_problem()}")]
 RTOL = {"float32": 1e-4, "float64": 1e-10}

@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 
-from scratchae.cuda.graph import WARM_UP, Recorded, pool
+from scratchae.backend.cuda.graph import WARM_UP, Recorded, pool
 
 
 class Device:

@@ -6,7 +6,7 @@ import types
 import numpy as np
 import pytest
 
-from scratchae import cuda
+from scratchae.backend import cuda
 from scratchae.errors import DeviceError, ScratchaeError
 
 
@@ -75,7 +75,7 @@ def test_without_cublas(monkeypatch):
     def fails(cupy):
         raise OSError("libcublas.so.13: cannot open shared object file")
 
-    monkeypatch.setattr("scratchae.cuda.blas.load", fails)
+    monkeypatch.setattr("scratchae.backend.cuda.blas.load", fails)
     with pytest.raises(DeviceError, match=r"cuBLAS cannot be used \(OSError: libcublas.so.13.*pip install"):
         cuda.module.__wrapped__()
 

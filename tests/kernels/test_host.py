@@ -9,9 +9,9 @@ import pytest
 from numpy.testing import assert_allclose
 
 import scratchae as s
-from scratchae import backend
+from scratchae.backend import kernels
+from scratchae.backend.kernels import host
 from scratchae.errors import DeviceError
-from scratchae.kernels import host
 from scratchae.layers import activations
 
 needs_a_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="needs the C++ compiler g++")
@@ -19,14 +19,14 @@ needs_a_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="needs
 
 @pytest.fixture
 def compiled(monkeypatch):
-    monkeypatch.setattr(backend, "host_kernels", None)  # and back, after the test
+    monkeypatch.setattr(kernels, "compiled", None)  # and back, after the test
     s.compile_kernels()
 
 
 @pytest.fixture
 def nothing_compiled_yet(monkeypatch, tmp_path):
     monkeypatch.setattr(host, "cache_folder", lambda name: tmp_path / name)
-    monkeypatch.setattr(backend, "host_kernels", None)
+    monkeypatch.setattr(kernels, "compiled", None)
     host.library.cache_clear()
     yield tmp_path / "kernels"
     host.library.cache_clear()
@@ -49,7 +49,7 @@ def trained(dtype):
 @pytest.mark.parametrize(("dtype", "rtol"), [(np.float32, 1e-3), (np.float64, 1e-11)])
 def test_training_is_the_same_but_for_rounding(monkeypatch, compiled, dtype, rtol):
     with_kernels = trained(dtype)
-    monkeypatch.setattr(backend, "host_kernels", None)
+    monkeypatch.setattr(kernels, "compiled", None)
     for got, expected in zip(with_kernels, trained(dtype), strict=True):
         assert_allclose(got, expected, rtol=rtol, atol=rtol)
 
@@ -62,9 +62,7 @@ def test_gradients_are_right(compiled):
 @needs_a_compiler
 def test_they_are_used(compiled, monkeypatch):
     used = set()
-    monkeypatch.setattr(
-        backend.host_kernels, "launch", lambda name, *given: (used.add(name), host.launch(name, *given))
-    )
+    monkeypatch.setattr(kernels.compiled, "launch", lambda name, *given: (used.add(name), host.launch(name, *given)))
     trained(np.float32)
     assert used == host.FASTER
 
@@ -95,7 +93,7 @@ def test_what_a_kernel_cannot_do_numpy_does(compiled):
 
 
 def test_they_are_off_until_asked_for():
-    assert backend.host_kernels is None
+    assert kernels.compiled is None
 
 
 @needs_a_compiler
@@ -113,7 +111,7 @@ def test_without_a_compiler(nothing_compiled_yet, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(DeviceError, match=r"g\+\+, which is not there: install it, or do without"):
         s.compile_kernels()
-    assert backend.host_kernels is None
+    assert kernels.compiled is None
 
 
 @pytest.mark.parametrize(
@@ -136,7 +134,7 @@ def test_a_compiler_that_fails_leaves_nothing_behind(nothing_compiled_yet, monke
         s.compile_kernels()
     assert "and more" not in str(error.value)
     assert not [*nothing_compiled_yet.iterdir()]
-    assert backend.host_kernels is None
+    assert kernels.compiled is None
 
 
 def test_another_processor_has_another_library(monkeypatch):

@@ -14,8 +14,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import scratchae as s
 from scratchae import losses, optimizers, steps
-from scratchae.kernels import SOURCE, TYPES, Kernels, host
-from scratchae.kernels.generator import Generator
+from scratchae.backend.kernels import SOURCE, TYPES, Kernels, host
+from scratchae.backend.kernels.generator import Generator
 from scratchae.layers import activations, patches, sparsity
 
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="needs the C++ compiler g++")

@@ -12,8 +12,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 import scratchae as s
 import scratchae.data
 import scratchae.results.autoencoder
-from scratchae import cuda, plots
-from scratchae.backend import device_module, to_numpy
+from scratchae import plots
+from scratchae.backend import cuda, device_module, to_numpy
 from scratchae.cli import main
 from scratchae.data import strokes
 from scratchae.errors import DivergenceError, OptionError

@@ -8,7 +8,7 @@ import numpy as np
 
 from ... import __version__
 from ...backend import Array, array_module, move, recycle_memory, to_numpy
-from ...kernels.host import compile_kernels
+from ...backend.kernels.host import compile_kernels
 from ...models import Model
 from ...optimizers import Adam, Optimizer
 from ...steps import RecordedSteps

@@ -1,6 +1,6 @@
 """The kernels of kernels.cu as functions of arrays: what `backend.one_kernel` calls instead of several array operations.
 
-Nothing here asks what the arrays are. On a GPU `launch` runs a kernel through CuPy (cuda/launch.py); on a CPU it runs the
+Nothing here asks what the arrays are. On a GPU `launch` runs a kernel through CuPy (../cuda/launch.py); on a CPU it runs the
 same source as a C++ compiler has made it (host.py).
 """
 
@@ -13,14 +13,16 @@ from types import ModuleType
 
 import numpy as np
 
-from ..backend import Array
-from ..layers.patches import Pair, count
+from ..types import Array, Pair, count
 
 SOURCE = resources.files(__package__).joinpath("kernels.cu").read_text(encoding="utf-8")
 TYPES = {"float32": "float", "float64": "double"}  # what REAL is
 DTYPES = set(map(np.dtype, TYPES))
 
 Launch = Callable[..., None]  # launch(name, dtype, n, *arguments): arrays, and numbers as 64-bit ones
+
+
+compiled: Kernels | None = None  # those of the CPU, once `host.compile_kernels` has made them
 
 
 class Kernels:

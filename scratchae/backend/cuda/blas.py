@@ -9,8 +9,8 @@ from __future__ import annotations
 import ctypes
 from types import ModuleType
 
-from ..backend import Array
-from ..errors import DeviceError
+from ...errors import DeviceError
+from ..types import Array
 
 WORKSPACE = 32 * 2**20  # bytes; what NVIDIA advises for Hopper, and plenty for others
 GEMM = {"float32": ("cublasSgemm_v2", ctypes.c_float), "float64": ("cublasDgemm_v2", ctypes.c_double)}

@@ -3,7 +3,7 @@
 `module()` is the GPU's array module: CuPy, with a few names of its own:
 
 - `matmul` by cuBLAS in a way that a CUDA graph can hold (blas.py), `vdot` by a sum, for the same reason;
-- `kernels`: one launch for what else are several (../kernels/, launch.py; called by `backend.one_kernel`);
+- `kernels`: one launch instead of several (../kernels/, launch.py; called by `backend.one_kernel`);
 - `random.default_rng`: numbers that a replayed graph draws anew (../kernels/generator.py);
 - `recorded`: a function whose work is recorded once and replayed (graph.py).
 """
@@ -13,8 +13,8 @@ from __future__ import annotations
 import functools
 from types import ModuleType, SimpleNamespace
 
-from ..backend import Array
-from ..errors import DeviceError
+from ...errors import DeviceError
+from ..types import Array
 
 EXTRAS = 'pip install "scratchae[cuda13]" (CUDA 13) or "scratchae[cuda12]" (CUDA 12)'
 INSTALL = f'install it for your driver: {EXTRAS}, or use device="cpu"'
@@ -59,7 +59,7 @@ class GPUModule(ModuleType):
     """CuPy's names, but for those that are set here."""
 
     def __init__(self, cupy: ModuleType):
-        super().__init__("scratchae.cuda.module")
+        super().__init__("scratchae.backend.cuda.module")
         self.cupy = cupy
 
     def __getattr__(self, name: str) -> object:

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import backend
-from ..errors import DeviceError
-from ..files import cache_folder, written_whole
+from ...errors import DeviceError
+from ...files import cache_folder, written_whole
+from .. import kernels
 from . import SOURCE, TYPES, Kernels
 
 # what CUDA gives a kernel; exp and its kin of whole vectors are in glibc's libm, and declared for those who define the name
@@ -44,18 +44,18 @@ def compile_kernels() -> None:
     """
     for dtype in TYPES:
         library(dtype)
-    backend.host_kernels = Kernels(np, launch, only=FASTER)
+    kernels.compiled = Kernels(np, launch, only=FASTER)
 
 
 @contextlib.contextmanager
 def compiled_kernels() -> Iterator[None]:
     """`compile_kernels`, for as long as the block runs."""
-    before = backend.host_kernels
+    before = kernels.compiled
     try:
         compile_kernels()
         yield
     finally:
-        backend.host_kernels = before
+        kernels.compiled = before
 
 
 def launch(name: str, dtype: object, n: int, *arguments: object) -> None:

@@ -6,7 +6,7 @@ from types import ModuleType
 
 import numpy as np
 
-from ..backend import Array
+from ..types import Array
 from . import Launch
 
 

@@ -1,0 +1,40 @@
+"""Where arrays live and what computes with them: NumPy or CuPy, memory, threads, kernels."""
+
+from .arrays import array_module, device_module, kernel_for, move, one_kernel, to_numpy
+from .cpu import (
+    BLOCK,
+    SETTINGS,
+    SHARED_BLOCK,
+    asked_for,
+    blas_threads,
+    cores,
+    in_blocks,
+    on_all_cores,
+    recycle_memory,
+    threads,
+    workers,
+)
+from .types import Array, Pair, count
+
+__all__ = [
+    "BLOCK",
+    "SETTINGS",
+    "SHARED_BLOCK",
+    "Array",
+    "Pair",
+    "array_module",
+    "asked_for",
+    "blas_threads",
+    "cores",
+    "count",
+    "device_module",
+    "in_blocks",
+    "kernel_for",
+    "move",
+    "on_all_cores",
+    "one_kernel",
+    "recycle_memory",
+    "threads",
+    "to_numpy",
+    "workers",
+]

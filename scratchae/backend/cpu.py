@@ -1,0 +1,132 @@
+"""What makes plain expressions fast on a CPU: memory that is used again, vectors worked through in blocks that stay in the
+cache, and all cores at work.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import ctypes
+import functools
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+from ..errors import OptionError
+from .arrays import array_module, kernel_for
+from .types import Array
+
+# For the environment of a process, before NumPy is loaded. OpenBLAS's threads spin for 2^26 cycles, some 20 ms, before they
+# sleep, and so keep a core busy while Adam's threads could use it; 2^20 is still longer than the pause between two products
+SETTINGS = {"OPENBLAS_THREAD_TIMEOUT": "20"}
+
+
+@functools.cache
+def recycle_memory() -> None:
+    """Let freed memory be used again instead of going back to the kernel.
+
+    glibc maps every array above 128 KiB afresh and unmaps it when it is freed, so a training step of plain
+    expressions spends most of its time in page faults. Raising the two thresholds (mallopt(3)) keeps that
+    memory in the process. Called by `fit` and the benchmarks, never on import, since it is a setting of the
+    whole process; does nothing where the C library is not glibc.
+    """
+    M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):  # musl, macOS, Windows
+        return
+    mallopt(M_MMAP_THRESHOLD, 32 * 2**20)  # glibc's upper limit
+    mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+# in floats: what is done to a block of parameters, gradient and Adam's m and v stays in a core's L2 cache
+BLOCK = 32 * 1024
+# with threads: long enough that they seldom wait for each other's turn with the interpreter
+SHARED_BLOCK = 128 * 1024
+
+
+def in_blocks(function: Callable[..., None], *vectors: Array, kernel: str = "") -> None:
+    """Call an elementwise function on vectors of one length, block by block; on a GPU once, on the whole.
+
+    The result is that of `function(*vectors)`. Long vectors are shared among the cores: NumPy lets go of the
+    interpreter while it computes, but taking it back costs some microseconds, so that short ones are faster
+    alone. kernel: what the function is by one pass over memory, where there is a kernel of that name; blocks save it nothing.
+    """
+    n = len(vectors[0])
+    if array_module(vectors[0]) is not np:
+        function(*vectors)
+        return
+
+    def work(start: int, stop: int, block: int) -> None:
+        for i in range(start, stop, block):
+            function(*(v[i : min(i + block, stop)] for v in vectors))
+
+    block, shared_block = (n, n) if kernel and kernel_for(kernel, vectors[0]) else (BLOCK, SHARED_BLOCK)
+    if n < 4 * SHARED_BLOCK:
+        work(0, n, block)
+        return
+    share = -(-n // cores())
+    on_all_cores([functools.partial(work, i, min(i + share, n), shared_block) for i in range(0, n, share)])
+
+
+# Threads
+
+asked_for: contextvars.ContextVar[int | None] = contextvars.ContextVar("asked_for", default=None)
+
+
+@contextlib.contextmanager
+def threads(n: int) -> Iterator[None]:
+    """While the block runs, compute on at most n threads: `with threads(1): fit(model, …)`. No training changes that number then.
+
+    Raises OptionError unless n is a whole number, at least 1.
+    """
+    if not isinstance(n, int | np.integer) or n < 1:
+        raise OptionError(f"threads(n={n!r}): expected a whole number of threads, at least 1")
+    token = asked_for.set(int(n))
+    try:
+        with blas_threads().limit(limits=int(n)):
+            yield
+    finally:
+        asked_for.reset(token)
+
+
+@functools.cache
+def blas_threads() -> ThreadpoolController:
+    """What limits the threads of NumPy's matrix products: `with blas_threads().limit(limits=1)`."""
+    return ThreadpoolController().select(user_api="blas")
+
+
+def cores() -> int:
+    """The number of threads to share work among: one for each CPU core that this process may use, or fewer if asked for."""
+    return min(available_cores(), asked_for.get() or available_cores())
+
+
+@functools.cache
+def available_cores() -> int:
+    """The number of CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def on_all_cores(tasks: Sequence[Callable[[], None]]) -> None:
+    """Run the tasks, at most one for each core, side by side: the first on this thread, the others on helpers."""
+    # NumPy's error settings live in the context, of which each thread needs a copy of its own
+    helpers = [workers().submit(contextvars.copy_context().run, task) for task in tasks[1:]]
+    try:
+        tasks[0]()
+    finally:
+        wait(helpers)  # also after an error: they may still be at work on the caller's arrays
+    for helper in helpers:
+        helper.result()
+
+
+@functools.cache
+def workers() -> ThreadPoolExecutor:
+    """The helper threads, one for each core but the caller's own."""
+    return ThreadPoolExecutor(max(available_cores() - 1, 1), thread_name_prefix="scratchae")
+
+
+if hasattr(os, "register_at_fork"):  # a forked child has the executor but none of its threads
+    os.register_at_fork(after_in_child=workers.cache_clear)

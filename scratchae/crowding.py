@@ -1,0 +1,80 @@
+"""Other processes want the cores too.
+
+A matrix product that is shared among threads is finished when the slowest of them is. A thread that has lost its core to another
+process waits for its turn, and the others wait for it: on a machine with a load of 7, a step of `deep` took 30 times as long on two
+threads as on one. So a training looks at its first steps, and one thread does the products where that is faster.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+import time
+from collections.abc import Callable, Generator, Iterator
+
+from .backend import asked_for, blas_threads
+
+
+class Crowding:
+    """Looks at the first steps of each epoch, and gives matrix products one thread if other processes crowd the cores.
+
+    Threads that run all the time add a second of CPU time each for every second on the clock; threads that sleep half of it, half
+    a second. Much less than that means that they were not allowed to run. Then some steps are timed on one thread, and if those take
+    less than half as long, one thread it is until the training ends, with a line that says so. On a machine with
+    nothing else to do every step runs on all threads, so that its numbers are the same every time.
+    """
+
+    SUSPECT = 3.0  # seconds on the clock for each second of CPU time and thread; a quiet machine stays below 2
+    STEPS, SECONDS = 3, 0.05  # how many steps to time, and for how long at least
+
+    def __init__(self, say: Callable[[str], None], on_host: bool):
+        self.say = say
+        self.threads = max((pool["num_threads"] for pool in blas_threads().info()), default=1)
+        self.looks = on_host and self.threads > 1 and asked_for.get() is None
+        self.limit = contextlib.ExitStack()
+
+    def __enter__(self) -> Crowding:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.limit.close()
+
+    def begin(self) -> None:
+        """An epoch begins: unless all is decided, its first steps are looked at."""
+        if self.looks:
+            self.limit.close()
+        self.look = self.compare() if self.looks else iter(())
+
+    def step(self) -> None:
+        """A step was done."""
+        next(self.look, None)
+
+    def compare(self) -> Iterator[None]:
+        """Goes on after each step; the first is not timed, as it makes its arrays."""
+        on_all, cpu = yield from self.timed()
+        if sum(on_all) < self.SUSPECT * cpu / self.threads:
+            return
+        self.limit.enter_context(blas_threads().limit(limits=1))
+        yield
+        on_one, _ = yield from self.timed()
+        before, now = statistics.median(on_all), statistics.median(on_one)
+        if 2 * now > before:
+            self.limit.close()
+            return
+        self.looks = False
+        self.say(
+            f"other processes keep the cores busy: a step takes {1000 * before:.3g} ms on {self.threads} threads and "
+            f"{1000 * now:.3g} ms on one, so matrix products run on one thread for the rest of this training "
+            f"(--threads {self.threads}, in Python `with scratchae.threads({self.threads}):`, keeps them all)"
+        )
+
+    def timed(self) -> Generator[None, None, tuple[list[float], float]]:
+        """The seconds that each of the next steps takes, and the CPU time of all of them."""
+        seconds: list[float] = []
+        cpu, last = time.process_time(), time.perf_counter()
+        while len(seconds) < self.STEPS or sum(seconds) < self.SECONDS:
+            yield
+            now = time.perf_counter()
+            seconds.append(now - last)
+            last = now
+        return seconds, time.process_time() - cpu

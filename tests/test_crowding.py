@@ -1,0 +1,157 @@
+"""On a machine that others keep busy, one thread does the matrix products, if that is faster; on a quiet one all of them do."""
+
+import numpy as np
+import pytest
+
+import scratchae as sae
+from scratchae import crowding, progress, training
+from scratchae.backend import asked_for, blas_threads, cores
+from scratchae.crowding import Crowding
+from scratchae.errors import OptionError
+
+
+class Clock:
+    """Time and CPU time that pass only by steps, each of so many seconds on so many threads."""
+
+    now = spent = 0.0
+
+    def perf_counter(self):
+        return self.now
+
+    def process_time(self):
+        return self.spent
+
+
+def blas():
+    """The threads of BLAS, as the code under test sees them."""
+    return max(pool["num_threads"] for pool in blas_threads().info())
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """A machine with two threads whose steps take what the test says; a function that runs steps and returns each one's threads."""
+    monkeypatch.setattr(Crowding, "SUSPECT", 3.0)
+    clock, said = Clock(), []
+    monkeypatch.setattr(crowding, "time", clock)
+
+    def run(seconds, cpu, epochs=1, steps=40, on_host=True):
+        ran_on = []
+        with blas_threads().limit(limits=2), Crowding(said.append, on_host) as crowd:
+            crowd.threads, crowd.looks = 2, on_host and asked_for.get() is None  # also where there is one core alone
+            for _ in range(epochs):
+                crowd.begin()
+                for _ in range(steps):
+                    many = blas() > 1
+                    ran_on.append(2 if many else 1)
+                    clock.now += seconds[many]
+                    clock.spent += cpu[many]
+                    crowd.step()
+        return ran_on, said
+
+    return run
+
+
+needs_two = pytest.mark.skipif(blas() < 2, reason="BLAS has one thread here")
+
+
+@needs_two
+def test_where_others_keep_the_cores_busy_one_thread_is_used(machine):
+    ran_on, said = machine(seconds=[0.015, 0.4], cpu=[0.003, 0.12], epochs=2)
+    assert ran_on[:4] == [2] * 4 and ran_on[4:] == [1] * 76  # a step to warm up, three to look at
+    assert said == [
+        "other processes keep the cores busy: a step takes 400 ms on 2 threads and 15 ms on one, so matrix products run on one "
+        "thread for the rest of this training (--threads 2, in Python `with scratchae.threads(2):`, keeps them all)"
+    ]
+
+
+@needs_two
+def test_afterwards_all_threads_are_there_again(machine):
+    before = blas()
+    machine(seconds=[0.015, 0.4], cpu=[0.003, 0.12])
+    assert blas() == before
+
+
+@needs_two
+def test_a_quiet_machine_never_tries_one_thread(machine):
+    ran_on, said = machine(
+        seconds=[0.012, 0.010], cpu=[0.012, 0.012], epochs=2
+    )  # even if the other thread mostly sleeps
+    assert ran_on == [2] * 80 and said == []
+
+
+@needs_two
+def test_one_thread_that_is_no_faster_is_given_up(machine):
+    """Busy, but the products are few: as in a net of convolutions that is computed in parts."""
+    ran_on, said = machine(seconds=[0.08, 0.1], cpu=[0.02, 0.02], epochs=2)
+    assert ran_on.count(1) == 2 * 4 and ran_on[-1] == 2 and said == []
+
+
+@needs_two
+def test_a_machine_that_becomes_busy_is_noticed_in_the_next_epoch(machine):
+    machine(seconds=[0.012, 0.010], cpu=[0.012, 0.012])
+    ran_on, _ = machine(seconds=[0.015, 0.4], cpu=[0.003, 0.12], epochs=1)
+    assert ran_on[-1] == 1
+
+
+@needs_two
+def test_who_asks_for_threads_keeps_them(machine):
+    with sae.threads(2):
+        ran_on, said = machine(seconds=[0.015, 0.4], cpu=[0.003, 0.12])
+    assert ran_on == [2] * 40 and said == []
+
+
+@needs_two
+def test_on_a_gpu_nothing_is_looked_at(machine):
+    ran_on, said = machine(seconds=[0.015, 0.4], cpu=[0.003, 0.12], on_host=False)
+    assert ran_on == [2] * 40 and said == []
+
+
+def test_fit_looks_at_its_steps(monkeypatch, capsys):
+    """Each step of each epoch is handed on, and what is noticed is printed among the lines of the epochs."""
+    calls = []
+
+    class Noticing(Crowding):
+        def begin(self):
+            calls.append("epoch")
+            self.say("busy")
+
+        def step(self):
+            calls.append("step")
+
+    monkeypatch.setattr(training, "Crowding", Noticing)
+    model = sae.Autoencoder(sae.Dense(4, 2), sae.Dense(2, 4), loss=sae.MSE())
+    x = np.ones((6, 4), np.float32)
+    for show in (True, False):
+        sae.fit(model, x, epochs=2, batch_size=3, optimizer=sae.Adam(), progress=show)
+        assert capsys.readouterr().out.count("busy") == 2 * show
+    assert calls == ["epoch", "step", "step"] * 4
+
+
+def test_a_line_does_not_disturb_the_bar(monkeypatch, capsys):
+    cleared = []
+    report = progress.Progress(0, 1, 1, True)
+    report.bar = type("Bar", (), {"clear": lambda self: cleared.append(True)})()
+    report.say("busy")
+    assert cleared == [True] and capsys.readouterr().out == "busy\n"
+
+
+# As many threads as asked for
+
+
+def test_threads_for_a_block():
+    before = blas(), cores()
+    with sae.threads(1):
+        assert (blas(), cores()) == (1, 1)
+        with sae.threads(2):
+            assert cores() == min(2, before[1])
+        assert (blas(), cores()) == (1, 1)
+    assert (blas(), cores()) == before
+
+
+@pytest.mark.parametrize("n", [0, -1, 1.5, "2", None])
+def test_threads_refuses_what_is_no_number_of_threads(n):
+    with (
+        pytest.raises(OptionError, match=r"threads\(n=.*: expected a whole number of threads, at least 1"),
+        sae.threads(n),
+    ):
+        pass
