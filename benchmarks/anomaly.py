@@ -68,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
         "--json",
         type=Path,
         metavar="FILE",
-        help="where to write everything (default: benchmarks/results/anomaly-DATE.json)",
+        help="where to write everything (default: bench/anomaly-DATE.json)",
     )
     return command
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from scratchae.bench import machine
-from scratchae.bench.harness import BenchmarkError, exit_code, positive, results_folder, save
+from scratchae.bench.harness import RESULTS, BenchmarkError, exit_code, positive, save
 from scratchae.presets import PRESETS
 from scratchae.runs import RECORD
 
@@ -73,9 +73,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--runs", type=Path, default=Path("runs/quality"), metavar="DIR", help="their folder (default: runs/quality)"
     )
-    command.add_argument(
-        "--json", type=Path, metavar="FILE", help="what is finished (default: benchmarks/results/quality.json)"
-    )
+    command.add_argument("--json", type=Path, metavar="FILE", help="what is finished (default: bench/quality.json)")
     command.add_argument("--table", action="store_true", help="train nothing: print what is there")
     return command
 
@@ -87,7 +85,7 @@ def run(options: argparse.Namespace) -> None:
         preset, _, data = task.partition("/")
         if preset not in PRESETS or not data:
             raise BenchmarkError(f"{task}: expected PRESET/DATA, such as {next(iter(TASKS))}")
-    file = options.json or results_folder() / "quality.json"
+    file = options.json or RESULTS / "quality.json"
     record = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"benchmark": "quality", "runs": {}}
     wanted = [] if options.table else [(task, seed) for seed in range(options.seeds) for task in tasks]
     failed = []

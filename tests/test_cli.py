@@ -4,6 +4,7 @@ import functools
 import hashlib
 import http.server
 import json
+import os
 import re
 import signal
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 import scratchae
 import scratchae.data
 from scratchae import Autoencoder, Dense, cli, runs
-from scratchae.backend import cuda
+from scratchae.backend import cores, cuda
 from scratchae.cli import main
 from scratchae.data import mnist, strokes
 from scratchae.presets import PRESETS
@@ -183,7 +184,7 @@ def test_divergence_is_told_in_a_line(capsys):
 # Help
 
 
-OPTIONS = "--data --data-dir --epochs --batch-size --lr --device --seed --out --resume"
+OPTIONS = "--data --data-dir --epochs --batch-size --lr --device --threads --seed --out --resume"
 
 
 @pytest.mark.parametrize(
@@ -203,10 +204,33 @@ def test_help(capsys, command, words):
     assert captured.err == ""
 
 
-def test_the_help_of_train_tells_what_each_preset_is(capsys):
-    assert run("train --help") == 0
-    output = capsys.readouterr().out
-    assert all(preset.summary in output for preset in PRESETS.values())
+@pytest.mark.parametrize("command", ["train", "study"])
+def test_the_help_lists_the_presets_in_columns(capsys, command):
+    run(f"{command} --help")
+    rows = capsys.readouterr().out.partition("presets:\n")[2].splitlines()
+    assert len({row.index(row.split()[1], len(row.split()[0]) + 4) for row in rows}) == 1
+    for preset in PRESETS.values():
+        assert any(row.startswith(f"  {preset.name}  ") and row.endswith(preset.summary) for row in rows)
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    """As in `scratchae study tiny | head -1`: it ends like any program that SIGPIPE ends."""
+    command = [sys.executable, "-m", "scratchae", "study", "tiny"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer) as nobody_reads:
+        done = subprocess.run(command, stdout=nobody_reads, stderr=subprocess.PIPE, text=True, timeout=300)
+    assert done.stderr == "" and done.returncode == 141
+
+
+def test_threads_are_those_of_the_run_alone(tmp_path, monkeypatch):
+    seen, before = [], cores()
+    monkeypatch.setattr(
+        runs, "train", lambda preset, **options: seen.append((cores(), options)) or {"status": "done"}
+    )
+    assert run("train simple --threads 1") == 0
+    assert seen[0][0] == 1 and "threads" not in seen[0][1] and cores() == before
+    assert run("train simple --threads 0") == 2
 
 
 def test_version(capsys):

@@ -15,7 +15,7 @@ from ..errors import DeviceError
 from ..presets import Preset, find_preset
 from . import machine, pictures
 from .comparison import compare_times, model_of, new_record
-from .harness import note, results_folder, save
+from .harness import RESULTS, note, save
 from .peers import untranslatable
 from .report import heading, table
 from .summary import layer_table, sweep_table
@@ -105,7 +105,7 @@ def bench(
     if peers:
         for preset in presets:
             compare_peers(preset, batch_sizes or plan.peer_batch_sizes, usable, plan, record)
-    return write(record, Path(out) if out is not None else results_folder())
+    return write(record, RESULTS if out is None else Path(out))
 
 
 def compare_peers(

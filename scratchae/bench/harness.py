@@ -27,6 +27,7 @@ from ..files import written_whole
 
 PAUSE = 0.3  # seconds between blocks: OpenBLAS's and OpenMP's threads, which spin while they wait for work, give up sooner
 GPU_CHUNKS = 5  # times in a block that a GPU is waited for
+RESULTS = Path("bench")  # where records go unless told otherwise: no folder that a repository tracks
 WARM_UP = 10  # steps before the timed ones: threads awake, caches and allocator as they are in a long training
 
 
@@ -223,7 +224,7 @@ def add_options(command: argparse.ArgumentParser, benchmark: str, *, steps: int,
         "--json",
         type=Path,
         metavar="FILE",
-        help=f"where to write everything (default: benchmarks/results/{benchmark}-DATE.json in a checkout, else in ./bench)",
+        help=f"where to write everything (default: {RESULTS}/{benchmark}-DATE.json)",
     )
 
 
@@ -256,16 +257,10 @@ def note(text: str) -> None:
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
-def results_folder() -> Path:
-    """Where records go: benchmarks/results in a checkout, else bench in the current folder."""
-    results = Path("benchmarks") / "results"
-    return results if results.is_dir() and Path("scratchae").is_dir() else Path("bench")
-
-
 def save(record: dict[str, Any], file: Path | None, folder: Path | None = None) -> Path:
     """Write a record, whole or not at all, to a file; by default to a new one in a folder, BENCHMARK-DATE.json."""
     if file is None:
-        stem, number = (folder or results_folder()) / f"{record['benchmark']}-{record['date'][:10]}", 1
+        stem, number = (folder or RESULTS) / f"{record['benchmark']}-{record['date'][:10]}", 1
         file = stem.with_name(f"{stem.name}.json")
         while file.exists():  # an earlier measurement is not overwritten
             number += 1

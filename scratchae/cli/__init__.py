@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -10,21 +11,20 @@ from .. import __version__
 from ..errors import ScratchaeError
 from . import bench, check, data, study, train, tutorial
 
-COMMANDS = (
-    train,
-    study,
-    check,
-    bench,
-    data,
-    tutorial,
-)  # each with add(commands), its arguments, and run(options), which returns an exit code
+# each with add(commands), its arguments, and run(options), which returns an exit code
+COMMANDS = (train, study, check, bench, data, tutorial)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command. Exit code 0; 1 where a check failed; 2 for a mistake of the caller; 130 after Ctrl-C."""
-    options = parser().parse_args(arguments)
+    """Run the command. Exit code 0; 1 where a check failed; 2 for a mistake of the caller; 130 after Ctrl-C; 141 if nobody reads the output."""
     try:
-        return options.run(options)
+        options = parser().parse_args(arguments)
+        code = options.run(options)
+        sys.stdout.flush()  # here rather than at Python's end, where a closed pipe could not be told
+        return code
+    except BrokenPipeError:  # who reads the output has seen enough, such as `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python writes out the rest at its end
+        return 128 + 13  # as a shell says of a program that SIGPIPE ended
     except (ScratchaeError, OSError) as error:  # the latter: a full disk, a folder that vanished
         print(f"scratchae: {error}", file=sys.stderr)
         return 2

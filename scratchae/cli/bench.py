@@ -30,9 +30,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         help="also time PyTorch and JAX on the same work, at the given batch sizes or at 128 and 8192",
     )
     parser.add_argument("--quick", action="store_true", help="two presets, small batches, short measurements")
-    parser.add_argument(
-        "--out", metavar="DIR", help="where to write (default: benchmarks/results in a checkout, else ./bench)"
-    )
+    parser.add_argument("--out", metavar="DIR", help="where to write (default: bench)")
     parser.set_defaults(run=run)
 
 

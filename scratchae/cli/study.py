@@ -9,7 +9,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .types import positive
+from .types import columns, positive
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,13 +22,8 @@ def add(commands: argparse._SubParsersAction) -> None:
     from ..data import NAMES
     from ..presets import PRESETS
 
-    presets = "\n".join(
-        f"  {name:<18}{summary}"
-        for name, summary in [
-            ("tiny", "2-2-1-2-2, sigmoid: small enough to write out all of its arithmetic"),
-            *((preset.name, preset.summary) for preset in PRESETS.values()),
-        ]
-    )
+    tiny = ("tiny", "2-2-1-2-2, sigmoid: small enough to write out all of its arithmetic")
+    presets = columns([tiny, *((preset.name, preset.summary) for preset in PRESETS.values())])
     parser = commands.add_parser(
         "study",
         help="every quantity of one training step: formula, numbers, finite differences",

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import contextlib
 
-from .types import positive
+from .types import columns, positive
 
 
 def add(commands: argparse._SubParsersAction) -> None:
     from ..data import NAMES
     from ..presets import PRESETS
 
-    presets = "\n".join(f"  {preset.name:<18}{preset.summary}" for preset in PRESETS.values())
+    presets = columns([(preset.name, preset.summary) for preset in PRESETS.values()])
     parser = commands.add_parser(
         "train",
         help="train a preset; leaves a model, figures and pictures in a folder",

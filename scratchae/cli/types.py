@@ -1,8 +1,9 @@
-"""What arguments are made of."""
+"""What arguments are made of, and how lists of them are shown."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 
 def positive(kind: type) -> type:
@@ -16,3 +17,9 @@ def positive(kind: type) -> type:
 
     convert.__name__ = kind.__name__  # argparse says "invalid int value"
     return convert
+
+
+def columns(rows: Sequence[tuple[str, str]]) -> str:
+    """Names and what they mean, the latter below each other."""
+    width = max(len(name) for name, _ in rows) + 2
+    return "\n".join(f"  {name:<{width}}{meaning}" for name, meaning in rows)

@@ -214,7 +214,7 @@ def require_images(layer: Layer, x: Array, channels: int | None = None) -> None:
     if x.ndim == 2:
         way_out = f"give each row its shape back, with Reshape((H, W, {channels or 'C'})) before this layer"
     elif x.ndim == 3:
-        way_out = "for images of one channel, x[..., None] adds the last axis"
+        way_out = "x[..., None] makes it images of one channel, x[None] a batch of one image"
     elif 0 in x.shape[1:]:
         way_out = "an image needs at least one pixel and one channel"
     elif x.ndim == 4 and x.shape[1] == channels:
