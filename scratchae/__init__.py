@@ -7,10 +7,8 @@ losses.py, layers/layer.py, models/autoencoder.py, optimizers.py, training.py, s
 
 from .backend import array_module, threads
 from .backend.kernels.host import compile_kernels
-from .checkpoint import load, save
 from .data import Dataset, load_data
 from .errors import ScratchaeError
-from .history import History
 from .layers import (
     AvgPool2d,
     BatchNorm,
@@ -40,7 +38,7 @@ from .models import CVAE, DBN, IWAE, PCA, RBM, VAE, Autoencoder, Classifier, Con
 from .optimizers import SGD, Adam, Cosine, Step
 from .penalties import L1, SparseKL
 from .study import GradientReport, Trace, check_gradients, trace, watch
-from .training import evaluate, fit
+from .training import History, evaluate, fit, load, save
 
 __version__ = "0.1.0"
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .files import written_whole
-from .history import History
 from .models import PCA
+from .training import History
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,7 +10,7 @@ from real_gpu import gpu_problem
 
 from scratchae.backend import cuda, device_module, move
 from scratchae.backend.kernels import host
-from scratchae.crowding import Crowding
+from scratchae.training.crowding import Crowding
 
 settings.register_profile(
     "scratchae",

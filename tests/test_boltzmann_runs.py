@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 import scratchae.data
-from scratchae import DBN, RBM, SGD, evaluate, fit, load, results
-from scratchae import runs as runs_module
+from scratchae import DBN, RBM, SGD, evaluate, fit, load
+from scratchae import runs as results
 from scratchae.data import strokes
 from scratchae.presets import PRESETS, Preset, boltzmann
+from scratchae.runs import run as runs_module
 from scratchae.runs import train
 
 SMALL = Preset(

@@ -33,18 +33,18 @@ from scratchae import (
     SparseKL,
     Step,
     Tanh,
-    checkpoint,
     fit,
     load,
     save,
 )
 from scratchae.backend import to_numpy
-from scratchae.checkpoint import build, describe, restore
 from scratchae.errors import CheckpointError
 from scratchae.losses import Loss
 from scratchae.models import Model
 from scratchae.penalties import Penalty
 from scratchae.study import CATALOGUE
+from scratchae.training import checkpoint
+from scratchae.training.checkpoint import build, describe, restore
 
 
 def made(kind):

@@ -29,7 +29,7 @@ def small_and_apart(monkeypatch, tmp_path):
     """A few strokes as data, no pictures, no GPU, no MNIST of this machine's user, and an empty folder to work in."""
     data = strokes(360, 60)
     monkeypatch.setattr(scratchae.data, "strokes", lambda: data)
-    monkeypatch.setattr(scratchae.results.autoencoder, "draw", lambda *_: None)
+    monkeypatch.setattr(scratchae.runs.autoencoder, "draw", lambda *_: None)
     monkeypatch.setattr(cuda, "module", cuda.module.__wrapped__)
     monkeypatch.setitem(sys.modules, "cupy", None)
     monkeypatch.delenv("SCRATCHAE_DATA", raising=False)

@@ -1,13 +1,15 @@
 """On a machine that others keep busy, one thread does the matrix products, if that is faster; on a quiet one all of them do."""
 
+import sys
+
 import numpy as np
 import pytest
 
 import scratchae as sae
-from scratchae import crowding, progress, training
 from scratchae.backend import asked_for, blas_threads, cores
-from scratchae.crowding import Crowding
 from scratchae.errors import OptionError
+from scratchae.training import crowding, progress
+from scratchae.training.crowding import Crowding
 
 
 class Clock:
@@ -118,7 +120,7 @@ def test_fit_looks_at_its_steps(monkeypatch, capsys):
         def step(self):
             calls.append("step")
 
-    monkeypatch.setattr(training, "Crowding", Noticing)
+    monkeypatch.setattr(sys.modules[sae.fit.__module__], "Crowding", Noticing)
     model = sae.Autoencoder(sae.Dense(4, 2), sae.Dense(2, 4), loss=sae.MSE())
     x = np.ones((6, 4), np.float32)
     for show in (True, False):

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import tqdm
 
-from scratchae import MSE, Adam, Autoencoder, Dense, Sequential, fit, progress
+from scratchae import MSE, Adam, Autoencoder, Dense, Sequential, fit
 from scratchae.errors import DivergenceError
-from scratchae.progress import Progress, duration
+from scratchae.training import progress
+from scratchae.training.progress import Progress, duration
 
 
 def train(epochs=3, steps=7, x=None, **options):

@@ -33,13 +33,13 @@ from scratchae import (
     evaluate,
     load,
 )
-from scratchae import runs as runs_module
 from scratchae.data import strokes
 from scratchae.errors import CheckpointError, DataError, DeviceError, DivergenceError, OptionError, RunError
 from scratchae.models import PCA
 from scratchae.presets import Preset
-from scratchae.results.autoencoder import psnr
+from scratchae.runs import run as runs_module
 from scratchae.runs import train
+from scratchae.runs.autoencoder import psnr
 
 
 def dense(inputs, code, *, before=(), loss=None):
@@ -101,7 +101,7 @@ def small_and_apart(monkeypatch, tmp_path):
 @pytest.fixture
 def no_pictures(monkeypatch):
     """Most of a run's time is drawing."""
-    monkeypatch.setattr(scratchae.results.autoencoder, "draw", lambda *_: None)
+    monkeypatch.setattr(scratchae.runs.autoencoder, "draw", lambda *_: None)
 
 
 def files(folder):

@@ -5,10 +5,10 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import scratchae as s
-from scratchae import steps as module
 from scratchae.backend import move, to_numpy
 from scratchae.errors import DivergenceError
-from scratchae.steps import HostSteps, RecordedSteps, steps_for
+from scratchae.training import steps as module
+from scratchae.training.steps import HostSteps, RecordedSteps, steps_for
 
 
 def data(n=21, d=6):

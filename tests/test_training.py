@@ -36,8 +36,8 @@ from scratchae import (
     load,
 )
 from scratchae.backend import array_module, device_module, to_numpy
-from scratchae.checkpoint import restore
 from scratchae.errors import ArrayTypeError, CheckpointError, DataError, DivergenceError, OptionError, ShapeError
+from scratchae.training.checkpoint import restore
 
 FEATURES = 6
 
@@ -652,7 +652,7 @@ def test_resumed_patience_counts_on(tmp_path, stop):
 
 
 def load_history(path):
-    from scratchae.checkpoint import read
+    from scratchae.training.checkpoint import read
 
     return read(path)[0]["training"]["history"].get("epoch", []) if path.exists() else []
 

@@ -9,9 +9,9 @@ from scratchae.data import strokes
 from scratchae.models import CVAE, VAE
 from scratchae.presets import Preset
 from scratchae.presets.variational import variational
-from scratchae.results import table
-from scratchae.results import variational as results
 from scratchae.runs import train
+from scratchae.runs import variational as results
+from scratchae.runs.results import table
 
 
 def conditional(rng):

@@ -600,4 +600,4 @@ assert least > 1e5
 #
 # - `scratchae/models/autoencoder.py`: the whole model.
 # - `scratchae/presets/dense.py`: `simple` and its larger relatives.
-# - `scratchae/training.py`: what `fit` does beside the step.
+# - `scratchae/training/fit.py`: what `fit` does beside the step.

@@ -717,7 +717,7 @@ assert np.isclose(swing, 0.1 / 1.9, rtol=0.01) and np.isclose(
 # ## What to read in the source next
 #
 # - `scratchae/optimizers.py`: the three optimizers and two schedules, in order of increasing complexity.
-# - `scratchae/training.py`: the loop around them, `one_epoch` first.
+# - `scratchae/training/fit.py`: the loop around them, `one_epoch` first.
 # - `scratchae/models/model.py`: how all parameters come to lie in one vector.
 #
 # Then [chapter 05](05_going_deep.py): an optimizer can only use the gradients that reach it.

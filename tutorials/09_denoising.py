@@ -28,7 +28,7 @@ from scratchae.layers.noise import Masked
 from scratchae.presets import PRESETS
 from scratchae.presets.preset import warm_cosine
 from scratchae.presets.regularised import denoising
-from scratchae.results.autoencoder import median_filter
+from scratchae.runs.autoencoder import median_filter
 from scratchae.tutorial import data_name, dataset, exercise, figure, quick, show, source
 
 data = dataset()  # strokes, or what --data names

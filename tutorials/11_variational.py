@@ -33,7 +33,7 @@ from scratchae.models.variational import log_prior_ratio, log_probability
 from scratchae.presets.dense import stack
 from scratchae.presets.preset import warm_cosine
 from scratchae.presets.variational import variational
-from scratchae.results.variational import manifold
+from scratchae.runs.variational import manifold
 from scratchae.tutorial import data_name, dataset, exercise, figure, quick, show, source
 
 data = dataset()  # strokes, or what --data names

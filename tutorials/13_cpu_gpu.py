@@ -54,7 +54,7 @@ from scratchae.layers import activations
 from scratchae.models import parallel
 from scratchae.optimizers import adam
 from scratchae.presets import PRESETS
-from scratchae.steps import HostSteps, RecordedSteps, steps_for
+from scratchae.training.steps import HostSteps, RecordedSteps, steps_for
 from scratchae.tutorial import dataset, exercise, figure, quick, show, source
 
 rng = np.random.default_rng(0)
@@ -1033,7 +1033,7 @@ assert sae.BatchNorm not in parallel.APART
 # ## What to read in the source next
 #
 # - `scratchae/backend/`: memory, blocks, cores, and `one_kernel`.
-# - `scratchae/models/parallel.py`: the split batch. `scratchae/steps.py`: the loop of an epoch, on the host and
+# - `scratchae/models/parallel.py`: the split batch. `scratchae/training/steps.py`: the loop of an epoch, on the host and
 #   recorded.
 # - `scratchae/backend/kernels/kernels.cu` and `tests/kernels/test_kernels.py`: every kernel against its plain twin.
 # - `scratchae/backend/cuda/`: the one room that knows CuPy. `benchmarks/README.md`: how the comparisons are made, and how to

@@ -85,11 +85,11 @@ def subject(options: argparse.Namespace) -> tuple[str, Model, np.ndarray, Optimi
     """The preset's name, the model, its examples and its optimizer at the first step. Raises OptionError, RunError or CheckpointError."""
     import numpy as np
 
-    from ..checkpoint import load
     from ..errors import OptionError
     from ..optimizers import SGD
     from ..presets import find_preset
     from ..study.tiny import LEARNING_RATE, tiny
+    from ..training import load
 
     if options.preset == "tiny":
         if options.data or options.data_dir or options.examples:

@@ -20,7 +20,7 @@ from .model import Model
 from .rbm import RBM
 
 if TYPE_CHECKING:
-    from ..history import History
+    from ..training import History
 
 
 class DBN(Model):

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 import scratchae as s
-from scratchae import losses, optimizers, steps
+from scratchae import losses, optimizers
 from scratchae.backend.kernels import SOURCE, TYPES, Kernels, host
 from scratchae.backend.kernels.generator import Generator
 from scratchae.layers import activations, patches, sparsity
+from scratchae.training import steps
 
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="needs the C++ compiler g++")
 RTOL = {"float32": 2e-6, "float64": 1e-14}

@@ -13,8 +13,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 import scratchae as s
 from scratchae import BatchNorm
 from scratchae.backend import array_module, to_numpy
-from scratchae.checkpoint import read
 from scratchae.errors import ArrayTypeError, DataError, OptionError, ShapeError
+from scratchae.training.checkpoint import read
 
 shapes = st.one_of(
     st.tuples(st.integers(2, 6), st.integers(1, 5)),

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import scratchae as s
 import scratchae.data
-import scratchae.results.autoencoder
+import scratchae.runs.autoencoder
 from scratchae import plots
 from scratchae.backend import cuda, device_module, to_numpy
 from scratchae.cli import main
@@ -357,7 +357,7 @@ def test_picture_of_a_run_that_diverged(tmp_path):
 def small(monkeypatch, tmp_path):
     images = strokes(360, 60)
     monkeypatch.setattr(scratchae.data, "strokes", lambda: images)
-    monkeypatch.setattr(scratchae.results.autoencoder, "draw", lambda *_: None)
+    monkeypatch.setattr(scratchae.runs.autoencoder, "draw", lambda *_: None)
     monkeypatch.setattr(cuda, "module", cuda.module.__wrapped__)
     monkeypatch.chdir(tmp_path)
     return tmp_path

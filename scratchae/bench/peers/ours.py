@@ -11,7 +11,7 @@ from ...backend import Array, array_module, move, recycle_memory, to_numpy
 from ...backend.kernels.host import compile_kernels
 from ...models import Model
 from ...optimizers import Adam, Optimizer
-from ...steps import RecordedSteps
+from ...training.steps import RecordedSteps
 from .. import machine
 from ..agreement import Tensors
 from ..harness import synchronise

@@ -7,10 +7,10 @@ import threading
 
 import numpy as np
 
-from .backend import Array, array_module
-from .layers import Layer
-from .layers.layer import watched
-from .models import Model
+from ..backend import Array, array_module
+from ..layers import Layer
+from ..layers.layer import watched
+from ..models import Model
 
 
 class Interrupt:

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from .. import plots
-from ..history import History
 from ..models import PCA, RBM
 from ..presets import Examples, Preset
+from ..training import History
 from .autoencoder import in_batches, mean_squared_error
 
 CHAIN_STEPS = 500  # of Gibbs sampling from a row of the picture to the next: neighbours hardly resemble each other

@@ -14,19 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from . import __version__, plots
-from .backend import device_module
-from .backend.kernels.host import compile_kernels
-from .checkpoint import save
-from .errors import DivergenceError, RunError
-from .files import written_whole
-from .history import History
-from .models import PCA, Autoencoder, Model
-from .presets import Preset
-from .progress import duration
+from .. import __version__, plots
+from ..backend import device_module
+from ..backend.kernels.host import compile_kernels
+from ..errors import DivergenceError, RunError
+from ..files import written_whole
+from ..models import PCA, Autoencoder, Model
+from ..presets import Preset
+from ..study import watch
+from ..training import History, fit, require_whole, save
+from ..training.progress import duration
 from .results import family, table
-from .study import watch
-from .training import fit, require_whole
 
 MODEL, CHECKPOINT, HISTORY, RECORD = "model.safetensors", "checkpoint.safetensors", "history.csv", "run.json"
 FLOW = "gradient_flow"  # .png and .csv

@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from . import layers, losses, models, optimizers, penalties
-from .backend import Array, array_module, to_numpy
-from .description import Described, plain
-from .errors import CheckpointError
-from .files import written_whole
+from .. import layers, losses, models, optimizers, penalties
+from ..backend import Array, array_module, to_numpy
+from ..description import Described, plain
+from ..errors import CheckpointError
+from ..files import written_whole
+from ..models import Model
+from ..optimizers import Optimizer
 from .history import History
-from .models import Model
-from .optimizers import Optimizer
 
 FORMAT_VERSION = 1
 

@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from .files import written_whole
+from ..files import written_whole
 
 
 class History:

@@ -12,7 +12,7 @@ import statistics
 import time
 from collections.abc import Callable, Generator, Iterator
 
-from .backend import asked_for, blas_threads
+from ..backend import asked_for, blas_threads
 
 
 class Crowding:

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from .backend import Array, array_module, device_module, recycle_memory, to_numpy
+from ..backend import Array, array_module, device_module, recycle_memory, to_numpy
+from ..errors import ArrayTypeError, CheckpointError, DataError, DivergenceError, OptionError, ShapeError
+from ..models import Model
+from ..optimizers import Optimizer
 from .checkpoint import describe, resume_training, save_training
 from .crowding import Crowding
-from .errors import ArrayTypeError, CheckpointError, DataError, DivergenceError, OptionError, ShapeError
 from .guards import Interrupt
 from .history import History
-from .models import Model
-from .optimizers import Optimizer
 from .progress import Progress
 from .steps import accumulate, diverged, steps_for
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from .. import plots
-from ..history import History
 from ..layers import (
     Conv2d,
     ConvTranspose2d,
@@ -25,6 +24,7 @@ from ..losses import BCE, MSE
 from ..models import PCA, Autoencoder, ContractiveAutoencoder
 from ..penalties import SparseKL
 from ..presets import Examples, Preset
+from ..training import History
 
 # The figures
 

@@ -8,10 +8,10 @@ from statistics import NormalDist
 import numpy as np
 
 from .. import plots
-from ..history import History
 from ..losses import BCE
 from ..models import CVAE, PCA, VAE
 from ..presets import Examples, Preset
+from ..training import History
 from .autoencoder import in_batches, mean_squared_error
 
 EVERY, SAMPLES = 10, 5000  # importance sampling takes long: of every tenth test example, with so many samples each

@@ -18,11 +18,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .backend import Array, array_module, one_kernel
-from .errors import DivergenceError
+from ..backend import Array, array_module, one_kernel
+from ..errors import DivergenceError
+from ..models import Model
+from ..optimizers import Optimizer
 from .guards import culprit
-from .models import Model
-from .optimizers import Optimizer
 
 
 class Steps:

@@ -1,0 +1,7 @@
+"""Training: the loop, its steps on either device, checkpoints, and what a person sees of it."""
+
+from .checkpoint import load, save
+from .fit import evaluate, fit, prepared, require_whole
+from .history import History
+
+__all__ = ["History", "evaluate", "fit", "load", "prepared", "require_whole", "save"]
