@@ -35,6 +35,7 @@ def assert_printed(shown, found):
         assert numbers(line) == pytest.approx(numbers(expected), rel=2e-6, abs=2e-6), line
 
 
+@pytest.mark.slow
 def test_the_example_prints_what_stands_below_it():
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):

@@ -853,6 +853,7 @@ def uninterrupted(tmp_path_factory):
     return done.stdout, int(done.stderr)
 
 
+@pytest.mark.slow
 def test_kill_9_at_any_moment_loses_nothing(tmp_path, uninterrupted):
     expected, calls = uninterrupted
     for moment in np.random.default_rng(0).integers(1, calls // 8, 6):

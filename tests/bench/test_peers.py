@@ -41,6 +41,7 @@ from scratchae.models import parallel
 from scratchae.presets import find_preset
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["torch", "torch-channels-last", "jax"])
 def test_peers_compute_what_scratchae_computes(name, tmp_path):
     """Every layer, loss and model that has a translation."""

@@ -21,6 +21,7 @@ def hide_torch(folder):
     (folder / "torch.py").write_text('raise ModuleNotFoundError("No module named \'torch\'", name="torch")\n')
 
 
+@pytest.mark.slow
 def test_the_command_writes_tables_and_everything_else_as_json(tmp_path):
     hide_torch(tmp_path)
     file = tmp_path / "out" / "measured.json"
