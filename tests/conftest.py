@@ -1,6 +1,9 @@
 """Each test that asks for `device` runs on the CPU, on the strict stand-in for a GPU, and on a real GPU if there is one."""
 
 import os
+import signal
+import tempfile
+from collections import Counter
 
 import pytest
 import strict
@@ -9,7 +12,6 @@ from hypothesis import HealthCheck, settings
 from real_gpu import gpu_problem
 
 from scratchae.backend import cuda, device_module, move
-from scratchae.backend.kernels import host
 from scratchae.training.crowding import Crowding
 
 settings.register_profile(
@@ -23,13 +25,59 @@ settings.register_profile(
 settings.load_profile("scratchae")
 
 
+SLOW_FIXTURES = {"site", "browser", "torch"}
+
+
+def pytest_configure(config):
+    """A home folder of the tests, in the place of the user's, whose settings and caches are not theirs.
+
+    It is made by the process that starts the workers, for all of them, as long as nothing has asked where it is.
+    """
+    if hasattr(config, "workerinput"):
+        return
+    home = tempfile.TemporaryDirectory(prefix="scratchae-home-", ignore_cleanup_errors=True)
+    config.add_cleanup(home.cleanup)
+    os.environ["HOME"] = home.name
+    for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR"):
+        os.environ.pop(name, None)
+    # where several workers share the cores, threads of the matrix products would wait for each other
+    if (config.getoption("numprocesses", None) or 0) > 1:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """What asks for one of these is slow, wherever it stands; and there is only one book, whose tests stay together."""
+    for item in items:
+        if SLOW_FIXTURES & set(item.fixturenames):
+            item.add_marker(pytest.mark.slow)
+        if "site" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group("book"))
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """What was skipped, by reason, and what was left out."""
+    reasons = Counter(
+        report.longrepr[2].removeprefix("Skipped: ") for report in terminalreporter.getreports("skipped")
+    )
+    for reason, count in reasons.most_common():
+        terminalreporter.write_line(f"{count:>5} skipped: {reason}")
+    if config.getoption("markexpr") == "not slow":
+        terminalreporter.write_line('what is slow was left out; all of it: python -m pytest -m ""')
+
+
 @pytest.fixture(scope="session", autouse=True)
-def compiled_kernels_in_a_folder_of_the_tests(tmp_path_factory):
-    """Not in the user's cache folder, and compiled anew."""
-    folder = tmp_path_factory.mktemp("kernels")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(host, "cache_folder", lambda name: folder)
-        yield
+def ctrl_c_is_heard():
+    """Also where the tests were started in the background, by a shell that has it ignored there."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="session")
+def torch():
+    """PyTorch, as a second opinion; not imported where nobody asks for it, as that takes seconds."""
+    return pytest.importorskip("torch", reason="PyTorch is not installed")
 
 
 @pytest.fixture(autouse=True)

@@ -7,11 +7,8 @@ from scratchae import Adam, Conv2d
 from scratchae.data import pixels, strokes
 from scratchae.presets import PRESETS
 
-torch = pytest.importorskip("torch")
-nn = torch.nn
 
-
-def torch_conv():
+def torch_conv(nn):
     """The net of the preset `conv`, as a user of PyTorch writes it."""
     return nn.Sequential(
         nn.Conv2d(1, 16, 3, stride=2, padding=1),
@@ -57,13 +54,12 @@ def relative(theirs, mine):
     return np.linalg.norm(theirs - mine) / np.linalg.norm(theirs)
 
 
-@pytest.mark.parametrize(
-    ("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-4)], ids=["float64", "float32"]
-)
-def test_conv_agrees(dtype, tolerance):
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-10), ("float32", 1e-4)])
+def test_conv_agrees(torch, dtype, tolerance):
     """Prediction, loss, ∂L/∂x of the images, every gradient, and every weight after each of 20 steps of Adam."""
     torch.manual_seed(0)
-    net = torch_conv().to(dtype)
+    dtype = getattr(torch, dtype)
+    net = torch_conv(torch.nn).to(dtype)
     model = PRESETS["conv"].build(np.random.default_rng(1))
     import_torch(model, net.state_dict())
     # strokes rather than noise, which drives units to the kink of ReLU, where rounding decides
@@ -92,10 +88,10 @@ def test_conv_agrees(dtype, tolerance):
             assert relative(ours(theirs), getattr(layer, attribute)) < tolerance, (step, name)
 
 
-def test_a_wrong_layout_would_be_found():
+def test_a_wrong_layout_would_be_found(torch):
     """The kernel turned by half a circle, which is what "convolution" means outside of this field."""
     torch.manual_seed(0)
-    net = nn.Conv2d(2, 3, 3).double()
+    net = torch.nn.Conv2d(2, 3, 3).double()
     layer = Conv2d(2, 3, 3)
     layer.W, layer.b = ours(net.weight)[::-1, ::-1], ours(net.bias)
     x = torch.rand(2, 2, 5, 5, dtype=torch.float64)

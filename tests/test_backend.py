@@ -56,7 +56,7 @@ def test_cupy_is_not_imported_on_the_cpu():
         "s.fit(m, np.ones((8, 4), 'f'), epochs=1, batch_size=4, optimizer=s.Adam(), progress=False)\n"
         "assert 'cupy' not in sys.modules and 'matplotlib' not in sys.modules\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_move_there_and_back(device, xp):
@@ -215,7 +215,7 @@ if child == 0:
     os._exit(0 if (x == 2).all() else 1)
 assert os.waitpid(child, 0)[1] == 0 and (x == 1).all()
 """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=600)
 
 
 def test_cores_and_workers():

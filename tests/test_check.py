@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import textwrap
+import threading
 
 import pytest
 
@@ -66,38 +67,68 @@ def test_a_file_that_is_not_there(tmp_path, capsys):
     assert "there is no file" in error and "the exercises are in " in error
 
 
+# A file does not wait until its time is over: it has the alarm ring when it gets to that place
+RINGS = """
+import threading
+
+def ring():
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer):
+            thread.function()
+"""
+
+
 def test_a_file_that_never_ends(file, capfd):
     path = file(
-        """
-        class Slow:
-            def forward(self, x):
-                while True:
-                    x = x + 1
+        RINGS
+        + """
+class Slow:
+    def forward(self, x):
+        ring()
+        while True:
+            x = x + 1
 
-            def backward(self, dy):
-                return dy
-        """
+    def backward(self, dy):
+        return dy
+"""
     )
-    assert main(["check", str(path), "--limit", "1.5"]) == 2
+    assert main(["check", str(path), "--limit", "3600"]) == 2
     out = capfd.readouterr().out
-    assert out.startswith(f"{path}:") and ", in forward: " in out and "not done after 1.5 seconds" in out
-    assert int(out.removeprefix(f"{path}:").partition(",")[0]) in (3, 4)
+    assert out.startswith(f"{path}:") and "not done after 3600 seconds" in out
+    assert int(out.removeprefix(f"{path}:").partition(",")[0]) in range(3, 13)
+
+
+def for_ever():
+    while True:
+        pass
+
+
+def test_the_alarm_rings_in_time_and_not_after_the_block():
+    with pytest.raises(KeyboardInterrupt), grade.alarm(0.01) as rung:
+        for_ever()
+    assert rung.is_set()
+    with grade.alarm(3600) as rung:
+        (timer,) = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+    timer.join()  # it is called off
+    assert not rung.is_set()
 
 
 def test_a_file_that_cannot_even_be_interrupted(file, capfd, monkeypatch):
-    monkeypatch.setattr("scratchae.cli.check.GRACE", 1)
+    monkeypatch.setattr("scratchae.cli.check.GRACE", 2 - 3600)  # it is ended after 2 seconds, wherever it is then
     path = file(
-        """
+        RINGS
+        + """
+while True:
+    try:
+        ring()
         while True:
-            try:
-                while True:
-                    pass
-            except BaseException:
-                pass
-        """
+            pass
+    except BaseException:
+        pass
+"""
     )
-    assert main(["check", str(path), "--limit", "1"]) == 2
-    assert "not done after 1 seconds, and could not be interrupted" in capfd.readouterr().out
+    assert main(["check", str(path), "--limit", "3600"]) == 2
+    assert "not done after 3600 seconds, and could not be interrupted" in capfd.readouterr().out
 
 
 def test_a_file_that_ends_python(file, capfd):

@@ -62,7 +62,7 @@ def test_no_terminal_one_line_an_epoch(capsys):
     for epoch, line in enumerate(lines):
         loss, validation = history["loss"][epoch], history["validation_loss"][epoch]
         start = f"epoch {epoch + 1:>2}/10  loss {loss:.4g}  validation loss {validation:.4g}  "
-        assert re.fullmatch(re.escape(start) + r"[\d,]+ examples/s  [\d.]+ s left", line)
+        assert re.fullmatch(re.escape(start) + r"[\d,]+ examples/s  .+ left", line)
     assert lines[-1].endswith("  0.0 s left")
 
 

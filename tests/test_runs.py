@@ -29,10 +29,10 @@ from scratchae import (
     Sequential,
     Sigmoid,
     SparseKL,
-    cuda,
     evaluate,
     load,
 )
+from scratchae.backend import cuda
 from scratchae.data import strokes
 from scratchae.errors import CheckpointError, DataError, DeviceError, DivergenceError, OptionError, RunError
 from scratchae.models import PCA

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -34,6 +33,7 @@ from scratchae import (
     evaluate,
     fit,
     load,
+    training,
 )
 from scratchae.backend import array_module, device_module, to_numpy
 from scratchae.errors import ArrayTypeError, CheckpointError, DataError, DivergenceError, OptionError, ShapeError
@@ -211,17 +211,20 @@ def test_the_optimizer_goes_along_with_the_model(device):
     assert array_module(optimizer.m) is device_module(device)
 
 
-class SlowToMeasure(Autoencoder):
-    def objective(self, x, rng=None):
-        time.sleep(0.3 if rng is None else 0)
-        return super().objective(x, rng)
+def test_seconds_are_of_training_alone(monkeypatch):
+    """Else more validation data would look like slower training. The clock is one of steps: it stands still between them."""
+    now = 0
 
+    class Timed(Autoencoder):
+        def objective(self, x, rng=None):
+            nonlocal now
+            now += 100 if rng is None else 1
+            return super().objective(x, rng)
 
-def test_seconds_are_of_training_alone():
-    """Else more validation data would look like slower training."""
-    start = time.perf_counter()
-    history = train(tiny(kind=SlowToMeasure), epochs=1, validation=examples(9))
-    assert history["seconds"][0] <= time.perf_counter() - start - 0.3
+    monkeypatch.setattr(time, "perf_counter", lambda: now)
+    history = train(tiny(kind=Timed), epochs=2, validation=examples(9))
+    assert history["seconds"] == [7, 7]
+    assert now == 2 * (7 + 100)
 
 
 @pytest.mark.parametrize("before", [(), (GaussianNoise(0.5, clip=(0, 1)),), (Dropout(0.5),)])
@@ -540,12 +543,18 @@ def test_a_second_ctrl_c_stops_at_once():
 
 @pytest.mark.usefixtures("restored_handler")
 def test_ctrl_c_from_outside():
-    model = tiny()
-    timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    history = train(model, epochs=10**6)
-    timer.join()
-    assert history.interrupted
+    """Another thread sends it while a step is on its way."""
+    model = tiny(kind=Spy)
+
+    def send(n):
+        if n == 10:
+            sender = threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGINT))
+            sender.start()
+            sender.join()
+
+    model.on_step = send
+    history = train(model)
+    assert history.interrupted and len(history) == 1
     assert np.isfinite(model.parameters).all()
 
 
@@ -557,25 +566,31 @@ def test_the_handler_is_restored_after_an_error():
 
 def test_ctrl_c_in_a_process_of_its_own():
     script = """
-        import signal, sys
+        import os, signal
         import numpy as np
         from scratchae import *
-        model = Autoencoder(Sequential(Dense(6, 4)), Sequential(Dense(4, 6)), loss=MSE())
+        class Slow(Autoencoder):
+            def training_step(self, x, rng=None):
+                self.steps = getattr(self, "steps", 0) + 1
+                if self.steps == 10:
+                    print("in a step", flush=True)
+                    input()  # until the signal is sent
+                return super().training_step(x, rng)
+        model = Slow(Sequential(Dense(6, 4)), Sequential(Dense(4, 6)), loss=MSE())
         x = np.random.default_rng(0).random((50, 6), dtype=np.float32)
-        print("ready", flush=True)
-        history = fit(model, x, epochs=10**9, batch_size=8, optimizer=Adam())
-        assert history.interrupted and len(history) > 0
+        history = fit(model, x, epochs=3, batch_size=8, optimizer=Adam(), progress=False)
+        assert history.interrupted and len(history) == 1
         assert np.isfinite(model.parameters).all()
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        print("\\nstopped cleanly")
+        print("stopped cleanly")
     """
-    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE, text=True)
-    assert process.stdout.readline() == "ready\n"
-    assert process.stdout.readline().startswith("epoch ")  # in training
-    process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=30)
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "in a step\n"
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate("go on\n")
     assert process.returncode == 0
-    assert output.endswith("stopped cleanly\n")
+    assert output == "stopped cleanly\n"
 
 
 # Resuming
@@ -777,7 +792,7 @@ def test_a_schedule_may_be_any_function_but_then_there_is_no_checkpoint(tmp_path
 
 # kill -9
 
-# Large enough that writing the file takes much of the time. Once there is a checkpoint, it dies at `moment`
+# It dies at `moment`: a place, or the number of a call, counting those of all functions, Python's and C's
 VICTIM = """
     import hashlib, os, signal, sys
     import numpy as np
@@ -795,73 +810,63 @@ VICTIM = """
         os.truncate(path, os.path.getsize(path) // 2)
         die()
 
-    if os.path.exists(checkpoint):
-        if moment == "half written":
-            safetensors.numpy.save_file = half_save
-        elif moment == "before the rename":
-            os.replace = lambda *names: die()
-        elif moment == "after the rename":
-            os.replace = lambda *names: (replace(*names), die())
+    calls = 0
+
+    def count(frame, event, argument):
+        global calls
+        calls += event in ("call", "c_call")
+        if moment.isdecimal() and calls == int(moment):
+            die()
+
+    if moment == "half written":
+        safetensors.numpy.save_file = half_save
+    elif moment == "before the rename":
+        os.replace = lambda *names: die()
+    elif moment == "after the rename":
+        os.replace = lambda *names: (replace(*names), die())
 
     rng = np.random.default_rng(0)
     encoder = Sequential(GaussianNoise(0.1), Dense(300, 100, rng=rng), Tanh(), Dropout(0.1))
     model = Autoencoder(encoder, Sequential(Dense(100, 300, rng=rng)), loss=MSE())
     x = np.random.default_rng(1).random((40, 300), dtype=np.float32)
     optimizer = Adam(Cosine(0.01, 160))
-    print("ready", flush=True)
+    sys.setprofile(count)
     history = fit(model, x[:30], epochs=40, batch_size=8, optimizer=optimizer, validation=x[30:], patience=39,
                   progress=False, checkpoint=checkpoint, resume=True)
+    sys.setprofile(None)
     vectors = model.parameters, optimizer.m, optimizer.v
     print(*(hashlib.sha256(vector).hexdigest() for vector in vectors), history["loss"], history["validation_loss"])
+    print(calls, file=sys.stderr)
 """
 
 
 def victim(checkpoint, moment="never"):
-    command = [sys.executable, "-c", textwrap.dedent(VICTIM), str(checkpoint), moment]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", textwrap.dedent(VICTIM), str(checkpoint), str(moment)]
+    return subprocess.run(command, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
-    """What a training prints that nobody kills, and how many seconds it takes after it got ready."""
-    process = victim(tmp_path_factory.mktemp("straight") / "c")
-    assert process.stdout.readline() == "ready\n"
-    start = time.perf_counter()
-    output, _ = process.communicate(timeout=60)
-    assert process.returncode == 0
-    return output, time.perf_counter() - start
+    """What a training prints that nobody kills, and how many calls it makes."""
+    done = victim(tmp_path_factory.mktemp("straight") / "c")
+    assert done.returncode == 0, done.stderr
+    return done.stdout, int(done.stderr)
 
 
+@pytest.mark.slow
 def test_kill_9_at_any_moment_loses_nothing(tmp_path, uninterrupted):
-    expected, seconds = uninterrupted
-    rng = np.random.default_rng()
-    killed = 0
-    for _ in range(8):
-        process = victim(tmp_path / "c")
-        assert process.stdout.readline() == "ready\n"
-        time.sleep(rng.uniform(0, seconds / 8))
-        process.kill()
-        process.communicate()
-        killed += process.returncode == -signal.SIGKILL
+    expected, calls = uninterrupted
+    for moment in np.random.default_rng(0).integers(1, calls // 8, 6):
+        assert victim(tmp_path / "c", moment).returncode == -signal.SIGKILL
         if (tmp_path / "c").exists():
             load(tmp_path / "c")  # whole
-    output, _ = (process := victim(tmp_path / "c")).communicate(timeout=60)
-    assert process.returncode == 0
-    assert output == f"ready\n{expected}"
-    assert killed > 0
+    done = victim(tmp_path / "c")
+    assert (done.returncode, done.stdout) == (0, expected)
 
 
 @pytest.mark.parametrize("moment", ["half written", "before the rename", "after the rename"])
 def test_kill_9_while_the_checkpoint_is_written(tmp_path, uninterrupted, moment):
-    first = victim(tmp_path / "c")  # until there is something to lose
-    while not (tmp_path / "c").exists():
-        assert first.poll() is None
-        time.sleep(0.001)
-    first.kill()
-    first.communicate()
-    for _ in range(2):
-        process = victim(tmp_path / "c", moment)
-        process.communicate(timeout=60)
-        assert process.returncode == -signal.SIGKILL
-    output, _ = victim(tmp_path / "c").communicate(timeout=60)
-    assert output == f"ready\n{uninterrupted[0]}"
+    # the first time there is something to lose
+    for dies in ("after the rename", moment, moment):
+        assert victim(tmp_path / "c", dies).returncode == -signal.SIGKILL
+    assert victim(tmp_path / "c").stdout == uninterrupted[0]

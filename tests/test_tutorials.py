@@ -44,6 +44,7 @@ def test_the_chapters_are_numbered_from_0():
     assert all(int(chapter.path.name[:2]) == chapter.number for chapter in CHAPTERS)
 
 
+@pytest.mark.slow
 @each_chapter
 def test_a_chapter_runs_as_a_script(chapter, tmp_path):
     environment = {name: value for name, value in os.environ.items() if name != tutorial.DATA}

@@ -10,6 +10,7 @@ import os
 import struct
 import sys
 import time
+import urllib.error
 import urllib.request
 import zlib
 from pathlib import Path
@@ -121,6 +122,8 @@ def download(name: str, folder: Path | None = None, mirrors: list[str] | None = 
                 break
             except (OSError, http.client.HTTPException, ValueError) as error:  # URL errors and timeouts are OSErrors
                 problems.append(f"{mirror}: {error}")
+                if isinstance(error, urllib.error.HTTPError):
+                    error.close()  # it is the mirror's answer, which holds the connection open
         else:
             raise DataError(
                 f"could not download {file} of {name}: {'; '.join(problems)}. Check the network, or put the files into a folder and name it with --data-dir"

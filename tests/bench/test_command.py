@@ -10,7 +10,9 @@ from scratchae.bench import command, machine
 from scratchae.cli import main
 from scratchae.errors import DeviceError
 
-SHORT = dataclasses.replace(command.QUICK, presets=("deep",), batch_sizes=(4, 8), seconds=0.0, rounds=1, steps=2)
+SHORT = dataclasses.replace(
+    command.QUICK, presets=("deep",), batch_sizes=(4, 8), seconds=0.0, limit=1e9, rounds=1, steps=2
+)
 DEFAULT_PICTURES = {"throughput", "roofline", "layers-cpu"}
 
 

@@ -86,7 +86,7 @@ class Counted:
 def test_a_gpu_is_waited_for_a_few_times_in_a_block_and_a_cpu_after_each_step(device, calls, timings):
     peer = Counted(device)
     times = harness.time_steps(peer, warm_up=3, steps=10)
-    assert peer.calls == calls and len(times) == timings and min(times) > 0
+    assert peer.calls == calls and len(times) == timings and min(times) >= 0
 
 
 def test_peak_memory_is_what_the_work_needs_at_most_and_not_what_came_before():

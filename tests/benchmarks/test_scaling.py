@@ -16,6 +16,7 @@ def hide_torch(folder):
     (folder / "torch.py").write_text('raise ModuleNotFoundError("No module named \'torch\'", name="torch")\n')
 
 
+@pytest.mark.slow
 def test_scaling_writes_tables_a_record_and_a_picture(tmp_path, monkeypatch, capsys):
     """The first two sizes of each curve, without PyTorch."""
     hide_torch(tmp_path)

@@ -13,7 +13,7 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 def run_command(*arguments, **options):
     command = [sys.executable, BENCHMARKS / "training_step.py", "--rounds", "1", "--steps", "3", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, **options)
+    return subprocess.run(command, capture_output=True, text=True, **options)
 
 
 def hide_torch(folder):
@@ -21,6 +21,7 @@ def hide_torch(folder):
     (folder / "torch.py").write_text('raise ModuleNotFoundError("No module named \'torch\'", name="torch")\n')
 
 
+@pytest.mark.slow
 def test_the_command_writes_tables_and_everything_else_as_json(tmp_path):
     hide_torch(tmp_path)
     file = tmp_path / "out" / "measured.json"

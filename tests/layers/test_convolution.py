@@ -252,9 +252,8 @@ def compare(torch, layer, x):
 @both
 @pytest.mark.parametrize("kernel", [(1, 1), (2, 2), (3, 3), (3, 2), (4, 1), (5, 5)], ids=str)
 @pytest.mark.parametrize("stride", [(1, 1), (2, 2), (3, 1), (2, 3), (4, 4)], ids=str)
-def test_pytorch_agrees(kind, kernel, stride):
+def test_pytorch_agrees(torch, kind, kernel, stride):
     """Over sizes, paddings, channels and output paddings: the same shapes and values, the same refusals."""
-    torch = pytest.importorskip("torch")
     for i, padding in enumerate([(0, 0), (1, 1), (2, 0), (3, 2)]):
         for size in [(1, 1), (2, 5), (4, 3), (8, 7)]:
             given_channels = [(1, 2), (2, 1), (3, 5), (5, 3)][(i + sum(size)) % 4]
@@ -266,8 +265,7 @@ def test_pytorch_agrees(kind, kernel, stride):
 
 
 @both
-def test_pytorch_refuses_the_same_sizes(kind):
-    torch = pytest.importorskip("torch")
+def test_pytorch_refuses_the_same_sizes(torch, kind):
     refused = 0
     for size in range(1, 6):
         for kernel in range(1, 6):
@@ -279,9 +277,8 @@ def test_pytorch_refuses_the_same_sizes(kind):
 
 @pytest.mark.parametrize("extra", [0, 1, 2, 3, (0, 1), (1, 2), (2, 0)])
 @pytest.mark.parametrize("stride", [1, 2, (1, 3), (3, 2)])
-def test_pytorch_refuses_the_same_output_padding(stride, extra):
+def test_pytorch_refuses_the_same_output_padding(torch, stride, extra):
     """When it is asked to compute; here the constructor refuses already."""
-    torch = pytest.importorskip("torch")
     options = {"kernel_size": 3, "stride": stride, "output_padding": extra}
     try:
         shape = from_torch(torch.nn.ConvTranspose2d(1, 1, **options)(torch.zeros(1, 1, 2, 3))).shape

@@ -159,9 +159,8 @@ def test_in_training_no_gradient_moves_the_mean_or_scales_x():
 
 
 @some_shapes
-def test_pytorch_agrees(shape):
+def test_pytorch_agrees(torch, shape):
     """Two steps of training, then inference: outputs, gradients, running averages. Our momentum 0.9 is its 0.1."""
-    torch = pytest.importorskip("torch")
     features = shape[-1]
     layer = BatchNorm(features).to(dtype=np.float64)
     layer.gamma[...], layer.beta[...] = np.random.default_rng(5).standard_normal((2, features))

@@ -226,9 +226,8 @@ def compare(torch, layer, twin, x):
 
 @pytest.mark.parametrize("kernel", [1, 2, 3, 5, (2, 3), (4, 1)], ids=str)
 @pytest.mark.parametrize("stride", [None, 1, 2, 3, (3, 2), 6], ids=str)
-def test_pytorch_agrees(kernel, stride):
+def test_pytorch_agrees(torch, kernel, stride):
     """Also on small numbers, of which many are equal, and on images that the kernel is too large for."""
-    torch = pytest.importorskip("torch")
     for size in [(1, 1), (2, 3), (3, 5), (5, 4), (8, 7)]:
         x = np.random.default_rng(sum(size)).integers(-1, 2, (2, *size, 3)).astype(np.float64)
         compare(torch, AvgPool2d(kernel, stride), torch.nn.AvgPool2d(kernel, stride), x)
@@ -238,8 +237,7 @@ def test_pytorch_agrees(kernel, stride):
 
 
 @pytest.mark.parametrize("ceil_mode", [False, True])
-def test_pytorch_makes_images_of_the_same_size(ceil_mode):
-    torch = pytest.importorskip("torch")
+def test_pytorch_makes_images_of_the_same_size(torch, ceil_mode):
     refused = 0
     for size in range(1, 9):
         for kernel in range(1, 5):
@@ -251,8 +249,7 @@ def test_pytorch_makes_images_of_the_same_size(ceil_mode):
 
 
 @pytest.mark.parametrize("scale", [1, 2, (3, 2)])
-def test_pytorch_up_samples_alike(scale):
-    torch = pytest.importorskip("torch")
+def test_pytorch_up_samples_alike(torch, scale):
     compare(torch, UpSample2d(scale), torch.nn.Upsample(scale_factor=scale), images(2, (3, 4), 3))
 
 

@@ -82,7 +82,7 @@ def count(browsed):
 
 def heard(browsed, selector, pattern):
     """Waits until an element says something."""
-    browsed.locator(selector, has_text=re.compile(f"^{pattern}")).wait_for(state="attached", timeout=5000)
+    browsed.locator(selector, has_text=re.compile(f"^{pattern}")).wait_for(state="attached")
 
 
 def indices(shape):
