@@ -141,7 +141,7 @@ def flow_kept(model: Model, folder: Path) -> Iterator[None]:
                 plots.gradient_flow(flow, folder / f"{FLOW}.png")
                 print("".join(f"{text}\n" for text in flow.warnings), end="")
     if flow.steps and not flow.warnings:
-        print("the gradients flow: none vanishes or explodes, and units are neither dead nor saturated")
+        print("\n  ".join(["the gradients flow, and nothing is beyond its limit:", *flow.figures]))
 
 
 # The folder

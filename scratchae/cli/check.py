@@ -43,6 +43,7 @@ def run(options: argparse.Namespace) -> int:
         return grade(Path(options.name), options.limit)
 
     from ..study import check_catalogue
+    from ..study.gradcheck import not_compared
 
     reports = check_catalogue(options.name)
     if options.name is not None:
@@ -53,7 +54,9 @@ def run(options: argparse.Namespace) -> int:
             tensors = ", ".join(check.name for check in report.checks)
             if len(tensors) > 52:
                 tensors = f"{len(report.checks)} tensors, {report.checks[0].name} to {report.checks[-1].name}"
-            print(f"{name:<27} {tensors:<52} {report.worst:>14.1e}  {'ok' if report.passed else 'FAILED'}")
+            print(
+                f"{name:<27} {tensors:<52} {report.worst:>14.1e}  {'ok' if report.passed else 'FAILED'}{not_compared(report.checks)}"
+            )
     failed = [name for name, report in reports.items() if not report.passed]
     print(
         f"{len(reports) - len(failed)} of {len(reports)} right: relative error at most 1e-7, central differences in float64"
