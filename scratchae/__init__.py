@@ -40,6 +40,7 @@ from .models import CVAE, DBN, IWAE, PCA, RBM, VAE, Autoencoder, Classifier, Con
 from .optimizers import SGD, Adam, Cosine, Step
 from .penalties import L1, SparseKL
 from .study import GradientReport, Trace, check_gradients, trace, watch
+from .study.answer import check
 from .training import evaluate, fit
 
 __version__ = "0.1.0"
@@ -92,6 +93,7 @@ __all__ = [
     "Trace",
     "UpSample2d",
     "array_module",
+    "check",
     "check_gradients",
     "compile_kernels",
     "evaluate",

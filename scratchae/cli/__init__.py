@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -24,7 +25,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command. Exit code 0; 1 where a check failed; 2 for a mistake of the caller; 130 after Ctrl-C."""
     options = parser().parse_args(arguments)
     try:
-        return options.run(options)
+        code = options.run(options)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (ScratchaeError, OSError) as error:  # the latter: a full disk, a folder that vanished
         print(f"scratchae: {error}", file=sys.stderr)
         return 2
