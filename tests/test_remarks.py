@@ -82,5 +82,5 @@ def test_the_command_says_it_and_keeps_it(small, capsys):
     assert "\nThe model has collapsed: " in capsys.readouterr().out
     (remark,) = json.loads((small / "run" / "run.json").read_text())["remarks"]
     assert remark.startswith("The model has collapsed: ")
-    assert main(["train", "simple", "--epochs", "30", "--batch-size", "50", "--out", "good"]) == 0
+    assert main(["train", "simple", "--epochs", "6", "--batch-size", "20", "--out", "good"]) == 0
     assert json.loads((small / "good" / "run.json").read_text())["remarks"] == []
