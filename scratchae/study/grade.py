@@ -186,16 +186,18 @@ def pointed(path: Path, trace: TracebackType | None, text: str, quoted: bool = T
     """A message with the last place in the learner's file that led to it."""
     mine = [frame for frame in traceback.extract_tb(trace) if Path(frame.filename).resolve() == path.resolve()]
     if not mine:
-        return f"{label(path)}: {text}"
+        return f"{place(path)}: {text}"
     frame = mine[-1]
     where = f", in {frame.name}" if not frame.name.startswith("<") else ""
     line = linecache.getline(frame.filename, frame.lineno or 0).strip() if quoted else ""
-    return f"{label(path)}:{frame.lineno}{where}: {line}".rstrip() + f"\n    {text}"
+    return f"{place(path, frame.lineno)}{where}: {line}".rstrip() + f"\n    {text}"
 
 
-def label(path: Path) -> str:
-    """The file; of a notebook's cell or of what was typed, which lie in none, "line"."""
-    return str(path) if path.is_file() else "line"
+def place(path: Path, line: int | None = None) -> str:
+    """A line of a file; or of a notebook's cell or of what was typed, which lie in none."""
+    if path.is_file():
+        return str(path) if line is None else f"{path}:{line}"
+    return "your code" if line is None else f"line {line}"
 
 
 def located(path: Path, subject: Subject, error: Exception) -> str:
@@ -204,9 +206,9 @@ def located(path: Path, subject: Subject, error: Exception) -> str:
     text = pointed(path, error.__traceback__, said)
     method = getattr(subject.value, "backward" if "backward" in said else "forward", subject.value)
     code = getattr(getattr(method, "__func__", method), "__code__", None)
-    if code is None or not text.startswith(f"{label(path)}: "):
+    if code is None or not text.startswith(f"{place(path)}: "):
         return text
-    return f"{label(path)}:{code.co_firstlineno}, in {code.co_name}:\n    {said}"
+    return f"{place(path, code.co_firstlineno)}, in {code.co_name}:\n    {said}"
 
 
 if __name__ == "__main__":

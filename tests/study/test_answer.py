@@ -119,7 +119,7 @@ def test_typed_at_a_prompt():
 
     class Dense:
         def __init__(self, inputs, outputs):
-            pass
+            self.b = 0
 
         def forward(self, x):
             return x.size @ x
@@ -128,4 +128,4 @@ def test_typed_at_a_prompt():
     ran = subprocess.run(
         [sys.executable, "-"], input=textwrap.dedent(code), capture_output=True, text=True, check=True
     )
-    assert ran.stdout.startswith("line") and ran.stdout.endswith("False\n") and ran.stderr == ""
+    assert ran.stdout.startswith("line 9, in forward:\n    ") and ran.stdout.endswith("False\n") and ran.stderr == ""
