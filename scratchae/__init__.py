@@ -38,6 +38,7 @@ from .models import CVAE, DBN, IWAE, PCA, RBM, VAE, Autoencoder, Classifier, Con
 from .optimizers import SGD, Adam, Cosine, Step
 from .penalties import L1, SparseKL
 from .study import GradientReport, Trace, check_gradients, trace, watch
+from .study.answer import check
 from .training import History, evaluate, fit, load, save
 
 __version__ = "0.1.0"
@@ -90,6 +91,7 @@ __all__ = [
     "Trace",
     "UpSample2d",
     "array_module",
+    "check",
     "check_gradients",
     "compile_kernels",
     "evaluate",

@@ -68,7 +68,9 @@ def require_packages() -> None:
         except importlib.metadata.PackageNotFoundError:
             missing.append(name)
     if missing:
-        raise RunError(f'book and notebooks need {", ".join(missing)}: python -m pip install "scratchae[book]"')
+        raise RunError(
+            f'book and notebooks need {", ".join(missing)}: in a checkout, python -m pip install -e ".[book]"'
+        )
 
 
 def collect(chosen: list[Chapter], pages: Path) -> None:

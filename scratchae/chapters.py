@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -11,12 +12,25 @@ from pathlib import Path
 
 from .errors import OptionError
 
-# what a notebook on a machine without the library, such as one of Colab's, must run first
-INSTALL = """\
+INSTALLED = Path(__file__).parent / "tutorials"  # there only where the package was installed from a wheel
+
+# the first cell of a notebook: the package of the environment, or of the checkout that the notebook lies in
+FIND = """\
+import sys
+from pathlib import Path
+
 try:
     import scratchae
 except ImportError:
-    %pip install --quiet scratchae"""
+    checkouts = [folder for folder in Path.cwd().parents if (folder / "scratchae" / "chapters.py").is_file()]
+    sys.path[:0] = map(str, checkouts[:1])
+    try:
+        import scratchae
+    except ImportError as error:
+        print(
+            f"{error}. This notebook needs the package scratchae and what it depends on. Install it into the Python of this "
+            f"notebook from a checkout or from a wheel, then run this cell again:\\n    {sys.executable} -m pip install PATH"
+        )"""
 
 
 @dataclass(frozen=True)
@@ -32,9 +46,7 @@ class Chapter:
 
 def folder() -> Path:
     """The folder of the chapters: that of the checkout, or the one that the installed package brings along."""
-    package = Path(__file__).parent
-    installed = package / "tutorials"
-    return installed if installed.is_dir() else package.parent / "tutorials"
+    return INSTALLED if INSTALLED.is_dir() else INSTALLED.parent.parent / "tutorials"
 
 
 def chapters() -> list[Chapter]:
@@ -64,19 +76,52 @@ def read(path: Path) -> Chapter:
 
 
 def run(chapter: Chapter, environment: dict[str, str] | None = None) -> int:
-    """Run a chapter as a script in the current folder, and return its exit code."""
-    return subprocess.run(
-        [sys.executable, str(chapter.path)], env=os.environ | (environment or {}), check=False
-    ).returncode
+    """Read out a chapter while it runs, in the current folder, and return its exit code."""
+    command = [sys.executable, "-m", "scratchae.reading", str(chapter.path)]
+    return subprocess.run(command, env=os.environ | (environment or {}), check=False).returncode
+
+
+def page(path: Path) -> Path | None:
+    """The page of a chapter in a book that was built in the current folder or in the checkout; None if there is none."""
+    places = (place / "book" / f"{path.stem}.html" for place in (Path(), folder().parent))
+    return next((place for place in places if place.is_file()), None)
+
+
+# Exercises
+
+
+def exercises() -> list[str]:
+    """The names of all exercises, such as "02_dense"."""
+    return sorted(path.stem for path in (folder() / "exercises").glob("[0-9][0-9]_*.py"))
+
+
+def hand_out(name: str) -> Path:
+    """The file in which the learner solves an exercise: exercises/NAME.py or NAME.py in the current folder, if it is there;
+    else, in a checkout, tutorials/exercises/NAME.py itself; else a copy in exercises/, made now. Raises OptionError if there
+    is no such exercise.
+    """
+    if name not in exercises():
+        raise OptionError(f"exercise: there is no {name!r}; there are {', '.join(exercises()) or 'none'}")
+    given = folder() / "exercises" / f"{name}.py"
+    own = Path("exercises") / given.name
+    for path in (own, Path(given.name)):
+        if path.is_file():
+            return path
+    if folder() != INSTALLED:
+        here = folder().parent in (Path.cwd(), *Path.cwd().parents)
+        return Path(os.path.relpath(given)) if here else given
+    own.parent.mkdir(exist_ok=True)
+    shutil.copyfile(given, own)
+    return own
 
 
 def notebook(path: Path) -> str:
-    """A chapter as a Jupyter notebook without outputs, which installs the library first where it is missing."""
+    """A chapter as a Jupyter notebook without outputs, which looks for the library first."""
     import jupytext
     import nbformat
 
     made = jupytext.reads(relinked(path.read_text(encoding="utf-8")), fmt="py:percent")
-    made.cells.insert(1, nbformat.v4.new_code_cell(INSTALL))
+    made.cells.insert(1, nbformat.v4.new_code_cell(FIND))
     for i, cell in enumerate(made.cells):
         cell["id"] = f"cell-{i}"  # the same each time
     made.metadata = {

@@ -12,7 +12,6 @@ import html
 import inspect
 import io
 import os
-import shutil
 import sys
 import textwrap
 from collections.abc import Callable
@@ -20,7 +19,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .data import Dataset, load_data
-from .errors import OptionError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -125,29 +123,28 @@ def study_page(trace: Trace, name: str, caption: str) -> None:
 
 
 def exercise(name: str) -> None:
-    """Hand out an exercise: a copy in `exercises/` under the current folder, and the command that grades it.
+    """Hand out an exercise, and say how to check the answer. A notebook shows it; the book also, folded, a solution."""
+    from .chapters import folder, hand_out
+    from .study.answer import name_asked
 
-    A copy that is there already stays as it is. The book shows the exercise and, folded, a solution.
-    """
-    from .chapters import folder
-
-    given = folder() / "exercises" / f"{name}.py"
-    if not given.is_file():
-        there = ", ".join(sorted(path.stem for path in given.parent.glob("[0-9]*.py"))) or "none"
-        raise OptionError(f"exercise: there is no {name!r}; there are {there}")
-    copy = Path("exercises") / given.name
-    command = f"scratchae check {copy.as_posix()}"
     if BOOK in os.environ:
+        given = folder() / "exercises" / f"{name}.py"
         code, solution = (
             path.read_text(encoding="utf-8") for path in (given, given.parent / "solutions" / given.name)
         )
-        publish({"text/markdown": f"`exercises/{given.name}`, graded by `{command}`\n\n```python\n{code}```\n"})
+        publish({"text/markdown": f"Checked by `scratchae check {name}`:\n\n```python\n{code}```\n"})
         display_html(f"<details><summary>A solution</summary>{highlighted(solution)}</details>", "A solution")
         return
-    if not copy.exists():
-        copy.parent.mkdir(exist_ok=True)
-        shutil.copyfile(given, copy)
-    print(f"[exercise] {copy}: edit it, then grade it with\n    {'!' if in_notebook() else ''}{command}")
+    path = hand_out(name)
+    if in_notebook():
+        code = path.read_text(encoding="utf-8")
+        publish({"text/markdown": f"`{path.as_posix()}`\n\n```python\n{code}```\n", "text/plain": code})
+        print(
+            f"[exercise] write your answer in a cell, then check it with\n    sae.check({name_asked(path)})\n"
+            f'or edit the file {path.as_posix()}, then check it with\n    sae.check("{name}")'
+        )
+    else:
+        print(f"[exercise] {path.as_posix()}: edit it, then check it with\n    scratchae check {name}")
 
 
 def in_notebook() -> bool:

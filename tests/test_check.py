@@ -4,9 +4,11 @@ import subprocess
 import sys
 import textwrap
 import threading
+from pathlib import Path
 
 import pytest
 
+from scratchae.chapters import folder
 from scratchae.cli import main
 from scratchae.study import grade, learner
 
@@ -48,6 +50,23 @@ def graded(file, capsys):
 # The command
 
 
+def test_an_exercise_by_its_name(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    for name in ("00_neuron", "00_neuron.py", "exercises/00_neuron.py", "elsewhere/00_neuron"):
+        assert main(["check", name]) == 1
+        assert "in neuron:\n    still to be written: " in capfd.readouterr().out
+    Path("00_neuron.py").write_text((folder() / "exercises" / "solutions" / "00_neuron.py").read_text("utf-8"))
+    assert main(["check", "00_neuron"]) == 0
+    assert capfd.readouterr().out.startswith("00_neuron.py: right\n")
+
+
+@pytest.mark.parametrize("name", ["00_nothing", "nothing.py"])
+def test_where_there_is_no_such_exercise_the_others_are_named(name, capsys):
+    assert main(["check", name]) == 2
+    error = capsys.readouterr().err
+    assert f"there is no file or exercise {name}; the exercises are 00_neuron, " in error and "hands one out" in error
+
+
 def test_a_right_file(file, capfd):
     assert main(["check", str(file(RIGHT))]) == 0
     out, err = capfd.readouterr()
@@ -64,7 +83,7 @@ def test_a_wrong_file(file, capfd):
 def test_a_file_that_is_not_there(tmp_path, capsys):
     assert main(["check", str(tmp_path / "nothing.py")]) == 2
     error = capsys.readouterr().err
-    assert "there is no file" in error and "the exercises are in " in error
+    assert "there is no file" in error and "the exercises are 00_neuron, " in error
 
 
 # A file does not wait until its time is over: it has the alarm ring when it gets to that place
@@ -320,11 +339,15 @@ UNUSABLE = {
     ),
     "no input fits": (
         SIGMOID.replace("np.exp(-x)", "np.exp(-x @ np.ones((9, 9)))"),
-        "Sigmoid was called with shape (5, 3); if it wants another shape, write an input `x = …` into the file",
+        "Sigmoid was called with shape (5, 3); if it wants another shape, write an input `x = …` into the file, or in Python call check(layer, x)",
     ),
     "no arguments fit": (
         SIGMOID.replace("class Sigmoid:", "class Sigmoid:\n    def __init__(self, what):\n        what['a']\n"),
-        "Make an instance in the file for the check to use, such as `layer = Sigmoid(…)`",
+        "Make an instance for the check to use, in the file `layer = Sigmoid(…)` and an input",
+    ),
+    "arrays that do not fit": (
+        SIGMOID.replace("return dy * self.y", "return dy @ self.y"),
+        "my_layer.py:9, in backward: return dy @ self.y * (1 - self.y)\n    dy is (5, 3) and self.y is (5, 3): a matrix product",
     ),
     "a loss that raises": (
         "def loss(prediction, target):\n    return prediction - tarket\n",

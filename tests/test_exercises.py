@@ -81,7 +81,7 @@ def test_the_solution_differs_in_bodies_only(path):
 @pytest.mark.parametrize("path", FILES, ids=stems(FILES))
 def test_the_question_says_how_to_check(path):
     question = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
-    assert question.endswith(f"Check:  scratchae check tutorials/exercises/{path.name}")
+    assert question.endswith(f"Check:  scratchae check {path.stem}")
     assert max(map(len, path.read_text(encoding="utf-8").splitlines())) <= 112
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -33,7 +34,6 @@ from scratchae import (
     evaluate,
     fit,
     load,
-    training,
 )
 from scratchae.backend import array_module, device_module, to_numpy
 from scratchae.errors import ArrayTypeError, CheckpointError, DataError, DivergenceError, OptionError, ShapeError

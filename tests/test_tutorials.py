@@ -136,6 +136,34 @@ def test_links_are_rewritten_for_notebooks():
     )
 
 
+def first_cell(folder, *, without=""):
+    """What the first cell of a notebook in a folder prints, on an interpreter that lacks a package."""
+    block = f"import sys\nsys.modules['{without}'] = None\n" if without else ""
+    return subprocess.run(
+        [sys.executable, "-I", "-c", block + chapters.FIND + "\nprint('scratchae' in sys.modules)"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_the_first_cell_finds_the_checkout(tmp_path):
+    for name in ("chapters.py", "__init__.py"):
+        (tmp_path / "scratchae").mkdir(exist_ok=True)
+        (tmp_path / "scratchae" / name).touch()
+    folder = tmp_path / "tutorials" / "notebooks"
+    folder.mkdir(parents=True)
+    found = first_cell(folder)
+    assert (found.stdout, found.stderr) == ("True\n", "")
+
+
+def test_the_first_cell_says_what_to_do_elsewhere(tmp_path):
+    lacking = first_cell(tmp_path, without="scratchae")
+    assert lacking.stderr == ""
+    assert "This notebook needs the package scratchae" in lacking.stdout
+    assert lacking.stdout.split("\n")[1] == f"    {sys.executable} -m pip install PATH"
+
+
 def test_writing_notebooks_removes_those_of_chapters_that_are_gone(tmp_path):
     pytest.importorskip("jupytext", reason="the extra `book` is not installed")
     gone = tmp_path / "98_gone.ipynb"
@@ -223,15 +251,48 @@ def test_a_study_page_lies_beside_the_book(tmp_path, monkeypatch, kernel):
     assert 'src="_static/study/00_one_neuron-tiny.html"' in kernel[0]["text/html"]
 
 
-def test_an_exercise_is_handed_out_once(tmp_path, monkeypatch, capsys):
+def test_of_an_installed_package_an_exercise_is_handed_out_once(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(chapters, "INSTALLED", FOLDER)
     tutorial.exercise("00_neuron")
     copy = tmp_path / "exercises" / "00_neuron.py"
     assert copy.read_text(encoding="utf-8") == (FOLDER / "exercises" / "00_neuron.py").read_text(encoding="utf-8")
-    assert "scratchae check exercises/00_neuron.py" in capsys.readouterr().out
+    assert capsys.readouterr().out == (
+        "[exercise] exercises/00_neuron.py: edit it, then check it with\n    scratchae check 00_neuron\n"
+    )
     copy.write_text("mine")
     tutorial.exercise("00_neuron")
     assert copy.read_text() == "mine"
+
+
+@pytest.mark.skipif(FOLDER == chapters.INSTALLED, reason="the package is installed")
+def test_in_a_checkout_there_is_one_copy_of_an_exercise(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(FOLDER.parent)
+    tutorial.exercise("00_neuron")
+    assert capsys.readouterr().out.startswith("[exercise] tutorials/exercises/00_neuron.py: edit it, ")
+    monkeypatch.chdir(FOLDER / "notebooks")
+    assert chapters.hand_out("00_neuron") == Path("../exercises/00_neuron.py")
+    monkeypatch.chdir(tmp_path)
+    assert chapters.hand_out("00_neuron") == FOLDER / "exercises" / "00_neuron.py"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("place", ["exercises", "."])
+def test_a_learners_own_file_is_found_first(place, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    own = Path(place, "00_neuron.py")
+    own.parent.mkdir(exist_ok=True)
+    own.write_text("mine")
+    assert chapters.hand_out("00_neuron") == own
+
+
+def test_a_notebook_shows_the_exercise_and_how_to_check_a_cell(tmp_path, monkeypatch, kernel, capsys):
+    monkeypatch.chdir(tmp_path)
+    tutorial.exercise("02_dense")
+    (given,) = kernel
+    assert "class Dense:" in given["text/markdown"]
+    printed = capsys.readouterr().out
+    assert "    sae.check(Dense)\n" in printed and '    sae.check("02_dense")\n' in printed
 
 
 def test_the_book_shows_an_exercise_and_folds_its_solution(tmp_path, monkeypatch, kernel):
@@ -277,7 +338,7 @@ def test_the_command_runs_a_chapter_in_the_current_folder(tmp_path, monkeypatch)
     made.mkdir()
     (made / "03_short.py").write_text(
         "# %% [markdown]\n# # 03 · Short\n#\n# *Why?*\n#\n# **Time** none.\n\n# %%\n"
-        "import os\nopen('ran', 'w').write(os.environ['SCRATCHAE_TUTORIAL_DATA'])\nraise SystemExit(7)\n",
+        "import os\nn = open('ran', 'w').write(os.environ['SCRATCHAE_TUTORIAL_DATA'])\nraise SystemExit(7)\n",
         encoding="utf-8",
     )
     monkeypatch.setattr(chapters, "folder", lambda: made)
@@ -289,6 +350,13 @@ def test_the_command_runs_a_chapter_in_the_current_folder(tmp_path, monkeypatch)
 def test_the_command_names_what_there_is_when_asked_for_more(capsys):
     assert main(["tutorial", "99"]) == 2
     assert "there is no chapter 99; there are 0, " in capsys.readouterr().err
+
+
+def test_what_is_cut_off_by_head_is_no_error():
+    command = f"{sys.executable} -m scratchae tutorial | head -n 1"
+    ran = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True)
+    assert ran.returncode == 0 and ran.stderr == ""
+    assert ran.stdout == f"  0  {CHAPTERS[0].title}\n"
 
 
 def test_a_chapter_without_a_head_is_refused(tmp_path):

@@ -964,6 +964,14 @@ show(
 #
 # ## Exercises
 #
+# **Write it yourself.** PCA, from the singular value decomposition to the reconstruction.
+
+# %%
+exercise("06_pca")
+
+# %% [markdown]
+# **Think, then compute.**
+#
 # 1. How many numbers has the best linear code of these images that keeps 90 % of the variance? Use `eigenvalues`.
 # 2. The linear autoencoder with $k = 12$ has $784 \cdot 12 \cdot 2 + 12 + 784$ parameters. How many of them are redundant, in the
 #    sense that changing them along some path leaves $\hat x$ as it is for every $x$?
@@ -971,7 +979,7 @@ show(
 # 4. Put a ReLU after the encoder, and nothing else. Is the error for $k$ units still bounded below by
 #    $\sum_{i > k} \lambda_i$? Can it reach the bound?
 #
-# Answers below; the first two are computed.
+# Answers; the first two are computed.
 
 # %%
 share = np.cumsum(eigenvalues) / eigenvalues.sum()
@@ -1024,9 +1032,6 @@ print(
     f"4. a ReLU that never cuts: {ahead.objective(X)['loss']:.6f}; the bound: {variances[3:].sum():.6f}"
 )
 assert np.isclose(ahead.objective(X)["loss"], variances[3:].sum())
-
-# %%
-exercise("06_pca")
 
 # %% [markdown]
 # ## What to read in the source next

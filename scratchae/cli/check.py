@@ -16,17 +16,19 @@ GRACE = 5  # seconds after its limit that a file has left to say where it hangs
 def add(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser(
         "check",
-        help="check the gradients of all layers and losses, or of a file of your own",
+        help="check the gradients of all layers and losses, or of a file of your own, or an exercise",
         description="Compare every gradient with central differences in float64, and print the largest relative errors; "
-        "of a file of your own, check its layers and losses and say what is wrong with them; grade an exercise.",
+        "of a file of your own, check its layers and losses and say what is wrong with them; or check the answer to an exercise, such as "
+        "02_dense: exercises/02_dense.py or 02_dense.py in the current folder, else in a checkout tutorials/exercises/02_dense.py; if "
+        "there is none, it is handed out.",
         epilog="in a file: classes with forward(self, x) and backward(self, dy), losses (prediction, target) -> (value, gradient); "
         "arrays and instances in it are used as inputs and arguments, such as x = numpy.ones((4, 3)) and layer = MyLayer(3, 2)",
     )
     parser.add_argument(
         "name",
         nargs="?",
-        metavar="NAME|FILE.py",
-        help="check only what begins with this name, in detail; or your file",
+        metavar="NAME|FILE.py|EXERCISE",
+        help="check only what begins with this name, in detail; or your file; or an exercise",
     )
     parser.add_argument(
         "--limit",
@@ -39,10 +41,11 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    if options.name is not None and (options.name.endswith(".py") or Path(options.name).is_file()):
-        return grade(Path(options.name), options.limit)
+    if options.name is not None and (file := named(options.name)) is not None:
+        return grade(file, options.limit)
 
     from ..study import check_catalogue
+    from ..study.gradcheck import not_compared
 
     reports = check_catalogue(options.name)
     if options.name is not None:
@@ -53,7 +56,9 @@ def run(options: argparse.Namespace) -> int:
             tensors = ", ".join(check.name for check in report.checks)
             if len(tensors) > 52:
                 tensors = f"{len(report.checks)} tensors, {report.checks[0].name} to {report.checks[-1].name}"
-            print(f"{name:<27} {tensors:<52} {report.worst:>14.1e}  {'ok' if report.passed else 'FAILED'}")
+            print(
+                f"{name:<27} {tensors:<52} {report.worst:>14.1e}  {'ok' if report.passed else 'FAILED'}{not_compared(report.checks)}"
+            )
     failed = [name for name, report in reports.items() if not report.passed]
     print(
         f"{len(reports) - len(failed)} of {len(reports)} right: relative error at most 1e-7, central differences in float64"
@@ -61,12 +66,25 @@ def run(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
+def named(name: str) -> Path | None:
+    """The file or exercise of that name; None if a part of the library is meant. Raises OptionError if it is not there."""
+    from ..chapters import exercises, hand_out
+
+    path = Path(name)
+    if path.is_file():
+        return path
+    if path.stem in exercises():
+        return hand_out(path.stem)
+    if name.endswith(".py") or name[:1].isdigit():
+        raise OptionError(
+            f"check: there is no file or exercise {name}; the exercises are {', '.join(exercises())}; the chapters tell of "
+            "them, and `scratchae check 02_dense` hands one out"
+        )
+    return None
+
+
 def grade(file: Path, limit: float) -> int:
     """Grade a file in a process of its own: it may hang, print, or end Python."""
-    if not file.is_file():
-        from ..chapters import folder
-
-        raise OptionError(f"check: there is no file {file}; the exercises are in {folder() / 'exercises'}")
     command = [sys.executable, "-m", "scratchae.study.grade", str(file), str(limit)]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, timeout=limit + GRACE, check=False)

@@ -60,7 +60,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         "--compile",
         dest="compiled",
         action="store_true",
-        help="let the C++ compiler g++ make the elementwise formulas faster on the CPU; rounds otherwise in the last digits",
+        help="let the C++ compiler g++ make the elementwise formulas faster on the CPU; they round differently, so a run ends at slightly different weights and figures, as with another seed",
     )
     parser.set_defaults(run=run)
 

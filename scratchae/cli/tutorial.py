@@ -10,7 +10,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser(
         "tutorial",
         help="list the chapters, run one, or build the book of them",
-        description="List the chapters; or run one: it prints to the terminal, and saves its pictures under out/.",
+        description="List the chapters; or run one: its text and its numbers are printed, and its pictures saved under out/.",
     )
     parser.add_argument("number", nargs="?", type=int, metavar="N", help="the chapter to run")
     parser.add_argument(

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from types import ModuleType
 
+import numpy as np
+
 from ..models import RBM, VAE, Autoencoder, Model
+from ..presets import Examples
 from . import autoencoder, boltzmann, variational
 
 FAMILIES: dict[type[Model], ModuleType] = {Autoencoder: autoencoder, VAE: variational, RBM: boltzmann}
@@ -17,6 +20,43 @@ FAMILIES: dict[type[Model], ModuleType] = {Autoencoder: autoencoder, VAE: variat
 def family(model: Model) -> ModuleType:
     """The module with `measure` and `draw` for a model."""
     return next(module for kind, module in FAMILIES.items() if isinstance(model, kind))
+
+
+NO_BETTER = 0.95  # of the mean example's error: as much as this and a model has learned hardly more than that example
+ALIKE = 0.05  # of the examples' variance: as little as this and all reconstructions are nearly the same
+
+
+def remarks(model: Model, found: dict[str, float], examples: Examples) -> list[str]:
+    """What went wrong by the figures of a model: a sentence or two for each, with the usual causes and what to do."""
+    said = []
+    error, mean = found["squared_error"], mean_image_error(model, examples)
+    if not error < NO_BETTER * mean:
+        test = examples.test[:500]
+        made = autoencoder.in_batches(model.reconstruct, test)
+        collapsed = made.var(axis=0).sum() <= ALIKE * test.var(axis=0).sum()
+        what = (
+            "has collapsed: it makes nearly the same of every example" if collapsed else "has learned hardly anything"
+        )
+        said.append(
+            f"The model {what}. Its squared error is {error:.4g} per example, and answering every example with the mean of the "
+            f"training examples costs {mean:.4g}. The usual causes are a learning rate that is too high, units "
+            "that are dead or saturated, or too few epochs. Try a tenth of the learning rate (--lr); --watch shows the units."
+        )
+    if found.get("units_in_use") == 0:
+        said.append(
+            "The code tells the decoder nothing: no number of it varies with the example. The usual causes are that the KL outweighs "
+            "the reconstruction from the beginning, and a learning rate that is too high. Try a smaller beta, a lower learning rate, "
+            "or more epochs."
+        )
+    return said
+
+
+def mean_image_error(model: Model, examples: Examples) -> float:
+    """The squared error on the test examples, as `measure` has it, of the mean training example in place of every reconstruction."""
+    train, test = examples.train, examples.test
+    if isinstance(model, VAE):
+        train, test = model.target(train), model.target(model.as_drawn(test, np.random.default_rng(0)))
+    return autoencoder.mean_squared_error(test, train.mean(axis=0))
 
 
 def table(figures: dict[str, dict[str, float]], features: int) -> str:

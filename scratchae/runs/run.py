@@ -24,7 +24,7 @@ from ..presets import Preset
 from ..study import watch
 from ..training import History, fit, require_whole, save
 from ..training.progress import duration
-from .results import family, table
+from .results import family, remarks, table
 
 MODEL, CHECKPOINT, HISTORY, RECORD = "model.safetensors", "checkpoint.safetensors", "history.csv", "run.json"
 FLOW = "gradient_flow"  # .png and .csv
@@ -49,7 +49,7 @@ def train(
 
     What is not given is the preset's. `out` defaults to the first free runs/PRESET-DATA; with `resume=True`, to the
     last one, which is gone on with. `watched` adds how the gradients flowed, of the steps taken this time.
-    `compiled` computes with compiled kernels, from now on in this process.
+    `compiled` computes with compiled kernels, from now on in this process; these round differently (`compile_kernels`).
     """
     began = time.perf_counter()
     device_module(device)  # errors now rather than after a folder has been made
@@ -100,6 +100,7 @@ def train(
             variants[name] = build(np.random.default_rng(seed))
             history.interrupted = learn(variants[name], progress=False).interrupted
     pca = PCA(preset.code).fit(examples.train)
+    figures = family(model).measure(model, preset, pca, examples)
     record |= {
         "status": "interrupted" if history.interrupted else "done",
         "epochs": len(history),
@@ -110,7 +111,8 @@ def train(
         "model": repr(model),
         "parameters": model.parameter_count(),
         "training_seconds": round(sum(history["seconds"]), 2) if len(history) else 0.0,
-        "figures": family(model).measure(model, preset, pca, examples),
+        "figures": figures,
+        "remarks": remarks(model, figures[preset.name], examples) if len(history) else [],
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {"scratchae": __version__, "numpy": np.__version__, "python": platform.python_version()},
         "machine": platform.platform(),
@@ -119,7 +121,8 @@ def train(
         history.to_csv(folder / HISTORY)
         family(model).draw(model, variants, preset, pca, examples, history, folder)
     write_record(folder, record)
-    print(f"\n{table(record['figures'], examples.features)}")
+    print(f"\n{table(figures, examples.features)}")
+    print("".join(f"\n{remark}\n" for remark in record["remarks"]), end="")
     print(f"\n{folder}/ holds {', '.join(sorted(path.name for path in folder.iterdir()))}")
     print(f"trained and drawn in {duration(time.perf_counter() - began)}")
     return record
@@ -139,7 +142,7 @@ def flow_kept(model: Model, folder: Path) -> Iterator[None]:
                 plots.gradient_flow(flow, folder / f"{FLOW}.png")
                 print("".join(f"{text}\n" for text in flow.warnings), end="")
     if flow.steps and not flow.warnings:
-        print("the gradients flow: none vanishes or explodes, and units are neither dead nor saturated")
+        print("\n  ".join(["the gradients flow, and nothing is beyond its limit:", *flow.figures]))
 
 
 # The folder

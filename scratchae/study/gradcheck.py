@@ -8,7 +8,7 @@ sides, in float64, and the change of L is compared with the gradient.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -35,17 +35,54 @@ class TensorCheck:
     """One tensor's gradient against finite differences.
 
     `error` is the largest deviation over the elements, divided by the largest gradient of the tensor (or by the least
-    that a difference quotient can tell to the tolerance, if that is more);
-    elements at a kink are left out of it. `kinks` counts those: the function has a corner there (ReLU at 0),
-    and the slopes to the left and to the right differ.
+    that a difference quotient can tell to the tolerance, if that is more); it is NaN if a gradient or a difference is.
+    `numeric` is NaN where an element was not moved; `checked` counts those that were. At a kink the function has a corner
+    (ReLU at 0), and the slopes to the left and to the right differ: such elements are not compared. `kinks` counts them.
     """
 
     name: str
     analytic: np.ndarray
     numeric: np.ndarray
     error: float
+    checked: int
     kinks: int
     passed: bool
+
+    @property
+    def sampled(self) -> bool:
+        """Whether only some of the elements were moved."""
+        return self.checked < self.numeric.size
+
+    @property
+    def comparable(self) -> bool:
+        """Whether anything was compared: not if all elements that were moved lie at a kink."""
+        return not 0 < self.kinks == self.checked
+
+    @property
+    def says(self) -> str:
+        """The error and the kinks, in a few words."""
+        if not self.comparable:
+            return f"not comparable: {'all ' if self.kinks > 1 else ''}{self.kinks} at a kink"
+        if np.isnan(self.analytic).any():
+            return "the gradient is NaN"
+        kinks = f", {self.kinks} at a kink" if self.kinks else ""
+        return f"{self.error:.1e}{kinks}"
+
+
+def largest_error(checks: Iterable[TensorCheck]) -> float:
+    """The largest relative error of what was compared; NaN if one is NaN or if nothing was."""
+    errors = [check.error for check in checks if check.comparable]
+    return float(np.max(errors)) if errors else float("nan")
+
+
+def not_compared(checks: Collection[TensorCheck]) -> str:
+    """How many gradients could not be compared, as the end of a sentence; nothing if all could."""
+    count = sum(not check.comparable for check in checks)
+    return (
+        f"; {count} could not be compared: all {'its' if count == 1 else 'their'} elements lie at a kink"
+        if count
+        else ""
+    )
 
 
 @dataclass(frozen=True)
@@ -63,15 +100,17 @@ class GradientReport:
 
     @property
     def worst(self) -> float:
-        """The largest relative error of all tensors."""
-        return max(check.error for check in self.checks)
+        """The largest relative error of all tensors; NaN if one is NaN or if nothing could be compared."""
+        return largest_error(self.checks)
 
     def __str__(self) -> str:
-        lines = [f"{self.subject}: {'passed' if self.passed else 'FAILED'}, largest relative error {self.worst:.1e}"]
+        verdict = "passed" if self.passed else "FAILED"
+        lines = [f"{self.subject}: {verdict}, largest relative error {self.worst:.1e}{not_compared(self.checks)}"]
+        if not any(check.comparable for check in self.checks):
+            lines = [f"{self.subject}: not comparable, all elements lie at a kink"]
         for check in self.checks:
-            kinks = f", {check.kinks} at a kink" if check.kinks else ""
-            verdict = "" if check.passed else "   <- wrong"
-            lines.append(f"  ∂L/∂{check.name:<14} {check.analytic.shape!s:<16} {check.error:.1e}{kinks}{verdict}")
+            wrong = "" if check.passed else "   <- wrong"
+            lines.append(f"  ∂L/∂{check.name:<14} {check.analytic.shape!s:<16} {check.says}{wrong}")
         return "\n".join(lines + [str(found) for found in self.findings])
 
 
@@ -203,13 +242,14 @@ def compare(
     change: Callable[[Array, Array], Array],
     rounding: float,
     tolerance: float,
-    elements: Callable[[np.ndarray], Iterable[tuple[int, ...]]] | None = None,
+    elements: Callable[[np.ndarray], Iterable[list[tuple[int, ...]]]] | None = None,
     chain: bool = False,
 ) -> GradientReport:
     """Move each element of each tensor, in place, and compare the change of the scalar, which is known to `rounding`,
     with the gradient.
 
-    elements(gradient): the indices of the elements to move, where it should not be all; what is not moved is NaN in `numeric`.
+    elements(gradient): the indices of the elements to move, where it should not be all, in groups: a further one is moved while
+    most of those before lie at a kink. What is not moved is NaN in `numeric`.
     chain: whether the scalar comes through many layers, so that moving a number may bring several units to their corners at once.
     """
     checks = []
@@ -231,30 +271,36 @@ def compare(
             return left, right
 
         numeric = np.full(analytic.shape, np.nan)
-        for index in np.ndindex(*analytic.shape) if elements is None else elements(analytic):
-            numeric[index] = sum(slopes(index, STEP)) / 2  # the central difference
-        moved = np.ones(analytic.shape, bool) if elements is None else ~np.isnan(numeric)
-        largest = np.abs(numeric).max(initial=0, where=moved)
-        scale = max(np.abs(analytic).max(initial=0), largest, np.finfo(float).tiny)
-        slack = max(tolerance * scale, 4 * rounding / STEP)  # a difference quotient cannot tell less than the latter
-        kinks = np.zeros(analytic.shape, bool)
-        for index in map(tuple, np.argwhere(np.abs(analytic - numeric) > slack)):
-            left, right = slopes(
-                index, STEP / 10
-            )  # closer, in case of a corner or a sharp bend within the first step
-            closer = (left + right) / 2
-            if abs(closer - numeric[index]) > slack:
-                numeric[index] = closer
-            # at a corner there is no derivative, and any slope between left and right will do; elsewhere they hardly differ
-            wrong = abs(analytic[index] - numeric[index]) > slack
-            kinks[index] = wrong and min(left, right) - slack <= analytic[index] <= max(left, right) + slack
-            if wrong and chain and not kinks[index]:
-                # where corners of several units meet, the gradient may lie beside both slopes; what tells a corner from a
-                # bend is that the slopes keep their distance as the step shrinks
-                nearer = slopes(index, STEP / 100)
-                apart = abs(nearer[1] - nearer[0])
-                kinks[index] = apart > max(abs(right - left) / 2, slack, 800 * rounding / STEP)
+        moved, kinks = np.zeros(analytic.shape, bool), np.zeros(analytic.shape, bool)
+        for group in [[*np.ndindex(*analytic.shape)]] if elements is None else elements(analytic):
+            for index in group:
+                moved[index] = True
+                numeric[index] = sum(slopes(index, STEP)) / 2  # the central difference
+            largest = np.abs(numeric).max(initial=0, where=moved)
+            scale = max(np.abs(analytic).max(initial=0), largest, np.finfo(float).tiny)
+            slack = max(
+                tolerance * scale, 4 * rounding / STEP
+            )  # a difference quotient cannot tell less than the latter
+            for index in map(tuple, np.argwhere(moved & (np.abs(analytic - numeric) > slack))):
+                left, right = slopes(
+                    index, STEP / 10
+                )  # closer, in case of a corner or a sharp bend within the first step
+                closer = (left + right) / 2
+                if abs(closer - numeric[index]) > slack:
+                    numeric[index] = closer
+                # at a corner there is no derivative, and any slope between left and right will do; elsewhere they hardly differ
+                wrong = abs(analytic[index] - numeric[index]) > slack
+                kinks[index] = wrong and min(left, right) - slack <= analytic[index] <= max(left, right) + slack
+                if wrong and chain and not kinks[index]:
+                    # where corners of several units meet, the gradient may lie beside both slopes; what tells a corner from a
+                    # bend is that the slopes keep their distance as the step shrinks
+                    nearer = slopes(index, STEP / 100)
+                    apart = abs(nearer[1] - nearer[0])
+                    kinks[index] = apart > max(abs(right - left) / 2, slack, 800 * rounding / STEP)
+            if 2 * kinks.sum() <= moved.sum():
+                break
         with np.errstate(invalid="ignore"):  # of NaN and infinity, no error can be told: it is NaN, and does not pass
             error = float(np.max(np.abs(analytic - numeric), where=~kinks & moved, initial=0) / (slack / tolerance))
-        checks.append(TensorCheck(name, analytic, numeric, error, int(kinks.sum()), error <= tolerance))
+        passed = error <= tolerance
+        checks.append(TensorCheck(name, analytic, numeric, error, int(moved.sum()), int(kinks.sum()), passed))
     return GradientReport(subject, tuple(checks))

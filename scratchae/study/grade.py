@@ -23,6 +23,7 @@ from .diagnose import GradientShapeError
 from .gradcheck import GradientReport, check_gradients
 from .grading import AnswerError
 from .learner import NotCheckableError, Subject, load, subjects
+from .operands import misfit
 
 RIGHT, WRONG, UNUSABLE, INTERRUPTED = 0, 1, 2, 130  # exit codes
 SHOWN = 40  # lines of the learner's own printing: forward is called some hundred times
@@ -63,25 +64,25 @@ def main(arguments: list[str]) -> int:
     return code
 
 
-def explained(path: Path, error: BaseException) -> tuple[int, str]:
-    """What an error means for the learner, and the exit code."""
-    trace = error.__traceback__
-    if isinstance(error, AnswerError):
-        return WRONG, f"{path.name}: not right yet\n{error}"
+def explained(path: Path, error: BaseException, title: str = "") -> tuple[int, str]:
+    """What an error means for the learner, and the exit code. title: what the answer is called; else by its file."""
+    trace, title = error.__traceback__, title or path.name
+    if isinstance(error, AnswerError | GradientShapeError):
+        return WRONG, f"{title}: not right yet\n{error}"
     if isinstance(error, NotImplementedError):
         return WRONG, pointed(path, trace, f"still to be written: {error or '…'}", quoted=False)
-    if isinstance(error, GradientShapeError):
-        return WRONG, f"{path.name}: not right yet\n{error}"
     if isinstance(error, SyntaxError):
         line = (error.text or "").strip()
         return UNUSABLE, f"{error.filename}:{error.lineno}: {line}\n    {type(error).__name__}: {error.msg}"
     if isinstance(error, SystemExit):
         return UNUSABLE, pointed(path, trace, "Python ends here: a file to be checked must run to its last line")
-    return UNUSABLE, pointed(path, trace, message(error))
+    return UNUSABLE, pointed(path, trace, message(error, path))
 
 
-def message(error: BaseException) -> str:
-    """An error as text; ours speak for themselves."""
+def message(error: BaseException, path: Path) -> str:
+    """An error as text: ours speak for themselves, and arrays that do not fit are named with their shapes."""
+    if said := misfit(error, path):
+        return said
     return str(error) if isinstance(error, ScratchaeError | NotCheckableError) else f"{type(error).__name__}: {error}"
 
 
@@ -108,11 +109,15 @@ def grade(path: Path) -> tuple[int, str]:
     module = load(path)
     check = exercise(path)
     if check is not None:
-        return RIGHT, "\n".join([f"{path.name}: right", *(f"  {fact}" for fact in check(module))])
+        return RIGHT, praised(path.name, check(module))
     verdicts = [verdict(subject, path) for subject in subjects(module)]
     right = sum(code == RIGHT for code, _ in verdicts)
     lines = [text for _, text in verdicts]
     return max(code for code, _ in verdicts), "\n".join([*lines, f"{right} of {len(verdicts)} right"])
+
+
+def praised(title: str, facts: list[str]) -> str:
+    return "\n".join([f"{title}: right", *(f"  {fact}" for fact in facts)])
 
 
 def exercise(path: Path) -> Callable[[ModuleType], list[str]] | None:
@@ -140,7 +145,9 @@ def verdict(subject: Subject, path: Path) -> tuple[int, str]:
     else:
         shape = " and ".join(str(array.shape) for array in subject.inputs[0])
         way_out = (
-            "; if it wants another shape, write an input `x = …` into the file" if len(subject.inputs) > 1 else ""
+            "; if it wants another shape, write an input `x = …` into the file, or in Python call check(layer, x)"
+            if len(subject.inputs) > 1
+            else ""
         )
         called = f"{subject.name} was called with shape {shape}{way_out}"
         return UNUSABLE, f"{located(path, subject, first)}\n    {called}"
@@ -179,21 +186,29 @@ def pointed(path: Path, trace: TracebackType | None, text: str, quoted: bool = T
     """A message with the last place in the learner's file that led to it."""
     mine = [frame for frame in traceback.extract_tb(trace) if Path(frame.filename).resolve() == path.resolve()]
     if not mine:
-        return f"{path}: {text}"
+        return f"{place(path)}: {text}"
     frame = mine[-1]
     where = f", in {frame.name}" if not frame.name.startswith("<") else ""
     line = linecache.getline(frame.filename, frame.lineno or 0).strip() if quoted else ""
-    return f"{path}:{frame.lineno}{where}: {line}".rstrip() + f"\n    {text}"
+    return f"{place(path, frame.lineno)}{where}: {line}".rstrip() + f"\n    {text}"
+
+
+def place(path: Path, line: int | None = None) -> str:
+    """A line of a file; or of a notebook's cell or of what was typed, which lie in none."""
+    if path.is_file():
+        return str(path) if line is None else f"{path}:{line}"
+    return "your code" if line is None else f"line {line}"
 
 
 def located(path: Path, subject: Subject, error: Exception) -> str:
     """An error in a layer or loss, or about it: where it was raised, or else where the method stands that it is about."""
-    text = pointed(path, error.__traceback__, message(error))
-    method = getattr(subject.value, "backward" if "backward" in message(error) else "forward", subject.value)
+    said = message(error, path)
+    text = pointed(path, error.__traceback__, said)
+    method = getattr(subject.value, "backward" if "backward" in said else "forward", subject.value)
     code = getattr(getattr(method, "__func__", method), "__code__", None)
-    if code is None or not text.startswith(f"{path}: "):
+    if code is None or not text.startswith(f"{place(path)}: "):
         return text
-    return f"{path}:{code.co_firstlineno}, in {code.co_name}:\n    {message(error)}"
+    return f"{place(path, code.co_firstlineno)}, in {code.co_name}:\n    {said}"
 
 
 if __name__ == "__main__":

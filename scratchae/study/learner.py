@@ -62,9 +62,7 @@ def subjects(module: ModuleType) -> Iterator[Subject]:
         instances = {name: value for name, value in made.items() if type(value) is cls} or {"": construct(cls)}
         for name, value in instances.items():
             found += 1
-            label = f"{cls.__name__} ({name})" if name else cls.__name__
-            inputs = layer_inputs(module, value) if cls in layers else function_inputs(module, value)
-            yield Subject(label, value, inputs)
+            yield subject(f"{cls.__name__} ({name})" if name else cls.__name__, value, module)
     for name, value in vars(module).items():
         if inspect.isfunction(value) and value.__module__ == module.__name__ and not name.startswith("_"):
             inputs = function_inputs(module, value)
@@ -76,6 +74,11 @@ def subjects(module: ModuleType) -> Iterator[Subject]:
             "nothing to check: write a class with `forward(self, x)` and `backward(self, dy)`, or a loss "
             "`def loss(prediction, target)` that returns (value, gradient)"
         )
+
+
+def subject(name: str, value: Any, module: ModuleType) -> Subject:
+    """A layer, loss or penalty with the inputs to check it on."""
+    return Subject(name, value, layer_inputs(module) if is_layer(value) else function_inputs(module, value))
 
 
 def is_layer(value: Any) -> bool:
@@ -104,8 +107,8 @@ def construct(cls: type) -> Any:
             raise
         call = f"{cls.__name__}({', '.join(map(str, arguments))})"
         raise NotCheckableError(
-            f"{call} raised {type(error).__name__}: {error}. Make an instance in the file for the check to use, "
-            f"such as `layer = {cls.__name__}(…)`, and an input `x = …` for it"
+            f"{call} raised {type(error).__name__}: {error}. Make an instance for the check to use, in the file "
+            f"`layer = {cls.__name__}(…)` and an input `x = …` for it, or in Python check({cls.__name__}(…), x)"
         ) from error
 
 
@@ -116,7 +119,7 @@ def required(function: Callable) -> list[inspect.Parameter]:
     return [p for p in parameters if p.kind in kinds and p.default is inspect.Parameter.empty]
 
 
-def layer_inputs(module: ModuleType, layer: Any) -> tuple[tuple[np.ndarray, ...], ...]:
+def layer_inputs(module: ModuleType) -> tuple[tuple[np.ndarray, ...], ...]:
     given = getattr(module, "x", None)
     if isinstance(given, np.ndarray):
         return ((given.astype(np.float64),),)

@@ -45,8 +45,8 @@ SATURATED = 0.75  # of a layer's outputs
 def watch(model: Model, every: int = 10) -> Iterator[Flow]:
     """While the block runs, every `every`-th training step of the model is watched: `with watch(model) as flow: fit(model, …)`.
 
-    `flow.warnings` says in words what is wrong, and what people do about it; `flow.to_csv(path)` and
-    `plots.gradient_flow(flow, path)` keep what was measured. Training itself is not changed by a bit. A watched step costs
+    `flow.warnings` says in words what is wrong, and what people do about it; `flow.figures`, how far from a warning it
+    is; `flow.to_csv(path)` and `plots.gradient_flow(flow, path)` keep what was measured. Training itself is not changed by a bit. A watched step costs
     about half a step more. Raises OptionError unless `every` is a whole number, at least 1.
     """
     if not isinstance(every, int | np.integer) or every < 1:
@@ -151,64 +151,129 @@ class Flow:
             ]
         return [*self.about_units(), *self.about_gradients(), *self.about_updates()]  # causes first
 
-    def about_gradients(self) -> Iterator[str]:
-        first, last = next(iter(self.tensors)), next(reversed(self.tensors))
-        share = median(
-            [a / max(b, 1e-30) for a, b in zip(self.gradient_norm[first], self.gradient_norm[last], strict=True)]
-        )
-        if share < VANISHING:
-            yield (
-                f"vanishing gradient: its norm at {self.label(first)} is {share:.1g} of that at {self.label(last)} (median of "
-                "the run), so the first layers hardly learn. Use ReLU in place of sigmoid or tanh, weights drawn to suit it "
-                '(init="he"), BatchNorm between the layers, or fewer of them.'
+    @property
+    def figures(self) -> list[str]:
+        """What was measured and where a warning begins, a sentence for each quantity."""
+        if not self.steps:
+            return []
+        said, recent = [], min(RECENT, len(self.steps))
+        for now, measured, limit in (
+            (self.dead_now(), f"of the units of {{}} are dead: 0 for every example of the last {recent} batches watched", DEAD),
+            (self.saturated_now(), f"of the outputs of {{}} are saturated: within {MARGIN:g} of their limits (median of the last {recent} steps watched)", SATURATED),
+        ):  # fmt: skip
+            inner = {name: share for name, share in now.items() if name not in self.saturated or name != self.output}
+            if inner:
+                worst = max(inner, key=inner.get)
+                upto = "up to " if len(inner) > 1 else ""
+                said.append(
+                    f"{upto}{inner[worst]:.0%} {measured.format(self.label(worst))}; a warning begins at {limit:.0%}"
+                )
+        if self.output in (now := self.saturated_now()):
+            said.append(
+                f"{now[self.output]:.0%} of the outputs of {self.label(self.output)} are saturated, which is no fault: they are the prediction, "
+                "and pixels that are black or white ask for it"
             )
+        first, last, share = self.share_that_arrives()
+        if first != last:
+            said.append(
+                f"the gradient's norm at {self.label(first)} is {share:.1g} of that at {self.label(last)} (median of the run); "
+                f"a warning begins below {VANISHING:g}"
+            )
+        worst, ratio = self.largest_gradient()
+        said.append(
+            f"the gradient's norm was at most {ratio:.1g} times that of the weights, at {self.label(worst)} (last {recent} steps "
+            f"watched); a warning begins above {EXPLODING:g}"
+        )
+        usual = [ratio for ratio in self.usual_updates().values() if not np.isnan(ratio)]
+        if usual:
+            said.append(
+                f"a step moves a layer by {min(usual):.1g} to {max(usual):.1g} of its norm (medians of the run); warnings begin "
+                f"below {SMALL_UPDATE:g} and above {LARGE_UPDATE:g}"
+            )
+        return said
+
+    # What the sentences go by, and what the picture draws
+
+    def dead_now(self) -> dict[str, float]:
+        """The share of each ReLU's units that are dead at the end."""
+        return {name: shares[-1] for name, shares in self.dead.items() if shares and not np.isnan(shares[-1])}
+
+    def saturated_now(self) -> dict[str, float]:
+        """The share of each sigmoid's outputs that are saturated towards the end."""
+        return {
+            name: share for name, shares in self.saturated.items() if not np.isnan(share := median(shares[-RECENT:]))
+        }
+
+    def share_that_arrives(self) -> tuple[str, str, float]:
+        """The first and the last layer, and the median of the former's gradient norm as a part of the latter's."""
+        first, last = next(iter(self.tensors)), next(reversed(self.tensors))
+        pairs = zip(self.gradient_norm[first], self.gradient_norm[last], strict=True)
+        return first, last, median([a / max(b, 1e-30) for a, b in pairs])
+
+    def largest_gradient(self) -> tuple[str, float]:
+        """The layer with the largest gradient of late, as a multiple of its weights, and that multiple."""
         ratios = {
-            name: np.max(np.nan_to_num(norms[-RECENT:], nan=np.inf)) / max(self.weight_norm[name][-1], 1)
+            name: float(np.max(np.nan_to_num(norms[-RECENT:], nan=np.inf)) / max(self.weight_norm[name][-1], 1))
             for name, norms in self.gradient_norm.items()
         }
         worst = max(ratios, key=ratios.get)
-        if not ratios[worst] <= EXPLODING:
+        return worst, ratios[worst]
+
+    def usual_updates(self) -> dict[str, float]:
+        """How far a step moves each layer, as a part of its norm."""
+        return {name: median(ratios) for name, ratios in self.update_ratio.items()}
+
+    def about_gradients(self) -> Iterator[str]:
+        first, last, share = self.share_that_arrives()
+        if share < VANISHING:
             yield (
-                f"exploding gradient: at {self.label(worst)} its norm reached {ratios[worst]:.1g} times that of the weights. Lower "
-                'the learning rate, bound the gradient (clip_norm=1.0), and draw smaller weights (init="he" before ReLU, "glorot" '
-                "before sigmoid and tanh)."
+                f"vanishing gradient: its norm at {self.label(first)} is {share:.1g} of that at {self.label(last)} (median of "
+                f"the run; a warning begins below {VANISHING:g}), so the first layers hardly learn. Use ReLU in place of sigmoid or "
+                'tanh, weights drawn to suit it (init="he"), BatchNorm between the layers, or fewer of them.'
+            )
+        worst, ratio = self.largest_gradient()
+        if not ratio <= EXPLODING:
+            yield (
+                f"exploding gradient: at {self.label(worst)} its norm reached {ratio:.1g} times that of the weights (a warning "
+                f"begins above {EXPLODING:g}). Lower the learning rate, bound the gradient (clip_norm=1.0), and draw smaller "
+                'weights (init="he" before ReLU, "glorot" before sigmoid and tanh).'
             )
 
     def about_updates(self) -> Iterator[str]:
-        usual = {name: median(ratios) for name, ratios in self.update_ratio.items()}
-        for which, names, cure in (
-            ("large", [n for n, ratio in usual.items() if ratio > LARGE_UPDATE], "Lower the learning rate."),
-            ("small", [n for n, ratio in usual.items() if ratio < SMALL_UPDATE], "Raise the learning rate, if the gradient does not vanish."),
+        usual = self.usual_updates()
+        for which, names, limit, cure in (
+            ("large", [n for n, ratio in usual.items() if ratio > LARGE_UPDATE], f"above {LARGE_UPDATE:g}", "Lower the learning rate."),
+            ("small", [n for n, ratio in usual.items() if ratio < SMALL_UPDATE], f"below {SMALL_UPDATE:g}", "Raise the learning rate, if the gradient does not vanish."),
         ):  # fmt: skip
             if names:
                 worst = (max if which == "large" else min)(names, key=usual.get)
                 yield (
                     f"{which} updates: a step moves {self.label(worst)} by {usual[worst]:.1g} of its norm (median of the run; about "
-                    f"{USUAL_UPDATE:g} is usual){and_others(names)}. {cure}"
+                    f"{USUAL_UPDATE:g} is usual, a warning begins {limit}){and_others(names)}. {cure}"
                 )
 
     def about_units(self) -> Iterator[str]:
-        dead = {name: shares[-1] for name, shares in self.dead.items() if shares and shares[-1] >= DEAD}
+        dead = {name: share for name, share in self.dead_now().items() if share >= DEAD}
         if dead:
             worst = max(dead, key=dead.get)
             yield (
                 f"dead ReLUs: {dead[worst]:.0%} of the units of {self.label(worst)} were 0 for every example of the last "
-                f"{len(self.alive[worst])} batches watched{and_others(dead)}, and no gradient passes them. Lower the learning rate, "
-                'start with biases at 0 and init="he", or use LeakyReLU.'
+                f"{len(self.alive[worst])} batches watched (a warning begins at {DEAD:.0%}){and_others(dead)}, and no gradient passes "
+                'them. Lower the learning rate, start with biases at 0 and init="he", or use LeakyReLU.'
             )
         saturated = {
             name: share
-            for name, shares in self.saturated.items()
+            for name, share in self.saturated_now().items()
             # an output near 0 and 1 is what black and white pixels ask for
-            if shares and name != self.output and (share := median(shares[-RECENT:])) >= SATURATED
+            if name != self.output and share >= SATURATED
         }
         if saturated:
             worst = max(saturated, key=saturated.get)
             yield (
                 f"saturated units: {saturated[worst]:.0%} of the outputs of {self.label(worst)} lie within {MARGIN:g} of their "
-                f"limits{and_others(saturated)}, where the slope is almost 0 and hardly any gradient passes. Draw smaller weights "
-                '(init="glorot"), lower the learning rate, scale the data to [0, 1], or use ReLU. (If a sparsity penalty asks for '
-                "it, all is well.)"
+                f"limits (a warning begins at {SATURATED:.0%}){and_others(saturated)}, where the slope is almost 0 and hardly any "
+                'gradient passes. Draw smaller weights (init="glorot"), lower the learning rate, scale the data to [0, 1], or use '
+                "ReLU. (If a sparsity penalty asks for it, all is well.)"
             )
 
     def label(self, name: str) -> str:

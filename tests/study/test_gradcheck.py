@@ -308,6 +308,41 @@ def test_no_kinks_where_the_function_is_smooth():
     assert [check.kinks for check in report.checks] == [0, 0, 0] and "kink" not in str(report)
 
 
+def test_what_lies_at_kinks_alone_is_not_said_to_agree():
+    report = check_gradients(s.ReLU(), np.zeros((4, 3)))
+    (check,) = report.checks
+    assert report.passed and not check.comparable and np.isnan(report.worst)
+    assert str(report).startswith("ReLU(): not comparable, all elements lie at a kink\n")
+    assert "not comparable: all 12 at a kink" in str(report)
+
+
+def test_what_can_be_compared_is_counted_without_what_cannot():
+    layer = s.Sequential(s.Dense(3, 2), s.ReLU())
+    layer.layers[0].W[:] = 0  # so all that ReLU gets is its bias, 0
+    layer.layers[0].b[:] = [0, 1]
+    report = check_gradients(layer, draw())
+    assert [check.comparable for check in report.checks] == [True, True, True]
+    layer.layers[0].b[:] = 0
+    report = check_gradients(layer, draw())
+    assert [check.comparable for check in report.checks] == [True, False, False]
+    assert report.passed and "; 2 could not be compared: all their elements lie at a kink" in str(report)
+
+
+class NotANumber(s.ReLU):
+    """Gives NaN for the gradient of one number."""
+
+    def backward(self, dy):
+        dx = super().backward(dy).copy()
+        dx[0, 0] = np.nan
+        return dx
+
+
+def test_a_gradient_that_is_nan_is_named_and_not_lost_beside_others():
+    report = check_gradients(s.Sequential(NotANumber(), s.Dense(3, 2)), draw())
+    assert not report.passed and np.isnan(report.worst)
+    assert "(4, 3)           the gradient is NaN   <- wrong" in str(report)
+
+
 class BentReLU(s.ReLU):
     """Right where x < 0, times `factor` where x > 0, `at_zero` where x = 0."""
 

@@ -1,4 +1,5 @@
 import copy
+import unicodedata
 
 import numpy as np
 import pytest
@@ -200,6 +201,67 @@ def test_a_large_model_says_what_was_sampled():
     assert "sampled: " in found.text() and f"at {SAMPLE} of 3,600" in found.text()
     few = trace(small(), draw(2, 4))
     assert not few.sampled and "sampled" not in few.text() and ALL > 0
+
+
+def on_blank_images():
+    """A first layer whose biases all lie at a kink, as its input is 0 on one half, and its weights do not."""
+    x = draw(2, 90)
+    x[1] = 0
+    model = s.Autoencoder(s.Sequential(s.Dense(90, 40), s.ReLU()), s.Dense(40, 90), loss=s.MSE())
+    return model, x
+
+
+def test_what_lies_at_kinks_is_not_counted_as_agreeing():
+    found = trace(*on_blank_images())
+    assert found.passed and found["∂L/∂b₁"].check.checked == 40  # all there are
+    assert not found["∂L/∂b₁"].check.comparable and found["∂L/∂W₁"].check.comparable
+    assert "  not comparable: all 40 at a kink" in found.text()
+    assert (
+        "6 of 7 gradients agree with central differences; 1 could not be compared: all its elements lie at a kink; "
+        in (found.text())
+    )
+
+
+def test_elements_off_the_kinks_are_looked_for():
+    """∂L/∂z₁ has a half of its elements at a kink, those of the blank image."""
+    check = trace(*on_blank_images())["∂L/∂z₁"].check
+    assert check.comparable and check.checked - check.kinks >= SAMPLE // 2
+
+
+class NotANumber(s.Sigmoid):
+    def backward(self, dy):
+        return super().backward(dy) * np.nan
+
+
+def test_a_gradient_that_is_nan_is_named():
+    model = s.Autoencoder(s.Sequential(s.Dense(4, 3), NotANumber()), s.Dense(3, 4), loss=s.MSE())
+    text = str(s.check_gradients(model, draw(2, 4)))
+    assert text.count("the gradient is NaN   <- wrong") == 2 and "largest relative error nan" in text
+
+
+def test_words_that_textbooks_do_not_have_are_explained_once():
+    conv = s.Autoencoder(s.Conv2d(1, 2, 3), s.ConvTranspose2d(2, 1, 3), loss=s.MSE())
+    text = trace(conv, draw(2, 6, 6, 1)).text()
+    lines = text.splitlines()
+    for word in ("im2col", "col2im"):
+        (place,) = [i for i, line in enumerate(lines) if line.strip().startswith(f"{word}")]
+        assert f"{word}(" in lines[place - 1] and not any(f"{word}(" in line for line in lines[: place - 1])
+
+
+def test_long_formulas_leave_the_columns_in_line():
+    text = trace(*on_blank_images(), optimizer=s.Adam()).text()
+    update = text[text.index("\nupdate\n") :].splitlines()[3:15]
+    shapes = {"90 × 40", "40 ", "40 × 90", "90 "}
+    head = text[text.index("\nupdate\n") :].splitlines()[2].index("shape")
+    assert len(update) == 12 and all(
+        any(width_cut(line, head).startswith(shape) for shape in shapes) for line in update
+    )
+
+
+def width_cut(line, places):
+    """The line from a column on, of letters whose accents take no place."""
+    plain = "".join(letter for letter in line if not unicodedata.combining(letter))
+    return plain[places:]
 
 
 def test_the_sample_is_drawn_by_the_seed():

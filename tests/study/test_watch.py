@@ -297,6 +297,32 @@ def test_a_healthy_run_gives_no_warning(make):
     assert watched(make(), epochs=20, optimizer=s.SGD(0.01) if make is MODELS["RBM"] else None).warnings == []
 
 
+def test_the_figures_say_what_the_picture_draws_and_where_a_warning_begins():
+    model = dense()
+    model.decoder.layers = (*model.decoder.layers, s.Sigmoid())
+    model.encoder.layers[0].b[:5] -= 100  # 5 of 16: not yet half
+    flow = watched(model)
+    units, output, arrives, largest, update = flow.figures
+    assert flow.warnings == []
+    dead = flow.dead["encoder.1"][-1]
+    assert dead >= 5 / 16
+    assert units == (
+        f"up to {dead:.0%} of the units of encoder.1 ReLU() are dead: 0 for every example of the last 10 batches watched; "
+        "a warning begins at 50%"
+    )
+    share = np.median(flow.saturated["decoder.3"][-10:])
+    assert output.startswith(f"{share:.0%} of the outputs of decoder.3 Sigmoid() are saturated, which is no fault: ")
+    share = np.median(np.divide(flow.gradient_norm["encoder.0"], flow.gradient_norm["decoder.2"]))
+    assert f" is {share:.1g} of that at decoder.2 " in arrives and arrives.endswith("a warning begins below 0.001")
+    assert largest.endswith("a warning begins above 1000")
+    assert update.endswith("warnings begin below 1e-05 and above 0.1")
+
+
+@pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
+def test_figures_of_every_kind_of_model(make):
+    assert not any("nan" in sentence for sentence in watched(make(), epochs=1).figures)
+
+
 @pytest.mark.parametrize("name", ["simple", "deep", "conv", "vae", "sparse-kl", "rbm"])
 def test_presets_are_healthy(name):
     preset, images = PRESETS[name], strokes(1000, 10).train_images
@@ -312,6 +338,7 @@ def test_without_a_step_that_is_said():
     with watch(dense()) as flow:
         pass
     assert "no training step" in only(flow, "no training step was watched")
+    assert flow.figures == []
 
 
 @pytest.mark.parametrize("every", [0, -1, 2.5, "10"])
@@ -366,7 +393,9 @@ def small(monkeypatch, tmp_path):
 def test_the_command_leaves_flow_and_findings(small, capsys):
     assert main(["train", "deep", "--watch", "--epochs", "2", "--out", "run"]) == 0
     assert {"gradient_flow.png", "gradient_flow.csv"} <= {path.name for path in (small / "run").iterdir()}
-    assert "the gradients flow" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "the gradients flow, and nothing is beyond its limit:\n  up to " in printed
+    assert "a warning begins at 50%" in printed
     assert (
         main(["train", "deep", "--watch", "--epochs", "2", "--out", "run", "--resume"]) == 0
     )  # no step is left to watch

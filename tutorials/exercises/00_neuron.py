@@ -12,7 +12,7 @@ Go back by the chain rule, one factor for each line above:
 
 Return (L, dw, db, dx): the loss, ∂L/∂w (3,), ∂L/∂b and ∂L/∂x (3,).
 
-Check:  scratchae check tutorials/exercises/00_neuron.py
+Check:  scratchae check 00_neuron
 """
 
 import numpy as np

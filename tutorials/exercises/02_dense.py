@@ -13,7 +13,7 @@ Backward is given dy = ∂L/∂y, as large as y. Derive and write
 Begin with one number: yₙₖ = Σᵢ xₙᵢ Wᵢₖ + bₖ. In which y does Wᵢₖ stand, and times what? Add up
 over all of them, then write the sum as a product of matrices. The shapes leave little choice.
 
-Check:  scratchae check tutorials/exercises/02_dense.py
+Check:  scratchae check 02_dense
 """
 
 import numpy as np

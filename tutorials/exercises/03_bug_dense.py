@@ -5,7 +5,7 @@ wrong. Read what the check says, find the line, mend it, and say why the shapes 
 
     y = x W + b          x (N, inputs), W (inputs, outputs), b (outputs,), y (N, outputs)
 
-Check:  scratchae check tutorials/exercises/03_bug_dense.py
+Check:  scratchae check 03_bug_dense
 """
 
 import numpy as np

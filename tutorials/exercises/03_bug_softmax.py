@@ -6,7 +6,7 @@ Moving one x moves every y of its example: all share the sum below the line. So
 
     ∂L/∂xᵢ = Σⱼ dyⱼ ∂yⱼ/∂xᵢ,   with ∂yⱼ/∂xᵢ = yⱼ (1 - yⱼ) for i = j, and … for i ≠ j
 
-Check:  scratchae check tutorials/exercises/03_bug_softmax.py
+Check:  scratchae check 03_bug_softmax
 """
 
 import numpy as np

@@ -4,7 +4,7 @@
 
 One line is wrong. Near x = 0 the mistake is hard to see in the numbers: why?
 
-Check:  scratchae check tutorials/exercises/03_bug_tanh.py
+Check:  scratchae check 03_bug_tanh
 """
 
 import numpy as np

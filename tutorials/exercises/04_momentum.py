@@ -7,7 +7,7 @@ A ball rolls down the loss: its speed v keeps a share μ of itself, and gains th
 
 `update` changes `parameters` in place, and returns nothing. Keep v between the calls.
 
-Check:  scratchae check tutorials/exercises/04_momentum.py
+Check:  scratchae check 04_momentum
 """
 
 import numpy as np

@@ -9,7 +9,7 @@ One number of a layer y = max(x W, 0) is a sum over `inputs` terms. With indepen
 Choose the standard deviation s so that E[y²] = E[x²]: then a signal goes through any number of
 layers without growing or fading (He et al. 2015). The check sends one through 20 layers.
 
-Check:  scratchae check tutorials/exercises/05_he.py
+Check:  scratchae check 05_he
 """
 
 import numpy as np

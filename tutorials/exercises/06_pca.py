@@ -9,7 +9,7 @@ has the directions of greatest variance in the rows of Vᵀ, greatest first.
     code            z = (x - mean) · axesᵀ        (N, k)
     reconstruction  x̂ = z · axes + mean           (N, D)
 
-Check:  scratchae check tutorials/exercises/06_pca.py
+Check:  scratchae check 06_pca
 """
 
 import numpy as np

@@ -8,7 +8,7 @@ e^1000 is infinity in a computer, and e^-1000 is 0. But for any number m
 
 choose m for each row so that nothing overflows and not everything underflows.
 
-Check:  scratchae check tutorials/exercises/07_log_sum_exp.py
+Check:  scratchae check 07_log_sum_exp
 """
 
 import numpy as np

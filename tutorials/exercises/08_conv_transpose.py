@@ -14,7 +14,7 @@ size of x: every pixel paints the kernel, in its strength, and what overlaps add
     im2col(x, (K, K))               images (N, H, W, C) -> matrix (N·OH·OW, K·K·C)
     col2im(columns, (H, W), (K, K)) the matrix -> images (N, H, W, C)
 
-Check:  scratchae check tutorials/exercises/08_conv_transpose.py
+Check:  scratchae check 08_conv_transpose
 """
 
 import numpy as np

@@ -10,7 +10,7 @@ channels; there is no padding, and the stride is 1.
 
 The row of patch (n, u, v) is number (n · OH + u) · OW + v. Loops are fine here.
 
-Check:  scratchae check tutorials/exercises/08_im2col.py
+Check:  scratchae check 08_im2col
 """
 
 import numpy as np

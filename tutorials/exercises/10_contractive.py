@@ -10,7 +10,7 @@ they add. On b it depends through z only. Return (P, dW, db): a number, (I, H), 
 
 Steps: s = z (1 - z) and its derivative ds/da = s (1 - 2 z), with a = x W + b.
 
-Check:  scratchae check tutorials/exercises/10_contractive.py
+Check:  scratchae check 10_contractive
 """
 
 import numpy as np

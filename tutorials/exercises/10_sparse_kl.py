@@ -8,7 +8,7 @@ batch is
 
 P depends on z through ρ̂ alone. Derive ∂P/∂ρ̂ⱼ, then ∂ρ̂ⱼ/∂zₙⱼ, and return (P, ∂P/∂z), (N, D).
 
-Check:  scratchae check tutorials/exercises/10_sparse_kl.py
+Check:  scratchae check 10_sparse_kl
 """
 
 import numpy as np

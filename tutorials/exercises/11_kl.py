@@ -8,7 +8,7 @@ log σ², written log_var. With KL(N(μ, σ²) ‖ N(0, 1)) = ½ (μ² + σ² - 
 Return (L, ∂L/∂mu, ∂L/∂log_var). The second gradient is in log_var, not in σ.
 What are value and gradients at μ = 0, σ = 1?
 
-Check:  scratchae check tutorials/exercises/11_kl.py
+Check:  scratchae check 11_kl
 """
 
 import numpy as np

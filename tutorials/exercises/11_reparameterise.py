@@ -7,7 +7,7 @@ The code of a VAE is drawn from N(μ, σ²). A draw has no derivative; but drawn
 it is a plain function of μ and log_var, with ε a constant. Write forward, and backward: given
 dz = ∂L/∂z, return (∂L/∂mu, ∂L/∂log_var).
 
-Check:  scratchae check tutorials/exercises/11_reparameterise.py
+Check:  scratchae check 11_reparameterise
 """
 
 import numpy as np

@@ -11,7 +11,7 @@ units do not interact, the sum is a product over j, of 1 + e^(…): two terms fo
 
 Write it so that large numbers do not overflow: np.logaddexp(0, x) is log(1 + eˣ).
 
-Check:  scratchae check tutorials/exercises/12_free_energy.py
+Check:  scratchae check 12_free_energy
 """
 
 import numpy as np

@@ -8,7 +8,7 @@ not. For which meaning of the variable is the formula right? Mend value and grad
 
 Summed over D code numbers, averaged over the N examples: mu, log_var (N, D).
 
-Check:  scratchae check tutorials/exercises/14_kl_mistake.py
+Check:  scratchae check 14_kl_mistake
 """
 
 import numpy as np

@@ -7,7 +7,7 @@ and none can be on when it is needed. Mend it:
 
     ρ̂ⱼ = 1/N Σₙ zₙⱼ,   P = Σⱼ (ρ log(ρ / ρ̂ⱼ) + (1 - ρ) log((1 - ρ) / (1 - ρ̂ⱼ)))        z (N, D) in (0, 1)
 
-Check:  scratchae check tutorials/exercises/14_sparsity_mistake.py
+Check:  scratchae check 14_sparsity_mistake
 """
 
 import numpy as np

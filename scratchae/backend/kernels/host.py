@@ -39,8 +39,9 @@ FASTER = {"sigmoid", "softplus", "pixel_costs", "adam"}
 def compile_kernels() -> None:
     """Compute sigmoid, softplus, cross-entropy and Adam on the CPU by compiled kernels, in this process.
 
-    The first call on a machine takes some seconds and keeps the library in the user's cache folder. Results differ from
-    NumPy's in the last digits. Raises DeviceError if there is no C++ compiler, or none that can do it.
+    The first call on a machine takes some seconds and keeps the library in the user's cache folder. The kernels round
+    differently from NumPy: one step agrees in nearly all digits, but the differences grow from step to step, so that a long
+    training ends at slightly different weights and figures, within what another seed would change. Raises DeviceError if there is no C++ compiler, or none that can do it.
     """
     for dtype in TYPES:
         library(dtype)

@@ -21,8 +21,9 @@ from .network import network
 from .packing import as_lines, embed
 
 if TYPE_CHECKING:
+    from ..gradcheck import TensorCheck
     from ..trace import Trace
-    from ..tracing.steps import Check, Step, Tensor
+    from ..tracing.steps import Step, Tensor
 
 STATISTICS = (("smallest", "min"), ("largest", "max"), ("mean", "mean"), ("norm", "norm"))
 OPTIONS = {"K": "kernel", "S": "stride", "P": "padding", "N": "examples, N", "lr": "rate, η"}
@@ -184,20 +185,22 @@ def facts(step: Step) -> list[list[Any]]:
         for name, value in step.options.items()
         if not name.endswith(("_size", "_shape"))
     ]
-    return found
+    return [*found, *map(list, step.words.items())]
 
 
-def comparison(gradient: Tensor, check: Check) -> dict[str, Any]:
+def comparison(gradient: Tensor, check: TensorCheck) -> dict[str, Any]:
     """The gradient beside the numerical one: in a sentence, as arrays where all was checked, as a table of the largest."""
     numeric, analytic = check.numeric, gradient.array
     which = f"All {analytic.size:,} numbers" if analytic.size > 1 else "The number"
     if check.sampled:
         which = f"{check.checked:,} of {analytic.size:,} numbers, the largest and some drawn at random"
     kinks = f" {check.kinks} at a kink, where there is no derivative, left out." if check.kinks else ""
-    text = (
-        f"{which}, compared with central differences, [L(θ + h) − L(θ − h)] / 2h: "
-        f"largest relative error {power_of_ten(check.error)}.{kinks}"
+    error = (
+        "the gradient is NaN" if np.isnan(analytic).any() else f"largest relative error {power_of_ten(check.error)}"
     )
+    text = f"{which}, compared with central differences, [L(θ + h) − L(θ − h)] / 2h: {error}.{kinks}"
+    if not check.comparable:
+        text = f"{which}, and {'all' if check.kinks > 1 else 'it'} at a kink, where there is no derivative to compare with."
     known = np.flatnonzero(np.isfinite(numeric) & np.isfinite(analytic))
     difference = np.abs(analytic - numeric).ravel()
     at_kink = set(known[np.argsort(-difference[known], kind="stable")[: check.kinks]].tolist())
@@ -209,7 +212,7 @@ def comparison(gradient: Tensor, check: Check) -> dict[str, Any]:
         rows.append([index, float(analytic.flat[flat]), float(numeric.flat[flat]), off])
     whole = not check.sampled and numeric.ndim > 0
     return {
-        "passed": check.passed,
+        "verdict": ("yes" if check.comparable else "open") if check.passed else "no",
         "text": text,
         "numeric": f"numeric {gradient.key}" if whole else None,
         "rows": rows,
@@ -236,7 +239,7 @@ def code(step: Step, trace: Trace, sources: dict[str, Any]) -> list[list[Any]]:
 def power_of_ten(value: float) -> str:
     """2.5·10⁻⁹"""
     if not math.isfinite(value):
-        return "∞"
+        return "NaN" if math.isnan(value) else "∞"
     mantissa, _, exponent = f"{value:.1e}".partition("e")
     return f"{mantissa}·10{str(int(exponent)).translate(SUPERSCRIPTS)}"
 

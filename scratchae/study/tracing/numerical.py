@@ -6,7 +6,7 @@ code gives no handle to, by the formulas of the trace from there on, each of whi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -17,10 +17,11 @@ from ..formula.values import Evaluation
 from ..gradcheck import EPS, TOLERANCE, TensorCheck, compare, subtract
 from .program import Program
 from .recording import Again
-from .steps import Check, Step, Tensor
+from .steps import Step, Tensor
 
 ALL = 2_000  # elements of all gradients together, up to which each is checked
 SAMPLE = 16  # elements of a tensor that are checked, if there are more
+MORE = 3  # times that so many others are taken while most of them lie at a kink
 
 
 def checked(program: Program, model: Model, x: Array, seed: int) -> list[Step]:
@@ -42,15 +43,20 @@ def checked(program: Program, model: Model, x: Array, seed: int) -> list[Step]:
     ]
 
 
-def sample(gradient: np.ndarray, rng: np.random.Generator) -> Iterable[tuple[int, ...]]:
-    """Some places of a gradient: of its largest number, and others at random."""
+def sample(gradient: np.ndarray, rng: np.random.Generator) -> Iterator[list[tuple[int, ...]]]:
+    """Some places of a gradient: of its largest number, and others at random; further ones, should most lie at a kink."""
     if gradient.size <= SAMPLE:
-        return list(np.ndindex(*gradient.shape))
-    places = [int(np.abs(gradient).argmax()), *map(int, rng.choice(gradient.size, SAMPLE - 1, replace=False))]
-    return [tuple(map(int, np.unravel_index(place, gradient.shape))) for place in dict.fromkeys(places)]
+        yield list(np.ndindex(*gradient.shape))
+        return
+    places = np.unique([np.abs(gradient).argmax(), *rng.choice(gradient.size, SAMPLE - 1, replace=False)])
+    left = np.arange(gradient.size)
+    for _ in range(1 + MORE):
+        yield [tuple(map(int, np.unravel_index(place, gradient.shape))) for place in places]
+        left = np.setdiff1d(left, places)
+        places = rng.choice(left, min(SAMPLE, left.size), replace=False)
 
 
-def parameter_checks(program: Program, model: Model, x: Array, elements: Callable | None) -> dict[str, Check]:
+def parameter_checks(program: Program, model: Model, x: Array, elements: Callable | None) -> dict[str, TensorCheck]:
     """Of the gradient that the model ended with, by its own `objective`, with the same noise every time."""
     tensors, gradients = {}, {}
     for name, layer, attribute in model.named_parameters():
@@ -67,10 +73,10 @@ def parameter_checks(program: Program, model: Model, x: Array, elements: Callabl
     report = compare(
         type(model).__name__, tensors, gradients, loss, subtract, rounding, TOLERANCE, elements, chain=True
     )
-    return {check.name: summary(check) for check in report.checks}
+    return {check.name: check for check in report.checks}
 
 
-def between(program: Program, gradient: Tensor, elements: Callable | None) -> Check | None:
+def between(program: Program, gradient: Tensor, elements: Callable | None) -> TensorCheck | None:
     """Of a tensor that is neither data nor parameter: what depends on it is computed again by the formulas.
 
     None where a layer without formulas stands between it and the loss.
@@ -108,8 +114,4 @@ def between(program: Program, gradient: Tensor, elements: Callable | None) -> Ch
     report = compare(
         of, {of: moved}, {of: gradient.array}, scalar_value, subtract, rounding, TOLERANCE, elements, chain=True
     )
-    return summary(report.checks[0])
-
-
-def summary(check: TensorCheck) -> Check:
-    return Check(check.numeric, int((~np.isnan(check.numeric)).sum()), check.error, check.kinks, check.passed)
+    return report.checks[0]

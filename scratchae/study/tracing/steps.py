@@ -8,6 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..formula import Cell, Formula, Symbol
+from ..gradcheck import TensorCheck
+
+# functions in formulas that textbooks do not have
+WORDS = {
+    "im2col": "im2col(x) lays out, as a row for each place of the kernel, the patch of x that lies under it: a convolution "
+    "is then one matrix product",
+    "col2im": "col2im is the adjoint of im2col: it adds each number of a row back onto the place that the number was taken from",
+}
 
 
 @dataclass(frozen=True)
@@ -56,26 +64,6 @@ class Statistics:
 
 
 @dataclass(frozen=True)
-class Check:
-    """A gradient against central differences.
-
-    numeric: of the gradient's shape, NaN where an element was not checked; checked: how many were. error: the largest
-    deviation over the largest gradient of the tensor; kinks: elements at a corner, left out of it, as no derivative exists there.
-    """
-
-    numeric: np.ndarray
-    checked: int
-    error: float
-    kinks: int
-    passed: bool
-
-    @property
-    def sampled(self) -> bool:
-        """Whether only some of the elements were checked."""
-        return self.checked < self.numeric.size
-
-
-@dataclass(frozen=True)
 class Source:
     """The lines of the method that computed a step, and which of them did."""
 
@@ -107,7 +95,7 @@ class Step:
     statistics: Statistics
     flops: int
     bytes_kept: int
-    check: Check | None
+    check: TensorCheck | None
     source: Source | None
     note: str = ""
 
@@ -128,6 +116,11 @@ class Step:
     def mathml(self) -> str:
         """The formula in MathML, <math>…</math>."""
         return self.formula.mathml
+
+    @property
+    def words(self) -> dict[str, str]:
+        """What the functions in the formula mean that textbooks do not have."""
+        return {word: meaning for word, meaning in WORDS.items() if f"{word}(" in self.text}
 
     def cell(self, index: tuple[int, ...] = (), *, digits: int = 6, terms: int = 8) -> Cell | None:
         """How one number of the result was computed, with the numbers in it; None for what was drawn at random."""

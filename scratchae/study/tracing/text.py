@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import unicodedata
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..formula.arithmetic import number
-from .steps import Check, Step
+from ..gradcheck import TensorCheck, largest_error, not_compared
+from .steps import Step
 
 if TYPE_CHECKING:
     from ..trace import Trace
@@ -48,14 +51,20 @@ def written(trace: Trace, digits: int) -> str:
         trace.model,
         *(["", *given(trace, digits)] if tiny else []),
     ]
-    phase = ""
-    for step in trace:
-        if step.phase != phase:
-            lines += ["", TITLES[step.phase].upper() if tiny else TITLES[step.phase]]
-            if not tiny:
-                lines.append(row(HEADS))
-            phase = step.phase
-        lines += arithmetic(step, digits) if tiny else [row(columns(step))]
+    explained: set[str] = set()
+    for phase, steps in itertools.groupby(trace, lambda step: step.phase):
+        lines += ["", TITLES[phase].upper() if tiny else TITLES[phase]]
+        steps = list(steps)
+        rows = [HEADS, *(columns(step) for step in steps)]
+        widths = [
+            max(least, *map(width, column)) for least, column in zip(WIDTHS, zip(*rows, strict=True), strict=True)
+        ]
+        if not tiny:
+            lines.append(row(HEADS, widths))
+        for step, cells in zip(steps, rows[1:], strict=True):
+            lines += arithmetic(step, digits) if tiny else [row(cells, widths)]
+            lines += [f"     {meaning}" for word, meaning in step.words.items() if word not in explained]
+            explained |= step.words.keys()
     if tiny:
         lines += [
             "",
@@ -118,13 +127,13 @@ def columns(step: Step) -> tuple[str, ...]:
     )
 
 
-WIDTHS = (3, 13, 48, 16, 9, 9, 9, 9, 6, 7, 7, 0)
+WIDTHS = (3, 13, 48, 16, 9, 9, 9, 9, 6, 7, 7, 0)  # at least
 
 
-def row(cells: tuple[str, ...]) -> str:
-    """A line of the table: words to the left, numbers to the right; what is too wide pushes the rest on."""
+def row(cells: tuple[str, ...], widths: list[int]) -> str:
+    """A line of the table: words to the left, numbers to the right."""
     parts = []
-    for i, (cell, size) in enumerate(zip(cells, WIDTHS, strict=True)):
+    for i, (cell, size) in enumerate(zip(cells, widths, strict=True)):
         space = " " * (size - width(cell))
         parts.append(space + cell if i == 0 or 4 <= i <= 10 else cell + space)
     return "  ".join(parts).rstrip()
@@ -147,10 +156,12 @@ def counted(value: float, unit: str = "") -> str:
     return f"{value}{unit}"
 
 
-def said(check: Check) -> str:
+def said(check: TensorCheck) -> str:
     """A gradient's check in a few words."""
-    kinks = f", {check.kinks} at a kink" if check.kinks else ""
     some = f" at {check.checked} of {check.numeric.size:,}" if check.sampled else ""
+    if not check.comparable or math.isnan(check.error):
+        return f"{'' if check.passed else 'DIFFER: '}{check.says}{some}"
+    kinks = f", {check.kinks} at a kink" if check.kinks else ""
     return f"{'agree' if check.passed else 'DIFFER'} to {check.error:.0e}{some}{kinks}"
 
 
@@ -159,14 +170,17 @@ def verdict(trace: Trace) -> list[str]:
     checks = [step.check for step in trace if step.check is not None]
     lines = []
     if checks:
-        wrong = [step.result.symbol.text for step in trace if step.check is not None and not step.check.passed]
-        worst = max(check.error for check in checks)
-        right = (
-            f"all {len(checks)} gradients agree with central differences"
-            if not wrong
-            else f"WRONG: {', '.join(wrong)}"
+        wrong = [step for step in trace if step.check is not None and not step.check.passed]
+        named = ", ".join(
+            f"{step.result.symbol.text}{' is NaN' if np.isnan(step.result.array).any() else ''}" for step in wrong
         )
-        lines.append(f"{right}; largest relative error {worst:.1e}")
+        agree = sum(check.comparable for check in checks)
+        count = f"all {agree}" if agree == len(checks) else f"{agree} of {len(checks)}"
+        lines.append(
+            (f"WRONG: {named}" if wrong else f"{count} gradients agree with central differences")
+            + not_compared(checks)
+            + (f"; largest relative error {largest_error(checks):.1e}" if agree else "")
+        )
     if trace.sampled:
         counts = sum(check.checked for check in checks), sum(check.numeric.size for check in checks)
         lines.append(

@@ -4,7 +4,7 @@ A dense autoencoder is a chain of layers y = x W + b. Between sizes n and m, W i
 The sizes are given as a list, input first: [784, 32, 784] compresses 784 pixels to 32 numbers
 and back.
 
-Check:  scratchae check tutorials/exercises/01_parameters.py
+Check:  scratchae check 01_parameters
 """
 
 

@@ -6,7 +6,7 @@ Summed over the features of an example, averaged over the N examples:
 
 Return (L, ∂L/∂p); the gradient is (N, D).
 
-Check:  scratchae check tutorials/exercises/02_mse.py
+Check:  scratchae check 02_mse
 """
 
 

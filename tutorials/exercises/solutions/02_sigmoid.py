@@ -4,7 +4,7 @@
 
 Derive dy/dx, and write it with y alone: y is there already, so no exponential is needed.
 
-Check:  scratchae check tutorials/exercises/02_sigmoid.py
+Check:  scratchae check 02_sigmoid
 """
 
 import numpy as np

@@ -10,7 +10,7 @@ steps, from 1:
 
 `update` changes `parameters` in place, and returns nothing. How large is the very first step?
 
-Check:  scratchae check tutorials/exercises/04_adam.py
+Check:  scratchae check 04_adam
 """
 
 import numpy as np

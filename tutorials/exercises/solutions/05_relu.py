@@ -5,7 +5,7 @@
 What is dy/dx where x > 0, and where x < 0? At x = 0 there is a corner: take 0 there.
 `forward` keeps y; is that enough?
 
-Check:  scratchae check tutorials/exercises/05_relu.py
+Check:  scratchae check 05_relu
 """
 
 import numpy as np

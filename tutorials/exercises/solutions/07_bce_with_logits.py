@@ -12,7 +12,7 @@ At a = 40, 1 - p is 0 in the computer, and its logarithm minus infinity. Show th
 where nothing overflows (np.log1p(x) is log(1 + x)), and that the derivative in a is very short.
 σ(a) must not overflow either: e⁻ᵃ does, for a = -1000. Return (L, ∂L/∂a).
 
-Check:  scratchae check tutorials/exercises/07_bce_with_logits.py
+Check:  scratchae check 07_bce_with_logits
 """
 
 import numpy as np

@@ -13,7 +13,7 @@ each patch that it lies in: ∂L/∂x adds them up again, which is what `col2im`
     im2col(x, (K, K))               images (N, H, W, C) -> matrix (N·OH·OW, K·K·C)
     col2im(columns, (H, W), (K, K)) the matrix -> images (N, H, W, C)
 
-Check:  scratchae check tutorials/exercises/08_conv.py
+Check:  scratchae check 08_conv
 """
 
 import numpy as np

@@ -7,7 +7,7 @@ A denoising autoencoder sees its input with pixels missing:
 In inference (rng is None) nothing is masked. The mask is drawn in `forward` and kept. Which
 gradient does a pixel get that was set to 0? And in inference?
 
-Check:  scratchae check tutorials/exercises/09_masking_noise.py
+Check:  scratchae check 09_masking_noise
 """
 
 

@@ -5,7 +5,7 @@
 Return (P, ∂P/∂z). At z = 0 the function has a corner; take the slope 0 there.
 Why does this penalty make numbers exactly 0, and z² does not?
 
-Check:  scratchae check tutorials/exercises/10_l1.py
+Check:  scratchae check 10_l1
 """
 
 import numpy as np

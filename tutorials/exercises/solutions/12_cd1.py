@@ -12,7 +12,7 @@ batch, ∂F/∂θ at the data minus ∂F/∂θ at the reconstruction, with v₁ 
 
 It is the gradient of no function: v₁ depends on W too, and that is left out. Return (dW, da, db).
 
-Check:  scratchae check tutorials/exercises/12_cd1.py
+Check:  scratchae check 12_cd1
 """
 
 import numpy as np

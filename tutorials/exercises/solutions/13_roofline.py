@@ -9,7 +9,7 @@ is written.
 A machine that does P operations and moves B bytes a second needs at least operations / P and at least
 bytes / B seconds: with an intensity below P / B it waits for memory.
 
-Check:  scratchae check tutorials/exercises/13_roofline.py
+Check:  scratchae check 13_roofline
 """
 
 

@@ -7,7 +7,7 @@ The encoder gives log_var = log σ², the KL term takes it as that, and the samp
 Every gradient of it is right: no gradient check sees the mistake. Measure the spread of z and compare it
 with σ; then mend forward and backward.
 
-Check:  scratchae check tutorials/exercises/14_sigma_mistake.py
+Check:  scratchae check 14_sigma_mistake
 """
 
 import numpy as np

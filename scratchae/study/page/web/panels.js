@@ -201,7 +201,8 @@ function showCheck(step) {
     section = byId("check");
   section.hidden = !check;
   if (!check) return;
-  const word = make("span", { class: check.passed ? "good" : "bad" }, check.passed ? "✓ Yes." : "✗ No.");
+  const [look, answer] = { yes: ["good", "✓ Yes."], no: ["bad", "✗ No."], open: ["", "Not comparable."] }[check.verdict];
+  const word = make("span", { class: look }, answer);
   const nodes = [make("p", { class: "verdict" }, word, ` ${check.text}`)];
   if (check.numeric) {
     const top = Math.max(tensors[step.result].largest, tensors[check.numeric].largest);
