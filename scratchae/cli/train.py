@@ -9,6 +9,7 @@ from .types import positive
 
 def add(commands: argparse._SubParsersAction) -> None:
     from ..data import NAMES
+    from ..plots import FORMATS
     from ..presets import PRESETS
 
     presets = "\n".join(f"  {preset.name:<18}{preset.summary}" for preset in PRESETS.values())
@@ -47,13 +48,19 @@ def add(commands: argparse._SubParsersAction) -> None:
         "--watch",
         dest="watched",
         action="store_true",
-        help="also record how the gradients flow, layer by layer (gradient_flow.png, .csv), and say what is wrong",
+        help="also record how the gradients flow, layer by layer (gradient_flow, a picture and .csv), and say what is wrong",
     )
     parser.add_argument(
         "--compile",
         dest="compiled",
         action="store_true",
         help="let the C++ compiler g++ make the elementwise formulas faster on the CPU; rounds otherwise in the last digits",
+    )
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="png",
+        help="of the pictures: png, or svg or pdf for print (default: png)",
     )
     parser.set_defaults(run=run)
 

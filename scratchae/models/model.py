@@ -51,6 +51,14 @@ class Model(Described):
         self.backward()
         return metrics
 
+    def judge(self, x: Array, rng: np.random.Generator) -> dict[str, Array]:
+        """The metrics of `objective` on data that are not learned from: in inference, but for what belongs to the task.
+
+        A model that is to remove noise gets noise, a code that is drawn is drawn: both from `rng`. Dropout, which only helps
+        training, is off. So training and validation measure the same. A subclass says what belongs to its task.
+        """
+        return self.objective(x)
+
     def check_data(self, x: Array) -> None:
         """Raise a ScratchaeError if the model cannot be trained on x, a NumPy array. Called by `fit`, once."""
 

@@ -128,6 +128,12 @@ class VAE(Model):
         kl, self.dkl_dmean, self.dkl_dlog_var = gaussian_kl(self.z_mean, self.z_log_var)
         return {"loss": reconstruction + self.beta * kl, "reconstruction": reconstruction, "kl": kl}
 
+    def judge(self, x: Array, rng: np.random.Generator) -> dict[str, Array]:
+        """`Model.judge`: the loss with a code that is drawn, and pixels too if training draws them; see `elbo`."""
+        bound = self.elbo(self.as_drawn(x, rng), rng)
+        loss = bound["reconstruction"] + self.beta * bound["kl"]
+        return {"loss": loss, "reconstruction": bound["reconstruction"], "kl": bound["kl"]}
+
     def backward(self) -> None:
         self.backward_code(self.decoder.backward(self.dprediction))
 

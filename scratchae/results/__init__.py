@@ -1,7 +1,7 @@
 """What a run is judged by: its figures on the test examples, and its pictures; a file for each family of models, with
 
 measure(model, preset, pca, examples) -> figures           for each name, quantities by key
-draw(model, variants, preset, pca, examples, history, folder)
+draw(model, variants, preset, pca, examples, history, album)
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ from types import ModuleType
 
 from ..models import RBM, VAE, Autoencoder, Model
 from . import autoencoder, boltzmann, variational
+from .album import Album
+
+__all__ = ["Album", "family", "headline", "table"]
 
 FAMILIES: dict[type[Model], ModuleType] = {Autoencoder: autoencoder, VAE: variational, RBM: boltzmann}
 
@@ -17,6 +20,29 @@ FAMILIES: dict[type[Model], ModuleType] = {Autoencoder: autoencoder, VAE: variat
 def family(model: Model) -> ModuleType:
     """The module with `measure` and `draw` for a model."""
     return next(module for kind, module in FAMILIES.items() if isinstance(model, kind))
+
+
+def headline(figures: dict[str, dict[str, float]], what: str) -> str:
+    """The figure that a run is judged by first, in a few words; beside a squared error also PCA's. what: "image", "example"."""
+    words = {
+        "pseudo_log_likelihood": ("pseudo-log-likelihood", " nats"),
+        "nll": ("−log p(x)", " nats"),
+        "negative_elbo": ("−ELBO", " nats"),
+        "squared_error": ("squared error", ""),
+    }
+    (_, found), *others = figures.items()
+    key = next(key for key in words if key in found)
+    name, unit = words[key]
+    text = f"test: {name} {rounded(found[key])}{unit} per {what}"
+    pca = [
+        f"{other}: {rounded(values[key])}" for other, values in others if other.startswith("PCA") and key in values
+    ]
+    return f"{text} ({pca[0]})" if key == "squared_error" and pca else text
+
+
+def rounded(value: float) -> str:
+    """With two decimals, or as many as a small number needs, and a minus that is one."""
+    return f"{value:.2f}".replace("-", "−") if abs(value) >= 0.1 else f"{value:.2g}"
 
 
 def table(figures: dict[str, dict[str, float]], features: int) -> str:
