@@ -8,7 +8,7 @@ import numpy as np
 
 from ..backend import Array, array_module
 from ..errors import OptionError, ShapeError
-from ..layers import Dense, GaussianNoise, Layer, MaskingNoise, SaltAndPepper
+from ..layers import Dense, Layer
 from ..losses import Loss
 from ..penalties import Penalty
 from .model import Model
@@ -91,17 +91,6 @@ class Autoencoder(Model):
         if not self.denoises:
             return self.objective(x)
         return self.objective(x, given=self.corrupted(x, rng))
-
-    @property
-    def denoises(self) -> bool:
-        """Whether the encoder begins with a layer of noise."""
-        _, first = next(self.leaves())
-        return isinstance(first, GaussianNoise | MaskingNoise | SaltAndPepper)
-
-    def corrupted(self, x: Array, rng: np.random.Generator) -> Array:
-        """x with the noise that the encoder begins with; x itself if there is none."""
-        _, first = next(self.leaves())
-        return first.forward(x, rng) if self.denoises else x
 
     def backward(self) -> None:
         dz = self.decoder.backward(self.dprediction)

@@ -90,14 +90,14 @@ class IWAE(VAE):
     def objective(
         self, x: Array, rng: np.random.Generator | None = None, *, training: bool = True
     ) -> dict[str, Array]:
-        """The loss and its parts on x; without `training`, codes and pixels are drawn, and all else is inference."""
+        """The loss and its parts on x; without `training`, what belongs to the task is drawn, and all else is inference."""
         if rng is None:
             return super().objective(x)
         xp = array_module(x)
         x = self.as_drawn(x, rng)
         n, k, d = len(x), self.samples, self.code_size
-        for_layers = rng if training else None
-        mean, log_var = self.infer(x, for_layers)
+        given, for_layers = (x, rng) if training else (self.corrupted(x, rng), None)
+        mean, log_var = self.infer(given, for_layers)
         self.sigma = xp.exp(log_var / 2)
         self.epsilon = rng.standard_normal((n, k, d), dtype=mean.dtype)
         self.z = mean[:, None] + self.sigma[:, None] * self.epsilon  # (N, k, D)

@@ -146,15 +146,14 @@ def displacements(models: dict[str, tuple[np.ndarray, np.ndarray, str]], points:
         "An arrow leads from a point of the grid to its reconstruction. A model that learned the identity moves nothing; one "
         "that learned the data moves what lies beside them onto them."
     )
-    with figure(path, 3.1 * len(models), 4.0, caption) as drawn:
+    with figure(path, 3.1 * len(models), 4.3, caption) as drawn:
         grid = drawn.subplots(1, len(models), sharex=True, sharey=True)
         for axes, (name, (start, end, remark)) in zip(grid, models.items(), strict=True):
             axes.scatter(*points.T, s=4, color=ORANGE, alpha=0.6, linewidths=0, label="data")
             axes.scatter(*start.T, s=5, color=BLUE, linewidths=0, label="grid")
             move = end - start
             axes.quiver(*start.T, *move.T, angles="xy", scale_units="xy", scale=1, width=0.007, color=BLUE)
-            axes.set(aspect="equal", xlim=(-2.6, 2.6), ylim=(-2.6, 2.6), xlabel="$x_1$")
+            axes.set(aspect="equal", xlim=(-2.6, 2.6), ylim=(-2.6, 2.6), xlabel=f"$x_1$\n{remark}")
             axes.set_title(name)
-            axes.text(0.5, 0.02, remark, transform=axes.transAxes, ha="center", va="bottom", fontsize=8)
         grid[0].set_ylabel("$x_2$")
-        grid[0].legend(loc="upper left", fontsize=8, markerscale=2.5)
+        drawn.legend(*grid[0].get_legend_handles_labels(), loc="outside upper left", ncols=2, markerscale=2.5)

@@ -10,6 +10,8 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..errors import OptionError
 from ..files import written_whole
 
@@ -112,7 +114,7 @@ def plain_log(axis: Axis, low: float, high: float) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     decades = math.log10(high / low)
-    steps = (1, 1.5, 2, 3, 4, 5, 7) if decades < 1 else (1, 2, 5) if decades < 3 else (1,)
+    steps = (1, 1.5, 2, 3, 4, 5, 7) if decades < 1 else (1, 2, 5) if decades < 2.5 else (1,)
     axis.set_major_locator(LogLocator(subs=steps, numticks=12))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
@@ -123,4 +125,4 @@ def number(value: float) -> str:
     power = round(math.log10(value)) if value > 0 else 0
     if value > 0 and not -5 < power < 7 and math.isclose(value, 10.0**power):
         return f"$10^{{{power}}}$"
-    return f"{value:.4g}".replace("-", "−")
+    return np.format_float_positional(float(f"{value:.4g}"), trim="-").replace("-", "−")

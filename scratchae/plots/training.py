@@ -72,29 +72,16 @@ def draw_parts(axes: Axes, history: History, columns: Sequence[str], validated: 
 
 
 def spread_out(axes: Axes, first: float, shown: list[float]) -> None:
-    """Scale the loss so that all its epochs can be told apart: logarithmic if it spans a factor of three; and the mean over
+    """Scale the loss so that all its epochs can be told apart: logarithmic if they span a factor of three; and the mean over
     the first epoch, which begins with random weights, in words where it would take more than half of the room.
     """
-    low, high = (min(shown), max(shown)) if shown else (first, first)
-    logarithmic = 0 < 3 * low < max(high, min(first, 2 * high))
-    scale = np.log if logarithmic else np.asarray
+    low, high = min(shown), max(shown)
+    logarithmic = 0 < 3 * low < high
+    scale, back = (np.log, np.exp) if logarithmic else (np.asarray, np.asarray)
     room = scale(high) - scale(low)
-    if room > 0 and scale(max(first, 1e-30)) > scale(high) + room:
-        margin = 0.08 * room
-        limits = np.array([scale(low) - margin, scale(high) + margin])
-        axes.set_ylim(*(np.exp(limits) if logarithmic else limits))
-        axes.annotate(
-            f"↑ epoch 1: {number(first)}",
-            (0.5, 1),
-            xycoords=("data", "axes fraction"),
-            xytext=(0, -1),
-            textcoords="offset points",
-            va="top",
-            color=BLUE,
-            fontsize=8,
-        )
-    else:
-        high = max(high, first)
+    if room > 0 and first > back(scale(high) + room):
+        axes.set_ylim(*back(np.array([scale(low) - 0.08 * room, scale(high) + 0.08 * room])))
+        axes.set_title(f"↑ training, epoch 1: {number(first)}", loc="left", fontsize=8, color=BLUE)
     if logarithmic:
         axes.set_yscale("log")
         plain_log(axes.yaxis, low, high)

@@ -142,7 +142,7 @@ def draw(
 def how_measured(model: Model, preset: Preset) -> str:
     """What the loss curve shows of training and of validation, in sentences."""
     said = ["Training is the mean over an epoch, while the weights changed, and stands in its middle."]
-    if getattr(model, "denoises", False):
+    if model.denoises:
         said.append("Training and validation see inputs with noise, and are compared with the clean ones.")
     if any(isinstance(layer, Dropout) for _, layer in model.leaves()):
         said.append("Dropout acts in training only, which makes its loss the larger of the two.")
