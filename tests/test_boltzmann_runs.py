@@ -35,7 +35,8 @@ def small_and_apart(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
 
-def test_a_run_of_an_rbm(tmp_path, capsys):
+def test_a_run_of_an_rbm(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(results.autoencoder, "STRUCTURE", -1)
     record = train(SMALL, out=tmp_path / "run")
     found = sorted(path.name for path in (tmp_path / "run").glob("*.png"))
     assert found == ["chains.png", "filters.png", "loss.png"]

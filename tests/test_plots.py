@@ -1,5 +1,6 @@
 """Pictures: each is a PNG file of a sensible size, drawn without a screen and without warnings."""
 
+import contextlib
 import struct
 import subprocess
 import sys
@@ -8,7 +9,9 @@ import textwrap
 import numpy as np
 import pytest
 
-from scratchae import MSE, Autoencoder, Dense, History, ReLU, Sequential, Sigmoid, plots, watch
+from scratchae import MSE, PCA, Autoencoder, Dense, History, ReLU, Sequential, Sigmoid, plots, watch
+from scratchae.errors import OptionError
+from scratchae.plots.figure import number
 
 
 def history(epochs, **columns):
@@ -28,6 +31,7 @@ WITHOUT_A_UNIT = W[:, :20] * (np.arange(20) != 3)
 MAPS = {"input": rng.random((28, 28, 1)), "conv": rng.standard_normal((7, 7, 32)), "code": rng.random((1, 1, 64))}
 GRID = rng.standard_normal((49, 2), dtype=np.float32)
 FALLING = [10.0, 5.0, 4.0]
+LONG = [90.0, 12.0, 10.0, 9.0, 8.5]
 
 MODEL = Autoencoder(Sequential(Dense(5, 4), ReLU()), Sequential(Dense(4, 5), Sigmoid()), loss=MSE())
 with watch(MODEL, every=1) as FLOW:
@@ -40,12 +44,28 @@ PICTURES = {
         history(3, loss=FALLING, validation_loss=FALLING[::-1]), path, "nats", baseline=("PCA-32", 4.5)
     ),
     "loss_curve, one epoch": lambda path: plots.loss_curve(history(1, loss=[0.0]), path, "nats"),
+    "loss_curve, a part and others": lambda path: plots.loss_curve(
+        history(5, reconstruction=LONG, penalty=LONG[::-1], kl=[0.0] * 5),
+        path,
+        "nats",
+        part="reconstruction",
+        beside=["penalty", "kl"],
+        caption="A sentence.",
+    ),
     "gradient_flow": lambda path: plots.gradient_flow(FLOW, path),
     "image_rows": lambda path: plots.image_rows({"original": IMAGES, "deep": IMAGES}, path),
+    "image_rows, words": lambda path: plots.image_rows(
+        {"original": IMAGES, "deep": IMAGES},
+        path,
+        below={"deep": ["1.5"] * 10},
+        above=["first"],
+        caption="A sentence. " * 9,
+    ),
     "image_rows, one image": lambda path: plots.image_rows({"original": IMAGES[:1]}, path),
     "curves": lambda path: plots.curves(CODES[:4], {"deep": CODES[4:8], "PCA-2": CODES[8:12]}, path),
     "latent_scatter": lambda path: plots.latent_scatter(CODES, LABELS, path),
     "latent_scatter, no labels": lambda path: plots.latent_scatter(CODES, None, path),
+    "latent_scatter, one number": lambda path: plots.latent_scatter(CODES[:, :1], LABELS, path),
     "latent_scatter, two numbers": lambda path: plots.latent_scatter(CODES[:, :2], LABELS, path),
     # every unit dead, as after too high a learning rate
     "latent_scatter, a constant code": lambda path: plots.latent_scatter(0 * CODES, LABELS, path),
@@ -91,7 +111,7 @@ def test_a_picture(tmp_path, name):
 
 
 def test_every_picture_is_tested():
-    own = {name: value for name, value in vars(plots).items() if getattr(value, "__module__", "") == plots.__name__}
+    own = {name: value for name, value in vars(plots).items() if callable(value)}
     drawing = {name for name, value in own.items() if "path" in getattr(value, "__annotations__", {})}
     assert drawing - {"figure"} == {name.partition(",")[0] for name in PICTURES}
 
@@ -102,6 +122,148 @@ def test_a_picture_shows_what_it_is_given(tmp_path):
         plots.loss_curve(history(2, loss=values), tmp_path / name, "nats")
     one, same, other = ((tmp_path / name).read_bytes() for name in ("one", "same", "other"))
     assert one == same != other
+
+
+@pytest.mark.parametrize("form", ["png", "svg", "pdf"])
+def test_the_format_is_the_endings_and_the_same_data_give_the_same_bytes(tmp_path, form):
+    for name in ("one", "two"):
+        plots.loss_curve(history(2, loss=[3.0, 2.0]), tmp_path / f"{name}.{form}", "nats")
+    one, two = ((tmp_path / f"{name}.{form}").read_bytes() for name in ("one", "two"))
+    assert one == two
+    assert {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF-"}[form] == one[:5].removesuffix(b"\r")
+
+
+def test_another_ending_is_refused(tmp_path):
+    with pytest.raises(OptionError, match="format='jpg': pictures are drawn as png, svg, pdf; choose one of them"):
+        plots.loss_curve(history(2, loss=[3.0, 2.0]), tmp_path / "picture.jpg", "nats")
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The figures that are drawn, kept."""
+    from matplotlib.figure import Figure
+
+    kept, savefig = [], Figure.savefig
+
+    def keep(self, *given, **options):
+        kept.append(self)
+        return savefig(self, *given, **options)
+
+    monkeypatch.setattr(Figure, "savefig", keep)
+    return kept
+
+
+def words(figure):
+    return [text.get_text() for text in figure.texts]
+
+
+def test_small_print_stands_on_pictures_in_the_block_only(tmp_path, drawn):
+    for i in range(3):
+        with plots.small_print("deep · MNIST") if i == 1 else contextlib.nullcontext():
+            plots.mosaic(rng.random((3, 5, 28, 28)), tmp_path / "picture.png", "New images.")
+    assert [words(figure) for figure in drawn] == [["New images."], ["New images.", "deep · MNIST"], ["New images."]]
+    heights = [figure.get_size_inches()[1] for figure in drawn]
+    assert heights[0] == heights[2] < heights[1]  # it takes no room from the picture
+
+
+def test_words_at_the_foot_stay_within_the_picture(tmp_path, drawn):
+    plots.filters(W, SPREAD, tmp_path / "picture.png")
+    plots.manifold(rng.random((20, 20, 28, 28)), np.linspace(-2, 2, 20), tmp_path / "picture.png")
+    for figure in drawn:
+        figure.set_dpi(plots.STYLE["savefig.dpi"])
+        box = figure.texts[0].get_window_extent()
+        assert box.x0 >= 0 and box.y0 >= 0
+        assert 0.7 * figure.bbox.width < box.x1 <= figure.bbox.width  # and use the room that there is
+        assert box.y1 <= min(axes.get_window_extent().y0 for axes in figure.axes)
+
+
+def lines(axes):
+    return {line.get_label(): [*map(list, line.get_data())] for line in axes.get_lines()}
+
+
+def test_a_mean_over_an_epoch_stands_in_its_middle(tmp_path, drawn):
+    past = history(2, loss=[3.0, 2.0], validation_loss=[2.5, 1.5])
+    plots.loss_curve(past, tmp_path / "loss.png", "nats")
+    assert lines(drawn[0].axes[0]) == {
+        "training (mean over the epoch)": [[0.5, 1.5], [3, 2]],
+        "validation (after it)": [[1, 2], [2.5, 1.5]],
+    }
+
+
+def test_parts_of_the_loss_have_a_panel_of_their_own(tmp_path, drawn):
+    past = history(
+        2, loss=[9.0, 9.0], reconstruction=[3.0, 2.0], penalty=[6.0, 7.0],
+        validation_reconstruction=[2.5, 1.5], validation_penalty=[5.0, 4.0],
+    )  # fmt: skip
+    plots.loss_curve(past, tmp_path / "loss.png", "nats", ("PCA", 1.0), part="reconstruction", beside=["penalty"])
+    above, below = drawn[0].axes
+    assert lines(above)["validation (after it)"] == [[1, 2], [2.5, 1.5]]
+    assert above.get_ylabel() == "reconstruction, nats"
+    assert lines(below) == {"penalty": [[1, 2], [5, 4]]}
+
+
+def test_the_first_epoch_does_not_flatten_the_others(tmp_path, drawn):
+    plots.loss_curve(history(5, loss=LONG), tmp_path / "loss.png", "nats")
+    (axes,) = drawn[0].axes
+    low, high = axes.get_ylim()
+    assert low < 8.5 and 12 < high < 20
+    assert axes.get_title(loc="left") == "↑ training, epoch 1: 90"
+
+
+def test_a_logarithmic_axis_has_plain_numbers(tmp_path, drawn):
+    plots.loss_curve(history(6, loss=[300.0, 100.0, 50.0, 20.0, 10.0, 4.0]), tmp_path / "loss.png", "nats")
+    (axes,) = drawn[0].axes
+    low, high = axes.get_ylim()
+    assert axes.get_yscale() == "log"
+    shown = [tick.label1.get_text() for tick in axes.yaxis.get_major_ticks() if low <= tick.get_loc() <= high]
+    assert shown == ["5", "10", "20", "50", "100", "200"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(20.0, "20"), (0.001, "0.001"), (1e-7, "$10^{-7}$"), (2e-5, "0.00002"), (-1.96, "−1.96"), (0.0, "0")],
+)
+def test_a_number_as_a_person_writes_it(value, text):
+    assert number(value) == text
+
+
+def test_a_latent_cloud_has_a_shape_and_a_name_for_each_label_and_equal_axes(tmp_path, drawn):
+    many = np.tile(CODES, (20, 1))
+    plots.latent_scatter(many, np.tile(LABELS, 20), tmp_path / "latent.png")
+    (axes,) = drawn[0].axes
+    clouds = axes.collections
+    assert sum(len(cloud.get_offsets()) for cloud in clouds) == 1500
+    looks = {(tuple(cloud.get_facecolor()[0]), cloud.get_paths()[0].vertices.tobytes()) for cloud in clouds}
+    assert len(clouds) == len({colour for colour, _ in looks}) == len({shape for _, shape in looks}) == 10
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [*"0123456789"]
+    assert axes.get_aspect() == 1
+    shares = PCA(5).fit(many[::2]).encode(many[::2]).var(axis=0)[:2] / many[::2].var(axis=0).sum()
+    assert f"({shares[0]:.0%} of the variance)" in axes.get_xlabel()
+    assert f"hold {sum(shares):.0%} of their variance" in " ".join(words(drawn[0])[0].split())
+
+
+def test_filters_say_how_many_of_how_many(tmp_path, drawn):
+    plots.filters(W, SPREAD, tmp_path / "filters.png")
+    plots.filters(W[:, :5], SPREAD, tmp_path / "filters.png")
+    assert words(drawn[0])[0].startswith("The 64 strongest of 70 units")
+    assert words(drawn[1])[0].startswith("All 5 units")
+
+
+def test_contributions_are_the_strongest_first():
+    images = plots.contributions(np.stack([np.ones(784), 3 * np.ones(784), 2 * np.ones(784)], axis=1), SPREAD, 2)
+    np.testing.assert_allclose(images, np.stack([3 * SPREAD, 2 * SPREAD]).reshape(2, 28, 28))
+
+
+def test_what_is_but_rounding_is_called_0(tmp_path, drawn):
+    plots.feature_maps({"decoder.5 Sigmoid": np.array([7.4e-13, 1.0]).reshape(1, 2, 1)}, tmp_path / "maps.png")
+    assert drawn[0].axes[0].get_ylabel() == "decoder.5 Sigmoid\n1×2×1; 0 … 1"
+
+
+def test_a_gradient_flow_names_each_layer_once(tmp_path, drawn):
+    plots.gradient_flow(FLOW, tmp_path / "flow.png")
+    named = [text.get_text() for axes in drawn[0].axes if axes.get_legend() for text in axes.get_legend().get_texts()]
+    assert sorted(named) == ["decoder.0 Dense", "decoder.1 Sigmoid", "encoder.0 Dense", "encoder.1 ReLU"]
 
 
 def test_a_drawing_that_fails_leaves_the_older_picture(tmp_path, monkeypatch):

@@ -36,10 +36,12 @@ from scratchae.backend import cuda
 from scratchae.data import strokes
 from scratchae.errors import CheckpointError, DataError, DeviceError, DivergenceError, OptionError, RunError
 from scratchae.models import PCA
+from scratchae.plots.figure import SMALL_PRINT, figure
 from scratchae.presets import Preset
 from scratchae.runs import run as runs_module
 from scratchae.runs import train
-from scratchae.runs.autoencoder import psnr
+from scratchae.runs.autoencoder import at_home, neighbours_agree, psnr
+from scratchae.runs.autoencoder import draw as draw_run
 
 
 def dense(inputs, code, *, before=(), loss=None):
@@ -99,6 +101,13 @@ def small_and_apart(monkeypatch, tmp_path):
 
 
 @pytest.fixture
+def every_picture(monkeypatch):
+    """Also those that show nothing after so little training."""
+    monkeypatch.setattr(scratchae.results.autoencoder, "SHOWN", 0)
+    monkeypatch.setattr(scratchae.results.autoencoder, "STRUCTURE", -1)
+
+
+@pytest.fixture
 def no_pictures(monkeypatch):
     """Most of a run's time is drawing."""
     monkeypatch.setattr(scratchae.runs.autoencoder, "draw", lambda *_: None)
@@ -142,7 +151,7 @@ def png_size(content):
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
-def test_a_run_leaves_model_history_figures_and_pictures(tmp_path, capsys, preset, pictures):
+def test_a_run_leaves_model_history_figures_and_pictures(tmp_path, capsys, every_picture, preset, pictures):
     folder = tmp_path / "run"
     record = train(preset, out=folder)
     found = files(folder)
@@ -171,9 +180,95 @@ def test_a_run_leaves_model_history_figures_and_pictures(tmp_path, capsys, prese
     assert f"{model.parameter_count():,} parameters" in output
     for name in found:
         assert name in output
+    assert "measuring on" in output and "drawing loss, " in output
     for values in record["figures"].values():
         for value in values.values():
             assert f"{value:.4f}" in output
+
+
+def test_a_run_in_another_format_takes_the_place_of_the_first(tmp_path, capsys, every_picture):
+    train(IMAGES, out=tmp_path / "run", watched=True)
+    names = {path.stem for path in (tmp_path / "run").glob("*.png")}
+    train(IMAGES, out=tmp_path / "run", epochs=3, resume=True, watched=True, format="svg")
+    assert {path.stem for path in (tmp_path / "run").glob("*.svg")} == names == {
+        *("filters", "gradient_flow", "latent", "loss", "reconstructions")
+    }  # fmt: skip
+    assert not [*(tmp_path / "run").glob("*.png")]
+    assert "3 epochs" in (tmp_path / "run" / "loss.svg").read_text()
+
+
+def test_an_unknown_format_is_refused_before_anything_is_made(tmp_path):
+    with pytest.raises(OptionError, match="format='jpg': pictures are drawn as png, svg, pdf"):
+        train(IMAGES, out=tmp_path / "run", format="jpg")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_picture_that_would_show_nothing_is_left_out_with_a_reason(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(scratchae.results.autoencoder, "SHOWN", 1.01)
+    monkeypatch.setattr(scratchae.results.autoencoder, "STRUCTURE", 1.01)
+    (tmp_path / "run").mkdir()
+    train(IMAGES, out=tmp_path / "run", epochs=1)
+    (tmp_path / "run" / "latent.png").write_text("of an earlier epoch, when it showed something")
+    train(IMAGES, out=tmp_path / "run", epochs=2, resume=True)
+    assert sorted(path.name for path in (tmp_path / "run").glob("*.png")) == ["loss.png", "reconstructions.png"]
+    output = capsys.readouterr().out
+    assert "\nlatent is left out: in the plane of the code's two widest directions" in output
+    assert "\nfilters is left out: neighbouring weights of the first layer hardly agree" in output
+
+
+def test_each_picture_says_what_run_it_is_of(tmp_path, every_picture, monkeypatch):
+    said = {}
+
+    def watching(path, width, height, caption=""):
+        said[path.stem] = SMALL_PRINT.get()
+        return figure(path, width, height, caption)
+
+    for module in (scratchae.plots.images, scratchae.plots.codes, scratchae.plots.training):
+        monkeypatch.setattr(module, "figure", watching)
+    record = train(IMAGES, out=tmp_path / "run", watched=True)
+    error, pca = (values["squared_error"] for values in record["figures"].values())
+    assert said.pop("gradient_flow") == "images · strokes"  # drawn before anything is measured
+    assert set(said) == {"filters", "latent", "loss", "reconstructions"}
+    expected = f"images · strokes · 2 epochs · test: squared error {error:.2f} per image (PCA-5: {pca:.2f})"
+    assert set(said.values()) == {expected}
+    assert SMALL_PRINT.get() == ""
+
+
+def test_the_loss_is_drawn_beside_its_like(tmp_path, no_pictures, monkeypatch):
+    """Of a model with a penalty the reconstruction, as PCA has none; of noisy inputs what PCA makes of noisy ones."""
+    calls = []
+    monkeypatch.setattr(scratchae.results.autoencoder, "draw_images", lambda *_: None)
+    monkeypatch.setattr(scratchae.plots, "loss_curve", lambda *given, **look: calls.append((given, look)))
+    for preset in (RESTRAINED[0], IMAGES, NOISY):
+        model, examples = preset.build(np.random.default_rng(0)), preset.examples()
+        pca = PCA(preset.code).fit(examples.train)
+        history = scratchae.History({"loss": [1.0], **({"penalty": [0.5]} if preset is RESTRAINED[0] else {})})
+        album = scratchae.results.Album(tmp_path, "png", "")
+        draw_run(model, {}, preset, pca, examples, history, album)
+    (kl, plain, noisy) = calls
+    assert (kl[1]["part"], kl[1]["beside"]) == ("reconstruction", ["penalty"])
+    assert "part" not in plain[1] and "sum of reconstruction and penalty" in kl[1]["caption"]
+    assert "inputs with noise" in noisy[1]["caption"] and "inputs with noise" not in plain[1]["caption"]
+    x = NOISY.examples().validation
+    noise = NOISY.build(np.random.default_rng(0)).corrupted(x, np.random.default_rng(0))
+    name, error = noisy[0][3]
+    made = PCA(2).fit(NOISY.examples().train).reconstruct(noise)
+    assert name == "PCA-2 (validation)"
+    assert error == pytest.approx(((made - x) ** 2).sum(axis=1).mean(), rel=1e-4)
+
+
+def test_neighbours_agree_in_shapes_and_not_in_noise():
+    rng = np.random.default_rng(0)
+    noise = rng.standard_normal((40, 28, 28))
+    waves = np.sin(np.linspace(0, 6, 28))[None, :, None] * np.ones((5, 28, 28))
+    assert abs(neighbours_agree(noise)) < 0.02
+    assert neighbours_agree(waves) > 0.95
+    assert neighbours_agree(0 * noise) == 0
+
+
+def test_at_home():
+    points = np.array([[0.0, 0], [1, 0], [10, 0], [11, 0], [0, 1]])
+    assert at_home(points, np.array([0, 0, 1, 1, 1])) == 0.8  # the last is nearer to the others' middle
 
 
 def assert_right_figures(record, model, preset):

@@ -25,7 +25,9 @@ from scratchae import (
     Dropout,
     GaussianNoise,
     Layer,
+    MaskingNoise,
     ReLU,
+    SaltAndPepper,
     ScratchaeError,
     Sequential,
     Sigmoid,
@@ -151,11 +153,31 @@ def test_the_validation_loss_is_the_mean_over_examples(device, n):
     assert_allclose(history["validation_loss"][0], expected, rtol=1e-5)
 
 
-def test_evaluate_adds_no_noise_and_changes_nothing():
-    model, plain, x = noisy(), tiny(), examples()
+def test_evaluate_drops_nothing_out_and_changes_nothing():
+    model, plain, x = tiny(Dropout(0.2)), tiny(), examples()
     before = bits(model)
     assert evaluate(model, x) == evaluate(plain, x)
     assert bits(model) == before
+
+
+@pytest.mark.parametrize("noise", [GaussianNoise(0.3), MaskingNoise(0.5), SaltAndPepper(0.25)], ids=repr)
+def test_a_denoiser_is_judged_by_noisy_inputs_and_clean_targets(device, to_device, xp, noise):
+    """The same noise each time, of another draw in each batch; dropout behind it is off."""
+    model, x = tiny(noise, Dropout(0.2)).to(device), examples()
+    found = evaluate(model, to_device(x), batch_size=20)
+    assert found == evaluate(model, to_device(x), batch_size=20)
+    rng, total = xp.random.default_rng(0), 0.0
+    for start in range(0, len(x), 20):
+        batch = to_device(x[start : start + 20])
+        made = model.reconstruct(noise.forward(batch, rng))
+        total += float(((made - batch) ** 2).sum())
+    assert found == {"loss": pytest.approx(total / len(x), rel=1e-5)}
+
+
+def test_patience_and_history_go_by_what_evaluate_finds(device):
+    model, x = tiny(GaussianNoise(0.5)), examples()
+    history = train(model, epochs=2, validation=x, device=device)
+    assert history["validation_loss"][-1] == evaluate(model, x)["loss"]
 
 
 def test_evaluate_needs_examples():

@@ -9,7 +9,7 @@ from scratchae.data import strokes
 from scratchae.models import CVAE, VAE
 from scratchae.presets import Preset
 from scratchae.presets.variational import variational
-from scratchae.runs import train
+from scratchae.runs import autoencoder, train
 from scratchae.runs import variational as results
 from scratchae.runs.results import table
 
@@ -26,7 +26,7 @@ TWO = Preset(
     "two", "784-8-3", lambda rng: variational([784, 8], 3, rng, beta=4.0), 3, 1, 50,
     variants={"β = 1": lambda rng: variational([784, 8], 3, rng)},
 )  # fmt: skip
-EVERY_RUN = ["latent", "loss", "reconstructions", "samples", "units"]
+EVERY_RUN = ["latent", "loss", "reconstructions", "samples"]
 
 
 @pytest.fixture(autouse=True)
@@ -35,15 +35,16 @@ def few_strokes(monkeypatch, tmp_path):
     monkeypatch.setattr(scratchae.data, "strokes", lambda: data)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(results, "SAMPLES", 20)
+    monkeypatch.setattr(autoencoder, "SHOWN", 0)
 
 
 @pytest.mark.parametrize(
     ("preset", "more"),
     [
         (PLANE, ["interpolations", "manifold"]),
-        (BINARY, ["interpolations"]),
-        (TOLD, []),
-        (TWO, ["interpolations"]),
+        (BINARY, ["interpolations", "units"]),
+        (TOLD, ["units"]),
+        (TWO, ["interpolations", "units"]),
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
@@ -96,14 +97,15 @@ def test_the_manifold_covers_the_prior_evenly():
     np.testing.assert_array_equal(grid[:, 0, 1], z[::-1])
 
 
-def test_interpolations_begin_and_end_with_the_reconstructions():
+def test_interpolations_go_from_original_to_original_by_their_reconstructions():
     model = PLANE.build(np.random.default_rng(0))
     shown = PLANE.examples().test[:6]
     rows = results.interpolations(model, shown, [0, 1, 2, 3, 4, 5], steps=5)
     assert list(rows) == ["0 to 3", "1 to 4", "2 to 5"]
     ends = results.pictures(model.reconstruct(shown))
-    np.testing.assert_allclose(rows["1 to 4"][[0, -1]], ends[[1, 4]], atol=1e-6)
-    assert len(rows["0 to 3"]) == 5
+    np.testing.assert_array_equal(rows["1 to 4"][[0, -1]], results.pictures(shown)[[1, 4]])
+    np.testing.assert_allclose(rows["1 to 4"][[1, -2]], ends[[1, 4]], atol=1e-6)
+    assert len(rows["0 to 3"]) == 7
 
 
 def test_counts_have_no_mean_over_the_features():

@@ -10,6 +10,7 @@ from .types import columns, positive
 
 def add(commands: argparse._SubParsersAction) -> None:
     from ..data import NAMES
+    from ..plots import FORMATS
     from ..presets import PRESETS
 
     presets = columns([(preset.name, preset.summary) for preset in PRESETS.values()])
@@ -54,13 +55,19 @@ def add(commands: argparse._SubParsersAction) -> None:
         "--watch",
         dest="watched",
         action="store_true",
-        help="also record how the gradients flow, layer by layer (gradient_flow.png, .csv), and say what is wrong",
+        help="also record how the gradients flow, layer by layer (gradient_flow, a picture and .csv), and say what is wrong",
     )
     parser.add_argument(
         "--compile",
         dest="compiled",
         action="store_true",
         help="let the C++ compiler g++ make the elementwise formulas faster on the CPU; they round differently, so a run ends at slightly different weights and figures, as with another seed",
+    )
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="png",
+        help="of the pictures: png, or svg or pdf for print (default: png)",
     )
     parser.set_defaults(run=run)
 

@@ -11,7 +11,7 @@ import numpy as np
 from ..backend import Array, array_module
 from ..description import Described
 from ..errors import DataError
-from ..layers import Layer
+from ..layers import GaussianNoise, Layer, MaskingNoise, SaltAndPepper
 from ..layers.layer import require_distinct
 from . import parallel
 
@@ -50,6 +50,25 @@ class Model(Described):
         metrics = self.objective(x, rng)
         self.backward()
         return metrics
+
+    def judge(self, x: Array, rng: np.random.Generator) -> dict[str, Array]:
+        """The metrics of `objective` on data that are not learned from: in inference, but for what belongs to the task.
+
+        A model that is to remove noise gets noise, a code that is drawn is drawn: both from `rng`. Dropout, which only helps
+        training, is off. So training and validation measure the same. A subclass says what belongs to its task.
+        """
+        return self.objective(x)
+
+    @property
+    def denoises(self) -> bool:
+        """Whether it begins with a layer of noise."""
+        _, first = next(self.leaves())
+        return isinstance(first, GaussianNoise | MaskingNoise | SaltAndPepper)
+
+    def corrupted(self, x: Array, rng: np.random.Generator) -> Array:
+        """x with the noise that it begins with; x itself if there is none."""
+        _, first = next(self.leaves())
+        return first.forward(x, rng) if self.denoises else x
 
     def check_data(self, x: Array) -> None:
         """Raise a ScratchaeError if the model cannot be trained on x, a NumPy array. Called by `fit`, once."""

@@ -9,22 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from .. import plots
-from ..layers import (
-    Conv2d,
-    ConvTranspose2d,
-    Dense,
-    GaussianNoise,
-    KSparse,
-    Layer,
-    MaskingNoise,
-    SaltAndPepper,
-    Sigmoid,
-)
+from ..layers import Conv2d, ConvTranspose2d, Dense, Dropout, KSparse, Layer, Sigmoid
 from ..losses import BCE, MSE
-from ..models import PCA, Autoencoder, ContractiveAutoencoder
+from ..models import PCA, Autoencoder, ContractiveAutoencoder, Model
 from ..penalties import SparseKL
 from ..presets import Examples, Preset
 from ..training import History
+from .album import Album
 
 # The figures
 
@@ -36,7 +27,7 @@ def measure(model: Autoencoder, preset: Preset, pca: PCA, examples: Examples) ->
     and with the signal-to-noise ratio. Of a code that was kept sparse or still, also how active it is.
     """
     x = examples.test
-    given = corrupted(model, x)
+    given = model.corrupted(x, np.random.default_rng(0))
     figures = {
         preset.name: {"squared_error": mean_squared_error(x, in_batches(model.reconstruct, given))},
         f"PCA-{pca.components}": {"squared_error": mean_squared_error(x, pca.reconstruct(given))},
@@ -58,16 +49,14 @@ def measure(model: Autoencoder, preset: Preset, pca: PCA, examples: Examples) ->
     return figures
 
 
-def corrupted(model: Autoencoder, x: np.ndarray) -> np.ndarray:
-    """x with the noise that the encoder begins with, the same whenever it is asked for; x itself if there is none."""
-    _, first = next(model.leaves())
-    noise = GaussianNoise, MaskingNoise, SaltAndPepper
-    return first.forward(x, np.random.default_rng(0)) if isinstance(first, noise) else x
-
-
 def mean_squared_error(x: np.ndarray, made: np.ndarray) -> float:
     """Squared error of reconstructions (N, …), summed over features, averaged over examples."""
-    return float(((made - x) ** 2).reshape(len(x), -1).sum(axis=1).mean(dtype=np.float64))
+    return float(squared_errors(x, made).mean(dtype=np.float64))
+
+
+def squared_errors(x: np.ndarray, made: np.ndarray) -> np.ndarray:
+    """Squared error of each reconstruction, (N,), summed over features."""
+    return ((made - x) ** 2).reshape(len(x), -1).sum(axis=1)
 
 
 def psnr(error: float) -> float:
@@ -113,6 +102,9 @@ def in_batches(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> n
 
 # The pictures
 
+SHOWN = 0.5  # of the examples, or of the variance: a plane that tells less of the codes is not drawn
+STRUCTURE = 0.7  # how alike neighbouring weights must be to be drawn
+
 
 def draw(
     model: Autoencoder,
@@ -121,54 +113,131 @@ def draw(
     pca: PCA,
     examples: Examples,
     history: History,
-    folder: Path,
+    album: Album,
 ) -> None:
     """Every picture that suits the model and its data."""
     test, labels = examples.test, examples.test_labels
     makers = {preset.name: model.reconstruct, f"PCA-{pca.components}": pca.reconstruct}
     beside = None
     if isinstance(model.loss, MSE) and pca.components < test[0].size:  # in the same unit, and not zero
-        error = mean_squared_error(examples.validation, pca.reconstruct(examples.validation))
-        beside = (f"PCA-{pca.components} (validation)", error)
-    plots.loss_curve(history, folder / "loss.png", f"{model.loss.unit} per example", beside)
+        x = examples.validation
+        given = model.corrupted(x, np.random.default_rng(0))
+        beside = (f"PCA-{pca.components} (validation)", mean_squared_error(x, pca.reconstruct(given)))
+    penalised = "penalty" in history
+    look = {"part": "reconstruction", "beside": ["penalty"]} if penalised else {}
+    caption = how_measured(model, preset)
+    unit = f"{model.loss.unit} per example"
+    album.add("loss", lambda path: plots.loss_curve(history, path, unit, beside, caption=caption, **look))
     if labels is not None:
-        draw_images(model, makers, examples, folder)
+        draw_images(model, makers, examples, album)
     elif preset.variants:
         moves = displacements({"plain": model} | variants, test)
-        plots.displacements(moves, test[:500], folder / "displacements.png")
+        album.add("displacements", lambda path: plots.displacements(moves, test[:500], path))
     else:
         made = {name: reconstruct(test[:4]) for name, reconstruct in makers.items()}
-        plots.curves(test[:4], made, folder / "curves.png")
-        plots.latent_scatter(codes(model, test), None, folder / "latent.png")
+        album.add("curves", lambda path: plots.curves(test[:4], made, path))
+        draw_latent(codes(model, test), None, album)
+
+
+def how_measured(model: Model, preset: Preset) -> str:
+    """What the loss curve shows of training and of validation, in sentences."""
+    said = ["Training is the mean over an epoch, while the weights changed, and stands in its middle."]
+    if model.denoises:
+        said.append("Training and validation see inputs with noise, and are compared with the clean ones.")
+    if any(isinstance(layer, Dropout) for _, layer in model.leaves()):
+        said.append("Dropout acts in training only, which makes its loss the larger of the two.")
+    if getattr(model, "penalty", None) is not None or isinstance(model, ContractiveAutoencoder):
+        said.append("What is minimised is the sum of reconstruction and penalty.")
+    if getattr(preset.optimizer(preset.lr, 1), "weight_decay", 0):
+        said.append("Weight decay holds the weights down as well; it is no part of this loss.")
+    return " ".join(said)
 
 
 def draw_images(
-    model: Autoencoder, makers: dict[str, Callable[[np.ndarray], np.ndarray]], examples: Examples, folder: Path
+    model: Autoencoder, makers: dict[str, Callable[[np.ndarray], np.ndarray]], examples: Examples, album: Album
 ) -> None:
     """For labelled images: one of each label and what is made of it, the code, and what the first layer looks for."""
     test, labels = examples.test, examples.test_labels
     shown = test[[int(np.flatnonzero(labels == label)[0]) for label in np.unique(labels)]]
-    given = corrupted(model, shown)
+    given = model.corrupted(shown, np.random.default_rng(0))
     rows = {"original": shown}
     if given is not shown:
         rows["noisy input"] = given
         makers = makers | {"median 3×3": median_filter}
     rows |= {name: reconstruct(given) for name, reconstruct in makers.items()}
-    images = {name: row.reshape(-1, 28, 28) for name, row in rows.items()}
-    plots.image_rows(images, folder / "reconstructions.png")
+    album.add("reconstructions", lambda path: draw_reconstructions(rows, path))
     z = codes(model, test)
-    plots.latent_scatter(z, labels, folder / "latent.png")
+    draw_latent(z, labels, album)
     if restrains_its_code(model):
         target = model.penalty.target if isinstance(model.penalty, SparseKL) else None
-        plots.activations(z, folder / "activations.png", target)
+        album.add("activations", lambda path: plots.activations(z, path, target))
     layers = list(model.leaves())
     weighted = [(name, layer) for name, layer in layers if "W" in layer.parameter_names]
     first, last = weighted[0], weighted[-1]
     if isinstance(first[1], Dense):
-        plots.filters(first[1].W, examples.train.std(axis=0), folder / "filters.png")
+        draw_filters(first[1].W, examples, album)
     else:
-        plots.kernels(dict(map(kernels_of, (first, last))), folder / "kernels.png")
-        plots.feature_maps(outputs_of(layers, given[:1]), folder / "feature_maps.png")
+        album.add("kernels", lambda path: plots.kernels(dict(map(kernels_of, (first, last))), path))
+        album.add("feature_maps", lambda path: plots.feature_maps(outputs_of(layers, given[:1]), path))
+
+
+def draw_reconstructions(rows: dict[str, np.ndarray], path: Path) -> None:
+    """Originals and what was made of them, each with its squared error."""
+    original, *made = rows
+    errors = {name: squared_errors(rows[original], rows[name]) for name in made}
+    plots.image_rows(
+        {name: row.reshape(-1, 28, 28) for name, row in rows.items()},
+        path,
+        below={name: [f"{error:.1f}" for error in each.tolist()] for name, each in errors.items()},
+        caption="The number below an image is its squared error: the squares of how far its pixels are from the original's, "
+        "added up.",
+    )
+
+
+def draw_latent(z: np.ndarray, labels: np.ndarray | None, album: Album) -> None:
+    """The codes as points, unless a plane shows too little of them."""
+    if z.shape[1] > 2:
+        points, shares = plots.plane(z)
+        if labels is None:
+            share, what = sum(shares), "of the variance is left"
+        else:
+            share, what = at_home(points, labels), "of the examples lie nearest to the middle of their own label"
+        if share < SHOWN:
+            why = f"in the plane of the code's two widest directions {share:.0%} {what}, less than {SHOWN:.0%}"
+            album.leave_out("latent", f"{why}: it would be one heap of points")
+            return
+    album.add("latent", lambda path: plots.latent_scatter(z, labels, path))
+
+
+def at_home(points: np.ndarray, labels: np.ndarray) -> float:
+    """The share of points (N, 2) that lie nearest to the middle of those of their own label."""
+    present = np.unique(labels)
+    middles = np.stack([points[labels == label].mean(axis=0) for label in present])
+    distances = ((points[:, None] - middles) ** 2).sum(axis=2)
+    return float((present[distances.argmin(axis=1)] == labels).mean())
+
+
+def draw_filters(W: np.ndarray, examples: Examples, album: Album) -> None:
+    """What the first layer's units look for, unless there is no shape in it."""
+    spread = examples.train.std(axis=0)
+    agreement = neighbours_agree(plots.contributions(W, spread))
+    if agreement < STRUCTURE:
+        album.leave_out(
+            "filters",
+            f"neighbouring weights of the first layer hardly agree (correlation {agreement:.2f}, below {STRUCTURE:g}), and would "
+            "look like noise. Each unit has learned to tell inputs apart without a shape that an eye could see; sparse, "
+            "denoising or longer training gives shapes",
+        )
+        return
+    album.add("filters", lambda path: plots.filters(W, spread, path))
+
+
+def neighbours_agree(images: np.ndarray) -> float:
+    """How alike neighbouring pixels of images (n, H, W) are, which vary around 0: 1 in a smooth image, 0 in noise."""
+    pairs = ((images[:, :, 1:], images[:, :, :-1]), (images[:, 1:], images[:, :-1]))
+    products = sum(float((a * b).sum(dtype=np.float64)) for a, b in pairs)
+    sizes = sum(float((a * a + b * b).sum(dtype=np.float64)) / 2 for a, b in pairs)
+    return products / max(sizes, 1e-30)
 
 
 def codes(model: Autoencoder, x: np.ndarray) -> np.ndarray:

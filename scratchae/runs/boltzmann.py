@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from .. import plots
 from ..models import PCA, RBM
 from ..presets import Examples, Preset
 from ..training import History
-from .autoencoder import in_batches, mean_squared_error
+from .album import Album
+from .autoencoder import draw_filters, in_batches, mean_squared_error
 
 CHAIN_STEPS = 500  # of Gibbs sampling from a row of the picture to the next: neighbours hardly resemble each other
 
@@ -31,14 +30,25 @@ def measure(model: RBM, preset: Preset, pca: PCA, examples: Examples) -> dict[st
 
 
 def draw(
-    model: RBM, variants: dict[str, RBM], preset: Preset, pca: PCA, examples: Examples, history: History, folder: Path
+    model: RBM, variants: dict[str, RBM], preset: Preset, pca: PCA, examples: Examples, history: History, album: Album
 ) -> None:
     """The reconstruction's cost by epoch, what the hidden units look for, and Gibbs chains from test images."""
-    plots.loss_curve(history, folder / "loss.png", "reconstruction's cross-entropy in nats")
-    plots.filters(model.energy.W, examples.train.std(axis=0), folder / "filters.png")
+    caption = (
+        "What the reconstruction of an image from sampled hidden units costs, measured alike in training and validation: a "
+        "sign that training goes on, and not what it minimises. Judge by the pseudo-log-likelihood."
+    )
+    unit = "reconstruction's cross-entropy in nats"
+    album.add("loss", lambda path: plots.loss_curve(history, path, unit, caption=caption))
+    draw_filters(model.energy.W, examples, album)
     test, labels = examples.test, examples.test_labels
     shown = test[[int(np.flatnonzero(labels == label)[0]) for label in np.unique(labels)]]
-    plots.image_rows(gibbs_chains(model, shown), folder / "chains.png")
+    caption = (
+        f"Each column is one chain of Gibbs sampling: it starts at a test image and is free from then on, with {CHAIN_STEPS:,} "
+        "steps from row to row. Between two kinds of images lie improbable ones, which a chain seldom crosses: so it stays for "
+        "long with one kind, and some stay at a shape that is no digit but to which the model gives much probability. "
+        "It is said that such chains mix slowly; a single one shows little of what the model knows."
+    )
+    album.add("chains", lambda path: plots.image_rows(gibbs_chains(model, shown), path, caption=caption))
 
 
 def gibbs_chains(model: RBM, x: np.ndarray, rows: int = 8) -> dict[str, np.ndarray]:

@@ -1,7 +1,7 @@
 """What a run is judged by: its figures on the test examples, and its pictures; a file for each family of models, with
 
 measure(model, preset, pca, examples) -> figures           for each name, quantities by key
-draw(model, variants, preset, pca, examples, history, folder)
+draw(model, variants, preset, pca, examples, history, album)
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ import numpy as np
 from ..models import RBM, VAE, Autoencoder, Model
 from ..presets import Examples
 from . import autoencoder, boltzmann, variational
+from .album import Album
+
+__all__ = ["Album", "family", "headline", "remarks", "table"]
 
 FAMILIES: dict[type[Model], ModuleType] = {Autoencoder: autoencoder, VAE: variational, RBM: boltzmann}
 
@@ -57,6 +60,29 @@ def mean_image_error(model: Model, examples: Examples) -> float:
     if isinstance(model, VAE):
         train, test = model.target(train), model.target(model.as_drawn(test, np.random.default_rng(0)))
     return autoencoder.mean_squared_error(test, train.mean(axis=0))
+
+
+def headline(figures: dict[str, dict[str, float]], what: str) -> str:
+    """The figure that a run is judged by first, in a few words; beside a squared error also PCA's. what: "image", "example"."""
+    words = {
+        "pseudo_log_likelihood": ("pseudo-log-likelihood", " nats"),
+        "nll": ("−log p(x)", " nats"),
+        "negative_elbo": ("−ELBO", " nats"),
+        "squared_error": ("squared error", ""),
+    }
+    (_, found), *others = figures.items()
+    key = next(key for key in words if key in found)
+    name, unit = words[key]
+    text = f"test: {name} {rounded(found[key])}{unit} per {what}"
+    pca = [
+        f"{other}: {rounded(values[key])}" for other, values in others if other.startswith("PCA") and key in values
+    ]
+    return f"{text} ({pca[0]})" if key == "squared_error" and pca else text
+
+
+def rounded(value: float) -> str:
+    """With two decimals, or as many as a small number needs, and a minus that is one."""
+    return f"{value:.2f}".replace("-", "−") if abs(value) >= 0.1 else f"{value:.2g}"
 
 
 def table(figures: dict[str, dict[str, float]], features: int) -> str:

@@ -24,10 +24,10 @@ from ..presets import Preset
 from ..study import watch
 from ..training import History, fit, require_whole, save
 from ..training.progress import duration
-from .results import family, remarks, table
+from .results import Album, family, headline, remarks, table
 
 MODEL, CHECKPOINT, HISTORY, RECORD = "model.safetensors", "checkpoint.safetensors", "history.csv", "run.json"
-FLOW = "gradient_flow"  # .png and .csv
+FLOW = "gradient_flow"  # a picture, and .csv
 
 
 def train(
@@ -44,14 +44,17 @@ def train(
     resume: bool = False,
     watched: bool = False,
     compiled: bool = False,
+    format: str = "png",
 ) -> dict[str, Any]:
     """Train a preset and leave model, history, figures and pictures in a folder; return the record of the run.
 
     What is not given is the preset's. `out` defaults to the first free runs/PRESET-DATA; with `resume=True`, to the
     last one, which is gone on with. `watched` adds how the gradients flowed, of the steps taken this time.
     `compiled` computes with compiled kernels, from now on in this process; these round differently (`compile_kernels`).
+    `format`: of the pictures, "png", "svg" or "pdf".
     """
     began = time.perf_counter()
+    plots.require_format(format)
     device_module(device)  # errors now rather than after a folder has been made
     if compiled:
         compile_kernels()
@@ -63,6 +66,7 @@ def train(
     examples = preset.examples(data, data_dir)
     source = data or ("strokes" if preset.synthetic is None else "synthetic")
     record = {"preset": preset.name, "data": source, "seed": seed, "status": "training"}
+    about = f"{preset.name} · {source.replace('mnist', 'MNIST')}"
     folder = run_folder(out, f"{preset.name}-{source}", record, resume)
 
     def learn(model: Autoencoder, **options: Any) -> History:
@@ -82,7 +86,7 @@ def train(
             start = time.perf_counter()
             preset.pretrain(model, examples.train, seed=seed, device=device)
             record["pretraining_seconds"] = round(time.perf_counter() - start, 2)
-        with flow_kept(model, folder) if watched else contextlib.nullcontext():
+        with flow_kept(model, Album(folder, format, about)) if watched else contextlib.nullcontext():
             history = learn(model, validation=examples.validation, checkpoint=folder / CHECKPOINT, resume=resume)
     except DivergenceError:
         write_record(folder, record | {"status": "diverged"})
@@ -99,6 +103,7 @@ def train(
             print(f"for the picture, also: {name}")
             variants[name] = build(np.random.default_rng(seed))
             history.interrupted = learn(variants[name], progress=False).interrupted
+    print(f"measuring on {len(examples.test):,} test examples")
     pca = PCA(preset.code).fit(examples.train)
     figures = family(model).measure(model, preset, pca, examples)
     record |= {
@@ -119,7 +124,11 @@ def train(
     }
     if len(history):
         history.to_csv(folder / HISTORY)
-        family(model).draw(model, variants, preset, pca, examples, history, folder)
+        what = "example" if examples.test_labels is None else "image"
+        epochs_done = f"{len(history)} epoch{'s' * (len(history) > 1)}"
+        album = Album(folder, format, f"{about} · {epochs_done} · {headline(record['figures'], what)}")
+        family(model).draw(model, variants, preset, pca, examples, history, album)
+        album.finish()
     write_record(folder, record)
     print(f"\n{table(figures, examples.features)}")
     print("".join(f"\n{remark}\n" for remark in record["remarks"]), end="")
@@ -129,8 +138,8 @@ def train(
 
 
 @contextlib.contextmanager
-def flow_kept(model: Model, folder: Path) -> Iterator[None]:
-    """Watch the training in the block; then, also if it diverged, leave in the folder how the gradients flowed, and print
+def flow_kept(model: Model, album: Album) -> Iterator[None]:
+    """Watch the training in the block; then, also if it diverged, leave in the album's folder how the gradients flowed, and print
     what is wrong.
     """
     with watch(model) as flow:
@@ -138,8 +147,9 @@ def flow_kept(model: Model, folder: Path) -> Iterator[None]:
             yield
         finally:
             if flow.steps:  # none where a finished run is resumed
-                flow.to_csv(folder / f"{FLOW}.csv")
-                plots.gradient_flow(flow, folder / f"{FLOW}.png")
+                flow.to_csv(album.folder / f"{FLOW}.csv")
+                album.add(FLOW, lambda path: plots.gradient_flow(flow, path))
+                album.finish()
                 print("".join(f"{text}\n" for text in flow.warnings), end="")
     if flow.steps and not flow.warnings:
         print("\n  ".join(["the gradients flow, and nothing is beyond its limit:", *flow.figures]))

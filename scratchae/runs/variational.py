@@ -12,7 +12,8 @@ from ..losses import BCE
 from ..models import CVAE, PCA, VAE
 from ..presets import Examples, Preset
 from ..training import History
-from .autoencoder import in_batches, mean_squared_error
+from .album import Album
+from .autoencoder import draw_latent, draw_reconstructions, how_measured, in_batches, mean_squared_error
 
 EVERY, SAMPLES = 10, 5000  # importance sampling takes long: of every tenth test example, with so many samples each
 
@@ -52,16 +53,25 @@ def draw(
     pca: PCA,
     examples: Examples,
     history: History,
-    folder: Path,
+    album: Album,
 ) -> None:
     """Every picture that suits the model and its data."""
     rng = np.random.default_rng(0)
     x, labels = model.as_drawn(examples.test, rng), examples.test_labels
-    plots.loss_curve(history, folder / "loss.png", f"{model.loss.unit} per example; validation at z = μ")
-    units = {name: (one.unit_kl(x), one.active_units(x)) for name, one in ({preset.name: model} | variants).items()}
-    plots.unit_kl(units, folder / "units.png")
+    times = "" if model.beta == 1 else f"{model.beta:g} · "
+    caption = (
+        f"The loss is reconstruction + {times}KL, with the code drawn from q(z|x) in training and in validation. "
+        + how_measured(model, preset)
+    )
+    unit, parts = f"{model.loss.unit} per example", ("reconstruction", "kl")
+    album.add("loss", lambda path: plots.loss_curve(history, path, unit, beside=parts, caption=caption))
+    if model.code_size > 2:  # two bars are soon said
+        units = {
+            name: (one.unit_kl(x), one.active_units(x)) for name, one in ({preset.name: model} | variants).items()
+        }
+        album.add("units", lambda path: plots.unit_kl(units, path))
     mean, _ = model.infer_all(x)
-    plots.latent_scatter(mean, labels, folder / "latent.png")
+    draw_latent(mean, labels, album)
     if labels is None:
         return
     first = {int(label): int(np.flatnonzero(labels == label)[0]) for label in np.unique(labels)}
@@ -69,18 +79,21 @@ def draw(
     rows = {"original": model.target(shown), preset.name: model.reconstruct(shown)}
     if not examples.labels:
         rows[f"PCA-{pca.components}"] = pca.reconstruct(shown)
-    plots.image_rows({name: pictures(row) for name, row in rows.items()}, folder / "reconstructions.png")
+    album.add("reconstructions", lambda path: draw_reconstructions(rows, path))
     if isinstance(model, CVAE):
         z = model.prior(10, rng)  # the same for every class: what z tells is seen along a column
         made = {
             str(label): pictures(model.decode(z, np.eye(model.labels, dtype=z.dtype)[[label]])) for label in first
         }
-        plots.image_rows(made, folder / "samples.png")
+        caption = "New images: a row for each class that was asked for, a column for each code, drawn from N(0, 1)."
+        album.add("samples", lambda path: plots.image_rows(made, path, caption=caption))
         return
-    plots.mosaic(pictures(model.sample(100, rng)).reshape(10, 10, 28, 28), folder / "samples.png")
-    plots.image_rows(interpolations(model, shown, list(first)), folder / "interpolations.png")
+    samples = pictures(model.sample(100, rng)).reshape(10, 10, 28, 28)
+    caption = "New images: what the decoder makes of codes drawn from N(0, 1), none of them chosen."
+    album.add("samples", lambda path: plots.mosaic(samples, path, caption))
+    album.add("interpolations", lambda path: draw_interpolations(model, shown, list(first), path))
     if model.code_size == 2:
-        plots.manifold(*manifold(model), folder / "manifold.png")
+        album.add("manifold", lambda path: plots.manifold(*manifold(model), path))
 
 
 def pictures(x: np.ndarray) -> np.ndarray:
@@ -88,15 +101,29 @@ def pictures(x: np.ndarray) -> np.ndarray:
     return x.reshape(-1, 28, 28)
 
 
+def draw_interpolations(model: VAE, shown: np.ndarray, labels: list[int], path: Path) -> None:
+    steps = 10
+    plots.image_rows(
+        interpolations(model, shown, labels, steps),
+        path,
+        above=["original", "its code", *[""] * (steps - 2), "its code", "original"],
+        caption="Between two originals: what the decoder makes of their codes, and of codes in even steps on the line between "
+        "these. Where an end differs from its original, the code has lost what makes the difference.",
+    )
+
+
 def interpolations(model: VAE, shown: np.ndarray, labels: list[int], steps: int = 10) -> dict[str, np.ndarray]:
-    """From an example of each class in the first half to one in the second: what lies on the line between their codes."""
+    """From an example of each class in the first half to one in the second: both, and between them what lies on the line
+    between their codes.
+    """
     half = len(shown) // 2
     t = np.linspace(0, 1, steps, dtype=shown.dtype)[:, None]
-    codes = model.encode(shown)
-    return {
-        f"{labels[i]} to {labels[half + i]}": pictures(model.decode((1 - t) * codes[i] + t * codes[half + i]))
-        for i in range(half)
-    }
+    codes, originals = model.encode(shown), pictures(model.target(shown))
+    rows = {}
+    for i, j in ((i, half + i) for i in range(half)):
+        between = pictures(model.decode((1 - t) * codes[i] + t * codes[j]))
+        rows[f"{labels[i]} to {labels[j]}"] = np.concatenate([originals[[i]], between, originals[[j]]])
+    return rows
 
 
 def manifold(model: VAE, n: int = 20) -> tuple[np.ndarray, np.ndarray]:

@@ -41,7 +41,7 @@ def fit(
     Each epoch goes through x once, in a new order, in batches of `batch_size`, the last one shorter if need be.
     Order and noise of epoch e come from (seed, e) alone: the same seed gives the same bits on one machine.
 
-    `validation`: data to measure the loss on after each epoch. `patience`: stop after so many epochs without a
+    `validation`: data to measure the loss on after each epoch, as `evaluate` does. `patience`: stop after so many epochs without a
     better validation loss, and go back to the best parameters. `checkpoint`: a file that always holds the last
     whole epoch; `resume=True` goes on from it, as if training had never stopped. Ctrl-C ends training after the
     step at hand and keeps the model as it is. The model stays on `device`.
@@ -144,14 +144,19 @@ def measured(model: Model, validation: np.ndarray, optimizer: Optimizer, epoch: 
 
 
 def evaluate(model: Model, x: Array, batch_size: int = 250) -> dict[str, float]:
-    """The loss and its parts on x, without training: per example, averaged over all of x."""
+    """The loss and its parts on x as the model is judged (`Model.judge`): per example, averaged over all of x.
+
+    Noise on the input and a drawn code, where the model has them, are drawn as in training, and the same each time;
+    dropout is off.
+    """
     if len(x) == 0:
         raise DataError("evaluate: x holds no examples: expected at least one row")
     xp = array_module(model.parameters)
+    rng = xp.random.default_rng(0)
     totals: dict[str, float] = {}
     for start in range(0, len(x), batch_size):
         batch = xp.asarray(x[start : start + batch_size])
-        accumulate(totals, model.objective(batch), len(batch))
+        accumulate(totals, model.judge(batch, rng), len(batch))
     return {name: total / len(x) for name, total in totals.items()}
 
 

@@ -616,3 +616,9 @@ def test_features_of_an_rbm_on_scikit_learns_digits():
 
     learnt, raw = accuracy(rbm.propup(x), 300), accuracy(x, 100)
     assert learnt >= 0.94 and learnt > raw + 0.1
+
+
+def test_an_rbm_is_judged_by_the_monitor_of_its_training(device, to_device, xp):
+    model, x = machine().to(device), to_device(bits(7, 4))
+    trained = model.training_step(x, xp.random.default_rng(0))
+    assert float(model.judge(x, xp.random.default_rng(0))["loss"]) == pytest.approx(float(trained["loss"]))

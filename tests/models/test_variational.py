@@ -356,6 +356,21 @@ def test_elbo_draws_z_and_nothing_else():
     }
 
 
+@pytest.mark.parametrize(
+    "options", [{"beta": 3.0}, {"binarise": True}, {"kind": s.IWAE, "samples": 3}, {"labels": 3, "kind": s.CVAE}]
+)
+@pytest.mark.parametrize("noise", [[], [s.GaussianNoise(0.3)]], ids=["", "noise"])
+def test_it_is_judged_with_what_is_drawn_in_training_but_dropout(options, noise, device, to_device, xp):
+    """So that training and validation measure the same: without dropout the two are equal, draw by draw."""
+    plain, dropping = (make(before=[*noise, *more], **options).to(device) for more in ([], [s.Dropout(0.5)]))
+    x = to_device(data_for(plain, dtype=np.float32))
+    found = [model.judge(x, xp.random.default_rng(0)) for model in (plain, dropping)]
+    in_training = plain.objective(x, xp.random.default_rng(0))
+    assert found[0].keys() == in_training.keys()
+    for name, value in in_training.items():
+        assert float(found[0][name]) == float(found[1][name]) == pytest.approx(float(value), rel=1e-5)
+
+
 def test_units_in_use(device, to_device):
     model = make()
     model.mu.W[:, 1], model.mu.b[1] = 1e-3, 3.0  # far from 0, and of KL 4.5, but of x it tells nothing

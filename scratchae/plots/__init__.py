@@ -1,0 +1,39 @@
+"""Every picture. The only package that imports matplotlib, and only when something is drawn.
+
+Each function draws one figure and writes it to `path`, as PNG, SVG or PDF by the ending of its name. Colours are Okabe and
+Ito's, which colour-blind readers can tell apart, and nothing is told by colour alone.
+"""
+
+from .codes import activations, apart, curves, displacements, latent_scatter, plane, unit_kl
+from .figure import BLUE, DIGITS, FORMATS, GREY, ORANGE, RED, STYLE, figure, require_format, small_print
+from .images import contributions, feature_maps, filters, image_rows, kernels, manifold, mosaic
+from .training import gradient_flow, loss_curve
+
+__all__ = [
+    "BLUE",
+    "DIGITS",
+    "FORMATS",
+    "GREY",
+    "ORANGE",
+    "RED",
+    "STYLE",
+    "activations",
+    "apart",
+    "contributions",
+    "curves",
+    "displacements",
+    "feature_maps",
+    "figure",
+    "filters",
+    "gradient_flow",
+    "image_rows",
+    "kernels",
+    "latent_scatter",
+    "loss_curve",
+    "manifold",
+    "mosaic",
+    "plane",
+    "require_format",
+    "small_print",
+    "unit_kl",
+]

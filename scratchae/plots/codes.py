@@ -1,0 +1,159 @@
+"""Pictures of codes, and of data that are no images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ..models import PCA
+from .figure import BLUE, DIGITS, GREY, ORANGE, RED, figure
+
+MARKERS = "osD^vPX*<>"  # of the digits, beside their colours
+POINTS = 1500  # more would lie over one another
+
+
+def curves(truth: np.ndarray, made: dict[str, np.ndarray], path: Path) -> None:
+    """The first values of a few examples, true and reconstructed, as lines: for data that are no images."""
+    shown = 60
+    with figure(path, 8, 1.6 * len(truth)) as drawn:
+        grid = drawn.subplots(len(truth), 1, sharex=True, sharey=True)
+        for i, axes in enumerate(grid):
+            axes.plot(truth[i, :shown], color="black", linewidth=2.2, alpha=0.35, label="original")
+            for (name, values), colour, line in zip(made.items(), (BLUE, RED), ("-", "--"), strict=True):
+                axes.plot(values[i, :shown], line, color=colour, linewidth=1.1, label=name)
+            axes.set_ylabel(f"example {i + 1}")
+        grid[0].legend(ncols=1 + len(made), loc="lower left", bbox_to_anchor=(0, 1))
+        grid[-1].set_xlabel(f"feature (the first {shown} of {truth.shape[1]})")
+
+
+def latent_scatter(codes: np.ndarray, labels: np.ndarray | None, path: Path) -> None:
+    """Codes as points in the plane, at most 1,500 of them, by label in a colour and a shape; longer codes are seen along
+    their two widest directions.
+    """
+    codes, labels = (None if x is None else x[:: max(len(x) // POINTS, 1)][:POINTS] for x in (codes, labels))
+    size = codes.shape[1]
+    caption = f"The codes of {len(codes):,} test examples."
+    if size > 2:
+        points, shares = plane(codes)
+        which = [
+            f"{word} principal direction ({share:.0%} of the variance)"
+            for word, share in zip(("first", "second"), shares, strict=True)
+        ]
+        caption += (
+            f" A code has {size} numbers; these two directions hold {sum(shares):.0%} of their variance, so that what lies "
+            "together here may lie apart in the others."
+        )
+    elif size == 2:
+        points, which = codes, ["code, first number", "code, second number"]
+        caption += " Nothing is left out: a code is these two numbers."
+    else:
+        points, which = np.column_stack([codes, np.arange(len(codes))]), ["code", "example"]
+    with figure(path, 6.9, 5.6, caption) as drawn:
+        axes = drawn.subplots()
+        if size > 1:
+            axes.set_aspect("equal", adjustable="datalim")
+        if labels is None:
+            axes.scatter(*points.T, s=9, color=BLUE, alpha=0.6, linewidths=0)
+        else:
+            present = np.unique(labels)
+            for label in present:
+                look = {"color": DIGITS[label % 10], "marker": MARKERS[label % 10], "label": str(label)}
+                axes.scatter(*points[labels == label].T, s=13, alpha=0.7, linewidths=0, **look)
+            middles = np.stack([np.median(points[labels == label], axis=0) for label in present])
+            for label, place in zip(present, apart(middles, points), strict=True):
+                box = {
+                    "boxstyle": "circle,pad=0.25",
+                    "facecolor": "white",
+                    "edgecolor": DIGITS[label % 10],
+                    "linewidth": 1.5,
+                }
+                axes.text(*place, str(label), ha="center", va="center", fontweight="bold", bbox=box)
+            axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), title="label", markerscale=1.8)
+        axes.set_xlabel(which[0])
+        axes.set_ylabel(which[1])
+
+
+def plane(codes: np.ndarray) -> tuple[np.ndarray, list[float]]:
+    """Codes (N, D) along their two widest directions, (N, 2), and which share of their variance each of these holds."""
+    points = PCA(2).fit(codes).encode(codes)
+    variance = float(codes.var(axis=0, dtype=np.float64).sum())
+    return points, (points.var(axis=0, dtype=np.float64) / max(variance, 1e-30)).tolist()
+
+
+def apart(places: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Places (n, 2) for names among points, moved a little where two would cover each other."""
+    spread = np.ptp(points, axis=0)
+    room = 0.05 * np.where(spread > 0, spread, 1)  # a name's width and height
+    places = places / room
+    for _ in range(50):
+        gap = places[:, None] - places[None]
+        distance = np.linalg.norm(gap, axis=-1)
+        push = np.where(distance < 1, 1 - distance, 0) / np.maximum(distance, 1e-3)
+        places = places + 0.5 * (push[..., None] * gap).sum(axis=1)
+    return places * room
+
+
+def activations(z: np.ndarray, path: Path, target: float | None = None) -> None:
+    """How a code z (N, D) is used: all its numbers as a histogram, and the units by their mean over the examples; as a
+    line, what that mean was to be.
+    """
+    with figure(path, 8.4, 3.4) as drawn:
+        everything, means = drawn.subplots(1, 2)
+        everything.hist(z.ravel(), bins=60, color=BLUE, weights=np.full(z.size, 1 / z.size))
+        everything.set(yscale="log", xlabel="activation", ylabel="share of all activations")
+        everything.set_title(f"{np.mean(z == 0):.0%} of the activations are 0")
+        means.hist(z.mean(axis=0), bins=40, color=BLUE)
+        means.set(xlabel="mean activation of a unit", ylabel="units")
+        means.set_title(f"{z.shape[1]} units, {np.sum(~z.any(axis=0))} of them always 0")
+        means.yaxis.get_major_locator().set_params(integer=True)
+        if target is not None:
+            means.axvline(target, color=RED, linestyle="--", label=f"target {target:g}")
+            means.legend()
+
+
+def unit_kl(models: dict[str, tuple[np.ndarray, np.ndarray]], path: Path) -> None:
+    """For each model the KL term of every number of its code (D,), in nats, the largest first, and which of them (D,) are
+    in use.
+    """
+    with figure(path, 7, 0.5 + 2.4 * len(models)) as drawn:
+        grid = drawn.subplots(len(models), 1, sharey=True, squeeze=False)[:, 0]
+        for axes, (name, (kl, active)) in zip(grid, models.items(), strict=True):
+            order = np.argsort(-kl, kind="stable")
+            place = np.arange(1, len(kl) + 1)
+            for use, look in (
+                (True, {"color": BLUE}),
+                (False, {"color": "white", "edgecolor": GREY, "hatch": "///"}),
+            ):
+                chosen = active[order] == use
+                if chosen.any():
+                    label = "in use" if use else "not in use: its mean hardly depends on x"
+                    axes.bar(place[chosen], kl[order][chosen], label=label, **look)
+            axes.set_title(f"{name}: KL {kl.sum():.1f} nats, {active.sum()} of {len(kl)} in use")
+            axes.set_ylabel("KL, nats")
+            axes.xaxis.get_major_locator().set_params(integer=True)
+            axes.grid(visible=False, axis="x")
+            if not active.all():
+                axes.legend()
+        grid[-1].set_xlabel("numbers of the code, the largest first")
+
+
+def displacements(models: dict[str, tuple[np.ndarray, np.ndarray, str]], points: np.ndarray, path: Path) -> None:
+    """Where models of the plane send it: for each name, arrows from a grid (n, 2) to its reconstruction (n, 2),
+    over data points, and a remark.
+    """
+    caption = (
+        "An arrow leads from a point of the grid to its reconstruction. A model that learned the identity moves nothing; one "
+        "that learned the data moves what lies beside them onto them."
+    )
+    with figure(path, 3.1 * len(models), 4.3, caption) as drawn:
+        grid = drawn.subplots(1, len(models), sharex=True, sharey=True)
+        for axes, (name, (start, end, remark)) in zip(grid, models.items(), strict=True):
+            axes.scatter(*points.T, s=4, color=ORANGE, alpha=0.6, linewidths=0, label="data")
+            axes.scatter(*start.T, s=5, color=BLUE, linewidths=0, label="grid")
+            move = end - start
+            axes.quiver(*start.T, *move.T, angles="xy", scale_units="xy", scale=1, width=0.007, color=BLUE)
+            axes.set(aspect="equal", xlim=(-2.6, 2.6), ylim=(-2.6, 2.6), xlabel=f"$x_1$\n{remark}")
+            axes.set_title(name)
+        grid[0].set_ylabel("$x_2$")
+        drawn.legend(*grid[0].get_legend_handles_labels(), loc="outside upper left", ncols=2, markerscale=2.5)

@@ -1,0 +1,136 @@
+"""Pictures of a training: its loss, and how its gradients flowed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..training import History
+from .figure import BLUE, GREY, RED, figure, number, plain_log
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ..study.watch import Flow
+
+
+def loss_curve(
+    history: History,
+    path: Path,
+    unit: str,
+    baseline: tuple[str, float] | None = None,
+    *,
+    part: str = "loss",
+    beside: Sequence[str] = (),
+    caption: str = "",
+) -> None:
+    """Training and validation loss by epoch, and, as a line, what another method reaches.
+
+    part: the column to draw, where the loss is a sum and the baseline has but one of its parts. beside: further columns,
+    in a panel of their own. What training measured is the mean over an epoch, and stands in its middle.
+    """
+    epochs = np.array(history["epoch"])
+    first, validated = history[part][0], f"validation_{part}" in history
+    with figure(path, 6, 3.6 + 1.7 * bool(beside), caption) as drawn:
+        panels = drawn.subplots(
+            1 + bool(beside), sharex=True, squeeze=False, height_ratios=[2, 1][: 1 + bool(beside)]
+        )
+        axes = panels[0, 0]
+        axes.plot(epochs - 0.5, history[part], "o-", color=BLUE, markersize=4, label="training (mean over the epoch)")
+        shown = history[part][1:] if len(epochs) > 3 else history[part]
+        if validated:
+            values = history[f"validation_{part}"]
+            axes.plot(epochs, values, "s--", color=RED, markersize=4, label="validation (after it)")
+            shown = [*shown, *values]
+        if baseline is not None:
+            axes.axhline(baseline[1], color=GREY, linestyle=":", label=baseline[0])
+            shown = [*shown, baseline[1]]
+        axes.set_ylabel(f"{part}, {unit}")
+        spread_out(axes, first, shown)
+        axes.legend()
+        if beside:
+            draw_parts(panels[1, 0], history, beside, validated)
+        panels[-1, 0].set_xlabel("epoch")
+        panels[-1, 0].set_xlim(left=0)
+        panels[-1, 0].xaxis.get_major_locator().set_params(integer=True)
+
+
+def draw_parts(axes: Axes, history: History, columns: Sequence[str], validated: bool) -> None:
+    """Parts of the loss, as validation measured them, or training if there is none."""
+    prefix, shift = ("validation_", 0) if validated else ("", 0.5)
+    for column, look in zip(columns, ("s-", "v--"), strict=False):
+        name = "KL" if column == "kl" else column
+        values = history[prefix + column]
+        axes.plot(np.array(history["epoch"]) - shift, values, look, color=GREY, markersize=3, label=name)
+    shown = [value for column in columns for value in history[prefix + column]]
+    axes.set_ylabel(f"parts,\n{'validation' if validated else 'training'}")
+    spread_out(axes, shown[0], shown)
+    axes.legend()
+
+
+def spread_out(axes: Axes, first: float, shown: list[float]) -> None:
+    """Scale the loss so that all its epochs can be told apart: logarithmic if they span a factor of three; and the mean over
+    the first epoch, which begins with random weights, in words where it would take more than half of the room.
+    """
+    low, high = min(shown), max(shown)
+    logarithmic = 0 < 3 * low < high
+    scale, back = (np.log, np.exp) if logarithmic else (np.asarray, np.asarray)
+    room = scale(high) - scale(low)
+    if room > 0 and first > back(scale(high) + room):
+        axes.set_ylim(*back(np.array([scale(low) - 0.08 * room, scale(high) + 0.08 * room])))
+        axes.set_title(f"↑ training, epoch 1: {number(first)}", loc="left", fontsize=8, color=BLUE)
+    if logarithmic:
+        axes.set_yscale("log")
+        plain_log(axes.yaxis, low, high)
+
+
+def gradient_flow(flow: Flow, path: Path) -> None:
+    """What `watch` measured of a training, layer by layer and step by step: gradients, updates, dead and saturated units."""
+    from matplotlib import colormaps
+
+    panels = [
+        (flow.gradient_norm, "gradient norm ‖∂L/∂θ‖", "log"),
+        (flow.update_ratio, "a step's share of the weights, ‖Δθ‖ / ‖θ‖", "log"),
+        (flow.dead, "dead units, share of a ReLU's", "linear"),
+        (flow.saturated, "saturated outputs, share of a sigmoid's", "linear"),
+    ]
+    panels = [panel for panel in panels if panel[0]]
+    with figure(path, 9.5, 2.7 * len(panels) + 0.3) as drawn:
+        column = drawn.subplots(len(panels), sharex=True, squeeze=False)[:, 0]
+        named: set[str] = set()
+        for axes, (layers, quantity, scale) in zip(column, panels, strict=True):
+            axes.set_title(quantity, loc="left")
+            if scale == "log":
+                there = [value for values in layers.values() for value in values if 0 < value < np.inf] or [1e-3]
+                low, high = min(there), max(there)
+                middle = (low * high) ** 0.5
+                bottom, top = min(0.7 * low, middle / 4), max(1.4 * high, middle * 4)  # more than a decade
+                axes.set_yscale("log")
+                axes.set_ylim(bottom, top)
+                plain_log(axes.yaxis, bottom, top)
+            else:
+                low, high = 0, 1
+                axes.set_ylim(-0.02, 1.02)
+            # first layers dark, last ones light; the dashes tell neighbours apart where colours do not
+            for i, (name, values) in enumerate(layers.items()):
+                drawable = [value if low <= value <= high else np.nan for value in values]
+                axes.plot(
+                    flow.steps,
+                    drawable,
+                    color=colormaps["viridis"](0.85 * i / max(len(layers) - 1, 1)),
+                    linestyle=("-", "--", "-.", ":")[i % 4],
+                    linewidth=1.3,
+                    marker="." if len(flow.steps) < 30 else None,
+                    label=f"{name} {flow.kinds[name].partition('(')[0]}",
+                )
+            if layers is flow.update_ratio and bottom < 1e-3 < top:
+                axes.axhline(1e-3, color=GREY, linewidth=0.8)
+                where = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "center"}
+                axes.annotate("0.001 is usual", (1, 1e-3), (4, 0), color=GREY, fontsize=8, **where)
+            if not named.issuperset(layers):  # the layers of the panel above need no second legend
+                axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
+            named.update(layers)
+        axes.set_xlabel("training step")
