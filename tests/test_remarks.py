@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from scratchae.results import autoencoder, family, mean_image_error, remarks
+from scratchae.runs import autoencoder, family, mean_image_error, remarks
 
 import scratchae as s
 import scratchae.data

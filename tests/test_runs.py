@@ -103,8 +103,8 @@ def small_and_apart(monkeypatch, tmp_path):
 @pytest.fixture
 def every_picture(monkeypatch):
     """Also those that show nothing after so little training."""
-    monkeypatch.setattr(scratchae.results.autoencoder, "SHOWN", 0)
-    monkeypatch.setattr(scratchae.results.autoencoder, "STRUCTURE", -1)
+    monkeypatch.setattr(scratchae.runs.autoencoder, "SHOWN", 0)
+    monkeypatch.setattr(scratchae.runs.autoencoder, "STRUCTURE", -1)
 
 
 @pytest.fixture
@@ -204,8 +204,8 @@ def test_an_unknown_format_is_refused_before_anything_is_made(tmp_path):
 
 
 def test_a_picture_that_would_show_nothing_is_left_out_with_a_reason(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(scratchae.results.autoencoder, "SHOWN", 1.01)
-    monkeypatch.setattr(scratchae.results.autoencoder, "STRUCTURE", 1.01)
+    monkeypatch.setattr(scratchae.runs.autoencoder, "SHOWN", 1.01)
+    monkeypatch.setattr(scratchae.runs.autoencoder, "STRUCTURE", 1.01)
     (tmp_path / "run").mkdir()
     train(IMAGES, out=tmp_path / "run", epochs=1)
     (tmp_path / "run" / "latent.png").write_text("of an earlier epoch, when it showed something")
@@ -237,13 +237,13 @@ def test_each_picture_says_what_run_it_is_of(tmp_path, every_picture, monkeypatc
 def test_the_loss_is_drawn_beside_its_like(tmp_path, no_pictures, monkeypatch):
     """Of a model with a penalty the reconstruction, as PCA has none; of noisy inputs what PCA makes of noisy ones."""
     calls = []
-    monkeypatch.setattr(scratchae.results.autoencoder, "draw_images", lambda *_: None)
+    monkeypatch.setattr(scratchae.runs.autoencoder, "draw_images", lambda *_: None)
     monkeypatch.setattr(scratchae.plots, "loss_curve", lambda *given, **look: calls.append((given, look)))
     for preset in (RESTRAINED[0], IMAGES, NOISY):
         model, examples = preset.build(np.random.default_rng(0)), preset.examples()
         pca = PCA(preset.code).fit(examples.train)
         history = scratchae.History({"loss": [1.0], **({"penalty": [0.5]} if preset is RESTRAINED[0] else {})})
-        album = scratchae.results.Album(tmp_path, "png", "")
+        album = scratchae.runs.Album(tmp_path, "png", "")
         draw_run(model, {}, preset, pca, examples, history, album)
     (kl, plain, noisy) = calls
     assert (kl[1]["part"], kl[1]["beside"]) == ("reconstruction", ["penalty"])
