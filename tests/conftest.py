@@ -11,19 +11,18 @@ from browser import browser  # noqa: F401  a fixture
 from hypothesis import HealthCheck, settings
 from real_gpu import gpu_problem
 
-from scratchae import cuda
+from scratchae import backend, cuda
 from scratchae.backend import device_module, move
 
 settings.register_profile(
-    "scratchae",
+    "exploring",  # --hypothesis-profile exploring: other examples each time
     deadline=None,  # the first call of anything is slow
     max_examples=25,
-    derandomize=bool(os.environ.get("CI")),
     # the fixtures here give the same to every example
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
+settings.register_profile("scratchae", settings.get_profile("exploring"), derandomize=True)
 settings.load_profile("scratchae")
-
 
 SLOW_FIXTURES = {"site", "browser", "torch"}
 
@@ -78,6 +77,12 @@ def ctrl_c_is_heard():
 def torch():
     """PyTorch, as a second opinion; not imported where nobody asks for it, as that takes seconds."""
     return pytest.importorskip("torch", reason="PyTorch is not installed")
+
+
+@pytest.fixture(autouse=True)
+def compiled_kernels_do_not_outlive_a_test(monkeypatch):
+    """compile_kernels holds for the rest of the process."""
+    monkeypatch.setattr(backend, "host_kernels", backend.host_kernels)
 
 
 def pytest_report_header():

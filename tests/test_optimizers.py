@@ -207,7 +207,7 @@ def test_blocks_give_the_bits_of_the_whole(monkeypatch, make, n):
     gradients = rng.standard_normal((2, n), dtype=np.float32)
     options = {"weight_decay": 0.1, "clip_norm": 3.0}
     blocks = run(make(**options), gradients, start, np.float32)
-    monkeypatch.setattr(optimizers, "in_blocks", lambda function, *vectors: function(*vectors))
+    monkeypatch.setattr(optimizers, "in_blocks", lambda function, *vectors, kernel: function(*vectors))
     assert_array_equal(run(make(**options), gradients, start, np.float32), blocks)
 
 
