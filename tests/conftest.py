@@ -11,19 +11,18 @@ from browser import browser  # noqa: F401  a fixture
 from hypothesis import HealthCheck, settings
 from real_gpu import gpu_problem
 
-from scratchae.backend import cuda, device_module, move
+from scratchae.backend import cuda, device_module, kernels, move
 from scratchae.training.crowding import Crowding
 
 settings.register_profile(
-    "scratchae",
+    "exploring",  # --hypothesis-profile exploring: other examples each time
     deadline=None,  # the first call of anything is slow
     max_examples=25,
-    derandomize=bool(os.environ.get("CI")),
     # the fixtures here give the same to every example
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
+settings.register_profile("scratchae", settings.get_profile("exploring"), derandomize=True)
 settings.load_profile("scratchae")
-
 
 SLOW_FIXTURES = {"site", "browser", "torch"}
 
@@ -84,6 +83,12 @@ def torch():
 def a_busy_machine_changes_nothing(monkeypatch):
     """Which products run on one thread must not depend on what else this machine does."""
     monkeypatch.setattr(Crowding, "SUSPECT", float("inf"))
+
+
+@pytest.fixture(autouse=True)
+def compiled_kernels_do_not_outlive_a_test(monkeypatch):
+    """compile_kernels holds for the rest of the process."""
+    monkeypatch.setattr(kernels, "compiled", kernels.compiled)
 
 
 def pytest_report_header():
