@@ -69,6 +69,13 @@ def test_train(tmp_path, capsys):
     assert "some/run/ holds checkpoint.safetensors, history.csv, model.safetensors, run.json" in captured.out
 
 
+def test_the_pictures_format_reaches_the_run(monkeypatch):
+    given = []
+    monkeypatch.setattr(runs, "train", lambda preset, **options: given.append(options) or {"status": "done"})
+    assert run("train simple --format pdf") == 0 and run("train simple") == 0
+    assert [options["format"] for options in given] == ["pdf", "png"]
+
+
 def test_train_into_the_default_folders(tmp_path):
     for _ in range(2):
         assert run("train simple --epochs 1") == 0
@@ -130,6 +137,7 @@ MISTAKES = {
     "train simple --lr nan": "--lr: nan: expected a number above 0",
     "train simple --lr inf": "--lr: inf: expected a number above 0",
     "train simple --lr fast": "--lr: invalid float value: 'fast'",
+    "train simple --format jpg": "--format: invalid choice: 'jpg'.*png.*svg.*pdf",
     "train simple --seed -1": "seed",
     "train simple --seed x": "--seed: invalid",
     "train simple --epoch": "--epochs?: expected one argument",

@@ -15,6 +15,7 @@ def started(monkeypatch):
     calls = []
     monkeypatch.setattr(os, "execv", lambda program, arguments: calls.append((program, arguments, dict(os.environ))))
     monkeypatch.setattr(command, "main", lambda: 0)
+    monkeypatch.setenv("MPLCONFIGDIR", "of the user")
     return calls
 
 
@@ -37,6 +38,22 @@ def test_what_the_user_has_set_stays(started, monkeypatch):
         command.run()
     assert exit.value.code == 0
     assert started == []
+
+
+@pytest.mark.parametrize(
+    ("base", "given", "expected"),
+    [("elsewhere", None, "var"), ("elsewhere", "of the user", "of the user"), ("", None, None)],
+    ids=["in a virtual environment", "set by the user", "in none"],
+)
+def test_matplotlib_writes_nothing_into_the_home_folder(started, monkeypatch, tmp_path, base, given, expected):
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    monkeypatch.setattr(sys, "base_prefix", str(tmp_path / base) if base else str(tmp_path))
+    if given is None:
+        monkeypatch.delenv("MPLCONFIGDIR")
+    with pytest.raises(SystemExit):
+        command.run()
+    expected = str(tmp_path / "var" / "matplotlib") if expected == "var" else expected
+    assert os.environ.get("MPLCONFIGDIR") == expected
 
 
 @pytest.mark.parametrize("name", command.SETTINGS)

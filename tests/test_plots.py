@@ -170,12 +170,13 @@ def test_small_print_stands_on_pictures_in_the_block_only(tmp_path, drawn):
 def test_words_at_the_foot_stay_within_the_picture(tmp_path, drawn):
     plots.filters(W, SPREAD, tmp_path / "picture.png")
     plots.manifold(rng.random((20, 20, 28, 28)), np.linspace(-2, 2, 20), tmp_path / "picture.png")
+    PICTURES["displacements"](tmp_path / "picture.png")
     for figure in drawn:
         figure.set_dpi(plots.STYLE["savefig.dpi"])
         box = figure.texts[0].get_window_extent()
         assert box.x0 >= 0 and box.y0 >= 0
         assert 0.7 * figure.bbox.width < box.x1 <= figure.bbox.width  # and use the room that there is
-        assert box.y1 <= min(axes.get_window_extent().y0 for axes in figure.axes)
+        assert box.y1 <= min(axes.get_tightbbox().y0 for axes in figure.axes)
 
 
 def lines(axes):

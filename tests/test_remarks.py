@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from scratchae.runs import autoencoder, family, mean_image_error, remarks
 
 import scratchae as s
 import scratchae.data
@@ -12,6 +11,7 @@ from scratchae.cli import main
 from scratchae.data import strokes
 from scratchae.models import PCA
 from scratchae.presets import PRESETS, Examples
+from scratchae.runs import autoencoder, family, mean_image_error, remarks
 
 NAMES = ("deep", "denoising", "vae", "vae-binary", "cvae", "rbm")
 

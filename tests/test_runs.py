@@ -212,8 +212,8 @@ def test_a_picture_that_would_show_nothing_is_left_out_with_a_reason(tmp_path, c
     train(IMAGES, out=tmp_path / "run", epochs=2, resume=True)
     assert sorted(path.name for path in (tmp_path / "run").glob("*.png")) == ["loss.png", "reconstructions.png"]
     output = capsys.readouterr().out
-    assert "\nlatent is left out: in the plane of the code's two widest directions" in output
-    assert "\nfilters is left out: neighbouring weights of the first layer hardly agree" in output
+    assert "\nlatent.png is left out: along the code's two widest directions" in output
+    assert "\nfilters.png is left out: neighbouring weights of the first layer hardly agree" in output
 
 
 def test_each_picture_says_what_run_it_is_of(tmp_path, every_picture, monkeypatch):

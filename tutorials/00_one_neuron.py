@@ -97,25 +97,28 @@ def draw_neuron(backward=None):
             else f"d{name} = {backward['d' + name]:+.4f}"
         )
 
-    inputs = [(4, "x₁", x1, "w₁", w1), (2, "x₂", x2, "w₂", w2), (0, "", 1, "b", b)]
-    for i, (height, name, value, knob, weight) in enumerate(inputs):
+    # height, input, its value, knob, its value; and where the knob's number stands beside the arrow
+    inputs = [
+        (4, "x₁", x1, "w₁", w1, (1.65, 3.2, "left", "bottom")),
+        (2, "x₂", x2, "w₂", w2, (1.45, 2.1, "center", "bottom")),
+        (0, "", 1, "b", b, (1.65, 0.8, "left", "top")),
+    ]
+    arrow = {"arrowstyle": "->", "color": plots.GREY}
+    if backward is not None:
+        arrow = {"arrowstyle": "<-", "color": plots.RED, "linestyle": "--"}
+    look = {"color": colour, "fontsize": 9}
+    for i, (height, name, value, knob, weight, (left, low, ha, va)) in enumerate(inputs):
         circle = {
             "boxstyle": "circle,pad=0.35",
             "facecolor": "white",
             "edgecolor": plots.GREY,
         }
         axes.text(0, height, name or "1", ha="center", va="center", bbox=circle)
-        end = (2.55, 2 + 0.4 * (1 - i))
-        axes.annotate(
-            "", end, (0.4, height), arrowprops={"arrowstyle": "->", "color": plots.GREY}
-        )
-        look = {"ha": "center", "va": "center", "color": colour, "fontsize": 9}
-        white = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
-        axes.text(
-            1.6, height + 0.56 * (end[1] - height), number(knob, weight), bbox=white, **look
-        )
+        axes.annotate("", (2.55, 2 + 0.4 * (1 - i)), (0.4, height), arrowprops=arrow)
+        axes.text(left, low, number(knob, weight), ha=ha, va=va, **look)
         if name:
-            axes.text(0, height - 0.75, number(name, value), **look)
+            text = number(name, value)
+            axes.text(0, height - 0.75, text, ha="center", va="center", **look)
     for start, end, name, value in (
         (5.3, 6.1, "a", a),
         (7.3, 8.35, "y", y),
@@ -311,7 +314,7 @@ axes.plot(
     label="what the derivatives promise",
 )
 axes.plot([1], [new_L], "o", color=plots.BLUE)
-axes.annotate("the step above", (1, new_L), (1.1, new_L + 0.06))
+axes.annotate("the step above", (1, new_L), (1.03, new_L + 0.008), color=plots.BLUE)
 axes.set(
     xlabel="learning rate η of one step",
     ylabel="loss L after it, squared error",

@@ -156,4 +156,4 @@ def displacements(models: dict[str, tuple[np.ndarray, np.ndarray, str]], points:
             axes.set(aspect="equal", xlim=(-2.6, 2.6), ylim=(-2.6, 2.6), xlabel=f"$x_1$\n{remark}")
             axes.set_title(name)
         grid[0].set_ylabel("$x_2$")
-        drawn.legend(*grid[0].get_legend_handles_labels(), loc="outside upper left", ncols=2, markerscale=2.5)
+        grid[0].legend(loc="lower left", bbox_to_anchor=(-0.05, 1.06), ncols=2, markerscale=2.5)

@@ -76,19 +76,18 @@ def figure(path: Path, width: float, height: float, caption: str = "") -> Iterat
     form = require_format(Path(path).suffix.removeprefix(".") or "png")
     with rc_context(STYLE):
         foot = [
-            (textwrap.fill(text, int(width * 138 / size)), size, colour)  # a letter is about half its size wide
+            (textwrap.fill(text, int(width * 130 / size)), size, colour)  # a letter is about half its size wide
             for text, size, colour in ((caption, CAPTION, "#333333"), (SMALL_PRINT.get(), SMALL, GREY))
             if text
         ]
-        below = sum((text.count("\n") + 1.4) * 1.25 * size / 72 for text, size, _ in foot)
+        heights = [(text.count("\n") + 1.4) * 1.25 * size / 72 for text, size, _ in foot]
+        below = sum(heights) + 0.06 * bool(foot)
         drawn = Figure(figsize=(width, height + below), layout="constrained")
         FigureCanvasAgg(drawn)
         drawn.get_layout_engine().set(rect=(0, below / (height + below), 1, height / (height + below)))
-        top = below
-        for text, size, colour in foot:
+        for i, (text, size, colour) in enumerate(foot):
             look = {"va": "top", "fontsize": size, "color": colour, "linespacing": 1.25}
-            drawn.text(0.08 / width, top / (height + below), text, **look)
-            top -= (text.count("\n") + 1.4) * 1.25 * size / 72
+            drawn.text(0.08 / width, sum(heights[i:]) / (height + below), text, **look)
         yield drawn
         with written_whole(Path(path)) as temporary:
             drawn.savefig(temporary, format=form, metadata=FORMATS[form])

@@ -150,29 +150,31 @@ def feature_maps(outputs: dict[str, np.ndarray], path: Path, count: int = 16) ->
         "the largest absolute value of its output; the range of the output stands beside it."
     )
     with figure(path, 2.6 + 0.5 * count, 0.56 * len(outputs) + 0.9, caption) as drawn:
-        rows = drawn.add_gridspec(len(outputs), count)
-        everything = []
-        for i, (name, output) in enumerate(outputs.items()):
+        column = drawn.subplots(len(outputs), squeeze=False)[:, 0]
+        for axes, (name, output) in zip(column, outputs.items(), strict=True):
             H, W, C = output.shape
             limit = float(np.abs(output).max()) or 1.0
-            look = {"cmap": "RdBu_r", "vmin": -1, "vmax": 1, "interpolation": "nearest"}
+            axes.set(xticks=[], yticks=[], xlim=(0, count), ylim=(-0.5, 0.5))
+            axes.grid(visible=False)
+            axes.spines[:].set_visible(False)
             if H * W == 1:
-                cells = [(drawn.add_subplot(rows[i, :]), output.reshape(1, C))]
-                look["aspect"] = "auto"
-            else:
-                cells = [(drawn.add_subplot(rows[i, c]), output[:, :, c]) for c in range(min(C, count))]
-            for axes, image in cells:
-                shown = axes.imshow(image / limit, **look)
-                frame(axes)
-                everything.append(axes)
+                cells = [(output.reshape(1, C), (0.05, count - 0.05, -0.45, 0.45))]
+            else:  # an axes for each would take seconds to lay out
+                half = 0.45 * np.array([-W, W, -H, H]) / max(H, W)
+                cells = [(output[:, :, c], half + np.array([c + 0.5, c + 0.5, 0, 0])) for c in range(min(C, count))]
+            for image, (left, right, low, high) in cells:
+                place = {"extent": (left, right, low, high), "aspect": "auto"}
+                shown = axes.imshow(image / limit, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest", **place)
+                edge = [left, right, right, left, left], [low, low, high, high, low]
+                axes.plot(*edge, color=FAINT, linewidth=0.8, scalex=False, scaley=False)
             some = "" if H * W == 1 or count >= C else f", {count} shown"
             # what is a millionth of the largest is 0 but for rounding
             low, high = (
                 0.0 if abs(end) < 1e-6 * limit else end for end in (float(output.min()), float(output.max()))
             )
             text = f"{name}\n{H}×{W}×{C}{some}; {number(float(f'{low:.2g}'))} … {number(float(f'{high:.2g}'))}"
-            cells[0][0].set_ylabel(text, rotation=0, ha="right", va="center", labelpad=8, fontsize=8)
+            axes.set_ylabel(text, rotation=0, ha="right", va="center", labelpad=8, fontsize=8)
         bar = drawn.colorbar(
-            shown, ax=everything, orientation="horizontal", shrink=0.4, aspect=40, pad=0.02, ticks=[-1, 0, 1]
+            shown, ax=column, orientation="horizontal", shrink=0.4, aspect=40, pad=0.02, ticks=[-1, 0, 1]
         )
         bar.set_ticklabels(["− the layer's largest", "0", "the layer's largest"])

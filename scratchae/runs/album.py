@@ -31,7 +31,7 @@ class Album:
 
     def leave_out(self, name: str, why: str) -> None:
         """Do without a picture that would show nothing; `finish` tells why."""
-        self.reasons.append(f"{name} is left out: {why}")
+        self.reasons.append(f"{name}.{self.form} is left out: {why}")
         self.remove(name)
 
     def remove(self, name: str, but: str = "") -> None:

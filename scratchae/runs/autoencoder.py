@@ -199,12 +199,12 @@ def draw_latent(z: np.ndarray, labels: np.ndarray | None, album: Album) -> None:
     if z.shape[1] > 2:
         points, shares = plots.plane(z)
         if labels is None:
-            share, what = sum(shares), "of the variance is left"
+            share, what = sum(shares), "of the variance is seen"
         else:
             share, what = at_home(points, labels), "of the examples lie nearest to the middle of their own label"
         if share < SHOWN:
-            why = f"in the plane of the code's two widest directions {share:.0%} {what}, less than {SHOWN:.0%}"
-            album.leave_out("latent", f"{why}: it would be one heap of points")
+            why = f"along the code's two widest directions {share:.0%} {what}, less than {SHOWN:.0%}"
+            album.leave_out("latent", f"{why}: the points would lie in one heap")
             return
     album.add("latent", lambda path: plots.latent_scatter(z, labels, path))
 
@@ -222,12 +222,8 @@ def draw_filters(W: np.ndarray, examples: Examples, album: Album) -> None:
     spread = examples.train.std(axis=0)
     agreement = neighbours_agree(plots.contributions(W, spread))
     if agreement < STRUCTURE:
-        album.leave_out(
-            "filters",
-            f"neighbouring weights of the first layer hardly agree (correlation {agreement:.2f}, below {STRUCTURE:g}), and would "
-            "look like noise. Each unit has learned to tell inputs apart without a shape that an eye could see; sparse, "
-            "denoising or longer training gives shapes",
-        )
+        why = f"neighbouring weights of the first layer hardly agree (correlation {agreement:.2f}, less than {STRUCTURE:g})"
+        album.leave_out("filters", f"{why}: the images would look like noise")
         return
     album.add("filters", lambda path: plots.filters(W, spread, path))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import plots
+from ..backend import blas_threads
 from ..models import PCA, RBM
 from ..presets import Examples, Preset
 from ..training import History
@@ -34,11 +35,10 @@ def draw(
 ) -> None:
     """The reconstruction's cost by epoch, what the hidden units look for, and Gibbs chains from test images."""
     caption = (
-        "What the reconstruction of an image from sampled hidden units costs, measured alike in training and validation: a "
-        "sign that training goes on, and not what it minimises. Judge by the pseudo-log-likelihood."
+        "The cross-entropy of an image's reconstruction from sampled hidden units, measured alike in training and validation. "
+        "It is a sign that training goes on, and not what training minimises: judge by the pseudo-log-likelihood."
     )
-    unit = "reconstruction's cross-entropy in nats"
-    album.add("loss", lambda path: plots.loss_curve(history, path, unit, caption=caption))
+    album.add("loss", lambda path: plots.loss_curve(history, path, "nats per example", caption=caption))
     draw_filters(model.energy.W, examples, album)
     test, labels = examples.test, examples.test_labels
     shown = test[[int(np.flatnonzero(labels == label)[0]) for label in np.unique(labels)]]
@@ -55,8 +55,9 @@ def gibbs_chains(model: RBM, x: np.ndarray, rows: int = 8) -> dict[str, np.ndarr
     """Images from Gibbs chains that start at x, as probabilities; a row after each so many steps."""
     rng = np.random.default_rng(0)
     images, mean, v = {"start": x.reshape(-1, 28, 28)}, x, x
-    for row in range(1, rows + 1):
-        for _ in range(CHAIN_STEPS):
-            mean, v = model.gibbs_vhv(v, rng)
-        images[f"{row * CHAIN_STEPS:,} steps"] = mean.reshape(-1, 28, 28)
+    with blas_threads().limit(limits=1):  # products of so few rows gain nothing by more, and wait for each other
+        for row in range(1, rows + 1):
+            for _ in range(CHAIN_STEPS):
+                mean, v = model.gibbs_vhv(v, rng)
+            images[f"{row * CHAIN_STEPS:,} steps"] = mean.reshape(-1, 28, 28)
     return images

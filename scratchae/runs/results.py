@@ -81,8 +81,10 @@ def headline(figures: dict[str, dict[str, float]], what: str) -> str:
 
 
 def rounded(value: float) -> str:
-    """With two decimals, or as many as a small number needs, and a minus that is one."""
-    return f"{value:.2f}".replace("-", "−") if abs(value) >= 0.1 else f"{value:.2g}"
+    """With two decimals, or as many as a small number needs, and a minus that is one; what is but rounding is 0."""
+    if abs(value) >= 0.1:
+        return f"{value:.2f}".replace("-", "−")
+    return f"{value:.2g}" if abs(value) > 1e-6 else "0"
 
 
 def table(figures: dict[str, dict[str, float]], features: int) -> str:
