@@ -223,7 +223,9 @@ def read(path: Path) -> None:
         if place
         else "[page] none yet: `scratchae tutorial --book book` makes a page of each chapter, with its pictures and formulas"
     )
-    print(f"[code] {path}{': shapes of arrays stand in ⟨ ⟩ behind them' if 'underset' in text else ''}")
+    print(f"[code] {path}")
+    if "underset" in text:
+        print("[formulas] the shape of an array stands in ⟨ ⟩ behind it")
     for markdown, start, end in cells(text):
         if markdown:
             asked, *answered = re.split(r"^(?=\*?Answers\b)|^(?=## )", markdown, flags=re.MULTILINE)

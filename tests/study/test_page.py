@@ -10,8 +10,11 @@ from browser import open_page
 
 import scratchae as sae
 from scratchae.presets import find_preset
-from scratchae.study.page import packing, page, write_page
+from scratchae.study.formula import Symbol
+from scratchae.study.gradcheck import TensorCheck
+from scratchae.study.page import comparison, packing, page, write_page
 from scratchae.study.trace import trace
+from scratchae.study.tracing.steps import Tensor
 
 
 def dense(sizes=(2, 2, 1, 2, 2)):
@@ -306,3 +309,19 @@ def test_what_is_not_on_the_page_is_said(tmp_path, monkeypatch, browse):
     assert "A sample: " in browsed.inner_text("#operands")
     assert "100 × 80 are on this page" in browsed.inner_text("#operands")
     assert "of the numbers are not on this page" in browsed.inner_text("#sum")
+
+
+@pytest.mark.parametrize(
+    ("backward", "kinks", "verdict", "said"),
+    [
+        ([1.0, 2.0], 0, "yes", "All 2 numbers, compared with central differences, "),
+        ([1.0, 2.0], 2, "open", "All 2 numbers, and all at a kink, where there is no derivative to compare with."),
+        ([1.0, np.nan], 0, "no", ": the gradient is NaN."),
+    ],
+)
+def test_a_check_says_what_was_compared(backward, kinks, verdict, said):
+    gradient, numeric = np.array(backward), np.array([1.0, 2.0])
+    error = float(np.abs(gradient - numeric).max())
+    check = TensorCheck("x", gradient, numeric, error, 2, kinks, error <= 1e-7)
+    found = comparison(Tensor("dx", Symbol("x"), gradient, "gradient"), check)
+    assert found["verdict"] == verdict and said in found["text"]
