@@ -1,4 +1,4 @@
-"""The benchmark's pictures, in the house style of `plots.py`."""
+"""The benchmark's pictures, in the house style of `plots`."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def draw(
         f"Each column is one chain of Gibbs sampling: it starts at a test image and is free from then on, with {CHAIN_STEPS:,} "
         "steps from row to row. Between two kinds of images lie improbable ones, which a chain seldom crosses: so it stays for "
         "long with one kind, and some stay at a shape that is no digit but to which the model gives much probability. "
-        "It is said that such chains mix slowly; a single one shows little of what the model knows."
+        "Such chains are said to mix slowly; a single one shows little of what the model knows."
     )
     album.add("chains", lambda path: plots.image_rows(gibbs_chains(model, shown), path, caption=caption))
 

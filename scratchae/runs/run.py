@@ -139,8 +139,8 @@ def train(
 
 @contextlib.contextmanager
 def flow_kept(model: Model, album: Album) -> Iterator[None]:
-    """Watch the training in the block; then, also if it diverged, leave in the album's folder how the gradients flowed, and print
-    what is wrong.
+    """Watch the training in the block; then, also if it diverged, leave in the album's folder how the gradients flowed, and
+    print what is wrong.
     """
     with watch(model) as flow:
         try:

@@ -41,10 +41,10 @@ def fit(
     Each epoch goes through x once, in a new order, in batches of `batch_size`, the last one shorter if need be.
     Order and noise of epoch e come from (seed, e) alone: the same seed gives the same bits on one machine.
 
-    `validation`: data to measure the loss on after each epoch, as `evaluate` does. `patience`: stop after so many epochs without a
-    better validation loss, and go back to the best parameters. `checkpoint`: a file that always holds the last
-    whole epoch; `resume=True` goes on from it, as if training had never stopped. Ctrl-C ends training after the
-    step at hand and keeps the model as it is. The model stays on `device`.
+    `validation`: data to measure the loss on after each epoch, as `evaluate` does. `patience`: stop after so many
+    epochs without a better validation loss, and go back to the best parameters. `checkpoint`: a file that always
+    holds the last whole epoch; `resume=True` goes on from it, as if training had never stopped. Ctrl-C ends training
+    after the step at hand and keeps the model as it is. The model stays on `device`.
 
     On a GPU a whole step is recorded once as a CUDA graph and replayed; its numbers are the same.
 
