@@ -90,12 +90,16 @@ def checked(function: Callable, returned: Any, x: Array, of: str) -> tuple[Array
             f"{name} returned {found}: expected (value, gradient), the gradient with respect to the {of}"
         )
     value, gradient = returned
-    if np.shape(value) != () or np.shape(gradient) != x.shape:
+    if (shape_of(value), shape_of(gradient)) != ((), x.shape):
         raise ShapeError(
-            f"{name} returned a value of shape {np.shape(value)} and a gradient of shape {np.shape(gradient)}: expected one "
+            f"{name} returned a value of shape {shape_of(value)} and a gradient of shape {shape_of(gradient)}: expected one "
             f"number, the sum over all features divided by the number of examples, and a gradient of shape {x.shape}"
         )
     return array_module(x).asarray(value), gradient.astype(x.dtype, copy=False)
+
+
+def shape_of(value: Any) -> tuple[int, ...]:
+    return tuple(getattr(value, "shape", ()))
 
 
 def name_of(function: Callable) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from ..backend import Array, array_module, move
 from ..description import Described, ours
 from ..errors import ArrayTypeError, OptionError, ShapeError
-from .own import defining, gradient_names, is_float, taking_rng
+from .own import defining, gradient_names, is_float, set_by_forward, taking_rng
 
 
 class ParameterNames:
@@ -175,7 +175,13 @@ def possible_parameters(layer: Layer) -> dict[str, Any]:
     """The floats that a layer holds, by name, if its class does not say which of them are parameters."""
     if ours(type(layer)) or any("parameter_names" in vars(cls) for cls in type(layer).__mro__ if cls is not Layer):
         return {}
-    return {name: value for name, value in vars(layer).items() if is_float(value) and name not in ("x", "y")}
+    kept = set_by_forward(type(layer))
+    return {name: value for name, value in vars(layer).items() if is_float(value) and name not in kept}
+
+
+def may_train(layer: Layer) -> bool:
+    """Whether it has parameters, as far as is known before its backward has run."""
+    return bool(layer.parameter_names or possible_parameters(layer))
 
 
 def require_named(layer: Layer, possible: Mapping[str, Any]) -> None:
@@ -216,7 +222,7 @@ class Sequential(Layer):
 
     def backward_parameters(self, dy: Array) -> None:
         first = next(
-            (i for i, layer in enumerate(self.layers) if any(leaf.parameter_names for _, leaf in layer.leaves())),
+            (i for i, layer in enumerate(self.layers) if any(may_train(leaf) for _, leaf in layer.leaves())),
             None,
         )
         if first is not None:

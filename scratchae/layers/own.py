@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import functools
 import inspect
 from collections.abc import Callable
@@ -31,13 +32,21 @@ def taking_rng(forward: Callable[..., Array]) -> Callable[..., Array]:
 
 @functools.cache
 def gradient_names(kind: type) -> frozenset[str]:
-    """The names p of which the methods of a class speak as self.dp. x and y are no parameters, whatever they are kept for."""
+    """The names p of which the methods of a class speak as self.dp, but for those that forward keeps for backward."""
     found: set[str] = set()
     for cls in kind.__mro__:
         for method in () if ours(cls) or cls is object else vars(cls).values():
             code = getattr(inspect.unwrap(method) if callable(method) else None, "__code__", None)
             found |= set() if code is None else attribute_names(code)
-    return frozenset(name[1:] for name in found if name[:1] == "d" and len(name) > 1) - {"x", "y"}
+    return frozenset(name[1:] for name in found if name[:1] == "d" and len(name) > 1) - set_by_forward(kind)
+
+
+@functools.cache
+def set_by_forward(kind: type) -> frozenset[str]:
+    """The attributes that forward sets, as it keeps them for backward: no parameters."""
+    code = getattr(inspect.unwrap(kind.forward), "__code__", None)
+    stored = () if code is None else dis.get_instructions(code)
+    return frozenset(step.argval for step in stored if step.opname == "STORE_ATTR")
 
 
 def attribute_names(code: CodeType) -> set[str]:

@@ -89,12 +89,29 @@ class Model(Described):
         """
         self.take_parameters()
         rng = noise_source(rng, x)
+        if self.begins:  # so that it shows in the first step what `backward` leaves out
+            for _, _, view in self.gradient_views:
+                view[...] = np.nan
         parts = parallel.count_parts(self, x, rng)
         if parts > 1:
-            return parallel.training_step(self, x, rng, parts)
-        metrics = self.objective(x, rng)
-        self.backward()
+            metrics = parallel.training_step(self, x, rng, parts)
+        else:
+            metrics = self.objective(x, rng)
+            self.backward()
+        if self.begins:
+            self.begins = False
+            self.require_gradient()
         return metrics
+
+    def require_gradient(self) -> None:
+        """Raise OptionError if a backward has left out a gradient. On a GPU, which the host should not wait for, NaN will tell."""
+        self.take_gradient()
+        for layer, attribute, view in self.gradient_views:
+            if array_module(view) is np and np.isnan(view).all() and np.isfinite(getattr(layer, attribute[1:])).all():
+                raise OptionError(
+                    f"{layer.label()} was given no gradient {attribute} by the model's first step: its backward was not called, "
+                    f"or does not set self.{attribute} (with =, not with +=). To leave {attribute[1:]} as it is, set {attribute} to 0"
+                )
 
     def check_data(self, x: Array) -> None:
         """Raise a ScratchaeError if the model cannot be trained on x, a NumPy array. Called by `fit`, once."""
@@ -126,7 +143,7 @@ class Model(Described):
 
         The layers hold the truth. `fit` begins with it.
         """
-        begins = "_parameters" not in vars(self)
+        made = "_parameters" in vars(self)
         require_distinct(self.leaves())
         self.require_all_layers_named()
         for name, layer in self.leaves():
@@ -143,7 +160,7 @@ class Model(Described):
         xp = array_module(slots[0][2])
         dtypes = {parameter.dtype for _, _, parameter, _ in slots}
         dtype = dtypes.pop() if len(dtypes) == 1 else np.dtype(np.float32)
-        self.team = None
+        self.team, self.begins = None, True
         self._parameters = xp.zeros(size, dtype=dtype)
         self._gradient = xp.zeros(size, dtype=dtype)
         self.parameter_views, self.gradient_views = [], []
@@ -157,7 +174,7 @@ class Model(Described):
                 setattr(layer, target, view)
                 views.append((layer, target, view))
         self.buffers = [(layer, attribute, getattr(layer, attribute)) for _, layer, attribute in self.named_buffers()]
-        if begins:
+        if not made:
             warn_of_equal_weights(self)
 
     def take_parameters(self) -> None:
@@ -232,6 +249,7 @@ GATHERED = {
     "buffers",
     "unnamed",
     "team",
+    "begins",
     "lent",
     "borrowed",
 }
@@ -241,28 +259,26 @@ def take_over(layer: Layer, attribute: str, view: Array) -> None:
     """Copy what a layer holds under a name into the view of it, and give it the view."""
     found = getattr(layer, attribute, None)
     if found is None:
-        raise OptionError(
-            f"{layer.label()} has no {attribute}: " + (
-                f"its backward has to set self.{attribute}, the gradient of {attribute[1:]}"
-                if attribute[1:] in layer.parameter_names
-                else f"self.{attribute} was taken away"
-            )
-        )  # fmt: skip
-    if np.shape(found) != view.shape:
+        raise OptionError(f"{layer.label()} has lost its {attribute}: it was set to None, or deleted")
+    if shape_of(found) != view.shape:
         raise ShapeError(
-            f"{layer.label()}: its {attribute} was set to an array of shape {np.shape(found)}, expected {view.shape}, as "
+            f"{layer.label()}: its {attribute} was set to an array of shape {shape_of(found)}, expected {view.shape}, as "
             f"{'its ' + attribute[1:] if attribute[1:] in layer.parameter_names else 'it was when the model was made'} has"
         )
     write_into(view, found, f"{layer.label()}: its {attribute}")
     setattr(layer, attribute, view)
 
 
+def shape_of(values: Array) -> tuple[int, ...]:
+    return tuple(getattr(values, "shape", ()))
+
+
 def write_into(view: Array, values: Array, name: str) -> None:
     """Copy numbers into an array, wherever they lie."""
     if values is view:
         return
-    if np.shape(values) not in ((), view.shape):
-        raise ShapeError(f"{name} has shape {np.shape(values)}, expected {view.shape}")
+    if shape_of(values) not in ((), view.shape):
+        raise ShapeError(f"{name} has shape {shape_of(values)}, expected {view.shape}")
     if hasattr(values, "dtype") and array_module(values) is not array_module(view):
         values = array_module(view).asarray(to_numpy(values))
     view[...] = values
@@ -288,7 +304,7 @@ def warn_of_equal_weights(model: Model) -> None:
             continue
         for other, shape, begun in drawn:
             n = min(len(first), len(begun))
-            copied = weights.shape == shape[::-1] != shape  # W and Wᵀ of a single unit
+            copied = 1 in shape and weights.shape == shape[::-1]  # W and Wᵀ of a single unit
             if not copied and np.allclose(first[:n] / first[0], begun[:n] / begun[0], rtol=1e-4, atol=0):
                 warnings.warn(
                     f"{other} and {name} begin with the same random numbers, as layers do that are made from one seed: give the "
