@@ -295,7 +295,7 @@ def write(path: str | Path, metadata: dict[str, Any], tensors: dict[str, Array])
     from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
-    arrays = {name: np.ascontiguousarray(to_numpy(tensor)) for name, tensor in tensors.items()}
+    arrays = {name: np.asarray(to_numpy(tensor), order="C") for name, tensor in tensors.items()}
     content = {"version": FORMAT_VERSION, "written_by": this_version(), **metadata}
     # one entry: safetensors writes several in a random order, and the same model should give the same bytes
     text = {"scratchae": json.dumps({"sha256": checksum(content, arrays), **content})}

@@ -398,7 +398,8 @@ def test_buffers_set_anew_are_found_again():
     averaging = Averaging(4)
     model = around(s.Sequential(Written(6, 4), averaging))
     kept = averaging.mean
-    model.training_step(data(), np.random.default_rng(0))
+    for _ in range(2):
+        model.training_step(data(), np.random.default_rng(0))
     assert averaging.mean is not kept
     _ = model.gradient
     assert averaging.mean is kept and np.abs(kept).max() > 0
@@ -546,7 +547,7 @@ class NoReturnForward(Anew):
             r'Hidden\(\) has a gradient dW for its W, .* parameter_names = \("W",\) in class Hidden',
         ),
         (
-            lambda: s.Sequential(Written(6, 4), NoReturn(4, 4)),
+            lambda: s.Sequential(s.Dense(6, 4, rng=9), NoReturn(4, 4)),
             ArrayTypeError,
             r"backward of .*NoReturn\(4, 4\) returned None",
         ),
@@ -758,7 +759,7 @@ def test_an_own_optimizer(make, device):
 
     if device == "gpu":
         with pytest.warns(RuntimeWarning, match="an optimizer of your own, whose steps are not recorded"):
-            model, history = run()
+            _model, history = run()
     else:
         _model, history = run()
     assert history["loss"][-1] < history["loss"][0]
@@ -869,6 +870,14 @@ def test_an_own_model(tmp_path, device):
     again = s.load(tmp_path / "m", classes=[Supervised, Anew])
     assert_array_equal(again.parameters, model.parameters)
     assert "Supervised(Sequential(Anew(5, 3)" in repr(model)
+
+
+def test_an_own_model_is_traced_by_what_its_layers_do():
+    """It has no formulas: its layers, its loss and the gradients are shown, and what is between them is not."""
+    trace = s.trace(Supervised(s.Sequential(Anew(5, 3), s.Tanh(), s.Dense(3, 1, rng=2))), data(4))
+    assert trace.passed and "net.0" in trace.text()
+    kinds = {step.result.role for step in trace}
+    assert {"activation", "loss", "gradient", "updated"} <= kinds
 
 
 def test_a_model_that_holds_a_layer_in_no_part():
