@@ -241,6 +241,12 @@ LAYERS = {
     ),
     "a stateful layer": lambda: s.Sequential(Written(6, 4), Averaging(4)),
 }
+TENSORS = {  # with the two of the decoder, where that is not 4
+    "a residual block": 6,
+    "a parameter that is a number": 5,
+    "an array as an argument, attributes of other meaning": 5,
+    "a stateful layer": 5,
+}
 every_layer = pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS.keys())
 OWN = [Written, Anew, NoGradientBefore, Unnamed, Plain, Doubles, OverDense, Residual, PReLU, Averaging, Scale]
 
@@ -249,6 +255,8 @@ OWN = [Written, Anew, NoGradientBefore, Unnamed, Plain, Doubles, OverDense, Resi
 def test_a_layer_trains_by_fit(make, device):
     model = around(make())
     before = {name: to_numpy(tensor).copy() for name, tensor in model.tensors().items()}
+    [count] = [TENSORS.get(name, 4) for name, other in LAYERS.items() if other is make]
+    assert len(before) == count
     trained(model, device=device)
     for name, tensor in model.tensors().items():
         assert np.abs(to_numpy(tensor) - before[name]).max() > 1e-5, name
@@ -258,6 +266,8 @@ def test_a_layer_trains_by_fit(make, device):
 def test_a_layer_trains_by_ones_own_loop(make):
     model, optimizer, x = around(make()), s.Adam(0.01), data()
     before = {name: tensor.copy() for name, tensor in model.tensors().items()}
+    [count] = [TENSORS.get(name, 4) for name, other in LAYERS.items() if other is make]
+    assert len(before) == count
     rng = np.random.default_rng(0)
     history = []
     for _ in range(30):
@@ -383,6 +393,21 @@ def test_a_layer_that_says_so_runs_in_parts(monkeypatch):
     assert_allclose(parts.gradient, whole.gradient, rtol=1e-4, atol=1e-6)
 
 
+def test_a_replaced_backward_counts_in_the_first_layer_too():
+    """There nobody needs ∂L/∂x, and `backward_parameters` would do, were it not the one of another backward."""
+
+    class Twice(s.Dense):
+        def backward(self, dy):
+            dx = super().backward(dy)
+            self.dW *= 2
+            return dx
+
+    once, twice = around(s.Dense(6, 4, rng=3)), around(Twice(6, 4, rng=3))
+    for model in (once, twice):
+        model.training_step(data())
+    assert_allclose(twice.gradient[:24], 2 * once.gradient[:24], rtol=1e-6)
+
+
 def test_a_layer_that_needs_two_examples_trains():
     trained(around(s.Sequential(Written(6, 4), NeedsTwo())))
 
@@ -453,6 +478,23 @@ def test_a_second_model_over_the_same_layers():
         optimizers_[model].update(model.parameters, model.gradient)
         assert np.abs(W.W - before).max() > 1e-5
         assert_array_equal(model.parameters[: W.W.size], W.W.ravel())
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_a_part_that_was_replaced_is_trained(tied):
+    rng = np.random.default_rng(0)
+    parts = s.Sequential(s.Dense(6, 4, rng=rng)), s.Sequential(s.Dense(4, 6, rng=rng))
+    model, optimizer = s.Autoencoder(*parts, loss=s.MSE(), tied=tied), s.SGD(0.1)
+    model.training_step(data())
+    optimizer.update(model.parameters, model.gradient)
+    model.decoder = s.Sequential(s.Dense(4, 6, rng=rng))
+    model.training_step(data())
+    with pytest.raises(OptionError, match="belongs to the parameters that it updated first"):
+        optimizer.update(model.parameters, model.gradient)
+    before = model.decoder.layers[0].W.copy()
+    s.SGD(0.1).update(model.parameters, model.gradient)
+    assert np.abs(model.decoder.layers[0].W - before).max() > 1e-5
+    assert not tied or np.shares_memory(model.decoder.layers[0].W, model.encoder.layers[0].W)
 
 
 def test_a_loop_without_an_optimizer():
@@ -861,6 +903,8 @@ class Supervised(s.Model):
 
 def test_an_own_model(tmp_path, device):
     """Here it has forgotten to gather; the layers are a plain class and a built-in one."""
+    model = Supervised(Plain(5, 1)).to(dtype=np.float64)
+    assert len(model.parameters) == 32
     model = Supervised(s.Sequential(Anew(5, 3), s.Tanh(), s.Dense(3, 1, rng=2)))
     history = trained(model, epochs=20, device=device)[1]
     assert history["loss"][-1] < history["loss"][0]

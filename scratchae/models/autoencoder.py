@@ -58,7 +58,6 @@ class Autoencoder(Model):
     ):
         self.encoder, self.decoder = as_layer(encoder, "encoder"), as_layer(decoder, "decoder")
         self.loss, self.penalty, self.tied = as_loss(loss), None if penalty is None else as_penalty(penalty), tied
-        self.tied_pairs = mirrored(encoder, decoder) if tied else []
         self.gather()
 
     def encode(self, x: Array) -> Array:
@@ -111,6 +110,7 @@ class Autoencoder(Model):
                 yield name, layer, attribute
 
     def gather(self) -> None:
+        self.tied_pairs = mirrored(self.encoder, self.decoder) if self.tied else []
         super().gather()
         for encoding, decoding in self.tied_pairs:
             decoding.dW = array_module(encoding.W).zeros(encoding.W.shape[::-1], dtype=encoding.W.dtype)

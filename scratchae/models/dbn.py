@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..backend import Array, array_module, generator
+from ..backend import Array, array_module, generator, to_numpy
 from ..errors import OptionError
 from ..layers import Dense, Layer, Sequential, Sigmoid
 from ..losses import BCEWithLogits
@@ -79,7 +79,7 @@ class DBN(Model):
         try:
             for i, rbm in enumerate(self.rbms):
                 if i > 0:
-                    below = self.rbms[i - 1]
+                    below, x = self.rbms[i - 1], to_numpy(x)
                     x = np.concatenate([below.propup(x[start : start + 1000]) for start in range(0, len(x), 1000)])
                 if progress:
                     sizes = f"{rbm.visible}-{rbm.hidden}, {rbm.hidden_units} hidden units"

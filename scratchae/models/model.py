@@ -118,8 +118,13 @@ class Model(Described):
 
     def leaves(self) -> Iterator[tuple[str, Layer]]:
         """Every layer that computes, with its name, such as "encoder.0"."""
-        for part in self.part_names:
-            yield from as_layer(getattr(self, part), f"{type(self).__name__}.{part}").leaves(part)
+        for name, part in self.parts():
+            yield from part.leaves(name)
+
+    def parts(self) -> Iterator[tuple[str, Layer]]:
+        """Its parts by name. Raises ArrayTypeError if one is no layer."""
+        for name in self.part_names:
+            yield name, as_layer(getattr(self, name), f"{type(self).__name__}.{name}")
 
     def named_parameters(self) -> Iterator[tuple[str, Layer, str]]:
         """Name, such as "encoder.0.W", layer and attribute of every parameter, in the order they stand in θ."""
@@ -160,7 +165,7 @@ class Model(Described):
         xp = array_module(slots[0][2])
         dtypes = {parameter.dtype for _, _, parameter, _ in slots}
         dtype = dtypes.pop() if len(dtypes) == 1 else np.dtype(np.float32)
-        self.team, self.begins = None, True
+        self.team, self.begins, self.gathered = None, True, list(self.parts())
         self._parameters = xp.zeros(size, dtype=dtype)
         self._gradient = xp.zeros(size, dtype=dtype)
         self.parameter_views, self.gradient_views = [], []
@@ -178,8 +183,11 @@ class Model(Described):
             warn_of_equal_weights(self)
 
     def take_parameters(self) -> None:
-        """Copy what layers hold as parameters into θ where it is no view of θ, as after `layer.W = …`."""
-        if "_parameters" not in vars(self):
+        """Copy what layers hold as parameters into θ where it is no view of θ, as after `layer.W = …`.
+
+        Gathers anew if a part was replaced, `model.decoder = …`.
+        """
+        if "_parameters" not in vars(self) or any(getattr(self, name) is not part for name, part in self.gathered):
             self.gather()
         for layer, attribute, view in self.parameter_views:
             if getattr(layer, attribute, None) is not view:
@@ -219,8 +227,8 @@ class Model(Described):
 
     def to(self, device: str | None = None, dtype: object = None) -> Model:
         """Move the model to a device ("cpu", "gpu") and a dtype, in place."""
-        for part in self.part_names:
-            getattr(self, part).to(device, dtype)
+        for _, part in self.parts():
+            part.to(device, dtype)
         self.gather()
         return self
 
@@ -250,6 +258,7 @@ GATHERED = {
     "unnamed",
     "team",
     "begins",
+    "gathered",
     "lent",
     "borrowed",
 }
