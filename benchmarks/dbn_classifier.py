@@ -60,11 +60,11 @@ def run(options: argparse.Namespace) -> None:
     train = with_labels(images.train, labels[: len(images.train)], 10)
     validation = with_labels(images.validation, labels[len(images.train) :], 10, every_class=False)
     began = time.perf_counter()
-    network = DBN((784, *options.sizes), top="bernoulli")
+    network = DBN((784, *options.sizes), top="bernoulli", rng=0)
     if options.pretraining > 0:
         network.pretrain(images.train, epochs=options.pretraining)
     pretrained = time.perf_counter()
-    model = network.classifier(10)
+    model = network.classifier(10, rng=0)
     schedule = Cosine(LR, options.epochs * math.ceil(len(train) / BATCH), warmup=200)
     optimizer = Adam(schedule, weight_decay=DECAY)
     fit(model, train, epochs=options.epochs, batch_size=BATCH, optimizer=optimizer, validation=validation)

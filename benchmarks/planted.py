@@ -42,6 +42,9 @@ class Planted(s.Layer):
     def backward(self, dy):
         return self.bug.backward(self, dy)
 
+    def held_layers(self):
+        return ()  # it stands for the inner layer, and has its parameters
+
     def __repr__(self):
         return repr(self.inner)
 
@@ -303,7 +306,7 @@ def trained(layer: s.Layer) -> s.Layer:
 
 
 LAYERS = [
-    Plot("Dense", lambda: trained(s.Dense(4, 4)), rows(5, 4)),
+    Plot("Dense", lambda: trained(s.Dense(4, 4, rng=0)), rows(5, 4)),
     Plot("Conv2d", lambda: trained(s.Conv2d(2, 3, 3, padding=1)), lambda rng: pictures(5, 4)(rng, 4, 2)),
     Plot(
         "ConvTranspose2d",

@@ -57,7 +57,7 @@ class Ours:
         self.reset()
 
     def reset(self) -> None:
-        self.model = RBM(VISIBLE, HIDDEN, persistent=self.persistent, chains=len(self.x))
+        self.model = RBM(VISIBLE, HIDDEN, persistent=self.persistent, chains=len(self.x), rng=0)
         self.optimizer, self.rng = SGD(LR), np.random.default_rng(0)
 
     def step(self) -> float:
@@ -130,7 +130,7 @@ class RbmWorker:
         self.peer.reset()
         for _ in range(steps):
             self.peer.step()
-        model = RBM(VISIBLE, HIDDEN)
+        model = RBM(VISIBLE, HIDDEN, rng=0)
         energy = model.energy
         energy.W[...], energy.a[...], energy.b[...] = self.peer.parameters()
         return float(model.pseudo_log_likelihood(self.peer.x).mean())

@@ -33,10 +33,22 @@ from .layers import (
     Tanh,
     UpSample2d,
 )
-from .losses import BCE, MSE, BCEWithLogits, SoftmaxCrossEntropy, gaussian_kl
-from .models import CVAE, DBN, IWAE, PCA, RBM, VAE, Autoencoder, Classifier, ContractiveAutoencoder, with_labels
-from .optimizers import SGD, Adam, Cosine, Step
-from .penalties import L1, SparseKL
+from .losses import BCE, MSE, BCEWithLogits, Loss, SoftmaxCrossEntropy, gaussian_kl
+from .models import (
+    CVAE,
+    DBN,
+    IWAE,
+    PCA,
+    RBM,
+    VAE,
+    Autoencoder,
+    Classifier,
+    ContractiveAutoencoder,
+    Model,
+    with_labels,
+)
+from .optimizers import SGD, Adam, Cosine, Optimizer, Step
+from .penalties import L1, Penalty, SparseKL
 from .study import GradientReport, Trace, check_gradients, trace, watch
 from .study.answer import check
 from .training import History, evaluate, fit, load, save
@@ -75,8 +87,12 @@ __all__ = [
     "KSparse",
     "Layer",
     "LeakyReLU",
+    "Loss",
     "MaskingNoise",
     "MaxPool2d",
+    "Model",
+    "Optimizer",
+    "Penalty",
     "ReLU",
     "Reshape",
     "SaltAndPepper",

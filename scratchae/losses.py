@@ -8,19 +8,32 @@ that other libraries print.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
 from .backend import Array, array_module, one_kernel
 from .description import Described
-from .errors import ArrayTypeError, DataError, ShapeError
+from .errors import ArrayTypeError, DataError, OptionError, ShapeError
 from .layers.activations import relu, sigmoid
 
 
 class Loss(Described):
-    """`loss(prediction, target) -> (value, dprediction)`, arrays (N, …). Raises ShapeError if their shapes differ."""
+    """`loss(prediction, target) -> (value, dprediction)`, arrays (N, …). Raises ShapeError if their shapes differ.
 
+    For a loss of your own a function will do, `Autoencoder(…, loss=huber)`:
+
+        def huber(prediction, target):
+            r = prediction - target
+            value = np.where(abs(r) < 1, r * r / 2, abs(r) - 0.5).sum() / len(r)
+            return value, np.clip(r, -1, 1) / len(r)  # ∂L/∂prediction
+
+    A subclass can tell more, such as its unit, or what its predictions mean in the data's units.
+    """
+
+    # whether every example has a loss of its own, so that a batch may be split (models/parallel.py); not inherited
+    examples_apart = False
     unit = ""  # of the value, for axes and tables
     # value and dprediction as expressions that study/formula/ reads; N is the number of examples
     formulas: Mapping[str, str] = {}
@@ -39,9 +52,64 @@ class Loss(Described):
         """Raise DataError if these can be no predictions for this loss. Called by `fit`, once."""
 
 
+class OwnLoss(Loss):
+    """A function `f(prediction, target) -> (value, dprediction)` as a loss. Raises an error if it returns something else."""
+
+    def __init__(self, function: Callable[[Array, Array], tuple[Array, Array]]):
+        self.function = function
+
+    def __call__(self, prediction: Array, target: Array) -> tuple[Array, Array]:
+        return checked(self.function, self.function(prediction, target), prediction, "prediction")
+
+    def __repr__(self) -> str:
+        return name_of(self.function)
+
+
+def as_loss(loss: Any, name: str = "loss") -> Loss:
+    """The loss itself, or a function as a loss. Raises OptionError for a class, and for what cannot be called."""
+    require_made(loss, name)
+    return loss if isinstance(loss, Loss) else OwnLoss(loss)
+
+
+def require_made(thing: Any, name: str) -> None:
+    """Raise OptionError if this is a class, where an object is meant, or nothing that can be called."""
+    if isinstance(thing, type):
+        raise OptionError(f"{name}={thing.__name__} is a class: make one, {name}={thing.__name__}(…)")
+    if not callable(thing):
+        raise OptionError(
+            f"{name}={thing!r}: expected a {name} such as those of scratchae, or a function of your own"
+        )
+
+
+def checked(function: Callable, returned: Any, x: Array, of: str) -> tuple[Array, Array]:
+    """What a function of somebody's own returned, (value, gradient), the gradient in the dtype of what it belongs to."""
+    name = name_of(function)
+    if not isinstance(returned, tuple) or len(returned) != 2:
+        found = f"{len(returned)} things" if isinstance(returned, tuple) else f"a {type(returned).__name__}"
+        raise ArrayTypeError(
+            f"{name} returned {found}: expected (value, gradient), the gradient with respect to the {of}"
+        )
+    value, gradient = returned
+    if (shape_of(value), shape_of(gradient)) != ((), x.shape):
+        raise ShapeError(
+            f"{name} returned a value of shape {shape_of(value)} and a gradient of shape {shape_of(gradient)}: expected one "
+            f"number, the sum over all features divided by the number of examples, and a gradient of shape {x.shape}"
+        )
+    return array_module(x).asarray(value), gradient.astype(x.dtype, copy=False)
+
+
+def shape_of(value: Any) -> tuple[int, ...]:
+    return tuple(getattr(value, "shape", ()))
+
+
+def name_of(function: Callable) -> str:
+    return getattr(function, "__name__", None) or repr(function)
+
+
 class MSE(Loss):
     """Squared error, L = 1/N Σₙ Σⱼ (pₙⱼ - tₙⱼ)²; ∂L/∂p = 2 (p - t) / N."""
 
+    examples_apart = True
     unit = "squared error"
     formulas = {"value": "sum((prediction - target) ** 2) / N", "dprediction": "2 * (prediction - target) / N"}
 
@@ -49,7 +117,8 @@ class MSE(Loss):
         require_same_shape(prediction, target)
         n = len(prediction)
         difference = prediction - target
-        value = array_module(prediction).vdot(difference, difference) / n
+        # a sum in pairs of pairs: `vdot` adds one after the other, and over millions of float32 loses the fourth digit
+        value = array_module(prediction).sum(difference * difference) / n
         difference *= 2 / n
         return value, difference
 
@@ -64,6 +133,7 @@ class BCE(Loss):
     for training. Raises DataError if a target is outside [0, 1].
     """
 
+    examples_apart = True
     unit = "nats"
     formulas = {
         "p": "maximum(prediction, tiny)",
@@ -107,6 +177,7 @@ class BCEWithLogits(BCE):
     Raises DataError if a target is outside [0, 1].
     """
 
+    examples_apart = True
     formulas = {
         "value": "sum(softplus(prediction) - target * prediction) / N",
         "dprediction": "(sigmoid(prediction) - target) / N",

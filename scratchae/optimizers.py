@@ -6,9 +6,15 @@ gradient.
 
 from __future__ import annotations
 
+import copy
 import functools
 import math
+import numbers
+import warnings
 from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
 
 from .backend import Array, array_module, in_blocks, move, one_kernel
 from .description import Described, plain
@@ -56,8 +62,21 @@ class Cosine(Schedule):
 
 
 class Optimizer(Described):
-    """`update(parameters, gradient)` takes a step, in place; `t` counts them, `state_names` names what it remembers."""
+    """`update(parameters, gradient)` takes a step, in place; `t` counts them, `state_names` names what it remembers.
 
+    It belongs to the vector of parameters of its first update: raises OptionError for another one. `fit` begins afresh with it,
+    unless it resumes. For an optimizer of your own, a class with `update` will do:
+
+        class SignDescent:
+            def __init__(self, lr):
+                self.lr = lr
+
+            def update(self, parameters, gradient):
+                parameters -= self.lr * np.sign(gradient)
+    """
+
+    bound: Array | None = None  # the parameters that it belongs to
+    t, weight_decay, clip_norm = 0, 0.0, None
     state_names: tuple[str, ...] = ()
     kernel = ""  # the function of this file that is its formula, if that is one kernel where there are kernels
     own_formulas: Mapping[str, str] = {}
@@ -96,16 +115,33 @@ class Optimizer(Described):
         self.apply(parameters, gradient, self.coefficients(self.t))
         self.t += 1
 
+    def reset(self) -> None:
+        """Forget what it remembers, and the parameters that it belongs to: as it was when it was made."""
+        for name in self.state():
+            delattr(self, name)
+        self.t, self.bound = 0, None
+
+    def restore(self, state: Mapping[str, Array], t: int) -> None:
+        """Go back to where `state()` and `t` were these."""
+        self.reset()
+        for name, vector in state.items():
+            setattr(self, name, vector)
+        self.t = t
+
     def prepare(self, parameters: Array, gradient: Array) -> None:
         """Make the state for these parameters, if there is none. Raises ShapeError if the gradient is not theirs."""
         if parameters.shape != gradient.shape:
             raise ShapeError(
                 f"gradient has shape {gradient.shape}, parameters {parameters.shape}: they must be equal"
             )
-        if any(vector.shape != parameters.shape for vector in self.state().values()):
-            self.t = 0  # these are other parameters
-            for name in self.state():
-                delattr(self, name)
+        foreign = any(vector.shape != parameters.shape for vector in self.state().values())
+        if foreign or (self.bound is not None and self.bound is not parameters):
+            raise OptionError(
+                f"{self!r} belongs to the parameters that it updated first, and was given others; its {self.t} updates of those "
+                f"would go wrong here. Make a {type(self).__name__} for each model, or start over with reset(); after "
+                "model.to(…), optimizer.to(…) takes it along"
+            )
+        self.bound = parameters
         for name in self.state_names:
             if not hasattr(self, name):
                 setattr(self, name, array_module(parameters).zeros_like(parameters))
@@ -122,6 +158,10 @@ class Optimizer(Described):
         """The vectors that it remembers, by name; none before the first update."""
         return {name: getattr(self, name) for name in self.state_names if hasattr(self, name)}
 
+    def __getstate__(self) -> dict:
+        # a copy belongs to nobody yet: the copy of a model has a vector of its own
+        return {name: value for name, value in vars(self).items() if name != "bound"}
+
     def formula(self, coefficients: tuple[float, ...] | Array, θ: Array, g: Array, *state: Array) -> None:
         """The update of a block of parameters θ, in place, given its gradient g and state.
 
@@ -130,7 +170,8 @@ class Optimizer(Described):
         raise NotImplementedError
 
     def to(self, device: str | None = None, dtype: object = None) -> Optimizer:
-        """Move the state to a device and a dtype."""
+        """Move the state to a device and a dtype, as the parameters were, to which it belongs from then on."""
+        self.bound = None
         for name, vector in self.state().items():
             setattr(self, name, move(vector, device, dtype))
         return self
@@ -252,6 +293,94 @@ def adam(
     xp.divide(m, change, out=change)
     change *= step
     θ -= change  # θ = θ - step · m / (√v + ε̂)
+
+
+class OwnOptimizer(Optimizer):
+    """An object with `update(parameters, gradient)` as an optimizer. What it remembers are its attributes, arrays and numbers.
+
+    `update` changes the parameters in place, or returns the new ones. On a GPU its steps are not recorded.
+    """
+
+    def __init__(self, theirs: Any):
+        self.theirs = theirs
+        # what it had when it was first seen, for `reset`; kept by the object, which may be used again
+        self.beginning = vars(theirs).setdefault("_beginning", copy.deepcopy(vars(theirs)))
+
+    def update(self, parameters: Array, gradient: Array) -> None:
+        self.apply(parameters, gradient, ())
+        self.t += 1
+
+    def prepare(self, parameters: Array, gradient: Array) -> None:
+        """They make their state themselves."""
+
+    def apply(self, parameters: Array, gradient: Array, coefficients: tuple[float, ...] | Array) -> None:
+        before = parameters.copy() if self.t == 0 else None
+        returned = self.theirs.update(parameters, gradient)
+        if returned is not None and returned is not parameters:
+            parameters[...] = returned
+        if before is not None and bool((before == parameters).all()) and bool((gradient != 0).any()):
+            warnings.warn(
+                f"the first update of {self!r} has changed no parameter: it should change them in place, parameters -= …, "
+                "or return the new ones",
+                stacklevel=2,
+            )
+
+    def coefficients(self, t: int) -> tuple[float, ...]:
+        return ()
+
+    def learning_rate(self, t: int | None = None) -> float:
+        """Their `lr`, if that is a number; else NaN."""
+        lr = getattr(self.theirs, "lr", math.nan)
+        return plain(lr) if isinstance(lr, numbers.Real) else math.nan
+
+    def state(self) -> dict[str, Array]:
+        """Their arrays, and their numbers as arrays without axes. Raises OptionError if they remember anything else."""
+        found = {}
+        for name, value in vars(self.theirs).items():
+            if isinstance(value, bool | int | float) or hasattr(value, "dtype"):
+                found[name] = value if getattr(value, "shape", ()) else np.asarray(value)
+            elif not (value is None or isinstance(value, str) or callable(value) or name == "_beginning"):
+                raise OptionError(
+                    f"{self!r} keeps a {type(value).__name__} in {name}, so that training with it cannot be written to a "
+                    "checkpoint: keep arrays and numbers in attributes of their own, or train without checkpoint=…"
+                )
+        return found
+
+    def reset(self) -> None:
+        vars(self.theirs).clear()
+        vars(self.theirs).update(copy.deepcopy(self.beginning), _beginning=self.beginning)
+        self.t = 0
+
+    def restore(self, state: Mapping[str, Array], t: int) -> None:
+        self.reset()
+        vars(self.theirs).update({name: value if value.shape else value.item() for name, value in state.items()})
+        self.t = t
+
+    def to(self, device: str | None = None, dtype: object = None) -> OwnOptimizer:
+        for name, value in vars(self.theirs).items():
+            if hasattr(value, "dtype") and value.dtype.kind == "f":
+                setattr(self.theirs, name, move(value, device, dtype))
+        return self
+
+    def __repr__(self) -> str:
+        theirs = type(self.theirs)
+        return f"{theirs.__name__}(…)" if theirs.__repr__ is object.__repr__ else repr(self.theirs)
+
+
+def as_optimizer(optimizer: Any) -> Optimizer:
+    """The optimizer itself; an object of a class with `update` of its own as an optimizer. Raises OptionError for all else."""
+    if isinstance(optimizer, type):
+        name = optimizer.__name__
+        raise OptionError(f"optimizer={name} is a class: make one, optimizer={name}(…)")
+    if isinstance(optimizer, Optimizer) and type(optimizer).update is Optimizer.update:
+        return optimizer
+    if isinstance(optimizer, OwnOptimizer):
+        return optimizer
+    if not callable(getattr(optimizer, "update", None)) or isinstance(optimizer, dict | set):
+        raise OptionError(
+            f"optimizer={optimizer!r}: expected an optimizer, such as Adam(1e-3), or an object with update(parameters, gradient)"
+        )
+    return OwnOptimizer(optimizer)
 
 
 def clip_norm(gradient: Array, limit: float) -> Array:

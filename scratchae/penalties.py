@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from .backend import Array, array_module
 from .description import Described, plain
 from .errors import DataError, OptionError
+from .losses import checked, name_of, require_made
 
 
 class Penalty(Described):
-    """`penalty(z) -> (value, dz)` for a code z (N, D)."""
+    """`penalty(z) -> (value, dz)` for a code z (N, D).
 
+    For a penalty of your own a function will do, `Autoencoder(…, penalty=small)`:
+
+        def small(z):
+            return (z * z).sum() / len(z), 2 * z / len(z)
+    """
+
+    # whether every example has a penalty of its own, so that a batch may be split (models/parallel.py); not inherited
+    examples_apart = False
     # value and dz as expressions that study/formula/ reads; N is the number of examples
     formulas: Mapping[str, str] = {}
 
@@ -23,9 +33,29 @@ class Penalty(Described):
         """Raise DataError if this penalty cannot act on z. Called by `fit`, once."""
 
 
+class OwnPenalty(Penalty):
+    """A function `f(z) -> (value, dz)` as a penalty. Raises an error if it returns something else."""
+
+    def __init__(self, function: Callable[[Array], tuple[Array, Array]]):
+        self.function = function
+
+    def __call__(self, z: Array) -> tuple[Array, Array]:
+        return checked(self.function, self.function(z), z, "code")
+
+    def __repr__(self) -> str:
+        return name_of(self.function)
+
+
+def as_penalty(penalty: Any) -> Penalty:
+    """The penalty itself, or a function as a penalty. Raises OptionError for a class, and for what cannot be called."""
+    require_made(penalty, "penalty")
+    return penalty if isinstance(penalty, Penalty) else OwnPenalty(penalty)
+
+
 class L1(Penalty):
     """weight · 1/N Σₙ Σⱼ |zₙⱼ|: pulls activations towards 0 and leaves many there. dz = weight · sign(z) / N."""
 
+    examples_apart = True
     formulas = {"value": "weight * sum(abs(z)) / N", "dz": "weight * sign(z) / N"}
 
     def __init__(self, weight: float):

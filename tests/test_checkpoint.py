@@ -63,9 +63,9 @@ def draw(entry, n=5):
 def model_around(layer, x):
     """An autoencoder of x whose encoder begins with the layer."""
     y = layer.forward(x)
-    back = Dense(3, int(np.prod(x.shape[1:])), rng=2), Reshape(x.shape[1:])
+    back = Dense(3, int(np.prod(x.shape[1:])), rng=12), Reshape(x.shape[1:])
     return Autoencoder(
-        Sequential(layer, Flatten(), Dense(int(np.prod(y.shape[1:])), 3, rng=1)), Sequential(*back), loss=MSE()
+        Sequential(layer, Flatten(), Dense(int(np.prod(y.shape[1:])), 3, rng=11)), Sequential(*back), loss=MSE()
     )
 
 

@@ -1,6 +1,6 @@
 """Where arrays live and what computes with them: NumPy or CuPy, memory, threads, kernels."""
 
-from .arrays import array_module, device_module, kernel_for, move, one_kernel, to_numpy
+from .arrays import array_module, device_module, generator, kernel_for, move, one_kernel, to_numpy
 from .cpu import (
     BLOCK,
     SETTINGS,
@@ -28,6 +28,7 @@ __all__ = [
     "cores",
     "count",
     "device_module",
+    "generator",
     "in_blocks",
     "kernel_for",
     "move",

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArrayTypeError, DeviceError
+from ..errors import ArrayTypeError, DeviceError, OptionError
 from . import kernels
 from .types import Array
 
@@ -49,6 +49,34 @@ def move(x: Array, device: str | None = None, dtype: Any = None) -> Array:
 def to_numpy(x: Array) -> np.ndarray:
     """x as a NumPy array, copied from the GPU if it lives there."""
     return np.asarray(x) if isinstance(x, np.ndarray | np.generic) else x.get()
+
+
+def generator(rng: Any = None, like: Array | None = None) -> Any:
+    """A generator of random numbers, of a seed; of None one that draws anew; a generator as it is.
+
+    like: an array on whose device the numbers should lie; by default they are NumPy's. Raises OptionError for anything else.
+    """
+    xp = np if like is None else array_module(like)
+    if rng is None or (isinstance(rng, int | np.integer | np.random.SeedSequence) and not isinstance(rng, bool)):
+        return xp.random.default_rng(rng)
+    if not (hasattr(rng, "random") or hasattr(rng, "standard_normal")):
+        raise OptionError(f"rng={rng!r}: expected a seed, a generator such as numpy.random.default_rng(0), or None")
+    return FromHost(rng, xp) if isinstance(rng, np.random.Generator) and xp is not np else rng
+
+
+class FromHost:
+    """NumPy's generator for arrays of another device: it draws on the host, and moves what it has drawn."""
+
+    def __init__(self, rng: np.random.Generator, xp: ModuleType):
+        self.rng, self.xp = rng, xp
+
+    def random(self, *arguments: Any, **options: Any) -> Array:
+        """Uniform numbers in [0, 1)."""
+        return self.xp.asarray(self.rng.random(*arguments, **options))
+
+    def standard_normal(self, *arguments: Any, **options: Any) -> Array:
+        """Normal numbers."""
+        return self.xp.asarray(self.rng.standard_normal(*arguments, **options))
 
 
 def one_kernel(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -64,6 +64,7 @@ def softplus(x: Array) -> Array:
 class Sigmoid(Layer):
     """y = σ(x) = 1 / (1 + e⁻ˣ)."""
 
+    examples_apart = True
     formulas = {"y": "sigmoid(x)", "dx": "dy * y * (1 - y)"}
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
@@ -77,6 +78,7 @@ class Sigmoid(Layer):
 class ReLU(Layer):
     """y = max(x, 0). The derivative at 0 is taken as 0."""
 
+    examples_apart = True
     formulas = {"y": "maximum(x, 0)", "dx": "dy * (y > 0)"}
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
@@ -90,6 +92,7 @@ class ReLU(Layer):
 class LeakyReLU(Layer):
     """y = x where x > 0, else slope · x. The derivative at 0 is taken as the slope."""
 
+    examples_apart = True
     formulas = {"y": "maximum(x, slope * x)", "dx": "where(x > 0, dy, slope * dy)"}
 
     def __init__(self, slope: float = 0.01):
@@ -109,6 +112,7 @@ class LeakyReLU(Layer):
 class Tanh(Layer):
     """y = tanh(x), in (-1, 1)."""
 
+    examples_apart = True
     formulas = {"y": "tanh(x)", "dx": "dy * (1 - y ** 2)"}
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
@@ -123,6 +127,7 @@ class Tanh(Layer):
 class Softplus(Layer):
     """y = log(1 + eˣ), a smooth ReLU; its derivative is the sigmoid."""
 
+    examples_apart = True
     formulas = {"y": "softplus(x)", "dx": "dy * sigmoid(x)"}
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
@@ -139,6 +144,7 @@ class Softplus(Layer):
 class Identity(Layer):
     """y = x."""
 
+    examples_apart = True
     formulas = {"y": "x", "dx": "dy"}
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:

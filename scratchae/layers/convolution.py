@@ -35,6 +35,7 @@ class Conv2d(Layer):
     Raises ShapeError if x is not (N, H, W, Cin), or if the kernel does not fit into it. Dumoulin and Visin 2016.
     """
 
+    examples_apart = True
     parameter_names = ("W", "b")
     formulas = {
         "y": "im2col(x, K, S, P) @ rows(W) + b",
@@ -52,7 +53,7 @@ class Conv2d(Layer):
         stride: int | Pair = 1,
         padding: int | Pair = 0,
         init: str = "glorot",
-        rng: int | np.random.Generator = 0,
+        rng: int | np.random.Generator | None = None,
     ):
         require_channels(self, in_channels=in_channels, out_channels=out_channels)
         self.in_channels, self.out_channels, self.init = plain(in_channels), plain(out_channels), init
@@ -105,6 +106,7 @@ class ConvTranspose2d(Layer):
     Raises ShapeError if x is not (N, H, W, Cin), or if y would have no pixels. Dumoulin and Visin 2016, chapter 4.
     """
 
+    examples_apart = True
     parameter_names = ("W", "b")
     formulas = {
         "y": "col2im(x @ rows(W).T, y_size, K, S, P) + b",
@@ -123,7 +125,7 @@ class ConvTranspose2d(Layer):
         padding: int | Pair = 0,
         output_padding: int | Pair = 0,
         init: str = "glorot",
-        rng: int | np.random.Generator = 0,
+        rng: int | np.random.Generator | None = None,
     ):
         require_channels(self, in_channels=in_channels, out_channels=out_channels)
         self.in_channels, self.out_channels, self.init = in_channels, out_channels, init

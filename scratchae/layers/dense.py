@@ -20,16 +20,20 @@ class Dense(Layer):
     `init="he"` before ReLU and its kin, which pass half the variance: W ~ N(0, 2 / inputs) (He et al. 2015, eq. 10);
     `init="glorot"` before sigmoid, tanh or nothing: W ~ N(0, 2 / (inputs + outputs)) (Glorot and Bengio 2010, eq. 12).
 
-    `rng` is a seed or a `numpy.random.Generator`: give the layers of a model one generator, or seeds of their own, since
-    the same seed draws the same numbers. Draws happen on the host: every device starts from the same numbers.
+    `rng` is a `numpy.random.Generator`, a seed, or None to draw other numbers each time: give the layers of a model one
+    generator, since the same seed draws the same numbers. Draws happen on the host: every device starts from the same
+    numbers.
 
     Raises ShapeError if x is not (N, inputs).
     """
 
+    examples_apart = True
     parameter_names = ("W", "b")
     formulas = {"y": "x @ W + b", "dW": "x.T @ dy", "db": "sum(dy, axis=0)", "dx": "dy @ W.T"}
 
-    def __init__(self, inputs: int, outputs: int, *, init: str = "glorot", rng: int | np.random.Generator = 0):
+    def __init__(
+        self, inputs: int, outputs: int, *, init: str = "glorot", rng: int | np.random.Generator | None = None
+    ):
         if inputs < 1 or outputs < 1:
             raise OptionError(f"Dense(inputs={inputs}, outputs={outputs}): both must be at least 1")
         self.inputs, self.outputs, self.init = inputs, outputs, init

@@ -6,11 +6,12 @@ import math
 
 import numpy as np
 
+from ..backend import generator
 from ..errors import OptionError
 
 
 def draw_weights(
-    shape: tuple[int, ...], fan_in: float, fan_out: float, init: str, rng: int | np.random.Generator
+    shape: tuple[int, ...], fan_in: float, fan_out: float, init: str, rng: int | np.random.Generator | None
 ) -> np.ndarray:
     """Normal numbers in float32, of a variance with which signals neither grow nor fade from layer to layer.
 
@@ -24,4 +25,4 @@ def draw_weights(
     variances = {"he": 2 / fan_in, "glorot": 2 / (fan_in + fan_out)}
     if init not in variances:
         raise OptionError(f"init={init!r}: expected 'he' or 'glorot'")
-    return np.random.default_rng(rng).standard_normal(shape, dtype=np.float32) * math.sqrt(variances[init])
+    return generator(rng).standard_normal(shape, dtype=np.float32) * math.sqrt(variances[init])

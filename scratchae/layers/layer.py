@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
 from ..backend import Array, array_module, move
-from ..description import Described
+from ..description import Described, ours
 from ..errors import ArrayTypeError, OptionError, ShapeError
+from .own import defining, gradient_names, is_float, set_by_forward, taking_rng
+
+
+class ParameterNames:
+    """`parameter_names` of a layer that does not say: the float attributes p for which a method of its class sets self.dp."""
+
+    def __get__(self, layer: Layer | None, kind: type) -> tuple[str, ...]:
+        if layer is None or not (gradients := gradient_names(kind)):
+            return ()
+        return tuple(name for name, value in vars(layer).items() if name in gradients and is_float(value))
 
 
 class Layer(Described):
@@ -19,16 +30,41 @@ class Layer(Described):
     `forward(x)` is inference; `forward(x, rng=rng)` is training, where noise is drawn from rng. It keeps what
     backward names. `backward(dy)` takes ∂L/∂y, *sets* the gradients of the parameters (dW for W, db for b)
     and returns ∂L/∂x. Neither changes an array that it is given.
+
+    A layer of your own needs these two, and its parameters as attributes; `forward(self, x)` will do where there is no
+    noise. It may set `self.dW = …` or write into `self.dW`, as the layers here do to save memory.
+
+        class Scale(scratchae.Layer):
+            parameter_names = ("w",)
+
+            def __init__(self, features):
+                self.w = np.ones(features, np.float32)
+
+            def forward(self, x):
+                self.x = x
+                return x * self.w
+
+            def backward(self, dy):
+                self.dw = (self.x * dy).sum(axis=0)  # ∂L/∂w = Σₙ xₙ dyₙ
+                return dy * self.w  # ∂L/∂x = dy w
+
+    A layer that holds other layers in attributes, such as a residual block, trains them too.
     """
 
-    parameter_names: tuple[str, ...] = ()
-    buffer_names: tuple[
-        str, ...
-    ] = ()  # what it remembers from training beside the parameters, such as running averages
+    parameter_names: tuple[str, ...] = ParameterNames()
+    # what it remembers from training beside the parameters, such as running averages
+    buffer_names: tuple[str, ...] = ()
     name = ""  # its place in a model, such as "encoder.0", for error messages
+    # whether it treats every example by itself, so that a batch may be split (models/parallel.py); not inherited
+    examples_apart = False
     # what it computes, in the order it does: y, then the gradients dW, db, dx, each as an expression that
     # study/formula/ reads; a test evaluates each against forward and backward
     formulas: Mapping[str, str] = {}
+
+    def __init_subclass__(cls, **options: Any):
+        super().__init_subclass__(**options)
+        if (forward := taking_rng(cls.forward)) is not cls.forward:
+            cls.forward = forward
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         """y = f(x)."""
@@ -42,18 +78,56 @@ class Layer(Described):
         """Set the gradients of the parameters only: enough for the first layer, as nobody asks for ∂L/∂x of the data."""
         self.backward(dy)
 
+    def backward_first(self, dy: Array) -> None:
+        """What a model asks of its first layer: `backward_parameters`, unless a subclass has replaced `backward` alone."""
+        shortcut = defining(type(self), "backward_parameters")
+        if issubclass(shortcut, defining(type(self), "backward")):
+            self.backward_parameters(dy)
+        else:
+            self.backward(dy)
+
     def to(self, device: str | None = None, dtype: object = None) -> Layer:
         """Move parameters and buffers to a device ("cpu", "gpu") and a dtype, in place; gradients follow."""
         for name in self.parameter_names:
-            parameter = move(getattr(self, name), device, dtype)
+            parameter = move(self.parameter_array(name), device, dtype)
             setattr(self, name, parameter)
             setattr(self, "d" + name, array_module(parameter).zeros_like(parameter))
         for name in self.buffer_names:
             setattr(self, name, move(getattr(self, name), device, dtype))
+        for _, inner in self.held_layers():
+            inner.to(device, dtype)
         return self
 
+    def parameter_array(self, name: str) -> Array:
+        """A parameter as an array. Raises an error if the layer has none of this name, or if it holds no floats."""
+        if not hasattr(self, name):
+            raise OptionError(
+                f"{self.label()} names a parameter {name} and does not have it: set self.{name} in its constructor"
+            )
+        value = getattr(self, name)
+        if not is_float(value):
+            found = getattr(value, "dtype", type(value).__name__)
+            raise ArrayTypeError(
+                f"{self.label()}: its parameter {name} holds {found}, expected an array of floats: "
+                f"self.{name} = numpy.asarray(…, dtype='float32')"
+            )
+        return np.asarray(value, np.float32) if isinstance(value, float) else value
+
+    def held_layers(self) -> Iterator[tuple[str, Layer]]:
+        """The layers that it holds in its attributes, also in lists, with a name for each."""
+        for name, value in vars(self).items():
+            for i, item in enumerate(value) if isinstance(value, list | tuple) else ((None, value),):
+                if isinstance(item, Layer):
+                    yield name if i is None else f"{name}.{i}", item
+
     def leaves(self, name: str = "") -> Iterator[tuple[str, Layer]]:
-        """The layers that compute, with their names, in the order they run: itself, unless it holds others."""
+        """The layers that compute, with their names, in the order they run: itself, and those that it holds."""
+        yield name, self
+        for place, layer in self.held_layers():
+            yield from layer.leaves(f"{name}.{place}".lstrip("."))
+
+    def running_order(self, name: str = "") -> Iterator[tuple[str, Layer]]:
+        """The layers that run one after the other, each on what the last one made: itself alone, unless it is such a chain."""
         yield name, self
 
     def refuse(self, x: Array, wanted: str, way_out: str) -> NoReturn:
@@ -65,38 +139,102 @@ class Layer(Described):
         return f"{self.name} {self!r}".strip()
 
 
+# A layer of somebody's own
+
+
+def as_layer(thing: Any, where: str) -> Layer:
+    """The layer itself; an object of a plain class with `forward` and `backward` is made one, in place.
+
+    where: what it is given to, for the error. Raises ArrayTypeError for anything else.
+    """
+    if isinstance(thing, Layer):
+        return thing
+    if isinstance(thing, type):
+        raise ArrayTypeError(
+            f"{where} expects layers, such as Sequential(Dense(4, 2), ReLU()), got the class {thing.__name__}: make one, "
+            f"{thing.__name__}(…)"
+        )
+    if not (hasattr(thing, "forward") and hasattr(thing, "backward")):
+        raise ArrayTypeError(f"{where} expects layers, such as Sequential(Dense(4, 2), ReLU()), got {thing!r}")
+    try:
+        thing.__class__ = layer_class(type(thing))
+    except TypeError as error:
+        name = type(thing).__name__
+        raise ArrayTypeError(f"{where}: {name} is no layer ({error}): write class {name}(scratchae.Layer)") from None
+    return thing
+
+
+@functools.cache
+def layer_class(kind: type) -> type:
+    """A plain class as a layer: the same class, with what `Layer` has beside it."""
+    names = {"__module__": kind.__module__, "__qualname__": kind.__qualname__, "__doc__": kind.__doc__}
+    return type(kind.__name__, (kind, Layer), names)
+
+
+def possible_parameters(layer: Layer) -> dict[str, Any]:
+    """The floats that a layer holds, by name, if its class does not say which of them are parameters."""
+    if ours(type(layer)) or any("parameter_names" in vars(cls) for cls in type(layer).__mro__ if cls is not Layer):
+        return {}
+    kept = set_by_forward(type(layer))
+    return {name: value for name, value in vars(layer).items() if is_float(value) and name not in kept}
+
+
+def may_train(layer: Layer) -> bool:
+    """Whether it has parameters, as far as is known before its backward has run."""
+    return bool(layer.parameter_names or possible_parameters(layer))
+
+
+def require_named(layer: Layer, possible: Mapping[str, Any]) -> None:
+    """Raise OptionError if some of what `possible_parameters` found has a gradient by now, and is no parameter.
+
+    What the layer has set anew since is no parameter either, but something that it keeps for its backward.
+    """
+    now, named = vars(layer), layer.parameter_names
+    names = [
+        p for p, value in possible.items() if now.get(p) is value and is_float(now.get("d" + p)) and p not in named
+    ]
+    if names:
+        listed = ", ".join(f'"{name}"' for name in (*named, *names))
+        raise OptionError(
+            f"{layer.label()} has a gradient d{names[0]} for its {names[0]}, but does not name {names[0]} as a parameter, so "
+            f"that it would never be trained: write parameter_names = ({listed},) in class {type(layer).__name__}"
+        )
+
+
 class Sequential(Layer):
     """Layers one after the other, y = fₙ(… f₂(f₁(x))); backward runs them in reverse, by the chain rule."""
 
+    examples_apart = True  # if all of its layers treat them so
+
     def __init__(self, *layers: Layer):
-        for layer in layers:
-            if not isinstance(layer, Layer):
-                raise ArrayTypeError(
-                    f"Sequential expects layers, such as Sequential(Dense(4, 2), ReLU()), got {layer!r}"
-                )
-        self.layers = layers
+        self.layers = tuple(as_layer(layer, "Sequential") for layer in layers)
         require_distinct(self.leaves())
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         for layer in self.layers:
             x = layer.forward(x, rng)
+            if x is None:
+                raise ArrayTypeError(f"forward of {layer.label()} returned None: it has to end with `return y`")
         return x
 
     def backward(self, dy: Array) -> Array:
-        for layer in reversed(self.layers):
-            dy = layer.backward(dy)
-        return dy
+        return self.backward_down_to(0, dy)
 
     def backward_parameters(self, dy: Array) -> None:
         first = next(
-            (i for i, layer in enumerate(self.layers) if any(leaf.parameter_names for _, leaf in layer.leaves())),
+            (i for i, layer in enumerate(self.layers) if any(may_train(leaf) for _, leaf in layer.leaves())),
             None,
         )
-        if first is None:
-            return
-        for layer in reversed(self.layers[first + 1 :]):
+        if first is not None:
+            self.layers[first].backward_first(self.backward_down_to(first + 1, dy))
+
+    def backward_down_to(self, first: int, dy: Array) -> Array:
+        """∂L/∂x of layer number `first`, from ∂L/∂y of the last."""
+        for layer in reversed(self.layers[first:]):
             dy = layer.backward(dy)
-        self.layers[first].backward_parameters(dy)
+            if dy is None:
+                raise ArrayTypeError(f"backward of {layer.label()} returned None: it has to end with `return dx`")
+        return dy
 
     def to(self, device: str | None = None, dtype: object = None) -> Sequential:
         for layer in self.layers:
@@ -106,6 +244,10 @@ class Sequential(Layer):
     def leaves(self, name: str = "") -> Iterator[tuple[str, Layer]]:
         for i, layer in enumerate(self.layers):
             yield from layer.leaves(f"{name}.{i}".lstrip("."))
+
+    def running_order(self, name: str = "") -> Iterator[tuple[str, Layer]]:
+        for i, layer in enumerate(self.layers):
+            yield from layer.running_order(f"{name}.{i}".lstrip("."))
 
 
 @contextlib.contextmanager

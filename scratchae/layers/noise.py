@@ -49,6 +49,7 @@ class Dropout(Masked):
     Srivastava et al. 2014, scaled in training instead of in inference.
     """
 
+    examples_apart = True
     mask_formula = "(u >= rate) / (1 - rate)"
 
     def __init__(self, rate: float):
@@ -62,6 +63,7 @@ class Dropout(Masked):
 class MaskingNoise(Masked):
     """Each element is set to 0 with probability `rate`, and nothing rescaled (Vincent et al. 2010, section 3.3)."""
 
+    examples_apart = True
     mask_formula = "u >= rate"
 
     def __init__(self, rate: float):
@@ -77,6 +79,7 @@ class SaltAndPepper(Masked):
     y = x · mask + salt: the mask is 0 where x is replaced, salt is 1 where it becomes 1.
     """
 
+    examples_apart = True
     mask_formula = "u >= rate"
 
     @property
@@ -102,6 +105,8 @@ class SaltAndPepper(Masked):
 
 class GaussianNoise(Layer):
     """y = x + std · ε with ε ~ N(0, 1), then cut to the range `clip`, such as (0, 1), if one is given."""
+
+    examples_apart = True
 
     @property
     def formulas(self) -> dict[str, str]:

@@ -19,6 +19,7 @@ class MaxPool2d(Layer):
     patch fits.
     """
 
+    examples_apart = True
     formulas = {
         "y": "max(windows(x, K, S, y_size), axis=3)",
         "dx": "from_windows(spread(dy, K) * first_max(windows(x, K, S, y_size)), x_size, K, S)",
@@ -58,6 +59,7 @@ class AvgPool2d(Layer):
     The stride is the kernel's size unless given; OH = ⌊(H - kernel_size) / stride⌋ + 1. Raises ShapeError if no patch fits.
     """
 
+    examples_apart = True
     formulas = {
         "y": "mean(windows(x, K, S, y_size), axis=3)",
         "dx": "from_windows(spread(dy, K) / area(K), x_size, K, S)",
@@ -87,6 +89,7 @@ class UpSample2d(Layer):
     It is the adjoint of summing patches, so its gradient is that sum.
     """
 
+    examples_apart = True
     formulas = {"y": "upsample(x, S)", "dx": "sum(windows(dy, S, S, x_size), axis=3)"}
 
     def __init__(self, scale: int | Pair):

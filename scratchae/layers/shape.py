@@ -14,6 +14,7 @@ from .layer import Layer
 class Reshape(Layer):
     """Each example takes a new shape: x (N, …) -> y (N, *shape). Raises ShapeError if the sizes differ."""
 
+    examples_apart = True
     formulas = {"y": "reshape(x, y_shape)", "dx": "reshape(dy, x_shape)"}
 
     def __init__(self, shape: tuple[int, ...]):
@@ -36,6 +37,7 @@ class Reshape(Layer):
 class Flatten(Layer):
     """Each example becomes one row: x (N, …) -> y (N, D)."""
 
+    examples_apart = True
     formulas = {"y": "reshape(x, y_shape)", "dx": "reshape(dy, x_shape)"}
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:

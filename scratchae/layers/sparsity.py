@@ -22,6 +22,7 @@ class KSparse(Layer):
     in inference they let somewhat more than k stay.
     """
 
+    examples_apart = True
     formulas = {"mask": "largest(x, k)", "y": "x * mask", "dx": "dy * mask"}
 
     def __init__(self, k: int):

@@ -9,8 +9,9 @@ import numpy as np
 from ..backend import Array, array_module
 from ..errors import OptionError, ShapeError
 from ..layers import Dense, Layer
-from ..losses import Loss
-from ..penalties import Penalty
+from ..layers.layer import as_layer
+from ..losses import Loss, as_loss
+from ..penalties import Penalty, as_penalty
 from .model import Model
 
 
@@ -55,11 +56,8 @@ class Autoencoder(Model):
         penalty: Penalty | None = None,
         tied: bool = False,
     ):
-        for name, part in (("loss", loss), ("penalty", penalty)):
-            if isinstance(part, type):
-                raise OptionError(f"{name}={part.__name__} is a class: make one, {name}={part.__name__}(…)")
-        self.encoder, self.decoder, self.loss, self.penalty, self.tied = encoder, decoder, loss, penalty, tied
-        self.tied_pairs = mirrored(encoder, decoder) if tied else []
+        self.encoder, self.decoder = as_layer(encoder, "encoder"), as_layer(decoder, "decoder")
+        self.loss, self.penalty, self.tied = as_loss(loss), None if penalty is None else as_penalty(penalty), tied
         self.gather()
 
     def encode(self, x: Array) -> Array:
@@ -68,6 +66,7 @@ class Autoencoder(Model):
 
     def decode(self, z: Array) -> Array:
         """The data that a code stands for, in the data's own units."""
+        self.tie()
         return self.loss.mean(self.decoder.forward(z))
 
     def reconstruct(self, x: Array) -> Array:
@@ -78,6 +77,7 @@ class Autoencoder(Model):
         self, x: Array, rng: np.random.Generator | None = None, *, given: Array | None = None
     ) -> dict[str, Array]:
         """The loss and its parts on x; `given`: what the encoder gets in its place, while the target is x."""
+        self.tie()
         self.z = self.encoder.forward(x if given is None else given, rng)
         prediction = self.decoder.forward(self.z, rng)
         reconstruction, self.dprediction = self.loss(prediction, x)  # the target is the clean x
@@ -96,7 +96,7 @@ class Autoencoder(Model):
         dz = self.decoder.backward(self.dprediction)
         if self.penalty is not None:
             dz = dz + self.dpenalty  # z goes two ways, into the decoder and into the penalty: the gradients add
-        self.encoder.backward_parameters(dz)
+        self.encoder.backward_first(dz)
         for encoding, decoding in self.tied_pairs:
             encoding.dW += decoding.dW.T  # W is used twice: the gradients add
 
@@ -115,14 +115,28 @@ class Autoencoder(Model):
     def named_parameters(self) -> Iterator[tuple[str, Layer, str]]:
         borrowing = [decoding for _, decoding in self.tied_pairs]
         for name, layer, attribute in super().named_parameters():
-            if attribute != "W" or layer not in borrowing:
+            if attribute != "W" or not any(layer is other for other in borrowing):
                 yield name, layer, attribute
 
     def gather(self) -> None:
+        self.tied_pairs = mirrored(self.encoder, self.decoder) if self.tied else []
         super().gather()
         for encoding, decoding in self.tied_pairs:
-            decoding.W = encoding.W.T
-            decoding.dW = array_module(encoding.W).zeros(decoding.W.shape, dtype=encoding.W.dtype)
+            decoding.dW = array_module(encoding.W).zeros(encoding.W.shape[::-1], dtype=encoding.W.dtype)
+        self.lent, self.borrowed = [None] * len(self.tied_pairs), [None] * len(self.tied_pairs)
+        self.tie()
+
+    def tie(self) -> None:
+        """Give the decoder the encoder's W, transposed, where that has been set anew."""
+        for i, (encoding, decoding) in enumerate(self.tied_pairs):
+            if encoding.W is not self.lent[i]:
+                self.lent[i], self.borrowed[i] = encoding.W, encoding.W.T
+                decoding.W = self.borrowed[i]
+            elif decoding.W is not self.borrowed[i]:
+                raise OptionError(
+                    f"{decoding.label()} uses the W of {encoding.label()}, transposed (tied=True), and was given another: "
+                    "set that of the encoder"
+                )
 
 
 def mirrored(encoder: Layer, decoder: Layer) -> list[tuple[Dense, Dense]]:

@@ -7,6 +7,7 @@ import numpy as np
 from ..backend import Array, array_module
 from ..errors import DataError, OptionError, ShapeError
 from ..layers import Layer
+from ..layers.layer import as_layer
 from ..losses import SoftmaxCrossEntropy
 from .model import Model
 
@@ -32,7 +33,7 @@ class Classifier(Model):
     def __init__(self, net: Layer, classes: int):
         if not isinstance(classes, int | np.integer) or classes < 2:
             raise OptionError(f"Classifier(classes={classes!r}): expected a whole number, at least 2")
-        self.net, self.classes = net, int(classes)
+        self.net, self.classes = as_layer(net, "net"), int(classes)
         self.gather()
 
     def objective(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
@@ -45,7 +46,7 @@ class Classifier(Model):
         return {"loss": loss, "error": error}
 
     def backward(self) -> None:
-        self.net.backward_parameters(self.dlogits)
+        self.net.backward_first(self.dlogits)
 
     def probabilities(self, x: Array) -> Array:
         """P(class | x), (N, classes), of x without labels."""

@@ -72,7 +72,9 @@ class CVAE(VAE):
             raise OptionError("CVAE.decode(z, y) needs classes y, one-hot, (N, labels), or (1, labels) for all z")
         return self.loss.mean(self.decoder.forward(self.joined(z, y)))
 
-    def sample(self, n: int, rng: np.random.Generator, label: int | Sequence[int] | None = None) -> Array:
+    def sample(
+        self, n: int, rng: int | np.random.Generator | None = None, label: int | Sequence[int] | None = None
+    ) -> Array:
         """n new examples of a class, or of n classes; without `label`, of all classes in turn.
 
         Raises OptionError if there is no such class.

@@ -68,7 +68,7 @@ class ContractiveAutoencoder(Autoencoder):
         # penalty = weight/N Σₙⱼ slope² strength, slope = z (1 - z), strength = Σᵢ W²
         dslope = scale * self.slope * self.strength  # (N, H)
         dz = self.decoder.backward(self.dprediction) + dslope * (1 - 2 * self.z)  # z goes two ways: the gradients add
-        self.encoder.backward_parameters(dz)
+        self.encoder.backward_first(dz)
         # and W two ways too: through z, above, and in strength; ∂strengthⱼ/∂Wᵢⱼ = 2 Wᵢⱼ
         self.dense.dW += scale * xp.sum(self.slope * self.slope, axis=0) * self.dense.W
         for encoding, decoding in self.tied_pairs:

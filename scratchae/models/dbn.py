@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..backend import Array, array_module
+from ..backend import Array, array_module, generator, to_numpy
 from ..errors import OptionError
 from ..layers import Dense, Layer, Sequential, Sigmoid
 from ..losses import BCEWithLogits
 from ..optimizers import SGD, Optimizer
 from .autoencoder import Autoencoder
 from .classifier import Classifier
-from .energy import bernoulli, generator
+from .energy import bernoulli
 from .model import Model
 from .rbm import RBM
 
@@ -33,10 +33,10 @@ class DBN(Model):
     `classifier` give models of their own that begin with copies of its weights, to be fine-tuned by `fit`.
     """
 
-    def __init__(self, sizes: Sequence[int], *, top: str = "gaussian", rng: int | np.random.Generator = 0):
+    def __init__(self, sizes: Sequence[int], *, top: str = "gaussian", rng: int | np.random.Generator | None = None):
         if len(sizes) < 2:
             raise OptionError(f"DBN({sizes!r}): expected at least two sizes, of the data and of a hidden layer")
-        rng = np.random.default_rng(rng)
+        rng = generator(rng)
         kinds = ["bernoulli"] * (len(sizes) - 2) + [top]
         self.sizes, self.top = tuple(sizes), top
         self.rbms = [
@@ -79,7 +79,7 @@ class DBN(Model):
         try:
             for i, rbm in enumerate(self.rbms):
                 if i > 0:
-                    below = self.rbms[i - 1]
+                    below, x = self.rbms[i - 1], to_numpy(x)
                     x = np.concatenate([below.propup(x[start : start + 1000]) for start in range(0, len(x), 1000)])
                 if progress:
                     sizes = f"{rbm.visible}-{rbm.hidden}, {rbm.hidden_units} hidden units"
@@ -116,12 +116,12 @@ class DBN(Model):
         """decode(encode(x))."""
         return self.decode(self.encode(x))
 
-    def sample(self, n: int, *, steps: int = 1000, rng: int | np.random.Generator = 0) -> Array:
+    def sample(self, n: int, *, steps: int = 1000, rng: int | np.random.Generator | None = None) -> Array:
         """n examples, as probabilities: `steps` steps of Gibbs sampling in the top RBM, then down, each layer but the data sampled.
 
         The top RBM is the model's prior, the connections below are directed, downwards (Hinton et al. 2006).
         """
-        rng = generator(self.rbms[-1].energy.W, rng)
+        rng = generator(rng, self.rbms[-1].energy.W)
         v = self.rbms[-1].sample(n, steps=steps, rng=rng)
         for rbm in reversed(self.rbms[:-1]):
             v = rbm.propdown(bernoulli(v, rng))
@@ -147,7 +147,7 @@ class DBN(Model):
             layers += [dense(rbm.energy.W.T, rbm.energy.a), Sigmoid()]
         return Autoencoder(Sequential(*self.upward()), Sequential(*layers[:-1]), loss=BCEWithLogits())  # to logits
 
-    def classifier(self, classes: int, *, rng: int | np.random.Generator = 0) -> Classifier:
+    def classifier(self, classes: int, *, rng: int | np.random.Generator | None = None) -> Classifier:
         """A classifier: the layers up, and a new Dense layer to the classes on top, to be fine-tuned on labels.
 
         Fit it to `with_labels(x, labels, classes)`: rows with the label behind the features.

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from ..backend import Array, array_module
+from ..backend import Array, array_module, generator
 from ..errors import OptionError
 from ..layers import Layer
 from ..layers.activations import sigmoid, softplus
@@ -47,10 +47,10 @@ class FreeEnergy(Layer):
         *,
         hidden_units: str = "bernoulli",
         chains: int = 0,
-        rng: int | np.random.Generator = 0,
+        rng: int | np.random.Generator | None = None,
     ):
         self.visible, self.hidden, self.hidden_units, self.chains = visible, hidden, hidden_units, chains
-        self.W = 0.01 * np.random.default_rng(rng).standard_normal((visible, hidden), dtype=np.float32)
+        self.W = 0.01 * generator(rng).standard_normal((visible, hidden), dtype=np.float32)
         self.a, self.b = np.zeros(visible, np.float32), np.zeros(hidden, np.float32)
         self.dW, self.da, self.db = (np.zeros_like(parameter) for parameter in (self.W, self.a, self.b))
         if chains:
@@ -127,7 +127,7 @@ def log_partition_function(energy: FreeEnergy) -> float:
 
 
 def ais(
-    energy: FreeEnergy, chains: int, temperatures: int, rng: int | np.random.Generator, x: Array | None
+    energy: FreeEnergy, chains: int, temperatures: int, rng: int | np.random.Generator | None, x: Array | None
 ) -> tuple[float, float]:
     """log Z estimated, and the standard error: see `RBM.ais`."""
     if energy.hidden_units != "bernoulli":
@@ -136,7 +136,7 @@ def ais(
         raise OptionError(f"ais(chains={chains}, temperatures={temperatures}): expected at least 2 and 1")
     energy = copy.deepcopy(energy).to(dtype=np.float64)
     xp = array_module(energy.W)
-    rng = generator(energy.W, rng)
+    rng = generator(rng, energy.W)
     a0 = energy.a
     if x is not None:
         mean = xp.clip(xp.mean(x.astype(np.float64), axis=0), 0.01, 0.99)  # a pixel that is never on might be
@@ -168,16 +168,11 @@ def log_sum_exp(terms: Array) -> float:
 # Random bits
 
 
-def bernoulli(p: Array, rng: np.random.Generator) -> Array:
+def bernoulli(p: Array, rng: int | np.random.Generator | None = None) -> Array:
     """Zeros and ones, drawn with probabilities p."""
-    return (rng.random(p.shape, dtype=p.dtype) < p).astype(p.dtype)
+    return (generator(rng, p).random(p.shape, dtype=p.dtype) < p).astype(p.dtype)
 
 
 def binary(x: Array) -> Array:
     """x rounded to 0 and 1."""
     return (x >= 0.5).astype(x.dtype)
-
-
-def generator(like: Array, rng: int | np.random.Generator) -> np.random.Generator:
-    """A generator on the device of an array, from a seed; one that is a generator already as it is."""
-    return rng if hasattr(rng, "random") else array_module(like).random.default_rng(rng)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import copy
 import itertools
+import warnings
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from ..backend import Array, array_module
+from ..backend import Array, array_module, generator, to_numpy
 from ..description import Described
-from ..errors import DataError
+from ..errors import DataError, OptionError, ShapeError
 from ..layers import GaussianNoise, Layer, MaskingNoise, SaltAndPepper
-from ..layers.layer import require_distinct
+from ..layers.layer import as_layer, possible_parameters, require_distinct, require_named
 from . import parallel
 
 
@@ -23,16 +24,55 @@ class Model(Described):
     optimizer is one formula on whole vectors, and data-parallel training would be one sum of gradients.
     Views start at multiples of 16 numbers (64 bytes); the gaps hold zeros and stay zero.
 
+    A parameter that was set anew (`layer.W = …`) is copied into θ when θ is next asked for or a step begins, and a gradient
+    that `backward` set anew (`self.dW = …`) when `gradient` is next asked for; then the layer has its view again.
+
     A subclass names its parts in `part_names`, calls `gather()` at the end of its constructor, and defines
     `objective` and `backward`; or `training_step`, where that is no gradient of an objective.
+
+        class Supervised(scratchae.Model):
+            part_names = ("net",)
+
+            def __init__(self, net):
+                self.net = net
+                self.gather()
+
+            def objective(self, x, rng=None):
+                prediction = self.net.forward(x[:, :-1], rng)
+                loss, self.dprediction = MSE()(prediction, x[:, -1:])
+                return {"loss": loss}
+
+            def backward(self):
+                self.net.backward(self.dprediction)
     """
 
-    part_names: tuple[str, ...] = ()  # attributes that hold layers, in the order they run
+    # attributes that hold layers, in the order they run
+    part_names: tuple[str, ...] = ()
     # whether `objective` treats every example by itself, so that the batch may be split (`parallel.py`); not inherited
     examples_apart = False
     # what it computes beside its layers, in the order it does, as expressions that study/formula/ reads: encoder(x) runs a
     # part, loss(prediction, x) gives a value and a gradient, backward(encoder, dz) goes back through a part
     formulas: Mapping[str, str] = {}
+
+    @property
+    def parameters(self) -> Array:
+        """θ, all parameters as one vector. What is written into it, the layers see."""
+        self.take_parameters()
+        return self._parameters
+
+    @parameters.setter
+    def parameters(self, values: Array) -> None:
+        write_into(self.parameters, values, "parameters")
+
+    @property
+    def gradient(self) -> Array:
+        """∂loss/∂θ, as one vector, of the last backward."""
+        self.take_gradient()
+        return self._gradient
+
+    @gradient.setter
+    def gradient(self, values: Array) -> None:
+        write_into(self.gradient, values, "gradient")
 
     def objective(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
         """The loss and its parts on a batch x: {"loss": …, …}, summed over features and averaged over the batch."""
@@ -43,13 +83,35 @@ class Model(Described):
         raise NotImplementedError
 
     def training_step(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
-        """`objective(x, rng)`, and ∂loss/∂θ in `gradient`. Large batches are shared among the cores: see `parallel.py`."""
+        """`objective(x, rng)`, and ∂loss/∂θ in `gradient`. Large batches are shared among the cores: see `parallel.py`.
+
+        rng: a generator, of which noise is drawn; None trains without noise.
+        """
+        self.take_parameters()
+        rng = noise_source(rng, x)
+        if self.begins:  # so that it shows in the first step what `backward` leaves out
+            for _, _, view in self.gradient_views:
+                view[...] = np.nan
         parts = parallel.count_parts(self, x, rng)
         if parts > 1:
-            return parallel.training_step(self, x, rng, parts)
-        metrics = self.objective(x, rng)
-        self.backward()
+            metrics = parallel.training_step(self, x, rng, parts)
+        else:
+            metrics = self.objective(x, rng)
+            self.backward()
+        if self.begins:
+            self.begins = False
+            self.require_gradient()
         return metrics
+
+    def require_gradient(self) -> None:
+        """Raise OptionError if a backward has left out a gradient. On a GPU, which the host should not wait for, NaN will tell."""
+        self.take_gradient()
+        for layer, attribute, view in self.gradient_views:
+            if array_module(view) is np and np.isnan(view).all() and np.isfinite(getattr(layer, attribute[1:])).all():
+                raise OptionError(
+                    f"{layer.label()} was given no gradient {attribute} by the model's first step: its backward was not called, "
+                    f"or does not set self.{attribute} (with =, not with +=). To leave {attribute[1:]} as it is, set {attribute} to 0"
+                )
 
     def judge(self, x: Array, rng: np.random.Generator) -> dict[str, Array]:
         """The metrics of `objective` on data that are not learned from: in inference, but for what belongs to the task.
@@ -75,8 +137,13 @@ class Model(Described):
 
     def leaves(self) -> Iterator[tuple[str, Layer]]:
         """Every layer that computes, with its name, such as "encoder.0"."""
-        for part in self.part_names:
-            yield from getattr(self, part).leaves(part)
+        for name, part in self.parts():
+            yield from part.leaves(name)
+
+    def parts(self) -> Iterator[tuple[str, Layer]]:
+        """Its parts by name. Raises ArrayTypeError if one is no layer."""
+        for name in self.part_names:
+            yield name, as_layer(getattr(self, name), f"{type(self).__name__}.{name}")
 
     def named_parameters(self) -> Iterator[tuple[str, Layer, str]]:
         """Name, such as "encoder.0.W", layer and attribute of every parameter, in the order they stand in θ."""
@@ -98,29 +165,80 @@ class Model(Described):
     def gather(self) -> None:
         """Copy the layers' parameters into a new vector θ, the gradients into another; layers see them as views.
 
-        The layers hold the truth: after `layer.W = …`, or after a layer was used in another model, gather
-        brings θ up to date. `fit` begins with it.
+        The layers hold the truth. `fit` begins with it.
         """
-        slots, size = [], 0
+        made = "_parameters" in vars(self)
         require_distinct(self.leaves())
-        for _, layer, attribute in self.named_parameters():
-            slots.append((layer, attribute, size))
-            size += room(getattr(layer, attribute))
-        if not slots:
-            raise DataError(f"{type(self).__name__} has no parameters: none of its layers has any")
-        first = getattr(slots[0][0], slots[0][1])
-        xp = array_module(first)
-        self.team = None
-        self.parameters = xp.zeros(size, dtype=first.dtype)
-        self.gradient = xp.zeros(size, dtype=first.dtype)
-        for layer, attribute, start in slots:
-            old = getattr(layer, attribute)
-            for vector, target in ((self.parameters, attribute), (self.gradient, "d" + attribute)):
-                view = vector[start : start + old.size].reshape(old.shape)
-                view[...] = getattr(layer, target)
-                setattr(layer, target, view)
+        self.require_all_layers_named()
         for name, layer in self.leaves():
             layer.name = name
+        slots, size = [], 0
+        for _, layer, attribute in self.named_parameters():
+            parameter = layer.parameter_array(attribute)
+            slots.append((layer, attribute, parameter, size))
+            size += room(parameter)
+        # layers that do not say what their parameters are, with all that could be: looked through after each backward
+        self.unnamed = [(layer, possible) for _, layer in self.leaves() if (possible := possible_parameters(layer))]
+        if not slots:
+            raise DataError(f"{type(self).__name__} has no parameters: none of its layers has any")
+        xp = array_module(slots[0][2])
+        dtypes = {parameter.dtype for _, _, parameter, _ in slots}
+        dtype = dtypes.pop() if len(dtypes) == 1 else np.dtype(np.float32)
+        self.team, self.begins, self.gathered = None, True, list(self.parts())
+        self._parameters = xp.zeros(size, dtype=dtype)
+        self._gradient = xp.zeros(size, dtype=dtype)
+        self.parameter_views, self.gradient_views = [], []
+        for layer, attribute, parameter, start in slots:
+            for vector, views, target, value in (
+                (self._parameters, self.parameter_views, attribute, parameter),
+                (self._gradient, self.gradient_views, "d" + attribute, getattr(layer, "d" + attribute, 0)),
+            ):
+                view = vector[start : start + parameter.size].reshape(parameter.shape)
+                view[...] = value
+                setattr(layer, target, view)
+                views.append((layer, target, view))
+        self.buffers = [(layer, attribute, getattr(layer, attribute)) for _, layer, attribute in self.named_buffers()]
+        if not made:
+            warn_of_equal_weights(self)
+
+    def take_parameters(self) -> None:
+        """Copy what layers hold as parameters into θ where it is no view of θ, as after `layer.W = …`.
+
+        Gathers anew if a part was replaced, `model.decoder = …`.
+        """
+        if "_parameters" not in vars(self) or any(getattr(self, name) is not part for name, part in self.gathered):
+            self.gather()
+        for layer, attribute, view in self.parameter_views:
+            if getattr(layer, attribute, None) is not view:
+                take_over(layer, attribute, view)
+
+    def take_gradient(self) -> None:
+        """Copy gradients that layers have set anew into the vector, and buffers into the memory where they were, which a
+        recorded step on a GPU knows. Raises an error if a layer has not set one, or has one for no parameter.
+        """
+        if "_parameters" not in vars(self):
+            self.gather()
+        for layer, attribute, view in self.gradient_views:
+            if getattr(layer, attribute, None) is not view:
+                take_over(layer, attribute, view)
+        for layer, attribute, kept in self.buffers:
+            if getattr(layer, attribute, None) is not kept:
+                take_over(layer, attribute, kept)
+        for layer, possible in self.unnamed:
+            require_named(layer, possible)
+
+    def require_all_layers_named(self) -> None:
+        """Raise OptionError if the model holds a layer that is in none of its parts, since it would never be trained."""
+        known = {id(layer) for _, layer in self.leaves()}
+        for attribute, value in vars(self).items():
+            for item in value if isinstance(value, list | tuple) else (value,):
+                for _, layer in item.leaves() if isinstance(item, Layer) else ():
+                    if id(layer) not in known and layer.parameter_names:
+                        raise OptionError(
+                            f"{type(self).__name__} holds layers in {attribute}, which part_names={self.part_names!r} does not "
+                            f'name, so that they would never be trained: write part_names = (…, "{attribute}") in the class, '
+                            "all that hold layers in the order they run (Sequential(*layers) makes one of a list)"
+                        )
 
     def parameter_count(self) -> int:
         """The number of trainable numbers."""
@@ -128,16 +246,16 @@ class Model(Described):
 
     def to(self, device: str | None = None, dtype: object = None) -> Model:
         """Move the model to a device ("cpu", "gpu") and a dtype, in place."""
-        for part in self.part_names:
-            getattr(self, part).to(device, dtype)
+        for _, part in self.parts():
+            part.to(device, dtype)
         self.gather()
         return self
 
     def __getstate__(self) -> dict:
-        return {name: value for name, value in vars(self).items() if name != "team"}
+        return {name: value for name, value in vars(self).items() if name not in GATHERED}
 
     def __setstate__(self, state: dict) -> None:  # deepcopy and pickle would copy θ and its views apart
-        self.__dict__.update(state)
+        self.__dict__.update(state, _parameters=None)
         self.gather()
 
     def __copy__(self) -> Model:
@@ -147,3 +265,79 @@ class Model(Described):
 def room(parameter: Array) -> int:
     """How many numbers of θ a parameter takes, with the gap behind it: each begins at a multiple of 16."""
     return -(-parameter.size // 16) * 16
+
+
+# what `gather` makes
+GATHERED = {
+    "_parameters",
+    "_gradient",
+    "parameter_views",
+    "gradient_views",
+    "buffers",
+    "unnamed",
+    "team",
+    "begins",
+    "gathered",
+    "lent",
+    "borrowed",
+}
+
+
+def take_over(layer: Layer, attribute: str, view: Array) -> None:
+    """Copy what a layer holds under a name into the view of it, and give it the view."""
+    found = getattr(layer, attribute, None)
+    if found is None:
+        raise OptionError(f"{layer.label()} has lost its {attribute}: it was set to None, or deleted")
+    if shape_of(found) != view.shape:
+        raise ShapeError(
+            f"{layer.label()}: its {attribute} was set to an array of shape {shape_of(found)}, expected {view.shape}, as "
+            f"{'its ' + attribute[1:] if attribute[1:] in layer.parameter_names else 'it was when the model was made'} has"
+        )
+    write_into(view, found, f"{layer.label()}: its {attribute}")
+    setattr(layer, attribute, view)
+
+
+def shape_of(values: Array) -> tuple[int, ...]:
+    return tuple(getattr(values, "shape", ()))
+
+
+def write_into(view: Array, values: Array, name: str) -> None:
+    """Copy numbers into an array, wherever they lie."""
+    if values is view:
+        return
+    if shape_of(values) not in ((), view.shape):
+        raise ShapeError(f"{name} has shape {shape_of(values)}, expected {view.shape}")
+    if hasattr(values, "dtype") and array_module(values) is not array_module(view):
+        values = array_module(view).asarray(to_numpy(values))
+    view[...] = values
+
+
+def noise_source(rng: object, x: Array) -> object:
+    """The generator of a training step on x. Raises OptionError for a seed, which would draw the same noise in each step."""
+    if isinstance(rng, int | np.integer):
+        raise OptionError(
+            f"training_step(x, rng={rng}): a seed would draw the same noise in every step: make a generator once, "
+            f"rng = numpy.random.default_rng({rng}), and give it to each step"
+        )
+    return None if rng is None else generator(rng, like=x)
+
+
+def warn_of_equal_weights(model: Model) -> None:
+    """Warn if the random weights of two layers begin with the same numbers, up to their scale, as one seed for both makes them."""
+    drawn: list[tuple[str, tuple[int, ...], np.ndarray]] = []
+    for name, layer, attribute in model.named_parameters():
+        weights = getattr(layer, attribute)
+        first = weights.reshape(-1)[:16] if array_module(weights) is np else np.zeros(0)
+        if len(first) < 4 or not first.all() or (first == first[0]).all():  # not drawn: constant, as biases are
+            continue
+        for other, shape, begun in drawn:
+            n = min(len(first), len(begun))
+            copied = 1 in shape and weights.shape == shape[::-1]  # W and Wᵀ of a single unit
+            if not copied and np.allclose(first[:n] / first[0], begun[:n] / begun[0], rtol=1e-4, atol=0):
+                warnings.warn(
+                    f"{other} and {name} begin with the same random numbers, as layers do that are made from one seed: give the "
+                    "layers one generator: rng = numpy.random.default_rng(0); Dense(…, rng=rng)",
+                    stacklevel=4,
+                )
+                return
+        drawn.append((name, weights.shape, first))

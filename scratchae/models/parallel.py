@@ -13,29 +13,21 @@ from __future__ import annotations
 
 import copy
 import functools
-import inspect
 import operator
 import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .. import layers, losses, penalties
 from ..backend import Array, array_module, blas_threads, cores, in_blocks, on_all_cores
+from ..layers import Layer
 from ..layers.layer import watched
+from ..losses import Loss
+from ..penalties import Penalty
 
 if TYPE_CHECKING:
     from .model import Model
 
-# What treats every example by itself: not BatchNorm and SparseKL, which look at the whole batch, nor what we do not know
-APART = {
-    *(layers.Dense, layers.Conv2d, layers.ConvTranspose2d, layers.MaxPool2d, layers.AvgPool2d, layers.UpSample2d),
-    *(layers.Identity, layers.LeakyReLU, layers.ReLU, layers.Sigmoid, layers.Softplus, layers.Tanh),
-    *(layers.Dropout, layers.GaussianNoise, layers.MaskingNoise, layers.SaltAndPepper),
-    *(layers.Flatten, layers.Reshape, layers.KSparse),
-    *(losses.MSE, losses.BCE, losses.BCEWithLogits, penalties.L1),
-    *(bool, int, float, str, type(None)),  # settings of a model
-}
 # numbers that the layers put out for a batch: with fewer, the threads wait for each other's turn in Python too often
 LEAST = 2**20
 MOST = 16  # parts; there are two, and when each is as large as that, four, and so on
@@ -46,13 +38,14 @@ def count_parts(model: Model, x: Array, rng: np.random.Generator | None) -> int:
 
     Model and batch alone decide, not the machine: each part draws its own noise, which should be the same everywhere.
     """
-    declared = vars(type(model)).get("examples_apart", False)  # not inherited: a subclass may have another objective
-    if not declared or array_module(x) is not np or not can_spawn(rng):
+    if not declares_apart(model) or array_module(x) is not np or len(x) < 2 or not can_spawn(rng):
         return 1
     if model.team is None:
         model.team = Team(model)
+    if x.shape[1:] not in model.team.counts and not treats_examples_apart(model):
+        return 1  # and the model is not run on a single example, which its layers might not stand
     times = model.team.outputs(x) * len(x) // LEAST
-    if times < 1 or len(x) < 2 or not all(map(is_apart, arguments(model).values())):
+    if times < 1 or not treats_examples_apart(model):
         return 1
     times = min(max(times, 2), len(x), MOST)
     return 2 ** (times.bit_length() - 1)  # a power of 2, as the number of cores is
@@ -71,9 +64,10 @@ def training_step(model: Model, x: Array, rng: np.random.Generator | None, parts
             before = None if i == core else twin.gradient.copy()
             metrics[i] = twin.objective(batches[i], rngs[i])
             twin.backward()
-            twin.gradient *= len(batches[i]) / len(x)
+            gradient = twin.gradient
+            gradient *= len(batches[i]) / len(x)
             if before is not None:
-                twin.gradient += before
+                gradient += before
 
     with one_at_a_time, blas_threads().limit(limits=1):
         on_all_cores([functools.partial(work, core) for core in range(len(twins))])
@@ -110,34 +104,42 @@ class Team:
         while len(self.members) < n:
             self.members.append(copy.deepcopy(model))
         for twin in self.members[1:n]:
-            for name, value in arguments(model).items():
-                if name not in model.part_names:
-                    setattr(twin, name, value)  # such as a weight that changes from epoch to epoch
+            # settings may change from step to step, such as a weight, or rates of noise
+            vars(twin).update(settings(model))
             for layer, (_, copied) in zip(self.layers, twin.leaves(), strict=True):
-                vars(copied).update(
-                    arguments(layer), **{name: getattr(layer, name) for name in layer.parameter_names}
-                )
+                vars(copied).update(settings(layer))
+            for (_, layer, name), (_, copied, _) in zip(
+                model.named_parameters(), twin.named_parameters(), strict=True
+            ):
+                setattr(copied, name, getattr(layer, name))
         return self.members[:n]
 
 
-def is_apart(thing: object) -> bool:
-    """Whether it is known to treat every example by itself."""
-    if type(thing) is layers.Sequential:
-        return all(map(is_apart, thing.layers))
-    return type(thing) in APART
+def declares_apart(thing: object) -> bool:
+    """Whether its class says that every example is treated by itself; a subclass, which may do something else, says it anew."""
+    return vars(type(thing)).get("examples_apart", False)
+
+
+def treats_examples_apart(thing: object) -> bool:
+    """Whether it, and all that it is made of, say so."""
+    made_of = [value for value in vars(thing).values() if isinstance(value, Layer | Loss | Penalty)]
+    if isinstance(thing, Layer):
+        made_of += [layer for _, layer in thing.held_layers()]
+    return declares_apart(thing) and all(map(treats_examples_apart, made_of))
+
+
+def settings(thing: object) -> dict[str, object]:
+    """The attributes that are plain values, losses or penalties: no arrays, and no layers."""
+    return {name: value for name, value in vars(thing).items() if is_setting(value)}
+
+
+def is_setting(value: object) -> bool:
+    if isinstance(value, tuple):
+        return all(map(is_setting, value))
+    return value is None or isinstance(value, bool | int | float | str | Loss | Penalty)
 
 
 def can_spawn(rng: np.random.Generator | None) -> bool:
     """Whether further generators can be had from rng, or none is needed."""
     seed = getattr(getattr(rng, "bit_generator", None), "seed_seq", None)
     return rng is None or isinstance(seed, np.random.SeedSequence)
-
-
-def arguments(thing: object) -> dict[str, object]:
-    """The present values of its constructor's arguments."""
-    return {name: getattr(thing, name) for name in argument_names(type(thing))}
-
-
-@functools.cache
-def argument_names(kind: type) -> list[str]:
-    return [name for name in inspect.signature(kind).parameters if name != "rng"]

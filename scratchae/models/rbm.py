@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..backend import Array, array_module
+from ..backend import Array, array_module, generator
 from ..errors import DataError, OptionError
 from ..layers.activations import sigmoid, softplus
 from ..losses import cross_entropy
-from .energy import FreeEnergy, ais, bernoulli, binary, generator, log_partition_function
-from .model import Model
+from .energy import FreeEnergy, ais, bernoulli, binary, log_partition_function
+from .model import Model, noise_source
 
 
 class RBM(Model):
@@ -91,7 +91,7 @@ class RBM(Model):
         persistent: bool = False,
         hidden_units: str = "bernoulli",
         chains: int = 100,
-        rng: int | np.random.Generator = 0,
+        rng: int | np.random.Generator | None = None,
     ):
         for name, value in {"visible": visible, "hidden": hidden, "k": k, "chains": chains}.items():
             if not isinstance(value, int | np.integer) or value < 1:
@@ -116,26 +116,27 @@ class RBM(Model):
         """P(vᵢ=1|h) = σ(h Wᵀ + a), (N, visible)."""
         return sigmoid(self.energy.down(h))
 
-    def sample_h_given_v(self, v: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+    def sample_h_given_v(self, v: Array, rng: int | np.random.Generator | None = None) -> tuple[Array, Array]:
         """E[h | v], and h drawn from P(h|v)."""
         mean = self.propup(v)
         return mean, self.draw_hidden(mean, rng)
 
-    def sample_v_given_h(self, h: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+    def sample_v_given_h(self, h: Array, rng: int | np.random.Generator | None = None) -> tuple[Array, Array]:
         """P(v=1|h), and v drawn from it."""
         mean = self.propdown(h)
         return mean, bernoulli(mean, rng)
 
-    def gibbs_vhv(self, v: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+    def gibbs_vhv(self, v: Array, rng: int | np.random.Generator | None = None) -> tuple[Array, Array]:
         """One step of Gibbs sampling, v to h to v: P(v=1|h), and v drawn from it."""
+        rng = generator(rng, v)
         _, h = self.sample_h_given_v(v, rng)
         return self.sample_v_given_h(h, rng)
 
-    def draw_hidden(self, mean: Array, rng: np.random.Generator) -> Array:
+    def draw_hidden(self, mean: Array, rng: int | np.random.Generator | None = None) -> Array:
         """h of P(h|v), given its mean."""
         if self.hidden_units == "bernoulli":
             return bernoulli(mean, rng)
-        h = rng.standard_normal(mean.shape, dtype=mean.dtype)
+        h = generator(rng, mean).standard_normal(mean.shape, dtype=mean.dtype)
         h += mean
         return h
 
@@ -151,9 +152,9 @@ class RBM(Model):
         """propdown(propup(x)): there and back by means, without sampling."""
         return self.propdown(self.propup(x))
 
-    def sample(self, n: int, *, steps: int = 1000, rng: int | np.random.Generator = 0) -> Array:
+    def sample(self, n: int, *, steps: int = 1000, rng: int | np.random.Generator | None = None) -> Array:
         """n visible vectors, as probabilities, after `steps` steps of Gibbs sampling from random bits."""
-        rng = generator(self.energy.W, rng)
+        rng = generator(rng, self.energy.W)
         a = self.energy.a
         mean = array_module(a).zeros((n, self.visible), dtype=a.dtype) + 0.5
         v = bernoulli(mean, rng)
@@ -180,6 +181,7 @@ class RBM(Model):
         """The contrastive-divergence direction into `gradient`, to be descended: no gradient of an objective."""
         if rng is None:
             raise OptionError("RBM.training_step samples: give it a generator, training_step(x, rng)")
+        rng = noise_source(rng, x)
         energy, xp = self.energy, array_module(x)
         h = self.propup(x)
         logits = energy.down(self.draw_hidden(h, rng))
@@ -258,7 +260,7 @@ class RBM(Model):
         self,
         chains: int = 100,
         temperatures: int = 1000,
-        rng: int | np.random.Generator = 0,
+        rng: int | np.random.Generator | None = None,
         *,
         x: Array | None = None,
     ) -> tuple[float, float]:

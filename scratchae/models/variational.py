@@ -17,12 +17,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..backend import Array, array_module, to_numpy
+from ..backend import Array, array_module, generator, to_numpy
 from ..description import plain
 from ..errors import DataError, OptionError, ShapeError
-from ..layers import Dense, Layer
+from ..layers import Layer
 from ..layers.activations import softplus
-from ..losses import BCE, BCEWithLogits, Loss, gaussian_kl
+from ..layers.layer import as_layer
+from ..losses import BCE, BCEWithLogits, Loss, as_loss, gaussian_kl
 from .model import Model
 
 ROWS = 1000  # examples or samples at a time, where there may be many
@@ -96,8 +97,7 @@ class VAE(Model):
         binarise: bool = False,
         log_var_limit: float = 20.0,
     ):
-        if isinstance(loss, type):
-            raise OptionError(f"loss={loss.__name__} is a class: make one, loss={loss.__name__}()")
+        loss = as_loss(loss)
         if not 0 <= beta < math.inf:
             raise OptionError(f"{type(self).__name__}(beta={beta}): expected beta >= 0; 1 gives the ELBO")
         if not 0 < log_var_limit <= 80:
@@ -108,7 +108,9 @@ class VAE(Model):
             raise OptionError(
                 f"binarise=True draws pixels of 0 and 1, for BCEWithLogits() or BCE(), got loss={loss!r}"
             )
-        self.encoder, self.mu, self.log_var, self.decoder, self.loss = encoder, mu, log_var, decoder, loss
+        self.encoder, self.mu = as_layer(encoder, "encoder"), as_layer(mu, "mu")
+        self.log_var, self.decoder = as_layer(log_var, "log_var"), as_layer(decoder, "decoder")
+        self.loss = loss
         self.beta, self.binarise, self.log_var_limit = plain(beta), binarise, plain(log_var_limit)
         self.code_size = outputs(mu, "mu")
         if outputs(log_var, "log_var") != self.code_size:
@@ -173,7 +175,7 @@ class VAE(Model):
         duncut = dlog_var * self.within
         # μ = mu(h): h goes two ways, and the gradients add
         dh = self.mu.backward(dmean) + self.log_var.backward(duncut)
-        self.encoder.backward_parameters(dh)
+        self.encoder.backward_first(dh)
 
     # What x is to encoder, decoder and loss
 
@@ -216,26 +218,29 @@ class VAE(Model):
         """What the decoder makes of μ(x), of the shape of x."""
         return self.loss.mean(self.decoder.forward(self.decoder_input(self.encode(x), x)))
 
-    def sample(self, n: int, rng: np.random.Generator) -> Array:
+    def sample(self, n: int, rng: int | np.random.Generator | None = None) -> Array:
         """n new examples, E[x|z] of z ~ N(0, 1)."""
         return self.decode(self.prior(n, rng))
 
-    def prior(self, n: int, rng: np.random.Generator) -> Array:
+    def prior(self, n: int, rng: int | np.random.Generator | None = None) -> Array:
         """n draws of z ~ N(0, 1), (n, D), on the model's device."""
         if n < 1:
             raise OptionError(f"sample({n}): expected at least 1")
-        xp = array_module(self.parameters)
-        return xp.asarray(rng.standard_normal((n, self.code_size), dtype=self.parameters.dtype))
+        θ = self.parameters
+        return generator(rng, θ).standard_normal((n, self.code_size), dtype=θ.dtype)
 
     # How good it is
 
-    def elbo(self, x: Array, rng: np.random.Generator, *, given: Array | None = None) -> dict[str, float]:
+    def elbo(
+        self, x: Array, rng: int | np.random.Generator | None = None, *, given: Array | None = None
+    ) -> dict[str, float]:
         """What the bound is made of, per example: {"reconstruction", "kl", "negative_elbo": their sum}, whatever β is.
 
         z is drawn, one an example, and all else is inference: the difference to `objective`, which draws all noise of
         training or none. x is taken as it is: draw pixels before, if they are to be drawn. `given`: what the encoder gets
         in its place. For more samples see `log_likelihood`.
         """
+        rng = generator(rng, x)
         totals = {"reconstruction": 0.0, "kl": 0.0}
         for start in range(0, len(x), ROWS):
             batch = x[start : start + ROWS]
@@ -263,13 +268,15 @@ class VAE(Model):
         mean, log_var = (np.concatenate(parts).astype(np.float64) for parts in zip(*found, strict=True))
         return mean, log_var
 
-    def log_likelihood(self, x: Array, samples: int = 5000, rng: int | np.random.Generator = 0) -> np.ndarray:
+    def log_likelihood(
+        self, x: Array, samples: int = 5000, rng: int | np.random.Generator | None = None
+    ) -> np.ndarray:
         """log p(x) of each example by importance sampling, (N,), in nats:
 
         log 1/K Σᵢ wᵢ with wᵢ = p(x|zᵢ) p(zᵢ) / q(zᵢ|x), zᵢ ~ q(z|x), i = 1 … K samples.
 
-        On average it is too low, and less so the more samples there are (Burda et al. 2016, theorem 1). `rng` is a seed or
-        a generator. Raises OptionError where the loss is no likelihood of pixels, DataError if a pixel is neither 0 nor 1.
+        On average it is too low, and less so the more samples there are (Burda et al. 2016, theorem 1). `rng` is a generator,
+        a seed, or None to draw anew. Raises OptionError where the loss is no likelihood of pixels, DataError if a pixel is neither 0 nor 1.
         """
         if not isinstance(self.loss, BCE):
             raise OptionError(
@@ -283,7 +290,7 @@ class VAE(Model):
                 "log_likelihood: x holds grey pixels, of which cross-entropy is no likelihood: expected 0 and 1, "
                 "as (rng.random(x.shape) < x).astype(x.dtype) draws them"
             )
-        rng = xp.random.default_rng(rng) if isinstance(rng, int | np.integer) else rng
+        rng = generator(rng, x)
         found = np.empty(len(x))
         for i in range(len(x)):
             row = x[i : i + 1]
@@ -292,7 +299,7 @@ class VAE(Model):
             log_w = []
             for start in range(0, samples, ROWS):
                 size = (min(ROWS, samples - start), self.code_size)
-                epsilon = xp.asarray(rng.standard_normal(size, dtype=mean.dtype))
+                epsilon = rng.standard_normal(size, dtype=mean.dtype)
                 z = mean + sigma * epsilon
                 log_p = log_probability(self.loss, self.decoder.forward(self.decoder_input(z, row)), self.target(row))
                 log_w.append(to_numpy(log_p + log_prior_ratio(z, epsilon, log_var)))
@@ -335,8 +342,11 @@ def require_samples(model: VAE, samples: int) -> None:
 
 
 def outputs(head: Layer, name: str) -> int:
-    """How many numbers a head makes: its last Dense says so."""
-    sizes = [layer.outputs for _, layer in head.leaves() if isinstance(layer, Dense)]
+    """How many numbers a head makes: the last of its layers that has `outputs` says so, as a Dense does."""
+    sizes = [layer.outputs for _, layer in head.leaves() if isinstance(getattr(layer, "outputs", None), int)]
     if not sizes:
-        raise OptionError(f"{name}={head!r}: expected a Dense, or a Sequential that ends with one")
+        raise OptionError(
+            f"{name}={head!r}: expected a Dense, or a Sequential that ends with one; a layer of your own says in an "
+            "attribute `outputs` how many numbers it makes"
+        )
     return sizes[-1]

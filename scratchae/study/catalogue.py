@@ -65,6 +65,11 @@ class Entry:
         return check_gradients(self.make(d), *self.inputs(np.random.default_rng(seed), n, d), seed=seed)
 
 
+def chain(d: int) -> Sequential:
+    rng = np.random.default_rng(d)
+    return Sequential(Dense(d, 4, rng=rng), ReLU(), Sequential(Dense(4, 2, rng=rng), Sigmoid()))
+
+
 def autoencoder(d: int, **options) -> Autoencoder:
     rng = np.random.default_rng(d)
     encoder = Sequential(GaussianNoise(0.3), Dense(d, 4, rng=rng), Tanh(), Dense(4, 3, rng=rng), Sigmoid())
@@ -136,12 +141,13 @@ def prediction_and_target(rng: np.random.Generator, n: int, d: int) -> tuple[np.
 
 
 CATALOGUE = {
-    "Dense": Entry(lambda d: Dense(d, 3)),
-    "Conv2d": Entry(lambda d: Conv2d(d, 3, 3, padding=1), pictures(4, 3)),
-    "Conv2d, strided": Entry(lambda d: Conv2d(d, 2, (3, 2), stride=(2, 3), padding=(1, 0)), pictures(6, 5)),
-    "ConvTranspose2d": Entry(lambda d: ConvTranspose2d(d, 3, 3, padding=1), pictures(4, 3)),
+    "Dense": Entry(lambda d: Dense(d, 3, rng=0)),
+    "Conv2d": Entry(lambda d: Conv2d(d, 3, 3, padding=1, rng=0), pictures(4, 3)),
+    "Conv2d, strided": Entry(lambda d: Conv2d(d, 2, (3, 2), stride=(2, 3), padding=(1, 0), rng=0), pictures(6, 5)),
+    "ConvTranspose2d": Entry(lambda d: ConvTranspose2d(d, 3, 3, padding=1, rng=0), pictures(4, 3)),
     "ConvTranspose2d, strided": Entry(
-        lambda d: ConvTranspose2d(d, 2, (3, 2), stride=(2, 3), padding=(1, 0), output_padding=(1, 2)), pictures(3, 2)
+        lambda d: ConvTranspose2d(d, 2, (3, 2), stride=(2, 3), padding=(1, 0), output_padding=(1, 2), rng=0),
+        pictures(3, 2),
     ),
     "MaxPool2d": Entry(lambda d: MaxPool2d(2), pictures(5, 4)),
     "MaxPool2d, overlapping": Entry(lambda d: MaxPool2d(3, 2, ceil_mode=True), pictures(6, 5)),
@@ -165,7 +171,7 @@ CATALOGUE = {
     "Reshape": Entry(lambda d: Reshape((2, d)), lambda rng, n, d: (normal(rng, n, 2 * d),)),
     "KSparse": Entry(lambda d: KSparse((d + 1) // 2), lambda rng, n, d: (distinct(rng, n, d),)),
     "KSparse, images": Entry(lambda d: KSparse(3 * d), lambda rng, n, d: (distinct(rng, n, 3, 2, d),)),
-    "Sequential": Entry(lambda d: Sequential(Dense(d, 4, rng=1), ReLU(), Sequential(Dense(4, 2, rng=2), Sigmoid()))),
+    "Sequential": Entry(chain),
     "MSE": Entry(lambda d: MSE(), prediction_and_target),
     "BCE": Entry(lambda d: BCE(), prediction_and_target),
     "BCEWithLogits": Entry(lambda d: BCEWithLogits(), lambda rng, n, d: (3 * normal(rng, n, d), unit(rng, n, d))),

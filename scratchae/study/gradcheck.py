@@ -17,8 +17,9 @@ import numpy as np
 from ..backend import Array, array_module, to_numpy
 from ..errors import ArrayTypeError, OptionError, ShapeError
 from ..layers import Layer
+from ..layers.layer import possible_parameters, require_named
 from ..losses import Loss
-from ..models import Model
+from ..models import DBN, RBM, Model
 from ..penalties import Penalty
 from .adapted import Adapted
 from .diagnose import diagnose, require_shapes
@@ -61,10 +62,10 @@ class TensorCheck:
     @property
     def says(self) -> str:
         """The error and the kinks, in a few words."""
+        if bad := int((~np.isfinite(self.analytic)).sum()):
+            return f"NaN or infinite in {bad} of {self.analytic.size} elements"
         if not self.comparable:
             return f"not comparable: {'all ' if self.kinks > 1 else ''}{self.kinks} at a kink"
-        if np.isnan(self.analytic).any():
-            return "the gradient is NaN"
         kinks = f", {self.kinks} at a kink" if self.kinks else ""
         return f"{self.error:.1e}{kinks}"
 
@@ -133,10 +134,20 @@ def check_gradients(
     Where something is wrong, `findings` says what (`diagnose.py`). Raises ShapeError if a gradient has not the shape of
     what it belongs to, ArrayTypeError if a method returns no array.
     """
+    if target is not None and (isinstance(subject, Layer | Model) or hasattr(subject, "backward")):
+        raise OptionError(
+            f"check_gradients({type(subject).__name__}, x, target): target=… is for a loss; a layer is checked with an upstream that "
+            "is drawn, a model with its own loss: check_gradients(subject, x)"
+        )
+    if isinstance(subject, DBN):  # which is trained layer by layer, or as this
+        report = check_gradients(subject.unroll(), x, seed=seed, noise=noise, tolerance=tolerance)
+        return replace(report, subject="DBN, unrolled to an Autoencoder")
     x = x.astype(np.float64)
     rng = random_streams(x, seed if noise else None)
     if not isinstance(subject, Layer | Model) and hasattr(subject, "forward") and hasattr(subject, "backward"):
         subject = Adapted(subject, to_numpy(x))
+    if isinstance(subject, RBM):
+        return check_boltzmann(subject, x, tolerance, seed)
     if isinstance(subject, Model):
         experiment = ModelExperiment(subject, x, seed, noise)
         report = check_model(subject, x, rng, tolerance)
@@ -165,9 +176,12 @@ def random_streams(x: Array, seed: int | None) -> Callable[[], Any]:
 
 def check_layer(layer: Layer, x: Array, rng: Callable[[], Any], seed: int, tolerance: float) -> GradientReport:
     layer = copy.deepcopy(layer).to(dtype=np.float64)
+    possible = [(leaf, possible_parameters(leaf)) for _, leaf in layer.leaves()]
     y = layer.forward(x.copy(), rng())  # copies, in case they are changed
     r = array_module(x).asarray(np.random.default_rng([seed, 1]).standard_normal(y.shape))
     gradients = {"x": layer.backward(r.copy())}
+    for leaf, names in possible:
+        require_named(leaf, names)
     tensors = {"x": x}
     for name, leaf in layer.leaves():
         for attribute in leaf.parameter_names:
@@ -194,6 +208,7 @@ def check_layer(layer: Layer, x: Array, rng: Callable[[], Any], seed: int, toler
 def check_model(model: Model, x: Array, rng: Callable[[], Any], tolerance: float) -> GradientReport:
     model = copy.deepcopy(model).to(dtype=np.float64)
     model.training_step(x.copy(), rng())
+    model.take_gradient()
     tensors, gradients = {}, {}
     for name, layer, attribute in model.named_parameters():
         tensors[name] = getattr(layer, attribute)
@@ -204,6 +219,28 @@ def check_model(model: Model, x: Array, rng: Callable[[], Any], tolerance: float
 
     rounding = EPS * abs(float(loss()))
     return compare(type(model).__name__, tensors, gradients, loss, subtract, rounding, tolerance, chain=True)
+
+
+def check_boltzmann(model: RBM, x: Array, tolerance: float, seed: int) -> GradientReport:
+    """What an RBM's step leaves in `gradient`: no gradient of an objective, but that of mean F(x) - mean F(v), v held fixed."""
+    model = copy.deepcopy(model).to(dtype=np.float64)
+    energy = model.energy
+    model.training_step(x.copy(), array_module(x).random.default_rng(seed))
+    model.take_gradient()
+    v, n = energy.v.copy(), len(x)  # the data, and the model's reply to them
+
+    def difference() -> Array:
+        F = energy.forward(v)
+        return F[:n].mean() - F[n:].mean()
+
+    tensors = {name: getattr(energy, attribute) for name, _, attribute in model.named_parameters()}
+    gradients = {name: getattr(energy, "d" + attribute).copy() for name, _, attribute in model.named_parameters()}
+    rounding = EPS * float(abs(energy.forward(v)).max())
+    title = (
+        f"{model!r} (contrastive divergence, which is no gradient of any objective: compared is the difference of the mean free "
+        "energies of the data and of the model's reply, with the reply held fixed)"
+    )
+    return compare(title, tensors, gradients, difference, subtract, rounding, tolerance)
 
 
 def check_function(function: Callable, x: Array, target: Array | None, tolerance: float) -> GradientReport:

@@ -12,7 +12,7 @@ import numpy as np
 from ..backend import Array, array_module, device_module, recycle_memory, to_numpy
 from ..errors import ArrayTypeError, CheckpointError, DataError, DivergenceError, OptionError, ShapeError
 from ..models import Model
-from ..optimizers import Optimizer
+from ..optimizers import Optimizer, as_optimizer
 from .checkpoint import describe, resume_training, save_training
 from .crowding import Crowding
 from .guards import Interrupt
@@ -44,7 +44,8 @@ def fit(
     `validation`: data to measure the loss on after each epoch, as `evaluate` does. `patience`: stop after so many
     epochs without a better validation loss, and go back to the best parameters. `checkpoint`: a file that always
     holds the last whole epoch; `resume=True` goes on from it, as if training had never stopped. Ctrl-C ends training
-    after the step at hand and keeps the model as it is. The model stays on `device`.
+    after the step at hand and keeps the model as it is. The model stays on `device`. `optimizer`: it starts afresh, also
+    where it was used before, unless training resumes.
 
     On a GPU a whole step is recorded once as a CUDA graph and replayed; its numbers are the same.
 
@@ -58,6 +59,8 @@ def fit(
         require_whole(1, patience=patience)
         if validation is None:
             raise OptionError("patience needs validation data to watch: fit(…, validation=…)")
+    optimizer = as_optimizer(optimizer)
+    optimizer.reset()
     recycle_memory()
     xp = device_module(device)
     x = prepared(x, "x", model)

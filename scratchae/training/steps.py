@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -21,7 +22,7 @@ import numpy as np
 from ..backend import Array, array_module, one_kernel
 from ..errors import DivergenceError
 from ..models import Model
-from ..optimizers import Optimizer
+from ..optimizers import Optimizer, OwnOptimizer
 from .guards import culprit
 
 
@@ -177,11 +178,21 @@ class RecordedSteps(Steps):
 
 
 def steps_for(model: Model, data: Array, batch_size: int, optimizer: Optimizer) -> Steps:
-    """The steps for the device that the data lie on; eager ones of a model that is watched (`study.watch`), as the host looks on."""
+    """The steps for the device that the data lie on; eager ones of a model that is watched (`study.watch`), as
+    the host looks on, and with an optimizer of somebody's own, whose numbers may live on the host.
+    """
     if array_module(data) is np:
         return HostSteps(model, data, batch_size, optimizer)
-    watched = "training_step" in vars(model)
-    return RecordedSteps(model, data, batch_size, optimizer, recorded=(lambda step: step) if watched else None)
+    eager = "training_step" in vars(model)
+    if isinstance(optimizer, OwnOptimizer):
+        eager = True
+        warnings.warn(
+            f"{optimizer!r} is an optimizer of your own, whose steps are not recorded as a CUDA graph: they run eagerly, slower "
+            "and with the same results",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    return RecordedSteps(model, data, batch_size, optimizer, recorded=(lambda step: step) if eager else None)
 
 
 @one_kernel

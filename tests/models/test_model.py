@@ -297,7 +297,7 @@ def test_a_model_of_one_s_own(device, to_device):
 def test_the_base_computes_nothing():
     with pytest.raises(NotImplementedError):
         Model().objective(data())
-    with pytest.raises(NotImplementedError):
+    with pytest.raises(DataError, match="Model has no parameters"):
         Model().training_step(data())
     Model().check_data(data())  # has no objection
 

@@ -88,7 +88,7 @@ class Writer:
         if op == "area":
             return self.bars(self.write(args[0])), ATOM
         if op == "opaque":
-            return self.call(self.word(node.value), [self.write(args[0])]), ATOM
+            return self.call(self.word(node.value), [self.write(arg) for arg in args]), ATOM
         shown = args if op in ("maximum", "minimum", "clip", "where", "largest") else args[:1]
         return self.call(self.word(WORDS.get(op, op)), [self.write(arg) for arg in shown]), ATOM
 

@@ -55,9 +55,9 @@ class Node:
         return [self.op, *(arg.json() for arg in self.args), *([dict(self.value)] if self.value else [])]
 
 
-def opaque(function: str, argument: str) -> Node:
+def opaque(function: str, *arguments: str) -> Node:
     """What is computed by a function of which no more is known than its name: a layer without formulas."""
-    return Node("opaque", (Node("name", value=argument),), function)
+    return Node("opaque", tuple(Node("name", value=argument) for argument in arguments), function)
 
 
 @functools.cache

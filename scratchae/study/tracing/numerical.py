@@ -79,7 +79,7 @@ def parameter_checks(program: Program, model: Model, x: Array, elements: Callabl
 def between(program: Program, gradient: Tensor, elements: Callable | None) -> TensorCheck | None:
     """Of a tensor that is neither data nor parameter: what depends on it is computed again by the formulas.
 
-    None where a layer without formulas stands between it and the loss.
+    None where something without formulas stands between it and the loss.
     """
     of, leaf, value = program.derivative_of[gradient.key]
     scalar = program.names[value].key
@@ -97,6 +97,8 @@ def between(program: Program, gradient: Tensor, elements: Callable | None) -> Te
             changed.add(step.result.key)
         if step.result.key == scalar:
             break
+    if scalar not in changed:  # what lies between is not told: a model without formulas
+        return None
 
     def scalar_value() -> np.ndarray:
         values = {of: moved}

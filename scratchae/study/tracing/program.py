@@ -6,6 +6,8 @@ formula's own. Wherever both are known they must agree: else FormulaError. So wh
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import numpy as np
 
 from ... import losses
@@ -16,7 +18,7 @@ from ...losses import Loss
 from ...models import Model
 from ...penalties import Penalty
 from ..formula import Node, Symbol, opaque, parse
-from .making import Maker
+from .making import Maker, kind
 from .recording import Event, Recording, host
 from .steps import Tensor
 from .symbols import LETTERS, NOTES, OUTPUTS
@@ -57,15 +59,33 @@ class Program(Maker):
 
     def run(self) -> None:
         """Make the steps of all formulas."""
-        formulas = self.model.formulas
-        if not formulas:
-            raise FormulaError(
-                f"{type(self.model).__name__} declares no formulas, so there is nothing to trace: give it `formulas`, as "
-                "Autoencoder has them, from each name that it computes to an expression"
-            )
-        for name, text in formulas.items():
+        if not self.model.formulas:
+            self.run_parts()
+        for name, text in self.model.formulas.items():
             self.follow(name, parse(text))
         self.compare_with_the_code()
+
+    def run_parts(self) -> None:
+        """The steps of a model without formulas: its layers, part by part, on what the model gave them, and the loss that it had."""
+        ran = [part for part in self.model.part_names if self.event(part, 0).x is not None]
+        for part in ran:
+            given = self.event(part, 0).x
+            self.names[f"{part} x"] = self.tensor(f"{part}.x", self.symbols.new("x", part), given, "input")
+            self.names[part] = self.forward(part, self.names[f"{part} x"], part)
+        self.phase = "loss"
+        code = opaque(type(self.model).__name__, "x")
+        loss = np.array(self.recording.metrics["loss"])
+        self.names["loss"] = self.emit("loss", self.symbols.new("L"), code, {}, self.model, loss, "loss")
+        self.phase = "backward"
+        for part in reversed(ran):
+            if (dy := self.event(part, -1).dy) is not None:
+                symbol = self.names[part].symbol.gradient()
+                self.backward(part, self.tensor(f"d{part}", symbol, dy, "gradient"), via="")
+
+    def event(self, part: str, layer: int) -> Event:
+        """What was recorded of a layer of a part, by its number."""
+        name, _ = list(getattr(self.model, part).running_order(part))[layer]
+        return self.recording.events[name]
 
     def follow(self, name: str, tree: Node) -> None:
         """One formula: run the parts in it, then the rest."""
@@ -178,8 +198,8 @@ class Program(Maker):
         symbol = self.symbols.new(LETTERS.get(name, name))
         # a loss that is a term of L with weight 1 has L's gradient
         whole = isinstance(called, Loss) and outcomes["dprediction"] not in self.model.formulas
-        for formula, text in called.formulas.items():
-            own = parse(text)
+        for formula, text in completed(called.formulas, ("value",), outcomes).items():
+            own = parse(text) if text else opaque(kind(called), *parameters)
             if formula not in outcomes:
                 new = symbol if formula == "value" else self.symbols.new(LETTERS.get(formula, formula))
                 role = "loss" if formula == "value" else "activation"
@@ -212,7 +232,7 @@ class Program(Maker):
 
     def forward(self, part: str, x: Tensor, name: str) -> Tensor:
         """The layers of a part, in order; what the last one puts out."""
-        leaves = list(getattr(self.model, part).leaves(part))
+        leaves = list(getattr(self.model, part).running_order(part))
         for i, (leaf, layer) in enumerate(leaves):
             event = self.recording.events[leaf]
             self.agree(leaf, "x", x.array, event.x)
@@ -223,7 +243,8 @@ class Program(Maker):
                 )
             self.current = self.numbers.get(leaf, self.current)
             draws = iter(event.draws)
-            for own, text in (layer.formulas or {"y": None}).items():
+            gradients = [f"d{own}" for own in (*layer.parameter_names, "x")]
+            for own, text in completed(layer.formulas, ("y",), gradients).items():
                 if own[:1] == "d" and own[1:] in local:
                     break
                 y = own == "y"
@@ -253,16 +274,17 @@ class Program(Maker):
 
     def backward(self, part: str, dy: Tensor, via: str) -> Tensor | None:
         """The layers of a part, in reverse; the gradient of what it was given, or None where the code stops before."""
-        leaves = list(getattr(self.model, part).leaves(part))
+        leaves = list(getattr(self.model, part).running_order(part))
         for leaf, layer in reversed(leaves):
             event: Event = self.recording.events[leaf]
             if event.dy is None:
                 return None
             self.agree(leaf, "dy", dy.array, event.dy)
             local = self.leaf_tensors[leaf] | {"dy": dy}
-            formulas = {name: text for name, text in layer.formulas.items() if name[:1] == "d" and name[1:] in local}
-            if not layer.formulas:  # a layer of somebody's own: all that is known is what went in and what came out
-                formulas = {**{f"d{name}": None for name in layer.parameter_names}, "dx": None}
+            self.held_gradients(layer, leaf, local)
+            gradients = [f"d{own}" for own in (*layer.parameter_names, "x")]
+            formulas = completed(layer.formulas, (), gradients)
+            formulas = {name: text for name, text in formulas.items() if name[:1] == "d" and name[1:] in local}
             for own, text in formulas.items():
                 of = local[own[1:]]
                 if own == "dx" and event.dx is None:
@@ -289,6 +311,24 @@ class Program(Maker):
             dy = local["dx"]
         return dy
 
+    def held_gradients(self, layer: Layer, leaf: str, local: dict[str, Tensor]) -> None:
+        """The gradients of the layers that a layer of somebody's own holds: all that is known is that its backward gave them."""
+        for name, inner in layer.leaves(leaf):
+            for own in inner.parameter_names if inner is not layer else ():
+                of = self.names[f"{name}.{own}"]
+                made = self.emit(
+                    f"{name}.d{own}",
+                    of.symbol.gradient("L"),
+                    opaque(f"{type(layer).__name__}.backward", "dy"),
+                    local,
+                    layer,
+                    self.recording.events[name].gradients[own],
+                    "gradient",
+                    layer=name,
+                )
+                self.names[f"{name}.d{own}"] = made
+                self.derivative_of[made.key] = (of.key, "", "loss")
+
     def gradient_of(self, owner: str, attribute: str) -> Tensor:
         """The gradient that a parameter ended with. Raises FormulaError if no formula says."""
         if f"{owner}.d{attribute}" not in self.names:
@@ -312,3 +352,9 @@ class Program(Maker):
                 self.agree(
                     type(self.model).__name__, f"d{attribute}", found.array, to_numpy(getattr(layer, "d" + attribute))
                 )
+
+
+def completed(formulas: Mapping[str, str], first: Iterable[str], last: Iterable[str]) -> dict[str, str | None]:
+    """Formulas, and None for those that a class of somebody else's leaves out: all that is known then is what the code gave."""
+    given = {name: None for name in first if name not in formulas} | dict(formulas)
+    return given | {name: None for name in last if name not in formulas}

@@ -15,7 +15,7 @@ ROOT = Path(package).parent.parent
 # Of a model: the methods, in the order they are looked at, and how the line begins that makes what a formula calls by the
 # name (its number left out); a test looks each up
 MODEL_LINES: dict[str, list[tuple[str, str]]] = {
-    "W": [("gather", "decoding.W =")],
+    "W": [("tie", "decoding.W =")],
     "dW": [
         ("training_step", "energy.backward_parameters("),
         ("backward", "self.dense.dW +="),
@@ -103,6 +103,7 @@ def source_of_layer(layer: Any, name: str) -> Source | None:
 
 def source_of_function(function: Any, gradient: bool) -> Source | None:
     """Where a loss or a penalty computes its value, or its gradients: they are returned together."""
+    function = getattr(function, "function", function)  # of somebody's own, made a loss or a penalty
     found = read(function if inspect.isfunction(function) else type(function).__call__)
     if found is None:
         return None
