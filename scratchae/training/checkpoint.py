@@ -61,7 +61,7 @@ def written_by(metadata: dict[str, Any]) -> str:
 
 
 def this_version() -> str:
-    from . import __version__  # which imports this module
+    from .. import __version__  # which imports this module
 
     return __version__
 
