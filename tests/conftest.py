@@ -1,7 +1,9 @@
 """Each test that asks for `device` runs on the CPU, on the strict stand-in for a GPU, and on a real GPU if there is one."""
 
+import itertools
 import os
 
+import numpy as np
 import pytest
 import strict
 from browser import browser  # noqa: F401  a fixture
@@ -30,6 +32,17 @@ def compiled_kernels_in_a_folder_of_the_tests(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(host, "cache_folder", lambda name: folder)
         yield
+
+
+@pytest.fixture(autouse=True)
+def the_same_numbers_in_every_run(monkeypatch):
+    """What is made without a seed is drawn anew each time; in a test these draws are the same whenever it is run."""
+    made, count = np.random.default_rng, itertools.count()
+
+    def default_rng(seed=None):
+        return made([next(count), 1]) if seed is None else made(seed)
+
+    monkeypatch.setattr(np.random, "default_rng", default_rng)
 
 
 def pytest_report_header():

@@ -165,7 +165,7 @@ class Model(Described):
         xp = array_module(slots[0][2])
         dtypes = {parameter.dtype for _, _, parameter, _ in slots}
         dtype = dtypes.pop() if len(dtypes) == 1 else np.dtype(np.float32)
-        self.team, self.begins, self.gathered = None, True, list(self.parts())
+        self.team, self.begins, self.gathered = None, True, list(self.parts())  # begins: no step was taken yet
         self._parameters = xp.zeros(size, dtype=dtype)
         self._gradient = xp.zeros(size, dtype=dtype)
         self.parameter_views, self.gradient_views = [], []
