@@ -73,6 +73,8 @@ class Optimizer(Described):
 
             def update(self, parameters, gradient):
                 parameters -= self.lr * np.sign(gradient)
+
+    What it keeps in attributes of its own is written to checkpoints.
     """
 
     bound: Array | None = None  # the parameters that it belongs to

@@ -19,6 +19,8 @@ class Penalty(Described):
 
         def small(z):
             return (z * z).sum() / len(z), 2 * z / len(z)
+
+    A subclass can check the code before training.
     """
 
     # whether every example has a penalty of its own, so that a batch may be split (models/parallel.py); not inherited

@@ -1,10 +1,12 @@
 """Each test that asks for `device` runs on the CPU, on the strict stand-in for a GPU, and on a real GPU if there is one."""
 
+import itertools
 import os
 import signal
 import tempfile
 from collections import Counter
 
+import numpy as np
 import pytest
 import strict
 from browser import browser  # noqa: F401  a fixture
@@ -89,6 +91,17 @@ def a_busy_machine_changes_nothing(monkeypatch):
 def compiled_kernels_do_not_outlive_a_test(monkeypatch):
     """compile_kernels holds for the rest of the process."""
     monkeypatch.setattr(kernels, "compiled", kernels.compiled)
+
+
+@pytest.fixture(autouse=True)
+def the_same_numbers_in_every_run(monkeypatch):
+    """What is made without a seed is drawn anew each time; in a test these draws are the same whenever it is run."""
+    made, count = np.random.default_rng, itertools.count()
+
+    def default_rng(seed=None):
+        return made([next(count), 1]) if seed is None else made(seed)
+
+    monkeypatch.setattr(np.random, "default_rng", default_rng)
 
 
 def pytest_report_header():

@@ -603,6 +603,29 @@ def test_layers_that_cannot_be_meant(make, error, message):
         trained(around(make()))
 
 
+def test_a_gradient_of_nan_is_not_called_missing():
+    class Broken(Anew):
+        def backward(self, dy):
+            dx = super().backward(dy)
+            self.dW = self.dW * np.nan
+            return dx
+
+    model = around(Broken(6, 4))
+    model.training_step(data())
+    assert np.isnan(model.gradient[:24]).all()
+
+
+def test_gradients_that_are_added_up_are_told():
+    class Adds(Written):
+        def backward(self, dy):
+            self.dW += self.x.T @ dy
+            self.db += dy.sum(axis=0)
+            return dy @ self.W.T
+
+    with pytest.raises(OptionError, match=r"Adds\(6, 4\) was given no gradient dW .*with =, not with \+="):
+        around(Adds(6, 4)).training_step(data())
+
+
 def test_a_layer_that_hides_its_parameters_is_no_right_one():
     with pytest.raises(OptionError, match=r'parameter_names = \("W",\)'):
         s.check_gradients(Hidden(), data(5))

@@ -44,6 +44,8 @@ class Model(Described):
 
             def backward(self):
                 self.net.backward(self.dprediction)
+
+    `formulas`, if there are any, make its traces tell more.
     """
 
     # attributes that hold layers, in the order they run
@@ -91,7 +93,7 @@ class Model(Described):
         rng = noise_source(rng, x)
         if self.begins:  # so that it shows in the first step what `backward` leaves out
             for _, _, view in self.gradient_views:
-                view[...] = np.nan
+                mark_unset(view)
         parts = parallel.count_parts(self, x, rng)
         if parts > 1:
             metrics = parallel.training_step(self, x, rng, parts)
@@ -107,7 +109,7 @@ class Model(Described):
         """Raise OptionError if a backward has left out a gradient. On a GPU, which the host should not wait for, NaN will tell."""
         self.take_gradient()
         for layer, attribute, view in self.gradient_views:
-            if array_module(view) is np and np.isnan(view).all() and np.isfinite(getattr(layer, attribute[1:])).all():
+            if is_unset(view):
                 raise OptionError(
                     f"{layer.label()} was given no gradient {attribute} by the model's first step: its backward was not called, "
                     f"or does not set self.{attribute} (with =, not with +=). To leave {attribute[1:]} as it is, set {attribute} to 0"
@@ -184,7 +186,7 @@ class Model(Described):
         xp = array_module(slots[0][2])
         dtypes = {parameter.dtype for _, _, parameter, _ in slots}
         dtype = dtypes.pop() if len(dtypes) == 1 else np.dtype(np.float32)
-        self.team, self.begins, self.gathered = None, True, list(self.parts())
+        self.team, self.begins, self.gathered = None, True, list(self.parts())  # begins: no step was taken yet
         self._parameters = xp.zeros(size, dtype=dtype)
         self._gradient = xp.zeros(size, dtype=dtype)
         self.parameter_views, self.gradient_views = [], []
@@ -281,6 +283,25 @@ GATHERED = {
     "lent",
     "borrowed",
 }
+
+
+def mark_unset(gradient: Array) -> None:
+    """Fill a gradient with NaN; on the host with one of its own, which tells it from a NaN that was computed."""
+    if array_module(gradient) is np:
+        bits(gradient)[...] = UNSET[gradient.itemsize]
+    else:
+        gradient[...] = np.nan
+
+
+def is_unset(gradient: Array) -> bool:
+    return array_module(gradient) is np and bool((bits(gradient) == UNSET[gradient.itemsize]).all())
+
+
+def bits(x: np.ndarray) -> np.ndarray:
+    return x.view(f"u{x.itemsize}")
+
+
+UNSET = {4: 0x7FC05CAE, 8: 0x7FF8000000005CAE}  # bits of a NaN, by the number of bytes
 
 
 def take_over(layer: Layer, attribute: str, view: Array) -> None:

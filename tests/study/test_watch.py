@@ -75,7 +75,7 @@ MODELS = {
     "dense": dense,
     "with noise and dropout": lambda: dense(noise=(s.GaussianNoise(0.1), s.Dropout(0.2))),
     "with BatchNorm": lambda: dense(noise=(s.BatchNorm(FEATURES),)),
-    "RBM": lambda: s.RBM(FEATURES, 6, persistent=True),
+    "RBM": lambda: s.RBM(FEATURES, 6, persistent=True, rng=0),
     "VAE": lambda: s.VAE(
         s.Sequential(s.Dense(FEATURES, 8, rng=0), s.ReLU()),
         *(s.Dense(8, 2, rng=1), s.Dense(8, 2, rng=2), s.Dense(2, FEATURES, rng=3)),
@@ -196,7 +196,7 @@ def test_dead_units_are_counted_over_the_last_batches(device):
 
 
 def test_a_unit_of_images_is_a_channel():
-    conv = s.Conv2d(1, 3, 3, padding=1)
+    conv = s.Conv2d(1, 3, 3, padding=1, rng=0)
     conv.b = np.array([0, -100, 0], np.float32)
     model = s.Autoencoder(s.Sequential(conv, s.ReLU()), s.Conv2d(3, 1, 3, padding=1), loss=s.MSE())
     with watch(model) as flow:

@@ -168,6 +168,7 @@ class ModelExperiment(LayerExperiment):
 
     def run(self, inputs=None, r=None, subject=None):
         subject = self.fresh() if subject is None else subject
+        subject.begins = False  # as in the check
         with offering():
             metrics = subject.training_step((inputs or self.inputs)["x"].copy(), self.rng())
         return np.array(metrics["loss"]), self.parameter_gradients(subject)
