@@ -80,8 +80,9 @@ def torch():
 
 
 @pytest.fixture(autouse=True)
-def compiled_kernels_do_not_outlive_a_test(monkeypatch):
-    """compile_kernels holds for the rest of the process."""
+def every_test_begins_alike(monkeypatch):
+    """However wide the window is, and whatever kernels another test has compiled for the rest of the process."""
+    monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setattr(backend, "host_kernels", backend.host_kernels)
 
 
