@@ -82,14 +82,12 @@ def torch():
 
 
 @pytest.fixture(autouse=True)
-def a_busy_machine_changes_nothing(monkeypatch):
-    """Which products run on one thread must not depend on what else this machine does."""
+def every_test_begins_alike(monkeypatch):
+    """However wide the window is, whatever else this machine does, and whatever kernels another test has compiled for the rest
+    of the process.
+    """
+    monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setattr(Crowding, "SUSPECT", float("inf"))
-
-
-@pytest.fixture(autouse=True)
-def compiled_kernels_do_not_outlive_a_test(monkeypatch):
-    """compile_kernels holds for the rest of the process."""
     monkeypatch.setattr(kernels, "compiled", kernels.compiled)
 
 

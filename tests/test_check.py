@@ -123,11 +123,10 @@ def for_ever():
 
 
 def test_the_alarm_rings_in_time_and_not_after_the_block():
-    with pytest.raises(KeyboardInterrupt), grade.alarm(0.01) as rung:
+    with pytest.raises(KeyboardInterrupt), grade.alarm(0.01):
         for_ever()
-    assert rung.is_set()
     with grade.alarm(3600) as rung:
-        (timer,) = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+        (timer,) = [thread for thread in threading.enumerate() if getattr(thread, "interval", None) == 3600]
     timer.join()  # it is called off
     assert not rung.is_set()
 
