@@ -204,7 +204,9 @@ def test_a_folder_that_holds_something_else_is_left_alone(tmp_path, capsys):
 
 def test_missing_packages_are_named_with_the_way_to_get_them(monkeypatch):
     monkeypatch.setattr(book, "NEEDED", ("a_package_that_nobody_has",))
-    with pytest.raises(RunError, match=r'a_package_that_nobody_has: python -m pip install "scratchae\[book\]"'):
+    with pytest.raises(
+        RunError, match=r'a_package_that_nobody_has: in a checkout, python -m pip install -e "\.\[book\]"'
+    ):
         book.require_packages()
 
 
