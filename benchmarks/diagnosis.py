@@ -38,7 +38,7 @@ from scratchae import (
 )  # fmt: skip
 from scratchae.bench import machine
 from scratchae.study import CATALOGUE
-from scratchae.study.diagnose import GradientShapeError
+from scratchae.study.diagnosis import GradientShapeError
 from scratchae.study.diagnosis.finding import KINDS
 
 RESULTS = Path(__file__).parent / "results"

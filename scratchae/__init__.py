@@ -50,8 +50,8 @@ from .models import (
 from .optimizers import SGD, Adam, Cosine, Optimizer, Step
 from .penalties import L1, Penalty, SparseKL
 from .study import GradientReport, Trace, check_gradients, trace, watch
-from .study.answer import check
 from .training import History, evaluate, fit, load, save
+from .tutorial.notebook import check
 
 __version__ = "0.1.0"
 

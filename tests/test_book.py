@@ -10,9 +10,9 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from browser import open_page
 
-from scratchae import book, chapters
 from scratchae.cli import main
 from scratchae.errors import RunError
+from scratchae.tutorial import book, chapters
 
 ROOT = Path(__file__).parents[1]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from scratchae.chapters import folder
 from scratchae.cli import main
-from scratchae.study import grade, learner
+from scratchae.tutorial import grade, learner
+from scratchae.tutorial.chapters import folder
 
 RIGHT = """
 import numpy as np

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scratchae.chapters import folder
-from scratchae.study import grade
-from scratchae.study.grading import AnswerError, equal, gradients
+from scratchae.tutorial import grade
+from scratchae.tutorial.answers import AnswerError, equal, gradients
+from scratchae.tutorial.chapters import folder
 
 EXERCISES = folder() / "exercises"
 FILES = sorted(EXERCISES.glob("[0-9]*.py"))

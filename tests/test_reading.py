@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from scratchae import chapters, reading
+from scratchae.tutorial import chapters, reading
 
 CHAPTER = """# %% [markdown]
 # # 03 · Short
@@ -53,7 +53,7 @@ print("it is", 1 + 1, Here.__module__)
 
 def run(path, folder, width=80, **environment):
     return subprocess.run(
-        [sys.executable, "-m", "scratchae.reading", str(path)],
+        [sys.executable, "-m", "scratchae.tutorial.reading", str(path)],
         cwd=folder,
         env=os.environ | {"COLUMNS": str(width), "PYTHONIOENCODING": "utf-8"} | environment,
         capture_output=True,
@@ -120,7 +120,7 @@ def test_what_stops_a_chapter_stops_the_reading(short, tmp_path):
 
 def test_cut_off_by_head_it_ends_quietly(short, tmp_path):
     short.write_text(CHAPTER.replace("print(", "print('x' * 1_000_000)\nprint(", 1), encoding="utf-8")
-    command = f"{sys.executable} -m scratchae.reading {short} | head -n 1"
+    command = f"{sys.executable} -m scratchae.tutorial.reading {short} | head -n 1"
     ran = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command], cwd=tmp_path, capture_output=True, encoding="utf-8"
     )

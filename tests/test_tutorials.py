@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 import scratchae as sae
-from scratchae import chapters, plots, tutorial
+from scratchae import plots
 from scratchae.cli import main
 from scratchae.errors import OptionError
+from scratchae.tutorial import chapters
+from scratchae.tutorial import showing as tutorial
 
 CHAPTERS = chapters.chapters()
 FOLDER = chapters.folder()

@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
 
 def named(name: str) -> Path | None:
     """The file or exercise of that name; None if a part of the library is meant. Raises OptionError if it is not there."""
-    from ..chapters import exercises, hand_out
+    from ..tutorial.chapters import exercises, hand_out
 
     path = Path(name)
     if path.is_file():
@@ -85,7 +85,7 @@ def named(name: str) -> Path | None:
 
 def grade(file: Path, limit: float) -> int:
     """Grade a file in a process of its own: it may hang, print, or end Python."""
-    command = [sys.executable, "-m", "scratchae.study.grade", str(file), str(limit)]
+    command = [sys.executable, "-m", "scratchae.tutorial.grade", str(file), str(limit)]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, timeout=limit + GRACE, check=False)
     except subprocess.TimeoutExpired:

@@ -26,11 +26,11 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from .. import chapters
-    from ..tutorial import DATA
+    from ..tutorial import chapters
+    from ..tutorial.showing import DATA
 
     if options.book is not None or options.notebooks is not None:
-        from .. import book
+        from ..tutorial import book
 
         book.require_packages()
     if options.book is not None:

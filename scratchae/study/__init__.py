@@ -3,7 +3,7 @@
 from .catalogue import CATALOGUE, check_catalogue
 from .diagnosis.finding import Finding
 from .gradcheck import GradientReport, check_gradients
-from .trace import Trace, trace
+from .tracing import Trace, trace
 from .watch import watch
 
 __all__ = ["CATALOGUE", "Finding", "GradientReport", "Trace", "check_catalogue", "check_gradients", "trace", "watch"]

@@ -21,8 +21,8 @@ from ..layers.layer import possible_parameters, require_named
 from ..losses import Loss
 from ..models import DBN, RBM, Model
 from ..penalties import Penalty
-from .adapted import Adapted
-from .diagnose import diagnose, require_shapes
+from .diagnosis import diagnose, require_shapes
+from .diagnosis.adapted import Adapted
 from .diagnosis.experiment import FunctionExperiment, LayerExperiment, ModelExperiment
 from .diagnosis.finding import Finding
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import scratchae as sae
-from scratchae.chapters import exercises, folder
 from scratchae.errors import OptionError
-from scratchae.study import grade
-from scratchae.study.answer import asked_in, name_asked
+from scratchae.tutorial import grade
+from scratchae.tutorial.chapters import exercises, folder
+from scratchae.tutorial.notebook import asked_in, name_asked
 
 SOLUTIONS = folder() / "exercises" / "solutions"
 

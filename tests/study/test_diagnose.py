@@ -417,7 +417,7 @@ def test_a_parameter_without_a_gradient():
 
 
 def test_an_error_in_a_rule_comes_out(monkeypatch):
-    from scratchae.study import diagnose
+    from scratchae.study import diagnosis as diagnose
 
     def broken(case):
         raise NameError("a mistake of ours")

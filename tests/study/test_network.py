@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 import scratchae as sae
+from scratchae.study import trace
 from scratchae.study.page.network import network
-from scratchae.study.trace import trace
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scratchae.study.operands import misfit
+from scratchae.tutorial.operands import misfit
 
 x, W, b = np.zeros((5, 3)), np.zeros((4, 3)), np.zeros(4)
 

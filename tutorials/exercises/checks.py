@@ -12,7 +12,7 @@ import numpy as np
 
 import scratchae as s
 from scratchae.layers.patches import im2col
-from scratchae.study.grading import AnswerError, equal, gradients
+from scratchae.tutorial.answers import AnswerError, equal, gradients
 
 
 def normal(*shape: int, seed: int = 0) -> np.ndarray:

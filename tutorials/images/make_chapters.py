@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from scratchae.chapters import chapters
+from scratchae.tutorial.chapters import chapters
 
 WIDTH = 480  # pixels: three side by side on a page
 COVERS = {  # where it is not the chapter's first picture

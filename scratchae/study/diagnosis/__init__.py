@@ -1,1 +1,163 @@
-"""The parts of a diagnosis: experiments, findings, and the rules; `study/diagnose.py` puts them together."""
+"""When a gradient is wrong: how? Each rule below knows one mistake, and names it only where an experiment shows it.
+
+The rules know nothing of the layer's formula. They compare the analytic gradient A with the numerical one N, and
+ask what becomes of them elsewhere: in a batch twice as large, with dy doubled, with dy at one example only, with x
+replaced by y, with a parameter transposed. Where A at one place equals N at another to five digits, in every element, that
+is no accident, and the place says what was mixed up.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+
+from ...errors import ArrayTypeError, ShapeError
+from .adapted import require_array
+from .behaviour import behaviour
+from .case import Case, alike, attempt
+from .experiment import REFUSALS, Experiment, LayerExperiment, ModelExperiment, RefusedError, parts, quiet
+from .factors import factor
+from .finding import Finding, finding
+from .mixups import cross_terms, not_differentiated, parameter_turned, wrong_point
+from .values import kinks, mask, not_finite, one_example, reordered, sums, upstream, zero
+
+# in the order in which they are asked: what is easily told from all else comes first
+RULES = (
+    not_finite, zero, kinks, upstream, factor, reordered, one_example, sums, mask,
+    not_differentiated, wrong_point, parameter_turned, cross_terms,
+)  # fmt: skip
+
+
+def diagnose(experiment: Experiment, wrong: tuple[str, ...]) -> tuple[Finding, ...]:
+    """All that is wrong with the subject of an experiment, given the names of the tensors whose gradients are."""
+    with quiet():
+        found = behaviour(experiment)
+        if any(fault.kind == "random" for fault in found):
+            return tuple(found)
+        if wrong and isinstance(experiment, LayerExperiment):
+            inner = inside(experiment)
+            if inner:
+                return merged(found + inner)
+        return merged(found + [examine(Case(experiment, name)) for name in wrong])
+
+
+def inside(experiment: LayerExperiment) -> list[Finding]:
+    """What is wrong in the layers that a chain or a model is made of: an error there is an error in all that comes before."""
+    found = []
+    for name, part in parts(experiment):
+        for tensor in part.names():
+            case = Case(part, tensor)
+            if attempt(lambda case=case: bool((case.wrong & case.smooth).any())):
+                label = f"{name}.{tensor}" if tensor != "x" else f"(input of {name}, {part.subject!r})"
+                fault = examine(case)
+                found.append(
+                    Finding(
+                        fault.kind, (label,), fault.what, f"in {part.subject!r} alone: {fault.evidence}", fault.look
+                    )
+                )
+    return found
+
+
+def examine(case: Case) -> Finding:
+    """The first rule that knows what is wrong with this gradient."""
+    for rule in RULES:
+        try:
+            if found := rule(case):
+                return found
+        except REFUSALS:  # the subject does not take what the experiment offers
+            continue
+    return unknown(case)
+
+
+def unknown(case: Case) -> Finding:
+    """No rule knows it: what can be said all the same."""
+    facts = [f"{int(case.wrong.sum())} of {case.A.size} elements are wrong"]
+    if case.wrong.any() and not case.wrong.all():
+        for axis in range(case.A.ndim):
+            hit = case.wrong.any(axis=tuple(i for i in range(case.A.ndim) if i != axis))
+            if not hit.all():
+                facts.append(f"only at {', '.join(map(str, np.flatnonzero(hit)[:8]))} along axis {axis}")
+    large = case.smooth & (np.abs(case.N) > 1e-6 * np.abs(case.N).max(initial=0))
+    if large.any():
+        quotient = case.A[large] / case.N[large]
+        facts.append(
+            f"divided by what they should be, they lie between {quotient.min():.4g} and {quotient.max():.4g}"
+        )
+    if isinstance(case.experiment, ModelExperiment):
+        facts.append("its layers are right, each by itself: look at the model's own backward")
+    elif isinstance(case.experiment, LayerExperiment) and len(case.r) > 1:
+        facts.append(first_alone(case))
+    return case.found("unknown", "; ".join(filter(None, facts)))
+
+
+def first_alone(case: Case) -> str:
+    one = case.experiment.beside(case.experiment.inputs["x"][:1], case.experiment.seed)
+    right = attempt(lambda: not Case(one, case.name).wrong.any())
+    return "for a batch of one example it is right, so it goes wrong where examples meet" if right else ""
+
+
+def merged(found: list[Finding]) -> tuple[Finding, ...]:
+    """Findings that say the same of several tensors as one."""
+    groups: dict[tuple[str, str], list[Finding]] = {}
+    for fault in found:
+        groups.setdefault((fault.kind, fault.what), []).append(fault)
+    merged = (
+        Finding(
+            kind,
+            tuple(dict.fromkeys(name for fault in group for name in fault.tensors)),
+            what,
+            group[0].evidence,
+            group[0].look,
+        )
+        for (kind, what), group in groups.items()
+    )
+    return tuple(sorted(merged, key=lambda one: not one.fault))  # remarks last
+
+
+class GradientShapeError(ShapeError):
+    """A gradient has another shape than what it belongs to; `finding` says why."""
+
+    def __init__(self, message: str, found: Finding):
+        super().__init__(message)
+        self.finding = found
+
+
+def require_shapes(experiment: LayerExperiment) -> None:
+    """Raise GradientShapeError if a gradient has another shape than its tensor, ArrayTypeError if it is no array."""
+    try:
+        y, gradients = experiment.run()
+    except RefusedError as refused:
+        raise refused.__cause__ from None
+    require_array(experiment.subject, "backward", "∂L/∂x", gradients["x"])
+    for name in experiment.names():
+        tensor = experiment.tensor(experiment.subject, experiment.inputs, name)
+        gradient = gradients.get(name)
+        if gradient is None:
+            raise ArrayTypeError(f"{experiment.subject!r}: backward leaves no d{name} for the parameter {name}")
+        if gradient.shape != tensor.shape:
+            found = misfit(experiment, name, gradient, y)
+            shapes = f"the gradient of {name} has shape {gradient.shape}, {name} itself {tensor.shape}"
+            raise GradientShapeError(f"{experiment.subject!r}: {shapes}: they must be equal\n{found}", found)
+
+
+def misfit(experiment: LayerExperiment, name: str, gradient: np.ndarray, y: np.ndarray) -> Finding:
+    """What is wrong with a gradient of the wrong shape."""
+    left, right = experiment.slopes(name)
+    N, r = (left + right) / 2, experiment.upstream(y)
+    words = {"found": gradient.shape, "wanted": N.shape}
+    surplus = tuple(range(gradient.ndim - N.ndim))
+    if name != "x":
+        if surplus and gradient.size != N.size and alike(gradient.sum(axis=surplus), N):
+            axes = ", ".join(map(str, surplus))
+            return finding("not_summed", (name,), f"summed over axis {axes}, it is right", **words)
+        axes = (axes for k in range(1, r.ndim) for axes in itertools.combinations(range(r.ndim), k))
+        if any(alike(gradient, r.sum(axis=a)) for a in axes) and not alike(gradient.reshape(-1), N.reshape(-1)):
+            which = f"its shape is {gradient.shape}, and should be {N.shape}"
+            return finding("wrong_sum", (name,), "it equals a sum of dy over other axes", which=which)
+    if alike(gradient.transpose(), N):
+        return finding(
+            "transposed", (name,), f"its shape is {gradient.shape}, and should be {N.shape}; its transpose is right"
+        )
+    same = gradient.size == N.size and alike(gradient.reshape(N.shape), N)
+    return finding("shape", (name,), "reshaped, the numbers are right" if same else "", **words)

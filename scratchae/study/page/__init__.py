@@ -22,8 +22,7 @@ from .packing import as_lines, embed
 
 if TYPE_CHECKING:
     from ..gradcheck import TensorCheck
-    from ..trace import Trace
-    from ..tracing.steps import Step, Tensor
+    from ..tracing.steps import Step, Tensor, TraceData
 
 STATISTICS = (("smallest", "min"), ("largest", "max"), ("mean", "mean"), ("norm", "norm"))
 OPTIONS = {"K": "kernel", "S": "stride", "P": "padding", "N": "examples, N", "lr": "rate, η"}
@@ -39,14 +38,14 @@ TOLERANCE = {
 }  # how far a sum of rounded numbers may be off, of the result's largest
 
 
-def write_page(trace: Trace, path: str | PathLike[str]) -> Path:
+def write_page(trace: TraceData, path: str | PathLike[str]) -> Path:
     """Write the trace as a page to a file; its path. Raises OSError where it cannot be written."""
     path = Path(path)
     path.write_text(page(trace), encoding="utf-8")
     return path
 
 
-def page(trace: Trace) -> str:
+def page(trace: TraceData) -> str:
     """The page as text."""
     web = files(__package__) / "web"
     data = json.dumps(content(trace), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
@@ -60,13 +59,13 @@ def page(trace: Trace) -> str:
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], (web / "page.html").read_text("utf-8"))
 
 
-def lead(trace: Trace) -> str:
+def lead(trace: TraceData) -> str:
     """What the page is about, in a sentence."""
     examples = f"{len(trace.x.array)} example{'s' if len(trace.x.array) > 1 else ''}"
     return f"One training step on {examples}, formula by formula: {len(trace)} of them. Walk with the arrow keys; point at a number to see what it was computed from."
 
 
-def content(trace: Trace) -> dict[str, Any]:
+def content(trace: TraceData) -> dict[str, Any]:
     """Everything that the scripts of the page read, in what JSON holds."""
     tensors = trace.tensors
     numeric = {
@@ -136,7 +135,7 @@ def tidied(mathml: str) -> str:
 # Steps
 
 
-def as_json(step: Step, trace: Trace, records: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]:
+def as_json(step: Step, trace: TraceData, records: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]:
     """A step as the page shows it; the source that it speaks of is added to `sources`."""
     formula, operands = step.json(), {operand.name: operand.tensor.key for operand in step.operands}
     shown = [step.result.key, *operands.values()]
@@ -219,7 +218,7 @@ def comparison(gradient: Tensor, check: TensorCheck) -> dict[str, Any]:
     }
 
 
-def code(step: Step, trace: Trace, sources: dict[str, Any]) -> list[list[Any]]:
+def code(step: Step, trace: TraceData, sources: dict[str, Any]) -> list[list[Any]]:
     """The methods to show, as [key in sources, numbers of the lines used]: the step's own and, of a layer's backward, the
     forward that it differentiates.
     """

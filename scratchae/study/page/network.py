@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..trace import Trace
-    from ..tracing.steps import Step, Tensor
+    from ..tracing.steps import Step, Tensor, TraceData
 
 LANES = {
     "parameter": "parameters",
@@ -37,7 +36,7 @@ def undifferentiated(key: str) -> str:
     return f"{owner}{dot}{name.rstrip(chr(39)).removeprefix('d')}"
 
 
-def network(trace: Trace) -> dict[str, Any]:
+def network(trace: TraceData) -> dict[str, Any]:
     """Lanes, columns, boxes and edges of the diagram, in what JSON holds.
 
     A box is {"id": the array's key, "symbol", "spoken", "lane", "column", "step", "made"}; `step`, from 0, is the one that

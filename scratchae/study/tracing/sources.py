@@ -7,10 +7,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ... import __file__ as package
 from .steps import Source
 
-ROOT = Path(package).parent.parent
+ROOT = Path(__file__).parents[3]
 
 # Of a model: the methods, in the order they are looked at, and how the line begins that makes what a formula calls by the
 # name (its number left out); a test looks each up

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from ...errors import OptionError
 from ..formula import Cell, Formula, Symbol
 from ..gradcheck import TensorCheck
 
@@ -136,3 +138,55 @@ class Step:
             "cell": self.formula.recipe,
             "operands": {operand.name: operand.tensor.key for operand in self.operands},
         }
+
+
+@dataclass(frozen=True, repr=False)
+class TraceData:
+    """What a trace holds: the steps of one forward and backward pass, a loss and an update, in the order they are computed.
+
+    x: the examples, in float64. title: what was traced; model: its repr. seed: of the elements that were compared with
+    central differences, where that was not all.
+    """
+
+    title: str
+    model: str
+    x: Tensor
+    parameters: tuple[Tensor, ...]
+    steps: tuple[Step, ...]
+    seed: int
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.title!r}, {len(self)} steps)"
+
+    def __iter__(self) -> Iterator[Step]:
+        return iter(self.steps)
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __getitem__(self, symbol: str) -> Step:
+        """The step that makes a tensor, by its symbol, such as "z₁" or "∂L/∂W₂", or by its key; the first if there are several."""
+        for step in self.steps:
+            if symbol in (step.result.symbol.text, step.result.key):
+                return step
+        raise OptionError(
+            f"the trace has no {symbol!r}: it has {', '.join(s.result.symbol.text for s in self.steps)}"
+        )
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor by its key: the data, the parameters and whatever a step makes or a formula speaks of."""
+        found = [self.x, *self.parameters]
+        for step in self.steps:
+            found += [*(operand.tensor for operand in step.operands), step.result]
+        return {tensor.key: tensor for tensor in found}
+
+    @property
+    def sampled(self) -> bool:
+        """Whether some gradient was checked at some of its elements only."""
+        return any(step.check is not None and step.check.sampled for step in self.steps)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every gradient that was checked is right."""
+        return all(step.check.passed for step in self.steps if step.check is not None)

@@ -5,16 +5,12 @@ from __future__ import annotations
 import itertools
 import math
 import unicodedata
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..formula.arithmetic import number
 from ..gradcheck import TensorCheck, largest_error, not_compared
-from .steps import Step
-
-if TYPE_CHECKING:
-    from ..trace import Trace
+from .steps import Step, TraceData
 
 TINY = 16  # numbers in a tensor, up to which the arithmetic of each is written out
 TITLES = {
@@ -42,7 +38,7 @@ HEADS = (
 )
 
 
-def written(trace: Trace, digits: int) -> str:
+def written(trace: TraceData, digits: int) -> str:
     """The whole trace."""
     tiny = all(tensor.array.size <= TINY for tensor in trace.tensors.values())
     n = len(trace.x.array)
@@ -77,7 +73,7 @@ def written(trace: Trace, digits: int) -> str:
 # Tiny networks: the arithmetic
 
 
-def given(trace: Trace, digits: int) -> list[str]:
+def given(trace: TraceData, digits: int) -> list[str]:
     """The numbers that it begins with."""
     return ["GIVEN", named(trace.x, digits), *(named(tensor, digits) for tensor in trace.parameters)]
 
@@ -165,7 +161,7 @@ def said(check: TensorCheck) -> str:
     return f"{'agree' if check.passed else 'DIFFER'} to {check.error:.0e}{some}{kinks}"
 
 
-def verdict(trace: Trace) -> list[str]:
+def verdict(trace: TraceData) -> list[str]:
     """What the checks came to."""
     checks = [step.check for step in trace if step.check is not None]
     lines = []

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .gradcheck import check_gradients
+from ..study.gradcheck import check_gradients
 
 
 class AnswerError(Exception):

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArrayTypeError
-from ..layers import Layer
+from ...errors import ArrayTypeError
+from ...layers import Layer
 
 
 class Adapted(Layer):

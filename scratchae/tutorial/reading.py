@@ -1,4 +1,4 @@
-"""A chapter for a terminal: its prose as plain text, and between it what its cells print: `python -m scratchae.reading FILE`."""
+"""A chapter for a terminal: its prose as plain text, and between it what its cells print: `python -m scratchae.tutorial.reading FILE`."""
 
 from __future__ import annotations
 

@@ -10,9 +10,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from ..errors import OptionError, RunError
 from .chapters import Chapter, chapters, folder, notebook
-from .errors import OptionError, RunError
-from .tutorial import BOOK, CHAPTER
+from .showing import BOOK, CHAPTER
 
 NEEDED = ("sphinx", "myst-nb", "jupytext", "furo", "sphinxcontrib-katex", "sphinx-copybutton", "ipykernel")
 

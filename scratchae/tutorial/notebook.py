@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ..chapters import exercises, folder, hand_out
 from ..errors import OptionError
+from .chapters import exercises, folder, hand_out
 
 
 @dataclass(frozen=True, repr=False)

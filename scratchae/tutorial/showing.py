@@ -18,12 +18,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .data import Dataset, load_data
+from ..data import Dataset, load_data
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from .study import Trace
+    from ..study import Trace
 
 DATA = "SCRATCHAE_TUTORIAL_DATA"
 BOOK = "SCRATCHAE_BOOK"
@@ -53,7 +53,7 @@ def figure(width: float = 6.0, height: float = 3.6, rows: int = 1, columns: int 
     import matplotlib
     from matplotlib.figure import Figure
 
-    from .plots import STYLE
+    from ..plots import STYLE
 
     matplotlib.rcParams.update(STYLE)  # for the whole chapter: legends and labels are made later
     drawn = Figure(figsize=(width, height), layout="constrained")
@@ -125,7 +125,7 @@ def study_page(trace: Trace, name: str, caption: str) -> None:
 def exercise(name: str) -> None:
     """Hand out an exercise, and say how to check the answer. A notebook shows it; the book also, folded, a solution."""
     from .chapters import folder, hand_out
-    from .study.answer import name_asked
+    from .notebook import name_asked
 
     if BOOK in os.environ:
         given = folder() / "exercises" / f"{name}.py"
@@ -186,7 +186,7 @@ def code_of(each: Any) -> tuple[str, str]:
     """The source of an object, unindented, and where it stands."""
     lines, start = inspect.getsourcelines(each)
     path = Path(inspect.getsourcefile(inspect.unwrap(each)))
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     place = path.relative_to(package.parent) if package in path.parents else path.name
     return textwrap.dedent("".join(lines)).rstrip() + "\n", f"{Path(place).as_posix()}, line {start}"
 

@@ -1,4 +1,4 @@
-"""Grades a learner's file: `python -m scratchae.study.grade FILE SECONDS`, in a process of its own (cli/check.py)."""
+"""Grades a learner's file: `python -m scratchae.tutorial.grade FILE SECONDS`, in a process of its own (cli/check.py)."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from types import ModuleType, TracebackType
 
 import numpy as np
 
-from ..chapters import folder
 from ..errors import ScratchaeError, ShapeError
-from .diagnose import GradientShapeError
-from .gradcheck import GradientReport, check_gradients
-from .grading import AnswerError
+from ..study.diagnosis import GradientShapeError
+from ..study.gradcheck import GradientReport, check_gradients
+from .answers import AnswerError
+from .chapters import folder
 from .learner import NotCheckableError, Subject, load, subjects
 from .operands import misfit
 

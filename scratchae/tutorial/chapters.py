@@ -10,9 +10,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import OptionError
+from ..errors import OptionError
 
-INSTALLED = Path(__file__).parent / "tutorials"  # there only where the package was installed from a wheel
+INSTALLED = Path(__file__).parents[1] / "tutorials"  # there only where the package was installed from a wheel
 
 # the first cell of a notebook: the package of the environment, or of the checkout that the notebook lies in
 FIND = """\
@@ -22,7 +22,7 @@ from pathlib import Path
 try:
     import scratchae
 except ImportError:
-    checkouts = [folder for folder in Path.cwd().parents if (folder / "scratchae" / "chapters.py").is_file()]
+    checkouts = [folder for folder in Path.cwd().parents if (folder / "scratchae" / "__init__.py").is_file()]
     sys.path[:0] = map(str, checkouts[:1])
     try:
         import scratchae
@@ -77,7 +77,7 @@ def read(path: Path) -> Chapter:
 
 def run(chapter: Chapter, environment: dict[str, str] | None = None) -> int:
     """Read out a chapter while it runs, in the current folder, and return its exit code."""
-    command = [sys.executable, "-m", "scratchae.reading", str(chapter.path)]
+    command = [sys.executable, "-m", "scratchae.tutorial.reading", str(chapter.path)]
     return subprocess.run(command, env=os.environ | (environment or {}), check=False).returncode
 
 

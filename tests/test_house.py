@@ -1,0 +1,104 @@
+"""The house: whoever imports whom, arrows point down, and there are no circles. Imports inside functions count, those for types alone do not."""
+
+import ast
+import graphlib
+from pathlib import Path
+
+import pytest
+
+import scratchae
+
+PACKAGE = Path(scratchae.__file__).parent
+# The rooms from the ground up: each may import what stands in a row below its own
+FLOORS = (
+    "errors files description",
+    "backend",
+    "data layers",
+    "losses",
+    "penalties optimizers",
+    "models",
+    "training",
+    "study presets",
+    "plots",
+    "runs bench",
+    "tutorial",
+    "cli",
+    "__init__",
+    "__main__",
+)
+HEIGHT = {room: height for height, row in enumerate(FLOORS) for room in row.split()}
+EVERYWHERE = {"__version__"}  # of the package itself
+
+
+def module_name(path):
+    parts = ("scratchae", *path.relative_to(PACKAGE).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(path): path for path in PACKAGE.rglob("*.py") if "tutorials" not in path.parts}
+
+
+def imports(path):
+    """The modules of the package that a file imports, wherever it does, with the line."""
+    name = module_name(path)
+    base = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for_types = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if node in for_types:
+            continue
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names if alias.name.startswith("scratchae"))
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:
+                above = base.split(".")[: len(base.split(".")) - node.level + 1]
+                source = ".".join([*above, *filter(None, [node.module])])
+            else:
+                source = node.module
+            if source.split(".")[0] == "scratchae":
+                for alias in node.names:
+                    inside = f"{source}.{alias.name}"
+                    if inside in MODULES:
+                        yield inside, node.lineno
+                    elif not (source == "scratchae" and alias.name in EVERYWHERE):
+                        yield source, node.lineno
+
+
+ARROWS = {name: {found for found in imports(path) if found[0] != name} for name, path in MODULES.items()}
+
+
+def room(name):
+    parts = name.split(".")
+    return parts[1] if len(parts) > 1 else "__init__"
+
+
+def test_every_room_has_its_floor():
+    assert {room(name) for name in MODULES} == set(HEIGHT)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_arrows_point_down(name):
+    up = [
+        f"{MODULES[name].relative_to(PACKAGE)}:{line} imports {other}"
+        for other, line in ARROWS[name]
+        if room(other) != room(name) and HEIGHT[room(other)] >= HEIGHT[room(name)]
+    ]
+    assert not up
+
+
+def test_there_are_no_circles():
+    graph = {name: {other for other, _ in found} for name, found in ARROWS.items()}
+    try:
+        list(graphlib.TopologicalSorter(graph).static_order())
+    except graphlib.CycleError as error:
+        pytest.fail(f"a circle: {' <- '.join(error.args[1])}")
+
+
+def test_no_file_is_too_long_to_read():
+    lengths = {path.name: len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES.values()}
+    assert {name: length for name, length in lengths.items() if length > 330} == {}
