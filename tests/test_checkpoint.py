@@ -496,3 +496,57 @@ def test_a_place_where_no_file_can_be(tmp_path, place):
     with pytest.raises(CheckpointError, match="cannot write"):
         save(tiny(), tmp_path / place)
     assert [file.name for file in tmp_path.iterdir()] == ["file"]
+
+
+# A sound file of another version
+
+
+def written(path, change):
+    """A model in a file, whose description was changed before it was written."""
+    model = tiny()
+    description = describe(model)
+    change(description)
+    checkpoint.write(path, {"model": description}, model.tensors())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda d: d["encoder"]["layers"][0].update(bias=False),
+            "Dense cannot be made again as it was: it has no argument bias",
+        ),
+        (
+            lambda d: d["encoder"]["layers"][0].pop("inputs"),
+            "Dense cannot be made again as it was: .*missing 1 required",
+        ),
+        (lambda d: d["encoder"]["layers"][0].update(inputs=0), r"Dense\(inputs=0, outputs=4\)"),
+    ],
+)
+def test_arguments_that_this_version_does_not_take(path, change, message):
+    written(path, change)
+    with pytest.raises(CheckpointError, match=rf"written by scratchae {scratchae.__version__}, read by .*{message}"):
+        load(path)
+
+
+def test_a_file_without_a_model(path):
+    checkpoint.write(path, {}, {"x": np.zeros(3)})
+    with pytest.raises(CheckpointError, match=r"holds no model \(written by scratchae .*read by"):
+        load(path)
+
+
+def test_only_models_are_saved(path):
+    with pytest.raises(CheckpointError, match=r"save\(PCA\(2\)\): expected a model"):
+        save(scratchae.PCA(2), path)
+
+
+def test_defaults_are_written_out():
+    """Else a file would change its meaning with a default; older files, which lack them, are still the same architecture."""
+    full = describe(Dense(3, 2, rng=0))
+    assert full == {"class": "Dense", "inputs": 3, "outputs": 2, "init": "glorot"}
+    assert checkpoint.architecture({"class": "Dense", "inputs": 3, "outputs": 2}) == checkpoint.architecture(full)
+
+
+def test_numbers_without_axes_keep_their_shape(path):
+    checkpoint.write(path, {}, {"x": np.array(2.0)})
+    assert checkpoint.read(path)[1]["x"].shape == ()

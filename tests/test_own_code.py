@@ -947,6 +947,29 @@ def test_an_own_model_is_traced_by_what_its_layers_do():
     assert {"activation", "loss", "gradient", "updated"} <= kinds
 
 
+def test_an_objective_without_a_loss():
+    class Bare(Supervised):
+        def objective(self, x, rng=None):
+            return super().objective(x, rng)["loss"]
+
+    with pytest.raises(OptionError, match=r'Bare\.objective returned a float32 without a loss: expected {"loss": …}'):
+        trained(Bare(s.Dense(5, 1, rng=0)))
+
+
+def test_a_part_that_is_left_out():
+    """A layer whose backward the model forgets to call."""
+
+    class Forgets(s.Autoencoder):
+        def backward(self):
+            self.decoder.backward(self.dprediction)
+
+    rng = np.random.default_rng(0)
+    with pytest.raises(
+        OptionError, match=r"encoder Dense\(6, 4\) was given no gradient dW .* backward was not called"
+    ):
+        trained(Forgets(s.Dense(6, 4, rng=rng), s.Dense(4, 6, rng=rng), loss=s.MSE()))
+
+
 def test_a_model_that_holds_a_layer_in_no_part():
     class Forgetful(Supervised):
         def __init__(self, net, head):
@@ -1011,6 +1034,12 @@ def test_whatever_draws_takes_a_seed_a_generator_or_nothing(rng, device, to_devi
     assert np.isfinite(machine.ais(5, 10, rng)).all()
     assert np.isfinite(vae.elbo(x, rng)["kl"]) and np.isfinite(vae.log_likelihood(x, 10, rng)).all()
     assert s.DBN((6, 4, 3), rng=rng).to(device).sample(2, steps=2, rng=rng).shape == (2, 6)
+
+
+def test_a_dbn_learns_from_data_on_any_device(device, to_device):
+    network = s.DBN((6, 4, 3), rng=0)
+    histories = network.pretrain(to_device(data()), epochs=1, batch_size=8, device=device, progress=False)
+    assert len(histories) == 2
 
 
 def test_a_numpy_generator_serves_a_step_on_any_device(device, to_device):

@@ -101,6 +101,11 @@ class Model(Described):
             metrics = self.objective(x, rng)
             self.backward()
         if self.begins:
+            if not isinstance(metrics, dict) or "loss" not in metrics:
+                raise OptionError(
+                    f"{type(self).__name__}.objective returned a {type(metrics).__name__} without a loss: expected "
+                    '{"loss": …}, with whatever else is to be reported beside it'
+                )
             self.begins = False
             self.require_gradient()
         return metrics
