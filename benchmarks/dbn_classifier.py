@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scratchae import DBN, Adam, Cosine, __version__, evaluate, fit, load_data
+from scratchae import DBN, Adam, Cosine, __version__, evaluate, fit, load_data, pretrain
 from scratchae.bench import machine
 from scratchae.bench.harness import exit_code, positive, save
 from scratchae.data import NAMES, pixels
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> None:
     began = time.perf_counter()
     network = DBN((784, *options.sizes), top="bernoulli", rng=0)
     if options.pretraining > 0:
-        network.pretrain(images.train, epochs=options.pretraining)
+        pretrain(network, images.train, epochs=options.pretraining)
     pretrained = time.perf_counter()
     model = network.classifier(10, rng=0)
     schedule = Cosine(LR, options.epochs * math.ceil(len(train) / BATCH), warmup=200)

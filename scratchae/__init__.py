@@ -50,7 +50,7 @@ from .models import (
 from .optimizers import SGD, Adam, Cosine, Optimizer, Step
 from .penalties import L1, Penalty, SparseKL
 from .study import GradientReport, Trace, check_gradients, trace, watch
-from .training import History, evaluate, fit, load, save
+from .training import History, evaluate, fit, load, pretrain, save
 from .tutorial.notebook import check
 
 __version__ = "0.1.0"
@@ -115,6 +115,7 @@ __all__ = [
     "gaussian_kl",
     "load",
     "load_data",
+    "pretrain",
     "save",
     "threads",
     "trace",

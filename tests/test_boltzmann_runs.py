@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import scratchae.data
-from scratchae import DBN, RBM, SGD, evaluate, fit, load
+from scratchae import DBN, RBM, SGD, evaluate, fit, load, pretrain
 from scratchae import runs as results
 from scratchae.data import strokes
 from scratchae.presets import PRESETS, Preset, boltzmann
@@ -86,7 +86,7 @@ def test_pretraining_comes_first_and_once(tmp_path, monkeypatch):
     assert record["pretraining_seconds"] >= 0
     assert json.loads((tmp_path / "run" / "run.json").read_text()) == record
     network = DBN([784, 20, 5], rng=3)
-    network.pretrain(dbn().examples().train, epochs=1, seed=3, progress=False)
+    pretrain(network, dbn().examples().train, epochs=1, seed=3, progress=False)
     np.testing.assert_array_equal(began[0], network.unroll().parameters)
 
     monkeypatch.setattr(DBN, "pretrain", None)

@@ -1038,7 +1038,7 @@ def test_whatever_draws_takes_a_seed_a_generator_or_nothing(rng, device, to_devi
 
 def test_a_dbn_learns_from_data_on_any_device(device, to_device):
     network = s.DBN((6, 4, 3), rng=0)
-    histories = network.pretrain(to_device(data()), epochs=1, batch_size=8, device=device, progress=False)
+    histories = s.pretrain(network, to_device(data()), epochs=1, batch_size=8, device=device, progress=False)
     assert len(histories) == 2
 
 

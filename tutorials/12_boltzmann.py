@@ -908,7 +908,7 @@ assert report.passed
 # 3. **Fine-tune** the whole by backpropagation, on the cross-entropy of the images. The copies may now part.
 
 # %%
-source(sae.DBN.pretrain, sae.DBN.upward, sae.DBN.unroll)
+source(sae.pretrain, sae.DBN.upward, sae.DBN.unroll)
 
 # %% [markdown]
 # Here is the experiment in small, 784-200-100-50-10 and back: a fifth of the width, a third of the code. Three
@@ -918,7 +918,7 @@ source(sae.DBN.pretrain, sae.DBN.upward, sae.DBN.unroll)
 sizes = [784, 200, 100, 50, 10]
 some = train_images[: quick(5000, 3000)]
 network = sae.DBN(sizes, rng=0)
-network.pretrain(some, epochs=quick(8, 5), progress=False)
+sae.pretrain(network, some, epochs=quick(8, 5), progress=False)
 unrolled = network.unroll()
 assert np.allclose(unrolled.reconstruct(test), network.reconstruct(test), atol=1e-5)
 print(f"{unrolled.parameter_count():,} parameters; `unroll` computes what the DBN does")

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ..backend import Array, array_module, generator, to_numpy
+from ..backend import Array, array_module, generator
 from ..errors import OptionError
 from ..layers import Dense, Layer, Sequential, Sigmoid
 from ..losses import BCEWithLogits
-from ..optimizers import SGD, Optimizer
 from .autoencoder import Autoencoder
 from .classifier import Classifier
 from .energy import bernoulli
 from .model import Model
 from .rbm import RBM
-
-if TYPE_CHECKING:
-    from ..training import History
 
 
 class DBN(Model):
@@ -29,7 +24,7 @@ class DBN(Model):
     sizes, such as (784, 1000, 500, 250, 30), from the data up. top="gaussian": the last hidden units are real, with unit
     variance, a code for an autoencoder; "bernoulli": binary, as below, better for classes and for generation.
 
-    It is trained by `pretrain`, not by `fit`: each RBM models what those below make of the data. Then `unroll` and
+    It is trained by `scratchae.pretrain`, not by `fit`: each RBM models what those below make of the data. Then `unroll` and
     `classifier` give models of their own that begin with copies of its weights, to be fine-tuned by `fit`.
     """
 
@@ -55,47 +50,9 @@ class DBN(Model):
         self.gather()
         return self
 
-    # Learning, layer by layer
-
-    def pretrain(
-        self,
-        x: Array,
-        *,
-        epochs: int = 10,
-        batch_size: int = 100,
-        optimizer: Callable[[RBM], Optimizer] | None = None,
-        seed: int = 0,
-        device: str = "cpu",
-        progress: bool = True,
-    ) -> list[History]:
-        """Fit each RBM in turn, by CD-1, to E[h | v] of the one below; a history for each. x (N, D) in [0, 1].
-
-        `optimizer` makes one for an RBM; by default `momentum_sgd`. Ctrl-C ends it, as in `fit`, with fewer histories, the last of
-        them `interrupted`; the layers above are left as they were.
-        """
-        from ..training import fit  # the one arrow that points up: to be trained layer by layer is what this model is
-
-        histories: list[History] = []
-        try:
-            for i, rbm in enumerate(self.rbms):
-                if i > 0:
-                    below, x = self.rbms[i - 1], to_numpy(x)
-                    x = np.concatenate([below.propup(x[start : start + 1000]) for start in range(0, len(x), 1000)])
-                if progress:
-                    sizes = f"{rbm.visible}-{rbm.hidden}, {rbm.hidden_units} hidden units"
-                    print(f"RBM {i + 1} of {len(self.rbms)}: {sizes}")
-                recipe = {"epochs": epochs, "batch_size": batch_size, "seed": seed + i, "device": device}
-                histories.append(fit(rbm, x, optimizer=(optimizer or momentum_sgd)(rbm), progress=progress, **recipe))
-                rbm.to("cpu")
-                if histories[-1].interrupted:
-                    break
-        finally:
-            self.to("cpu")  # gathers what `fit` gathered RBM by RBM
-        return histories
-
     def check_data(self, x: Array) -> None:
         raise OptionError(
-            "a DBN is trained layer by layer: pretrain(x), then fit what unroll() or classifier() gives"
+            "a DBN is trained layer by layer: pretrain(model, x), then fit what unroll() or classifier() gives"
         )
 
     # What it says
@@ -171,8 +128,3 @@ def dense(W: Array, b: Array) -> Dense:
     xp = array_module(W)
     layer.dW, layer.db = xp.zeros_like(layer.W), xp.zeros_like(layer.b)
     return layer
-
-
-def momentum_sgd(rbm: RBM) -> Optimizer:
-    """SGD with momentum 0.9; at 0.05, or at 0.001 where Gaussian units, which have no bound, would run away."""
-    return SGD(0.001 if rbm.hidden_units == "gaussian" else 0.05, momentum=0.9)

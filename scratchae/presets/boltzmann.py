@@ -8,6 +8,7 @@ from ..layers import Sigmoid
 from ..losses import BCEWithLogits
 from ..models import DBN, RBM, Autoencoder, Model
 from ..optimizers import SGD, Cosine
+from ..training import pretrain
 from .dense import stack
 from .preset import Preset, warm_cosine
 
@@ -28,7 +29,7 @@ def unrolled(rng: np.random.Generator) -> Model:
 def layer_by_layer(model: Model, x: np.ndarray, *, seed: int, device: str) -> None:
     """The weights of a DBN of the same sizes, in place of the random ones."""
     network = DBN(SIZES, rng=seed)
-    histories = network.pretrain(x, epochs=PRETRAINING_EPOCHS, seed=seed, device=device)
+    histories = pretrain(network, x, epochs=PRETRAINING_EPOCHS, seed=seed, device=device)
     if histories[-1].interrupted:
         raise KeyboardInterrupt  # half a pretraining is nothing to go on with
     model.parameters[...] = network.unroll().parameters

@@ -3,5 +3,6 @@
 from .checkpoint import load, save
 from .fit import evaluate, fit, prepared, require_whole
 from .history import History
+from .pretraining import pretrain
 
-__all__ = ["History", "evaluate", "fit", "load", "prepared", "require_whole", "save"]
+__all__ = ["History", "evaluate", "fit", "load", "prepared", "pretrain", "require_whole", "save"]

@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import scratchae as s
 from scratchae.backend import array_module, to_numpy
 from scratchae.errors import DataError, DivergenceError, OptionError, ShapeError
-from scratchae.models.dbn import momentum_sgd
+from scratchae.training.pretraining import momentum_sgd
 
 
 def machine(visible=4, hidden=3, *, seed=0, scale=1.0, **options):
@@ -443,7 +443,7 @@ def test_pretraining_fits_layer_by_layer():
     """As fitting each by hand to what the one below says, and each begins to explain its data."""
     x = bits(60, 2, dtype=np.float32)[:, [0, 0, 0, 1, 1, 1]]  # three pixels alike, and the other three
     model = s.DBN((6, 5, 3), rng=3)
-    histories = model.pretrain(x, epochs=30, batch_size=10, seed=4, progress=False)
+    histories = s.pretrain(model, x, epochs=30, batch_size=10, seed=4, progress=False)
     assert [len(history) for history in histories] == [30, 30]
     assert histories[0]["loss"][-1] < 0.5 * histories[0]["loss"][0]
 
@@ -466,7 +466,7 @@ def test_pretraining_takes_another_optimizer_and_device(device):
         return s.Adam(0.01)
 
     model = s.DBN((6, 4, 3))
-    model.pretrain(bits(20, 6, dtype=np.float32), epochs=1, optimizer=optimizer, device=device, progress=False)
+    s.pretrain(model, bits(20, 6, dtype=np.float32), epochs=1, optimizer=optimizer, device=device, progress=False)
     assert asked == ["bernoulli", "gaussian"]
     assert isinstance(model.parameters, np.ndarray)
 
@@ -496,7 +496,7 @@ def test_layers_that_do_not_fit():
     with pytest.raises(OptionError, match="expected 'bernoulli' or 'gaussian'"):
         s.DBN((784, 10), top="linear")
     with pytest.raises(ShapeError, match=r"expects x of shape \(N, 6\)"):
-        network().pretrain(bits(4, 7, dtype=np.float32), epochs=1, progress=False)
+        s.pretrain(network(), bits(4, 7, dtype=np.float32), epochs=1, progress=False)
 
 
 # Classifier

@@ -1,0 +1,131 @@
+"""Greedy pretraining: a deep network learns layer by layer, each layer from what those below it make of the data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..backend import Array, generator, to_numpy
+from ..errors import OptionError
+from ..layers import Dense, Layer, Sequential
+from ..losses import MSE
+from ..models import DBN, RBM, Autoencoder, Model
+from ..optimizers import SGD, Adam, Optimizer
+from .fit import fit
+from .history import History
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One layer's turn: the small model that is fitted, and what it hands to the stage above."""
+
+    model: Model
+    up: Callable[[Array], Array]
+    what: str
+
+
+def pretrain(
+    model: Model | Sequential,
+    x: Array,
+    *,
+    epochs: int = 10,
+    batch_size: int = 100,
+    optimizer: Callable[[Model], Optimizer] | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+    progress: bool = True,
+) -> list[History]:
+    """Fit the layers of a deep network one after the other, from the data up, in place; a history for each.
+
+    model: a DBN, whose RBMs are fitted by contrastive divergence to E[h | v] of the one below (Hinton et al. 2006); an
+    Autoencoder, or a Sequential, of Dense layers with whatever follows each: every Dense layer is fitted as the encoder of an
+    autoencoder of its own (Bengio et al. 2007). The decoder's Dense layer of the same sizes serves as its decoder and learns
+    too, if the decoder mirrors the encoder; else a new one, which is thrown away. The lowest has the model's loss, the others
+    have the squared error.
+
+    x (N, D). `optimizer` makes one for the small model of a layer; by default `momentum_sgd` for an RBM and Adam() for an
+    autoencoder. Ctrl-C ends it, as in `fit`, with fewer histories, the last of them `interrupted`; the layers above stay as they
+    were. Afterwards `fit` trains the whole. Raises OptionError for layers that it cannot take.
+    """
+    stages = rbm_stages(model) if isinstance(model, DBN) else dense_stages(model, seed)
+    histories: list[History] = []
+    try:
+        for i, stage in enumerate(stages):
+            if progress:
+                print(f"layer {i + 1} of {len(stages)}: {stage.what}")
+            recipe = {"epochs": epochs, "batch_size": batch_size, "seed": seed + i, "device": device}
+            made = (optimizer or default_optimizer)(stage.model)
+            histories.append(fit(stage.model, x, optimizer=made, progress=progress, **recipe))
+            stage.model.to("cpu")
+            if histories[-1].interrupted:
+                break
+            if stage is not stages[-1]:
+                x = to_numpy(x)
+                x = np.concatenate([stage.up(x[start : start + 1000]) for start in range(0, len(x), 1000)])
+    finally:
+        model.to("cpu")  # a model gathers what `fit` gathered layer by layer
+    return histories
+
+
+def rbm_stages(model: DBN) -> list[Stage]:
+    return [
+        Stage(rbm, rbm.propup, f"RBM {rbm.visible}-{rbm.hidden}, {rbm.hidden_units} hidden units")
+        for rbm in model.rbms
+    ]
+
+
+def dense_stages(model: Model | Sequential, seed: int) -> list[Stage]:
+    """An autoencoder for each Dense layer of an encoder."""
+    up, decoders, loss = [], [], MSE()
+    if isinstance(model, Autoencoder) and not model.tied:
+        up, decoders, loss = blocks(model.encoder), blocks(model.decoder)[::-1], model.loss
+    elif isinstance(model, Layer):
+        up = blocks(model)
+    if not up:
+        raise OptionError(
+            f"pretrain(model={model!r}): expected a DBN, or an Autoencoder or a Sequential of Dense layers that is not tied"
+        )
+    sizes = [dense_of(block) for block in up]
+    if [(d.outputs, d.inputs) for d in sizes] != [(d.inputs, d.outputs) for d in map(dense_of, decoders)]:
+        rng = generator(seed)
+        decoders = [Sequential(Dense(d.outputs, d.inputs, rng=rng)) for d in sizes]
+    return [
+        Stage(
+            Autoencoder(block, decoder, loss=loss if i == 0 else MSE()),
+            block.forward,
+            f"{dense_of(block).inputs}-{dense_of(block).outputs}-{dense_of(block).inputs}",
+        )
+        for i, (block, decoder) in enumerate(zip(up, decoders, strict=True))
+    ]
+
+
+def blocks(stack: Layer) -> list[Sequential]:
+    """The layers in groups, each with one Dense layer; what stands before the first belongs to its group. Empty if another
+    layer has parameters.
+    """
+    groups: list[list[Layer]] = []
+    before: list[Layer] = []
+    for _, layer in stack.leaves():
+        if isinstance(layer, Dense):
+            groups.append([*before, layer])
+            before = []
+        elif layer.parameter_names:
+            return []
+        else:
+            (groups[-1] if groups else before).append(layer)
+    return [Sequential(*group) for group in groups]
+
+
+def dense_of(block: Sequential) -> Dense:
+    return next(layer for layer in block.layers if isinstance(layer, Dense))
+
+
+def default_optimizer(model: Model) -> Optimizer:
+    return momentum_sgd(model) if isinstance(model, RBM) else Adam()
+
+
+def momentum_sgd(rbm: RBM) -> Optimizer:
+    """SGD with momentum 0.9; at 0.05, or at 0.001 where Gaussian units, which have no bound, would run away."""
+    return SGD(0.001 if rbm.hidden_units == "gaussian" else 0.05, momentum=0.9)
