@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import numpy as np
 
 from ..backend import Array, device_module
 from ..layers import Layer
+from ..layers.observing import Call, wrapped
 from ..models import Model
 from ..optimizers import Optimizer
 from .harness import synchronise
@@ -83,28 +85,20 @@ def timed_layers(layers: list[Layer], clock: Callable[[], float]) -> Iterator[di
     spent: dict[tuple[Layer, str], float] = defaultdict(float)
     busy: set[Layer] = set()  # `backward` may call the layer's own `backward_parameters`
 
-    def timed(layer: Layer, method: str) -> Callable[..., Array]:
-        original = getattr(layer, method)
-
+    def timed(layer: Layer, method: Call, direction: str) -> Call:
         def call(*arguments: Any) -> Array:
             if layer in busy:
-                return original(*arguments)
+                return method(*arguments)
             busy.add(layer)
             start = clock()
             try:
-                return original(*arguments)
+                return method(*arguments)
             finally:
-                spent[layer, DIRECTIONS[method]] += 1e3 * (clock() - start)
+                spent[layer, direction] += 1e3 * (clock() - start)
                 busy.remove(layer)
 
         return call
 
-    try:
-        for layer in layers:
-            for method in DIRECTIONS:
-                setattr(layer, method, timed(layer, method))
+    timers = {name: functools.partial(timed, direction=direction) for name, direction in DIRECTIONS.items()}
+    with wrapped(layers, **timers):
         yield spent
-    finally:
-        for layer in layers:
-            for method in DIRECTIONS:
-                vars(layer).pop(method, None)  # the class's own is seen again

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..backend import Array
 from ..layers import Layer
-from ..layers.layer import watched
+from ..layers.observing import watched
 from ..models import Model
 from ..optimizers import Optimizer
 from .flops import Shape, flops, gemm_flops, traffic, update_work

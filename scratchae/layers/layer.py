@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
 import numpy as np
@@ -248,29 +247,6 @@ class Sequential(Layer):
     def running_order(self, name: str = "") -> Iterator[tuple[str, Layer]]:
         for i, layer in enumerate(self.layers):
             yield from layer.running_order(f"{name}.{i}".lstrip("."))
-
-
-@contextlib.contextmanager
-def watched(layers: Iterable[Layer], note: Callable[[Layer, Array, Array], None]) -> Iterator[None]:
-    """While the block runs, note(layer, x, y) is called after each forward of these layers."""
-
-    def watching(layer: Layer) -> Callable[..., Array]:
-        forward = layer.forward
-
-        def forward_and_note(x: Array, rng: np.random.Generator | None = None) -> Array:
-            y = forward(x, rng)
-            note(layer, x, y)
-            return y
-
-        return forward_and_note
-
-    try:
-        for layer in layers:
-            layer.forward = watching(layer)
-        yield
-    finally:
-        for layer in layers:
-            vars(layer).pop("forward", None)  # the class's own forward is seen again
 
 
 def require_distinct(leaves: Iterator[tuple[str, Layer]]) -> None:

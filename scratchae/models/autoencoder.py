@@ -73,24 +73,15 @@ class Autoencoder(Model):
         """decode(encode(x)), of the shape of x."""
         return self.decode(self.encode(x))
 
-    def objective(
-        self, x: Array, rng: np.random.Generator | None = None, *, given: Array | None = None
-    ) -> dict[str, Array]:
-        """The loss and its parts on x; `given`: what the encoder gets in its place, while the target is x."""
+    def objective(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
         self.tie()
-        self.z = self.encoder.forward(x if given is None else given, rng)
+        self.z = self.encoder.forward(x, rng)
         prediction = self.decoder.forward(self.z, rng)
         reconstruction, self.dprediction = self.loss(prediction, x)  # the target is the clean x
         if self.penalty is None:
             return {"loss": reconstruction}
         penalty, self.dpenalty = self.penalty(self.z)
         return {"loss": reconstruction + penalty, "reconstruction": reconstruction, "penalty": penalty}
-
-    def judge(self, x: Array, rng: np.random.Generator) -> dict[str, Array]:
-        """`Model.judge`: the input gets the noise that the encoder begins with, if it does."""
-        if not self.denoises:
-            return self.objective(x)
-        return self.objective(x, given=self.corrupted(x, rng))
 
     def backward(self) -> None:
         dz = self.decoder.backward(self.dprediction)

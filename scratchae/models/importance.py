@@ -87,21 +87,17 @@ class IWAE(VAE):
         self.samples = plain(samples)
         super().__init__(encoder, mu, log_var, decoder, loss=loss, binarise=binarise, log_var_limit=log_var_limit)
 
-    def objective(
-        self, x: Array, rng: np.random.Generator | None = None, *, training: bool = True
-    ) -> dict[str, Array]:
-        """The loss and its parts on x; without `training`, what belongs to the task is drawn, and all else is inference."""
+    def objective(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
         if rng is None:
             return super().objective(x)
         xp = array_module(x)
         x = self.as_drawn(x, rng)
         n, k, d = len(x), self.samples, self.code_size
-        given, for_layers = (x, rng) if training else (self.corrupted(x, rng), None)
-        mean, log_var = self.infer(given, for_layers)
+        mean, log_var = self.infer(x, rng)
         self.sigma = xp.exp(log_var / 2)
         self.epsilon = rng.standard_normal((n, k, d), dtype=mean.dtype)
         self.z = mean[:, None] + self.sigma[:, None] * self.epsilon  # (N, k, D)
-        prediction = self.decoder.forward(self.z.reshape(n * k, d), for_layers)
+        prediction = self.decoder.forward(self.z.reshape(n * k, d), rng)
         x = xp.repeat(x, k, axis=0)  # (N k, …)
         reconstruction, self.dprediction = self.loss(prediction, x)
         log_w = log_probability(self.loss, prediction, x).reshape(n, k)
@@ -113,10 +109,6 @@ class IWAE(VAE):
         loss = -xp.mean(xp.log(total / k) + top)
         kl, *_ = gaussian_kl(mean, log_var)
         return {"loss": loss, "reconstruction": reconstruction, "kl": kl}
-
-    def judge(self, x: Array, rng: np.random.Generator) -> dict[str, Array]:
-        """`Model.judge`: the bound of `samples` draws, as in training."""
-        return self.objective(x, rng, training=False)
 
     def backward(self) -> None:
         if self.epsilon is None:

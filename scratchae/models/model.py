@@ -14,6 +14,7 @@ from ..description import Described
 from ..errors import DataError, OptionError, ShapeError
 from ..layers import GaussianNoise, Layer, MaskingNoise, SaltAndPepper
 from ..layers.layer import as_layer, possible_parameters, require_distinct, require_named
+from ..layers.observing import in_inference
 from . import parallel
 
 
@@ -124,9 +125,11 @@ class Model(Described):
         """The metrics of `objective` on data that are not learned from: in inference, but for what belongs to the task.
 
         A model that is to remove noise gets noise, a code that is drawn is drawn: both from `rng`. Dropout, which only helps
-        training, is off. So training and validation measure the same. A subclass says what belongs to its task.
+        training, is off, and so is noise between layers. So training and validation measure the same.
         """
-        return self.objective(x)
+        first, *others = (layer for _, layer in self.leaves())
+        with in_inference(others if self.denoises else [first, *others]):
+            return self.objective(x, rng)
 
     @property
     def denoises(self) -> bool:

@@ -21,7 +21,7 @@ import numpy as np
 
 from ..backend import Array, array_module, blas_threads, cores, in_blocks, on_all_cores
 from ..layers import Layer
-from ..layers.layer import watched
+from ..layers.observing import watched
 from ..losses import Loss
 from ..penalties import Penalty
 

@@ -173,10 +173,6 @@ class RBM(Model):
         logits = self.energy.down(mean if rng is None else self.draw_hidden(mean, rng))
         return {"loss": cross_entropy(logits, sigmoid(logits), x)}
 
-    def judge(self, x: Array, rng: np.random.Generator) -> dict[str, Array]:
-        """`Model.judge`: the monitor from sampled h, as in training."""
-        return self.objective(x, rng)
-
     def training_step(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
         """The contrastive-divergence direction into `gradient`, to be descended: no gradient of an objective."""
         if rng is None:

@@ -130,13 +130,6 @@ class VAE(Model):
         kl, self.dkl_dmean, self.dkl_dlog_var = gaussian_kl(self.z_mean, self.z_log_var)
         return {"loss": reconstruction + self.beta * kl, "reconstruction": reconstruction, "kl": kl}
 
-    def judge(self, x: Array, rng: np.random.Generator) -> dict[str, Array]:
-        """`Model.judge`: the loss with a code that is drawn, and pixels too if training draws them; see `elbo`."""
-        x = self.as_drawn(x, rng)
-        bound = self.elbo(x, rng, given=self.corrupted(x, rng))
-        loss = bound["reconstruction"] + self.beta * bound["kl"]
-        return {"loss": loss, "reconstruction": bound["reconstruction"], "kl": bound["kl"]}
-
     def backward(self) -> None:
         self.backward_code(self.decoder.backward(self.dprediction))
 
@@ -231,20 +224,18 @@ class VAE(Model):
 
     # How good it is
 
-    def elbo(
-        self, x: Array, rng: int | np.random.Generator | None = None, *, given: Array | None = None
-    ) -> dict[str, float]:
+    def elbo(self, x: Array, rng: int | np.random.Generator | None = None) -> dict[str, float]:
         """What the bound is made of, per example: {"reconstruction", "kl", "negative_elbo": their sum}, whatever β is.
 
         z is drawn, one an example, and all else is inference: the difference to `objective`, which draws all noise of
-        training or none. x is taken as it is: draw pixels before, if they are to be drawn. `given`: what the encoder gets
-        in its place. For more samples see `log_likelihood`.
+        training or none. x is taken as it is: draw pixels before, if they are to be drawn. For more samples see
+        `log_likelihood`.
         """
         rng = generator(rng, x)
         totals = {"reconstruction": 0.0, "kl": 0.0}
         for start in range(0, len(x), ROWS):
             batch = x[start : start + ROWS]
-            kl, *_ = gaussian_kl(*self.infer(batch if given is None else given[start : start + ROWS]))
+            kl, *_ = gaussian_kl(*self.infer(batch))
             prediction = self.decoder.forward(self.decoder_input(self.draw_code(rng), batch))
             reconstruction, _ = self.loss(prediction, self.target(batch))
             totals["reconstruction"] += float(reconstruction) * len(batch) / len(x)

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import types
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +25,7 @@ from ..backend import Array, array_module, to_numpy
 from ..errors import OptionError
 from ..files import written_whole
 from ..layers import Layer, ReLU, Sigmoid, Tanh
-from ..layers.layer import watched
+from ..layers.observing import Call, watched, wrapped
 from ..models import Model
 
 RECENT = 10  # watched steps that count as now: over so many batches a unit must be 0 to be called dead
@@ -52,26 +51,20 @@ def watch(model: Model, every: int = 10) -> Iterator[Flow]:
     if not isinstance(every, int | np.integer) or every < 1:
         raise OptionError(f"watch(every={every!r}): expected a whole number of steps, at least 1")
     flow = Flow(model)
-    earlier = vars(model).get("training_step")  # of a watch around this one
-    plain_step = model.training_step.__func__
 
-    def training_step(self: Model, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
-        if self is not model:  # a copy
-            return plain_step(self, x, rng)
-        flow.end_step()
-        metrics = plain_step(self, x, rng)
-        if flow.steps_seen % every == 0:
-            flow.record(x)
-        flow.steps_seen += 1
-        return metrics
+    def watching(model: Model, training_step: Call) -> Call:
+        def step_and_record(x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
+            flow.end_step()
+            metrics = training_step(x, rng)
+            if flow.steps_seen % every == 0:
+                flow.record(x)
+            flow.steps_seen += 1
+            return metrics
 
-    model.training_step = types.MethodType(training_step, model)
-    try:
+        return step_and_record
+
+    with wrapped([model], training_step=watching):
         yield flow
-    finally:
-        del model.training_step
-        if earlier is not None:
-            model.training_step = earlier
 
 
 class Flow:

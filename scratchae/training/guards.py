@@ -9,7 +9,7 @@ import numpy as np
 
 from ..backend import Array, array_module
 from ..layers import Layer
-from ..layers.layer import watched
+from ..layers.observing import watched
 from ..models import Model
 
 

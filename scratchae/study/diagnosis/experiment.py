@@ -14,6 +14,7 @@ import numpy as np
 
 from ...backend import to_numpy
 from ...layers import Layer
+from ...layers.observing import watched
 from ...models import Model
 
 STEP = 1e-6  # how far each element is moved: small, so that corners near by are not stepped over
@@ -208,22 +209,8 @@ def parts(experiment: LayerExperiment) -> Iterator[tuple[str, LayerExperiment]]:
         return
     inputs: dict[int, np.ndarray] = {}
 
-    def recorded(layer: Layer) -> Callable[..., Any]:
-        forward = layer.forward
-
-        def record(x: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
-            inputs.setdefault(id(layer), np.array(x))
-            return forward(x, rng)
-
-        return record
-
-    for _, layer in leaves:
-        layer.forward = recorded(layer)
-    try:
+    with watched((layer for _, layer in leaves), lambda layer, x, y: inputs.setdefault(id(layer), np.array(x))):
         experiment.value(subject, experiment.inputs)
-    finally:
-        for _, layer in leaves:
-            vars(layer).pop("forward", None)
     for name, layer in leaves:
         if id(layer) in inputs:
             yield name, LayerExperiment(layer, inputs[id(layer)], experiment.seed, experiment.noise)

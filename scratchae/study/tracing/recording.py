@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from ...backend import Array, array_module, to_numpy
 from ...layers import Layer
+from ...layers.observing import Call, wrapped
 from ...models import Model
 
 
@@ -98,17 +100,17 @@ def record(model: Model, x: Array, rng: Any, itemsize: int) -> Recording:
     return Recording(events, found, draws.model if draws else [], draws.all if draws else [], buffers)
 
 
-@contextlib.contextmanager
 def watching(
     leaves: Sequence[tuple[str, Layer]], events: dict[str, Event], draws: Draws | None, itemsize: int
-) -> Iterator[None]:
+) -> contextlib.AbstractContextManager:
     """While the block runs, forward and backward of the layers note what they do."""
     kept: set[int] = set()  # arrays that a layer keeps already
     held: list[Array] = []  # so that their ids stay theirs
+    inside: set[int] = set()  # `backward` may call the layer's own `backward_parameters`
+    event_of = {id(layer): events[name] for name, layer in leaves}
 
-    def watch(layer: Layer, event: Event) -> None:
-        forward, backward, backward_parameters = layer.forward, layer.backward, layer.backward_parameters
-        inside = False
+    def noting_forward(layer: Layer, forward: Call) -> Call:
+        event = event_of[id(layer)]
 
         def forward_and_note(x: Array, rng: Any = None) -> Array:
             event.x = host(x)
@@ -126,30 +128,27 @@ def watching(
                     event.bytes_kept += value.size * (itemsize if value.dtype.kind == "f" else value.dtype.itemsize)
             return y
 
-        def noting(method: Any, keep: bool) -> Any:
-            def backward_and_note(dy: Array) -> Array | None:
-                nonlocal inside
-                if inside:  # one calls the other
-                    return method(dy)
-                inside = True
-                event.dy = host(dy)
-                dx = method(dy)
-                inside = False
-                event.dx = host(dx) if keep else None
-                event.gradients = {name: host(getattr(layer, "d" + name)) for name in layer.parameter_names}
-                return dx
+        return forward_and_note
 
-            return backward_and_note
+    def noting_backward(layer: Layer, backward: Call, keep: bool) -> Call:
+        event = event_of[id(layer)]
 
-        layer.forward = forward_and_note
-        layer.backward = noting(backward, keep=True)
-        layer.backward_parameters = noting(backward_parameters, keep=False)
+        def backward_and_note(dy: Array) -> Array | None:
+            if id(layer) in inside:
+                return backward(dy)
+            inside.add(id(layer))
+            event.dy = host(dy)
+            dx = backward(dy)
+            inside.remove(id(layer))
+            event.dx = host(dx) if keep else None
+            event.gradients = {name: host(getattr(layer, "d" + name)) for name in layer.parameter_names}
+            return dx
 
-    try:
-        for name, layer in leaves:
-            watch(layer, events[name])
-        yield
-    finally:
-        for _, layer in leaves:
-            for method in ("forward", "backward", "backward_parameters"):
-                vars(layer).pop(method, None)
+        return backward_and_note
+
+    return wrapped(
+        (layer for _, layer in leaves),
+        forward=noting_forward,
+        backward=functools.partial(noting_backward, keep=True),
+        backward_parameters=functools.partial(noting_backward, keep=False),
+    )
