@@ -320,13 +320,13 @@ def write_into(view: Array, values: Array, name: str) -> None:
 
 
 def noise_source(rng: object, x: Array) -> object:
-    """The generator of a training step on x. Raises OptionError for a seed, which would draw the same noise in each step."""
+    """The generator of a training step, for the device of x. Raises OptionError for a seed: it would draw the same noise each time."""
     if isinstance(rng, int | np.integer):
         raise OptionError(
             f"training_step(x, rng={rng}): a seed would draw the same noise in every step: make a generator once, "
             f"rng = numpy.random.default_rng({rng}), and give it to each step"
         )
-    return None if rng is None else generator(rng, like=x)
+    return generator(rng, like=x) if isinstance(rng, np.random.Generator) else rng
 
 
 def warn_of_equal_weights(model: Model) -> None:
