@@ -13,7 +13,7 @@ from ..backend import Array, array_module, generator, to_numpy
 from ..description import Described
 from ..errors import DataError, OptionError, ShapeError
 from ..layers import Layer
-from ..layers.layer import as_layer, possible_parameters, require_distinct, require_named
+from ..layers.layer import as_layer, possible_parameters, refuse_collections, require_distinct, require_named
 from . import parallel
 
 
@@ -160,6 +160,8 @@ class Model(Described):
         self.require_all_layers_named()
         for name, layer in self.leaves():
             layer.name = name
+        for _, layer in () if made else self.leaves():
+            refuse_collections(layer)
         slots, size = [], 0
         for _, layer, attribute in self.named_parameters():
             parameter = layer.parameter_array(attribute)
