@@ -631,6 +631,61 @@ def test_a_layer_that_hides_its_parameters_is_no_right_one():
         s.check_gradients(Hidden(), data(5))
 
 
+class Scaled(s.Dense):
+    """Adds a parameter to a built-in layer, and forgets to name it."""
+
+    def __init__(self, inputs, outputs):
+        super().__init__(inputs, outputs, rng=0)
+        self.scale = np.ones(outputs, np.float32)
+
+    def forward(self, x):
+        self.plain = super().forward(x)
+        return self.plain * self.scale
+
+    def backward(self, dy):
+        self.dscale = (dy * self.plain).sum(axis=0)
+        return super().backward(dy * self.scale)
+
+
+def test_a_parameter_that_a_subclass_adds_is_not_forgotten():
+    with pytest.raises(OptionError, match=r'parameter_names = \("W", "b", "scale",\) in class Scaled'):
+        trained(around(Scaled(6, 4)))
+    with pytest.raises(OptionError, match='"scale"'):
+        s.check_gradients(Scaled(6, 4), data(5))
+
+    class Named(Scaled):
+        parameter_names = ("W", "b", "scale")
+
+    class Frozen(s.Dense):
+        parameter_names = ("W",)
+
+    assert s.check_gradients(Named(6, 4), data(5)).passed
+    model, _ = trained(around(Frozen(6, 4, rng=0)))
+    assert not model.encoder.layers[0].b.any()  # left out on purpose
+
+
+@pytest.mark.parametrize("kept", [{"W": weights(6, 4)}, [weights(6, 4)]])
+def test_parameters_in_a_dict_or_a_list_are_not_overlooked(kept):
+    class Collected(s.Layer):
+        def __init__(self):
+            self.params, self.grads = kept, {}
+
+        def forward(self, x):
+            self.x = x
+            return x @ weights(6, 4)
+
+        def backward(self, dy):
+            return dy @ weights(6, 4).T
+
+    with pytest.raises(OptionError, match=r"keeps arrays in a (dict|list), params, .* or, .* parameter_names = \(\)"):
+        around(Collected())
+
+    class Constant(Collected):
+        parameter_names = ()
+
+    trained(around(Constant()))
+
+
 def test_what_a_layer_keeps_is_no_parameter():
     class Keeps(s.Layer):
         def forward(self, x):

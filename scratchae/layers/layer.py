@@ -170,12 +170,35 @@ def layer_class(kind: type) -> type:
     return type(kind.__name__, (kind, Layer), names)
 
 
+def says_parameters(layer: Layer) -> bool:
+    """Whether it is known what its parameters are, so that all else is left out on purpose.
+
+    Not so if its `backward` is of a class that was derived since without saying.
+    """
+    kind = type(layer)
+    said_by = defining(kind, "parameter_names")
+    by_class = said_by is not Layer and issubclass(said_by, defining(kind, "backward"))
+    return ours(kind) or by_class or "parameter_names" in vars(layer)
+
+
 def possible_parameters(layer: Layer) -> dict[str, Any]:
-    """The floats that a layer holds, by name, if its class does not say which of them are parameters."""
-    if ours(type(layer)) or any("parameter_names" in vars(cls) for cls in type(layer).__mro__ if cls is not Layer):
+    """The floats that a layer holds, by name, if it is not said which of them are parameters."""
+    if says_parameters(layer):
         return {}
     kept = set_by_forward(type(layer))
     return {name: value for name, value in vars(layer).items() if is_float(value) and name not in kept}
+
+
+def refuse_collections(layer: Layer) -> None:
+    """Raise OptionError if a layer that does not say what its parameters are keeps arrays in a dict or a list."""
+    for name, value in vars(layer).items() if not says_parameters(layer) else ():
+        items = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+        if name != "_given" and any(is_float(item) and hasattr(item, "dtype") for item in items):
+            raise OptionError(
+                f"{layer.label()} keeps arrays in a {type(value).__name__}, {name}, where a model does not find them to train them: "
+                "keep each in an attribute of its own, self.W, with its gradient in self.dW; or, if they are not to be trained, "
+                f"write parameter_names = () in class {type(layer).__name__}"
+            )
 
 
 def may_train(layer: Layer) -> bool:

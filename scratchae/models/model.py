@@ -13,7 +13,7 @@ from ..backend import Array, array_module, generator, to_numpy
 from ..description import Described
 from ..errors import DataError, OptionError, ShapeError
 from ..layers import GaussianNoise, Layer, MaskingNoise, SaltAndPepper
-from ..layers.layer import as_layer, possible_parameters, require_distinct, require_named
+from ..layers.layer import as_layer, possible_parameters, refuse_collections, require_distinct, require_named
 from ..layers.observing import in_inference
 from . import parallel
 
@@ -182,6 +182,8 @@ class Model(Described):
         self.require_all_layers_named()
         for name, layer in self.leaves():
             layer.name = name
+        for _, layer in () if made else self.leaves():
+            refuse_collections(layer)
         slots, size = [], 0
         for _, layer, attribute in self.named_parameters():
             parameter = layer.parameter_array(attribute)
@@ -342,13 +344,13 @@ def write_into(view: Array, values: Array, name: str) -> None:
 
 
 def noise_source(rng: object, x: Array) -> object:
-    """The generator of a training step on x. Raises OptionError for a seed, which would draw the same noise in each step."""
+    """The generator of a training step, for the device of x. Raises OptionError for a seed: it would draw the same noise each time."""
     if isinstance(rng, int | np.integer):
         raise OptionError(
             f"training_step(x, rng={rng}): a seed would draw the same noise in every step: make a generator once, "
             f"rng = numpy.random.default_rng({rng}), and give it to each step"
         )
-    return None if rng is None else generator(rng, like=x)
+    return generator(rng, like=x) if isinstance(rng, np.random.Generator) else rng
 
 
 def warn_of_equal_weights(model: Model) -> None:
