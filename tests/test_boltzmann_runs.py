@@ -89,21 +89,19 @@ def test_pretraining_comes_first_and_once(tmp_path, monkeypatch):
     pretrain(network, dbn().examples().train, epochs=1, seed=3, progress=False)
     np.testing.assert_array_equal(began[0], network.unroll().parameters)
 
-    monkeypatch.setattr(DBN, "pretrain", None)
+    monkeypatch.setattr(boltzmann, "pretrain", None)
     train(dbn(), out=tmp_path / "run", epochs=1, seed=3, resume=True)
 
 
 def test_ctrl_c_while_pretraining_leaves_a_run_to_begin_again(tmp_path, monkeypatch):
     monkeypatch.setattr(results.autoencoder, "draw", lambda *_: None)
-    pretrain = DBN.pretrain
-
-    def interrupted(self, *arguments, **options):
-        histories = pretrain(self, *arguments, **options)
+    def interrupted(model, *arguments, **options):
+        histories = pretrain(model, *arguments, **options)
         histories[-1].interrupted = True
         return histories
 
     with monkeypatch.context() as patch:
-        patch.setattr(DBN, "pretrain", interrupted)
+        patch.setattr(boltzmann, "pretrain", interrupted)
         with pytest.raises(KeyboardInterrupt):
             train(dbn(), out=tmp_path / "run")
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["run.json"]

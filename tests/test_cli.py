@@ -98,7 +98,7 @@ def test_ctrl_c_keeps_the_run_and_exits_with_130(tmp_path, monkeypatch, capsys):
     with monkeypatch.context() as patch:
         patch.setattr(Autoencoder, "training_step", interrupted)
         assert run("train simple --epochs 2 --out r") == 130
-    assert "--resume --out r goes on" in capsys.readouterr().out
+    assert "--resume --out r continues" in capsys.readouterr().out
     assert record(tmp_path / "r")["status"] == "interrupted"
     assert run("train simple --epochs 2 --out r --resume") == 0
     assert record(tmp_path / "r")["status"] == "done"

@@ -84,10 +84,9 @@ def test_a_terminal_gets_a_bar(capsys):
 def test_the_bar_tells_the_loss():
     with terminal() as written:
         report = Progress(0, 1, 10, True)
-        report.begin(0)
-        report.bar.mininterval = 0  # every step is drawn
-        report.step(0.125)
-        report.close()
+        with report.epoch(0):
+            report.bar.mininterval = 0  # every step is drawn
+            report.step(0.125)
     assert "1/10" in written[0]
     assert "loss 0.125" in written[0]
 

@@ -243,7 +243,7 @@ def test_the_loss_is_drawn_beside_its_like(tmp_path, no_pictures, monkeypatch):
         model, examples = preset.build(np.random.default_rng(0)), preset.examples()
         pca = PCA(preset.code).fit(examples.train)
         history = scratchae.History({"loss": [1.0], **({"penalty": [0.5]} if preset is RESTRAINED[0] else {})})
-        album = scratchae.runs.Album(tmp_path, "png", "")
+        album = scratchae.runs.album.Album(tmp_path, "png", "")
         draw_run(model, {}, preset, pca, examples, history, album)
     (kl, plain, noisy) = calls
     assert (kl[1]["part"], kl[1]["beside"]) == ("reconstruction", ["penalty"])
@@ -430,7 +430,7 @@ def test_resuming_after_ctrl_c_is_as_if_never_stopped(tmp_path, no_pictures, mon
     assert record["status"] == "interrupted"
     assert record == record_of(tmp_path / "parts")
     assert record["epochs"] == 2
-    assert f"--resume --out {tmp_path / 'parts'} goes on" in capsys.readouterr().out
+    assert f"--resume --out {tmp_path / 'parts'} continues" in capsys.readouterr().out
     assert np.isfinite(load(tmp_path / "parts" / "model.safetensors").parameters).all()
 
     record = train(preset, out=tmp_path / "parts", epochs=4, resume=True)

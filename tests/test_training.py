@@ -566,6 +566,17 @@ def test_a_second_ctrl_c_stops_at_once():
 
 
 @pytest.mark.usefixtures("restored_handler")
+def test_ctrl_c_while_the_last_epoch_validates_is_not_swallowed():
+    class Judged(Autoencoder):
+        def judge(self, x, rng):
+            signal.raise_signal(signal.SIGINT)
+            return super().judge(x, rng)
+
+    history = train(tiny(kind=Judged), epochs=1, validation=examples(9))
+    assert history.interrupted and len(history) == 1
+
+
+@pytest.mark.usefixtures("restored_handler")
 def test_ctrl_c_from_outside():
     """Another thread sends it while a step is on its way."""
     model = tiny(kind=Spy)

@@ -7,7 +7,8 @@ import json
 import math
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,12 @@ from typing import Any
 import numpy as np
 
 from .. import __version__, plots
-from ..backend import device_module
+from ..backend import device_module, threads
 from ..backend.kernels.host import compile_kernels
 from ..errors import DivergenceError, RunError
 from ..files import written_whole
-from ..models import PCA, Autoencoder, Model
-from ..presets import Preset
+from ..models import PCA, Model
+from ..presets import Examples, Preset
 from ..study import watch
 from ..training import History, fit, require_whole, save
 from ..training.progress import duration
@@ -28,6 +29,29 @@ from .results import Album, family, headline, remarks, table
 
 MODEL, CHECKPOINT, HISTORY, RECORD = "model.safetensors", "checkpoint.safetensors", "history.csv", "run.json"
 FLOW = "gradient_flow"  # a picture, and .csv
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the models of a run are trained."""
+
+    preset: Preset
+    epochs: int
+    batch_size: int
+    lr: float
+    seed: int
+    device: str
+
+    def build(self, build: Callable[[np.random.Generator], Model]) -> Model:
+        return build(np.random.default_rng(self.seed))
+
+    def fit(self, model: Model, x: np.ndarray, **options: Any) -> History:
+        """Train a model, and bring it back to the CPU."""
+        optimizer = self.preset.optimizer(self.lr, self.epochs * math.ceil(len(x) / self.batch_size))
+        sizes = {"epochs": self.epochs, "batch_size": self.batch_size, "seed": self.seed}
+        history = fit(model, x, optimizer=optimizer, device=self.device, **sizes, **options)
+        model.to("cpu")
+        return history
 
 
 def train(
@@ -48,8 +72,8 @@ def train(
 ) -> dict[str, Any]:
     """Train a preset and leave model, history, figures and pictures in a folder; return the record of the run.
 
-    What is not given is the preset's. `out` defaults to the first free runs/PRESET-DATA; with `resume=True`, to the
-    last one, which is gone on with. `watched` adds how the gradients flowed, of the steps taken this time.
+    Options that are not given are the preset's. `out` defaults to the first free runs/PRESET-DATA; with `resume=True`, to
+    the last one, which is continued. `watched` also records the gradients of the steps taken this time.
     `compiled` computes with compiled kernels, from now on in this process; these round differently (`compile_kernels`).
     `format`: of the pictures, "png", "svg" or "pdf".
     """
@@ -58,83 +82,94 @@ def train(
     device_module(device)  # errors now rather than after a folder has been made
     if compiled:
         compile_kernels()
-    epochs = preset.epochs if epochs is None else epochs
-    batch_size = preset.batch_size if batch_size is None else batch_size
-    lr = preset.lr if lr is None else lr
+    recipe = Recipe(
+        preset,
+        preset.epochs if epochs is None else epochs,
+        preset.batch_size if batch_size is None else batch_size,
+        preset.lr if lr is None else lr,
+        seed,
+        device,
+    )
     require_whole(0, seed=seed)
-    require_whole(1, epochs=epochs, batch_size=batch_size)
+    require_whole(1, epochs=recipe.epochs, batch_size=recipe.batch_size)
     examples = preset.examples(data, data_dir)
     source = data or ("strokes" if preset.synthetic is None else "synthetic")
     record = {"preset": preset.name, "data": source, "seed": seed, "status": "training"}
     about = f"{preset.name} · {source.replace('mnist', 'MNIST')}"
     folder = run_folder(out, f"{preset.name}-{source}", record, resume)
 
-    def learn(model: Autoencoder, **options: Any) -> History:
-        """Fit a model by the recipe of this run."""
-        optimizer = preset.optimizer(lr, epochs * math.ceil(len(examples.train) / batch_size))
-        recipe = {"epochs": epochs, "batch_size": batch_size, "optimizer": optimizer, "seed": seed, "device": device}
-        history = fit(model, examples.train, **recipe, **options)
-        model.to("cpu")
-        return history
-
-    model = preset.build(np.random.default_rng(seed))
+    model = recipe.build(preset.build)
     sizes = f"{len(examples.train):,} training, {len(examples.validation):,} validation, {len(examples.test):,} test"
     print(f"{preset.name}: {preset.summary}\n{model.parameter_count():,} parameters; {source}: {sizes} examples")
     try:
         if preset.pretrain is not None and not (folder / CHECKPOINT).exists():
-            print("pretraining")
-            start = time.perf_counter()
-            preset.pretrain(model, examples.train, seed=seed, device=device)
-            record["pretraining_seconds"] = round(time.perf_counter() - start, 2)
+            record["pretraining_seconds"] = pretrained(recipe, model, examples)
         with flow_kept(model, Album(folder, format, about)) if watched else contextlib.nullcontext():
-            history = learn(model, validation=examples.validation, checkpoint=folder / CHECKPOINT, resume=resume)
+            kept = {"checkpoint": folder / CHECKPOINT, "resume": resume}
+            history = recipe.fit(model, examples.train, validation=examples.validation, **kept)
     except DivergenceError:
         write_record(folder, record | {"status": "diverged"})
         raise
-    if history.interrupted:
+    if history.interrupted and len(history) < recipe.epochs:
         print(
             f"stopped in epoch {len(history) + 1}: the model is kept as it is now; "
-            f"--resume --out {folder} goes on from the end of epoch {len(history)}"
+            f"--resume --out {folder} continues from the end of epoch {len(history)}"
         )
     save(model, folder / MODEL)
-    variants: dict[str, Autoencoder] = {}
-    for name, build in preset.variants.items():
-        if not history.interrupted:
-            print(f"for the picture, also: {name}")
-            variants[name] = build(np.random.default_rng(seed))
-            history.interrupted = learn(variants[name], progress=False).interrupted
-    print(f"measuring on {len(examples.test):,} test examples")
-    pca = PCA(preset.code).fit(examples.train)
-    figures = family(model).measure(model, preset, pca, examples)
-    record |= {
-        "status": "interrupted" if history.interrupted else "done",
-        "epochs": len(history),
-        "batch_size": batch_size,
-        "lr": lr,
-        "device": device,
-        "compiled": compiled,
-        "model": repr(model),
-        "parameters": model.parameter_count(),
-        "training_seconds": round(sum(history["seconds"]), 2) if len(history) else 0.0,
-        "figures": figures,
-        "remarks": remarks(model, figures[preset.name], examples) if len(history) else [],
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {"scratchae": __version__, "numpy": np.__version__, "python": platform.python_version()},
-        "machine": platform.platform(),
-    }
-    if len(history):
-        history.to_csv(folder / HISTORY)
-        what = "example" if examples.test_labels is None else "image"
-        epochs_done = f"{len(history)} epoch{'s' * (len(history) > 1)}"
-        album = Album(folder, format, f"{about} · {epochs_done} · {headline(record['figures'], what)}")
-        family(model).draw(model, variants, preset, pca, examples, history, album)
-        album.finish()
+    with threads(1) if history.crowded else contextlib.nullcontext():
+        variants = trained_variants(recipe, examples, history)
+        print(f"measuring on {len(examples.test):,} test examples")
+        pca = PCA(preset.code).fit(examples.train)
+        figures = family(model).measure(model, preset, pca, examples)
+        record |= {
+            "status": "interrupted" if history.interrupted else "done",
+            "epochs": len(history),
+            "batch_size": recipe.batch_size,
+            "lr": recipe.lr,
+            "device": device,
+            "compiled": compiled,
+            "one_thread": history.crowded,
+            "model": repr(model),
+            "parameters": model.parameter_count(),
+            "training_seconds": round(sum(history["seconds"]), 2) if len(history) else 0.0,
+            "figures": figures,
+            "remarks": remarks(model, figures[preset.name], examples) if len(history) else [],
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "versions": {"scratchae": __version__, "numpy": np.__version__, "python": platform.python_version()},
+            "machine": platform.platform(),
+        }
+        if len(history):
+            history.to_csv(folder / HISTORY)
+            what = "example" if examples.test_labels is None else "image"
+            epochs_done = f"{len(history)} epoch{'s' * (len(history) > 1)}"
+            album = Album(folder, format, f"{about} · {epochs_done} · {headline(figures, what)}")
+            family(model).draw(model, variants, preset, pca, examples, history, album)
+            album.finish()
     write_record(folder, record)
     print(f"\n{table(figures, examples.features)}")
     print("".join(f"\n{remark}\n" for remark in record["remarks"]), end="")
     print(f"\n{folder}/ holds {', '.join(sorted(path.name for path in folder.iterdir()))}")
     print(f"trained and drawn in {duration(time.perf_counter() - began)}")
     return record
+
+
+def pretrained(recipe: Recipe, model: Model, examples: Examples) -> float:
+    """Give the model better weights to begin with; the seconds that it took."""
+    print("pretraining")
+    start = time.perf_counter()
+    recipe.preset.pretrain(model, examples.train, seed=recipe.seed, device=recipe.device)
+    return round(time.perf_counter() - start, 2)
+
+
+def trained_variants(recipe: Recipe, examples: Examples, history: History) -> dict[str, Model]:
+    """The models that the preset's picture shows beside its own. Ctrl-C ends this too, and stands in the history."""
+    variants: dict[str, Model] = {}
+    for name, build in recipe.preset.variants.items():
+        if not history.interrupted:
+            print(f"for the picture, also: {name}")
+            variants[name] = recipe.build(build)
+            history.interrupted = recipe.fit(variants[name], examples.train, progress=False).interrupted
+    return variants
 
 
 @contextlib.contextmanager

@@ -31,6 +31,7 @@ class Crowding:
         self.say = say
         self.threads = max((pool["num_threads"] for pool in blas_threads().info()), default=1)
         self.looks = on_host and self.threads > 1 and asked_for.get() is None
+        self.limited = False  # for good
         self.limit = contextlib.ExitStack()
 
     def __enter__(self) -> Crowding:
@@ -61,7 +62,7 @@ class Crowding:
         if 2 * now > before:
             self.limit.close()
             return
-        self.looks = False
+        self.looks, self.limited = False, True
         self.say(
             f"other processes keep the cores busy: a step takes {1000 * before:.3g} ms on {self.threads} threads and "
             f"{1000 * now:.3g} ms on one, so matrix products run on one thread for the rest of this training "

@@ -13,13 +13,15 @@ class History:
     """Columns of equal length, one entry an epoch: `history["loss"]`, `history["validation_loss"]`,
     `history["seconds"]`, …
 
-    `interrupted` says that Ctrl-C ended the training, `stopped_early` that patience ran out.
+    `interrupted` says that Ctrl-C came, `stopped_early` that patience ran out, `crowded` that other processes kept the cores busy, so
+    that one thread did the matrix products.
     """
 
     def __init__(self, columns: dict[str, list[Any]] | None = None):
         self.columns = columns or {}
         self.interrupted = False
         self.stopped_early = False
+        self.crowded = False
 
     def __getitem__(self, column: str) -> list[Any]:
         return self.columns[column]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
+from collections.abc import Iterator
 
 # columns of the history that are no part of the loss
 HIDDEN = {"epoch", "lr", "seconds", "examples_per_second"}
@@ -17,11 +19,19 @@ class Progress:
         self.start = time.perf_counter()
         self.bar = None
 
-    def begin(self, epoch: int) -> None:
-        if self.show and sys.stderr.isatty():
+    @contextlib.contextmanager
+    def epoch(self, epoch: int) -> Iterator[None]:
+        """An epoch runs in the block: on a terminal a bar shows how far it is."""
+        if self.show and sys.stderr is not None and sys.stderr.isatty():
             from tqdm import tqdm
 
             self.bar = tqdm(total=self.steps, desc=self.heading(epoch), unit="step", dynamic_ncols=True, leave=False)
+        try:
+            yield
+        finally:
+            if self.bar is not None:
+                self.bar.close()
+                self.bar = None
 
     def step(self, loss: float | None) -> None:
         """A step was done; its loss, if it was read."""
@@ -29,12 +39,6 @@ class Progress:
             if loss is not None:
                 self.bar.set_postfix_str(f"loss {loss:.4g}", refresh=False)
             self.bar.update()
-
-    def close(self) -> None:
-        """Take the bar away."""
-        if self.bar is not None:
-            self.bar.close()
-            self.bar = None
 
     def end(self, epoch: int, row: dict[str, float]) -> None:
         """Report an epoch by its row of the history: loss parts, examples a second, time left."""

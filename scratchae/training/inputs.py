@@ -1,0 +1,64 @@
+"""What can be wrong with options and data is told before training."""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+
+from ..backend import Array, array_module, to_numpy
+from ..errors import ArrayTypeError, DataError, OptionError, ShapeError
+from ..models import Model
+
+
+def require_whole(least: int, **values: int) -> None:
+    """Raise OptionError unless each is a whole number of at least so much."""
+    for name, value in values.items():
+        if not isinstance(value, int | np.integer) or value < least:
+            raise OptionError(f"{name}={value!r}: expected a whole number, at least {least}")
+
+
+def prepared(x: Array, name: str, model: Model) -> np.ndarray:
+    """x as a NumPy array in the model's dtype. Raises an error unless it holds finite floats, in at least a row."""
+    try:
+        array_module(x)
+    except ArrayTypeError:
+        raise ArrayTypeError(
+            f"{name} is a {type(x).__name__}: expected an array of floats, numpy.asarray({name}, dtype='float32')"
+        ) from None
+    x = to_numpy(x)
+    if x.ndim < 2 or len(x) == 0:
+        raise DataError(f"{name} has shape {x.shape}: expected (N, …) with at least one example")
+    if x.dtype.kind != "f":
+        high = f", max {x.max()}" if x.dtype.kind in "iub" else ""
+        raise ArrayTypeError(
+            f"{name} holds {x.dtype}{high}: expected floats; for images divide by 255: ({name} / 255).astype('float32')"
+        )
+    with np.errstate(over="ignore"):
+        x = x.astype(model.parameters.dtype, copy=False)
+    finite = np.isfinite(x.reshape(len(x), -1)).all(axis=1)
+    if not finite.all():
+        rows = np.flatnonzero(~finite)
+        raise DataError(
+            f"{name} holds NaN or infinity in {len(rows)} of {len(x)} rows, first in row {rows[0]}: repair or remove them"
+        )
+    return x
+
+
+def fingerprint(x: np.ndarray | None) -> int | None:
+    """A number that tells whether data are the same as when training began."""
+    return None if x is None else zlib.crc32(np.ascontiguousarray(x))
+
+
+def prepared_both(x: Array, validation: Array | None, model: Model) -> tuple[np.ndarray, np.ndarray | None]:
+    """Training and validation data as NumPy arrays in the model's dtype. Raises an error unless the model can be trained on both."""
+    x = prepared(x, "x", model)
+    if validation is not None:
+        validation = prepared(validation, "validation", model)
+        if validation.shape[1:] != x.shape[1:]:
+            raise ShapeError(f"validation has examples of shape {validation.shape[1:]}, x of {x.shape[1:]}")
+    model.to("cpu")
+    model.check_data(x)
+    if validation is not None:
+        model.check_data(validation)
+    return x, validation
