@@ -1035,6 +1035,6 @@ assert sae.BatchNorm not in parallel.APART
 # - `scratchae/backend/`: memory, blocks, cores, and `one_kernel`.
 # - `scratchae/models/parallel.py`: the split batch. `scratchae/training/steps.py`: the loop of an epoch, on the host and
 #   recorded.
-# - `scratchae/backend/kernels/kernels.cu` and `tests/kernels/test_kernels.py`: every kernel against its plain twin.
+# - `scratchae/backend/kernels/kernels.cu` and `tests/backend/kernels/test_kernels.py`: every kernel against its plain twin.
 # - `scratchae/backend/cuda/`: the one room that knows CuPy. `benchmarks/README.md`: how the comparisons are made, and how to
 #   read them.

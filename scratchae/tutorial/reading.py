@@ -249,6 +249,7 @@ def run(path: Path) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + 13  # as a shell says of a program that SIGPIPE ended
     except KeyboardInterrupt:
         return 130
     return 0

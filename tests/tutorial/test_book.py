@@ -14,7 +14,7 @@ from scratchae.cli import main
 from scratchae.errors import RunError
 from scratchae.tutorial import book, chapters
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def missing_packages():

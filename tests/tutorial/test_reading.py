@@ -124,7 +124,7 @@ def test_cut_off_by_head_it_ends_quietly(short, tmp_path):
     ran = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command], cwd=tmp_path, capture_output=True, encoding="utf-8"
     )
-    assert (ran.returncode, ran.stderr) == (0, "") and ran.stdout.startswith("[page]")
+    assert (ran.returncode, ran.stderr) == (141, "") and ran.stdout.startswith("[page]")
 
 
 @pytest.mark.parametrize(

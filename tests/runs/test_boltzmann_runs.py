@@ -95,6 +95,7 @@ def test_pretraining_comes_first_and_once(tmp_path, monkeypatch):
 
 def test_ctrl_c_while_pretraining_leaves_a_run_to_begin_again(tmp_path, monkeypatch):
     monkeypatch.setattr(results.autoencoder, "draw", lambda *_: None)
+
     def interrupted(model, *arguments, **options):
         histories = pretrain(model, *arguments, **options)
         histories[-1].interrupted = True
@@ -110,7 +111,7 @@ def test_ctrl_c_while_pretraining_leaves_a_run_to_begin_again(tmp_path, monkeypa
 
 def test_the_benchmark_runs_without_scikit_learn(tmp_path):
     (tmp_path / "sklearn.py").write_text('raise ModuleNotFoundError("No module named \'sklearn\'", name="sklearn")\n')
-    script = Path(__file__).parents[1] / "benchmarks" / "rbm_step.py"
+    script = Path(__file__).parents[2] / "benchmarks" / "rbm_step.py"
     command = [
         sys.executable,
         script,

@@ -11,7 +11,8 @@ from scratchae.cli import main
 from scratchae.data import strokes
 from scratchae.models import PCA
 from scratchae.presets import PRESETS, Examples
-from scratchae.runs import autoencoder, family, mean_image_error, remarks
+from scratchae.runs import autoencoder
+from scratchae.runs.results import family, mean_image_error, remarks
 
 NAMES = ("deep", "denoising", "vae", "vae-binary", "cvae", "rbm")
 
