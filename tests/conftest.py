@@ -48,12 +48,10 @@ def pytest_configure(config):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """What asks for one of these is slow, wherever it stands; and there is only one book, whose tests stay together."""
+    """What asks for one of these is slow, wherever it stands."""
     for item in items:
         if SLOW_FIXTURES & set(item.fixturenames):
             item.add_marker(pytest.mark.slow)
-        if "site" in item.fixturenames:
-            item.add_marker(pytest.mark.xdist_group("book"))
 
 
 def pytest_terminal_summary(terminalreporter, config):
