@@ -41,10 +41,6 @@ def test_the_steps_of_an_autoencoder():
     assert [step.number for step in found] == list(range(1, len(found) + 1))
     assert found["z₂"].text == "z₂ = a₁ W₂ + b₂" and found["z₂"].layer == "encoder.2"
     assert found["∂L/∂W₂"].text == "∂L/∂W₂ = a₁ᵀ ∂L/∂z₂"
-    assert (
-        found["∂L/∂W₂"].latex
-        == r"\frac{\partial L}{\partial W_{2}} = a_{1}^{\top}\, \frac{\partial L}{\partial z_{2}}"
-    )
     assert found["∂L/∂a₁"].mathml.startswith("<math")
     assert [operand.tensor.symbol.text for operand in found["z₂"].operands] == ["a₁", "W₂", "b₂"]
     assert [operand.tensor.shape for operand in found["z₂"].operands] == [(3, 3), (3, 2), (2,)]
@@ -540,7 +536,7 @@ def test_the_cells_of_every_step_give_its_numbers(name):
             operands = {operand.name: operand.tensor for operand in step.operands}
             for operand, place in cell.operands:
                 operands[operand].array[place]  # is there
-        assert set(step.json()["operands"].values()) <= set(found.tensors)
+        assert {operand.tensor.key for operand in step.operands} <= set(found.tensors)
 
 
 def test_the_keys_are_distinct():
