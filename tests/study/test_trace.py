@@ -203,7 +203,7 @@ def on_blank_images():
     """A first layer whose biases all lie at a kink, as its input is 0 on one half, and its weights do not."""
     x = draw(2, 90)
     x[1] = 0
-    model = s.Autoencoder(s.Sequential(s.Dense(90, 40), s.ReLU()), s.Dense(40, 90), loss=s.MSE())
+    model = s.Autoencoder(s.Sequential(s.Dense(90, 40, rng=0), s.ReLU()), s.Dense(40, 90, rng=1), loss=s.MSE())
     return model, x
 
 
@@ -232,7 +232,7 @@ class NotANumber(s.Sigmoid):
 def test_a_gradient_that_is_nan_is_named():
     model = s.Autoencoder(s.Sequential(s.Dense(4, 3), NotANumber()), s.Dense(3, 4), loss=s.MSE())
     text = str(s.check_gradients(model, draw(2, 4)))
-    assert text.count("the gradient is NaN   <- wrong") == 2 and "largest relative error nan" in text
+    assert text.count("NaN or infinite in") == 2 and "largest relative error nan" in text
 
 
 def test_words_that_textbooks_do_not_have_are_explained_once():

@@ -21,7 +21,7 @@ from .network import network
 from .packing import as_lines, embed
 
 if TYPE_CHECKING:
-    from ..gradcheck import TensorCheck
+    from ..differences import TensorCheck
     from ..tracing.steps import Step, Tensor, TraceData
 
 STATISTICS = (("smallest", "min"), ("largest", "max"), ("mean", "mean"), ("norm", "norm"))

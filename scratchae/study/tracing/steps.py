@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import OptionError
+from ..differences import TensorCheck
 from ..formula import Cell, Formula, Symbol
-from ..gradcheck import TensorCheck
 
 # functions in formulas that textbooks do not have
 WORDS = {
