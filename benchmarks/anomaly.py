@@ -20,10 +20,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from commandline import exit_code, positive
 
 from scratchae import PCA, __version__, fit, load_data
 from scratchae.bench import machine
-from scratchae.bench.harness import BenchmarkError, exit_code, note, positive, save
+from scratchae.bench.harness import BenchmarkError, note, save
 from scratchae.data import NAMES, Dataset, pixels
 from scratchae.presets import PRESETS, Preset
 

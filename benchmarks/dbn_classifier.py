@@ -18,10 +18,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from commandline import exit_code, positive
 
 from scratchae import DBN, Adam, Cosine, __version__, evaluate, fit, load_data, pretrain
 from scratchae.bench import machine
-from scratchae.bench.harness import exit_code, positive, save
+from scratchae.bench.harness import save
 from scratchae.data import NAMES, pixels
 from scratchae.models.classifier import with_labels
 from scratchae.presets import split

@@ -20,8 +20,10 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
+from commandline import exit_code, positive
+
 from scratchae.bench import machine
-from scratchae.bench.harness import RESULTS, BenchmarkError, exit_code, positive, save
+from scratchae.bench.harness import RESULTS, BenchmarkError, save
 from scratchae.presets import PRESETS
 from scratchae.runs import RECORD
 

@@ -21,24 +21,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from commandline import add_options, exit_code, positive
 
 import scratchae
 from scratchae import RBM, SGD
 from scratchae.backend import recycle_memory
 from scratchae.bench import machine
 from scratchae.bench.comparison import start
-from scratchae.bench.harness import (
-    WARM_UP,
-    add_options,
-    exit_code,
-    note,
-    positive,
-    save,
-    serve,
-    statistics,
-    time_rounds,
-    time_steps,
-)
+from scratchae.bench.harness import WARM_UP, note, save, serve, statistics, time_rounds, time_steps
 from scratchae.bench.report import OURS, heading, span
 from scratchae.presets import find_preset
 

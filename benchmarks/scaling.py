@@ -19,23 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from commandline import add_options, exit_code
 
 from scratchae import MSE, Autoencoder, Conv2d, ConvTranspose2d, Dense, ReLU, Sequential, Sigmoid
 from scratchae.bench.comparison import StepWorker, compare, model_of, new_record, start
-from scratchae.bench.harness import (
-    BenchmarkError,
-    add_options,
-    exit_code,
-    note,
-    peak_memory,
-    save,
-    serve,
-    statistics,
-    time_rounds,
-    timed,
-)
+from scratchae.bench.harness import BenchmarkError, note, peak_memory, save, serve, statistics, time_rounds, timed
 from scratchae.bench.peers import DEVICES, PEERS
-from scratchae.bench.report import OURS, curve_table, heading
+from scratchae.bench.report import OURS, agreement, heading, net, span
 from scratchae.bench.sweep import exponent
 from scratchae.bench.work import sizes
 from scratchae.models import Model
@@ -206,7 +196,7 @@ def measure(name: str, curve: Curve, options: argparse.Namespace) -> tuple[dict[
             workers, answers, skipped = start(
                 *(curve.peers, command, stack, options.device), curve=name, point=i, batch=f"{folder}/batch.npy"
             )
-            agreement = compare(workers, folder)
+            agreed = compare(workers, folder)
             times = time_rounds(workers, options.rounds, options.steps)
         peers = {}
         for peer, figures in statistics(times, OURS).items():
@@ -220,7 +210,7 @@ def measure(name: str, curve: Curve, options: argparse.Namespace) -> tuple[dict[
                 "peak_mib": answers[peer]["peak_mib"],
             }
         place = {name: getattr(point, name) for name in ("batch_size", "side", "size", "label")}
-        points.append(place | {"agreement": agreement, "peers": peers, "skipped": skipped})
+        points.append(place | {"agreement": agreed, "peers": peers, "skipped": skipped})
     first = curve.points[0]
     result = {
         "axis": curve.axis,
@@ -231,6 +221,29 @@ def measure(name: str, curve: Curve, options: argparse.Namespace) -> tuple[dict[
         "points": points,
     }
     return result | {"exponents": {peer: exponent(*line(result, peer)) for peer in peers}}, facts
+
+
+def curve_table(curve: dict[str, Any]) -> str:
+    """One curve: some lines for each size, and how fast time grows with it."""
+    points = curve["points"]
+    lines = [
+        f"{curve['axis']}: {net(curve['sizes'])}, {curve['fixed']}, float32",
+        agreement(point["agreement"] for point in points),
+        f"{'':<10}{'':<30}{'ms a step':>9}  {'quartiles':<19}{'µs an example':>14}{'ns a pixel':>12}{'peak MiB':>10}"
+        f"{'/ ours':>8}",
+    ]
+    for point in points:
+        for i, peer in enumerate(point["peers"].values()):
+            peak = "unknown" if peer["peak_mib"] is None else f"{peer['peak_mib']:.1f}"
+            lines.append(
+                f"{'' if i else point['label']:<10}{peer['title']:<30}{peer['median_ms']:>9.3f}  "
+                f"{span(peer['quartiles_ms'], 3):<19}{peer['us_per_example']:>14.1f}{peer['ns_per_pixel']:>12.1f}"
+                f"{peak:>10}{peer['ratio']:>8.2f}"
+            )
+    lines += [f"skipped {who}: {reason}" for who, reason in points[0]["skipped"].items()]
+    for who, slope in curve["exponents"].items():
+        lines.append(f"time grows as {curve['axis']} to the power {slope:.2f}: {points[0]['peers'][who]['title']}")
+    return "\n".join(lines)
 
 
 def line(curve: dict[str, Any], peer: str) -> tuple[np.ndarray, np.ndarray]:

@@ -12,8 +12,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from commandline import add_options, exit_code, positive
+
 from scratchae.bench.comparison import compare_times, model_of, new_record
-from scratchae.bench.harness import add_options, exit_code, positive, save
+from scratchae.bench.harness import save
 from scratchae.bench.peers import DEVICES, PEERS, require_translatable
 from scratchae.bench.report import heading, table
 from scratchae.presets import find_preset

@@ -21,7 +21,7 @@ import numpy as np
 
 import scratchae as sae
 from scratchae import plots
-from scratchae.study import gradcheck
+from scratchae.study import differences, gradcheck
 from scratchae.tutorial import data_name, dataset, exercise, figure, quick, show, source
 
 rng = np.random.default_rng(0)
@@ -259,7 +259,7 @@ show(
 )
 
 # %%
-assert gradcheck.STEP == 1e-5
+assert differences.STEP == 1e-5
 lowest = {name: min(values) for name, values in errors.items()}
 assert lowest["central, float64"] < 1e-9 < lowest["central, float32"]
 at_step = float(abs(central(np.exp, 1.0, 1e-5) - e) / e)
@@ -353,7 +353,7 @@ assert largest_error(CentreRight(), x, r) < 1e-9
 report = sae.check_gradients(sae.Dense(5, 3, rng=1), rng.standard_normal((4, 5)))
 print(report)
 assert report.passed and report.worst < 1e-9
-assert gradcheck.TOLERANCE == 1e-7
+assert differences.TOLERANCE == 1e-7
 
 # %% [markdown]
 # This is the code that checks a layer. `compare` does the moving and dividing; you have seen what it does.
@@ -595,6 +595,6 @@ assert not report.passed and 5e-4 < report.worst < 2e-3
 #
 # ## What to read in the source next
 #
-# - `scratchae/study/gradcheck.py`: the check, with what it does at corners and near rounding.
+# - `scratchae/study/gradcheck.py`: what is checked, and `differences.py` beside it: how, also at corners and near rounding.
 # - `scratchae/study/diagnose.py`: how a mistake is told from the numbers.
 # - `scratchae/study/catalogue.py`: every layer, loss and model that is checked.

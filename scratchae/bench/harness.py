@@ -7,7 +7,6 @@ JSON on its standard input with a line of JSON on its standard output, and the p
 
 from __future__ import annotations
 
-import argparse
 import ctypes
 import json
 import os
@@ -207,45 +206,6 @@ def status_mib(name: str) -> float:
     """A size from /proc/self/status in MiB."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{name}:"))
-
-
-# The command line
-
-
-def add_options(command: argparse.ArgumentParser, benchmark: str, *, steps: int, rounds: int) -> None:
-    """The options that every script in benchmarks/ has, with these defaults."""
-    command.add_argument(
-        "--steps", type=positive, default=steps, metavar="N", help=f"timed steps a block (default: {steps})"
-    )
-    command.add_argument(
-        "--rounds", type=positive, default=rounds, metavar="N", help=f"blocks of each peer (default: {rounds})"
-    )
-    command.add_argument(
-        "--json",
-        type=Path,
-        metavar="FILE",
-        help=f"where to write everything (default: {RESULTS}/{benchmark}-DATE.json)",
-    )
-
-
-def positive(text: str) -> int:
-    """A whole number above 0, for argparse."""
-    if (value := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"{text}: expected at least 1")
-    return value
-
-
-def exit_code(benchmark: str, run: Callable[[], None]) -> int:
-    """Run a benchmark; its exit code: 0, 1 for an error, 130 after Ctrl-C."""
-    try:
-        run()
-    except ScratchaeError as error:
-        print(f"{benchmark}: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"\n{benchmark}: interrupted, nothing was written", file=sys.stderr)
-        return 130
-    return 0
 
 
 # What a person sees and keeps

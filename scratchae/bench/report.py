@@ -74,29 +74,6 @@ def table(name: str, result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def curve_table(curve: dict[str, Any]) -> str:
-    """One curve of `scaling.py`: some lines for each size, and how fast time grows with it."""
-    points = curve["points"]
-    lines = [
-        f"{curve['axis']}: {net(curve['sizes'])}, {curve['fixed']}, float32",
-        agreement(point["agreement"] for point in points),
-        f"{'':<10}{'':<30}{'ms a step':>9}  {'quartiles':<19}{'µs an example':>14}{'ns a pixel':>12}{'peak MiB':>10}"
-        f"{'/ ours':>8}",
-    ]
-    for point in points:
-        for i, peer in enumerate(point["peers"].values()):
-            peak = "unknown" if peer["peak_mib"] is None else f"{peer['peak_mib']:.1f}"
-            lines.append(
-                f"{'' if i else point['label']:<10}{peer['title']:<30}{peer['median_ms']:>9.3f}  "
-                f"{span(peer['quartiles_ms'], 3):<19}{peer['us_per_example']:>14.1f}{peer['ns_per_pixel']:>12.1f}"
-                f"{peak:>10}{peer['ratio']:>8.2f}"
-            )
-    lines += [f"skipped {who}: {reason}" for who, reason in points[0]["skipped"].items()]
-    for who, slope in curve["exponents"].items():
-        lines.append(f"time grows as {curve['axis']} to the power {slope:.2f}: {points[0]['peers'][who]['title']}")
-    return "\n".join(lines)
-
-
 def net(sizes: list[int | list[int]]) -> str:
     """A net by what passes through it: 784-256-784, or, with images, 28×28×1-14×14×16-64-28×28×1."""
     return "-".join("×".join(map(str, size)) if isinstance(size, list) else str(size) for size in sizes)

@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
         return grade(file, options.limit)
 
     from ..study import check_catalogue
-    from ..study.gradcheck import not_compared
+    from ..study.differences import not_compared
 
     reports = check_catalogue(options.name)
     if options.name is not None:

@@ -2,7 +2,8 @@
 
 from .catalogue import CATALOGUE, check_catalogue
 from .diagnosis.finding import Finding
-from .gradcheck import GradientReport, check_gradients
+from .differences import GradientReport
+from .gradcheck import check_gradients
 from .tracing import Trace, trace
 from .watch import watch
 

@@ -35,7 +35,8 @@ from ..layers import (
 from ..losses import BCE, MSE, BCEWithLogits, SoftmaxCrossEntropy, gaussian_kl
 from ..models import CVAE, IWAE, VAE, Autoencoder, Classifier, ContractiveAutoencoder, FreeEnergy
 from ..penalties import L1, SparseKL
-from .gradcheck import GradientReport, check_gradients
+from .differences import GradientReport
+from .gradcheck import check_gradients
 
 
 def normal(rng: np.random.Generator, *shape: int) -> np.ndarray:

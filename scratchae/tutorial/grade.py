@@ -19,7 +19,8 @@ import numpy as np
 
 from ..errors import ScratchaeError, ShapeError
 from ..study.diagnosis import GradientShapeError
-from ..study.gradcheck import GradientReport, check_gradients
+from ..study.differences import GradientReport
+from ..study.gradcheck import check_gradients
 from .answers import AnswerError
 from .chapters import folder
 from .learner import NotCheckableError, Subject, load, subjects

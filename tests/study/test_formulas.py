@@ -214,24 +214,23 @@ def shown(text, **names):
 
 
 @pytest.mark.parametrize(
-    ("text", "unicode", "latex"),
+    ("text", "unicode"),
     [
-        ("x @ W + b", "z₁ = x W₁ + b₁", r"z_{1} = x\, W_{1} + b_{1}"),
-        ("dy @ W.T", "z₁ = ∂L/∂z₁ W₁ᵀ", r"z_{1} = \frac{\partial L}{\partial z_{1}}\, W_{1}^{\top}"),
-        ("sum(dy, axis=0)", "z₁ = Σₙ ∂L/∂z₁", r"z_{1} = \sum_{n} \frac{\partial L}{\partial z_{1}}"),
-        ("dy * x * (1 - x)", "z₁ = ∂L/∂z₁ ⊙ x ⊙ (1 − x)", r"z_{1} = \frac{\partial L}{\partial z_{1}} \odot x \odot \left(1 - x\right)"),
-        ("2 * (x - dy) ** 2 / 3", "z₁ = 2·(x − ∂L/∂z₁)² / 3", r"z_{1} = \frac{2 \cdot \left(x - \frac{\partial L}{\partial z_{1}}\right)^{2}}{3}"),
-        ("exp(x / 2)", "z₁ = exp(x / 2)", r"z_{1} = e^{\frac{x}{2}}"),
+        ("x @ W + b", "z₁ = x W₁ + b₁"),
+        ("dy @ W.T", "z₁ = ∂L/∂z₁ W₁ᵀ"),
+        ("sum(dy, axis=0)", "z₁ = Σₙ ∂L/∂z₁"),
+        ("dy * x * (1 - x)", "z₁ = ∂L/∂z₁ ⊙ x ⊙ (1 − x)"),
+        ("2 * (x - dy) ** 2 / 3", "z₁ = 2·(x − ∂L/∂z₁)² / 3"),
+        ("exp(x / 2)", "z₁ = exp(x / 2)"),
     ],
-)  # fmt: skip
-def test_text_and_latex(text, unicode, latex):
-    found = shown(text, x=x, W=W, b=b, dy=x)
-    assert (found.text, found.latex) == (unicode, latex)
+)
+def test_text(text, unicode):
+    assert shown(text, x=x, W=W, b=b, dy=x).text == unicode
 
 
 @pytest.mark.parametrize("name", [*LAYERS, *LOSSES])
-def test_every_formula_can_be_written_in_all_three(name):
-    """Well-formed MathML, balanced LaTeX, and nothing of the code's own words left over in the text."""
+def test_every_formula_can_be_written_in_both(name):
+    """Well-formed MathML, and nothing of the code's own words left over in the text."""
     thing = CATALOGUE[name].make(2)
     if isinstance(thing, s.Layer):
         thing.forward(CATALOGUE[name].inputs(np.random.default_rng(0), 2, 2)[0], np.random.default_rng(0))
@@ -240,9 +239,6 @@ def test_every_formula_can_be_written_in_all_three(name):
         found = Formula.__new__(Formula)
         vars(found).update(tree=tree, symbols={}, result=Symbol("y"), drawn=False, computable=False)
         ElementTree.fromstring(found.mathml)
-        assert found.latex.count("{") == found.latex.count("}") and found.latex.count(r"\left") == found.latex.count(
-            r"\right"
-        )
         assert "None" not in found.text and found.text.count("(") == found.text.count(")"), (own, found.text)
 
 

@@ -11,8 +11,8 @@ from browser import open_page
 import scratchae as sae
 from scratchae.presets import find_preset
 from scratchae.study import trace
+from scratchae.study.differences import TensorCheck
 from scratchae.study.formula import Symbol
-from scratchae.study.gradcheck import TensorCheck
 from scratchae.study.page import comparison, packing, page, write_page
 from scratchae.study.tracing.steps import Tensor
 

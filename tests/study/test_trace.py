@@ -41,10 +41,6 @@ def test_the_steps_of_an_autoencoder():
     assert [step.number for step in found] == list(range(1, len(found) + 1))
     assert found["z₂"].text == "z₂ = a₁ W₂ + b₂" and found["z₂"].layer == "encoder.2"
     assert found["∂L/∂W₂"].text == "∂L/∂W₂ = a₁ᵀ ∂L/∂z₂"
-    assert (
-        found["∂L/∂W₂"].latex
-        == r"\frac{\partial L}{\partial W_{2}} = a_{1}^{\top}\, \frac{\partial L}{\partial z_{2}}"
-    )
     assert found["∂L/∂a₁"].mathml.startswith("<math")
     assert [operand.tensor.symbol.text for operand in found["z₂"].operands] == ["a₁", "W₂", "b₂"]
     assert [operand.tensor.shape for operand in found["z₂"].operands] == [(3, 3), (3, 2), (2,)]
@@ -207,7 +203,7 @@ def on_blank_images():
     """A first layer whose biases all lie at a kink, as its input is 0 on one half, and its weights do not."""
     x = draw(2, 90)
     x[1] = 0
-    model = s.Autoencoder(s.Sequential(s.Dense(90, 40), s.ReLU()), s.Dense(40, 90), loss=s.MSE())
+    model = s.Autoencoder(s.Sequential(s.Dense(90, 40, rng=0), s.ReLU()), s.Dense(40, 90, rng=1), loss=s.MSE())
     return model, x
 
 
@@ -236,7 +232,7 @@ class NotANumber(s.Sigmoid):
 def test_a_gradient_that_is_nan_is_named():
     model = s.Autoencoder(s.Sequential(s.Dense(4, 3), NotANumber()), s.Dense(3, 4), loss=s.MSE())
     text = str(s.check_gradients(model, draw(2, 4)))
-    assert text.count("the gradient is NaN   <- wrong") == 2 and "largest relative error nan" in text
+    assert text.count("NaN or infinite in") == 2 and "largest relative error nan" in text
 
 
 def test_words_that_textbooks_do_not_have_are_explained_once():
@@ -540,7 +536,7 @@ def test_the_cells_of_every_step_give_its_numbers(name):
             operands = {operand.name: operand.tensor for operand in step.operands}
             for operand, place in cell.operands:
                 operands[operand].array[place]  # is there
-        assert set(step.json()["operands"].values()) <= set(found.tensors)
+        assert {operand.tensor.key for operand in step.operands} <= set(found.tensors)
 
 
 def test_the_keys_are_distinct():

@@ -8,7 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from .experiment import REFUSALS, Arrays, Experiment, Index
+from ..differences import Index
+from .experiment import REFUSALS, Arrays, Experiment
 from .finding import Finding, finding
 
 TOLERANCE = 1e-5  # relative: below it two gradients are the same; a difference quotient is good to about 1e-8

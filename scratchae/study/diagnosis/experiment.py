@@ -16,6 +16,7 @@ from ...backend import to_numpy
 from ...layers import Layer
 from ...layers.observing import watched
 from ...models import Model
+from ..differences import Differences, Index
 
 STEP = 1e-6  # how far each element is moved: small, so that corners near by are not stepped over
 
@@ -38,7 +39,6 @@ def offering() -> Iterator[None]:
 
 
 Arrays = dict[str, np.ndarray]
-Index = tuple[int, ...]
 
 
 class Experiment:
@@ -85,18 +85,13 @@ class Experiment:
         subject = self.fresh() if subject is None else subject
         inputs = {key: array.copy() for key, array in (inputs or self.inputs).items()}
         tensor = self.tensor(subject, inputs, name)
-        centre = np.array(self.value(subject, inputs))
-        r = self.upstream(centre) if r is None else r
+        moved = Differences(
+            tensor, lambda: self.value(subject, inputs), lambda plus, minus: np.sum((plus - minus) * r)
+        )
+        r = self.upstream(moved.centre) if r is None else r
         places = list(np.ndindex(*tensor.shape)) if where is None else where
-        left, right = np.zeros(len(places)), np.zeros(len(places))
-        for k, index in enumerate(places):
-            at = float(tensor[index])
-            step = STEP * max(1.0, abs(at))
-            tensor[index] = at + step
-            right[k] = np.sum((self.value(subject, inputs) - centre) * r) / step
-            tensor[index] = at - step
-            left[k] = np.sum((centre - self.value(subject, inputs)) * r) / step
-            tensor[index] = at
+        found = [moved.slopes(index, STEP * max(1.0, abs(float(tensor[index])))) for index in places]
+        left, right = np.array(found).reshape(-1, 2).T
         shape = tensor.shape if where is None else (len(places),)
         return left.reshape(shape), right.reshape(shape)
 

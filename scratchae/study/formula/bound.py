@@ -11,7 +11,8 @@ import numpy as np
 
 from .arithmetic import Arithmetic, number
 from .cells import lower, resolve
-from .markup import written
+from .markup import MathmlWriter
+from .rendering import Writer
 from .symbol import Symbol
 from .tree import Node
 from .values import DRAWS, Evaluation
@@ -69,9 +70,8 @@ class Formula:
         """Whether a node is one number."""
         return self.computable and self.evaluation.shapes[id(node)] == ()
 
-    @functools.cached_property
-    def right(self) -> dict[str, str]:
-        return written(self.tree, self.symbols, self.single)
+    def right(self, writer: type[Writer]) -> str:
+        return writer(lambda name: self.symbols.get(name, name), self.single).write(self.tree)
 
     def sign(self) -> str:
         """= or, of what is drawn, ~; ← where something is replaced."""
@@ -82,18 +82,12 @@ class Formula:
     @property
     def text(self) -> str:
         """In Unicode: z₁ = x W₁ + b₁."""
-        return f"{self.result.text} {self.sign()} {self.right['text']}"
-
-    @property
-    def latex(self) -> str:
-        """In LaTeX."""
-        sign = {"~": r"\sim", "←": r"\leftarrow"}.get(self.sign(), "=")
-        return f"{self.result.latex} {sign} {self.right['latex']}"
+        return f"{self.result.text} {self.sign()} {self.right(Writer)}"
 
     @property
     def mathml(self) -> str:
         """In MathML, whole: <math>…</math>."""
-        inner = f"{self.result.mathml}<mo>{self.sign()}</mo>{self.right['mathml']}"
+        inner = f"{self.result.mathml}<mo>{self.sign()}</mo>{self.right(MathmlWriter)}"
         return f"<math display='block'><mrow>{inner}</mrow></math>"
 
     @functools.cached_property

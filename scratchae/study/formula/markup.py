@@ -1,74 +1,11 @@
-"""A formula in LaTeX and in MathML: the walk of rendering.py with other alphabets."""
+"""A formula in MathML: the walk of rendering.py with another alphabet."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
 from html import escape
 
-from .rendering import ATOM, PRODUCT, Writer, strength
-from .symbol import Symbol, latex_letter, mathml_letter
-from .tree import Node
-
-LOWERED = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
-
-
-class LatexWriter(Writer):
-    def name(self, symbol):
-        text = symbol.latex if isinstance(symbol, Symbol) else latex_letter(symbol)
-        return text, strength(symbol)
-
-    def number(self, text):
-        text = re.sub("10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)", lambda found: f"10^{{{found[1].translate(LOWERED)}}}", text)
-        return text.replace("−", "-").replace("·", r"\cdot ")
-
-    def word(self, text):
-        return r"\mathcal{N}" if text == "N" else rf"\operatorname{{{text}}}"
-
-    def row(self, *parts):
-        return "".join(parts).replace("−", "-")
-
-    def joined(self, left, sign, right):
-        signs = {"·": r"\cdot", "⊙": r"\odot", "−": "-", "≤": r"\le", "≥": r"\ge"}
-        return f"{left} {signs.get(sign, sign)} {right}"
-
-    def parentheses(self, text):
-        return rf"\left({text}\right)"
-
-    def brackets(self, text):
-        return rf"\left[{text}\right]"
-
-    def bars(self, text):
-        return rf"\left|{text}\right|"
-
-    def call(self, function, arguments):
-        return rf"{function}\!\left({', '.join(arguments)}\right)"
-
-    def matrix_product(self, left, right):
-        return rf"{left}\, {right}"
-
-    def fraction(self, above, below):
-        return rf"\frac{{{self.write(above)}}}{{{self.write(below)}}}", PRODUCT
-
-    def power(self, base, exponent):
-        return f"{base}^{{{exponent}}}"
-
-    def transposed(self, text):
-        return rf"{text}^{{\top}}"
-
-    def exponential(self, exponent):
-        return rf"e^{{{exponent}}}"
-
-    def root(self, atom, text):
-        return rf"\sqrt{{{text}}}"
-
-    def big_sum(self, scale, index, text):
-        return (
-            (rf"\tfrac{{1}}{{{scale[2:]}}} " if scale else "")
-            + r"\sum"
-            + (f"_{{{index}}}" if index else "")
-            + f" {text}"
-        )
+from .rendering import ATOM, Writer, strength
+from .symbol import Symbol, mathml_letter
 
 
 class MathmlWriter(Writer):
@@ -131,13 +68,3 @@ class MathmlWriter(Writer):
         base, plain = node.args[0], Writer(self.symbol, self.single)
         bounds = plain.part(node)[len(plain.write(base, ATOM)) :]
         return f"<mrow>{self.write(base, ATOM)}<mtext>{escape(bounds)}</mtext></mrow>"
-
-
-def written(tree: Node, symbols: Mapping[str, Symbol | str], single: Callable[[Node], bool]) -> dict[str, str]:
-    """A tree as {"text", "latex", "mathml"}."""
-
-    def symbol(name: str) -> Symbol | str:
-        return symbols.get(name, name)
-
-    writers = {"text": Writer, "latex": LatexWriter, "mathml": MathmlWriter}
-    return {name: writer(symbol, single).write(tree) for name, writer in writers.items()}

@@ -1,4 +1,4 @@
-"""A formula as text: a walk over the tree. What LaTeX and MathML write otherwise is in markup.py."""
+"""A formula as text: a walk over the tree. What MathML writes otherwise is in markup.py."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SMALL = {"n": "ₙ", "j": "ⱼ", "k": "ₖ", "l": "ₗ"}
 
 
 class Writer:
-    """Writes a tree in Unicode text; what differs in LaTeX and MathML is in the methods that they override.
+    """Writes a tree in Unicode text; what differs in MathML is in the methods that it overrides.
 
     symbol(name) says how a name is written; single(node) whether a node is one number, rather than an array.
     """

@@ -1,4 +1,4 @@
-"""The name of a tensor in the mathematics, as text, LaTeX and MathML."""
+"""The name of a tensor in the mathematics, as text and in MathML."""
 
 from __future__ import annotations
 
@@ -6,15 +6,7 @@ from dataclasses import dataclass
 from html import escape
 
 SUBSCRIPTS = str.maketrans("0123456789+-", "₀₁₂₃₄₅₆₇₈₉₊₋")
-GREEK = {
-    **{"α": r"\alpha", "β": r"\beta", "γ": r"\gamma", "ε": r"\varepsilon", "η": r"\eta", "θ": r"\theta"},
-    **{"λ": r"\lambda", "μ": r"\mu", "ρ": r"\rho", "σ": r"\sigma", "Ω": r"\Omega", "π": r"\pi", "Δ": r"\Delta "},
-}
-WORDS = {
-    **{"log σ²": r"\log\sigma^2", "σ²": r"\sigma^2", "log w": r"\log w", "log p": r"\log p", "ℓ": r"\ell"},
-    **{"‖g‖": r"\lVert g\rVert", "β₁": r"\beta_1", "β₂": r"\beta_2"},
-}
-ACCENTS = {"\u0303": ("~", r"\tilde"), "\u0302": ("^", r"\hat"), "\u0304": ("¯", r"\bar")}
+ACCENTS = {"\u0303": "~", "\u0302": "^", "\u0304": "¯"}
 
 
 @dataclass(frozen=True)
@@ -42,15 +34,6 @@ class Symbol:
         return f"∂{self.of}/∂{base}" + (f"|{self.via}" if self.via else "") if self.of else base
 
     @property
-    def latex(self) -> str:
-        """In LaTeX."""
-        base = latex_letter(self.before) + latex_letter(self.letter) + (f"_{{{self.index}}}" if self.index else "")
-        if not self.of:
-            return base
-        derivative = rf"\frac{{\partial {latex_letter(self.of)}}}{{\partial {base}}}"
-        return rf"\left.{derivative}\right|_{{{latex_letter(self.via)}}}" if self.via else derivative
-
-    @property
     def mathml(self) -> str:
         """In MathML."""
         base = mathml_letter(self.letter)
@@ -69,23 +52,12 @@ def tag(index: str) -> str:
     return "mn" if index.isdigit() else "mi"
 
 
-def latex_letter(letter: str) -> str:
-    """A letter, a word or a number in LaTeX."""
-    if letter.endswith("′"):
-        return f"{{{latex_letter(letter[:-1])}'}}"
-    if len(letter) == 2 and letter[1] in ACCENTS:
-        return f"{ACCENTS[letter[1]][1]}{{{latex_letter(letter[0])}}}"
-    if is_number(letter):
-        return letter.replace("−", "-")
-    return WORDS.get(letter) or GREEK.get(letter) or (letter if len(letter) < 2 else rf"\mathrm{{{letter}}}")
-
-
 def mathml_letter(letter: str) -> str:
     """A letter, a word or a number in MathML."""
     if letter.endswith("′"):
         return f"<msup>{mathml_letter(letter[:-1])}<mo>′</mo></msup>"
     if len(letter) == 2 and letter[1] in ACCENTS:
-        return f"<mover accent='true'><mi>{letter[0]}</mi><mo>{ACCENTS[letter[1]][0]}</mo></mover>"
+        return f"<mover accent='true'><mi>{letter[0]}</mi><mo>{ACCENTS[letter[1]]}</mo></mover>"
     if letter.startswith("log "):
         return f"<mrow><mi>log</mi>{mathml_letter(letter[4:])}</mrow>"
     if letter == "σ²":

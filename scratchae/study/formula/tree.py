@@ -2,7 +2,7 @@
 
 What a layer declares under `formulas` is parsed by Python's own parser, so its grammar is Python's: + - * / ** @, .T,
 comparisons (1 where true, 0 where not), slices, and the functions of values.py. A text in quotes is a name too:
-"'encoder.0.W'.T". Whatever else is said of a formula, values, cells, LaTeX, is derived from this tree.
+"'encoder.0.W'.T". Whatever else is said of a formula, values, cells, text, is derived from this tree.
 """
 
 from __future__ import annotations
@@ -45,14 +45,6 @@ class Node:
             return new
         args = tuple(arg.replaced(old, new) for arg in self.args)
         return self if all(a is b for a, b in zip(args, self.args, strict=True)) else Node(self.op, args, self.value)
-
-    def json(self) -> Any:
-        """The tree in what JSON can hold: ["add", left, right], ["name", "x"], ["num", 2], ["sum", x, {"axis": 0}]."""
-        if self.op in ("num", "name"):
-            return [self.op, self.value]
-        if self.op == "opaque":
-            return [self.op, self.value, *(arg.json() for arg in self.args)]
-        return [self.op, *(arg.json() for arg in self.args), *([dict(self.value)] if self.value else [])]
 
 
 def opaque(function: str, *arguments: str) -> Node:

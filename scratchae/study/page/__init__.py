@@ -21,7 +21,7 @@ from .network import network
 from .packing import as_lines, embed
 
 if TYPE_CHECKING:
-    from ..gradcheck import TensorCheck
+    from ..differences import TensorCheck
     from ..tracing.steps import Step, Tensor, TraceData
 
 STATISTICS = (("smallest", "min"), ("largest", "max"), ("mean", "mean"), ("norm", "norm"))
@@ -137,7 +137,7 @@ def tidied(mathml: str) -> str:
 
 def as_json(step: Step, trace: TraceData, records: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]:
     """A step as the page shows it; the source that it speaks of is added to `sources`."""
-    formula, operands = step.json(), {operand.name: operand.tensor.key for operand in step.operands}
+    operands = {operand.name: operand.tensor.key for operand in step.operands}
     shown = [step.result.key, *operands.values()]
     where = f"{step.layer} · {step.kind}" if step.layer else step.kind
     return {
@@ -149,7 +149,7 @@ def as_json(step: Step, trace: TraceData, records: dict[str, Any], sources: dict
         "result": step.result.key,
         "operands": list(dict.fromkeys(operands.values())),
         "names": operands,
-        "recipe": formula["cell"],
+        "recipe": step.formula.recipe,
         "first": first_cell(step),
         "options": {
             name: letter for name in step.options if not (letter := step.formula.symbols[name])[:1].isdigit()

@@ -13,8 +13,8 @@ import numpy as np
 
 from ...backend import Array
 from ...models import Model
+from ..differences import EPS, TOLERANCE, TensorCheck, compare, subtract
 from ..formula.values import Evaluation
-from ..gradcheck import EPS, TOLERANCE, TensorCheck, compare, subtract
 from .program import Program
 from .recording import Again
 from .steps import Step, Tensor

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import OptionError
+from ..differences import TensorCheck
 from ..formula import Cell, Formula, Symbol
-from ..gradcheck import TensorCheck
 
 # functions in formulas that textbooks do not have
 WORDS = {
@@ -110,11 +110,6 @@ class Step:
         return self.formula.text
 
     @property
-    def latex(self) -> str:
-        """The formula in LaTeX."""
-        return self.formula.latex
-
-    @property
     def mathml(self) -> str:
         """The formula in MathML, <math>…</math>."""
         return self.formula.mathml
@@ -127,17 +122,6 @@ class Step:
     def cell(self, index: tuple[int, ...] = (), *, digits: int = 6, terms: int = 8) -> Cell | None:
         """How one number of the result was computed, with the numbers in it; None for what was drawn at random."""
         return self.formula.cell(index, digits=digits, terms=terms)
-
-    def json(self) -> dict[str, object]:
-        """Formula and recipe as plain lists, for a page that computes cells itself: see formula/cells.py."""
-        return {
-            "text": self.text,
-            "latex": self.latex,
-            "mathml": self.mathml,
-            "tree": self.formula.tree.json(),
-            "cell": self.formula.recipe,
-            "operands": {operand.name: operand.tensor.key for operand in self.operands},
-        }
 
 
 @dataclass(frozen=True, repr=False)

@@ -8,8 +8,8 @@ import unicodedata
 
 import numpy as np
 
+from ..differences import TensorCheck, largest_error, not_compared
 from ..formula.arithmetic import number
-from ..gradcheck import TensorCheck, largest_error, not_compared
 from .steps import Step, TraceData
 
 TINY = 16  # numbers in a tensor, up to which the arithmetic of each is written out
