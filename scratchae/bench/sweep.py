@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import move, recycle_memory
-from ..backend.kernels.host import compiled_kernels
+from ..backend.kernels.host import compile_kernels
 from ..errors import DeviceError
 from ..presets import Preset
 from . import machine
@@ -72,7 +72,7 @@ def sweep(
         if way.device not in devices:
             continue
         try:
-            with compiled_kernels() if way.compiled else contextlib.nullcontext():
+            with compile_kernels() if way.compiled else contextlib.nullcontext():
                 points, skipped = measure_points(preset, examples, sorted(batch_sizes), way, seconds, limit)
         except DeviceError as error:  # no compiler
             points, skipped = [], dict.fromkeys(batch_sizes, str(error))

@@ -122,9 +122,11 @@ def praised(title: str, facts: list[str]) -> str:
 
 
 def exercise(path: Path) -> Callable[[ModuleType], list[str]] | None:
-    """The check of an exercise of this name, from the checks.py beside it, or from that of the tutorials."""
-    here = path.resolve().parent
-    for place in (here, here.parent, folder() / "exercises"):
+    """The check of an exercise of this name, from the checks.py beside it, or from that of the tutorials.
+
+    From nowhere else: what is found is run, and the folders above a learner's file may be anybody's.
+    """
+    for place in (path.resolve().parent, folder() / "exercises"):
         checks = place / "checks.py"
         if checks.is_file():
             spec = importlib.util.spec_from_file_location("_exercise_checks", checks)

@@ -49,7 +49,7 @@ def test_without_a_compiler_a_way_is_skipped_with_the_reason(monkeypatch):
     def fails():
         raise DeviceError("no compiler here")
 
-    monkeypatch.setattr(host, "compile_kernels", fails)
+    monkeypatch.setattr(sweep, "compile_kernels", fails)
     found = sweep.sweep(find_preset("deep"), [4, 8], ["cpu"], {"cpu": ROOFS}, seconds=0.0, limit=1e9)
     compiled = found["ways"]["cpu-compiled"]
     assert compiled["points"] == [] and compiled["skipped"] == {4: "no compiler here", 8: "no compiler here"}

@@ -296,6 +296,17 @@ def test_what_lies_beside_the_file_can_be_imported(graded, file):
     assert code == 0, out
 
 
+def test_nothing_from_the_folders_above_is_run(graded, file, tmp_path, monkeypatch):
+    """Only what lies beside the file, which the learner has put there, and the tutorials' own checks."""
+    (tmp_path / "sub").mkdir()
+    file("from pathlib import Path\nPath('ran').touch()\nCHECKS = {}", "checks.py")
+    monkeypatch.chdir(tmp_path)
+    assert grade.grade(file(RIGHT, "sub/my_layer.py"))[0] == 0
+    assert not Path("ran").exists()
+    assert grade.grade(file(RIGHT, "my_layer.py"))[0] == 0
+    assert Path("ran").exists()
+
+
 def test_a_remark_is_no_fault(graded):
     code, out = graded(RIGHT.replace("1 / (1 +", "np.float64(1) / (1 +"))
     assert code == 0 and "Sigmoid: right, with a remark" in out and "y comes out as float64" in out

@@ -12,7 +12,6 @@ import hashlib
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -36,27 +35,21 @@ FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-shar
 FASTER = {"sigmoid", "softplus", "pixel_costs", "adam"}
 
 
-def compile_kernels() -> None:
-    """Compute sigmoid, softplus, cross-entropy and Adam on the CPU by compiled kernels, in this process.
+def compile_kernels() -> contextlib.AbstractContextManager[object]:
+    """Compute sigmoid, softplus, cross-entropy and Adam on the CPU by compiled kernels: in this process from now on, or
+    only for as long as a block runs, `with compile_kernels(): fit(model, …)`.
 
     The first call on a machine takes some seconds and keeps the library in the user's cache folder. The kernels round
     differently from NumPy: one step agrees in nearly all digits, but the differences grow from step to step, so that a long
-    training ends at slightly different weights and figures, within what another seed would change. Raises DeviceError if there is no C++ compiler, or none that can do it.
+    training ends at slightly different weights and figures, within what another seed would change. Raises DeviceError if there
+    is no C++ compiler, or none that can do it, or if the cache folder cannot be written.
     """
     for dtype in TYPES:
         library(dtype)
+    way_back = contextlib.ExitStack()
+    way_back.callback(setattr, kernels, "compiled", kernels.compiled)
     kernels.compiled = Kernels(np, launch, only=FASTER)
-
-
-@contextlib.contextmanager
-def compiled_kernels() -> Iterator[None]:
-    """`compile_kernels`, for as long as the block runs."""
-    before = kernels.compiled
-    try:
-        compile_kernels()
-        yield
-    finally:
-        kernels.compiled = before
+    return way_back
 
 
 def launch(name: str, dtype: object, n: int, *arguments: object) -> None:
@@ -86,10 +79,29 @@ def library(dtype: str) -> ctypes.CDLL:
             "the kernels need the C++ compiler g++, which is not there: install it, or do without compiled kernels"
         )
     built = cache_folder("kernels") / f"{fingerprint(compiler)}-{dtype}.so"
-    if not built.exists():
-        with written_whole(built) as path:
-            build(compiler, dtype, path)
-    return ctypes.CDLL(str(built))
+    try:
+        if not is_whole(built):
+            with written_whole(built) as path:
+                build(compiler, dtype, path)
+                seal(path)
+        return ctypes.CDLL(str(built))
+    except OSError as error:
+        raise DeviceError(
+            f"the compiled kernels cannot be kept in {built.parent} or not be loaded from it ({error}): set XDG_CACHE_HOME to a "
+            "folder that you may write to, or do without compiled kernels"
+        ) from None
+
+
+def seal(path: Path) -> None:
+    """Put the checksum of a library behind it, where the loader does not look."""
+    content = path.read_bytes()
+    path.write_bytes(content + hashlib.sha256(content).digest())
+
+
+def is_whole(path: Path) -> bool:
+    """Whether this is a library as it was built here: to load a damaged one can end Python."""
+    content = path.read_bytes() if path.is_file() else b""
+    return content[-32:] == hashlib.sha256(content[:-32]).digest()
 
 
 def build(compiler: str, dtype: str, path: Path) -> None:

@@ -107,6 +107,39 @@ def test_the_library_is_kept(nothing_compiled_yet, monkeypatch):
     assert built.stat().st_mtime_ns == made
 
 
+@needs_a_compiler
+@pytest.mark.parametrize("damage", [lambda b: b"", lambda b: b[:5000], lambda b: b"x" + b[1:], lambda b: b"foreign"])
+def test_a_damaged_library_is_built_again(nothing_compiled_yet, damage):
+    host.library("float32")
+    (built,) = nothing_compiled_yet.iterdir()
+    whole = built.read_bytes()
+    host.library.cache_clear()
+    built.unlink()  # that one stays loaded
+    built.write_bytes(damage(whole))
+    assert host.library("float32").sigmoid
+    assert host.is_whole(built)
+
+
+@needs_a_compiler
+def test_a_cache_folder_that_cannot_be_written(nothing_compiled_yet):
+    nothing_compiled_yet.write_text("a file in its place")
+    with pytest.raises(DeviceError, match="set XDG_CACHE_HOME to a folder that you may write to, or do without"):
+        s.compile_kernels()
+    assert kernels.compiled is None
+
+
+@needs_a_compiler
+def test_the_way_back(monkeypatch):
+    monkeypatch.setattr(kernels, "compiled", None)
+    with s.compile_kernels():
+        used = kernels.compiled
+        assert used is not None
+        with s.compile_kernels():
+            assert kernels.compiled not in (None, used)
+        assert kernels.compiled is used
+    assert kernels.compiled is None
+
+
 def test_without_a_compiler(nothing_compiled_yet, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(DeviceError, match=r"g\+\+, which is not there: install it, or do without"):
