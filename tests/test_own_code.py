@@ -580,7 +580,7 @@ class NoReturnForward(Anew):
         (
             WithoutIt,
             OptionError,
-            r"WithoutIt\(\) names a parameter W and does not have it: set self\.W in its constructor",
+            r"WithoutIt\(\) names a parameter W but has no such attribute: set self\.W in its constructor",
         ),
         (OfIntegers, ArrayTypeError, r"OfIntegers\(\): its parameter W holds int64, expected an array of floats"),
         (
@@ -594,7 +594,7 @@ class NoReturnForward(Anew):
             r"backward of .*NoReturn\(4, 4\) returned None",
         ),
         (lambda: NoReturnForward(6, 4), ArrayTypeError, r"forward of .*NoReturnForward\(6, 4\) returned None"),
-        (lambda: Written, ArrayTypeError, r"got the class Written: make one, Written\(…\)"),
+        (lambda: Written, ArrayTypeError, r"got the class Written: make an object of it, Written\(…\)"),
         (lambda: np.tanh, ArrayTypeError, r"expects layers, such as .* got <ufunc 'tanh'>"),
     ],
 )

@@ -230,8 +230,8 @@ source(sae.MSE.__call__)
 # With the same weights it computes the same loss:
 
 # %%
-encoder = sae.Sequential(sae.Dense(D, H), sae.Sigmoid())
-decoder = sae.Sequential(sae.Dense(H, D), sae.Sigmoid())
+encoder = sae.Sequential(sae.Dense(D, H, rng=rng), sae.Sigmoid())
+decoder = sae.Sequential(sae.Dense(H, D, rng=rng), sae.Sigmoid())
 model = sae.Autoencoder(encoder, decoder, loss=sae.MSE())
 for layer, W, b in ((encoder.layers[0], W1, b1), (decoder.layers[0], W2, b2)):
     layer.W[:], layer.b[:] = W, b
@@ -250,8 +250,8 @@ assert np.isclose(model.objective(x)["loss"], L, rtol=1e-4)
 
 # %%
 small = sae.Autoencoder(
-    sae.Sequential(sae.Dense(12, 5, rng=1), sae.Sigmoid()),
-    sae.Sequential(sae.Dense(5, 12, rng=2), sae.Sigmoid()),
+    sae.Sequential(sae.Dense(12, 5, rng=rng), sae.Sigmoid()),
+    sae.Sequential(sae.Dense(5, 12, rng=rng), sae.Sigmoid()),
     loss=sae.MSE(),
 )
 report = sae.check_gradients(small, rng.random((4, 12)))

@@ -317,7 +317,7 @@ assert (grid * (1 - grid)).max() == 0.25
 # The sums as loops, beside the products, beside the library:
 
 # %%
-layer = sae.Dense(D, H, rng=1).to(dtype=np.float64)
+layer = sae.Dense(D, H, rng=rng).to(dtype=np.float64)
 layer.b[:] = rng.standard_normal(H)
 x, dy = rng.standard_normal((N, D)), rng.standard_normal((N, H))
 W = layer.W
@@ -432,8 +432,8 @@ assert worst < 1e-9
 
 # %%
 tiny = sae.Autoencoder(
-    sae.Sequential(sae.Dense(3, 2, rng=1), sae.Sigmoid()),
-    sae.Sequential(sae.Dense(2, 3, rng=2), sae.Sigmoid()),
+    sae.Sequential(sae.Dense(3, 2, rng=rng), sae.Sigmoid()),
+    sae.Sequential(sae.Dense(2, 3, rng=rng), sae.Sigmoid()),
     loss=sae.MSE(),
 )
 trace = sae.trace(tiny, np.array([[0.1, 0.9, 0.5], [0.8, 0.2, 0.4]]))
@@ -459,8 +459,8 @@ source(sae.Autoencoder.backward)
 # `backward_parameters` leaves that product out. For the rest, the two programs agree:
 
 # %%
-encoder = sae.Sequential(sae.Dense(784, 256, rng=1), sae.Sigmoid())
-decoder = sae.Sequential(sae.Dense(256, 784, rng=2), sae.Sigmoid())
+encoder = sae.Sequential(sae.Dense(784, 256, rng=rng), sae.Sigmoid())
+decoder = sae.Sequential(sae.Dense(256, 784, rng=rng), sae.Sigmoid())
 model = sae.Autoencoder(encoder, decoder, loss=sae.MSE())
 dense1, dense2 = encoder.layers[0], decoder.layers[0]
 

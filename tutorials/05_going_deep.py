@@ -516,8 +516,8 @@ assert rescue[10.0] < 0.8 * without_learning < rescue[None]
 
 # %%
 same = sae.Autoencoder(
-    sae.Sequential(sae.Dense(784, 16), sae.Sigmoid()),
-    sae.Sequential(sae.Dense(16, 784), sae.Sigmoid()),
+    sae.Sequential(sae.Dense(784, 16, rng=rng), sae.Sigmoid()),
+    sae.Sequential(sae.Dense(16, 784, rng=rng), sae.Sigmoid()),
     loss=sae.MSE(),
 )
 first, second = same.encoder.layers[0], same.decoder.layers[0]

@@ -316,7 +316,7 @@ source(FreeEnergy.forward, FreeEnergy.backward, FreeEnergy.backward_parameters)
 # %%
 x = np.array([[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 1], [1, 0, 0, 1], [1, 1, 1, 0]], float)
 
-report = sae.check_gradients(FreeEnergy(5, 3), rng.random((4, 5)))
+report = sae.check_gradients(FreeEnergy(5, 3, rng=rng), rng.random((4, 5)))
 print(report)
 assert report.passed
 
@@ -889,7 +889,9 @@ for v in all_states(3)[[1, 6]]:
     )
     assert np.isclose(real.free_energy(v[None])[0], by_sum)
     assert np.isclose(weight @ grid / weight.sum(), real.propup(v[None])[0, 0])
-report = sae.check_gradients(FreeEnergy(4, 3, hidden_units="gaussian"), rng.random((3, 4)))
+report = sae.check_gradients(
+    FreeEnergy(4, 3, hidden_units="gaussian", rng=rng), rng.random((3, 4))
+)
 assert report.passed
 
 # %% [markdown]

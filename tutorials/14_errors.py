@@ -518,8 +518,8 @@ with np.errstate(invalid="ignore"):  # a ReLU code: ρ̂ above 1
 # $\langle \mathrm{Conv}\,x, y\rangle = \langle x, \mathrm{ConvTranspose}\,y\rangle$.
 
 # %%
-down = sae.Conv2d(1, 2, 3, stride=2, padding=1).to(dtype=np.float64)
-up = sae.ConvTranspose2d(2, 1, 3, stride=2, padding=1).to(dtype=np.float64)
+down = sae.Conv2d(1, 2, 3, stride=2, padding=1, rng=rng).to(dtype=np.float64)
+up = sae.ConvTranspose2d(2, 1, 3, stride=2, padding=1, rng=rng).to(dtype=np.float64)
 up.W[...] = down.W
 v = rng.standard_normal((1, 7, 7, 1))
 y = rng.standard_normal(down.forward(v).shape)

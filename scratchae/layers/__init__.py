@@ -1,4 +1,4 @@
-"""Layers, one file a family; each layer's forward and backward stand side by side."""
+"""Layers, one file for each family. Each layer's forward and backward are side by side."""
 
 from .activations import Identity, LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
 from .convolution import Conv2d, ConvTranspose2d

@@ -1,7 +1,7 @@
 """Activations: one function of each element, with its derivative. Shapes are kept.
 
-Each keeps what its derivative is easiest to write in: the output y, where it suffices, or the input x.
-All stay finite, without a warning, for any finite x.
+Each keeps the array that its derivative is easiest to write in: the output y if that is enough, otherwise the input x.
+For any finite x, all results are finite and there is no warning.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def sigmoid(x: Array) -> Array:
     """σ(x) = 1 / (1 + e⁻ˣ), in (0, 1)."""
     xp = array_module(x)
     y = xp.negative(x)
-    with np.errstate(over="ignore"):  # of e⁸⁹ in float32: infinity, and its reciprocal 0
+    with np.errstate(over="ignore"):  # e⁸⁹ overflows float32: it becomes infinity, and its reciprocal 0 is right
         xp.exp(y, out=y)
     y += 1
     return xp.reciprocal(y, out=y)
@@ -27,7 +27,7 @@ def sigmoid(x: Array) -> Array:
 
 @one_kernel
 def sigmoid_backward(y: Array, dy: Array) -> Array:
-    """∂L/∂x of y = σ(x), given y and ∂L/∂y."""
+    """∂L/∂x for y = σ(x), from y and ∂L/∂y."""
     # y = 1 / (1 + exp(-x))
     dx = 1 - y
     dx *= y
@@ -39,19 +39,19 @@ def sigmoid_backward(y: Array, dy: Array) -> Array:
 def relu(x: Array) -> Array:
     """max(x, 0)."""
     xp = array_module(x)
-    return xp.maximum(x, xp.zeros(x.shape, dtype=x.dtype))  # with the number 0, NumPy takes twice as long
+    return xp.maximum(x, xp.zeros(x.shape, dtype=x.dtype))  # NumPy takes twice as long with the number 0
 
 
 @one_kernel
 def relu_backward(y: Array, dy: Array) -> Array:
-    """∂L/∂x of y = max(x, 0), given y and ∂L/∂y."""
+    """∂L/∂x for y = max(x, 0), from y and ∂L/∂y."""
     # y = max(x, 0)
-    return dy * (y > 0)  # ∂L/∂x = dy where x > 0, else 0
+    return dy * (y > 0)  # ∂L/∂x = dy where x > 0, otherwise 0
 
 
 @one_kernel
 def softplus(x: Array) -> Array:
-    """log(1 + eˣ) = max(x, 0) + log(1 + e^-|x|), where nothing can overflow."""
+    """log(1 + eˣ), computed as max(x, 0) + log(1 + e^-|x|), which cannot overflow."""
     xp = array_module(x)
     y = xp.abs(x)
     xp.negative(y, out=y)
@@ -86,11 +86,11 @@ class ReLU(Layer):
         return self.y
 
     def backward(self, dy: Array) -> Array:
-        return relu_backward(self.y, dy)  # dy where x > 0, else 0
+        return relu_backward(self.y, dy)  # dy where x > 0, otherwise 0
 
 
 class LeakyReLU(Layer):
-    """y = x where x > 0, else slope · x. The derivative at 0 is taken as the slope."""
+    """y = x where x > 0, otherwise slope · x. The derivative at 0 is taken as the slope."""
 
     examples_apart = True
     formulas = {"y": "maximum(x, slope * x)", "dx": "where(x > 0, dy, slope * dy)"}

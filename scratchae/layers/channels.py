@@ -1,4 +1,4 @@
-"""A number for each channel, for images and rows alike: y + b, sums over pixels."""
+"""One number for each channel, for images and for rows: y + b, and sums over pixels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..backend import Array, array_module
 
 
 def channelwise(operation: Callable[..., Array], x: Array, v: Array, out: Array | None = None) -> Array:
-    """operation(x, v), an elementwise one, with a number of v (C,) for each channel of x (…, C).
+    """operation(x, v) of an elementwise operation, with one number of v (C,) for each channel of x (…, C).
 
     NumPy loops along the last axis, and a loop over a few channels is mostly overhead. So each example becomes one long row,
     and v is repeated to match.
@@ -24,12 +24,12 @@ def channelwise(operation: Callable[..., Array], x: Array, v: Array, out: Array 
 
 
 def add_channels(y: Array, b: Array) -> Array:
-    """y + b, with a number of b (C,) for each channel of y (…, C), written over y if that lies in memory in its own order."""
+    """y + b, with one number of b (C,) for each channel of y (…, C). It is written over y if y is contiguous in memory."""
     return channelwise(array_module(y).add, y, b, out=y)
 
 
 def channel_sums(x: Array, out: Array | None = None) -> Array:
-    """Σ of x (…, C) over all axes but the last, (C,): as a product with ones, since NumPy is slow to add up many short rows."""
+    """Σ of x (…, C) over all axes but the last, (C,): a product with ones, since NumPy is slow at adding up many short rows."""
     xp = array_module(x)
     rows = x.reshape(-1, x.shape[-1])
     return xp.matmul(xp.ones(len(rows), dtype=x.dtype), rows, out=out)

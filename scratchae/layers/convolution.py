@@ -1,11 +1,11 @@
-"""Convolution and its adjoint, the transposed convolution: a matrix product and `im2col`, or the other way round.
+"""Convolution and its adjoint, the transposed convolution: each is a matrix product with `im2col` before it or `col2im` after it.
 
 Both have a kernel W with four axes: height, width, channels of the larger image, channels of the smaller one. With the
 same W, stride and padding, and without b,
 
     ⟨Conv2d(x), y⟩ = ⟨x, ConvTranspose2d(y)⟩    for all images x and y:
 
-each is the other's adjoint, its matrix transposed. So the forward of the one is the ∂L/∂x of the other.
+each is the adjoint of the other: its matrix is the other's, transposed. So the forward of one is the ∂L/∂x of the other.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from .patches import im2col, matmul_col2im
 
 
 class Conv2d(Layer):
-    """Convolution of images (as everywhere in the field: correlation, the kernel is not turned), y = im2col(x) W + b.
+    """Convolution of images (as in other libraries, the kernel is not turned: strictly, a correlation), y = im2col(x) W + b.
 
     x (N, H, W, Cin) -> y (N, OH, OW, Cout), where OH = ⌊(H + 2 padding - kernel_size) / stride⌋ + 1, likewise OW;
-    W (KH, KW, Cin, Cout), b (Cout,). Sizes are a number, or a pair for height and width:
+    W (KH, KW, Cin, Cout), b (Cout,). A size is one number, or a pair for height and width:
 
     y[n, oy, ox, d] = b[d] + Σᵢⱼ꜀ W[i, j, c, d] · x[n, oy·stride + i - padding, ox·stride + j - padding, c],
 
-    where x is 0 outside of the image. W is drawn as `init` says, "he" before ReLU, else "glorot" (see `Dense`);
+    where x is 0 outside of the image. W is drawn as `init` says: use "he" before ReLU, otherwise "glorot" (see `Dense`).
     b starts at zero.
 
     Raises ShapeError if x is not (N, H, W, Cin), or if the kernel does not fit into it. Dumoulin and Visin 2016.
@@ -92,16 +92,16 @@ class Conv2d(Layer):
 
 
 class ConvTranspose2d(Layer):
-    """Transposed convolution, y = col2im(x Wᵀ) + b: each pixel of x paints the kernel into y, overlaps add up.
+    """Transposed convolution, y = col2im(x Wᵀ) + b: each pixel of x paints the kernel into y, and overlaps add up.
 
     x (N, H, W, Cin) -> y (N, OH, OW, Cout), where OH = (H - 1) stride - 2 padding + kernel_size + output_padding,
-    likewise OW; W (KH, KW, Cout, Cin), b (Cout,). Sizes are a number, or a pair for height and width:
+    likewise OW; W (KH, KW, Cout, Cin), b (Cout,). A size is one number, or a pair for height and width:
 
     y[n, oy·stride + i - padding, ox·stride + j - padding, c] += Σ_d W[i, j, c, d] · x[n, oy, ox, d], for all i, j, oy, ox.
 
-    It is the adjoint of `Conv2d(Cout, Cin, …)` with the same W. That takes images of several sizes to the same size, when
-    the stride leaves a rest; `output_padding`, less than the stride, tells which of them to go back to: so many rows and
-    columns more. W is drawn as `init` says, "he" before ReLU, else "glorot"; b starts at zero.
+    It is the adjoint of `Conv2d(Cout, Cin, …)` with the same W. A convolution with a stride maps images of several sizes to
+    the same size. `output_padding`, which is less than the stride, chooses between them: it adds rows and columns to y.
+    W is drawn as `init` says: use "he" before ReLU, otherwise "glorot". b starts at zero.
 
     Raises ShapeError if x is not (N, H, W, Cin), or if y would have no pixels. Dumoulin and Visin 2016, chapter 4.
     """
@@ -142,7 +142,7 @@ class ConvTranspose2d(Layer):
         if self.extra[0] >= self.S[0] or self.extra[1] >= self.S[1]:
             raise OptionError(
                 f"ConvTranspose2d(output_padding={output_padding}, stride={stride}): expected output_padding < stride, "
-                "since a larger one is no size that a convolution could have come from"
+                "since no convolution could have started from an image of that size"
             )
         area, reach = self.K[0] * self.K[1], self.K[0] * self.K[1] / (self.S[0] * self.S[1])
         self.W = draw_weights(
@@ -184,11 +184,11 @@ class ConvTranspose2d(Layer):
         return tuple(sizes)
 
 
-# What every layer of images checks
+# Checks that every layer of images makes
 
 
 def pair(layer: Layer, name: str, value: int | Pair, least: int = 1) -> Pair:
-    """A size as (height, width). Raises OptionError unless it is a whole number of at least so much, or two."""
+    """A size as (height, width). Raises OptionError unless it is a whole number of at least `least`, or a pair of them."""
     sizes = tuple(value) if isinstance(value, tuple | list) else (value, value)
     if len(sizes) != 2 or not all(isinstance(size, int | np.integer) and size >= least for size in sizes):
         raise OptionError(
@@ -209,8 +209,8 @@ def require_channels(layer: Layer, **channels: int) -> None:
 
 
 def require_images(layer: Layer, x: Array, channels: int | None = None) -> None:
-    """Raise ShapeError unless x is (N, H, W, channels) with H, W ≥ 1, or any number of channels if none is given."""
-    array_module(x)  # raises if x is no array
+    """Raise ShapeError unless x is (N, H, W, channels) with H, W ≥ 1; without `channels`, any number of them will do."""
+    array_module(x)  # raises an error if x is not an array
     if x.ndim == 4 and channels in (None, x.shape[3]) and 0 not in x.shape[1:]:
         return
     if x.ndim == 2:
@@ -227,13 +227,13 @@ def require_images(layer: Layer, x: Array, channels: int | None = None) -> None:
 
 
 def patch_counts(layer: Layer, x: Array, kernel: Pair, stride: Pair, padding: Pair) -> Pair:
-    """How many patches x has along its height and its width. Raises ShapeError if there are none."""
+    """The number of patches along the height and the width of x. Raises ShapeError if there are none."""
     counts = []
     for axis, size, k, s, p in zip(("height", "width"), x.shape[1:3], kernel, stride, padding, strict=True):
         counts.append(count(size, k, s, p))
         if counts[-1] < 1:
             raise ShapeError(
                 f"{layer.label()} does not fit into x of shape {tuple(x.shape)}: along the {axis} there would be "
-                f"⌊({size} + 2 · {p} - {k}) / {s}⌋ + 1 = {counts[-1]} places for the kernel, which can be at most {size + 2 * p} long"
+                f"⌊({size} + 2 · {p} - {k}) / {s}⌋ + 1 = {counts[-1]} places for the kernel: it can be at most {size + 2 * p} long"
             )
     return tuple(counts)

@@ -15,14 +15,14 @@ class Dense(Layer):
 
     x (N, inputs) -> y (N, outputs); W (inputs, outputs), b (outputs,).
 
-    W is drawn so that signals neither grow nor fade from layer to layer; b starts at zero. What does that
-    depends on what follows:
-    `init="he"` before ReLU and its kin, which pass half the variance: W ~ N(0, 2 / inputs) (He et al. 2015, eq. 10);
-    `init="glorot"` before sigmoid, tanh or nothing: W ~ N(0, 2 / (inputs + outputs)) (Glorot and Bengio 2010, eq. 12).
+    W is drawn so that signals neither grow nor fade from layer to layer; b starts at zero. The right variance
+    depends on the activation that follows:
+    `init="he"` before ReLU and its relatives, which pass half the variance: W ~ N(0, 2 / inputs) (He et al. 2015, eq. 10);
+    `init="glorot"` before sigmoid, tanh or no activation: W ~ N(0, 2 / (inputs + outputs)) (Glorot and Bengio 2010, eq. 12).
 
-    `rng` is a `numpy.random.Generator`, a seed, or None to draw other numbers each time: give the layers of a model one
-    generator, since the same seed draws the same numbers. Draws happen on the host: every device starts from the same
-    numbers.
+    `rng` is a `numpy.random.Generator`, a seed, or None to draw other numbers each time. Give the layers of a model one
+    generator, since the same seed draws the same numbers. NumPy draws the numbers on the host, so that every device starts
+    from the same weights.
 
     Raises ShapeError if x is not (N, inputs).
     """

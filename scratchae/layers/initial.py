@@ -1,4 +1,4 @@
-"""Weights to begin with."""
+"""Initial weights."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ..errors import OptionError
 def draw_weights(
     shape: tuple[int, ...], fan_in: float, fan_out: float, init: str, rng: int | np.random.Generator | None
 ) -> np.ndarray:
-    """Normal numbers in float32, of a variance with which signals neither grow nor fade from layer to layer.
+    """Normal numbers in float32, with a variance that lets signals neither grow nor fade from layer to layer.
 
-    What does that depends on what follows: "he" before ReLU and its kin, which pass half the variance:
-    W ~ N(0, 2 / fan_in) (He et al. 2015, eq. 10); "glorot" before sigmoid, tanh or nothing:
-    W ~ N(0, 2 / (fan_in + fan_out)) (Glorot and Bengio 2010, eq. 12). `fan_in` is how many inputs each output
-    is a sum of, `fan_out` how many outputs each input goes into. Raises OptionError for another `init`.
+    The right variance depends on the activation that follows: "he" before ReLU and its relatives, which pass half of it:
+    W ~ N(0, 2 / fan_in) (He et al. 2015, eq. 10); "glorot" before sigmoid, tanh or no activation:
+    W ~ N(0, 2 / (fan_in + fan_out)) (Glorot and Bengio 2010, eq. 12). `fan_in` is the number of inputs that
+    each output sums, `fan_out` the number of outputs that each input goes into. Raises OptionError for another `init`.
 
-    Draws happen on the host: every device starts from the same numbers.
+    NumPy draws the numbers on the host, so that every device starts from the same weights.
     """
     variances = {"he": 2 / fan_in, "glorot": 2 / (fan_in + fan_out)}
     if init not in variances:

@@ -1,4 +1,4 @@
-"""What a layer is, and the one that runs others in order."""
+"""What a layer is, and `Sequential`, which runs layers in order."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .own import defining, gradient_names, is_float, set_by_forward, taking_rng
 
 
 class ParameterNames:
-    """`parameter_names` of a layer that does not say: the float attributes p for which a method of its class sets self.dp."""
+    """`parameter_names` of a layer that gives none: the float attributes p for which a method of its class sets self.dp."""
 
     def __get__(self, layer: Layer | None, kind: type) -> tuple[str, ...]:
         if layer is None or not (gradients := gradient_names(kind)):
@@ -26,12 +26,12 @@ class ParameterNames:
 class Layer(Described):
     """One step y = f(x; parameters) with its derivative.
 
-    `forward(x)` is inference; `forward(x, rng=rng)` is training, where noise is drawn from rng. It keeps what
-    backward names. `backward(dy)` takes ∂L/∂y, *sets* the gradients of the parameters (dW for W, db for b)
+    `forward(x)` is inference; `forward(x, rng=rng)` is training, where noise is drawn from rng. It keeps the
+    arrays that backward needs. `backward(dy)` takes ∂L/∂y, *sets* the gradients of the parameters (dW for W, db for b)
     and returns ∂L/∂x. Neither changes an array that it is given.
 
-    A layer of your own needs these two, and its parameters as attributes; `forward(self, x)` will do where there is no
-    noise. It may set `self.dW = …` or write into `self.dW`, as the layers here do to save memory.
+    A layer of your own needs these two methods, and its parameters as attributes. `forward(self, x)` is enough if it draws
+    no noise. Its backward may set `self.dW = …` or write into `self.dW`, as the layers here do to save memory.
 
         class Scale(scratchae.Layer):
             parameter_names = ("w",)
@@ -51,13 +51,13 @@ class Layer(Described):
     """
 
     parameter_names: tuple[str, ...] = ParameterNames()
-    # what it remembers from training beside the parameters, such as running averages
+    # the arrays that it keeps from training besides its parameters, such as running averages
     buffer_names: tuple[str, ...] = ()
     name = ""  # its place in a model, such as "encoder.0", for error messages
-    # whether it treats every example by itself, so that a batch may be split (models/parallel.py); not inherited
+    # whether it computes every example by itself, so that a batch may be split (models/parallel.py); not inherited
     examples_apart = False
-    # what it computes, in the order it does: y, then the gradients dW, db, dx, each as an expression that
-    # study/formula/ reads; a test evaluates each against forward and backward
+    # what it computes, in this order: y, then the gradients dW, db, dx. Each is an expression that study/formula/ reads;
+    # a test compares its value with forward and backward
     formulas: Mapping[str, str] = {}
 
     def __init_subclass__(cls, **options: Any):
@@ -74,11 +74,11 @@ class Layer(Described):
         raise NotImplementedError
 
     def backward_parameters(self, dy: Array) -> None:
-        """Set the gradients of the parameters only: enough for the first layer, as nobody asks for ∂L/∂x of the data."""
+        """Set only the gradients of the parameters: enough for the first layer, because ∂L/∂x of the data is never needed."""
         self.backward(dy)
 
     def backward_first(self, dy: Array) -> None:
-        """What a model asks of its first layer: `backward_parameters`, unless a subclass has replaced `backward` alone."""
+        """The backward of a model's first layer: `backward_parameters`, unless a subclass has replaced only `backward`."""
         shortcut = defining(type(self), "backward_parameters")
         if issubclass(shortcut, defining(type(self), "backward")):
             self.backward_parameters(dy)
@@ -98,60 +98,60 @@ class Layer(Described):
         return self
 
     def parameter_array(self, name: str) -> Array:
-        """A parameter as an array. Raises an error if the layer has none of this name, or if it holds no floats."""
+        """A parameter as an array. Raises an error if the layer has no attribute of this name, or if it does not hold floats."""
         if not hasattr(self, name):
             raise OptionError(
-                f"{self.label()} names a parameter {name} and does not have it: set self.{name} in its constructor"
+                f"{self.label()} names a parameter {name} but has no such attribute: set self.{name} in its constructor"
             )
         value = getattr(self, name)
         if not is_float(value):
             found = getattr(value, "dtype", type(value).__name__)
             raise ArrayTypeError(
-                f"{self.label()}: its parameter {name} holds {found}, expected an array of floats: "
+                f"{self.label()}: its parameter {name} holds {found}, expected an array of floats: set "
                 f"self.{name} = numpy.asarray(…, dtype='float32')"
             )
         return np.asarray(value, np.float32) if isinstance(value, float) else value
 
     def held_layers(self) -> Iterator[tuple[str, Layer]]:
-        """The layers that it holds in its attributes, also in lists, with a name for each."""
+        """The layers in its attributes, or in lists there, with a name for each."""
         for name, value in vars(self).items():
             for i, item in enumerate(value) if isinstance(value, list | tuple) else ((None, value),):
                 if isinstance(item, Layer):
                     yield name if i is None else f"{name}.{i}", item
 
     def leaves(self, name: str = "") -> Iterator[tuple[str, Layer]]:
-        """The layers that compute, with their names, in the order they run: itself, and those that it holds."""
+        """The layers that compute, with their names, in the order they run: itself and the layers in its attributes."""
         yield name, self
         for place, layer in self.held_layers():
             yield from layer.leaves(f"{name}.{place}".lstrip("."))
 
     def running_order(self, name: str = "") -> Iterator[tuple[str, Layer]]:
-        """The layers that run one after the other, each on what the last one made: itself alone, unless it is such a chain."""
+        """The layers that run one after the other, each on the last one's output: only itself, unless it is a `Sequential`."""
         yield name, self
 
     def refuse(self, x: Array, wanted: str, way_out: str) -> NoReturn:
-        """Raise ShapeError: x has not the wanted shape."""
+        """Raise ShapeError: x does not have the wanted shape."""
         raise ShapeError(f"{self.label()} expects x of shape {wanted}, got {tuple(x.shape)}: {way_out}")
 
     def label(self) -> str:
-        """The layer for a message: its place in the model, if it has one, and what it is."""
+        """The layer's name for a message: its place in the model, if it has one, and its repr."""
         return f"{self.name} {self!r}".strip()
 
 
-# A layer of somebody's own
+# A person's own layer
 
 
 def as_layer(thing: Any, where: str) -> Layer:
-    """The layer itself; an object of a plain class with `forward` and `backward` is made one, in place.
+    """Return the layer. An object of a plain class with `forward` and `backward` becomes a layer, in place.
 
-    where: what it is given to, for the error. Raises ArrayTypeError for anything else.
+    where: the place that it is given to, for the error. Raises ArrayTypeError for anything else.
     """
     if isinstance(thing, Layer):
         return thing
     if isinstance(thing, type):
         raise ArrayTypeError(
-            f"{where} expects layers, such as Sequential(Dense(4, 2), ReLU()), got the class {thing.__name__}: make one, "
-            f"{thing.__name__}(…)"
+            f"{where} expects layers, such as Sequential(Dense(4, 2), ReLU()), got the class {thing.__name__}: make an object of "
+            f"it, {thing.__name__}(…)"
         )
     if not (hasattr(thing, "forward") and hasattr(thing, "backward")):
         raise ArrayTypeError(f"{where} expects layers, such as Sequential(Dense(4, 2), ReLU()), got {thing!r}")
@@ -159,21 +159,23 @@ def as_layer(thing: Any, where: str) -> Layer:
         thing.__class__ = layer_class(type(thing))
     except TypeError as error:
         name = type(thing).__name__
-        raise ArrayTypeError(f"{where}: {name} is no layer ({error}): write class {name}(scratchae.Layer)") from None
+        raise ArrayTypeError(
+            f"{where}: {name} cannot become a layer ({error}): write class {name}(scratchae.Layer)"
+        ) from None
     return thing
 
 
 @functools.cache
 def layer_class(kind: type) -> type:
-    """A plain class as a layer: the same class, with what `Layer` has beside it."""
+    """A plain class as a layer: the same class with `Layer` as a second base."""
     names = {"__module__": kind.__module__, "__qualname__": kind.__qualname__, "__doc__": kind.__doc__}
     return type(kind.__name__, (kind, Layer), names)
 
 
 def says_parameters(layer: Layer) -> bool:
-    """Whether it is known what its parameters are, so that all else is left out on purpose.
+    """Whether the layer says what its parameters are, so that its other arrays are left out on purpose.
 
-    Not so if its `backward` is of a class that was derived since without saying.
+    It does not if a subclass has replaced `backward` without giving `parameter_names`.
     """
     kind = type(layer)
     said_by = defining(kind, "parameter_names")
@@ -182,7 +184,7 @@ def says_parameters(layer: Layer) -> bool:
 
 
 def possible_parameters(layer: Layer) -> dict[str, Any]:
-    """The floats that a layer holds, by name, if it is not said which of them are parameters."""
+    """The floats that a layer holds, by name, if it does not say which of them are parameters."""
     if says_parameters(layer):
         return {}
     kept = set_by_forward(type(layer))
@@ -196,20 +198,20 @@ def refuse_collections(layer: Layer) -> None:
         if name != "_given" and any(is_float(item) and hasattr(item, "dtype") for item in items):
             raise OptionError(
                 f"{layer.label()} keeps arrays in a {type(value).__name__}, {name}, where a model does not find them to train them: "
-                "keep each in an attribute of its own, self.W, with its gradient in self.dW; or, if they are not to be trained, "
+                "keep each array in its own attribute, self.W, with its gradient in self.dW; or, if they are not to be trained, "
                 f"write parameter_names = () in class {type(layer).__name__}"
             )
 
 
 def may_train(layer: Layer) -> bool:
-    """Whether it has parameters, as far as is known before its backward has run."""
+    """Whether it has parameters, as far as one can tell before its backward has run."""
     return bool(layer.parameter_names or possible_parameters(layer))
 
 
 def require_named(layer: Layer, possible: Mapping[str, Any]) -> None:
-    """Raise OptionError if some of what `possible_parameters` found has a gradient by now, and is no parameter.
+    """Raise OptionError if an array that `possible_parameters` found now has a gradient and is not named as a parameter.
 
-    What the layer has set anew since is no parameter either, but something that it keeps for its backward.
+    An array that the layer has replaced since is not a parameter: the layer keeps it for its backward.
     """
     now, named = vars(layer), layer.parameter_names
     names = [
@@ -219,14 +221,14 @@ def require_named(layer: Layer, possible: Mapping[str, Any]) -> None:
         listed = ", ".join(f'"{name}"' for name in (*named, *names))
         raise OptionError(
             f"{layer.label()} has a gradient d{names[0]} for its {names[0]}, but does not name {names[0]} as a parameter, so "
-            f"that it would never be trained: write parameter_names = ({listed},) in class {type(layer).__name__}"
+            f"it would never be trained: write parameter_names = ({listed},) in class {type(layer).__name__}"
         )
 
 
 class Sequential(Layer):
     """Layers one after the other, y = fₙ(… f₂(f₁(x))); backward runs them in reverse, by the chain rule."""
 
-    examples_apart = True  # if all of its layers treat them so
+    examples_apart = True  # if all of its layers have examples_apart
 
     def __init__(self, *layers: Layer):
         self.layers = tuple(as_layer(layer, "Sequential") for layer in layers)
@@ -236,7 +238,7 @@ class Sequential(Layer):
         for layer in self.layers:
             x = layer.forward(x, rng)
             if x is None:
-                raise ArrayTypeError(f"forward of {layer.label()} returned None: it has to end with `return y`")
+                raise ArrayTypeError(f"forward of {layer.label()} returned None: end it with `return y`")
         return x
 
     def backward(self, dy: Array) -> Array:
@@ -255,7 +257,7 @@ class Sequential(Layer):
         for layer in reversed(self.layers[first:]):
             dy = layer.backward(dy)
             if dy is None:
-                raise ArrayTypeError(f"backward of {layer.label()} returned None: it has to end with `return dx`")
+                raise ArrayTypeError(f"backward of {layer.label()} returned None: end it with `return dx`")
         return dy
 
     def to(self, device: str | None = None, dtype: object = None) -> Sequential:
@@ -273,9 +275,11 @@ class Sequential(Layer):
 
 
 def require_distinct(leaves: Iterator[tuple[str, Layer]]) -> None:
-    """Raise OptionError if one layer stands in two places: its second forward would overwrite what the first kept."""
+    """Raise OptionError if one layer is in two places: its second forward would overwrite the arrays that the first kept."""
     places: dict[int, str] = {}
     for name, layer in leaves:
         if id(layer) in places:
-            raise OptionError(f"layers {places[id(layer)]} and {name} are one and the same {layer!r}: make two")
+            raise OptionError(
+                f"layers {places[id(layer)]} and {name} are the same object, {layer!r}: make a layer for each"
+            )
         places[id(layer)] = name

@@ -1,8 +1,8 @@
-"""Noise that acts in training only, when forward is given an rng; in inference y = x.
+"""Noise that acts in training only, when forward is given an rng. In inference y = x.
 
-A denoising autoencoder is an `Autoencoder` whose encoder begins with one of these: the target stays the clean
-x (Vincent et al. 2008). What was drawn is kept under its own name, to be looked at or injected: any object
-with `random` and `standard_normal` serves as rng.
+A denoising autoencoder is an `Autoencoder` whose encoder begins with one of these layers: the target stays the clean
+x (Vincent et al. 2008). A layer keeps the noise that it drew under its own name, so that a person can look at it. To inject
+noise, pass any object with the methods `random` and `standard_normal` as rng.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from .layer import Layer
 
 
 class Masked(Layer):
-    """y = x · mask, element by element, with a mask that the subclass draws; in inference y = x."""
+    """y = x · mask, element by element, with a mask that the subclass draws. In inference y = x."""
 
-    mask: Array | None = None  # of the last forward; None if that was inference
-    mask_formula = ""  # of u ~ U(0, 1)
+    mask: Array | None = None  # the mask of the last forward; None if that was inference
+    mask_formula = ""  # the mask as an expression in u ~ U(0, 1)
 
     @property
     def formulas(self) -> dict[str, str]:
-        """As the last forward ran: in training or inference."""
+        """The formulas of the last forward, which ran in training or in inference."""
         if self.mask is None:
             return {"y": "x", "dx": "dy"}
         return {"u": "uniform()", "mask": self.mask_formula, "y": "x * mask", "dx": "dy * mask"}
@@ -44,9 +44,9 @@ class Masked(Layer):
 
 
 class Dropout(Masked):
-    """Each element is set to 0 with probability `rate`, the others are scaled by 1 / (1 - rate), so that E[y] = x.
+    """Each element is set to 0 with probability `rate`; the others are multiplied by 1 / (1 - rate), so that E[y] = x.
 
-    Srivastava et al. 2014, scaled in training instead of in inference.
+    Srivastava et al. 2014; they rescale in inference, this layer rescales in training.
     """
 
     examples_apart = True
@@ -61,7 +61,7 @@ class Dropout(Masked):
 
 
 class MaskingNoise(Masked):
-    """Each element is set to 0 with probability `rate`, and nothing rescaled (Vincent et al. 2010, section 3.3)."""
+    """Each element is set to 0 with probability `rate`; the others stay unchanged (Vincent et al. 2010, section 3.3)."""
 
     examples_apart = True
     mask_formula = "u >= rate"
@@ -74,9 +74,9 @@ class MaskingNoise(Masked):
 
 
 class SaltAndPepper(Masked):
-    """Each element becomes 0 or 1, with equal odds, with probability `rate` (Vincent et al. 2010, section 3.3).
+    """With probability `rate`, an element is replaced by 0 or 1, with equal odds (Vincent et al. 2010, section 3.3).
 
-    y = x · mask + salt: the mask is 0 where x is replaced, salt is 1 where it becomes 1.
+    y = x · mask + salt: the mask is 0 where x is replaced, and salt is 1 where x is replaced by 1.
     """
 
     examples_apart = True
@@ -84,7 +84,7 @@ class SaltAndPepper(Masked):
 
     @property
     def formulas(self) -> dict[str, str]:
-        """As the last forward ran: in training or inference."""
+        """The formulas of the last forward, which ran in training or in inference."""
         if self.mask is None:
             return super().formulas
         masks = {"u": "uniform()", "mask": self.mask_formula, "salt": "u < rate / 2"}
@@ -104,13 +104,13 @@ class SaltAndPepper(Masked):
 
 
 class GaussianNoise(Layer):
-    """y = x + std · ε with ε ~ N(0, 1), then cut to the range `clip`, such as (0, 1), if one is given."""
+    """y = x + std · ε with ε ~ N(0, 1), then cut to the range `clip`, such as (0, 1), if it is given."""
 
     examples_apart = True
 
     @property
     def formulas(self) -> dict[str, str]:
-        """As the last forward ran: in training or inference."""
+        """The formulas of the last forward, which ran in training or in inference."""
         if self.noise is None:
             return {"y": "x", "dx": "dy"}
         if self.clip is None:
@@ -143,13 +143,13 @@ class GaussianNoise(Layer):
     def backward(self, dy: Array) -> Array:
         if self.noise is None or self.clip is None:
             return dy
-        # y = min(max(noisy, low), high): no slope where it was cut
+        # y = min(max(noisy, low), high): the slope is 0 where y was cut
         low, high = self.clip
         return dy * (self.noisy > low) * (self.noisy < high)
 
 
 def require_rate(layer: Layer, rate: float, below_one: bool = False) -> float:
-    """The rate, if it is a probability; at 1, Dropout would divide by zero."""
+    """Return the rate if it is a probability. Dropout needs a rate below 1, since it divides by 1 - rate."""
     if not (0 <= rate < 1 or (rate == 1 and not below_one)):
         raise OptionError(f"{type(layer).__name__}(rate={rate}): expected 0 <= rate {'<' if below_one else '<='} 1")
     return plain(rate)

@@ -14,15 +14,15 @@ from .layer import Layer
 class BatchNorm(Layer):
     """Batch normalisation: each feature gets mean β and standard deviation γ over the batch (Ioffe and Szegedy 2015, algorithm 1).
 
-    x (N, features) or (N, H, W, features), then over images and pixels as well: over M numbers for each feature;
-    y of the same shape; gamma, beta (features,), γ and β below.
+    x (N, features) or (N, H, W, features); y has the same shape; gamma, beta (features,) are γ and β below.
+    M is the number of values that each feature has in the batch: N, or N H W for images.
 
     In training, when forward is given an rng:  μ = 1/M Σ x,  σ² = 1/M Σ (x - μ)²,  x̂ = (x - μ) / √(σ² + ε),  y = γ x̂ + β,
-    and running averages are kept: running ← momentum · running + (1 - momentum) · batch, of μ and of the unbiased
-    variance σ² M / (M - 1). In inference, they stand in for μ and σ².
+    and the layer keeps running averages of μ and of the unbiased variance σ² M / (M - 1):
+    running ← momentum · running + (1 - momentum) · batch. In inference, they stand in for μ and σ².
 
-    Here an example's output depends on the others in its batch. Raises ShapeError if x has another number of
-    features, DataError in training if M is less than 2.
+    In training an example's output depends on the other examples in its batch. Raises ShapeError if x has another number
+    of features, and in training DataError if M is less than 2.
     """
 
     parameter_names = ("gamma", "beta")
@@ -30,7 +30,7 @@ class BatchNorm(Layer):
 
     @property
     def formulas(self) -> dict[str, str]:
-        """As the last forward ran: in training or inference."""
+        """The formulas of the last forward, which ran in training or in inference."""
         outputs = {"x_hat": "(x - mean) / sqrt(var + eps)", "y": "gamma * x_hat + beta"}
         gradients = {"dgamma": "sum(rows(dy * x_hat), axis=0)", "dbeta": "sum(rows(dy), axis=0)"}
         if getattr(self, "training", True):
@@ -60,9 +60,9 @@ class BatchNorm(Layer):
         if self.training:
             if self.M < 2:
                 raise DataError(
-                    f"{self.label()} got x of shape {tuple(x.shape)} in training: the variance of {self.M} number a feature "
-                    "says nothing. It needs batches of at least 2, so choose a batch size that leaves no single example "
-                    "for the end of an epoch; inference needs no rng"
+                    f"{self.label()} got x of shape {tuple(x.shape)} in training: {self.M} number for each feature has "
+                    "no variance. The layer needs batches of at least 2 examples, so choose a batch size that leaves no single "
+                    "example for the end of an epoch; for inference, call forward(x) without rng"
                 )
             mean = channel_sums(x) / self.M
             centred = channelwise(xp.subtract, x, mean)
@@ -82,7 +82,7 @@ class BatchNorm(Layer):
         channel_sums(dy * self.x_hat, out=self.dgamma)  # ∂L/∂γ = Σ dy x̂
         channel_sums(dy, out=self.dbeta)  # ∂L/∂β = Σ dy
         if self.training:
-            # x̂ = (x - μ) / √(σ² + ε), where each x moves μ and σ² as well: that takes from dy its mean and its share along x̂
+            # x̂ = (x - μ) / √(σ² + ε), where each x moves μ and σ² as well. So dy loses its mean and its part along x̂
             dy = channelwise(xp.subtract, dy, self.dbeta / self.M)  # dy - 1/M Σ dy
             dy -= channelwise(xp.multiply, self.x_hat, self.dgamma / self.M)  # … - x̂ 1/M Σ dy x̂
-        return channelwise(xp.multiply, dy, self.gamma * self.scale)  # ∂L/∂x = γ / √(σ² + ε) · that
+        return channelwise(xp.multiply, dy, self.gamma * self.scale)  # ∂L/∂x = γ / √(σ² + ε) · dy

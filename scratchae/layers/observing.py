@@ -17,10 +17,10 @@ Call = Callable[..., Any]
 
 @contextlib.contextmanager
 def wrapped(things: Iterable[object], **wrappers: Callable[[Any, Call], Call]) -> Iterator[None]:
-    """While the block runs, methods of some objects are replaced: by `wrapper(thing, method)`, which may call the method.
+    """While the block runs, replace methods of some objects by `wrapper(thing, method)`, which may call the method.
 
-    Blocks nest: the inner wrapper calls the outer one, which is there again afterwards. A copy of an object, such as a twin in
-    `models/parallel.py`, has its own methods.
+    Blocks nest: the inner wrapper calls the outer one, which is put back afterwards. A copy of an object, such as a twin in
+    `models/parallel.py`, is not wrapped.
     """
     before: list[tuple[object, str, Any]] = []
     try:
@@ -33,13 +33,13 @@ def wrapped(things: Iterable[object], **wrappers: Callable[[Any, Call], Call]) -
     finally:
         for thing, name, earlier in reversed(before):
             if earlier is None:
-                vars(thing).pop(name, None)  # the class's own is seen again
+                vars(thing).pop(name, None)  # now the class's own method is found again
             else:
                 setattr(thing, name, earlier)
 
 
 def instead(thing: object, name: str, call: Call) -> types.MethodType:
-    """A bound method, which copying binds to the copy: there it is what the class has."""
+    """A bound method. Copying the object binds it to the copy, and there it calls the class's own method."""
 
     def method(self: object, *arguments: Any, **options: Any) -> Any:
         if self is thing:
@@ -66,5 +66,5 @@ def watched(
 
 
 def in_inference(layers: Iterable[Layer]) -> contextlib.AbstractContextManager:
-    """While the block runs, these layers get no generator: no noise, no dropout, no statistics of the batch."""
+    """While the block runs, these layers get no generator: so there is no noise, no dropout and no statistics of the batch."""
     return wrapped(layers, forward=lambda layer, forward: lambda x, rng=None: forward(x))

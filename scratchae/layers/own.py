@@ -1,4 +1,4 @@
-"""What is found out about a layer that somebody else wrote, from its class."""
+"""What the library finds out about a person's own layer by reading its class."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..description import ours
 
 
 def taking_rng(forward: Callable[..., Array]) -> Callable[..., Array]:
-    """A forward that may be called as forward(x, rng), also where it is written as forward(x)."""
+    """A forward that can be called as forward(x, rng), even if it is written as forward(x)."""
     parameters = [*inspect.signature(forward).parameters.values()][1:]
     by_place = [p for p in parameters if p.kind is not p.KEYWORD_ONLY and p.kind is not p.VAR_KEYWORD]
     if len(by_place) > 1 or any(p.kind is p.VAR_POSITIONAL for p in by_place):
@@ -32,7 +32,7 @@ def taking_rng(forward: Callable[..., Array]) -> Callable[..., Array]:
 
 @functools.cache
 def gradient_names(kind: type) -> frozenset[str]:
-    """The names p of which the methods of a class speak as self.dp, but for those that forward keeps for backward."""
+    """The names p for which a method of the class mentions self.dp, except those that forward sets."""
     found: set[str] = set()
     for cls in kind.__mro__:
         for method in () if ours(cls) or cls is object else vars(cls).values():
@@ -43,20 +43,20 @@ def gradient_names(kind: type) -> frozenset[str]:
 
 @functools.cache
 def set_by_forward(kind: type) -> frozenset[str]:
-    """The attributes that forward sets, as it keeps them for backward: no parameters."""
+    """The attributes that forward sets. It keeps them for backward, so they are not parameters."""
     code = getattr(inspect.unwrap(kind.forward), "__code__", None)
     stored = () if code is None else dis.get_instructions(code)
     return frozenset(step.argval for step in stored if step.opname == "STORE_ATTR")
 
 
 def attribute_names(code: CodeType) -> set[str]:
-    """The attributes that a function speaks of, also in the functions within it."""
+    """The attributes that a function mentions, and those that the functions inside it mention."""
     inside = (attribute_names(constant) for constant in code.co_consts if isinstance(constant, CodeType))
     return set(code.co_names).union(*inside)
 
 
 def defining(kind: type, method: str) -> type:
-    """The class that a class has a method from."""
+    """The class, among `kind` and its bases, that defines the method."""
     return next(cls for cls in kind.__mro__ if method in vars(cls))
 
 

@@ -1,4 +1,4 @@
-"""Images as the patches that a convolution looks at, and back: `im2col` and `col2im`, adjoint to each other.
+"""Images as the patches that a convolution looks at, and patches as images: `im2col` and its adjoint `col2im`.
 
 `im2col` lays every patch of x in a row of a matrix, so that a convolution is one matrix product, im2col(x) W. Each
 number of that matrix is a number of x, or a 0 of the padding: im2col is linear, a matrix P of zeros and ones applied to
@@ -7,11 +7,11 @@ that it was taken from, and
 
     ⟨im2col(x), columns⟩ = ⟨x, col2im(columns)⟩    for all x and all columns.
 
-The chain rule asks for just that: ∂L/∂x = Pᵀ ∂L/∂columns = col2im(∂L/∂columns).
+The chain rule needs exactly this: ∂L/∂x = Pᵀ ∂L/∂columns = col2im(∂L/∂columns).
 
 Images are (N, H, W, C). Kernel, stride and padding are pairs (height, width), written (KH, KW), (SH, SW), (PH, PW)
-below; there are OH × OW patches in an image, one at every multiple of the stride, for as long as it lies within the
-padded image: OH = ⌊(H + 2 PH - KH) / SH⌋ + 1.
+below. An image has OH × OW patches: one at every multiple of the stride, as long as the patch lies within the padded
+image, so OH = ⌊(H + 2 PH - KH) / SH⌋ + 1.
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ def im2col(x: Array, kernel: Pair, stride: Pair = (1, 1), padding: Pair = (0, 0)
     windows = patches(pad(x, (padding[0],) * 2, (padding[1],) * 2), kernel, stride)
     N, OH, OW, KH, KW, C = windows.shape
     if C < 4:
-        # a copy goes along runs of neighbours in memory: here KW C numbers of a patch would be few, OW of an image are more
+        # a copy is fast along long runs of neighbours in memory: KW C numbers of a patch are few here, OW of an image are more
         columns = xp.ascontiguousarray(windows.transpose(3, 4, 5, 0, 1, 2))
         return columns.reshape(KH * KW * C, N * OH * OW).T
-    return xp.ascontiguousarray(windows).reshape(N * OH * OW, KH * KW * C)  # no copy, if a patch is a whole image
+    # nothing is copied if a patch is a whole image
+    return xp.ascontiguousarray(windows).reshape(N * OH * OW, KH * KW * C)
 
 
 @one_kernel
@@ -51,7 +52,7 @@ def col2im(columns: Array, size: Pair, kernel: Pair, stride: Pair = (1, 1), padd
 
 @one_kernel
 def matmul_col2im(y: Array, W: Array, size: Pair, stride: Pair = (1, 1), padding: Pair = (0, 0)) -> Array:
-    """col2im(y Wᵀ): each pixel of y paints the kernel, in its strength, and what overlaps adds up.
+    """col2im(y Wᵀ): each pixel of y paints the kernel, scaled by the pixel's value, and overlaps add up.
 
     y (N, OH, OW, D), W (KH, KW, C, D) -> x (N, H, W, C), where size is (H, W).
     """
@@ -60,7 +61,7 @@ def matmul_col2im(y: Array, W: Array, size: Pair, stride: Pair = (1, 1), padding
     KH, KW, C, _ = W.shape
     if OH * OW == 1:  # nothing overlaps
         return col2im(xp.matmul(y.reshape(N, D), W.reshape(-1, D).T), size, (KH, KW), stride, padding)
-    if C == 1:  # as columns of long runs, one for each offset of the kernel
+    if C == 1:  # columns of long runs, one for each offset of the kernel
         return col2im(xp.matmul(W.reshape(-1, D), y.reshape(-1, D).T).T, size, (KH, KW), stride, padding)
     return matmul_by_phases(y, W, size, stride, padding)
 
@@ -69,7 +70,7 @@ def matmul_col2im(y: Array, W: Array, size: Pair, stride: Pair = (1, 1), padding
 
 
 def patches(x: Array, kernel: Pair, stride: Pair) -> Array:
-    """The patches of x (N, H, W, C) as a view (N, OH, OW, KH, KW, C), in which a number stands as often as patches hold it."""
+    """The patches of x (N, H, W, C) as a view (N, OH, OW, KH, KW, C), where a number appears once for each patch that holds it."""
     N, H, W, C = x.shape
     OH, OW = (count(*axis) for axis in zip((H, W), kernel, stride, (0, 0), strict=True))
     n, h, w, c = x.strides
@@ -82,7 +83,8 @@ def overlap_add(windows: Array, size: Pair, stride: Pair, padding: Pair = (0, 0)
     """The adjoint of `patches`: windows (N, OH, OW, KH, KW, C) added up where they lie in x (N, H, W, C)."""
     N, OH, OW, KH, KW, C = windows.shape
     apart = stride == (KH, KW) or OH * OW == 1
-    if apart and size == (OH * KH, OW * KW) and padding == (0, 0):  # side by side: one copy, in another order
+    # the patches lie side by side: one copy in another order is enough
+    if apart and size == (OH * KH, OW * KW) and padding == (0, 0):
         return windows.transpose(0, 1, 3, 2, 4, 5).reshape(N, *size, C)
     x = array_module(windows).zeros((N, *size, C), dtype=windows.dtype)
     for i in range(KH):
@@ -104,7 +106,7 @@ def inside(i: int, patches: int, size: int, stride: int, padding: int) -> tuple[
 
 
 def pad(x: Array, down: Pair, across: Pair, value: float = 0) -> Array:
-    """x (N, H, W, C) with so many rows (above, below) and columns (left, right) of a value around it; fewer than 0 are cut off."""
+    """x (N, H, W, C) with rows (above, below) and columns (left, right) of a value added; a negative number of them is cut off."""
     if not any((*down, *across)):
         return x
     N, H, W, C = x.shape
@@ -117,14 +119,14 @@ def pad(x: Array, down: Pair, across: Pair, value: float = 0) -> Array:
     return y
 
 
-# col2im(y Wᵀ) without col2im, which would add up KH KW times N OH OW runs of C numbers
+# col2im(y Wᵀ) without col2im, which would have to add N OH OW runs of C numbers KH KW times
 
 
 def matmul_by_phases(y: Array, W: Array, size: Pair, stride: Pair, padding: Pair) -> Array:
     """`matmul_col2im` as a product of patches of y with W rearranged.
 
-    A pixel of x at u = q SH + a - R, of phase a = 0 … SH - 1, gets something from the few pixels of y near q only. So all
-    phases of q come from one patch of y; each takes those offsets i of the kernel that lead to it, every SH-th.
+    Only the few pixels of y near q contribute to the pixel of x at u = q SH + a - R, where a = 0 … SH - 1 is its phase. So
+    all phases of q come from one patch of y. Each phase takes those offsets i of the kernel that lead to it: every SH-th.
     """
     xp = array_module(y)
     N, OH, OW, D = y.shape
@@ -133,10 +135,10 @@ def matmul_by_phases(y: Array, W: Array, size: Pair, stride: Pair, padding: Pair
     across = phases(size[1], OW, KW, stride[1], padding[1])
     windows = im2col(pad(y, down.pad, across.pad), (down.window, across.window))
     strips = []
-    for (
-        offsets
-    ) in down.offsets:  # one phase down at a time: it needs some rows of the windows; all phases across at once
-        first, last = (offsets[0][0], offsets[-1][0] + 1) if offsets else (0, 1)  # between kernels there are zeros
+    # one vertical phase at a time, since it needs only some rows of the windows; all horizontal phases at once
+    for offsets in down.offsets:
+        # the places between the kernels stay zero
+        first, last = (offsets[0][0], offsets[-1][0] + 1) if offsets else (0, 1)
         W_phase = xp.zeros((last - first, across.window, D, stride[1], C), dtype=W.dtype)
         for p, i in offsets:
             for b, places in enumerate(across.offsets):
@@ -153,8 +155,8 @@ def matmul_by_phases(y: Array, W: Array, size: Pair, stride: Pair, padding: Pair
 class Phases(NamedTuple):
     """One axis of x and y: u = q · stride + phase - start, for q = 0 … count - 1.
 
-    `window` is how many pixels of y reach the phases of one q, `pad` what to put around y for such a window at every q.
-    `offsets` holds for each phase, in order, the places in the window, and the offsets of the kernel that lead from there.
+    `window` is the number of pixels of y that reach the phases of one q. `pad` is the padding of y that gives every q such a
+    window. `offsets` holds for each phase, in order, the places in the window and the kernel's offsets that lead from there.
     """
 
     count: int
@@ -166,7 +168,7 @@ class Phases(NamedTuple):
 
 @functools.cache
 def phases(size: int, patches: int, kernel: int, stride: int, padding: int) -> Phases:
-    """The arrangement of an axis with the least work: `start` shifts the phases, which may save a pixel of the window."""
+    """The arrangement of an axis with the least work: `start` shifts the phases, which may make the window a pixel smaller."""
 
     def arranged(start: int) -> Phases:
         # u = o · stride + i - padding = q · stride + phase - start, so (q - o) · stride + phase = start - padding + i

@@ -13,10 +13,10 @@ from .patches import Pair, overlap_add, pad, patches
 class MaxPool2d(Layer):
     """The largest number of each patch, channel by channel: x (N, H, W, C) -> y (N, OH, OW, C).
 
-    The stride is the kernel's size unless given, so that patches lie side by side. What they leave over at the far edges
-    is dropped, OH = ⌊(H - kernel_size) / stride⌋ + 1, or with `ceil_mode` becomes a smaller patch, ⌈…⌉ for ⌊…⌋. The
-    gradient goes to the place of the maximum, the first in reading order if there are several. Raises ShapeError if no
-    patch fits.
+    The stride is by default the kernel's size, so that patches lie side by side. OH = ⌊(H - kernel_size) / stride⌋ + 1: the
+    pixels that are left over at the far edges are dropped. With `ceil_mode` they become a smaller patch: ⌈…⌉ instead of ⌊…⌋.
+    The gradient goes to the place of the maximum; if several are equal, to the first in reading order. Raises ShapeError if
+    no patch fits.
     """
 
     examples_apart = True
@@ -34,7 +34,7 @@ class MaxPool2d(Layer):
         require_images(self, x)
         xp = array_module(x)
         self.x_size = x.shape[1:3]
-        if self.ceil_mode:  # what lies outside of x is no candidate
+        if self.ceil_mode:  # a place outside of x is never the maximum
             x = pad(x, *((0, missing(*axis)) for axis in zip(self.x_size, self.K, self.S, strict=True)), -xp.inf)
         patch_counts(self, x, self.K, self.S, (0, 0))
         self.x_at = by_offset(patches(x, self.K, self.S))  # (KH·KW, N, OH, OW, C)
@@ -45,10 +45,10 @@ class MaxPool2d(Layer):
         xp = array_module(dy)
         # y = max of x_at over the offsets
         dx_at = xp.empty(self.x_at.shape, dtype=dy.dtype)
-        free = xp.ones(dy.shape, dtype=bool)  # the patches whose maximum has not come yet
+        free = xp.ones(dy.shape, dtype=bool)  # the patches whose maximum has not been found yet
         for x, dx in zip(self.x_at, dx_at, strict=True):
             first = free & (x == self.y)
-            xp.multiply(dy, first, out=dx)  # ∂L/∂x = dy where x is the first maximum, else 0
+            xp.multiply(dy, first, out=dx)  # ∂L/∂x = dy where x is the first maximum, otherwise 0
             free ^= first
         return overlap_add(in_patches(dx_at, self.K), self.x_size, self.S)
 
@@ -56,7 +56,7 @@ class MaxPool2d(Layer):
 class AvgPool2d(Layer):
     """The mean of each patch, channel by channel: x (N, H, W, C) -> y (N, OH, OW, C).
 
-    The stride is the kernel's size unless given; OH = ⌊(H - kernel_size) / stride⌋ + 1. Raises ShapeError if no patch fits.
+    The stride is by default the kernel's size; OH = ⌊(H - kernel_size) / stride⌋ + 1. Raises ShapeError if no patch fits.
     """
 
     examples_apart = True
@@ -84,9 +84,9 @@ class AvgPool2d(Layer):
 
 
 class UpSample2d(Layer):
-    """Each pixel becomes scale × scale equal ones (nearest neighbour): x (N, H, W, C) -> y (N, H·scale, W·scale, C).
+    """Each pixel becomes scale × scale equal pixels (nearest neighbour): x (N, H, W, C) -> y (N, H·scale, W·scale, C).
 
-    It is the adjoint of summing patches, so its gradient is that sum.
+    Its adjoint sums each patch of scale × scale pixels, so ∂L/∂x is that sum of dy.
     """
 
     examples_apart = True
@@ -103,13 +103,13 @@ class UpSample2d(Layer):
         return y.reshape(N, H * self.S[0], W * self.S[1], C)
 
     def backward(self, dy: Array) -> Array:
-        # y = x, scale² times
+        # y holds each x scale² times
         return array_module(dy).sum(by_offset(patches(dy, self.S, self.S)), axis=0)  # ∂L/∂x = Σ dy over its copies
 
 
 def by_offset(windows: Array) -> Array:
-    """Patches (N, OH, OW, KH, KW, C) as images (KH·KW, N, OH, OW, C) of what lies at each offset: sums and maxima over
-    them go along long runs in memory.
+    """Patches (N, OH, OW, KH, KW, C) as (KH·KW, N, OH, OW, C): an image of the pixels at each offset. So sums and maxima
+    over the offsets run along long stretches of memory.
     """
     N, OH, OW, KH, KW, C = windows.shape
     return windows.transpose(3, 4, 0, 1, 2, 5).reshape(KH * KW, N, OH, OW, C)
@@ -121,7 +121,7 @@ def in_patches(images: Array, kernel: Pair) -> Array:
 
 
 def missing(size: int, kernel: int, stride: int) -> int:
-    """How much an axis must grow for a smaller last patch to be a whole one, as long as that begins within the axis."""
+    """How much an axis must grow to make a smaller last patch whole, if that patch begins within the axis."""
     last = -(-(size - kernel) // stride) * stride  # where the last patch begins
     if last >= size:
         last -= stride

@@ -1,4 +1,4 @@
-"""Layers that change the shape and nothing else."""
+"""Layers that change only the shape."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Reshape(Layer):
         self.shape = tuple(shape)
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
-        array_module(x)  # raises if x is no array
+        array_module(x)  # raises an error if x is not an array
         if math.prod(x.shape[1:]) != math.prod(self.shape):
             raise ShapeError(
-                f"{self.label()} expects {math.prod(self.shape)} values an example, got x of shape {tuple(x.shape)}, "
+                f"{self.label()} expects {math.prod(self.shape)} values for each example, got x of shape {tuple(x.shape)}, "
                 f"which has {math.prod(x.shape[1:])}"
             )
         self.x_shape = x.shape
@@ -41,7 +41,7 @@ class Flatten(Layer):
     formulas = {"y": "reshape(x, y_shape)", "dx": "reshape(dy, x_shape)"}
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
-        array_module(x)  # raises if x is no array
+        array_module(x)  # raises an error if x is not an array
         self.x_shape = x.shape
         return x.reshape(len(x), math.prod(x.shape[1:]))
 

@@ -1,4 +1,4 @@
-"""Sparsity by rule: of each example, only the strongest units speak."""
+"""Sparsity by a rule: of each example, only the strongest units stay on."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .layer import Layer
 
 
 class KSparse(Layer):
-    """The k largest activations of each example stay, all others become 0; in inference too.
+    """The k largest activations of each example stay, and all others become 0, in training and in inference.
 
-    y = x · mask, mask = 1 where x is at least the k-th largest number of its example, else 0. x (N, …), and the example
-    is all of its units. Units that tie with the k-th largest all stay, so that none is preferred for its place: then more
-    than k do, or, where the tie is at 0, as after ReLU, fewer than k are not 0.
+    x (N, …); y = x · mask; the mask is 1 where x is at least the k-th largest number of its example, and 0 elsewhere. Units
+    that tie with the k-th largest all stay, so that no unit is preferred for its place. Then more than k units stay. If the
+    tie is at 0, as it may be after ReLU, fewer than k units of y are not 0.
 
     Raises ShapeError if examples have fewer than k numbers. Makhzani and Frey 2014, "k-Sparse Autoencoders", algorithm 1;
-    in inference they let somewhat more than k stay.
+    in inference they keep somewhat more than k units.
     """
 
     examples_apart = True
@@ -33,7 +33,9 @@ class KSparse(Layer):
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         rows = x.reshape(len(x), int(np.prod(x.shape[1:])))  # (N, D)
         if rows.shape[1] < self.k:
-            self.refuse(x, f"(N, …) with {self.k} numbers or more an example", "choose a smaller k, or more units")
+            self.refuse(
+                x, f"(N, …) with {self.k} or more numbers for each example", "choose a smaller k, or more units"
+            )
         self.mask = among_largest(rows, self.k).reshape(x.shape)
         return x * self.mask
 

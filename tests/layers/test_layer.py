@@ -299,7 +299,7 @@ def test_sequential_takes_layers_only(wrong):
 def test_one_layer_cannot_stand_in_two_places():
     """Its second forward would overwrite what the first one kept."""
     twice = s.Tanh()
-    with pytest.raises(OptionError, match=r"layers 0 and 2\.1 are one and the same Tanh\(\): make two"):
+    with pytest.raises(OptionError, match=r"layers 0 and 2\.1 are the same object, Tanh\(\): make a layer for each"):
         s.Sequential(twice, s.Dense(2, 2), s.Sequential(s.Dense(2, 2), twice))
 
 

@@ -87,7 +87,7 @@ def test_numpys_whole_numbers_become_pythons():
 
 def test_more_than_there_are_is_an_error(device, to_device):
     with pytest.raises(
-        ShapeError, match=r"KSparse\(5\) expects x of shape \(N, …\) with 5 numbers or more .*\(2, 4\)"
+        ShapeError, match=r"KSparse\(5\) expects x of shape \(N, …\) with 5 or more numbers .*\(2, 4\)"
     ):
         KSparse(5).forward(to_device(np.zeros((2, 4))))
 

@@ -309,5 +309,5 @@ def test_a_model_without_parameters():
 
 def test_one_layer_cannot_stand_in_two_parts():
     shared = s.Dense(3, 3)
-    with pytest.raises(OptionError, match=r"layers encoder and decoder\.1 are one and the same Dense\(3, 3\)"):
+    with pytest.raises(OptionError, match=r"layers encoder and decoder\.1 are the same object, Dense\(3, 3\)"):
         s.Autoencoder(shared, s.Sequential(s.ReLU(), shared), loss=s.MSE())

@@ -100,12 +100,13 @@ def parameters(module: ModuleType) -> list[str]:
 
 
 def dense(module: ModuleType) -> list[str]:
-    layer, x = module.Dense(4, 3), normal(5, 4)
+    rng = np.random.default_rng(0)
+    layer, x = module.Dense(4, 3, rng=rng), normal(5, 4)
     layer.b += normal(3, seed=1)
     return [
         equal("forward", layer.forward(x.copy()), x @ layer.W + layer.b),
         gradients(layer, x),
-        gradients(module.Dense(3, 3), normal(3, 3)),
+        gradients(module.Dense(3, 3, rng=rng), normal(3, 3)),
     ]
 
 
@@ -315,14 +316,17 @@ def columns(module: ModuleType) -> list[str]:
 
 
 def conv(module: ModuleType) -> list[str]:
-    layer, x = module.Conv2d(2, 4), normal(2, 5, 4, 2)
+    layer, x = module.Conv2d(2, 4, rng=np.random.default_rng(0)), normal(2, 5, 4, 2)
     return [gradients(layer, x)]
 
 
 def conv_transpose(module: ModuleType) -> list[str]:
-    layer, x = module.ConvTranspose2d(2, 3), normal(2, 3, 4, 2)
+    layer, x = (
+        module.ConvTranspose2d(2, 3, rng=np.random.default_rng(0)),
+        normal(2, 3, 4, 2),
+    )
     layer.b += normal(3, seed=1)
-    twin = s.ConvTranspose2d(2, 3, 3).to(dtype=np.float64)
+    twin = s.ConvTranspose2d(2, 3, 3, rng=0).to(dtype=np.float64)
     twin.W[...], twin.b[...] = layer.W.reshape(3, 3, 3, 2), layer.b
     right = twin.forward(x)
     y = layer.forward(x.copy())

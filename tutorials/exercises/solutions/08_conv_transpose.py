@@ -23,8 +23,8 @@ from scratchae.layers.patches import col2im, im2col
 
 
 class ConvTranspose2d:
-    def __init__(self, in_channels, out_channels):
-        rng = np.random.default_rng(0)
+    def __init__(self, in_channels, out_channels, rng=None):
+        rng = np.random.default_rng(rng)  # takes a generator, a seed, or None
         self.K = 3
         self.W = rng.standard_normal((self.K * self.K * out_channels, in_channels))
         self.b = np.zeros(out_channels)
