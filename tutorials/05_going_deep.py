@@ -71,23 +71,23 @@ def train(model, epochs, data=x, optimizer=None):
     )
 
 
+def one_epoch(model, x, optimizer, rng, batch_size=128):
+    """What `fit` does in an epoch: the same optimizer remembers its moments from one to the next."""
+    order = rng.permutation(len(x))
+    for start in range(0, len(x), batch_size):
+        model.training_step(x[order[start : start + batch_size]])
+        optimizer.update(model.parameters, model.gradient)
+
+
 epochs = quick(5, 1)
 trained, curves, flows = {}, {}, {}
 for name, activation in (("sigmoid", sae.Sigmoid), ("ReLU", sae.ReLU)):
     model = trained[name] = network(activation)
     with sae.watch(model) as flows[name]:
         curves[name] = [squared_error(model, test)]
-        optimizer = sae.Adam(1e-3)
-        for epoch in range(epochs):
-            sae.fit(
-                model,
-                x,
-                epochs=1,
-                batch_size=128,
-                optimizer=optimizer,
-                seed=epoch,
-                progress=False,
-            )
+        optimizer, rng = sae.Adam(1e-3), np.random.default_rng(0)
+        for _ in range(epochs):
+            one_epoch(model, x, optimizer, rng)
             curves[name].append(squared_error(model, test))
     print(
         f"{name:<8} squared error per test image, epoch by epoch: "

@@ -546,20 +546,21 @@ def principal_angles(model, pca):
     return np.degrees(np.arccos(np.clip(cosines, 0, 1)))
 
 
+def one_epoch(model, x, optimizer, rng, batch_size=128):
+    """What `fit` does in an epoch: the same optimizer remembers its moments from one to the next."""
+    order = rng.permutation(len(x))
+    for start in range(0, len(x), batch_size):
+        model.training_step(x[order[start : start + batch_size]])
+        optimizer.update(model.parameters, model.gradient)
+
+
 def train(model, epochs):
     """The angles and the error above the least, after every epoch; the learning rate falls to 0."""
     measured = []
     optimizer = sae.Adam(sae.Cosine(3e-3, epochs * -(-len(x) // 128)))
-    for epoch in range(epochs):
-        sae.fit(
-            model,
-            x,
-            epochs=1,
-            batch_size=128,
-            optimizer=optimizer,
-            seed=epoch,
-            progress=False,
-        )
+    rng = np.random.default_rng(0)
+    for _ in range(epochs):
+        one_epoch(model, x, optimizer, rng)
         measured.append(
             (principal_angles(model, pca), squared_error(model.reconstruct(x), x) - least)
         )

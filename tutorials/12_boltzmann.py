@@ -942,20 +942,23 @@ contestants = {
     "sigmoid, random": from_scratch(sae.Sigmoid),
     "softplus, random (He)": from_scratch(sae.Softplus),
 }
+
+
+def one_epoch(model, x, optimizer, rng, batch_size=100):
+    """What `fit` does in an epoch: the same optimizer remembers its moments from one to the next."""
+    order = rng.permutation(len(x))
+    for start in range(0, len(x), batch_size):
+        model.training_step(x[order[start : start + batch_size]])
+        optimizer.update(model.parameters, model.gradient)
+
+
 rounds = quick(12, 6)
 by_epoch = {}
 for name, model in contestants.items():
     optimizer, by_epoch[name] = sae.Adam(3e-3), [error_of(model)]
-    for epoch in range(rounds):
-        sae.fit(
-            model,
-            some,
-            epochs=1,
-            batch_size=100,
-            optimizer=optimizer,
-            seed=epoch,
-            progress=False,
-        )
+    order = np.random.default_rng(0)
+    for _ in range(rounds):
+        one_epoch(model, some, optimizer, order)
         by_epoch[name].append(error_of(model))
 pca = error_of(sae.PCA(10).fit(some))
 mean_image = float(((some.mean(axis=0) - test) ** 2).sum(axis=1).mean())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,12 @@ def fit(
         if validation is None:
             raise OptionError("patience needs validation data to watch: fit(…, validation=…)")
     optimizer = as_optimizer(optimizer)
+    if optimizer.t > 0 and optimizer.bound is model.parameters and not resume:
+        warnings.warn(
+            f"{optimizer!r} starts afresh: its {optimizer.t} updates of this model are forgotten. To continue them, ask one fit for "
+            "more epochs, resume from a checkpoint, or write the loop: training_step, then optimizer.update",
+            stacklevel=2,
+        )
     optimizer.reset()
     recycle_memory()
     xp = device_module(device)
