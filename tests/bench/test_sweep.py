@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from scratchae.backend import kernels
-from scratchae.backend.kernels import host
 from scratchae.bench import machine, sweep
 from scratchae.bench.summary import sweep_table
 from scratchae.bench.sweep import WAYS, measure_points, overtaking, ratios, too_much
