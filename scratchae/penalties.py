@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .arguments import number
 from .backend import Array, array_module
-from .description import Described, plain
-from .errors import DataError, OptionError
+from .description import Described
+from .errors import DataError
 from .losses import checked, name_of, require_made
 
 
@@ -61,7 +61,7 @@ class L1(Penalty):
     formulas = {"value": "weight * sum(abs(z)) / N", "dz": "weight * sign(z) / N"}
 
     def __init__(self, weight: float):
-        self.weight = require_weight(self, weight)
+        self.weight = number(self, "0 <= weight", weight)
 
     def __call__(self, z: Array) -> tuple[Array, Array]:
         xp = array_module(z)
@@ -85,10 +85,8 @@ class SparseKL(Penalty):
     }
 
     def __init__(self, target: float, weight: float):
-        if not 0 < target < 1:
-            raise OptionError(f"SparseKL(target={target}): expected 0 < target < 1")
-        self.target = plain(target)
-        self.weight = require_weight(self, weight)
+        self.target = number(self, "0 < target < 1", target)
+        self.weight = number(self, "0 <= weight", weight)
 
     def __call__(self, z: Array) -> tuple[Array, Array]:
         xp = array_module(z)
@@ -104,9 +102,3 @@ class SparseKL(Penalty):
             raise DataError(
                 f"SparseKL needs a code in [0, 1], got min {float(z.min()):g}, max {float(z.max()):g}: end the encoder with Sigmoid(), or use L1"
             )
-
-
-def require_weight(penalty: Penalty, weight: float) -> float:
-    if not 0 <= weight < math.inf:
-        raise OptionError(f"{type(penalty).__name__}(weight={weight}): expected weight >= 0")
-    return plain(weight)

@@ -12,6 +12,7 @@ PACKAGE = Path(scratchae.__file__).parent
 # The rooms from the ground up: each may import what stands in a row below its own
 FLOORS = (
     "errors files description",
+    "arguments",
     "backend",
     "data layers",
     "losses",

@@ -207,7 +207,7 @@ def test_blocks_give_the_bits_of_the_whole(monkeypatch, make, n):
     gradients = rng.standard_normal((2, n), dtype=np.float32)
     options = {"weight_decay": 0.1, "clip_norm": 3.0}
     blocks = run(make(**options), gradients, start, np.float32)
-    monkeypatch.setattr(optimizers, "in_blocks", lambda function, *vectors, kernel: function(*vectors))
+    monkeypatch.setattr(optimizers.optimizer, "in_blocks", lambda function, *vectors, kernel: function(*vectors))
     assert_array_equal(run(make(**options), gradients, start, np.float32), blocks)
 
 
@@ -278,22 +278,22 @@ def test_shapes_must_agree(device, xp):
         (lambda: SGD(-0.1), r"SGD\(lr=-0.1\)"),
         (lambda: SGD(math.nan), r"SGD\(lr=nan\)"),
         (lambda: Adam(math.inf), r"Adam\(lr=inf\)"),
-        (lambda: SGD(0.1, 1.0), r"SGD\(momentum=1.0\): expected 0 <= momentum < 1"),
+        (lambda: SGD(0.1, 1.0), r"SGD\(momentum=1.0\): expected a number, 0 <= momentum < 1"),
         (lambda: SGD(0.1, -0.1), r"SGD\(momentum=-0.1\)"),
         (lambda: SGD(0.1, math.nan), r"SGD\(momentum=nan\)"),
-        (lambda: SGD(0.1, weight_decay=-1), r"SGD\(weight_decay=-1\): expected weight_decay >= 0"),
+        (lambda: SGD(0.1, weight_decay=-1), r"SGD\(weight_decay=-1\): expected a number, 0 <= weight_decay"),
         (lambda: SGD(0.1, weight_decay=math.nan), r"SGD\(weight_decay=nan\)"),
-        (lambda: Adam(clip_norm=0), r"Adam\(clip_norm=0\): expected clip_norm > 0"),
+        (lambda: Adam(clip_norm=0), r"Adam\(clip_norm=0\): expected a number, 0 < clip_norm, or None"),
         (lambda: Adam(clip_norm=-1), r"Adam\(clip_norm=-1\)"),
         (lambda: Adam(clip_norm=math.nan), r"Adam\(clip_norm=nan\)"),
-        (lambda: Adam(beta1=1.0), r"Adam\(beta1=1.0, beta2=0.999\)"),
-        (lambda: Adam(beta2=1.0), r"Adam\(beta1=0.9, beta2=1.0\)"),
+        (lambda: Adam(beta1=1.0), r"Adam\(beta1=1.0\)"),
+        (lambda: Adam(beta2=1.0), r"Adam\(beta2=1.0\)"),
         (lambda: Adam(beta1=-0.1), r"Adam\(beta1=-0.1"),
-        (lambda: Adam(eps=0), r"Adam\(eps=0\): expected eps > 0"),
+        (lambda: Adam(eps=0), r"Adam\(eps=0\): expected a number, 0 < eps"),
         (lambda: Adam(eps=math.nan), r"Adam\(eps=nan\)"),
-        (lambda: Cosine(0.1, 0), r"Cosine\(steps=0, warmup=0\)"),
-        (lambda: Cosine(0.1, 10, warmup=10), r"Cosine\(steps=10, warmup=10\)"),
-        (lambda: Cosine(0.1, 10, warmup=-1), r"Cosine\(steps=10, warmup=-1\)"),
+        (lambda: Cosine(0.1, 0), r"Cosine\(steps=0\)"),
+        (lambda: Cosine(0.1, 10, warmup=10), r"Cosine\(warmup=10\): expected fewer updates than steps=10"),
+        (lambda: Cosine(0.1, 10, warmup=-1), r"Cosine\(warmup=-1\)"),
         (lambda: Cosine(-0.1, 10), r"Cosine\(lr=-0.1"),
         (lambda: Step(0.1, 0), r"Step\(every=0\)"),
         (lambda: Step(math.nan, 10), r"Step\(lr=nan"),

@@ -140,5 +140,5 @@ def test_weight_must_be_a_number_of_at_least_zero(weight):
 
 @pytest.mark.parametrize("target", [0.0, 1.0, -0.1, 1.5, math.nan])
 def test_target_must_be_a_share(target):
-    with pytest.raises(OptionError, match=rf"SparseKL\(target={target}\): expected 0 < target < 1"):
+    with pytest.raises(OptionError, match=rf"SparseKL\(target={target}\): expected a number, 0 < target < 1"):
         SparseKL(target, 1.0)

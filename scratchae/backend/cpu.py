@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from ..errors import OptionError
+from ..arguments import whole
 from .arrays import array_module, kernel_for
 from .types import Array
 
@@ -83,11 +83,10 @@ def threads(n: int) -> Iterator[None]:
 
     Raises OptionError unless n is a whole number, at least 1.
     """
-    if not isinstance(n, int | np.integer) or n < 1:
-        raise OptionError(f"threads(n={n!r}): expected a whole number of threads, at least 1")
-    token = asked_for.set(int(n))
+    n = whole("threads", "n", n)
+    token = asked_for.set(n)
     try:
-        with blas_threads().limit(limits=int(n)):
+        with blas_threads().limit(limits=n):
             yield
     finally:
         asked_for.reset(token)

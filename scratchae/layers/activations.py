@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arguments import number
 from ..backend import Array, array_module, one_kernel
-from ..description import plain
-from ..errors import OptionError
 from .layer import Layer
 
 
@@ -96,9 +95,7 @@ class LeakyReLU(Layer):
     formulas = {"y": "maximum(x, slope * x)", "dx": "where(x > 0, dy, slope * dy)"}
 
     def __init__(self, slope: float = 0.01):
-        if not 0 <= slope < 1:
-            raise OptionError(f"LeakyReLU(slope={slope}): expected 0 <= slope < 1")
-        self.slope = plain(slope)
+        self.slope = number(self, "0 <= slope < 1", slope)
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         self.x = x

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arguments import as_given, pair, whole
 from ..backend import Array, Pair, array_module, count
-from ..description import plain
 from ..errors import OptionError, ShapeError
 from .channels import add_channels, channel_sums
 from .initial import draw_weights
@@ -55,15 +55,16 @@ class Conv2d(Layer):
         init: str = "glorot",
         rng: int | np.random.Generator | None = None,
     ):
-        require_channels(self, in_channels=in_channels, out_channels=out_channels)
-        self.in_channels, self.out_channels, self.init = plain(in_channels), plain(out_channels), init
+        self.in_channels = whole(self, "in_channels", in_channels)
+        self.out_channels = whole(self, "out_channels", out_channels)
         self.kernel_size, self.stride, self.padding = map(as_given, (kernel_size, stride, padding))
+        self.init = init
         self.K = pair(self, "kernel_size", kernel_size)
         self.S = pair(self, "stride", stride)
         self.P = pair(self, "padding", padding, least=0)
         area, reach = self.K[0] * self.K[1], self.K[0] * self.K[1] / (self.S[0] * self.S[1])
         self.W = draw_weights(
-            (*self.K, in_channels, out_channels), area * in_channels, reach * out_channels, init, rng
+            self, (*self.K, in_channels, out_channels), area * in_channels, reach * out_channels, init, rng
         )
         self.b = np.zeros(out_channels, np.float32)
         self.dW = np.zeros_like(self.W)
@@ -127,14 +128,10 @@ class ConvTranspose2d(Layer):
         init: str = "glorot",
         rng: int | np.random.Generator | None = None,
     ):
-        require_channels(self, in_channels=in_channels, out_channels=out_channels)
-        self.in_channels, self.out_channels, self.init = in_channels, out_channels, init
-        self.kernel_size, self.stride, self.padding, self.output_padding = (
-            kernel_size,
-            stride,
-            padding,
-            output_padding,
-        )
+        self.in_channels = whole(self, "in_channels", in_channels)
+        self.out_channels = whole(self, "out_channels", out_channels)
+        self.kernel_size, self.stride, self.padding = map(as_given, (kernel_size, stride, padding))
+        self.output_padding, self.init = as_given(output_padding), init
         self.K = pair(self, "kernel_size", kernel_size)
         self.S = pair(self, "stride", stride)
         self.P = pair(self, "padding", padding, least=0)
@@ -146,7 +143,7 @@ class ConvTranspose2d(Layer):
             )
         area, reach = self.K[0] * self.K[1], self.K[0] * self.K[1] / (self.S[0] * self.S[1])
         self.W = draw_weights(
-            (*self.K, out_channels, in_channels), reach * in_channels, area * out_channels, init, rng
+            self, (*self.K, out_channels, in_channels), reach * in_channels, area * out_channels, init, rng
         )
         self.b = np.zeros(out_channels, np.float32)
         self.dW = np.zeros_like(self.W)
@@ -187,34 +184,13 @@ class ConvTranspose2d(Layer):
 # Checks that every layer of images makes
 
 
-def pair(layer: Layer, name: str, value: int | Pair, least: int = 1) -> Pair:
-    """A size as (height, width). Raises OptionError unless it is a whole number of at least `least`, or a pair of them."""
-    sizes = tuple(value) if isinstance(value, tuple | list) else (value, value)
-    if len(sizes) != 2 or not all(isinstance(size, int | np.integer) and size >= least for size in sizes):
-        raise OptionError(
-            f"{type(layer).__name__}({name}={value!r}): expected a whole number of at least {least}, or a pair of them"
-        )
-    return int(sizes[0]), int(sizes[1])
-
-
-def as_given(value: int | Pair) -> int | Pair:
-    """A size as the caller wrote it, in Python's own numbers."""
-    return tuple(map(plain, value)) if isinstance(value, tuple | list) else plain(value)
-
-
-def require_channels(layer: Layer, **channels: int) -> None:
-    for name, value in channels.items():
-        if not isinstance(value, int | np.integer) or value < 1:
-            raise OptionError(f"{type(layer).__name__}({name}={value!r}): expected a whole number of at least 1")
-
-
 def require_images(layer: Layer, x: Array, channels: int | None = None) -> None:
     """Raise ShapeError unless x is (N, H, W, channels) with H, W ≥ 1; without `channels`, any number of them will do."""
     array_module(x)  # raises an error if x is not an array
     if x.ndim == 4 and channels in (None, x.shape[3]) and 0 not in x.shape[1:]:
         return
     if x.ndim == 2:
-        way_out = f"give each row its shape back, with Reshape((H, W, {channels or 'C'})) before this layer"
+        way_out = f"give each row its shape back, with Reshape(H, W, {channels or 'C'}) before this layer"
     elif x.ndim == 3:
         way_out = "x[..., None] makes it images of one channel, x[None] a batch of one image"
     elif 0 in x.shape[1:]:

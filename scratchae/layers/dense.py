@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arguments import whole
 from ..backend import Array, array_module
-from ..errors import OptionError
 from .initial import draw_weights
 from .layer import Layer
 
@@ -34,10 +34,9 @@ class Dense(Layer):
     def __init__(
         self, inputs: int, outputs: int, *, init: str = "glorot", rng: int | np.random.Generator | None = None
     ):
-        if inputs < 1 or outputs < 1:
-            raise OptionError(f"Dense(inputs={inputs}, outputs={outputs}): both must be at least 1")
-        self.inputs, self.outputs, self.init = inputs, outputs, init
-        self.W = draw_weights((inputs, outputs), inputs, outputs, init, rng)
+        self.inputs, self.outputs = whole(self, "inputs", inputs), whole(self, "outputs", outputs)
+        self.init = init
+        self.W = draw_weights(self, (self.inputs, self.outputs), inputs, outputs, init, rng)
         self.b = np.zeros(outputs, np.float32)
         self.dW = np.zeros_like(self.W)
         self.db = np.zeros_like(self.b)

@@ -7,13 +7,10 @@ noise, pass any object with the methods `random` and `standard_normal` as rng.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
+from ..arguments import interval, number
 from ..backend import Array, array_module
-from ..description import plain
-from ..errors import OptionError
 from .layer import Layer
 
 
@@ -53,7 +50,7 @@ class Dropout(Masked):
     mask_formula = "(u >= rate) / (1 - rate)"
 
     def __init__(self, rate: float):
-        self.rate = require_rate(self, rate, below_one=True)
+        self.rate = number(self, "0 <= rate < 1", rate)
 
     def draw(self, x: Array, rng: np.random.Generator) -> Array:
         keep = rng.random(x.shape, dtype=x.dtype) >= self.rate
@@ -67,7 +64,7 @@ class MaskingNoise(Masked):
     mask_formula = "u >= rate"
 
     def __init__(self, rate: float):
-        self.rate = require_rate(self, rate)
+        self.rate = number(self, "0 <= rate <= 1", rate)
 
     def draw(self, x: Array, rng: np.random.Generator) -> Array:
         return (rng.random(x.shape, dtype=x.dtype) >= self.rate).astype(x.dtype)  # 0 or 1
@@ -91,7 +88,7 @@ class SaltAndPepper(Masked):
         return {**masks, "y": "x * mask + salt", "dx": "dy * mask"}
 
     def __init__(self, rate: float):
-        self.rate = require_rate(self, rate)
+        self.rate = number(self, "0 <= rate <= 1", rate)
 
     def draw(self, x: Array, rng: np.random.Generator) -> Array:
         u = rng.random(x.shape, dtype=x.dtype)
@@ -124,12 +121,8 @@ class GaussianNoise(Layer):
         }
 
     def __init__(self, std: float, clip: tuple[float, float] | None = None):
-        if not 0 <= std < math.inf:
-            raise OptionError(f"GaussianNoise(std={std}): expected std >= 0")
-        if clip is not None and not clip[0] < clip[1]:
-            raise OptionError(f"GaussianNoise(clip={clip}): expected (low, high) with low < high")
-        self.std = plain(std)
-        self.clip = None if clip is None else tuple(map(plain, clip))
+        self.std = number(self, "0 <= std", std)
+        self.clip = None if clip is None else interval(self, "clip", clip)
         self.noise = None
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
@@ -146,10 +139,3 @@ class GaussianNoise(Layer):
         # y = min(max(noisy, low), high): the slope is 0 where y was cut
         low, high = self.clip
         return dy * (self.noisy > low) * (self.noisy < high)
-
-
-def require_rate(layer: Layer, rate: float, below_one: bool = False) -> float:
-    """Return the rate if it is a probability. Dropout needs a rate below 1, since it divides by 1 - rate."""
-    if not (0 <= rate < 1 or (rate == 1 and not below_one)):
-        raise OptionError(f"{type(layer).__name__}(rate={rate}): expected 0 <= rate {'<' if below_one else '<='} 1")
-    return plain(rate)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arguments import number, whole
 from ..backend import Array, array_module
-from ..description import plain
-from ..errors import DataError, OptionError
+from ..errors import DataError
 from .channels import channel_sums, channelwise
 from .layer import Layer
 
@@ -41,13 +41,9 @@ class BatchNorm(Layer):
         return {**statistics, **outputs, **gradients, "dx": "gamma / sqrt(var + eps) * dy"}
 
     def __init__(self, features: int, *, momentum: float = 0.9, eps: float = 1e-5):
-        if features < 1:
-            raise OptionError(f"BatchNorm(features={features}): expected at least 1")
-        if not 0 <= momentum <= 1:
-            raise OptionError(f"BatchNorm(momentum={momentum}): expected 0 <= momentum <= 1")
-        if not eps > 0:
-            raise OptionError(f"BatchNorm(eps={eps}): expected eps > 0")
-        self.features, self.momentum, self.eps = features, plain(momentum), plain(eps)
+        self.features = whole(self, "features", features)
+        self.momentum = number(self, "0 <= momentum <= 1", momentum)
+        self.eps = number(self, "0 < eps", eps)
         self.gamma, self.beta = np.ones(features, np.float32), np.zeros(features, np.float32)
         self.dgamma, self.dbeta = np.zeros_like(self.gamma), np.zeros_like(self.beta)
         self.running_mean, self.running_var = np.zeros(features, np.float32), np.ones(features, np.float32)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arguments import as_given, flag, pair
 from ..backend import Array, array_module
-from .convolution import as_given, pair, patch_counts, require_images
+from .convolution import patch_counts, require_images
 from .layer import Layer
 from .patches import Pair, overlap_add, pad, patches
 
@@ -26,7 +27,8 @@ class MaxPool2d(Layer):
     }
 
     def __init__(self, kernel_size: int | Pair, stride: int | Pair | None = None, *, ceil_mode: bool = False):
-        self.kernel_size, self.stride, self.ceil_mode = as_given(kernel_size), as_given(stride), ceil_mode
+        self.kernel_size, self.stride = as_given(kernel_size), as_given(stride)
+        self.ceil_mode = flag(self, "ceil_mode", ceil_mode)
         self.K = pair(self, "kernel_size", kernel_size)
         self.S = self.K if stride is None else pair(self, "stride", stride)
 

@@ -6,19 +6,25 @@ import math
 
 import numpy as np
 
+from ..arguments import sizes
 from ..backend import Array, array_module
 from ..errors import ShapeError
 from .layer import Layer
 
 
 class Reshape(Layer):
-    """Each example takes a new shape: x (N, …) -> y (N, *shape). Raises ShapeError if the sizes differ."""
+    """Each example takes a new shape: x (N, …) -> y (N, *shape), the shape as several numbers or as a tuple.
+
+    Raises ShapeError if the sizes differ.
+    """
 
     examples_apart = True
     formulas = {"y": "reshape(x, y_shape)", "dx": "reshape(dy, x_shape)"}
 
-    def __init__(self, shape: tuple[int, ...]):
-        self.shape = tuple(shape)
+    def __init__(self, *shape: int | tuple[int, ...]):
+        self.shape = sizes(
+            self, "shape", shape[0] if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape
+        )
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         array_module(x)  # raises an error if x is not an array

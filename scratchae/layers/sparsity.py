@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import numbers
-
 import numpy as np
 
+from ..arguments import whole
 from ..backend import Array, array_module, one_kernel
-from ..errors import OptionError
 from .layer import Layer
 
 
@@ -26,9 +24,7 @@ class KSparse(Layer):
     formulas = {"mask": "largest(x, k)", "y": "x * mask", "dx": "dy * mask"}
 
     def __init__(self, k: int):
-        if not isinstance(k, numbers.Integral) or k < 1:
-            raise OptionError(f"KSparse(k={k}): expected a whole number of at least 1")
-        self.k = int(k)
+        self.k = whole(self, "k", k)
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         rows = x.reshape(len(x), int(np.prod(x.shape[1:])))  # (N, D)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..arguments import flag
 from ..backend import Array, array_module
 from ..errors import OptionError, ShapeError
 from ..layers import Dense, Layer
@@ -57,7 +58,8 @@ class Autoencoder(Model):
         tied: bool = False,
     ):
         self.encoder, self.decoder = as_layer(encoder, "encoder"), as_layer(decoder, "decoder")
-        self.loss, self.penalty, self.tied = as_loss(loss), None if penalty is None else as_penalty(penalty), tied
+        self.loss, self.penalty = as_loss(loss), None if penalty is None else as_penalty(penalty)
+        self.tied = flag(self, "tied", tied)
         self.gather()
 
     def encode(self, x: Array) -> Array:

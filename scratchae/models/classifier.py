@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arguments import whole
 from ..backend import Array, array_module
-from ..errors import DataError, OptionError, ShapeError
+from ..errors import DataError, ShapeError
 from ..layers import Layer
 from ..layers.layer import as_layer
 from ..losses import SoftmaxCrossEntropy
@@ -31,9 +32,7 @@ class Classifier(Model):
     }
 
     def __init__(self, net: Layer, classes: int):
-        if not isinstance(classes, int | np.integer) or classes < 2:
-            raise OptionError(f"Classifier(classes={classes!r}): expected a whole number, at least 2")
-        self.net, self.classes = as_layer(net, "net"), int(classes)
+        self.net, self.classes = as_layer(net, "net"), whole(self, "classes", classes, least=2)
         self.gather()
 
     def objective(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
@@ -77,7 +76,7 @@ def with_labels(x: Array, labels: Array, classes: int, *, every_class: bool = Tr
     labels (N,), whole numbers below `classes`. Raises DataError for a label out of range, and for a class without an
     example, which nothing could be learnt of; `every_class=False` permits that, for a small test or validation set.
     """
-    xp = array_module(x)
+    xp, classes = array_module(x), whole("with_labels", "classes", classes)
     if labels.shape != x.shape[:1] or x.ndim != 2:
         raise ShapeError(
             f"with_labels: x has shape {tuple(x.shape)}, labels {tuple(labels.shape)}: expected (N, D) and (N,)"

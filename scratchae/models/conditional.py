@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..arguments import whole
 from ..backend import Array, array_module
-from ..description import plain
 from ..errors import DataError, OptionError, ShapeError
 from ..layers import Layer
 from ..losses import Loss
@@ -43,9 +43,7 @@ class CVAE(VAE):
         beta: float = 1.0,
         log_var_limit: float = 20.0,
     ):
-        if not isinstance(labels, int | np.integer) or labels < 1:
-            raise OptionError(f"CVAE(labels={labels!r}): expected a whole number, at least 1")
-        self.labels = plain(labels)
+        self.labels = whole(self, "labels", labels)
         super().__init__(encoder, mu, log_var, decoder, loss=loss, beta=beta, log_var_limit=log_var_limit)
 
     def target(self, x: Array) -> Array:
@@ -79,6 +77,7 @@ class CVAE(VAE):
 
         Raises OptionError if there is no such class.
         """
+        n = whole("sample", "n", n)
         classes = np.arange(n) % self.labels if label is None else np.asarray(label)
         if classes.dtype.kind not in "iu" or classes.min() < 0 or classes.max() >= self.labels:
             raise OptionError(f"label={label!r}: expected classes from 0 to {self.labels - 1}")

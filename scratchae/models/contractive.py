@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arguments import number
 from ..backend import Array, array_module
 from ..errors import OptionError
 from ..layers import Dense, Layer, Sigmoid
 from ..losses import Loss
-from ..penalties import require_weight
 from .autoencoder import Autoencoder
 
 
@@ -50,7 +50,7 @@ class ContractiveAutoencoder(Autoencoder):
                 f"ContractiveAutoencoder(encoder={encoder!r}): expected Sequential(Dense(…), Sigmoid()), "
                 "the code whose derivative is known here; for other encoders use Autoencoder with a penalty, or noise"
             )
-        self.weight = require_weight(self, weight)
+        self.weight = number(self, "0 <= weight", weight)
         self.dense = next(layer for _, layer in encoder.leaves())
         super().__init__(encoder, decoder, loss=loss, tied=tied)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from .. import arguments
 from ..backend import Array, array_module, generator
 from ..errors import OptionError
 from ..layers import Dense, Layer, Sequential, Sigmoid
@@ -29,11 +30,10 @@ class DBN(Model):
     """
 
     def __init__(self, sizes: Sequence[int], *, top: str = "gaussian", rng: int | np.random.Generator | None = None):
-        if len(sizes) < 2:
-            raise OptionError(f"DBN({sizes!r}): expected at least two sizes, of the data and of a hidden layer")
+        self.sizes = arguments.sizes(self, "sizes", sizes, count=2)
+        self.top = arguments.choice(self, "top", top, ("bernoulli", "gaussian"))
         rng = generator(rng)
         kinds = ["bernoulli"] * (len(sizes) - 2) + [top]
-        self.sizes, self.top = tuple(sizes), top
         self.rbms = [
             RBM(visible, hidden, hidden_units=kind, rng=rng)
             for (visible, hidden), kind in zip(itertools.pairwise(sizes), kinds, strict=True)

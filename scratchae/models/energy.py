@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from ..arguments import whole
 from ..backend import Array, array_module, generator
 from ..errors import OptionError
 from ..layers import Layer
@@ -132,8 +133,7 @@ def ais(
     """log Z estimated, and the standard error: see `RBM.ais`."""
     if energy.hidden_units != "bernoulli":
         raise OptionError("ais is for binary hidden units")
-    if chains < 2 or temperatures < 1:
-        raise OptionError(f"ais(chains={chains}, temperatures={temperatures}): expected at least 2 and 1")
+    chains, temperatures = whole("ais", "chains", chains, least=2), whole("ais", "temperatures", temperatures)
     energy = copy.deepcopy(energy).to(dtype=np.float64)
     xp = array_module(energy.W)
     rng = generator(rng, energy.W)

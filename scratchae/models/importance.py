@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arguments import whole
 from ..backend import Array, array_module
-from ..description import plain
 from ..errors import OptionError
 from ..layers import Layer
 from ..losses import BCE, BCEWithLogits, Loss, gaussian_kl
-from .variational import VAE, log_prior_ratio, log_probability, require_samples
+from .variational import VAE, log_prior_ratio, log_probability
 
 
 class IWAE(VAE):
@@ -83,8 +83,7 @@ class IWAE(VAE):
             raise OptionError(
                 f"IWAE needs a likelihood to weigh samples by, BCEWithLogits() or BCE(), got loss={loss!r}"
             )
-        require_samples(self, samples)
-        self.samples = plain(samples)
+        self.samples = whole(self, "samples", samples)
         super().__init__(encoder, mu, log_var, decoder, loss=loss, binarise=binarise, log_var_limit=log_var_limit)
 
     def objective(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:

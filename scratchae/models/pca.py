@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..arguments import whole
 from ..backend import Array, array_module
 from ..description import Described
 from ..errors import ArrayTypeError, DataError, OptionError, ShapeError
@@ -16,9 +17,7 @@ class PCA(Described):
     """
 
     def __init__(self, components: int):
-        if components < 1:
-            raise OptionError(f"PCA(components={components}): expected at least 1")
-        self.components = components
+        self.components = whole(self, "components", components)
 
     def fit(self, x: Array) -> PCA:
         """Find mean and directions of x, and return the PCA itself."""
@@ -30,6 +29,8 @@ class PCA(Described):
             )
         xp = array_module(x)
         rows = x.reshape(len(x), -1)
+        if not bool(xp.isfinite(rows).all()):
+            raise DataError("PCA.fit: x holds NaN or infinity: repair or remove these rows")
         if self.components > rows.shape[1]:
             raise ShapeError(
                 f"PCA(components={self.components}) on data of {rows.shape[1]} features: there are no more directions than features"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arguments import choice, flag, whole
 from ..backend import Array, array_module, generator
 from ..errors import DataError, OptionError
 from ..layers.activations import sigmoid, softplus
@@ -93,14 +94,10 @@ class RBM(Model):
         chains: int = 100,
         rng: int | np.random.Generator | None = None,
     ):
-        for name, value in {"visible": visible, "hidden": hidden, "k": k, "chains": chains}.items():
-            if not isinstance(value, int | np.integer) or value < 1:
-                hint = ": contrastive divergence needs a step of Gibbs sampling" if name == "k" else ""
-                raise OptionError(f"RBM({name}={value!r}): expected a whole number, at least 1{hint}")
-        if hidden_units not in ("bernoulli", "gaussian"):
-            raise OptionError(f"RBM(hidden_units={hidden_units!r}): expected 'bernoulli' or 'gaussian'")
-        self.visible, self.hidden, self.k, self.chains = int(visible), int(hidden), int(k), int(chains)
-        self.persistent, self.hidden_units = persistent, hidden_units
+        self.visible, self.hidden = whole(self, "visible", visible), whole(self, "hidden", hidden)
+        self.k = whole(self, "k", k, hint=": contrastive divergence needs a step of Gibbs sampling")
+        self.persistent, self.chains = flag(self, "persistent", persistent), whole(self, "chains", chains)
+        self.hidden_units = choice(self, "hidden_units", hidden_units, ("bernoulli", "gaussian"))
         self.energy = FreeEnergy(
             self.visible, self.hidden, hidden_units=hidden_units, chains=self.chains if persistent else 0, rng=rng
         )
@@ -154,6 +151,7 @@ class RBM(Model):
 
     def sample(self, n: int, *, steps: int = 1000, rng: int | np.random.Generator | None = None) -> Array:
         """n visible vectors, as probabilities, after `steps` steps of Gibbs sampling from random bits."""
+        n, steps = whole("sample", "n", n), whole("sample", "steps", steps, least=0)
         rng = generator(rng, self.energy.W)
         a = self.energy.a
         mean = array_module(a).zeros((n, self.visible), dtype=a.dtype) + 0.5

@@ -17,8 +17,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ..arguments import flag, number, whole
 from ..backend import Array, array_module, generator, to_numpy
-from ..description import plain
 from ..errors import DataError, OptionError, ShapeError
 from ..layers import Layer
 from ..layers.activations import softplus
@@ -98,20 +98,16 @@ class VAE(Model):
         log_var_limit: float = 20.0,
     ):
         loss = as_loss(loss)
-        if not 0 <= beta < math.inf:
-            raise OptionError(f"{type(self).__name__}(beta={beta}): expected beta >= 0; 1 gives the ELBO")
-        if not 0 < log_var_limit <= 80:
-            raise OptionError(
-                f"{type(self).__name__}(log_var_limit={log_var_limit}): expected a number in (0, 80], as exp(88) overflows float32"
-            )
+        self.loss, self.beta = loss, number(self, "0 <= beta", beta, "; 1 gives the ELBO")
+        self.binarise = flag(self, "binarise", binarise)
+        hint = ", as exp(88) overflows float32"
+        self.log_var_limit = number(self, "0 < log_var_limit <= 80", log_var_limit, hint)
         if binarise and not isinstance(loss, BCE):
             raise OptionError(
                 f"binarise=True draws pixels of 0 and 1, for BCEWithLogits() or BCE(), got loss={loss!r}"
             )
         self.encoder, self.mu = as_layer(encoder, "encoder"), as_layer(mu, "mu")
         self.log_var, self.decoder = as_layer(log_var, "log_var"), as_layer(decoder, "decoder")
-        self.loss = loss
-        self.beta, self.binarise, self.log_var_limit = plain(beta), binarise, plain(log_var_limit)
         self.code_size = outputs(mu, "mu")
         if outputs(log_var, "log_var") != self.code_size:
             raise ShapeError(
@@ -217,10 +213,8 @@ class VAE(Model):
 
     def prior(self, n: int, rng: int | np.random.Generator | None = None) -> Array:
         """n draws of z ~ N(0, 1), (n, D), on the model's device."""
-        if n < 1:
-            raise OptionError(f"sample({n}): expected at least 1")
         θ = self.parameters
-        return generator(rng, θ).standard_normal((n, self.code_size), dtype=θ.dtype)
+        return generator(rng, θ).standard_normal((whole("sample", "n", n), self.code_size), dtype=θ.dtype)
 
     # How good it is
 
@@ -231,6 +225,7 @@ class VAE(Model):
         training or none. x is taken as it is: draw pixels before, if they are to be drawn. For more samples see
         `log_likelihood`.
         """
+        require_examples(self, x)
         rng = generator(rng, x)
         totals = {"reconstruction": 0.0, "kl": 0.0}
         for start in range(0, len(x), ROWS):
@@ -253,8 +248,7 @@ class VAE(Model):
 
     def infer_all(self, x: Array) -> tuple[np.ndarray, np.ndarray]:
         """μ and log σ² of many examples, (N, D), in float64 on the host."""
-        if len(x) == 0:
-            raise DataError(f"{type(self).__name__}: x holds no examples: expected at least one row")
+        require_examples(self, x)
         found = [map(to_numpy, self.infer(x[i : i + ROWS])) for i in range(0, len(x), ROWS)]
         mean, log_var = (np.concatenate(parts).astype(np.float64) for parts in zip(*found, strict=True))
         return mean, log_var
@@ -273,7 +267,7 @@ class VAE(Model):
             raise OptionError(
                 f"log_likelihood needs a decoder of probabilities, loss BCEWithLogits() or BCE(); this has {self.loss!r}"
             )
-        require_samples(self, samples)
+        samples = whole("log_likelihood", "samples", samples)
         xp = array_module(x)
         pixels = self.target(x)
         if not bool(((pixels == 0) | (pixels == 1)).all()):
@@ -326,10 +320,9 @@ def log_prior_ratio(z: Array, epsilon: Array, log_var: Array) -> Array:
 # What can be wrong
 
 
-def require_samples(model: VAE, samples: int) -> None:
-    """Raise OptionError unless it is a number of samples."""
-    if not isinstance(samples, int | np.integer) or samples < 1:
-        raise OptionError(f"{type(model).__name__}: samples={samples!r}: expected a whole number, at least 1")
+def require_examples(model: VAE, x: Array) -> None:
+    if len(x) == 0:
+        raise DataError(f"{type(model).__name__}: x holds no examples: expected at least one row")
 
 
 def outputs(head: Layer, name: str) -> int:

@@ -21,8 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arguments import whole
 from ..backend import Array, array_module, to_numpy
-from ..errors import OptionError
 from ..files import written_whole
 from ..layers import Layer, ReLU, Sigmoid, Tanh
 from ..layers.observing import Call, watched, wrapped
@@ -48,8 +48,7 @@ def watch(model: Model, every: int = 10) -> Iterator[Flow]:
     is; `flow.to_csv(path)` and `plots.gradient_flow(flow, path)` keep what was measured. Training itself is not changed by a bit. A watched step costs
     about half a step more. Raises OptionError unless `every` is a whole number, at least 1.
     """
-    if not isinstance(every, int | np.integer) or every < 1:
-        raise OptionError(f"watch(every={every!r}): expected a whole number of steps, at least 1")
+    every = whole("watch", "every", every)
     flow = Flow(model)
 
     def watching(model: Model, training_step: Call) -> Call:

@@ -89,5 +89,5 @@ def test_softplus_and_sigmoid_in_float32_keep_the_digits_of_small_results():
 
 @pytest.mark.parametrize("slope", [-0.1, 1.0, 2.0, math.nan])
 def test_leaky_slope_must_be_between_zero_and_one(slope):
-    with pytest.raises(OptionError, match=rf"LeakyReLU\(slope={slope}\): expected 0 <= slope < 1"):
+    with pytest.raises(OptionError, match=rf"LeakyReLU\(slope={slope}\): expected a number, 0 <= slope < 1"):
         LeakyReLU(slope)

@@ -523,17 +523,17 @@ def test_weights_come_from_the_seed_or_generator(kind):
 @pytest.mark.parametrize(
     ("arguments", "options", "message"),
     [
-        ((0, 2, 3), {}, r"in_channels=0\): expected a whole number of at least 1"),
+        ((0, 2, 3), {}, r"in_channels=0\): expected a whole number, at least 1"),
         ((2, -1, 3), {}, r"out_channels=-1\)"),
         ((2.0, 2, 3), {}, r"in_channels=2\.0\)"),
-        ((2, 2, 0), {}, r"kernel_size=0\): expected a whole number of at least 1, or a pair"),
+        ((2, 2, 0), {}, r"kernel_size=0\): expected a whole number, at least 1, or a pair"),
         ((2, 2, (3, 0)), {}, r"kernel_size=\(3, 0\)\)"),
         ((2, 2, (3, 3, 3)), {}, r"kernel_size=\(3, 3, 3\)\)"),
         ((2, 2, "3"), {}, r"kernel_size='3'\)"),
         ((2, 2, 2.5), {}, r"kernel_size=2\.5\)"),
-        ((2, 2, 3), {"stride": 0}, r"stride=0\): expected a whole number of at least 1"),
+        ((2, 2, 3), {"stride": 0}, r"stride=0\): expected a whole number, at least 1"),
         ((2, 2, 3), {"stride": (1, 1.5)}, r"stride=\(1, 1\.5\)\)"),
-        ((2, 2, 3), {"padding": -1}, r"padding=-1\): expected a whole number of at least 0"),
+        ((2, 2, 3), {"padding": -1}, r"padding=-1\): expected a whole number, at least 0"),
         ((2, 2, 3), {"padding": "same"}, r"padding='same'\)"),
         ((2, 2, 3), {"init": "xavier"}, r"init='xavier'.*'he' or 'glorot'"),
     ],
@@ -581,7 +581,7 @@ def test_an_image_without_pixels(device, xp):
 @pytest.mark.parametrize(
     ("shape", "way_out"),
     [
-        ((2, 784), "Reshape((H, W, 3))"),
+        ((2, 784), "Reshape(H, W, 3)"),
         ((2, 28, 28), "x[..., None]"),
         ((2, 3, 8, 8), "x.transpose(0, 2, 3, 1)"),
         ((2, 8, 8, 4), "the last axis holds the channels"),

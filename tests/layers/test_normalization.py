@@ -355,12 +355,12 @@ def test_evaluation_in_between_leaves_no_trace():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"features": 0}, r"BatchNorm\(features=0\): expected at least 1"),
+        ({"features": 0}, r"BatchNorm\(features=0\): expected a whole number, at least 1"),
         ({"features": -2}, r"features=-2"),
-        ({"features": 2, "momentum": -0.1}, r"BatchNorm\(momentum=-0\.1\): expected 0 <= momentum <= 1"),
+        ({"features": 2, "momentum": -0.1}, r"BatchNorm\(momentum=-0\.1\): expected a number, 0 <= momentum <= 1"),
         ({"features": 2, "momentum": 1.1}, r"momentum=1\.1"),
         ({"features": 2, "momentum": np.nan}, r"momentum=nan"),
-        ({"features": 2, "eps": 0}, r"BatchNorm\(eps=0\): expected eps > 0"),
+        ({"features": 2, "eps": 0}, r"BatchNorm\(eps=0\): expected a number, 0 < eps"),
         ({"features": 2, "eps": -1e-5}, r"eps=-1e-05"),
         ({"features": 2, "eps": np.nan}, r"eps=nan"),
     ],

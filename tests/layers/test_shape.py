@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 
 from scratchae import Flatten, Reshape, Sequential
 from scratchae.backend import to_numpy
-from scratchae.errors import ShapeError
+from scratchae.errors import OptionError, ShapeError
 
 shapes = st.lists(st.integers(1, 4), min_size=1, max_size=3).map(tuple)
 
@@ -19,6 +19,14 @@ def test_flatten_and_reshape_are_inverse(device, to_device, n, shape):
     both = Sequential(Flatten(), Reshape(shape))
     assert_array_equal(to_numpy(both.forward(to_device(x))), x)
     assert_array_equal(to_numpy(both.backward(to_device(2 * x))), 2 * x)
+
+
+def test_a_shape_is_several_numbers_or_a_tuple():
+    assert Reshape(4, 3, 2).shape == Reshape((4, 3, 2)).shape == (4, 3, 2)
+    assert Reshape(6).shape == (6,)
+    for wrong in [(), ((),), (0, 2), (-1,), (2.0, 3), ("28",), ((2, 3), 4)]:
+        with pytest.raises(OptionError, match=r"Reshape\(shape=.*whole numbers, each at least 1"):
+            Reshape(*wrong)
 
 
 def test_order_of_the_elements(device, to_device):
@@ -54,5 +62,5 @@ def test_wrong_size_names_the_layer_and_both_sizes(device, xp, shape):
     with pytest.raises(ShapeError) as error:
         layer.forward(xp.zeros(shape))
     text = str(error.value)
-    assert "decoder.2 Reshape((2, 3)) expects 6 values" in text
+    assert "decoder.2 Reshape(2, 3) expects 6 values" in text
     assert str(shape) in text and f"has {math.prod(shape[1:])}" in text

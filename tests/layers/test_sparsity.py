@@ -77,7 +77,7 @@ def test_gradient_check_where_no_two_are_near(device, to_device):
 
 @pytest.mark.parametrize("k", [0, -1, 2.5, float("nan"), "3"])
 def test_k_must_be_a_whole_number_above_zero(k):
-    with pytest.raises(OptionError, match=rf"KSparse\(k={k}\): expected a whole number of at least 1"):
+    with pytest.raises(OptionError, match=rf"KSparse\(k={k!r}\): expected a whole number, at least 1"):
         KSparse(k)
 
 

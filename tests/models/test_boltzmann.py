@@ -204,7 +204,7 @@ def test_ais_of_independent_units_is_exact():
 def test_ais_refuses_what_it_cannot_do():
     with pytest.raises(OptionError, match="binary hidden units"):
         s.RBM(4, 3, hidden_units="gaussian").ais()
-    with pytest.raises(OptionError, match=r"ais\(chains=1, temperatures=9\)"):
+    with pytest.raises(OptionError, match=r"ais\(chains=1\): expected a whole number, at least 2"):
         s.RBM(4, 3).ais(chains=1, temperatures=9)
 
 
@@ -489,9 +489,9 @@ def test_a_dbn_is_not_fitted_as_a_whole():
 
 
 def test_layers_that_do_not_fit():
-    with pytest.raises(OptionError, match="at least two sizes"):
+    with pytest.raises(OptionError, match=r"DBN\(sizes=\(784,\)\): expected a tuple of at least 2 whole numbers"):
         s.DBN((784,))
-    with pytest.raises(OptionError, match=r"RBM\(hidden=0\)"):
+    with pytest.raises(OptionError, match=r"DBN\(sizes=\(784, 0, 10\)\)"):
         s.DBN((784, 0, 10))
     with pytest.raises(OptionError, match="expected 'bernoulli' or 'gaussian'"):
         s.DBN((784, 10), top="linear")

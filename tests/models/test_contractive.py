@@ -156,5 +156,7 @@ def test_another_encoder_is_refused(layers):
 
 @pytest.mark.parametrize("weight", [-1.0, np.nan, np.inf])
 def test_the_weight_must_be_a_number_of_at_least_zero(weight):
-    with pytest.raises(OptionError, match=rf"ContractiveAutoencoder\(weight={weight}\): expected weight >= 0"):
+    with pytest.raises(
+        OptionError, match=rf"ContractiveAutoencoder\(weight={weight}\): expected a number, 0 <= weight"
+    ):
         make(weight=weight)

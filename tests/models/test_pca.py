@@ -130,7 +130,7 @@ def test_a_linear_autoencoder_finds_the_subspace_of_pca(device, to_device):
 
 @pytest.mark.parametrize("components", [0, -3])
 def test_components_must_be_positive(components):
-    with pytest.raises(OptionError, match=rf"PCA\(components={components}\): expected at least 1"):
+    with pytest.raises(OptionError, match=rf"PCA\(components={components}\): expected a whole number, at least 1"):
         s.PCA(components)
 
 

@@ -99,7 +99,7 @@ def test_source_lines():
     assert "matmul(dy, self.W.T)" in lines("∂L/∂a₁")[2][0]
     assert lines("∂L/∂z₃")[1] == "MSE.__call__"
     update = next(step.source for step in found if step.phase == "update")
-    assert update.name == "SGD.formula" and update.path == "scratchae/optimizers.py"
+    assert update.name == "SGD.formula" and update.path == "scratchae/optimizers/descent.py"
 
 
 @pytest.mark.parametrize("name", MODELS)

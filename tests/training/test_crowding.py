@@ -153,7 +153,7 @@ def test_threads_for_a_block():
 @pytest.mark.parametrize("n", [0, -1, 1.5, "2", None])
 def test_threads_refuses_what_is_no_number_of_threads(n):
     with (
-        pytest.raises(OptionError, match=r"threads\(n=.*: expected a whole number of threads, at least 1"),
+        pytest.raises(OptionError, match=r"threads\(n=.*: expected a whole number, at least 1"),
         sae.threads(n),
     ):
         pass
