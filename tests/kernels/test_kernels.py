@@ -296,7 +296,7 @@ def test_noise_of_a_recorded_step(as_on_a_gpu):
     for _ in range(2):
         model = Watching(s.Sequential(layer, s.Dense(4, 2)), s.Dense(2, 4), loss=s.MSE())
         s.fit(
-            model, np.ones((32, 4), "f"), epochs=3, batch_size=8, optimizer=s.SGD(0.1), device="gpu", progress=False
+            model, np.ones((32, 4), "f"), epochs=3, batch_size=8, optimizer=s.SGD(0.01), device="gpu", progress=False
         )
     assert len(set(seen[:12])) == 12 and seen[:12] == seen[12:]
 

@@ -357,7 +357,11 @@ def test_the_loss_is_the_cross_entropy_of_the_reconstruction(device, to_device):
 @pytest.mark.parametrize(
     ("arguments", "options", "text"),
     [
-        ((4, 3), {"k": 0}, r"RBM\(k=0\): expected a whole number, at least 1: contrastive divergence needs at least one step"),
+        (
+            (4, 3),
+            {"k": 0},
+            r"RBM\(k=0\): expected a whole number, at least 1: contrastive divergence needs at least one step",
+        ),
         ((4, 0), {}, r"RBM\(hidden=0\)"),
         ((4, 3), {"chains": 1.5}, r"RBM\(chains=1\.5\)"),
         ((4, 3), {"hidden_units": "relu"}, "expected 'bernoulli' or 'gaussian'"),
