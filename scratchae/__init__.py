@@ -1,8 +1,8 @@
 """scratchae: autoencoders from scratch, in NumPy, without autograd; the same code on a GPU through CuPy.
 
 Reading order of the source: layers/dense.py, layers/activations.py, layers/patches.py and layers/convolution.py,
-losses.py, layers/layer.py, models/autoencoder.py, optimizers.py, training.py, study/gradcheck.py; then models/model.py
-(flat parameters), models/parallel.py and backend.py (what makes it fast).
+losses.py, layers/layer.py, models/autoencoder.py, optimizers.py, training/fit.py, study/gradcheck.py; then models/model.py
+(flat parameters), models/parallel.py and backend/ (what makes it fast).
 """
 
 from .backend import array_module, threads

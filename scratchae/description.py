@@ -1,4 +1,4 @@
-"""An object's constructor arguments, read back: for its repr and for the architecture in a checkpoint."""
+"""Reading back an object's constructor arguments: for its repr, and for the architecture in a checkpoint."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ MISSING = inspect.Parameter.empty
 
 
 def plain(number: Any) -> Any:
-    """A NumPy number as Python's own, anything else as it is: NumPy's would widen float32 arrays to float64."""
+    """A NumPy scalar as a Python number (a float64 scalar would widen float32 arrays); anything else unchanged."""
     return number.item() if hasattr(number, "item") else number
 
 
 def ours(kind: type) -> bool:
-    """Whether scratchae itself defines a class: then it keeps its constructor arguments."""
+    """Whether scratchae itself defines a class. Such a class keeps its constructor arguments."""
     return kind.__module__.partition(".")[0] == "scratchae"
 
 
 class Described:
     """Keeps each constructor argument in an attribute of the same name, so that it can be read back.
 
-    A class of somebody else's need not: what it is constructed with is noted. `rng` is left out: weights are stored,
-    not drawn again.
+    A person's own class need not keep them: they are noted when it is constructed. `rng` is left out, because weights are
+    stored, not drawn again.
     """
 
     def __init_subclass__(cls, **options: Any):
@@ -33,12 +33,12 @@ class Described:
             cls.__init__ = noting_arguments(cls.__init__)
 
     def arguments(self) -> dict[str, Any]:
-        """The constructor arguments by name, those left at their default omitted, as well as those that nobody knows."""
+        """The constructor arguments by name, without those at their default and those that are not known."""
         parameters = inspect.signature(type(self)).parameters
         return {n: value for n, value in self.all_arguments().items() if not same(value, parameters[n].default)}
 
     def all_arguments(self) -> dict[str, Any]:
-        """The constructor arguments by name, but for those that nobody knows."""
+        """The constructor arguments by name, without those that are not known."""
         given = getattr(self, "_given", None)
         signature = inspect.signature(type(self))
         if given is None:
@@ -52,7 +52,7 @@ class Described:
     def __repr__(self) -> str:
         try:
             return f"{type(self).__name__}({', '.join(self.shown())})"
-        except Exception:  # of somebody's own class: a message about it must not end in an error about its repr
+        except Exception:  # in a person's own class: a message about an object must not end in an error from its repr
             return f"{type(self).__name__}(…)"
 
     def shown(self) -> list[str]:
@@ -60,7 +60,7 @@ class Described:
         shown, arguments, gap = [], self.arguments(), False
         for name, parameter in inspect.signature(type(self)).parameters.items():
             if name not in arguments:
-                gap = True  # what follows can no longer be told by its position
+                gap = True  # the arguments after it can no longer be passed by position
                 if parameter.default is MISSING and parameter.kind not in VARIADIC and name != "rng":
                     shown.append("…")
             elif parameter.kind is inspect.Parameter.VAR_POSITIONAL:
@@ -78,7 +78,7 @@ VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def noting_arguments(init: Callable[..., None]) -> Callable[..., None]:
-    """A constructor that notes what the caller gave; where it calls its base class's constructor, that notes nothing."""
+    """A constructor that notes the caller's arguments. The base class's constructor, called from it, notes nothing."""
 
     @functools.wraps(init)
     def noting(self: Described, *arguments: Any, **named: Any) -> None:
@@ -89,10 +89,10 @@ def noting_arguments(init: Callable[..., None]) -> Callable[..., None]:
 
 
 def same(value: Any, default: Any) -> bool:
-    """Whether an argument is its default. Arrays never are: `==` would compare them number by number."""
+    """Whether an argument is its default. Arrays never count as default: `==` would compare them number by number."""
     return value is default or (not hasattr(value, "shape") and bool(value == default))
 
 
 def brief(value: Any) -> str:
-    """An argument as text; of an array its shape."""
+    """An argument as text; an array as its shape."""
     return f"array{tuple(value.shape)}" if getattr(value, "shape", ()) else repr(value)

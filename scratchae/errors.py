@@ -1,4 +1,4 @@
-"""What can go wrong, by name. Every message says what came, what was expected and the way out."""
+"""The library's errors. Every message says what came, what was expected and the way out."""
 
 
 class ScratchaeError(Exception):
@@ -10,11 +10,11 @@ class ShapeError(ScratchaeError, ValueError):
 
 
 class ArrayTypeError(ScratchaeError, TypeError):
-    """Something that is no float array came where one is needed."""
+    """Expected a float array, got something else."""
 
 
 class OptionError(ScratchaeError, ValueError):
-    """An argument is outside the values that make sense for it."""
+    """An argument has a value that is not allowed."""
 
 
 class DataError(ScratchaeError, ValueError):
@@ -22,15 +22,15 @@ class DataError(ScratchaeError, ValueError):
 
 
 class CheckpointError(ScratchaeError, ValueError):
-    """A checkpoint is missing or damaged, or does not fit what it should be loaded into."""
+    """A checkpoint is missing or damaged, or does not fit the model that it should be loaded into."""
 
 
 class DeviceError(ScratchaeError, ValueError):
-    """A device was asked for that cannot be had here."""
+    """The requested device cannot be used here."""
 
 
 class RunError(ScratchaeError, ValueError):
-    """A run folder cannot be written, or holds something else already."""
+    """A run folder cannot be written, or already holds something else."""
 
 
 class DivergenceError(ScratchaeError, ArithmeticError):

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and where they may be kept."""
+"""Writing a file whole or not at all, and the folder for files that are kept."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def written_whole(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         with open(temporary, "rb") as file:
-            os.fsync(file.fileno())  # on disk before it gets its name
+            os.fsync(file.fileno())  # it must be on the disk before it gets its name
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def cache_folder(name: str) -> Path:
-    """The user's cache folder for what goes by this name: it may vanish at any time, and is made again."""
+    """The user's cache folder of this name. Its files may vanish at any time and are then made again."""
     if sys.platform == "win32":
         base = Path(os.environ.get("LOCALAPPDATA", Path.home()))
     elif sys.platform == "darwin":

@@ -22,19 +22,20 @@ from .layers.activations import relu, sigmoid
 class Loss(Described):
     """`loss(prediction, target) -> (value, dprediction)`, arrays (N, …). Raises ShapeError if their shapes differ.
 
-    For a loss of your own a function will do, `Autoencoder(…, loss=huber)`:
+    A loss of your own can be a function, `Autoencoder(…, loss=huber)`:
 
         def huber(prediction, target):
             r = prediction - target
             value = np.where(abs(r) < 1, r * r / 2, abs(r) - 0.5).sum() / len(r)
             return value, np.clip(r, -1, 1) / len(r)  # ∂L/∂prediction
 
-    A subclass can tell more, such as its unit, or what its predictions mean in the data's units.
+    A subclass can say more, such as its unit, or what its predictions mean in the data's units.
     """
 
-    # whether every example has a loss of its own, so that a batch may be split (models/parallel.py); not inherited
+    # whether it is a mean over examples, each with its own loss, so that a batch may be split (models/parallel.py);
+    # not inherited
     examples_apart = False
-    unit = ""  # of the value, for axes and tables
+    unit = ""  # the unit of the value, for axes and tables
     # value and dprediction as expressions that study/formula/ reads; N is the number of examples
     formulas: Mapping[str, str] = {}
 
@@ -46,10 +47,10 @@ class Loss(Described):
         return prediction
 
     def check_target(self, target: Array) -> None:
-        """Raise DataError if these can be no targets for this loss."""
+        """Raise DataError if this loss cannot take these targets."""
 
     def check_prediction(self, prediction: Array) -> None:
-        """Raise DataError if these can be no predictions for this loss. Called by `fit`, once."""
+        """Raise DataError if this loss cannot take these predictions. `fit` calls it once."""
 
 
 class OwnLoss(Loss):
@@ -66,23 +67,21 @@ class OwnLoss(Loss):
 
 
 def as_loss(loss: Any, name: str = "loss") -> Loss:
-    """The loss itself, or a function as a loss. Raises OptionError for a class, and for what cannot be called."""
+    """The loss itself, or a function as a loss. Raises OptionError for a class or an object that cannot be called."""
     require_made(loss, name)
     return loss if isinstance(loss, Loss) else OwnLoss(loss)
 
 
 def require_made(thing: Any, name: str) -> None:
-    """Raise OptionError if this is a class, where an object is meant, or nothing that can be called."""
+    """Raise OptionError if this is a class instead of an object, or an object that cannot be called."""
     if isinstance(thing, type):
-        raise OptionError(f"{name}={thing.__name__} is a class: make one, {name}={thing.__name__}(…)")
+        raise OptionError(f"{name}={thing.__name__} is a class: make an object of it, {name}={thing.__name__}(…)")
     if not callable(thing):
-        raise OptionError(
-            f"{name}={thing!r}: expected a {name} such as those of scratchae, or a function of your own"
-        )
+        raise OptionError(f"{name}={thing!r}: expected a {name} of scratchae, or a function of your own")
 
 
 def checked(function: Callable, returned: Any, x: Array, of: str) -> tuple[Array, Array]:
-    """What a function of somebody's own returned, (value, gradient), the gradient in the dtype of what it belongs to."""
+    """The (value, gradient) that a person's own function returned, with the gradient in the dtype of x."""
     name = name_of(function)
     if not isinstance(returned, tuple) or len(returned) != 2:
         found = f"{len(returned)} things" if isinstance(returned, tuple) else f"a {type(returned).__name__}"
@@ -117,7 +116,8 @@ class MSE(Loss):
         require_same_shape(prediction, target)
         n = len(prediction)
         difference = prediction - target
-        # a sum in pairs of pairs: `vdot` adds one after the other, and over millions of float32 loses the fourth digit
+        # `sum` adds in pairs of pairs. `vdot` adds one number after the other, and for millions of float32 it loses the
+        # fourth digit
         value = array_module(prediction).sum(difference * difference) / n
         difference *= 2 / n
         return value, difference
@@ -128,9 +128,9 @@ class BCE(Loss):
 
     L = -1/N Σₙ Σⱼ (t log p + (1 - t) log(1 - p)); ∂L/∂p = (-t / p + (1 - t) / (1 - p)) / N.
 
-    Logarithms stop at the smallest number of the dtype, so a certain and wrong p costs 87 nats in float32,
-    not infinity; but behind a sigmoid its gradient is 0 there. `BCEWithLogits` has neither flaw: prefer it
-    for training. Raises DataError if a target is outside [0, 1].
+    The logarithm's argument is at least the smallest number of the dtype, so a certain and wrong p costs 87 nats in
+    float32, not infinity. But behind a sigmoid its gradient is 0 there. `BCEWithLogits` has neither flaw: prefer it for
+    training. Raises DataError if a target is outside [0, 1].
     """
 
     examples_apart = True
@@ -164,13 +164,13 @@ class BCE(Loss):
             )
 
     def floor(self, target: Array) -> float:
-        """The least that any prediction can reach, p = t: the targets' own entropy, 0 if all are 0 or 1. Nats per example."""
-        return abs(float(BCE()(target, target)[0]))  # no -0
+        """The least possible loss, at p = t: the targets' entropy in nats per example. It is 0 if all targets are 0 or 1."""
+        return abs(float(BCE()(target, target)[0]))  # abs turns -0 into 0
 
 
 class BCEWithLogits(BCE):
-    """Binary cross-entropy of p = σ(a), given the logits a, in nats: stable for any a, also where p rounds to
-    0 or 1.
+    """Binary cross-entropy of p = σ(a), given the logits a, in nats. It is stable for any a, even
+    where p rounds to 0 or 1.
 
     L = 1/N Σₙ Σⱼ (log(1 + eᵃ) - t a), since log σ(a) = a - log(1 + eᵃ) and log(1 - σ(a)) = -log(1 + eᵃ);
     ∂L/∂a = (σ(a) - t) / N.
@@ -202,20 +202,21 @@ class BCEWithLogits(BCE):
 
 
 def cross_entropy(logits: Array, p: Array, target: Array) -> Array:
-    """1/N Σₙ Σⱼ (log(1 + eᵃ) - t a) of logits a, whose p = σ(a) is known: the value of `BCEWithLogits`."""
+    """1/N Σₙ Σⱼ (log(1 + eᵃ) - t a) for logits a with p = σ(a): the value of `BCEWithLogits`."""
     return array_module(logits).sum(pixel_costs(logits, p, target)) / len(logits)
 
 
 @one_kernel
 def pixel_costs(logits: Array, p: Array, target: Array) -> Array:
-    """log(1 + eᵃ) - t a of each logit a, whose p = σ(a) is known."""
+    """log(1 + eᵃ) - t a for each logit a with p = σ(a)."""
     xp = array_module(logits)
     # log(1 + eᵃ) = max(a, 0) - log max(p, 1 - p): one logarithm, of a number in [1/2, 1]
     cost = 1 - p
     xp.maximum(cost, p, out=cost)
     xp.log(cost, out=cost)
     xp.subtract(relu(logits), cost, out=cost)
-    cost -= target * logits  # pixel by pixel, before the sum: of large logits little may be left
+    # subtract for each pixel before the sum: for large logits the difference is much smaller than either term
+    cost -= target * logits
     return cost
 
 
@@ -223,9 +224,9 @@ class SoftmaxCrossEntropy(Loss):
     """Cross-entropy of one class among many, p = softmax(a), given the logits a, in nats: the classifier's loss.
 
     L = -1/N Σₙ Σⱼ tₙⱼ log pₙⱼ, pⱼ = e^aⱼ / Σₖ e^aₖ; ∂L/∂a = (p - t) / N, as each row of t adds up to 1.
-    prediction, target (N, classes): a row of the target is 1 at its class and 0 elsewhere, or shares of several
-    classes. Stable for any a: log pⱼ = (aⱼ - max a) - log Σₖ e^(aₖ - max a). Raises DataError if a target's row is not ≥ 0
-    with sum 1.
+    prediction, target (N, classes): a row of the target is 1 at its class and 0 elsewhere, or it holds shares of
+    several classes. The loss is stable for any a: log pⱼ = (aⱼ - max a) - log Σₖ e^(aₖ - max a). Raises DataError if a row of
+    the target is negative somewhere or does not add up to 1.
     """
 
     unit = "nats"
@@ -253,11 +254,11 @@ class SoftmaxCrossEntropy(Loss):
 
     def check_target(self, target: Array) -> None:
         if array_module(target) is not np:
-            return  # as in require_unit_interval
+            return  # for the reason given in require_unit_interval
         if target.ndim != 2 or not (target.min() >= 0 and np.allclose(target.sum(axis=1), 1, atol=1e-4)):
             raise DataError(
                 f"SoftmaxCrossEntropy needs targets (N, classes) >= 0 whose rows add up to 1, got shape {target.shape}: "
-                "numpy.eye(classes, dtype='float32')[labels] makes them of labels"
+                "numpy.eye(classes, dtype='float32')[labels] makes them from labels"
             )
 
 
@@ -285,17 +286,18 @@ gaussian_kl.formulas = {
 def require_same_shape(prediction: Array, target: Array, name: str = "target", other: str = "prediction") -> None:
     if prediction.shape != target.shape:
         raise ShapeError(
-            f"{name} has shape {tuple(target.shape)}, {other} {tuple(prediction.shape)}: they must be equal"
+            f"{name} has shape {tuple(target.shape)}, {other} has {tuple(prediction.shape)}: they must be equal"
         )
     if len(prediction) == 0:
         raise DataError(f"{other} holds no examples: expected at least one row")
     if target.dtype.kind != "f":
-        raise ArrayTypeError(f"{name} holds {target.dtype}: expected floats; for images, {name} / 255 in float32")
+        raise ArrayTypeError(f"{name} holds {target.dtype}: expected floats; for images, use {name} / 255 in float32")
 
 
 def require_unit_interval(target: Array) -> None:
     if array_module(target) is not np:
-        return  # reading a GPU array would stop its queue at every step: `fit` checks the data before it moves
+        # reading a GPU array would make every step wait for the GPU: `fit` checks the data before it moves them there
+        return
     if not math.isfinite(high := float(target.max())) or high > 1 or float(target.min()) < 0:
         hint = "divide by 255" if high > 2 else "scale the data to [0, 1]"
         raise DataError(

@@ -1,4 +1,4 @@
-"""Penalties on a code, `penalty(z) -> (value, dz)`, added to the loss; summed over units, averaged over the batch."""
+"""Penalties on a code, `penalty(z) -> (value, dz)`, added to the loss. They are summed over units and averaged over the batch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .losses import checked, name_of, require_made
 class Penalty(Described):
     """`penalty(z) -> (value, dz)` for a code z (N, D).
 
-    For a penalty of your own a function will do, `Autoencoder(…, penalty=small)`:
+    A penalty of your own can be a function, `Autoencoder(…, penalty=small)`:
 
         def small(z):
             return (z * z).sum() / len(z), 2 * z / len(z)
@@ -23,7 +23,8 @@ class Penalty(Described):
     A subclass can check the code before training.
     """
 
-    # whether every example has a penalty of its own, so that a batch may be split (models/parallel.py); not inherited
+    # whether it is a mean over examples, each with its own penalty, so that a batch may be split (models/parallel.py);
+    # not inherited
     examples_apart = False
     # value and dz as expressions that study/formula/ reads; N is the number of examples
     formulas: Mapping[str, str] = {}
@@ -32,7 +33,7 @@ class Penalty(Described):
         raise NotImplementedError
 
     def check_code(self, z: Array) -> None:
-        """Raise DataError if this penalty cannot act on z. Called by `fit`, once."""
+        """Raise DataError if this penalty cannot act on z. `fit` calls it once."""
 
 
 class OwnPenalty(Penalty):
@@ -49,7 +50,7 @@ class OwnPenalty(Penalty):
 
 
 def as_penalty(penalty: Any) -> Penalty:
-    """The penalty itself, or a function as a penalty. Raises OptionError for a class, and for what cannot be called."""
+    """The penalty itself, or a function as a penalty. Raises OptionError for a class or an object that cannot be called."""
     require_made(penalty, "penalty")
     return penalty if isinstance(penalty, Penalty) else OwnPenalty(penalty)
 
@@ -70,8 +71,8 @@ class L1(Penalty):
 
 
 class SparseKL(Penalty):
-    """weight · Σⱼ KL(ρ ‖ ρ̂ⱼ): each unit is on in a share ρ = `target` of the examples, as measured over the
-    batch.
+    """weight · Σⱼ KL(ρ ‖ ρ̂ⱼ): it pulls every unit towards being on in a share ρ = `target` of the examples of
+    the batch.
 
     ρ̂ⱼ = 1/N Σₙ zₙⱼ; KL(ρ ‖ ρ̂) = ρ log(ρ / ρ̂) + (1 - ρ) log((1 - ρ) / (1 - ρ̂));
     ∂/∂zₙⱼ = weight / N · (-ρ / ρ̂ⱼ + (1 - ρ) / (1 - ρ̂ⱼ)), the same for every example n.
@@ -91,7 +92,7 @@ class SparseKL(Penalty):
     def __call__(self, z: Array) -> tuple[Array, Array]:
         xp = array_module(z)
         n, rho = len(z), self.target
-        # a unit that is never or always on would divide by zero: stop a hair before
+        # for a unit that is always or never on, the gradient would divide by zero: keep the mean a little away from 0 and 1
         mean = xp.clip(xp.mean(z, axis=0), 1e-6, 1 - 1e-6)  # ρ̂ (D,)
         value = self.weight * xp.sum(rho * xp.log(rho / mean) + (1 - rho) * xp.log((1 - rho) / (1 - mean)))
         dmean = self.weight * ((1 - rho) / (1 - mean) - rho / mean)

@@ -318,7 +318,7 @@ def test_kl_gradients(device, to_device):
 
 
 def test_kl_refuses_shapes_that_differ_and_no_examples():
-    with pytest.raises(ShapeError, match=r"log_var has shape \(3, 1\), mu \(3, 2\)"):
+    with pytest.raises(ShapeError, match=r"log_var has shape \(3, 1\), mu has \(3, 2\)"):
         gaussian_kl(np.zeros((3, 2)), np.zeros((3, 1)))
     with pytest.raises(DataError, match="mu holds no examples"):
         gaussian_kl(np.zeros((0, 2)), np.zeros((0, 2)))

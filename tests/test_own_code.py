@@ -459,7 +459,7 @@ def test_an_assigned_parameter_of_tied_weights():
     assert_array_equal(decoder.layers[0].W, encoder.layers[0].W.T)
     decoder.layers[0].W = np.zeros((4, 6), np.float32)
     with pytest.raises(
-        OptionError, match=r"decoder\.0 Dense\(4, 6\) uses the W of encoder\.0 .* set that of the encoder"
+        OptionError, match=r"decoder\.0 Dense\(4, 6\) uses the W of encoder\.0 .* set the encoder's W instead"
     ):
         model.objective(x)
 
@@ -816,7 +816,7 @@ def test_an_own_loss_in_a_vae():
         (lambda p, t: ((p - t) ** 2).sum(), ArrayTypeError, r"returned a float32: expected \(value, gradient\)"),
         (lambda p, t: ((p - t) ** 2, p - t), ShapeError, "a value of shape .* one number"),
         (lambda p, t: (((p - t) ** 2).sum(), (p - t).sum(axis=0)), ShapeError, r"gradient of shape \(6,\)"),
-        (s.MSE, OptionError, r"loss=MSE is a class: make one, loss=MSE\(…\)"),
+        (s.MSE, OptionError, r"loss=MSE is a class: make an object of it, loss=MSE\(…\)"),
         ("mse", OptionError, "loss='mse': expected a loss"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Where arrays live and what computes with them: NumPy or CuPy, memory, threads, kernels."""
+"""Where arrays are and what computes with them: NumPy or CuPy, memory, threads, kernels."""
 
 from .arrays import array_module, device_module, generator, kernel_for, move, one_kernel, to_numpy
 from .cpu import (

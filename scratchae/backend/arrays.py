@@ -29,7 +29,7 @@ def array_module(x: Array) -> ModuleType:
 
 
 def device_module(device: str) -> ModuleType:
-    """The array module of a device, "cpu" or "gpu". Raises DeviceError where it cannot be used."""
+    """The array module of a device, "cpu" or "gpu". Raises DeviceError if it cannot be used."""
     if device == "cpu":
         return np
     if device == "gpu":
@@ -40,21 +40,21 @@ def device_module(device: str) -> ModuleType:
 
 
 def move(x: Array, device: str | None = None, dtype: Any = None) -> Array:
-    """x on a device and in a dtype; None leaves the one or the other as it is."""
+    """x on a device and in a dtype. With None, the device or the dtype stays the same."""
     if device is not None and array_module(x) is not device_module(device):
         x = device_module(device).asarray(to_numpy(x))
     return x if dtype is None else x.astype(dtype, copy=False)
 
 
 def to_numpy(x: Array) -> np.ndarray:
-    """x as a NumPy array, copied from the GPU if it lives there."""
+    """x as a NumPy array, copied from the GPU if it is there."""
     return np.asarray(x) if isinstance(x, np.ndarray | np.generic) else x.get()
 
 
 def generator(rng: Any = None, like: Array | None = None) -> Any:
-    """A generator of random numbers, of a seed; of None one that draws anew; a generator as it is.
+    """A random generator: from a seed, or from None one that draws anew each time. A generator is returned unchanged.
 
-    like: an array on whose device the numbers should lie; by default they are NumPy's. Raises OptionError for anything else.
+    like: the numbers are made on the device of this array; by default NumPy arrays. Raises OptionError for anything else.
     """
     xp = np if like is None else array_module(like)
     if rng is None or (isinstance(rng, int | np.integer | np.random.SeedSequence) and not isinstance(rng, bool)):
@@ -65,7 +65,7 @@ def generator(rng: Any = None, like: Array | None = None) -> Any:
 
 
 class FromHost:
-    """NumPy's generator for arrays of another device: it draws on the host, and moves what it has drawn."""
+    """NumPy's generator for arrays on another device: it draws numbers on the host and moves them."""
 
     def __init__(self, rng: np.random.Generator, xp: ModuleType):
         self.rng, self.xp = rng, xp
@@ -81,7 +81,7 @@ class FromHost:
 
 def one_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Use the compiled kernel of the same name, if the device of the first argument has one: one pass over the numbers
-    instead of several. A GPU has kernels (kernels/), a CPU after `compile_kernels`.
+    instead of several. A GPU has kernels (kernels/); a CPU has them after `compile_kernels`.
     """
     name = function.__name__
 
@@ -93,6 +93,6 @@ def one_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def kernel_for(name: str, x: Array, others: Sequence[object] = ()) -> Callable[..., Any] | None:
-    """The kernel of this name for arrays like these, if there is one."""
+    """The kernel of this name for arrays like these, or None."""
     found = kernels.compiled if isinstance(x, np.ndarray) else getattr(array_module(x), "kernels", None)
     return None if found is None else found.get(name, x, others)

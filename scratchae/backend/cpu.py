@@ -1,5 +1,5 @@
-"""What makes plain expressions fast on a CPU: memory that is used again, vectors worked through in blocks that stay in the
-cache, and all cores at work.
+"""What makes plain expressions fast on a CPU: it reuses memory, works through vectors in blocks that stay in
+the cache, and keeps all cores busy.
 """
 
 from __future__ import annotations
@@ -19,19 +19,20 @@ from ..arguments import whole
 from .arrays import array_module, kernel_for
 from .types import Array
 
-# For the environment of a process, before NumPy is loaded. OpenBLAS's threads spin for 2^26 cycles, some 20 ms, before they
-# sleep, and so keep a core busy while Adam's threads could use it; 2^20 is still longer than the pause between two products
+# Environment variables for a process, to be set before NumPy is loaded. OpenBLAS's threads spin for 2^26 cycles, some 20 ms,
+# before they sleep, and keep a core busy while Adam's threads could use it. 2^20 is still longer than the pause between two
+# products
 SETTINGS = {"OPENBLAS_THREAD_TIMEOUT": "20"}
 
 
 @functools.cache
 def recycle_memory() -> None:
-    """Let freed memory be used again instead of going back to the kernel.
+    """Let the process reuse freed memory instead of returning it to the operating system.
 
     glibc maps every array above 128 KiB afresh and unmaps it when it is freed, so a training step of plain
     expressions spends most of its time in page faults. Raising the two thresholds (mallopt(3)) keeps that
-    memory in the process. Called by `fit` and the benchmarks, never on import, since it is a setting of the
-    whole process; does nothing where the C library is not glibc.
+    memory in the process. `fit` and the benchmarks call it. It is never called on import, since it
+    is a setting of the whole process. It does nothing if the C library is not glibc.
     """
     M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
     try:
@@ -42,18 +43,18 @@ def recycle_memory() -> None:
     mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
-# in floats: what is done to a block of parameters, gradient and Adam's m and v stays in a core's L2 cache
+# in floats: a block of parameters, of the gradient and of Adam's m and v fits into a core's L2 cache
 BLOCK = 32 * 1024
-# with threads: long enough that they seldom wait for each other's turn with the interpreter
+# for threads: blocks long enough that threads seldom wait for the interpreter
 SHARED_BLOCK = 128 * 1024
 
 
 def in_blocks(function: Callable[..., None], *vectors: Array, kernel: str = "") -> None:
-    """Call an elementwise function on vectors of one length, block by block; on a GPU once, on the whole.
+    """Call an elementwise function on vectors of one length, block by block. On a GPU it is called once, on the whole vectors.
 
-    The result is that of `function(*vectors)`. Long vectors are shared among the cores: NumPy lets go of the
-    interpreter while it computes, but taking it back costs some microseconds, so that short ones are faster
-    alone. kernel: what the function is by one pass over memory, where there is a kernel of that name; blocks save it nothing.
+    The result is that of `function(*vectors)`. Long vectors are shared among the cores: NumPy releases the
+    interpreter while it computes, but getting it back costs some microseconds, so one thread is faster for short
+    vectors. kernel: the name of a kernel that computes the same in one pass over memory; it needs no blocks.
     """
     n = len(vectors[0])
     if array_module(vectors[0]) is not np:
@@ -79,7 +80,7 @@ asked_for: contextvars.ContextVar[int | None] = contextvars.ContextVar("asked_fo
 
 @contextlib.contextmanager
 def threads(n: int) -> Iterator[None]:
-    """While the block runs, compute on at most n threads: `with threads(1): fit(model, …)`. No training changes that number then.
+    """While the block runs, compute on at most n threads, in training too: `with threads(1): fit(model, …)`.
 
     Raises OptionError unless n is a whole number, at least 1.
     """
@@ -94,12 +95,12 @@ def threads(n: int) -> Iterator[None]:
 
 @functools.cache
 def blas_threads() -> ThreadpoolController:
-    """What limits the threads of NumPy's matrix products: `with blas_threads().limit(limits=1)`."""
+    """The object that limits the threads of NumPy's matrix products: `with blas_threads().limit(limits=1)`."""
     return ThreadpoolController().select(user_api="blas")
 
 
 def cores() -> int:
-    """The number of threads to share work among: one for each CPU core that this process may use, or fewer if asked for."""
+    """The number of threads to share work among: one for each CPU core of this process, or fewer inside `threads(n)`."""
     return min(available_cores(), asked_for.get() or available_cores())
 
 
@@ -110,22 +111,22 @@ def available_cores() -> int:
 
 
 def on_all_cores(tasks: Sequence[Callable[[], None]]) -> None:
-    """Run the tasks, at most one for each core, side by side: the first on this thread, the others on helpers."""
-    # NumPy's error settings live in the context, of which each thread needs a copy of its own
+    """Run the tasks, at most one for each core, at the same time: the first on this thread, the others on helper threads."""
+    # NumPy's error settings are part of the context, and each thread needs its own copy of it
     helpers = [workers().submit(contextvars.copy_context().run, task) for task in tasks[1:]]
     try:
         tasks[0]()
     finally:
-        wait(helpers)  # also after an error: they may still be at work on the caller's arrays
+        wait(helpers)  # wait even after an error: the helpers may still write into the caller's arrays
     for helper in helpers:
         helper.result()
 
 
 @functools.cache
 def workers() -> ThreadPoolExecutor:
-    """The helper threads, one for each core but the caller's own."""
+    """The helper threads: one for each core except the caller's."""
     return ThreadPoolExecutor(max(available_cores() - 1, 1), thread_name_prefix="scratchae")
 
 
-if hasattr(os, "register_at_fork"):  # a forked child has the executor but none of its threads
+if hasattr(os, "register_at_fork"):  # a forked child process has the executor but not its threads
     os.register_at_fork(after_in_child=workers.cache_clear)

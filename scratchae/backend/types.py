@@ -1,4 +1,4 @@
-"""What everything else speaks of: arrays, pairs, and how many patches an image has."""
+"""Types that the whole library uses, and the number of patches in an image."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ Pair: TypeAlias = tuple[int, int]  # (height, width)
 
 
 def count(size: int, kernel: int, stride: int, padding: int) -> int:
-    """How many patches of a kernel's size there are along an axis."""
+    """The number of patches of a kernel's size along an axis."""
     return (size + 2 * padding - kernel) // stride + 1

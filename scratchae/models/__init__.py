@@ -1,4 +1,4 @@
-"""Models, one system a file."""
+"""Models, one system in each file."""
 
 from .autoencoder import Autoencoder
 from .classifier import Classifier, with_labels

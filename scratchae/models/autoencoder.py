@@ -1,4 +1,4 @@
-"""The autoencoder: an encoder and a decoder, trained to give back what came in."""
+"""The autoencoder: an encoder and a decoder, trained to return their input."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from .model import Model
 class Autoencoder(Model):
     """z = encoder(x), prediction = decoder(z), L = loss(prediction, x) + penalty(z).
 
-    x (N, …); z is what the encoder makes of it. Where the encoder begins with a noise layer the target is
-    still the clean x: a denoising autoencoder. `penalty` acts on the code: a sparse autoencoder.
+    x (N, …); z is the code. If the encoder begins with a noise layer, the target is still the clean x: this is a
+    denoising autoencoder. `penalty` acts on the code: with one, this is a sparse autoencoder.
 
     `tied=True` makes the i-th last Dense of the decoder use the transposed W of the i-th Dense of the encoder
-    (its own b stays): half the parameters, and W is both the analysis and the synthesis of the data. Raises
-    ShapeError if the two do not mirror each other.
+    (its own b stays): this halves the parameters, and W both reads and writes the data. Raises ShapeError if
+    encoder and decoder do not mirror each other.
     """
 
     part_names = ("encoder", "decoder")
@@ -32,7 +32,7 @@ class Autoencoder(Model):
 
     @property
     def formulas(self) -> dict[str, str]:
-        """Forward, loss and backward; tied weights by the names of their layers."""
+        """Forward, loss and backward. Tied weights are named by their layers."""
         forward = {"z": "encoder(x)", "prediction": "decoder(z)"}
         tied = {f"{there.name}.W": f"'{here.name}.W'.T" for here, there in self.tied_pairs}
         sums = {f"{here.name}.dW": f"'{here.name}.dW' + '{there.name}.dW'.T" for here, there in self.tied_pairs}
@@ -67,12 +67,12 @@ class Autoencoder(Model):
         return self.encoder.forward(x)
 
     def decode(self, z: Array) -> Array:
-        """The data that a code stands for, in the data's own units."""
+        """The data that a code represents, in the data's own units."""
         self.tie()
         return self.loss.mean(self.decoder.forward(z))
 
     def reconstruct(self, x: Array) -> Array:
-        """decode(encode(x)), of the shape of x."""
+        """decode(encode(x)), in the shape of x."""
         return self.decode(self.encode(x))
 
     def objective(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
@@ -88,7 +88,7 @@ class Autoencoder(Model):
     def backward(self) -> None:
         dz = self.decoder.backward(self.dprediction)
         if self.penalty is not None:
-            dz = dz + self.dpenalty  # z goes two ways, into the decoder and into the penalty: the gradients add
+            dz = dz + self.dpenalty  # z goes into the decoder and into the penalty: the gradients add
         self.encoder.backward_first(dz)
         for encoding, decoding in self.tied_pairs:
             encoding.dW += decoding.dW.T  # W is used twice: the gradients add
@@ -120,24 +120,24 @@ class Autoencoder(Model):
         self.tie()
 
     def tie(self) -> None:
-        """Give the decoder the encoder's W, transposed, where that has been set anew."""
+        """Give the decoder the encoder's W, transposed, if the encoder's W has been replaced."""
         for i, (encoding, decoding) in enumerate(self.tied_pairs):
             if encoding.W is not self.lent[i]:
                 self.lent[i], self.borrowed[i] = encoding.W, encoding.W.T
                 decoding.W = self.borrowed[i]
             elif decoding.W is not self.borrowed[i]:
                 raise OptionError(
-                    f"{decoding.label()} uses the W of {encoding.label()}, transposed (tied=True), and was given another: "
-                    "set that of the encoder"
+                    f"{decoding.label()} uses the W of {encoding.label()}, transposed (tied=True), but its own W was set: "
+                    "set the encoder's W instead"
                 )
 
 
 def mirrored(encoder: Layer, decoder: Layer) -> list[tuple[Dense, Dense]]:
-    """The encoder's Dense layers, each with its mirror image in the decoder. Raises ShapeError if one has none."""
+    """The encoder's Dense layers, each with its mirror image in the decoder. Raises ShapeError if one is missing."""
     encoding = [layer for _, layer in encoder.leaves() if isinstance(layer, Dense)]
     decoding = [layer for _, layer in decoder.leaves() if isinstance(layer, Dense)][::-1]
     if not encoding:
-        raise OptionError("tied=True ties Dense layers, and the encoder has none")
+        raise OptionError("tied=True ties Dense layers, but the encoder has no Dense layer")
     if [(layer.inputs, layer.outputs) for layer in encoding] != [(layer.outputs, layer.inputs) for layer in decoding]:
         raise ShapeError(
             f"tied=True needs a decoder that mirrors the encoder: encoder {encoding}, decoder backwards {decoding}"

@@ -1,4 +1,4 @@
-"""A classifier: layers that end in a number for each class, trained on labels."""
+"""A classifier: layers that end in one number for each class, trained on labels."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .model import Model
 
 
 class Classifier(Model):
-    """P(class | x) = softmax(net(x)); L = SoftmaxCrossEntropy of it and the label.
+    """P(class | x) = softmax(net(x)); L = the cross-entropy of the label, see SoftmaxCrossEntropy.
 
-    Training data are rows (N, D + classes) with the label behind the features, as 1 in one of the last `classes` columns:
-    `with_labels(x, labels, classes)` makes them. So `fit`, with its checkpoints, validation and shuffling, needs to know
-    nothing of labels. `predict` and `probabilities` take the features alone, (N, D).
+    A row of the training data (N, D + classes) holds the features and after them the label: a 1 in one of the last `classes`
+    columns. `with_labels(x, labels, classes)` makes such rows. So `fit`, with its checkpoints, validation and shuffling, need
+    not know about labels. `predict` and `probabilities` take only the features, (N, D).
     """
 
     part_names = ("net",)
@@ -36,7 +36,7 @@ class Classifier(Model):
         self.gather()
 
     def objective(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
-        """{"loss": cross-entropy, nats per example; "error": share of examples whose likeliest class is not the label}."""
+        """{"loss": cross-entropy, nats per example; "error": the share of examples whose most likely class is not the label}."""
         xp = array_module(x)
         features, labels = x[:, : -self.classes], x[:, -self.classes :]
         logits = self.net.forward(features, rng)
@@ -48,11 +48,11 @@ class Classifier(Model):
         self.net.backward_first(self.dlogits)
 
     def probabilities(self, x: Array) -> Array:
-        """P(class | x), (N, classes), of x without labels."""
+        """P(class | x), (N, classes), for x without labels."""
         return SoftmaxCrossEntropy().mean(self.net.forward(x))
 
     def predict(self, x: Array) -> Array:
-        """The likeliest class of each x, (N,), of x without labels."""
+        """The most likely class of each x, (N,), for x without labels."""
         return array_module(x).argmax(self.net.forward(x), axis=1)
 
     def check_data(self, x: Array) -> None:
@@ -66,15 +66,15 @@ class Classifier(Model):
         logits = self.net.forward(x[:1, : -self.classes])
         if logits.shape[1:] != (self.classes,):
             raise ShapeError(
-                f"the net makes examples of shape {logits.shape[1:]}: expected ({self.classes},), a number for each class"
+                f"the net makes examples of shape {logits.shape[1:]}: expected ({self.classes},), one number for each class"
             )
 
 
 def with_labels(x: Array, labels: Array, classes: int, *, every_class: bool = True) -> Array:
-    """Rows (N, D + classes): x (N, D), and behind it 1 in the column of the label, 0 elsewhere.
+    """Rows (N, D + classes): x (N, D), followed by 1 in the column of the label and 0 elsewhere.
 
     labels (N,), whole numbers below `classes`. Raises DataError for a label out of range, and for a class without an
-    example, which nothing could be learnt of; `every_class=False` permits that, for a small test or validation set.
+    example, since a model cannot learn such a class. `every_class=False` permits it, for a small test or validation set.
     """
     xp, classes = array_module(x), whole("with_labels", "classes", classes)
     if labels.shape != x.shape[:1] or x.ndim != 2:
@@ -89,6 +89,6 @@ def with_labels(x: Array, labels: Array, classes: int, *, every_class: bool = Tr
     if every_class and 0 in counts:
         raise DataError(
             f"with_labels: class {counts.index(0)} has no examples: "
-            "number the classes from 0 without gaps, or permit it with every_class=False"
+            "number the classes from 0 without gaps, or permit empty classes with every_class=False"
         )
     return xp.concatenate([x, one_hot], axis=1)

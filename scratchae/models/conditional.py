@@ -1,4 +1,4 @@
-"""The conditional variational autoencoder: it is told the class, and makes what it is asked for."""
+"""The conditional variational autoencoder: it is told the class, and makes examples of a class."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .variational import VAE
 
 
 class CVAE(VAE):
-    """The conditional VAE: both encoder and decoder are told the class y of x, so that z is left to tell the rest.
+    """The conditional VAE: encoder and decoder are both told the class y of x, so that z holds everything else.
 
-    x (N, pixels + labels): its last `labels` columns are y, one of them 1, the others 0. The encoder gets all of x, the
-    decoder [z, y], (N, D + labels); the target is the pixels alone. `sample` makes examples of a class. A class without
+    x (N, pixels + labels): its last `labels` columns are y, with a 1 for the class and 0 elsewhere. The encoder gets all of x,
+    the decoder gets [z, y], (N, D + labels), and the target is the pixels only. `sample` makes examples of a class. A class without
     training examples does no harm, but its samples mean nothing.
 
     Raises OptionError for labels < 1. Sohn et al. 2015, eq. 4, with the same prior N(0, 1) for every class.
@@ -51,7 +51,7 @@ class CVAE(VAE):
         return x[:, : -self.labels]
 
     def decoder_input(self, z: Array, x: Array) -> Array:
-        """[z, y], where y is of x; of a single x for all z."""
+        """[z, y], where y is taken from x. A single x serves for all z."""
         return self.joined(z, x[:, -self.labels :])
 
     def joined(self, z: Array, y: Array) -> Array:
@@ -61,19 +61,21 @@ class CVAE(VAE):
 
     def backward(self) -> None:
         dzy = self.decoder.backward(self.dprediction)
-        # decoder([z, y]): y is data, and needs no gradient
+        # decoder([z, y]): y is data and needs no gradient
         self.backward_code(dzy[:, : self.code_size])
 
     def decode(self, z: Array, y: Array | None = None) -> Array:
-        """The pixels that a code z (N, D) stands for in classes y (N, labels), one-hot. Raises OptionError without y."""
+        """The pixels that a code z (N, D) represents in classes y (N, labels), one-hot. Raises OptionError without y."""
         if y is None:
-            raise OptionError("CVAE.decode(z, y) needs classes y, one-hot, (N, labels), or (1, labels) for all z")
+            raise OptionError(
+                "CVAE.decode(z, y) needs the classes y, one-hot, of shape (N, labels), or (1, labels) for all z"
+            )
         return self.loss.mean(self.decoder.forward(self.joined(z, y)))
 
     def sample(
         self, n: int, rng: int | np.random.Generator | None = None, label: int | Sequence[int] | None = None
     ) -> Array:
-        """n new examples of a class, or of n classes; without `label`, of all classes in turn.
+        """n new examples of one class, or of n classes. Without `label`, the classes take turns.
 
         Raises OptionError if there is no such class.
         """
@@ -94,7 +96,7 @@ class CVAE(VAE):
         if wrong.any():
             row = int(np.flatnonzero(wrong)[0])
             raise DataError(
-                f"the last {self.labels} columns of x must hold a single 1 among zeros, the class: not so in "
-                f"{int(wrong.sum())} of {len(x)} rows, first in row {row}: append np.eye({self.labels})[classes]"
+                f"the last {self.labels} columns of x must hold a single 1 among zeros, the class: "
+                f"{int(wrong.sum())} of {len(x)} rows do not, the first is row {row}: append np.eye({self.labels})[classes]"
             )
         super().check_data(x)

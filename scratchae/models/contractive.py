@@ -1,4 +1,4 @@
-"""The contractive autoencoder: its code hardly moves when the input does."""
+"""The contractive autoencoder: its code hardly moves when the input moves."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class ContractiveAutoencoder(Autoencoder):
 
         ‖∂z/∂x‖² = Σⱼ (zⱼ (1 - zⱼ))² Σᵢ Wᵢⱼ²,
 
-    which depends on W in two ways: through z, and directly. So this is a model and no penalty on a code, which sees z
-    alone. The encoder must be one Dense and a Sigmoid, in that order, for which the formula is written: raises OptionError
-    otherwise. `tied` is Autoencoder's. Rifai et al. 2011, "Contractive Auto-Encoders", equations 5 and 8.
+    which depends on W in two ways: through z, and directly. So this is a model, because a penalty on a code sees only z.
+    The formula holds for an encoder of one Dense and one Sigmoid, in that order: for another, OptionError is raised. `tied`
+    works as in Autoencoder. Rifai et al. 2011, "Contractive Auto-Encoders", equations 5 and 8.
     """
 
     examples_apart = True
@@ -30,7 +30,7 @@ class ContractiveAutoencoder(Autoencoder):
     def formulas(self) -> dict[str, str]:
         """Forward, loss and backward; W is the encoder's."""
         W, dW, plain = f"'{self.dense.name}.W'", f"{self.dense.name}.dW", super().formulas
-        sum_of_uses = plain.pop(dW, f"'{dW}'")  # with tied weights there are three
+        sum_of_uses = plain.pop(dW, f"'{dW}'")  # three uses with tied weights
         return {
             **{name: text for name, text in plain.items() if name not in ("loss", "dz", "dx")},
             "reconstruction": "loss(prediction, x)",
@@ -48,7 +48,7 @@ class ContractiveAutoencoder(Autoencoder):
         if [type(layer) for _, layer in encoder.leaves()] != [Dense, Sigmoid]:
             raise OptionError(
                 f"ContractiveAutoencoder(encoder={encoder!r}): expected Sequential(Dense(…), Sigmoid()), "
-                "the code whose derivative is known here; for other encoders use Autoencoder with a penalty, or noise"
+                "because the penalty's formula holds for this encoder only; for another, use Autoencoder with a penalty or noise"
             )
         self.weight = number(self, "0 <= weight", weight)
         self.dense = next(layer for _, layer in encoder.leaves())
@@ -67,9 +67,9 @@ class ContractiveAutoencoder(Autoencoder):
         scale = 2 * self.weight / len(self.z)
         # penalty = weight/N Σₙⱼ slope² strength, slope = z (1 - z), strength = Σᵢ W²
         dslope = scale * self.slope * self.strength  # (N, H)
-        dz = self.decoder.backward(self.dprediction) + dslope * (1 - 2 * self.z)  # z goes two ways: the gradients add
+        dz = self.decoder.backward(self.dprediction) + dslope * (1 - 2 * self.z)  # z is used twice: the gradients add
         self.encoder.backward_first(dz)
-        # and W two ways too: through z, above, and in strength; ∂strengthⱼ/∂Wᵢⱼ = 2 Wᵢⱼ
+        # W is used twice too: in z, above, and in strength; ∂strengthⱼ/∂Wᵢⱼ = 2 Wᵢⱼ
         self.dense.dW += scale * xp.sum(self.slope * self.slope, axis=0) * self.dense.W
         for encoding, decoding in self.tied_pairs:
             encoding.dW += decoding.dW.T

@@ -1,4 +1,4 @@
-"""The deep belief network: RBMs on top of each other, learnt one by one, and a good place to begin backpropagation from."""
+"""The deep belief network: RBMs on top of each other, trained one by one, as a good start for backpropagation."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ from .rbm import RBM
 
 
 class DBN(Model):
-    """Deep belief network of RBMs: the hidden units of each are the visible ones of the next (Hinton et al. 2006).
+    """Deep belief network of RBMs: the hidden units of each RBM are the visible units of the next (Hinton et al. 2006).
 
-    sizes, such as (784, 1000, 500, 250, 30), from the data up. top="gaussian": the last hidden units are real, with unit
-    variance, a code for an autoencoder; "bernoulli": binary, as below, better for classes and for generation.
+    sizes, such as (784, 1000, 500, 250, 30), start at the data. top="gaussian" makes the last hidden units real numbers with
+    unit variance, a code for an autoencoder. "bernoulli" makes them binary, as the layers below, which is better for classes
+    and for generation.
 
-    It is trained by `scratchae.pretrain`, not by `fit`: each RBM models what those below make of the data. Then `unroll` and
-    `classifier` give models of their own that begin with copies of its weights, to be fine-tuned by `fit`.
+    `scratchae.pretrain` trains it, not `fit`: each RBM models the output of the RBMs below it. Then `unroll` and `classifier`
+    give new models that start from copies of its weights; fine-tune them by `fit`.
     """
 
     def __init__(self, sizes: Sequence[int], *, top: str = "gaussian", rng: int | np.random.Generator | None = None):
@@ -52,19 +53,19 @@ class DBN(Model):
 
     def check_data(self, x: Array) -> None:
         raise OptionError(
-            "a DBN is trained layer by layer: pretrain(model, x), then fit what unroll() or classifier() gives"
+            "a DBN is trained layer by layer: pretrain(model, x), then fit the model that unroll() or classifier() returns"
         )
 
-    # What it says
+    # Using it
 
     def encode(self, x: Array) -> Array:
-        """The code of x: the means of the layers, one after the other, up."""
+        """The code of x: the means of the layers, one after the other, from the data to the top."""
         for rbm in self.rbms:
             x = rbm.propup(x)
         return x
 
     def decode(self, z: Array) -> Array:
-        """What a code stands for, as probabilities: the means of the layers down."""
+        """The data that a code represents, as probabilities: the means of the layers, from the top to the data."""
         for rbm in reversed(self.rbms):
             z = rbm.propdown(z)
         return z
@@ -74,9 +75,10 @@ class DBN(Model):
         return self.decode(self.encode(x))
 
     def sample(self, n: int, *, steps: int = 1000, rng: int | np.random.Generator | None = None) -> Array:
-        """n examples, as probabilities: `steps` steps of Gibbs sampling in the top RBM, then down, each layer but the data sampled.
+        """n examples, as probabilities: `steps` steps of Gibbs sampling in the top RBM, then a draw of each layer
+        below; the data stay probabilities.
 
-        The top RBM is the model's prior, the connections below are directed, downwards (Hinton et al. 2006).
+        The top RBM is the model's prior; the connections below it are directed downwards (Hinton et al. 2006).
         """
         rng = generator(rng, self.rbms[-1].energy.W)
         v = self.rbms[-1].sample(n, steps=steps, rng=rng)
@@ -84,10 +86,10 @@ class DBN(Model):
             v = rbm.propdown(bernoulli(v, rng))
         return v
 
-    # What it becomes
+    # Models that start from its weights
 
     def upward(self) -> list[Layer]:
-        """Dense and Sigmoid layers that compute `encode`, with copies of the weights; Gaussian units have no Sigmoid."""
+        """Dense and Sigmoid layers that compute `encode`, with copies of the weights. Gaussian units get no Sigmoid."""
         layers: list[Layer] = []
         for rbm in self.rbms:
             layers.append(dense(rbm.energy.W, rbm.energy.b))
@@ -96,18 +98,19 @@ class DBN(Model):
         return layers
 
     def unroll(self) -> Autoencoder:
-        """An autoencoder that computes what `reconstruct` does, to be fine-tuned by backpropagation (Hinton and
-        Salakhutdinov 2006): W up, Wᵀ down, as copies that may part; its loss is the cross-entropy of the data.
+        """An autoencoder that computes the same as `reconstruct`, to be fine-tuned by backpropagation (Hinton and
+        Salakhutdinov 2006). The encoder has W, the decoder Wᵀ, as separate copies; its loss is the cross-entropy of the data.
         """
         layers: list[Layer] = []
         for rbm in reversed(self.rbms):
             layers += [dense(rbm.energy.W.T, rbm.energy.a), Sigmoid()]
-        return Autoencoder(Sequential(*self.upward()), Sequential(*layers[:-1]), loss=BCEWithLogits())  # to logits
+        # without the last Sigmoid, so that the decoder gives logits
+        return Autoencoder(Sequential(*self.upward()), Sequential(*layers[:-1]), loss=BCEWithLogits())
 
     def classifier(self, classes: int, *, rng: int | np.random.Generator | None = None) -> Classifier:
-        """A classifier: the layers up, and a new Dense layer to the classes on top, to be fine-tuned on labels.
+        """A classifier: the layers of `encode` and a new Dense layer that gives the classes, to be fine-tuned on labels.
 
-        Fit it to `with_labels(x, labels, classes)`: rows with the label behind the features.
+        Fit it to `with_labels(x, labels, classes)`: rows with the label after the features.
         """
         head = Dense(self.sizes[-1], classes, rng=rng)
         like = self.rbms[-1].energy.W
@@ -117,7 +120,7 @@ class DBN(Model):
 
 
 def like_array(like: Array, x: np.ndarray) -> Array:
-    """x on the device, and in the dtype, of another array."""
+    """x on the device and in the dtype of another array."""
     return array_module(like).asarray(x).astype(like.dtype)
 
 

@@ -1,4 +1,4 @@
-"""What an RBM is made of: the free energy of its visible units, and the sum over all of their states."""
+"""The parts of an RBM: the free energy of its visible units, and the sum over all of their states."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from ..errors import OptionError
 from ..layers import Layer
 from ..layers.activations import sigmoid, softplus
 
-ENUMERABLE = 20  # units: 2²⁰ states are summed in seconds
+ENUMERABLE = 20  # units: summing 2²⁰ states takes seconds
 
 
 class FreeEnergy(Layer):
-    """F(v) = -log Σ_h e^-E(v, h): what the visible units cost, whatever the hidden units do. P(v) = e^-F(v) / Z.
+    """F(v) = -log Σ_h e^-E(v, h): the energy of the visible units when the hidden units are summed out. P(v) = e^-F(v) / Z.
 
     v (N, visible) -> F (N,); W (visible, hidden), a (visible,), b (hidden,). With c = v W + b:
     hidden_units="bernoulli": E = -v·a - h·b - v W h,  h in {0, 1};  F = -v·a - Σⱼ log(1 + e^cⱼ);  P(hⱼ=1|v) = σ(cⱼ);
     hidden_units="gaussian": E = -v·a + ½ |h - b|² - v W h,  h real;  F = -v·a - ½ Σⱼ (cⱼ² - bⱼ² + log 2π);  P(h|v) = N(c, 1).
 
-    `chain` holds the hidden units of `chains` persistent Gibbs chains, if there are any. W starts as N(0, 0.01²), a and b
-    at 0 (Hinton 2010, section 8).
+    `chain` holds the hidden units of `chains` persistent Gibbs chains, if there are any. W is drawn from N(0, 0.01²); a and b
+    start at 0 (Hinton 2010, section 8).
     """
 
     parameter_names = ("W", "a", "b")
@@ -73,11 +73,11 @@ class FreeEnergy(Layer):
         return logits
 
     def expected(self, c: Array) -> Array:
-        """E[h | v] = -∂F/∂c, but for a Gaussian's b."""
+        """E[h | v]; it is -∂F/∂c, where F's term in b alone is left out for Gaussian units."""
         return sigmoid(c) if self.hidden_units == "bernoulli" else c
 
     def log_sum(self, c: Array) -> Array:
-        """log Σ_h e^-E without the visible units' own v·a, (N,): an integral for Gaussian units."""
+        """log Σ_h e^-E without the term v·a, (N,). For Gaussian units the sum is an integral."""
         xp = array_module(c)
         if self.hidden_units == "bernoulli":
             return xp.sum(softplus(c), axis=1)
@@ -108,15 +108,15 @@ class FreeEnergy(Layer):
 
 
 def log_partition_function(energy: FreeEnergy) -> float:
-    """log Z, by all states of the smaller layer: see `RBM.log_partition_function`."""
+    """log Z, summed over all states of the smaller layer: see `RBM.log_partition_function`."""
     energy = copy.deepcopy(energy).to(dtype=np.float64)
-    if energy.hidden_units == "bernoulli" and energy.hidden < energy.visible:  # E has v and h in the same roles
+    if energy.hidden_units == "bernoulli" and energy.hidden < energy.visible:  # v and h play the same role in E
         energy.visible, energy.hidden = energy.hidden, energy.visible
         energy.W, energy.a, energy.b = energy.W.T, energy.b, energy.a
     n = energy.visible
     if n > ENUMERABLE:
         raise OptionError(
-            f"log_partition_function would add up 2^{n} states, at most 2^{ENUMERABLE} are feasible: estimate it with ais(…)"
+            f"log_partition_function would have to sum 2^{n} states, more than 2^{ENUMERABLE}: estimate it with ais(…)"
         )
     xp, total = array_module(energy.W), -math.inf
     bits = xp.arange(n)
@@ -130,36 +130,37 @@ def log_partition_function(energy: FreeEnergy) -> float:
 def ais(
     energy: FreeEnergy, chains: int, temperatures: int, rng: int | np.random.Generator | None, x: Array | None
 ) -> tuple[float, float]:
-    """log Z estimated, and the standard error: see `RBM.ais`."""
+    """An estimate of log Z and its standard error: see `RBM.ais`."""
     if energy.hidden_units != "bernoulli":
-        raise OptionError("ais is for binary hidden units")
+        raise OptionError("ais works for binary hidden units only: use hidden_units='bernoulli'")
     chains, temperatures = whole("ais", "chains", chains, least=2), whole("ais", "temperatures", temperatures)
     energy = copy.deepcopy(energy).to(dtype=np.float64)
     xp = array_module(energy.W)
     rng = generator(rng, energy.W)
     a0 = energy.a
     if x is not None:
-        mean = xp.clip(xp.mean(x.astype(np.float64), axis=0), 0.01, 0.99)  # a pixel that is never on might be
+        # a pixel that is off in all of x still gets a small probability
+        mean = xp.clip(xp.mean(x.astype(np.float64), axis=0), 0.01, 0.99)
         a0 = xp.log(mean / (1 - mean))
     v = bernoulli(sigmoid(a0 + xp.zeros((chains, 1))), rng)
-    gained = xp.zeros(chains)  # log of the weights
+    gained = xp.zeros(chains)  # the logarithm of the weights
     c, tilt = energy.up(v), xp.matmul(v, energy.a - a0)
     for step in range(temperatures):
         before, beta = step / temperatures, (step + 1) / temperatures
         gained += (beta - before) * tilt + energy.log_sum(beta * c) - energy.log_sum(before * c)
-        h = bernoulli(sigmoid(beta * c), rng)  # a step of Gibbs sampling of p_β
+        h = bernoulli(sigmoid(beta * c), rng)  # one step of Gibbs sampling from p_β
         logits = beta * xp.matmul(h, energy.W.T) + (beta * energy.a + (1 - beta) * a0)
         v = bernoulli(sigmoid(logits), rng)
         c, tilt = energy.up(v), xp.matmul(v, energy.a - a0)
     log_Z0 = energy.hidden * math.log(2) + float(xp.sum(softplus(a0)))
     log_mean = log_sum_exp(gained) - math.log(chains)
-    weights = xp.exp(gained - log_mean)  # their mean is 1
+    weights = xp.exp(gained - log_mean)  # the weights, divided by their mean
     error = math.sqrt(float(xp.sum((weights - 1) ** 2)) / (chains - 1) / chains)
     return log_Z0 + log_mean, error
 
 
 def log_sum_exp(terms: Array) -> float:
-    """log Σ e^term, where nothing overflows."""
+    """log Σ e^term, computed so that nothing overflows."""
     xp = array_module(terms)
     top = float(terms.max())
     return top + math.log(float(xp.sum(xp.exp(terms - top))))

@@ -1,4 +1,4 @@
-"""The importance-weighted autoencoder: several draws of the code for each example, and a tighter bound."""
+"""The importance-weighted autoencoder: it draws several codes for each example, which gives a tighter bound."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ class IWAE(VAE):
 
     L = -1/N Σₙ log 1/k Σᵢ wₙᵢ,   w = p(x|z) p(z) / q(z|x),   z = μ + σ ε.
 
-    It falls to -log p(x) as k grows; with k = 1 it is the ELBO, with the KL term drawn rather than in closed form. The
-    gradient goes through every sample, each by its share w̃ₙᵢ = wₙᵢ / Σⱼ wₙⱼ:  ∂L/∂log wₙᵢ = -w̃ₙᵢ / N.
+    As k grows, L falls towards -log p(x). With k = 1 it is minus the ELBO, where the KL term is drawn instead of computed in
+    closed form. The gradient goes through every sample, weighted by its share w̃ₙᵢ = wₙᵢ / Σⱼ wₙⱼ:  ∂L/∂log wₙᵢ = -w̃ₙᵢ / N.
 
-    The metrics "reconstruction" and "kl" are the ELBO's two terms: what the bound gains over it is their sum less "loss".
-    Without an rng it is the VAE. Raises OptionError for samples < 1 and for a loss that is no likelihood. Burda et al.
-    2016, eq. 8 to 14.
+    The metrics "reconstruction" and "kl" are the ELBO's two terms: their sum minus "loss" is how much tighter this bound is.
+    Without an rng it computes the same as the VAE. Raises OptionError for samples < 1 and for a loss that is not a likelihood.
+    Burda et al. 2016, eq. 8 to 14.
     """
 
     examples_apart = True
 
     @property
     def formulas(self) -> dict[str, str]:
-        """As the last forward ran: with samples of the code, or as a VAE."""
+        """The formulas of the last forward, which ran with samples of the code or as a VAE."""
         if getattr(self, "epsilon", None) is None:
             return super().formulas
         if isinstance(self.loss, BCEWithLogits):
@@ -101,7 +101,7 @@ class IWAE(VAE):
         reconstruction, self.dprediction = self.loss(prediction, x)
         log_w = log_probability(self.loss, prediction, x).reshape(n, k)
         log_w += log_prior_ratio(self.z, self.epsilon, log_var[:, None])
-        top = xp.max(log_w, axis=1, keepdims=True)  # exp of what is left is at most 1
+        top = xp.max(log_w, axis=1, keepdims=True)  # so the largest exp is 1
         w = xp.exp(log_w - top)
         total = xp.sum(w, axis=1, keepdims=True)
         self.share = w / total  # w̃ (N, k)
@@ -115,7 +115,7 @@ class IWAE(VAE):
             return
         n, k, d = self.z.shape
         # log w = log p(x|z) - Σ ½ z² + Σ ½ ε² + Σ ½ log σ²;  ∂L/∂log w = -w̃ / N
-        # log p(x|z): the loss gave each of the N k rows a weight of 1 / (N k)
+        # log p(x|z): the loss has divided each of the N k rows by N k
         share = self.share.reshape(n * k, *[1] * (self.dprediction.ndim - 1))
         dz = self.decoder.backward(self.dprediction * (k * share)).reshape(n, k, d)
         # -½ z²
@@ -123,6 +123,6 @@ class IWAE(VAE):
         # z = μ + σ ε, where all samples of an example have the same μ and σ
         dmean = dz.sum(axis=1)
         dlog_var = (dz * self.epsilon).sum(axis=1) * self.sigma / 2
-        # ½ log σ², in all samples, and their shares add up to 1
+        # ½ log σ² is in all samples of an example, and their shares add up to 1
         dlog_var -= 0.5 / n
         self.backward_heads(dmean, dlog_var)

@@ -1,12 +1,12 @@
-"""A training step on all cores: each takes parts of the batch on a twin of the model, and the gradients add up.
+"""A training step on all cores: each core computes parts of the batch on a twin of the model, and the gradients are added.
 
-A loss is a mean over the examples of the batch. Where every example is computed by itself,
+A loss is a mean over the examples of the batch. If every example is computed by itself, then
 
     ∂L/∂θ = Σ over the parts of  (examples in the part / examples in the batch) · ∂L_part/∂θ.
 
-So no layer, loss or model knows of this. NumPy lets go of Python's lock while it computes, so that threads do, each with
-a single-threaded BLAS: every core runs the whole of a step on numbers of its own, in its own cache, where else only the
-matrix products would be shared.
+So layers, losses and models need not know about the parts. NumPy releases Python's lock while it computes, so threads are
+enough, each with a single-threaded BLAS: every core runs the whole of a step on its own numbers, in its own cache.
+Otherwise only the matrix products would use several cores.
 """
 
 from __future__ import annotations
@@ -28,31 +28,31 @@ from ..penalties import Penalty
 if TYPE_CHECKING:
     from .model import Model
 
-# numbers that the layers put out for a batch: with fewer, the threads wait for each other's turn in Python too often
+# how many numbers the layers must put out for a batch; with fewer, threads wait too often for each other in Python
 LEAST = 2**20
-MOST = 16  # parts; there are two, and when each is as large as that, four, and so on
+MOST = 16  # parts: two, then four when each part is as large as that, and so on
 
 
 def count_parts(model: Model, x: Array, rng: np.random.Generator | None) -> int:
-    """In how many parts to compute a batch; 1 where that is no gain, or would be something else.
+    """The number of parts to split a batch into; 1 if splitting does not pay or would change the result.
 
-    Model and batch alone decide, not the machine: each part draws its own noise, which should be the same everywhere.
+    Only the model and the batch decide, not the machine: each part draws its own noise, which should not depend on it.
     """
     if not declares_apart(model) or array_module(x) is not np or len(x) < 2 or not can_spawn(rng):
         return 1
     if model.team is None:
         model.team = Team(model)
     if x.shape[1:] not in model.team.counts and not treats_examples_apart(model):
-        return 1  # and the model is not run on a single example, which its layers might not stand
+        return 1  # asked first, since other layers may not work for the single example that the next line runs
     times = model.team.outputs(x) * len(x) // LEAST
     if times < 1 or not treats_examples_apart(model):
         return 1
     times = min(max(times, 2), len(x), MOST)
-    return 2 ** (times.bit_length() - 1)  # a power of 2, as the number of cores is
+    return 2 ** (times.bit_length() - 1)  # a power of 2, as the number of cores usually is
 
 
 def training_step(model: Model, x: Array, rng: np.random.Generator | None, parts: int) -> dict[str, Array]:
-    """What `Model.training_step` promises, in parts: metrics and gradient are the parts' means, weighted by their examples."""
+    """`Model.training_step` in parts: metrics and gradient are the parts' means, weighted by their numbers of examples."""
     batches = np.array_split(x, parts)
     rngs = [None] * parts if rng is None else rng.spawn(parts)
     twins = model.team.twins(min(parts, cores()))
@@ -77,11 +77,11 @@ def training_step(model: Model, x: Array, rng: np.random.Generator | None, parts
     return {name: sum(w * m[name] for w, m in zip(weights, metrics, strict=True)) for name in metrics[0]}
 
 
-one_at_a_time = threading.Lock()  # the number of BLAS's threads belongs to the whole process
+one_at_a_time = threading.Lock()  # the number of BLAS's threads is a setting of the whole process
 
 
 class Team:
-    """A model and its twins. They share the parameters; each has a gradient, and keeps what its own backward needs."""
+    """A model and its twins. They share the parameters. Each has its own gradient and its own arrays for backward."""
 
     def __init__(self, model: Model):
         self.layers = [layer for _, layer in model.leaves()]
@@ -89,7 +89,7 @@ class Team:
         self.counts: dict[tuple[int, ...], int] = {}
 
     def outputs(self, x: Array) -> int:
-        """How many numbers the model's layers put out for an example of x."""
+        """The number of numbers that the model's layers put out for one example of x."""
         shape = x.shape[1:]
         if shape not in self.counts:
             sizes: list[int] = []
@@ -99,12 +99,12 @@ class Team:
         return self.counts[shape]
 
     def twins(self, n: int) -> list[Model]:
-        """n models, the first of them the model itself."""
+        """n models: the model itself and its twins."""
         model = self.members[0]
         while len(self.members) < n:
             self.members.append(copy.deepcopy(model))
         for twin in self.members[1:n]:
-            # settings may change from step to step, such as a weight, or rates of noise
+            # settings such as a weight or a noise rate may change from step to step
             vars(twin).update(settings(model))
             for layer, (_, copied) in zip(self.layers, twin.leaves(), strict=True):
                 vars(copied).update(settings(layer))
@@ -116,12 +116,12 @@ class Team:
 
 
 def declares_apart(thing: object) -> bool:
-    """Whether its class says that every example is treated by itself; a subclass, which may do something else, says it anew."""
+    """Whether its class itself says `examples_apart`. A subclass may compute something else, so it must say it again."""
     return vars(type(thing)).get("examples_apart", False)
 
 
 def treats_examples_apart(thing: object) -> bool:
-    """Whether it, and all that it is made of, say so."""
+    """Whether it and all of its parts say `examples_apart`."""
     made_of = [value for value in vars(thing).values() if isinstance(value, Layer | Loss | Penalty)]
     if isinstance(thing, Layer):
         made_of += [layer for _, layer in thing.held_layers()]
@@ -129,7 +129,7 @@ def treats_examples_apart(thing: object) -> bool:
 
 
 def settings(thing: object) -> dict[str, object]:
-    """The attributes that are plain values, losses or penalties: no arrays, and no layers."""
+    """The attributes that are plain values, losses or penalties, but not arrays or layers."""
     return {name: value for name, value in vars(thing).items() if is_setting(value)}
 
 
@@ -140,6 +140,6 @@ def is_setting(value: object) -> bool:
 
 
 def can_spawn(rng: np.random.Generator | None) -> bool:
-    """Whether further generators can be had from rng, or none is needed."""
+    """Whether rng can give further generators, or is None."""
     seed = getattr(getattr(rng, "bit_generator", None), "seed_seq", None)
     return rng is None or isinstance(seed, np.random.SeedSequence)

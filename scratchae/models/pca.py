@@ -1,4 +1,4 @@
-"""Principal component analysis: the best that a linear code can do, and so every autoencoder's yardstick."""
+"""Principal component analysis: the best linear code, to which every autoencoder is compared."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..errors import ArrayTypeError, DataError, OptionError, ShapeError
 
 
 class PCA(Described):
-    """z = (x - μ) Cᵀ, x̂ = z C + μ, where the rows of C are the directions of greatest variance.
+    """z = (x - μ) Cᵀ, x̂ = z C + μ, where the rows of C are the directions in which x varies most.
 
     x (N, D) or (N, …), which is flattened; z (N, components); C (components, D). Of all linear codes of this
     size it has the least squared error (Baldi and Hornik 1989). `fit` finds C as the leading eigenvectors of
@@ -20,12 +20,12 @@ class PCA(Described):
         self.components = whole(self, "components", components)
 
     def fit(self, x: Array) -> PCA:
-        """Find mean and directions of x, and return the PCA itself."""
+        """Find the mean and the directions of x. Returns the PCA."""
         if len(x) == 0:
             raise DataError("PCA.fit: x holds no examples: expected at least one row")
         if x.dtype.kind != "f":
             raise ArrayTypeError(
-                f"PCA.fit: x holds {x.dtype}: expected floats; for images (x / 255).astype('float32')"
+                f"PCA.fit: x holds {x.dtype}: expected floats; for images, use (x / 255).astype('float32')"
             )
         xp = array_module(x)
         rows = x.reshape(len(x), -1)
@@ -33,11 +33,12 @@ class PCA(Described):
             raise DataError("PCA.fit: x holds NaN or infinity: repair or remove these rows")
         if self.components > rows.shape[1]:
             raise ShapeError(
-                f"PCA(components={self.components}) on data of {rows.shape[1]} features: there are no more directions than features"
+                f"PCA(components={self.components}) on data of {rows.shape[1]} features: expected at most as many components"
             )
         mean = xp.mean(rows, axis=0, dtype=xp.float64)
         covariance = xp.zeros((len(mean), len(mean)), dtype=xp.float64)  # (D, D), up to the factor 1 / N
-        for start in range(0, len(rows), 4096):  # a copy of all rows in float64 would take twice their memory
+        # in blocks, since a copy of all rows in float64 would take twice their memory
+        for start in range(0, len(rows), 4096):
             centred = rows[start : start + 4096] - mean
             covariance += xp.matmul(centred.T, centred)
         self.mean = mean.astype(x.dtype)
@@ -52,15 +53,15 @@ class PCA(Described):
         return xp.matmul(x.reshape(len(x), -1) - self.mean, self.directions.T)
 
     def decode(self, z: Array) -> Array:
-        """The data that a code stands for, (N, D)."""
+        """The data that a code represents, (N, D)."""
         self.require_fit()
         return array_module(z).matmul(z, self.directions) + self.mean
 
     def reconstruct(self, x: Array) -> Array:
-        """decode(encode(x)), of the shape of x."""
+        """decode(encode(x)), in the shape of x."""
         return self.decode(self.encode(x)).reshape(x.shape)
 
     def require_fit(self) -> None:
-        """Raise OptionError if there are no directions yet."""
+        """Raise OptionError if `fit` has not been called."""
         if not hasattr(self, "directions"):
-            raise OptionError(f"PCA({self.components}) has seen no data yet: call fit(x) first")
+            raise OptionError(f"PCA({self.components}) has not been fitted to data: call fit(x) first")

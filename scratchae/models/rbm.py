@@ -1,4 +1,4 @@
-"""The restricted Boltzmann machine: a joint distribution of visible and hidden units, learnt by contrastive divergence."""
+"""The restricted Boltzmann machine: a joint distribution of visible and hidden units, trained by contrastive divergence."""
 
 from __future__ import annotations
 
@@ -14,26 +14,27 @@ from .model import Model, noise_source
 
 
 class RBM(Model):
-    """Restricted Boltzmann machine: P(v, h) = e^-E(v, h) / Z, where E is written at `FreeEnergy`.
+    """Restricted Boltzmann machine: P(v, h) = e^-E(v, h) / Z, with E as in `FreeEnergy`.
 
-    v (N, visible), binary; h (N, hidden), binary, or with hidden_units="gaussian" real with unit variance.
+    v (N, visible), binary; h (N, hidden), binary, or real with unit variance if hidden_units="gaussian".
     `rbm.energy` holds W (visible, hidden), a (visible,) and b (hidden,).
 
-    `training_step` leaves in `gradient` what contrastive divergence descends, with v₀ the data and v_k the model's reply:
+    `training_step` leaves the direction of contrastive divergence in `gradient`, where v₀ is the data and v_k the model's reply:
 
         ∂/∂θ [mean F(v₀) - mean F(v_k)], with v_k held fixed.
 
-    That is **no gradient of any objective** (Sutskever and Tieleman 2010), since v_k depends on θ too; nor does it make
-    the reconstruction error small: `loss`, what the reconstruction of v₀ from sampled hidden units costs in cross-entropy,
-    nats per example, tells that training goes on, and no more. Judge by `pseudo_log_likelihood`, or `log_likelihood`.
+    It is **not the gradient of any objective** (Sutskever and Tieleman 2010), since v_k depends on θ too, and it does not
+    minimise the reconstruction error. `loss` is the cross-entropy of the reconstruction of v₀ from sampled hidden units, in
+    nats per example. It shows only that training makes progress. Judge by `pseudo_log_likelihood` or `log_likelihood`.
 
-    CD-k (Hinton 2002; 2010, section 3): k steps of Gibbs sampling from the data; hidden units are sampled when they drive
-    a reconstruction, while reconstructions and the last hidden units are probabilities, P(h|v_k) and never P(h|v₀).
-    `persistent=True`, PCD-k (Tieleman 2008): k steps of `chains` Gibbs chains that go on from one update to the next, all
-    of whose units are sampled, as their distribution is to be the model's.
+    CD-k (Hinton 2002; 2010, section 3): k steps of Gibbs sampling from the data; hidden units are sampled when they
+    make a reconstruction. Reconstructions, and the last hidden units P(h|v_k), are probabilities.
+    `persistent=True`, PCD-k (Tieleman 2008): k steps of `chains` Gibbs chains, which continue from one update to the next.
+    All of their units are sampled, since the chains should follow the model's distribution.
 
-    Grey data in [0, 1] are taken as the probabilities that pixels are on, and stand for v₀ as they are, unsampled (as in
-    Hinton and Salakhutdinov 2006); where only zeros and ones have a probability, the methods say what they do with grey.
+    Grey data in [0, 1] are taken as the probabilities that pixels are on, and are used for v₀ without sampling (as in
+    Hinton and Salakhutdinov 2006). Only zeros and ones have a probability P(v): methods that need it say what they do with
+    grey data.
     Raises DataError for data outside [0, 1].
     """
 
@@ -41,16 +42,16 @@ class RBM(Model):
 
     @property
     def formulas(self) -> dict[str, str]:
-        """What `training_step` computes: the data's phase, the model's phase, and the difference of the two."""
+        """The formulas of `training_step`: the data's phase, the model's phase, and their difference."""
         return {name: text for name, _, text in self.phases()}
 
     @property
     def formula_phases(self) -> dict[str, str]:
-        """To which phase each formula belongs: "positive", "loss" (the monitor), "negative" or "direction"."""
+        """The phase of each formula: "positive", "loss" (the monitor), "negative" or "direction"."""
         return {name: phase for name, phase, _ in self.phases()}
 
     def phases(self) -> list[tuple[str, str, str]]:
-        """Name, phase and expression of everything that `training_step` computes."""
+        """Name, phase and expression of each array that `training_step` computes."""
         binary = self.hidden_units == "bernoulli"
 
         def mean(v: str) -> str:
@@ -103,10 +104,10 @@ class RBM(Model):
         )
         self.gather()
 
-    # One layer given the other
+    # One layer, given the other
 
     def propup(self, v: Array) -> Array:
-        """E[h | v], (N, hidden): P(hⱼ=1|v) = σ(v W + b); of Gaussian units v W + b."""
+        """E[h | v], (N, hidden): P(hⱼ=1|v) = σ(v W + b) for binary units, v W + b for Gaussian units."""
         return self.energy.expected(self.energy.up(v))
 
     def propdown(self, h: Array) -> Array:
@@ -130,7 +131,7 @@ class RBM(Model):
         return self.sample_v_given_h(h, rng)
 
     def draw_hidden(self, mean: Array, rng: int | np.random.Generator | None = None) -> Array:
-        """h of P(h|v), given its mean."""
+        """h drawn from P(h|v), given its mean."""
         if self.hidden_units == "bernoulli":
             return bernoulli(mean, rng)
         h = generator(rng, mean).standard_normal(mean.shape, dtype=mean.dtype)
@@ -142,11 +143,11 @@ class RBM(Model):
         return self.propup(x)
 
     def decode(self, z: Array) -> Array:
-        """The data that a code stands for: `propdown`."""
+        """The data that a code represents: `propdown`."""
         return self.propdown(z)
 
     def reconstruct(self, x: Array) -> Array:
-        """propdown(propup(x)): there and back by means, without sampling."""
+        """propdown(propup(x)): the reconstruction by means, without sampling."""
         return self.propdown(self.propup(x))
 
     def sample(self, n: int, *, steps: int = 1000, rng: int | np.random.Generator | None = None) -> Array:
@@ -163,18 +164,18 @@ class RBM(Model):
     # Learning
 
     def objective(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
-        """{"loss": the reconstruction's cross-entropy, nats per example}; from means, or with an rng from sampled h.
+        """{"loss": the reconstruction's cross-entropy, nats per example}, from the means of h, or with an rng from sampled h.
 
-        A monitor, which `training_step` does not descend.
+        It is a monitor: `training_step` does not descend it.
         """
         mean = self.propup(x)
         logits = self.energy.down(mean if rng is None else self.draw_hidden(mean, rng))
         return {"loss": cross_entropy(logits, sigmoid(logits), x)}
 
     def training_step(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
-        """The contrastive-divergence direction into `gradient`, to be descended: no gradient of an objective."""
+        """Leave the direction of contrastive divergence in `gradient`. It is not the gradient of an objective."""
         if rng is None:
-            raise OptionError("RBM.training_step samples: give it a generator, training_step(x, rng)")
+            raise OptionError("RBM.training_step draws samples: give it a generator, training_step(x, rng)")
         rng = noise_source(rng, x)
         energy, xp = self.energy, array_module(x)
         h = self.propup(x)
@@ -191,7 +192,7 @@ class RBM(Model):
         return {"loss": loss}
 
     def follow(self, v: Array, rng: np.random.Generator) -> tuple[Array, Array]:
-        """v_k, as probabilities, from v₁; and E[h | v_k]."""
+        """v_k, as probabilities, from v₁, and E[h | v_k]."""
         h = self.propup(v)
         for _ in range(self.k - 1):
             v = self.propdown(self.draw_hidden(h, rng))
@@ -199,13 +200,13 @@ class RBM(Model):
         return v, h
 
     def continue_chains(self, rng: np.random.Generator) -> tuple[Array, Array]:
-        """The persistent chains k steps on: their sampled v, and E[h | v]."""
+        """Run the persistent chains k steps further. Returns their sampled v, and E[h | v]."""
         h = self.energy.chain
         for _ in range(self.k):
             v = bernoulli(self.propdown(h), rng)
             mean = self.propup(v)
             h = self.draw_hidden(mean, rng)
-        self.energy.chain[...] = h  # in place: a recorded step finds it again
+        self.energy.chain[...] = h  # in place, so that a recorded step finds it again
         return v, mean
 
     def check_data(self, x: Array) -> None:
@@ -217,17 +218,17 @@ class RBM(Model):
                 f"an RBM's visible units are binary: expected data in [0, 1], got min {low:g}, max {high:g}: {hint}"
             )
 
-    # How probable data are
+    # The probability of data
 
     def free_energy(self, v: Array) -> Array:
         """F(v) = -log Σ_h e^-E(v, h), (N,): P(v) = e^-F(v) / Z."""
         return self.energy.forward(v)
 
     def pseudo_log_likelihood(self, x: Array) -> Array:
-        """Σᵢ log P(vᵢ | all other pixels), over every pixel i, in nats, (N,). Grey x is rounded to 0 and 1 first.
+        """Σᵢ log P(vᵢ | all other pixels), over all pixels i, in nats, (N,). Grey x is rounded to 0 and 1 first.
 
-        log P(vᵢ | v₋ᵢ) = log σ(F(v with pixel i flipped) - F(v)) (Besag 1975). Costs `visible` free energies an example, of
-        which no product is needed: a pixel that flips changes c = v W + b by a row of W.
+        log P(vᵢ | v₋ᵢ) = log σ(F(v with pixel i flipped) - F(v)) (Besag 1975). It computes `visible` free energies
+        for each example, without further matrix products: a pixel that flips changes c = v W + b by a row of W.
         """
         energy = self.energy
         v = binary(x)
@@ -241,13 +242,13 @@ class RBM(Model):
         return total
 
     def log_likelihood(self, x: Array, log_Z: float) -> Array:
-        """log P(v) = -F(v) - log Z, in nats, (N,). Grey x is rounded to 0 and 1 first. log Z: of `log_partition_function`
-        or `ais`.
+        """log P(v) = -F(v) - log Z, in nats, (N,). Grey x is rounded to 0 and 1 first. log Z comes from
+        `log_partition_function` or `ais`.
         """
         return -self.free_energy(binary(x)) - log_Z
 
     def log_partition_function(self) -> float:
-        """log Z = log Σᵥ e^-F(v), exactly: by all states of the smaller layer. Raises OptionError above 20 units."""
+        """log Z = log Σᵥ e^-F(v), exactly: summed over all states of the smaller layer. Raises OptionError above 20 units."""
         return log_partition_function(self.energy)
 
     def ais(
@@ -260,9 +261,10 @@ class RBM(Model):
     ) -> tuple[float, float]:
         """An estimate of log Z and its standard error, by annealed importance sampling (Salakhutdinov and Murray 2008).
 
-        Chains go from a distribution of independent pixels to the model's over `temperatures` steps β from 0 to 1, through
-        p_β(v) ∝ e^((1-β) a₀·v + β a·v + Σⱼ log(1 + e^(β cⱼ))), and each is weighted with what it gained on the way. Pixels begin with
-        the frequencies of data x, if given, which needs far fewer steps; else with σ(a). The estimate of Z is unbiased,
-        that of log Z mostly too small; the error is what the weights' spread tells, and too small if chains got stuck.
+        Chains move from a distribution of independent pixels to the model's in `temperatures` steps, with β from 0 to 1 in
+        p_β(v) ∝ e^((1-β) a₀·v + β a·v + Σⱼ log(1 + e^(β cⱼ))). The weight of a chain is the product of the ratios of p_β between
+        its steps. Pixels start with the frequencies of the data x, which needs far fewer steps, or with σ(a) if x is not given.
+        The estimate of Z is unbiased; that of log Z is mostly too small. The error comes from the spread of the weights, and
+        is too small if chains got stuck.
         """
         return ais(self.energy, chains, temperatures, rng, x)

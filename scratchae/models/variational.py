@@ -1,13 +1,14 @@
-"""Variational autoencoders: an encoder that says where the code may lie, and a decoder that makes data from a draw.
+"""Variational autoencoders: the encoder gives a distribution of the code, and the decoder makes data from a draw of it.
 
-p(z) = N(0, 1) and p(x|z), the decoder, make data; q(z|x) = N(μ(x), σ²(x)), the encoder, says which z an x may have come
-from. With any q,
+The prior p(z) = N(0, 1) and the decoder p(x|z) make data. The encoder q(z|x) = N(μ(x), σ²(x)) says which z may have made
+an x. For any q,
 
     log p(x) ≥ E_q[log p(x|z)] - KL(q(z|x) ‖ p(z))        (the evidence lower bound, ELBO),
 
-so that both learn by raising the bound. z is drawn as μ + σ ε with ε ~ N(0, 1), so that a gradient finds its way through.
+so both are trained by raising the bound. z is drawn as μ + σ ε with ε ~ N(0, 1), so that it has derivatives with respect
+to μ and σ.
 
-Kingma and Welling 2013. What is built on it: `IWAE` in importance.py, `CVAE` in conditional.py.
+Kingma and Welling 2013. `IWAE` in importance.py and `CVAE` in conditional.py are built on it.
 """
 
 from __future__ import annotations
@@ -26,35 +27,35 @@ from ..layers.layer import as_layer
 from ..losses import BCE, BCEWithLogits, Loss, as_loss, gaussian_kl
 from .model import Model
 
-ROWS = 1000  # examples or samples at a time, where there may be many
+ROWS = 1000  # how many examples or samples to compute at a time
 
 
 class VAE(Model):
     """h = encoder(x), q(z|x) = N(mu(h), exp(log_var(h))), z ~ q, L = loss(decoder(z), x) + β KL(q ‖ N(0, 1)).
 
     x (N, …), h (N, H), z (N, D); mu and log_var are layers, such as Dense(H, D), and log_var is log σ². With β = 1 and a
-    cross-entropy, L is minus the ELBO, in nats. Without an rng nothing is drawn, and z = μ: such a loss is no bound, and
-    lower than one (see `elbo`).
+    cross-entropy, L is minus the ELBO, in nats. Without an rng nothing is drawn, and z = μ: then L is not a bound,
+    and lower than the bound (see `elbo`).
 
-    `binarise=True`: each step of training draws every pixel anew, as 1 with probability x, else 0, and these are both
-    input and target. Otherwise x is taken as it is, grey or not. Grey pixels train well, since cross-entropy is linear
-    in the target; but of them it is no likelihood, so that losses of the two kinds do not compare. Without an rng x is
-    not drawn: x itself is the mean of the draws.
+    With `binarise=True`, each step of training draws every pixel anew: 1 with probability x, otherwise 0. The drawn pixels
+    are both input and target. With False, x itself is input and target, grey or not. Grey pixels train well, since
+    cross-entropy is linear in the target. But the cross-entropy of grey pixels is not a likelihood, so losses of the two
+    kinds cannot be compared. Without an rng, x is not drawn: x itself is the mean of the draws.
 
-    |log σ²| is cut at `log_var_limit`, which keeps exp from overflowing; where it is cut, its gradient is 0.
+    |log σ²| is cut at `log_var_limit`, so that exp cannot overflow. Where it is cut, its gradient is 0.
 
-    Raises OptionError for β < 0 and other arguments that make no sense, ShapeError if the heads differ in size. Kingma
+    Raises OptionError for β < 0 and other impossible arguments, ShapeError if the heads differ in size. Kingma
     and Welling 2013, appendix C; Higgins et al. 2017 for β.
     """
 
     part_names = ("encoder", "mu", "log_var", "decoder")
     examples_apart = True
-    # where the decoder gets more than the code, and makes less than x: what it gets, what it should make, the way back
+    # for a decoder that gets more than the code and makes less than x: its input, its target, and the gradient's way back
     ends: Mapping[str, str] = {}
 
     @property
     def formulas(self) -> dict[str, str]:
-        """As the last forward ran: with a draw of the code, or without."""
+        """The formulas of the last forward, which ran with a draw of the code or without."""
         drawn_code = getattr(self, "epsilon", None) is not None
         pixels = {"uniform": "uniform()", "x": "uniform < x"} if self.binarise and drawn_code else {}
         draw, drawn = {"z": "mu"}, ""
@@ -104,14 +105,14 @@ class VAE(Model):
         self.log_var_limit = number(self, "0 < log_var_limit <= 80", log_var_limit, hint)
         if binarise and not isinstance(loss, BCE):
             raise OptionError(
-                f"binarise=True draws pixels of 0 and 1, for BCEWithLogits() or BCE(), got loss={loss!r}"
+                f"binarise=True draws pixels of 0 and 1, so it needs BCEWithLogits() or BCE(), got loss={loss!r}"
             )
         self.encoder, self.mu = as_layer(encoder, "encoder"), as_layer(mu, "mu")
         self.log_var, self.decoder = as_layer(log_var, "log_var"), as_layer(decoder, "decoder")
         self.code_size = outputs(mu, "mu")
         if outputs(log_var, "log_var") != self.code_size:
             raise ShapeError(
-                f"mu makes {self.code_size} numbers, log_var {outputs(log_var, 'log_var')}: they must be equal"
+                f"mu makes {self.code_size} numbers, log_var makes {outputs(log_var, 'log_var')}: they must be equal"
             )
         self.gather()
 
@@ -139,7 +140,7 @@ class VAE(Model):
         return self.z_mean, self.z_log_var
 
     def draw_code(self, rng: np.random.Generator | None) -> Array:
-        """z ~ q(z|x) of what `infer` has found; μ without an rng."""
+        """z ~ q(z|x), for the μ and log σ² that `infer` has found; μ without an rng."""
         if rng is None:
             self.epsilon = None
             return self.z_mean
@@ -162,25 +163,25 @@ class VAE(Model):
         """From ∂L/∂μ and ∂L/∂log σ² to the gradients of the heads and of the encoder."""
         # log σ² = log_var(h), cut at ± limit
         duncut = dlog_var * self.within
-        # μ = mu(h): h goes two ways, and the gradients add
+        # μ = mu(h): h goes into both heads, and the gradients add
         dh = self.mu.backward(dmean) + self.log_var.backward(duncut)
         self.encoder.backward_first(dh)
 
-    # What x is to encoder, decoder and loss
+    # How x enters encoder, decoder and loss
 
     def as_drawn(self, x: Array, rng: np.random.Generator | None) -> Array:
-        """x, with pixels of 0 and 1 where they are to be drawn."""
+        """x; with `binarise` and an rng, pixels of 0 and 1 drawn from it."""
         if not self.binarise or rng is None:
             return x
         self.uniform = rng.random(x.shape, dtype=x.dtype)
         return (self.uniform < x).astype(x.dtype)
 
     def target(self, x: Array) -> Array:
-        """What of x the decoder should make: all."""
+        """The part of x that the decoder should make: all of it."""
         return x
 
     def decoder_input(self, z: Array, x: Array) -> Array:
-        """What the decoder gets: z alone."""
+        """The input of the decoder: only z."""
         return z
 
     def check_data(self, x: Array) -> None:
@@ -193,22 +194,22 @@ class VAE(Model):
             )
         self.loss.check_prediction(prediction)
 
-    # What it is for
+    # Using it
 
     def encode(self, x: Array) -> Array:
         """The code of x: μ, (N, D)."""
         return self.infer(x)[0]
 
     def decode(self, z: Array) -> Array:
-        """The data that a code stands for, in the data's own units: E[x|z]."""
+        """The data that a code represents, in the data's own units: E[x|z]."""
         return self.loss.mean(self.decoder.forward(z))
 
     def reconstruct(self, x: Array) -> Array:
-        """What the decoder makes of μ(x), of the shape of x."""
+        """The decoder's output for μ(x), in the shape of x."""
         return self.loss.mean(self.decoder.forward(self.decoder_input(self.encode(x), x)))
 
     def sample(self, n: int, rng: int | np.random.Generator | None = None) -> Array:
-        """n new examples, E[x|z] of z ~ N(0, 1)."""
+        """n new examples: E[x|z] for z ~ N(0, 1)."""
         return self.decode(self.prior(n, rng))
 
     def prior(self, n: int, rng: int | np.random.Generator | None = None) -> Array:
@@ -216,14 +217,13 @@ class VAE(Model):
         θ = self.parameters
         return generator(rng, θ).standard_normal((whole("sample", "n", n), self.code_size), dtype=θ.dtype)
 
-    # How good it is
+    # Measuring it
 
     def elbo(self, x: Array, rng: int | np.random.Generator | None = None) -> dict[str, float]:
-        """What the bound is made of, per example: {"reconstruction", "kl", "negative_elbo": their sum}, whatever β is.
+        """The terms of the bound, per example: {"reconstruction", "kl", "negative_elbo": their sum}, for any β.
 
-        z is drawn, one an example, and all else is inference: the difference to `objective`, which draws all noise of
-        training or none. x is taken as it is: draw pixels before, if they are to be drawn. For more samples see
-        `log_likelihood`.
+        It draws one z for each example, and no other noise. `objective` draws all noise of training or none. x is not
+        binarised here: draw its pixels before, if you want pixels of 0 and 1. For several samples see `log_likelihood`.
         """
         require_examples(self, x)
         rng = generator(rng, x)
@@ -238,16 +238,16 @@ class VAE(Model):
         return totals | {"negative_elbo": sum(totals.values())}
 
     def unit_kl(self, x: Array) -> np.ndarray:
-        """KL(q ‖ p) of every number of the code, averaged over the examples: ½ (μ² + σ² - log σ² - 1), (D,), in nats."""
+        """KL(q ‖ p) of each number of the code, averaged over the examples: ½ (μ² + σ² - log σ² - 1), (D,), in nats."""
         mean, log_var = self.infer_all(x)
         return (0.5 * (mean**2 + np.exp(log_var) - log_var - 1)).mean(axis=0)
 
     def active_units(self, x: Array, threshold: float = 0.01) -> np.ndarray:
-        """Which numbers of the code tell something of x: Var_x(μ) > threshold, (D,) of bool (Burda et al. 2016, section 5)."""
+        """Which numbers of the code depend on x: Var_x(μ) > threshold, (D,) of bool (Burda et al. 2016, section 5)."""
         return self.infer_all(x)[0].var(axis=0) > threshold
 
     def infer_all(self, x: Array) -> tuple[np.ndarray, np.ndarray]:
-        """μ and log σ² of many examples, (N, D), in float64 on the host."""
+        """μ and log σ² of many examples, both (N, D), in float64 on the host."""
         require_examples(self, x)
         found = [map(to_numpy, self.infer(x[i : i + ROWS])) for i in range(0, len(x), ROWS)]
         mean, log_var = (np.concatenate(parts).astype(np.float64) for parts in zip(*found, strict=True))
@@ -256,24 +256,25 @@ class VAE(Model):
     def log_likelihood(
         self, x: Array, samples: int = 5000, rng: int | np.random.Generator | None = None
     ) -> np.ndarray:
-        """log p(x) of each example by importance sampling, (N,), in nats:
+        """log p(x) of each example, (N,), in nats, estimated by importance sampling:
 
         log 1/K Σᵢ wᵢ with wᵢ = p(x|zᵢ) p(zᵢ) / q(zᵢ|x), zᵢ ~ q(z|x), i = 1 … K samples.
 
-        On average it is too low, and less so the more samples there are (Burda et al. 2016, theorem 1). `rng` is a generator,
-        a seed, or None to draw anew. Raises OptionError where the loss is no likelihood of pixels, DataError if a pixel is neither 0 nor 1.
+        On average it is too low, and the more samples, the closer it is (Burda et al. 2016, theorem 1). `rng` is a generator,
+        a seed, or None to draw anew. Raises OptionError if the loss is not a likelihood of pixels, and DataError if a pixel
+        is neither 0 nor 1.
         """
         if not isinstance(self.loss, BCE):
             raise OptionError(
-                f"log_likelihood needs a decoder of probabilities, loss BCEWithLogits() or BCE(); this has {self.loss!r}"
+                f"log_likelihood needs a decoder of probabilities, with the loss BCEWithLogits() or BCE(), got {self.loss!r}"
             )
         samples = whole("log_likelihood", "samples", samples)
         xp = array_module(x)
         pixels = self.target(x)
         if not bool(((pixels == 0) | (pixels == 1)).all()):
             raise DataError(
-                "log_likelihood: x holds grey pixels, of which cross-entropy is no likelihood: expected 0 and 1, "
-                "as (rng.random(x.shape) < x).astype(x.dtype) draws them"
+                "log_likelihood: x holds grey pixels, for which cross-entropy is not a likelihood: expected 0 and 1; "
+                "(rng.random(x.shape) < x).astype(x.dtype) draws them"
             )
         rng = generator(rng, x)
         found = np.empty(len(x))
@@ -298,8 +299,8 @@ class VAE(Model):
 
 
 def log_probability(loss: Loss, prediction: Array, x: Array) -> Array:
-    """log p(x|z) of each row of a prediction, (N,), where the pixels are 1 with the predicted probability p, else 0:
-    Σⱼ x log p + (1 - x) log(1 - p); of a single x for all rows, if there is but one.
+    """log p(x|z) of each row of a prediction, (N,), where each pixel is 1 with the predicted probability p:
+    Σⱼ x log p + (1 - x) log(1 - p). A single x serves for all rows.
     """
     xp = array_module(prediction)
     if isinstance(loss, BCEWithLogits):
@@ -313,11 +314,11 @@ def log_probability(loss: Loss, prediction: Array, x: Array) -> Array:
 
 
 def log_prior_ratio(z: Array, epsilon: Array, log_var: Array) -> Array:
-    """log p(z) - log q(z|x), summed over the last axis, where z = μ + σ ε: the constants cancel, as does μ."""
+    """log p(z) - log q(z|x), summed over the last axis, where z = μ + σ ε. The constants and μ cancel."""
     return 0.5 * array_module(z).sum(epsilon * epsilon + log_var - z * z, axis=-1)
 
 
-# What can be wrong
+# Checks
 
 
 def require_examples(model: VAE, x: Array) -> None:
@@ -326,11 +327,11 @@ def require_examples(model: VAE, x: Array) -> None:
 
 
 def outputs(head: Layer, name: str) -> int:
-    """How many numbers a head makes: the last of its layers that has `outputs` says so, as a Dense does."""
+    """The number of numbers that a head makes: `outputs` of the last of its layers that has it, such as a Dense."""
     sizes = [layer.outputs for _, layer in head.leaves() if isinstance(getattr(layer, "outputs", None), int)]
     if not sizes:
         raise OptionError(
-            f"{name}={head!r}: expected a Dense, or a Sequential that ends with one; a layer of your own says in an "
+            f"{name}={head!r}: expected a Dense, or a Sequential that ends with one; in a layer of your own, say in an "
             "attribute `outputs` how many numbers it makes"
         )
     return sizes[-1]

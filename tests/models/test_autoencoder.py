@@ -243,7 +243,7 @@ def test_tied_needs_a_mirror_image(encoder, decoder):
 
 
 def test_tied_needs_something_to_tie():
-    with pytest.raises(OptionError, match="the encoder has none"):
+    with pytest.raises(OptionError, match="the encoder has no Dense layer"):
         s.Autoencoder(s.Flatten(), s.Dense(4, 4), loss=s.MSE(), tied=True)
 
 

@@ -148,7 +148,7 @@ def test_log_partition_function_of_gaussian_units_and_in_float32():
 
 
 def test_log_partition_function_of_a_large_machine_is_refused():
-    with pytest.raises(OptionError, match=r"would add up 2\^21 states.*estimate it with ais"):
+    with pytest.raises(OptionError, match=r"would have to sum 2\^21 states.*estimate it with ais"):
         s.RBM(30, 21).log_partition_function()
     with pytest.raises(OptionError, match=r"2\^30 states"):
         s.RBM(30, 3, hidden_units="gaussian").log_partition_function()
@@ -357,7 +357,11 @@ def test_the_loss_is_the_cross_entropy_of_the_reconstruction(device, to_device):
 @pytest.mark.parametrize(
     ("arguments", "options", "text"),
     [
-        ((4, 3), {"k": 0}, r"RBM\(k=0\): expected a whole number, at least 1: contrastive divergence needs a step"),
+        (
+            (4, 3),
+            {"k": 0},
+            r"RBM\(k=0\): expected a whole number, at least 1: contrastive divergence needs at least one step",
+        ),
         ((4, 0), {}, r"RBM\(hidden=0\)"),
         ((4, 3), {"chains": 1.5}, r"RBM\(chains=1\.5\)"),
         ((4, 3), {"hidden_units": "relu"}, "expected 'bernoulli' or 'gaussian'"),

@@ -421,7 +421,7 @@ def test_samples_of_a_class(device, to_device):
     for label in (3, -1, 0.5, [0, 7]):
         with pytest.raises(OptionError, match="expected classes from 0 to 2"):
             model.sample(2, np.random.default_rng(0), label)
-    with pytest.raises(OptionError, match="needs classes y"):
+    with pytest.raises(OptionError, match="needs the classes y"):
         model.decode(z)
 
 
@@ -438,11 +438,11 @@ def test_the_likelihood_of_a_conditional_model_is_that_of_the_pixels():
         (
             data(5, 7),
             DataError,
-            "the last 3 columns of x must hold a single 1 among zeros, the class: not so in 5 of 5",
+            "the last 3 columns of x must hold a single 1 among zeros, the class: 5 of 5 rows do not",
         ),
         (np.ones((5, 3)), ShapeError, r"expects rows of pixels and, at their end, 3 labels, got \(5, 3\)"),
         (np.ones((5, 7, 1)), ShapeError, "expects rows"),
-        (np.zeros((5, 7)), DataError, "not so in 5 of 5 rows, first in row 0"),
+        (np.zeros((5, 7)), DataError, "5 of 5 rows do not, the first is row 0"),
         (np.ones((5, 7)), DataError, "single 1"),
     ],
 )
@@ -466,7 +466,7 @@ def test_a_class_without_examples_does_no_harm():
     [
         (lambda: make(beta=-0.1), r"VAE\(beta=-0\.1\): expected a number, 0 <= beta; 1 gives the ELBO"),
         (lambda: make(beta=math.nan), "expected a number, 0 <= beta; 1 gives the ELBO"),
-        (lambda: make(loss=s.MSE), r"loss=MSE is a class: make one, loss=MSE\(…\)"),
+        (lambda: make(loss=s.MSE), r"loss=MSE is a class: make an object of it, loss=MSE\(…\)"),
         (lambda: make(kind=s.IWAE, loss=s.BCE), "loss=BCE is a class"),
         (lambda: make(log_var_limit=100), r"log_var_limit=100\): expected a number, 0 < log_var_limit <= 80"),
         (lambda: make(log_var_limit=0), "log_var_limit=0"),
@@ -477,11 +477,11 @@ def test_a_class_without_examples_does_no_harm():
         (lambda: make(kind=s.CVAE), "labels"),
         (lambda: s.CVAE(*[s.Dense(1, 1)] * 4, labels=0, loss=s.MSE()), r"CVAE\(labels=0\)"),
         (lambda: s.VAE(s.Dense(4, 3), s.Tanh(), s.Dense(3, 2), s.Dense(2, 4), loss=s.MSE()), r"mu=Tanh\(\)"),
-        (lambda: s.VAE(s.Dense(4, 3), s.Dense(3, 1), s.Dense(3, 2), s.Dense(2, 4), loss=s.MSE()), "mu makes 1 .*log_var 2"),
-        (lambda: make(loss=s.MSE()).log_likelihood(binary()), r"log_likelihood needs .* this has MSE\(\)"),
+        (lambda: s.VAE(s.Dense(4, 3), s.Dense(3, 1), s.Dense(3, 2), s.Dense(2, 4), loss=s.MSE()), "mu makes 1 .*log_var makes 2"),
+        (lambda: make(loss=s.MSE()).log_likelihood(binary()), r"log_likelihood needs .* got MSE\(\)"),
         (lambda: make().log_likelihood(binary(), samples=0), "samples=0"),
         (lambda: make().sample(0, np.random.default_rng(0)), r"sample\(n=0\)"),
-        (lambda: make().log_likelihood(data(dtype=np.float32)), r"grey pixels.* expected 0 and 1, as \(rng\.random"),
+        (lambda: make().log_likelihood(data(dtype=np.float32)), r"grey pixels.* expected 0 and 1; \(rng\.random"),
         (lambda: make().unit_kl(data(0)), "holds no examples"),
         (lambda: make().check_data(np.full((3, 4), 255, np.float32)), "max 255: divide by 255"),
         (lambda: make().check_data(np.ones((3, 5), np.float32)), r"expects x of shape \(N, 4\)"),

@@ -1,10 +1,10 @@
-"""All that only a GPU needs. The only room that imports cupy, and only when a GPU is asked for.
+"""Everything that only a GPU needs. Only this package imports cupy, and only when a GPU is asked for.
 
-`module()` is the GPU's array module: CuPy, with a few names of its own:
+`module()` is the GPU's array module: CuPy, with a few names replaced or added:
 
-- `matmul` by cuBLAS in a way that a CUDA graph can hold (blas.py), `vdot` by a sum, for the same reason;
+- `matmul` calls cuBLAS in a way that a CUDA graph can record (blas.py), and `vdot` is a sum for the same reason;
 - `kernels`: one launch instead of several (../kernels/, launch.py; called by `backend.one_kernel`);
-- `random.default_rng`: numbers that a replayed graph draws anew (../kernels/generator.py);
+- `random.default_rng`: random numbers that are new in each replay of a graph (../kernels/generator.py);
 - `recorded`: a function whose work is recorded once and replayed (graph.py).
 """
 
@@ -22,23 +22,23 @@ INSTALL = f'install it for your driver: {EXTRAS}, or use device="cpu"'
 
 @functools.cache
 def module() -> ModuleType:
-    """The GPU's array module, once it has proved that it can compute here. Raises DeviceError with the reason if not."""
+    """The GPU's array module, after a test that it can compute here. Raises DeviceError with the reason if it cannot."""
     cupy = usable_cupy()
     from . import blas, graph, launch
 
-    # a graph cannot be recorded on the stream that CuPy begins with
+    # a graph cannot be recorded on CuPy's default stream
     cupy.cuda.Stream(non_blocking=True).use()
     try:
         matmul = blas.load(cupy).matmul
     except Exception as error:
         raise DeviceError(
-            f"device='gpu': cuBLAS cannot be used ({first_line(error)}); {EXTRAS} brings it along, or use device=\"cpu\""
+            f"device='gpu': cuBLAS cannot be used ({first_line(error)}); {EXTRAS} installs it, or use device=\"cpu\""
         ) from None
     return assembled(cupy, matmul, launch.launcher(cupy), functools.partial(graph.Recorded, cupy))
 
 
 def assembled(cupy: ModuleType, matmul: object, launch: object, recorded: object) -> ModuleType:
-    """CuPy with the names that differ."""
+    """CuPy, with the names that are replaced or added."""
     from ..kernels import Kernels
     from ..kernels.generator import Generator
 
@@ -56,7 +56,7 @@ def assembled(cupy: ModuleType, matmul: object, launch: object, recorded: object
 
 
 class GPUModule(ModuleType):
-    """CuPy's names, but for those that are set here."""
+    """A name of CuPy, unless it is set here."""
 
     def __init__(self, cupy: ModuleType):
         super().__init__("scratchae.backend.cuda.module")
@@ -64,12 +64,12 @@ class GPUModule(ModuleType):
 
     def __getattr__(self, name: str) -> object:
         value = getattr(self.cupy, name)
-        setattr(self, name, value)  # so that the next time Python finds it without asking
+        setattr(self, name, value)  # so that Python finds it directly the next time
         return value
 
 
 def usable_cupy() -> ModuleType:
-    """CuPy, if there are a driver, a device and a compiler. Raises DeviceError that says which is missing."""
+    """CuPy, if there are a driver, a device and a compiler. Otherwise raises DeviceError, which says what is missing."""
     try:
         import cupy
     except ImportError as error:
@@ -86,21 +86,21 @@ def usable_cupy() -> ModuleType:
             ) from None
     if devices == 0:
         raise DeviceError(
-            f"device='gpu': CuPy {cupy.__version__} sees no CUDA device: is there one, and does CUDA_VISIBLE_DEVICES hide "
-            'it? nvidia-smi lists them; or use device="cpu"'
+            f"device='gpu': CuPy {cupy.__version__} sees no CUDA device: does this machine have one, and does CUDA_VISIBLE_DEVICES "
+            'hide it? nvidia-smi lists the devices; or use device="cpu"'
         )
     try:
         float((cupy.arange(4, dtype=cupy.float32) + 1).sum())  # compiles a kernel and runs it
     except Exception as error:
         raise DeviceError(
             f"device='gpu': CuPy {cupy.__version__} sees a device but cannot compile or run a kernel on it "
-            f'({first_line(error)}); {EXTRAS} brings the compiler along, or use device="cpu"'
+            f'({first_line(error)}); {EXTRAS} installs the compiler, or use device="cpu"'
         ) from None
     return cupy
 
 
 def synchronize() -> None:
-    """Wait until the GPU has done all that it was given."""
+    """Wait until the GPU has finished its work."""
     module().cuda.get_current_stream().synchronize()
 
 

@@ -1,7 +1,7 @@
-"""Matrix products by cuBLAS, called so that they can be recorded into a CUDA graph, which CuPy's own cannot.
+"""Matrix products by cuBLAS, called so that a CUDA graph can record them; CuPy's own calls cannot be recorded.
 
-CuPy refuses any call of cuBLAS while a graph is recorded; cuBLAS itself allows it, if its workspace was set beforehand.
-So this goes by ctypes to the library that CuPy has loaded already.
+CuPy refuses any call of cuBLAS while a graph is recorded. cuBLAS itself allows it if its workspace was set before. So this
+module uses ctypes to call the library that CuPy has loaded.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from types import ModuleType
 from ...errors import DeviceError
 from ..types import Array
 
-WORKSPACE = 32 * 2**20  # bytes; what NVIDIA advises for Hopper, and plenty for others
+WORKSPACE = 32 * 2**20  # bytes; NVIDIA's advice for Hopper, and more than enough for other GPUs
 GEMM = {"float32": ("cublasSgemm_v2", ctypes.c_float), "float64": ("cublasDgemm_v2", ctypes.c_double)}
 NOT_TRANSPOSED, TRANSPOSED = 0, 1
 
@@ -50,7 +50,7 @@ class Blas:
             or not a.size * b.size
             or (a.ndim, b.ndim) not in ((2, 2), (1, 2), (2, 1))
         ):
-            return self.cupy.matmul(a, b, out=out)  # right, but not to be recorded
+            return self.cupy.matmul(a, b, out=out)  # correct, but it cannot be recorded
         if a.ndim == 1:
             y = self.matmul(a[None], b, None if out is None else out[None])
             return y[0] if out is None else out
@@ -67,7 +67,7 @@ class Blas:
         (turned_a, step_a), (turned_b, step_b) = layout(a), layout(b)
         function, one, zero = self.gemm[dtype]
         self.follow_stream()
-        # cuBLAS has columns where we have rows: what it takes for bᵀ and aᵀ it multiplies to (a b)ᵀ = bᵀ aᵀ
+        # cuBLAS stores columns where we store rows. It takes b and a for bᵀ and aᵀ and computes (a b)ᵀ = bᵀ aᵀ
         checked(
             function(
                 *(self.handle, turned_b, turned_a, n, m, k, ctypes.addressof(one), b.data.ptr, step_b),
@@ -80,7 +80,7 @@ class Blas:
         return y
 
     def follow_stream(self) -> None:
-        """Work on CuPy's current stream. Setting it takes the workspace away, so that comes second."""
+        """Work on CuPy's current stream. Setting the stream resets the workspace, so the workspace is set after it."""
         stream = self.cupy.cuda.get_current_stream().ptr
         if stream != self.stream:
             checked(self.library.cublasSetStream_v2(self.handle, stream))
@@ -89,8 +89,8 @@ class Blas:
 
 
 def layout(x: Array) -> tuple[int, int] | None:
-    """How a matrix lies in memory: whether its rows are runs of neighbours, or as the transpose of such a matrix its
-    columns; and how far they are apart, in numbers. None if neither.
+    """How a matrix lies in memory: whether its rows, or its columns, are runs of neighbours, and how many numbers apart two of
+    them begin. None if neither is the case.
     """
     (rows, columns), size = x.shape, x.itemsize
     for turned, length, number, (apart, along) in (
@@ -108,7 +108,7 @@ def checked(status: int) -> None:
 
 
 def load(cupy: ModuleType) -> Blas:
-    """cuBLAS, from where CuPy has it."""
+    """The cuBLAS library that CuPy uses."""
     from cuda import pathfinder
 
     return Blas(cupy, ctypes.CDLL(pathfinder.load_nvidia_dynamic_lib("cublas").abs_path))

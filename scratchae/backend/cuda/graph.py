@@ -8,17 +8,18 @@ import warnings
 from collections.abc import Callable
 from types import ModuleType
 
-WARM_UP = 2  # calls before the recording: kernels are compiled, libraries loaded, optimizers' vectors made
+# calls before the recording, in which kernels are compiled, libraries loaded and optimizers' vectors made
+WARM_UP = 2
 
 
 class Recorded:
-    """`recorded()` does what `function()` does on the GPU; from the third call on by a graph of the third.
+    """`recorded()` does the same GPU work as `function()`. The third call is recorded as a graph and replayed from then on.
 
-    The function takes its inputs from arrays that stay where they are, and leaves its results in such: a replay runs the
-    same kernels on the same addresses, and nothing of Python. Whatever varies lies on the device. Arrays that it makes on
-    the way come from a memory pool for recordings alone, so that nobody else gets their memory.
+    The function reads its inputs from arrays that keep their addresses, and writes its results into such arrays: a replay runs
+    the same kernels on the same addresses, without any Python. Every value that changes is on the device. Arrays that the
+    function makes come from a memory pool that only recordings use, so that their memory is given to nothing else.
 
-    Where recording fails, a warning says why, once, and every call runs the function itself.
+    If recording fails, one warning says why, and every call runs the function itself.
     """
 
     def __init__(self, cupy: ModuleType, function: Callable[[], None]):
@@ -36,7 +37,7 @@ class Recorded:
             self.calls += 1
 
     def record(self) -> None:
-        """Run the function while its work is only noted. Sets either `graph` or `problem`."""
+        """Run the function while its GPU work is recorded instead of done. Sets either `graph` or `problem`."""
         stream = self.cupy.cuda.get_current_stream()
         graph = None
         with self.cupy.cuda.using_allocator(pool(self.cupy).malloc):
@@ -45,16 +46,17 @@ class Recorded:
                 self.function()
                 graph = stream.end_capture()
             except BaseException as error:
-                with contextlib.suppress(Exception):  # of a stream whose recording failed, ending it is an error too
+                with contextlib.suppress(Exception):  # if recording failed on a stream, ending it is an error too
                     stream.end_capture()
-                if not isinstance(error, Exception):  # Ctrl-C, for a second time
+                if not isinstance(error, Exception):  # a second Ctrl-C
                     raise
                 self.problem = f"{type(error).__name__}: {error}".splitlines()[0]
         if self.problem is None:
             self.graph = graph
         else:
             warnings.warn(
-                f"this training step cannot be recorded as a CUDA graph ({self.problem}): it runs eagerly, slower and with the same results",
+                f"this training step cannot be recorded as a CUDA graph ({self.problem}): "
+                "it runs eagerly, with the same results but slower",
                 RuntimeWarning,
                 stacklevel=3,
             )
@@ -62,7 +64,7 @@ class Recorded:
 
 @functools.cache
 def pool(cupy: ModuleType) -> object:
-    """Where all recordings take their memory from. Graphs may share it: they run one after the other, and each writes what it
-    reads. A pool for each would be lost memory: when a CuPy pool goes, what it holds free is never given back.
+    """The memory pool of all recordings. Graphs may share it: they run one after the other, and each writes its arrays before it
+    reads them. One pool for each graph would waste memory: when a CuPy pool is deleted, its free memory is never given back.
     """
     return cupy.cuda.MemoryPool()

@@ -1,4 +1,4 @@
-"""How a kernel gets onto the GPU."""
+"""Running a kernel on the GPU."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..kernels import SOURCE, TYPES, Launch
 
 
 def launcher(cupy: ModuleType) -> Launch:
-    """What runs a kernel on the current stream of the GPU."""
+    """A function that runs a kernel on the current stream of the GPU."""
     threads = 256
 
     @functools.cache

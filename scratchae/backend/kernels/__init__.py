@@ -1,7 +1,7 @@
-"""The kernels of kernels.cu as functions of arrays: what `backend.one_kernel` calls instead of several array operations.
+"""The kernels of kernels.cu as functions of arrays. `backend.one_kernel` calls them instead of several array operations.
 
-Nothing here asks what the arrays are. On a GPU `launch` runs a kernel through CuPy (../cuda/launch.py); on a CPU it runs the
-same source as a C++ compiler has made it (host.py).
+Nothing here depends on the kind of array. On a GPU `launch` runs a kernel through CuPy (../cuda/launch.py). On a CPU it runs
+the same source, compiled by a C++ compiler (host.py).
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ import numpy as np
 from ..types import Array, Pair, count
 
 SOURCE = resources.files(__package__).joinpath("kernels.cu").read_text(encoding="utf-8")
-TYPES = {"float32": "float", "float64": "double"}  # what REAL is
+TYPES = {"float32": "float", "float64": "double"}  # the type that REAL stands for
 DTYPES = set(map(np.dtype, TYPES))
 
-Launch = Callable[..., None]  # launch(name, dtype, n, *arguments): arrays, and numbers as 64-bit ones
+Launch = Callable[..., None]  # launch(name, dtype, n, *arguments); the arguments are arrays and 64-bit numbers
 
 
-compiled: Kernels | None = None  # those of the CPU, once `host.compile_kernels` has made them
+compiled: Kernels | None = None  # the CPU's kernels, after `host.compile_kernels` has made them
 
 
 class Kernels:
-    """A function for each kernel, named like its plain twin and called with the same arguments."""
+    """One function for each kernel, with the name and the arguments of its plain twin."""
 
     def __init__(self, xp: ModuleType, launch: Launch, only: Collection[str] | None = None):
         self.xp, self.launch, self.only = xp, launch, only
 
     def get(self, name: str, x: Array, others: Sequence[object] = ()) -> Callable[..., Array] | None:
-        """The function of this name; None if there is none, or none for such arrays: of other dtypes, of several, or with an x
-        that does not lie in memory in its own order.
+        """The function of this name. None if there is none, or if it cannot take these arrays: because of their dtypes, or because
+        x is not contiguous.
         """
         if x.dtype not in DTYPES or not x.flags.c_contiguous or (self.only is not None and name not in self.only):
             return None
@@ -119,5 +119,6 @@ class Kernels:
         decays: bool = False,
     ) -> None:
         coefficients = self.xp.asarray(coefficients, dtype=θ.dtype)
-        g, betas = self.xp.ascontiguousarray(g), (float(beta1), float(beta2))  # a 0 would be passed as a whole number
+        # float, since an int 0 would be passed as a whole number
+        g, betas = self.xp.ascontiguousarray(g), (float(beta1), float(beta2))
         self.launch("adam", θ.dtype, θ.size, θ, g, m, v, coefficients, *betas)

@@ -11,10 +11,10 @@ from . import Launch
 
 
 class Generator:
-    """Random numbers on the device, by the Philox kernels: what the library needs of NumPy's Generator, of the same names.
+    """Random numbers on the device, by the Philox kernels: those methods of NumPy's Generator that the library uses.
 
-    `position`, 0-d, counts training steps on the device. `advance` adds 1 to it and begins the draws of a step: a replayed
-    step draws other numbers for its position alone. `reseed` starts over, in the same memory, as a recorded step needs.
+    `position`, 0-d, counts training steps on the device. `advance` adds 1 to it and begins the draws of a step: a replayed step
+    draws other numbers because its position differs. `reseed` starts again, in the same memory, as a recorded step needs.
     """
 
     def __init__(self, xp: ModuleType, launch: Launch, seed: object = None):

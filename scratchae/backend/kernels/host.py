@@ -1,6 +1,6 @@
-"""The kernels on the CPU: the same source, made into a library by the C++ compiler of this machine.
+"""The kernels on the CPU: the C++ compiler of this machine makes a library from the same source.
 
-NumPy goes over an array once for every operation of a formula; a kernel goes over it once for all of them.
+NumPy reads and writes an array once for every operation of a formula. A kernel does so once for the whole formula.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ...files import cache_folder, written_whole
 from .. import kernels
 from . import SOURCE, TYPES, Kernels
 
-# what CUDA gives a kernel; exp and its kin of whole vectors are in glibc's libm, and declared for those who define the name
+# names that CUDA gives a kernel. glibc's libm has exp and the like for whole vectors, declared if this name is defined
 SHIM = """
 #define __FAST_MATH__ 1
 #include <cmath>
@@ -31,7 +31,7 @@ using namespace std;
 #define EACH(i, n) _Pragma("GCC ivdep") for (Index i = 0; i < (n); ++i)
 """
 FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC")
-# where NumPy needs many passes, or exp and log; the others were measured to gain nothing
+# kernels of formulas that need many passes in NumPy, or exp and log; for the others, measurements showed no gain
 FASTER = {"sigmoid", "softplus", "pixel_costs", "adam"}
 
 
@@ -72,11 +72,11 @@ def passed(value: object) -> object:
 
 @functools.cache
 def library(dtype: str) -> ctypes.CDLL:
-    """The kernels for a dtype: from the cache folder, else compiled. Raises DeviceError if that fails."""
+    """The kernels for a dtype: from the cache folder, or compiled now. Raises DeviceError if that fails."""
     compiler = shutil.which("g++")
     if compiler is None:
         raise DeviceError(
-            "the kernels need the C++ compiler g++, which is not there: install it, or do without compiled kernels"
+            "the kernels need the C++ compiler g++, which is not installed: install it, or work without compiled kernels"
         )
     built = cache_folder("kernels") / f"{fingerprint(compiler)}-{dtype}.so"
     try:
@@ -110,18 +110,20 @@ def build(compiler: str, dtype: str, path: Path) -> None:
         subprocess.run(command, input=SHIM + SOURCE, check=True, capture_output=True, text=True, timeout=120)
     except (subprocess.SubprocessError, OSError) as error:
         said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
-        raise DeviceError(f"{compiler} cannot compile the kernels ({said[0]}): do without compiled kernels") from None
+        raise DeviceError(
+            f"{compiler} cannot compile the kernels ({said[0]}): work without compiled kernels"
+        ) from None
 
 
 def fingerprint(compiler: str) -> str:
-    """What the library depends on: the source, how it is compiled, by what, and for which processor."""
+    """Everything that the library depends on: the source, the compiler, its options and the processor."""
     version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False).stdout
     parts = (SHIM, SOURCE, *FLAGS, version, platform.machine(), processor())
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
 
 
 def processor() -> str:
-    """The instructions that this processor has: -march=native compiles for them alone."""
+    """The instructions that this processor has: -march=native compiles for exactly these."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

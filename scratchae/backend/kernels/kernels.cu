@@ -1,22 +1,22 @@
-// Elementwise formulas, patches and random numbers, each in one go: for the GPU, and where a C++ compiler makes a library of
-// them (host.py) for the CPU. Each kernel has a plain twin in the library, of the same name, which says what it computes;
-// tests compare the two.
+// Elementwise formulas, patches and random numbers, each in one pass: for the GPU, and for the CPU if a C++ compiler makes a
+// library of them (host.py). Each kernel has a plain twin of the same name in the library, which says what it computes. Tests
+// compare the two.
 //
-// REAL is float or double: the file is compiled once for each. One thread makes one number of the result, and no two write to
-// the same place: so there are no atomics, and results are the same from run to run. NaN comes out where NaN goes in.
+// REAL is float or double: the file is compiled once for each. One thread makes one number of the result, and no two threads
+// write to the same place: so there are no atomics, and results are the same in each run. NaN in gives NaN out.
 
 typedef REAL T;
 typedef long long Index;
 typedef unsigned int Word;
 
 #define KERNEL extern "C" __global__ void
-#ifndef EACH  // on a CPU, host.py has another
+#ifndef EACH  // on a CPU, host.py defines another
 #define EACH(i, n) for (Index i = blockIdx.x * (Index)blockDim.x + threadIdx.x; i < (n); i += gridDim.x * (Index)blockDim.x)
 #endif
 
 // Activations and losses
 
-__device__ T larger(T a, T b) {  // NaN if a is; fmax would hide it
+__device__ T larger(T a, T b) {  // NaN if a is NaN; fmax would hide it
     return b > a ? b : a;
 }
 
@@ -44,7 +44,7 @@ KERNEL pixel_costs(Index n, const T* logits, const T* p, const T* target, T* cos
     EACH(i, n) cost[i] = larger(logits[i], T(0)) - log(larger(p[i], 1 - p[i])) - target[i] * logits[i];
 }
 
-// Images: one thread for each number of the result, which looks up where it comes from. Sizes as in layers/patches.py.
+// Images: one thread for each number of the result, which finds where the number comes from. Sizes as in layers/patches.py.
 
 KERNEL im2col(Index n, const T* x, T* columns, Index H, Index W, Index C, Index OH, Index OW, Index KH, Index KW, Index SH,
               Index SW, Index PH, Index PW) {
@@ -102,8 +102,8 @@ KERNEL adam(Index n, T* theta, const T* g, T* m, T* v, const T* coefficients, do
 }
 
 // Random numbers: Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"), a cipher of a counter.
-// state holds the key (2 words) and the number of the training step; the rest of the counter is the place in the array, and
-// the number of the draw within the step. So a recorded step draws anew on each replay, and remembers nothing else.
+// state holds the key (2 words) and the number of the training step. The rest of the counter is the place in the array and the
+// number of the draw within the step. So a recorded step draws new numbers in each replay and needs no other state.
 
 __device__ void philox(Word counter[4], Word key0, Word key1) {
     for (int round = 0; round < 10; ++round) {
@@ -123,7 +123,7 @@ __device__ void draw(Word words[4], const Word* state, Index place, Index number
     philox(words, state[0], state[1]);
 }
 
-__device__ T unit(Word high, Word low) {  // in [0, 1), all bits that T can hold
+__device__ T unit(Word high, Word low) {  // in [0, 1), with all bits that T can hold
     return sizeof(T) == 4 ? T(high >> 8) / 16777216 : T(((unsigned long long)high << 32 | low) >> 11) / 9007199254740992;
 }
 

@@ -142,7 +142,7 @@ def test_the_way_back(monkeypatch):
 
 def test_without_a_compiler(nothing_compiled_yet, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    with pytest.raises(DeviceError, match=r"g\+\+, which is not there: install it, or do without"):
+    with pytest.raises(DeviceError, match=r"g\+\+, which is not installed: install it, or work without"):
         s.compile_kernels()
     assert kernels.compiled is None
 
