@@ -96,7 +96,7 @@ class RBM(Model):
         rng: int | np.random.Generator | None = None,
     ):
         self.visible, self.hidden = whole(self, "visible", visible), whole(self, "hidden", hidden)
-        self.k = whole(self, "k", k, hint=": contrastive divergence needs a step of Gibbs sampling")
+        self.k = whole(self, "k", k, hint=": contrastive divergence needs at least one step of Gibbs sampling")
         self.persistent, self.chains = flag(self, "persistent", persistent), whole(self, "chains", chains)
         self.hidden_units = choice(self, "hidden_units", hidden_units, ("bernoulli", "gaussian"))
         self.energy = FreeEnergy(
