@@ -55,6 +55,17 @@ TASKS: dict[str, tuple[str, ...]] = {
     "dbn/mnist": ("squared_error",),
 }
 PER_PIXEL = {"cross_entropy"}  # published so
+WORDS = {
+    "squared_error": "squared error",
+    "cross_entropy": "cross-entropy per pixel, nats",
+    "negative_elbo": "−ELBO, nats, one draw of z",
+    "nll": "−log p(x), nats, 5,000 z, every 10th image",
+    "units_in_use": "numbers of the code in use",
+    "pseudo_log_likelihood": "pseudo-log-likelihood, nats",
+    "psnr": "signal-to-noise ratio, dB",
+    "active_units": "share of the code that is active",
+    "mean_activation": "mean of the code",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -147,7 +158,7 @@ def table(runs: dict[str, Any], tasks: Sequence[str]) -> str:
             cells = (
                 f"`{preset}`, {data}",
                 found[0]["epochs"],
-                key.replace("_", " ") + (" per pixel" if key in PER_PIXEL else ""),
+                WORDS.get(key, key),
                 spread(key, [one["figures"][preset][key] for one in found]),
                 len(found),
                 ", ".join(f"{who} {number(key, value)}" for who, value in beside.items()),

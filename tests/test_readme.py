@@ -2,16 +2,23 @@
 
 import contextlib
 import io
+import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+import quality
 
+import scratchae as sae
 from scratchae.cli import main
 from scratchae.presets import PRESETS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+TINY = re.search(r"```text\n(.*?)```", (ROOT / "tutorials" / "study_tiny.md").read_text(encoding="utf-8"), re.DOTALL)[
+    1
+]
 
 
 def fenced(language, place=0):
@@ -52,7 +59,7 @@ def test_the_example_prints_what_stands_below_it():
 
 def test_the_trace_is_what_the_command_prints(capsys):
     assert main(["study", "tiny"]) == 0
-    assert_printed(fenced("text", 1), capsys.readouterr().out)
+    assert_printed(TINY, capsys.readouterr().out)
 
 
 @pytest.mark.parametrize(
@@ -60,11 +67,9 @@ def test_the_trace_is_what_the_command_prints(capsys):
     [("8e-11", "8e-05"), ("0.596884", "0.596894"), ("1.105906", "1.1059"), ("16", "17"), ("a₂", "a₃")],
 )
 def test_another_trace_would_be_noticed(before, after):
-    shown = fenced("text", 1)
-    changed = shown.replace(before, after, 1)
-    assert_printed(shown, shown.replace("8e-11", "2e-10", 1))
+    assert_printed(TINY, TINY.replace("8e-11", "2e-10", 1))
     with pytest.raises(AssertionError):
-        assert_printed(shown, changed)
+        assert_printed(TINY, TINY.replace(before, after, 1))
 
 
 def test_the_diagnosis_is_what_the_command_prints(capfd, monkeypatch):
@@ -72,6 +77,29 @@ def test_the_diagnosis_is_what_the_command_prints(capfd, monkeypatch):
     command, _, shown = fenced("console").partition("\n")
     main(command.removeprefix("$ scratchae ").split())
     assert_printed(shown, capfd.readouterr().out)
+
+
+def test_a_layer_of_ones_own_trains():
+    names = {"np": np, "sae": sae}
+    exec(compile(fenced("python", 1), "README.md", "exec"), names)
+    scale = names["Scale"](4)
+    model = sae.Autoencoder(sae.Sequential(scale, sae.Dense(4, 2, rng=0)), sae.Dense(2, 4, rng=1), loss=sae.MSE())
+    x = np.random.default_rng(0).random((20, 4), dtype=np.float32)
+    history = sae.fit(model, x, epochs=5, batch_size=5, optimizer=sae.Adam(0.01), progress=False)
+    assert history["loss"][-1] < history["loss"][0] and (scale.w != 1).all()
+
+
+def test_figures_are_those_that_the_command_keeps():
+    """What the presets reach, here and in benchmarks/README.md, line by line as `quality.py --table` prints it."""
+    kept = json.loads((ROOT / "benchmarks" / "results" / "quality.json").read_text(encoding="utf-8"))
+    made = quality.table(kept["runs"], list(quality.TASKS)).splitlines()
+    for page in (README, (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")):
+        rows = [line for line in page.splitlines() if re.match(r"\| `[\w-]+`, (fashion-)?mnist \|", line)]
+        assert rows and [row for row in rows if row not in made] == []
+
+
+def test_it_fits_a_first_page():
+    assert len(README.splitlines()) <= 230
 
 
 def test_the_example_is_short():

@@ -26,7 +26,7 @@ def test_one_run_has_no_spread():
 def test_cross_entropy_is_told_per_pixel_beside_its_floor():
     own = {"cross_entropy": 78.4, "cross_entropy_floor": 45.5}
     line = quality.table({"conv-pool/mnist/0": {"epochs": 15, "figures": {"conv-pool": own}}}, ["conv-pool/mnist"])
-    assert line.endswith("| cross entropy per pixel | 0.1000 | 1 | the pixels' entropy 0.05804 |")
+    assert line.endswith("| cross-entropy per pixel, nats | 0.1000 | 1 | the pixels' entropy 0.05804 |")
 
 
 def test_what_is_finished_is_kept_and_not_trained_again(monkeypatch, tmp_path, capsys):
