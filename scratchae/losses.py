@@ -35,6 +35,8 @@ class Loss(Described):
     # whether every example has a loss of its own, so that a batch may be split (models/parallel.py); not inherited
     examples_apart = False
     unit = ""  # of the value, for axes and tables
+    # how names in the formulas are written; settings that are not here are written as numbers
+    symbols: Mapping[str, str] = {}
     # value and dprediction as expressions that study/formula/ reads; N is the number of examples
     formulas: Mapping[str, str] = {}
 

@@ -81,7 +81,11 @@ class Optimizer(Described):
     t, weight_decay, clip_norm = 0, 0.0, None
     state_names: tuple[str, ...] = ()
     kernel = ""  # the function of this file that is its formula, if that is one kernel where there are kernels
+    # how names in the formulas are written
+    symbols: Mapping[str, str] = {"lr": "η", "weight_decay": "λ", "norm": "‖g‖", "clip_norm": "c"}
     own_formulas: Mapping[str, str] = {}
+    # of an update, for each parameter: operations, and numbers read and written; None if they are not counted
+    work: tuple[int, int] | None = None
 
     @property
     def formulas(self) -> dict[str, str]:
@@ -185,6 +189,8 @@ class SGD(Optimizer):
     `weight_decay` λ is decoupled: θ ← (1 - lr λ) θ first. `clip_norm` bounds the norm of the whole gradient.
     """
 
+    symbols = Optimizer.symbols | {"momentum": "μ"}
+
     def __init__(
         self,
         lr: float | Schedule,
@@ -198,6 +204,11 @@ class SGD(Optimizer):
             raise OptionError(f"SGD(momentum={momentum}): expected 0 <= momentum < 1")
         self.momentum = plain(momentum)
         self.state_names = ("v",) if momentum else ()
+
+    @property
+    def work(self) -> tuple[int, int]:
+        """θ - lr g; with momentum also v = μ v + g."""
+        return (4, 5) if self.momentum else (2, 3)
 
     @property
     def own_formulas(self) -> dict[str, str]:
@@ -214,12 +225,11 @@ class SGD(Optimizer):
         lr = coefficients[1]
         if self.weight_decay:
             θ *= coefficients[0]
-        if v is None:
-            θ -= lr * g
-        else:
+        if v is not None:
             v *= self.momentum
             v += g  # v = μ v + g
-            θ -= lr * v
+            g = v
+        θ -= lr * g
 
 
 class Adam(Optimizer):
@@ -234,6 +244,8 @@ class Adam(Optimizer):
 
     state_names = ("m", "v")
     kernel = "adam"
+    work = 12, 7  # as in `adam`, with two bias corrections in two numbers; θ, g, m, v read, θ, m, v written
+    symbols = Optimizer.symbols | {"beta1": "β₁", "beta2": "β₂", "t": "t", "eps": "ε"}
     own_formulas = {
         "m": "beta1 * m + (1 - beta1) * g",
         "v": "beta2 * v + (1 - beta2) * g ** 2",

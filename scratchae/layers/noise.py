@@ -16,12 +16,15 @@ from ..description import plain
 from ..errors import OptionError
 from .layer import Layer
 
+NOISY = "\u0303"  # the tilde of x̃, as noise makes it of x
+
 
 class Masked(Layer):
     """y = x · mask, element by element, with a mask that the subclass draws; in inference y = x."""
 
     mask: Array | None = None  # of the last forward; None if that was inference
     mask_formula = ""  # of u ~ U(0, 1)
+    symbol, symbols = NOISY, {"mask": "m", "salt": "s"}
 
     @property
     def formulas(self) -> dict[str, str]:
@@ -50,6 +53,7 @@ class Dropout(Masked):
     """
 
     examples_apart = True
+    flops = 3, 0, 1  # keep or not, / (1 - rate), times x; dy mask
     mask_formula = "(u >= rate) / (1 - rate)"
 
     def __init__(self, rate: float):
@@ -64,6 +68,7 @@ class MaskingNoise(Masked):
     """Each element is set to 0 with probability `rate`, and nothing rescaled (Vincent et al. 2010, section 3.3)."""
 
     examples_apart = True
+    flops = 2, 0, 1  # keep or not, times x; dy mask
     mask_formula = "u >= rate"
 
     def __init__(self, rate: float):
@@ -80,6 +85,7 @@ class SaltAndPepper(Masked):
     """
 
     examples_apart = True
+    flops = 4, 0, 1  # keep or not, salt or pepper, x mask + salt; dy mask
     mask_formula = "u >= rate"
 
     @property
@@ -107,6 +113,7 @@ class GaussianNoise(Layer):
     """y = x + std · ε with ε ~ N(0, 1), then cut to the range `clip`, such as (0, 1), if one is given."""
 
     examples_apart = True
+    symbol, symbols = NOISY, {"noise": "ε", "noisy": "x" + NOISY}
 
     @property
     def formulas(self) -> dict[str, str]:
@@ -131,6 +138,11 @@ class GaussianNoise(Layer):
         self.std = plain(std)
         self.clip = None if clip is None else tuple(map(plain, clip))
         self.noise = None
+
+    @property
+    def flops(self) -> tuple[int, int, int]:
+        """x + std ε, cut below and above; dy · (noisy > low) · (noisy < high)."""
+        return (2, 0, 0) if self.clip is None else (4, 0, 4)
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         if rng is None:

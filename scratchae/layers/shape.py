@@ -15,6 +15,8 @@ class Reshape(Layer):
     """Each example takes a new shape: x (N, …) -> y (N, *shape). Raises ShapeError if the sizes differ."""
 
     examples_apart = True
+    symbol = "r"
+    flops = 0, 0, 0
     formulas = {"y": "reshape(x, y_shape)", "dx": "reshape(dy, x_shape)"}
 
     def __init__(self, shape: tuple[int, ...]):
@@ -38,6 +40,8 @@ class Flatten(Layer):
     """Each example becomes one row: x (N, …) -> y (N, D)."""
 
     examples_apart = True
+    symbol = "f"
+    flops = 0, 0, 0
     formulas = {"y": "reshape(x, y_shape)", "dx": "reshape(dy, x_shape)"}
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
