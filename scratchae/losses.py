@@ -36,6 +36,8 @@ class Loss(Described):
     # not inherited
     examples_apart = False
     unit = ""  # the unit of the value, for axes and tables
+    # how names in the formulas are written; a setting that is missing here is written as a number
+    symbols: Mapping[str, str] = {}
     # value and dprediction as expressions that study/formula/ reads; N is the number of examples
     formulas: Mapping[str, str] = {}
 

@@ -26,6 +26,8 @@ class Penalty(Described):
     # whether it is a mean over examples, each with its own penalty, so that a batch may be split (models/parallel.py);
     # not inherited
     examples_apart = False
+    # how names in the formulas are written; settings that are not here are written as numbers
+    symbols: Mapping[str, str] = {}
     # value and dz as expressions that study/formula/ reads; N is the number of examples
     formulas: Mapping[str, str] = {}
 
@@ -59,6 +61,7 @@ class L1(Penalty):
     """weight · 1/N Σₙ Σⱼ |zₙⱼ|: pulls activations towards 0 and leaves many there. dz = weight · sign(z) / N."""
 
     examples_apart = True
+    symbols = {"weight": "λ"}
     formulas = {"value": "weight * sum(abs(z)) / N", "dz": "weight * sign(z) / N"}
 
     def __init__(self, weight: float):
@@ -79,6 +82,7 @@ class SparseKL(Penalty):
     z must lie in [0, 1], as a sigmoid's output does. Ng 2011, CS294A lecture notes, "Sparse autoencoder".
     """
 
+    symbols = {"mean": "μ", "target": "ρ", "weight": "λ"}
     formulas = {
         "mean": "clip(mean(z, axis=0), 1e-6, 1 - 1e-6)",
         "value": "weight * sum(target * log(target / mean) + (1 - target) * log((1 - target) / (1 - mean)))",

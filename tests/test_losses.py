@@ -86,13 +86,6 @@ def test_gradient_by_both_checkers(loss, n, d, seed):
 
 
 @every_loss
-def test_gradient_check_on_the_device(loss, device, to_device):
-    p, t = draw()
-    report = check_gradients(loss, to_device(p), to_device(t))
-    assert report.passed and report.worst <= 1e-7, str(report)
-
-
-@every_loss
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_inputs_are_not_changed_and_calls_repeat(loss, device, to_device, dtype):
     p, t = draw(dtype=dtype)

@@ -29,7 +29,7 @@ class Run:
     before: bool = False  # it stands before that one, and has no backward at all
 
     def flops(self) -> tuple[int, int] | None:
-        """(forward, backward); None for a kind of layer that is not in the table."""
+        """(forward, backward); None where its class does not say."""
         found = flops(self.layer, self.x_shape, self.y_shape, first=self.first)
         return found if found is None or not self.before else (found[0], 0)
 
@@ -77,20 +77,19 @@ def through_layers(model: Model) -> bool:
 
 def work(model: Model, optimizer: Optimizer, examples: np.ndarray, batch_size: int) -> Work | None:
     """The work of a whole step: all layers, and the update. The loss, penalties and what else a model does in a few
-    operations for each output are not counted. None where layers do not tell the step (`through_layers`), or where one is
-    of a kind that is not counted.
+    operations for each output are not counted. None where layers do not tell the step (`through_layers`), or where the
+    class of a layer or of the optimizer does not say its own.
     """
     if not through_layers(model):
         return None
     steps = runs(model, examples, batch_size)
-    counted = [run.flops() for run in steps]
-    if None in counted:
+    counted, update = [run.flops() for run in steps], update_work(optimizer, len(model.parameters))
+    if None in counted or update is None:
         return None
-    update_flops, update_bytes = update_work(optimizer, len(model.parameters))
     return Work(
-        flops=sum(map(sum, counted)) + update_flops,
+        flops=sum(map(sum, counted)) + update[0],
         gemm_flops=sum(sum(run.gemm_flops()) for run in steps),
-        bytes=sum(sum(run.traffic()) for run in steps) + update_bytes,
+        bytes=sum(sum(run.traffic()) for run in steps) + update[1],
     )
 
 

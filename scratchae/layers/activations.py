@@ -64,6 +64,8 @@ class Sigmoid(Layer):
     """y = σ(x) = 1 / (1 + e⁻ˣ)."""
 
     examples_apart = True
+    symbol = "a"
+    flops = 4, 0, 3  # 1 / (1 + exp(-x)); dy y (1 - y)
     formulas = {"y": "sigmoid(x)", "dx": "dy * y * (1 - y)"}
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
@@ -78,6 +80,8 @@ class ReLU(Layer):
     """y = max(x, 0). The derivative at 0 is taken as 0."""
 
     examples_apart = True
+    symbol = "a"
+    flops = 1, 0, 2  # max(x, 0); y > 0, times dy
     formulas = {"y": "maximum(x, 0)", "dx": "dy * (y > 0)"}
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
@@ -92,6 +96,8 @@ class LeakyReLU(Layer):
     """y = x where x > 0, otherwise slope · x. The derivative at 0 is taken as the slope."""
 
     examples_apart = True
+    symbol = "a"
+    flops = 2, 0, 2  # max(x, slope x); x > 0, slope dy
     formulas = {"y": "maximum(x, slope * x)", "dx": "where(x > 0, dy, slope * dy)"}
 
     def __init__(self, slope: float = 0.01):
@@ -110,6 +116,8 @@ class Tanh(Layer):
     """y = tanh(x), in (-1, 1)."""
 
     examples_apart = True
+    symbol = "a"
+    flops = 1, 0, 3  # tanh; dy (1 - y y)
     formulas = {"y": "tanh(x)", "dx": "dy * (1 - y ** 2)"}
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
@@ -125,6 +133,8 @@ class Softplus(Layer):
     """y = log(1 + eˣ), a smooth ReLU; its derivative is the sigmoid."""
 
     examples_apart = True
+    symbol = "a"
+    flops = 6, 0, 5  # max(x, 0) + log(1 + exp(-|x|)); dy σ(x)
     formulas = {"y": "softplus(x)", "dx": "dy * sigmoid(x)"}
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
@@ -142,6 +152,8 @@ class Identity(Layer):
     """y = x."""
 
     examples_apart = True
+    symbol = "a"
+    flops = 0, 0, 0
     formulas = {"y": "x", "dx": "dy"}
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:

@@ -10,6 +10,8 @@ each is the adjoint of the other: its matrix is the other's, transposed. So the 
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..arguments import as_given, pair, whole
@@ -37,6 +39,8 @@ class Conv2d(Layer):
 
     examples_apart = True
     parameter_names = ("W", "b")
+    symbol = "z"
+    flops = 1, 1, 0  # + b; Σ dy
     formulas = {
         "y": "im2col(x, K, S, P) @ rows(W) + b",
         "dW": "reshape(rows(im2col(x, K, S, P)).T @ rows(dy), W_shape)",
@@ -69,6 +73,9 @@ class Conv2d(Layer):
         self.b = np.zeros(out_channels, np.float32)
         self.dW = np.zeros_like(self.W)
         self.db = np.zeros_like(self.b)
+
+    def products(self, x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -> int:
+        return math.prod(y_shape[:3]) * self.W.size  # each number of W with every pixel of y: im2col
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         xp = array_module(x)
@@ -109,6 +116,8 @@ class ConvTranspose2d(Layer):
 
     examples_apart = True
     parameter_names = ("W", "b")
+    symbol = "z"
+    flops = 1, 1, 0  # + b; Σ dy
     formulas = {
         "y": "col2im(x @ rows(W).T, y_size, K, S, P) + b",
         "dW": "reshape(rows(im2col(dy, K, S, P)).T @ rows(x), W_shape)",
@@ -148,6 +157,9 @@ class ConvTranspose2d(Layer):
         self.b = np.zeros(out_channels, np.float32)
         self.dW = np.zeros_like(self.W)
         self.db = np.zeros_like(self.b)
+
+    def products(self, x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -> int:
+        return math.prod(x_shape[:3]) * self.W.size  # each with every pixel of x; what overlaps in y is added up
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         require_images(self, x, self.in_channels)

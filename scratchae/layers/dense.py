@@ -29,6 +29,8 @@ class Dense(Layer):
 
     examples_apart = True
     parameter_names = ("W", "b")
+    symbol = "z"
+    flops = 1, 1, 0  # + b; Σ dy
     formulas = {"y": "x @ W + b", "dW": "x.T @ dy", "db": "sum(dy, axis=0)", "dx": "dy @ W.T"}
 
     def __init__(
@@ -40,6 +42,9 @@ class Dense(Layer):
         self.b = np.zeros(outputs, np.float32)
         self.dW = np.zeros_like(self.W)
         self.db = np.zeros_like(self.b)
+
+    def products(self, x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -> int:
+        return x_shape[0] * self.W.size  # each number of W with every example
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         xp = array_module(x)

@@ -56,6 +56,13 @@ class Layer(Described):
     name = ""  # its place in a model, such as "encoder.0", for error messages
     # whether it computes every example by itself, so that a batch may be split (models/parallel.py); not inherited
     examples_apart = False
+    # how y is written in a formula, z of a Dense; an accent alone is put on the letter of x
+    symbol = "y"
+    # the other names that formulas use: quantities on the way, and settings. A name that is missing here is written as a number
+    symbols: Mapping[str, str] = {}
+    # the operations that each number of y takes in forward, in the gradients of the parameters and in ∂L/∂x, beside those of
+    # matrix products; None if they are not counted
+    flops: tuple[int, int, int] | None = None
     # what it computes, in this order: y, then the gradients dW, db, dx. Each is an expression that study/formula/ reads;
     # a test compares its value with forward and backward
     formulas: Mapping[str, str] = {}
@@ -64,6 +71,10 @@ class Layer(Described):
         super().__init_subclass__(**options)
         if (forward := taking_rng(cls.forward)) is not cls.forward:
             cls.forward = forward
+
+    def products(self, x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -> int:
+        """How many products of two numbers there are in the matrix product of forward, for x and y of these shapes."""
+        return 0
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         """y = f(x)."""

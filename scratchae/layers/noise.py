@@ -13,12 +13,15 @@ from ..arguments import interval, number
 from ..backend import Array, array_module
 from .layer import Layer
 
+NOISY = "\u0303"  # the tilde of x̃, as noise makes it of x
+
 
 class Masked(Layer):
     """y = x · mask, element by element, with a mask that the subclass draws. In inference y = x."""
 
     mask: Array | None = None  # the mask of the last forward; None if that was inference
     mask_formula = ""  # the mask as an expression in u ~ U(0, 1)
+    symbol, symbols = NOISY, {"mask": "m", "salt": "s"}
 
     @property
     def formulas(self) -> dict[str, str]:
@@ -47,6 +50,7 @@ class Dropout(Masked):
     """
 
     examples_apart = True
+    flops = 3, 0, 1  # keep or not, / (1 - rate), times x; dy mask
     mask_formula = "(u >= rate) / (1 - rate)"
 
     def __init__(self, rate: float):
@@ -61,6 +65,7 @@ class MaskingNoise(Masked):
     """Each element is set to 0 with probability `rate`; the others stay unchanged (Vincent et al. 2010, section 3.3)."""
 
     examples_apart = True
+    flops = 2, 0, 1  # keep or not, times x; dy mask
     mask_formula = "u >= rate"
 
     def __init__(self, rate: float):
@@ -77,6 +82,7 @@ class SaltAndPepper(Masked):
     """
 
     examples_apart = True
+    flops = 4, 0, 1  # keep or not, salt or pepper, x mask + salt; dy mask
     mask_formula = "u >= rate"
 
     @property
@@ -104,6 +110,7 @@ class GaussianNoise(Layer):
     """y = x + std · ε with ε ~ N(0, 1), then cut to the range `clip`, such as (0, 1), if it is given."""
 
     examples_apart = True
+    symbol, symbols = NOISY, {"noise": "ε", "noisy": "x" + NOISY}
 
     @property
     def formulas(self) -> dict[str, str]:
@@ -124,6 +131,11 @@ class GaussianNoise(Layer):
         self.std = number(self, "0 <= std", std)
         self.clip = None if clip is None else interval(self, "clip", clip)
         self.noise = None
+
+    @property
+    def flops(self) -> tuple[int, int, int]:
+        """x + std ε, cut below and above; dy · (noisy > low) · (noisy < high)."""
+        return (2, 0, 0) if self.clip is None else (4, 0, 4)
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         if rng is None:

@@ -27,6 +27,18 @@ class BatchNorm(Layer):
 
     parameter_names = ("gamma", "beta")
     buffer_names = ("running_mean", "running_var")
+    symbol = "n"
+    # Σ x, x - μ, its square, their sum, / √(σ² + ε), γ x̂, + β; Σ dy, dy x̂, their sum; dy - mean, x̂ · its share, taken off, γ / √(σ² + ε)
+    flops = 7, 3, 4
+    symbols = {
+        "mean": "μ",
+        "var": "σ²",
+        "x_hat": "x\u0302",
+        "running_mean": "μ",
+        "running_var": "σ²",
+        "eps": "ε",
+        "M": "M",
+    }
 
     @property
     def formulas(self) -> dict[str, str]:

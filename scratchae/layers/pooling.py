@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..arguments import as_given, flag, pair
@@ -21,6 +23,7 @@ class MaxPool2d(Layer):
     """
 
     examples_apart = True
+    symbol = "p"
     formulas = {
         "y": "max(windows(x, K, S, y_size), axis=3)",
         "dx": "from_windows(spread(dy, K) * first_max(windows(x, K, S, y_size)), x_size, K, S)",
@@ -31,6 +34,8 @@ class MaxPool2d(Layer):
         self.ceil_mode = flag(self, "ceil_mode", ceil_mode)
         self.K = pair(self, "kernel_size", kernel_size)
         self.S = self.K if stride is None else pair(self, "stride", stride)
+        size = math.prod(self.K)
+        self.flops = size, 0, 3 * size  # compare; compare, times dy, add where patches overlap
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         require_images(self, x)
@@ -62,6 +67,7 @@ class AvgPool2d(Layer):
     """
 
     examples_apart = True
+    symbol = "p"
     formulas = {
         "y": "mean(windows(x, K, S, y_size), axis=3)",
         "dx": "from_windows(spread(dy, K) / area(K), x_size, K, S)",
@@ -71,6 +77,8 @@ class AvgPool2d(Layer):
         self.kernel_size, self.stride = as_given(kernel_size), as_given(stride)
         self.K = pair(self, "kernel_size", kernel_size)
         self.S = self.K if stride is None else pair(self, "stride", stride)
+        size = math.prod(self.K)
+        self.flops = size, 0, 1 + size  # add all of a patch, the last a quotient; dy / K, add
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         require_images(self, x)
@@ -92,6 +100,8 @@ class UpSample2d(Layer):
     """
 
     examples_apart = True
+    symbol = "v"
+    flops = 0, 0, 1  # copies; the sum of dy over them
     formulas = {"y": "upsample(x, S)", "dx": "sum(windows(dy, S, S, x_size), axis=3)"}
 
     def __init__(self, scale: int | Pair):

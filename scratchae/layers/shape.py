@@ -19,6 +19,8 @@ class Reshape(Layer):
     """
 
     examples_apart = True
+    symbol = "r"
+    flops = 0, 0, 0
     formulas = {"y": "reshape(x, y_shape)", "dx": "reshape(dy, x_shape)"}
 
     def __init__(self, *shape: int | tuple[int, ...]):
@@ -44,6 +46,8 @@ class Flatten(Layer):
     """Each example becomes one row: x (N, …) -> y (N, D)."""
 
     examples_apart = True
+    symbol = "f"
+    flops = 0, 0, 0
     formulas = {"y": "reshape(x, y_shape)", "dx": "reshape(dy, x_shape)"}
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:

@@ -21,6 +21,8 @@ class KSparse(Layer):
     """
 
     examples_apart = True
+    symbol, symbols = "s", {"mask": "m"}
+    flops = 2, 0, 1  # x >= the k-th largest, which is found by a selection and not counted, x mask; dy mask
     formulas = {"mask": "largest(x, k)", "y": "x * mask", "dx": "dy * mask"}
 
     def __init__(self, k: int):

@@ -29,6 +29,8 @@ class Autoencoder(Model):
 
     part_names = ("encoder", "decoder")
     examples_apart = True
+    symbols = {"reconstruction": "R", "penalty": "Ω"}
+    notes = {"z": "the code", "prediction": "the prediction"}
 
     @property
     def formulas(self) -> dict[str, str]:

@@ -23,6 +23,8 @@ class Classifier(Model):
 
     part_names = ("net",)
     examples_apart = True
+    symbols = {"features": "x", "labels": "t"}
+    notes = {"logits": "the logits"}
     formulas = {
         "features": "x[:, :-classes]",
         "labels": "x[:, -classes:]",

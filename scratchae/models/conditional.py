@@ -25,6 +25,7 @@ class CVAE(VAE):
     """
 
     examples_apart = True
+    symbols = VAE.symbols | {"decoder_input": "c", "target": "t"}
     ends = {
         "decoder_input": "joined(z, x[:, -labels:])",
         "target": "x[:, :-labels]",
@@ -48,7 +49,7 @@ class CVAE(VAE):
 
     def target(self, x: Array) -> Array:
         """The pixels of x."""
-        return x[:, : -self.labels]
+        return x[:, : -self.labels]  # target
 
     def decoder_input(self, z: Array, x: Array) -> Array:
         """[z, y], where y is taken from x. A single x serves for all z."""
@@ -57,12 +58,12 @@ class CVAE(VAE):
     def joined(self, z: Array, y: Array) -> Array:
         """[z, y]."""
         xp = array_module(z)
-        return xp.concatenate([z, xp.broadcast_to(y, (len(z), self.labels))], axis=1)
+        return xp.concatenate([z, xp.broadcast_to(y, (len(z), self.labels))], axis=1)  # decoder_input
 
     def backward(self) -> None:
         dzy = self.decoder.backward(self.dprediction)
         # decoder([z, y]): y is data and needs no gradient
-        self.backward_code(dzy[:, : self.code_size])
+        self.backward_code(dzy[:, : self.code_size])  # dz
 
     def decode(self, z: Array, y: Array | None = None) -> Array:
         """The pixels that a code z (N, D) represents in classes y (N, labels), one-hot. Raises OptionError without y."""

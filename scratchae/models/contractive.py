@@ -25,6 +25,7 @@ class ContractiveAutoencoder(Autoencoder):
     """
 
     examples_apart = True
+    symbols = Autoencoder.symbols | {"slope": "s", "strength": "w", "weight": "λ"}
 
     @property
     def formulas(self) -> dict[str, str]:

@@ -28,6 +28,7 @@ class FreeEnergy(Layer):
     """
 
     parameter_names = ("W", "a", "b")
+    symbols = {"chain": "C"}
 
     @property
     def formulas(self) -> dict[str, str]:

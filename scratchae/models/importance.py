@@ -26,6 +26,14 @@ class IWAE(VAE):
     """
 
     examples_apart = True
+    symbols = VAE.symbols | {
+        "codes": "z",
+        "target": "t",
+        "log_p": "log p",
+        "log_w": "log w",
+        "top": "m",
+        "share": "w\u0303",
+    }
 
     @property
     def formulas(self) -> dict[str, str]:
@@ -96,10 +104,10 @@ class IWAE(VAE):
         self.sigma = xp.exp(log_var / 2)
         self.epsilon = rng.standard_normal((n, k, d), dtype=mean.dtype)
         self.z = mean[:, None] + self.sigma[:, None] * self.epsilon  # (N, k, D)
-        prediction = self.decoder.forward(self.z.reshape(n * k, d), rng)
-        x = xp.repeat(x, k, axis=0)  # (N k, …)
+        prediction = self.decoder.forward(self.z.reshape(n * k, d), rng)  # codes
+        x = xp.repeat(x, k, axis=0)  # target: (N k, …)
         reconstruction, self.dprediction = self.loss(prediction, x)
-        log_w = log_probability(self.loss, prediction, x).reshape(n, k)
+        log_w = log_probability(self.loss, prediction, x).reshape(n, k)  # log_p
         log_w += log_prior_ratio(self.z, self.epsilon, log_var[:, None])
         top = xp.max(log_w, axis=1, keepdims=True)  # so the largest exp is 1
         w = xp.exp(log_w - top)
@@ -117,12 +125,12 @@ class IWAE(VAE):
         # log w = log p(x|z) - Σ ½ z² + Σ ½ ε² + Σ ½ log σ²;  ∂L/∂log w = -w̃ / N
         # log p(x|z): the loss has divided each of the N k rows by N k
         share = self.share.reshape(n * k, *[1] * (self.dprediction.ndim - 1))
-        dz = self.decoder.backward(self.dprediction * (k * share)).reshape(n, k, d)
+        dz = self.decoder.backward(self.dprediction * (k * share)).reshape(n, k, d)  # dprediction
         # -½ z²
         dz = dz + self.share[:, :, None] * self.z / n
         # z = μ + σ ε, where all samples of an example have the same μ and σ
-        dmean = dz.sum(axis=1)
+        dmu = dz.sum(axis=1)
         dlog_var = (dz * self.epsilon).sum(axis=1) * self.sigma / 2
         # ½ log σ² is in all samples of an example, and their shares add up to 1
         dlog_var -= 0.5 / n
-        self.backward_heads(dmean, dlog_var)
+        self.backward_heads(dmu, dlog_var)

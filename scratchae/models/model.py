@@ -53,8 +53,12 @@ class Model(Described):
     part_names: tuple[str, ...] = ()
     # whether `objective` treats every example by itself, so that the batch may be split (`parallel.py`); not inherited
     examples_apart = False
+    # how names in the formulas are written, as in layers; and a word on what parts put out
+    symbols: Mapping[str, str] = {}
+    notes: Mapping[str, str] = {}
     # what it computes beside its layers, in the order it does, as expressions that study/formula/ reads: encoder(x) runs a
     # part, loss(prediction, x) gives a value and a gradient, backward(encoder, dz) goes back through a part
+    # (where the code has another name for one, a comment behind the line says so, `# dz`, and a trace shows that line)
     formulas: Mapping[str, str] = {}
 
     @property

@@ -39,6 +39,7 @@ class RBM(Model):
     """
 
     part_names = ("energy",)
+    symbols = {"logits": "ℓ", "drawn": "h\u0303", "fantasy": "v"}  # with a number behind it: fantasy_1 is v₁
 
     @property
     def formulas(self) -> dict[str, str]:
@@ -72,11 +73,12 @@ class RBM(Model):
             if self.persistent:
                 found += [(f"p_{i}", "negative", probability), (f"r_{i}", "negative", "uniform()")]
                 probability = f"r_{i} < p_{i}"
-            found += [(f"v_{i}", "negative", probability), (f"h_{i}", "negative", mean(f"v_{i}"))]
+            v = f"fantasy_{i}" if self.persistent else f"v_{i}"
+            found += [(v, "negative", probability), (f"h_{i}", "negative", mean(v))]
             if self.persistent or i < self.k:
                 found += drawn(i, "negative")
             before = f"drawn_{i}"
-        v, h, count = f"v_{self.k}", f"h_{self.k}", "chains" if self.persistent else "N"
+        h, count = f"h_{self.k}", "chains" if self.persistent else "N"
         return [
             *found,
             ("energy.dW", "direction", f"{v}.T @ {h} / {count} - x.T @ h_0 / N"),
@@ -178,34 +180,33 @@ class RBM(Model):
             raise OptionError("RBM.training_step draws samples: give it a generator, training_step(x, rng)")
         rng = noise_source(rng, x)
         energy, xp = self.energy, array_module(x)
-        h = self.propup(x)
-        logits = energy.down(self.draw_hidden(h, rng))
-        reconstruction = sigmoid(logits)
+        h = self.propup(x)  # h_0
+        logits = energy.down(self.draw_hidden(h, rng))  # u_0, drawn_0, logits
+        reconstruction = sigmoid(logits)  # v_1
         loss = cross_entropy(logits, reconstruction, x)
         v, h_model = self.continue_chains(rng) if self.persistent else self.follow(reconstruction, rng)
         energy.v, energy.h = xp.concatenate([x, v]), xp.concatenate([h, h_model])
         # mean F(x) - mean F(v)
         n, m = len(x), len(v)
-        energy.backward_parameters(
-            xp.concatenate([xp.full(n, 1 / n, dtype=x.dtype), xp.full(m, -1 / m, dtype=x.dtype)])
-        )
+        dF = xp.concatenate([xp.full(n, 1 / n, dtype=x.dtype), xp.full(m, -1 / m, dtype=x.dtype)])
+        energy.backward_parameters(dF)  # dW, da, db
         return {"loss": loss}
 
     def follow(self, v: Array, rng: np.random.Generator) -> tuple[Array, Array]:
         """v_k, as probabilities, from v₁, and E[h | v_k]."""
-        h = self.propup(v)
+        h = self.propup(v)  # h
         for _ in range(self.k - 1):
-            v = self.propdown(self.draw_hidden(h, rng))
-            h = self.propup(v)
+            v = self.propdown(self.draw_hidden(h, rng))  # u, drawn, v
+            h = self.propup(v)  # h
         return v, h
 
     def continue_chains(self, rng: np.random.Generator) -> tuple[Array, Array]:
         """Run the persistent chains k steps further. Returns their sampled v, and E[h | v]."""
         h = self.energy.chain
         for _ in range(self.k):
-            v = bernoulli(self.propdown(h), rng)
-            mean = self.propup(v)
-            h = self.draw_hidden(mean, rng)
+            v = bernoulli(self.propdown(h), rng)  # p, r, fantasy
+            mean = self.propup(v)  # h
+            h = self.draw_hidden(mean, rng)  # u, drawn
         self.energy.chain[...] = h  # in place, so that a recorded step finds it again
         return v, mean
 

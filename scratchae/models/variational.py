@@ -50,6 +50,11 @@ class VAE(Model):
 
     part_names = ("encoder", "mu", "log_var", "decoder")
     examples_apart = True
+    symbols = {
+        **{"mu": "μ", "uncut": "ℓ", "log_var": "log σ²", "uniform": "u"},
+        **{"reconstruction": "R", "kl": "KL", "beta": "β"},
+    }
+    notes = {"h": "for both heads", "prediction": "the prediction"}
     # for a decoder that gets more than the code and makes less than x: its input, its target, and the gradient's way back
     ends: Mapping[str, str] = {}
 
@@ -136,35 +141,35 @@ class VAE(Model):
         self.z_mean = self.mu.forward(h, rng)
         uncut, limit = self.log_var.forward(h, rng), self.log_var_limit
         self.within = abs(uncut) < limit
-        self.z_log_var = array_module(uncut).clip(uncut, -limit, limit)
+        self.z_log_var = array_module(uncut).clip(uncut, -limit, limit)  # log_var
         return self.z_mean, self.z_log_var
 
     def draw_code(self, rng: np.random.Generator | None) -> Array:
         """z ~ q(z|x), for the μ and log σ² that `infer` has found; μ without an rng."""
         if rng is None:
             self.epsilon = None
-            return self.z_mean
+            return self.z_mean  # z
         self.sigma = array_module(self.z_mean).exp(self.z_log_var / 2)
         self.epsilon = rng.standard_normal(self.z_mean.shape, dtype=self.z_mean.dtype)
-        return self.z_mean + self.sigma * self.epsilon
+        return self.z_mean + self.sigma * self.epsilon  # z
 
     def backward_code(self, dz: Array) -> None:
         """From ∂reconstruction/∂z to the gradients of the heads and of the encoder."""
         # L = reconstruction + β KL
-        dmean = self.beta * self.dkl_dmean
+        dmu = self.beta * self.dkl_dmean
         dlog_var = self.beta * self.dkl_dlog_var
         # z = μ + σ ε,  σ = exp(log σ² / 2)
-        dmean += dz  # ∂z/∂μ = 1
+        dmu += dz  # ∂z/∂μ = 1
         if self.epsilon is not None:
             dlog_var += dz * self.epsilon * self.sigma / 2  # ∂z/∂log σ² = ε σ / 2
-        self.backward_heads(dmean, dlog_var)
+        self.backward_heads(dmu, dlog_var)
 
-    def backward_heads(self, dmean: Array, dlog_var: Array) -> None:
+    def backward_heads(self, dmu: Array, dlog_var: Array) -> None:
         """From ∂L/∂μ and ∂L/∂log σ² to the gradients of the heads and of the encoder."""
         # log σ² = log_var(h), cut at ± limit
         duncut = dlog_var * self.within
         # μ = mu(h): h goes into both heads, and the gradients add
-        dh = self.mu.backward(dmean) + self.log_var.backward(duncut)
+        dh = self.mu.backward(dmu) + self.log_var.backward(duncut)
         self.encoder.backward_first(dh)
 
     # How x enters encoder, decoder and loss
@@ -174,7 +179,7 @@ class VAE(Model):
         if not self.binarise or rng is None:
             return x
         self.uniform = rng.random(x.shape, dtype=x.dtype)
-        return (self.uniform < x).astype(x.dtype)
+        return (self.uniform < x).astype(x.dtype)  # x
 
     def target(self, x: Array) -> Array:
         """The part of x that the decoder should make: all of it."""

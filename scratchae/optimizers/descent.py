@@ -16,6 +16,8 @@ class SGD(Optimizer):
     `weight_decay` λ is decoupled: θ ← (1 - lr λ) θ first. `clip_norm` bounds the norm of the whole gradient.
     """
 
+    symbols = Optimizer.symbols | {"momentum": "μ"}
+
     def __init__(
         self,
         lr: float | Schedule,
@@ -27,6 +29,11 @@ class SGD(Optimizer):
         super().__init__(lr, weight_decay, clip_norm)
         self.momentum = number(self, "0 <= momentum < 1", momentum)
         self.state_names = ("v",) if momentum else ()
+
+    @property
+    def work(self) -> tuple[int, int]:
+        """θ - lr g; with momentum also v = μ v + g."""
+        return (4, 5) if self.momentum else (2, 3)
 
     @property
     def own_formulas(self) -> dict[str, str]:
@@ -43,12 +50,11 @@ class SGD(Optimizer):
         lr = coefficients[1]
         if self.weight_decay:
             θ *= coefficients[0]
-        if v is None:
-            θ -= lr * g
-        else:
+        if v is not None:
             v *= self.momentum
             v += g  # v = μ v + g
-            θ -= lr * v
+            g = v
+        θ -= lr * g
 
 
 class Adam(Optimizer):
@@ -63,6 +69,8 @@ class Adam(Optimizer):
 
     state_names = ("m", "v")
     kernel = "adam"
+    work = 12, 7  # as in `adam`, with two bias corrections in two numbers; θ, g, m, v read, θ, m, v written
+    symbols = Optimizer.symbols | {"beta1": "β₁", "beta2": "β₂", "t": "t", "eps": "ε"}
     own_formulas = {
         "m": "beta1 * m + (1 - beta1) * g",
         "v": "beta2 * v + (1 - beta2) * g ** 2",

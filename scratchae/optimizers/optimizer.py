@@ -32,7 +32,11 @@ class Optimizer(Described):
     t, weight_decay, clip_norm = 0, 0.0, None
     state_names: tuple[str, ...] = ()
     kernel = ""  # the function of this file that is its formula, if that is one kernel where there are kernels
+    # how names in the formulas are written
+    symbols: Mapping[str, str] = {"lr": "η", "weight_decay": "λ", "norm": "‖g‖", "clip_norm": "c"}
     own_formulas: Mapping[str, str] = {}
+    # the work of an update, for each parameter: operations, and numbers read and written; None if they are not counted
+    work: tuple[int, int] | None = None
 
     @property
     def formulas(self) -> dict[str, str]:

@@ -5,13 +5,16 @@ import pytest
 
 import scratchae as s
 from scratchae import layers
-from scratchae.bench.flops import COUNTS, flops, gemm_flops, traffic, update_work
+from scratchae.bench.flops import flops, gemm_flops, traffic, update_work
 from scratchae.layers import Layer, Sequential
+from scratchae.study import CATALOGUE
 
 
-def test_every_layer_has_a_row():
-    kinds = {kind for name in layers.__all__ if issubclass(kind := getattr(layers, name), Layer)}
-    assert COUNTS.keys() == kinds - {Layer, Sequential}
+def test_every_layer_says_its_operations():
+    made = [entry.make(4) for entry in CATALOGUE.values()]
+    kinds = {type(layer) for layer in made if isinstance(layer, Layer) and layer.flops is not None}
+    public = {kind for name in layers.__all__ if issubclass(kind := getattr(layers, name), Layer)}
+    assert kinds == public - {Layer, Sequential}
 
 
 def test_dense():
@@ -98,3 +101,10 @@ def test_each_array_is_moved_once():
 )
 def test_an_update_is_counted_for_each_parameter(optimizer, operations, numbers):
     assert update_work(optimizer, 10) == (10 * operations, 10 * numbers * 4)
+
+
+def test_an_optimizer_that_says_nothing_is_not_counted():
+    class Mine(s.SGD):
+        work = None
+
+    assert update_work(Mine(0.1), 10) is None

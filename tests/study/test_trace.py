@@ -110,6 +110,55 @@ def test_every_step_of_every_model_shows_lines_of_code(name, noisy):
         assert step.source is not None and step.source.highlighted, (step.number, step.text)
 
 
+class Supervised(Model):
+    """Somebody's own, with names of its own for what its formulas speak of."""
+
+    part_names = ("net",)
+    symbols = {"features": "x", "score": "ŷ"}
+    notes = {"score": "what it says"}
+    formulas = {
+        "features": "x[:, :3]",
+        "target": "x[:, 3:]",
+        "score": "net(features)",
+        "loss": "sum((score - target) ** 2) / N",
+        "dscore": "2 * (score - target) / N",
+        "dfeatures": "backward(net, dscore)",
+    }
+
+    def __init__(self, net):
+        self.net = net
+        self.gather()
+
+    def objective(self, x, rng=None):
+        features, t = x[:, :3], x[:, 3:]  # features, target: side by side
+        error = self.net.forward(features, rng) - t
+        self.error = 2 * error / len(x)  # dscore
+        return {"loss": (error * error).sum() / len(x)}
+
+    def backward(self):
+        self.net.backward(self.error)
+
+
+def test_a_model_of_ones_own_shows_its_lines():
+    def line(step):
+        return [step.source.lines[number - step.source.first].strip() for number in step.source.highlighted]
+
+    found = trace(Supervised(s.Dense(3, 1, rng=0)), draw(5, 4))
+    assert found.passed and found["ŷ"].note == "what it says" and found["ŷ"].text == "ŷ = x′ W + b"
+    for key, code in {
+        "features": "features, t = x[:, :3], x[:, 3:]  # features, target: side by side",
+        "target": "features, t = x[:, :3], x[:, 3:]  # features, target: side by side",
+        "loss": 'return {"loss": (error * error).sum() / len(x)}',
+        "dscore": "self.error = 2 * error / len(x)  # dscore",
+    }.items():
+        assert line(found[key]) == [code] and found[key].source.name == "Supervised.objective"
+
+    class Silent(Supervised):
+        formulas = {}
+
+    assert line(trace(Silent(s.Dense(3, 1, rng=0)), draw(5, 4))["loss"])[0].startswith('return {"loss"')
+
+
 def inputs(name, n=3, d=4):
     return CATALOGUE[name].inputs(np.random.default_rng(0), n, d)
 
@@ -204,6 +253,7 @@ def on_blank_images():
     x = draw(2, 90)
     x[1] = 0
     model = s.Autoencoder(s.Sequential(s.Dense(90, 40, rng=0), s.ReLU()), s.Dense(40, 90, rng=1), loss=s.MSE())
+    model.decoder.b[...] = 1  # so that the blank image, too, has an error to hand back
     return model, x
 
 

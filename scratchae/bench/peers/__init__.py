@@ -11,7 +11,7 @@ Every peer takes a model, at its initial weights, a batch, and the device "cpu" 
     facts()       versions and thread counts
 
 The nets are written from the model's layers, so a new preset of the same layers needs nothing here. A new kind of
-layer, loss or model needs its line in two tables; a layer with parameters one in `TORCH_AXES`, a model one in `MODELS`.
+layer or loss needs its row in translations.py, a model its line in `MODELS` and in each peer's objectives.
 
 Images are NHWC in scratchae and JAX, NCHW in PyTorch. Each peer has the batch in its own layout before the first step.
 
@@ -27,15 +27,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ...layers import AvgPool2d, Conv2d, ConvTranspose2d, MaxPool2d, UpSample2d
 from ...models import Model
 from ..harness import BenchmarkError
-from .in_jax import JAX_LAYERS, JAX_LOSSES, Jax
-from .in_torch import TORCH_LAYERS, TORCH_LOSSES, Torch
+from . import translations
+from .in_jax import Jax
+from .in_torch import Torch
 from .noise import MODELS
 from .ours import Scratchae
+from .translations import LOSSES, TRANSLATIONS
 
-IMAGE_LAYERS = {Conv2d, ConvTranspose2d, MaxPool2d, AvgPool2d, UpSample2d}
 DEVICES = ("cpu", "gpu")
 
 
@@ -49,7 +49,7 @@ class Peer:
     images: bool = False  # it differs from another one in the layout of images only
 
     def suits(self, model: Model, device: str) -> bool:
-        has_images = any(type(layer) in IMAGE_LAYERS for _, layer in model.leaves())
+        has_images = any(TRANSLATIONS[type(layer)].images for _, layer in model.leaves())
         return device in self.devices and (has_images or not self.images)
 
 
@@ -86,11 +86,11 @@ def untranslatable(model: Model) -> str | None:
             "only an Autoencoder without penalty and tied weights and a VAE without binarise have peers so far, "
             f"got {type(model).__name__}"
         )
-    parts = {name: layer for name, layer in model.leaves() if type(layer) not in TORCH_LAYERS.keys() & JAX_LAYERS}
-    if type(model.loss) not in TORCH_LOSSES.keys() & JAX_LOSSES:
+    parts = {name: layer for name, layer in model.leaves() if type(layer) not in TRANSLATIONS}
+    if type(model.loss) not in LOSSES:
         parts["loss"] = model.loss
     for name, part in parts.items():
-        return f"no translation to PyTorch and JAX for {name}, {part!r}: add it to {__file__}"
+        return f"no translation to PyTorch and JAX for {name}, {part!r}: add it to {translations.__file__}"
     return None
 
 

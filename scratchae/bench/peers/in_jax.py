@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import os
 from types import ModuleType
@@ -11,98 +10,20 @@ from typing import Any
 import numpy as np
 
 from ...backend import cores
-from ...layers import (
-    AvgPool2d,
-    Conv2d,
-    ConvTranspose2d,
-    Dense,
-    Flatten,
-    Identity,
-    LeakyReLU,
-    MaxPool2d,
-    ReLU,
-    Reshape,
-    Sigmoid,
-    Softplus,
-    Tanh,
-    UpSample2d,
-)
-from ...layers.pooling import missing
-from ...losses import BCE, MSE, BCEWithLogits
 from ...models import VAE, Autoencoder, Model
 from ..agreement import Tensors
 from ..harness import BenchmarkError
 from .libraries import required
 from .noise import noise
 from .ours import BETA1, BETA2, EPS, LR
-
-NHWC = ("NHWC", "HWIO", "NHWC")  # layouts of x, W and y for XLA: scratchae's
-
-
-def jax_convolution(jax: ModuleType, layer: Conv2d) -> Any:
-    padding = [(p, p) for p in layer.P]
-
-    def function(x, W, b):
-        return jax.lax.conv_general_dilated(x, W, layer.S, padding, dimension_numbers=NHWC) + b
-
-    return function
-
-
-def jax_transposed_convolution(jax: ModuleType, layer: ConvTranspose2d) -> Any:
-    # of the image that XLA spreads by the stride and then convolves
-    padding = [(k - 1 - p, k - 1 - p + extra) for k, p, extra in zip(layer.K, layer.P, layer.extra, strict=True)]
-
-    def function(x, W, b):
-        return jax.lax.conv_transpose(x, W, layer.S, padding, dimension_numbers=NHWC, transpose_kernel=True) + b
-
-    return function
-
-
-def jax_max_pool(jax: ModuleType, layer: MaxPool2d) -> Any:
-    def function(x):
-        grown = map(missing, x.shape[1:3], layer.K, layer.S) if layer.ceil_mode else (0, 0)
-        padding = [(0, 0), *((0, more) for more in grown), (0, 0)]
-        return jax.lax.reduce_window(x, -np.inf, jax.lax.max, (1, *layer.K, 1), (1, *layer.S, 1), padding)
-
-    return function
-
-
-def jax_average_pool(jax: ModuleType, layer: AvgPool2d) -> Any:
-    def function(x):
-        sums = jax.lax.reduce_window(x, 0.0, jax.lax.add, (1, *layer.K, 1), (1, *layer.S, 1), "VALID")
-        return sums / math.prod(layer.K)
-
-    return function
-
-
-JAX_LAYERS = {
-    AvgPool2d: jax_average_pool,
-    Conv2d: jax_convolution,
-    ConvTranspose2d: jax_transposed_convolution,
-    Dense: lambda jax, layer: lambda x, W, b: x @ W + b,
-    Flatten: lambda jax, layer: lambda x: x.reshape(len(x), -1),
-    Identity: lambda jax, layer: lambda x: x,
-    LeakyReLU: lambda jax, layer: functools.partial(jax.nn.leaky_relu, negative_slope=layer.slope),
-    MaxPool2d: jax_max_pool,
-    ReLU: lambda jax, layer: jax.nn.relu,
-    Reshape: lambda jax, layer: lambda x: x.reshape(len(x), *layer.shape),
-    Sigmoid: lambda jax, layer: jax.nn.sigmoid,
-    Softplus: lambda jax, layer: jax.nn.softplus,
-    Tanh: lambda jax, layer: jax.nn.tanh,
-    UpSample2d: lambda jax, layer: lambda x: x.repeat(layer.S[0], axis=1).repeat(layer.S[1], axis=2),
-}
-JAX_LOSSES = {
-    MSE: lambda jnp, y, x: jnp.sum((y - x) ** 2),
-    BCE: lambda jnp, y, x: (
-        -jnp.sum(x * jnp.log(jnp.maximum(y, 1e-37)) + (1 - x) * jnp.log(jnp.maximum(1 - y, 1e-37)))
-    ),
-    BCEWithLogits: lambda jnp, y, x: jnp.sum(jnp.logaddexp(y, 0) - x * y),
-}
+from .translations import LOSSES, TRANSLATIONS
 
 
 def jax_part(jax: ModuleType, model: Model, part: str) -> Any:
     """A function of the parameters and the input: a part of the model, layer by layer."""
-    layers = [(name, layer, JAX_LAYERS[type(layer)](jax, layer)) for name, layer in getattr(model, part).leaves(part)]
+    layers = [
+        (name, layer, TRANSLATIONS[type(layer)].jax(jax, layer)) for name, layer in getattr(model, part).leaves(part)
+    ]
 
     def function(θ, x):
         for name, layer, forward in layers:
@@ -160,7 +81,7 @@ class Jax:
         self.model, self.device = model, device
         jnp, each = jax.numpy, jax.tree.map
         parts = {part: jax_part(jax, model, part) for part in model.part_names}
-        objective = JAX_OBJECTIVES[type(model)](jax, model, parts, JAX_LOSSES[type(model.loss)])
+        objective = JAX_OBJECTIVES[type(model)](jax, model, parts, LOSSES[type(model.loss)][1])
 
         def step(θ, m, v, t, x, key, *given):
             key = jax.random.fold_in(key, t.astype(jnp.uint32))

@@ -7,72 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from ...layers import (
-    AvgPool2d,
-    Conv2d,
-    ConvTranspose2d,
-    Dense,
-    Flatten,
-    Identity,
-    LeakyReLU,
-    MaxPool2d,
-    ReLU,
-    Reshape,
-    Sigmoid,
-    Softplus,
-    Tanh,
-    UpSample2d,
-)
-from ...losses import BCE, MSE, BCEWithLogits
 from ...models import VAE, Autoencoder, Model
 from ..agreement import Tensors
 from ..harness import BenchmarkError
 from .libraries import required
 from .noise import noise
 from .ours import BETA1, BETA2, EPS, LR
-
-
-def torch_reshape(nn: ModuleType, *shape: int) -> Any:
-    """A module that gives each example a new shape, in scratchae's order of the numbers: channels last."""
-
-    class Reshape(nn.Module):
-        def forward(self, x):
-            if x.ndim == 4:
-                x = x.permute(0, 2, 3, 1)
-            x = x.reshape(len(x), *shape)
-            return x.permute(0, 3, 1, 2) if x.ndim == 4 else x
-
-    return Reshape()
-
-
-TORCH_LAYERS = {
-    AvgPool2d: lambda nn, layer: nn.AvgPool2d(layer.K, layer.S),
-    Conv2d: lambda nn, layer: nn.Conv2d(layer.in_channels, layer.out_channels, layer.K, layer.S, layer.P),
-    ConvTranspose2d: lambda nn, layer: nn.ConvTranspose2d(
-        layer.in_channels, layer.out_channels, layer.K, layer.S, layer.P, layer.extra
-    ),
-    Dense: lambda nn, layer: nn.Linear(layer.inputs, layer.outputs),
-    Flatten: lambda nn, layer: torch_reshape(nn, -1),
-    Identity: lambda nn, layer: nn.Identity(),
-    LeakyReLU: lambda nn, layer: nn.LeakyReLU(layer.slope),
-    MaxPool2d: lambda nn, layer: nn.MaxPool2d(layer.K, layer.S, ceil_mode=layer.ceil_mode),
-    ReLU: lambda nn, layer: nn.ReLU(),
-    Reshape: lambda nn, layer: torch_reshape(nn, *layer.shape),
-    Sigmoid: lambda nn, layer: nn.Sigmoid(),
-    Softplus: lambda nn, layer: nn.Softplus(),
-    Tanh: lambda nn, layer: nn.Tanh(),
-    UpSample2d: lambda nn, layer: nn.Upsample(scale_factor=layer.S),
-}
-TORCH_AXES = {  # the axes of scratchae's W in the order in which PyTorch's weight has them
-    Dense: (1, 0),  # (outputs, inputs)
-    Conv2d: (3, 2, 0, 1),  # (Cout, Cin, KH, KW)
-    ConvTranspose2d: (3, 2, 0, 1),  # (Cin, Cout, KH, KW)
-}
-TORCH_LOSSES = {
-    MSE: lambda nn, y, x: nn.functional.mse_loss(y, x, reduction="sum"),
-    BCE: lambda nn, y, x: nn.functional.binary_cross_entropy(y, x, reduction="sum"),
-    BCEWithLogits: lambda nn, y, x: nn.functional.binary_cross_entropy_with_logits(y, x, reduction="sum"),
-}
+from .translations import LOSSES, TRANSLATIONS
 
 
 def torch_autoencoder(torch: ModuleType, model: Autoencoder, parts: dict[str, Any], loss: Any) -> Any:
@@ -132,20 +73,20 @@ class Torch:
         self.model, self.fused = model, fused
         nn = torch.nn
         layout = torch.channels_last if channels_last else torch.contiguous_format
-        modules = {name: TORCH_LAYERS[type(layer)](nn, layer) for name, layer in model.leaves()}
+        modules = {name: TRANSLATIONS[type(layer)].torch(nn, layer) for name, layer in model.leaves()}
         parts = {
             part: nn.Sequential(*(modules[name] for name, _ in getattr(model, part).leaves(part))).to(
                 place, memory_format=layout
             )
             for part in model.part_names
         }
-        objective = TORCH_OBJECTIVES[type(model)](torch, model, parts, TORCH_LOSSES[type(model.loss)])
+        objective = TORCH_OBJECTIVES[type(model)](torch, model, parts, LOSSES[type(model.loss)][0])
         self.objective = torch.compile(objective, mode=mode) if compiled else objective
         self.weights, self.axes = {}, {}
         for name, layer in model.leaves():
             if layer.parameter_names:
                 self.weights |= {f"{name}.W": modules[name].weight, f"{name}.b": modules[name].bias}
-                self.axes |= {f"{name}.W": TORCH_AXES[type(layer)], f"{name}.b": (0,)}
+                self.axes |= {f"{name}.W": TRANSLATIONS[type(layer)].axes, f"{name}.b": (0,)}
         self.batch = x
         x = torch.from_numpy(x.transpose(0, 3, 1, 2) if x.ndim == 4 else x)
         # not x.contiguous(memory_format=…), which leaves the strides of images of one channel as they are

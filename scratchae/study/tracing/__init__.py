@@ -19,7 +19,7 @@ from ...optimizers import SGD, Optimizer
 from ...training import prepared
 from ..page import write_page
 from .numerical import checked
-from .program import Program
+from .program import Phases, Program
 from .recording import record
 from .steps import Step, TraceData
 from .text import written
@@ -85,11 +85,11 @@ def trace(
         rng = np.random.default_rng(rng)
     before = copy.deepcopy(model)
     recording = record(model, x, rng, itemsize)
-    program = Program(model, x, recording, rng is not None)
+    program = (Phases if hasattr(model, "formula_phases") else Program)(model, x, recording)
     program.run()
     steps: list[Step] = program.steps
     if numerical:
-        steps = checked(program, before, x, seed)
+        steps = checked(program, before, x, seed, training=rng is not None)
     steps = [*steps, *update_steps(program, optimizer)]
     parameters = tuple(tensor for tensor in program.names.values() if tensor.role == "parameter")
     return Trace(title, repr(model), program.x, parameters, tuple(steps), seed)

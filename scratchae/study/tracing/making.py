@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import CodeType
 from typing import Any
 
 import numpy as np
 
+from ... import optimizers
 from ...errors import FormulaError
 from ...layers import Layer
 from ...models import Model
@@ -14,21 +18,34 @@ from ...optimizers import Optimizer
 from ..formula import Formula, Node, Symbol
 from ..formula.arithmetic import constant
 from .recording import host
-from .sources import source_of_function, source_of_layer, source_of_model, source_of_update
+from .sources import methods, source
 from .steps import Operand, Source, Statistics, Step, Tensor
-from .symbols import OPTIONS, Symbols
+from .symbols import Symbols, said
 
 AGREEMENT = 1e-9  # of formula and code, relative to the tensor's largest number
 
 
-class Maker:
-    """Keeps the steps made so far, the tensors that have a name, and the phase."""
+@dataclass(frozen=True)
+class Place:
+    """Where in the trace a tensor comes to stand; the words are explained at `Tensor` and `Step`."""
 
-    def __init__(self, x: np.ndarray):
+    key: str
+    symbol: Symbol
+    role: str
+    layer: str = ""
+    note: str = ""
+    kept: int = 0
+
+
+class Maker:
+    """Keeps the steps made so far, the tensors that have a name, and the phase. ran: the code of the functions that ran."""
+
+    def __init__(self, x: np.ndarray, ran: Iterable[CodeType]):
         self.steps: list[Step] = []
         self.symbols = Symbols()
         self.keys: set[str] = set()
         self.phase = "forward"
+        self.ran = ran
         self.x = self.tensor("x", self.symbols.new("x"), x, "input")
         self.names: dict[str, Tensor] = {"x": self.x}
 
@@ -41,26 +58,23 @@ class Maker:
 
     def emit(
         self,
-        key: str,
-        symbol: Symbol,
+        place: Place,
         tree: Node,
         local: Mapping[str, Tensor],
         thing: Any,
-        value: np.ndarray | None,
-        role: str,
-        *,
-        layer: str = "",
-        kept: int = 0,
-        note: str = "",
+        value: np.ndarray | None = None,
         extra: Mapping[str, Any] | None = None,
     ) -> Tensor:
-        """A step: its tensor is the value that the code computed, or what the formula gives."""
+        """A step: its tensor is the value that the code computed, or what the formula gives.
+
+        local: the tensors that the formula may speak of; thing: what computes; extra: numbers of the formula that it has not.
+        """
         names, options, operands = {}, {}, []
         scope = local or self.names  # a model's own formulas know all that was computed, a layer's the layer's
         for name in tree.names():
             option = None if name in scope else self.option(name, thing, scope, value, extra or {})
             if hasattr(option, "shape") and option.shape:  # a fixed array that the layer holds
-                fixed = self.tensor(f"{layer}.{name}", Symbol(name), host(option), "state")
+                fixed = self.tensor(f"{place.layer}.{name}", Symbol(name), host(option), "state")
             else:
                 fixed = None
             if fixed or name in scope:
@@ -70,20 +84,20 @@ class Maker:
                 options[name] = names[name] = option
         symbols = {operand.name: operand.tensor.symbol for operand in operands}
         for name, option in options.items():
-            symbols[name] = OPTIONS.get(name) or (constant(option) if isinstance(option, float | int) else name)
-        formula = Formula(tree, names, symbols, symbol, None if value is None else value.shape)
+            symbols[name] = said(thing, name) or (constant(option) if isinstance(option, float | int) else name)
+        formula = Formula(tree, names, symbols, place.symbol, None if value is None else value.shape)
         if value is None:
             value = formula.value()
         elif formula.computable:
             largest = max((float(np.abs(operand.tensor.array).max(initial=0)) for operand in operands), default=0.0)
-            where = f"{layer} {thing!r}" if layer else repr(thing)
-            self.agree(where, key, formula.value(), value, largest)
-        made = self.tensor(key, symbol, np.array(value, np.float64), role)
+            where = f"{place.layer} {thing!r}" if place.layer else repr(thing)
+            self.agree(where, place.key, formula.value(), value, largest)
+        made = self.tensor(place.key, place.symbol, np.array(value, np.float64), place.role)
         self.steps.append(
             Step(
                 number=len(self.steps) + 1,
                 phase=self.phase,
-                layer=layer,
+                layer=place.layer,
                 kind=kind(thing),
                 result=made,
                 formula=formula,
@@ -91,10 +105,10 @@ class Maker:
                 options=options,
                 statistics=Statistics.of(made.array),
                 flops=formula.flops,
-                bytes_kept=kept,
+                bytes_kept=place.kept,
                 check=None,
-                source=self.source(thing, key, role),
-                note=note,
+                source=self.source(thing, place),
+                note=place.note,
             )
         )
         return made
@@ -119,16 +133,19 @@ class Maker:
             raise FormulaError(f"a formula of {thing!r} speaks of {name!r}, of which nothing is known here")
         return found
 
-    def source(self, thing: Any, key: str, role: str) -> Source | None:
+    def source(self, thing: Any, place: Place) -> Source | None:
         """The lines of code that computed a tensor."""
-        own = key.rpartition(".")[2].rstrip("'")
+        name, gradient = place.key.rpartition(".")[2].rstrip("'"), place.role == "gradient"
         if isinstance(thing, Layer):
-            return source_of_layer(thing, own)
+            return source(methods(thing, self.ran), name, type(thing).backward if gradient else type(thing).forward)
         if isinstance(thing, Model):
-            return source_of_model(thing, own, getattr(thing, "persistent", False))
+            return source(methods(thing, self.ran), name)
         if isinstance(thing, Optimizer):
-            return source_of_update(thing, own if own in thing.state_names else "θ")
-        return source_of_function(thing, role == "gradient")
+            update = getattr(optimizers, thing.kernel, type(thing).formula)  # Adam's is a function, a kernel on a GPU
+            return source([inspect.unwrap(update)], name if name in thing.state_names else "θ")
+        function = getattr(thing, "function", thing)  # of somebody's own, made a loss or a penalty
+        function = function if inspect.isfunction(function) else type(function).__call__
+        return source([function], "value" if place.role == "loss" else name, function)
 
     def agree(self, where: str, name: str, by_formula: np.ndarray, by_code: np.ndarray, largest: float = 1.0) -> None:
         """Raise FormulaError if the two differ. largest: number of an operand: where all cancels, as in Σ dy before a

@@ -24,15 +24,13 @@ SAMPLE = 16  # elements of a tensor that are checked, if there are more
 MORE = 3  # times that so many others are taken while most of them lie at a kink
 
 
-def checked(program: Program, model: Model, x: Array, seed: int) -> list[Step]:
+def checked(program: Program, model: Model, x: Array, seed: int, training: bool) -> list[Step]:
     """The steps, those of gradients with their check. model: as it was before the step that the program follows."""
     gradients = {step.result.key: step.result for step in program.steps if step.result.role == "gradient"}
     rng = np.random.default_rng(seed)
     few = sum(tensor.array.size for tensor in gradients.values()) <= ALL
     elements = None if few else lambda gradient: sample(gradient, rng)
-    checks = {}
-    if not program.boltzmann:
-        checks = parameter_checks(program, model, x, elements)
+    checks = parameter_checks(program, model, x, elements, training) if gradients else {}
     for key, tensor in gradients.items():
         if key not in checks and key in program.derivative_of:
             found = between(program, tensor, elements)
@@ -56,7 +54,9 @@ def sample(gradient: np.ndarray, rng: np.random.Generator) -> Iterator[list[tupl
         places = rng.choice(left, min(SAMPLE, left.size), replace=False)
 
 
-def parameter_checks(program: Program, model: Model, x: Array, elements: Callable | None) -> dict[str, TensorCheck]:
+def parameter_checks(
+    program: Program, model: Model, x: Array, elements: Callable | None, training: bool
+) -> dict[str, TensorCheck]:
     """Of the gradient that the model ended with, by its own `objective`, with the same noise every time."""
     tensors, gradients = {}, {}
     for name, layer, attribute in model.named_parameters():
@@ -67,7 +67,7 @@ def parameter_checks(program: Program, model: Model, x: Array, elements: Callabl
     draws = program.recording.all_draws
 
     def loss() -> Array:
-        return model.objective(x, Again(draws) if program.training else None)["loss"]
+        return model.objective(x, Again(draws) if training else None)["loss"]
 
     rounding = EPS * abs(float(loss()))
     report = compare(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from types import CodeType, FrameType
 from typing import Any
 
 import numpy as np
@@ -75,7 +77,8 @@ class Again:
 class Recording:
     """events: by the name of the layer. draws: of the model itself; all_draws: in order, of the layers as well.
 
-    buffers: what layers remember from step to step, such as an RBM's chains, as it was before.
+    buffers: what layers remember from step to step, such as an RBM's chains, as it was before. ran: the code of all functions
+    that were called, in order.
     """
 
     events: dict[str, Event]
@@ -83,6 +86,7 @@ class Recording:
     draws: list[np.ndarray]
     all_draws: list[Array]
     buffers: dict[str, np.ndarray]
+    ran: Sequence[CodeType]
 
 
 def record(model: Model, x: Array, rng: Any, itemsize: int) -> Recording:
@@ -90,14 +94,31 @@ def record(model: Model, x: Array, rng: Any, itemsize: int) -> Recording:
     leaves, draws = list(model.leaves()), None if rng is None else Draws(rng, model.parameters)
     events = {name: Event() for name, _ in leaves}
     buffers = {name: host(getattr(layer, attribute)) for name, layer, attribute in model.named_buffers()}
-    with watching(leaves, events, draws, itemsize):
+    with watching(leaves, events, draws, itemsize), noting_calls() as ran:
         if type(model).training_step is not Model.training_step:
             metrics = model.training_step(x, draws)
         else:
             metrics = model.objective(x, draws)
             model.backward()
     found = {name: float(value) for name, value in metrics.items()}
-    return Recording(events, found, draws.model if draws else [], draws.all if draws else [], buffers)
+    return Recording(events, found, draws.model if draws else [], draws.all if draws else [], buffers, list(ran))
+
+
+@contextlib.contextmanager
+def noting_calls() -> Iterator[dict[CodeType, None]]:
+    """While the block runs, the functions that are called are noted by their code, each once."""
+    ran: dict[CodeType, None] = {}
+
+    def note(frame: FrameType, event: str, _: Any) -> None:
+        if event == "call":
+            ran.setdefault(frame.f_code)
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        yield ran
+    finally:
+        sys.setprofile(before)
 
 
 def watching(

@@ -1,50 +1,31 @@
-"""What tensors are called in the mathematics."""
+"""What tensors are called in the mathematics: as their class says in `symbols`, or by a Greek letter that is spelled out."""
 
 from __future__ import annotations
 
+import unicodedata
+from typing import Any
+
 from ..formula import Symbol
 
-TILDE, HAT = "\u0303", "\u0302"
+COMMON = {"loss": "L", "value": "L", "N": "N", "tiny": "ε"}  # which every class may speak of
 
-# what a layer of this class puts out
-OUTPUTS = {
-    **{"Dense": "z", "Conv2d": "z", "ConvTranspose2d": "z", "BatchNorm": "n", "KSparse": "s"},
-    **{"MaxPool2d": "p", "AvgPool2d": "p", "UpSample2d": "v", "Flatten": "f", "Reshape": "r"},
-    **dict.fromkeys(("Sigmoid", "ReLU", "LeakyReLU", "Tanh", "Softplus", "Identity"), "a"),
-    **dict.fromkeys(("Dropout", "GaussianNoise", "MaskingNoise", "SaltAndPepper"), "a" + TILDE),
-}
-# what is computed on the way, by the name that it has in the code
-LETTERS = {
-    **{"mask": "m", "noise": "ε", "noisy": "x" + TILDE, "salt": "s", "mean": "μ", "var": "σ²", "x_hat": "x" + HAT},
-    **{"gamma": "γ", "beta": "β", "running_mean": "μ", "running_var": "σ²", "chain": "C"},
-    **{
-        "mu": "μ",
-        "log_var": "log σ²",
-        "uncut": "ℓ",
-        "sigma": "σ",
-        "epsilon": "ε",
-        "uniform": "u",
-        "share": "w" + TILDE,
-    },
-    **{"kl": "KL", "reconstruction": "R", "penalty": "Ω", "loss": "L", "slope": "s", "strength": "w", "top": "m"},
-    **{"log_w": "log w", "log_p": "log p", "codes": "z", "target": "t", "labels": "t", "features": "x"},
-    **{"decoder_input": "c", "theta": "θ", "value": "L", "logits": "ℓ", "drawn": "h" + TILDE},
-}
-# plain numbers that keep a letter in a formula; all others are written as numbers
-OPTIONS = {
-    **{"N": "N", "M": "M", "lr": "η", "beta": "β", "weight": "λ", "weight_decay": "λ", "momentum": "μ", "tiny": "ε"},
-    **{
-        "beta1": "β₁",
-        "beta2": "β₂",
-        "t": "t",
-        "eps": "ε",
-        "norm": "‖g‖",
-        "clip_norm": "c",
-        "target": "ρ",
-    },
-}
-# what the output of a part is for; its symbol is that of its last layer
-NOTES = {"z": "the code", "prediction": "the prediction", "h": "for both heads", "logits": "the logits"}
+
+def said(thing: Any, name: str) -> str | None:
+    """The letter that a class has for a name, if it has one."""
+    return getattr(thing, "symbols", {}).get(name) or COMMON.get(name)
+
+
+def letter(thing: Any, name: str) -> str:
+    """How a name is written in the formulas of a layer, loss, model or optimizer."""
+    return said(thing, name) or greek(name) or name
+
+
+def greek(name: str) -> str | None:
+    """γ for gamma."""
+    try:
+        return unicodedata.lookup(f"GREEK SMALL LETTER {name}")
+    except KeyError:
+        return None
 
 
 class Symbols:

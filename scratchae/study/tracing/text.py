@@ -24,18 +24,10 @@ TITLES = {
 }
 HEADS = (
     "",
-    "layer",
-    "formula",
-    "shape",
-    "min",
-    "max",
-    "mean",
-    "norm",
-    "zeros",
-    "FLOPs",
-    "kept",
+    *["layer", "formula", "shape", "min", "max", "mean", "norm", "zeros", "FLOPs", "kept"],
     "against differences",
 )
+WIDTHS = (3, 13, 48, 16, 9, 9, 9, 9, 6, 7, 7, 0)  # at least
 
 
 def written(trace: TraceData, digits: int) -> str:
@@ -121,9 +113,6 @@ def columns(step: Step) -> tuple[str, ...]:
         counted(step.bytes_kept, "B") if step.bytes_kept else "",
         said(step.check) if step.check is not None else "",
     )
-
-
-WIDTHS = (3, 13, 48, 16, 9, 9, 9, 9, 6, 7, 7, 0)  # at least
 
 
 def row(cells: tuple[str, ...], widths: list[int]) -> str:

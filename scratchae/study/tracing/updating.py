@@ -8,6 +8,7 @@ from ...backend import to_numpy
 from ...models.model import room
 from ...optimizers import Optimizer
 from ..formula import Symbol, parse
+from .making import Place
 from .program import Program
 from .recording import host
 from .steps import Step
@@ -40,11 +41,9 @@ def update_steps(program: Program, optimizer: Optimizer) -> list[Step]:
         start += room(old.array)
         for own, text in optimizer.formulas.items():
             if own == "theta":
-                key, symbol, role, value = name, old.symbol, "updated", host(getattr(layer, attribute))
+                place, value = Place(name, old.symbol, "updated", owner), host(getattr(layer, attribute))
             else:  # on the way: what is remembered, the gradient cut short, the parameter decayed
                 symbol = local[own].symbol if own in local else Symbol(old.symbol.letter + "′", old.symbol.index)
-                key, role, value = f"{name}.{own}", "state", None
-            local[own] = program.emit(
-                key, symbol, parse(text), local, optimizer, value, role, layer=owner, extra=numbers
-            )
+                place, value = Place(f"{name}.{own}", symbol, "state", owner), None
+            local[own] = program.emit(place, parse(text), local, optimizer, value, numbers)
     return program.steps[made:]

@@ -1,0 +1,140 @@
+"""The layers of a part, followed forward and backward: each quantity in their formulas becomes a step."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from ...backend import Array
+from ...layers import Layer
+from ...models import Model
+from ..formula import Symbol, opaque, parse
+from .making import Maker, Place
+from .recording import Event, Recording, host
+from .steps import Tensor
+from .symbols import letter
+
+
+class Passes(Maker):
+    """Follows the layers of a model of which a step has been recorded, in float64."""
+
+    def __init__(self, model: Model, x: Array, recording: Recording):
+        super().__init__(host(x), recording.ran)
+        self.model, self.recording = model, recording
+        self.leaf_tensors: dict[str, dict[str, Tensor]] = {}  # by layer, then by the name in its formulas
+        # gradients with respect to a tensor: {key of the gradient: (key of the tensor, the only layer that counts, value)}
+        self.derivative_of: dict[str, tuple[str, str, str]] = {}
+        parametrised = [name for name, layer in model.leaves() if layer.parameter_names]
+        self.numbers = {name: str(i + 1) for i, name in enumerate(parametrised)} if len(parametrised) > 1 else {}
+        self.current = ""  # the number of the layer with parameters that ran last
+        spoken_of = " ".join(model.formulas.values())
+        for name, layer in model.leaves():
+            for own in layer.parameter_names:
+                symbol = self.symbols.new(letter(layer, own), self.numbers.get(name, ""))
+                self.names[f"{name}.{own}"] = self.tensor(
+                    f"{name}.{own}", symbol, host(getattr(layer, own)), "parameter"
+                )
+            for own in layer.buffer_names:
+                if f"'{name}.{own}'" in spoken_of:
+                    symbol = self.symbols.new(letter(layer, own), "0")
+                    before = recording.buffers[f"{name}.{own}"]
+                    self.names[f"{name}.{own}"] = self.tensor(f"{name}.{own}", symbol, before, "state")
+
+    def running(self, part: str) -> list[tuple[str, Layer]]:
+        """The layers of a part, in the order they run."""
+        return list(getattr(self.model, part).running_order(part))
+
+    def forward(self, part: str, x: Tensor, name: str) -> Tensor:
+        """The layers of a part, in order; what the last one puts out, which the model calls by a name."""
+        leaves = self.running(part)
+        for i, (leaf, layer) in enumerate(leaves):
+            event = self.recording.events[leaf]
+            self.agree(leaf, "x", x.array, event.x)
+            local = {"x": x} | {own: self.names[f"{leaf}.{own}"] for own in layer.parameter_names}
+            for own in layer.buffer_names:
+                symbol = Symbol(letter(layer, own))
+                local[own] = self.tensor(f"{leaf}.{own}", symbol, host(getattr(layer, own)), "state")
+            self.current = self.numbers.get(leaf, self.current)
+            draws = iter(event.draws)
+            gradients = [f"d{own}" for own in (*layer.parameter_names, "x")]
+            for own, text in completed(layer.formulas, ("y",), gradients).items():
+                if own[:1] == "d" and own[1:] in local:
+                    break
+                tree = parse(text) if text else opaque(type(layer).__name__, "x")
+                last = name if own == "y" and i == len(leaves) - 1 else ""
+                if last in self.model.symbols:
+                    symbol = self.symbols.new(self.model.symbols[last])
+                else:
+                    symbol = self.symbols.new(self.written(layer, own, x), self.current)
+                place = Place(
+                    f"{leaf}.{own}", symbol, "activation", leaf, self.model.notes.get(last, ""),
+                    event.bytes_kept if own == "y" else 0,
+                )  # fmt: skip
+                if tree.op in ("normal", "uniform"):
+                    local[own] = self.emit(replace(place, role="draw"), tree, local, layer, next(draws))
+                else:
+                    value = event.y if own == "y" else kept(layer, own)
+                    local[own] = self.emit(place, tree, local, layer, value)
+            self.leaf_tensors[leaf] = local
+            x = local["y"]
+        return x
+
+    def written(self, layer: Layer, name: str, x: Tensor) -> str:
+        """The letter of what a layer computes."""
+        if name != "y":
+            return letter(layer, name)
+        return x.symbol.letter[0] + layer.symbol if unicodedata.combining(layer.symbol) else layer.symbol
+
+    def backward(self, part: str, dy: Tensor, via: str) -> Tensor | None:
+        """The layers of a part, in reverse; the gradient of what it was given, or None where the code stops before."""
+        leaves = self.running(part)
+        for leaf, layer in reversed(leaves):
+            event: Event = self.recording.events[leaf]
+            if event.dy is None:
+                return None
+            self.agree(leaf, "dy", dy.array, event.dy)
+            local = self.leaf_tensors[leaf] | {"dy": dy}
+            self.held_gradients(layer, leaf, local)
+            formulas = completed(layer.formulas, (), [f"d{own}" for own in (*layer.parameter_names, "x")])
+            for own, text in formulas.items():
+                if own[:1] != "d" or own[1:] not in local or (own == "dx" and event.dx is None):
+                    continue
+                of, value = local[own[1:]], event.dx if own == "dx" else event.gradients[own[1:]]
+                first = leaf == leaves[0][0]
+                through = via if own == "dx" and first else part if f"{leaf}.{own}" in self.model.formulas else ""
+                tree = parse(text) if text else opaque(f"{type(layer).__name__}.backward", "dy")
+                place = Place(f"{leaf}.{own}", of.symbol.gradient("L", through), "gradient", leaf)
+                local[own] = self.emit(place, tree, local, layer, value)
+                self.derivative_of[local[own].key] = (of.key, leaf if through or own == "dx" else "", "loss")
+                if own != "dx":
+                    self.names[f"{leaf}.{own}"] = local[own]
+            if event.dx is None:
+                return None
+            dy = local["dx"]
+        return dy
+
+    def held_gradients(self, layer: Layer, leaf: str, local: dict[str, Tensor]) -> None:
+        """The gradients of the layers that a layer of somebody's own holds: all that is known is that its backward gave them."""
+        tree = opaque(f"{type(layer).__name__}.backward", "dy")
+        for name, inner in layer.leaves(leaf):
+            for own in inner.parameter_names if inner is not layer else ():
+                of = self.names[f"{name}.{own}"]
+                place = Place(f"{name}.d{own}", of.symbol.gradient("L"), "gradient", name)
+                value = self.recording.events[name].gradients[own]
+                self.names[f"{name}.d{own}"] = made = self.emit(place, tree, local, layer, value)
+                self.derivative_of[made.key] = (of.key, "", "loss")
+
+
+def kept(layer: Layer, name: str) -> np.ndarray | None:
+    """What a layer keeps under this name, if it does."""
+    value = vars(layer).get(name)
+    return host(value) if hasattr(value, "dtype") else None
+
+
+def completed(formulas: Mapping[str, str], first: Iterable[str], last: Iterable[str]) -> dict[str, str | None]:
+    """Formulas, and None for those that a class of somebody else's leaves out: all that is known then is what the code gave."""
+    given = {name: None for name in first if name not in formulas} | dict(formulas)
+    return given | {name: None for name in last if name not in formulas}
