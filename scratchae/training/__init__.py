@@ -1,9 +1,9 @@
 """Training: the loop, its steps on either device, checkpoints, and what a person sees of it."""
 
-from .checkpoint import load, save
+from .checkpoint import load, restore, save
 from .fit import evaluate, fit
 from .history import History
 from .inputs import prepared, require_whole
 from .pretraining import pretrain
 
-__all__ = ["History", "evaluate", "fit", "load", "prepared", "pretrain", "require_whole", "save"]
+__all__ = ["History", "evaluate", "fit", "load", "prepared", "pretrain", "require_whole", "restore", "save"]

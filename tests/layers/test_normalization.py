@@ -14,7 +14,7 @@ import scratchae as s
 from scratchae import BatchNorm
 from scratchae.backend import array_module, to_numpy
 from scratchae.errors import ArrayTypeError, DataError, OptionError, ShapeError
-from scratchae.training.checkpoint import read
+from scratchae.training.container import read
 
 shapes = st.one_of(
     st.tuples(st.integers(2, 6), st.integers(1, 5)),

@@ -43,8 +43,8 @@ from scratchae.losses import Loss
 from scratchae.models import Model
 from scratchae.penalties import Penalty
 from scratchae.study import CATALOGUE
-from scratchae.training import checkpoint
-from scratchae.training.checkpoint import build, describe, restore
+from scratchae.training import container, restore
+from scratchae.training.architecture import architecture, build, describe
 
 
 def made(kind):
@@ -240,7 +240,7 @@ def test_a_layer_of_ones_own_comes_back_by_restore(path):
     model = shaken(with_cube())
     save(model, path)
     with pytest.raises(
-        CheckpointError, match=r"Cube.*build the model yourself, then checkpoint\.restore\(model, path\)"
+        CheckpointError, match=r"Cube.*build the model yourself, then scratchae\.training\.restore\(model, path\)"
     ):
         load(path)
     again = with_cube()
@@ -412,7 +412,7 @@ def test_the_same_model_gives_the_same_bytes(path):
 
 def test_a_newer_format(path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, "FORMAT_VERSION", 2)
+        patch.setattr(container, "FORMAT_VERSION", 2)
         save(tiny(), path)
     with pytest.raises(CheckpointError, match=r"format version 2, this scratchae reads up to 1: upgrade"):
         load(path)
@@ -506,7 +506,7 @@ def written(path, change):
     model = tiny()
     description = describe(model)
     change(description)
-    checkpoint.write(path, {"model": description}, model.tensors())
+    container.write(path, {"model": description}, model.tensors())
 
 
 def test_a_shape_from_before_it_could_be_several_numbers():
@@ -535,7 +535,7 @@ def test_arguments_that_this_version_does_not_take(path, change, message):
 
 
 def test_a_file_without_a_model(path):
-    checkpoint.write(path, {}, {"x": np.zeros(3)})
+    container.write(path, {}, {"x": np.zeros(3)})
     with pytest.raises(CheckpointError, match=r"holds no model \(written by scratchae .*read by"):
         load(path)
 
@@ -549,9 +549,9 @@ def test_defaults_are_written_out():
     """Else a file would change its meaning with a default; older files, which lack them, are still the same architecture."""
     full = describe(Dense(3, 2, rng=0))
     assert full == {"class": "Dense", "inputs": 3, "outputs": 2, "init": "glorot"}
-    assert checkpoint.architecture({"class": "Dense", "inputs": 3, "outputs": 2}) == checkpoint.architecture(full)
+    assert architecture({"class": "Dense", "inputs": 3, "outputs": 2}) == architecture(full)
 
 
 def test_numbers_without_axes_keep_their_shape(path):
-    checkpoint.write(path, {}, {"x": np.array(2.0)})
-    assert checkpoint.read(path)[1]["x"].shape == ()
+    container.write(path, {}, {"x": np.array(2.0)})
+    assert container.read(path)[1]["x"].shape == ()

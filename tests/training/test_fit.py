@@ -39,7 +39,7 @@ from scratchae import (
 )
 from scratchae.backend import array_module, device_module, to_numpy
 from scratchae.errors import ArrayTypeError, CheckpointError, DataError, DivergenceError, OptionError, ShapeError
-from scratchae.training.checkpoint import restore
+from scratchae.training import restore
 
 FEATURES = 6
 
@@ -702,7 +702,7 @@ def test_resumed_patience_counts_on(tmp_path, stop):
 
 
 def load_history(path):
-    from scratchae.training.checkpoint import read
+    from scratchae.training.container import read
 
     return read(path)[0]["training"]["history"].get("epoch", []) if path.exists() else []
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...backend import to_numpy
-from ...models.model import room
+from ...models.parameters import room
 from ...optimizers import Optimizer
 from ..formula import Symbol, parse
 from .making import Place

@@ -1,0 +1,78 @@
+"""The file that models and trainings are kept in: tensors in the safetensors format, and JSON beside them, with a checksum."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..backend import Array, to_numpy
+from ..errors import CheckpointError
+from ..files import written_whole
+
+FORMAT_VERSION = 1
+
+
+def this_version() -> str:
+    from .. import __version__  # which imports this module
+
+    return __version__
+
+
+def write(path: str | Path, metadata: dict[str, Any], tensors: dict[str, Array]) -> None:
+    """Write JSON metadata and tensors, with a checksum over both."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import save_file
+
+    arrays = {name: np.asarray(to_numpy(tensor), order="C") for name, tensor in tensors.items()}
+    content = {"version": FORMAT_VERSION, "written_by": this_version(), **metadata}
+    # one entry: safetensors writes several in a random order, and the same model should give the same bytes
+    text = {"scratchae": json.dumps({"sha256": checksum(content, arrays), **content})}
+    try:
+        with written_whole(Path(path)) as temporary:
+            save_file(arrays, temporary, metadata=text)
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CheckpointError(f"cannot write {path}: {reason}: choose a folder that you may write to") from error
+
+
+def read(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Metadata and tensors of a file. Raises CheckpointError if it is missing, damaged, or of a newer format."""
+    from safetensors import SafetensorError, safe_open
+
+    if not Path(path).is_file():
+        raise CheckpointError(f"no checkpoint at {path}")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            text = dict(file.metadata() or {})
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping: it has only keys())
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError, OverflowError) as error:
+        raise CheckpointError(
+            f"{path} is damaged or no checkpoint ({error}): use another copy, or train again"
+        ) from None
+    try:
+        content = json.loads(text["scratchae"])
+        expected, version = content.pop("sha256"), int(content["version"])
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise CheckpointError(f"{path} is damaged or was not written by scratchae: it has no entry of ours") from None
+    if version > FORMAT_VERSION:
+        raise CheckpointError(
+            f"{path} has format version {version}, this scratchae reads up to {FORMAT_VERSION}: upgrade scratchae"
+        )
+    if checksum(content, arrays) != expected:
+        raise CheckpointError(
+            f"{path} is damaged: its checksum does not match its content; use another copy, or train again"
+        )
+    return content, arrays
+
+
+def checksum(content: dict[str, Any], arrays: dict[str, np.ndarray]) -> str:
+    """SHA-256 over the metadata and all tensors with their names, dtypes and shapes, in the order of the names."""
+    digest = hashlib.sha256(json.dumps(content).encode())
+    for name in sorted(arrays):
+        digest.update(f"{name} {arrays[name].dtype.str} {arrays[name].shape}\n".encode())
+        digest.update(arrays[name])
+    return digest.hexdigest()
