@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -173,12 +174,17 @@ def number(key: str, value: float) -> str:
 
 
 def spread(key: str, values: Sequence[float]) -> str:
-    """The mean and the standard deviation, to the same decimals; of one run its value, which says nothing of the spread."""
+    """The mean and the standard deviation, to the same decimals, at least the first digit of the deviation; of one run its value,
+    which says nothing of the spread.
+    """
     if len(values) == 1:
         return number(key, values[0])
-    mean = number(key, statistics.fmean(values))
-    deviation = statistics.stdev(values) / (784 if key in PER_PIXEL else 1)
-    return f"{mean} ± {deviation:.{len(mean.partition('.')[2])}f}"
+    scale = 784 if key in PER_PIXEL else 1
+    mean, deviation = statistics.fmean(values) / scale, statistics.stdev(values) / scale
+    decimals = len(number(key, mean * scale).partition(".")[2])
+    if deviation > 0:
+        decimals = max(decimals, min(-math.floor(math.log10(deviation)), 5))
+    return f"{mean:.{decimals}f} ± {deviation:.{decimals}f}"
 
 
 if __name__ == "__main__":

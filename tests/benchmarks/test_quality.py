@@ -18,6 +18,11 @@ def test_the_table_has_mean_and_standard_deviation():
     assert line == "| `deep`, mnist | 10 | squared error | 8.647 ± 0.446 | 3 | PCA-32 13.19 |"
 
 
+def test_a_small_spread_shows_a_digit():
+    assert quality.spread("negative_elbo", [105.06, 104.98]) == "105.02 ± 0.06"
+    assert quality.spread("units_in_use", [20, 20]) == "20.00 ± 0.00"
+
+
 def test_one_run_has_no_spread():
     line = quality.table({"deep/mnist/0": result(8.56)}, ["deep/mnist"]).splitlines()[-1]
     assert "| 8.560 | 1 |" in line and "±" not in line

@@ -222,6 +222,16 @@ def test_the_model_keeps_its_dtype(device, dtype, given):
     assert model.parameters.dtype == model.gradient.dtype == dtype
 
 
+def test_an_optimizer_that_starts_afresh_says_so():
+    """Else a loop of fits of one epoch each would lose Adam's moments, and the schedule, without a word."""
+    model, optimizer = tiny(), Adam(0.01)
+    train(model, optimizer=optimizer)
+    with pytest.warns(UserWarning, match=r"Adam\(0\.01\) starts afresh: its 21 updates of this model are forgotten"):
+        train(model, optimizer=optimizer)
+    train(tiny(), optimizer=optimizer)  # of another model: as it should be
+
+
+@pytest.mark.filterwarnings("ignore:.* starts afresh")
 def test_the_optimizer_goes_along_with_the_model(device):
     """From one device and dtype to another."""
     model, optimizer = tiny(), Adam(0.01)
