@@ -3,7 +3,6 @@
 from .arrays import array_module, device_module, generator, kernel_for, move, one_kernel, to_numpy
 from .cpu import (
     BLOCK,
-    SETTINGS,
     SHARED_BLOCK,
     asked_for,
     blas_threads,
@@ -18,7 +17,6 @@ from .types import Array, Pair, count
 
 __all__ = [
     "BLOCK",
-    "SETTINGS",
     "SHARED_BLOCK",
     "Array",
     "Pair",
