@@ -1,6 +1,6 @@
 """Where arrays live and what computes with them: NumPy or CuPy, memory, threads, kernels."""
 
-from .arrays import array_module, device_module, generator, kernel_for, move, one_kernel, to_numpy
+from .arrays import array_module, device_module, generator, kernel_for, move, noise_source, one_kernel, to_numpy
 from .cpu import (
     BLOCK,
     SHARED_BLOCK,
@@ -30,6 +30,7 @@ __all__ = [
     "in_blocks",
     "kernel_for",
     "move",
+    "noise_source",
     "on_all_cores",
     "one_kernel",
     "recycle_memory",

@@ -71,7 +71,7 @@ class Conv2d(Layer):
         self.db = np.zeros_like(self.b)
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
-        xp = array_module(x)
+        xp = array_module(x, self.W)
         require_images(self, x, self.in_channels)
         OH, OW = patch_counts(self, x, self.K, self.S, self.P)
         self.x_size = x.shape[1:3]
@@ -150,6 +150,7 @@ class ConvTranspose2d(Layer):
         self.db = np.zeros_like(self.b)
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
+        array_module(x, self.W)  # raises if x lies on another device
         require_images(self, x, self.in_channels)
         self.x = x
         y = matmul_col2im(x, self.W, self.output_size(x), self.S, self.P)  # columns = x Wᵀ; y = col2im(columns) + b

@@ -42,7 +42,7 @@ class Dense(Layer):
         self.db = np.zeros_like(self.b)
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
-        xp = array_module(x)
+        xp = array_module(x, self.W)
         if x.shape[1:] != (self.inputs,):
             self.refuse(
                 x,

@@ -385,7 +385,7 @@ def small(monkeypatch, tmp_path):
     images = strokes(360, 60)
     monkeypatch.setattr(scratchae.data, "strokes", lambda: images)
     monkeypatch.setattr(scratchae.runs.autoencoder, "draw", lambda *_: None)
-    monkeypatch.setattr(cuda, "module", cuda.module.__wrapped__)
+    monkeypatch.setattr(cuda, "loaded", cuda.loaded.__wrapped__)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
