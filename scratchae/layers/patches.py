@@ -133,9 +133,8 @@ def matmul_by_phases(y: Array, W: Array, size: Pair, stride: Pair, padding: Pair
     across = phases(size[1], OW, KW, stride[1], padding[1])
     windows = im2col(pad(y, down.pad, across.pad), (down.window, across.window))
     strips = []
-    for (
-        offsets
-    ) in down.offsets:  # one phase down at a time: it needs some rows of the windows; all phases across at once
+    # one phase down at a time: it needs some rows of the windows; all phases across at once
+    for offsets in down.offsets:
         first, last = (offsets[0][0], offsets[-1][0] + 1) if offsets else (0, 1)  # between kernels there are zeros
         W_phase = xp.zeros((last - first, across.window, D, stride[1], C), dtype=W.dtype)
         for p, i in offsets:

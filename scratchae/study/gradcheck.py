@@ -316,13 +316,11 @@ def compare(
                 numeric[index] = sum(slopes(index, STEP)) / 2  # the central difference
             largest = np.abs(numeric).max(initial=0, where=moved)
             scale = max(np.abs(analytic).max(initial=0), largest, np.finfo(float).tiny)
-            slack = max(
-                tolerance * scale, 4 * rounding / STEP
-            )  # a difference quotient cannot tell less than the latter
+            # a difference quotient cannot tell less than the latter
+            slack = max(tolerance * scale, 4 * rounding / STEP)
             for index in map(tuple, np.argwhere(moved & (np.abs(analytic - numeric) > slack))):
-                left, right = slopes(
-                    index, STEP / 10
-                )  # closer, in case of a corner or a sharp bend within the first step
+                # closer, in case of a corner or a sharp bend within the first step
+                left, right = slopes(index, STEP / 10)
                 closer = (left + right) / 2
                 if abs(closer - numeric[index]) > slack:
                     numeric[index] = closer
