@@ -5,8 +5,8 @@ A loss is a mean over the examples of the batch. Where every example is computed
     ∂L/∂θ = Σ over the parts of  (examples in the part / examples in the batch) · ∂L_part/∂θ.
 
 So no layer, loss or model knows of this. NumPy lets go of Python's lock while it computes, so that threads do, each with
-a single-threaded BLAS: every core runs the whole of a step on numbers of its own, in its own cache, where else only the
-matrix products would be shared.
+a single-threaded BLAS: every core runs the whole of a step on numbers of its own, in its own cache. Otherwise only the
+matrix products would use several cores.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MOST = 16  # parts; there are two, and when each is as large as that, four, and 
 
 
 def count_parts(model: Model, x: Array, rng: np.random.Generator | None) -> int:
-    """In how many parts to compute a batch; 1 where that is no gain, or would be something else.
+    """The number of parts to split a batch into; 1 if splitting does not pay or would change the result.
 
     Model and batch alone decide, not the machine: each part draws its own noise, which should be the same everywhere.
     """
@@ -44,11 +44,11 @@ def count_parts(model: Model, x: Array, rng: np.random.Generator | None) -> int:
         model.team = Team(model)
     if x.shape[1:] not in model.team.counts and not treats_examples_apart(model):
         return 1  # and the model is not run on a single example, which its layers might not stand
-    times = model.team.outputs(x) * len(x) // LEAST
-    if times < 1 or not treats_examples_apart(model):
+    parts = model.team.outputs(x) * len(x) // LEAST
+    if parts < 1 or not treats_examples_apart(model):
         return 1
-    times = min(max(times, 2), len(x), MOST)
-    return 2 ** (times.bit_length() - 1)  # a power of 2, as the number of cores is
+    parts = min(max(parts, 2), len(x), MOST)
+    return 2 ** (parts.bit_length() - 1)  # a power of 2, as the number of cores is
 
 
 def training_step(model: Model, x: Array, rng: np.random.Generator | None, parts: int) -> dict[str, Array]:
