@@ -146,9 +146,8 @@ def parser() -> argparse.ArgumentParser:
         "--batch-size", type=positive, default=128, metavar="N", help="examples a step (default: 128)"
     )
     add_options(command, "rbm_step", steps=100, rounds=11)
-    command.add_argument(
-        "--worker", nargs=2, help=argparse.SUPPRESS
-    )  # what the command starts for each peer: it, and "cpu"
+    # what the command starts for each peer: it, and "cpu"
+    command.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
     return command
 
 

@@ -1,124 +1,51 @@
 """scratchae: autoencoders from scratch, in NumPy, without autograd; the same code on a GPU through CuPy.
 
 Reading order of the source: layers/dense.py, layers/activations.py, layers/patches.py and layers/convolution.py,
-losses.py, layers/layer.py, models/autoencoder.py, optimizers.py, training/fit.py, study/gradcheck.py; then models/model.py
-(flat parameters), models/parallel.py and backend/ (what makes it fast).
+losses.py, layers/layer.py, models/autoencoder.py, models/model.py, optimizers/descent.py, training/fit.py,
+study/gradcheck.py; then models/parameters.py (flat parameters), models/parallel.py and backend/ (what makes it fast).
 """
 
-from .backend import array_module, threads
-from .backend.kernels.host import compile_kernels
-from .data import Dataset, load_data
-from .errors import ScratchaeError
-from .layers import (
-    AvgPool2d,
-    BatchNorm,
-    Conv2d,
-    ConvTranspose2d,
-    Dense,
-    Dropout,
-    Flatten,
-    GaussianNoise,
-    Identity,
-    KSparse,
-    Layer,
-    LeakyReLU,
-    MaskingNoise,
-    MaxPool2d,
-    ReLU,
-    Reshape,
-    SaltAndPepper,
-    Sequential,
-    Sigmoid,
-    Softplus,
-    Tanh,
-    UpSample2d,
-)
-from .losses import BCE, MSE, BCEWithLogits, Loss, SoftmaxCrossEntropy, gaussian_kl
-from .models import (
-    CVAE,
-    DBN,
-    IWAE,
-    PCA,
-    RBM,
-    VAE,
-    Autoencoder,
-    Classifier,
-    ContractiveAutoencoder,
-    Model,
-    with_labels,
-)
-from .optimizers import SGD, Adam, Cosine, Optimizer, Step
-from .penalties import L1, Penalty, SparseKL
-from .study import GradientReport, Trace, check_gradients, trace, watch
-from .training import History, evaluate, fit, load, pretrain, save
-from .tutorial.notebook import check
+import importlib
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "BCE",
-    "CVAE",
-    "DBN",
-    "IWAE",
-    "L1",
-    "MSE",
-    "PCA",
-    "RBM",
-    "SGD",
-    "VAE",
-    "Adam",
-    "Autoencoder",
-    "AvgPool2d",
-    "BCEWithLogits",
-    "BatchNorm",
-    "Classifier",
-    "ContractiveAutoencoder",
-    "Conv2d",
-    "ConvTranspose2d",
-    "Cosine",
-    "Dataset",
-    "Dense",
-    "Dropout",
-    "Flatten",
-    "GaussianNoise",
-    "GradientReport",
-    "History",
-    "Identity",
-    "KSparse",
-    "Layer",
-    "LeakyReLU",
-    "Loss",
-    "MaskingNoise",
-    "MaxPool2d",
-    "Model",
-    "Optimizer",
-    "Penalty",
-    "ReLU",
-    "Reshape",
-    "SaltAndPepper",
-    "ScratchaeError",
-    "Sequential",
-    "Sigmoid",
-    "SoftmaxCrossEntropy",
-    "Softplus",
-    "SparseKL",
-    "Step",
-    "Tanh",
-    "Trace",
-    "UpSample2d",
-    "array_module",
-    "check",
-    "check_gradients",
-    "compile_kernels",
-    "evaluate",
-    "fit",
-    "gaussian_kl",
-    "load",
-    "load_data",
-    "pretrain",
-    "save",
-    "threads",
-    "trace",
-    "watch",
-    "with_labels",
-]
+# Where each name lives. It is imported when it is first used: a program waits only for what it needs, and the command can
+# make settings that NumPy reads when it is loaded (environment.py). __init__.pyi says the same to editors and type checkers
+_HOMES = {
+    "backend": "array_module threads",
+    "backend.kernels.host": "compile_kernels",
+    "data": "Dataset load_data",
+    "errors": "ScratchaeError",
+    "layers": "AvgPool2d BatchNorm Conv2d ConvTranspose2d Dense Dropout Flatten GaussianNoise Identity KSparse Layer LeakyReLU "
+    "MaskingNoise MaxPool2d ReLU Reshape SaltAndPepper Sequential Sigmoid Softplus Tanh UpSample2d",
+    "losses": "BCE MSE BCEWithLogits Loss SoftmaxCrossEntropy gaussian_kl",
+    "models": "CVAE DBN IWAE PCA RBM VAE Autoencoder Classifier ContractiveAutoencoder Model with_labels",
+    "optimizers": "SGD Adam Cosine Optimizer Step",
+    "penalties": "L1 Penalty SparseKL",
+    "study": "GradientReport Trace check_gradients trace watch",
+    "training": "History evaluate fit load pretrain save",
+    "tutorial.notebook": "check",
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__all__ = sorted(_HOME_OF)
+
+
+def __getattr__(name: str) -> object:
+    """A public name, or a room of the package, such as `scratchae.layers`, imported now."""
+    if name in _HOME_OF:
+        found = getattr(importlib.import_module(f".{_HOME_OF[name]}", __name__), name)
+        globals()[name] = found  # so that the next time Python finds it without asking
+        return found
+    inside = f"{__name__}.{name}"
+    try:
+        if not name.startswith("_"):
+            return importlib.import_module(inside)
+    except ModuleNotFoundError as error:
+        if error.name != inside:
+            raise
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -162,9 +162,8 @@ def test_the_initialisation_suits_the_activation(name):
     preset = PRESETS[name]
     for build in (preset.build, *preset.variants.values()):
         model = build(np.random.default_rng(0))
-        borrowing = [
-            decoding for _, decoding in getattr(model, "tied_pairs", [])
-        ]  # their W was made for another place
+        # their W was made for another place
+        borrowing = [decoding for _, decoding in getattr(model, "tied_pairs", [])]
         layers = [pair for pair in dense_layers(model) if pair[0] not in borrowing]
         for layer, after in layers:
             he, glorot = 2 / layer.inputs, 2 / (layer.inputs + layer.outputs)

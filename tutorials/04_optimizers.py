@@ -265,9 +265,8 @@ single = np.array(single)  # (N, P), the gradient of each example
 g = single.mean(axis=0)
 spread = ((single - g) ** 2).sum(axis=1).mean()
 model.training_step(x[:N])
-assert np.allclose(
-    model.gradient, g, atol=1e-4 * np.abs(g).max()
-)  # the library's mean over the batch is this mean
+# the library's mean over the batch is this mean
+assert np.allclose(model.gradient, g, atol=1e-4 * np.abs(g).max())
 
 print("batch    noise / ‖g‖, formula    measured over 400 batches")
 for B in (1, 4, 16, 64, 128):
@@ -336,9 +335,8 @@ assert per_epoch == 469 and round(10_000 / per_epoch, 1) == 21.3
 
 # %%
 for mu, eta_lambda in ((0.5, 0.3), (0.9, 1.0), (0.9, 3.7)):
-    matrix = np.array(
-        [[1 - eta_lambda, -mu], [eta_lambda, mu]]
-    )  # with v measured in units of 1 / η
+    # with v measured in units of 1 / η
+    matrix = np.array([[1 - eta_lambda, -mu], [eta_lambda, mu]])
     assert np.allclose(np.abs(np.linalg.eigvals(matrix)), math.sqrt(mu))
 for eta_lambda, stable in ((3.79, True), (3.81, False)):  # 2 (1 + μ) = 3.8
     end = descend(
@@ -447,9 +445,8 @@ raw = textbook_adam(gradients[:1], corrected=False)[0]
 print(
     f"first step, in units of η: {np.abs(first).mean() / 1e-3:.2f}; without the corrections {np.abs(raw).mean() / 1e-3:.2f}"
 )
-assert np.isclose(
-    np.abs(raw).max() / 1e-3, 0.1 / math.sqrt(0.001), rtol=0.01
-)  # break it: 3.16 times too far
+# break it: 3.16 times too far
+assert np.isclose(np.abs(raw).max() / 1e-3, 0.1 / math.sqrt(0.001), rtol=0.01)
 
 constant = np.full((30, 1), 0.7)
 m = 0.0
@@ -504,9 +501,8 @@ for name, make in (
     ]
     print(f"{name:<24} {scale[name][0]:21.2f} {scale[name][1]:19.2f}".replace("nan", "  -"))
 summed, averaged = scale["gradient descent, 0.01"]
-assert mean_image < averaged and quick(
-    summed < 0.9 * mean_image, True
-)  # averaged, it is still at the start
+# averaged, it is still at the start
+assert mean_image < averaged and quick(summed < 0.9 * mean_image, True)
 assert np.isclose(scale["the same, 0.01 · 784"][1], summed, rtol=0.02)
 assert np.isclose(*scale["Adam, 0.001"], rtol=0.05)
 
@@ -614,9 +610,8 @@ for name, values in errors.items():
         f"{name:<17} best η = {rates[values.argmin()]:.0e}, error {values.min():5.1f}; "
         f"within 1.5 times that: {useful.min():.0e} to {useful.max():.0e}"
     )
-    assert (
-        useful.max() <= 32 * useful.min() and useful.max() < 0.1
-    )  # a linear grid 0.1, 0.2, …, 1 would miss it
+    # a linear grid 0.1, 0.2, …, 1 would miss it
+    assert useful.max() <= 32 * useful.min() and useful.max() < 0.1
 ranking = (
     min(errors["Adam"]) < min(errors["momentum 0.9"]) < min(errors["gradient descent"])
 )
@@ -716,8 +711,8 @@ assert np.isclose(swing, 0.1 / 1.9, rtol=0.01) and np.isclose(
 #
 # ## What to read in the source next
 #
-# - `scratchae/optimizers.py`: the three optimizers and two schedules, in order of increasing complexity.
+# - `scratchae/optimizers/descent.py`: the three optimizers, in order of increasing complexity; beside it the schedules.
 # - `scratchae/training/fit.py`: the loop around them, `one_epoch` first.
-# - `scratchae/models/model.py`: how all parameters come to lie in one vector.
+# - `scratchae/models/parameters.py`: how all parameters come to lie in one vector.
 #
 # Then [chapter 05](05_going_deep.py): an optimizer can only use the gradients that reach it.

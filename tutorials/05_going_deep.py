@@ -363,9 +363,8 @@ narrow = sae.Autoencoder(
     loss=sae.MSE(),
 )
 for _, layer in narrow.leaves():
-    if isinstance(
-        layer, sae.Dense
-    ):  # with biases at 0, a code that is all 0 would put the next layer on its corner
+    # with biases at 0, a code that is all 0 would put the next layer on its corner
+    if isinstance(layer, sae.Dense):
         layer.b[...] = 0.1 * rng.standard_normal(layer.b.shape)
 report = sae.check_gradients(narrow, rng.random((8, 6)))
 print(report)

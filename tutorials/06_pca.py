@@ -160,15 +160,13 @@ assert (
 
 # %%
 N, D, k = 200, 6, 3
-variances = np.array(
-    [4.0, 2.0, 1.0, 0.4, 0.2, 0.1]
-)  # what the principal directions are to have
+# what the principal directions are to have
+variances = np.array([4.0, 2.0, 1.0, 0.4, 0.2, 0.1])
 basis, _ = np.linalg.qr(rng.standard_normal((D, D)))
 X = rng.standard_normal((N, D))
 X -= X.mean(axis=0)
-X = (
-    np.linalg.qr(X)[0] * np.sqrt(N * variances) @ basis.T
-)  # (N, D), centred, with exactly these variances
+# (N, D), centred, with exactly these variances
+X = np.linalg.qr(X)[0] * np.sqrt(N * variances) @ basis.T
 
 shifted = X + rng.standard_normal(D)  # the same cloud with its mean elsewhere
 M = rng.standard_normal((D, k)) @ rng.standard_normal((k, D))
@@ -394,10 +392,11 @@ for kept in itertools.combinations(range(D), k):
     loss = float(model.training_step(X)["loss"])
     slope = np.abs(model.gradient).max()
     assert np.isclose(loss, np.delete(variances, kept).sum()) and slope < 1e-12
+    # the strongest left out, the weakest taken
     missed, weakest = (
         min(set(range(D)) - set(kept)),
         kept[-1],
-    )  # the strongest left out, the weakest taken
+    )
     remark = "the minimum: no way down"
     if weakest > missed:
         turned = chosen.copy()
@@ -647,9 +646,8 @@ recovered = (Q @ R[:, ::-1]).T  # (k, D)
 cosines = np.abs((recovered * pca.directions).sum(axis=1))
 recovered *= np.sign((recovered * pca.directions).sum(axis=1))[:, None]
 rows = weights(model)[1] / np.linalg.norm(weights(model)[1], axis=1, keepdims=True)
-mixed = np.abs(rows @ pca.directions.T).max(
-    axis=1
-)  # how well each row of W₂ matches any principal direction
+# how well each row of W₂ matches any principal direction
+mixed = np.abs(rows @ pca.directions.T).max(axis=1)
 print("rows of W₂, cosine to the nearest principal direction:\n   ", mixed.round(2))
 print("recovered directions, cosine to PCA's:\n   ", cosines.round(2))
 correlations = {
@@ -730,9 +728,8 @@ errors = {
 }
 for name, error in errors.items():
     print(f"{name:<19} {error:6.2f} per test image, {error / 784:.5f} per pixel")
-assert (
-    abs(errors["linear autoencoder"] - errors["PCA"]) < 0.02 * errors["PCA"]
-)  # on test images either may be ahead
+# on test images either may be ahead
+assert abs(errors["linear autoencoder"] - errors["PCA"]) < 0.02 * errors["PCA"]
 assert errors["with ReLU"] < 0.8 * errors["PCA"]
 
 # %% [markdown]
@@ -855,9 +852,8 @@ def denoising_loss(M):
 
 
 noisy = plane.train + noise * rng.standard_normal(plane.train.shape)
-assert np.isclose(
-    denoising_loss(M), squared_error(noisy @ M, plane.train), rtol=0.03
-)  # the formula for L(M)
+# the formula for L(M)
+assert np.isclose(denoising_loss(M), squared_error(noisy @ M, plane.train), rtol=0.03)
 assert all(
     denoising_loss(M + 0.05 * rng.standard_normal((2, 2))) > denoising_loss(M)
     for _ in range(100)
@@ -987,9 +983,8 @@ share = np.cumsum(eigenvalues) / eigenvalues.sum()
 print(
     f"1. {np.searchsorted(share, 0.9) + 1} numbers keep 90 % of the variance of {data_name()}"
 )
-jacobian = (
-    np.linalg.matrix_rank
-)  # of the map from parameters to (M, c), at a small size: D = 5, k = 2
+# of the map from parameters to (M, c), at a small size: D = 5, k = 2
+jacobian = np.linalg.matrix_rank
 small = linear_autoencoder(5, 2).to(dtype=np.float64)
 
 

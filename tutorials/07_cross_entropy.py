@@ -284,16 +284,13 @@ with np.errstate(all="ignore"):
 # break it: each of these fails exactly so
 assert math.isinf(table[20, 0]["by_definition"])  # p rounds to 1, and log(1 − p) is log 0
 assert math.isnan(table[100, 1]["by_definition"])  # 0 · log 0
-assert (
-    table[100, 0]["clipped"] < 17 and table[-100, 1]["clipped"] < 17
-)  # the true cost is 100
+# the true cost is 100
+assert table[100, 0]["clipped"] < 17 and table[-100, 1]["clipped"] < 17
 assert math.isinf(table[100, 1]["log_1_plus_exp"])  # e¹⁰⁰ is larger than any float32
-assert (
-    table[-20, 0]["log_1_plus_exp"] == 0 == table[-20, 0]["library"]
-)  # 1 + e⁻²⁰ rounds to 1
-assert np.isclose(
-    softplus(np.full((1, 1), -20, f32)).item(), math.exp(-20), rtol=1e-5
-)  # log1p keeps it
+# 1 + e⁻²⁰ rounds to 1
+assert table[-20, 0]["log_1_plus_exp"] == 0 == table[-20, 0]["library"]
+# log1p keeps it
+assert np.isclose(softplus(np.full((1, 1), -20, f32)).item(), math.exp(-20), rtol=1e-5)
 
 # %% [markdown]
 # Read the table line by line.
@@ -325,9 +322,8 @@ for t, name in ((0, "white wanted"), (1, "black wanted")):
         f"{name}, clipped to [1e-15, 0.999]: a perfect pixel costs "
         f"{clipped(perfect, f32(t), 1e-15, 0.999):.3f}, the opposite {clipped(-perfect, f32(t), 1e-15, 0.999):.1f}"
     )
-assert np.isclose(
-    clipped(f32(60), f32(1), 1e-15, 0.999), 0.001, rtol=0.01
-)  # a perfect pixel costs something
+# a perfect pixel costs something
+assert np.isclose(clipped(f32(60), f32(1), 1e-15, 0.999), 0.001, rtol=0.01)
 assert (
     clipped(f32(60), f32(0), 1e-15, 0.999)
     < 7
@@ -501,9 +497,8 @@ print(
     f"{'the mean image':<26}{((test - mean) ** 2).sum(axis=1).mean():13.2f}{constant:20.2f}{0:16.1%}"
 )
 by_error, by_probability, by_logits = figures.values()
-assert np.allclose(
-    by_probability, by_logits, rtol=0.02
-)  # the same gradient, while nothing rounds
+# the same gradient, while nothing rounds
+assert np.allclose(by_probability, by_logits, rtol=0.02)
 assert by_logits[1] < by_error[1]
 assert all(floor < nats < constant for _, nats in figures.values())
 

@@ -39,9 +39,8 @@ from scratchae.tutorial import data_name, dataset, exercise, figure, quick, show
 
 data = dataset()  # strokes, or what --data names
 rng = np.random.default_rng(0)
-train = pixels(data.train_images).reshape(
-    -1, 28, 28, 1
-)  # (N, H, W, C): images, height, width, channels
+# (N, H, W, C): images, height, width, channels
+train = pixels(data.train_images).reshape(-1, 28, 28, 1)
 test = pixels(data.test_images).reshape(-1, 28, 28, 1)[:2000]
 print("training images", train.shape, " test images", test.shape)
 
@@ -290,9 +289,8 @@ for H in range(1, 30):
     for K, s, p in ((3, 1, 1), (3, 2, 1), (4, 2, 1), (7, 1, 0), (5, 3, 2)):
         if H + 2 * p < K:
             continue
-        fits = sum(
-            1 for start in range(0, H + 2 * p, s) if start + K <= H + 2 * p
-        )  # counted
+        # counted
+        fits = sum(1 for start in range(0, H + 2 * p, s) if start + K <= H + 2 * p)
         made = sae.Conv2d(1, 1, K, stride=s, padding=p).forward(
             np.zeros((1, H, H, 1), np.float32)
         )
@@ -345,12 +343,12 @@ assert sizes == [13, 14, 14, 15]
 # function **col2im**. Here $P$ is, for the image of 4 × 4, with its entries drawn.
 
 # %%
+# (36, 16)
 P = np.stack(
     [im2col(unit.reshape(1, 4, 4, 1), (3, 3)).ravel() for unit in np.eye(16)], axis=1
-)  # (36, 16)
-assert (
-    set(np.unique(P)) == {0.0, 1.0} and (P.sum(axis=1) == 1).all()
-)  # each entry copies one pixel
+)
+# each entry copies one pixel
+assert set(np.unique(P)) == {0.0, 1.0} and (P.sum(axis=1) == 1).all()
 dcolumns = rng.standard_normal((4, 9))
 assert np.allclose(P @ numbered.ravel(), im2col(numbered, (3, 3)).ravel())
 assert np.allclose(P.T @ dcolumns.ravel(), col2im(dcolumns, (4, 4), (3, 3)).ravel())
@@ -496,9 +494,8 @@ for size, K, s, p, extra in (
         f"{size} kernel {K} stride {s} padding {p}:  <Conv x, y> = {left:+.6f}   <x, ConvT y> = {right:+.6f}"
     )
     assert np.isclose(left, right)
-    assert np.allclose(
-        up.forward(y), down.backward(y)
-    )  # the forward of one is the backward of the other
+    # the forward of one is the backward of the other
+    assert np.allclose(up.forward(y), down.backward(y))
     dx = up.backward(x)
     assert np.allclose(dx, down.forward(x))  # and the other way round (b is 0)
 
@@ -512,12 +509,12 @@ for size, K, s, p, extra in (
 down = sae.Conv2d(1, 1, 3, stride=2, padding=1, rng=rng).to(dtype=np.float64)
 up = sae.ConvTranspose2d(1, 1, 3, stride=2, padding=1, rng=rng).to(dtype=np.float64)
 up.W[...] = down.W
+# (9, 25)
 A = np.stack(
     [down.forward(unit.reshape(1, 5, 5, 1)).ravel() for unit in np.eye(25)], axis=1
-)  # (9, 25)
-B = np.stack(
-    [up.forward(unit.reshape(1, 3, 3, 1)).ravel() for unit in np.eye(9)], axis=1
-)  # (25, 9)
+)
+# (25, 9)
+B = np.stack([up.forward(unit.reshape(1, 3, 3, 1)).ravel() for unit in np.eye(9)], axis=1)
 assert np.allclose(B, A.T)
 
 
@@ -570,9 +567,8 @@ back = unblur.forward(blurred)
 matrix = np.stack(
     [blur.forward(unit.reshape(1, 28, 28, 1)).ravel() for unit in np.eye(784)], axis=1
 )
-solved = np.linalg.solve(matrix, blurred.ravel()).reshape(
-    picture.shape
-)  # what would really undo it
+# what would really undo it
+solved = np.linalg.solve(matrix, blurred.ravel()).reshape(picture.shape)
 print(f"stride 2: rank {np.linalg.matrix_rank(A)} of {A.shape[1]} columns")
 print(
     f"largest error of ConvT(Conv(x)): {np.abs(back - picture).max():.2f}; of solving A x = y: {np.abs(solved - picture).max():.0e}"
@@ -671,9 +667,8 @@ painted = np.zeros((len(x1) - 1) * s + len(w1))
 for o, value in enumerate(x1):
     painted[o * s : o * s + len(w1)] += value * w1
 for a in range(s):
-    assert np.allclose(
-        painted[a::s], np.convolve(x1, w1[a::s])
-    )  # each phase an ordinary convolution
+    # each phase an ordinary convolution
+    assert np.allclose(painted[a::s], np.convolve(x1, w1[a::s]))
     print(
         f"phase {a}: weights {list(range(7))[a::s]}, outputs {list(range(len(painted)))[a::s]}"
     )
@@ -778,9 +773,8 @@ for name, layer in model.leaves():
     given, x = x, layer.forward(x)
     if "W" in layer.parameter_names:
         smaller = min(given, x, key=lambda image: image.shape[1] * image.shape[2])
-        products = (
-            layer.W.size * smaller.shape[1] * smaller.shape[2]
-        )  # each weight, at each place of the smaller image
+        # each weight, at each place of the smaller image
+        products = layer.W.size * smaller.shape[1] * smaller.shape[2]
         count = layer.W.size + layer.b.size
         print(
             f"{name:<10} {type(layer).__name__:<16} {layer.W.shape!s:<16} {x.shape!s:<15} {count:>10,} {products:>10,}"
@@ -804,9 +798,8 @@ def squared_error(made, wanted):
 
 
 def trained(model, x):
-    optimizer = warm_cosine()(
-        4e-3, epochs * -(-len(x) // 64)
-    )  # a learning rate of 0.004, falling to 0
+    # a learning rate of 0.004, falling to 0
+    optimizer = warm_cosine()(4e-3, epochs * -(-len(x) // 64))
     sae.fit(model, x, epochs=epochs, batch_size=64, optimizer=optimizer, progress=False)
     return model
 

@@ -205,9 +205,8 @@ exact, learned = np.tanh(at / std**2), scalar.reconstruct(at)
 noisy = (coins + std * rng.standard_normal(coins.shape)).astype(np.float32)
 edges = np.linspace(-2.25, 2.25, 19)
 bins = np.digitize(noisy[:, 0], edges)
-measured = [
-    float(coins[bins == b].mean()) for b in range(1, len(edges))
-]  # mean of x, by noisy value
+# mean of x, by noisy value
+measured = [float(coins[bins == b].mean()) for b in range(1, len(edges))]
 print(f"largest deviation of the net from tanh(x/σ²): {np.abs(exact - learned).max():.3f}")
 assert np.abs(exact - learned).max() < 0.15
 
@@ -289,9 +288,8 @@ slope = np.stack(
     [log_density(points + h * axis) - log_density(points - h * axis) for axis in np.eye(2)],
     1,
 ) / (2 * h)
-assert np.allclose(
-    best(points) - points, std**2 * slope, atol=1e-6
-)  # the identity, by finite differences
+# the identity, by finite differences
+assert np.allclose(best(points) - points, std**2 * slope, atol=1e-6)
 
 encoder = sae.Sequential(
     *(sae.GaussianNoise(std), sae.Dense(2, 64, init="he", rng=rng), sae.ReLU()),
@@ -310,9 +308,8 @@ sae.fit(
 axis = np.linspace(-2.4, 2.4, 13, dtype=np.float32)
 grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
 steps = {"learned": plane.reconstruct(grid) - grid, "σ² ∇ log p, exact": best(grid) - grid}
-near = (
-    np.abs(np.linalg.norm(grid, axis=1) - 1.5) < 2 * std
-)  # where training has put noisy points
+# where training has put noisy points
+near = np.abs(np.linalg.norm(grid, axis=1) - 1.5) < 2 * std
 difference = np.linalg.norm(steps["learned"] - steps["σ² ∇ log p, exact"], axis=1)[near]
 length = np.linalg.norm(steps["σ² ∇ log p, exact"], axis=1)[near]
 print(
@@ -445,10 +442,11 @@ for first in (True, False):
 # %%
 clean = rng.standard_normal(200_000)
 noisy = clean + rng.standard_normal(200_000)
+# least squares
 right, wrong = (
     (noisy @ clean) / (noisy @ noisy),
     (noisy @ noisy) / (noisy @ noisy),
-)  # least squares
+)
 print(
     f"clean target: w = {right:.3f}, mean squared error {np.mean((right * noisy - clean) ** 2):.3f}"
 )
@@ -483,9 +481,8 @@ def train_denoiser(images, epochs, *, fresh=True, clean_target=True):
             rows = order[start : start + 100]
             x = images[rows]
             noisy = noise.forward(x, draw) if fresh else frozen[rows]
-            prediction = model.decoder.forward(
-                model.encoder.forward(noisy)
-            )  # no rng: its own noise is off
+            # no rng: its own noise is off
+            prediction = model.decoder.forward(model.encoder.forward(noisy))
             _, dprediction = model.loss(prediction, x if clean_target else noisy)
             model.encoder.backward_parameters(model.decoder.backward(dprediction))
             optimizer.update(model.parameters, model.gradient)
@@ -503,9 +500,8 @@ for name, fresh in (("drawn afresh", True), ("drawn once", False)):
     errors[name] = on_pairs, on_test
     print(f"{name:<14} {on_pairs:5.1f} {on_test:5.1f}")
 assert errors["drawn once"][0] < errors["drawn afresh"][0]  # it knows these very pairs
-assert quick(
-    errors["drawn once"][1] > 1.05 * errors["drawn afresh"][1], True
-)  # and is worse on all others
+# and is worse on all others
+assert quick(errors["drawn once"][1] > 1.05 * errors["drawn afresh"][1], True)
 
 # %% [markdown]
 # Drawn once, the net is better on the pairs that it knows, and worse on new ones: it has learned

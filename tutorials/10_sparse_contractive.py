@@ -402,9 +402,8 @@ def code(x):
 
 
 h = 1e-5
-J = np.concatenate(
-    [(code(x + h * e) - code(x - h * e)) / (2 * h) for e in np.eye(4)]
-)  # (D, K)
+# (D, K)
+J = np.concatenate([(code(x + h * e) - code(x - h * e)) / (2 * h) for e in np.eye(4)])
 z = code(x)
 s, g = z * (1 - z), (dense.W**2).sum(axis=0)
 print(

@@ -367,9 +367,8 @@ assert (
     estimators["∂μ, reparameterised"][0].std()
     < 0.5 * estimators["∂μ, score function"][0].std()
 )
-assert np.isclose(
-    estimators["∂μ, reparameterised"][0].std(), 2 * sigma0, rtol=0.02
-)  # 2 z spreads by 2 σ
+# 2 z spreads by 2 σ
+assert np.isclose(estimators["∂μ, reparameterised"][0].std(), 2 * sigma0, rtol=0.02)
 
 # %% [markdown]
 # Reparameterised draws spread less, here by a factor of more than two. With one draw for each
@@ -473,9 +472,8 @@ class WrongSigma(sae.VAE):
 
     def backward_code(self, dz):
         dmean = dz + self.beta * self.dkl_dmean
-        dlog_var = (
-            dz * self.epsilon * self.sigma + self.beta * self.dkl_dlog_var
-        )  # ∂e^ℓ/∂ℓ = e^ℓ: consistent
+        # ∂e^ℓ/∂ℓ = e^ℓ: consistent
+        dlog_var = dz * self.epsilon * self.sigma + self.beta * self.dkl_dlog_var
         self.backward_heads(dmean, dlog_var)
 
 
@@ -796,9 +794,8 @@ for p in (0.6, 0.9, 0.99):
 # %%
 x, prediction = rng.uniform(0, 1, (1, 784)), rng.uniform(0, 1, (1, 784))
 for s2 in (0.5, 392.0):
-    densities = -((x - prediction) ** 2) / (2 * s2) - 0.5 * math.log(
-        2 * math.pi * s2
-    )  # one pixel each
+    # one pixel each
+    densities = -((x - prediction) ** 2) / (2 * s2) - 0.5 * math.log(2 * math.pi * s2)
     sse = ((x - prediction) ** 2).sum()
     assert np.isclose(-densities.sum(), sse / (2 * s2) + 392 * math.log(2 * math.pi * s2))
 assert np.isclose(sse / (2 * 0.5), sae.MSE()(prediction, x)[0]) and np.isclose(
@@ -830,16 +827,13 @@ mu0, sigma0, draws = 0.0, 1.0, quick(40_000, 10_000)
 bounds, errors = {}, {}
 for k in (1, 2, 5, 10, 50):
     zk = mu0 + sigma0 * rng.standard_normal((draws, k))
-    log_w = -0.5 * math.log(2 * math.pi * s**2) - (x0 - c * zk) ** 2 / (
-        2 * s**2
-    )  # log p(x|z)
-    log_w += (
-        -(zk**2) / 2 + math.log(sigma0) + (zk - mu0) ** 2 / (2 * sigma0**2)
-    )  # log p(z) - log q(z)
+    # log p(x|z)
+    log_w = -0.5 * math.log(2 * math.pi * s**2) - (x0 - c * zk) ** 2 / (2 * s**2)
+    # log p(z) - log q(z)
+    log_w += -(zk**2) / 2 + math.log(sigma0) + (zk - mu0) ** 2 / (2 * sigma0**2)
     top = log_w.max(axis=1, keepdims=True)
-    each = (
-        np.log(np.exp(log_w - top).mean(axis=1)) + top[:, 0]
-    )  # log of a mean, without overflow
+    # log of a mean, without overflow
+    each = np.log(np.exp(log_w - top).mean(axis=1)) + top[:, 0]
     bounds[k], errors[k] = float(each.mean()), float(each.std() / math.sqrt(draws))
     print(f"k = {k:<3} bound {bounds[k]:.4f} ± {errors[k]:.4f}   (log p(x) = {log_p:.4f})")
 assert abs(bounds[1] - elbo(mu0, sigma0**2)) < 5 * errors[1]
@@ -926,9 +920,8 @@ for name, model in (("VAE", binary_vae), ("IWAE, k = 5", binary_iwae)):
 
 draws = quick(20_000, 4000)
 logits = binary_vae.decoder.forward(binary_vae.prior(draws, rng))
-log_p_x = np.stack(
-    [log_probability(binary_vae.loss, logits, x[None]) for x in few]
-)  # (images, draws)
+# (images, draws)
+log_p_x = np.stack([log_probability(binary_vae.loss, logits, x[None]) for x in few])
 top = log_p_x.max(axis=1, keepdims=True)
 naive = -float((np.log(np.exp(log_p_x - top).mean(axis=1)) + top[:, 0]).mean())
 print(f"VAE, {draws:,} draws from the prior: {naive:.1f} nats per image")

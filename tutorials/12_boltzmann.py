@@ -389,9 +389,8 @@ source(sae.RBM.training_step, sae.RBM.follow)
 # distribution of the data.
 
 # %%
-q = (
-    (x[:, None] == V[None]).all(axis=2).mean(axis=0)
-)  # how often each of the 16 states is in x
+# how often each of the 16 states is in x
+q = (x[:, None] == V[None]).all(axis=2).mean(axis=0)
 
 
 def expected_cd(theta, k):
@@ -403,9 +402,8 @@ def expected_cd(theta, k):
 def expected_cd1(theta):
     """The mean of the library's CD-1: reconstructions as probabilities."""
     P, _ = joint(theta)
-    drawn = q @ (
-        P / P.sum(axis=1, keepdims=True)
-    )  # how probable each hidden state is, from the data
+    # how probable each hidden state is, from the data
+    drawn = q @ (P / P.sum(axis=1, keepdims=True))
     load(theta)
     replies = rbm.propdown(hidden)
     return direction(np.concatenate([V, replies]), np.concatenate([q, -drawn]))

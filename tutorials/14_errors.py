@@ -397,9 +397,8 @@ for name, target in (("noisy", noisy), ("clean", clean)):
     )
     assert np.isclose(w, 1 if name == "noisy" else 0.5, atol=0.01)
 
-few = rng.standard_normal(
-    (20, 30)
-)  # noise drawn once: 20 examples of pure noise, learned by heart
+# noise drawn once: 20 examples of pure noise, learned by heart
+few = rng.standard_normal((20, 30))
 once = rng.standard_normal(few.shape)
 weights = np.linalg.lstsq(few + once, few, rcond=None)[0]
 fresh = rng.standard_normal(few.shape)
@@ -421,9 +420,8 @@ assert on_pairs < 1e-6 < 0.3 < on_new
 # labels.
 
 # %%
-models = rng.integers(
-    0, 2, (200, 2, 100)
-)  # what each answers on the test set, and on new data
+# what each answers on the test set, and on new data
+models = rng.integers(0, 2, (200, 2, 100))
 truth = rng.integers(0, 2, (2, 100))
 accuracy = (models == truth).mean(axis=2)
 winner = accuracy[:, 0].argmax()
@@ -488,9 +486,8 @@ def per_example(z, rho=0.05):
     return value, ((1 - rho) / (1 - z) - rho / z) / len(z)
 
 
-sparse = np.where(
-    np.eye(20) == 1, 0.99, 0.0005
-)  # 20 examples; each of 20 units is on in one of them
+# 20 examples; each of 20 units is on in one of them
+sparse = np.where(np.eye(20) == 1, 0.99, 0.0005)
 constant = np.full((20, 20), 0.05)  # says the same of every example
 for name, z in (("each unit on in 1 of 20", sparse), ("all 0.05, always", constant)):
     print(

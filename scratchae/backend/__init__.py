@@ -1,9 +1,8 @@
 """Where arrays are and what computes with them: NumPy or CuPy, memory, threads, kernels."""
 
-from .arrays import array_module, device_module, generator, kernel_for, move, one_kernel, to_numpy
+from .arrays import array_module, device_module, generator, kernel_for, move, noise_source, one_kernel, to_numpy
 from .cpu import (
     BLOCK,
-    SETTINGS,
     SHARED_BLOCK,
     asked_for,
     blas_threads,
@@ -18,7 +17,6 @@ from .types import Array, Pair, count
 
 __all__ = [
     "BLOCK",
-    "SETTINGS",
     "SHARED_BLOCK",
     "Array",
     "Pair",
@@ -32,6 +30,7 @@ __all__ = [
     "in_blocks",
     "kernel_for",
     "move",
+    "noise_source",
     "on_all_cores",
     "one_kernel",
     "recycle_memory",

@@ -17,8 +17,25 @@ from . import kernels
 from .types import Array
 
 
-def array_module(x: Array) -> ModuleType:
-    """The array module that x belongs to: NumPy for a NumPy array, CuPy's for a GPU array."""
+def array_module(x: Array, *parameters: Array) -> ModuleType:
+    """The array module that x belongs to: NumPy for a NumPy array, CuPy's for a GPU array.
+
+    Raises ArrayTypeError if x is no array, or if the parameters that it is to meet lie on another device.
+    """
+    xp = module_of(x)
+    for parameter in parameters:
+        if module_of(parameter) is not xp:
+            places = ("the CPU", "the GPU") if xp is np else ("the GPU", "the CPU")
+            raise ArrayTypeError(
+                "x lies on {} and the model's parameters on {}: move the model, model.to(device), or the data, "
+                "scratchae.array_module(model.parameters).asarray(x) to the GPU and x.get() back from it".format(
+                    *places
+                )
+            )
+    return xp
+
+
+def module_of(x: Array) -> ModuleType:
     if isinstance(x, np.ndarray | np.generic):
         return np
     if type(x).__module__.partition(".")[0] == "cupy":
@@ -62,6 +79,19 @@ def generator(rng: Any = None, like: Array | None = None) -> Any:
     if not (hasattr(rng, "random") or hasattr(rng, "standard_normal")):
         raise OptionError(f"rng={rng!r}: expected a seed, a generator such as numpy.random.default_rng(0), or None")
     return FromHost(rng, xp) if isinstance(rng, np.random.Generator) and xp is not np else rng
+
+
+def noise_source(rng: Any, x: Array) -> Any:
+    """What noise for x is drawn from, by a layer or a step: a generator, or any object that draws, for the device of x.
+
+    None stays None: no noise. Raises OptionError for a seed, of which each call would draw the same noise.
+    """
+    if isinstance(rng, int | np.integer):
+        raise OptionError(
+            f"rng={rng}: a seed would draw the same noise in every step: make a generator once, "
+            f"rng = numpy.random.default_rng({rng}), and give it to each step"
+        )
+    return generator(rng, like=x) if isinstance(rng, np.random.Generator) else rng
 
 
 class FromHost:

@@ -19,11 +19,6 @@ from ..arguments import whole
 from .arrays import array_module, kernel_for
 from .types import Array
 
-# Environment variables for a process, to be set before NumPy is loaded. OpenBLAS's threads spin for 2^26 cycles, some 20 ms,
-# before they sleep, and keep a core busy while Adam's threads could use it. 2^20 is still longer than the pause between two
-# products
-SETTINGS = {"OPENBLAS_THREAD_TIMEOUT": "20"}
-
 
 @functools.cache
 def recycle_memory() -> None:

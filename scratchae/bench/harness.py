@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import SETTINGS
+from ..environment import SETTINGS
 from ..errors import ScratchaeError
 from ..files import written_whole
 

@@ -78,7 +78,7 @@ class Conv2d(Layer):
         return math.prod(y_shape[:3]) * self.W.size  # each number of W with every pixel of y: im2col
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
-        xp = array_module(x)
+        xp = array_module(x, self.W)
         require_images(self, x, self.in_channels)
         OH, OW = patch_counts(self, x, self.K, self.S, self.P)
         self.x_size = x.shape[1:3]
@@ -162,6 +162,7 @@ class ConvTranspose2d(Layer):
         return math.prod(x_shape[:3]) * self.W.size  # each with every pixel of x; what overlaps in y is added up
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
+        array_module(x, self.W)  # raises if x lies on another device
         require_images(self, x, self.in_channels)
         self.x = x
         y = matmul_col2im(x, self.W, self.output_size(x), self.S, self.P)  # columns = x Wᵀ; y = col2im(columns) + b

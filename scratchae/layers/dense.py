@@ -47,7 +47,7 @@ class Dense(Layer):
         return x_shape[0] * self.W.size  # each number of W with every example
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
-        xp = array_module(x)
+        xp = array_module(x, self.W)
         if x.shape[1:] != (self.inputs,):
             self.refuse(
                 x,

@@ -61,15 +61,16 @@ class FreeEnergy(Layer):
 
     def up(self, v: Array) -> Array:
         """c = v W + b, (N, hidden)."""
+        xp = array_module(v, self.W)
         if v.shape[1:] != (self.visible,):
             self.refuse(v, f"(N, {self.visible})", "flatten images with x.reshape(len(x), -1)")
-        c = array_module(v).matmul(v, self.W)
+        c = xp.matmul(v, self.W)
         c += self.b
         return c
 
     def down(self, h: Array) -> Array:
         """h Wᵀ + a, the logits of the visible units, (N, visible)."""
-        logits = array_module(h).matmul(h, self.W.T)
+        logits = array_module(h, self.W).matmul(h, self.W.T)
         logits += self.a
         return logits
 

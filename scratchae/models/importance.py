@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..arguments import whole
-from ..backend import Array, array_module
+from ..backend import Array, array_module, noise_source
 from ..errors import OptionError
 from ..layers import Layer
 from ..losses import BCE, BCEWithLogits, Loss, gaussian_kl
@@ -102,7 +102,7 @@ class IWAE(VAE):
         n, k, d = len(x), self.samples, self.code_size
         mean, log_var = self.infer(x, rng)
         self.sigma = xp.exp(log_var / 2)
-        self.epsilon = rng.standard_normal((n, k, d), dtype=mean.dtype)
+        self.epsilon = noise_source(rng, x).standard_normal((n, k, d), dtype=mean.dtype)
         self.z = mean[:, None] + self.sigma[:, None] * self.epsilon  # (N, k, D)
         prediction = self.decoder.forward(self.z.reshape(n * k, d), rng)  # codes
         x = xp.repeat(x, k, axis=0)  # target: (N k, …)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..backend import Array, generator
+from ..backend import Array, noise_source
 from ..errors import OptionError
 from ..layers import GaussianNoise, MaskingNoise, SaltAndPepper
 from ..layers.observing import in_inference
@@ -106,13 +106,3 @@ class Model(FlatParameters):
 
     def check_data(self, x: Array) -> None:
         """Raise a ScratchaeError if the model cannot be trained on x, a NumPy array. Called by `fit`, once."""
-
-
-def noise_source(rng: object, x: Array) -> object:
-    """The generator of a training step, for the device of x. Raises OptionError for a seed: it would draw the same noise each time."""
-    if isinstance(rng, int | np.integer):
-        raise OptionError(
-            f"training_step(x, rng={rng}): a seed would draw the same noise in every step: make a generator once, "
-            f"rng = numpy.random.default_rng({rng}), and give it to each step"
-        )
-    return generator(rng, like=x) if isinstance(rng, np.random.Generator) else rng

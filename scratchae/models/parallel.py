@@ -44,11 +44,11 @@ def count_parts(model: Model, x: Array, rng: np.random.Generator | None) -> int:
         model.team = Team(model)
     if x.shape[1:] not in model.team.counts and not treats_examples_apart(model):
         return 1  # asked first, since other layers may not work for the single example that the next line runs
-    times = model.team.outputs(x) * len(x) // LEAST
-    if times < 1 or not treats_examples_apart(model):
+    parts = model.team.outputs(x) * len(x) // LEAST
+    if parts < 1 or not treats_examples_apart(model):
         return 1
-    times = min(max(times, 2), len(x), MOST)
-    return 2 ** (times.bit_length() - 1)  # a power of 2, as the number of cores usually is
+    parts = min(max(parts, 2), len(x), MOST)
+    return 2 ** (parts.bit_length() - 1)  # a power of 2, as the number of cores usually is
 
 
 def training_step(model: Model, x: Array, rng: np.random.Generator | None, parts: int) -> dict[str, Array]:

@@ -49,13 +49,13 @@ class PCA(Described):
     def encode(self, x: Array) -> Array:
         """The code of x, (N, components)."""
         self.require_fit()
-        xp = array_module(x)
+        xp = array_module(x, self.directions)
         return xp.matmul(x.reshape(len(x), -1) - self.mean, self.directions.T)
 
     def decode(self, z: Array) -> Array:
         """The data that a code represents, (N, D)."""
         self.require_fit()
-        return array_module(z).matmul(z, self.directions) + self.mean
+        return array_module(z, self.directions).matmul(z, self.directions) + self.mean
 
     def reconstruct(self, x: Array) -> Array:
         """decode(encode(x)), in the shape of x."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from ..arguments import choice, flag, whole
-from ..backend import Array, array_module, generator
+from ..backend import Array, array_module, generator, noise_source
 from ..errors import DataError, OptionError
 from ..layers.activations import sigmoid, softplus
 from ..losses import cross_entropy
 from .energy import FreeEnergy, ais, bernoulli, binary, log_partition_function
-from .model import Model, noise_source
+from .model import Model
 
 
 class RBM(Model):

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..arguments import flag, number, whole
-from ..backend import Array, array_module, generator, to_numpy
+from ..backend import Array, array_module, generator, noise_source, to_numpy
 from ..errors import DataError, OptionError, ShapeError
 from ..layers import Layer
 from ..layers.activations import softplus
@@ -150,7 +150,7 @@ class VAE(Model):
             self.epsilon = None
             return self.z_mean  # z
         self.sigma = array_module(self.z_mean).exp(self.z_log_var / 2)
-        self.epsilon = rng.standard_normal(self.z_mean.shape, dtype=self.z_mean.dtype)
+        self.epsilon = noise_source(rng, self.z_mean).standard_normal(self.z_mean.shape, dtype=self.z_mean.dtype)
         return self.z_mean + self.sigma * self.epsilon  # z
 
     def backward_code(self, dz: Array) -> None:
@@ -178,7 +178,7 @@ class VAE(Model):
         """x; with `binarise` and an rng, pixels of 0 and 1 drawn from it."""
         if not self.binarise or rng is None:
             return x
-        self.uniform = rng.random(x.shape, dtype=x.dtype)
+        self.uniform = noise_source(rng, x).random(x.shape, dtype=x.dtype)
         return (self.uniform < x).astype(x.dtype)  # x
 
     def target(self, x: Array) -> Array:

@@ -37,14 +37,20 @@ def load(path: str | Path, *, classes: Sequence[Any] = ()) -> Model:
     classes: those of your own that the model is made of, and functions that are its loss or penalty: [MyLayer, huber].
     """
     metadata, tensors = read(path)
-    if "model" not in metadata:
-        raise CheckpointError(f"{path} holds no model ({written_by(metadata)}): load what save(model, path) wrote")
+    description = model_in(metadata, path)
     try:
-        model = build(metadata["model"], known(classes))
+        model = build(description, known(classes))
     except CheckpointError as error:
         raise CheckpointError(f"{path} ({written_by(metadata)}): {error}") from None
     fill(model, tensors, path)
     return model
+
+
+def model_in(metadata: dict[str, Any], path: str | Path) -> Any:
+    """The description of the model in a file. Raises CheckpointError if it holds none."""
+    if "model" not in metadata:
+        raise CheckpointError(f"{path} holds no model ({written_by(metadata)}): load what save(model, path) wrote")
+    return metadata["model"]
 
 
 def written_by(metadata: dict[str, Any]) -> str:
@@ -60,10 +66,9 @@ def restore(model: Model, path: str | Path) -> None:
 
 
 def require_same_architecture(model: Model, metadata: dict[str, Any], path: str | Path) -> None:
-    if architecture(metadata["model"]) != architecture(describe(model)):
-        raise CheckpointError(
-            f"{path} is from another architecture: it holds {show(metadata['model'])}, this is {model!r}"
-        )
+    there = model_in(metadata, path)
+    if architecture(there) != architecture(describe(model)):
+        raise CheckpointError(f"{path} is from another architecture: it holds {show(there)}, this is {model!r}")
 
 
 def fill(model: Model, tensors: dict[str, np.ndarray], path: str | Path) -> None:
@@ -115,7 +120,7 @@ def resume_training(
         raise CheckpointError(f"{path} holds a model but no training to resume: load it and call fit anew")
     training = metadata["training"]
     for name, now in settings.items():
-        was = training["settings"][name]
+        was = training["settings"].get(name)  # a version that did not have it yet did not write it
         if architecture(was) != architecture(now):
             if name == "optimizer":
                 was, now = show(was), show(now)

@@ -37,9 +37,8 @@ def test_a_step_is_the_sum_of_its_layers_and_the_update():
     found = work(model, Adam(), examples, N)
     dense = 2 * N * 6 * 4
     forward = 2 * N * 6 + (dense + 4 * N) + 7 * 4 * N + 4 * N + (dense + 6 * N) + 4 * 6 * N
-    backward = (
-        3 * 6 * N + (2 * dense + 6 * N) + 2 * 4 * N + 7 * 4 * N + (dense + 4 * N)
-    )  # nothing before the first Dense
+    # nothing before the first Dense
+    backward = 3 * 6 * N + (2 * dense + 6 * N) + 2 * 4 * N + 7 * 4 * N + (dense + 4 * N)
     assert found.gemm_flops == 5 * dense
     assert found.flops == forward + backward + 12 * len(model.parameters)
     twice = work(model, Adam(), examples, 2 * N)

@@ -30,7 +30,7 @@ def small_and_apart(monkeypatch, tmp_path):
     data = strokes(360, 60)
     monkeypatch.setattr(scratchae.data, "strokes", lambda: data)
     monkeypatch.setattr(scratchae.runs.autoencoder, "draw", lambda *_: None)
-    monkeypatch.setattr(cuda, "module", cuda.module.__wrapped__)
+    monkeypatch.setattr(cuda, "loaded", cuda.loaded.__wrapped__)
     monkeypatch.setitem(sys.modules, "cupy", None)
     monkeypatch.delenv("SCRATCHAE_DATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

@@ -519,7 +519,7 @@ def test_resuming_with_a_damaged_record_is_refused(tmp_path, text):
 @pytest.fixture
 def no_gpu(monkeypatch):
     """Whatever this machine has."""
-    monkeypatch.setattr(cuda, "module", cuda.module.__wrapped__)  # without its memory
+    monkeypatch.setattr(cuda, "loaded", cuda.loaded.__wrapped__)  # without its memory
     monkeypatch.setitem(sys.modules, "cupy", None)
 
 

@@ -206,9 +206,8 @@ def test_a_unit_of_images_is_a_channel():
 
 def test_saturated_outputs_are_near_a_limit(device):
     first = s.Dense(1, 4)
-    first.W = np.array(
-        [[-6, -3, 3, 6]], np.float32
-    )  # σ(±6) and tanh(±3, ±6) are within 0.02 of a limit, σ(±3) is not
+    # σ(±6) and tanh(±3, ±6) are within 0.02 of a limit, σ(±3) is not
+    first.W = np.array([[-6, -3, 3, 6]], np.float32)
     for activation, share in ((s.Sigmoid(), 0.5), (s.Tanh(), 1.0)):
         encoder = s.Sequential(copy.deepcopy(first), activation)
         model = s.Autoencoder(encoder, s.Dense(4, 1), loss=s.MSE()).to(device)
@@ -385,7 +384,7 @@ def small(monkeypatch, tmp_path):
     images = strokes(360, 60)
     monkeypatch.setattr(scratchae.data, "strokes", lambda: images)
     monkeypatch.setattr(scratchae.runs.autoencoder, "draw", lambda *_: None)
-    monkeypatch.setattr(cuda, "module", cuda.module.__wrapped__)
+    monkeypatch.setattr(cuda, "loaded", cuda.loaded.__wrapped__)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -396,9 +395,8 @@ def test_the_command_leaves_flow_and_findings(small, capsys):
     printed = capsys.readouterr().out
     assert "the gradients flow, and nothing is beyond its limit:\n  up to " in printed
     assert "a warning begins at 50%" in printed
-    assert (
-        main(["train", "deep", "--watch", "--epochs", "2", "--out", "run", "--resume"]) == 0
-    )  # no step is left to watch
+    # no step is left to watch
+    assert main(["train", "deep", "--watch", "--epochs", "2", "--out", "run", "--resume"]) == 0
     assert main(["train", "deep", "--epochs", "2", "--out", "plain"]) == 0
     assert not (small / "plain" / "gradient_flow.png").exists()
     assert (small / "plain" / "model.safetensors").read_bytes() == (small / "run" / "model.safetensors").read_bytes()

@@ -75,9 +75,8 @@ def test_afterwards_all_threads_are_there_again(machine):
 
 @needs_two
 def test_a_quiet_machine_never_tries_one_thread(machine):
-    ran_on, said = machine(
-        seconds=[0.012, 0.010], cpu=[0.012, 0.012], epochs=2
-    )  # even if the other thread mostly sleeps
+    # even if the other thread mostly sleeps
+    ran_on, said = machine(seconds=[0.012, 0.010], cpu=[0.012, 0.012], epochs=2)
     assert ran_on == [2] * 80 and said == []
 
 

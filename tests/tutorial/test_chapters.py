@@ -357,7 +357,8 @@ def test_the_command_names_what_there_is_when_asked_for_more(capsys):
 def test_what_is_cut_off_by_head_is_no_error():
     command = f"{sys.executable} -m scratchae tutorial | head -n 1"
     ran = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True)
-    assert ran.returncode == 141 and ran.stderr == ""
+    # 141 where `head` was done before all was written, as with PYTHONUNBUFFERED=1
+    assert ran.returncode in (0, 128 + 13) and ran.stderr == ""
     assert ran.stdout == f"  0  {CHAPTERS[0].title}\n"
 
 

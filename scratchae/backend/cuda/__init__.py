@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from types import ModuleType, SimpleNamespace
 
 from ...errors import DeviceError
@@ -20,14 +21,31 @@ EXTRAS = 'pip install "scratchae[cuda13]" (CUDA 13) or "scratchae[cuda12]" (CUDA
 INSTALL = f'install it for your driver: {EXTRAS}, or use device="cpu"'
 
 
-@functools.cache
 def module() -> ModuleType:
-    """The GPU's array module, after a test that it can compute here. Raises DeviceError with the reason if it cannot."""
+    """The GPU's array module, once it has proved that it can compute here. Raises DeviceError with the reason if not."""
+    xp = loaded()
+    if not hasattr(this_thread, "stream"):
+        this_thread.stream = own_stream(xp)
+    return xp
+
+
+this_thread = threading.local()
+
+
+def own_stream(xp: ModuleType) -> object:
+    """A stream of this thread's own, on which it works from now on: CuPy's first one cannot be recorded as a graph."""
+    xp.cuda.Device().synchronize()  # what other threads have begun, this one may use
+    stream = xp.cuda.Stream(non_blocking=True)
+    stream.use()
+    return stream
+
+
+@functools.cache
+def loaded() -> ModuleType:
+    """CuPy with the names that differ, for all threads."""
     cupy = usable_cupy()
     from . import blas, graph, launch
 
-    # a graph cannot be recorded on CuPy's default stream
-    cupy.cuda.Stream(non_blocking=True).use()
     try:
         matmul = blas.load(cupy).matmul
     except Exception as error:

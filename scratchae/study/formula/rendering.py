@@ -8,6 +8,7 @@ from .arithmetic import ATOM, POWER, PRODUCT, SUM, constant
 from .symbol import Symbol
 from .tree import Node
 
+# they say where numbers stand, not which
 INVISIBLE = {
     "rows",
     "flat",
@@ -17,7 +18,7 @@ INVISIBLE = {
     "spread",
     "repeat",
     "tuple",
-}  # they say where numbers stand, not which
+}
 WORDS = {
     **{"im2col": "im2col", "col2im": "col2im", "windows": "windows", "from_windows": "overlap", "first_max": "first max"},
     **{"upsample": "upsample", "largest": "largest", "maximum": "max", "minimum": "min", "clip": "clip", "where": "where"},

@@ -19,9 +19,8 @@ BUDGET = 4_200_000  # characters for all arrays together, so that a page stays u
 LARGEST = 2**20  # no more than so many numbers of one array, whatever there is room for
 
 
-STRINGS = {
-    number for number, name in tokenize.tok_name.items() if "STRING" in name
-}  # those with an f have kinds of their own
+# those with an f have kinds of their own
+STRINGS = {number for number, name in tokenize.tok_name.items() if "STRING" in name}
 
 
 def embed(arrays: Mapping[str, np.ndarray], minor: Collection[str] = ()) -> dict[str, dict[str, Any]]:

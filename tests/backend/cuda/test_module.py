@@ -1,6 +1,7 @@
 """What asking for a GPU says where there is none, by a CuPy of words."""
 
 import sys
+import threading
 import types
 
 import numpy as np
@@ -23,21 +24,12 @@ def pretended(devices=1, compiles=True, cublas=True):
             raise RuntimeError("DynamicLibNotFoundError: libnvrtc.so\nand a second line")
         return np.arange(4)
 
-    class Stream:
-        ptr = 7
-
-        def __init__(self, non_blocking):
-            assert non_blocking
-
-        def use(self):
-            pass
-
     runtime = types.SimpleNamespace(getDeviceCount=count)
     return types.SimpleNamespace(
         __version__="14.2.0",
         arange=arange,
         float32=np.float32,
-        cuda=types.SimpleNamespace(runtime=runtime, Stream=Stream),
+        cuda=types.SimpleNamespace(runtime=runtime),
     )
 
 
@@ -65,7 +57,7 @@ NONE = RuntimeError("cudaErrorNoDevice: no CUDA-capable device is detected")
 def test_every_reason_has_words_of_its_own(monkeypatch, cupy, words):
     monkeypatch.setitem(sys.modules, "cupy", cupy)  # where it is None, importing it raises ImportError
     with pytest.raises(DeviceError, match=words) as error:
-        cuda.module.__wrapped__()
+        cuda.loaded.__wrapped__()
     assert "second line" not in str(error.value) and isinstance(error.value, ScratchaeError)
 
 
@@ -77,7 +69,35 @@ def test_without_cublas(monkeypatch):
 
     monkeypatch.setattr("scratchae.backend.cuda.blas.load", fails)
     with pytest.raises(DeviceError, match=r"cuBLAS cannot be used \(OSError: libcublas.so.13.*pip install"):
-        cuda.module.__wrapped__()
+        cuda.loaded.__wrapped__()
+
+
+def test_each_thread_works_on_a_stream_of_its_own(monkeypatch):
+    """A stream is used in the thread alone that says so, and on CuPy's first one no step can be recorded."""
+    calls = []
+
+    class Stream:
+        def __init__(self, non_blocking):
+            assert non_blocking
+
+        def use(self):
+            calls.append((threading.get_ident(), "use"))
+
+    device = types.SimpleNamespace(synchronize=lambda: calls.append((threading.get_ident(), "wait")))
+    xp = types.SimpleNamespace(cuda=types.SimpleNamespace(Stream=Stream, Device=lambda: device))
+    monkeypatch.setattr(cuda, "loaded", lambda: xp)
+    monkeypatch.setattr(cuda, "this_thread", threading.local())
+
+    def ask():
+        assert cuda.module() is cuda.module() is xp
+
+    other = threading.Thread(target=ask)
+    ask()
+    other.start()
+    here = threading.get_ident()
+    there = other.ident
+    other.join()
+    assert calls == [(here, "wait"), (here, "use"), (there, "wait"), (there, "use")]
 
 
 def test_the_module_is_cupy_with_other_names(monkeypatch):
