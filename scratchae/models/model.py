@@ -12,7 +12,7 @@ import numpy as np
 from ..backend import Array, array_module, generator, to_numpy
 from ..description import Described
 from ..errors import DataError, OptionError, ShapeError
-from ..layers import GaussianNoise, Layer, MaskingNoise, SaltAndPepper
+from ..layers import Layer
 from ..layers.layer import as_layer, possible_parameters, refuse_collections, require_distinct, require_named
 from ..layers.observing import in_inference
 from . import parallel
@@ -139,7 +139,7 @@ class Model(Described):
     def denoises(self) -> bool:
         """Whether it begins with a layer of noise."""
         _, first = next(self.leaves())
-        return isinstance(first, GaussianNoise | MaskingNoise | SaltAndPepper)
+        return first.corrupts
 
     def corrupted(self, x: Array, rng: np.random.Generator) -> Array:
         """x with the noise that it begins with; x itself if there is none."""
