@@ -30,12 +30,8 @@ SCRIPTS = ("tensor.js", "places.js", "recipe.js", "layouts.js", "heatmap.js", "d
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 FEW = 16  # numbers
 ROWS = 8  # of the table of gradients
-TOLERANCE = {
-    "zeros": 0.0,
-    "f8": 1e-9,
-    "f4": 1e-4,
-    "i2": 2e-3,
-}  # how far a sum of rounded numbers may be off, of the result's largest
+# how far a sum of rounded numbers may be off, of the result's largest
+TOLERANCE = {"zeros": 0.0, "f8": 1e-9, "f4": 1e-4, "i2": 2e-3}
 
 
 def write_page(trace: TraceData, path: str | PathLike[str]) -> Path:
