@@ -71,10 +71,8 @@ class Arithmetic:
         if op == "cell":
             self.cells.append((item[1], item[2]))
             return self.leaf(float(self.values[item[1]][item[2]]))
-        if op in ("num", "absent"):
-            return item[1], constant(item[1]), ATOM if item[1] >= 0 else SUM
-        if op == "option":
-            return item[2], constant(item[2]), ATOM if item[2] >= 0 else SUM
+        if op in ("num", "absent", "option"):
+            return item[-1], constant(item[-1]), ATOM if item[-1] >= 0 else SUM
         if op in ("sum", "mean", "max"):
             return self.reduction(op, item[1])
         if op == "first_max":
