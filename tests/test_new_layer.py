@@ -104,6 +104,22 @@ def test_its_page_shows_formulas_numbers_and_source():
     assert "Stretch.forward" in {source["name"] for source in content["sources"].values()}
 
 
+def test_a_model_that_begins_with_noise_of_ones_own_denoises():
+    class Flip(s.Layer):
+        corrupts = True
+
+        def forward(self, x, rng=None):
+            self.sign = 1 if rng is None else np.where(rng.random(x.shape) < 0.5, -1, 1).astype(x.dtype)
+            return x * self.sign
+
+        def backward(self, dy):
+            return dy * self.sign
+
+    made = s.Autoencoder(s.Sequential(Flip(), s.Dense(4, 3, rng=0)), s.Dense(3, 4, rng=1), loss=s.MSE())
+    assert made.denoises and not model().denoises
+    assert (made.corrupted(examples(), np.random.default_rng(0)) < 0).any()
+
+
 def test_its_work_is_counted_and_its_time_taken():
     assert flops.flops(Stretch(3), (5, 3), (5, 3)) == (4 * 15, 4 * 15)
     with_it, dense = model(), 2 * 5 * 4 * 3

@@ -56,6 +56,8 @@ class Layer(Described):
     name = ""  # its place in a model, such as "encoder.0", for error messages
     # whether it computes every example by itself, so that a batch may be split (models/parallel.py); not inherited
     examples_apart = False
+    # whether a model that begins with it is to give back what it takes away: a denoising autoencoder
+    corrupts = False
     # how y is written in a formula, z of a Dense; an accent alone is put on the letter of x
     symbol = "y"
     # the other names that formulas use: quantities on the way, and settings. A name that is missing here is written as a number

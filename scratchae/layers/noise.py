@@ -64,7 +64,7 @@ class Dropout(Masked):
 class MaskingNoise(Masked):
     """Each element is set to 0 with probability `rate`; the others stay unchanged (Vincent et al. 2010, section 3.3)."""
 
-    examples_apart = True
+    examples_apart = corrupts = True
     flops = 2, 0, 1  # keep or not, times x; dy mask
     mask_formula = "u >= rate"
 
@@ -81,7 +81,7 @@ class SaltAndPepper(Masked):
     y = x · mask + salt: the mask is 0 where x is replaced, and salt is 1 where x is replaced by 1.
     """
 
-    examples_apart = True
+    examples_apart = corrupts = True
     flops = 4, 0, 1  # keep or not, salt or pepper, x mask + salt; dy mask
     mask_formula = "u >= rate"
 
@@ -109,7 +109,7 @@ class SaltAndPepper(Masked):
 class GaussianNoise(Layer):
     """y = x + std · ε with ε ~ N(0, 1), then cut to the range `clip`, such as (0, 1), if it is given."""
 
-    examples_apart = True
+    examples_apart = corrupts = True
     symbol, symbols = NOISY, {"noise": "ε", "noisy": "x" + NOISY}
 
     @property

@@ -8,7 +8,6 @@ import numpy as np
 
 from ..backend import Array, noise_source
 from ..errors import OptionError
-from ..layers import GaussianNoise, MaskingNoise, SaltAndPepper
 from ..layers.observing import in_inference
 from . import parallel
 from .parameters import FlatParameters
@@ -97,7 +96,7 @@ class Model(FlatParameters):
     def denoises(self) -> bool:
         """Whether it begins with a layer of noise."""
         _, first = next(self.leaves())
-        return isinstance(first, GaussianNoise | MaskingNoise | SaltAndPepper)
+        return first.corrupts
 
     def corrupted(self, x: Array, rng: np.random.Generator) -> Array:
         """x with the noise that it begins with; x itself if there is none."""

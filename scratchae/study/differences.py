@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -122,19 +123,16 @@ class Differences:
         return left, right
 
 
-def subtract(plus: Array, minus: Array) -> Array:
-    return plus - minus
-
-
 def compare(
     subject: str,
     tensors: dict[str, Array],
     gradients: dict[str, Array],
     evaluate: Callable[[], Array],
-    change: Callable[[Array, Array], Array],
     rounding: float,
-    tolerance: float,
-    elements: Callable[[np.ndarray], Iterable[list[tuple[int, ...]]]] | None = None,
+    tolerance: float = TOLERANCE,
+    *,
+    change: Callable[[Array, Array], Array] = operator.sub,
+    elements: Callable[[np.ndarray], Iterable[list[Index]]] | None = None,
     chain: bool = False,
 ) -> GradientReport:
     """Move each element of each tensor, in place, and compare the change of the scalar, which is known to `rounding`,

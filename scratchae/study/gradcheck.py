@@ -24,7 +24,7 @@ from ..penalties import Penalty
 from .diagnosis import diagnose, require_shapes
 from .diagnosis.adapted import Adapted
 from .diagnosis.experiment import FunctionExperiment, LayerExperiment, ModelExperiment
-from .differences import EPS, TOLERANCE, GradientReport, compare, subtract
+from .differences import EPS, TOLERANCE, GradientReport, compare
 
 
 def check_gradients(
@@ -101,20 +101,15 @@ def check_layer(layer: Layer, x: Array, rng: Callable[[], Any], seed: int, toler
             tensors[label] = getattr(leaf, attribute)
             gradients[label] = getattr(leaf, "d" + attribute).copy()
 
+    def forward() -> Array:
+        return layer.forward(x.copy(), rng()).copy()
+
     def change(plus: Array, minus: Array) -> Array:
         return ((plus - minus) * r).sum()  # differences first, then the sum: little is lost by cancellation
 
     rounding = EPS * float(abs(y * r).sum())
-    return compare(
-        repr(layer),
-        tensors,
-        gradients,
-        lambda: layer.forward(x.copy(), rng()).copy(),
-        change,
-        rounding,
-        tolerance,
-        chain=len([*layer.leaves()]) > 1,
-    )
+    chain = len([*layer.leaves()]) > 1
+    return compare(repr(layer), tensors, gradients, forward, rounding, tolerance, change=change, chain=chain)
 
 
 def check_model(model: Model, x: Array, rng: Callable[[], Any], tolerance: float) -> GradientReport:
@@ -131,7 +126,7 @@ def check_model(model: Model, x: Array, rng: Callable[[], Any], tolerance: float
         return model.objective(x.copy(), rng())["loss"]
 
     rounding = EPS * abs(float(loss()))
-    return compare(type(model).__name__, tensors, gradients, loss, subtract, rounding, tolerance, chain=True)
+    return compare(type(model).__name__, tensors, gradients, loss, rounding, tolerance, chain=True)
 
 
 def check_boltzmann(model: RBM, x: Array, tolerance: float, seed: int) -> GradientReport:
@@ -153,7 +148,7 @@ def check_boltzmann(model: RBM, x: Array, tolerance: float, seed: int) -> Gradie
         f"{model!r} (contrastive divergence, which is no gradient of any objective: compared is the difference of the mean free "
         "energies of the data and of the model's reply, with the reply held fixed)"
     )
-    return compare(title, tensors, gradients, difference, subtract, rounding, tolerance)
+    return compare(title, tensors, gradients, difference, rounding, tolerance)
 
 
 def check_function(function: Callable, x: Array, target: Array | None, tolerance: float) -> GradientReport:
@@ -168,13 +163,8 @@ def check_function(function: Callable, x: Array, target: Array | None, tolerance
     names = ("x",) if target is None else ("prediction",) if len(found) == 1 else ("mu", "log_var")
     tensors = dict(zip(names, arguments, strict=False))
     gradients = dict(zip(names, found, strict=True))
-    rounding = EPS * abs(float(value))
-    return compare(
-        name,
-        tensors,
-        gradients,
-        lambda: function(*(array.copy() for array in arguments))[0],
-        subtract,
-        rounding,
-        tolerance,
-    )
+
+    def evaluate() -> Array:
+        return function(*(array.copy() for array in arguments))[0]
+
+    return compare(name, tensors, gradients, evaluate, EPS * abs(float(value)), tolerance)

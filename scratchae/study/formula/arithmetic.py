@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,8 +13,23 @@ from .values import ELEMENTWISE
 
 SUM, PRODUCT, POWER, ATOM = range(1, 5)  # how strongly the outermost operator of a text binds
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-SIGNS = {"add": " + ", "sub": " − ", "mul": "·", "div": " / "}
-COMPARISONS = {"lt": "<", "le": "≤", "gt": ">", "ge": "≥"}
+# How a function of numbers is written, how strongly that binds, and how strongly each argument must; others as f(a, b)
+FORMS: dict[str, tuple[str, int, tuple[int, ...]]] = {
+    "add": ("{} + {}", SUM, (SUM, SUM)),
+    "sub": ("{} − {}", SUM, (SUM, PRODUCT)),
+    "neg": ("−{}", SUM, (PRODUCT,)),
+    "mul": ("{}·{}", PRODUCT, (PRODUCT, PRODUCT)),
+    "div": ("{} / {}", PRODUCT, (PRODUCT, POWER)),
+    "pow": ("{}^{}", POWER, (ATOM, ATOM)),
+    "exp": ("e^{}", POWER, (ATOM,)),
+    "sqrt": ("√{}", POWER, (ATOM,)),
+    "abs": ("|{}|", ATOM, (SUM,)),
+    "sigmoid": ("1 / (1 + e^−{})", PRODUCT, (ATOM,)),
+    **{
+        op: (f"[{{}} {sign} {{}}]", ATOM, (SUM, SUM))
+        for op, sign in zip(("lt", "le", "gt", "ge"), "<≤>≥", strict=True)
+    },
+}
 
 
 def number(value: float, digits: int = 6) -> str:
@@ -55,10 +71,8 @@ class Arithmetic:
         if op == "cell":
             self.cells.append((item[1], item[2]))
             return self.leaf(float(self.values[item[1]][item[2]]))
-        if op in ("num", "absent"):
-            return item[1], constant(item[1]), ATOM if item[1] >= 0 else SUM
-        if op == "option":
-            return item[2], constant(item[2]), ATOM if item[2] >= 0 else SUM
+        if op in ("num", "absent", "option"):
+            return item[-1], constant(item[-1]), ATOM if item[-1] >= 0 else SUM
         if op in ("sum", "mean", "max"):
             return self.reduction(op, item[1])
         if op == "first_max":
@@ -67,10 +81,16 @@ class Arithmetic:
             return float(first), f"[{'' if first else 'not '}the first maximum]", ATOM
         if op == "largest":
             return self.largest(*item[1:])
-        parts = [self.of(arg) for arg in item[1:]]
+        values, texts, strengths = zip(*(self.of(arg) for arg in item[1:]), strict=True)
         with np.errstate(all="ignore"):
-            value = float(ELEMENTWISE[op](*(part[0] for part in parts)))
-        return value, *self.written(op, parts)
+            value = float(ELEMENTWISE[op](*values))
+        form, strength, least = FORMS.get(op, ("", ATOM, ()))
+        if not form:
+            return value, f"{op.removesuffix('imum')}({', '.join(texts)})", ATOM
+        if op == "pow" and values[1] == 2:
+            form = "{}²"
+        written = form.format(*map(guarded, texts, strengths, least))
+        return value, re.sub(r"e\^−\(−([^() ]+)\)", r"e^\1", written.replace("+ −", "− ")), strength
 
     def leaf(self, value: float) -> tuple[float, str, int]:
         return value, number(value, self.digits), ATOM if value >= 0 and math.isfinite(value) else SUM
@@ -84,7 +104,7 @@ class Arithmetic:
             return max(values), f"max({', '.join(self.shortened([text for _, text, _ in parts]))})", ATOM
         total, texts = math.fsum(values) if all(map(math.isfinite, values)) else sum(values), []
         for _, text, strength in self.shortened(parts):
-            texts.append(self.guarded(text, strength, SUM))
+            texts.append(guarded(text, strength, SUM))
         text = " + ".join(texts).replace("+ −", "− ")
         if op == "mean":
             text = f"({text}) / {len(parts)}" if len(parts) > 1 else text
@@ -106,39 +126,7 @@ class Arithmetic:
         sign = "≥" if kept else "<"
         return float(kept), f"[{text} {sign} {number(least, self.digits)}]", ATOM
 
-    def guarded(self, text: str, strength: int, least: int) -> str:
-        """A text in parentheses, if it binds less than where it stands."""
-        return text if strength >= least else f"({text})"
 
-    def written(self, op: str, parts: list[tuple[float, str, int]]) -> tuple[str, int]:
-        texts = [text for _, text, _ in parts]
-        if op in ("add", "sub"):
-            right = parts[1]
-            # a negative number is taken away
-            if op == "add" and right[1].startswith("−"):
-                return f"{texts[0]} − {texts[1][1:]}", SUM
-            return texts[0] + SIGNS[op] + self.guarded(texts[1], right[2], SUM if op == "add" else PRODUCT), SUM
-        if op in ("mul", "div"):
-            left = self.guarded(texts[0], parts[0][2], PRODUCT)
-            return left + SIGNS[op] + self.guarded(texts[1], parts[1][2], PRODUCT if op == "mul" else POWER), PRODUCT
-        if op == "pow":
-            base = self.guarded(texts[0], parts[0][2], ATOM)
-            return (f"{base}²" if parts[1][0] == 2 else f"{base}^{self.guarded(texts[1], parts[1][2], ATOM)}"), POWER
-        if op == "neg":
-            return f"−{self.guarded(texts[0], parts[0][2], PRODUCT)}", SUM
-        if op in COMPARISONS:
-            return f"[{texts[0]} {COMPARISONS[op]} {texts[1]}]", ATOM
-        if op == "sigmoid":
-            negative = texts[0].startswith("−") and " " not in texts[0]
-            exponent = texts[0][1:] if negative else "−" + self.guarded(texts[0], parts[0][2], ATOM)
-            return f"1 / (1 + e^{exponent})", PRODUCT
-        if op == "softplus":
-            return f"log(1 + e^{self.guarded(texts[0], parts[0][2], ATOM)})", ATOM
-        if op == "exp":
-            return f"e^{self.guarded(texts[0], parts[0][2], ATOM)}", POWER
-        if op == "sqrt":
-            return f"√{self.guarded(texts[0], parts[0][2], ATOM)}", POWER
-        if op == "abs":
-            return f"|{texts[0]}|", ATOM
-        names = {"maximum": "max", "minimum": "min", "clip": "cut"}
-        return f"{names.get(op, op)}({', '.join(texts)})", ATOM
+def guarded(text: str, strength: int, least: int) -> str:
+    """A text in parentheses, if it binds less than where it stands."""
+    return text if strength >= least else f"({text})"

@@ -26,15 +26,6 @@ class MathmlWriter(Writer):
     def joined(self, left, sign, right):
         return f"<mrow>{left}<mo>{escape(sign)}</mo>{right}</mrow>"
 
-    def parentheses(self, text):
-        return self.row("(", text, ")")
-
-    def brackets(self, text):
-        return self.row("[", text, "]")
-
-    def bars(self, text):
-        return self.row("|", text, "|")
-
     def list(self, opening, parts, closing):
         return self.row(opening, "<mo>,</mo>".join(parts), closing)
 

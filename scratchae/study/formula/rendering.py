@@ -7,23 +7,16 @@ from collections.abc import Callable
 from .arithmetic import ATOM, POWER, PRODUCT, SUM, constant
 from .symbol import Symbol
 from .tree import Node
+from .values import DRAWS
 
 # they say where numbers stand, not which
-INVISIBLE = {
-    "rows",
-    "flat",
-    "per_row",
-    "reshape",
-    "expand",
-    "spread",
-    "repeat",
-    "tuple",
-}
+INVISIBLE = {*("rows", "flat", "per_row", "reshape", "expand", "spread", "repeat", "tuple")}
 WORDS = {
-    **{"im2col": "im2col", "col2im": "col2im", "windows": "windows", "from_windows": "overlap", "first_max": "first max"},
-    **{"upsample": "upsample", "largest": "largest", "maximum": "max", "minimum": "min", "clip": "clip", "where": "where"},
-    **{"log": "log", "tanh": "tanh", "sign": "sign", "max": "max", "softplus": "softplus"},
-}  # fmt: skip
+    "from_windows": "overlap",
+    "first_max": "first max",
+    "maximum": "max",
+    "minimum": "min",
+}  # others as they are
 RELATIONS = {"lt": "<", "le": "≤", "gt": ">", "ge": "≥"}
 AXES = ("n", "j", "k", "l")
 SMALL = {"n": "ₙ", "j": "ⱼ", "k": "ₖ", "l": "ₗ"}
@@ -41,7 +34,7 @@ class Writer:
     def write(self, node: Node, least: int = SUM) -> str:
         """The node, in parentheses if its operator binds less than it must."""
         text, strength = self.of(node)
-        return text if strength >= least else self.parentheses(text)
+        return text if strength >= least else self.row("(", text, ")")
 
     def of(self, node: Node) -> tuple[str, int]:
         op, args = node.op, node.args
@@ -69,9 +62,9 @@ class Writer:
         if op == "T":
             return self.transposed(self.write(args[0], ATOM)), POWER
         if op in RELATIONS:
-            return self.brackets(self.joined(self.write(args[0]), RELATIONS[op], self.write(args[1]))), ATOM
-        if op == "abs":
-            return self.bars(self.write(args[0])), ATOM
+            return self.row("[", self.joined(self.write(args[0]), RELATIONS[op], self.write(args[1])), "]"), ATOM
+        if op in ("abs", "area"):
+            return self.row("|", self.write(args[0]), "|"), ATOM
         if op == "exp":
             return self.exponential(self.write(args[0])), POWER
         if op == "sqrt":
@@ -82,12 +75,8 @@ class Writer:
             return self.call(self.name("σ")[0], [self.write(args[0])]), ATOM
         if op == "joined":
             return self.list("[", [self.write(arg) for arg in args], "]"), ATOM
-        if op == "normal":
-            return self.call(self.word("N"), [self.number("0"), self.number("1")]), ATOM
-        if op == "uniform":
-            return self.call(self.word("U"), [self.number("0"), self.number("1")]), ATOM
-        if op == "area":
-            return self.bars(self.write(args[0])), ATOM
+        if op in DRAWS:
+            return self.call(self.word(op[0].upper()), [self.number("0"), self.number("1")]), ATOM
         if op == "opaque":
             return self.call(self.word(node.value), [self.write(arg) for arg in args]), ATOM
         shown = args if op in ("maximum", "minimum", "clip", "where", "largest") else args[:1]
@@ -125,20 +114,11 @@ class Writer:
     def joined(self, left: str, sign: str, right: str) -> str:
         return f"{left}·{right}" if sign == "·" else f"{left} {sign} {right}"
 
-    def parentheses(self, text: str) -> str:
-        return f"({text})"
-
-    def brackets(self, text: str) -> str:
-        return f"[{text}]"
-
-    def bars(self, text: str) -> str:
-        return f"|{text}|"
-
     def list(self, opening: str, parts: list[str], closing: str) -> str:
-        return opening + ", ".join(parts) + closing
+        return self.row(opening, ", ".join(parts), closing)
 
     def call(self, function: str, arguments: list[str]) -> str:
-        return f"{function}({', '.join(arguments)})"
+        return function + self.list("(", arguments, ")")
 
     def matrix_product(self, left: str, right: str) -> str:
         return f"{left} {right}"

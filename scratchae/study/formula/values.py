@@ -18,10 +18,7 @@ ELEMENTWISE: dict[str, Callable[..., Any]] = {
     **{"lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal},
     **{"exp": np.exp, "log": np.log, "sqrt": np.sqrt, "abs": np.abs, "sign": np.sign, "tanh": np.tanh},
     **{"maximum": np.maximum, "minimum": np.minimum, "clip": np.clip, "where": np.where},
-    **{
-        "sigmoid": lambda x: np.exp(-np.logaddexp(0, -x)),
-        "softplus": lambda x: np.logaddexp(0, x),
-    },
+    **{"sigmoid": lambda x: np.exp(-np.logaddexp(0, -x)), "softplus": lambda x: np.logaddexp(0, x)},
 }
 REDUCTIONS = {"sum": np.sum, "mean": np.mean, "max": np.max}
 DRAWS = ("normal", "uniform")  # drawn at random: a value is recorded, not computed

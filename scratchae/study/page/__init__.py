@@ -31,12 +31,7 @@ SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 FEW = 16  # numbers
 ROWS = 8  # of the table of gradients
 # how far a sum of rounded numbers may be off, of the result's largest
-TOLERANCE = {
-    "zeros": 0.0,
-    "f8": 1e-9,
-    "f4": 1e-4,
-    "i2": 2e-3,
-}
+TOLERANCE = {"zeros": 0.0, "f8": 1e-9, "f4": 1e-4, "i2": 2e-3}
 
 
 def write_page(trace: TraceData, path: str | PathLike[str]) -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -38,9 +37,9 @@ class Place:
 
 
 class Maker:
-    """Keeps the steps made so far, the tensors that have a name, and the phase. ran: the code of the functions that ran."""
+    """Keeps the steps made so far, the tensors that have a name, and the phase. ran: the methods that ran."""
 
-    def __init__(self, x: np.ndarray, ran: Iterable[CodeType]):
+    def __init__(self, x: np.ndarray, ran: Iterable[tuple[int, str]]):
         self.steps: list[Step] = []
         self.symbols = Symbols()
         self.keys: set[str] = set()

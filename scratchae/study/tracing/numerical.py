@@ -13,7 +13,7 @@ import numpy as np
 
 from ...backend import Array
 from ...models import Model
-from ..differences import EPS, TOLERANCE, TensorCheck, compare, subtract
+from ..differences import EPS, TensorCheck, compare
 from ..formula.values import Evaluation
 from .program import Program
 from .recording import Again
@@ -70,9 +70,7 @@ def parameter_checks(
         return model.objective(x, Again(draws) if training else None)["loss"]
 
     rounding = EPS * abs(float(loss()))
-    report = compare(
-        type(model).__name__, tensors, gradients, loss, subtract, rounding, TOLERANCE, elements, chain=True
-    )
+    report = compare(type(model).__name__, tensors, gradients, loss, rounding, elements=elements, chain=True)
     return {check.name: check for check in report.checks}
 
 
@@ -113,7 +111,6 @@ def between(program: Program, gradient: Tensor, elements: Callable | None) -> Te
         return values[scalar]
 
     rounding = EPS * abs(float(program.names[value].array))
-    report = compare(
-        of, {of: moved}, {of: gradient.array}, scalar_value, subtract, rounding, TOLERANCE, elements, chain=True
-    )
+    gradients = {of: gradient.array}
+    report = compare(of, {of: moved}, gradients, scalar_value, rounding, elements=elements, chain=True)
     return report.checks[0]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import sys
-from collections.abc import Iterator, Sequence
+import inspect
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from types import CodeType, FrameType
 from typing import Any
 
 import numpy as np
@@ -77,8 +76,8 @@ class Again:
 class Recording:
     """events: by the name of the layer. draws: of the model itself; all_draws: in order, of the layers as well.
 
-    buffers: what layers remember from step to step, such as an RBM's chains, as it was before. ran: the code of all functions
-    that were called, in order.
+    buffers: what layers remember from step to step, such as an RBM's chains, as it was before. ran: the methods of the
+    model and its layers that were called, in order, as (id of the object, name).
     """
 
     events: dict[str, Event]
@@ -86,7 +85,7 @@ class Recording:
     draws: list[np.ndarray]
     all_draws: list[Array]
     buffers: dict[str, np.ndarray]
-    ran: Sequence[CodeType]
+    ran: Sequence[tuple[int, str]]
 
 
 def record(model: Model, x: Array, rng: Any, itemsize: int) -> Recording:
@@ -94,7 +93,7 @@ def record(model: Model, x: Array, rng: Any, itemsize: int) -> Recording:
     leaves, draws = list(model.leaves()), None if rng is None else Draws(rng, model.parameters)
     events = {name: Event() for name, _ in leaves}
     buffers = {name: host(getattr(layer, attribute)) for name, layer, attribute in model.named_buffers()}
-    with watching(leaves, events, draws, itemsize), noting_calls() as ran:
+    with watching(leaves, events, draws, itemsize), noting_calls([model, *(layer for _, layer in leaves)]) as ran:
         if type(model).training_step is not Model.training_step:
             metrics = model.training_step(x, draws)
         else:
@@ -105,20 +104,24 @@ def record(model: Model, x: Array, rng: Any, itemsize: int) -> Recording:
 
 
 @contextlib.contextmanager
-def noting_calls() -> Iterator[dict[CodeType, None]]:
-    """While the block runs, the functions that are called are noted by their code, each once."""
-    ran: dict[CodeType, None] = {}
+def noting_calls(things: Iterable[object]) -> Iterator[dict[tuple[int, str], None]]:
+    """While the block runs, the methods of some objects that are called are noted: (id of the object, name), each once."""
+    ran: dict[tuple[int, str], None] = {}
 
-    def note(frame: FrameType, event: str, _: Any) -> None:
-        if event == "call":
-            ran.setdefault(frame.f_code)
+    def noting(thing: object, method: Call, name: str) -> Call:
+        def note_and_call(*arguments: Any, **options: Any) -> Any:
+            ran.setdefault((id(thing), name))
+            return method(*arguments, **options)
 
-    before = sys.getprofile()
-    sys.setprofile(note)
-    try:
+        return note_and_call
+
+    with contextlib.ExitStack() as stack:
+        for thing in things:
+            own = {
+                name for name, value in inspect.getmembers_static(type(thing), inspect.isfunction) if name[:2] != "__"
+            }
+            stack.enter_context(wrapped([thing], **{name: functools.partial(noting, name=name) for name in own}))
         yield ran
-    finally:
-        sys.setprofile(before)
 
 
 def watching(

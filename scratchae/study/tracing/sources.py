@@ -14,7 +14,6 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import CodeType
 from typing import Any
 
 from .steps import Source
@@ -23,15 +22,15 @@ ROOT = Path(__file__).parents[3]
 STATEMENTS = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.Expr)
 
 
-def methods(thing: Any, ran: Iterable[CodeType]) -> list[Callable]:
-    """The methods of an object that ran, in this order, those of its base classes among them."""
-    known = {}
-    for cls in type(thing).__mro__:
-        for member in vars(cls).values():
-            function = inspect.unwrap(member) if callable(member) else None
-            if code := getattr(function, "__code__", None):
-                known[code] = function
-    return [known[code] for code in ran if code in known]
+def methods(thing: Any, ran: Iterable[tuple[int, str]]) -> list[Callable]:
+    """The methods of an object that ran, in this order; behind one that speaks of `super` that of the base class."""
+    found = []
+    for name in (name for owner, name in ran if owner == id(thing)):
+        for function in (inspect.unwrap(vars(cls)[name]) for cls in type(thing).__mro__ if name in vars(cls)):
+            found.append(function)
+            if "super" not in function.__code__.co_names:
+                break
+    return found
 
 
 def source(functions: Iterable[Callable], name: str, last: Callable | None = None) -> Source | None:
