@@ -35,9 +35,9 @@ EPS = float(np.finfo(np.float64).eps)
 class TensorCheck:
     """One tensor's gradient against finite differences.
 
-    `error` is the largest deviation over the elements, divided by the largest gradient of the tensor (or by the least
-    that a difference quotient can tell to the tolerance, if that is more); it is NaN if a gradient or a difference is.
-    `numeric` is NaN where an element was not moved; `checked` counts those that were. At a kink the function has a corner
+    `error` is the largest deviation over the elements, divided by the largest gradient of the tensor (or by the smallest
+    gradient that finite differences can resolve, if that is larger). It is NaN if a gradient or a difference is NaN.
+    `numeric` is NaN for elements that were not moved; `checked` counts the elements that were. At a kink the function has a corner
     (ReLU at 0), and the slopes to the left and to the right differ: such elements are not compared. `kinks` counts them.
     """
 
@@ -56,7 +56,7 @@ class TensorCheck:
 
     @property
     def comparable(self) -> bool:
-        """Whether anything was compared: not if all elements that were moved lie at a kink."""
+        """Whether anything was compared. Nothing is if all elements that were moved lie at a kink."""
         return not 0 < self.kinks == self.checked
 
     @property
@@ -71,13 +71,13 @@ class TensorCheck:
 
 
 def largest_error(checks: Iterable[TensorCheck]) -> float:
-    """The largest relative error of what was compared; NaN if one is NaN or if nothing was."""
+    """The largest relative error of the compared elements; NaN if one is NaN or if nothing was compared."""
     errors = [check.error for check in checks if check.comparable]
     return float(np.max(errors)) if errors else float("nan")
 
 
 def not_compared(checks: Collection[TensorCheck]) -> str:
-    """How many gradients could not be compared, as the end of a sentence; nothing if all could."""
+    """How many gradients could not be compared, as the end of a sentence; empty if all could."""
     count = sum(not check.comparable for check in checks)
     return (
         f"; {count} could not be compared: all {'its' if count == 1 else 'their'} elements lie at a kink"
@@ -88,7 +88,7 @@ def not_compared(checks: Collection[TensorCheck]) -> str:
 
 @dataclass(frozen=True)
 class GradientReport:
-    """The checks of all tensors, and what is wrong where something is; `str(report)` is a table with the diagnosis."""
+    """The checks of all tensors, and what is wrong if something is. `str(report)` is a table with the diagnosis."""
 
     subject: str
     checks: tuple[TensorCheck, ...]
@@ -96,7 +96,7 @@ class GradientReport:
 
     @property
     def passed(self) -> bool:
-        """Whether every tensor's error is within the tolerance, and nothing else was found that is wrong."""
+        """Whether every tensor's error is within the tolerance and no other fault was found."""
         return all(check.passed for check in self.checks) and not any(found.fault for found in self.findings)
 
     @property
@@ -108,7 +108,7 @@ class GradientReport:
         verdict = "passed" if self.passed else "FAILED"
         lines = [f"{self.subject}: {verdict}, largest relative error {self.worst:.1e}{not_compared(self.checks)}"]
         if not any(check.comparable for check in self.checks):
-            lines = [f"{self.subject}: not comparable, all elements lie at a kink"]
+            lines = [f"{self.subject}: not comparable, because all elements lie at a kink"]
         for check in self.checks:
             wrong = "" if check.passed else "   <- wrong"
             lines.append(f"  ∂L/∂{check.name:<14} {check.analytic.shape!s:<16} {check.says}{wrong}")
@@ -127,19 +127,19 @@ def check_gradients(
     """Compare every gradient of a layer, model, loss or penalty with central differences, in float64.
 
     subject: a layer or a model, of which a copy is checked; a loss, with `target`, or any function `f(x[,
-    target]) -> (value, dx)`; or `gaussian_kl`, with x as mu and target as log_var. x: a small input (every
-    element costs two evaluations); `seed` draws r and, with `noise=True`, the noise of noisy layers, the same
-    at each evaluation. Any object with `forward(x)` and `backward(dy)` is taken for a layer.
+    target]) -> (value, dx)`; or `gaussian_kl`, with x as mu and target as log_var. x: a small input, since every
+    element needs two evaluations. `seed` draws r and, with `noise=True`, the noise of noisy layers, the same
+    at each evaluation. Any object with `forward(x)` and `backward(dy)` counts as a layer.
 
-    Where something is wrong, `findings` says what (`diagnose.py`). Raises ShapeError if a gradient has not the shape of
-    what it belongs to, ArrayTypeError if a method returns no array.
+    If something is wrong, `findings` says what (`diagnosis/`). Raises ShapeError if a gradient does not have the shape of its
+    tensor, and ArrayTypeError if a method does not return an array.
     """
     if target is not None and (isinstance(subject, Layer | Model) or hasattr(subject, "backward")):
         raise OptionError(
-            f"check_gradients({type(subject).__name__}, x, target): target=… is for a loss; a layer is checked with an upstream that "
-            "is drawn, a model with its own loss: check_gradients(subject, x)"
+            f"check_gradients({type(subject).__name__}, x, target): target=… is for a loss. A layer is checked with a random upstream, "
+            "a model with its own loss: use check_gradients(subject, x)"
         )
-    if isinstance(subject, DBN):  # which is trained layer by layer, or as this
+    if isinstance(subject, DBN):  # a DBN has no backward: it is trained layer by layer, or unrolled
         report = check_gradients(subject.unroll(), x, seed=seed, noise=noise, tolerance=tolerance)
         return replace(report, subject="DBN, unrolled to an Autoencoder")
     x = x.astype(np.float64)
@@ -170,7 +170,7 @@ def check_gradients(
 
 
 def random_streams(x: Array, seed: int | None) -> Callable[[], Any]:
-    """A function that gives the same fresh generator each time; or None each time, for inference."""
+    """A function that gives an equal new generator each time, or None each time, for inference."""
     return lambda: None if seed is None else array_module(x).random.default_rng(seed)
 
 
@@ -190,7 +190,7 @@ def check_layer(layer: Layer, x: Array, rng: Callable[[], Any], seed: int, toler
             gradients[label] = getattr(leaf, "d" + attribute).copy()
 
     def change(plus: Array, minus: Array) -> Array:
-        return ((plus - minus) * r).sum()  # differences first, then the sum: little is lost by cancellation
+        return ((plus - minus) * r).sum()  # subtract first and then sum, so that little is lost by cancellation
 
     rounding = EPS * float(abs(y * r).sum())
     return compare(
@@ -223,12 +223,12 @@ def check_model(model: Model, x: Array, rng: Callable[[], Any], tolerance: float
 
 
 def check_boltzmann(model: RBM, x: Array, tolerance: float, seed: int) -> GradientReport:
-    """What an RBM's step leaves in `gradient`: no gradient of an objective, but that of mean F(x) - mean F(v), v held fixed."""
+    """The `gradient` of an RBM's step: not the gradient of an objective, but that of mean F(x) - mean F(v) with v held fixed."""
     model = copy.deepcopy(model).to(dtype=np.float64)
     energy = model.energy
     model.training_step(x.copy(), array_module(x).random.default_rng(seed))
     model.take_gradient()
-    v, n = energy.v.copy(), len(x)  # the data, and the model's reply to them
+    v, n = energy.v.copy(), len(x)  # the data, and the model's reply
 
     def difference() -> Array:
         F = energy.forward(v)
@@ -238,14 +238,14 @@ def check_boltzmann(model: RBM, x: Array, tolerance: float, seed: int) -> Gradie
     gradients = {name: getattr(energy, "d" + attribute).copy() for name, _, attribute in model.named_parameters()}
     rounding = EPS * float(abs(energy.forward(v)).max())
     title = (
-        f"{model!r} (contrastive divergence, which is no gradient of any objective: compared is the difference of the mean free "
-        "energies of the data and of the model's reply, with the reply held fixed)"
+        f"{model!r} (contrastive divergence, not the gradient of any objective: this check compares the difference of the mean "
+        "free energies of the data and of the model's reply, with the reply held fixed)"
     )
     return compare(title, tensors, gradients, difference, subtract, rounding, tolerance)
 
 
 def check_function(function: Callable, x: Array, target: Array | None, tolerance: float) -> GradientReport:
-    """A loss or penalty: each gradient that it returns belongs to the argument at the same place."""
+    """A loss or penalty: each gradient that it returns belongs to the argument in the same position."""
     arguments = [x] if target is None else [x, target.astype(np.float64)]
     returned = function(*(array.copy() for array in arguments))
     name = getattr(function, "__name__", repr(function))

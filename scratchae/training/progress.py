@@ -31,7 +31,7 @@ class Progress:
             self.bar.update()
 
     def close(self) -> None:
-        """Remove the bar."""
+        """Take the bar away."""
         if self.bar is not None:
             self.bar.close()
             self.bar = None
