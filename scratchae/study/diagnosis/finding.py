@@ -69,7 +69,7 @@ KINDS = {
     ),
     "wrong_point": (
         "the derivative is evaluated at the wrong point: {which}",
-        "what `forward` keeps, and what the formula needs: for a sigmoid, y (1 - y) needs the output y, and σ′(x) needs the input x",
+        "what `forward` keeps, and what the formula is written in: y (1 - y) of a sigmoid wants the output y, σ′(x) the input x",
     ),
     "stale": (
         "it belongs to an earlier forward",
