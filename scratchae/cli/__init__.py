@@ -1,4 +1,4 @@
-"""The command `scratchae`: a module for each of its commands."""
+"""The command `scratchae`, with one module for each of its commands."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from .. import __version__
 from ..errors import ScratchaeError
 from . import bench, check, data, study, train, tutorial
 
-# each with add(commands), its arguments, and run(options), which returns an exit code
+# each has add(commands), which defines its arguments, and run(options), which returns an exit code
 COMMANDS = (train, study, check, bench, data, tutorial)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command. Exit code 0; 1 where a check failed; 2 for a mistake of the caller; 130 after Ctrl-C; 141 if nobody reads the output."""
+    """Run the command. Exit code 0 if all is well, 1 if a check failed, 2 for a mistake of the caller, 130 after Ctrl-C, 141 if
+    nothing reads the output any more."""
     try:
         options = parser().parse_args(arguments)
         code = options.run(options)
-        sys.stdout.flush()  # here rather than at Python's end, where a closed pipe could not be told
+        sys.stdout.flush()  # here and not when Python ends, where a closed pipe could not be caught
         return code
-    except BrokenPipeError:  # who reads the output has seen enough, such as `head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python writes out the rest at its end
-        return 128 + 13  # as a shell says of a program that SIGPIPE ended
-    except (ScratchaeError, OSError) as error:  # the latter: a full disk, a folder that vanished
+    except BrokenPipeError:  # the reader of the output, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python would write out the rest when it ends
+        return 128 + 13  # the exit code that a shell gives for a program that SIGPIPE ended
+    except (ScratchaeError, OSError) as error:  # OSError: a full disk, or a folder that vanished
         print(f"scratchae: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

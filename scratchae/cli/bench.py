@@ -12,14 +12,14 @@ def add(commands: argparse._SubParsersAction) -> None:
         "bench",
         help="how fast the presets train here, on the CPU and on a GPU",
         description=(
-            "Time a training step of presets at many batch sizes, on the CPU and on a GPU: examples a second, operations a "
-            "second against what this machine can do, time by layer, and the batch size where the GPU overtakes."
+            "Time a training step of presets at many batch sizes, on the CPU and on a GPU: examples per second, operations "
+            "per second compared with the machine's limit, time by layer, and the batch size from which the GPU is faster."
         ),
-        epilog="a machine that does nothing else gives figures worth keeping; --quick tells whether it works",
+        epilog="figures are worth keeping if the machine does nothing else meanwhile; --quick shows whether the command works",
     )
     parser.add_argument("presets", nargs="*", metavar="PRESET", help="default: simple deep science2006 conv vae-400")
     parser.add_argument(
-        "--device", choices=DEVICES, default="both", help="default: both, where there is a GPU that can be used"
+        "--device", choices=DEVICES, default="both", help="default: both, if there is a GPU that can be used"
     )
     parser.add_argument(
         "--batch-sizes", type=whole_numbers, metavar="N,…", help="default: 32,128,512,2048,8192,16384"
@@ -30,7 +30,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         help="also time PyTorch and JAX on the same work, at the given batch sizes or at 128 and 8192",
     )
     parser.add_argument("--quick", action="store_true", help="two presets, small batches, short measurements")
-    parser.add_argument("--out", metavar="DIR", help="where to write (default: bench)")
+    parser.add_argument("--out", metavar="DIR", help="folder to write to (default: bench)")
     parser.set_defaults(run=run)
 
 

@@ -10,32 +10,32 @@ from pathlib import Path
 from ..errors import OptionError
 from .types import positive
 
-GRACE = 5  # seconds after its limit that a file has left to say where it hangs
+GRACE = 5  # seconds after its limit in which a file can still say where it hangs
 
 
 def add(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser(
         "check",
-        help="check the gradients of all layers and losses, or of a file of your own, or an exercise",
-        description="Compare every gradient with central differences in float64, and print the largest relative errors; "
-        "of a file of your own, check its layers and losses and say what is wrong with them; or check the answer to an exercise, such as "
-        "02_dense: exercises/02_dense.py or 02_dense.py in the current folder, else in a checkout tutorials/exercises/02_dense.py; if "
-        "there is none, it is handed out.",
+        help="check the gradients of all layers and losses or of your own file, or check an exercise",
+        description="Compare every gradient with central differences in float64, and print the largest relative errors. "
+        "Given your own file, check its layers and losses and say what is wrong with them. Given an exercise, such as "
+        "02_dense, check your answer: exercises/02_dense.py or 02_dense.py in the current folder, or in a checkout "
+        "tutorials/exercises/02_dense.py. If there is none, a copy is handed out.",
         epilog="in a file: classes with forward(self, x) and backward(self, dy), losses (prediction, target) -> (value, gradient); "
-        "arrays and instances in it are used as inputs and arguments, such as x = numpy.ones((4, 3)) and layer = MyLayer(3, 2)",
+        "arrays and instances in the file serve as inputs and arguments, such as x = numpy.ones((4, 3)) and layer = MyLayer(3, 2)",
     )
     parser.add_argument(
         "name",
         nargs="?",
         metavar="NAME|FILE.py|EXERCISE",
-        help="check only what begins with this name, in detail; or your file; or an exercise",
+        help="check only entries whose names begin with this, in detail; or your file; or an exercise",
     )
     parser.add_argument(
         "--limit",
         type=positive(float),
         default=60,
         metavar="SECONDS",
-        help="time that a file may take, 60 by default",
+        help="time that a file may take (default: 60)",
     )
     parser.set_defaults(run=run)
 
@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def named(name: str) -> Path | None:
-    """The file or exercise of that name; None if a part of the library is meant. Raises OptionError if it is not there."""
+    """The file or exercise of that name; None if it means a part of the library. Raises OptionError if there is no such file."""
     from ..tutorial.chapters import exercises, hand_out
 
     path = Path(name)
@@ -77,21 +77,23 @@ def named(name: str) -> Path | None:
         return hand_out(path.stem)
     if name.endswith(".py") or name[:1].isdigit():
         raise OptionError(
-            f"check: there is no file or exercise {name}; the exercises are {', '.join(exercises())}; the chapters tell of "
+            f"check: there is no file or exercise {name}; the exercises are {', '.join(exercises())}; the chapters explain "
             "them, and `scratchae check 02_dense` hands one out"
         )
     return None
 
 
 def grade(file: Path, limit: float) -> int:
-    """Grade a file in a process of its own: it may hang, print, or end Python."""
+    """Grade a file in a separate process, since it may hang, print or end Python."""
     command = [sys.executable, "-m", "scratchae.tutorial.grade", str(file), str(limit)]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, timeout=limit + GRACE, check=False)
     except subprocess.TimeoutExpired:
-        print(f"{file}: not done after {limit:g} seconds, and could not be interrupted: it was ended")
+        print(
+            f"{file}: it was not done after {limit:g} seconds and could not be interrupted, so its process was ended"
+        )
         return 2
     if done.returncode not in (0, 1, 2):
-        print(f"{file}: it ended Python itself, with exit code {done.returncode}")
+        print(f"{file}: the file itself ended Python, with exit code {done.returncode}")
         return 2
     return done.returncode

@@ -11,14 +11,14 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser(
         "data",
         help="download or verify MNIST and Fashion-MNIST",
-        description="Download the original files of a dataset, or verify those that are there.",
+        description="Download the original files of a dataset, or verify files that you have.",
     )
     parser.add_argument("action", choices=("download", "verify"))
     parser.add_argument("name", choices=tuple(FILES))
     parser.add_argument(
         "--data-dir",
         metavar="DIR",
-        help="their folder (default: $SCRATCHAE_DATA, else the user's cache folder)",
+        help="their folder (default: $SCRATCHAE_DATA, or the user's cache folder)",
     )
     parser.set_defaults(run=run)
 

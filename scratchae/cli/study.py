@@ -28,19 +28,25 @@ def add(commands: argparse._SubParsersAction) -> None:
         "study",
         help="every quantity of one training step: formula, numbers, finite differences",
         description="Run one forward and backward pass, a loss and an update, and show every tensor: name, formula, shape, "
-        "numbers, and its gradient beside central differences. In float64; nothing is written but the page.",
+        "numbers, and its gradient beside central differences. It computes in float64, and writes only the page.",
         epilog=f"presets:\n{presets}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "preset", metavar="PRESET", help="tiny, one of the presets below, or the folder or model file of a run"
     )
-    parser.add_argument("--html", metavar="FILE", help="write a page to step through instead, which needs no network")
-    parser.add_argument("--data", choices=NAMES, help="the images (default: strokes, or what the run was trained on)")
     parser.add_argument(
-        "--data-dir", metavar="DIR", help="folder of the MNIST files (default: $SCRATCHAE_DATA, else downloaded)"
+        "--html", metavar="FILE", help="instead of printing, write a page to step through, which needs no network"
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of weights and noise (default: 0)")
+    parser.add_argument(
+        "--data", choices=NAMES, help="the images (default: strokes, or the data that the run was trained on)"
+    )
+    parser.add_argument(
+        "--data-dir",
+        metavar="DIR",
+        help="folder of the MNIST files (default: $SCRATCHAE_DATA, or they are downloaded)",
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of weights and noise (default: 0)")
     parser.add_argument("--examples", type=positive(int), metavar="N", help="how many examples (default: 3)")
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="where to compute (default: cpu)")
     parser.set_defaults(run=run)
@@ -54,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     from ..training import require_whole
 
     require_whole(0, seed=options.seed)
-    device_module(options.device)  # errors now rather than after the data have been drawn
+    device_module(options.device)  # report errors now, not after the data have been drawn
     name, model, x, optimizer = subject(options)
     found = trace(
         model.to(options.device),
@@ -108,7 +114,7 @@ def subject(options: argparse.Namespace) -> tuple[str, Model, np.ndarray, Optimi
 
 
 def trained(path: Path) -> tuple[Path, str, str | None]:
-    """The model file of a run, its preset and its data, given the folder or the file. Raises RunError if it is no run."""
+    """The model file of a run, its preset and its data, given the folder or the file. Raises RunError if it is not a run."""
     from ..errors import RunError
     from ..runs import MODEL, RECORD
 
@@ -118,7 +124,7 @@ def trained(path: Path) -> tuple[Path, str, str | None]:
         preset, data = record["preset"], record["data"]
     except (OSError, ValueError, KeyError, TypeError):
         raise RunError(
-            f"{path} is no run: expected a folder that `scratchae train` wrote, or the model file in it, as "
-            f"{RECORD} beside it tells which data it was trained on; in Python, trace(load(file), x) takes any model"
+            f"{path} is not a run: expected a folder that `scratchae train` wrote, or the model file in it, because "
+            f"{RECORD} beside it says which data it was trained on; in Python, trace(load(file), x) takes any model"
         ) from None
     return file, preset, None if data == "synthetic" else data

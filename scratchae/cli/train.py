@@ -16,8 +16,8 @@ def add(commands: argparse._SubParsersAction) -> None:
     presets = columns([(preset.name, preset.summary) for preset in PRESETS.values()])
     parser = commands.add_parser(
         "train",
-        help="train a preset; leaves a model, figures and pictures in a folder",
-        description="Train a preset and leave the model, its figures and its pictures in a folder.",
+        help="train a preset, and write a model, figures and pictures to a folder",
+        description="Train a preset, and write the model, its figures and its pictures to a folder.",
         epilog=f"presets:\n{presets}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -28,13 +28,13 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--data-dir",
         metavar="DIR",
-        help="folder of the MNIST files (default: $SCRATCHAE_DATA, else downloaded)",
+        help="folder of the MNIST files (default: $SCRATCHAE_DATA, or they are downloaded)",
     )
     parser.add_argument(
         "--epochs", type=positive(int), metavar="N", help="passes through the data (default: the preset's)"
     )
     parser.add_argument(
-        "--batch-size", type=positive(int), metavar="N", help="examples a step (default: the preset's)"
+        "--batch-size", type=positive(int), metavar="N", help="examples per step (default: the preset's)"
     )
     parser.add_argument("--lr", type=positive(float), metavar="X", help="learning rate (default: the preset's)")
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="where to compute (default: cpu)")
@@ -42,14 +42,16 @@ def add(commands: argparse._SubParsersAction) -> None:
         "--threads",
         type=positive(int),
         metavar="N",
-        help="CPU threads (default: all cores; one, if others keep them busy)",
+        help="CPU threads (default: all cores, or one if other processes keep them busy)",
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of weights, order and noise (default: 0)")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="seed of weights, order and noise (default: 0)"
+    )
     parser.add_argument("--out", metavar="RUN", help="folder to write to (default: a new one, runs/PRESET-DATA)")
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="go on with the run in the folder, bit for bit as if never stopped",
+        help="continue the run in the folder, with the same bits as if it had never stopped",
     )
     parser.add_argument(
         "--watch",
@@ -67,7 +69,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         "--format",
         choices=FORMATS,
         default="png",
-        help="of the pictures: png, or svg or pdf for print (default: png)",
+        help="format of the pictures: png, or svg or pdf for print (default: png)",
     )
     parser.set_defaults(run=run)
 

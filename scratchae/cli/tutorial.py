@@ -9,8 +9,8 @@ from pathlib import Path
 def add(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser(
         "tutorial",
-        help="list the chapters, run one, or build the book of them",
-        description="List the chapters; or run one: its text and its numbers are printed, and its pictures saved under out/.",
+        help="list the chapters, run one, or build a book of them",
+        description="List the chapters, or run one: its text and numbers are printed, its pictures are saved under out/.",
     )
     parser.add_argument("number", nargs="?", type=int, metavar="N", help="the chapter to run")
     parser.add_argument(

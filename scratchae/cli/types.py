@@ -1,4 +1,4 @@
-"""What arguments are made of, and how lists of them are shown."""
+"""Types of arguments, and the layout of lists in the help."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ def positive(kind: type) -> type:
 
 
 def columns(rows: Sequence[tuple[str, str]]) -> str:
-    """Names and what they mean, the latter below each other."""
+    """Names and their meanings, aligned below each other."""
     width = max(len(name) for name, _ in rows) + 2
     return "\n".join(f"  {name:<{width}}{meaning}" for name, meaning in rows)

@@ -13,8 +13,8 @@ NAMES = ("strokes", *FILES)
 def load_data(name: str, directory: str | Path | None = None) -> Dataset:
     """A dataset by name: "strokes" (drawn by code), "mnist" or "fashion-mnist".
 
-    The files of the last two come from `directory`, else from the folder in $SCRATCHAE_DATA, else from the
-    user's cache folder, else they are downloaded there. Raises DataError.
+    The files of the last two come from `directory`, or from the folder in $SCRATCHAE_DATA if that is not given, or from the
+    user's cache folder, where they are downloaded if they are missing. Raises DataError.
     """
     if name not in NAMES:
         raise DataError(f"unknown data {name!r}: expected one of {', '.join(NAMES)}")

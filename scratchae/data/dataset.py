@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images uint8 (N, 28, 28), from 0, paper, to 255, ink, and labels uint8 (N,), to train and to test on."""
+    """Images uint8 (N, 28, 28), from 0 (paper) to 255 (ink), and labels uint8 (N,), for training and for testing."""
 
     name: str
     train_images: np.ndarray
@@ -19,5 +19,5 @@ class Dataset:
 
 
 def pixels(images: np.ndarray) -> np.ndarray:
-    """Images as the dense models want them: float32 in [0, 1], one row an image."""
+    """Images for the dense models: float32 in [0, 1], one row for each image."""
     return (images.reshape(len(images), -1) / np.float32(255)).astype(np.float32, copy=False)

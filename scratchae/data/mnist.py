@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST in their original form: four gzipped IDX files each, found, checked, or downloaded."""
+"""MNIST and Fashion-MNIST in their original form: four gzipped IDX files each, which are found, checked or downloaded."""
 
 from __future__ import annotations
 
@@ -49,15 +49,15 @@ MIRRORS = {
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
     ],
 }
-TIMEOUT = 20.0  # seconds: for an answer, and for each window in which the speed is measured
-SLOWEST = 4096  # bytes per second: below that the next mirror is tried
+TIMEOUT = 20.0  # seconds to wait for an answer, and of each window in which the speed is measured
+SLOWEST = 4096  # bytes per second: if a mirror is slower, the next one is tried
 
 
 def load_mnist(name: str, directory: str | Path | None = None) -> Dataset:
-    """The dataset "mnist" or "fashion-mnist" from `directory`, else $SCRATCHAE_DATA, else the cache folder,
-    where it is downloaded to if it is not there.
+    """The dataset "mnist" or "fashion-mnist" from `directory`, or $SCRATCHAE_DATA if that is not given, or the
+    cache folder, where it is downloaded if it is missing.
 
-    Raises DataError where a file is missing from a given folder, damaged, or cannot be downloaded.
+    Raises DataError if a file is missing from a given folder, is damaged, or cannot be downloaded.
     """
     folder = given_folder(name, directory) or download(name)
     axes = {TRAIN_IMAGES: 3, TRAIN_LABELS: 1, TEST_IMAGES: 3, TEST_LABELS: 1}
@@ -65,7 +65,7 @@ def load_mnist(name: str, directory: str | Path | None = None) -> Dataset:
 
 
 def given_folder(name: str, directory: str | Path | None) -> Path | None:
-    """The folder named for the data, or the folder of the dataset's name inside it; None if none was named."""
+    """The folder given for the data, or the folder inside it with the dataset's name; None if no folder was given."""
     given = directory or os.environ.get("SCRATCHAE_DATA")
     if not given:
         return None
@@ -73,19 +73,19 @@ def given_folder(name: str, directory: str | Path | None) -> Path | None:
 
 
 def checked(name: str, path: Path) -> Path:
-    """The path, if it holds what the dataset's file of this name should hold."""
+    """Return the path if it holds the dataset's file of this name."""
     if not path.is_file():
         raise DataError(
-            f"{path} is missing: `scratchae data download {name} --data-dir {path.parent}` fetches it, or name another --data-dir"
+            f"{path} is missing: `scratchae data download {name} --data-dir {path.parent}` fetches it, or give another --data-dir"
         )
     size, expected = FILES[name][path.name]
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     for other, files in FILES.items():
         if other != name and files[path.name][1] == found:
-            raise DataError(f"{path} is the file of {other}, not of {name}: name another --data-dir")
+            raise DataError(f"{path} is the file of {other}, not of {name}: give another --data-dir")
     if found != expected:
         raise DataError(
-            f"{path} is not the original: {path.stat().st_size} bytes, SHA-256 {found}; expected {size} bytes, SHA-256 {expected}. "
+            f"{path} is not the original: it has {path.stat().st_size} bytes, SHA-256 {found}; expected {size} bytes, SHA-256 {expected}. "
             f"Delete it and run `scratchae data download {name} --data-dir {path.parent}`"
         )
     return path
@@ -100,17 +100,17 @@ def read_idx(path: Path, axes: int) -> np.ndarray:
     header = 4 + 4 * axes
     if content[:4] != bytes([0, 0, 8, axes]) or len(content) < header:
         raise DataError(
-            f"{path} is no IDX file of uint8 with {axes} axes: it begins with {content[:4].hex(' ') or 'nothing'}"
+            f"{path} is not an IDX file of uint8 with {axes} axes: it begins with {content[:4].hex(' ') or 'nothing'}"
         )
     shape = struct.unpack(f">{axes}I", content[4:header])
     size = len(content) - header
     if size != math.prod(shape):
-        raise DataError(f"{path} is damaged: it holds {size} bytes, its header announces {shape}")
+        raise DataError(f"{path} is damaged: it holds {size} bytes, but its header announces {shape}")
     return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
 
 
 def download(name: str, folder: Path | None = None, mirrors: list[str] | None = None) -> Path:
-    """The folder with the dataset's files; what is not there yet is downloaded from the first mirror that has it."""
+    """The folder with the dataset's files. Missing files are downloaded from the first mirror that has them."""
     folder = folder or cache_folder(name)
     for file, (size, expected) in FILES[name].items():
         if (folder / file).is_file() and (folder / file).stat().st_size == size:
@@ -123,16 +123,16 @@ def download(name: str, folder: Path | None = None, mirrors: list[str] | None = 
             except (OSError, http.client.HTTPException, ValueError) as error:  # URL errors and timeouts are OSErrors
                 problems.append(f"{mirror}: {error}")
                 if isinstance(error, urllib.error.HTTPError):
-                    error.close()  # it is the mirror's answer, which holds the connection open
+                    error.close()  # the error is the mirror's answer, which keeps the connection open
         else:
             raise DataError(
-                f"could not download {file} of {name}: {'; '.join(problems)}. Check the network, or put the files into a folder and name it with --data-dir"
+                f"could not download {file} of {name}: {'; '.join(problems)}. Check the network, or give a folder with the files by --data-dir"
             )
     return folder
 
 
 def fetch(url: str, path: Path, size: int, expected: str) -> None:
-    """Download one file, checked while it comes: the whole file or nothing. Raises OSError or ValueError."""
+    """Download one file and check it on the way: it is written whole or not at all. Raises OSError or ValueError."""
     from tqdm import tqdm
 
     request = urllib.request.Request(url, headers={"User-Agent": "scratchae"})

@@ -1,9 +1,9 @@
-"""The embedded data: handwriting-like digits, drawn by code. Nothing to download.
+"""The embedded data: digits like handwriting, drawn by code, so that nothing has to be downloaded.
 
-Each digit is a skeleton of polylines. An image bends it by a smooth wave, turns, slants, stretches and shifts
-it, and draws it with a pen of its own width: a pixel's ink is how far the pen, a disc moved along the line,
+Each digit is a skeleton of polylines. For each image it is bent by a smooth wave, turned, slanted, stretched and
+shifted, and drawn with a pen of random width: a pixel's ink is how far the pen, a disc moved along the line,
 covers it. Bending, slant and width are not linear in the pixels, so a linear code needs many more numbers
-than the dozen that each image was drawn from.
+than the dozen that each image is made from.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from .dataset import Dataset
 
 SIZE = 28  # pixels
 TRAIN, TEST = 30_000, 5_000
-TOGETHER = 250  # images drawn at once: their distances to a segment stay in the cache
+TOGETHER = 250  # images drawn at once, so that their distances to a segment stay in the cache
 
 
 def strokes(train: int = TRAIN, test: int = TEST, seed: int = 0) -> Dataset:
-    """The dataset; the same numbers for the same seed, the ten digits in equal shares."""
+    """The dataset, with as many images of each digit. The same seed gives the same images."""
     rng = np.random.default_rng(seed)
     glyph = rng.permutation(np.arange(train + test) % len(GLYPHS))
     images = np.empty((len(glyph), SIZE, SIZE), np.uint8)
@@ -34,7 +34,7 @@ def strokes(train: int = TRAIN, test: int = TEST, seed: int = 0) -> Dataset:
 
 
 def draw(segments: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
-    """n images (28, 28), uint8, of the segments (S, 2, 2) of a skeleton, each in a hand of its own."""
+    """n images (28, 28), uint8, of the segments (S, 2, 2) of a skeleton, each in a different handwriting."""
     jitter = random_jitter(n, rng)
     ends = jitter(np.broadcast_to(segments.reshape(1, -1, 2), (n, 2 * len(segments), 2)))
     return render(ends.reshape(n, -1, 2, 2), rng.uniform(0.8, 1.9, (n, 1)).astype(np.float32))
@@ -68,7 +68,7 @@ def render(segments: np.ndarray, radius: np.ndarray) -> np.ndarray:
         (ax, ay), (bx, by) = segments[:, i].transpose(1, 2, 0)[..., None]  # (N, 1) each
         along_x, along_y = bx - ax, by - ay
         dx, dy = x - ax, y - ay  # (N, 784)
-        # where on the segment the closest point lies, 0 at its start and 1 at its end
+        # the place of the closest point on the segment, from 0 at its start to 1 at its end
         share = dx * along_x
         share += dy * along_y
         share /= np.maximum(along_x**2 + along_y**2, np.float32(1e-6))
@@ -91,7 +91,7 @@ def arc(
     return list(zip(cx + rx * np.cos(angles), cy + ry * np.sin(angles), strict=True))
 
 
-# Each digit in two manners, as polylines in the unit square, x to the right and y down
+# Each digit in two ways of writing, as polylines in the unit square, x to the right and y down
 SKELETONS = {
     0: [[arc(0.5, 0.5, 0.3, 0.48, -90, 270, 17)], [arc(0.5, 0.5, 0.38, 0.44, -60, 300, 17)]],
     1: [[[(0.5, 0.02), (0.5, 0.98)]], [[(0.3, 0.25), (0.55, 0.03), (0.55, 0.98)]]],
@@ -137,7 +137,7 @@ SKELETONS = {
 }
 
 
-# (label, segments (S, 2, 2)) of each digit in each manner
+# (label, segments (S, 2, 2)) of each digit in each way of writing
 GLYPHS = [
     (digit, np.array([pair for line in lines for pair in itertools.pairwise(line)]))
     for digit, manners in SKELETONS.items()

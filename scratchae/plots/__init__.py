@@ -1,7 +1,7 @@
-"""Every picture. The only package that imports matplotlib, and only when something is drawn.
+"""Every picture. Only this package imports matplotlib, and only when a picture is drawn.
 
-Each function draws one figure and writes it to `path`, as PNG, SVG or PDF by the ending of its name. Colours are Okabe and
-Ito's, which colour-blind readers can tell apart, and nothing is told by colour alone.
+Each function draws one figure and writes it to `path`, as PNG, SVG or PDF: the ending of the name says which. Colours are
+Okabe and Ito's, which colour-blind readers can tell apart, and no fact is shown by colour alone.
 """
 
 from .codes import activations, apart, curves, displacements, latent_scatter, plane, unit_kl

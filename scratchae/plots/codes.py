@@ -1,4 +1,4 @@
-"""Pictures of codes, and of data that are no images."""
+"""Pictures of codes, and of data that are not images."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 from ..models import PCA
 from .figure import BLUE, DIGITS, GREY, ORANGE, RED, figure
 
-MARKERS = "osD^vPX*<>"  # of the digits, beside their colours
-POINTS = 1500  # more would lie over one another
+MARKERS = "osD^vPX*<>"  # the shapes of the digits, beside their colours
+POINTS = 1500  # more points would cover one another
 
 
 def curves(truth: np.ndarray, made: dict[str, np.ndarray], path: Path) -> None:
-    """The first values of a few examples, true and reconstructed, as lines: for data that are no images."""
+    """The first values of a few examples, true and reconstructed, as lines, for data that are not images."""
     shown = 60
     with figure(path, 8, 1.6 * len(truth)) as drawn:
         grid = drawn.subplots(len(truth), 1, sharex=True, sharey=True)
@@ -28,8 +28,8 @@ def curves(truth: np.ndarray, made: dict[str, np.ndarray], path: Path) -> None:
 
 
 def latent_scatter(codes: np.ndarray, labels: np.ndarray | None, path: Path) -> None:
-    """Codes as points in the plane, at most 1,500 of them, by label in a colour and a shape; longer codes are seen along
-    their two widest directions.
+    """Codes as points in the plane, at most 1,500 of them, with a colour and a shape for each label. Longer codes are
+    drawn along their two widest directions.
     """
     codes, labels = (None if x is None else x[:: max(len(x) // POINTS, 1)][:POINTS] for x in (codes, labels))
     size = codes.shape[1]
@@ -75,14 +75,14 @@ def latent_scatter(codes: np.ndarray, labels: np.ndarray | None, path: Path) -> 
 
 
 def plane(codes: np.ndarray) -> tuple[np.ndarray, list[float]]:
-    """Codes (N, D) along their two widest directions, (N, 2), and which share of their variance each of these holds."""
+    """Codes (N, D) along their two widest directions, (N, 2), and the share of their variance along each direction."""
     points = PCA(2).fit(codes).encode(codes)
     variance = float(codes.var(axis=0, dtype=np.float64).sum())
     return points, (points.var(axis=0, dtype=np.float64) / max(variance, 1e-30)).tolist()
 
 
 def apart(places: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Places (n, 2) for names among points, moved a little where two would cover each other."""
+    """Places (n, 2) for names among points, moved a little if two names would cover each other."""
     spread = np.ptp(points, axis=0)
     room = 0.05 * np.where(spread > 0, spread, 1)  # a name's width and height
     places = places / room
@@ -95,8 +95,8 @@ def apart(places: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def activations(z: np.ndarray, path: Path, target: float | None = None) -> None:
-    """How a code z (N, D) is used: all its numbers as a histogram, and the units by their mean over the examples; as a
-    line, what that mean was to be.
+    """How a code z (N, D) is used: a histogram of all its numbers, and one of the units' means over the examples, with the mean
+    that was asked for as a line.
     """
     with figure(path, 8.4, 3.4) as drawn:
         everything, means = drawn.subplots(1, 2)
@@ -113,8 +113,8 @@ def activations(z: np.ndarray, path: Path, target: float | None = None) -> None:
 
 
 def unit_kl(models: dict[str, tuple[np.ndarray, np.ndarray]], path: Path) -> None:
-    """For each model the KL term of every number of its code (D,), in nats, the largest first, and which of them (D,) are
-    in use.
+    """For each model the KL term of every number of its code (D,), in nats, the largest first, and which numbers (D,) are in
+    use.
     """
     with figure(path, 7, 0.5 + 2.4 * len(models)) as drawn:
         grid = drawn.subplots(len(models), 1, sharey=True, squeeze=False)[:, 0]
@@ -139,12 +139,12 @@ def unit_kl(models: dict[str, tuple[np.ndarray, np.ndarray]], path: Path) -> Non
 
 
 def displacements(models: dict[str, tuple[np.ndarray, np.ndarray, str]], points: np.ndarray, path: Path) -> None:
-    """Where models of the plane send it: for each name, arrows from a grid (n, 2) to its reconstruction (n, 2),
-    over data points, and a remark.
+    """Where models of the plane send its points: for each name, arrows from a grid (n, 2) to its reconstruction (n, 2), drawn
+    over the data points, and a remark.
     """
     caption = (
-        "An arrow leads from a point of the grid to its reconstruction. A model that learned the identity moves nothing; one "
-        "that learned the data moves what lies beside them onto them."
+        "An arrow leads from a point of the grid to its reconstruction. A model that learned the identity moves "
+        "nothing. A model that learned the data moves the points beside the data onto the data."
     )
     with figure(path, 3.1 * len(models), 4.3, caption) as drawn:
         grid = drawn.subplots(1, len(models), sharex=True, sharey=True)

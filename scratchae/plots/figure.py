@@ -1,4 +1,4 @@
-"""What every picture has: the house style, a sentence and small print at its foot, and its file."""
+"""The parts of every picture: the house style, a caption and small print at its foot, and its file."""
 
 from __future__ import annotations
 
@@ -45,17 +45,17 @@ STYLE = {
     "axes.titlesize": 11,
     "legend.frameon": False,
     "savefig.dpi": 160,
-    "svg.hashsalt": "scratchae",  # else an SVG would have other names in it each time
+    "svg.hashsalt": "scratchae",  # otherwise an SVG would have other names in it each time
 }
-# of each format, what of its metadata to leave out: the same data give the same bytes
+# the metadata to leave out of each format, so that the same data give the same bytes
 FORMATS: dict[str, dict[str, None]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
-CAPTION, SMALL = 8, 6.5  # sizes of letters, points
+CAPTION, SMALL = 8, 6.5  # sizes of letters, in points
 SMALL_PRINT: ContextVar[str] = ContextVar("small print", default="")
 
 
 @contextlib.contextmanager
 def small_print(text: str) -> Iterator[None]:
-    """Pictures that are drawn in the block say this at their foot: what run they are of, so that each can stand alone."""
+    """Pictures that are drawn in the block have this text at their foot. It names their run, so that each can be read alone."""
     token = SMALL_PRINT.set(text)
     try:
         yield
@@ -65,9 +65,9 @@ def small_print(text: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def figure(path: Path, width: float, height: float, caption: str = "") -> Iterator[Figure]:
-    """A figure in the house style, written to the path when the block ends; needs no screen.
+    """A figure in the house style, written to the path when the block ends. It needs no screen.
 
-    width, height: in inches, of what is drawn. Below it come the caption, in sentences, and the small print.
+    width, height: the size of the drawing in inches. Below it are the caption, in sentences, and the small print.
     """
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -76,7 +76,7 @@ def figure(path: Path, width: float, height: float, caption: str = "") -> Iterat
     form = require_format(Path(path).suffix.removeprefix(".") or "png")
     with rc_context(STYLE):
         foot = [
-            (textwrap.fill(text, int(width * 130 / size)), size, colour)  # a letter is about half its size wide
+            (textwrap.fill(text, int(width * 130 / size)), size, colour)  # a letter is about half as wide as its size
             for text, size, colour in ((caption, CAPTION, "#333333"), (SMALL_PRINT.get(), SMALL, GREY))
             if text
         ]
@@ -94,7 +94,7 @@ def figure(path: Path, width: float, height: float, caption: str = "") -> Iterat
 
 
 def require_format(form: str) -> str:
-    """The format of a picture, if it is one. Raises OptionError."""
+    """The format of a picture. Raises OptionError if it is not one."""
     if form not in FORMATS:
         raise OptionError(f"format={form!r}: pictures are drawn as {', '.join(FORMATS)}; choose one of them")
     return form
@@ -109,7 +109,7 @@ def frame(axes: Axes) -> None:
 
 
 def plain_log(axis: Axis, low: float, high: float) -> None:
-    """Ticks of a logarithmic axis from low to high as plain numbers: 1, 2, 5, 10, 20; fewer where it spans many decades."""
+    """Ticks of a logarithmic axis from low to high as plain numbers: 1, 2, 5, 10, 20; fewer if it spans many decades."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     decades = math.log10(high / low)
@@ -120,7 +120,7 @@ def plain_log(axis: Axis, low: float, high: float) -> None:
 
 
 def number(value: float) -> str:
-    """A number as a person writes it: 20, 0.001, 10⁻⁷, with a minus that is one."""
+    """A number as a person writes it: 20, 0.001, 10⁻⁷, with a real minus sign."""
     power = round(math.log10(value)) if value > 0 else 0
     if value > 0 and not -5 < power < 7 and math.isclose(value, 10.0**power):
         return f"$10^{{{power}}}$"

@@ -1,4 +1,4 @@
-"""Pictures of images: in rows, as a mosaic, on their way through the layers; and of weights, which are images too."""
+"""Pictures of images: in rows, as a mosaic and on their way through the layers. Weights are drawn as images too."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def image_rows(
 ) -> None:
     """Rows of images (n, H, W) in [0, 1], ink on white, each row with its name.
 
-    below: for some rows by name, a word below each image. above: a word above each column.
+    below: words below the images of some rows, by name. above: a word above each column.
     """
     n, below = len(next(iter(rows.values()))), below or {}
     height = 0.78 * len(rows) + 0.16 * len(below) + 0.2 * bool(above)
@@ -51,13 +51,13 @@ def mosaic(images: np.ndarray, path: Path, caption: str = "") -> None:
 
 
 def manifold(images: np.ndarray, z: np.ndarray, path: Path) -> None:
-    """What a code of two numbers makes: images (n, n, H, W) in [0, 1], for the values z (n,) of the first number from left
+    """The images that a code of two numbers makes: (n, n, H, W) in [0, 1], for the values z (n,) of the first number from left
     to right, and of the second from bottom to top.
     """
     n = len(z)
     caption = (
-        f"What the decoder makes of {n} × {n} codes. Under N(0, 1), from which codes are drawn, each number is equally likely "
-        f"to fall to any of the {n} columns, or rows: so the steps are small near 0 and large where codes are rare."
+        f"The decoder's outputs for {n} × {n} codes. Codes are drawn from N(0, 1), where each number is equally likely "
+        f"to fall into any of the {n} columns, or rows: so the steps are small near 0 and large where codes are rare."
     )
     with figure(path, 7, 7, caption) as drawn:
         axes = drawn.subplots()
@@ -78,7 +78,7 @@ def tiled(images: np.ndarray) -> np.ndarray:
 
 
 def kernels(layers: dict[str, np.ndarray], path: Path, count: int = 32) -> None:
-    """For each name, a layer's kernels (n, KH, KW) as images, the first `count`, each relative to its own largest weight."""
+    """For each name, a layer's kernels (n, KH, KW) as images: the first `count`, each relative to its own largest weight."""
     columns = 16
     lines = [
         (name if start == 0 else "", images[:count][start : start + columns])
@@ -133,8 +133,8 @@ def filters(W: np.ndarray, spread: np.ndarray, path: Path, count: int = 64) -> N
 
 
 def contributions(W: np.ndarray, spread: np.ndarray, count: int = 64) -> np.ndarray:
-    """What pixels contribute to units: the columns of W (784, units) as images (count, 28, 28), each pixel's weight times the
-    pixel's standard deviation `spread` (784,); of the units to which all pixels together contribute most, the strongest first.
+    """What pixels contribute to units: the columns of W (784, units) as images (count, 28, 28), each weight times its pixel's
+    standard deviation `spread` (784,). The units are those to which all pixels together contribute most, the strongest first.
     """
     contribution = W * spread[:, None]
     strongest = np.argsort(-np.linalg.norm(contribution, axis=0), kind="stable")[:count]
@@ -142,12 +142,12 @@ def contributions(W: np.ndarray, spread: np.ndarray, count: int = 64) -> np.ndar
 
 
 def feature_maps(outputs: dict[str, np.ndarray], path: Path, count: int = 16) -> None:
-    """One image on its way through the layers: for each name an output (H, W, C), channel by channel, the first `count`;
-    a code of one pixel as one strip of all its channels. Zero is white; each layer has its own scale.
+    """One image on its way through the layers: for each name the first `count` channels of an output (H, W, C). A code of one
+    pixel is drawn as one strip of all its channels. Zero is white, and each layer has its own scale.
     """
     caption = (
-        "One image on its way through the layers, channel by channel. Each layer has a colour scale of its own, which ends at "
-        "the largest absolute value of its output; the range of the output stands beside it."
+        "One image on its way through the layers, channel by channel. Each layer has its own colour scale, which ends at "
+        "the largest absolute value of its output; the range of the output is given beside it."
     )
     with figure(path, 2.6 + 0.5 * count, 0.56 * len(outputs) + 0.9, caption) as drawn:
         column = drawn.subplots(len(outputs), squeeze=False)[:, 0]
@@ -159,7 +159,7 @@ def feature_maps(outputs: dict[str, np.ndarray], path: Path, count: int = 16) ->
             axes.spines[:].set_visible(False)
             if H * W == 1:
                 cells = [(output.reshape(1, C), (0.05, count - 0.05, -0.45, 0.45))]
-            else:  # an axes for each would take seconds to lay out
+            else:  # one axes for each image would take seconds to lay out
                 half = 0.45 * np.array([-W, W, -H, H]) / max(H, W)
                 cells = [(output[:, :, c], half + np.array([c + 0.5, c + 0.5, 0, 0])) for c in range(min(C, count))]
             for image, (left, right, low, high) in cells:
@@ -168,7 +168,7 @@ def feature_maps(outputs: dict[str, np.ndarray], path: Path, count: int = 16) ->
                 edge = [left, right, right, left, left], [low, low, high, high, low]
                 axes.plot(*edge, color=FAINT, linewidth=0.8, scalex=False, scaley=False)
             some = "" if H * W == 1 or count >= C else f", {count} shown"
-            # what is a millionth of the largest is 0 but for rounding
+            # a millionth of the largest is a rounding error, and should be 0
             low, high = (
                 0.0 if abs(end) < 1e-6 * limit else end for end in (float(output.min()), float(output.max()))
             )

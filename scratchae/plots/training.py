@@ -27,10 +27,10 @@ def loss_curve(
     beside: Sequence[str] = (),
     caption: str = "",
 ) -> None:
-    """Training and validation loss by epoch, and, as a line, what another method reaches.
+    """Training and validation loss by epoch, and the loss of another method as a line.
 
-    part: the column to draw, where the loss is a sum and the baseline has but one of its parts. beside: further columns,
-    in a panel of their own. What training measured is the mean over an epoch, and stands in its middle.
+    part: the column to draw, if the loss is a sum and the baseline is about only one of its parts. beside: further columns,
+    in a second panel. The training loss is the mean over an epoch, so it is drawn in the middle of the epoch.
     """
     epochs = np.array(history["epoch"])
     first, validated = history[part][0], f"validation_{part}" in history
@@ -59,7 +59,7 @@ def loss_curve(
 
 
 def draw_parts(axes: Axes, history: History, columns: Sequence[str], validated: bool) -> None:
-    """Parts of the loss, as validation measured them, or training if there is none."""
+    """Parts of the loss, as measured in validation, or in training if there is no validation."""
     prefix, shift = ("validation_", 0) if validated else ("", 0.5)
     for column, look in zip(columns, ("s-", "v--"), strict=False):
         name = "KL" if column == "kl" else column
@@ -72,8 +72,8 @@ def draw_parts(axes: Axes, history: History, columns: Sequence[str], validated: 
 
 
 def spread_out(axes: Axes, first: float, shown: list[float]) -> None:
-    """Scale the loss so that all its epochs can be told apart: logarithmic if they span a factor of three; and the mean over
-    the first epoch, which begins with random weights, in words where it would take more than half of the room.
+    """Scale the loss so that its epochs can be told apart: with a logarithmic axis if they span a factor of three. The first
+    epoch begins with random weights; if its mean would take more than half of the room, it is written in words.
     """
     low, high = min(shown), max(shown)
     logarithmic = 0 < 3 * low < high
@@ -114,7 +114,7 @@ def gradient_flow(flow: Flow, path: Path) -> None:
             else:
                 low, high = 0, 1
                 axes.set_ylim(-0.02, 1.02)
-            # first layers dark, last ones light; the dashes tell neighbours apart where colours do not
+            # first layers dark, last layers light; dashes tell neighbours apart if colours do not
             for i, (name, values) in enumerate(layers.items()):
                 drawable = [value if low <= value <= high else np.nan for value in values]
                 axes.plot(
@@ -130,7 +130,7 @@ def gradient_flow(flow: Flow, path: Path) -> None:
                 axes.axhline(1e-3, color=GREY, linewidth=0.8)
                 where = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "center"}
                 axes.annotate("0.001 is usual", (1, 1e-3), (4, 0), color=GREY, fontsize=8, **where)
-            if not named.issuperset(layers):  # the layers of the panel above need no second legend
+            if not named.issuperset(layers):  # the panel above has a legend of the same layers
                 axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
             named.update(layers)
         axes.set_xlabel("training step")

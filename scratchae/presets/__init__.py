@@ -1,4 +1,4 @@
-"""Named experiments, a file a family: each a model, its data and its recipe, in a few lines."""
+"""Named experiments, one file for each family. Each is a model, its data and its recipe, in a few lines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PRESETS = {preset.name: preset for family in FAMILIES for preset in family.PRESE
 
 
 def find_preset(name: str) -> Preset:
-    """The preset of this name. Raises OptionError, with the nearest names."""
+    """The preset of this name. Raises OptionError, which gives the nearest names, if there is none."""
     if name in PRESETS:
         return PRESETS[name]
     near = difflib.get_close_matches(name, PRESETS, n=3, cutoff=0.4)

@@ -1,4 +1,4 @@
-"""Boltzmann machines: alone, and as what a deep autoencoder begins with."""
+"""Boltzmann machines: one alone, and a stack whose weights a deep autoencoder starts from."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def unrolled(rng: np.random.Generator) -> Model:
 
 
 def layer_by_layer(model: Model, x: np.ndarray, *, seed: int, device: str) -> None:
-    """The weights of a DBN of the same sizes, in place of the random ones."""
+    """Replace the random weights by those of a trained DBN of the same sizes."""
     network = DBN(SIZES, rng=seed)
     histories = pretrain(network, x, epochs=PRETRAINING_EPOCHS, seed=seed, device=device)
     if histories[-1].interrupted:
-        raise KeyboardInterrupt  # half a pretraining is nothing to go on with
+        raise KeyboardInterrupt  # after half a pretraining there is nothing to continue with
     model.parameters[...] = network.unroll().parameters
 
 
@@ -53,7 +53,7 @@ PRESETS = (
         code=30,
         epochs=80,
         batch_size=128,
-        lr=6e-3,  # sigmoids, whose slope is at most 1/4, want more than science2006's Softplus
+        lr=6e-3,  # sigmoids have a slope of at most 1/4, so they need more than science2006's Softplus
         optimizer=warm_cosine(500, weight_decay=0.02),
         pretrain=layer_by_layer,
     ),

@@ -11,7 +11,7 @@ from .preset import Preset, warm_cosine
 
 
 def conv(rng: np.random.Generator) -> Model:
-    # Glorot's weights, smaller than He's, though ReLU follows: ten epochs end lower with them
+    # Glorot's weights, although ReLU follows: they are smaller than He's, and ten epochs reach a lower loss with them
     down = {"stride": 2, "padding": 1, "rng": rng}
     up = {"stride": 2, "padding": 1, "output_padding": 1, "rng": rng}
     encoder = Sequential(
@@ -33,8 +33,8 @@ def conv(rng: np.random.Generator) -> Model:
 
 
 def conv_pool(rng: np.random.Generator) -> Model:
-    # the last layer could be a Conv2d(16, 1, 3, padding=1): at stride 1 the two are the same functions, with the kernel
-    # turned by half a circle, but to paint one channel takes less time and memory than to gather patches of 16
+    # the last layer could be a Conv2d(16, 1, 3, padding=1): at stride 1 the two are the same function, with the kernel turned
+    # by 180 degrees. But painting one channel takes less time and memory than gathering patches of 16 channels
     same = {"padding": 1, "init": "he", "rng": rng}
     encoder = Sequential(
         *(Conv2d(1, 16, 3, **same), ReLU(), MaxPool2d(2)),  # (N, 14, 14, 16)
@@ -91,7 +91,7 @@ PRESETS = (
         "conv-denoising",
         "convolutions 32-32 with max-pooling, and back: removes Gaussian noise of 0.4 (keras.io's)",
         conv_denoising,
-        code=64,  # its own, 7 · 7 · 32, is larger than the image; of PCA's, with 64 directions removes noise best
+        code=64,  # the model's own code, 7 · 7 · 32, is larger than the image; PCA removes noise best with 64 directions
         epochs=30,
         batch_size=64,
         lr=5e-3,

@@ -1,4 +1,4 @@
-"""Dense autoencoders: of images, of a curved sheet, of a plane."""
+"""Dense autoencoders of images, of a curved sheet and of a plane."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from .preset import Preset, warm_cosine
 def stack(
     sizes: list[int], activation: Callable[[], Layer], rng: np.random.Generator, *, last: Layer | None
 ) -> Sequential:
-    """Dense layers of these sizes with an activation between them, and `last`, if any, at the end.
+    """Dense layers of these sizes with an activation between them, and the layer `last`, if given, at the end.
 
-    Each layer's initialisation suits what follows it: He's before ReLU and its smooth sister Softplus, Glorot's before anything else.
+    The initial weights suit the activation that follows: He's before ReLU and Softplus, Glorot's before all others.
     """
     layers: list[Layer] = []
     for i, (inputs, outputs) in enumerate(itertools.pairwise(sizes)):
@@ -140,7 +140,7 @@ PRESETS = (
         code=30,
         epochs=80,
         batch_size=128,
-        # without decay it overfits: the training error falls on, the test error does not
+        # without weight decay it overfits: the training error keeps falling, the test error does not
         optimizer=warm_cosine(500, weight_decay=0.1),
     ),
 )

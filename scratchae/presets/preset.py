@@ -1,4 +1,4 @@
-"""What a named experiment is: a model, its data and its recipe."""
+"""A named experiment: a model, its data and its recipe."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ..models import Model
 from ..models.classifier import with_labels
 from ..optimizers import Adam, Cosine, Optimizer
 
-HELD_OUT = 60  # one in so many training examples is kept for validation: 1,000 of MNIST's 60,000
+HELD_OUT = 60  # one in 60 training examples is kept for validation: 1,000 of MNIST's 60,000
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Data ready for a model: float32 (N, D), or images (N, H, W, C), and the labels of the test examples if they have any.
+    """Data ready for a model: float32 (N, D), or images (N, H, W, C), and the labels of the test examples, if there are any.
 
-    Where a model is told the class too, the last `labels` columns are the class, one-hot.
+    For a model that is told the class too, the last `labels` columns are the class, one-hot.
     """
 
     train: np.ndarray
@@ -31,7 +31,7 @@ class Examples:
 
     @property
     def features(self) -> int:
-        """The numbers of an example, the class not counted."""
+        """The number of numbers in an example, without the class."""
         return self.test[0].size - self.labels
 
 
@@ -39,12 +39,12 @@ class Examples:
 class Preset:
     """A named experiment.
 
-    build: the model, its weights drawn from a generator. optimizer: from a learning rate and the number of
-    updates to come. code: the size of the code, and of PCA's beside it. shape: of an image as the model wants it.
-    synthetic: a function of a generator and a number of examples, for presets that make their own data.
-    variants: models to train and draw beside this one. labels: how many classes there are, for models of rows that are
-    told the class as well; 0 for all others. pretrain: called as pretrain(model, x, seed=…, device=…) before training, to
-    give the model better weights to begin with; after Ctrl-C it raises KeyboardInterrupt.
+    build: makes the model, with weights drawn from a generator. optimizer: makes the optimizer, from a learning rate and
+    the number of updates. code: the size of the code, and of the code of PCA beside it. shape: the shape of an image for
+    the model. synthetic: a function of a generator and a number of examples, for presets that make their own data.
+    variants: models to train and draw beside this one. labels: the number of classes, for a model of rows that is told the
+    class as well; 0 for all others. pretrain: called as pretrain(model, x, seed=…, device=…) before training, to give the
+    model better initial weights; after Ctrl-C it raises KeyboardInterrupt.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Preset:
     pretrain: Callable[..., None] | None = None
 
     def examples(self, data: str | None = None, directory: str | None = None) -> Examples:
-        """The preset's data: images by name (default "strokes"), or its own."""
+        """The preset's data: images by name (default "strokes"), or data that it makes itself."""
         if self.synthetic is not None:
             if data is not None or directory is not None:
                 raise OptionError(
@@ -83,11 +83,11 @@ class Preset:
 
 
 def warm_cosine(warmup: int = 200, weight_decay: float = 0.0) -> Callable[[float, int], Optimizer]:
-    """A recipe's optimizer: Adam whose rate rises over the first `warmup` updates, at most a tenth of all, then falls to 0."""
+    """A recipe's optimizer: Adam. Its rate rises over the first `warmup` updates, at most a tenth of all, and then falls to 0."""
     return lambda lr, steps: Adam(Cosine(lr, steps, warmup=min(warmup, steps // 10)), weight_decay=weight_decay)
 
 
 def split(train: np.ndarray, test: np.ndarray, test_labels: np.ndarray | None = None, labels: int = 0) -> Examples:
-    """Keep the last sixtieth of the training rows for validation; the test rows serve the final figures alone."""
+    """Keep the last sixtieth of the training rows for validation. The test rows are used for the final figures only."""
     held_out = max(len(train) // HELD_OUT, 1)
     return Examples(train[:-held_out], train[-held_out:], test, test_labels, labels)

@@ -1,4 +1,4 @@
-"""Autoencoders kept from merely copying: by noise in the input, by a sparse code, by a code that hardly moves."""
+"""Autoencoders that cannot merely copy: because of noise in the input, a sparse code, or a code that hardly moves."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def one_layer(
 
 
 def sparse(rng: np.random.Generator) -> Model:
-    # tied: else the penalty is had for nothing, by small codes and large weights in the decoder
+    # tied: otherwise small codes and large weights in the decoder make the penalty small at no cost
     return one_layer(rng, ReLU(), penalty=L1(0.2), tied=True)
 
 
@@ -50,13 +50,13 @@ def sparse_kl(rng: np.random.Generator) -> Model:
 
 
 def k_sparse(rng: np.random.Generator) -> Model:
-    # tied, as in the paper: a unit that would be chosen is then one that can explain; untied, two units in three are never
+    # tied, as in the paper: then a unit that is chosen can also explain the input. Untied, two units in three are never
     # chosen and never learn
     return one_layer(rng, ReLU(), KSparse(25), tied=True)
 
 
 def contractive(rng: np.random.Generator) -> Model:
-    # tied, as in the paper: else the encoder's weights shrink, which pleases the penalty, and the decoder's grow in turn
+    # tied, as in the paper: otherwise the encoder's weights shrink, which lowers the penalty, and the decoder's weights grow
     encoder = Sequential(Dense(784, 256, rng=rng), Sigmoid())
     decoder = Sequential(Dense(256, 784, rng=rng), Sigmoid())
     return ContractiveAutoencoder(encoder, decoder, loss=MSE(), weight=0.3, tied=True)
@@ -64,7 +64,7 @@ def contractive(rng: np.random.Generator) -> Model:
 
 RECIPE = {"epochs": 20, "batch_size": 128, "lr": 2e-3, "optimizer": warm_cosine()}
 
-# the size of PCA's code beside a denoising model, whose own is larger: as many directions as remove this noise best
+# the size of PCA's code beside a denoising model, whose own code is larger: this many directions remove the noise best
 # (of 8, 16, 24, 32, 48, 64, 100, 128, 200 and 256, on MNIST)
 PRESETS = (
     Preset(
@@ -92,7 +92,7 @@ PRESETS = (
         "sparse",
         "784-256-784, tied, a ReLU code with an L1 penalty: most of it is 0 at a time",
         sparse,
-        code=25,  # about as many as are not 0, on MNIST; which ones they are, PCA need not say
+        code=25,  # on MNIST, about this many numbers of a code are not 0. PCA's code need not say which ones
         **RECIPE,
     ),
     Preset(
@@ -106,7 +106,7 @@ PRESETS = (
         "k-sparse",
         "784-256-784, tied: of every code the 25 largest numbers stay (Makhzani and Frey, 2014)",
         k_sparse,
-        code=25,  # as many as are not 0
+        code=25,  # as many numbers as are not 0
         **RECIPE,
     ),
     Preset(

@@ -12,14 +12,14 @@ from .preset import Preset, warm_cosine
 
 
 def variational(sizes: list[int], code: int, rng: np.random.Generator, **options) -> VAE:
-    """Dense layers of these sizes with ReLU, the code, and back; logits of the pixels at the end."""
+    """Dense layers of these sizes with ReLU down to the code, and back up to logits of the pixels."""
     encoder = stack(sizes, ReLU, rng, last=ReLU())
     heads = Dense(sizes[-1], code, rng=rng), Dense(sizes[-1], code, rng=rng)
     decoder = stack([code, *reversed(sizes)], ReLU, rng, last=None)
     return VAE(encoder, *heads, decoder, loss=BCEWithLogits(), **options)
 
 
-# on MNIST, vae-400 ends at 104.5 nats with it, and at 106.2 with 1e-3 throughout
+# on MNIST, vae-400 reaches 104.5 nats with this schedule, and 106.2 with a constant rate of 1e-3
 RECIPE = {"batch_size": 128, "lr": 3e-3, "optimizer": warm_cosine()}
 
 
@@ -28,7 +28,7 @@ def vae(rng: np.random.Generator) -> Model:
 
 
 def vae_2d(rng: np.random.Generator) -> Model:
-    # dropout in the encoder alone: the decoder has but two numbers to go by
+    # dropout only in the encoder: the decoder has only two numbers to work from
     hidden = [
         layer
         for a, b in ((784, 512), (512, 256))
@@ -64,7 +64,7 @@ def beta_vae(rng: np.random.Generator, beta: float = 4.0) -> Model:
 
 
 def cvae(rng: np.random.Generator) -> Model:
-    # a code of 8: a larger one describes an image better, but takes longer to leave the class to the label
+    # a code of 8: a larger code describes an image better, but takes longer to leave the class to the label
     encoder = stack([784 + 10, 400], ReLU, rng, last=ReLU())
     heads = Dense(400, 8, rng=rng), Dense(400, 8, rng=rng)
     decoder = stack([8 + 10, 400, 784], ReLU, rng, last=None)

@@ -1,4 +1,4 @@
-"""The pictures of a run: where they go, in which format, and what each says of the run."""
+"""The pictures of a run: their folder, their format, and the line about the run on each."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from .. import plots
 class Album:
     """The pictures in a run's folder.
 
-    `about` says what run it is, in small print on each. While a picture is drawn its name stands on the terminal, as
-    some take a while. What is drawn, or left out, takes the place of an older picture of that name, of any format.
+    `about` describes the run in small print on each picture. While a picture is drawn, its name is on the terminal, since
+    some take a while. A picture that is drawn or left out replaces an older one of the same name, in any format.
     """
 
     def __init__(self, folder: Path, form: str, about: str):
@@ -30,7 +30,7 @@ class Album:
         self.remove(name, but=self.form)
 
     def leave_out(self, name: str, why: str) -> None:
-        """Do without a picture that would show nothing; `finish` tells why."""
+        """Leave out a picture that would show nothing; `finish` says why."""
         self.reasons.append(f"{name}.{self.form} is left out: {why}")
         self.remove(name)
 
@@ -39,5 +39,5 @@ class Album:
             (self.folder / f"{name}.{form}").unlink(missing_ok=True)
 
     def finish(self) -> None:
-        """End the line of names, and say what was left out."""
+        """End the line of names, and say which pictures were left out."""
         print("".join(f"\n{reason}" for reason in self.reasons))

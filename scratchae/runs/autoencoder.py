@@ -1,4 +1,4 @@
-"""What a run of an autoencoder is judged by."""
+"""The figures and the pictures that a run of an autoencoder is judged by."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from .album import Album
 
 
 def measure(model: Autoencoder, preset: Preset, pca: PCA, examples: Examples) -> dict[str, dict[str, float]]:
-    """Errors on the test examples, of the model and of PCA with a code of the same size: summed over features,
-    averaged over examples. For cross-entropy also its floor, the entropy of the pixels themselves. A model that learned
-    to remove noise gets noisy examples, and is compared with the clean ones; if they are images, beside a median filter,
-    and with the signal-to-noise ratio. Of a code that was kept sparse or still, also how active it is.
+    """Errors on the test examples, of the model and of PCA with a code of the same size, summed over features and
+    averaged over examples. For cross-entropy also its floor, the entropy of the pixels themselves. A model that removes
+    noise gets noisy examples, and its output is compared with the clean ones; for images, a median filter and the
+    signal-to-noise ratio are given too. For a model that keeps its code sparse or still, also how active the code is.
     """
     x = examples.test
     given = model.corrupted(x, np.random.default_rng(0))
@@ -62,29 +62,29 @@ def squared_errors(x: np.ndarray, made: np.ndarray) -> np.ndarray:
 def psnr(error: float) -> float:
     """Peak signal-to-noise ratio in decibels, 10 log₁₀ (1 / error), of pixels in [0, 1] with this mean squared error.
 
-    Where the error is a mean over the pixels of all images, so is this a figure of all of them: no mean over images, in
-    which one without any error would be infinite.
+    The error is a mean over the pixels of all images, so this is one figure for all of them. It is not a mean of the ratios
+    of the images, since one image without any error would make that infinite.
     """
     return -10 * math.log10(max(error, 1e-12))  # at most 120
 
 
 def median_filter(x: np.ndarray) -> np.ndarray:
-    """Images (N, …) of 28 × 28, each pixel the median of the 3 × 3 around it; beyond the edge, the edge goes on."""
+    """Images (N, …) of 28 × 28, each pixel replaced by the median of the 3 × 3 around it. Outside, the edge is repeated."""
     padded = np.pad(x.reshape(-1, 28, 28), ((0, 0), (1, 1), (1, 1)), mode="edge")
     windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))  # (N, 28, 28, 3, 3)
     return np.median(windows, axis=(3, 4)).reshape(x.shape)
 
 
 def restrains_its_code(model: Autoencoder) -> bool:
-    """Whether the model was made to keep its code sparse, or still."""
+    """Whether the model is made to keep its code sparse or still."""
     sparse = any(isinstance(layer, KSparse) for _, layer in model.encoder.leaves())
     return sparse or model.penalty is not None or isinstance(model, ContractiveAutoencoder)
 
 
 def activity(model: Autoencoder, z: np.ndarray) -> dict[str, float]:
-    """Of codes z (N, D): their mean; the share of numbers that are active; the share of units that never are.
+    """The mean of codes z (N, D), the share of their numbers that are active, and the share of units that are never active.
 
-    Active is what is not 0; of a sigmoid's code, which never is 0, what is above ½.
+    A number is active if it is not 0; in a sigmoid's code, which is never 0, if it is above ½.
     """
     *_, (_, last) = model.encoder.leaves()
     active = np.abs(z) > (0.5 if isinstance(last, Sigmoid) else 0)
@@ -96,14 +96,14 @@ def activity(model: Autoencoder, z: np.ndarray) -> dict[str, float]:
 
 
 def in_batches(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
-    """function(x), 250 examples at a time: what layers keep of all of them may not fit into memory."""
+    """function(x), 250 examples at a time: the arrays that layers keep for all examples may not fit into memory."""
     return np.concatenate([function(x[i : i + 250]) for i in range(0, len(x), 250)])
 
 
 # The pictures
 
-SHOWN = 0.5  # of the examples, or of the variance: a plane that tells less of the codes is not drawn
-STRUCTURE = 0.65  # how alike neighbouring weights must be to be drawn
+SHOWN = 0.5  # the share of the examples, or of the variance, that a plane must show of the codes to be drawn
+STRUCTURE = 0.65  # how much neighbouring weights must agree to be drawn
 
 
 def draw(
@@ -115,11 +115,11 @@ def draw(
     history: History,
     album: Album,
 ) -> None:
-    """Every picture that suits the model and its data."""
+    """Draw every picture that suits the model and its data."""
     test, labels = examples.test, examples.test_labels
     makers = {preset.name: model.reconstruct, f"PCA-{pca.components}": pca.reconstruct}
     beside = None
-    if isinstance(model.loss, MSE) and pca.components < test[0].size:  # in the same unit, and not zero
+    if isinstance(model.loss, MSE) and pca.components < test[0].size:  # in the same unit, and not 0
         x = examples.validation
         given = model.corrupted(x, np.random.default_rng(0))
         beside = (f"PCA-{pca.components} (validation)", mean_squared_error(x, pca.reconstruct(given)))
@@ -140,23 +140,27 @@ def draw(
 
 
 def how_measured(model: Model, preset: Preset) -> str:
-    """What the loss curve shows of training and of validation, in sentences."""
-    said = ["Training is the mean over an epoch, while the weights changed, and stands in its middle."]
+    """Sentences that say what the loss curve shows of training and of validation."""
+    said = [
+        "The training loss is the mean over an epoch, while the weights changed, and is drawn in the middle of the epoch."
+    ]
     if model.denoises:
-        said.append("Training and validation see inputs with noise, and are compared with the clean ones.")
+        said.append(
+            "In training and in validation the inputs are noisy, and the outputs are compared with the clean inputs."
+        )
     if any(isinstance(layer, Dropout) for _, layer in model.leaves()):
-        said.append("Dropout acts in training only, which makes its loss the larger of the two.")
+        said.append("Dropout acts in training only, so the training loss is the larger of the two.")
     if getattr(model, "penalty", None) is not None or isinstance(model, ContractiveAutoencoder):
-        said.append("What is minimised is the sum of reconstruction and penalty.")
+        said.append("Training minimises the sum of reconstruction and penalty.")
     if getattr(preset.optimizer(preset.lr, 1), "weight_decay", 0):
-        said.append("Weight decay holds the weights down as well; it is no part of this loss.")
+        said.append("Weight decay keeps the weights small as well; it is not part of this loss.")
     return " ".join(said)
 
 
 def draw_images(
     model: Autoencoder, makers: dict[str, Callable[[np.ndarray], np.ndarray]], examples: Examples, album: Album
 ) -> None:
-    """For labelled images: one of each label and what is made of it, the code, and what the first layer looks for."""
+    """For labelled images: one image of each label and its reconstruction, the code, and what the first layer looks for."""
     test, labels = examples.test, examples.test_labels
     shown = test[[int(np.flatnonzero(labels == label)[0]) for label in np.unique(labels)]]
     given = model.corrupted(shown, np.random.default_rng(0))
@@ -182,7 +186,7 @@ def draw_images(
 
 
 def draw_reconstructions(rows: dict[str, np.ndarray], path: Path) -> None:
-    """Originals and what was made of them, each with its squared error."""
+    """Originals and their reconstructions, each with its squared error."""
     original, *made = rows
     errors = {name: squared_errors(rows[original], rows[name]) for name in made}
     plots.image_rows(
@@ -195,7 +199,7 @@ def draw_reconstructions(rows: dict[str, np.ndarray], path: Path) -> None:
 
 
 def draw_latent(z: np.ndarray, labels: np.ndarray | None, album: Album) -> None:
-    """The codes as points, unless a plane shows too little of them."""
+    """Draw the codes as points, unless a plane shows too little of them."""
     if z.shape[1] > 2:
         points, shares = plots.plane(z)
         if labels is None:
@@ -210,7 +214,7 @@ def draw_latent(z: np.ndarray, labels: np.ndarray | None, album: Album) -> None:
 
 
 def at_home(points: np.ndarray, labels: np.ndarray) -> float:
-    """The share of points (N, 2) that lie nearest to the middle of those of their own label."""
+    """The share of points (N, 2) that are nearest to the middle of the points of their own label."""
     present = np.unique(labels)
     middles = np.stack([points[labels == label].mean(axis=0) for label in present])
     distances = ((points[:, None] - middles) ** 2).sum(axis=2)
@@ -218,7 +222,7 @@ def at_home(points: np.ndarray, labels: np.ndarray) -> float:
 
 
 def draw_filters(W: np.ndarray, examples: Examples, album: Album) -> None:
-    """What the first layer's units look for, unless there is no shape in it."""
+    """Draw what the first layer's units look for, unless it has no shape."""
     spread = examples.train.std(axis=0)
     agreement = neighbours_agree(plots.contributions(W, spread))
     if agreement < STRUCTURE:
@@ -229,9 +233,10 @@ def draw_filters(W: np.ndarray, examples: Examples, album: Album) -> None:
 
 
 def neighbours_agree(images: np.ndarray) -> float:
-    """How alike neighbouring pixels of images (n, H, W) are, which vary around 0: near 1 in strokes and blobs, 0 in noise.
+    """How much neighbouring pixels of images (n, H, W), which vary around 0, agree: near 1 in strokes and blobs, 0 in noise.
 
-    The correlation along the rows, the columns and both diagonals; of each image the largest, as a stroke has a direction.
+    It is the correlation along the rows, the columns and both diagonals; for each image the largest of these, since a stroke
+    has a direction.
     """
     x = images.astype(np.float64)
     directions = (
@@ -259,7 +264,7 @@ def kernels_of(named: tuple[str, Conv2d | ConvTranspose2d]) -> tuple[str, np.nda
 
 
 def outputs_of(layers: list[tuple[str, Layer]], x: np.ndarray) -> dict[str, np.ndarray]:
-    """What an image (1, H, W, C) becomes, layer by layer, for as long as it is an image."""
+    """The outputs of the layers for an image (1, H, W, C), as long as they are images."""
     outputs = {"input": x[0]}
     for name, layer in layers:
         x = layer.forward(x)
@@ -269,7 +274,7 @@ def outputs_of(layers: list[tuple[str, Layer]], x: np.ndarray) -> dict[str, np.n
 
 
 def displacements(models: dict[str, Autoencoder], test: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray, str]]:
-    """Where each model sends a grid of points, and a remark."""
+    """Draw where each model sends a grid of points, with a remark."""
     axis = np.linspace(-2, 2, 7, dtype=np.float32)
     grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
     moves = {}

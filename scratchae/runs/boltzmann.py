@@ -1,4 +1,4 @@
-"""What a run of a restricted Boltzmann machine is judged by."""
+"""The figures and the pictures that a run of a restricted Boltzmann machine is judged by."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from ..training import History
 from .album import Album
 from .autoencoder import draw_filters, in_batches, mean_squared_error
 
-CHAIN_STEPS = 500  # of Gibbs sampling from a row of the picture to the next: neighbours hardly resemble each other
+# steps of Gibbs sampling from one row of the picture to the next, so that neighbours hardly resemble each other
+CHAIN_STEPS = 500
 
 
 def measure(model: RBM, preset: Preset, pca: PCA, examples: Examples) -> dict[str, dict[str, float]]:
-    """On the test examples: the pseudo-log-likelihood, of every pixel given all others, pixels rounded to 0 and 1; and what
-    reconstructions by means cost. PCA is left out: it says nothing of how probable an image is.
+    """On the test examples: the pseudo-log-likelihood (of every pixel given all others, with pixels rounded to 0 and 1), and the
+    cross-entropy of reconstructions by means. PCA is left out, since it does not say how probable an image is.
     """
     x = examples.test
     made = in_batches(model.reconstruct, x)
@@ -33,29 +34,30 @@ def measure(model: RBM, preset: Preset, pca: PCA, examples: Examples) -> dict[st
 def draw(
     model: RBM, variants: dict[str, RBM], preset: Preset, pca: PCA, examples: Examples, history: History, album: Album
 ) -> None:
-    """The reconstruction's cost by epoch, what the hidden units look for, and Gibbs chains from test images."""
+    """Draw the reconstruction's cost by epoch, what the hidden units look for, and Gibbs chains from test images."""
     caption = (
-        "The cross-entropy of an image's reconstruction from sampled hidden units, measured alike in training and validation. "
-        "It is a sign that training goes on, and not what training minimises: judge by the pseudo-log-likelihood."
+        "The cross-entropy of an image's reconstruction from sampled hidden units, measured alike in training and in validation. "
+        "It shows that training makes progress, but training does not minimise it: judge by the pseudo-log-likelihood."
     )
     album.add("loss", lambda path: plots.loss_curve(history, path, "nats per example", caption=caption))
     draw_filters(model.energy.W, examples, album)
     test, labels = examples.test, examples.test_labels
     shown = test[[int(np.flatnonzero(labels == label)[0]) for label in np.unique(labels)]]
     caption = (
-        f"Each column is one chain of Gibbs sampling: it starts at a test image and is free from then on, with {CHAIN_STEPS:,} "
-        "steps from row to row. Between two kinds of images lie improbable ones, which a chain seldom crosses: so it stays for "
-        "long with one kind, and some stay at a shape that is no digit but to which the model gives much probability. "
-        "Such chains are said to mix slowly; a single one shows little of what the model knows."
+        f"Each column is one chain of Gibbs sampling: it starts at a test image and runs freely from there, with {CHAIN_STEPS:,} "
+        "steps from row to row. Between two kinds of images are improbable ones, which a chain seldom crosses. So it stays "
+        "long with one kind, and some chains stay at a shape that is not a digit but that the model finds probable. "
+        "Such chains are said to mix slowly; a single one shows little of what the model has learned."
     )
     album.add("chains", lambda path: plots.image_rows(gibbs_chains(model, shown), path, caption=caption))
 
 
 def gibbs_chains(model: RBM, x: np.ndarray, rows: int = 8) -> dict[str, np.ndarray]:
-    """Images from Gibbs chains that start at x, as probabilities; a row after each so many steps."""
+    """Images from Gibbs chains that start at x, as probabilities, with one row after each CHAIN_STEPS steps."""
     rng = np.random.default_rng(0)
     images, mean, v = {"start": x.reshape(-1, 28, 28)}, x, x
-    with blas_threads().limit(limits=1):  # products of so few rows gain nothing by more, and wait for each other
+    # products of so few rows gain nothing from several threads, which would wait for each other
+    with blas_threads().limit(limits=1):
         for row in range(1, rows + 1):
             for _ in range(CHAIN_STEPS):
                 mean, v = model.gibbs_vhv(v, rng)

@@ -1,6 +1,6 @@
-"""What a run is judged by: its figures on the test examples, and its pictures; a file for each family of models, with
+"""What a run is judged by: its figures on the test examples, and its pictures. Each family of models has a file with
 
-measure(model, preset, pca, examples) -> figures           for each name, quantities by key
+measure(model, preset, pca, examples) -> figures           for each name, its quantities by key
 draw(model, variants, preset, pca, examples, history, album)
 """
 
@@ -25,12 +25,12 @@ def family(model: Model) -> ModuleType:
     return next(module for kind, module in FAMILIES.items() if isinstance(model, kind))
 
 
-NO_BETTER = 0.95  # of the mean example's error: as much as this and a model has learned hardly more than that example
-ALIKE = 0.05  # of the examples' variance: as little as this and all reconstructions are nearly the same
+NO_BETTER = 0.95  # as a share of the mean example's error: a model with as much error has learned hardly more than that example
+ALIKE = 0.05  # as a share of the examples' variance: with as little variance, all reconstructions are nearly the same
 
 
 def remarks(model: Model, found: dict[str, float], examples: Examples) -> list[str]:
-    """What went wrong by the figures of a model: a sentence or two for each, with the usual causes and what to do."""
+    """What the figures of a model show to be wrong: a sentence or two for each fault, with its usual causes and what to do."""
     said = []
     error, mean = found["squared_error"], mean_image_error(model, examples)
     if not error < NO_BETTER * mean:
@@ -38,7 +38,9 @@ def remarks(model: Model, found: dict[str, float], examples: Examples) -> list[s
         made = autoencoder.in_batches(model.reconstruct, test)
         collapsed = made.var(axis=0).sum() <= ALIKE * test.var(axis=0).sum()
         what = (
-            "has collapsed: it makes nearly the same of every example" if collapsed else "has learned hardly anything"
+            "has collapsed: it gives nearly the same output for every example"
+            if collapsed
+            else "has hardly learned anything"
         )
         said.append(
             f"The model {what}. Its squared error is {error:.4g} per example, and answering every example with the mean of the "
@@ -47,7 +49,7 @@ def remarks(model: Model, found: dict[str, float], examples: Examples) -> list[s
         )
     if found.get("units_in_use") == 0:
         said.append(
-            "The code tells the decoder nothing: no number of it varies with the example. The usual causes are that the KL outweighs "
+            "The code tells the decoder nothing: no number of it varies with the example. The usual causes are a KL term that outweighs "
             "the reconstruction from the beginning, and a learning rate that is too high. Try a smaller beta, a lower learning rate, "
             "or more epochs."
         )
@@ -55,7 +57,7 @@ def remarks(model: Model, found: dict[str, float], examples: Examples) -> list[s
 
 
 def mean_image_error(model: Model, examples: Examples) -> float:
-    """The squared error on the test examples, as `measure` has it, of the mean training example in place of every reconstruction."""
+    """The squared error on the test examples, as in `measure`, if every reconstruction is the mean training example."""
     train, test = examples.train, examples.test
     if isinstance(model, VAE):
         train, test = model.target(train), model.target(model.as_drawn(test, np.random.default_rng(0)))
@@ -63,7 +65,7 @@ def mean_image_error(model: Model, examples: Examples) -> float:
 
 
 def headline(figures: dict[str, dict[str, float]], what: str) -> str:
-    """The figure that a run is judged by first, in a few words; beside a squared error also PCA's. what: "image", "example"."""
+    """The figure that a run is judged by first, in a few words; with a squared error also PCA's. what: "image", "example"."""
     words = {
         "pseudo_log_likelihood": ("pseudo-log-likelihood", " nats"),
         "nll": ("−log p(x)", " nats"),
@@ -81,28 +83,28 @@ def headline(figures: dict[str, dict[str, float]], what: str) -> str:
 
 
 def rounded(value: float) -> str:
-    """With two decimals, or as many as a small number needs, and a minus that is one; what is but rounding is 0."""
+    """A number with two decimals, or as many as a small number needs, and a real minus sign. A rounding error becomes 0."""
     if abs(value) >= 0.1:
         return f"{value:.2f}".replace("-", "−")
     return f"{value:.2g}" if abs(value) > 1e-6 else "0"
 
 
 def table(figures: dict[str, dict[str, float]], features: int) -> str:
-    """The figures as text, each summed over the features of an example and, where it is a sum, as a mean over them."""
+    """The figures as text: each summed over the features of an example and, if it is a sum, also as the mean over them."""
     names = {
         "squared_error": "squared error",
         "cross_entropy": "cross-entropy, nats",
         "cross_entropy_floor": "  its floor: the pixels' entropy",
         "reconstruction": "reconstruction",
         "kl": "KL",
-        "negative_elbo": "-ELBO: one sample a test image",
+        "negative_elbo": "-ELBO: one sample per image",
         "nll": "-log p(x), 5,000 z, every 10th",
         "units_in_use": "numbers of the code in use",
         "pseudo_log_likelihood": "pseudo-log-likelihood, nats",
         "psnr": "signal-to-noise ratio, dB",
         "mean_activation": "mean of the code",
         "active_units": "share of the code that is active",
-        "idle_units": "share of units that never are",
+        "idle_units": "share of units never active",
     }
     no_sums = {"units_in_use", "psnr", "mean_activation", "active_units", "idle_units"}
     lines = [f"{'on the test examples':<49} {'per example':>12} {'per feature':>12}"]

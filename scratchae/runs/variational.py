@@ -1,4 +1,4 @@
-"""What a run of a variational autoencoder is judged by."""
+"""The figures and the pictures that a run of a variational autoencoder is judged by."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ from ..training import History
 from .album import Album
 from .autoencoder import draw_latent, draw_reconstructions, how_measured, in_batches, mean_squared_error
 
-EVERY, SAMPLES = 10, 5000  # importance sampling takes long: of every tenth test example, with so many samples each
+# importance sampling takes long: it is done for every tenth test example, with this many samples for each
+EVERY, SAMPLES = 10, 5000
 
 # The figures
 
 
 def measure(model: VAE, preset: Preset, pca: PCA, examples: Examples) -> dict[str, dict[str, float]]:
     """The ELBO on the test examples, with one draw of z for each, and its two terms; for cross-entropy also its floor, the
-    entropy of the pixels; how many numbers of the code are in use; and the squared error of reconstructions from μ, beside
-    PCA's with a code of the same size. A model of drawn pixels gets drawn ones, always the same, and -log p(x) as well.
+    entropy of the pixels; the number of code numbers in use; and the squared error of reconstructions from μ, beside that of
+    PCA with a code of the same size. A model of drawn pixels gets drawn pixels, the same each time, and -log p(x) as well.
     """
     rng = np.random.default_rng(0)
     x = model.as_drawn(examples.test, rng)
     target = model.target(x)
     bound = model.elbo(x, rng)
     found = {"reconstruction": bound.pop("reconstruction")}
-    if isinstance(model.loss, BCE) and not model.binarise:  # of pixels of 0 and 1 it is 0
+    if isinstance(model.loss, BCE) and not model.binarise:  # for pixels of 0 and 1 it is 0
         found["cross_entropy_floor"] = model.loss.floor(target)
     found |= bound
     if model.binarise:
@@ -55,7 +56,7 @@ def draw(
     history: History,
     album: Album,
 ) -> None:
-    """Every picture that suits the model and its data."""
+    """Draw every picture that suits the model and its data."""
     rng = np.random.default_rng(0)
     x, labels = model.as_drawn(examples.test, rng), examples.test_labels
     times = "" if model.beta == 1 else f"{model.beta:g} · "
@@ -65,7 +66,7 @@ def draw(
     )
     unit, parts = f"{model.loss.unit} per example", ("reconstruction", "kl")
     album.add("loss", lambda path: plots.loss_curve(history, path, unit, beside=parts, caption=caption))
-    if model.code_size > 2:  # two bars are soon said
+    if model.code_size > 2:  # two bars would show little
         units = {
             name: (one.unit_kl(x), one.active_units(x)) for name, one in ({preset.name: model} | variants).items()
         }
@@ -81,15 +82,15 @@ def draw(
         rows[f"PCA-{pca.components}"] = pca.reconstruct(shown)
     album.add("reconstructions", lambda path: draw_reconstructions(rows, path))
     if isinstance(model, CVAE):
-        z = model.prior(10, rng)  # the same for every class: what z tells is seen along a column
+        z = model.prior(10, rng)  # the same codes for every class: a column shows what z holds
         made = {
             str(label): pictures(model.decode(z, np.eye(model.labels, dtype=z.dtype)[[label]])) for label in first
         }
-        caption = "New images: a row for each class that was asked for, a column for each code, drawn from N(0, 1)."
+        caption = "New images: a row for each requested class, a column for each code, drawn from N(0, 1)."
         album.add("samples", lambda path: plots.image_rows(made, path, caption=caption))
         return
     samples = pictures(model.sample(100, rng)).reshape(10, 10, 28, 28)
-    caption = "New images: what the decoder makes of codes drawn from N(0, 1), none of them chosen."
+    caption = "New images: the decoder's outputs for codes drawn from N(0, 1), without any selection."
     album.add("samples", lambda path: plots.mosaic(samples, path, caption))
     album.add("interpolations", lambda path: draw_interpolations(model, shown, list(first), path))
     if model.code_size == 2:
@@ -107,14 +108,14 @@ def draw_interpolations(model: VAE, shown: np.ndarray, labels: list[int], path: 
         interpolations(model, shown, labels, steps),
         path,
         above=["original", "its code", *[""] * (steps - 2), "its code", "original"],
-        caption="Between two originals: what the decoder makes of their codes, and of codes in even steps on the line between "
-        "these. Where an end differs from its original, the code has lost what makes the difference.",
+        caption="Between two originals: the decoder's outputs for their codes, and for codes in even steps on the line between "
+        "these. If an end differs from its original, the code has lost that difference.",
     )
 
 
 def interpolations(model: VAE, shown: np.ndarray, labels: list[int], steps: int = 10) -> dict[str, np.ndarray]:
-    """From an example of each class in the first half to one in the second: both, and between them what lies on the line
-    between their codes.
+    """Rows from an example of each class in the first half to one in the second half: both originals, and between them the
+    decoder's outputs for the line between their codes.
     """
     half = len(shown) // 2
     t = np.linspace(0, 1, steps, dtype=shown.dtype)[:, None]
@@ -127,7 +128,7 @@ def interpolations(model: VAE, shown: np.ndarray, labels: list[int], steps: int 
 
 
 def manifold(model: VAE, n: int = 20) -> tuple[np.ndarray, np.ndarray]:
-    """What a code of two numbers makes, image by image, (n, n, 28, 28), and the values z (n,) of either number.
+    """The images (n, n, 28, 28) that a code of two numbers makes, and the values z (n,) of each number.
 
     Φ(z) = (i + ½) / n: the i-th of n equally likely intervals of N(0, 1), so that the prior is covered evenly. The first
     number grows to the right, the second upwards (Kingma and Welling 2013, figure 4).

@@ -1,4 +1,4 @@
-"""Every layer, loss, penalty and model in small, ready to be checked: a row for each, in the order of the source."""
+"""Small examples of every layer, loss, penalty and model to check: one row for each, in the order of the source."""
 
 from __future__ import annotations
 
@@ -44,19 +44,19 @@ def normal(rng: np.random.Generator, *shape: int) -> np.ndarray:
 
 
 def unit(rng: np.random.Generator, *shape: int) -> np.ndarray:
-    """Numbers in (0, 1), a little away from both ends."""
+    """Random numbers in (0, 1), a little away from both ends."""
     return rng.uniform(0.05, 0.95, shape)
 
 
 def distinct(rng: np.random.Generator, *shape: int) -> np.ndarray:
-    """Numbers of which no two are nearer than 0.1: where a small step could change their order, a function may jump."""
+    """Numbers that are at least 0.1 apart: if a small step changed their order, a function of their order could jump."""
     size = math.prod(shape)
     return (rng.permutation(size).reshape(shape) - size // 2) / 10 + 0.05
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Something to check: `make(d)` builds it for d features, `inputs(rng, n, d)` draws what it is called with."""
+    """Something to check: `make(d)` builds it for d features, and `inputs(rng, n, d)` draws its inputs."""
 
     make: Callable[[int], object]
     inputs: Callable[[np.random.Generator, int, int], tuple[np.ndarray, ...]] = lambda rng, n, d: (normal(rng, n, d),)
@@ -89,12 +89,12 @@ def images(rng: np.random.Generator, n: int, d: int) -> tuple[np.ndarray, ...]:
 
 
 def pictures(height: int, width: int) -> Callable[[np.random.Generator, int, int], tuple[np.ndarray, ...]]:
-    """Images of d channels. The sizes are odd and unequal, so that strides leave a rest."""
+    """Images of d channels. Their sizes are odd and unequal, so that strides leave a rest."""
     return lambda rng, n, d: (normal(rng, n, height, width, d),)
 
 
 def convolutional(d: int) -> Autoencoder:
-    """5 × 5 to 3 × 3 to 1 × 1 and back."""
+    """A convolutional autoencoder: 5 × 5 to 3 × 3 to 1 × 1 and back."""
     rng = np.random.default_rng(d)
     encoder = Sequential(Conv2d(d, 3, 3, stride=2, padding=1, rng=rng), Tanh(), Conv2d(3, 2, 3, rng=rng))
     decoder = Sequential(
@@ -131,7 +131,7 @@ def logits_and_shares(rng: np.random.Generator, n: int, d: int) -> tuple[np.ndar
 
 def free_energy(d: int, hidden_units: str) -> FreeEnergy:
     layer = FreeEnergy(d, 3, hidden_units=hidden_units, rng=1)
-    layer.W *= 100  # from 0.01, where all is almost linear
+    layer.W *= 100  # larger than 0.01, where everything is almost linear
     layer.a += 0.5
     layer.b -= 0.3
     return layer
@@ -192,7 +192,7 @@ CATALOGUE = {
     "IWAE": Entry(lambda d: variational(d, IWAE, samples=3), images),
     "IWAE, log_var cut": Entry(lambda d: variational(d, IWAE, samples=2, binarise=True, log_var_limit=0.3), images),
     "CVAE": Entry(lambda d: variational(d, CVAE, labels=2), labelled_images),
-    # what an RBM's training_step, which is no gradient, is made of
+    # the parts of an RBM's training_step, which itself is not a gradient
     "FreeEnergy": Entry(lambda d: free_energy(d, "bernoulli"), images),
     "FreeEnergy, Gaussian": Entry(lambda d: free_energy(d, "gaussian"), images),
     "Classifier": Entry(classifier, labelled_images),
@@ -203,5 +203,5 @@ def check_catalogue(name: str | None = None, seed: int = 0) -> dict[str, Gradien
     """Check every entry whose name begins with `name`, on 5 examples of 6 features. Raises OptionError if none does."""
     chosen = [entry for entry in CATALOGUE if name is None or entry.lower().startswith(name.lower())]
     if not chosen:
-        raise OptionError(f"nothing to check is called {name!r}: expected one of {', '.join(CATALOGUE)}")
+        raise OptionError(f"no entry's name begins with {name!r}: expected one of {', '.join(CATALOGUE)}")
     return {entry: CATALOGUE[entry].check(5, 6, seed) for entry in chosen}

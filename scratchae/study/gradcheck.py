@@ -39,19 +39,19 @@ def check_gradients(
     """Compare every gradient of a layer, model, loss or penalty with central differences, in float64.
 
     subject: a layer or a model, of which a copy is checked; a loss, with `target`, or any function `f(x[,
-    target]) -> (value, dx)`; or `gaussian_kl`, with x as mu and target as log_var. x: a small input (every
-    element costs two evaluations); `seed` draws r and, with `noise=True`, the noise of noisy layers, the same
-    at each evaluation. Any object with `forward(x)` and `backward(dy)` is taken for a layer.
+    target]) -> (value, dx)`; or `gaussian_kl`, with x as mu and target as log_var. x: a small input, since every
+    element needs two evaluations. `seed` draws r and, with `noise=True`, the noise of noisy layers, the same
+    at each evaluation. Any object with `forward(x)` and `backward(dy)` counts as a layer.
 
-    Where something is wrong, `findings` says what (`diagnose.py`). Raises ShapeError if a gradient has not the shape of
-    what it belongs to, ArrayTypeError if a method returns no array.
+    If something is wrong, `findings` says what (`diagnosis/`). Raises ShapeError if a gradient does not have the shape of its
+    tensor, and ArrayTypeError if a method does not return an array.
     """
     if target is not None and (isinstance(subject, Layer | Model) or hasattr(subject, "backward")):
         raise OptionError(
-            f"check_gradients({type(subject).__name__}, x, target): target=… is for a loss; a layer is checked with an upstream that "
-            "is drawn, a model with its own loss: check_gradients(subject, x)"
+            f"check_gradients({type(subject).__name__}, x, target): target=… is for a loss. A layer is checked with a random upstream, "
+            "a model with its own loss: use check_gradients(subject, x)"
         )
-    if isinstance(subject, DBN):  # which is trained layer by layer, or as this
+    if isinstance(subject, DBN):  # a DBN has no backward: it is trained layer by layer, or unrolled
         report = check_gradients(subject.unroll(), x, seed=seed, noise=noise, tolerance=tolerance)
         return replace(report, subject="DBN, unrolled to an Autoencoder")
     x = x.astype(np.float64)
@@ -82,7 +82,7 @@ def check_gradients(
 
 
 def random_streams(x: Array, seed: int | None) -> Callable[[], Any]:
-    """A function that gives the same fresh generator each time; or None each time, for inference."""
+    """A function that gives an equal new generator each time, or None each time, for inference."""
     return lambda: None if seed is None else array_module(x).random.default_rng(seed)
 
 
@@ -105,7 +105,7 @@ def check_layer(layer: Layer, x: Array, rng: Callable[[], Any], seed: int, toler
         return layer.forward(x.copy(), rng()).copy()
 
     def change(plus: Array, minus: Array) -> Array:
-        return ((plus - minus) * r).sum()  # differences first, then the sum: little is lost by cancellation
+        return ((plus - minus) * r).sum()  # subtract first and then sum, so that little is lost by cancellation
 
     rounding = EPS * float(abs(y * r).sum())
     chain = len([*layer.leaves()]) > 1
@@ -130,12 +130,12 @@ def check_model(model: Model, x: Array, rng: Callable[[], Any], tolerance: float
 
 
 def check_boltzmann(model: RBM, x: Array, tolerance: float, seed: int) -> GradientReport:
-    """What an RBM's step leaves in `gradient`: no gradient of an objective, but that of mean F(x) - mean F(v), v held fixed."""
+    """The `gradient` of an RBM's step: not the gradient of an objective, but that of mean F(x) - mean F(v) with v held fixed."""
     model = copy.deepcopy(model).to(dtype=np.float64)
     energy = model.energy
     model.training_step(x.copy(), array_module(x).random.default_rng(seed))
     model.take_gradient()
-    v, n = energy.v.copy(), len(x)  # the data, and the model's reply to them
+    v, n = energy.v.copy(), len(x)  # the data, and the model's reply
 
     def difference() -> Array:
         F = energy.forward(v)
@@ -145,14 +145,14 @@ def check_boltzmann(model: RBM, x: Array, tolerance: float, seed: int) -> Gradie
     gradients = {name: getattr(energy, "d" + attribute).copy() for name, _, attribute in model.named_parameters()}
     rounding = EPS * float(abs(energy.forward(v)).max())
     title = (
-        f"{model!r} (contrastive divergence, which is no gradient of any objective: compared is the difference of the mean free "
-        "energies of the data and of the model's reply, with the reply held fixed)"
+        f"{model!r} (contrastive divergence, not the gradient of any objective: this check compares the difference of the mean "
+        "free energies of the data and of the model's reply, with the reply held fixed)"
     )
     return compare(title, tensors, gradients, difference, rounding, tolerance)
 
 
 def check_function(function: Callable, x: Array, target: Array | None, tolerance: float) -> GradientReport:
-    """A loss or penalty: each gradient that it returns belongs to the argument at the same place."""
+    """A loss or penalty: each gradient that it returns belongs to the argument in the same position."""
     arguments = [x] if target is None else [x, target.astype(np.float64)]
     returned = function(*(array.copy() for array in arguments))
     name = getattr(function, "__name__", repr(function))

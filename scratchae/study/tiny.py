@@ -1,4 +1,4 @@
-"""A network so small that its whole training step fits on paper: 2-2-1-2-2, sigmoid, with weights that are easily multiplied."""
+"""A network so small that its whole training step fits on paper: 2-2-1-2-2, sigmoid, with weights that are easy to multiply."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..layers import Dense, Sequential, Sigmoid
 from ..losses import MSE
 from ..models import Autoencoder
 
-# inputs and weights as in the worked examples that textbooks do by hand
+# inputs and weights like those of worked examples in textbooks
 WEIGHTS = (
     ([[0.15, 0.25], [0.20, 0.30]], [0.35, 0.35]),
     ([[0.40], [0.45]], [0.60]),

@@ -1,14 +1,14 @@
-"""Watching a training: do gradients reach every layer, how far does a step move the weights, which units do nothing?
+"""Watching a training: do gradients reach every layer, how far does a step move the weights, and which units do nothing?
 
-Per layer, on every k-th step:
+For each layer, on every k-th step:
 
     gradient norm  ‖∂L/∂θ‖        of all parameters θ of the layer
-    update ratio   ‖Δθ‖ / ‖θ‖     Δθ is what the optimizer made of the gradient
+    update ratio   ‖Δθ‖ / ‖θ‖     Δθ is the optimizer's step
     dead           the share of a ReLU's units that were 0 for every example of the last batches that were watched
     saturated      the share of a Sigmoid's or Tanh's outputs within 0.02 of their limits
 
-What the layers put out is found by a pass of its own, forward only, over the whole batch and without noise: the step
-itself may be computed in parts (models/parallel.py), and is left as it is. So training gives the same bits, watched or not.
+The layers' outputs come from a separate forward pass over the whole batch, without noise: the step itself may be computed in
+parts (models/parallel.py) and is not touched. So training gives the same bits, watched or not.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from ..layers import Layer, ReLU, Sigmoid, Tanh
 from ..layers.observing import Call, watched, wrapped
 from ..models import Model
 
-RECENT = 10  # watched steps that count as now: over so many batches a unit must be 0 to be called dead
-MARGIN = 0.02  # this near to its limit a sigmoid has a slope of at most 0.02, where it could be 0.25
+RECENT = 10  # the watched steps that count as recent: a unit is called dead if it was 0 for this many batches
+MARGIN = 0.02  # this near to its limit, a sigmoid has a slope of at most 0.02; elsewhere it is up to 0.25
 
-# Where a warning begins. Of the presets measured, two are above: `bottleneck`, half of whose first ReLUs are dead, and `dbn`
-# without its pretraining, whose sigmoids saturate.
-VANISHING = 1e-3  # the first layer's gradient norm, as a part of the last layer's
+# The limits of the warnings. Two of the presets that were measured exceed them: in `bottleneck` half of the first ReLUs are
+# dead, and in `dbn` without its pretraining the sigmoids saturate.
+VANISHING = 1e-3  # the first layer's gradient norm, as a share of the last layer's
 EXPLODING = 1000.0  # the gradient's norm, as a multiple of the weights'
 LARGE_UPDATE, USUAL_UPDATE, SMALL_UPDATE = 0.1, 1e-3, 1e-5  # of the weights' norm, per step
 DEAD = 0.5  # of a layer's units
@@ -44,9 +44,9 @@ SATURATED = 0.75  # of a layer's outputs
 def watch(model: Model, every: int = 10) -> Iterator[Flow]:
     """While the block runs, every `every`-th training step of the model is watched: `with watch(model) as flow: fit(model, …)`.
 
-    `flow.warnings` says in words what is wrong, and what people do about it; `flow.figures`, how far from a warning it
-    is; `flow.to_csv(path)` and `plots.gradient_flow(flow, path)` keep what was measured. Training itself is not changed by a bit. A watched step costs
-    about half a step more. Raises OptionError unless `every` is a whole number, at least 1.
+    `flow.warnings` says in sentences what is wrong and what people do about it. `flow.figures` says how far from a warning
+    each quantity is. `flow.to_csv(path)` and `plots.gradient_flow(flow, path)` keep the measurements. Training itself gives the
+    same bits. A watched step takes about half as long again. Raises OptionError unless `every` is a whole number, at least 1.
     """
     every = whole("watch", "every", every)
     flow = Flow(model)
@@ -67,10 +67,10 @@ def watch(model: Model, every: int = 10) -> Iterator[Flow]:
 
 
 class Flow:
-    """What `watch` has measured: `steps`, the numbers of the watched steps, and beside them, a list for each layer by name,
+    """The measurements of `watch`: `steps`, the numbers of the watched steps, and for each layer, by name, a list as long:
 
-    `gradient_norm`, `weight_norm`, `update_ratio` of layers with parameters, `dead` of ReLUs, `saturated` of Sigmoid and
-    Tanh. The update of a step is known when the next begins: NaN if none did, and where all weights were 0.
+    `gradient_norm`, `weight_norm` and `update_ratio` for layers with parameters, `dead` for ReLUs, `saturated` for Sigmoid
+    and Tanh. The update of a step is known when the next step begins. It is NaN if none began, or if all weights were 0.
     """
 
     def __init__(self, model: Model):
@@ -89,14 +89,14 @@ class Flow:
         self.activations = {name: layer for name, layer in leaves if isinstance(layer, ReLU | Sigmoid | Tanh)}
         self.dead = {name: [] for name, layer in self.activations.items() if isinstance(layer, ReLU)}
         self.saturated = {name: [] for name in self.activations if name not in self.dead}
-        # of each of the last watched batches, which units were not 0
+        # which units were not 0, for each of the last watched batches
         self.alive = {name: deque(maxlen=RECENT) for name in self.dead}
-        self.before: dict[str, list[Array]] | None = None  # the parameters at a step whose update is still to come
+        self.before: dict[str, list[Array]] | None = None  # the parameters before the update of the current step
 
     # While training runs
 
     def record(self, x: Array) -> None:
-        """Measure the step that has just computed its gradient, on a batch x, before the optimizer uses it."""
+        """Measure the step that has just computed its gradient on a batch x, before the optimizer uses the gradient."""
         self.steps.append(self.steps_seen)
         self.vector = self.model.parameters
         self.before = {name: [now.copy() for now in values(tensors, "{}")] for name, tensors in self.tensors.items()}
@@ -111,7 +111,7 @@ class Flow:
             self.note(name, layer, outputs.get(id(layer)))
 
     def note(self, name: str, layer: Layer, y: Array | None) -> None:
-        """Measure what a layer puts out, y (N, …, units); None if the model left it out."""
+        """Measure a layer's output y (N, …, units); None if the model did not run the layer."""
         if y is None:
             (self.dead if name in self.dead else self.saturated)[name].append(float("nan"))
         elif name in self.dead:
@@ -123,7 +123,8 @@ class Flow:
 
     def end_step(self) -> None:
         """Measure how far the optimizer moved the parameters, if the step was watched."""
-        if self.before is not None and self.model.parameters is self.vector:  # else they were gathered anew since
+        # if the vector is another one, the parameters have been gathered again since
+        if self.before is not None and self.model.parameters is self.vector:
             for name, tensors in self.tensors.items():
                 change = norm(
                     [now - then for now, then in zip(values(tensors, "{}"), self.before[name], strict=True)]
@@ -136,16 +137,16 @@ class Flow:
 
     @property
     def warnings(self) -> list[str]:
-        """What is wrong, a sentence or two each with what people do about it; none if all is well."""
+        """What is wrong: for each fault a sentence or two with what people do about it; empty if all is well."""
         if not self.steps:
             return [
-                "no training step was watched: fit the model itself inside the block (a DBN's RBMs are models of their own)"
+                "no training step was watched: fit the model itself inside the block (each RBM of a DBN is a separate model)"
             ]
         return [*self.about_units(), *self.about_gradients(), *self.about_updates()]  # causes first
 
     @property
     def figures(self) -> list[str]:
-        """What was measured and where a warning begins, a sentence for each quantity."""
+        """A sentence for each quantity: the measured value, and the value at which a warning begins."""
         if not self.steps:
             return []
         said, recent = [], min(RECENT, len(self.steps))
@@ -162,7 +163,7 @@ class Flow:
                 )
         if self.output in (now := self.saturated_now()):
             said.append(
-                f"{now[self.output]:.0%} of the outputs of {self.label(self.output)} are saturated, which is no fault: they are the prediction, "
+                f"{now[self.output]:.0%} of the outputs of {self.label(self.output)} are saturated, which is not a fault: they are the prediction, "
                 "and pixels that are black or white ask for it"
             )
         first, last, share = self.share_that_arrives()
@@ -184,26 +185,26 @@ class Flow:
             )
         return said
 
-    # What the sentences go by, and what the picture draws
+    # The numbers behind the sentences and the picture
 
     def dead_now(self) -> dict[str, float]:
         """The share of each ReLU's units that are dead at the end."""
         return {name: shares[-1] for name, shares in self.dead.items() if shares and not np.isnan(shares[-1])}
 
     def saturated_now(self) -> dict[str, float]:
-        """The share of each sigmoid's outputs that are saturated towards the end."""
+        """The share of each sigmoid's outputs that are saturated in the last watched steps."""
         return {
             name: share for name, shares in self.saturated.items() if not np.isnan(share := median(shares[-RECENT:]))
         }
 
     def share_that_arrives(self) -> tuple[str, str, float]:
-        """The first and the last layer, and the median of the former's gradient norm as a part of the latter's."""
+        """The first and the last layer, and the median of the first layer's gradient norm as a share of the last layer's."""
         first, last = next(iter(self.tensors)), next(reversed(self.tensors))
         pairs = zip(self.gradient_norm[first], self.gradient_norm[last], strict=True)
         return first, last, median([a / max(b, 1e-30) for a, b in pairs])
 
     def largest_gradient(self) -> tuple[str, float]:
-        """The layer with the largest gradient of late, as a multiple of its weights, and that multiple."""
+        """The layer with the largest recent gradient norm as a multiple of its weights' norm, and that multiple."""
         ratios = {
             name: float(np.max(np.nan_to_num(norms[-RECENT:], nan=np.inf)) / max(self.weight_norm[name][-1], 1))
             for name, norms in self.gradient_norm.items()
@@ -212,7 +213,7 @@ class Flow:
         return worst, ratios[worst]
 
     def usual_updates(self) -> dict[str, float]:
-        """How far a step moves each layer, as a part of its norm."""
+        """How far a step moves each layer, as a share of its norm."""
         return {name: median(ratios) for name, ratios in self.update_ratio.items()}
 
     def about_gradients(self) -> Iterator[str]:
@@ -256,7 +257,7 @@ class Flow:
         saturated = {
             name: share
             for name, share in self.saturated_now().items()
-            # an output near 0 and 1 is what black and white pixels ask for
+            # black and white pixels need outputs near 0 and 1
             if name != self.output and share >= SATURATED
         }
         if saturated:
@@ -265,14 +266,14 @@ class Flow:
                 f"saturated units: {saturated[worst]:.0%} of the outputs of {self.label(worst)} lie within {MARGIN:g} of their "
                 f"limits (a warning begins at {SATURATED:.0%}){and_others(saturated)}, where the slope is almost 0 and hardly any "
                 'gradient passes. Draw smaller weights (init="glorot"), lower the learning rate, scale the data to [0, 1], or use '
-                "ReLU. (If a sparsity penalty asks for it, all is well.)"
+                "ReLU. (With a sparsity penalty, this is intended.)"
             )
 
     def label(self, name: str) -> str:
         return f"{name} {self.kinds[name]}"
 
     def to_csv(self, path: str | Path) -> None:
-        """Write a line of names, then a line for each layer and watched step; empty where a layer has no such quantity."""
+        """Write a line of names, then a line for each layer and watched step, empty for quantities that the layer does not have."""
         columns = ("gradient_norm", "weight_norm", "update_ratio", "dead", "saturated")
         with written_whole(Path(path)) as temporary, open(temporary, "w", newline="") as file:
             writer = csv.writer(file)
@@ -292,14 +293,14 @@ def values(tensors: list[tuple[Layer, str]], attribute: str) -> list[Array]:
 
 
 def norm(tensors: list[Array]) -> float:
-    """The Euclidean norm of all numbers of some tensors; infinite where their squares overflow."""
+    """The Euclidean norm of all numbers of some tensors; infinite if their squares overflow."""
     xp = array_module(tensors[0])
     with np.errstate(over="ignore", invalid="ignore"):
         return float(xp.sqrt(sum(xp.vdot(tensor, tensor) for tensor in tensors)))
 
 
 def median(numbers: list[float]) -> float:
-    """The median of those that are numbers, NaN if none is."""
+    """The median of the values that are not NaN; NaN if there are none."""
     numbers = [number for number in numbers if not np.isnan(number)]
     return float(np.median(numbers)) if numbers else float("nan")
 

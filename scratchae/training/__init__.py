@@ -1,4 +1,4 @@
-"""Training: the loop, its steps on either device, checkpoints, and what a person sees of it."""
+"""Training: the loop, its steps on either device, checkpoints, and the progress that a person sees."""
 
 from .checkpoint import load, restore, save
 from .fit import evaluate, fit

@@ -1,8 +1,8 @@
-"""Other processes want the cores too.
+"""Training when other processes use the cores too.
 
-A matrix product that is shared among threads is finished when the slowest of them is. A thread that has lost its core to another
-process waits for its turn, and the others wait for it: on a machine with a load of 7, a step of `deep` took 30 times as long on two
-threads as on one. So a training looks at its first steps, and one thread does the products where that is faster.
+A matrix product that is shared among threads is finished when the slowest thread is. A thread that has lost its core to another
+process waits for its turn, and the other threads wait for it: on a machine with a load of 7, a step of `deep` took 30 times as long
+on two threads as on one. So a training measures its first steps, and uses one thread for the products if that is faster.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from ..backend import asked_for, blas_threads
 
 
 class Crowding:
-    """Looks at the first steps of each epoch, and gives matrix products one thread if other processes crowd the cores.
+    """Measures the first steps of each epoch, and gives matrix products one thread if other processes crowd the cores.
 
-    Threads that run all the time add a second of CPU time each for every second on the clock; threads that sleep half of it, half
-    a second. Much less than that means that they were not allowed to run. Then some steps are timed on one thread, and if those take
-    less than half as long, one thread it is until the training ends, with a line that says so. On a machine with
-    nothing else to do every step runs on all threads, so that its numbers are the same every time.
+    A thread that runs all the time adds a second of CPU time for every second on the clock; a thread that sleeps half of the
+    time adds half a second. Much less than that means that threads were not allowed to run. Then some steps are timed on one
+    thread. If they take less than half as long, matrix products run on one thread until the training ends, and a line says so.
+    On a machine with nothing else to do, every step runs on all threads, so that its numbers are the same every time.
     """
 
-    SUSPECT = 3.0  # seconds on the clock for each second of CPU time and thread; a quiet machine stays below 2
+    SUSPECT = 3.0  # seconds on the clock for each second of CPU time of a thread; a quiet machine stays below 2
     STEPS, SECONDS = 3, 0.05  # how many steps to time, and for how long at least
 
     def __init__(self, say: Callable[[str], None], on_host: bool):
@@ -41,7 +41,7 @@ class Crowding:
         self.limit.close()
 
     def begin(self) -> None:
-        """An epoch begins: unless all is decided, its first steps are looked at."""
+        """An epoch begins: its first steps are measured, unless the decision has been made."""
         if self.looks:
             self.limit.close()
         self.look = self.compare() if self.looks else iter(())
@@ -51,7 +51,7 @@ class Crowding:
         next(self.look, None)
 
     def compare(self) -> Iterator[None]:
-        """Goes on after each step; the first is not timed, as it makes its arrays."""
+        """Continues after each step. The first step is not timed, since it makes its arrays."""
         on_all, cpu = yield from self.timed()
         if sum(on_all) < self.SUSPECT * cpu / self.threads:
             return

@@ -1,4 +1,4 @@
-"""What stops training before its time: Ctrl-C, and a loss that is no number."""
+"""What stops training early: Ctrl-C, and a loss that is NaN or infinite."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from ..models import Model
 
 
 class Interrupt:
-    """Turns Ctrl-C into a request to stop after the step at hand; a second one interrupts at once."""
+    """Turns Ctrl-C into a request to stop after the current step. A second Ctrl-C interrupts at once."""
 
     def __enter__(self) -> Interrupt:
         self.requested = False
-        self.main = threading.current_thread() is threading.main_thread()  # only there may signals be handled
+        # signals can only be handled in the main thread
+        self.main = threading.current_thread() is threading.main_thread()
         if self.main:
             self.previous = signal.signal(signal.SIGINT, self.request)
         return self
@@ -34,7 +35,7 @@ class Interrupt:
 
 
 def culprit(model: Model, batch: Array, rng: np.random.Generator | None) -> str:
-    """The first of the model's parameters, or of its layers' outputs, that is not finite, in the order they run."""
+    """The first of the model's parameters, or of its layers' outputs, that is not finite, in the order in which they run."""
     xp = array_module(batch)
     for name, layer, attribute in model.named_parameters():
         if not bool(xp.isfinite(getattr(layer, attribute)).all()):

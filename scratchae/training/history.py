@@ -1,4 +1,4 @@
-"""What training measured, epoch by epoch."""
+"""The measurements of a training, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..files import written_whole
 
 
 class History:
-    """Columns of equal length, one entry an epoch: `history["loss"]`, `history["validation_loss"]`,
+    """Columns of equal length, with one entry for each epoch: `history["loss"]`, `history["validation_loss"]`,
     `history["seconds"]`, …
 
     `interrupted` says that Ctrl-C came, `stopped_early` that patience ran out, `crowded` that other processes kept the cores busy, so
@@ -42,7 +42,7 @@ class History:
             self.columns.setdefault(name, []).append(value)
 
     def to_csv(self, path: str | Path) -> None:
-        """Write a line of names, then a line an epoch."""
+        """Write a line of names, then a line for each epoch."""
         with written_whole(Path(path)) as temporary, open(temporary, "w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(self.columns)

@@ -1,4 +1,4 @@
-"""Greedy pretraining: a deep network learns layer by layer, each layer from what those below it make of the data."""
+"""Greedy pretraining: a deep network learns layer by layer, each layer from the output of the layers below it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .history import History
 
 @dataclass(frozen=True)
 class Stage:
-    """One layer's turn: the small model that is fitted, and what it hands to the stage above."""
+    """One layer's turn: the small model that is fitted, and its output for the stage above."""
 
     model: Model
     up: Callable[[Array], Array]
@@ -37,17 +37,17 @@ def pretrain(
     device: str = "cpu",
     progress: bool = True,
 ) -> list[History]:
-    """Fit the layers of a deep network one after the other, from the data up, in place; a history for each.
+    """Fit the layers of a deep network one after the other, from the data up, in place. Returns a history for each.
 
     model: a DBN, whose RBMs are fitted by contrastive divergence to E[h | v] of the one below (Hinton et al. 2006); an
     Autoencoder, or a Sequential, of Dense layers with whatever follows each: every Dense layer is fitted as the encoder of an
-    autoencoder of its own (Bengio et al. 2007). The decoder's Dense layer of the same sizes serves as its decoder and learns
-    too, if the decoder mirrors the encoder; else a new one, which is thrown away. The lowest has the model's loss, the others
-    have the squared error.
+    autoencoder of its own (Bengio et al. 2007). If the decoder mirrors the encoder, its Dense layer of the same sizes serves as
+    decoder and learns too; otherwise a new layer does, which is thrown away. The lowest has the model's loss, the others have
+    the squared error.
 
-    x (N, D). `optimizer` makes one for the small model of a layer; by default `momentum_sgd` for an RBM and Adam() for an
-    autoencoder. Ctrl-C ends it, as in `fit`, with fewer histories, the last of them `interrupted`; the layers above stay as they
-    were. Afterwards `fit` trains the whole. Raises OptionError for layers that it cannot take.
+    x (N, D). `optimizer` makes an optimizer for the small model of a layer; by default `momentum_sgd` for an RBM and Adam() for an
+    autoencoder. Ctrl-C ends it as in `fit`: there are fewer histories, the last of them is `interrupted`, and the layers above are
+    unchanged. Afterwards `fit` trains the whole model. Raises OptionError for layers that it cannot take.
     """
     stages = rbm_stages(model) if isinstance(model, DBN) else dense_stages(model, seed)
     histories: list[History] = []
@@ -65,7 +65,7 @@ def pretrain(
                 x = to_numpy(x)
                 x = np.concatenate([stage.up(x[start : start + 1000]) for start in range(0, len(x), 1000)])
     finally:
-        model.to("cpu")  # a model gathers what `fit` gathered layer by layer
+        model.to("cpu")  # let the whole model gather what `fit` has gathered layer by layer
     return histories
 
 
@@ -102,8 +102,8 @@ def dense_stages(model: Model | Sequential, seed: int) -> list[Stage]:
 
 
 def blocks(stack: Layer) -> list[Sequential]:
-    """The layers in groups, each with one Dense layer; what stands before the first belongs to its group. Empty if another
-    layer has parameters.
+    """The layers in groups, each with one Dense layer. Layers before the first Dense layer belong to its group. Empty if another
+    kind of layer has parameters.
     """
     groups: list[list[Layer]] = []
     before: list[Layer] = []
@@ -127,5 +127,5 @@ def default_optimizer(model: Model) -> Optimizer:
 
 
 def momentum_sgd(rbm: RBM) -> Optimizer:
-    """SGD with momentum 0.9; at 0.05, or at 0.001 where Gaussian units, which have no bound, would run away."""
+    """SGD with momentum 0.9, at a rate of 0.05. For Gaussian units, which have no bound and could diverge, the rate is 0.001."""
     return SGD(0.001 if rbm.hidden_units == "gaussian" else 0.05, momentum=0.9)

@@ -1,4 +1,4 @@
-"""What a person sees of training: a bar on a terminal, a line an epoch anywhere else."""
+"""The progress that a person sees: a bar on a terminal, and a line for each epoch elsewhere."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-# columns of the history that are no part of the loss
+# columns of the history that are not parts of the loss
 HIDDEN = {"epoch", "lr", "seconds", "examples_per_second"}
 
 
@@ -34,14 +34,14 @@ class Progress:
                 self.bar = None
 
     def step(self, loss: float | None) -> None:
-        """A step was done; its loss, if it was read."""
+        """A step was done. loss: its loss, if it was read."""
         if self.bar is not None:
             if loss is not None:
                 self.bar.set_postfix_str(f"loss {loss:.4g}", refresh=False)
             self.bar.update()
 
     def end(self, epoch: int, row: dict[str, float]) -> None:
-        """Report an epoch by its row of the history: loss parts, examples a second, time left."""
+        """Report an epoch from its row of the history: parts of the loss, examples per second, time left."""
         if self.show:
             parts = [f"{name.replace('_', ' ')} {value:.4g}" for name, value in row.items() if name not in HIDDEN]
             left = (time.perf_counter() - self.start) / (epoch + 1 - self.first) * (self.epochs - epoch - 1)
@@ -49,7 +49,7 @@ class Progress:
             print("  ".join([self.heading(epoch), *parts, speed, f"{duration(left)} left"]), flush=True)
 
     def say(self, text: str) -> None:
-        """Print a line among those of the epochs."""
+        """Print a line between the lines of the epochs."""
         if self.show:
             if self.bar is not None:
                 self.bar.clear()
@@ -60,7 +60,7 @@ class Progress:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person says them."""
+    """Seconds as a person would say them."""
     if seconds < 90:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes, seconds = divmod(round(seconds), 60)

@@ -1,5 +1,5 @@
-"""The training steps of an epoch, as `fit` and the benchmarks take them: one after the other on the CPU; on a GPU recorded once
-and replayed.
+"""The training steps of an epoch, as `fit` and the benchmarks take them: one after the other on the CPU; on a GPU a
+step is recorded once and replayed.
 
     steps = steps_for(model, data, batch_size, optimizer)
     steps.begin(seed, epoch)
@@ -7,7 +7,7 @@ and replayed.
         steps.step()
     metrics = steps.metrics()
 
-Order and noise of an epoch come from (seed, epoch) alone.
+Order and noise of an epoch depend only on (seed, epoch).
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from .guards import culprit
 
 
 class Steps:
-    """The steps of an epoch through data (N, …), on the model's device; the last batch is shorter if need be.
+    """The steps of an epoch through data (N, …), on the model's device. The last batch may be shorter.
 
-    Raises DivergenceError where a loss, or what an update made of the parameters, is not finite.
+    Raises DivergenceError if a loss, or a parameter after an update, is not finite.
     """
 
     def __init__(self, model: Model, data: Array, batch_size: int, optimizer: Optimizer):
@@ -39,11 +39,11 @@ class Steps:
     def begin(self, seed: int, epoch: int) -> None:
         """Draw the epoch's order, and seed its noise."""
         self.epoch, self.done = epoch, 0
-        self.seed = np.random.SeedSequence([seed, epoch, 1])  # of the noise
+        self.seed = np.random.SeedSequence([seed, epoch, 1])  # the seed of the noise
         self.permutation = np.random.default_rng([seed, epoch, 0]).permutation(len(self.data))
 
     def step(self) -> float | None:
-        """One step; the loss, or None where it was not read."""
+        """Take one step. Returns the loss, or None if it was not read."""
         raise NotImplementedError
 
     def metrics(self) -> dict[str, float]:
@@ -55,7 +55,7 @@ class Steps:
             raise diverged(f"{what} in {self.place()}", self.model, batch, rng, self.optimizer)
 
     def require_finite_parameters(self, batch: Array, rng: object) -> None:
-        """No further step would notice what the last update did."""
+        """Check the parameters at the end, since no further step would notice a fault of the last update."""
         if not bool(array_module(self.data).isfinite(self.model.parameters).all()):
             raise diverged(f"the update after {self.place()}", self.model, batch, rng, self.optimizer)
 
@@ -64,7 +64,7 @@ class Steps:
 
 
 class HostSteps(Steps):
-    """Steps on the CPU: each loss is read before the update that it would spoil."""
+    """Steps on the CPU: each loss is read before the update, so that a loss that is not finite cannot spoil the parameters."""
 
     def begin(self, seed: int, epoch: int) -> None:
         super().begin(seed, epoch)
@@ -88,13 +88,13 @@ class HostSteps(Steps):
 
 
 class RecordedSteps(Steps):
-    """Steps on a GPU, without a word from the host: data, order, noise, the optimizer's coefficients and the sums of the
-    metrics lie on the device, and a device counter, the generator's `position`, says which batch it is. So a step is the
-    same work every time, to be recorded once (`xp.recorded`) and replayed; the shorter last one is a recording of its own.
+    """Steps on a GPU that need nothing from the host: data, order, noise, the optimizer's coefficients and the sums of the
+    metrics are on the device, and a counter there, the generator's `position`, gives the number of the batch. So a step is
+    the same work every time, which is recorded once (`xp.recorded`) and replayed. The shorter last batch has its own recording.
 
-    The loss is read a few times a second, so that a loss that is not finite is noticed after updates with it.
+    The loss is read a few times a second, so a loss that is not finite is noticed only after updates with it.
 
-    recorded: what makes a function a recorded one; `lambda step: step` for eager steps.
+    recorded: makes a recorded function from a function; `lambda step: step` gives eager steps.
     """
 
     PAUSE = 0.25  # seconds between readings of the loss
@@ -113,7 +113,7 @@ class RecordedSteps(Steps):
         self.rng = xp.random.default_rng(0)
         self.table: Array | None = None  # the optimizer's coefficients, a row for each step
         recorded = recorded or xp.recorded
-        self.sums: dict[int, dict[str, Array]] = {}  # by the batch's size: of the metrics, which are means
+        self.sums: dict[int, dict[str, Array]] = {}  # the metrics are means, so each counts by its batch's size
         self.run: dict[int, Callable[[], None]] = {}
         for rows in {min(batch_size, len(data)), len(data) % batch_size} - {0}:
             self.sums[rows] = {}
@@ -128,7 +128,7 @@ class RecordedSteps(Steps):
         )
         if self.table is None:
             self.table = xp.zeros(table.shape, dtype=table.dtype)
-        # into the same memory: that is what was recorded
+        # into the same memory, since the recording reads it there
         self.table[...], self.order[...] = xp.asarray(table), xp.asarray(self.permutation)
         self.rng.reseed(self.seed)
         for sums in self.sums.values():
@@ -149,7 +149,7 @@ class RecordedSteps(Steps):
         return loss
 
     def one_step(self, rows: int) -> None:
-        """What is recorded: a step of so many examples."""
+        """The step that is recorded, of `n` examples."""
         batch = take_batch(self.data, self.order, self.rng.position, self.batch_size, rows)
         metrics = self.model.training_step(batch, self.rng)
         coefficients = self.xp.take(self.table, self.rng.position, axis=0)
@@ -178,8 +178,8 @@ class RecordedSteps(Steps):
 
 
 def steps_for(model: Model, data: Array, batch_size: int, optimizer: Optimizer) -> Steps:
-    """The steps for the device that the data lie on; eager ones of a model that is watched (`study.watch`), as
-    the host looks on, and with an optimizer of somebody's own, whose numbers may live on the host.
+    """The steps for the device of the data. They are eager if the model is watched (`study.watch`), since the host looks on,
+    and for a person's own optimizer, whose numbers may be on the host.
     """
     if array_module(data) is np:
         return HostSteps(model, data, batch_size, optimizer)
@@ -187,8 +187,8 @@ def steps_for(model: Model, data: Array, batch_size: int, optimizer: Optimizer) 
     if isinstance(optimizer, OwnOptimizer):
         eager = True
         warnings.warn(
-            f"{optimizer!r} is an optimizer of your own, whose steps are not recorded as a CUDA graph: they run eagerly, slower "
-            "and with the same results",
+            f"{optimizer!r} is your own optimizer, whose steps are not recorded as a CUDA graph: they run eagerly, with the same "
+            "results but slower",
             RuntimeWarning,
             stacklevel=3,
         )
@@ -197,7 +197,7 @@ def steps_for(model: Model, data: Array, batch_size: int, optimizer: Optimizer) 
 
 @one_kernel
 def take_batch(x: Array, order: Array, position: Array, batch_size: int, rows: int) -> Array:
-    """So many rows of x: those that `order` names from place position · batch_size on. position: 0-d, on the device."""
+    """`n` rows of x: those that `order` names from place position · batch_size on. position: 0-d, on the device."""
     xp = array_module(x)
     return xp.take(x, xp.take(order, position * batch_size + xp.arange(rows)), axis=0)
 

@@ -120,9 +120,9 @@ def test_a_loss_averaged_over_the_features_in_one_place_only():
         return value / p.shape[1], gradient
 
     (found,) = finding(of_gradient, rows(), rows(seed=1))
-    assert "averaged over the 4 features, and the value summed" in found.what
+    assert "averaged over the 4 features, but the value is summed" in found.what
     (found,) = finding(of_value, rows(), rows(seed=1))
-    assert "summed over the 4 features, and the value averaged" in found.what
+    assert "summed over the 4 features, but the value is averaged" in found.what
 
 
 def test_several_tensors_with_one_mistake_are_one_finding():

@@ -310,7 +310,9 @@ def test_the_figures_say_what_the_picture_draws_and_where_a_warning_begins():
         "a warning begins at 50%"
     )
     share = np.median(flow.saturated["decoder.3"][-10:])
-    assert output.startswith(f"{share:.0%} of the outputs of decoder.3 Sigmoid() are saturated, which is no fault: ")
+    assert output.startswith(
+        f"{share:.0%} of the outputs of decoder.3 Sigmoid() are saturated, which is not a fault: "
+    )
     share = np.median(np.divide(flow.gradient_norm["encoder.0"], flow.gradient_norm["decoder.2"]))
     assert f" is {share:.1g} of that at decoder.2 " in arrives and arrives.endswith("a warning begins below 0.001")
     assert largest.endswith("a warning begins above 1000")

@@ -1,9 +1,9 @@
-"""When a gradient is wrong: how? Each rule below knows one mistake, and names it only where an experiment shows it.
+"""How is a gradient wrong? Each rule below knows one mistake, and names it only if an experiment shows it.
 
-The rules know nothing of the layer's formula. They compare the analytic gradient A with the numerical one N, and
-ask what becomes of them elsewhere: in a batch twice as large, with dy doubled, with dy at one example only, with x
-replaced by y, with a parameter transposed. Where A at one place equals N at another to five digits, in every element, that
-is no accident, and the place says what was mixed up.
+The rules do not know the layer's formula. They compare the analytic gradient A with the numerical gradient N, and compute
+both elsewhere: in a batch twice as large, with dy doubled, with dy at one example only, with x replaced by y, with a
+parameter transposed. If A at one place equals N at another to five digits, in every element, that is not an accident, and the
+place says what was mixed up.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .finding import Finding, finding
 from .mixups import cross_terms, not_differentiated, parameter_turned, wrong_point
 from .values import kinks, mask, not_finite, one_example, reordered, sums, upstream, zero
 
-# in the order in which they are asked: what is easily told from all else comes first
+# in the order in which they are tried: the mistakes that are easiest to recognise come first
 RULES = (
     not_finite, zero, kinks, upstream, factor, reordered, one_example, sums, mask,
     not_differentiated, wrong_point, parameter_turned, cross_terms,
@@ -30,7 +30,7 @@ RULES = (
 
 
 def diagnose(experiment: Experiment, wrong: tuple[str, ...]) -> tuple[Finding, ...]:
-    """All that is wrong with the subject of an experiment, given the names of the tensors whose gradients are."""
+    """All faults of the subject of an experiment, given the names of the tensors whose gradients are wrong."""
     with quiet():
         found = behaviour(experiment)
         if any(fault.kind == "random" for fault in found):
@@ -43,7 +43,7 @@ def diagnose(experiment: Experiment, wrong: tuple[str, ...]) -> tuple[Finding, .
 
 
 def inside(experiment: LayerExperiment) -> list[Finding]:
-    """What is wrong in the layers that a chain or a model is made of: an error there is an error in all that comes before."""
+    """The faults in the layers of a chain or a model: an error in one makes the gradients of all layers before it wrong."""
     found = []
     for name, part in parts(experiment):
         for tensor in part.names():
@@ -65,13 +65,13 @@ def examine(case: Case) -> Finding:
         try:
             if found := rule(case):
                 return found
-        except REFUSALS:  # the subject does not take what the experiment offers
+        except REFUSALS:  # the subject does not accept the experiment's input
             continue
     return unknown(case)
 
 
 def unknown(case: Case) -> Finding:
-    """No rule knows it: what can be said all the same."""
+    """No rule knows the mistake: say what can be said without one."""
     facts = [f"{int(case.wrong.sum())} of {case.A.size} elements are wrong"]
     if case.wrong.any() and not case.wrong.all():
         for axis in range(case.A.ndim):
@@ -81,11 +81,9 @@ def unknown(case: Case) -> Finding:
     large = case.smooth & (np.abs(case.N) > 1e-6 * np.abs(case.N).max(initial=0))
     if large.any():
         quotient = case.A[large] / case.N[large]
-        facts.append(
-            f"divided by what they should be, they lie between {quotient.min():.4g} and {quotient.max():.4g}"
-        )
+        facts.append(f"divided by the right values, they lie between {quotient.min():.4g} and {quotient.max():.4g}")
     if isinstance(case.experiment, ModelExperiment):
-        facts.append("its layers are right, each by itself: look at the model's own backward")
+        facts.append("each of its layers is right by itself: look at the model's own backward")
     elif isinstance(case.experiment, LayerExperiment) and len(case.r) > 1:
         facts.append(first_alone(case))
     return case.found("unknown", "; ".join(filter(None, facts)))
@@ -98,7 +96,7 @@ def first_alone(case: Case) -> str:
 
 
 def merged(found: list[Finding]) -> tuple[Finding, ...]:
-    """Findings that say the same of several tensors as one."""
+    """Merge findings that say the same about several tensors."""
     groups: dict[tuple[str, str], list[Finding]] = {}
     for fault in found:
         groups.setdefault((fault.kind, fault.what), []).append(fault)
@@ -116,7 +114,7 @@ def merged(found: list[Finding]) -> tuple[Finding, ...]:
 
 
 class GradientShapeError(ShapeError):
-    """A gradient has another shape than what it belongs to; `finding` says why."""
+    """A gradient does not have the shape of its tensor; `finding` says why."""
 
     def __init__(self, message: str, found: Finding):
         super().__init__(message)
@@ -124,7 +122,7 @@ class GradientShapeError(ShapeError):
 
 
 def require_shapes(experiment: LayerExperiment) -> None:
-    """Raise GradientShapeError if a gradient has another shape than its tensor, ArrayTypeError if it is no array."""
+    """Raise GradientShapeError if a gradient does not have the shape of its tensor, ArrayTypeError if it is not an array."""
     try:
         y, gradients = experiment.run()
     except RefusedError as refused:

@@ -1,4 +1,4 @@
-"""A class with `forward` and `backward` that is no `Layer`, as a learner writes it: made one."""
+"""Makes a `Layer` of a learner's class that has `forward` and `backward` but is not a `Layer`."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Adapted(Layer):
             setattr(self.theirs, name, np.array(getattr(self.theirs, name), np.float64))
 
     def made_by_forward(self, built: Any, x: np.ndarray) -> set[str]:
-        """The attributes that the first forward makes and the next, on another x, leaves alone: parameters made late."""
+        """The attributes that the first forward makes and the next one, on another x, does not change: late parameters."""
         later = copy.deepcopy(self)
         later.theirs = copy.deepcopy(built)
         later.forward(0.9 * np.roll(x, 1, axis=0))
@@ -53,7 +53,7 @@ class Adapted(Layer):
         }
 
     def __getattr__(self, name: str) -> Any:
-        if name == "theirs":  # while it is copied
+        if name == "theirs":  # while the object is being copied
             raise AttributeError(name)
         value = getattr(self.theirs, name)
         return np.asarray(value) if name.startswith("d") and isinstance(value, int | float) else value
@@ -76,7 +76,7 @@ class Adapted(Layer):
 
 
 def is_number(value: Any) -> bool:
-    """Whether this can be a parameter: an array of numbers, or a number."""
+    """Whether this can be a parameter: an array of numbers, or one number."""
     return isinstance(value, float) or (isinstance(value, np.ndarray) and value.dtype.kind in "fi")
 
 

@@ -1,4 +1,4 @@
-"""What no comparison of numbers shows: inputs changed in place, sums that go on, stale caches, other dtypes."""
+"""Faults that no comparison of gradients shows: inputs changed in place, gradients added up, stale caches, other dtypes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .finding import Finding, finding
 
 
 def behaviour(experiment: Experiment) -> list[Finding]:
-    """Everything that is wrong with how the subject behaves, whatever its gradients are."""
+    """Everything that is wrong with the subject's behaviour, whether or not its gradients are right."""
     if isinstance(experiment, FunctionExperiment):
         questions = (random, modified_by_function, widened_by_function)
     elif isinstance(experiment, ModelExperiment):
@@ -31,10 +31,10 @@ def behaviour(experiment: Experiment) -> list[Finding]:
     for question in questions:
         try:
             found += question(experiment)
-        except REFUSALS:  # it does not work under these conditions, so they tell nothing
+        except REFUSALS:  # the subject does not work under these conditions, so they show nothing
             continue
         if any(fault.kind == "random" for fault in found):
-            break  # nothing else means anything then
+            break  # then no other result means anything
     return found
 
 
@@ -106,7 +106,7 @@ def changed_parameters(method: str, before: Arrays, after: Arrays) -> Iterator[F
 
 
 def repeated(experiment: LayerExperiment) -> Iterator[Finding]:
-    """The same step once, and again after another one."""
+    """Run the same step once, and again after another step."""
     y, once = experiment.run()
     r = experiment.upstream(y)
     subject = experiment.fresh()
@@ -133,7 +133,7 @@ def repeated(experiment: LayerExperiment) -> Iterator[Finding]:
 
 
 def close(a: np.ndarray, b: np.ndarray) -> bool:
-    """Whether two gradients are the same to rounding. NaN is nobody's business here."""
+    """Whether two gradients are the same to rounding. NaN counts as the same: another rule reports it."""
     finite = np.isfinite(a) & np.isfinite(b) if a.shape == b.shape else np.array(False)
     scale = float(np.abs(b).max(initial=0, where=np.isfinite(b)))
     return a.shape == b.shape and bool(np.all(np.abs(a - b)[finite] <= 1e-9 * scale))

@@ -1,4 +1,4 @@
-"""One tensor whose gradient is wrong, and what can be asked about it."""
+"""One tensor whose gradient is wrong, and the questions that a rule can ask about it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from ..differences import Index
 from .experiment import REFUSALS, Arrays, Experiment
 from .finding import Finding, finding
 
-TOLERANCE = 1e-5  # relative: below it two gradients are the same; a difference quotient is good to about 1e-8
+TOLERANCE = (
+    1e-5  # relative; below it two gradients count as the same. A difference quotient is accurate to about 1e-8
+)
 
 
-MOST = 48  # elements that are compared where an experiment has to be repeated for each
+MOST = 48  # the number of elements to compare if the experiment must be repeated for each
 
 
 @dataclass
@@ -43,7 +45,7 @@ class Case:
 
     @property
     def per_example(self) -> bool:
-        """Whether the tensor has a row for each example, as inputs have, and parameters have not."""
+        """Whether the tensor has a row for each example. Inputs do, parameters do not."""
         return self.name in self.experiment.inputs
 
     @cached_property
@@ -61,7 +63,7 @@ class Case:
 
     @cached_property
     def smooth(self) -> np.ndarray:
-        """Where the slopes to the left and to the right agree: everywhere but at corners."""
+        """Where the slopes to the left and to the right agree: everywhere except at corners."""
         left, right = self.slopes
         return np.abs(right - left) <= 1e-3 * max(float(np.abs(self.N).max(initial=0)), 1e-300)
 
@@ -73,7 +75,7 @@ class Case:
 
     @cached_property
     def places(self) -> list[Index]:
-        """Elements to compare where not all can be: drawn at random, without corners."""
+        """The elements to compare if not all can be compared: drawn at random, without corners."""
         smooth = np.argwhere(self.smooth)
         if len(smooth) > MOST:
             smooth = smooth[np.sort(np.random.default_rng(0).permutation(len(smooth))[:MOST])]
@@ -91,7 +93,7 @@ class Case:
         return (left + right) / 2
 
     def worst(self) -> str:
-        """The element that is furthest off, in numbers."""
+        """The numbers of the element that is furthest off."""
         far = np.where(np.isfinite(self.A), np.abs(self.A - self.N), np.inf) * (
             self.wrong & (self.smooth | ~self.smooth.any())
         )
@@ -105,7 +107,7 @@ class Case:
 
 
 def alike(a: np.ndarray, b: np.ndarray) -> bool:
-    """Whether two gradients are the same, and not both nothing."""
+    """Whether two gradients are the same and not both zero."""
     if a.shape != b.shape or a.size == 0 or not (np.isfinite(a).all() and np.isfinite(b).all()):
         return False
     scale = max(float(np.abs(a).max()), float(np.abs(b).max()))
@@ -113,7 +115,7 @@ def alike(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 def ratio(A: np.ndarray, N: np.ndarray) -> float | None:
-    """The c of A = c N, if there is one and it can be told from chance: two elements at least."""
+    """The c of A = c N, if there is one. There must be at least two elements, so that it is not chance."""
     if np.count_nonzero(np.abs(N) > 1e-9 * np.abs(N).max(initial=0)) < min(2, A.size):
         return None
     square = float((N * N).sum())
@@ -122,7 +124,7 @@ def ratio(A: np.ndarray, N: np.ndarray) -> float | None:
 
 
 def attempt(question: Callable[[], bool]) -> bool:
-    """False where the subject does not take such an input."""
+    """False if the subject does not accept such an input."""
     try:
         return question()
     except REFUSALS:

@@ -1,6 +1,6 @@
-"""A layer, loss, penalty or model run afresh as often as it is asked, at any input: what a diagnosis experiments with.
+"""An experiment runs a layer, loss, penalty or model afresh as often as a diagnosis asks, at any input.
 
-On the host, in float64. An experiment never changes its subject or its inputs: each run works on copies.
+It runs on the host, in float64. It never changes its subject or its inputs: each run works on copies.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from ...layers.observing import watched
 from ...models import Model
 from ..differences import Differences, Index
 
-STEP = 1e-6  # how far each element is moved: small, so that corners near by are not stepped over
+STEP = 1e-6  # how far each element is moved: little, so that no step crosses a corner nearby
 
 
 class RefusedError(Exception):
-    """The subject raised an error, its cause: it does not take what an experiment offers."""
+    """The subject raised an error (the cause of this one): it does not accept the experiment's input."""
 
 
-# what goes wrong when a subject does not take what an experiment offers, or gives back something odd
+# the errors of a subject that does not accept the experiment's input, or that returns something odd
 REFUSALS = (RefusedError, ValueError, IndexError, TypeError)
 
 
 @contextlib.contextmanager
 def offering() -> Iterator[None]:
-    """Whatever the subject raises in this block comes out as RefusedError."""
+    """Turn any error of the subject in this block into RefusedError."""
     try:
         yield
     except Exception as error:
@@ -42,13 +42,13 @@ Arrays = dict[str, np.ndarray]
 
 
 class Experiment:
-    """`run` gives y and every gradient, `slopes` what the gradients ought to be. `inputs` are those of the check."""
+    """`run` gives y and every gradient; `slopes` gives the right gradients. `inputs` are the inputs of the check."""
 
     def __init__(self, subject: Any, inputs: Arrays):
         self.subject, self.inputs = subject, inputs
 
     def fresh(self) -> Any:
-        """The subject as it came: nothing is left in it of an earlier run."""
+        """The subject as it was given: it keeps nothing from earlier runs."""
         return copy.deepcopy(self.subject)
 
     def value(self, subject: Any, inputs: Arrays) -> np.ndarray:
@@ -58,11 +58,11 @@ class Experiment:
     def run(
         self, inputs: Arrays | None = None, r: np.ndarray | None = None, subject: Any = None
     ) -> tuple[Any, Arrays]:
-        """y and the gradients by name, given the upstream r; by default at the inputs, and the r, of the check."""
+        """y and the gradients by name, given the upstream r. By default, the inputs and r are those of the check."""
         raise NotImplementedError
 
     def upstream(self, y: np.ndarray) -> np.ndarray:
-        """∂L/∂y of a y of this shape."""
+        """∂L/∂y for a y of this shape."""
         return np.ones_like(y)
 
     def tensor(self, subject: Any, inputs: Arrays, name: str) -> np.ndarray:
@@ -70,7 +70,7 @@ class Experiment:
         return inputs[name]
 
     def names(self) -> Sequence[str]:
-        """Of everything that gets a gradient."""
+        """The names of all tensors that get a gradient."""
         return tuple(self.inputs)
 
     def slopes(
@@ -81,7 +81,7 @@ class Experiment:
         r: np.ndarray | None = None,
         subject: Any = None,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The slopes of Σ r y to the left and to the right as elements of a tensor move: of all, or of some places."""
+        """The slopes of Σ r y to the left and to the right as elements of a tensor move: all, or those at some places."""
         subject = self.fresh() if subject is None else subject
         inputs = {key: array.copy() for key, array in (inputs or self.inputs).items()}
         tensor = self.tensor(subject, inputs, name)
@@ -104,7 +104,7 @@ class LayerExperiment(Experiment):
         self.seed, self.noise = seed, noise
 
     def beside(self, x: np.ndarray, seed: int | None = None, noise: bool = True) -> LayerExperiment:
-        """The same subject at another x, with other noise, or none."""
+        """The same subject at another x, with other noise or without noise."""
         other = copy.copy(self)
         other.inputs, other.seed, other.noise = (
             {"x": x},
@@ -138,7 +138,7 @@ class LayerExperiment(Experiment):
         }
 
     def places(self, subject: Layer) -> dict[str, tuple[Layer, str]]:
-        """Where the parameters are: the layer and the attribute, by name."""
+        """The place of each parameter, by name: its layer and attribute."""
         return {
             f"{name}.{attribute}".lstrip("."): (leaf, attribute)
             for name, leaf in subject.leaves()
@@ -153,7 +153,7 @@ class LayerExperiment(Experiment):
 
 
 class ModelExperiment(LayerExperiment):
-    """The loss of a model; only its parameters get gradients, and there is no upstream."""
+    """The loss of a model. Only its parameters get gradients, and there is no upstream."""
 
     def upstream(self, y: np.ndarray) -> np.ndarray:
         return np.ones_like(y)
@@ -177,7 +177,7 @@ class ModelExperiment(LayerExperiment):
 
 
 class FunctionExperiment(Experiment):
-    """`function(*inputs) -> (value, gradient…)`: each gradient belongs to the input at the same place."""
+    """`function(*inputs) -> (value, gradient…)`: each gradient belongs to the input in the same position."""
 
     def fresh(self) -> Callable:
         return self.subject
@@ -197,7 +197,7 @@ class FunctionExperiment(Experiment):
 
 
 def parts(experiment: LayerExperiment) -> Iterator[tuple[str, LayerExperiment]]:
-    """The layers that a chain or a model is made of, each by itself, at the input that it gets there."""
+    """The layers of a chain or a model, each by itself, at the input that it gets there."""
     subject = experiment.fresh()
     leaves = list(subject.leaves())
     if leaves == [("", subject)]:
@@ -213,6 +213,6 @@ def parts(experiment: LayerExperiment) -> Iterator[tuple[str, LayerExperiment]]:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Experiments may go where a subject overflows: that is no news."""
+    """An experiment may make a subject overflow, which needs no warning."""
     with np.errstate(all="ignore"):
         yield

@@ -1,4 +1,4 @@
-"""The rule for a gradient that is a multiple of what it should be: the batch's doing, a sign, a constant."""
+"""The rule for a gradient that is a multiple of the right one: because of the batch size, a sign or a constant."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .finding import Finding
 
 
 def factor(case: Case) -> Finding | None:
-    """A = c N; whether c is the batch's doing, a batch twice as large tells."""
+    """A = c N. A batch twice as large shows whether c comes from the batch size."""
     A, N = case.A[case.smooth], case.N[case.smooth]
     c = ratio(A, N)
     if c is None:
@@ -32,13 +32,13 @@ def factor(case: Case) -> Finding | None:
 
 
 def batch_growth(case: Case) -> int | None:
-    """How c changes in a batch twice as large: 1 doubles, -1 halves, 0 stays."""
+    """How c changes in a batch twice as large: 1 if it doubles, -1 if it halves, 0 if it stays."""
     doubled = {name: np.concatenate([x, x[::-1]]) for name, x in case.experiment.inputs.items()}
     try:
         _, gradients = case.experiment.run(doubled)
         c = ratio(np.array([gradients[case.name][index] for index in case.places]), case.numeric(doubled))
         before = ratio(case.at(case.A), case.at(case.N))
-    except REFUSALS:  # this subject does not take other batches
+    except REFUSALS:  # this subject does not accept other batches
         return None
     if c is None or before is None:
         return None
@@ -46,7 +46,7 @@ def batch_growth(case: Case) -> int | None:
 
 
 def averaged_over(case: Case, left: float) -> str:
-    """In words, what else than the batch it was divided by."""
+    """Say what it was divided by besides the batch size."""
     y = case.y
     positions = y.size / len(y) / y.shape[-1] if y.ndim > 2 else 1
     features = case.tensor[0].size if case.per_example else 0
@@ -55,14 +55,14 @@ def averaged_over(case: Case, left: float) -> str:
     if abs(left + 1) < 1e-4:
         return "; and the sign is flipped"
     if abs(left * positions - 1) < 1e-4:
-        return f"; and averaged over the {positions:g} positions of an image as well"
+        return f"; and it is also averaged over the {positions:g} positions of an image"
     if features and abs(left * features - 1) < 1e-4:
-        return f"; and averaged over the {features} features as well"
-    return f"; and off by a factor of {plain(left)} besides"
+        return f"; and it is also averaged over the {features} features"
+    return f"; and it is also off by a factor of {plain(left)}"
 
 
 def meaning(case: Case, c: float) -> str:
-    """What a factor may stand for: of a loss, whether it is the number of features."""
+    """What a factor may mean: for a loss, whether it is the number of features."""
     inputs = case.experiment.inputs
     if not isinstance(case.experiment, FunctionExperiment) or case.tensor.ndim != 2 or case.tensor.shape[1] < 2:
         return ""
@@ -71,18 +71,18 @@ def meaning(case: Case, c: float) -> str:
     try:
         smaller = Case(fewer, case.name)
         other = ratio(smaller.A, smaller.N)
-    except REFUSALS:  # this one does not take fewer features
+    except REFUSALS:  # this subject does not accept fewer features
         return ""
     if other is None:
         return ""
     if abs(c * features - other * (features - 1)) < 1e-4 * abs(c * features):
-        return f": it is averaged over the {features} features, and the value summed"
+        return f": it is averaged over the {features} features, but the value is summed"
     if abs(c / features - other / (features - 1)) < 1e-4 * abs(c / features):
-        return f": it is summed over the {features} features, and the value averaged"
+        return f": it is summed over the {features} features, but the value is averaged"
     return ""
 
 
 def plain(c: float) -> str:
-    """A number as a fraction, where it is a simple one."""
+    """A number, also as a fraction if that is simple."""
     near = Fraction(c).limit_denominator(20)
     return f"{c:.6g}" if abs(c - near) > 1e-6 or near.denominator == 1 else f"{near} = {c:.6g}"

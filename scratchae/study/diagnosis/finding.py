@@ -1,11 +1,11 @@
-"""What can be wrong with a backward pass, in the words that a learner is told."""
+"""The mistakes in a backward pass, in the words that a learner reads."""
 
 from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass
 
-# kind: what is wrong, and what to look at
+# each kind of mistake: what is wrong, and what to look at
 KINDS = {
     "zero": (
         "it is zero everywhere",
@@ -17,19 +17,19 @@ KINDS = {
     ),
     "sign": (
         "the sign is flipped",
-        "a minus sign: differentiate the line of `forward` again, for a minus that was lost or is one too many",
+        "a minus sign: differentiate the line of `forward` again, and look for a minus that is missing or one too many",
     ),
     "factor": (
         "it is off by a constant factor of {factor}",
-        "a constant in the derivative: the 2 of d(x²)/dx = 2x, a rate, a scale, a weight that stands in `forward` only",
+        "a constant in the derivative: the 2 of d(x²)/dx = 2x, a rate, a scale, or a weight that appears only in `forward`",
     ),
     "averaged_twice": (
         "it is averaged over the batch once too often",
-        "a division by len(x), .mean(), or 1/N. The loss has divided by N already, so dy carries it: a layer sums",
+        "a division by len(x), .mean(), or 1/N. The loss has already divided by N, so dy contains the 1/N: a layer only sums",
     ),
     "not_averaged": (
         "it is summed over the batch where the value is averaged",
-        "the 1/N of the mean over the batch: it belongs into the gradient too",
+        "the 1/N of the mean over the batch: it belongs in the gradient too",
     ),
     "batch_missing": (
         "the sum over the batch is missing: only {which} is in it",
@@ -41,27 +41,27 @@ KINDS = {
     ),
     "wrong_sum": (
         "it is summed over the wrong axes: {which}",
-        "which axes does the parameter not have? Those are the ones to sum over, and only those: axis=0 for the batch",
+        "which axes does the parameter not have? Sum over exactly those: axis=0 for the batch",
     ),
     "shape": (
         "its shape is {found}, and should be {wanted}",
-        "a gradient has a number for each number that it belongs to: write the shape behind every line of `backward`",
+        "a gradient has the shape of its tensor: write the shape after every line of `backward`",
     ),
     "transposed": (
         "it is transposed",
         "the order of the product and the place of the transpose: y = x W gives ∂L/∂W = xᵀ dy and ∂L/∂x = dy Wᵀ. With equal sizes the shapes agree by accident",
     ),
     "reordered": (
-        "the numbers are right, but stand in the wrong places: {which}",
+        "the numbers are right, but in the wrong places: {which}",
         "reshape, transpose, slices and indices: `backward` has to undo the reordering of `forward`",
     ),
     "parameter_turned": (
-        "{parameter} is used the wrong way round: with {parameter} {turn}, it would be right",
-        "the transpose in ∂L/∂x = dy Wᵀ; in a convolution, which way the kernel is turned",
+        "{parameter} is used the wrong way round: with {parameter} {turn}, the gradient would be right",
+        "the transpose in ∂L/∂x = dy Wᵀ; in a convolution, the turn of the kernel",
     ),
     "mask_inverted": (
-        "the mask is inverted: the gradient flows just where it should not",
-        "a comparison turned round (x < 0 for x > 0), or mask for 1 - mask",
+        "the mask is inverted: the gradient flows exactly where it should not",
+        "a comparison that is turned round (x < 0 instead of x > 0), or mask instead of 1 - mask",
     ),
     "not_differentiated": (
         "the forward's function is not differentiated: {which}",
@@ -73,7 +73,7 @@ KINDS = {
     ),
     "stale": (
         "it belongs to an earlier forward",
-        "`forward` has to keep x, y or the mask anew at every call: is it kept only the first time?",
+        "`forward` has to keep x, y or the mask at every call: does it keep it only the first time?",
     ),
     "upstream_ignored": (
         "dy is left out: doubling dy changes nothing",
@@ -81,39 +81,39 @@ KINDS = {
     ),
     "not_linear": (
         "it is not proportional to dy",
-        "dy enters ∂L/∂x = dy · ∂y/∂x as a plain factor, to the first power",
+        "dy is a plain factor in ∂L/∂x = dy · ∂y/∂x, to the first power",
     ),
     "cross_terms": (
-        "a path is missing: each x also moves {which}, and that is left out",
-        "every place where x stands in `forward`, inside of sums, means, maxima and norms too: each gives a term, and the terms add up",
+        "a path is missing: each x also moves {which}, and the gradient leaves that out",
+        "every place where `forward` uses x, inside sums, means, maxima and norms too: each gives a term, and the terms add up",
     ),
     "input_modified": (
         "{method} changes {array}, which belongs to the caller",
-        "operations in place (+=, *=, out=, x[…] = …) on an array that was handed in: work on a new one, such as y = x * mask",
+        "operations in place (+=, *=, out=, x[…] = …) on an array of the caller: work on a new array, such as y = x * mask",
     ),
     "accumulated": (
         "it is added to instead of set: the second backward gives the sum of both",
-        "+= where = belongs: `backward` sets self.dW, so that nothing needs to be zeroed between steps",
+        "+= instead of =: `backward` sets self.dW, so that nothing needs to be zeroed between steps",
     ),
     "random": (
         "forward is not repeatable: the same x gives another y",
-        "random numbers of its own (np.random…): draw them from the rng that `forward(x, rng)` is given. Or a counter, or a parameter that `forward` changes",
+        "random numbers from np.random…: draw them from the rng of `forward(x, rng)` instead. Or a counter, or a parameter that `forward` changes",
     ),
     "dtype": (
         "float32 goes in and {which}",
-        "np.zeros, np.ones and np.random make float64 unless told a dtype; NumPy's own numbers, such as np.sqrt(2), widen too, Python's do not",
+        "np.zeros, np.ones and np.random make float64 unless you give a dtype; NumPy scalars, such as np.sqrt(2), widen too, but Python numbers do not",
     ),
     "kinks": (
         "it is right except at corners",
-        "the point where a case begins (x == 0 in ReLU): any slope between the left and the right one will do there, and no other",
+        "the point where a case begins (x == 0 in ReLU): there, any slope between the left and the right slope is right, and no other",
     ),
     "unknown": (
-        "it is wrong in no way that has a name here",
+        "it is wrong, but no known mistake explains it",
         "the evidence above; then the smallest case: one example of one or two features, by hand",
     ),
 }
 
-NOTES = frozenset({"dtype"})  # worth a word, but the numbers are right
+NOTES = frozenset({"dtype"})  # remarks: the numbers are right
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class Finding:
 
     @property
     def fault(self) -> bool:
-        """Whether something is wrong; otherwise it is a remark."""
+        """Whether it is a mistake; otherwise it is a remark."""
         return self.kind not in NOTES
 
     def __str__(self) -> str:
@@ -151,6 +151,6 @@ class Finding:
 
 
 def finding(kind: str, tensors: tuple[str, ...], evidence: str, **words: object) -> Finding:
-    """A finding of a kind in its words."""
+    """A finding of this kind, in its words."""
     what, look = KINDS[kind]
     return Finding(kind, tensors, what.format(**words), evidence, look)

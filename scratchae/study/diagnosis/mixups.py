@@ -1,4 +1,4 @@
-"""Rules that ask where else the numbers would be right: f for f′, x for y, W for Wᵀ, a term left out."""
+"""Rules that find where the numbers would be right: f instead of f′, x instead of y, W instead of Wᵀ, a term left out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .finding import Finding
 
 
 def not_differentiated(case: Case) -> Finding | None:
-    """dy goes through as if f were the identity; or f stands where f′ belongs; or a mask is left out."""
+    """dy is passed on as if f were the identity, or f is used instead of f′, or a mask is left out."""
     A, N, r, y = case.A, case.N, case.r, case.y
     if isinstance(case.experiment, FunctionExperiment):
         inputs = list(case.experiment.inputs.values())
@@ -31,7 +31,7 @@ def not_differentiated(case: Case) -> Finding | None:
         return case.found(
             "not_differentiated",
             "it equals dy · y",
-            which="dy is multiplied by the function itself, y, not by its derivative",
+            which="dy is multiplied by the function's value y, not by its derivative",
         )
     for which, candidate in linear_parts(case):
         if alike(A, candidate):
@@ -44,15 +44,13 @@ def not_differentiated(case: Case) -> Finding | None:
     A, N = A[smooth], N[smooth]
     zero = np.abs(N) <= 1e-7 * np.abs(N).max(initial=0)
     if case.per_example and zero.any() and not zero.all() and alike(A[~zero], N[~zero]) and np.all(A[zero]):
-        where = f"{int(zero.sum())} of {N.size} elements get a gradient though moving them changes nothing, all others are right"
-        return case.found(
-            "not_differentiated", where, which="what forward lets nothing through is let through by backward"
-        )
+        where = f"{int(zero.sum())} of {N.size} elements get a gradient although moving them changes nothing; all others are right"
+        return case.found("not_differentiated", where, which="backward lets through what forward does not")
     return None
 
 
 def linear_parts(case: Case) -> Iterator[tuple[str, np.ndarray]]:
-    """What the gradients of x W would be."""
+    """The gradients that a product x W would have."""
     experiment = case.experiment
     if not isinstance(experiment, LayerExperiment) or case.r.ndim != 2:
         return
@@ -72,7 +70,7 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-x))
 
 
-# functions whose result is easily taken for their argument, and the other way round
+# functions whose result is easily confused with their argument
 MIXED_UP = {
     "exp({})": np.exp,
     "σ({})": sigmoid,
@@ -88,7 +86,7 @@ MIXED_UP = {
 
 
 def wrong_point(case: Case) -> Finding | None:
-    """A at y is N at x: backward takes x for y. A at x is N at y: it takes y for x. And so for other mix-ups."""
+    """If A at y is N at x, backward uses x instead of y. If A at x is N at y, it uses y instead of x. Other mix-ups are alike."""
     experiment = case.experiment
     inputs = experiment.inputs
     at_places = case.at(case.N)
@@ -131,7 +129,7 @@ def wrong_point(case: Case) -> Finding | None:
 
 
 def parameter_turned(case: Case) -> Finding | None:
-    """With a parameter transposed, or its kernel turned round, the gradient would be right."""
+    """The gradient would be right with a parameter transposed, or with its kernel turned round."""
     experiment = case.experiment
     if type(experiment) is not LayerExperiment:
         return None
@@ -139,7 +137,8 @@ def parameter_turned(case: Case) -> Finding | None:
         shape = experiment.tensor(experiment.subject, experiment.inputs, name).shape
         for turn, turned in turns(shape):
             subject = experiment.fresh()
-            experiment.value(subject, experiment.inputs)  # forward with it as it is, backward with it turned
+            # forward with the parameter unchanged, backward with it turned
+            experiment.value(subject, experiment.inputs)
             W = experiment.tensor(subject, experiment.inputs, name)
             W[...] = turned(W).copy()
             with offering():
@@ -151,7 +150,7 @@ def parameter_turned(case: Case) -> Finding | None:
 
 
 def turns(shape: tuple[int, ...]) -> Iterator[tuple[str, Callable[[np.ndarray], np.ndarray]]]:
-    """The ways to turn an array of this shape so that its shape stays."""
+    """The ways to turn an array of this shape that keep its shape."""
     if len(shape) < 2:
         return
     for order in itertools.permutations(range(len(shape))):
@@ -163,7 +162,7 @@ def turns(shape: tuple[int, ...]) -> Iterator[tuple[str, Callable[[np.ndarray], 
 
 
 def cross_terms(case: Case) -> Finding | None:
-    """Backward treats every element by itself, though forward does not."""
+    """Backward treats every element by itself, but forward does not."""
     experiment = case.experiment
     if not case.per_example or isinstance(experiment, FunctionExperiment) or case.r.shape != case.A.shape:
         return None
@@ -172,12 +171,12 @@ def cross_terms(case: Case) -> Finding | None:
     if not alike(gradients["x"], case.A * half) or alike(case.numeric(r=case.r * half), case.at(case.N * half)):
         return None
     apart = case.r.copy()
-    apart[1:] = 0  # with dy at the first example only, do the others get a gradient?
+    apart[1:] = 0  # with dy at the first example only, do the other examples get a gradient?
     others = (
         len(case.r) > 1
         and np.abs(case.numeric(r=apart))[[index[0] > 0 for index in case.places]].max(initial=0) > 1e-8
     )
     which = "the y of the other examples" if others else "the other y of its example"
     return case.found(
-        "cross_terms", "backward takes each dx from its own dy alone, but moving one x moves several y", which=which
+        "cross_terms", "backward computes each dx from one dy only, but moving one x moves several y", which=which
     )

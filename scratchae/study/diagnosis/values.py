@@ -29,16 +29,14 @@ def zero(case: Case) -> Finding | None:
 
 
 def kinks(case: Case) -> Finding | None:
-    """All that is wrong is at corners."""
+    """The gradient is wrong only at corners."""
     if case.smooth.all() or (case.wrong & case.smooth).any() or not case.smooth.any():
         return None
     index = tuple(map(int, np.argwhere(case.wrong & ~case.smooth)[0]))
     left, right = (float(slopes[index]) for slopes in case.slopes)
     count = int((case.wrong & ~case.smooth).sum())
     at = f"{count} elements, such as {list(index)}, where {case.name} is {case.tensor[index]:g}"
-    text = (
-        f"{at}: the slope is {left:.6g} to the left and {right:.6g} to the right, backward says {case.A[index]:.6g}"
-    )
+    text = f"{at}: the slope is {left:.6g} to the left and {right:.6g} to the right, but backward gives {case.A[index]:.6g}"
     return finding("kinks", (case.name,), text)
 
 
@@ -49,15 +47,17 @@ def upstream(case: Case) -> Finding | None:
     doubled = case.experiment.run(r=2 * case.r)[1][case.name]
     negative = case.experiment.run(r=-case.r)[1][case.name]
     if alike(doubled, case.A):
-        return case.found("upstream_ignored", "with 2 dy for dy it is the same")
+        return case.found("upstream_ignored", "with 2 dy instead of dy it is the same")
     if not alike(doubled, 2 * case.A) or not alike(negative, -case.A):
         ratio = float(np.abs(doubled).sum() / np.abs(case.A).sum())
-        return case.found("not_linear", f"with 2 dy for dy it grows by a factor of {ratio:.4g}, and should double")
+        return case.found(
+            "not_linear", f"with 2 dy instead of dy it grows by a factor of {ratio:.4g}, but should double"
+        )
     return None
 
 
 def reordered(case: Case) -> Finding | None:
-    """The numbers of N in another order."""
+    """A has the numbers of N in another order."""
     A, N = case.A, case.N
     axes = range(N.ndim)
     for order in itertools.permutations(axes):
@@ -88,18 +88,18 @@ def one_example(case: Case) -> Finding | None:
         alone[i] = case.r[i]
         if alike(case.at(case.A), case.numeric(r=alone)):
             which = "the first example" if i == 0 else "the last example" if i == n - 1 else f"example {i}"
-            return case.found("batch_missing", f"it equals what {which} of {n} gives alone", which=which)
+            return case.found("batch_missing", f"it equals the gradient of {which} of {n} alone", which=which)
     if case.r.ndim > 2:
         for which, index in (("the first position", 0), ("the last position", -1)):
             alone = np.zeros_like(case.r)
             alone[:, index, index] = case.r[:, index, index]
             if alike(case.at(case.A), case.numeric(r=alone)):
-                return case.found("wrong_sum", which=f"only {which} of each image is in it")
+                return case.found("wrong_sum", which=f"it contains only {which} of each image")
     return None
 
 
 def sums(case: Case) -> Finding | None:
-    """A parameter's gradient that is a sum of dy, or of the right numbers, over too many axes or others."""
+    """A parameter's gradient is a sum of dy, or of the right numbers, over too many axes or over wrong axes."""
     if case.per_example or case.A.ndim == 0:
         return None
     A, N, r = case.A, case.N, case.r
@@ -114,19 +114,19 @@ def sums(case: Case) -> Finding | None:
                     return case.found(
                         "not_differentiated",
                         f"it equals the sum of dy over axis {right[0]}",
-                        which="dy is summed as it came",
+                        which="dy is summed unchanged",
                     )
                 return case.found("wrong_sum", which=f"over axis {', '.join(map(str, axes))}")
     return None
 
 
 def mask(case: Case) -> Finding | None:
-    """Where the gradient is 0: just where it should not be; or nowhere, though it should."""
+    """The gradient is 0 exactly where it should not be, or nowhere although it should be."""
     A, N = case.A[case.smooth], case.N[case.smooth]
     if A.size < 2:
         return None
     on, wanted = (np.abs(g) > 1e-7 * max(np.abs(A).max(), np.abs(N).max()) for g in (A, N))
-    counts = f"{int((on & ~wanted).sum())} elements get a gradient where none belongs, {int((wanted & ~on).sum())} lack theirs"
+    counts = f"{int((on & ~wanted).sum())} elements get a gradient and should not, {int((wanted & ~on).sum())} should and do not"
     if on.any() and wanted.any() and not (on & wanted).any() and case.per_example:
         return case.found("mask_inverted", counts)
     if not case.per_example or case.r.shape != case.A.shape:
@@ -136,6 +136,6 @@ def mask(case: Case) -> Finding | None:
     levels = np.unique(np.round(n, 6))
     if len(levels) == 2 and np.all(np.abs(a + n - levels.sum()) < 1e-5):
         return case.found(
-            "mask_inverted", f"dy is multiplied by {levels[1]:g} where {levels[0]:g} belongs, and the other way round"
+            "mask_inverted", f"dy is multiplied by {levels[1]:g} instead of {levels[0]:g}, and the other way round"
         )
     return None
