@@ -16,7 +16,7 @@ def load_data(name: str, directory: str | Path | None = None) -> Dataset:
     The files of the last two come from `directory`, else from the folder in $SCRATCHAE_DATA, else from the
     user's cache folder, else they are downloaded there. Raises DataError.
     """
-    if name not in NAMES:
+    if not isinstance(name, str) or name not in NAMES:
         raise DataError(f"unknown data {name!r}: expected one of {', '.join(NAMES)}")
     return strokes() if name == "strokes" else load_mnist(name, directory)
 

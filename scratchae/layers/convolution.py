@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..arguments import as_given, pair, whole
-from ..backend import Array, Pair, array_module, count
+from ..backend import Array, Pair, array_module, count, require_floats
 from ..errors import OptionError, ShapeError
 from .channels import add_channels, channel_sums
 from .initial import draw_weights
@@ -71,8 +71,8 @@ class Conv2d(Layer):
         self.db = np.zeros_like(self.b)
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
-        xp = array_module(x, self.W)
         require_images(self, x, self.in_channels)
+        xp = require_floats(x, self.W)
         OH, OW = patch_counts(self, x, self.K, self.S, self.P)
         self.x_size = x.shape[1:3]
         self.columns = im2col(x, self.K, self.S, self.P)  # (N·OH·OW, KH·KW·Cin)
@@ -150,8 +150,8 @@ class ConvTranspose2d(Layer):
         self.db = np.zeros_like(self.b)
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
-        array_module(x, self.W)  # raises if x lies on another device
         require_images(self, x, self.in_channels)
+        require_floats(x, self.W)
         self.x = x
         y = matmul_col2im(x, self.W, self.output_size(x), self.S, self.P)  # columns = x Wᵀ; y = col2im(columns) + b
         return add_channels(y, self.b)
@@ -189,6 +189,7 @@ def require_images(layer: Layer, x: Array, channels: int | None = None) -> None:
     """Raise ShapeError unless x is (N, H, W, channels) with H, W ≥ 1, or any number of channels if none is given."""
     array_module(x)  # raises if x is no array
     if x.ndim == 4 and channels in (None, x.shape[3]) and 0 not in x.shape[1:]:
+        require_floats(x)
         return
     if x.ndim == 2:
         way_out = f"give each row its shape back, with Reshape(H, W, {channels or 'C'}) before this layer"

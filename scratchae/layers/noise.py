@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..arguments import interval, number
-from ..backend import Array, array_module, noise_source
+from ..backend import Array, array_module, noise_source, require_floats
 from .layer import Layer
 
 
@@ -32,6 +32,7 @@ class Masked(Layer):
         raise NotImplementedError
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
+        require_floats(x)
         self.mask = None if rng is None else self.draw(x, noise_source(rng, x))
         return x if self.mask is None else x * self.mask
 
@@ -126,6 +127,7 @@ class GaussianNoise(Layer):
         self.noise = None
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
+        require_floats(x)
         if rng is None:
             self.noise = None
             return x
