@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .backend import Array, array_module, one_kernel
+from .backend import Array, array_module, one_kernel, require_examples, require_floats
 from .description import Described
 from .errors import ArrayTypeError, DataError, OptionError, ShapeError
 from .layers.activations import relu, sigmoid
@@ -286,14 +286,12 @@ gaussian_kl.formulas = {
 
 
 def require_same_shape(prediction: Array, target: Array, name: str = "target", other: str = "prediction") -> None:
+    require_examples(prediction, other)
+    require_floats(target, prediction, name=name)
     if prediction.shape != target.shape:
         raise ShapeError(
             f"{name} has shape {tuple(target.shape)}, {other} has {tuple(prediction.shape)}: they must be equal"
         )
-    if len(prediction) == 0:
-        raise DataError(f"{other} holds no examples: expected at least one row")
-    if target.dtype.kind != "f":
-        raise ArrayTypeError(f"{name} holds {target.dtype}: expected floats; for images, use {name} / 255 in float32")
 
 
 def require_unit_interval(target: Array) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .arguments import number
-from .backend import Array, array_module
+from .backend import Array, require_examples
 from .description import Described
 from .errors import DataError
 from .losses import checked, name_of, require_made
@@ -68,7 +68,7 @@ class L1(Penalty):
         self.weight = number(self, "0 <= weight", weight)
 
     def __call__(self, z: Array) -> tuple[Array, Array]:
-        xp = array_module(z)
+        xp = require_examples(z, "z")
         scale = self.weight / len(z)
         return xp.sum(xp.abs(z)) * scale, xp.sign(z) * scale
 
@@ -94,7 +94,7 @@ class SparseKL(Penalty):
         self.weight = number(self, "0 <= weight", weight)
 
     def __call__(self, z: Array) -> tuple[Array, Array]:
-        xp = array_module(z)
+        xp = require_examples(z, "z")
         n, rho = len(z), self.target
         # for a unit that is always or never on, the gradient would divide by zero: keep the mean a little away from 0 and 1
         mean = xp.clip(xp.mean(z, axis=0), 1e-6, 1 - 1e-6)  # ρ̂ (D,)

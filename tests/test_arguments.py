@@ -5,7 +5,7 @@ import pytest
 
 import scratchae as s
 from scratchae import arguments
-from scratchae.errors import DataError, OptionError
+from scratchae.errors import ArrayTypeError, DataError, OptionError, ScratchaeError, ShapeError
 
 NOT_WHOLE = [0, -3, 2.0, 2.5, float("nan"), "2", None, True, np.float64(2), np.ones(1)]
 NOT_NUMBERS = ["0.5", None, float("nan"), float("inf"), True, [0.5], 1j, np.array([0.5, 0.5])]
@@ -157,4 +157,120 @@ def test_whatever_makes_no_sense_is_told_by_whose_it_is_its_name_and_what_came(s
 )
 def test_data_that_nothing_can_be_said_of(use):
     with pytest.raises(DataError, match=r"holds (no examples|NaN)"):
+        use()
+
+
+# Arrays
+
+LAYERS = {
+    "Dense": s.Dense(4, 3, rng=0),
+    "Conv2d": s.Conv2d(1, 2, 2, rng=0),
+    "ConvTranspose2d": s.ConvTranspose2d(1, 2, 2, rng=0),
+    "MaxPool2d": s.MaxPool2d(2),
+    "AvgPool2d": s.AvgPool2d(2),
+    "UpSample2d": s.UpSample2d(2),
+    "BatchNorm": s.BatchNorm(4),
+    "Flatten": s.Flatten(),
+    "Reshape": s.Reshape(2, 2),
+    "Sigmoid": s.Sigmoid(),
+    "ReLU": s.ReLU(),
+    "LeakyReLU": s.LeakyReLU(),
+    "Tanh": s.Tanh(),
+    "Softplus": s.Softplus(),
+    "Dropout": s.Dropout(0.5),
+    "GaussianNoise": s.GaussianNoise(0.5),
+    "MaskingNoise": s.MaskingNoise(0.5),
+    "SaltAndPepper": s.SaltAndPepper(0.5),
+    "KSparse": s.KSparse(2),
+}
+NO_FLOATS = {
+    "None": None,
+    "a list": [[1.0, 2, 3, 4]],
+    "a number": 3.5,
+    "a single number": np.ones(()),
+    "whole numbers": np.ones((3, 4), np.uint8),
+    "truth values": np.ones((3, 4), bool),
+    "objects": np.full((3, 4), None),
+    "text": np.full((3, 4), "a"),
+}
+FITTED = s.PCA(2).fit(X)
+DBN = s.DBN((4, 3, 2), rng=0)
+NET = s.Autoencoder(s.Dense(4, 2, rng=0), s.Dense(2, 4, rng=1), loss=s.MSE())
+USES = {
+    **{f"{name}.forward": layer.forward for name, layer in LAYERS.items()},
+    **{
+        f"{name}, training": lambda x, layer=layer: layer.forward(x, np.random.default_rng(0))
+        for name, layer in LAYERS.items()
+    },
+    **{
+        f"{getattr(loss, '__name__', loss)}, {which}": lambda x, loss=loss, first=first: (
+            loss(x, X) if first else loss(X, x)
+        )
+        for loss in (s.MSE(), s.BCE(), s.BCEWithLogits(), s.SoftmaxCrossEntropy(), s.gaussian_kl)
+        for which, first in (("prediction", True), ("target", False))
+    },
+    "L1": s.L1(1),
+    "SparseKL": s.SparseKL(0.1, 1),
+    "Autoencoder.encode": NET.encode,
+    "Autoencoder.reconstruct": NET.reconstruct,
+    "Autoencoder.objective": NET.objective,
+    "VAE.elbo": VAE.elbo,
+    "VAE.unit_kl": VAE.unit_kl,
+    "VAE.log_likelihood": VAE.log_likelihood,
+    "CVAE.encode": CVAE.encode,
+    "RBM.propup": RBM.propup,
+    "RBM.propdown": RBM.propdown,
+    "RBM.free_energy": RBM.free_energy,
+    "RBM.pseudo_log_likelihood": RBM.pseudo_log_likelihood,
+    "RBM.log_likelihood": lambda x: RBM.log_likelihood(x, 1.0),
+    "RBM.training_step": lambda x: RBM.training_step(x, np.random.default_rng(0)),
+    "DBN.encode": DBN.encode,
+    "DBN.decode": DBN.decode,
+    "PCA.fit": lambda x: s.PCA(2).fit(x),
+    "PCA.encode": FITTED.encode,
+    "PCA.decode": FITTED.decode,
+    "Adam.update": lambda x: s.Adam().update(x, x),
+}
+
+
+@pytest.mark.parametrize("what", NO_FLOATS)
+@pytest.mark.parametrize("name", USES)
+def test_what_is_no_array_of_floats_is_refused_everywhere(name, what):
+    """Whole numbers too: images of 0 to 255 would give nonsense without a word."""
+    with pytest.raises((ArrayTypeError, ShapeError), match=r"expect|must be equal|fit"):
+        USES[name](NO_FLOATS[what])
+
+
+@pytest.mark.parametrize(
+    ("use", "text"),
+    [
+        (lambda: RBM.propdown(np.ones((2, 4))), r"expects h of shape \(N, 3\), got \(2, 4\)"),
+        (lambda: DBN.decode(np.ones(2)), r"expects h of shape \(N, 2\), got \(2,\)"),
+        (lambda: FITTED.encode(np.ones((2, 5))), r"PCA\(2\) was fitted to 4 features, and x of shape \(2, 5\) has 5"),
+        (lambda: FITTED.decode(np.ones((2, 3))), r"PCA\(2\) expects z of shape \(N, 2\), got \(2, 3\)"),
+        (lambda: RBM.training_step(X[:0], np.random.default_rng(0)), "x holds no examples"),
+        (lambda: RBM.ais(5, 5, x=np.ones((2, 5))), r"expects x of shape \(N, 4\)"),
+        (lambda: s.L1(1)(X[:0]), "z holds no examples"),
+        (lambda: DBN.training_step(X), r"a DBN is trained layer by layer: pretrain\(model, x\)"),
+        (
+            lambda: CVAE.decode(np.ones((3, 2)), np.ones((3, 5))),
+            r"classes y, one-hot, \(3, 2\), or \(1, 2\) for all z, got",
+        ),
+        (
+            lambda: CVAE.sample(3, label=[0, 1]),
+            r"sample\(label=\[0, 1\]\): expected a class from 0 to 1, or a list of 3",
+        ),
+        (lambda: NET.to(dtype=int), r"dtype=<class 'int'>: expected floats"),
+        (lambda: NET.to(dtype="abc"), "dtype='abc': expected floats"),
+        (lambda: NET.to(X[0, 0]), r"device=.*: expected 'cpu' or 'gpu'"),
+        (lambda: s.load(None), "path=None: expected the path of a file"),
+        (lambda: s.save(NET, 3), "path=3: expected the path of a file"),
+        (lambda: s.load_data(X), "unknown data"),
+        (lambda: s.watch([1]).__enter__(), r"watch\(model=.*: expected a model, such as"),
+        (lambda: s.check_gradients(s.MSE(), [[1.0]], [[1.0]]), "expected an array, got list"),
+        (lambda: s.ContractiveAutoencoder(None, s.Dense(2, 4), loss=s.MSE(), weight=1), "encoder expects layers"),
+    ],
+)
+def test_what_does_not_fit_gets_a_sentence(use, text):
+    with pytest.raises(ScratchaeError, match=text):
         use()

@@ -1,6 +1,17 @@
 """Where arrays are and what computes with them: NumPy or CuPy, memory, threads, kernels."""
 
-from .arrays import array_module, device_module, generator, kernel_for, move, noise_source, one_kernel, to_numpy
+from .arrays import (
+    array_module,
+    device_module,
+    generator,
+    kernel_for,
+    move,
+    noise_source,
+    one_kernel,
+    require_examples,
+    require_floats,
+    to_numpy,
+)
 from .cpu import (
     BLOCK,
     SHARED_BLOCK,
@@ -34,6 +45,8 @@ __all__ = [
     "on_all_cores",
     "one_kernel",
     "recycle_memory",
+    "require_examples",
+    "require_floats",
     "threads",
     "to_numpy",
     "workers",

@@ -12,30 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArrayTypeError, DeviceError, OptionError
+from ..errors import ArrayTypeError, DataError, DeviceError, OptionError, ShapeError
 from . import kernels
 from .types import Array
 
 
-def array_module(x: Array, *parameters: Array) -> ModuleType:
-    """The array module that x belongs to: NumPy for a NumPy array, CuPy's for a GPU array.
-
-    Raises ArrayTypeError if x is no array, or if the parameters that it is to meet lie on another device.
-    """
-    xp = module_of(x)
-    for parameter in parameters:
-        if module_of(parameter) is not xp:
-            places = ("the CPU", "the GPU") if xp is np else ("the GPU", "the CPU")
-            raise ArrayTypeError(
-                "x lies on {} and the model's parameters on {}: move the model, model.to(device), or the data, "
-                "scratchae.array_module(model.parameters).asarray(x) to the GPU and x.get() back from it".format(
-                    *places
-                )
-            )
-    return xp
-
-
-def module_of(x: Array) -> ModuleType:
+def array_module(x: Array) -> ModuleType:
+    """The array module that x belongs to: NumPy for a NumPy array, CuPy's for a GPU array."""
     if isinstance(x, np.ndarray | np.generic):
         return np
     if type(x).__module__.partition(".")[0] == "cupy":
@@ -45,11 +28,41 @@ def module_of(x: Array) -> ModuleType:
     raise ArrayTypeError(f"expected an array, got {type(x).__name__}: wrap it in numpy.asarray(...)")
 
 
+def require_floats(x: Array, *parameters: Array, name: str = "x") -> ModuleType:
+    """The array module of x, if it holds floats, on the device of the parameters that it is to meet.
+
+    Raises ArrayTypeError; and ShapeError for a single number, where there are no parameters whose shape it has to fit anyway.
+    """
+    xp = array_module(x)
+    if x.dtype.kind != "f":
+        raise ArrayTypeError(
+            f"{name} holds {x.dtype}: expected floats; for images divide by 255: ({name} / 255).astype('float32')"
+        )
+    if not x.ndim and not parameters:
+        raise ShapeError(f"{name} is a single number: expected an array of examples, (N, …)")
+    for parameter in parameters:
+        if array_module(parameter) is not xp:
+            here, there = ("CPU", "GPU") if xp is np else ("GPU", "CPU")
+            raise ArrayTypeError(
+                f"{name} lies on the {here} and the model's parameters on the {there}: move the model, model.to(device), or the "
+                f"data, scratchae.array_module(model.parameters).asarray({name}) to the GPU and {name}.get() back from it"
+            )
+    return xp
+
+
+def require_examples(x: Array, name: str = "x") -> ModuleType:
+    """`require_floats`, of at least one example. Raises DataError for none."""
+    xp = require_floats(x, name=name)
+    if not len(x):
+        raise DataError(f"{name} holds no examples: expected at least one row")
+    return xp
+
+
 def device_module(device: str) -> ModuleType:
     """The array module of a device, "cpu" or "gpu". Raises DeviceError if it cannot be used."""
-    if device == "cpu":
+    if isinstance(device, str) and device == "cpu":
         return np
-    if device == "gpu":
+    if isinstance(device, str) and device == "gpu":
         from . import cuda
 
         return cuda.module()
@@ -57,10 +70,21 @@ def device_module(device: str) -> ModuleType:
 
 
 def move(x: Array, device: str | None = None, dtype: Any = None) -> Array:
-    """x on a device and in a dtype. With None, the device or the dtype stays the same."""
+    """x on a device and in a dtype of floats. With None, the device or the dtype stays the same. Raises OptionError for other dtypes."""
     if device is not None and array_module(x) is not device_module(device):
         x = device_module(device).asarray(to_numpy(x))
-    return x if dtype is None else x.astype(dtype, copy=False)
+    return x if dtype is None else x.astype(float_type(dtype), copy=False)
+
+
+def float_type(dtype: Any) -> np.dtype:
+    """A dtype of floats. Raises OptionError for any other."""
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        found = None
+    if found is None or found.kind != "f":
+        raise OptionError(f"dtype={dtype!r}: expected floats, 'float32' or 'float64'")
+    return found
 
 
 def to_numpy(x: Array) -> np.ndarray:

@@ -16,7 +16,7 @@ def load_data(name: str, directory: str | Path | None = None) -> Dataset:
     The files of the last two come from `directory`, or from the folder in $SCRATCHAE_DATA if that is not given, or from the
     user's cache folder, where they are downloaded if they are missing. Raises DataError.
     """
-    if name not in NAMES:
+    if not isinstance(name, str) or name not in NAMES:
         raise DataError(f"unknown data {name!r}: expected one of {', '.join(NAMES)}")
     return strokes() if name == "strokes" else load_mnist(name, directory)
 

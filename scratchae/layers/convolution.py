@@ -15,7 +15,7 @@ import math
 import numpy as np
 
 from ..arguments import as_given, pair, whole
-from ..backend import Array, Pair, array_module, count
+from ..backend import Array, Pair, array_module, count, require_floats
 from ..errors import OptionError, ShapeError
 from .channels import add_channels, channel_sums
 from .initial import draw_weights
@@ -78,8 +78,8 @@ class Conv2d(Layer):
         return math.prod(y_shape[:3]) * self.W.size  # each number of W with every pixel of y: im2col
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
-        xp = array_module(x, self.W)
         require_images(self, x, self.in_channels)
+        xp = require_floats(x, self.W)
         OH, OW = patch_counts(self, x, self.K, self.S, self.P)
         self.x_size = x.shape[1:3]
         self.columns = im2col(x, self.K, self.S, self.P)  # (N·OH·OW, KH·KW·Cin)
@@ -162,8 +162,8 @@ class ConvTranspose2d(Layer):
         return math.prod(x_shape[:3]) * self.W.size  # each with every pixel of x; what overlaps in y is added up
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
-        array_module(x, self.W)  # raises if x lies on another device
         require_images(self, x, self.in_channels)
+        require_floats(x, self.W)
         self.x = x
         y = matmul_col2im(x, self.W, self.output_size(x), self.S, self.P)  # columns = x Wᵀ; y = col2im(columns) + b
         return add_channels(y, self.b)
@@ -201,6 +201,7 @@ def require_images(layer: Layer, x: Array, channels: int | None = None) -> None:
     """Raise ShapeError unless x is (N, H, W, channels) with H, W ≥ 1; without `channels`, any number of them will do."""
     array_module(x)  # raises an error if x is not an array
     if x.ndim == 4 and channels in (None, x.shape[3]) and 0 not in x.shape[1:]:
+        require_floats(x)
         return
     if x.ndim == 2:
         way_out = f"give each row its shape back, with Reshape(H, W, {channels or 'C'}) before this layer"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..arguments import whole
-from ..backend import Array, array_module
+from ..backend import Array, array_module, require_floats
 from .initial import draw_weights
 from .layer import Layer
 
@@ -47,7 +47,7 @@ class Dense(Layer):
         return x_shape[0] * self.W.size  # each number of W with every example
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
-        xp = array_module(x, self.W)
+        xp = require_floats(x, self.W)
         if x.shape[1:] != (self.inputs,):
             self.refuse(
                 x,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..arguments import number, whole
-from ..backend import Array, array_module
+from ..backend import Array, array_module, require_floats
 from ..errors import DataError
 from .channels import channel_sums, channelwise
 from .layer import Layer
@@ -61,7 +61,7 @@ class BatchNorm(Layer):
         self.running_mean, self.running_var = np.zeros(features, np.float32), np.ones(features, np.float32)
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
-        xp = array_module(x, self.gamma)
+        xp = require_floats(x, self.gamma)
         if x.ndim not in (2, 4) or x.shape[-1] != self.features:
             self.refuse(x, f"(N, {self.features}) or (N, H, W, {self.features})", "features are the last axis")
         self.M, self.training = x.size // self.features, rng is not None

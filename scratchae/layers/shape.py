@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ..arguments import sizes
-from ..backend import Array, array_module
+from ..backend import Array, require_floats
 from ..errors import ShapeError
 from .layer import Layer
 
@@ -29,7 +29,7 @@ class Reshape(Layer):
         )
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
-        array_module(x)  # raises an error if x is not an array
+        require_floats(x)
         if math.prod(x.shape[1:]) != math.prod(self.shape):
             raise ShapeError(
                 f"{self.label()} expects {math.prod(self.shape)} values for each example, got x of shape {tuple(x.shape)}, "
@@ -51,7 +51,7 @@ class Flatten(Layer):
     formulas = {"y": "reshape(x, y_shape)", "dx": "reshape(dy, x_shape)"}
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
-        array_module(x)  # raises an error if x is not an array
+        require_floats(x)
         self.x_shape = x.shape
         return x.reshape(len(x), math.prod(x.shape[1:]))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..arguments import whole
-from ..backend import Array, array_module
+from ..backend import Array, array_module, require_floats
 from ..errors import DataError, ShapeError
 from ..layers import Layer
 from ..layers.layer import as_layer
@@ -78,7 +78,8 @@ def with_labels(x: Array, labels: Array, classes: int, *, every_class: bool = Tr
     labels (N,), whole numbers below `classes`. Raises DataError for a label out of range, and for a class without an
     example, since a model cannot learn such a class. `every_class=False` permits it, for a small test or validation set.
     """
-    xp, classes = array_module(x), whole("with_labels", "classes", classes)
+    xp, classes = require_floats(x), whole("with_labels", "classes", classes)
+    array_module(labels)  # raises if it is no array
     if labels.shape != x.shape[:1] or x.ndim != 2:
         raise ShapeError(
             f"with_labels: x has shape {tuple(x.shape)}, labels {tuple(labels.shape)}: expected (N, D) and (N,)"

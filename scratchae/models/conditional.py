@@ -67,9 +67,11 @@ class CVAE(VAE):
 
     def decode(self, z: Array, y: Array | None = None) -> Array:
         """The pixels that a code z (N, D) represents in classes y (N, labels), one-hot. Raises OptionError without y."""
-        if y is None:
+        if getattr(y, "shape", ()) not in ((len(z), self.labels), (1, self.labels)):
+            found = "nothing" if y is None else getattr(y, "shape", repr(y))
             raise OptionError(
-                "CVAE.decode(z, y) needs the classes y, one-hot, of shape (N, labels), or (1, labels) for all z"
+                f"CVAE.decode(z, y) needs the classes y, one-hot, of shape ({len(z)}, {self.labels}), or (1, {self.labels}) for all "
+                f"z, got {found}"
             )
         return self.loss.mean(self.decoder.forward(self.joined(z, y)))
 
@@ -82,8 +84,11 @@ class CVAE(VAE):
         """
         n = whole("sample", "n", n)
         classes = np.arange(n) % self.labels if label is None else np.asarray(label)
-        if classes.dtype.kind not in "iu" or classes.min() < 0 or classes.max() >= self.labels:
-            raise OptionError(f"label={label!r}: expected classes from 0 to {self.labels - 1}")
+        fits = classes.dtype.kind in "iu" and classes.shape in ((), (n,))
+        if not fits or classes.min() < 0 or classes.max() >= self.labels:
+            raise OptionError(
+                f"sample(label={label!r}): expected a class from 0 to {self.labels - 1}, or a list of {n} classes"
+            )
         y = np.eye(self.labels, dtype=self.parameters.dtype)[np.broadcast_to(classes, n)]
         return self.decode(self.prior(n, rng), array_module(self.parameters).asarray(y))
 

@@ -8,6 +8,7 @@ from ..arguments import number
 from ..backend import Array, array_module
 from ..errors import OptionError
 from ..layers import Dense, Layer, Sigmoid
+from ..layers.layer import as_layer
 from ..losses import Loss
 from .autoencoder import Autoencoder
 
@@ -46,6 +47,7 @@ class ContractiveAutoencoder(Autoencoder):
         }
 
     def __init__(self, encoder: Layer, decoder: Layer, *, loss: Loss, weight: float, tied: bool = False):
+        encoder = as_layer(encoder, "encoder")
         if [type(layer) for _, layer in encoder.leaves()] != [Dense, Sigmoid]:
             raise OptionError(
                 f"ContractiveAutoencoder(encoder={encoder!r}): expected Sequential(Dense(…), Sigmoid()), "

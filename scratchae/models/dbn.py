@@ -51,10 +51,14 @@ class DBN(Model):
         self.gather()
         return self
 
-    def check_data(self, x: Array) -> None:
+    def objective(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
+        """None of its own: raises OptionError, as `check_data` does."""
         raise OptionError(
             "a DBN is trained layer by layer: pretrain(model, x), then fit the model that unroll() or classifier() returns"
         )
+
+    def check_data(self, x: Array) -> None:
+        self.objective(x)
 
     # Using it
 

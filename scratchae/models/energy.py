@@ -8,8 +8,8 @@ import math
 import numpy as np
 
 from ..arguments import whole
-from ..backend import Array, array_module, generator
-from ..errors import OptionError
+from ..backend import Array, array_module, generator, require_examples, require_floats
+from ..errors import OptionError, ShapeError
 from ..layers import Layer
 from ..layers.activations import sigmoid, softplus
 
@@ -61,7 +61,7 @@ class FreeEnergy(Layer):
 
     def up(self, v: Array) -> Array:
         """c = v W + b, (N, hidden)."""
-        xp = array_module(v, self.W)
+        xp = require_floats(v, self.W)
         if v.shape[1:] != (self.visible,):
             self.refuse(v, f"(N, {self.visible})", "flatten images with x.reshape(len(x), -1)")
         c = xp.matmul(v, self.W)
@@ -70,7 +70,10 @@ class FreeEnergy(Layer):
 
     def down(self, h: Array) -> Array:
         """h Wᵀ + a, the logits of the visible units, (N, visible)."""
-        logits = array_module(h, self.W).matmul(h, self.W.T)
+        xp = require_floats(h, self.W, name="h")
+        if h.shape[1:] != (self.hidden,):
+            raise ShapeError(f"{self.label()} expects h of shape (N, {self.hidden}), got {tuple(h.shape)}")
+        logits = xp.matmul(h, self.W.T)
         logits += self.a
         return logits
 
@@ -141,6 +144,8 @@ def ais(
     rng = generator(rng, energy.W)
     a0 = energy.a
     if x is not None:
+        require_examples(x)
+        energy.up(x[:1].astype(np.float64))  # raises an error if x does not fit
         # a pixel that is off in all of x still gets a small probability
         mean = xp.clip(xp.mean(x.astype(np.float64), axis=0), 0.01, 0.99)
         a0 = xp.log(mean / (1 - mean))
@@ -178,4 +183,5 @@ def bernoulli(p: Array, rng: int | np.random.Generator | None = None) -> Array:
 
 def binary(x: Array) -> Array:
     """x rounded to 0 and 1."""
+    require_floats(x)
     return (x >= 0.5).astype(x.dtype)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 from ..arguments import whole
-from ..backend import Array, array_module
+from ..backend import Array, require_examples, require_floats
 from ..description import Described
-from ..errors import ArrayTypeError, DataError, OptionError, ShapeError
+from ..errors import DataError, OptionError, ShapeError
 
 
 class PCA(Described):
@@ -21,13 +23,7 @@ class PCA(Described):
 
     def fit(self, x: Array) -> PCA:
         """Find the mean and the directions of x. Returns the PCA."""
-        if len(x) == 0:
-            raise DataError("PCA.fit: x holds no examples: expected at least one row")
-        if x.dtype.kind != "f":
-            raise ArrayTypeError(
-                f"PCA.fit: x holds {x.dtype}: expected floats; for images, use (x / 255).astype('float32')"
-            )
-        xp = array_module(x)
+        xp = require_examples(x)
         rows = x.reshape(len(x), -1)
         if not bool(xp.isfinite(rows).all()):
             raise DataError("PCA.fit: x holds NaN or infinity: repair or remove these rows")
@@ -49,13 +45,21 @@ class PCA(Described):
     def encode(self, x: Array) -> Array:
         """The code of x, (N, components)."""
         self.require_fit()
-        xp = array_module(x, self.directions)
-        return xp.matmul(x.reshape(len(x), -1) - self.mean, self.directions.T)
+        xp = require_floats(x, self.directions)
+        features = math.prod(x.shape[1:])
+        if not x.ndim or features != len(self.mean):
+            raise ShapeError(
+                f"{self!r} was fitted to {len(self.mean)} features, and x of shape {tuple(x.shape)} has {features}"
+            )
+        return xp.matmul(x.reshape(len(x), features) - self.mean, self.directions.T)
 
     def decode(self, z: Array) -> Array:
         """The data that a code represents, (N, D)."""
         self.require_fit()
-        return array_module(z, self.directions).matmul(z, self.directions) + self.mean
+        xp = require_floats(z, self.directions, name="z")
+        if z.shape[1:] != (self.components,):
+            raise ShapeError(f"{self!r} expects z of shape (N, {self.components}), got {tuple(z.shape)}")
+        return xp.matmul(z, self.directions) + self.mean
 
     def reconstruct(self, x: Array) -> Array:
         """decode(encode(x)), in the shape of x."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..arguments import choice, flag, whole
-from ..backend import Array, array_module, generator, noise_source
+from ..backend import Array, array_module, generator, noise_source, require_examples
 from ..errors import DataError, OptionError
 from ..layers.activations import sigmoid, softplus
 from ..losses import cross_entropy
@@ -178,8 +178,8 @@ class RBM(Model):
         """Leave the direction of contrastive divergence in `gradient`. It is not the gradient of an objective."""
         if rng is None:
             raise OptionError("RBM.training_step draws samples: give it a generator, training_step(x, rng)")
-        rng = noise_source(rng, x)
-        energy, xp = self.energy, array_module(x)
+        xp, rng = require_examples(x), noise_source(rng, x)
+        energy = self.energy
         h = self.propup(x)  # h_0
         logits = energy.down(self.draw_hidden(h, rng))  # u_0, drawn_0, logits
         reconstruction = sigmoid(logits)  # v_1
@@ -211,6 +211,7 @@ class RBM(Model):
         return v, mean
 
     def check_data(self, x: Array) -> None:
+        require_examples(x)
         self.energy.up(x[:1])
         low, high = float(x.min()), float(x.max())
         if not (low >= 0 and high <= 1):

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..arguments import flag, number, whole
-from ..backend import Array, array_module, generator, noise_source, to_numpy
+from ..backend import Array, array_module, generator, noise_source, require_examples, to_numpy
 from ..errors import DataError, OptionError, ShapeError
 from ..layers import Layer
 from ..layers.activations import softplus
@@ -230,7 +230,7 @@ class VAE(Model):
         It draws one z for each example, and no other noise. `objective` draws all noise of training or none. x is not
         binarised here: draw its pixels before, if you want pixels of 0 and 1. For several samples see `log_likelihood`.
         """
-        require_examples(self, x)
+        require_examples(x)
         rng = generator(rng, x)
         totals = {"reconstruction": 0.0, "kl": 0.0}
         for start in range(0, len(x), ROWS):
@@ -253,7 +253,7 @@ class VAE(Model):
 
     def infer_all(self, x: Array) -> tuple[np.ndarray, np.ndarray]:
         """μ and log σ² of many examples, both (N, D), in float64 on the host."""
-        require_examples(self, x)
+        require_examples(x)
         found = [map(to_numpy, self.infer(x[i : i + ROWS])) for i in range(0, len(x), ROWS)]
         mean, log_var = (np.concatenate(parts).astype(np.float64) for parts in zip(*found, strict=True))
         return mean, log_var
@@ -274,7 +274,7 @@ class VAE(Model):
                 f"log_likelihood needs a decoder of probabilities, with the loss BCEWithLogits() or BCE(), got {self.loss!r}"
             )
         samples = whole("log_likelihood", "samples", samples)
-        xp = array_module(x)
+        xp = require_examples(x)
         pixels = self.target(x)
         if not bool(((pixels == 0) | (pixels == 1)).all()):
             raise DataError(
@@ -324,11 +324,6 @@ def log_prior_ratio(z: Array, epsilon: Array, log_var: Array) -> Array:
 
 
 # Checks
-
-
-def require_examples(model: VAE, x: Array) -> None:
-    if len(x) == 0:
-        raise DataError(f"{type(model).__name__}: x holds no examples: expected at least one row")
 
 
 def outputs(head: Layer, name: str) -> int:

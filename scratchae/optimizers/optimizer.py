@@ -6,7 +6,7 @@ import functools
 from collections.abc import Mapping
 
 from ..arguments import number
-from ..backend import Array, array_module, in_blocks, move
+from ..backend import Array, array_module, in_blocks, move, require_floats
 from ..description import Described, plain
 from ..errors import OptionError, ShapeError
 from .schedules import Schedule
@@ -83,6 +83,8 @@ class Optimizer(Described):
 
     def prepare(self, parameters: Array, gradient: Array) -> None:
         """Make the state for these parameters, if there is none. Raises ShapeError if the gradient is not theirs."""
+        require_floats(parameters, name="parameters")
+        require_floats(gradient, parameters, name="gradient")
         if parameters.shape != gradient.shape:
             raise ShapeError(
                 f"gradient has shape {gradient.shape}, parameters {parameters.shape}: they must be equal"

@@ -54,7 +54,7 @@ def check_gradients(
     if isinstance(subject, DBN):  # a DBN has no backward: it is trained layer by layer, or unrolled
         report = check_gradients(subject.unroll(), x, seed=seed, noise=noise, tolerance=tolerance)
         return replace(report, subject="DBN, unrolled to an Autoencoder")
-    x = x.astype(np.float64)
+    x = array_module(x).array(x, dtype=np.float64)
     rng = random_streams(x, seed if noise else None)
     if not isinstance(subject, Layer | Model) and hasattr(subject, "forward") and hasattr(subject, "backward"):
         subject = Adapted(subject, to_numpy(x))

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..arguments import whole
+from ..arguments import refuse, whole
 from ..backend import Array, array_module, to_numpy
 from ..files import written_whole
 from ..layers import Layer, ReLU, Sigmoid, Tanh
@@ -49,6 +49,8 @@ def watch(model: Model, every: int = 10) -> Iterator[Flow]:
     same bits. A watched step takes about half as long again. Raises OptionError unless `every` is a whole number, at least 1.
     """
     every = whole("watch", "every", every)
+    if not isinstance(model, Model):
+        refuse("watch", "model", model, "a model, such as Autoencoder(…)")
     flow = Flow(model)
 
     def watching(model: Model, training_step: Call) -> Call:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def write(path: str | Path, metadata: dict[str, Any], tensors: dict[str, Array])
     # one entry: safetensors writes several in a random order, and the same model should give the same bytes
     text = {"scratchae": json.dumps({"sha256": checksum(content, arrays), **content})}
     try:
-        with written_whole(Path(path)) as temporary:
+        with written_whole(as_path(path)) as temporary:
             save_file(arrays, temporary, metadata=text)
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or error
@@ -43,7 +44,7 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Metadata and tensors of a file. Raises CheckpointError if it is missing, damaged, or of a newer format."""
     from safetensors import SafetensorError, safe_open
 
-    if not Path(path).is_file():
+    if not as_path(path).is_file():
         raise CheckpointError(f"no checkpoint at {path}")
     try:
         with safe_open(path, framework="numpy") as file:
@@ -67,6 +68,13 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
             f"{path} is damaged: its checksum does not match its content; use another copy, or train again"
         )
     return content, arrays
+
+
+def as_path(path: str | Path) -> Path:
+    """The path of a file. Raises CheckpointError for what is none."""
+    if not isinstance(path, str | os.PathLike):
+        raise CheckpointError(f"path={path!r}: expected the path of a file, such as 'model.safetensors'")
+    return Path(path)
 
 
 def checksum(content: dict[str, Any], arrays: dict[str, np.ndarray]) -> str:

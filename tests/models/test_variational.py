@@ -419,7 +419,7 @@ def test_samples_of_a_class(device, to_device):
         assert_array_equal(draw([label] * 6), draw(label))
     assert_array_equal(draw(None), draw([0, 1, 2, 0, 1, 2]))
     for label in (3, -1, 0.5, [0, 7]):
-        with pytest.raises(OptionError, match="expected classes from 0 to 2"):
+        with pytest.raises(OptionError, match="expected a class from 0 to 2"):
             model.sample(2, np.random.default_rng(0), label)
     with pytest.raises(OptionError, match="needs the classes y"):
         model.decode(z)
