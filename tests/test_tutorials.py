@@ -309,7 +309,7 @@ def test_the_book_shows_an_exercise_and_folds_its_solution(tmp_path, monkeypatch
 
 def test_an_unknown_exercise_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(OptionError, match="there is no '00_nothing'; there are 00_"):
+    with pytest.raises(OptionError, match="there is no exercise '00_nothing'; the exercises are 00_"):
         tutorial.exercise("00_nothing")
 
 
@@ -357,7 +357,8 @@ def test_the_command_names_what_there_is_when_asked_for_more(capsys):
 def test_what_is_cut_off_by_head_is_no_error():
     command = f"{sys.executable} -m scratchae tutorial | head -n 1"
     ran = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True)
-    assert ran.returncode == 0 and ran.stderr == ""
+    # 141 if `head` was gone before all was written, as a shell says of SIGPIPE: that is a race
+    assert ran.returncode in (0, 141) and ran.stderr == ""
     assert ran.stdout == f"  0  {CHAPTERS[0].title}\n"
 
 
