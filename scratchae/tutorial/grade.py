@@ -122,7 +122,7 @@ def praised(title: str, facts: list[str]) -> str:
 
 
 def exercise(path: Path) -> Callable[[ModuleType], list[str]] | None:
-    """The check of the exercise with this name, from the checks.py beside it or the checks.py of the tutorials."""
+    """The check of an exercise of this name, from the checks.py beside it, or from that of the tutorials."""
     here = path.resolve().parent
     for place in (here, here.parent, folder() / "exercises"):
         checks = place / "checks.py"

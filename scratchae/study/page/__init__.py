@@ -30,13 +30,12 @@ SCRIPTS = ("tensor.js", "places.js", "recipe.js", "layouts.js", "heatmap.js", "d
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 FEW = 16  # numbers
 ROWS = 8  # of the table of gradients
-# how far a sum of rounded numbers may be off, as a share of the result's largest number
 TOLERANCE = {
     "zeros": 0.0,
     "f8": 1e-9,
     "f4": 1e-4,
     "i2": 2e-3,
-}
+}  # how far a sum of rounded numbers may be off, of the result's largest
 
 
 def write_page(trace: TraceData, path: str | PathLike[str]) -> Path:
@@ -137,7 +136,7 @@ def tidied(mathml: str) -> str:
 
 
 def as_json(step: Step, trace: TraceData, records: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]:
-    """A step as the page shows it. Its source is added to `sources`."""
+    """A step as the page shows it; the source that it speaks of is added to `sources`."""
     formula, operands = step.json(), {operand.name: operand.tensor.key for operand in step.operands}
     shown = [step.result.key, *operands.values()]
     where = f"{step.layer} · {step.kind}" if step.layer else step.kind

@@ -19,8 +19,9 @@ BUDGET = 4_200_000  # the number of characters for all arrays together, so that 
 LARGEST = 2**20  # the most numbers to keep of one array, even if there is room for more
 
 
-# strings with an f have separate kinds
-STRINGS = {number for number, name in tokenize.tok_name.items() if "STRING" in name}
+STRINGS = {
+    number for number, name in tokenize.tok_name.items() if "STRING" in name
+}  # those with an f have kinds of their own
 
 
 def embed(arrays: Mapping[str, np.ndarray], minor: Collection[str] = ()) -> dict[str, dict[str, Any]]:
