@@ -1,6 +1,6 @@
-"""What the check of an exercise is written with: gradients, values, and what a wrong value gives away.
+"""The tools for the check of an exercise: compare gradients and values, and say what a wrong value shows.
 
-A check is a function of the learner's module. It returns what it found right, line by line, and raises `AnswerError` otherwise.
+A check is a function of the learner's module. It returns a line for each fact that is right, or raises `AnswerError`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def gradients(subject: Any, *inputs: np.ndarray, **options: Any) -> str:
 def equal(
     what: str, found: Any, expected: Any, mistakes: Mapping[str, Any] | None = None, tolerance: float = 1e-6
 ) -> str:
-    """Compare a result with what it should be. `mistakes` are the results of known mistakes, by what to say about them."""
+    """Compare a result with the right one. `mistakes` maps what to say about a known mistake to the result of that mistake."""
     expected = np.asarray(expected, np.float64)
     if found is None:
         raise AnswerError(f"{what} is None: does the function end with `return`?")
@@ -38,11 +38,11 @@ def equal(
         found = np.asarray(found, np.float64)
     except (TypeError, ValueError):
         raise AnswerError(
-            f"{what} should be {described(expected)}, and is a {type(found).__name__}: {found!r}"
+            f"{what} should be {described(expected)}, but is a {type(found).__name__}: {found!r}"
         ) from None
     if found.shape != expected.shape:
         hint = "; its transpose has" if found.T.shape == expected.shape else ""
-        raise AnswerError(f"{what} should be {described(expected)}, and has shape {found.shape}{hint}")
+        raise AnswerError(f"{what} should be {described(expected)}, but has shape {found.shape}{hint}")
     if near(found, expected, tolerance):
         return f"{what}: right"
     for text, mistake in (mistakes or {}).items():
@@ -63,7 +63,7 @@ def near(a: np.ndarray, b: np.ndarray, tolerance: float) -> bool:
 
 
 def difference(found: np.ndarray, expected: np.ndarray) -> str:
-    """The first element that differs most, in numbers."""
+    """The numbers of the first element that differs most."""
     far = np.where(np.isfinite(found), np.abs(found - expected), np.inf)
     index = tuple(map(int, np.unravel_index(np.argmax(far), far.shape)))
     place = f"at {list(index)} " if index else ""
@@ -71,12 +71,12 @@ def difference(found: np.ndarray, expected: np.ndarray) -> str:
 
 
 def relation(found: np.ndarray, expected: np.ndarray, tolerance: float) -> str:
-    """How the whole is wrong, where that is simple."""
+    """How the whole array is wrong, if that is simple."""
     if not np.isfinite(found).all():
         return f"; {int((~np.isfinite(found)).sum())} of {found.size} numbers are NaN or infinite"
     square = float((expected * expected).sum())
     c = float((found * expected).sum()) / square if square else 0.0
-    simple = abs(c - Fraction(c).limit_denominator(12)) < 1e-6  # of a single number, any other factor is chance
+    simple = abs(c - Fraction(c).limit_denominator(12)) < 1e-6  # for a single number, any other factor is chance
     if c and (simple or found.size > 1) and near(found, c * expected, tolerance):
         return "; the sign is flipped" if abs(c + 1) < 1e-6 else f"; it is {c:.6g} times what it should be"
     if found.ndim and near(found - found.flat[0], expected - expected.flat[0], tolerance):

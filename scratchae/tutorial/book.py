@@ -20,12 +20,12 @@ NEEDED = ("sphinx", "myst-nb", "jupytext", "furo", "sphinxcontrib-katex", "sphin
 def build(target: Path, numbers: list[int] | None = None) -> Path:
     """Execute the chapters and write the book to a folder; returns its first page.
 
-    numbers: a draft with these chapters alone, where links into the others are left dangling. Raises RunError, and
-    leaves what was there before, if a chapter fails, a link leads nowhere, or the folder holds something else.
+    numbers: build a draft with these chapters only, in which links to the others lead nowhere. Raises RunError, and leaves
+    the folder as it was, if a chapter fails, a link leads nowhere, or the folder holds something else.
     """
     target = target.resolve()
     if target.exists() and any(target.iterdir()) and not (target / "searchindex.js").is_file():
-        raise RunError(f"{target}: is no book and not empty; name a new folder")
+        raise RunError(f"{target} is not empty and not a book: give a new folder")
     chosen = [chapter for chapter in chapters() if numbers is None or chapter.number in numbers]
     if not chosen:
         raise OptionError(f"tutorial: there is no chapter {numbers}; `scratchae tutorial` lists them")
@@ -33,7 +33,7 @@ def build(target: Path, numbers: list[int] | None = None) -> Path:
         pages, site = Path(scratch) / "pages", Path(scratch) / "site"
         collect(chosen, pages)
         if numbers is not None:
-            (pages / "study.py").unlink()  # takes longer than a chapter
+            (pages / "study.py").unlink()  # it takes longer than a chapter
         run_sphinx(pages, site, ["--quiet"] if numbers is not None else ["--fail-on-warning", "--keep-going"])
         shutil.rmtree(site / ".doctrees")
         shutil.rmtree(target, ignore_errors=True)
@@ -42,25 +42,25 @@ def build(target: Path, numbers: list[int] | None = None) -> Path:
 
 
 def run_sphinx(pages: Path, site: Path, options: list[str]) -> None:
-    """Execute all pages and write them as HTML. Raises RunError if that fails; Sphinx has then said why."""
-    # kernels that are not the user's own: without start-up files, and quiet
+    """Execute all pages and write them as HTML. Raises RunError if that fails, after Sphinx has said why."""
+    # kernels without the user's start-up files, and quiet
     profile = pages.parent / "ipython" / "profile_default"
     profile.mkdir(parents=True)
     (profile / "ipython_kernel_config.py").write_text('get_config().IPKernelApp.log_level = "ERROR"\n')
     environment = os.environ | {
         BOOK: str(pages / "_static"),
-        CHAPTER: "study",  # the page beside the chapters; these say their own name
+        CHAPTER: "study",  # the page beside the chapters; a chapter says its own name
         "IPYTHONDIR": str(profile.parent),
-        "OPENBLAS_NUM_THREADS": "1",  # as many chapters as cores at a time
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # a warning of the kernel's debugger, which nobody uses here
+        "OPENBLAS_NUM_THREADS": "1",  # run as many chapters at a time as there are cores
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # silence a warning of the kernel's debugger, which is not used here
     }
     command = [sys.executable, "-m", "sphinx", "-b", "html", "--jobs", "auto", "--show-traceback", *options]
     if subprocess.run([*command, str(pages), str(site)], env=environment, check=False).returncode != 0:
-        raise RunError("the book was not built: the reason stands above")
+        raise RunError("the book was not built: the reason is given above")
 
 
 def require_packages() -> None:
-    """Raise RunError if what builds the book is not installed."""
+    """Raise RunError if the packages that build the book are not installed."""
     missing = []
     for name in NEEDED:
         try:
@@ -74,7 +74,7 @@ def require_packages() -> None:
 
 
 def collect(chosen: list[Chapter], pages: Path) -> None:
-    """Lay out what Sphinx reads: the book's own pages, the chapters, and their notebooks."""
+    """Write the files that Sphinx reads: the book's own pages, the chapters, and their notebooks."""
     shutil.copytree(folder() / "book", pages)
     (pages / "notebooks").mkdir()
     for chapter in chosen:
@@ -91,7 +91,7 @@ def collect(chosen: list[Chapter], pages: Path) -> None:
 
 
 def page(chapter: Chapter) -> str:
-    """The chapter as Sphinx reads it: below its head a link to the notebook, and a cell, not shown, that names it."""
+    """The chapter for Sphinx: with a link to the notebook below its head, and a hidden cell that gives its name."""
     head, mark, rest = chapter.path.read_text(encoding="utf-8").partition("\n# %%")
     name = chapter.path.stem
     run = f"# Run it: `scratchae tutorial {chapter.number}`, or [as a notebook](path:notebooks/{name}.ipynb)."
@@ -100,7 +100,7 @@ def page(chapter: Chapter) -> str:
 
 
 def entry(chapter: Chapter, pages: Path) -> str:
-    """A chapter in the table of contents: its picture, if there is one, its title, question and time."""
+    """A chapter's entry in the table of contents: its picture, if there is one, its title, question and time."""
     name = chapter.path.stem
     picture = folder() / "images" / "chapters" / f"{name}.png"
     image = ""

@@ -1,4 +1,4 @@
-"""The chapters in `tutorials/`: which there are, how to run one, and the notebooks made of them."""
+"""The chapters in `tutorials/`: finding them, running them, and making notebooks of them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from pathlib import Path
 
 from ..errors import OptionError
 
-INSTALLED = Path(__file__).parents[1] / "tutorials"  # there only where the package was installed from a wheel
+# this folder exists only if the package was installed from a wheel
+INSTALLED = Path(__file__).parents[1] / "tutorials"
 
-# the first cell of a notebook: the package of the environment, or of the checkout that the notebook lies in
+# the first cell of a notebook: it imports the package of the environment, or of the checkout that the notebook is in
 FIND = """\
 import sys
 from pathlib import Path
@@ -35,7 +36,7 @@ except ImportError:
 
 @dataclass(frozen=True)
 class Chapter:
-    """One file: its number, title, the question that it answers, and what it says about time."""
+    """One chapter: its file, number, title, the question that it answers, and the time that it takes."""
 
     path: Path
     number: int
@@ -45,7 +46,7 @@ class Chapter:
 
 
 def folder() -> Path:
-    """The folder of the chapters: that of the checkout, or the one that the installed package brings along."""
+    """The folder of the chapters: in the checkout, or in the installed package."""
     return INSTALLED if INSTALLED.is_dir() else INSTALLED.parent.parent / "tutorials"
 
 
@@ -55,7 +56,7 @@ def chapters() -> list[Chapter]:
 
 
 def find(number: int) -> Chapter:
-    """The chapter of a number."""
+    """The chapter with this number."""
     there = chapters()
     for chapter in there:
         if chapter.number == number:
@@ -65,7 +66,7 @@ def find(number: int) -> Chapter:
 
 
 def read(path: Path) -> Chapter:
-    """What the first cell of a chapter says: `# NN · Title`, the question in italics, `**Time** …`."""
+    """The facts in the first cell of a chapter: `# NN · Title`, the question in italics, `**Time** …`."""
     head = path.read_text(encoding="utf-8").partition("\n# %%")[0] + "\n"
     found = re.search(r"^# # (\d\d) · (.+)\n#\n# \*(.+)\*\n#\n# \*\*Time\*\* (.+)\n", head, re.MULTILINE)
     if found is None:
@@ -76,13 +77,13 @@ def read(path: Path) -> Chapter:
 
 
 def run(chapter: Chapter, environment: dict[str, str] | None = None) -> int:
-    """Read out a chapter while it runs, in the current folder, and return its exit code."""
+    """Print a chapter's text while it runs in the current folder, and return its exit code."""
     command = [sys.executable, "-m", "scratchae.tutorial.reading", str(chapter.path)]
     return subprocess.run(command, env=os.environ | (environment or {}), check=False).returncode
 
 
 def page(path: Path) -> Path | None:
-    """The page of a chapter in a book that was built in the current folder or in the checkout; None if there is none."""
+    """The page of a chapter in a book that was built in the current folder or in the checkout, or None."""
     places = (place / "book" / f"{path.stem}.html" for place in (Path(), folder().parent))
     return next((place for place in places if place.is_file()), None)
 
@@ -96,12 +97,12 @@ def exercises() -> list[str]:
 
 
 def hand_out(name: str) -> Path:
-    """The file in which the learner solves an exercise: exercises/NAME.py or NAME.py in the current folder, if it is there;
-    else, in a checkout, tutorials/exercises/NAME.py itself; else a copy in exercises/, made now. Raises OptionError if there
-    is no such exercise.
+    """The file in which the learner solves an exercise: exercises/NAME.py or NAME.py in the current folder, if it is there.
+    Otherwise, in a checkout, it is tutorials/exercises/NAME.py itself; elsewhere a copy in exercises/, which is made now.
+    Raises OptionError if there is no such exercise.
     """
     if name not in exercises():
-        raise OptionError(f"exercise: there is no {name!r}; there are {', '.join(exercises()) or 'none'}")
+        raise OptionError(f"there is no exercise {name!r}; the exercises are {', '.join(exercises()) or 'none'}")
     given = folder() / "exercises" / f"{name}.py"
     own = Path("exercises") / given.name
     for path in (own, Path(given.name)):
@@ -116,14 +117,14 @@ def hand_out(name: str) -> Path:
 
 
 def notebook(path: Path) -> str:
-    """A chapter as a Jupyter notebook without outputs, which looks for the library first."""
+    """A chapter as a Jupyter notebook without outputs. Its first cell looks for the library."""
     import jupytext
     import nbformat
 
     made = jupytext.reads(relinked(path.read_text(encoding="utf-8")), fmt="py:percent")
     made.cells.insert(1, nbformat.v4.new_code_cell(FIND))
     for i, cell in enumerate(made.cells):
-        cell["id"] = f"cell-{i}"  # the same each time
+        cell["id"] = f"cell-{i}"  # so that the ids are the same each time
     made.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
@@ -133,13 +134,13 @@ def notebook(path: Path) -> str:
 
 
 def relinked(text: str) -> str:
-    """Links to chapters and to the book's pages as they are seen from `tutorials/notebooks/`."""
+    """Rewrite links to chapters and to the book's pages so that they work from `tutorials/notebooks/`."""
     text = re.sub(r"\]\((\d\d_\w+)\.py", r"](\1.ipynb", text)
     return re.sub(r"\]\((\w+\.md)", r"](../book/\1", text)
 
 
 def write_notebooks(target: Path) -> list[Path]:
-    """Write the notebooks of all chapters; notebooks of chapters that are gone are deleted."""
+    """Write the notebooks of all chapters, and delete notebooks of chapters that no longer exist."""
     target.mkdir(parents=True, exist_ok=True)
     made = {target / f"{chapter.path.stem}.ipynb": notebook(chapter.path) for chapter in chapters()}
     for old in set(target.glob("[0-9][0-9]_*.ipynb")) - set(made):

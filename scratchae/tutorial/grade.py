@@ -1,4 +1,4 @@
-"""Grades a learner's file: `python -m scratchae.tutorial.grade FILE SECONDS`, in a process of its own (cli/check.py)."""
+"""Grades a learner's file: `python -m scratchae.tutorial.grade FILE SECONDS`, in a separate process (cli/check.py)."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from .learner import NotCheckableError, Subject, load, subjects
 from .operands import misfit
 
 RIGHT, WRONG, UNUSABLE, INTERRUPTED = 0, 1, 2, 130  # exit codes
-SHOWN = 40  # lines of the learner's own printing: forward is called some hundred times
+SHOWN = 40  # how many lines of the learner's own printing to show: forward is called some hundred times
 
 
 class Printed(io.TextIOBase):
-    """What the learner's file prints: the first lines are shown, the others counted."""
+    """The output of the learner's file: the first lines are shown, the others are counted."""
 
     def __init__(self, stream: io.TextIOBase):
         self.stream, self.lines = stream, 0
@@ -48,7 +48,8 @@ class Printed(io.TextIOBase):
 
 
 def main(arguments: list[str]) -> int:
-    """Grade a file, printing what was found. The exit code: 0 right, 1 wrong or not yet written, 2 not to be graded."""
+    """Grade a file and print the result. The exit code is 0 if it is right, 1 if it is wrong or not yet written, 2 if it cannot
+    be graded."""
     path, seconds = Path(arguments[0]), float(arguments[1])
     printed = Printed(sys.stdout)
     with contextlib.redirect_stdout(printed), alarm(seconds) as ring:
@@ -57,7 +58,7 @@ def main(arguments: list[str]) -> int:
         except KeyboardInterrupt as error:
             if not ring.is_set():
                 return INTERRUPTED
-            text = f"not done after {seconds:g} seconds: does a loop here never end?"
+            text = f"it was not done after {seconds:g} seconds: does a loop here never end?"
             code, text = UNUSABLE, pointed(path, error.__traceback__, text)
         except (Exception, SystemExit) as error:
             code, text = explained(path, error)
@@ -66,7 +67,7 @@ def main(arguments: list[str]) -> int:
 
 
 def explained(path: Path, error: BaseException, title: str = "") -> tuple[int, str]:
-    """What an error means for the learner, and the exit code. title: what the answer is called; else by its file."""
+    """What an error means for the learner, and the exit code. title: a name for the answer, instead of its file's name."""
     trace, title = error.__traceback__, title or path.name
     if isinstance(error, AnswerError | GradientShapeError):
         return WRONG, f"{title}: not right yet\n{error}"
@@ -76,12 +77,12 @@ def explained(path: Path, error: BaseException, title: str = "") -> tuple[int, s
         line = (error.text or "").strip()
         return UNUSABLE, f"{error.filename}:{error.lineno}: {line}\n    {type(error).__name__}: {error.msg}"
     if isinstance(error, SystemExit):
-        return UNUSABLE, pointed(path, trace, "Python ends here: a file to be checked must run to its last line")
+        return UNUSABLE, pointed(path, trace, "Python ends here, but a file to be checked must run to its last line")
     return UNUSABLE, pointed(path, trace, message(error, path))
 
 
 def message(error: BaseException, path: Path) -> str:
-    """An error as text: ours speak for themselves, and arrays that do not fit are named with their shapes."""
+    """An error as text: the library's own message as it is; for arrays that do not fit, their names and shapes."""
     if said := misfit(error, path):
         return said
     return str(error) if isinstance(error, ScratchaeError | NotCheckableError) else f"{type(error).__name__}: {error}"
@@ -89,7 +90,7 @@ def message(error: BaseException, path: Path) -> str:
 
 @contextlib.contextmanager
 def alarm(seconds: float) -> Iterator[threading.Event]:
-    """Interrupt what runs in the block, wherever it is, after some time."""
+    """Interrupt the code in the block after some time, wherever it is."""
     rung = threading.Event()
 
     def ring() -> None:
@@ -106,7 +107,7 @@ def alarm(seconds: float) -> Iterator[threading.Event]:
 
 
 def grade(path: Path) -> tuple[int, str]:
-    """The exit code and what to say about a file."""
+    """The exit code and the words about a file."""
     module = load(path)
     check = exercise(path)
     if check is not None:
@@ -148,7 +149,7 @@ def verdict(subject: Subject, path: Path) -> tuple[int, str]:
     else:
         shape = " and ".join(str(array.shape) for array in subject.inputs[0])
         way_out = (
-            "; if it wants another shape, write an input `x = …` into the file, or in Python call check(layer, x)"
+            "; if it needs another shape, write an input `x = …` into the file, or in Python call check(layer, x)"
             if len(subject.inputs) > 1
             else ""
         )
@@ -166,7 +167,7 @@ def verdict(subject: Subject, path: Path) -> tuple[int, str]:
 
 
 def refusal(value: object, inputs: tuple[np.ndarray, ...]) -> Exception | None:
-    """What a layer's forward, or a loss, raises on these inputs; None if it takes them."""
+    """The error that a layer's forward, or a loss, raises on these inputs; None if it raises none."""
     call = getattr(copy.deepcopy(value), "forward", value)
     try:
         call(*(array.copy() for array in inputs))
@@ -186,7 +187,7 @@ def described(subject: Subject, report: GradientReport, inputs: tuple[np.ndarray
 
 
 def pointed(path: Path, trace: TracebackType | None, text: str, quoted: bool = True) -> str:
-    """A message with the last place in the learner's file that led to it."""
+    """A message with the last place in the learner's file that led to the error."""
     mine = [frame for frame in traceback.extract_tb(trace) if Path(frame.filename).resolve() == path.resolve()]
     if not mine:
         return f"{place(path)}: {text}"
@@ -197,14 +198,14 @@ def pointed(path: Path, trace: TracebackType | None, text: str, quoted: bool = T
 
 
 def place(path: Path, line: int | None = None) -> str:
-    """A line of a file; or of a notebook's cell or of what was typed, which lie in none."""
+    """A line of a file, or of a notebook's cell or typed code, which are not in files."""
     if path.is_file():
         return str(path) if line is None else f"{path}:{line}"
     return "your code" if line is None else f"line {line}"
 
 
 def located(path: Path, subject: Subject, error: Exception) -> str:
-    """An error in a layer or loss, or about it: where it was raised, or else where the method stands that it is about."""
+    """The place of an error in a layer or loss, or about it: where it was raised, or the method that it is about."""
     said = message(error, path)
     text = pointed(path, error.__traceback__, said)
     method = getattr(subject.value, "backward" if "backward" in said else "forward", subject.value)

@@ -1,8 +1,8 @@
-"""A learner's file: loaded, with what is to be checked in it and inputs to check it on.
+"""Loads a learner's file, and finds the layers and losses to check in it and their inputs.
 
-What is checked: every class of the file with `forward` and `backward`, or the instances of it that the file makes; every
-loss `(prediction, target) -> (value, gradient)` and penalty `(z) -> (value, gradient)`. Inputs are drawn; an array of the
-file that has the name of an argument (x, prediction, target, z) is used in their place.
+Every class with `forward` and `backward` is checked, or the instances of it that the file makes, and every loss
+`(prediction, target) -> (value, gradient)` and penalty `(z) -> (value, gradient)`. Inputs are random numbers. If the file has
+an array with the name of an argument (x, prediction, target, z), that array is used instead.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ import numpy as np
 
 from ..errors import OptionError
 
-SIZES = (3, 4, 5, 2)  # what a constructor is called with, argument by argument, unless the file makes an instance
-SHAPES = ((5, 3), (5, 4), (5, 6), (4, 5, 6, 3), (4, 5, 6, 1), (4, 6, 3))  # of x, tried in this order
+SIZES = (3, 4, 5, 2)  # the arguments for a constructor, one after the other, unless the file makes an instance
+SHAPES = ((5, 3), (5, 4), (5, 6), (4, 5, 6, 3), (4, 5, 6, 1), (4, 6, 3))  # shapes of x, tried in this order
 
 
 @dataclass(frozen=True)
 class Subject:
-    """Something to check: its name in the file, and the function that checks it."""
+    """Something to check: its name in the file, the object, and inputs for it."""
 
     name: str
     value: Any
-    inputs: tuple[tuple[np.ndarray, ...], ...]  # candidates: the first that is taken is used
+    inputs: tuple[tuple[np.ndarray, ...], ...]  # candidates: the first that it accepts is used
 
 
 class NotCheckableError(Exception):
-    """The file holds nothing to check, or something that cannot be made; the message says what to write."""
+    """The file has nothing to check, or a class that cannot be instantiated; the message says what to write."""
 
 
 def load(path: Path) -> ModuleType:
-    """The file as a module, as `python FILE` would find it: what lies beside it can be imported."""
+    """The file as a module, as `python FILE` would load it: it can import the files beside it."""
     sys.path.insert(0, str(path.resolve().parent))
     spec = importlib.util.spec_from_file_location(f"_learner_{path.stem}", path)
     if spec is None or spec.loader is None:
-        raise OptionError(f"check: {path} is no Python file")
+        raise OptionError(f"check: {path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
@@ -50,7 +50,7 @@ def load(path: Path) -> ModuleType:
 
 
 def subjects(module: ModuleType) -> Iterator[Subject]:
-    """Everything in the file that can be checked. Raises NotCheckableError if that is nothing."""
+    """Everything in the file that can be checked. Raises NotCheckableError if there is nothing."""
     own = [value for value in vars(module).values() if inspect.isclass(value) and value.__module__ == module.__name__]
     layers = [
         cls for cls in own if is_layer(cls) and not any(issubclass(other, cls) for other in own if other is not cls)
@@ -86,7 +86,7 @@ def is_layer(value: Any) -> bool:
 
 
 def construct(cls: type) -> Any:
-    """An instance: sizes 3, 4, … for what the constructor asks for."""
+    """An instance of a class, with the sizes 3, 4, … as arguments of the constructor."""
     needed = required(cls)
     arguments = []
     for parameter, size in zip(needed, SIZES, strict=False):
@@ -107,7 +107,7 @@ def construct(cls: type) -> Any:
             raise
         call = f"{cls.__name__}({', '.join(map(str, arguments))})"
         raise NotCheckableError(
-            f"{call} raised {type(error).__name__}: {error}. Make an instance for the check to use, in the file "
+            f"{call} raised {type(error).__name__}: {error}. Make an instance for the check to use: in the file "
             f"`layer = {cls.__name__}(…)` and an input `x = …` for it, or in Python check({cls.__name__}(…), x)"
         ) from error
 
@@ -127,7 +127,7 @@ def layer_inputs(module: ModuleType) -> tuple[tuple[np.ndarray, ...], ...]:
 
 
 def drawn(shape: tuple[int, ...]) -> np.ndarray:
-    """Numbers of both signs, none within a step of 0, where many functions have a corner."""
+    """Random numbers of both signs, none within a step of 0, where many functions have a corner."""
     x = np.random.default_rng(0).standard_normal(shape)
     return x + 0.05 * np.sign(x)
 
@@ -138,7 +138,7 @@ def is_loss(function: Callable) -> bool:
 
 
 def function_inputs(module: ModuleType, function: Callable) -> tuple[tuple[np.ndarray, ...], ...]:
-    """What a loss (two arguments, both in (0, 1)) or a penalty (one) is called with; nothing if it has other arguments."""
+    """Inputs for a loss (two arguments, both in (0, 1)) or a penalty (one argument); empty if it has other arguments."""
     names = [parameter.name for parameter in required(function)]
     if len(names) not in (1, 2):
         return ()
@@ -153,7 +153,7 @@ def function_inputs(module: ModuleType, function: Callable) -> tuple[tuple[np.nd
 
 
 def returns_gradients(function: Callable, inputs: tuple[np.ndarray, ...]) -> bool:
-    """Whether it gives (number, array like the first input, …): otherwise it is a helper, and none of our business."""
+    """Whether it returns (number, array like the first input, …). Otherwise it is a helper function and is not checked."""
     try:
         found = function(*(array.copy() for array in inputs))
     except NotImplementedError:

@@ -19,7 +19,7 @@ from .chapters import exercises, folder, hand_out
 
 @dataclass(frozen=True, repr=False)
 class Verdict:
-    """What came of a check: `text` says it, and the truth value is whether the answer is right."""
+    """The result of a check: `text` describes it, and it is true if the answer is right."""
 
     right: bool
     text: str
@@ -32,17 +32,17 @@ class Verdict:
 
 
 def check(answer: Any, *inputs: np.ndarray, exercise: str | None = None) -> Verdict:
-    """Check a layer, loss, penalty or the answer to an exercise; print what was found, and return whether it is right.
+    """Check a layer, loss, penalty or the answer to an exercise. Prints the result, and returns whether the answer is right.
 
-    answer: a class or function, which is taken for the answer to the exercise in which one of that name is asked for, if
-    there is such; else, as an instance always, its gradients are compared with central differences. Or the name of an
-    exercise, "02_dense", whose file is graded. exercise: the exercise, where another is meant. inputs: what a layer, loss or
-    penalty is to be checked on, in place of numbers that are drawn: x, or prediction and target.
+    answer: a class or a function. If an exercise asks for one of its name, it counts as the answer to that exercise. Otherwise,
+    and for any instance, its gradients are compared with central differences. Or the name of an exercise, "02_dense", whose
+    file is graded. exercise: the exercise, if the name does not say which. inputs: the inputs for a layer, loss or penalty,
+    instead of random numbers: x, or prediction and target.
 
-    What the answer uses beside itself, such as the `forward` that goes with a `backward`, is looked up where it was written.
-    Raises OptionError if there is no such exercise, or if the answer is nothing that can be checked.
+    Names that the answer uses, such as the `forward` that belongs to a `backward`, are looked up where it was written.
+    Raises OptionError if there is no such exercise, or if the answer cannot be checked.
     """
-    from . import grade  # also run as a program of its own
+    from . import grade  # this module also runs as a separate program
 
     if isinstance(answer, str | Path):
         path = file_of(str(answer))
@@ -83,7 +83,7 @@ def checked(answer: Any, inputs: tuple[np.ndarray, ...], path: Path) -> tuple[in
 
 
 def told(path: Path, title: str, graded: Callable[[], tuple[int, str]]) -> Verdict:
-    """What the grading says, printed; also of an error that it met."""
+    """Print the result of the grading, or of an error in it."""
     from . import grade
 
     try:
@@ -111,13 +111,13 @@ def asked_in(name: str) -> str | None:
 
 
 def name_asked(path: Path) -> str:
-    """The class or function that an exercise asks for: the last one in its file."""
+    """The class or function that an exercise asks for: the last one in the exercise's file."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     return [node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)][-1]
 
 
 def written_in(kind: Any) -> Path:
-    """Where the code of a class or function stands: a file, or what a notebook calls a cell."""
+    """The file of a class or function, or a notebook's name for a cell."""
     functions = [
         kind,
         *(getattr(kind, name, None) for name in ("backward", "forward", "__call__", "__init__", "update")),

@@ -1,4 +1,4 @@
-"""Arrays that do not fit, in plain words: which stand in the line that failed, and what their shapes are."""
+"""Says in plain words which arrays in the failed line do not fit, and what their shapes are."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import numpy as np
 
 
 def misfit(error: BaseException, path: Path) -> str:
-    """What does not fit in the last line of a file that led to an error, such as "dy is (5, 3) and self.W is (4, 3)";
-    nothing if that is not what went wrong.
+    """The arrays that do not fit in the last line of a file that led to an error, such as "dy is (5, 3) and self.W is (4, 3)".
+    Empty if the error has another cause.
     """
     frames = [
         frame
@@ -33,7 +33,7 @@ def misfit(error: BaseException, path: Path) -> str:
 
 
 def failed(frame: FrameType, trace: TracebackType | None) -> ast.AST:
-    """The statement of a frame that was carried out when the error was raised; an empty one if it takes several lines."""
+    """The statement of a frame that raised the error; an empty one if it takes several lines."""
     *_, summary = (found for found in traceback.extract_tb(trace) if found.filename == frame.f_code.co_filename)
     try:
         return ast.parse((summary.line or "").removeprefix("return "))
@@ -55,7 +55,7 @@ def operations(tree: ast.AST) -> Iterator[tuple[ast.expr, ast.expr, bool]]:
 
 
 def value(expression: ast.expr, frame: FrameType) -> Any:
-    """What an expression was; None if it calls something, which is not to happen twice."""
+    """The value of an expression; None if it contains a call, which must not happen twice."""
     if any(isinstance(node, ast.Call) for node in ast.walk(expression)):
         return None
     try:

@@ -1,4 +1,4 @@
-"""A chapter for a terminal: its prose as plain text, and between it what its cells print: `python -m scratchae.tutorial.reading FILE`."""
+"""A chapter for a terminal, as plain text with the output of its cells: `python -m scratchae.tutorial.reading FILE`."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ SCRIPTS = {
 
 
 class Formula:
-    """LaTeX as one reads it aloud from a terminal: \\frac{a}{b} as a/b, x_{nd} as x_nd, \\sigma as σ.
+    """LaTeX as plain text for a terminal: \\frac{a}{b} as a/b, x_{nd} as x_nd, \\sigma as σ.
 
-    What stands below something, which in the chapters is the shape of an array, stands in ⟨ ⟩ behind it.
+    A label below a symbol, which in the chapters is the shape of an array, is written in ⟨ ⟩ after it.
     """
 
     def __init__(self, tex: str):
         self.tokens = re.findall(r"\\[A-Za-z]+\s*|\\.|\s+|.", tex, re.DOTALL)[::-1]
 
     def text(self) -> str:
-        """All that is left, or up to the brace that closes."""
+        """The rest, or the part up to the closing brace."""
         parts = []
         while self.tokens and (token := self.tokens.pop()) != "}":
             parts.append(self.said(token))
@@ -59,7 +59,7 @@ class Formula:
         return self.text() if token == "{" else self.said(token)
 
     def said(self, token: str) -> str:
-        """What begins with a token, as text."""
+        """The text of what begins with a token."""
         name = (token[1:].rstrip() or " ") if token[0] == "\\" else ""
         if token == "{":
             return self.text()
@@ -100,7 +100,7 @@ class Formula:
 
 
 def script(mark: str, text: str) -> str:
-    """A subscript or superscript: in small letters if there are such."""
+    """A subscript or superscript, in small letters if they exist."""
     text = text.strip()
     small = text.translate(SCRIPTS[mark])
     if text in "ᵀ'" or not set(small) & set(text):
@@ -109,14 +109,14 @@ def script(mark: str, text: str) -> str:
 
 
 def bracketed(text: str) -> str:
-    """In brackets, unless it is one thing."""
+    """Put it in brackets, unless it is a single symbol."""
     text = text.strip()
     whole = re.fullmatch(r"[^\s+−/·=-]+|\([^()]*\)", text)
     return text if whole else f"({text})"
 
 
 def formula(tex: str) -> str:
-    """A formula, line by line; what is aligned in LaTeX is aligned here."""
+    """A formula, line by line, aligned as in LaTeX."""
     rows = [[tidied(cell) for cell in line.split("\t")] for line in Formula(tex).text().split("\n") if line.strip()]
     widths = [max(map(len, column)) for column in itertools.zip_longest(*rows, fillvalue="")]
     lines = (" ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip() for row in rows)
@@ -124,14 +124,14 @@ def formula(tex: str) -> str:
 
 
 def tidied(text: str) -> str:
-    """Blanks put right: none at the ends, before a stop or an index or behind a bracket, one before an operator."""
+    """Correct the blanks: none at the ends, before a stop or an index or after a bracket, and one before an operator."""
     text = re.sub(r" +(?=[,.)\]_^₀-₉])|(?<=[(\[]) +", "", text.strip())
     text = re.sub(r"(?<=\S)([=+<>-])(?= )", r" \1", text)
     return re.sub(r" {2,}", lambda found: " " if len(found[0]) < 4 else "    ", text)
 
 
 def inline(text: str) -> str:
-    """A paragraph without its marks; code stays in its backticks."""
+    """A paragraph without its Markdown marks; code keeps its backticks."""
     kept: list[str] = []
 
     def keep(found: re.Match) -> str:
@@ -146,7 +146,7 @@ def inline(text: str) -> str:
 
 
 def prose(markdown: str, width: int) -> str:
-    """Markdown as plain text, wrapped: headings underlined, formulas and code indented, tables as they are."""
+    """Markdown as plain text, wrapped: headings are underlined, formulas and code are indented, tables are unchanged."""
     written = []
     for block in blocks(markdown):
         heading = re.match(r"(#+) (.+)", block)
@@ -199,7 +199,7 @@ def blocks(markdown: str) -> Iterator[str]:
 
 
 def cells(text: str) -> Iterator[tuple[str, int, int]]:
-    """The cells of a file in percent format: the Markdown, or "" of code, and the first line and the one after the last."""
+    """The cells of a file in percent format: the Markdown ("" for code), the first line, and the line after the last."""
     lines = text.split("\n")
     starts = [i for i, line in enumerate(lines) if line.startswith("# %%")] + [len(lines)]
     for start, end in itertools.pairwise(starts):
@@ -209,11 +209,11 @@ def cells(text: str) -> Iterator[tuple[str, int, int]]:
 
 
 def read(path: Path) -> None:
-    """Print the chapter while it runs. What answers its questions is printed last."""
+    """Print the chapter while it runs. The answers to its questions are printed last."""
     text = path.read_text(encoding="utf-8")
     main = types.ModuleType("__main__")
     main.__file__ = str(path)
-    sys.modules["__main__"], sys.path[0] = main, str(path.parent)  # as if the file itself were run
+    sys.modules["__main__"], sys.path[0] = main, str(path.parent)  # as if the file itself were being run
     width = shutil.get_terminal_size().columns
     answers, answering = io.StringIO(), False
     statements = ast.parse(text).body
@@ -225,7 +225,7 @@ def read(path: Path) -> None:
     )
     print(f"[code] {path}")
     if "underset" in text:
-        print("[formulas] the shape of an array stands in ⟨ ⟩ behind it")
+        print("[formulas] the shape of an array is in ⟨ ⟩ after it")
     for markdown, start, end in cells(text):
         if markdown:
             asked, *answered = re.split(r"^(?=\*?Answers\b)|^(?=## )", markdown, flags=re.MULTILINE)
@@ -243,7 +243,7 @@ def read(path: Path) -> None:
 
 
 def run(path: Path) -> int:
-    """Read a chapter; the exit code. Nobody is bothered if it is no longer wanted, as by `| head`."""
+    """Read a chapter and return the exit code. It ends quietly if its output is no longer read, as with `| head`."""
     try:
         read(path)
         sys.stdout.flush()

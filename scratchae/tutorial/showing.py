@@ -1,8 +1,8 @@
-"""What the chapters in `tutorials/` use to show things: in a terminal, in a notebook and in the book.
+"""Functions that the chapters in `tutorials/` use to show things: in a terminal, in a notebook and in the book.
 
 A chapter is one file that runs in three places. As a script it prints, and saves its pictures under
-`out/CHAPTER/` in the current folder; in a notebook it displays them; while the book is being built, whose folder then
-stands in `$SCRATCHAE_BOOK`, it leaves there what is too large to stand in the page.
+`out/CHAPTER/` in the current folder; in a notebook it displays them. While the book is being built, `$SCRATCHAE_BOOK`
+names its folder, and a chapter writes there what is too large for its page.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ if TYPE_CHECKING:
 
 DATA = "SCRATCHAE_TUTORIAL_DATA"
 BOOK = "SCRATCHAE_BOOK"
-CHAPTER = "SCRATCHAE_CHAPTER"  # its name, where the code cannot know it
+CHAPTER = "SCRATCHAE_CHAPTER"  # the environment variable with a chapter's name, for when the code cannot know it
 
 
 def quick(full: Any, fast: Any) -> Any:
-    """`full`, or `fast` if the environment has FAST=1: epochs or sizes for an automatic run of all chapters."""
+    """`full`, or `fast` if FAST=1 is set in the environment: smaller epochs or sizes for an automatic run of all chapters."""
     return fast if os.environ.get("FAST") == "1" else full
 
 
 def data_name() -> str:
-    """The data that chapters learn from: "strokes", or what `$SCRATCHAE_TUTORIAL_DATA` says (`scratchae tutorial --data`)."""
+    """The data that chapters learn from: "strokes", or the name in `$SCRATCHAE_TUTORIAL_DATA` (`scratchae tutorial --data`)."""
     return os.environ.get(DATA, "strokes")
 
 
 def dataset() -> Dataset:
-    """The dataset of that name."""
+    """The dataset that chapters learn from."""
     return load_data(data_name())
 
 
@@ -55,16 +55,17 @@ def figure(width: float = 6.0, height: float = 3.6, rows: int = 1, columns: int 
 
     from ..plots import STYLE
 
-    matplotlib.rcParams.update(STYLE)  # for the whole chapter: legends and labels are made later
+    # the style stays for the whole chapter, since legends and labels are made later
+    matplotlib.rcParams.update(STYLE)
     drawn = Figure(figsize=(width, height), layout="constrained")
     return drawn, drawn.subplots(rows, columns, **subplots)
 
 
 def show(picture: Figure | Callable[[Path], object], name: str, alt: str, caption: str = "") -> None:
-    """Show a figure: saved to `out/CHAPTER/NAME.png` by a script, displayed in a notebook.
+    """Show a figure: a script saves it to `out/CHAPTER/NAME.png`, a notebook displays it.
 
     picture: a matplotlib figure, or a function that draws to a path: `lambda path: plots.image_rows(rows, path)`.
-    alt: what the picture shows, for those who cannot see it. caption: a line below it, if any.
+    alt: what the picture shows, for people who cannot see it. caption: a line below it.
     """
     if not in_notebook():
         path = output(f"{name}.png")
@@ -74,9 +75,9 @@ def show(picture: Figure | Callable[[Path], object], name: str, alt: str, captio
     png = io.BytesIO()
     draw(picture, png)
     data = base64.b64encode(png.getvalue()).decode("ascii")
-    pixels = int.from_bytes(png.getvalue()[16:20], "big")  # a PNG says its width there
-    width = pixels * 736 // (7 * 160)  # 7 inches fill the page: letters are then as large as the text's
-    # on a phone a wide picture keeps a size at which it can be read, and is moved sideways
+    pixels = int.from_bytes(png.getvalue()[16:20], "big")  # the bytes of a PNG that hold its width
+    width = pixels * 736 // (7 * 160)  # 7 inches fill the page, and then letters are as large as the text's
+    # on a phone a wide picture stays large enough to read, and can be moved sideways
     look = f'width="{width}" style="max-width: 100%; min-width: min({width}px, 34rem); height: auto"'
     image = f'<img src="data:image/png;base64,{data}" alt="{html.escape(alt)}" {look}>'
     below = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
@@ -87,7 +88,7 @@ def show(picture: Figure | Callable[[Path], object], name: str, alt: str, captio
 
 
 def source(*objects: Any) -> None:
-    """Show the library's own code: of classes, functions or methods, taken from where they are defined."""
+    """Show the library's own code of classes, functions or methods, read from where they are defined."""
     for each in objects:
         code, place = code_of(each)
         if in_notebook():
@@ -99,7 +100,7 @@ def source(*objects: Any) -> None:
 def study_page(trace: Trace, name: str, caption: str) -> None:
     """Show the interactive page of a traced step, every tensor of it: `study_page(trace(model, x), "tiny", "…")`.
 
-    A script writes `out/CHAPTER/NAME.html`; a notebook and the book have the page within the page.
+    A script writes `out/CHAPTER/NAME.html`; a notebook and the book show it inside their page.
     """
     if not in_notebook():
         path = output(f"{name}.html")
@@ -112,7 +113,7 @@ def study_page(trace: Trace, name: str, caption: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         trace.html(path)
         page = f'src="_static/study/{path.name}"'
-        link = f' <a href="_static/study/{path.name}">Open it on a page of its own.</a>'
+        link = f' <a href="_static/study/{path.name}">Open it on a separate page.</a>'
     else:
         path = output(f"{name}.html")
         trace.html(path)
@@ -123,7 +124,8 @@ def study_page(trace: Trace, name: str, caption: str) -> None:
 
 
 def exercise(name: str) -> None:
-    """Hand out an exercise, and say how to check the answer. A notebook shows it; the book also, folded, a solution."""
+    """Hand out an exercise, and say how to check the answer. A notebook and the book show it; the book also shows a solution,
+    folded."""
     from .chapters import folder, hand_out
     from .notebook import name_asked
 
@@ -148,13 +150,13 @@ def exercise(name: str) -> None:
 
 
 def in_notebook() -> bool:
-    """Whether a kernel runs this (Jupyter, Colab, the book), not a script or a terminal."""
+    """Whether this runs in a kernel (Jupyter, Colab, the book), not in a script or a terminal."""
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     return hasattr(shell, "kernel")
 
 
 def chapter() -> str:
-    """The chapter that runs: the name of the script, or of the notebook if it is known, else "notebook"."""
+    """The chapter that runs: the name of the script, or of the notebook if it is known, or "notebook"."""
     if in_notebook():
         return os.environ.get(CHAPTER, "notebook")
     return Path(getattr(sys.modules["__main__"], "__file__", None) or "notebook").stem
@@ -183,7 +185,7 @@ def draw(picture: Any, target: Path | io.BytesIO) -> None:
 
 
 def code_of(each: Any) -> tuple[str, str]:
-    """The source of an object, unindented, and where it stands."""
+    """The source of an object, unindented, and the place of its definition."""
     lines, start = inspect.getsourcelines(each)
     path = Path(inspect.getsourcefile(inspect.unwrap(each)))
     package = Path(__file__).parents[1]

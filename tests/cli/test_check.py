@@ -349,11 +349,11 @@ UNUSABLE = {
     ),
     "no input fits": (
         SIGMOID.replace("np.exp(-x)", "np.exp(-x @ np.ones((9, 9)))"),
-        "Sigmoid was called with shape (5, 3); if it wants another shape, write an input `x = …` into the file, or in Python call check(layer, x)",
+        "Sigmoid was called with shape (5, 3); if it needs another shape, write an input `x = …` into the file, or in Python call check(layer, x)",
     ),
     "no arguments fit": (
         SIGMOID.replace("class Sigmoid:", "class Sigmoid:\n    def __init__(self, what):\n        what['a']\n"),
-        "Make an instance for the check to use, in the file `layer = Sigmoid(…)` and an input",
+        "Make an instance for the check to use: in the file `layer = Sigmoid(…)` and an input",
     ),
     "arrays that do not fit": (
         SIGMOID.replace("return dy * self.y", "return dy @ self.y"),

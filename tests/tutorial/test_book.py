@@ -198,7 +198,7 @@ def test_a_chapter_that_is_wrong_fails_the_build_and_leaves_the_old_book(tmp_pat
 def test_a_folder_that_holds_something_else_is_left_alone(tmp_path, capsys):
     (tmp_path / "thesis.tex").write_text("ten years")
     assert main(["tutorial", "--book", str(tmp_path)]) == 2
-    assert "is no book and not empty" in capsys.readouterr().err
+    assert "is not empty and not a book" in capsys.readouterr().err
     assert (tmp_path / "thesis.tex").read_text() == "ten years"
 
 

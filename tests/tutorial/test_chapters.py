@@ -309,7 +309,7 @@ def test_the_book_shows_an_exercise_and_folds_its_solution(tmp_path, monkeypatch
 
 def test_an_unknown_exercise_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(OptionError, match="there is no '00_nothing'; there are 00_"):
+    with pytest.raises(OptionError, match="there is no exercise '00_nothing'; the exercises are 00_"):
         tutorial.exercise("00_nothing")
 
 

@@ -165,8 +165,8 @@ def test_equal():
     assert equal("y", [1.0, 2.0], [1.0, 2.0 + 1e-9]) == "y: right"
     for found, said in (
         (None, "y is None: does the function end with `return`"),
-        ("a", "should be an array of shape \\(2,\\), and is a str"),
-        ([1.0, 2.0, 3.0], "should be an array of shape \\(2,\\), and has shape \\(3,\\)"),
+        ("a", "should be an array of shape \\(2,\\), but is a str"),
+        ([1.0, 2.0, 3.0], "should be an array of shape \\(2,\\), but has shape \\(3,\\)"),
         ([2.0, 4.0], "it is 2 times what it should be"),
         ([-1.0, -2.0], "the sign is flipped"),
         ([2.0, 3.0], "it is off by 1 everywhere"),

@@ -1,6 +1,6 @@
-"""A trace as one page: HTML that needs nothing but a browser, on which a person walks through the step, number by number.
+"""A trace as one page: HTML that needs only a browser, on which a person walks through the step, number by number.
 
-The page itself, its looks and what it does stand in web/; here it is told what there is to show.
+The page itself, its style and its scripts are in web/. This module gives them the data to show.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ TOLERANCE = {"zeros": 0.0, "f8": 1e-9, "f4": 1e-4, "i2": 2e-3}
 
 
 def write_page(trace: TraceData, path: str | PathLike[str]) -> Path:
-    """Write the trace as a page to a file; its path. Raises OSError where it cannot be written."""
+    """Write the trace as a page to a file and return its path. Raises OSError if it cannot be written."""
     path = Path(path)
     path.write_text(page(trace), encoding="utf-8")
     return path
@@ -49,20 +49,20 @@ def page(trace: TraceData) -> str:
         "title": escape(trace.title),
         "lead": escape(lead(trace)),
         "style": (web / "page.css").read_text("utf-8"),
-        "data": data.replace("<", "\\u003c"),  # no text of the trace can end the script that it stands in
+        "data": data.replace("<", "\\u003c"),  # so that no text of the trace can end the script element around it
         "scripts": "\n".join(f"<script>\n{(web / name).read_text('utf-8')}</script>" for name in SCRIPTS),
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], (web / "page.html").read_text("utf-8"))
 
 
 def lead(trace: TraceData) -> str:
-    """What the page is about, in a sentence."""
+    """The subject of the page, in a sentence."""
     examples = f"{len(trace.x.array)} example{'s' if len(trace.x.array) > 1 else ''}"
     return f"One training step on {examples}, formula by formula: {len(trace)} of them. Walk with the arrow keys; point at a number to see what it was computed from."
 
 
 def content(trace: TraceData) -> dict[str, Any]:
-    """Everything that the scripts of the page read, in what JSON holds."""
+    """Everything that the scripts of the page read, as JSON values."""
     tensors = trace.tensors
     numeric = {
         f"numeric {step.result.key}": (step.result, step.check.numeric)
@@ -85,7 +85,7 @@ def content(trace: TraceData) -> dict[str, Any]:
 
 
 def image_features(x: np.ndarray) -> int | None:
-    """How many numbers an example has, where these may be the pixels of a square image."""
+    """How many numbers an example has, if these may be the pixels of a square image."""
     if x.ndim != 2 or x.shape[1] < 49 or math.isqrt(x.shape[1]) ** 2 != x.shape[1]:
         return None
     return x.shape[1]
@@ -112,12 +112,12 @@ def looks(tensor: Tensor, features: int | None) -> dict[str, Any]:
 
 
 def is_kernel(tensor: Tensor) -> bool:
-    """Whether it is a parameter, its gradient or what an update makes of it, rather than a value or the gradient of one."""
+    """Whether it is a parameter, a parameter's gradient or part of an update, and not a value or a value's gradient."""
     return tensor.symbol.letter == "W" or tensor.role in ("parameter", "state", "updated")
 
 
 def tidied(mathml: str) -> str:
-    """MathML as the page's style wants it: words and signs marked, as only variables are slanted; a transposed a₁ with both
+    """MathML for the page's style: words and signs are marked, since only variables are slanted, and a transposed a₁ has both
     of its scripts on one letter.
     """
     mathml = re.sub(r"<mi( mathvariant='normal')?>(\w{2,}|\W|∂)</mi>", r'<mi class="word">\2</mi>', mathml)
@@ -158,7 +158,7 @@ def as_json(step: Step, trace: TraceData, records: dict[str, Any], sources: dict
 
 
 def first_cell(step: Step) -> list[int]:
-    """The number to look at first: of a few the first, else the largest, of an update that with the largest gradient."""
+    """The number to look at first: the first of a few, the largest of many, in an update the one with the largest gradient."""
     gradient = next((operand.tensor.array for operand in step.operands if operand.name == "g"), step.result.array)
     array = gradient if gradient.shape == step.result.shape else step.result.array
     flat = int(np.abs(array).argmax()) if array.size > FEW else 0
@@ -184,7 +184,7 @@ def facts(step: Step) -> list[list[Any]]:
 
 
 def comparison(gradient: Tensor, check: TensorCheck) -> dict[str, Any]:
-    """The gradient beside the numerical one: in a sentence, as arrays where all was checked, as a table of the largest."""
+    """The gradient beside the numerical one: as a sentence, as arrays if all elements were checked, and as a table."""
     numeric, analytic = check.numeric, gradient.array
     which = f"All {analytic.size:,} numbers" if analytic.size > 1 else "The number"
     if check.sampled:
@@ -215,7 +215,7 @@ def comparison(gradient: Tensor, check: TensorCheck) -> dict[str, Any]:
 
 
 def code(step: Step, trace: TraceData, sources: dict[str, Any]) -> list[list[Any]]:
-    """The methods to show, as [key in sources, numbers of the lines used]: the step's own and, of a layer's backward, the
+    """The methods to show, as [key in sources, numbers of the lines used]: the step's own and, for a layer's backward, the
     forward that it differentiates.
     """
     shown = [step]
@@ -240,5 +240,5 @@ def power_of_ten(value: float) -> str:
 
 
 def finite(value: float) -> float | str:
-    """A number for JSON, which has no other than finite ones."""
+    """A number for JSON, which has only finite numbers."""
     return value if math.isfinite(value) else str(value)

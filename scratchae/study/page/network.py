@@ -1,6 +1,6 @@
-"""The map of a trace: where each array stands in the diagram of the computation.
+"""The map of a trace: where each array is in the diagram of the computation.
 
-A column for everything that the forward pass makes; below it, in lanes, what belongs to it.
+Everything that the forward pass makes has a column. Below it, in lanes, are the arrays that belong to it.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ def lane(tensor: Tensor, phase: str, parameters: set[str]) -> str:
 
 
 def undifferentiated(key: str) -> str:
-    """The key of W, for that of dW; of encoder.0.W, for encoder.0.dW."""
+    """The key of W from that of dW: encoder.0.W from encoder.0.dW."""
     owner, dot, name = key.rpartition(".")
     return f"{owner}{dot}{name.rstrip(chr(39)).removeprefix('d')}"
 
 
 def network(trace: TraceData) -> dict[str, Any]:
-    """Lanes, columns, boxes and edges of the diagram, in what JSON holds.
+    """Lanes, columns, boxes and edges of the diagram, as JSON values.
 
-    A box is {"id": the array's key, "symbol", "spoken", "lane", "column", "step", "made"}; `step`, from 0, is the one that
-    makes it or, of what no step makes, the first that reads it. An edge is a pair of keys. `standing`: which box stands for
-    an array that has none of its own, such as Adam's m and v.
+    A box is {"id": the array's key, "symbol", "spoken", "lane", "column", "step", "made"}; `step`, from 0, is the step
+    that makes the array or, if no step does, the first that reads it. An edge is a pair of keys. `standing`: the box that
+    represents an array without a box, such as Adam's m and v.
     """
     parameters = {tensor.key for tensor in trace.parameters}
     columns: list[dict[str, str]] = [{"title": "data", "detail": shape(trace.x)}]
@@ -50,7 +50,7 @@ def network(trace: TraceData) -> dict[str, Any]:
     boxes: dict[str, dict[str, Any]] = {}
     edges = []
     before = None
-    waiting: list[str] = []  # what an optimizer remembers of the parameter that comes next
+    waiting: list[str] = []  # what an optimizer remembers about the parameter that comes next
     standing: dict[str, str] = {}
 
     def place(tensor: Tensor, number: int, made: bool, where: str, at: int) -> None:
@@ -99,7 +99,7 @@ def symbol(tensor: Tensor) -> tuple[str, str]:
 
 
 def title(step: Step) -> str:
-    """What computes, without its arguments."""
+    """The name of what computes, without its arguments."""
     return step.kind.partition("(")[0]
 
 

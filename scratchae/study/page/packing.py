@@ -1,4 +1,4 @@
-"""Arrays and source code as a page in a browser reads them: in what JSON holds, and small."""
+"""Arrays and source code for a page in a browser: as JSON values, and small."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 PRECISE = 256  # arrays up to this size keep all digits of float64
-EXACT = 4096  # up to this size, those of float32
-BUDGET = 4_200_000  # characters for all arrays together, so that a page stays under 5 MB
-LARGEST = 2**20  # no more than so many numbers of one array, whatever there is room for
+EXACT = 4096  # arrays up to this size keep the digits of float32
+BUDGET = 4_200_000  # the number of characters for all arrays together, so that a page stays under 5 MB
+LARGEST = 2**20  # the most numbers to keep of one array, even if there is room for more
 
 
 # those with an f have kinds of their own
@@ -26,10 +26,10 @@ STRINGS = {number for number, name in tokenize.tok_name.items() if "STRING" in n
 def embed(arrays: Mapping[str, np.ndarray], minor: Collection[str] = ()) -> dict[str, dict[str, Any]]:
     """Each array as {"shape", "kept", "type", "unit", "data"}, all together within the budget.
 
-    A small one keeps its digits. A larger one is rounded to 16 bits, to multiples of `unit`, the 32,767th part of its
-    largest number. If that is still too much, the largest are thinned out, those that are named in `minor` first: `kept`
-    holds, axis by axis, the indices that stay, evenly spaced (None: all). They are the multiples of a power of 2, so that
-    those of two arrays meet in a sum over an axis that both have.
+    A small array keeps its digits. A larger one is rounded to 16 bits: to multiples of `unit`, the 32,767th part of its largest
+    number. If that is still too much, the largest arrays are thinned out, starting with those named in `minor`: `kept` holds,
+    axis by axis, the indices that stay, evenly spaced (None: all). They are the multiples of a power of 2, so that two arrays
+    keep the same indices for a sum over an axis that both have.
     """
     limits = dict.fromkeys(arrays, LARGEST)
     for thinned in (minor, arrays):
@@ -42,7 +42,7 @@ def embed(arrays: Mapping[str, np.ndarray], minor: Collection[str] = ()) -> dict
 
 
 def characters(array: np.ndarray, limit: int) -> float:
-    """How long it gets, in base64."""
+    """The length of an array in base64."""
     if not array.any():
         return 0
     number = 8 if array.size <= PRECISE else 4 if array.size <= EXACT else 2
@@ -50,7 +50,8 @@ def characters(array: np.ndarray, limit: int) -> float:
 
 
 def kept_indices(shape: tuple[int, ...], limit: int) -> list[range]:
-    """The indices of each axis that stay, for at most `limit` numbers: always from the longest axis every other one goes."""
+    """The indices of each axis that stay, for at most `limit` numbers: every second index of the longest axis is dropped, until
+    the numbers fit."""
     kept = [range(size) for size in shape]
     while math.prod(map(len, kept)) > limit:
         longest = max(range(len(kept)), key=lambda axis: len(kept[axis]))
