@@ -242,26 +242,17 @@ def resolve(recipe: Recipe, variables: dict[str, int]) -> list:
         if all(holds(condition, variables) for condition in recipe[1]):
             return resolve(recipe[2], variables)
         return ["absent", -math.inf if recipe[3] == "-inf" else recipe[3]]
-    if op in REDUCTIONS:
-        sizes = [size for _, size in recipe[1]]
+    if op in REDUCTIONS or op in ("first_max", "largest"):
+        over = [recipe[1]] if op == "first_max" else recipe[1]
         terms = []
-        for place in np.ndindex(*sizes):
-            here = variables | {variable: i for (variable, _), i in zip(recipe[1], place, strict=True)}
+        for place in np.ndindex(*(size for _, size in over)):
+            here = variables | {variable: i for (variable, _), i in zip(over, place, strict=True)}
             terms.append(resolve(recipe[2], here))
-        if op != "mean":
-            terms = [term for term in terms if not is_absent(term)]
-        return [op, terms]
-    if op == "first_max":
-        variable, size = recipe[1]
-        terms = [resolve(recipe[2], variables | {variable: i}) for i in range(size)]
-        return ["first_max", terms, where(recipe[3], variables)]
-    if op == "largest":
-        over, body, own, k = recipe[1:]
-        terms = [
-            resolve(body, variables | {variable: i for (variable, _), i in zip(over, place, strict=True)})
-            for place in np.ndindex(*(size for _, size in over))
-        ]
-        return ["largest", terms, resolve(own, variables), k]
+        if op == "first_max":
+            return [op, terms, where(recipe[3], variables)]
+        if op == "largest":
+            return [op, terms, resolve(recipe[3], variables), recipe[4]]
+        return [op, terms if op == "mean" else [term for term in terms if not is_absent(term)]]
     args = [resolve(arg, variables) for arg in recipe[1:]]
     if op == "mul" and any(map(is_absent, args)):
         return ["absent", 0]
