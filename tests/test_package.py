@@ -87,10 +87,6 @@ def test_the_version():
     assert re.fullmatch(r"\d+\.\d+\.\d+", scratchae.__version__)
 
 
-def test_type_hints_are_offered():
-    assert (Path(scratchae.__file__).parent / "py.typed").is_file()
-
-
 def test_errors_are_what_they_look_like():
     """Each is a ScratchaeError, and one of Python's own too, so that either can be caught."""
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and kind is not errors.ScratchaeError]
