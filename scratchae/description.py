@@ -12,7 +12,7 @@ MISSING = inspect.Parameter.empty
 
 def plain(number: Any) -> Any:
     """A NumPy number as Python's own, anything else as it is: NumPy's would widen float32 arrays to float64."""
-    return number.item() if hasattr(number, "item") else number
+    return number.item() if getattr(number, "shape", None) == () else number
 
 
 def ours(kind: type) -> bool:

@@ -21,9 +21,9 @@ from ..arguments import flag, number, whole
 from ..backend import Array, array_module, generator, noise_source, require_examples, to_numpy
 from ..errors import DataError, OptionError, ShapeError
 from ..layers import Layer
-from ..layers.activations import softplus
 from ..layers.layer import as_layer
-from ..losses import BCE, BCEWithLogits, Loss, as_loss, gaussian_kl
+from ..losses import BCE, Loss, as_loss, gaussian_kl
+from .likelihood import log_prior_ratio, log_probability
 from .model import Model
 
 ROWS = 1000  # examples or samples at a time, where there may be many
@@ -292,29 +292,6 @@ class VAE(Model):
             top = log_w.max()
             found[i] = top + math.log(np.exp(log_w - top).mean())
         return found
-
-
-# The likelihoods
-
-
-def log_probability(loss: Loss, prediction: Array, x: Array) -> Array:
-    """log p(x|z) of each row of a prediction, (N,), where the pixels are 1 with the predicted probability p, else 0:
-    Σⱼ x log p + (1 - x) log(1 - p); of a single x for all rows, if there is but one.
-    """
-    xp = array_module(prediction)
-    if isinstance(loss, BCEWithLogits):
-        each = softplus(prediction)
-        xp.subtract(x * prediction, each, out=each)  # log σ(a) = a - log(1 + eᵃ), log(1 - σ(a)) = -log(1 + eᵃ)
-    else:
-        tiny = float(np.finfo(prediction.dtype).tiny)
-        p, q = xp.maximum(prediction, tiny), xp.maximum(1 - prediction, tiny)
-        each = x * xp.log(p) + (1 - x) * xp.log(q)
-    return xp.sum(each.reshape(len(each), -1), axis=1)
-
-
-def log_prior_ratio(z: Array, epsilon: Array, log_var: Array) -> Array:
-    """log p(z) - log q(z|x), summed over the last axis, where z = μ + σ ε: the constants cancel, as does μ."""
-    return 0.5 * array_module(z).sum(epsilon * epsilon + log_var - z * z, axis=-1)
 
 
 # What can be wrong
