@@ -27,7 +27,7 @@ def whole(owner: Any, name: str, value: Any, least: int = 1, hint: str = "") -> 
 def number(owner: Any, limits: str, value: Any, hint: str = "") -> float:
     """A finite number within limits, which are written with its name: "0 <= rate < 1"."""
     low, above, name, below, high = LIMITS.fullmatch(limits).groups()
-    value = plain(value) if getattr(value, "shape", None) == () else value
+    value = plain(value)
     if not (
         is_number(value, numbers.Real)
         and math.isfinite(value)
@@ -51,9 +51,10 @@ def choice(owner: Any, name: str, value: Any, options: Collection[str]) -> str:
 
 def flag(owner: Any, name: str, value: Any) -> bool:
     """True or False."""
-    if plain(value) not in (True, False) or is_number(value, numbers.Real):
+    value = plain(value)
+    if not isinstance(value, bool):
         refuse(owner, name, value, "True or False")
-    return bool(value)
+    return value
 
 
 def pair(owner: Any, name: str, value: Any, least: int = 1) -> tuple[int, int]:

@@ -12,7 +12,7 @@ MISSING = inspect.Parameter.empty
 
 def plain(number: Any) -> Any:
     """A NumPy scalar as a Python number (a float64 scalar would widen float32 arrays); anything else unchanged."""
-    return number.item() if hasattr(number, "item") else number
+    return number.item() if getattr(number, "shape", None) == () else number
 
 
 def ours(kind: type) -> bool:

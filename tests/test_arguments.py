@@ -57,7 +57,7 @@ def test_a_choice(value):
         arguments.choice("f", "kind", value, ("a", "b"))
 
 
-@pytest.mark.parametrize("value", ["no", None, 0, 1, 0.0, []], ids=repr)
+@pytest.mark.parametrize("value", ["no", None, 0, 1, 0.0, [], np.ones(2)], ids=repr)
 def test_a_flag(value):
     with pytest.raises(OptionError, match="expected True or False"):
         arguments.flag("f", "tied", value)
@@ -67,7 +67,7 @@ def test_flags_of_numpy():
     assert arguments.flag("f", "tied", np.bool_(True)) is True
 
 
-@pytest.mark.parametrize("value", [0, (1, 2, 3), (1, 0), "3", 1.5, None, True, (True, 2)], ids=repr)
+@pytest.mark.parametrize("value", [0, (1, 2, 3), (1, 0), "3", 1.5, None, True, (True, 2), np.ones(2)], ids=repr)
 def test_a_pair(value):
     with pytest.raises(OptionError, match="a whole number, at least 1, or a pair of them"):
         arguments.pair("f", "stride", value)
@@ -91,6 +91,7 @@ WRONG = {
     "Dense(outputs='2')": lambda: s.Dense(4, "2"),
     "Dense(init=None)": lambda: s.Dense(4, 2, init=None),
     "Conv2d(in_channels=True)": lambda: s.Conv2d(True, 2, 3),
+    "Conv2d(kernel_size=array([1., 1.]))": lambda: s.Conv2d(1, 2, np.ones(2)),
     "Conv2d(kernel_size=None)": lambda: s.Conv2d(1, 2, None),
     "ConvTranspose2d(output_padding='1')": lambda: s.ConvTranspose2d(1, 2, 3, stride=2, output_padding="1"),
     "MaxPool2d(ceil_mode='no')": lambda: s.MaxPool2d(2, ceil_mode="no"),

@@ -29,7 +29,7 @@ import numpy as np
 import scratchae as sae
 from scratchae import plots
 from scratchae.data import pixels
-from scratchae.models.likelihoods import log_prior_ratio, log_probability
+from scratchae.models.likelihood import log_prior_ratio, log_probability
 from scratchae.presets.dense import stack
 from scratchae.presets.preset import warm_cosine
 from scratchae.presets.variational import variational

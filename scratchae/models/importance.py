@@ -9,7 +9,7 @@ from ..backend import Array, array_module, noise_source
 from ..errors import OptionError
 from ..layers import Layer
 from ..losses import BCE, BCEWithLogits, Loss, gaussian_kl
-from .likelihoods import log_prior_ratio, log_probability
+from .likelihood import log_prior_ratio, log_probability
 from .variational import VAE
 
 

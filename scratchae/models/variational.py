@@ -24,7 +24,7 @@ from ..errors import DataError, OptionError, ShapeError
 from ..layers import Layer
 from ..layers.layer import as_layer
 from ..losses import BCE, Loss, as_loss, gaussian_kl
-from .likelihoods import log_prior_ratio, log_probability
+from .likelihood import log_prior_ratio, log_probability
 from .model import Model
 
 ROWS = 1000  # how many examples or samples to compute at a time

@@ -12,7 +12,7 @@ import scratchae as s
 from scratchae.backend import array_module, to_numpy
 from scratchae.errors import DataError, OptionError, ShapeError
 from scratchae.models import parallel
-from scratchae.models.likelihoods import log_prior_ratio, log_probability
+from scratchae.models.likelihood import log_prior_ratio, log_probability
 
 
 def make(d=4, kind=s.VAE, *, before=(), last=(), labels=0, sizes=(3, 2), **options):

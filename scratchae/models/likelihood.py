@@ -1,4 +1,4 @@
-"""The likelihoods that a variational autoencoder is measured by."""
+"""How probable data and code are: the importance weights of a variational autoencoder are made of these."""
 
 from __future__ import annotations
 
