@@ -43,7 +43,7 @@ def check_gradients(
     element costs two evaluations); `seed` draws r and, with `noise=True`, the noise of noisy layers, the same
     at each evaluation. Any object with `forward(x)` and `backward(dy)` is taken for a layer.
 
-    Where something is wrong, `findings` says what (`diagnose.py`). Raises ShapeError if a gradient has not the shape of
+    Where something is wrong, `findings` says what (`diagnosis/`). Raises ShapeError if a gradient has not the shape of
     what it belongs to, ArrayTypeError if a method returns no array.
     """
     if target is not None and (isinstance(subject, Layer | Model) or hasattr(subject, "backward")):
