@@ -1025,7 +1025,7 @@ print(
     f"4. outputs of the whole batch and of its halves differ by {np.abs(both - halves).max():.2f}"
 )
 assert np.abs(both - halves).max() > 0.05
-assert sae.BatchNorm not in parallel.APART
+assert not sae.BatchNorm.examples_apart
 
 # %% [markdown]
 # 4\. It subtracts the mean *of the batch*: the halves have other means, so the parts would compute another function.
