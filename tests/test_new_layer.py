@@ -20,7 +20,7 @@ class Stretch(s.Layer):
     """y = exp(w) x + b, with a w and a b for each feature."""
 
     parameter_names = ("w", "b")
-    symbol, symbols = "q", {"w": "log ω", "strength": "ω", "extra": "κ"}
+    symbol, symbols = "y\u0302", {"w": "log ω", "strength": "ω", "extra": "κ"}
     flops = 4, 3, 1  # exp(w) x, · κ, + b; dy · y, Σ; Σ dy; dy · exp(w)
     examples_apart = True
     formulas = {
@@ -79,10 +79,10 @@ def test_its_trace_speaks_its_own_language():
     assert found.passed
     assert [step.text for step in found if step.layer == "encoder.1" and step.phase != "update"] == [
         "ω₂ = κ·exp(log ω₂)",
-        "q₂ = ω₂ ⊙ z₁ + b₂",
-        "∂L/∂log ω₂ = Σₙ ∂L/∂q₂ ⊙ ω₂ ⊙ z₁",
-        "∂L/∂b₂ = Σₙ ∂L/∂q₂",
-        "∂L/∂z₁ = ∂L/∂q₂ ⊙ ω₂",
+        "ŷ₂ = ω₂ ⊙ z₁ + b₂",
+        "∂L/∂log ω₂ = Σₙ ∂L/∂ŷ₂ ⊙ ω₂ ⊙ z₁",
+        "∂L/∂b₂ = Σₙ ∂L/∂ŷ₂",
+        "∂L/∂z₁ = ∂L/∂ŷ₂ ⊙ ω₂",
     ]
     for key, line in {
         "encoder.1.strength": "self.x, self.now = x, self.extra * np.exp(self.w)  # strength",

@@ -597,5 +597,5 @@ assert not report.passed and 5e-4 < report.worst < 2e-3
 # ## What to read in the source next
 #
 # - `scratchae/study/gradcheck.py`: what is checked, and `differences.py` beside it: how, also at corners and near rounding.
-# - `scratchae/study/diagnose.py`: how a mistake is told from the numbers.
+# - `scratchae/study/diagnosis/`: how a mistake is told from the numbers.
 # - `scratchae/study/catalogue.py`: every layer, loss and model that is checked.

@@ -86,7 +86,7 @@ class Passes(Maker):
         """The letter of what a layer computes."""
         if name != "y":
             return letter(layer, name)
-        return x.symbol.letter[0] + layer.symbol if unicodedata.combining(layer.symbol) else layer.symbol
+        return x.symbol.letter[0] + layer.symbol if unicodedata.combining(layer.symbol[0]) else layer.symbol
 
     def backward(self, part: str, dy: Tensor, via: str) -> Tensor | None:
         """The layers of a part, in reverse; the gradient of what it was given, or None where the code stops before."""

@@ -76,8 +76,8 @@ def says(statement: ast.stmt, source: Source, name: str) -> bool:
 
 def assigns(statement: ast.stmt, source: Source, name: str) -> bool:
     """Whether it assigns to the name, or writes into it; not counted is None, which is nothing."""
-    nothing = isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant)
-    return not nothing and name in targets(statement)
+    value = getattr(statement, "value", None)
+    return not (isinstance(value, ast.Constant) and value.value is None) and name in targets(statement)
 
 
 def targets(statement: ast.stmt) -> Iterator[str]:
