@@ -37,7 +37,7 @@ MODEL_LINES: dict[str, list[tuple[str, str]]] = {
     "x": [("as_drawn", "return (self.uniform")],
     "log_var": [("infer", "self.z_log_var =")],
     "sigma": [("objective", "self.sigma ="), ("draw_code", "self.sigma =")],
-    "epsilon": [("objective", "self.epsilon ="), ("draw_code", "self.epsilon = rng")],
+    "epsilon": [("objective", "self.epsilon ="), ("draw_code", "self.epsilon = noise")],
     "z": [("objective", "self.z = mean"), ("draw_code", "return self.z_mean")],
     "codes": [("objective", "prediction = self.decoder")],
     "decoder_input": [("joined", "return")],
