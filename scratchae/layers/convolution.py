@@ -68,7 +68,7 @@ class Conv2d(Layer):
         self.P = pair(self, "padding", padding, least=0)
         area, reach = self.K[0] * self.K[1], self.K[0] * self.K[1] / (self.S[0] * self.S[1])
         self.W = draw_weights(
-            self, (*self.K, in_channels, out_channels), area * in_channels, reach * out_channels, init, rng
+            (*self.K, in_channels, out_channels), area * in_channels, reach * out_channels, init, rng, self
         )
         self.b = np.zeros(out_channels, np.float32)
         self.dW = np.zeros_like(self.W)
@@ -152,7 +152,7 @@ class ConvTranspose2d(Layer):
             )
         area, reach = self.K[0] * self.K[1], self.K[0] * self.K[1] / (self.S[0] * self.S[1])
         self.W = draw_weights(
-            self, (*self.K, out_channels, in_channels), reach * in_channels, area * out_channels, init, rng
+            (*self.K, out_channels, in_channels), reach * in_channels, area * out_channels, init, rng, self
         )
         self.b = np.zeros(out_channels, np.float32)
         self.dW = np.zeros_like(self.W)

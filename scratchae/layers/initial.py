@@ -11,12 +11,12 @@ from ..backend import generator
 
 
 def draw_weights(
-    owner: object,
     shape: tuple[int, ...],
     fan_in: float,
     fan_out: float,
     init: str,
     rng: int | np.random.Generator | None,
+    owner: object = "draw_weights",
 ) -> np.ndarray:
     """Normal numbers in float32, with a variance that lets signals neither grow nor fade from layer to layer.
 
