@@ -145,7 +145,7 @@ MISTAKES = {
     "train": "the following arguments are required: PRESET",
     "": "the following arguments are required: COMMAND",
     "nonsense": "invalid choice: 'nonsense'",
-    "check Nope": "nothing to check is called 'Nope': expected one of Dense, ",
+    "check Nope": "no entry's name begins with 'Nope': expected one of Dense, ",
     "data verify mnist": "cache/.*train-images.* is missing",
     "data verify mnist --data-dir nowhere": "nowhere/train-images.* is missing",
     "data verify strokes": "invalid choice: 'strokes'",

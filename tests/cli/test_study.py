@@ -96,11 +96,11 @@ def z1(text):
 def test_what_is_no_run(tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     assert run("study empty") == 2
-    assert "empty is no run: expected a folder that `scratchae train` wrote" in capsys.readouterr().err
+    assert "empty is not a run: expected a folder that `scratchae train` wrote" in capsys.readouterr().err
     trained(tmp_path / "odd", preset="simple")
     (tmp_path / "odd/run.json").write_text("[]")
     assert run("study odd") == 2
-    assert "odd is no run" in capsys.readouterr().err
+    assert "odd is not a run" in capsys.readouterr().err
     trained(tmp_path / "broken")
     (tmp_path / "broken/model.safetensors").write_bytes(b"nothing")
     assert run("study broken") == 2

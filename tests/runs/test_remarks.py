@@ -50,7 +50,7 @@ def measured(name):
 def test_a_model_that_ignores_its_input_is_told(name, small):
     said = remarks(*(measured(name)[i] for i in (0, 2, 1)))
     assert said[0].startswith(
-        "The model has collapsed: it makes nearly the same of every example. Its squared error is "
+        "The model has collapsed: it gives nearly the same output for every example. Its squared error is "
     )
     assert "learning rate" in said[0] and "--watch" in said[0]
     assert (len(said) == 2) == ("vae" in name)
@@ -75,7 +75,7 @@ def test_what_varies_but_fits_no_better_has_not_collapsed():
     x = np.random.default_rng(0).random((50, 4), dtype=np.float32)
     model = s.Autoencoder(s.Dense(4, 4, rng=0), s.Dense(4, 4, rng=1), loss=s.MSE())
     (said,) = remarks(model, {"squared_error": 100.0}, Examples(x, x, x, None))
-    assert said.startswith("The model has learned hardly anything. ")
+    assert said.startswith("The model has hardly learned anything. ")
 
 
 def test_the_command_says_it_and_keeps_it(small, capsys):

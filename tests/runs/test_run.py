@@ -248,7 +248,7 @@ def test_the_loss_is_drawn_beside_its_like(tmp_path, no_pictures, monkeypatch):
     (kl, plain, noisy) = calls
     assert (kl[1]["part"], kl[1]["beside"]) == ("reconstruction", ["penalty"])
     assert "part" not in plain[1] and "sum of reconstruction and penalty" in kl[1]["caption"]
-    assert "inputs with noise" in noisy[1]["caption"] and "inputs with noise" not in plain[1]["caption"]
+    assert "inputs are noisy" in noisy[1]["caption"] and "inputs are noisy" not in plain[1]["caption"]
     x = NOISY.examples().validation
     noise = NOISY.build(np.random.default_rng(0)).corrupted(x, np.random.default_rng(0))
     name, error = noisy[0][3]

@@ -102,10 +102,12 @@ def parameters(module: ModuleType) -> list[str]:
 def dense(module: ModuleType) -> list[str]:
     layer, x = module.Dense(4, 3), normal(5, 4)
     layer.W, layer.b = normal(4, 3, seed=2), normal(3, seed=1)
+    square = module.Dense(3, 3)
+    square.W = normal(3, 3, seed=3)
     return [
         equal("forward", layer.forward(x.copy()), x @ layer.W + layer.b),
         gradients(layer, x),
-        gradients(module.Dense(3, 3), normal(3, 3)),
+        gradients(square, normal(3, 3)),
     ]
 
 
@@ -316,12 +318,13 @@ def columns(module: ModuleType) -> list[str]:
 
 def conv(module: ModuleType) -> list[str]:
     layer, x = module.Conv2d(2, 4), normal(2, 5, 4, 2)
+    layer.W = normal(9 * 2, 4, seed=2)
     return [gradients(layer, x)]
 
 
 def conv_transpose(module: ModuleType) -> list[str]:
     layer, x = module.ConvTranspose2d(2, 3), normal(2, 3, 4, 2)
-    layer.b += normal(3, seed=1)
+    layer.W, layer.b = normal(9 * 3, 2, seed=2), normal(3, seed=1)
     twin = s.ConvTranspose2d(2, 3, 3, rng=0).to(dtype=np.float64)
     twin.W[...], twin.b[...] = layer.W.reshape(3, 3, 3, 2), layer.b
     right = twin.forward(x)
