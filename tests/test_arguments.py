@@ -255,7 +255,7 @@ def test_what_is_no_array_of_floats_is_refused_everywhere(name, what):
         (lambda: DBN.training_step(X), r"a DBN is trained layer by layer: pretrain\(model, x\)"),
         (
             lambda: CVAE.decode(np.ones((3, 2)), np.ones((3, 5))),
-            r"classes y, one-hot, \(3, 2\), or \(1, 2\) for all z, got",
+            r"classes y, one-hot, of shape \(3, 2\), or \(1, 2\) for all z, got",
         ),
         (
             lambda: CVAE.sample(3, label=[0, 1]),
