@@ -55,11 +55,11 @@ def add(commands: argparse._SubParsersAction) -> None:
 def run(options: argparse.Namespace) -> int:
     import numpy as np
 
+    from ..arguments import whole
     from ..backend import device_module
     from ..study import trace
-    from ..training import require_whole
 
-    require_whole(0, seed=options.seed)
+    whole("study", "seed", options.seed, least=0)
     device_module(options.device)  # report errors now, not after the data have been drawn
     name, model, x, optimizer = subject(options)
     found = trace(

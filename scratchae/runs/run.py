@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from .. import __version__, plots
+from ..arguments import whole
 from ..backend import device_module, threads
 from ..backend.kernels.host import compile_kernels
 from ..errors import DivergenceError, RunError
@@ -23,7 +24,7 @@ from ..files import written_whole
 from ..models import PCA, Model
 from ..presets import Examples, Preset
 from ..study import watch
-from ..training import History, fit, require_whole, save
+from ..training import History, fit, save
 from ..training.progress import duration
 from .results import Album, family, headline, remarks, table
 
@@ -90,8 +91,9 @@ def train(
         seed,
         device,
     )
-    require_whole(0, seed=seed)
-    require_whole(1, epochs=recipe.epochs, batch_size=recipe.batch_size)
+    whole("train", "seed", seed, least=0)
+    whole("train", "epochs", recipe.epochs)
+    whole("train", "batch_size", recipe.batch_size)
     examples = preset.examples(data, data_dir)
     source = data or ("strokes" if preset.synthetic is None else "synthetic")
     record = {"preset": preset.name, "data": source, "seed": seed, "status": "training"}

@@ -3,7 +3,7 @@
 from .checkpoint import load, restore, save
 from .fit import evaluate, fit
 from .history import History
-from .inputs import prepared, require_whole
+from .inputs import prepared
 from .pretraining import pretrain
 
-__all__ = ["History", "evaluate", "fit", "load", "prepared", "pretrain", "require_whole", "restore", "save"]
+__all__ = ["History", "evaluate", "fit", "load", "prepared", "pretrain", "restore", "save"]

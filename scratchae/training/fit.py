@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arguments import whole
 from ..backend import Array, array_module, device_module, recycle_memory
 from ..errors import DataError, OptionError
 from ..models import Model
@@ -17,7 +18,7 @@ from .checkpoint import describe
 from .crowding import Crowding
 from .guards import Interrupt
 from .history import History
-from .inputs import fingerprint, prepared_both, require_whole
+from .inputs import fingerprint, prepared_both
 from .keeping import Best, Checkpoint
 from .progress import Progress
 from .steps import diverged, steps_for
@@ -55,10 +56,10 @@ def fit(
     ShapeError, ArrayTypeError and OptionError for data and options that cannot be used; CheckpointError for a
     checkpoint that does not fit.
     """
-    require_whole(1, epochs=epochs, batch_size=batch_size)
-    require_whole(0, seed=seed)
+    for name, value, least in (("epochs", epochs, 1), ("batch_size", batch_size, 1), ("seed", seed, 0)):
+        whole("fit", name, value, least)
     if patience is not None:
-        require_whole(1, patience=patience)
+        whole("fit", "patience", patience)
         if validation is None:
             raise OptionError("patience needs validation data to watch: fit(…, validation=…)")
     optimizer = as_optimizer(optimizer)
@@ -140,7 +141,7 @@ def evaluate(model: Model, x: Array, batch_size: int = 250) -> dict[str, float]:
     Noise on the input and a drawn code, where the model has them, are drawn as in training, and the same each time;
     dropout is off. Raises DataError if x is empty, OptionError unless batch_size is a whole number of at least 1.
     """
-    require_whole(1, batch_size=batch_size)
+    whole("evaluate", "batch_size", batch_size)
     if len(x) == 0:
         raise DataError("evaluate: x holds no examples: expected at least one row")
     xp = array_module(model.parameters)

@@ -1,4 +1,4 @@
-"""What can be wrong with options and data is told before training."""
+"""What can be wrong with data is told before training."""
 
 from __future__ import annotations
 
@@ -7,15 +7,8 @@ import zlib
 import numpy as np
 
 from ..backend import Array, array_module, to_numpy
-from ..errors import ArrayTypeError, DataError, OptionError, ShapeError
+from ..errors import ArrayTypeError, DataError, ShapeError
 from ..models import Model
-
-
-def require_whole(least: int, **values: int) -> None:
-    """Raise OptionError unless each is a whole number of at least so much."""
-    for name, value in values.items():
-        if not isinstance(value, int | np.integer) or value < least:
-            raise OptionError(f"{name}={value!r}: expected a whole number, at least {least}")
 
 
 def prepared(x: Array, name: str, model: Model) -> np.ndarray:

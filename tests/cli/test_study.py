@@ -112,7 +112,7 @@ def test_what_is_no_run(tmp_path, capsys):
     [
         ("study dep", "unknown preset 'dep': did you mean 'deep'"),
         ("study deep --examples 0", "0: expected a number above 0"),
-        ("study deep --seed -1", "seed=-1: expected a whole number, at least 0"),
+        ("study deep --seed -1", "study(seed=-1): expected a whole number, at least 0"),
         ("study overcomplete --data mnist", "makes its own data: leave out --data mnist"),
         ("study tiny --data mnist", "tiny has its own example: leave out --data, --data-dir and --examples"),
         ("study deep --html nowhere/page.html", "nowhere"),
