@@ -656,8 +656,9 @@ assert quick(results["the same, with a warm-up"] == min(results.values()), True)
 #
 # ## What to change for MNIST
 #
-# `scratchae tutorial 4 --data mnist` runs this chapter on MNIST, in about 30 s. The README's figure for this network there: `scratchae train deep
-# --data mnist` (10 epochs, 7 s) reaches 8.56 per test image, squared error summed over the pixels, with Adam at 0.001 throughout.
+# `scratchae tutorial 4 --data mnist` runs this chapter on MNIST, in about 30 s. `scratchae train deep --data mnist`
+# (10 epochs) reached 8.6 per test image in one run, squared error summed over the pixels, with Adam at 0.001 throughout; other seeds
+# gave 8.2 and 9.4 (`benchmarks/README.md`).
 #
 # ## Exercises
 

@@ -576,7 +576,7 @@ assert errors["softplus"] < 0.9 * without_learning
 # epochs, since they have twice as many steps. The whole experiment is `scratchae train science2006 --data mnist`
 # (80 epochs, 6 min 20 s on two cores): it reaches **2.87** per test image from random weights, by He's draw, a smooth ReLU, Adam
 # with a warm-up, and a rate that falls. With the layers trained first, `scratchae train dbn --data mnist` (10 min 48 s) reaches
-# 2.63. All figures are from the README: squared error summed over the 784 pixels, test images. So what the pretraining of 2006
+# 2.63. Each figure is that of one run (`benchmarks/README.md`): squared error summed over the 784 pixels, test images. So what the pretraining of 2006
 # was needed for, the initialisation does now; where time allows both, it still helps.
 #
 # ## Exercises

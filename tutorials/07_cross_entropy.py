@@ -580,9 +580,9 @@ assert (
 #
 # ## What to change for MNIST
 #
-# `scratchae tutorial 7 --data mnist` runs this chapter on MNIST, in about 20 s. The floor there is 0.0581 nats per pixel on the test images; the README's
-# `scratchae train conv-pool --data mnist` (15 epochs, 87 s) reaches 0.0929, and `scratchae train conv-denoising --data mnist` (30 epochs,
-# 8 min) 0.0835. So what looks like "9 % error" is 0.0348 nats above what is possible.
+# `scratchae tutorial 7 --data mnist` runs this chapter on MNIST, in about 20 s. The floor there is 0.0581 nats per pixel on the test images; in one run each,
+# `scratchae train conv-pool --data mnist` (15 epochs, 87 s) reached 0.0929, and `scratchae train conv-denoising --data mnist` (30 epochs,
+# 8 min) 0.0835 (`benchmarks/README.md`). So what looks like "9 % error" is 0.0348 nats above what is possible.
 
 # %%
 print(

@@ -631,7 +631,7 @@ if data_name() == "strokes":
 # `scratchae tutorial 9 --data mnist` runs this chapter on MNIST, in the same time. The full
 # preset, `scratchae train denoising --data mnist` (59,000 images, 20 epochs), took 83 s on one
 # core of an AMD EPYC: squared error 8.58 per image, where noisy images have 90.60, the median
-# leaves 30.21 and PCA-64 24.05 (the README's table). `denoising-masking` and
+# leaves 30.21 and PCA-64 24.05 (one run; `benchmarks/README.md`). `denoising-masking` and
 # `denoising-salt-and-pepper` are the other two kinds of damage.
 
 # %% [markdown]

@@ -636,7 +636,7 @@ show(
 #
 # `scratchae tutorial 10 --data mnist` runs this chapter on MNIST, in the same time. The full
 # presets, each `scratchae train NAME --data mnist` (59,000 images, 20 epochs, one core of an AMD
-# EPYC; the README's table): `sparse` 31 s, squared error 8.57 per image with 8.6 % of the code
+# EPYC; each figure that of one run, others in `benchmarks/README.md`): `sparse` 31 s, squared error 8.57 per image with 8.6 % of the code
 # active; `k-sparse` 37 s, 6.45 with 9.8 %; PCA-25 beside them 15.88; `contractive` 19 s, 7.43;
 # `sparse-kl` 37 s, 4.32 with a mean activation of 0.054 where 0.05 is asked for.
 

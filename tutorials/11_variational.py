@@ -938,8 +938,8 @@ if data_name() == "strokes":
 # ## What to change for MNIST
 #
 # `scratchae tutorial 11 --data mnist` runs this chapter on MNIST, in the same time. The full
-# presets, `scratchae train NAME --data mnist`, on one core of an AMD EPYC (the README's table;
-# test images, nats per image):
+# presets, `scratchae train NAME --data mnist`, on one core of an AMD EPYC (one run each;
+# test images, nats per image; others in `benchmarks/README.md`):
 #
 # - `vae-400`, grey pixels, one draw: −ELBO 104.5 after 10 epochs, 23 s. The example of PyTorch,
 #   with the same net and as many epochs, prints 105.6.

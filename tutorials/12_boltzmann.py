@@ -1004,10 +1004,10 @@ show(
 #
 # Is pretraining then of no use? On MNIST, with the sizes of the paper, it still is:
 # `scratchae train dbn --data mnist` ends at a squared error of **2.63** per test image,
-# `scratchae train science2006 --data mnist`, without pretraining, at **2.87**; the paper has 3.00 (README; summed
-# over 784 pixels). The two differ in the activation as well, so the comparison is between recipes. In classification
-# the README compares like with like (`python benchmarks/dbn_classifier.py`): the same network errs on 1.33 % of the
-# test images pretrained, on 1.70 % from random weights.
+# `scratchae train science2006 --data mnist`, without pretraining, at **2.87**; the paper has 3.00 (summed
+# over 784 pixels; one run each, `benchmarks/README.md`). The two differ in the activation as well, so the comparison is between
+# recipes. In classification `python benchmarks/dbn_classifier.py` compares like with like, in one run each: the same network errs on
+# 1.33 % of the test images pretrained, on 1.70 % from random weights.
 #
 # ## The step, tensor by tensor
 #
@@ -1027,7 +1027,7 @@ study_page(
 # %% [markdown]
 # ## What to change for MNIST
 #
-# `scratchae tutorial 12 --data mnist` runs this chapter on MNIST, in about the same time. The full ones (README, one
+# `scratchae tutorial 12 --data mnist` runs this chapter on MNIST, in about the same time. The full ones (one run and one
 # core each): `scratchae train rbm --data mnist`, 15 epochs, 67 s: a pseudo-log-likelihood of −58.6 nats per test
 # image; `scratchae train dbn --data mnist`, 10 epochs for each layer and 80 of fine-tuning, 10 min 48 s.
 #

@@ -973,9 +973,9 @@ show(
 # stays on its dotted line for longer, and overtakes at the batch size where the curves cross. `scratchae bench` draws
 # this picture for all presets, on your machine, with roofline and layers.
 #
-# Published beside it: on the machine of the README (two cores, `python benchmarks/training_step.py --rounds 9`) a
-# step of `deep` takes 0.86 ms, PyTorch in eager mode 1.48 times as long, JAX 0.72 times; a step of `conv` 4.19 ms,
-# PyTorch 1.86 times, JAX 5.46 times as long. JAX wins on dense nets because its compiler fuses the elementwise work,
+# Published beside it: on two cores of an AMD EPYC (Zen 4, `python benchmarks/training_step.py --rounds 5`) a
+# step of `deep` took 2.3 ms, PyTorch in eager mode 1.52 times as long, JAX 0.79 times; a step of `conv` 12.5 ms,
+# PyTorch 1.48 times, JAX 3.56 times as long. JAX wins on dense nets because its compiler fuses the elementwise work,
 # which is what the kernels of this chapter do by hand.
 #
 # ## What to change for MNIST
