@@ -25,9 +25,9 @@ EPS = float(np.finfo(np.float64).eps)
 class TensorCheck:
     """One tensor's gradient against finite differences.
 
-    `error` is the largest deviation over the elements, divided by the largest gradient of the tensor (or by the least
-    that a difference quotient can tell to the tolerance, if that is more); it is NaN if a gradient or a difference is.
-    `numeric` is NaN where an element was not moved; `checked` counts those that were. At a kink the function has a corner
+    `error` is the largest deviation over the elements, divided by the largest gradient of the tensor (or by the smallest
+    gradient that finite differences can resolve, if that is larger). It is NaN if a gradient or a difference is NaN.
+    `numeric` is NaN for elements that were not moved; `checked` counts the elements that were. At a kink the function has a corner
     (ReLU at 0), and the slopes to the left and to the right differ: such elements are not compared. `kinks` counts them.
     """
 
@@ -46,7 +46,7 @@ class TensorCheck:
 
     @property
     def comparable(self) -> bool:
-        """Whether anything was compared: not if all elements that were moved lie at a kink."""
+        """Whether anything was compared. Nothing is if all elements that were moved lie at a kink."""
         return not 0 < self.kinks == self.checked
 
     @property
@@ -61,13 +61,13 @@ class TensorCheck:
 
 
 def largest_error(checks: Iterable[TensorCheck]) -> float:
-    """The largest relative error of what was compared; NaN if one is NaN or if nothing was."""
+    """The largest relative error of the compared elements; NaN if one is NaN or if nothing was compared."""
     errors = [check.error for check in checks if check.comparable]
     return float(np.max(errors)) if errors else float("nan")
 
 
 def not_compared(checks: Collection[TensorCheck]) -> str:
-    """How many gradients could not be compared, as the end of a sentence; nothing if all could."""
+    """How many gradients could not be compared, as the end of a sentence; empty if all could."""
     count = sum(not check.comparable for check in checks)
     return (
         f"; {count} could not be compared: all {'its' if count == 1 else 'their'} elements lie at a kink"
@@ -78,7 +78,7 @@ def not_compared(checks: Collection[TensorCheck]) -> str:
 
 @dataclass(frozen=True)
 class GradientReport:
-    """The checks of all tensors, and what is wrong where something is; `str(report)` is a table with the diagnosis."""
+    """The checks of all tensors, and what is wrong if something is. `str(report)` is a table with the diagnosis."""
 
     subject: str
     checks: tuple[TensorCheck, ...]
@@ -86,7 +86,7 @@ class GradientReport:
 
     @property
     def passed(self) -> bool:
-        """Whether every tensor's error is within the tolerance, and nothing else was found that is wrong."""
+        """Whether every tensor's error is within the tolerance and no other fault was found."""
         return all(check.passed for check in self.checks) and not any(found.fault for found in self.findings)
 
     @property
@@ -98,7 +98,7 @@ class GradientReport:
         verdict = "passed" if self.passed else "FAILED"
         lines = [f"{self.subject}: {verdict}, largest relative error {self.worst:.1e}{not_compared(self.checks)}"]
         if not any(check.comparable for check in self.checks):
-            lines = [f"{self.subject}: not comparable, all elements lie at a kink"]
+            lines = [f"{self.subject}: not comparable, because all elements lie at a kink"]
         for check in self.checks:
             wrong = "" if check.passed else "   <- wrong"
             lines.append(f"  ∂L/∂{check.name:<14} {check.analytic.shape!s:<16} {check.says}{wrong}")

@@ -312,7 +312,7 @@ def test_what_lies_at_kinks_alone_is_not_said_to_agree():
     report = check_gradients(s.ReLU(), np.zeros((4, 3)))
     (check,) = report.checks
     assert report.passed and not check.comparable and np.isnan(report.worst)
-    assert str(report).startswith("ReLU(): not comparable, all elements lie at a kink\n")
+    assert str(report).startswith("ReLU(): not comparable, because all elements lie at a kink\n")
     assert "not comparable: all 12 at a kink" in str(report)
 
 
