@@ -37,7 +37,7 @@ def test_the_command_writes_tables_and_everything_else_as_json(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "simple: 784-256-784, batch 20, float32" in done.stdout
-    assert "skipped torch: torch is not installed: pip install 'scratchae[peers]'" in done.stdout
+    assert "skipped torch: torch is not installed: in a checkout, pip install '.[peers]'" in done.stdout
 
     record = json.loads(file.read_text())
     assert record["settings"]["steps"] == 3 and record["settings"]["rounds"] == 1

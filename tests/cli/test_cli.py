@@ -121,7 +121,7 @@ MISTAKES = {
     "train simple --data mnits": "invalid choice: 'mnits'.*strokes.*mnist",
     "train overcomplete --data mnist": "'overcomplete' makes its own data: leave out --data mnist",
     "train simple --data mnist --data-dir nowhere": "nowhere/.* is missing: .*scratchae data download mnist",
-    "train simple --device gpu": r"needs CuPy.*pip install \"scratchae\[cuda13\]\"",
+    "train simple --device gpu": r"needs CuPy.*pip install \"\.\[cuda13\]\"",
     "train simple --device tpu": "invalid choice: 'tpu'",
     "train simple --out file": "cannot write to file: .*choose another --out",
     "train simple --out file/run": "cannot write to file/run: .*choose another --out",

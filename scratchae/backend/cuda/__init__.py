@@ -17,7 +17,8 @@ from types import ModuleType, SimpleNamespace
 from ...errors import DeviceError
 from ..types import Array
 
-EXTRAS = 'pip install "scratchae[cuda13]" (CUDA 13) or "scratchae[cuda12]" (CUDA 12)'
+# from a checkout: the package is on no index, where its name may be somebody else's
+EXTRAS = 'in a checkout, pip install ".[cuda13]" (CUDA 13) or ".[cuda12]" (CUDA 12)'
 INSTALL = f'install it for your driver: {EXTRAS}, or use device="cpu"'
 
 

@@ -15,4 +15,4 @@ def required(module: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name != module:
             raise
-        raise BenchmarkError(f"{module} is not installed: pip install 'scratchae[peers]'") from None
+        raise BenchmarkError(f"{module} is not installed: in a checkout, pip install '.[peers]'") from None

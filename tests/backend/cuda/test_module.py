@@ -49,7 +49,7 @@ NONE = RuntimeError("cudaErrorNoDevice: no CUDA-capable device is detected")
         (pretended(devices=0), r"CuPy 14.2.0 sees no CUDA device.*CUDA_VISIBLE_DEVICES"),
         (
             pretended(compiles=False),
-            r"cannot compile or run a kernel .*libnvrtc.so\); pip install .*installs the compiler",
+            r"cannot compile or run a kernel .*libnvrtc.so\); in a checkout, pip install .*installs the compiler",
         ),
     ],
     ids=["no CuPy", "no driver", "no device", "hidden devices", "no compiler"],
