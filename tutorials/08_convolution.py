@@ -912,8 +912,8 @@ show(
 # `scratchae tutorial 8 --data mnist` runs this chapter on MNIST, in the same time: there `conv`
 # ends near 4.6 per image, the dense net near 6.2 and PCA near 7.4. The full preset,
 # `scratchae train conv --data mnist` (59,000 images, 10 epochs), takes 22 s on two cores of an
-# AMD EPYC. It reached 1.94 and 1.96 per image on the 10,000 test images with two seeds, where
-# PCA-64 leaves 7.09 (`benchmarks/README.md`).
+# AMD EPYC. With three seeds it reached 1.94 to 2.00 per image on the 10,000 test
+# images, where PCA-64 leaves 7.09 (`benchmarks/README.md`).
 
 # %% [markdown]
 # ## Exercises
