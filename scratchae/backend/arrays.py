@@ -89,7 +89,9 @@ def float_type(dtype: Any) -> np.dtype:
 
 def to_numpy(x: Array) -> np.ndarray:
     """x as a NumPy array, copied from the GPU if it is there."""
-    return np.asarray(x) if isinstance(x, np.ndarray | np.generic) else x.get()
+    if isinstance(x, np.ndarray | np.generic):
+        return np.asarray(x)
+    return array_module(x).ascontiguousarray(x).get()  # CuPy's `get` of other layouts leaves our stream
 
 
 def generator(rng: Any = None, like: Array | None = None) -> Any:

@@ -58,6 +58,7 @@ def fit(
     """
     for name, value, least in (("epochs", epochs, 1), ("batch_size", batch_size, 1), ("seed", seed, 0)):
         whole("fit", name, value, least)
+    batch_size = int(batch_size)  # as a kernel of the GPU takes it
     if patience is not None:
         whole("fit", "patience", patience)
         if validation is None:
@@ -78,7 +79,7 @@ def fit(
     settings = {}
     if checkpoint is not None:
         settings = {
-            "batch_size": int(batch_size),
+            "batch_size": batch_size,
             "seed": int(seed),
             "patience": None if patience is None else int(patience),
             "optimizer": describe(optimizer),

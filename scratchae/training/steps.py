@@ -121,7 +121,7 @@ class RecordedSteps(Steps):
 
     def begin(self, seed: int, epoch: int) -> None:
         super().begin(seed, epoch)
-        xp, optimizer = self.xp, self.optimizer
+        xp, optimizer = array_module(self.data), self.optimizer  # which sees to the stream
         optimizer.prepare(self.model.parameters, self.model.gradient)
         table = np.array(
             [optimizer.coefficients(optimizer.t + i) for i in range(self.count)], self.model.parameters.dtype
@@ -150,6 +150,7 @@ class RecordedSteps(Steps):
 
     def one_step(self, rows: int) -> None:
         """The step that is recorded, of `n` examples."""
+        self.rng.draws = 0  # not so after a recording that failed half way
         batch = take_batch(self.data, self.order, self.rng.position, self.batch_size, rows)
         metrics = self.model.training_step(batch, self.rng)
         coefficients = self.xp.take(self.table, self.rng.position, axis=0)

@@ -23,22 +23,21 @@ INSTALL = f'install it for your driver: {EXTRAS}, or use device="cpu"'
 
 
 def module() -> ModuleType:
-    """The GPU's array module, once it has proved that it can compute here. Raises DeviceError with the reason if not."""
+    """The GPU's array module, once it has proved that it can compute here. Raises DeviceError with the reason if not.
+
+    Each thread works on a stream of its own from then on: CuPy's first stream cannot be recorded as a graph. Whoever leaves
+    a `with stream:`, as some of CuPy's own functions do, is back on that first one, so the stream is looked at each time.
+    """
     xp = loaded()
     if not hasattr(this_thread, "stream"):
-        this_thread.stream = own_stream(xp)
+        this_thread.stream = xp.cuda.Stream(non_blocking=True)
+    if xp.cuda.get_current_stream().ptr != this_thread.stream.ptr:
+        xp.cuda.Device().synchronize()  # what was begun on another stream, this one may use
+        this_thread.stream.use()
     return xp
 
 
 this_thread = threading.local()
-
-
-def own_stream(xp: ModuleType) -> object:
-    """A stream of this thread's own, on which it works from now on: CuPy's first one cannot be recorded as a graph."""
-    xp.cuda.Device().synchronize()  # what other threads have begun, this one may use
-    stream = xp.cuda.Stream(non_blocking=True)
-    stream.use()
-    return stream
 
 
 @functools.cache

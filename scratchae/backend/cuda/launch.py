@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from types import ModuleType
 
+import numpy as np
+
 from ..kernels import SOURCE, TYPES, Launch
 
 
@@ -23,6 +25,8 @@ def launcher(cupy: ModuleType) -> Launch:
     def launch(name: str, dtype: object, n: int, *arguments: object) -> None:
         if n:
             blocks = min(-(-n // threads), 2**20)
-            kernel(name, dtype)((blocks,), (threads,), (n, *arguments))
+            # a whole number of Python's is passed in 64 bits, as the kernels read it; one of NumPy's in its own width
+            wholes = (int(a) if isinstance(a, np.integer) else a for a in (n, *arguments))
+            kernel(name, dtype)((blocks,), (threads,), tuple(wholes))
 
     return launch

@@ -72,32 +72,60 @@ def test_without_cublas(monkeypatch):
         cuda.loaded.__wrapped__()
 
 
-def test_each_thread_works_on_a_stream_of_its_own(monkeypatch):
-    """A stream is used in the thread alone that says so, and on CuPy's first one no step can be recorded."""
-    calls = []
+class Streams:
+    """CuPy's streams: each thread has a current one, at first that of number 0."""
 
-    class Stream:
-        def __init__(self, non_blocking):
-            assert non_blocking
+    def __init__(self):
+        self.current, self.made, self.calls = threading.local(), 0, []
+        self.cuda = types.SimpleNamespace(
+            Stream=self.stream,
+            Device=lambda: self,
+            get_current_stream=lambda: self.at(getattr(self.current, "ptr", 0)),
+        )
 
-        def use(self):
-            calls.append((threading.get_ident(), "use"))
+    def at(self, ptr):
+        return types.SimpleNamespace(ptr=ptr, use=lambda: self.use(ptr))
 
-    device = types.SimpleNamespace(synchronize=lambda: calls.append((threading.get_ident(), "wait")))
-    xp = types.SimpleNamespace(cuda=types.SimpleNamespace(Stream=Stream, Device=lambda: device))
-    monkeypatch.setattr(cuda, "loaded", lambda: xp)
+    def stream(self, non_blocking):
+        assert non_blocking
+        self.made += 1
+        return self.at(self.made)
+
+    def use(self, ptr):
+        self.current.ptr = ptr
+        self.calls.append(("use", ptr))
+
+    def synchronize(self):
+        self.calls.append(("wait",))
+
+
+@pytest.fixture
+def streams(monkeypatch):
+    streams = Streams()
+    monkeypatch.setattr(cuda, "loaded", lambda: streams)
     monkeypatch.setattr(cuda, "this_thread", threading.local())
+    return streams
+
+
+def test_each_thread_works_on_a_stream_of_its_own(streams):
+    """A stream is used in the thread alone that says so, and on CuPy's first one no step can be recorded."""
 
     def ask():
-        assert cuda.module() is cuda.module() is xp
+        assert cuda.module() is cuda.module() is streams
 
-    other = threading.Thread(target=ask)
     ask()
+    other = threading.Thread(target=ask)
     other.start()
-    here = threading.get_ident()
-    there = other.ident
     other.join()
-    assert calls == [(here, "wait"), (here, "use"), (there, "wait"), (there, "use")]
+    assert streams.calls == [("wait",), ("use", 1), ("wait",), ("use", 2)]
+
+
+def test_a_lost_stream_is_found_again(streams):
+    """`with stream:` ends on CuPy's first stream, and so does its `get` of an array that is not contiguous."""
+    cuda.module()
+    streams.current.ptr = 0
+    cuda.module()
+    assert streams.calls == [("wait",), ("use", 1)] * 2 and streams.made == 1
 
 
 def test_the_module_is_cupy_with_other_names(monkeypatch):
