@@ -91,7 +91,9 @@ def to_numpy(x: Array) -> np.ndarray:
     """x as a NumPy array, copied from the GPU if it is there."""
     if isinstance(x, np.ndarray | np.generic):
         return np.asarray(x)
-    return array_module(x).ascontiguousarray(x).get()  # CuPy's `get` of other layouts leaves our stream
+    if not x.flags.c_contiguous:  # CuPy's `get` of it would leave our stream
+        x = array_module(x).ascontiguousarray(x)
+    return x.get()
 
 
 def generator(rng: Any = None, like: Array | None = None) -> Any:

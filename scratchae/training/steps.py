@@ -16,6 +16,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from ..errors import DivergenceError
 from ..models import Model
 from ..optimizers import Optimizer, OwnOptimizer
 from .guards import culprit
+from .settings import Settings, changed, settings
 
 
 class Steps:
@@ -92,9 +94,12 @@ class RecordedSteps(Steps):
     metrics are on the device, and a counter there, the generator's `position`, gives the number of the batch. So a step is
     the same work every time, which is recorded once (`xp.recorded`) and replayed. The shorter last batch has its own recording.
 
+    A replay does not read numbers of Python's again, such as `model.beta`: an epoch that finds another value there records its
+    steps anew, and a model that changes such a number in each step is not recorded.
+
     The loss is read a few times a second, so a loss that is not finite is noticed only after updates with it.
 
-    recorded: makes a recorded function from a function; `lambda step: step` gives eager steps.
+    recorded: makes a recorded function from a function and `why_not_recorded`; by default `xp.recorded`. `Eager` gives eager steps.
     """
 
     PAUSE = 0.25  # seconds between readings of the loss
@@ -105,7 +110,7 @@ class RecordedSteps(Steps):
         data: Array,
         batch_size: int,
         optimizer: Optimizer,
-        recorded: Callable[[Callable[[], None]], Callable[[], None]] | None = None,
+        recorded: Callable[..., Any] | None = None,
     ):
         super().__init__(model, data, batch_size, optimizer)
         self.xp = xp = array_module(data)
@@ -113,11 +118,14 @@ class RecordedSteps(Steps):
         self.rng = xp.random.default_rng(0)
         self.table: Array | None = None  # the optimizer's coefficients, a row for each step
         recorded = recorded or xp.recorded
+        self.settings: Settings = {}  # at the begin of the epoch
+        self.after: dict[int, Settings] = {}  # after the last step that Python took, by its number of rows
+        self.counts: set[str] = set()  # settings that each step changes, so that no step is like another
         self.sums: dict[int, dict[str, Array]] = {}  # the metrics are means, so each counts by its batch's size
-        self.run: dict[int, Callable[[], None]] = {}
+        self.run: dict[int, Any] = {}
         for rows in {min(batch_size, len(data)), len(data) % batch_size} - {0}:
             self.sums[rows] = {}
-            self.run[rows] = recorded(lambda rows=rows: self.one_step(rows))
+            self.run[rows] = recorded(lambda rows=rows: self.one_step(rows), self.why_not_recorded)
 
     def begin(self, seed: int, epoch: int) -> None:
         super().begin(seed, epoch)
@@ -131,6 +139,10 @@ class RecordedSteps(Steps):
         # into the same memory, since the recording reads it there
         self.table[...], self.order[...] = xp.asarray(table), xp.asarray(self.permutation)
         self.rng.reseed(self.seed)
+        before, self.settings = self.settings, self.settings_now()
+        if changed(before, self.settings):
+            for run in self.run.values():
+                run.forget()
         for sums in self.sums.values():
             for total in sums.values():
                 total[...] = 0
@@ -149,7 +161,8 @@ class RecordedSteps(Steps):
         return loss
 
     def one_step(self, rows: int) -> None:
-        """The step that is recorded, of `n` examples."""
+        """The step that is recorded, of `rows` examples."""
+        before = self.settings_now()
         self.rng.draws = 0  # not so after a recording that failed half way
         batch = take_batch(self.data, self.order, self.rng.position, self.batch_size, rows)
         metrics = self.model.training_step(batch, self.rng)
@@ -161,6 +174,21 @@ class RecordedSteps(Steps):
                 sums[name] = self.xp.zeros((), dtype=np.float64)
             sums[name] += value
         self.rng.advance()
+        after = self.settings_now()
+        # what depends on the number of rows alone is the same after each such step
+        self.counts |= {*changed(before, after)} & {*changed(self.after.get(rows, {}), after)}
+        self.after[rows] = after
+
+    def settings_now(self) -> Settings:
+        """What a recording holds as it was. The learning rate is not among it, which is in the table."""
+        found = settings(self.model, "model") | settings(self.optimizer, "optimizer")
+        return {path: value for path, value in found.items() if not path.startswith("optimizer.lr")}
+
+    def why_not_recorded(self) -> str | None:
+        """Why a replay of the step would not do what the step does, or None."""
+        if not self.counts:
+            return None
+        return f"each step changes {', '.join(sorted(self.counts))}, which a replay would not"
 
     def metrics_so_far(self) -> dict[str, float]:
         """The metrics averaged over the examples since `begin`. Waits for the device."""
@@ -178,6 +206,19 @@ class RecordedSteps(Steps):
         return metrics
 
 
+class Eager:
+    """A step that is taken anew each time."""
+
+    def __init__(self, step: Callable[[], None], why_not: Callable[[], str | None]):
+        self.step = step
+
+    def __call__(self) -> None:
+        self.step()
+
+    def forget(self) -> None:
+        """There is nothing to forget."""
+
+
 def steps_for(model: Model, data: Array, batch_size: int, optimizer: Optimizer) -> Steps:
     """The steps for the device of the data. They are eager if the model is watched (`study.watch`), since the host looks on,
     and for a person's own optimizer, whose numbers may be on the host.
@@ -193,12 +234,12 @@ def steps_for(model: Model, data: Array, batch_size: int, optimizer: Optimizer) 
             RuntimeWarning,
             stacklevel=3,
         )
-    return RecordedSteps(model, data, batch_size, optimizer, recorded=(lambda step: step) if eager else None)
+    return RecordedSteps(model, data, batch_size, optimizer, recorded=Eager if eager else None)
 
 
 @one_kernel
 def take_batch(x: Array, order: Array, position: Array, batch_size: int, rows: int) -> Array:
-    """`n` rows of x: those that `order` names from place position · batch_size on. position: 0-d, on the device."""
+    """`rows` rows of x: those that `order` names from place position · batch_size on. position: 0-d, on the device."""
     xp = array_module(x)
     return xp.take(x, xp.take(order, position * batch_size + xp.arange(rows)), axis=0)
 

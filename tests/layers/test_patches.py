@@ -232,9 +232,9 @@ def never(*_, **__):
 
 
 def test_one_patch_of_a_whole_image_is_not_copied(device, to_device, xp):
-    x = to_device(images(3, (3, 2), 5))
-    assert xp.shares_memory(p.im2col(x, (3, 2)), x)
-    assert not xp.shares_memory(p.im2col(x, (2, 2)), x)
+    x, im2col = to_device(images(3, (3, 2), 5)), p.im2col.__wrapped__  # a GPU's kernel always copies
+    assert xp.shares_memory(im2col(x, (3, 2)), x)
+    assert not xp.shares_memory(im2col(x, (2, 2)), x)
 
 
 @channels

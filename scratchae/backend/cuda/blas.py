@@ -7,6 +7,8 @@ module uses ctypes to call the library that CuPy has loaded.
 from __future__ import annotations
 
 import ctypes
+import threading
+import weakref
 from types import ModuleType
 
 from ...errors import DeviceError
@@ -27,6 +29,7 @@ class Blas:
         pointer, whole = ctypes.c_void_p, ctypes.c_int
         self.cupy, self.library = cupy, library
         library.cublasCreate_v2.argtypes = [ctypes.POINTER(pointer)]
+        library.cublasDestroy_v2.argtypes = [pointer]
         library.cublasSetStream_v2.argtypes = [pointer, pointer]
         library.cublasSetWorkspace_v2.argtypes = [pointer, pointer, ctypes.c_size_t]
         self.gemm = {}
@@ -37,10 +40,7 @@ class Blas:
                 *(pointer, whole, pointer, pointer, whole),
             ]
             self.gemm[dtype] = function, number(1), number(0)
-        self.handle = pointer()
-        checked(library.cublasCreate_v2(ctypes.byref(self.handle)))
-        self.workspace = cupy.empty(WORKSPACE, dtype="uint8")
-        self.stream: int | None = None
+        self.this_thread = threading.local()
 
     def matmul(self, a: Array, b: Array, out: Array | None = None) -> Array:
         dtype = str(a.dtype)
@@ -66,11 +66,11 @@ class Blas:
         a, b = (x if layout(x) else self.cupy.ascontiguousarray(x) for x in (a, b))
         (turned_a, step_a), (turned_b, step_b) = layout(a), layout(b)
         function, one, zero = self.gemm[dtype]
-        self.follow_stream()
+        handle = self.handle()
         # cuBLAS stores columns where we store rows. It takes b and a for bᵀ and aᵀ and computes (a b)ᵀ = bᵀ aᵀ
         checked(
             function(
-                *(self.handle, turned_b, turned_a, n, m, k, ctypes.addressof(one), b.data.ptr, step_b),
+                *(handle, turned_b, turned_a, n, m, k, ctypes.addressof(one), b.data.ptr, step_b),
                 *(a.data.ptr, step_a, ctypes.addressof(zero), y.data.ptr, layout(y)[1]),
             )
         )
@@ -79,13 +79,29 @@ class Blas:
             return out
         return y
 
-    def follow_stream(self) -> None:
-        """Work on CuPy's current stream. Setting the stream resets the workspace, so the workspace is set after it."""
-        stream = self.cupy.cuda.get_current_stream().ptr
-        if stream != self.stream:
-            checked(self.library.cublasSetStream_v2(self.handle, stream))
-            checked(self.library.cublasSetWorkspace_v2(self.handle, self.workspace.data.ptr, self.workspace.nbytes))
-            self.stream = stream
+    def handle(self) -> ctypes.c_void_p:
+        """This thread's handle of cuBLAS, on CuPy's current stream. Threads that shared one would compute on each other's
+        streams and in each other's workspace.
+        """
+        own, stream = self.this_thread, self.cupy.cuda.get_current_stream().ptr
+        if not hasattr(own, "handle"):
+            own.handle, own.stream = Handle(self.library), None
+            own.workspace = self.cupy.empty(WORKSPACE, dtype="uint8")
+        if stream != own.stream:  # setting the stream resets the workspace, so the workspace is set after it
+            checked(self.library.cublasSetStream_v2(own.handle.pointer, stream))
+            workspace = own.workspace.data.ptr, own.workspace.nbytes
+            checked(self.library.cublasSetWorkspace_v2(own.handle.pointer, *workspace))
+            own.stream = stream
+        return own.handle.pointer
+
+
+class Handle:
+    """A handle of cuBLAS, which goes with the thread that it was made for."""
+
+    def __init__(self, library: ctypes.CDLL):
+        self.pointer = ctypes.c_void_p()
+        checked(library.cublasCreate_v2(ctypes.byref(self.pointer)))
+        weakref.finalize(self, library.cublasDestroy_v2, self.pointer).atexit = False  # by then CUDA may be gone
 
 
 def layout(x: Array) -> tuple[int, int] | None:

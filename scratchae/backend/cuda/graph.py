@@ -21,17 +21,28 @@ class Recorded:
     the same kernels on the same addresses, without any Python. Every value that changes is on the device. Arrays that the
     function makes come from a memory pool that only recordings use, so that their memory is given to nothing else.
 
-    If recording fails, one warning says why, and every call runs the function itself.
+    If recording fails, or if `why_not` gives a reason against it, one warning says why, and every call runs the function itself.
     """
 
-    def __init__(self, cupy: ModuleType, function: Callable[[], None]):
-        self.cupy, self.function = cupy, function
+    def __init__(
+        self, cupy: ModuleType, function: Callable[[], None], why_not: Callable[[], str | None] = lambda: None
+    ):
+        self.cupy, self.function, self.why_not = cupy, function, why_not
         self.calls = 0
         self.graph = self.problem = None
 
     def __call__(self) -> None:
         if self.graph is None and self.problem is None and self.calls >= WARM_UP:
-            self.record()
+            self.problem = self.why_not()
+            if self.problem is None:
+                self.record()
+            if self.problem is not None:
+                warnings.warn(
+                    f"this training step cannot be recorded as a CUDA graph ({self.problem}): "
+                    "it runs eagerly, with the same results but slower",
+                    RuntimeWarning,
+                    stacklevel=3,
+                )
         if self.graph is not None:
             self.graph.launch()
         else:
@@ -60,13 +71,12 @@ class Recorded:
         if self.problem is None:
             self.graph = graph
             room.users.add(self)
-        else:
-            warnings.warn(
-                f"this training step cannot be recorded as a CUDA graph ({self.problem}): "
-                "it runs eagerly, with the same results but slower",
-                RuntimeWarning,
-                stacklevel=3,
-            )
+
+    def forget(self) -> None:
+        """Drop the graph, since what it holds has changed. The next call records it anew."""
+        if self.graph is not None:
+            self.cupy.cuda.get_current_stream().synchronize()
+            self.graph = None
 
 
 @contextlib.contextmanager

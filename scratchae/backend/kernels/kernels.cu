@@ -94,9 +94,10 @@ KERNEL take_batch(Index n, const T* x, const Index* order, const Word* position,
 
 KERNEL adam(Index n, T* theta, const T* g, T* m, T* v, const T* coefficients, double beta1, double beta2) {
     const T keep = coefficients[0], step = coefficients[1], eps = coefficients[2], b1 = T(beta1), b2 = T(beta2);
+    const T rest1 = T(1 - beta1), rest2 = T(1 - beta2);  // rounded last: 1 - b2 in float32 would be off by 5e-5 of itself
     EACH(i, n) {
-        m[i] = b1 * m[i] + (1 - b1) * g[i];
-        v[i] = b2 * v[i] + (1 - b2) * g[i] * g[i];
+        m[i] = b1 * m[i] + rest1 * g[i];
+        v[i] = b2 * v[i] + rest2 * g[i] * g[i];
         theta[i] = keep * theta[i] - step * m[i] / (sqrt(v[i]) + eps);
     }
 }

@@ -1,6 +1,9 @@
 """How matrices are handed to cuBLAS, by a library in NumPy that reads the same arguments and the same memory."""
 
 import ctypes
+import gc
+import itertools
+import threading
 import types
 
 import numpy as np
@@ -69,11 +72,13 @@ def blas():
         matmul=np.matmul,
         cuda=types.SimpleNamespace(get_current_stream=lambda: stream),
     )
-    names = ("cublasCreate_v2", "cublasSetStream_v2", "cublasSetWorkspace_v2")
+    names = ("cublasDestroy_v2", "cublasSetStream_v2", "cublasSetWorkspace_v2")
     library = types.SimpleNamespace(
         **{name: Function(lambda *_: None) for name in names},
         **{name: Function(gemm(number)) for name, number in TYPES.items()},
     )
+    numbers = itertools.count(1)
+    library.cublasCreate_v2 = Function(lambda place: setattr(place._obj, "value", next(numbers)))
     made = Blas(fake, library)
     made.current = stream
     return made
@@ -151,8 +156,20 @@ def test_the_workspace_is_set_after_the_stream_and_again_for_another(blas):
     blas.current.ptr = 2
     blas.matmul(a, a)
     assert blas.library.cublasSetStream_v2.calls[-1][1] == 2
-    assert blas.library.cublasSetWorkspace_v2.calls[-1][2] == blas.workspace.nbytes
+    assert blas.library.cublasSetWorkspace_v2.calls[-1][2] == blas.this_thread.workspace.nbytes
     assert len(blas.library.cublasSetWorkspace_v2.calls) == 2
+
+
+def test_each_thread_has_a_handle_of_its_own_which_goes_with_it(blas):
+    a = on_device(np.ones((2, 2)))
+    blas.matmul(a, a)
+    thread = threading.Thread(target=lambda: blas.matmul(a, a))
+    thread.start()
+    thread.join()
+    here, there = (call[0].value for call in blas.library.cublasDgemm_v2.calls)
+    assert here != there
+    gc.collect()
+    assert [call[0].value for call in blas.library.cublasDestroy_v2.calls] == [there]
 
 
 def test_a_failure_of_cublas_is_an_error(blas):

@@ -3,7 +3,9 @@
 The rest of the suite runs on a GPU too, wherever a test asks for `device`.
 """
 
+import copy
 import gc
+import threading
 import warnings
 
 import numpy as np
@@ -16,6 +18,7 @@ from test_steps import MODELS, epochs, prepared
 import scratchae as s
 from scratchae.backend import cuda, device_module, move, to_numpy
 from scratchae.backend.cuda.graph import Recorded
+from scratchae.training.steps import Eager
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(gpu_problem() is not None, reason=f"no GPU: {gpu_problem()}")]
 RTOL = {"float32": 1e-4, "float64": 1e-10}
@@ -34,7 +37,7 @@ def calls(dtype):
     """For every kernel, arguments."""
     x, y, W = numbers(5, 6, 7, 3, dtype=dtype), numbers(5, 3, 4, 8, dtype=dtype), numbers(3, 3, 3, 8, dtype=dtype)
     geometry = {"kernel": (3, 3), "stride": (2, 2), "padding": (1, 1)}
-    columns = TWINS["im2col"](x, **geometry)
+    columns = np.ascontiguousarray(TWINS["im2col"](x, **geometry))
     logits = 3 * numbers(40, 50, dtype=dtype)
     p, target = TWINS["sigmoid"](logits), abs(np.sin(logits))
     return {
@@ -92,8 +95,9 @@ def test_every_model_records_and_replays_what_eager_steps_do(name):
     if name in ("cvae", "classifier"):
         x[:, 4:] = np.eye(2)[np.arange(10) % 2]
     found = []
-    for options in ({}, {"recorded": lambda step: step}):
-        model = MODELS[name]()
+    first = MODELS[name]()
+    for options in ({}, {"recorded": Eager}):
+        model = copy.deepcopy(first)
         steps = prepared("gpu", model, x.astype(model.parameters.dtype), **options)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -111,6 +115,37 @@ def test_two_runs_are_equal():
         )
         runs.append((epochs(steps, 5), to_numpy(steps.model.parameters).tobytes()))
     assert runs[0] == runs[1]
+
+
+def test_threads_that_train_at_once_do_what_one_alone_does():
+    x, found = np.random.default_rng(0).random((5000, 16)).astype("f"), []
+
+    def train():
+        model = NETS["dense"]().to(dtype=np.float32)
+        s.fit(model, x, epochs=4, batch_size=50, optimizer=s.Adam(), device="gpu", progress=False)
+        found.append(to_numpy(model.parameters).tobytes())
+
+    train()
+    threads = [threading.Thread(target=train) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 4 and len({*found}) == 1
+
+
+def test_a_changed_number_is_seen():
+    """One that a recording holds: after it was changed, training goes on with the new one."""
+    found = []
+    for options in ({}, {"recorded": Eager}):
+        model = s.VAE(
+            *(s.Dense(*sizes, rng=i) for i, sizes in enumerate([(6, 4), (4, 2), (4, 2), (2, 6)])), loss=s.MSE()
+        )
+        steps = prepared("gpu", model, numbers(10, 6), **options)
+        rows = epochs(steps, 4)
+        model.beta = 3.0
+        found.append((rows, epochs(steps, 4, first=4), to_numpy(model.parameters).tobytes()))
+    assert found[0] == found[1]
 
 
 def test_noise_is_drawn_anew_on_each_replay(xp):
