@@ -152,6 +152,11 @@ def sanitized() -> None:
         trained(name, preset.build(np.random.default_rng(0)), preset.examples().train[:200], epochs=3, batch_size=64)
 
 
+def only(*peers: str) -> list[str]:
+    """The options of training_step.py for these peers, in few rounds."""
+    return ["--rounds", "5", "--steps", "50", *(word for peer in peers for word in ("--peer", peer))]
+
+
 PYTEST = [
     "-m",
     "pytest",
@@ -172,8 +177,8 @@ PARTS: dict[str, tuple[int, Callable[[], None] | Sequence[str]]] = {  # a limit 
     "risks": (60, risks),
     "tests": (150, [sys.executable, *PYTEST, "-W", "default:::cupy"]),
     "memcheck": (70, [*SANITIZER, sys.executable, __file__, "--inside", "sanitized"]),
-    "peers": (140, [*PEERS, "--rounds", "3", "--steps", "100"]),
-    "peers at 8192": (100, [*PEERS, "--batch-size", "8192", "--rounds", "3", "--steps", "30"]),
+    "peers": (210, [*PEERS, *only("scratchae-eager", "torch", "torch-fused", "torch-compile-graphs", "jax")]),
+    "peers at 8192": (120, [*PEERS, "--batch-size", "8192", *only("torch", "torch-fused", "jax")]),
     "bench": (110, [sys.executable, "-m", "scratchae", "bench", "--device", "both", "--quick"]),
 }
 
