@@ -38,11 +38,13 @@ SANITIZER = ["compute-sanitizer", "--tool", "memcheck", "--error-exitcode", "9"]
 def computes() -> None:
     """Versions; products and noise."""
     import cupy
+    from cuda import pathfinder
 
     xp = device_module("gpu")
     runtime = cupy.cuda.runtime
     print("device", runtime.getDeviceProperties(0)["name"].decode(), "driver", runtime.driverGetVersion())
     print("numpy", np.__version__, "cupy", cupy.__version__, "CUDA", runtime.runtimeGetVersion())
+    print("cuBLAS", pathfinder.load_nvidia_dynamic_lib("cublas").abs_path)
     a = np.random.default_rng(0).random((300, 200), dtype=np.float32)
     print("largest error of a product", abs(to_numpy(xp.matmul(xp.asarray(a), xp.asarray(a.T))) - a @ a.T).max())
     noise = to_numpy(xp.random.default_rng(0).standard_normal((1_000_000,), dtype=np.float32))
@@ -57,7 +59,7 @@ def trained(name: str, model: s.Model, x: object, device: str = "gpu", **options
     """Train, and print one line: first and last loss, speed of the last epoch, how many kinds of steps were recorded, warnings."""
     defaults = {"epochs": 4, "batch_size": 128, "optimizer": s.Adam(1e-3), "device": device, "progress": False}
     recordings = memory(device_module("gpu").cupy).users
-    before = {*recordings}
+    before = {*map(id, recordings)}  # no recording is kept alive here
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         try:
@@ -66,7 +68,7 @@ def trained(name: str, model: s.Model, x: object, device: str = "gpu", **options
             print(f"{name:34} {device} FAILED {type(error).__name__}: {str(error)[:300]}", flush=True)
             return
     loss, speed = history["loss"], history["examples_per_second"][-1]
-    recorded = f"{len({*recordings} - before)} recorded" if device == "gpu" else ""
+    recorded = f"{len({*map(id, recordings)} - before)} recorded" if device == "gpu" else ""
     words = sorted({f"{w.category.__name__}: {w.message}"[:200] for w in told})
     print(
         f"{name:34} {device} loss {loss[0]:.6f} {loss[-1]:.6f} {speed:>12,.0f} examples/s",

@@ -403,18 +403,13 @@ def vdot(a, b):
 class Recorded:
     """As scratchae.backend.cuda.graph.Recorded: from the third call on, the function must be fit to be recorded."""
 
-    def __init__(self, function, why_not=lambda: None):
-        self.function, self.why_not, self.calls, self.problem, self.forgotten = function, why_not, 0, None, 0
+    def __init__(self, function):
+        self.function, self.calls = function, 0
 
     def __call__(self):
         self.calls += 1
-        if self.calls == 3:
-            self.problem = self.why_not()
-        with recording() if self.calls > 2 and self.problem is None else contextlib.nullcontext():
+        with recording() if self.calls > 2 else contextlib.nullcontext():
             self.function()
-
-    def forget(self):
-        self.forgotten += 1
 
 
 recorded = Recorded

@@ -4,6 +4,8 @@ a recording is good only while they stay the same.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ..backend.kernels.generator import Generator
 from ..description import Described, ours
 
@@ -42,3 +44,25 @@ def collect(thing: object, path: str, found: Settings, seen: set[int]) -> None:
 def changed(before: Settings, after: Settings) -> list[str]:
     """The paths whose value is another, of those that are in both."""
     return [path for path in before.keys() & after.keys() if before[path] != after[path]]
+
+
+class Repeatable:
+    """`step`, watched until it is recorded, which happens at its third call. If the calls before changed a setting, each to
+    another value, then a replay would not do what the step does: the third call raises RuntimeError.
+    """
+
+    def __init__(self, step: Callable[[], None], settings_now: Callable[[], Settings]):
+        self.step, self.settings_now = step, settings_now
+        self.calls, self.after = 0, {}
+        self.counters: set[str] = set()
+
+    def __call__(self) -> None:
+        self.calls += 1
+        if self.calls == 3 and self.counters:
+            raise RuntimeError(f"each step changes {', '.join(sorted(self.counters))}, which a replay would not")
+        before = self.settings_now()
+        self.step()
+        after = self.settings_now()
+        # what only depends on the number of rows is the same after each call
+        self.counters |= {*changed(before, after)} & {*changed(self.after, after)}
+        self.after = after

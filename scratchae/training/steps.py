@@ -12,11 +12,11 @@ Order and noise of an epoch depend only on (seed, epoch).
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 import warnings
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from ..errors import DivergenceError
 from ..models import Model
 from ..optimizers import Optimizer, OwnOptimizer
 from .guards import culprit
-from .settings import Settings, changed, settings
+from .settings import Repeatable, Settings, changed, settings
 
 
 class Steps:
@@ -99,7 +99,7 @@ class RecordedSteps(Steps):
 
     The loss is read a few times a second, so a loss that is not finite is noticed only after updates with it.
 
-    recorded: makes a recorded function from a function and `why_not_recorded`; by default `xp.recorded`. `Eager` gives eager steps.
+    recorded: makes a recorded function from a function; `lambda step: step` gives eager steps.
     """
 
     PAUSE = 0.25  # seconds between readings of the loss
@@ -110,22 +110,16 @@ class RecordedSteps(Steps):
         data: Array,
         batch_size: int,
         optimizer: Optimizer,
-        recorded: Callable[..., Any] | None = None,
+        recorded: Callable[[Callable[[], None]], Callable[[], None]] | None = None,
     ):
         super().__init__(model, data, batch_size, optimizer)
         self.xp = xp = array_module(data)
         self.order = xp.zeros(len(data), dtype=np.int64)
         self.rng = xp.random.default_rng(0)
         self.table: Array | None = None  # the optimizer's coefficients, a row for each step
-        recorded = recorded or xp.recorded
-        self.settings: Settings = {}  # at the begin of the epoch
-        self.after: dict[int, Settings] = {}  # after the last step that Python took, by its number of rows
-        self.counts: set[str] = set()  # settings that each step changes, so that no step is like another
+        self.recorded = recorded or xp.recorded
         self.sums: dict[int, dict[str, Array]] = {}  # the metrics are means, so each counts by its batch's size
-        self.run: dict[int, Any] = {}
-        for rows in {min(batch_size, len(data)), len(data) % batch_size} - {0}:
-            self.sums[rows] = {}
-            self.run[rows] = recorded(lambda rows=rows: self.one_step(rows), self.why_not_recorded)
+        self.settings: Settings = {}  # at the begin of the epoch
 
     def begin(self, seed: int, epoch: int) -> None:
         super().begin(seed, epoch)
@@ -140,9 +134,8 @@ class RecordedSteps(Steps):
         self.table[...], self.order[...] = xp.asarray(table), xp.asarray(self.permutation)
         self.rng.reseed(self.seed)
         before, self.settings = self.settings, self.settings_now()
-        if changed(before, self.settings):
-            for run in self.run.values():
-                run.forget()
+        if not before or changed(before, self.settings):
+            self.run = dict(self.recordings())
         for sums in self.sums.values():
             for total in sums.values():
                 total[...] = 0
@@ -162,7 +155,6 @@ class RecordedSteps(Steps):
 
     def one_step(self, rows: int) -> None:
         """The step that is recorded, of `rows` examples."""
-        before = self.settings_now()
         self.rng.draws = 0  # not so after a recording that failed half way
         batch = take_batch(self.data, self.order, self.rng.position, self.batch_size, rows)
         metrics = self.model.training_step(batch, self.rng)
@@ -174,21 +166,17 @@ class RecordedSteps(Steps):
                 sums[name] = self.xp.zeros((), dtype=np.float64)
             sums[name] += value
         self.rng.advance()
-        after = self.settings_now()
-        # what depends on the number of rows alone is the same after each such step
-        self.counts |= {*changed(before, after)} & {*changed(self.after.get(rows, {}), after)}
-        self.after[rows] = after
+
+    def recordings(self) -> Iterator[tuple[int, Callable[[], None]]]:
+        """A step for each number of rows that a batch has, to be recorded."""
+        for rows in {min(self.batch_size, len(self.data)), len(self.data) % self.batch_size} - {0}:
+            self.sums.setdefault(rows, {})
+            yield rows, self.recorded(Repeatable(functools.partial(self.one_step, rows), self.settings_now))
 
     def settings_now(self) -> Settings:
         """What a recording holds as it was. The learning rate is not among it, which is in the table."""
         found = settings(self.model, "model") | settings(self.optimizer, "optimizer")
         return {path: value for path, value in found.items() if not path.startswith("optimizer.lr")}
-
-    def why_not_recorded(self) -> str | None:
-        """Why a replay of the step would not do what the step does, or None."""
-        if not self.counts:
-            return None
-        return f"each step changes {', '.join(sorted(self.counts))}, which a replay would not"
 
     def metrics_so_far(self) -> dict[str, float]:
         """The metrics averaged over the examples since `begin`. Waits for the device."""
@@ -206,19 +194,6 @@ class RecordedSteps(Steps):
         return metrics
 
 
-class Eager:
-    """A step that is taken anew each time."""
-
-    def __init__(self, step: Callable[[], None], why_not: Callable[[], str | None]):
-        self.step = step
-
-    def __call__(self) -> None:
-        self.step()
-
-    def forget(self) -> None:
-        """There is nothing to forget."""
-
-
 def steps_for(model: Model, data: Array, batch_size: int, optimizer: Optimizer) -> Steps:
     """The steps for the device of the data. They are eager if the model is watched (`study.watch`), since the host looks on,
     and for a person's own optimizer, whose numbers may be on the host.
@@ -234,7 +209,7 @@ def steps_for(model: Model, data: Array, batch_size: int, optimizer: Optimizer) 
             RuntimeWarning,
             stacklevel=3,
         )
-    return RecordedSteps(model, data, batch_size, optimizer, recorded=Eager if eager else None)
+    return RecordedSteps(model, data, batch_size, optimizer, recorded=(lambda step: step) if eager else None)
 
 
 @one_kernel

@@ -21,28 +21,17 @@ class Recorded:
     the same kernels on the same addresses, without any Python. Every value that changes is on the device. Arrays that the
     function makes come from a memory pool that only recordings use, so that their memory is given to nothing else.
 
-    If recording fails, or if `why_not` gives a reason against it, one warning says why, and every call runs the function itself.
+    If recording fails, one warning says why, and every call runs the function itself.
     """
 
-    def __init__(
-        self, cupy: ModuleType, function: Callable[[], None], why_not: Callable[[], str | None] = lambda: None
-    ):
-        self.cupy, self.function, self.why_not = cupy, function, why_not
+    def __init__(self, cupy: ModuleType, function: Callable[[], None]):
+        self.cupy, self.function = cupy, function
         self.calls = 0
         self.graph = self.problem = None
 
     def __call__(self) -> None:
         if self.graph is None and self.problem is None and self.calls >= WARM_UP:
-            self.problem = self.why_not()
-            if self.problem is None:
-                self.record()
-            if self.problem is not None:
-                warnings.warn(
-                    f"this training step cannot be recorded as a CUDA graph ({self.problem}): "
-                    "it runs eagerly, with the same results but slower",
-                    RuntimeWarning,
-                    stacklevel=3,
-                )
+            self.record()
         if self.graph is not None:
             self.graph.launch()
         else:
@@ -71,12 +60,13 @@ class Recorded:
         if self.problem is None:
             self.graph = graph
             room.users.add(self)
-
-    def forget(self) -> None:
-        """Drop the graph, since what it holds has changed. The next call records it anew."""
-        if self.graph is not None:
-            self.cupy.cuda.get_current_stream().synchronize()
-            self.graph = None
+        else:
+            warnings.warn(
+                f"this training step cannot be recorded as a CUDA graph ({self.problem}): "
+                "it runs eagerly, with the same results but slower",
+                RuntimeWarning,
+                stacklevel=3,
+            )
 
 
 @contextlib.contextmanager
