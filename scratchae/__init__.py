@@ -19,8 +19,8 @@ _HOMES = {
     "layers": "AvgPool2d BatchNorm Conv2d ConvTranspose2d Dense Dropout Flatten GaussianNoise Identity KSparse Layer LeakyReLU "
     "MaskingNoise MaxPool2d ReLU Reshape SaltAndPepper Sequential Sigmoid Softplus Tanh UpSample2d",
     "losses": "BCE MSE BCEWithLogits Loss SoftmaxCrossEntropy gaussian_kl",
-    "models": "CVAE DBN IWAE PCA RBM VAE Autoencoder Classifier ContractiveAutoencoder Model with_labels",
-    "optimizers": "SGD Adam Cosine Optimizer Step",
+    "models": "CVAE DBN GAN IWAE PCA RBM VAE AdversarialAutoencoder Autoencoder Classifier ContractiveAutoencoder Model with_labels",
+    "optimizers": "SGD Adam Cosine Optimizer Parts Step",
     "penalties": "L1 Penalty SparseKL",
     "study": "GradientReport Trace check_gradients trace watch",
     "training": "History evaluate fit load pretrain save",

@@ -32,17 +32,19 @@ from .losses import BCE, MSE, BCEWithLogits, Loss, SoftmaxCrossEntropy, gaussian
 from .models import (
     CVAE,
     DBN,
+    GAN,
     IWAE,
     PCA,
     RBM,
     VAE,
+    AdversarialAutoencoder,
     Autoencoder,
     Classifier,
     ContractiveAutoencoder,
     Model,
     with_labels,
 )
-from .optimizers import SGD, Adam, Cosine, Optimizer, Step
+from .optimizers import SGD, Adam, Cosine, Optimizer, Parts, Step
 from .penalties import L1, Penalty, SparseKL
 from .study import GradientReport, Trace, check_gradients, trace, watch
 from .training import History, evaluate, fit, load, pretrain, save
@@ -54,6 +56,7 @@ __all__ = [
     "BCE",
     "CVAE",
     "DBN",
+    "GAN",
     "IWAE",
     "L1",
     "MSE",
@@ -62,6 +65,7 @@ __all__ = [
     "SGD",
     "VAE",
     "Adam",
+    "AdversarialAutoencoder",
     "Autoencoder",
     "AvgPool2d",
     "BCEWithLogits",
@@ -87,6 +91,7 @@ __all__ = [
     "MaxPool2d",
     "Model",
     "Optimizer",
+    "Parts",
     "Penalty",
     "ReLU",
     "Reshape",

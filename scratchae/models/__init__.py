@@ -1,5 +1,6 @@
 """Models, one system in each file."""
 
+from .adversarial import GAN, AdversarialAutoencoder
 from .autoencoder import Autoencoder
 from .classifier import Classifier, with_labels
 from .conditional import CVAE
@@ -15,10 +16,12 @@ from .variational import VAE
 __all__ = [
     "CVAE",
     "DBN",
+    "GAN",
     "IWAE",
     "PCA",
     "RBM",
     "VAE",
+    "AdversarialAutoencoder",
     "Autoencoder",
     "Classifier",
     "ContractiveAutoencoder",

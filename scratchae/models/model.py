@@ -41,6 +41,8 @@ class Model(FlatParameters):
 
     # whether `objective` treats every example by itself, so that the batch may be split (`parallel.py`); not inherited
     examples_apart = False
+    # the metric that a part descends, by the part's name, where it is not the loss: see adversarial.py
+    descends: Mapping[str, str] = {}
     # how names in the formulas are written, as in layers; and a word on what parts put out
     symbols: Mapping[str, str] = {}
     notes: Mapping[str, str] = {}

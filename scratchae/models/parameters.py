@@ -171,6 +171,15 @@ class FlatParameters(Described):
                             "all that hold layers in the order they run (Sequential(*layers) makes one of a list)"
                         )
 
+    def stretches(self) -> dict[str, slice]:
+        """Where the parameters of each part lie in θ."""
+        found, end = {}, 0
+        for name, layer, attribute in self.named_parameters():
+            part, start = name.partition(".")[0], end
+            end += room(getattr(layer, attribute))
+            found[part] = slice(found[part].start if part in found else start, end)
+        return found
+
     def parameter_count(self) -> int:
         """The number of trainable numbers."""
         return sum(getattr(layer, attribute).size for _, layer, attribute in self.named_parameters())

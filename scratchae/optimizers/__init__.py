@@ -6,6 +6,7 @@
 from .descent import SGD, Adam, adam
 from .optimizer import Optimizer, clip_norm
 from .own import OwnOptimizer, as_optimizer
+from .parts import Parts
 from .schedules import Cosine, Schedule, Step
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Cosine",
     "Optimizer",
     "OwnOptimizer",
+    "Parts",
     "Schedule",
     "Step",
     "adam",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from typing import Any
 
 from ..arguments import number
 from ..backend import Array, array_module, in_blocks, move, require_floats
@@ -67,6 +68,9 @@ class Optimizer(Described):
         self.prepare(parameters, gradient)
         self.apply(parameters, gradient, self.coefficients(self.t))
         self.t += 1
+
+    def belong_to(self, model: Any) -> None:
+        """Learn what of the model it needs to know. `fit` calls it; only `Parts` needs to."""
 
     def reset(self) -> None:
         """Forget what it remembers, and the parameters that it belongs to: as it was when it was made."""

@@ -10,14 +10,20 @@ from types import ModuleType
 
 import numpy as np
 
-from ..models import RBM, VAE, Autoencoder, Model
+from ..models import GAN, RBM, VAE, AdversarialAutoencoder, Autoencoder, Model
 from ..presets import Examples
-from . import autoencoder, boltzmann, variational
+from . import adversarial, autoencoder, boltzmann, variational
 from .album import Album
 
 __all__ = ["Album", "family", "headline", "remarks", "table"]
 
-FAMILIES: dict[type[Model], ModuleType] = {Autoencoder: autoencoder, VAE: variational, RBM: boltzmann}
+FAMILIES: dict[type[Model], ModuleType] = {  # the first that a model belongs to
+    GAN: adversarial,
+    AdversarialAutoencoder: adversarial,
+    Autoencoder: autoencoder,
+    VAE: variational,
+    RBM: boltzmann,
+}
 
 
 def family(model: Model) -> ModuleType:
@@ -31,6 +37,8 @@ ALIKE = 0.05  # as a share of the examples' variance: with as little variance, a
 
 def remarks(model: Model, found: dict[str, float], examples: Examples) -> list[str]:
     """What the figures of a model show to be wrong: a sentence or two for each fault, with its usual causes and what to do."""
+    if isinstance(model, GAN):
+        return adversarial.remarks(model, examples)
     said = []
     error, mean = found["squared_error"], mean_image_error(model, examples)
     if not error < NO_BETTER * mean:
@@ -71,6 +79,7 @@ def headline(figures: dict[str, dict[str, float]], what: str) -> str:
         "nll": ("−log p(x)", " nats"),
         "negative_elbo": ("−ELBO", " nats"),
         "squared_error": ("squared error", ""),
+        "frechet": ("Fréchet distance", ""),
     }
     (_, found), *others = figures.items()
     key = next(key for key in words if key in found)
@@ -105,8 +114,9 @@ def table(figures: dict[str, dict[str, float]], features: int) -> str:
         "mean_activation": "mean of the code",
         "active_units": "share of the code that is active",
         "idle_units": "share of units never active",
+        "frechet": "Fréchet distance, in PCA's code",
     }
-    no_sums = {"units_in_use", "psnr", "mean_activation", "active_units", "idle_units"}
+    no_sums = {"units_in_use", "psnr", "mean_activation", "active_units", "idle_units", "frechet"}
     lines = [f"{'on the test examples':<49} {'per example':>12} {'per feature':>12}"]
     for who, values in figures.items():
         lines += [

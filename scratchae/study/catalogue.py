@@ -33,7 +33,17 @@ from ..layers import (
     UpSample2d,
 )
 from ..losses import BCE, MSE, BCEWithLogits, SoftmaxCrossEntropy, gaussian_kl
-from ..models import CVAE, IWAE, VAE, Autoencoder, Classifier, ContractiveAutoencoder, FreeEnergy
+from ..models import (
+    CVAE,
+    GAN,
+    IWAE,
+    VAE,
+    AdversarialAutoencoder,
+    Autoencoder,
+    Classifier,
+    ContractiveAutoencoder,
+    FreeEnergy,
+)
 from ..penalties import L1, SparseKL
 from .differences import GradientReport
 from .gradcheck import check_gradients
@@ -123,6 +133,23 @@ def classifier(d: int) -> Classifier:
     return Classifier(Sequential(Dense(d, 4, rng=rng), Tanh(), Dense(4, 2, rng=rng)), classes=2)
 
 
+def discriminator(d: int, rng: np.random.Generator) -> Sequential:
+    return Sequential(GaussianNoise(0.3), Dense(d, 4, rng=rng), LeakyReLU(), Dense(4, 1, rng=rng))
+
+
+def gan(d: int) -> GAN:
+    rng = np.random.default_rng(d)
+    return GAN(Sequential(Dense(2, 4, rng=rng), Tanh(), Dense(4, d, rng=rng), Sigmoid()), discriminator(d, rng))
+
+
+def adversarial(d: int, labels: int = 0, **options) -> AdversarialAutoencoder:
+    rng = np.random.default_rng(d)
+    encoder = Sequential(Dense(d, 4, rng=rng), Tanh(), Dense(4, 2, rng=rng))
+    decoder = Sequential(Dense(2, 4, rng=rng), Tanh(), Dense(4, d, rng=rng))
+    judge = discriminator(2 + labels, rng)
+    return AdversarialAutoencoder(encoder, decoder, judge, loss=BCEWithLogits(), labels=labels, weight=0.7, **options)
+
+
 def logits_and_shares(rng: np.random.Generator, n: int, d: int) -> tuple[np.ndarray, ...]:
     """Logits of d classes, and rows of numbers that add up to 1."""
     shares = unit(rng, n, d)
@@ -196,6 +223,9 @@ CATALOGUE = {
     "FreeEnergy": Entry(lambda d: free_energy(d, "bernoulli"), images),
     "FreeEnergy, Gaussian": Entry(lambda d: free_energy(d, "gaussian"), images),
     "Classifier": Entry(classifier, labelled_images),
+    "GAN": Entry(gan, images),
+    "AdversarialAutoencoder": Entry(adversarial, images),
+    "AdversarialAutoencoder, ring": Entry(lambda d: adversarial(d, 2, prior="ring"), labelled_images),
 }
 
 

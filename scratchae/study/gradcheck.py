@@ -117,16 +117,25 @@ def check_model(model: Model, x: Array, rng: Callable[[], Any], tolerance: float
     model.begins = False  # what a backward leaves out, or adds up, is to be found here
     model.training_step(x.copy(), rng())
     model.take_gradient()
-    tensors, gradients = {}, {}
+    tensors: dict[str, dict[str, Array]] = {}  # by the metric that they descend
+    gradients = {}
     for name, layer, attribute in model.named_parameters():
-        tensors[name] = getattr(layer, attribute)
+        descended = model.descends.get(name.partition(".")[0], "loss")
+        tensors.setdefault(descended, {})[name] = getattr(layer, attribute)
         gradients[name] = getattr(layer, "d" + attribute).copy()
-
-    def loss() -> Array:
-        return model.objective(x.copy(), rng())["loss"]
-
-    rounding = EPS * abs(float(loss()))
-    return compare(type(model).__name__, tensors, gradients, loss, rounding, tolerance, chain=True)
+    reports = [
+        compare(
+            type(model).__name__,
+            those,
+            gradients,
+            lambda metric=metric: model.objective(x.copy(), rng())[metric],
+            EPS * abs(float(model.objective(x.copy(), rng())[metric])),
+            tolerance,
+            chain=True,
+        )
+        for metric, those in tensors.items()
+    ]
+    return replace(reports[0], checks=tuple(check for report in reports for check in report.checks))
 
 
 def check_boltzmann(model: RBM, x: Array, tolerance: float, seed: int) -> GradientReport:

@@ -95,14 +95,8 @@ def build(description: Any, classes: dict[str, Any] = KNOWN) -> Any:
         return tuple(build(item, classes) for item in description)
     if not isinstance(description, dict):
         return description
-    if "dict" in description:
-        return {name: build(value, classes) for name, value in description["dict"].items()}
-    if "generator" in description:
-        return np.random.default_rng()
-    if "array" in description:
-        return np.array(description["array"], description["dtype"])
-    if "function" in description:
-        return find(description["function"], classes)
+    if "class" not in description:  # looked for first: a class may have an argument of any of these names
+        return build_value(description, classes)
     kind = find(description["class"], classes)
     arguments = {
         name: build(value, classes) for name, value in description.items() if name not in ("class", "attributes")
@@ -117,6 +111,17 @@ def build(description: Any, classes: dict[str, Any] = KNOWN) -> Any:
         raise CheckpointError(f"{description['class']} cannot be made again as it was: {error}") from None
     vars(made).update(description.get("attributes", {}))
     return made
+
+
+def build_value(description: dict[str, Any], classes: dict[str, Any]) -> Any:
+    """A dictionary, a generator, an array or a function."""
+    if "dict" in description:
+        return {name: build(value, classes) for name, value in description["dict"].items()}
+    if "generator" in description:
+        return np.random.default_rng()
+    if "array" in description:
+        return np.array(description["array"], description["dtype"])
+    return find(description["function"], classes)
 
 
 def find(name: str, classes: dict[str, Any]) -> Any:

@@ -71,6 +71,7 @@ def fit(
             stacklevel=2,
         )
     optimizer.reset()
+    optimizer.belong_to(model)
     recycle_memory()
     xp = device_module(device)
     x, validation = prepared_both(x, validation, model)

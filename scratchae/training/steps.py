@@ -175,8 +175,8 @@ class RecordedSteps(Steps):
 
     def settings_now(self) -> Settings:
         """What a recording holds as it was. The learning rate is not among it, which is in the table."""
-        found = settings(self.model, "model") | settings(self.optimizer, "optimizer")
-        return {path: value for path, value in found.items() if not path.startswith("optimizer.lr")}
+        update = settings(self.optimizer, "optimizer")
+        return settings(self.model, "model") | {path: value for path, value in update.items() if ".lr" not in path}
 
     def metrics_so_far(self) -> dict[str, float]:
         """The metrics averaged over the examples since `begin`. Waits for the device."""

@@ -141,6 +141,10 @@ MODELS = {
     ),
     "cvae": lambda: s.CVAE(s.Dense(6, 4), s.Dense(4, 2), s.Dense(4, 2, rng=1), s.Dense(4, 4), loss=s.MSE(), labels=2),
     "classifier": lambda: s.Classifier(s.Dense(4, 2), 2),
+    "gan": lambda: s.GAN(s.Dense(2, 6, rng=0), s.Sequential(s.GaussianNoise(0.1), s.Dense(6, 1, rng=1))),
+    "adversarial": lambda: s.AdversarialAutoencoder(
+        s.Dense(4, 2, rng=0), s.Dense(2, 4, rng=1), s.Dense(4, 1, rng=2), loss=s.MSE(), prior="ring", labels=2
+    ),
     "rbm": lambda: s.RBM(6, 4),
     "persistent": lambda: s.RBM(6, 4, persistent=True, k=2, chains=5, hidden_units="gaussian"),
 }
@@ -150,7 +154,7 @@ MODELS = {
 def test_every_model_records(device, name, recwarn):
     """On the stand-in a step that cannot be recorded raises; on a GPU it would warn."""
     x = data(10).astype(np.float32)
-    if name in ("cvae", "classifier"):
+    if name in ("cvae", "classifier", "adversarial"):
         x[:, 4:] = np.eye(2)[np.arange(10) % 2]
     history = s.fit(MODELS[name](), x, epochs=4, batch_size=4, optimizer=s.Adam(), device=device, progress=False)
     assert np.isfinite(history["loss"]).all() and not recwarn.list

@@ -58,20 +58,26 @@ def parameter_checks(
     program: Program, model: Model, x: Array, elements: Callable | None, training: bool
 ) -> dict[str, TensorCheck]:
     """Of the gradient that the model ended with, by its own `objective`, with the same noise every time."""
-    tensors, gradients = {}, {}
+    tensors: dict[str, dict[str, Array]] = {}  # by the metric that they descend
+    gradients = {}
     for name, layer, attribute in model.named_parameters():
         found = program.names.get(f"{name.rpartition('.')[0]}.d{attribute}")
         if found is not None:
-            tensors[found.key], gradients[found.key] = getattr(layer, attribute), found.array
+            descended = model.descends.get(name.partition(".")[0], "loss")
+            tensors.setdefault(descended, {})[found.key] = getattr(layer, attribute)
+            gradients[found.key] = found.array
 
     draws = program.recording.all_draws
+    checks = {}
+    for metric, those in tensors.items():
 
-    def loss() -> Array:
-        return model.objective(x, Again(draws) if training else None)["loss"]
+        def value(metric: str = metric) -> Array:
+            return model.objective(x, Again(draws) if training else None)[metric]
 
-    rounding = EPS * abs(float(loss()))
-    report = compare(type(model).__name__, tensors, gradients, loss, rounding, elements=elements, chain=True)
-    return {check.name: check for check in report.checks}
+        rounding = EPS * abs(float(value()))
+        report = compare(type(model).__name__, those, gradients, value, rounding, elements=elements, chain=True)
+        checks |= {check.name: check for check in report.checks}
+    return checks
 
 
 def between(program: Program, gradient: Tensor, elements: Callable | None) -> TensorCheck | None:
