@@ -29,15 +29,20 @@ NOISE = 0.1  # on what the discriminator sees (Sønderby et al. 2017)
 
 def gan(rng: np.random.Generator) -> Model:
     generator = stack([64, 256, 512, 784], ReLU, rng, last=Sigmoid())
-    judge = [Dense(784, 512, init="he", rng=rng), LeakyReLU(0.2), Dense(512, 256, init="he", rng=rng), LeakyReLU(0.2)]
-    return GAN(generator, Sequential(GaussianNoise(NOISE), *judge, Dense(256, 1, rng=rng)))
+    judge = Sequential(
+        GaussianNoise(NOISE),
+        *(Dense(784, 512, init="he", rng=rng), LeakyReLU(0.2), Dropout(0.3)),
+        *(Dense(512, 256, init="he", rng=rng), LeakyReLU(0.2), Dropout(0.3)),
+        Dense(256, 1, rng=rng),
+    )
+    return GAN(generator, judge)
 
 
 def gan_conv(rng: np.random.Generator) -> Model:
     up = {"stride": 2, "padding": 1, "output_padding": 1, "rng": rng}
     generator = Sequential(
-        *(Dense(64, 7 * 7 * 64, init="he", rng=rng), ReLU(), Reshape((7, 7, 64))),
-        *(ConvTranspose2d(64, 32, 3, init="he", **up), ReLU()),  # (N, 14, 14, 32)
+        *(Dense(64, 7 * 7 * 64, init="he", rng=rng), BatchNorm(7 * 7 * 64), ReLU(), Reshape((7, 7, 64))),
+        *(ConvTranspose2d(64, 32, 3, init="he", **up), BatchNorm(32), ReLU()),  # (N, 14, 14, 32)
         *(ConvTranspose2d(32, 1, 3, **up), Sigmoid()),  # (N, 28, 28, 1)
     )
     down = {"stride": 2, "padding": 1, "init": "he", "rng": rng}
