@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from ..layers import (
+    BatchNorm,
     Conv2d,
     ConvTranspose2d,
     Dense,
+    Dropout,
     Flatten,
     GaussianNoise,
     LeakyReLU,
