@@ -98,6 +98,14 @@ def test_figures_are_those_that_the_command_keeps():
         assert rows and [row for row in rows if row not in made] == []
 
 
+def test_figures_of_a_gpu_are_those_of_the_record():
+    kept = json.loads((ROOT / "benchmarks" / "results" / "on_gpu-2026-11-27-peers.json").read_text(encoding="utf-8"))
+    for name, result in kept["presets"].items():
+        peers = [result["peers"][peer]["ratio"] for peer in ("torch", "torch-fused", "torch-compile-graphs", "jax")]
+        ours = f"{result['peers']['scratchae']['median_ms']:.3f} ms"
+        assert f"| `{name}` | {ours} | {' | '.join(f'{ratio:.2f} ×' for ratio in peers)} |" in README
+
+
 def test_it_fits_a_first_page():
     assert len(README.splitlines()) <= 230
 
