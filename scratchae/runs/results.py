@@ -84,7 +84,8 @@ def headline(figures: dict[str, dict[str, float]], what: str) -> str:
     (_, found), *others = figures.items()
     key = next(key for key in words if key in found)
     name, unit = words[key]
-    text = f"test: {name} {rounded(found[key])}{unit} per {what}"
+    of = " in PCA's code" if key == "frechet" else f" per {what}"
+    text = f"test: {name} {rounded(found[key])}{unit}{of}"
     pca = [
         f"{other}: {rounded(values[key])}" for other, values in others if other.startswith("PCA") and key in values
     ]
