@@ -129,6 +129,8 @@ MISTAKES = [
     ("12_free_energy", "-v @ a - np", "-np", "a (visible) is missing"),
     ("12_cd1", "(u < p0).astype(v0.dtype)", "p0", "h₀ is not drawn"),
     ("12_cd1", "p1 = sigmoid(v1 @ W + b)", "p1 = p0", "it belongs to the reconstruction"),
+    ("15_gan_step", "(sigmoid(made_logits) - 1) / N @ w.T", "-sigmoid(made_logits) / N @ w.T", "it descends -L_D"),
+    ("15_gan_step", " + made.T @ dmade_logits", "", "the made examples are missing"),
     ("13_roofline", "2 * N * I * O", "N * I * O", "a multiplication and an addition are two operations"),
     ("13_roofline", "max(operations / P, traffic / B)", "operations / P + traffic / B", "the two overlap"),
 ]  # fmt: skip
