@@ -11,6 +11,8 @@ from .arrays import (
     require_examples,
     require_floats,
     to_numpy,
+    way_to_floats,
+    what_it_holds,
 )
 from .cpu import (
     BLOCK,
@@ -49,5 +51,7 @@ __all__ = [
     "require_floats",
     "threads",
     "to_numpy",
+    "way_to_floats",
+    "what_it_holds",
     "workers",
 ]

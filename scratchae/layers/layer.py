@@ -11,6 +11,7 @@ import numpy as np
 from ..backend import Array, array_module, move
 from ..description import Described, ours
 from ..errors import ArrayTypeError, OptionError, ShapeError
+from .calls import check_calls
 from .own import defining, gradient_names, is_float, set_by_forward, taking_rng
 
 
@@ -71,7 +72,9 @@ class Layer(Described):
 
     def __init_subclass__(cls, **options: Any):
         super().__init_subclass__(**options)
-        if (forward := taking_rng(cls.forward)) is not cls.forward:
+        if ours(cls):
+            check_calls(cls)
+        elif (forward := taking_rng(cls.forward)) is not cls.forward:
             cls.forward = forward
 
     def products(self, x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..arguments import whole
-from ..backend import Array, array_module
+from ..backend import Array, array_module, require_floats
 from ..errors import DataError, OptionError, ShapeError
 from ..layers import Layer
 from ..losses import Loss
@@ -49,11 +49,20 @@ class CVAE(VAE):
 
     def target(self, x: Array) -> Array:
         """The pixels of x."""
-        return x[:, : -self.labels]  # target
+        return self.parted(x)[0]  # target
 
     def decoder_input(self, z: Array, x: Array) -> Array:
         """[z, y], where y is taken from x. A single x serves for all z."""
-        return self.joined(z, x[:, -self.labels :])
+        return self.joined(z, self.parted(x)[1])
+
+    def parted(self, x: Array) -> tuple[Array, Array]:
+        """The pixels of x, and its labels y. Raises ShapeError if x has no columns for both."""
+        require_floats(x)
+        if x.ndim != 2 or x.shape[1] <= self.labels:
+            raise ShapeError(
+                f"CVAE(labels={self.labels}) expects rows of pixels and, at their end, {self.labels} labels, got {tuple(x.shape)}"
+            )
+        return x[:, : -self.labels], x[:, -self.labels :]
 
     def joined(self, z: Array, y: Array) -> Array:
         """[z, y]."""
@@ -93,11 +102,7 @@ class CVAE(VAE):
         return self.decode(self.prior(n, rng), array_module(self.parameters).asarray(y))
 
     def check_data(self, x: Array) -> None:
-        if x.ndim != 2 or x.shape[1] <= self.labels:
-            raise ShapeError(
-                f"CVAE(labels={self.labels}) expects rows of pixels and, at their end, {self.labels} labels, got {x.shape}"
-            )
-        y = x[:, -self.labels :]
+        _, y = self.parted(x)
         wrong = ~(((y == 0) | (y == 1)).all(axis=1) & (y.sum(axis=1) == 1))
         if wrong.any():
             row = int(np.flatnonzero(wrong)[0])

@@ -18,8 +18,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..arguments import flag, number, whole
-from ..backend import Array, array_module, generator, noise_source, require_examples, to_numpy
+from ..arguments import affordable, flag, number, whole
+from ..backend import Array, array_module, generator, noise_source, require_examples, require_floats, to_numpy
 from ..errors import DataError, OptionError, ShapeError
 from ..layers import Layer
 from ..layers.layer import as_layer
@@ -57,11 +57,13 @@ class VAE(Model):
     notes = {"h": "for both heads", "prediction": "the prediction"}
     # for a decoder that gets more than the code and makes less than x: its input, its target, and the gradient's way back
     ends: Mapping[str, str] = {}
+    dprediction: Array | None = None  # until `objective` has run
+    epsilon: Array | None = None  # the draws of the last forward; None if z was μ
 
     @property
     def formulas(self) -> dict[str, str]:
         """The formulas of the last forward, which ran with a draw of the code or without."""
-        drawn_code = getattr(self, "epsilon", None) is not None
+        drawn_code = self.epsilon is not None
         pixels = {"uniform": "uniform()", "x": "uniform < x"} if self.binarise and drawn_code else {}
         draw, drawn = {"z": "mu"}, ""
         if drawn_code:
@@ -178,6 +180,7 @@ class VAE(Model):
         """x; with `binarise` and an rng, pixels of 0 and 1 drawn from it."""
         if not self.binarise or rng is None:
             return x
+        require_floats(x)
         self.uniform = noise_source(rng, x).random(x.shape, dtype=x.dtype)
         return (self.uniform < x).astype(x.dtype)  # x
 
@@ -220,7 +223,8 @@ class VAE(Model):
     def prior(self, n: int, rng: int | np.random.Generator | None = None) -> Array:
         """n draws of z ~ N(0, 1), (n, D), on the model's device."""
         θ = self.parameters
-        return generator(rng, θ).standard_normal((whole("sample", "n", n), self.code_size), dtype=θ.dtype)
+        shape = affordable("sample", whole("sample", "n", n), self.code_size)
+        return generator(rng, θ).standard_normal(shape, dtype=θ.dtype)
 
     # Measuring it
 

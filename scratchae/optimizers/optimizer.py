@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 
-from ..arguments import number
+from ..arguments import number, whole
 from ..backend import Array, array_module, in_blocks, move, require_floats
 from ..description import Described, plain
 from ..errors import OptionError, ShapeError
@@ -49,14 +49,17 @@ class Optimizer(Described):
 
     def __init__(self, lr: float | Schedule, weight_decay: float, clip_norm: float | None):
         hint = ", or a schedule such as Cosine(1e-3, steps=1000)"
-        self.lr = lr if callable(lr) else number(self, "0 <= lr", lr, hint)
+        self.lr = lr if callable(lr) and not isinstance(lr, type) else number(self, "0 <= lr", lr, hint)
         self.weight_decay = number(self, "0 <= weight_decay", weight_decay)
         self.clip_norm = None if clip_norm is None else number(self, "0 < clip_norm", clip_norm, ", or None")
         self.t = 0
 
     def learning_rate(self, t: int | None = None) -> float:
         """The rate of the update after t updates; of the next one, if t is not given."""
-        return plain(self.lr(self.t if t is None else t) if callable(self.lr) else self.lr)
+        if not callable(self.lr):
+            return plain(self.lr)
+        t = self.t if t is None else whole(self, "t", t, least=0)
+        return number(self, "0 <= lr", self.lr(t), f", from its schedule after {t} updates")
 
     def coefficients(self, t: int) -> tuple[float, ...]:
         """What changes from update to update, for the one after t updates: 1 - lr λ, and the formula's own."""
