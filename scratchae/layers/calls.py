@@ -31,6 +31,7 @@ def checked_forward(forward: Callable[..., Array]) -> Callable[..., Array]:
     @functools.wraps(forward)
     def checked(self: Any, x: Array, rng: Any = None) -> Array:
         require_floats(x, *[getattr(self, name) for name in self.parameter_names[:1]])
+        self.y_shape = None  # if x is refused, there is nothing to go back through
         y = forward(self, x, None if rng is None else noise_source(rng, x))
         self.y_shape = getattr(y, "shape", None)
         return y
@@ -46,8 +47,11 @@ def checked_backward(backward: Callable[..., Any]) -> Callable[..., Any]:
         shape = getattr(self, "y_shape", None)
         if shape is None and not ours(defining(type(self), "forward")):
             return backward(self, dy)  # a subclass of somebody's own, whose forward keeps what it needs
-        if shape is None:
-            raise OptionError(f"{self.label()} has nothing to go back through: call forward(x) before backward(dy)")
+        if shape is None or dy is None:
+            raise OptionError(
+                f"{self.label()} has nothing to go back through: call forward(x) before backward(dy), or a model's objective(x) "
+                "before its backward()"
+            )
         require_floats(dy, *[getattr(self, name) for name in self.parameter_names[:1]], name="dy")
         if dy.shape != shape:
             raise ShapeError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..arguments import whole
+from ..arguments import affordable, whole
 from ..backend import Array, array_module, require_examples, require_floats
 from ..errors import DataError, ShapeError
 from ..layers import Layer
@@ -94,6 +94,7 @@ def with_labels(x: Array, labels: Array, classes: int, *, every_class: bool = Tr
     if labels.dtype.kind not in "iu" or len(x) == 0 or int(labels.min()) < 0 or int(labels.max()) >= classes:
         found = f"{labels.dtype}" + (f" from {labels.min()} to {labels.max()}" if len(x) else ", none")
         raise DataError(f"with_labels: labels are {found}: expected whole numbers from 0 to {classes - 1}")
+    affordable("with_labels", len(x), classes)
     one_hot = (labels[:, None] == xp.arange(classes)).astype(x.dtype)  # (N, classes)
     counts = [int(count) for count in xp.sum(one_hot, axis=0, dtype=xp.int64)]
     if every_class and 0 in counts:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..arguments import whole
+from ..arguments import affordable, whole
 from ..backend import Array, array_module, require_floats
 from ..errors import DataError, OptionError, ShapeError
 from ..layers import Layer
@@ -76,6 +76,7 @@ class CVAE(VAE):
 
     def decode(self, z: Array, y: Array | None = None) -> Array:
         """The pixels that a code z (N, D) represents in classes y (N, labels), one-hot. Raises OptionError without y."""
+        require_floats(z, name="z")
         if getattr(y, "shape", ()) not in ((len(z), self.labels), (1, self.labels)):
             found = "nothing" if y is None else getattr(y, "shape", repr(y))
             raise OptionError(
@@ -91,15 +92,16 @@ class CVAE(VAE):
 
         Raises OptionError if there is no such class.
         """
-        n = whole("sample", "n", n)
+        n, _ = affordable("sample", whole("sample", "n", n), self.labels)
         classes = np.arange(n) % self.labels if label is None else np.asarray(label)
         fits = classes.dtype.kind in "iu" and classes.shape in ((), (n,))
         if not fits or classes.min() < 0 or classes.max() >= self.labels:
             raise OptionError(
                 f"sample(label={label!r}): expected a class from 0 to {self.labels - 1}, or a list of {n} classes"
             )
-        y = np.eye(self.labels, dtype=self.parameters.dtype)[np.broadcast_to(classes, n)]
-        return self.decode(self.prior(n, rng), array_module(self.parameters).asarray(y))
+        z = self.prior(n, rng)
+        y = np.eye(self.labels, dtype=z.dtype)[np.broadcast_to(classes, n)]
+        return self.decode(z, array_module(z).asarray(y))
 
     def check_data(self, x: Array) -> None:
         _, y = self.parted(x)

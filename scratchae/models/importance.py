@@ -119,7 +119,7 @@ class IWAE(VAE):
         return {"loss": loss, "reconstruction": reconstruction, "kl": kl}
 
     def backward(self) -> None:
-        if self.epsilon is None:
+        if self.epsilon is None or self.dprediction is None:
             super().backward()
             return
         n, k, d = self.z.shape

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..arguments import affordable, choice, flag, whole
+from ..arguments import affordable, choice, flag, number, whole
 from ..backend import Array, array_module, generator, noise_source, require_examples
 from ..errors import OptionError
 from ..layers.activations import sigmoid, softplus
@@ -170,6 +170,7 @@ class RBM(Model):
 
         It is a monitor: `training_step` does not descend it.
         """
+        require_examples(x)
         mean = self.propup(x)
         logits = self.energy.down(mean if rng is None else self.draw_hidden(mean, rng))
         return {"loss": cross_entropy(logits, sigmoid(logits), x)}
@@ -242,7 +243,7 @@ class RBM(Model):
         """log P(v) = -F(v) - log Z, in nats, (N,). Grey x is rounded to 0 and 1 first. log Z comes from
         `log_partition_function` or `ais`.
         """
-        return -self.free_energy(binary(x)) - log_Z
+        return -self.free_energy(binary(x)) - number("log_likelihood", "log_Z", log_Z)
 
     def log_partition_function(self) -> float:
         """log Z = log Σᵥ e^-F(v), exactly: summed over all states of the smaller layer. Raises OptionError above 20 units."""

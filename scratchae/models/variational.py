@@ -234,13 +234,14 @@ class VAE(Model):
         It draws one z for each example, and no other noise. `objective` draws all noise of training or none. x is not
         binarised here: draw its pixels before, if you want pixels of 0 and 1. For several samples see `log_likelihood`.
         """
-        require_examples(x)
-        rng = generator(rng, x)
+        xp, rng = require_examples(x), generator(rng, x)
         totals = {"reconstruction": 0.0, "kl": 0.0}
         for start in range(0, len(x), ROWS):
             batch = x[start : start + ROWS]
-            kl, *_ = gaussian_kl(*self.infer(batch))
-            prediction = self.decoder.forward(self.decoder_input(self.draw_code(rng), batch))
+            mean, log_var = self.infer(batch)
+            kl, *_ = gaussian_kl(mean, log_var)
+            z = mean + xp.exp(log_var / 2) * rng.standard_normal(mean.shape, dtype=mean.dtype)
+            prediction = self.decoder.forward(self.decoder_input(z, batch))
             reconstruction, _ = self.loss(prediction, self.target(batch))
             totals["reconstruction"] += float(reconstruction) * len(batch) / len(x)
             totals["kl"] += float(kl) * len(batch) / len(x)
@@ -253,7 +254,7 @@ class VAE(Model):
 
     def active_units(self, x: Array, threshold: float = 0.01) -> np.ndarray:
         """Which numbers of the code depend on x: Var_x(μ) > threshold, (D,) of bool (Burda et al. 2016, section 5)."""
-        return self.infer_all(x)[0].var(axis=0) > threshold
+        return self.infer_all(x)[0].var(axis=0) > number("active_units", "0 <= threshold", threshold)
 
     def infer_all(self, x: Array) -> tuple[np.ndarray, np.ndarray]:
         """μ and log σ² of many examples, both (N, D), in float64 on the host."""

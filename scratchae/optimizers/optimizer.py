@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 
+import numpy as np
+
 from ..arguments import number, whole
 from ..backend import Array, array_module, in_blocks, move, require_floats
 from ..description import Described, plain
-from ..errors import OptionError, ShapeError
+from ..errors import ArrayTypeError, OptionError, ShapeError
 from .schedules import Schedule
 
 
@@ -88,6 +90,10 @@ class Optimizer(Described):
         """Make the state for these parameters, if there is none. Raises ShapeError if the gradient is not theirs."""
         require_floats(parameters, name="parameters")
         require_floats(gradient, parameters, name="gradient")
+        if not getattr(parameters.flags, "writeable", True):  # CuPy's arrays always are
+            raise ArrayTypeError(
+                "parameters cannot be written to: an optimizer changes them in place, give it parameters.copy()"
+            )
         if parameters.shape != gradient.shape:
             raise ShapeError(
                 f"gradient has shape {gradient.shape}, parameters {parameters.shape}: they must be equal"
@@ -138,5 +144,8 @@ class Optimizer(Described):
 def clip_norm(gradient: Array, limit: float) -> Array:
     """The gradient, shortened to Euclidean norm `limit` if it is longer (Pascanu et al. 2013, algorithm 1)."""
     xp = array_module(gradient)
-    norm = xp.sqrt(xp.sum(gradient * gradient))
-    return gradient * (limit / xp.maximum(norm, limit))
+    largest = xp.max(xp.abs(gradient))
+    # divided by its largest number, as squares of numbers above 1.8e19 overflow float32
+    direction = gradient / xp.maximum(largest, np.finfo(gradient.dtype).tiny)
+    size = xp.maximum(xp.sqrt(xp.sum(direction * direction)), 1)  # ‖g‖ / largest; 1 if all is 0
+    return xp.where(largest <= limit / size, gradient, direction * (limit / size))
