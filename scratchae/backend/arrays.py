@@ -36,6 +36,14 @@ def require_floats(x: Array, *parameters: Array, name: str = "x") -> ModuleType:
 
     Raises ArrayTypeError; and ShapeError for a single number, where there are no parameters whose shape it has to fit anyway.
     """
+    if (
+        type(x) is np.ndarray and (x.dtype is FLOAT32 or x.dtype is FLOAT64) and x.ndim
+    ):  # soon done, as it nearly always is
+        for parameter in parameters:
+            if type(parameter) is not np.ndarray:
+                break
+        else:
+            return np
     xp = array_module(x)
     if x.dtype not in FLOATS or (type(x) is not np.ndarray and what_it_holds(x) != str(x.dtype)):
         raise ArrayTypeError(f"{name} holds {what_it_holds(x)}: expected floats; {way_to_floats(x, name)}")
@@ -51,7 +59,7 @@ def require_floats(x: Array, *parameters: Array, name: str = "x") -> ModuleType:
     return xp
 
 
-FLOATS = {np.dtype(np.float32), np.dtype(np.float64)}
+FLOAT32, FLOAT64 = FLOATS = np.dtype(np.float32), np.dtype(np.float64)
 
 
 def what_it_holds(x: Array) -> str:
@@ -134,6 +142,8 @@ def noise_source(rng: Any, x: Array) -> Any:
 
     None stays None: no noise. Raises OptionError for a seed, of which each call would draw the same noise.
     """
+    if rng is None or (type(rng) is np.random.Generator and type(x) is np.ndarray):
+        return rng
     if isinstance(rng, int | np.integer):
         raise OptionError(
             f"rng={rng}: a seed would draw the same noise in every step: make a generator once, "
@@ -141,8 +151,7 @@ def noise_source(rng: Any, x: Array) -> Any:
         )
     if isinstance(rng, np.random.Generator):
         return generator(rng, like=x)
-    if rng is not None:
-        require_drawing(rng)
+    require_drawing(rng)
     return rng
 
 

@@ -18,28 +18,33 @@ from .own import defining
 
 def check_calls(kind: type) -> None:
     """Let the methods of a class of layers check what they are called with, before they run."""
+    parameter = next(iter(kind.parameter_names), None)  # the first will do: they all are on one device
     if "forward" in vars(kind):
-        kind.forward = checked_forward(kind.forward)
+        kind.forward = checked_forward(kind.forward, parameter)
     for name in ("backward", "backward_parameters"):
-        if name in vars(kind):
-            setattr(kind, name, checked_backward(vars(kind)[name]))
+        # a backward that begins with backward_parameters is checked there
+        if name in vars(kind) and "backward_parameters" not in vars(kind)[name].__code__.co_names:
+            setattr(kind, name, checked_backward(vars(kind)[name], parameter))
 
 
-def checked_forward(forward: Callable[..., Array]) -> Callable[..., Array]:
+def checked_forward(forward: Callable[..., Array], parameter: str | None) -> Callable[..., Array]:
     """forward(x, rng), which keeps the shape of y for `checked_backward`."""
 
     @functools.wraps(forward)
     def checked(self: Any, x: Array, rng: Any = None) -> Array:
-        require_floats(x, *[getattr(self, name) for name in self.parameter_names[:1]])
+        if parameter is None:
+            require_floats(x)
+        else:
+            require_floats(x, getattr(self, parameter))
         self.y_shape = None  # if x is refused, there is nothing to go back through
-        y = forward(self, x, None if rng is None else noise_source(rng, x))
+        y = forward(self, x, noise_source(rng, x))
         self.y_shape = getattr(y, "shape", None)
         return y
 
     return checked
 
 
-def checked_backward(backward: Callable[..., Any]) -> Callable[..., Any]:
+def checked_backward(backward: Callable[..., Any], parameter: str | None) -> Callable[..., Any]:
     """backward(dy), or backward_parameters(dy)."""
 
     @functools.wraps(backward)
@@ -52,7 +57,10 @@ def checked_backward(backward: Callable[..., Any]) -> Callable[..., Any]:
                 f"{self.label()} has nothing to go back through: call forward(x) before backward(dy), or a model's objective(x) "
                 "before its backward()"
             )
-        require_floats(dy, *[getattr(self, name) for name in self.parameter_names[:1]], name="dy")
+        if parameter is None:
+            require_floats(dy, name="dy")
+        else:
+            require_floats(dy, getattr(self, parameter), name="dy")
         if dy.shape != shape:
             raise ShapeError(
                 f"{self.label()} expects dy of the shape of its last y, {tuple(shape)}, got {tuple(dy.shape)}: give backward "
