@@ -253,7 +253,7 @@ class SoftmaxCrossEntropy(Loss):
 
     def mean(self, prediction: Array) -> Array:
         """softmax(a): the logits as probabilities of the classes."""
-        xp = require_floats(prediction, name="prediction")
+        xp = require_examples(prediction, "prediction")
         if prediction.ndim != 2:
             raise ShapeError(f"SoftmaxCrossEntropy expects prediction (N, classes), got {tuple(prediction.shape)}")
         p = xp.exp(prediction - xp.max(prediction, axis=1, keepdims=True))

@@ -44,7 +44,7 @@ def require_floats(x: Array, *parameters: Array, name: str = "x") -> ModuleType:
                 break
         else:
             return np
-    xp = array_module(x)
+    xp = require_array(x, name)
     if x.dtype not in FLOATS or (type(x) is not np.ndarray and what_it_holds(x) != str(x.dtype)):
         raise ArrayTypeError(f"{name} holds {what_it_holds(x)}: expected floats; {way_to_floats(x, name)}")
     if not x.ndim and not parameters:  # which have a shape to fit
@@ -62,9 +62,18 @@ def require_floats(x: Array, *parameters: Array, name: str = "x") -> ModuleType:
 FLOAT32, FLOAT64 = FLOATS = np.dtype(np.float32), np.dtype(np.float64)
 
 
+def require_array(x: Array, name: str) -> ModuleType:
+    """The array module of x. Raises ArrayTypeError, which names it, if it is no array."""
+    try:
+        return array_module(x)
+    except ArrayTypeError:
+        raise ArrayTypeError(
+            f"{name} is a {type(x).__name__}: expected an array of floats, numpy.asarray({name}, dtype='float32')"
+        ) from None
+
+
 def what_it_holds(x: Array) -> str:
-    """The dtype of an array, or what is special about it and cannot be computed with. Raises ArrayTypeError if it is no array."""
-    array_module(x)
+    """The dtype of an array, or what is special about it and cannot be computed with."""
     special = {np.ma.MaskedArray: "masked cells", np.matrix: "a matrix, of which * is not the product of numbers"}
     return next((words for kind, words in special.items() if isinstance(x, kind)), str(x.dtype))
 
@@ -79,6 +88,8 @@ def way_to_floats(x: Array, name: str) -> str:
         return f"for images divide by 255: ({name} / 255).astype('float32')"
     if x.dtype.kind in "bf":
         return f"{name}.astype('float32')"
+    if x.dtype.kind == "c":
+        return f"their real parts are {name}.real, their sizes abs({name})"
     return f"numpy.asarray({name}, dtype='float32') makes them of text and objects that are numbers"
 
 

@@ -49,7 +49,7 @@ def checked_backward(backward: Callable[..., Any], parameter: str | None) -> Cal
 
     @functools.wraps(backward)
     def checked(self: Any, dy: Array) -> Any:
-        shape = getattr(self, "y_shape", None)
+        shape = vars(self).get("y_shape")
         if shape is None and not ours(defining(type(self), "forward")):
             return backward(self, dy)  # a subclass of somebody's own, whose forward keeps what it needs
         if shape is None or dy is None:

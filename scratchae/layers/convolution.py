@@ -172,7 +172,6 @@ class ConvTranspose2d(Layer):
         return math.prod(x_shape[:3]) * self.W.size  # each with every pixel of x; what overlaps in y is added up
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
-        require_images(self, x, self.in_channels)
         self.x = x
         y = matmul_col2im(x, self.W, self.output_size(x), self.S, self.P)  # columns = x Wᵀ; y = col2im(columns) + b
         return add_channels(y, self.b)
@@ -189,7 +188,8 @@ class ConvTranspose2d(Layer):
         return dx.reshape(self.x.shape)
 
     def output_size(self, x: Array) -> Pair:
-        """Height and width of y. Raises ShapeError if there would be no pixels."""
+        """Height and width of y. Raises ShapeError if x does not fit, or if there would be no pixels."""
+        require_images(self, x, self.in_channels)
         sizes = []
         for axis, size, k, s, p, extra in zip(
             ("height", "width"), x.shape[1:3], self.K, self.S, self.P, self.extra, strict=True
@@ -209,6 +209,7 @@ class ConvTranspose2d(Layer):
 
 def require_images(layer: Layer, x: Array, channels: int | None = None) -> None:
     """Raise ShapeError unless x is (N, H, W, channels) with H, W ≥ 1; without `channels`, any number of them will do."""
+    array_module(x)  # raises an error if x is not an array
     if x.ndim == 4 and channels in (None, x.shape[3]) and 0 not in x.shape[1:]:
         return
     if x.ndim == 2:

@@ -115,7 +115,7 @@ class Layer(Described):
 
     def parameter_array(self, name: str) -> Array:
         """A parameter as an array. Raises an error if the layer has no attribute of this name, or if it does not hold floats."""
-        if not hasattr(self, name):
+        if not isinstance(name, str) or not hasattr(self, name):
             raise OptionError(
                 f"{self.label()} names a parameter {name} but has no such attribute: set self.{name} in its constructor"
             )
@@ -147,7 +147,7 @@ class Layer(Described):
 
     def refuse(self, x: Array, wanted: str, way_out: str) -> NoReturn:
         """Raise ShapeError: x does not have the wanted shape."""
-        raise ShapeError(f"{self.label()} expects x of shape {wanted}, got {tuple(x.shape)}: {way_out}")
+        raise ShapeError(f"{self.label()} expects x of shape {wanted}, got {getattr(x, 'shape', x)}: {way_out}")
 
     def label(self) -> str:
         """The layer's name for a message: its place in the model, if it has one, and its repr."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..arguments import affordable, whole
-from ..backend import Array, array_module, require_examples, require_floats
+from ..backend import Array, array_module, require_array, require_examples, require_floats
 from ..errors import DataError, ShapeError
 from ..layers import Layer
 from ..layers.layer import as_layer
@@ -86,7 +86,7 @@ def with_labels(x: Array, labels: Array, classes: int, *, every_class: bool = Tr
     example, since a model cannot learn such a class. `every_class=False` permits it, for a small test or validation set.
     """
     xp, classes = require_floats(x), whole("with_labels", "classes", classes)
-    array_module(labels)  # raises if it is no array
+    require_array(labels, "labels")
     if labels.shape != x.shape[:1] or x.ndim != 2:
         raise ShapeError(
             f"with_labels: x has shape {tuple(x.shape)}, labels {tuple(labels.shape)}: expected (N, D) and (N,)"

@@ -65,8 +65,14 @@ class CVAE(VAE):
         return x[:, : -self.labels], x[:, -self.labels :]
 
     def joined(self, z: Array, y: Array) -> Array:
-        """[z, y]."""
-        xp = array_module(z)
+        """[z, y], with a single y for all z or one for each. Raises OptionError for another y."""
+        xp = require_floats(z, name="z")
+        if z.ndim != 2 or getattr(y, "shape", ()) not in ((len(z), self.labels), (1, self.labels)):
+            found = "nothing" if y is None else getattr(y, "shape", repr(y))
+            raise OptionError(
+                f"CVAE.decode(z, y) needs the classes y, one-hot, of shape ({len(z)}, {self.labels}), or (1, {self.labels}) for all "
+                f"z, got {found}"
+            )
         return xp.concatenate([z, xp.broadcast_to(y, (len(z), self.labels))], axis=1)  # decoder_input
 
     def backward(self) -> None:
@@ -76,13 +82,6 @@ class CVAE(VAE):
 
     def decode(self, z: Array, y: Array | None = None) -> Array:
         """The pixels that a code z (N, D) represents in classes y (N, labels), one-hot. Raises OptionError without y."""
-        require_floats(z, name="z")
-        if getattr(y, "shape", ()) not in ((len(z), self.labels), (1, self.labels)):
-            found = "nothing" if y is None else getattr(y, "shape", repr(y))
-            raise OptionError(
-                f"CVAE.decode(z, y) needs the classes y, one-hot, of shape ({len(z)}, {self.labels}), or (1, {self.labels}) for all "
-                f"z, got {found}"
-            )
         return self.loss.mean(self.decoder.forward(self.joined(z, y)))
 
     def sample(

@@ -193,7 +193,8 @@ def require_pixels(x: Array) -> None:
     require_examples(x)
     low, high = float(x.min()), float(x.max())
     if not (low >= 0 and high <= 1):
-        hint = "divide by 255" if high > 2 else "scale the data to [0, 1]"
+        scale = "divide by 255" if high > 2 else "scale the data to [0, 1]"
+        hint = "repair or remove what is NaN" if math.isnan(low) else scale
         raise DataError(
             f"an RBM's visible units are binary: expected data in [0, 1], got min {low:g}, max {high:g}: {hint}"
         )

@@ -168,19 +168,20 @@ class VAE(Model):
 
     def backward_heads(self, dmu: Array, dlog_var: Array) -> None:
         """From ∂L/∂μ and ∂L/∂log σ² to the gradients of the heads and of the encoder."""
+        # μ = mu(h)
+        dh = self.mu.backward(dmu)
         # log σ² = log_var(h), cut at ± limit
         duncut = dlog_var * self.within
-        # μ = mu(h): h goes into both heads, and the gradients add
-        dh = self.mu.backward(dmu) + self.log_var.backward(duncut)
+        dh = dh + self.log_var.backward(duncut)  # h goes into both heads, and the gradients add
         self.encoder.backward_first(dh)
 
     # How x enters encoder, decoder and loss
 
     def as_drawn(self, x: Array, rng: np.random.Generator | None) -> Array:
         """x; with `binarise` and an rng, pixels of 0 and 1 drawn from it."""
+        require_floats(x)
         if not self.binarise or rng is None:
             return x
-        require_floats(x)
         self.uniform = noise_source(rng, x).random(x.shape, dtype=x.dtype)
         return (self.uniform < x).astype(x.dtype)  # x
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..arguments import number, whole
+from ..arguments import number, refuse, whole
 from ..backend import Array, array_module, in_blocks, move, require_floats
 from ..description import Described, plain
 from ..errors import ArrayTypeError, OptionError, ShapeError
@@ -81,6 +81,8 @@ class Optimizer(Described):
 
     def restore(self, state: Mapping[str, Array], t: int) -> None:
         """Go back to where `state()` and `t` were these."""
+        if not isinstance(state, Mapping):
+            refuse(self, "state", state, "arrays by name, as state() gives them")
         self.reset()
         for name, vector in state.items():
             setattr(self, name, vector)

@@ -26,8 +26,8 @@ class Step(Schedule):
         times = whole(self, "t", t, least=0) // self.every
         try:
             return self.lr * self.factor**times
-        except OverflowError:  # of a factor above 1; the optimizer refuses it
-            return math.inf
+        except OverflowError:
+            refuse(self, "t", t, f"fewer updates, as {self.factor}^{times} is more than a number can hold")
 
 
 class Cosine(Schedule):

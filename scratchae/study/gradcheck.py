@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..arguments import flag, number, whole
-from ..backend import Array, array_module, to_numpy, way_to_floats, what_it_holds
+from ..backend import Array, array_module, require_array, to_numpy, way_to_floats, what_it_holds
 from ..description import brief
 from ..errors import ArrayTypeError, DataError, OptionError
 from ..layers import Layer
@@ -88,9 +88,9 @@ def check_gradients(
 
 def as_doubles(x: Array, name: str) -> Array:
     """x in float64. Raises ArrayTypeError unless it is an array of numbers, DataError unless they are finite."""
+    xp = require_array(x, name)
     if what_it_holds(x) != str(x.dtype) or x.dtype.kind not in "fiub":
         raise ArrayTypeError(f"{name} holds {what_it_holds(x)}: expected numbers; {way_to_floats(x, name)}")
-    xp = array_module(x)
     x = xp.array(x, dtype=np.float64)
     if not x.size or not bool(xp.isfinite(x).all()):
         raise DataError(f"check_gradients: {name} of shape {tuple(x.shape)} holds nothing, or NaN or infinity")

@@ -43,6 +43,8 @@ class History:
 
     def append(self, row: dict[str, Any]) -> None:
         """Add an epoch."""
+        if not isinstance(row, dict):
+            refuse("append", "row", row, "numbers by name, of one epoch")
         for name, value in row.items():
             self.columns.setdefault(name, []).append(value)
 

@@ -7,19 +7,15 @@ import zlib
 import numpy as np
 
 from ..arguments import refuse
-from ..backend import Array, to_numpy, way_to_floats, what_it_holds
+from ..backend import Array, require_array, to_numpy, way_to_floats, what_it_holds
 from ..errors import ArrayTypeError, DataError, ShapeError
 from ..models import Model
 
 
 def prepared(x: Array, name: str, model: Model) -> np.ndarray:
     """x as a NumPy array in the model's dtype. Raises an error unless it holds finite floats, in at least a row."""
-    try:
-        holds = what_it_holds(x)
-    except ArrayTypeError:
-        raise ArrayTypeError(
-            f"{name} is a {type(x).__name__}: expected an array of floats, numpy.asarray({name}, dtype='float32')"
-        ) from None
+    require_array(x, name)
+    holds = what_it_holds(x)
     if x.ndim < 2 or x.size == 0:
         raise DataError(f"{name} has shape {x.shape}: expected (N, …) with at least one example")
     if x.dtype.kind != "f" or holds != str(x.dtype):
