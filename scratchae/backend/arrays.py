@@ -59,7 +59,8 @@ def require_floats(x: Array, *parameters: Array, name: str = "x") -> ModuleType:
     return xp
 
 
-FLOAT32, FLOAT64 = FLOATS = np.dtype(np.float32), np.dtype(np.float64)
+FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+FLOATS = {FLOAT32, FLOAT64}  # no tuple, as NumPy takes None for float64 where it compares
 
 
 def require_array(x: Array, name: str) -> ModuleType:
