@@ -303,6 +303,7 @@ def test_what_is_no_array_of_floats_is_refused_everywhere(name, what):
             lambda: s.pretrain(DBN, X, optimizer=s.Adam()),
             r"pretrain\(optimizer=Adam\(\)\): expected a function that makes one",
         ),
+        (lambda: s.check(s.Dense, exercise=3), r"check\(exercise=3\): expected the name of an exercise"),
         (lambda: known(s.Dense), r"load\(classes=.*expected a list of classes"),
         (lambda: s.trace(NET, X, rng="0"), "rng='0': expected a seed, a generator"),
         (
