@@ -6,21 +6,25 @@ and says what was expected.
 
 from __future__ import annotations
 
+import functools
 import math
 import numbers
 import operator
+import os
 import re
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any, NoReturn
 
 from .description import plain
 from .errors import OptionError
 
 
-def whole(owner: Any, name: str, value: Any, least: int = 1, hint: str = "") -> int:
-    """A whole number of at least so much."""
-    if not is_number(value, numbers.Integral) or value < least:
-        refuse(owner, name, value, f"a whole number, at least {least}{hint}")
+def whole(owner: Any, name: str, value: Any, least: int = 1, hint: str = "", most: int | None = None) -> int:
+    """A whole number of at least so much, and at most so much if that is given."""
+    if not is_number(value, numbers.Integral) or value < least or (most is not None and value > most):
+        limit = "" if most is None else f" and at most {most}"
+        refuse(owner, name, value, f"a whole number, at least {least}{limit}{hint}")
     return int(value)
 
 
@@ -65,6 +69,14 @@ def pair(owner: Any, name: str, value: Any, least: int = 1) -> tuple[int, int]:
     return int(sizes[0]), int(sizes[1])
 
 
+def file_path(owner: Any, name: str, value: Any) -> Path:
+    """The path of a file: text or a Path that ends in a file's name."""
+    path = Path(value) if isinstance(value, str | os.PathLike) else Path()
+    if not path.name or path.is_dir():
+        refuse(owner, name, value, "the path of a file")
+    return path
+
+
 def sizes(owner: Any, name: str, value: Any, count: int = 1) -> tuple[int, ...]:
     """Whole numbers of at least 1, and so many of them or more."""
     given = value if isinstance(value, tuple | list) else ()
@@ -79,6 +91,26 @@ def interval(owner: Any, name: str, value: Any) -> tuple[float, float]:
     if len(ends) != 2 or not all(is_number(end, numbers.Real) for end in ends) or not ends[0] < ends[1]:
         refuse(owner, name, value, "(low, high) with low < high")
     return ends
+
+
+def affordable(owner: Any, *shape: int) -> tuple[int, ...]:
+    """The shape of an array of floats. Raises OptionError if this machine has less memory than it would take."""
+    needed, there = 4 * math.prod(map(int, shape)), memory()
+    if needed > there:
+        raise OptionError(
+            f"{owner!r} needs an array of shape {shape}, at least {needed / 2**30:.3g} GiB, and this machine has "
+            f"{there / 2**30:.3g} GiB: choose smaller sizes"
+        )
+    return shape
+
+
+@functools.cache
+def memory() -> int:
+    """The bytes of memory that this machine has; without limit where it does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows
+        return 2**63
 
 
 def as_given(value: Any) -> Any:

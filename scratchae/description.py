@@ -7,6 +7,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from .errors import MissingError
+
 MISSING = inspect.Parameter.empty
 
 
@@ -31,6 +33,17 @@ class Described:
         super().__init_subclass__(**options)
         if "__init__" in vars(cls) and not ours(cls):
             cls.__init__ = noting_arguments(cls.__init__)
+
+    def __getattr__(self, name: str) -> Any:
+        # what forward keeps for backward, or objective, is asked for before it is there
+        kind = type(self).__name__
+        if not ours(type(self)):
+            raise AttributeError(f"{kind!r} object has no attribute {name!r}", name=name, obj=self)
+        raise MissingError(
+            f"{kind} has no {name}, or not yet: call what computes it first, such as forward before backward, or a model's objective",
+            name=name,
+            obj=self,
+        )
 
     def arguments(self) -> dict[str, Any]:
         """The constructor arguments by name, without those at their default and those that are not known."""

@@ -17,6 +17,10 @@ class OptionError(ScratchaeError, ValueError):
     """An argument has a value that is not allowed."""
 
 
+class MissingError(ScratchaeError, AttributeError):
+    """An object has no such attribute, or not yet, as it is computed by something that has not run."""
+
+
 class DataError(ScratchaeError, ValueError):
     """The data is empty, out of range or not finite, or a data file is missing or damaged."""
 

@@ -46,10 +46,12 @@ class Loss(Described):
 
     def mean(self, prediction: Array) -> Array:
         """What the prediction says about the data, in the data's own units: E[target | prediction]."""
+        require_floats(prediction, name="prediction")
         return prediction
 
     def check_target(self, target: Array) -> None:
         """Raise DataError if this loss cannot take these targets."""
+        require_examples(target, "target")
 
     def check_prediction(self, prediction: Array) -> None:
         """Raise DataError if this loss cannot take these predictions. `fit` calls it once."""
@@ -159,6 +161,7 @@ class BCE(Loss):
         require_unit_interval(target)
 
     def check_prediction(self, prediction: Array) -> None:
+        require_examples(prediction, "prediction")
         if not (float(prediction.min()) >= 0 and float(prediction.max()) <= 1):
             raise DataError(
                 f"BCE needs predictions in [0, 1], got min {float(prediction.min()):g}, max "
@@ -200,7 +203,7 @@ class BCEWithLogits(BCE):
 
     def mean(self, prediction: Array) -> Array:
         """σ(a): the logits as probabilities."""
-        return sigmoid(prediction)
+        return sigmoid(super().mean(prediction))
 
 
 def cross_entropy(logits: Array, p: Array, target: Array) -> Array:
@@ -250,12 +253,14 @@ class SoftmaxCrossEntropy(Loss):
 
     def mean(self, prediction: Array) -> Array:
         """softmax(a): the logits as probabilities of the classes."""
-        xp = array_module(prediction)
+        xp = require_examples(prediction, "prediction")
+        if prediction.ndim != 2:
+            raise ShapeError(f"SoftmaxCrossEntropy expects prediction (N, classes), got {tuple(prediction.shape)}")
         p = xp.exp(prediction - xp.max(prediction, axis=1, keepdims=True))
         return p / xp.sum(p, axis=1, keepdims=True)
 
     def check_target(self, target: Array) -> None:
-        if array_module(target) is not np:
+        if require_examples(target, "target") is not np:
             return  # for the reason given in require_unit_interval
         if target.ndim != 2 or not (target.min() >= 0 and np.allclose(target.sum(axis=1), 1, atol=1e-4)):
             raise DataError(
@@ -295,7 +300,7 @@ def require_same_shape(prediction: Array, target: Array, name: str = "target", o
 
 
 def require_unit_interval(target: Array) -> None:
-    if array_module(target) is not np:
+    if require_examples(target, "target") is not np:
         # reading a GPU array would make every step wait for the GPU: `fit` checks the data before it moves them there
         return
     if not math.isfinite(high := float(target.max())) or high > 1 or float(target.min()) < 0:

@@ -103,6 +103,7 @@ class SparseKL(Penalty):
         return value, xp.zeros_like(z) + dmean / n
 
     def check_code(self, z: Array) -> None:
+        require_examples(z, "z")
         if not (float(z.min()) >= 0 and float(z.max()) <= 1):
             raise DataError(
                 f"SparseKL needs a code in [0, 1], got min {float(z.min()):g}, max {float(z.max()):g}: end the encoder with Sigmoid(), or use L1"

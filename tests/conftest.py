@@ -55,12 +55,16 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    """What was skipped, by reason, and what was left out."""
+    """What was skipped, by reason, what tests have to say, and what was left out."""
     reasons = Counter(
         report.longrepr[2].removeprefix("Skipped: ") for report in terminalreporter.getreports("skipped")
     )
     for reason, count in reasons.most_common():
         terminalreporter.write_line(f"{count:>5} skipped: {reason}")
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.getreports(outcome):
+            for said in dict(report.user_properties).values():
+                terminalreporter.write_line(said)
     if config.getoption("markexpr") == "not slow":
         terminalreporter.write_line('what is slow was left out; all of it: python -m pytest -m ""')
 

@@ -1,11 +1,14 @@
 """What arguments may be: one mechanism, and all that is public uses it."""
 
+import random
+
 import numpy as np
 import pytest
 
 import scratchae as s
 from scratchae import arguments
 from scratchae.errors import ArrayTypeError, DataError, OptionError, ScratchaeError, ShapeError
+from scratchae.training.architecture import known
 
 NOT_WHOLE = [0, -3, 2.0, 2.5, float("nan"), "2", None, True, np.float64(2), np.ones(1)]
 NOT_NUMBERS = ["0.5", None, float("nan"), float("inf"), True, [0.5], 1j, np.array([0.5, 0.5])]
@@ -193,6 +196,12 @@ NO_FLOATS = {
     "truth values": np.ones((3, 4), bool),
     "objects": np.full((3, 4), None),
     "text": np.full((3, 4), "a"),
+    "complex numbers": np.ones((3, 4), np.complex64),
+    "masked cells": np.ma.masked_greater(np.ones((3, 4)), 0.5),
+    "a matrix": np.ones((3, 4)).view(np.matrix),
+    "half precision": np.ones((3, 4), np.float16),
+    "more than double precision": np.ones((3, 4), np.longdouble),
+    "bytes the other way round": np.ones((3, 4), ">f4"),
 }
 FITTED = s.PCA(2).fit(X)
 DBN = s.DBN((4, 3, 2), rng=0)
@@ -268,10 +277,118 @@ def test_what_is_no_array_of_floats_is_refused_everywhere(name, what):
         (lambda: s.save(NET, 3), "path=3: expected the path of a file"),
         (lambda: s.load_data(X), "unknown data"),
         (lambda: s.watch([1]).__enter__(), r"watch\(model=.*: expected a model, such as"),
-        (lambda: s.check_gradients(s.MSE(), [[1.0]], [[1.0]]), "expected an array, got list"),
+        (lambda: s.check_gradients(s.MSE(), [[1.0]], [[1.0]]), "x is a list: expected an array of floats"),
+        (lambda: s.check_gradients(s.L1(1), X, X), r"check_gradients\(L1\(1\), …\): it was given x and target"),
+        (lambda: s.check_gradients(s.MSE(), X), "it was given x .*: give a loss its target"),
+        (
+            lambda: s.check_gradients(s.Sigmoid(), X * 1j),
+            r"x holds complex128: expected numbers; their real parts are x.real",
+        ),
+        (lambda: s.check_gradients(s.Sigmoid(), X * np.nan), "holds nothing, or NaN or infinity"),
+        (
+            lambda: s.evaluate(NET, X, batch_size=-1),
+            r"evaluate\(batch_size=-1\): expected a whole number, at least 1",
+        ),
+        (lambda: s.evaluate(None, X), r"evaluate\(model=None\): expected a model, such as"),
+        (lambda: s.evaluate(NET, X.astype(int)), r"x holds int64, max 0: expected floats"),
+        (lambda: s.evaluate(NET, X[:0]), r"x has shape \(0, 4\): expected"),
+        (lambda: s.evaluate(RBM, 3 * X), r"expected data in \[0, 1\], got"),
+        (lambda: s.fit([], X, epochs=1, batch_size=2, optimizer=s.Adam()), r"fit\(model=\[\]\): expected a model"),
+        (lambda: s.fit(NET, X, epochs=1, batch_size=2, optimizer=s.Adam(), resume="no"), r"fit\(resume='no'\)"),
+        (
+            lambda: s.fit(NET, X, epochs=1, batch_size=2, optimizer=s.Adam(), checkpoint=3),
+            r"fit\(checkpoint=.*the path of a file",
+        ),
+        (
+            lambda: s.pretrain(DBN, X, optimizer=s.Adam()),
+            r"pretrain\(optimizer=Adam\(\)\): expected a function that makes one",
+        ),
+        (lambda: s.check(s.Dense, exercise=3), r"check\(exercise=3\): expected the name of an exercise"),
+        (lambda: known(s.Dense), r"load\(classes=.*expected a list of classes"),
+        (lambda: s.trace(NET, X, rng="0"), "rng='0': expected a seed, a generator"),
+        (
+            lambda: s.trace(NET, X[:2]).text(digits=-1),
+            r"text\(digits=-1\): expected a whole number, at least 0 and at most 17",
+        ),
+        (lambda: s.History({"loss": [1.0], "kl": []}), r"History\(columns=.*lists of one length"),
+        (lambda: s.History().to_csv(""), r"to_csv\(path=''\): expected the path of a file"),
+        (lambda: RBM.pseudo_log_likelihood(X * np.nan), r"got min nan, max nan: repair or remove"),
+        (lambda: RBM.log_likelihood(X * 255, 0.0), "divide by 255"),
+        (lambda: RBM.log_likelihood(X, "0"), r"log_likelihood\(log_Z='0'\): expected a number, log_Z"),
+        (lambda: VAE.active_units(X, threshold=None), r"active_units\(threshold=None\)"),
+        (lambda: CVAE.target(np.ones((2, 2))), r"expects rows of pixels and, at their end, 2 labels, got \(2, 2\)"),
+        (lambda: s.SoftmaxCrossEntropy().mean(np.ones(3)), r"expects prediction \(N, classes\), got \(3,\)"),
+        (lambda: s.BCE().check_target(np.ones((3, 0))), r"target holds no numbers, its shape is \(3, 0\)"),
+        (
+            lambda: s.SGD(lambda t: -5.0).learning_rate(),
+            r"SGD\(lr=-5.0\): expected .* from its schedule after 0 updates",
+        ),
+        (lambda: s.SGD(lambda t: "0.1").learning_rate(3), r"SGD\(lr='0.1'\): expected .* after 3 updates"),
+        (lambda: s.SGD(s.Step), r"SGD\(lr=<class .*Step'>\): expected a number"),
+        (lambda: s.Step(1.0, 1, 1e300)(9), r"Step\(t=9\): expected fewer updates"),
+        (
+            lambda: s.Dense(10**6, 10**9),
+            r"Dense\(1000000, 1000000000\) needs an array of shape .*, and this machine has",
+        ),
+        (
+            lambda: s.UpSample2d(10**9).forward(np.ones((1, 2, 2, 1))),
+            r"needs an array of shape .* choose smaller sizes",
+        ),
+        (lambda: s.Conv2d(1, 1, 1, padding=10**9).forward(np.ones((1, 2, 2, 1))), "needs an array of shape"),
+        (lambda: VAE.sample(10**13), r"'sample' needs an array of shape \(10000000000000, 2\)"),
         (lambda: s.ContractiveAutoencoder(None, s.Dense(2, 4), loss=s.MSE(), weight=1), "encoder expects layers"),
     ],
 )
 def test_what_does_not_fit_gets_a_sentence(use, text):
     with pytest.raises(ScratchaeError, match=text):
         use()
+
+
+# Random numbers
+
+DRAWING = {
+    "VAE.sample": lambda rng: VAE.sample(2, rng),
+    "VAE.elbo": lambda rng: VAE.elbo(X, rng),
+    "CVAE.sample": lambda rng: CVAE.sample(2, rng),
+    "RBM.sample": lambda rng: RBM.sample(2, steps=2, rng=rng),
+    "RBM.sample_h_given_v": lambda rng: RBM.sample_h_given_v(X, rng),
+    "RBM.sample_v_given_h": lambda rng: RBM.sample_v_given_h(X[:, :3], rng),
+    "RBM.gibbs_vhv": lambda rng: RBM.gibbs_vhv(X, rng),
+    "RBM.ais": lambda rng: RBM.ais(4, 5, rng),
+    "DBN.sample": lambda rng: DBN.sample(2, steps=2, rng=rng),
+    "Dense": lambda rng: s.Dense(4, 2, rng=rng).W,
+    "trace": lambda rng: s.trace(VAE, X[:2], rng=rng, numerical=False).text(),
+}
+NOT_DRAWN_FROM = ["0", 1.5, True, -1, np.random.RandomState(0), np.random, random.Random(0), np.random.Generator]
+
+
+@pytest.mark.parametrize("name", DRAWING)
+def test_seeds_are_taken_wherever_something_is_drawn(name):
+    assert repr(DRAWING[name](3)) == repr(DRAWING[name](np.random.default_rng(3)))
+    for wrong in NOT_DRAWN_FROM:
+        with pytest.raises(OptionError, match="expected a seed, a generator, such as"):
+            DRAWING[name](wrong)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_step_takes_a_generator_and_says_why_no_seed(name):
+    for wrong in (0, *NOT_DRAWN_FROM):
+        with pytest.raises(
+            (OptionError, ArrayTypeError), match=r"expected a generator|a seed would draw the same noise"
+        ):
+            LAYERS[name].forward(
+                np.ones((4, 4, 4, 1), np.float32) if "2d" in name else np.ones((4, 4), np.float32), wrong
+            )
+    with pytest.raises(OptionError, match="a seed would draw the same noise in every step: make a generator once"):
+        VAE.training_step(X, 0)
+
+
+# Sizes in NumPy's own numbers
+
+
+def test_small_integers_of_numpy_do_not_overflow():
+    """200 · 4 is more than a uint8 holds, and would make the weights far too large."""
+    made = s.Conv2d(np.uint8(200), np.uint8(200), 2, rng=0), s.Conv2d(200, 200, 2, rng=0)
+    np.testing.assert_array_equal(made[0].W, made[1].W)
+    made = s.Dense(np.uint8(200), np.uint8(200), rng=0), s.Dense(200, 200, rng=0)
+    np.testing.assert_array_equal(made[0].W, made[1].W)

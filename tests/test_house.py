@@ -11,7 +11,8 @@ import scratchae
 PACKAGE = Path(scratchae.__file__).parent
 # The rooms from the ground up: each may import what stands in a row below its own
 FLOORS = (
-    "errors files description environment",
+    "errors",
+    "files description environment",
     "arguments",
     "backend",
     "data layers",

@@ -200,7 +200,7 @@ def test_an_empty_batch_has_no_mean(loss, device, xp):
 @every_loss
 @pytest.mark.parametrize("dtype", [np.uint8, np.int64, bool])
 def test_targets_must_be_floats(loss, device, xp, dtype):
-    with pytest.raises(ArrayTypeError, match=rf"target holds {np.dtype(dtype)}.*/ 255"):
+    with pytest.raises(ArrayTypeError, match=rf"target holds {np.dtype(dtype)}.*astype\('float32'\)"):
         loss(xp.ones((2, 3)), xp.ones((2, 3), dtype=dtype))
 
 

@@ -9,7 +9,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from scratchae import SGD, Adam, Cosine, Step, optimizers
 from scratchae.backend import BLOCK, SHARED_BLOCK, array_module, to_numpy
-from scratchae.errors import OptionError, ShapeError
+from scratchae.errors import ArrayTypeError, OptionError, ShapeError
+from scratchae.optimizers import clip_norm
 
 OPTIMIZERS = {
     "SGD": lambda **options: SGD(0.1, **options),
@@ -126,6 +127,30 @@ def test_clip_norm(device, to_device, g, expected, dtype):
     assert_allclose(to_numpy(θ), -np.array(expected), rtol=1e-6)
     assert θ.dtype == dtype
     assert_array_equal(to_numpy(g), before)  # the model's gradient is not touched
+
+
+@pytest.mark.parametrize("scale", [1e-44, 1e-30, 1.0, 2e19, 1e30, 3e38])
+def test_clipping_at_any_scale(device, to_device, scale):
+    """Squares of numbers above 1.8e19 overflow float32, and a norm of infinity would leave nothing of the gradient."""
+    g = np.array([scale, -scale, 0.0, scale / 2], np.float32)
+    exact = g.astype(np.float64)
+    expected = exact * min(1.0, 2.0 / np.sqrt((exact**2).sum()))
+    assert_allclose(to_numpy(clip_norm(to_device(g), 2.0)), expected, rtol=1e-6)
+    assert_array_equal(to_numpy(clip_norm(to_device(0 * g), 2.0)), 0 * g)
+
+
+def test_clipping_what_is_not_finite_is_noticed(device, to_device):
+    for wrong in (np.nan, np.inf):
+        with np.errstate(invalid="ignore"):
+            clipped = to_numpy(clip_norm(to_device(np.array([1.0, wrong], np.float32)), 1.0))
+        assert np.isnan(clipped).any()
+
+
+def test_parameters_that_cannot_be_written_to():
+    θ = np.ones(64, np.float32)
+    θ.flags.writeable = False
+    with pytest.raises(ArrayTypeError, match=r"parameters cannot be written to: .* give it parameters.copy\(\)"):
+        Adam(0.1).update(θ, np.ones(64, np.float32))
 
 
 def test_clipping_bounds_the_norm_of_the_whole_gradient():

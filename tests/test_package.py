@@ -93,7 +93,7 @@ def test_errors_are_what_they_look_like():
     assert len(kinds) >= 8
     for kind in kinds:
         assert issubclass(kind, errors.ScratchaeError)
-        assert issubclass(kind, (ValueError, TypeError, ArithmeticError))
+        assert issubclass(kind, (ValueError, TypeError, ArithmeticError, AttributeError))
         assert kind.__doc__
 
 

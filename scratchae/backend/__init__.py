@@ -8,9 +8,12 @@ from .arrays import (
     move,
     noise_source,
     one_kernel,
+    require_array,
     require_examples,
     require_floats,
     to_numpy,
+    way_to_floats,
+    what_it_holds,
 )
 from .cpu import (
     BLOCK,
@@ -45,9 +48,12 @@ __all__ = [
     "on_all_cores",
     "one_kernel",
     "recycle_memory",
+    "require_array",
     "require_examples",
     "require_floats",
     "threads",
     "to_numpy",
+    "way_to_floats",
+    "what_it_holds",
     "workers",
 ]

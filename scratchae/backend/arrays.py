@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import functools
+import numbers
+import random
 from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from ..arguments import is_number
 from ..errors import ArrayTypeError, DataError, DeviceError, OptionError, ShapeError
 from . import kernels
 from .types import Array
@@ -29,16 +32,22 @@ def array_module(x: Array) -> ModuleType:
 
 
 def require_floats(x: Array, *parameters: Array, name: str = "x") -> ModuleType:
-    """The array module of x, if it holds floats, on the device of the parameters that it is to meet.
+    """The array module of x, if it holds float32 or float64, on the device of the parameters that it is to meet.
 
     Raises ArrayTypeError; and ShapeError for a single number, where there are no parameters whose shape it has to fit anyway.
     """
-    xp = array_module(x)
-    if x.dtype.kind != "f":
-        raise ArrayTypeError(
-            f"{name} holds {x.dtype}: expected floats; for images divide by 255: ({name} / 255).astype('float32')"
-        )
-    if not x.ndim and not parameters:
+    if (
+        type(x) is np.ndarray and (x.dtype is FLOAT32 or x.dtype is FLOAT64) and x.ndim
+    ):  # soon done, as it nearly always is
+        for parameter in parameters:
+            if type(parameter) is not np.ndarray:
+                break
+        else:
+            return np
+    xp = require_array(x, name)
+    if x.dtype not in FLOATS or (type(x) is not np.ndarray and what_it_holds(x) != str(x.dtype)):
+        raise ArrayTypeError(f"{name} holds {what_it_holds(x)}: expected floats; {way_to_floats(x, name)}")
+    if not x.ndim and not parameters:  # which have a shape to fit
         raise ShapeError(f"{name} is a single number: expected an array of examples, (N, …)")
     for parameter in parameters:
         if array_module(parameter) is not xp:
@@ -50,11 +59,47 @@ def require_floats(x: Array, *parameters: Array, name: str = "x") -> ModuleType:
     return xp
 
 
+FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+FLOATS = {FLOAT32, FLOAT64}  # no tuple, as NumPy takes None for float64 where it compares
+
+
+def require_array(x: Array, name: str) -> ModuleType:
+    """The array module of x. Raises ArrayTypeError, which names it, if it is no array."""
+    try:
+        return array_module(x)
+    except ArrayTypeError:
+        raise ArrayTypeError(
+            f"{name} is a {type(x).__name__}: expected an array of floats, numpy.asarray({name}, dtype='float32')"
+        ) from None
+
+
+def what_it_holds(x: Array) -> str:
+    """The dtype of an array, or what is special about it and cannot be computed with."""
+    special = {np.ma.MaskedArray: "masked cells", np.matrix: "a matrix, of which * is not the product of numbers"}
+    return next((words for kind, words in special.items() if isinstance(x, kind)), str(x.dtype))
+
+
+def way_to_floats(x: Array, name: str) -> str:
+    """How to make an array of floats of it."""
+    if isinstance(x, np.ma.MaskedArray):
+        return f"fill what is missing, {name}.filled(0), or leave these rows out"
+    if isinstance(x, np.matrix):
+        return f"numpy.asarray({name})"
+    if x.dtype.kind in "iu":
+        return f"for images divide by 255: ({name} / 255).astype('float32')"
+    if x.dtype.kind in "bf":
+        return f"{name}.astype('float32')"
+    if x.dtype.kind == "c":
+        return f"their real parts are {name}.real, their sizes abs({name})"
+    return f"numpy.asarray({name}, dtype='float32') makes them of text and objects that are numbers"
+
+
 def require_examples(x: Array, name: str = "x") -> ModuleType:
-    """`require_floats`, of at least one example. Raises DataError for none."""
+    """`require_floats`, of at least one example, of at least one number. Raises DataError for none."""
     xp = require_floats(x, name=name)
-    if not len(x):
-        raise DataError(f"{name} holds no examples: expected at least one row")
+    if not x.size:
+        nothing = "numbers" if len(x) else "examples"
+        raise DataError(f"{name} holds no {nothing}, its shape is {tuple(x.shape)}: expected at least one row")
     return xp
 
 
@@ -70,19 +115,19 @@ def device_module(device: str) -> ModuleType:
 
 
 def move(x: Array, device: str | None = None, dtype: Any = None) -> Array:
-    """x on a device and in a dtype of floats. With None, the device or the dtype stays the same. Raises OptionError for other dtypes."""
+    """x on a device, in float32 or float64. With None, the device or the dtype stays the same. Raises OptionError for other dtypes."""
     if device is not None and array_module(x) is not device_module(device):
         x = device_module(device).asarray(to_numpy(x))
     return x if dtype is None else x.astype(float_type(dtype), copy=False)
 
 
 def float_type(dtype: Any) -> np.dtype:
-    """A dtype of floats. Raises OptionError for any other."""
+    """float32 or float64. Raises OptionError for any other dtype."""
     try:
         found = np.dtype(dtype)
     except TypeError:
         found = None
-    if found is None or found.kind != "f":
+    if found not in FLOATS:
         raise OptionError(f"dtype={dtype!r}: expected floats, 'float32' or 'float64'")
     return found
 
@@ -102,10 +147,9 @@ def generator(rng: Any = None, like: Array | None = None) -> Any:
     like: the numbers are made on the device of this array; by default NumPy arrays. Raises OptionError for anything else.
     """
     xp = np if like is None else array_module(like)
-    if rng is None or (isinstance(rng, int | np.integer | np.random.SeedSequence) and not isinstance(rng, bool)):
+    if rng is None or isinstance(rng, np.random.SeedSequence) or (is_number(rng, numbers.Integral) and rng >= 0):
         return xp.random.default_rng(rng)
-    if not (hasattr(rng, "random") or hasattr(rng, "standard_normal")):
-        raise OptionError(f"rng={rng!r}: expected a seed, a generator such as numpy.random.default_rng(0), or None")
+    require_drawing(rng, "a seed, ")
     return FromHost(rng, xp) if isinstance(rng, np.random.Generator) and xp is not np else rng
 
 
@@ -114,12 +158,24 @@ def noise_source(rng: Any, x: Array) -> Any:
 
     None stays None: no noise. Raises OptionError for a seed, of which each call would draw the same noise.
     """
+    if rng is None or (type(rng) is np.random.Generator and type(x) is np.ndarray):
+        return rng
     if isinstance(rng, int | np.integer):
         raise OptionError(
             f"rng={rng}: a seed would draw the same noise in every step: make a generator once, "
             f"rng = numpy.random.default_rng({rng}), and give it to each step"
         )
-    return generator(rng, like=x) if isinstance(rng, np.random.Generator) else rng
+    if isinstance(rng, np.random.Generator):
+        return generator(rng, like=x)
+    require_drawing(rng)
+    return rng
+
+
+def require_drawing(rng: Any, or_else: str = "") -> None:
+    """Raise OptionError unless noise can be drawn from it: by `random` or `standard_normal`, which take a shape and a dtype."""
+    draws = hasattr(rng, "random") or hasattr(rng, "standard_normal")
+    if not draws or isinstance(rng, type | ModuleType | np.random.RandomState | random.Random):
+        raise OptionError(f"rng={rng!r}: expected {or_else}a generator, such as numpy.random.default_rng(0), or None")
 
 
 class FromHost:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import numpy as np
 
 from ..arguments import number
-from ..backend import Array, array_module, one_kernel, require_floats
+from ..backend import Array, array_module, one_kernel
 from .layer import Layer
 
 
 @one_kernel
 def sigmoid(x: Array) -> Array:
     """σ(x) = 1 / (1 + e⁻ˣ), in (0, 1)."""
-    xp = require_floats(x)
+    xp = array_module(x)
     y = xp.negative(x)
     with np.errstate(over="ignore"):  # e⁸⁹ overflows float32: it becomes infinity, and its reciprocal 0 is right
         xp.exp(y, out=y)
@@ -37,7 +37,7 @@ def sigmoid_backward(y: Array, dy: Array) -> Array:
 @one_kernel
 def relu(x: Array) -> Array:
     """max(x, 0)."""
-    xp = require_floats(x)
+    xp = array_module(x)
     return xp.maximum(x, xp.zeros(x.shape, dtype=x.dtype))  # NumPy takes twice as long with the number 0
 
 
@@ -51,7 +51,7 @@ def relu_backward(y: Array, dy: Array) -> Array:
 @one_kernel
 def softplus(x: Array) -> Array:
     """log(1 + eˣ), computed as max(x, 0) + log(1 + e^-|x|), which cannot overflow."""
-    xp = require_floats(x)
+    xp = array_module(x)
     y = xp.abs(x)
     xp.negative(y, out=y)
     xp.exp(y, out=y)
@@ -105,7 +105,7 @@ class LeakyReLU(Layer):
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         self.x = x
-        return require_floats(x).maximum(x, self.slope * x)
+        return array_module(x).maximum(x, self.slope * x)
 
     def backward(self, dy: Array) -> Array:
         # y = max(x, slope x), as slope < 1
@@ -121,7 +121,7 @@ class Tanh(Layer):
     formulas = {"y": "tanh(x)", "dx": "dy * (1 - y ** 2)"}
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
-        self.y = require_floats(x).tanh(x)
+        self.y = array_module(x).tanh(x)
         return self.y
 
     def backward(self, dy: Array) -> Array:

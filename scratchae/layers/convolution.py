@@ -14,8 +14,8 @@ import math
 
 import numpy as np
 
-from ..arguments import as_given, pair, whole
-from ..backend import Array, Pair, array_module, count, require_floats
+from ..arguments import affordable, as_given, pair, whole
+from ..backend import Array, Pair, array_module, count
 from ..errors import OptionError, ShapeError
 from .channels import add_channels, channel_sums
 from .initial import draw_weights
@@ -68,7 +68,12 @@ class Conv2d(Layer):
         self.P = pair(self, "padding", padding, least=0)
         area, reach = self.K[0] * self.K[1], self.K[0] * self.K[1] / (self.S[0] * self.S[1])
         self.W = draw_weights(
-            (*self.K, in_channels, out_channels), area * in_channels, reach * out_channels, init, rng, self
+            (*self.K, self.in_channels, self.out_channels),
+            area * self.in_channels,
+            reach * self.out_channels,
+            init,
+            rng,
+            self,
         )
         self.b = np.zeros(out_channels, np.float32)
         self.dW = np.zeros_like(self.W)
@@ -79,7 +84,7 @@ class Conv2d(Layer):
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         require_images(self, x, self.in_channels)
-        xp = require_floats(x, self.W)
+        xp = array_module(x)
         OH, OW = patch_counts(self, x, self.K, self.S, self.P)
         self.x_size = x.shape[1:3]
         self.columns = im2col(x, self.K, self.S, self.P)  # (N·OH·OW, KH·KW·Cin)
@@ -152,7 +157,12 @@ class ConvTranspose2d(Layer):
             )
         area, reach = self.K[0] * self.K[1], self.K[0] * self.K[1] / (self.S[0] * self.S[1])
         self.W = draw_weights(
-            (*self.K, out_channels, in_channels), reach * in_channels, area * out_channels, init, rng, self
+            (*self.K, self.out_channels, self.in_channels),
+            reach * self.in_channels,
+            area * self.out_channels,
+            init,
+            rng,
+            self,
         )
         self.b = np.zeros(out_channels, np.float32)
         self.dW = np.zeros_like(self.W)
@@ -162,8 +172,6 @@ class ConvTranspose2d(Layer):
         return math.prod(x_shape[:3]) * self.W.size  # each with every pixel of x; what overlaps in y is added up
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
-        require_images(self, x, self.in_channels)
-        require_floats(x, self.W)
         self.x = x
         y = matmul_col2im(x, self.W, self.output_size(x), self.S, self.P)  # columns = x Wᵀ; y = col2im(columns) + b
         return add_channels(y, self.b)
@@ -180,7 +188,8 @@ class ConvTranspose2d(Layer):
         return dx.reshape(self.x.shape)
 
     def output_size(self, x: Array) -> Pair:
-        """Height and width of y. Raises ShapeError if there would be no pixels."""
+        """Height and width of y. Raises ShapeError if x does not fit, or if there would be no pixels."""
+        require_images(self, x, self.in_channels)
         sizes = []
         for axis, size, k, s, p, extra in zip(
             ("height", "width"), x.shape[1:3], self.K, self.S, self.P, self.extra, strict=True
@@ -191,6 +200,7 @@ class ConvTranspose2d(Layer):
                     f"{self.label()} cannot make an image from x of shape {tuple(x.shape)}: its {axis} would be "
                     f"({size} - 1) · {s} - 2 · {p} + {k} + {extra} = {sizes[-1]}: use less padding or a larger kernel"
                 )
+        affordable(self, len(x), *sizes, self.out_channels)
         return tuple(sizes)
 
 
@@ -201,7 +211,6 @@ def require_images(layer: Layer, x: Array, channels: int | None = None) -> None:
     """Raise ShapeError unless x is (N, H, W, channels) with H, W ≥ 1; without `channels`, any number of them will do."""
     array_module(x)  # raises an error if x is not an array
     if x.ndim == 4 and channels in (None, x.shape[3]) and 0 not in x.shape[1:]:
-        require_floats(x)
         return
     if x.ndim == 2:
         way_out = f"give each row its shape back, with Reshape(H, W, {channels or 'C'}) before this layer"
@@ -226,4 +235,5 @@ def patch_counts(layer: Layer, x: Array, kernel: Pair, stride: Pair, padding: Pa
                 f"{layer.label()} does not fit into x of shape {tuple(x.shape)}: along the {axis} there would be "
                 f"⌊({size} + 2 · {p} - {k}) / {s}⌋ + 1 = {counts[-1]} places for the kernel: it can be at most {size + 2 * p} long"
             )
+    affordable(layer, len(x), *(size + 2 * p for size, p in zip(x.shape[1:3], padding, strict=True)), x.shape[3])
     return tuple(counts)

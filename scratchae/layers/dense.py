@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..arguments import whole
-from ..backend import Array, array_module, require_floats
+from ..backend import Array, array_module
 from .initial import draw_weights
 from .layer import Layer
 
@@ -38,7 +38,7 @@ class Dense(Layer):
     ):
         self.inputs, self.outputs = whole(self, "inputs", inputs), whole(self, "outputs", outputs)
         self.init = init
-        self.W = draw_weights((self.inputs, self.outputs), inputs, outputs, init, rng, self)
+        self.W = draw_weights((self.inputs, self.outputs), self.inputs, self.outputs, init, rng, self)
         self.b = np.zeros(outputs, np.float32)
         self.dW = np.zeros_like(self.W)
         self.db = np.zeros_like(self.b)
@@ -47,7 +47,7 @@ class Dense(Layer):
         return x_shape[0] * self.W.size  # each number of W with every example
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
-        xp = require_floats(x, self.W)
+        xp = array_module(x)
         if x.shape[1:] != (self.inputs,):
             self.refuse(
                 x,

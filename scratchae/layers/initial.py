@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ..arguments import choice
+from ..arguments import affordable, choice
 from ..backend import generator
 
 
@@ -30,4 +30,4 @@ def draw_weights(
     """
     variances = {"he": 2 / fan_in, "glorot": 2 / (fan_in + fan_out)}
     variance = variances[choice(owner, "init", init, variances)]
-    return generator(rng).standard_normal(shape, dtype=np.float32) * math.sqrt(variance)
+    return generator(rng).standard_normal(affordable(owner, *shape), dtype=np.float32) * math.sqrt(variance)

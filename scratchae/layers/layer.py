@@ -11,6 +11,7 @@ import numpy as np
 from ..backend import Array, array_module, move
 from ..description import Described, ours
 from ..errors import ArrayTypeError, OptionError, ShapeError
+from .calls import check_calls
 from .own import defining, gradient_names, is_float, set_by_forward, taking_rng
 
 
@@ -71,7 +72,9 @@ class Layer(Described):
 
     def __init_subclass__(cls, **options: Any):
         super().__init_subclass__(**options)
-        if (forward := taking_rng(cls.forward)) is not cls.forward:
+        if ours(cls):
+            check_calls(cls)
+        elif (forward := taking_rng(cls.forward)) is not cls.forward:
             cls.forward = forward
 
     def products(self, x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -> int:
@@ -112,7 +115,7 @@ class Layer(Described):
 
     def parameter_array(self, name: str) -> Array:
         """A parameter as an array. Raises an error if the layer has no attribute of this name, or if it does not hold floats."""
-        if not hasattr(self, name):
+        if not isinstance(name, str) or not hasattr(self, name):
             raise OptionError(
                 f"{self.label()} names a parameter {name} but has no such attribute: set self.{name} in its constructor"
             )
@@ -144,7 +147,7 @@ class Layer(Described):
 
     def refuse(self, x: Array, wanted: str, way_out: str) -> NoReturn:
         """Raise ShapeError: x does not have the wanted shape."""
-        raise ShapeError(f"{self.label()} expects x of shape {wanted}, got {tuple(x.shape)}: {way_out}")
+        raise ShapeError(f"{self.label()} expects x of shape {wanted}, got {getattr(x, 'shape', x)}: {way_out}")
 
     def label(self) -> str:
         """The layer's name for a message: its place in the model, if it has one, and its repr."""

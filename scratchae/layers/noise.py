@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..arguments import interval, number
-from ..backend import Array, array_module, noise_source, require_floats
+from ..backend import Array, array_module
 from .layer import Layer
 
 NOISY = "\u0303"  # the tilde of x̃, as noise makes it of x
@@ -35,8 +35,7 @@ class Masked(Layer):
         raise NotImplementedError
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
-        require_floats(x)
-        self.mask = None if rng is None else self.draw(x, noise_source(rng, x))
+        self.mask = None if rng is None else self.draw(x, rng)
         return x if self.mask is None else x * self.mask
 
     def backward(self, dy: Array) -> Array:
@@ -139,11 +138,10 @@ class GaussianNoise(Layer):
         return (2, 0, 0) if self.clip is None else (4, 0, 4)
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
-        require_floats(x)
         if rng is None:
             self.noise = None
             return x
-        self.noise = noise_source(rng, x).standard_normal(x.shape, dtype=x.dtype)
+        self.noise = rng.standard_normal(x.shape, dtype=x.dtype)
         self.noisy = x + self.std * self.noise
         return self.noisy if self.clip is None else array_module(x).clip(self.noisy, *self.clip)
 

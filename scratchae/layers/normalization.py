@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..arguments import number, whole
-from ..backend import Array, array_module, require_floats
+from ..arguments import affordable, number, whole
+from ..backend import Array, array_module
 from ..errors import DataError
 from .channels import channel_sums, channelwise
 from .layer import Layer
@@ -54,6 +54,7 @@ class BatchNorm(Layer):
 
     def __init__(self, features: int, *, momentum: float = 0.9, eps: float = 1e-5):
         self.features = whole(self, "features", features)
+        affordable(self, self.features)
         self.momentum = number(self, "0 <= momentum <= 1", momentum)
         self.eps = number(self, "0 < eps", eps)
         self.gamma, self.beta = np.ones(features, np.float32), np.zeros(features, np.float32)
@@ -61,7 +62,7 @@ class BatchNorm(Layer):
         self.running_mean, self.running_var = np.zeros(features, np.float32), np.ones(features, np.float32)
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
-        xp = require_floats(x, self.gamma)
+        xp = array_module(x)
         if x.ndim not in (2, 4) or x.shape[-1] != self.features:
             self.refuse(x, f"(N, {self.features}) or (N, H, W, {self.features})", "features are the last axis")
         self.M, self.training = x.size // self.features, rng is not None

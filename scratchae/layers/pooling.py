@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ..arguments import as_given, flag, pair
+from ..arguments import affordable, as_given, flag, pair
 from ..backend import Array, array_module
 from .convolution import patch_counts, require_images
 from .layer import Layer
@@ -111,6 +111,7 @@ class UpSample2d(Layer):
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         require_images(self, x)
         N, H, W, C = x.shape
+        affordable(self, N, H * self.S[0], W * self.S[1], C)
         y = array_module(x).broadcast_to(x[:, :, None, :, None, :], (N, H, self.S[0], W, self.S[1], C))
         return y.reshape(N, H * self.S[0], W * self.S[1], C)
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ..arguments import sizes
-from ..backend import Array, require_floats
+from ..backend import Array
 from ..errors import ShapeError
 from .layer import Layer
 
@@ -29,7 +29,6 @@ class Reshape(Layer):
         )
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
-        require_floats(x)
         if math.prod(x.shape[1:]) != math.prod(self.shape):
             raise ShapeError(
                 f"{self.label()} expects {math.prod(self.shape)} values for each example, got x of shape {tuple(x.shape)}, "
@@ -51,7 +50,6 @@ class Flatten(Layer):
     formulas = {"y": "reshape(x, y_shape)", "dx": "reshape(dy, x_shape)"}
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
-        require_floats(x)
         self.x_shape = x.shape
         return x.reshape(len(x), math.prod(x.shape[1:]))
 

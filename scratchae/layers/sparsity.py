@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..arguments import whole
-from ..backend import Array, array_module, one_kernel, require_floats
+from ..backend import Array, array_module, one_kernel
 from .layer import Layer
 
 
@@ -29,7 +29,6 @@ class KSparse(Layer):
         self.k = whole(self, "k", k)
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
-        require_floats(x)
         rows = x.reshape(len(x), int(np.prod(x.shape[1:])))  # (N, D)
         if rows.shape[1] < self.k:
             self.refuse(

@@ -31,6 +31,7 @@ class Autoencoder(Model):
     examples_apart = True
     symbols = {"reconstruction": "R", "penalty": "Ω"}
     notes = {"z": "the code", "prediction": "the prediction"}
+    dprediction: Array | None = None  # until `objective` has run
 
     @property
     def formulas(self) -> dict[str, str]:

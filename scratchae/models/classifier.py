@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..arguments import whole
-from ..backend import Array, array_module, require_floats
+from ..arguments import affordable, whole
+from ..backend import Array, array_module, require_array, require_examples, require_floats
 from ..errors import DataError, ShapeError
 from ..layers import Layer
 from ..layers.layer import as_layer
@@ -33,6 +33,8 @@ class Classifier(Model):
         "dfeatures": "backward(net, dlogits)",
     }
 
+    dlogits: Array | None = None  # until `objective` has run
+
     def __init__(self, net: Layer, classes: int):
         self.net, self.classes = as_layer(net, "net"), whole(self, "classes", classes, least=2)
         self.gather()
@@ -40,7 +42,7 @@ class Classifier(Model):
     def objective(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
         """{"loss": cross-entropy, nats per example; "error": the share of examples whose most likely class is not the label}."""
         xp = array_module(x)
-        features, labels = x[:, : -self.classes], x[:, -self.classes :]
+        features, labels = self.parted(x)
         logits = self.net.forward(features, rng)
         loss, self.dlogits = SoftmaxCrossEntropy()(logits, labels)
         error = xp.mean((xp.argmax(logits, axis=1) != xp.argmax(labels, axis=1)).astype(x.dtype))
@@ -57,15 +59,20 @@ class Classifier(Model):
         """The most likely class of each x, (N,), for x without labels."""
         return array_module(x).argmax(self.net.forward(x), axis=1)
 
-    def check_data(self, x: Array) -> None:
+    def parted(self, x: Array) -> tuple[Array, Array]:
+        """The features of x, and its labels. Raises ShapeError if x has no columns for both."""
+        require_examples(x)
         if x.ndim != 2 or x.shape[1] <= self.classes:
             raise ShapeError(
-                f"Classifier expects rows of features and {self.classes} columns for the label, got shape {x.shape}: "
+                f"Classifier expects rows of features and {self.classes} columns for the label, got shape {tuple(x.shape)}: "
                 "use with_labels(x, labels, classes)"
             )
-        labels = x[:, -self.classes :]
+        return x[:, : -self.classes], x[:, -self.classes :]
+
+    def check_data(self, x: Array) -> None:
+        features, labels = self.parted(x)
         SoftmaxCrossEntropy().check_target(labels)
-        logits = self.net.forward(x[:1, : -self.classes])
+        logits = self.net.forward(features[:1])
         if logits.shape[1:] != (self.classes,):
             raise ShapeError(
                 f"the net makes examples of shape {logits.shape[1:]}: expected ({self.classes},), one number for each class"
@@ -79,7 +86,7 @@ def with_labels(x: Array, labels: Array, classes: int, *, every_class: bool = Tr
     example, since a model cannot learn such a class. `every_class=False` permits it, for a small test or validation set.
     """
     xp, classes = require_floats(x), whole("with_labels", "classes", classes)
-    array_module(labels)  # raises if it is no array
+    require_array(labels, "labels")
     if labels.shape != x.shape[:1] or x.ndim != 2:
         raise ShapeError(
             f"with_labels: x has shape {tuple(x.shape)}, labels {tuple(labels.shape)}: expected (N, D) and (N,)"
@@ -87,6 +94,7 @@ def with_labels(x: Array, labels: Array, classes: int, *, every_class: bool = Tr
     if labels.dtype.kind not in "iu" or len(x) == 0 or int(labels.min()) < 0 or int(labels.max()) >= classes:
         found = f"{labels.dtype}" + (f" from {labels.min()} to {labels.max()}" if len(x) else ", none")
         raise DataError(f"with_labels: labels are {found}: expected whole numbers from 0 to {classes - 1}")
+    affordable("with_labels", len(x), classes)
     one_hot = (labels[:, None] == xp.arange(classes)).astype(x.dtype)  # (N, classes)
     counts = [int(count) for count in xp.sum(one_hot, axis=0, dtype=xp.int64)]
     if every_class and 0 in counts:

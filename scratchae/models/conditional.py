@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..arguments import whole
-from ..backend import Array, array_module
+from ..arguments import affordable, whole
+from ..backend import Array, array_module, require_floats
 from ..errors import DataError, OptionError, ShapeError
 from ..layers import Layer
 from ..losses import Loss
@@ -49,15 +49,30 @@ class CVAE(VAE):
 
     def target(self, x: Array) -> Array:
         """The pixels of x."""
-        return x[:, : -self.labels]  # target
+        return self.parted(x)[0]  # target
 
     def decoder_input(self, z: Array, x: Array) -> Array:
         """[z, y], where y is taken from x. A single x serves for all z."""
-        return self.joined(z, x[:, -self.labels :])
+        return self.joined(z, self.parted(x)[1])
+
+    def parted(self, x: Array) -> tuple[Array, Array]:
+        """The pixels of x, and its labels y. Raises ShapeError if x has no columns for both."""
+        require_floats(x)
+        if x.ndim != 2 or x.shape[1] <= self.labels:
+            raise ShapeError(
+                f"CVAE(labels={self.labels}) expects rows of pixels and, at their end, {self.labels} labels, got {tuple(x.shape)}"
+            )
+        return x[:, : -self.labels], x[:, -self.labels :]
 
     def joined(self, z: Array, y: Array) -> Array:
-        """[z, y]."""
-        xp = array_module(z)
+        """[z, y], with a single y for all z or one for each. Raises OptionError for another y."""
+        xp = require_floats(z, name="z")
+        if z.ndim != 2 or getattr(y, "shape", ()) not in ((len(z), self.labels), (1, self.labels)):
+            found = "nothing" if y is None else getattr(y, "shape", repr(y))
+            raise OptionError(
+                f"CVAE.decode(z, y) needs the classes y, one-hot, of shape ({len(z)}, {self.labels}), or (1, {self.labels}) for all "
+                f"z, got {found}"
+            )
         return xp.concatenate([z, xp.broadcast_to(y, (len(z), self.labels))], axis=1)  # decoder_input
 
     def backward(self) -> None:
@@ -67,12 +82,6 @@ class CVAE(VAE):
 
     def decode(self, z: Array, y: Array | None = None) -> Array:
         """The pixels that a code z (N, D) represents in classes y (N, labels), one-hot. Raises OptionError without y."""
-        if getattr(y, "shape", ()) not in ((len(z), self.labels), (1, self.labels)):
-            found = "nothing" if y is None else getattr(y, "shape", repr(y))
-            raise OptionError(
-                f"CVAE.decode(z, y) needs the classes y, one-hot, of shape ({len(z)}, {self.labels}), or (1, {self.labels}) for all "
-                f"z, got {found}"
-            )
         return self.loss.mean(self.decoder.forward(self.joined(z, y)))
 
     def sample(
@@ -82,22 +91,19 @@ class CVAE(VAE):
 
         Raises OptionError if there is no such class.
         """
-        n = whole("sample", "n", n)
+        n, _ = affordable("sample", whole("sample", "n", n), self.labels)
         classes = np.arange(n) % self.labels if label is None else np.asarray(label)
         fits = classes.dtype.kind in "iu" and classes.shape in ((), (n,))
         if not fits or classes.min() < 0 or classes.max() >= self.labels:
             raise OptionError(
                 f"sample(label={label!r}): expected a class from 0 to {self.labels - 1}, or a list of {n} classes"
             )
-        y = np.eye(self.labels, dtype=self.parameters.dtype)[np.broadcast_to(classes, n)]
-        return self.decode(self.prior(n, rng), array_module(self.parameters).asarray(y))
+        z = self.prior(n, rng)
+        y = np.eye(self.labels, dtype=z.dtype)[np.broadcast_to(classes, n)]
+        return self.decode(z, array_module(z).asarray(y))
 
     def check_data(self, x: Array) -> None:
-        if x.ndim != 2 or x.shape[1] <= self.labels:
-            raise ShapeError(
-                f"CVAE(labels={self.labels}) expects rows of pixels and, at their end, {self.labels} labels, got {x.shape}"
-            )
-        y = x[:, -self.labels :]
+        _, y = self.parted(x)
         wrong = ~(((y == 0) | (y == 1)).all(axis=1) & (y.sum(axis=1) == 1))
         if wrong.any():
             row = int(np.flatnonzero(wrong)[0])

@@ -66,11 +66,12 @@ class ContractiveAutoencoder(Autoencoder):
         return {"loss": reconstruction + penalty, "reconstruction": reconstruction, "penalty": penalty}
 
     def backward(self) -> None:
-        xp = array_module(self.z)
+        dz = self.decoder.backward(self.dprediction)
+        xp = array_module(dz)
         scale = 2 * self.weight / len(self.z)
         # penalty = weight/N Σₙⱼ slope² strength, slope = z (1 - z), strength = Σᵢ W²
         dslope = scale * self.slope * self.strength  # (N, H)
-        dz = self.decoder.backward(self.dprediction) + dslope * (1 - 2 * self.z)  # z is used twice: the gradients add
+        dz += dslope * (1 - 2 * self.z)  # z is used twice: the gradients add
         self.encoder.backward_first(dz)
         # W is used twice too: in z, above, and in strength; ∂strengthⱼ/∂Wᵢⱼ = 2 Wᵢⱼ
         self.dense.dW += scale * xp.sum(self.slope * self.slope, axis=0) * self.dense.W

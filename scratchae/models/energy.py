@@ -7,9 +7,9 @@ import math
 
 import numpy as np
 
-from ..arguments import whole
+from ..arguments import affordable, whole
 from ..backend import Array, array_module, generator, require_examples, require_floats
-from ..errors import OptionError, ShapeError
+from ..errors import DataError, OptionError, ShapeError
 from ..layers import Layer
 from ..layers.activations import sigmoid, softplus
 
@@ -52,12 +52,12 @@ class FreeEnergy(Layer):
         rng: int | np.random.Generator | None = None,
     ):
         self.visible, self.hidden, self.hidden_units, self.chains = visible, hidden, hidden_units, chains
-        self.W = 0.01 * generator(rng).standard_normal((visible, hidden), dtype=np.float32)
+        self.W = 0.01 * generator(rng).standard_normal(affordable(self, visible, hidden), dtype=np.float32)
         self.a, self.b = np.zeros(visible, np.float32), np.zeros(hidden, np.float32)
         self.dW, self.da, self.db = (np.zeros_like(parameter) for parameter in (self.W, self.a, self.b))
         if chains:
             self.buffer_names = ("chain",)
-            self.chain = np.zeros((chains, hidden), np.float32)
+            self.chain = np.zeros(affordable(self, chains, hidden), np.float32)
 
     def up(self, v: Array) -> Array:
         """c = v W + b, (N, hidden)."""
@@ -139,12 +139,13 @@ def ais(
     if energy.hidden_units != "bernoulli":
         raise OptionError("ais works for binary hidden units only: use hidden_units='bernoulli'")
     chains, temperatures = whole("ais", "chains", chains, least=2), whole("ais", "temperatures", temperatures)
+    affordable("ais", chains, max(energy.visible, energy.hidden))
     energy = copy.deepcopy(energy).to(dtype=np.float64)
     xp = array_module(energy.W)
     rng = generator(rng, energy.W)
     a0 = energy.a
     if x is not None:
-        require_examples(x)
+        require_pixels(x)
         energy.up(x[:1].astype(np.float64))  # raises an error if x does not fit
         # a pixel that is off in all of x still gets a small probability
         mean = xp.clip(xp.mean(x.astype(np.float64), axis=0), 0.01, 0.99)
@@ -182,6 +183,18 @@ def bernoulli(p: Array, rng: int | np.random.Generator | None = None) -> Array:
 
 
 def binary(x: Array) -> Array:
-    """x rounded to 0 and 1."""
-    require_floats(x)
+    """x rounded to 0 and 1. Raises DataError for data outside [0, 1]."""
+    require_pixels(x)
     return (x >= 0.5).astype(x.dtype)
+
+
+def require_pixels(x: Array) -> None:
+    """Raise DataError unless x holds numbers in [0, 1]."""
+    require_examples(x)
+    low, high = float(x.min()), float(x.max())
+    if not (low >= 0 and high <= 1):
+        scale = "divide by 255" if high > 2 else "scale the data to [0, 1]"
+        hint = "repair or remove what is NaN" if math.isnan(low) else scale
+        raise DataError(
+            f"an RBM's visible units are binary: expected data in [0, 1], got min {low:g}, max {high:g}: {hint}"
+        )

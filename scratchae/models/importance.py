@@ -39,7 +39,7 @@ class IWAE(VAE):
     @property
     def formulas(self) -> dict[str, str]:
         """The formulas of the last forward, which ran with samples of the code or as a VAE."""
-        if getattr(self, "epsilon", None) is None:
+        if self.epsilon is None:
             return super().formulas
         if isinstance(self.loss, BCEWithLogits):
             log_p = "target * prediction - softplus(prediction)"
@@ -100,8 +100,8 @@ class IWAE(VAE):
             return super().objective(x)
         xp = array_module(x)
         x = self.as_drawn(x, rng)
-        n, k, d = len(x), self.samples, self.code_size
         mean, log_var = self.infer(x, rng)
+        n, k, d = len(x), self.samples, self.code_size
         self.sigma = xp.exp(log_var / 2)
         self.epsilon = noise_source(rng, x).standard_normal((n, k, d), dtype=mean.dtype)
         self.z = mean[:, None] + self.sigma[:, None] * self.epsilon  # (N, k, D)
@@ -119,7 +119,7 @@ class IWAE(VAE):
         return {"loss": loss, "reconstruction": reconstruction, "kl": kl}
 
     def backward(self) -> None:
-        if self.epsilon is None:
+        if self.epsilon is None or self.dprediction is None:
             super().backward()
             return
         n, k, d = self.z.shape

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..backend import Array, noise_source
+from ..backend import Array, noise_source, require_floats
 from ..errors import OptionError
 from ..layers.observing import in_inference
 from . import parallel
@@ -90,20 +90,23 @@ class Model(FlatParameters):
         A model that is to remove noise gets noise, a code that is drawn is drawn: both from `rng`. Dropout, which only helps
         training, is off, and so is noise between layers. So training and validation measure the same.
         """
-        first, *others = (layer for _, layer in self.leaves())
-        with in_inference(others if self.denoises else [first, *others]):
+        layers = [layer for _, layer in self.leaves()]
+        with in_inference(layers[1:] if self.denoises else layers):
             return self.objective(x, rng)
 
     @property
     def denoises(self) -> bool:
         """Whether it begins with a layer of noise."""
-        _, first = next(self.leaves())
-        return first.corrupts
+        _, first = next(self.leaves(), ("", None))
+        return first is not None and first.corrupts
 
     def corrupted(self, x: Array, rng: np.random.Generator) -> Array:
         """x with the noise that it begins with; x itself if there is none."""
+        require_floats(x)
+        if not self.denoises:
+            return x
         _, first = next(self.leaves())
-        return first.forward(x, rng) if self.denoises else x
+        return first.forward(x, rng)
 
     def check_data(self, x: Array) -> None:
         """Raise a ScratchaeError if the model cannot be trained on x, a NumPy array. Called by `fit`, once."""

@@ -38,7 +38,7 @@ def count_parts(model: Model, x: Array, rng: np.random.Generator | None) -> int:
 
     Only the model and the batch decide, not the machine: each part draws its own noise, which should not depend on it.
     """
-    if not declares_apart(model) or array_module(x) is not np or len(x) < 2 or not can_spawn(rng):
+    if not declares_apart(model) or array_module(x) is not np or not x.ndim or len(x) < 2 or not can_spawn(rng):
         return 1
     if model.team is None:
         model.team = Team(model)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..arguments import choice, flag, whole
+from ..arguments import affordable, choice, flag, number, whole
 from ..backend import Array, array_module, generator, noise_source, require_examples
-from ..errors import DataError, OptionError
+from ..errors import OptionError
 from ..layers.activations import sigmoid, softplus
 from ..losses import cross_entropy
-from .energy import FreeEnergy, ais, bernoulli, binary, log_partition_function
+from .energy import FreeEnergy, ais, bernoulli, binary, log_partition_function, require_pixels
 from .model import Model
 
 
@@ -157,7 +157,7 @@ class RBM(Model):
         n, steps = whole("sample", "n", n), whole("sample", "steps", steps, least=0)
         rng = generator(rng, self.energy.W)
         a = self.energy.a
-        mean = array_module(a).zeros((n, self.visible), dtype=a.dtype) + 0.5
+        mean = array_module(a).zeros(affordable("sample", n, self.visible), dtype=a.dtype) + 0.5
         v = bernoulli(mean, rng)
         for _ in range(steps):
             mean, v = self.gibbs_vhv(v, rng)
@@ -170,6 +170,7 @@ class RBM(Model):
 
         It is a monitor: `training_step` does not descend it.
         """
+        require_examples(x)
         mean = self.propup(x)
         logits = self.energy.down(mean if rng is None else self.draw_hidden(mean, rng))
         return {"loss": cross_entropy(logits, sigmoid(logits), x)}
@@ -189,6 +190,7 @@ class RBM(Model):
         # mean F(x) - mean F(v)
         n, m = len(x), len(v)
         dF = xp.concatenate([xp.full(n, 1 / n, dtype=x.dtype), xp.full(m, -1 / m, dtype=x.dtype)])
+        energy.y_shape = dF.shape  # as if forward had seen both
         energy.backward_parameters(dF)  # dW, da, db
         return {"loss": loss}
 
@@ -211,14 +213,8 @@ class RBM(Model):
         return v, mean
 
     def check_data(self, x: Array) -> None:
-        require_examples(x)
+        require_pixels(x)
         self.energy.up(x[:1])
-        low, high = float(x.min()), float(x.max())
-        if not (low >= 0 and high <= 1):
-            hint = "divide by 255" if high > 2 else "scale the data to [0, 1]"
-            raise DataError(
-                f"an RBM's visible units are binary: expected data in [0, 1], got min {low:g}, max {high:g}: {hint}"
-            )
 
     # The probability of data
 
@@ -247,7 +243,7 @@ class RBM(Model):
         """log P(v) = -F(v) - log Z, in nats, (N,). Grey x is rounded to 0 and 1 first. log Z comes from
         `log_partition_function` or `ais`.
         """
-        return -self.free_energy(binary(x)) - log_Z
+        return -self.free_energy(binary(x)) - number("log_likelihood", "log_Z", log_Z)
 
     def log_partition_function(self) -> float:
         """log Z = log Σᵥ e^-F(v), exactly: summed over all states of the smaller layer. Raises OptionError above 20 units."""

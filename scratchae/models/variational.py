@@ -18,8 +18,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..arguments import flag, number, whole
-from ..backend import Array, array_module, generator, noise_source, require_examples, to_numpy
+from ..arguments import affordable, flag, number, whole
+from ..backend import Array, array_module, generator, noise_source, require_examples, require_floats, to_numpy
 from ..errors import DataError, OptionError, ShapeError
 from ..layers import Layer
 from ..layers.layer import as_layer
@@ -57,11 +57,13 @@ class VAE(Model):
     notes = {"h": "for both heads", "prediction": "the prediction"}
     # for a decoder that gets more than the code and makes less than x: its input, its target, and the gradient's way back
     ends: Mapping[str, str] = {}
+    dprediction: Array | None = None  # until `objective` has run
+    epsilon: Array | None = None  # the draws of the last forward; None if z was μ
 
     @property
     def formulas(self) -> dict[str, str]:
         """The formulas of the last forward, which ran with a draw of the code or without."""
-        drawn_code = getattr(self, "epsilon", None) is not None
+        drawn_code = self.epsilon is not None
         pixels = {"uniform": "uniform()", "x": "uniform < x"} if self.binarise and drawn_code else {}
         draw, drawn = {"z": "mu"}, ""
         if drawn_code:
@@ -166,16 +168,18 @@ class VAE(Model):
 
     def backward_heads(self, dmu: Array, dlog_var: Array) -> None:
         """From ∂L/∂μ and ∂L/∂log σ² to the gradients of the heads and of the encoder."""
+        # μ = mu(h)
+        dh = self.mu.backward(dmu)
         # log σ² = log_var(h), cut at ± limit
         duncut = dlog_var * self.within
-        # μ = mu(h): h goes into both heads, and the gradients add
-        dh = self.mu.backward(dmu) + self.log_var.backward(duncut)
+        dh = dh + self.log_var.backward(duncut)  # h goes into both heads, and the gradients add
         self.encoder.backward_first(dh)
 
     # How x enters encoder, decoder and loss
 
     def as_drawn(self, x: Array, rng: np.random.Generator | None) -> Array:
         """x; with `binarise` and an rng, pixels of 0 and 1 drawn from it."""
+        require_floats(x)
         if not self.binarise or rng is None:
             return x
         self.uniform = noise_source(rng, x).random(x.shape, dtype=x.dtype)
@@ -220,7 +224,8 @@ class VAE(Model):
     def prior(self, n: int, rng: int | np.random.Generator | None = None) -> Array:
         """n draws of z ~ N(0, 1), (n, D), on the model's device."""
         θ = self.parameters
-        return generator(rng, θ).standard_normal((whole("sample", "n", n), self.code_size), dtype=θ.dtype)
+        shape = affordable("sample", whole("sample", "n", n), self.code_size)
+        return generator(rng, θ).standard_normal(shape, dtype=θ.dtype)
 
     # Measuring it
 
@@ -230,13 +235,14 @@ class VAE(Model):
         It draws one z for each example, and no other noise. `objective` draws all noise of training or none. x is not
         binarised here: draw its pixels before, if you want pixels of 0 and 1. For several samples see `log_likelihood`.
         """
-        require_examples(x)
-        rng = generator(rng, x)
+        xp, rng = require_examples(x), generator(rng, x)
         totals = {"reconstruction": 0.0, "kl": 0.0}
         for start in range(0, len(x), ROWS):
             batch = x[start : start + ROWS]
-            kl, *_ = gaussian_kl(*self.infer(batch))
-            prediction = self.decoder.forward(self.decoder_input(self.draw_code(rng), batch))
+            mean, log_var = self.infer(batch)
+            kl, *_ = gaussian_kl(mean, log_var)
+            z = mean + xp.exp(log_var / 2) * rng.standard_normal(mean.shape, dtype=mean.dtype)
+            prediction = self.decoder.forward(self.decoder_input(z, batch))
             reconstruction, _ = self.loss(prediction, self.target(batch))
             totals["reconstruction"] += float(reconstruction) * len(batch) / len(x)
             totals["kl"] += float(kl) * len(batch) / len(x)
@@ -249,7 +255,7 @@ class VAE(Model):
 
     def active_units(self, x: Array, threshold: float = 0.01) -> np.ndarray:
         """Which numbers of the code depend on x: Var_x(μ) > threshold, (D,) of bool (Burda et al. 2016, section 5)."""
-        return self.infer_all(x)[0].var(axis=0) > threshold
+        return self.infer_all(x)[0].var(axis=0) > number("active_units", "0 <= threshold", threshold)
 
     def infer_all(self, x: Array) -> tuple[np.ndarray, np.ndarray]:
         """μ and log σ² of many examples, both (N, D), in float64 on the host."""

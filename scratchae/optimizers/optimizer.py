@@ -6,10 +6,12 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from ..arguments import number
+import numpy as np
+
+from ..arguments import number, refuse, whole
 from ..backend import Array, array_module, in_blocks, move, require_floats
 from ..description import Described, plain
-from ..errors import OptionError, ShapeError
+from ..errors import ArrayTypeError, OptionError, ShapeError
 from .schedules import Schedule
 
 
@@ -50,14 +52,17 @@ class Optimizer(Described):
 
     def __init__(self, lr: float | Schedule, weight_decay: float, clip_norm: float | None):
         hint = ", or a schedule such as Cosine(1e-3, steps=1000)"
-        self.lr = lr if callable(lr) else number(self, "0 <= lr", lr, hint)
+        self.lr = lr if callable(lr) and not isinstance(lr, type) else number(self, "0 <= lr", lr, hint)
         self.weight_decay = number(self, "0 <= weight_decay", weight_decay)
         self.clip_norm = None if clip_norm is None else number(self, "0 < clip_norm", clip_norm, ", or None")
         self.t = 0
 
     def learning_rate(self, t: int | None = None) -> float:
         """The rate of the update after t updates; of the next one, if t is not given."""
-        return plain(self.lr(self.t if t is None else t) if callable(self.lr) else self.lr)
+        if not callable(self.lr):
+            return plain(self.lr)
+        t = self.t if t is None else whole(self, "t", t, least=0)
+        return number(self, "0 <= lr", self.lr(t), f", from its schedule after {t} updates")
 
     def coefficients(self, t: int) -> tuple[float, ...]:
         """What changes from update to update, for the one after t updates: 1 - lr λ, and the formula's own."""
@@ -80,6 +85,8 @@ class Optimizer(Described):
 
     def restore(self, state: Mapping[str, Array], t: int) -> None:
         """Go back to where `state()` and `t` were these."""
+        if not isinstance(state, Mapping):
+            refuse(self, "state", state, "arrays by name, as state() gives them")
         self.reset()
         for name, vector in state.items():
             setattr(self, name, vector)
@@ -89,6 +96,10 @@ class Optimizer(Described):
         """Make the state for these parameters, if there is none. Raises ShapeError if the gradient is not theirs."""
         require_floats(parameters, name="parameters")
         require_floats(gradient, parameters, name="gradient")
+        if not getattr(parameters.flags, "writeable", True):  # CuPy's arrays always are
+            raise ArrayTypeError(
+                "parameters cannot be written to: an optimizer changes them in place, give it parameters.copy()"
+            )
         if parameters.shape != gradient.shape:
             raise ShapeError(
                 f"gradient has shape {gradient.shape}, parameters {parameters.shape}: they must be equal"
@@ -139,5 +150,8 @@ class Optimizer(Described):
 def clip_norm(gradient: Array, limit: float) -> Array:
     """The gradient, shortened to Euclidean norm `limit` if it is longer (Pascanu et al. 2013, algorithm 1)."""
     xp = array_module(gradient)
-    norm = xp.sqrt(xp.sum(gradient * gradient))
-    return gradient * (limit / xp.maximum(norm, limit))
+    largest = xp.max(xp.abs(gradient))
+    # divided by its largest number, as squares of numbers above 1.8e19 overflow float32
+    direction = gradient / xp.maximum(largest, np.finfo(gradient.dtype).tiny)
+    size = xp.maximum(xp.sqrt(xp.sum(direction * direction)), 1)  # ‖g‖ / largest; 1 if all is 0
+    return xp.where(largest <= limit / size, gradient, direction * (limit / size))

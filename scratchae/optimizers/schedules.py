@@ -23,7 +23,11 @@ class Step(Schedule):
         self.factor = number(self, "0 <= factor", factor)
 
     def __call__(self, t: int) -> float:
-        return self.lr * self.factor ** (t // self.every)
+        times = whole(self, "t", t, least=0) // self.every
+        try:
+            return self.lr * self.factor**times
+        except OverflowError:
+            refuse(self, "t", t, f"fewer updates, as {self.factor}^{times} is more than a number can hold")
 
 
 class Cosine(Schedule):
@@ -36,11 +40,11 @@ class Cosine(Schedule):
     def __init__(self, lr: float, steps: int, warmup: int = 0):
         self.lr, self.steps = number(self, "0 <= lr", lr), whole(self, "steps", steps)
         self.warmup = whole(self, "warmup", warmup, least=0)
-        if warmup >= steps:
+        if self.warmup >= self.steps:
             refuse(self, "warmup", warmup, f"fewer updates than steps={steps}")
 
     def __call__(self, t: int) -> float:
-        if t < self.warmup:
+        if whole(self, "t", t, least=0) < self.warmup:
             return self.lr * (t + 1) / self.warmup
         progress = min((t - self.warmup) / (self.steps - self.warmup), 1.0)
         return self.lr * 0.5 * (1 + math.cos(math.pi * progress))

@@ -8,14 +8,17 @@ sides, in float64, and the change of L is compared with the gradient.
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ..backend import Array, array_module, to_numpy
-from ..errors import ArrayTypeError, OptionError
+from ..arguments import flag, number, whole
+from ..backend import Array, array_module, require_array, to_numpy, way_to_floats, what_it_holds
+from ..description import brief
+from ..errors import ArrayTypeError, DataError, OptionError
 from ..layers import Layer
 from ..layers.layer import possible_parameters, require_named
 from ..losses import Loss
@@ -54,7 +57,9 @@ def check_gradients(
     if isinstance(subject, DBN):  # a DBN has no backward: it is trained layer by layer, or unrolled
         report = check_gradients(subject.unroll(), x, seed=seed, noise=noise, tolerance=tolerance)
         return replace(report, subject="DBN, unrolled to an Autoencoder")
-    x = array_module(x).array(x, dtype=np.float64)
+    x, target = as_doubles(x, "x"), None if target is None else as_doubles(target, "target")
+    whole("check_gradients", "seed", seed, 0), flag("check_gradients", "noise", noise)
+    number("check_gradients", "0 < tolerance", tolerance)
     rng = random_streams(x, seed if noise else None)
     if not isinstance(subject, Layer | Model) and hasattr(subject, "forward") and hasattr(subject, "backward"):
         subject = Adapted(subject, to_numpy(x))
@@ -79,6 +84,17 @@ def check_gradients(
         )
     wrong = tuple(check.name for check in report.checks if not check.passed)
     return replace(report, findings=diagnose(experiment, wrong))
+
+
+def as_doubles(x: Array, name: str) -> Array:
+    """x in float64. Raises ArrayTypeError unless it is an array of numbers, DataError unless they are finite."""
+    xp = require_array(x, name)
+    if what_it_holds(x) != str(x.dtype) or x.dtype.kind not in "fiub":
+        raise ArrayTypeError(f"{name} holds {what_it_holds(x)}: expected numbers; {way_to_floats(x, name)}")
+    x = xp.array(x, dtype=np.float64)
+    if not x.size or not bool(xp.isfinite(x).all()):
+        raise DataError(f"check_gradients: {name} of shape {tuple(x.shape)} holds nothing, or NaN or infinity")
+    return x
 
 
 def random_streams(x: Array, seed: int | None) -> Callable[[], Any]:
@@ -162,7 +178,14 @@ def check_boltzmann(model: RBM, x: Array, tolerance: float, seed: int) -> Gradie
 
 def check_function(function: Callable, x: Array, target: Array | None, tolerance: float) -> GradientReport:
     """A loss or penalty: each gradient that it returns belongs to the argument in the same position."""
-    arguments = [x] if target is None else [x, target.astype(np.float64)]
+    arguments = [x] if target is None else [x, target]
+    try:
+        inspect.signature(function).bind(*arguments)
+    except TypeError as error:
+        raise OptionError(
+            f"check_gradients({brief(function)}, …): it was given {' and '.join(('x', 'target')[: len(arguments)])} ({error}): give a "
+            "loss its target, check_gradients(loss, x, target), and a penalty none"
+        ) from None
     returned = function(*(array.copy() for array in arguments))
     name = getattr(function, "__name__", repr(function))
     if not isinstance(returned, tuple) or len(returned) < 2:

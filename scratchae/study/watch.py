@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..arguments import refuse, whole
+from ..arguments import file_path, refuse, whole
 from ..backend import Array, array_module, to_numpy
 from ..files import written_whole
 from ..layers import Layer, ReLU, Sigmoid, Tanh
@@ -277,7 +277,7 @@ class Flow:
     def to_csv(self, path: str | Path) -> None:
         """Write a line of names, then a line for each layer and watched step, empty for quantities that the layer does not have."""
         columns = ("gradient_norm", "weight_norm", "update_ratio", "dead", "saturated")
-        with written_whole(Path(path)) as temporary, open(temporary, "w", newline="") as file:
+        with written_whole(file_path("to_csv", "path", path)) as temporary, open(temporary, "w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["step", "layer", *columns])
             for i, step in enumerate(self.steps):

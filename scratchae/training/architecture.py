@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import layers, losses, models, optimizers, penalties
+from ..arguments import refuse
 from ..backend import to_numpy
 from ..description import VARIADIC, Described, plain
 from ..errors import CheckpointError
@@ -86,6 +87,8 @@ def full_name(thing: Any) -> str:
 
 def known(classes: Sequence[Any] = ()) -> dict[str, Any]:
     """What a file may name, by name: our classes, and those that the caller has given, wherever they were defined then."""
+    if not isinstance(classes, list | tuple | set) or not all(hasattr(thing, "__qualname__") for thing in classes):
+        refuse("load", "classes", classes, "a list of classes and functions of your own, such as [MyLayer]")
     return KNOWN | {f".{thing.__qualname__}": thing for thing in classes}
 
 

@@ -72,7 +72,7 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 def as_path(path: str | Path) -> Path:
     """The path of a file. Raises CheckpointError for what is none."""
-    if not isinstance(path, str | os.PathLike):
+    if not isinstance(path, str | os.PathLike) or not Path(path).name:
         raise CheckpointError(f"path={path!r}: expected the path of a file, such as 'model.safetensors'")
     return Path(path)
 

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from ..arguments import whole
+from ..arguments import file_path, flag, whole
 from ..backend import Array, array_module, device_module, recycle_memory
-from ..errors import DataError, OptionError
+from ..errors import OptionError
 from ..models import Model
 from ..optimizers import Optimizer, as_optimizer
 from .checkpoint import describe
 from .crowding import Crowding
 from .guards import Interrupt
 from .history import History
-from .inputs import fingerprint, prepared_both
+from .inputs import fingerprint, prepared, prepared_both, require_model
 from .keeping import Best, Checkpoint
 from .progress import Progress
 from .steps import diverged, steps_for
@@ -56,9 +56,14 @@ def fit(
     ShapeError, ArrayTypeError and OptionError for data and options that cannot be used; CheckpointError for a
     checkpoint that does not fit.
     """
+    require_model("fit", model)
     for name, value, least in (("epochs", epochs, 1), ("batch_size", batch_size, 1), ("seed", seed, 0)):
         whole("fit", name, value, least)
     batch_size = int(batch_size)  # as a kernel of the GPU takes it
+    if checkpoint is not None:
+        checkpoint = file_path("fit", "checkpoint", checkpoint)
+    for name, value in (("progress", progress), ("resume", resume)):
+        flag("fit", name, value)
     if patience is not None:
         whole("fit", "patience", patience)
         if validation is None:
@@ -130,7 +135,7 @@ def fit(
 
 def measured(model: Model, validation: Array, optimizer: Optimizer, epoch: int) -> dict[str, float]:
     """The metrics on the validation data, under their names in the history. Raises DivergenceError."""
-    metrics = {f"validation_{name}": value for name, value in evaluate(model, validation).items()}
+    metrics = {f"validation_{name}": value for name, value in judged(model, validation).items()}
     if not math.isfinite(metrics["validation_loss"]):
         what = f"the validation loss became {metrics['validation_loss']} in epoch {epoch + 1}"
         raise diverged(what, model, validation[:1000], None, optimizer)
@@ -141,11 +146,17 @@ def evaluate(model: Model, x: Array, batch_size: int = 250) -> dict[str, float]:
     """The loss and its parts on x as the model is judged (`Model.judge`): per example, averaged over all of x.
 
     Noise on the input and a drawn code, where the model has them, are drawn as in training, and the same each time;
-    dropout is off. Raises DataError if x is empty, OptionError unless batch_size is a whole number of at least 1.
+    dropout is off. Raises an error for data that the model could not be trained on, OptionError unless batch_size is a whole number of at least 1.
     """
     whole("evaluate", "batch_size", batch_size)
-    if len(x) == 0:
-        raise DataError("evaluate: x holds no examples: expected at least one row")
+    x = prepared(x, "x", require_model("evaluate", model))
+    if array_module(model.parameters) is np:
+        model.check_data(x)
+    return judged(model, x, batch_size)
+
+
+def judged(model: Model, x: Array, batch_size: int = 250) -> dict[str, float]:
+    """`evaluate`, of data that have been checked."""
     xp = array_module(model.parameters)
     rng = xp.random.default_rng(0)
     totals: dict[str, Array] = {}  # on the device: the host reads them once

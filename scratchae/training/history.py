@@ -6,6 +6,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
+from ..arguments import file_path, refuse
 from ..files import written_whole
 
 
@@ -18,7 +19,11 @@ class History:
     """
 
     def __init__(self, columns: dict[str, list[Any]] | None = None):
-        self.columns = columns or {}
+        self.columns = {} if columns is None else columns
+        if not isinstance(self.columns, dict) or not all(isinstance(c, list) for c in self.columns.values()):
+            refuse(self, "columns", columns, 'lists by name, such as {"loss": [0.5, 0.4]}')
+        if len({len(column) for column in self.columns.values()}) > 1:
+            refuse(self, "columns", columns, "lists of one length, with a number for each epoch")
         self.interrupted = False
         self.stopped_early = False
         self.crowded = False
@@ -38,12 +43,14 @@ class History:
 
     def append(self, row: dict[str, Any]) -> None:
         """Add an epoch."""
+        if not isinstance(row, dict):
+            refuse("append", "row", row, "numbers by name, of one epoch")
         for name, value in row.items():
             self.columns.setdefault(name, []).append(value)
 
     def to_csv(self, path: str | Path) -> None:
         """Write a line of names, then a line for each epoch."""
-        with written_whole(Path(path)) as temporary, open(temporary, "w", newline="") as file:
+        with written_whole(file_path("to_csv", "path", path)) as temporary, open(temporary, "w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(self.columns)
             writer.writerows(zip(*self.columns.values(), strict=True))

@@ -6,27 +6,22 @@ import zlib
 
 import numpy as np
 
-from ..backend import Array, array_module, to_numpy
+from ..arguments import refuse
+from ..backend import Array, require_array, to_numpy, way_to_floats, what_it_holds
 from ..errors import ArrayTypeError, DataError, ShapeError
 from ..models import Model
 
 
 def prepared(x: Array, name: str, model: Model) -> np.ndarray:
     """x as a NumPy array in the model's dtype. Raises an error unless it holds finite floats, in at least a row."""
-    try:
-        array_module(x)
-    except ArrayTypeError:
-        raise ArrayTypeError(
-            f"{name} is a {type(x).__name__}: expected an array of floats, numpy.asarray({name}, dtype='float32')"
-        ) from None
-    x = to_numpy(x)
-    if x.ndim < 2 or len(x) == 0:
+    require_array(x, name)
+    holds = what_it_holds(x)
+    if x.ndim < 2 or x.size == 0:
         raise DataError(f"{name} has shape {x.shape}: expected (N, …) with at least one example")
-    if x.dtype.kind != "f":
+    if x.dtype.kind != "f" or holds != str(x.dtype):
         high = f", max {x.max()}" if x.dtype.kind in "iub" else ""
-        raise ArrayTypeError(
-            f"{name} holds {x.dtype}{high}: expected floats; for images divide by 255: ({name} / 255).astype('float32')"
-        )
+        raise ArrayTypeError(f"{name} holds {holds}{high}: expected floats; {way_to_floats(x, name)}")
+    x = to_numpy(x)
     with np.errstate(over="ignore"):
         x = x.astype(model.parameters.dtype, copy=False)
     finite = np.isfinite(x.reshape(len(x), -1)).all(axis=1)
@@ -36,6 +31,13 @@ def prepared(x: Array, name: str, model: Model) -> np.ndarray:
             f"{name} holds NaN or infinity in {len(rows)} of {len(x)} rows, first in row {rows[0]}: repair or remove them"
         )
     return x
+
+
+def require_model(call: str, model: Model) -> Model:
+    """The model. Raises OptionError for anything else."""
+    if not isinstance(model, Model):
+        refuse(call, "model", model, "a model, such as Autoencoder(encoder, decoder, loss=MSE())")
+    return model
 
 
 def fingerprint(x: np.ndarray | None) -> int | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..arguments import flag, refuse, whole
 from ..backend import Array, generator, to_numpy
 from ..errors import OptionError
 from ..layers import Dense, Layer, Sequential
@@ -49,6 +50,10 @@ def pretrain(
     autoencoder. Ctrl-C ends it as in `fit`: there are fewer histories, the last of them is `interrupted`, and the layers above are
     unchanged. Afterwards `fit` trains the whole model. Raises OptionError for layers that it cannot take.
     """
+    seed, make = whole("pretrain", "seed", seed, 0), default_optimizer if optimizer is None else optimizer
+    if not callable(make):
+        refuse("pretrain", "optimizer", optimizer, "a function that makes one for a model: lambda model: Adam(1e-3)")
+    flag("pretrain", "progress", progress)
     stages = rbm_stages(model) if isinstance(model, DBN) else dense_stages(model, seed)
     histories: list[History] = []
     try:
@@ -56,8 +61,7 @@ def pretrain(
             if progress:
                 print(f"layer {i + 1} of {len(stages)}: {stage.what}")
             recipe = {"epochs": epochs, "batch_size": batch_size, "seed": seed + i, "device": device}
-            made = (optimizer or default_optimizer)(stage.model)
-            histories.append(fit(stage.model, x, optimizer=made, progress=progress, **recipe))
+            histories.append(fit(stage.model, x, optimizer=make(stage.model), progress=progress, **recipe))
             stage.model.to("cpu")
             if histories[-1].interrupted:
                 break

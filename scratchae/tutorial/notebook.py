@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import refuse
 from ..errors import OptionError
 from .chapters import exercises, folder, hand_out
 
@@ -44,6 +45,8 @@ def check(answer: Any, *inputs: np.ndarray, exercise: str | None = None) -> Verd
     """
     from . import grade  # this module also runs as a separate program
 
+    if exercise is not None and not isinstance(exercise, str):
+        refuse("check", "exercise", exercise, 'the name of an exercise, such as "02_dense"')
     if isinstance(answer, str | Path):
         path = file_of(str(answer))
         return told(path, path.name, lambda: grade.grade(path))

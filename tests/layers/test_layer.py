@@ -254,10 +254,10 @@ def test_sequential_runs_in_order_and_backward_in_reverse():
             calls.append(("backward", self.number))
             return dy * self.number
 
-    chain = s.Sequential(Noted(2), Noted(3), Noted(5))
-    assert chain.forward(np.zeros(1), "rng")[0] == 10
+    chain, rng = s.Sequential(Noted(2), Noted(3), Noted(5)), np.random.default_rng(0)
+    assert chain.forward(np.zeros(1), rng)[0] == 10
     assert chain.backward(np.ones(1))[0] == 30
-    assert calls == [("forward", i, "rng") for i in (2, 3, 5)] + [("backward", i) for i in (5, 3, 2)]
+    assert calls == [("forward", i, rng) for i in (2, 3, 5)] + [("backward", i) for i in (5, 3, 2)]
 
 
 def test_empty_sequential_is_the_identity(device, to_device):

@@ -18,6 +18,8 @@ from ..types import Array, Pair, count
 SOURCE = resources.files(__package__).joinpath("kernels.cu").read_text(encoding="utf-8")
 TYPES = {"float32": "float", "float64": "double"}  # the type that REAL stands for
 DTYPES = set(map(np.dtype, TYPES))
+INDEXED = {"take_batch"}  # kernels that take arrays of whole numbers beside x
+CHANGES = {"adam"}  # kernels that change x
 
 Launch = Callable[..., None]  # launch(name, dtype, n, *arguments); the arguments are arrays and 64-bit numbers
 
@@ -33,12 +35,15 @@ class Kernels:
 
     def get(self, name: str, x: Array, others: Sequence[object] = ()) -> Callable[..., Array] | None:
         """The function of this name. None if there is none, or if it cannot take these arrays: because of their dtypes, or because
-        x is not contiguous.
+        x is not contiguous, or cannot be changed.
         """
         if x.dtype not in DTYPES or not x.flags.c_contiguous or (self.only is not None and name not in self.only):
             return None
-        for other in others:
-            if getattr(other, "dtype", x.dtype) != x.dtype and other.dtype.kind == "f":
+        if name in CHANGES and not getattr(x.flags, "writeable", True):  # CuPy's arrays always are
+            return None
+        # a kernel would read other numbers than are there, and beyond the array
+        for other in others if name not in INDEXED else ():
+            if getattr(other, "dtype", x.dtype) != x.dtype:
                 return None
         return getattr(self, name, None)
 

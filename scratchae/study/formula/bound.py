@@ -68,7 +68,7 @@ class Formula:
 
     def single(self, node: Node) -> bool:
         """Whether a node is one number."""
-        return self.computable and self.evaluation.shapes[id(node)] == ()
+        return self.computable and self.evaluation.shapes[node] == ()
 
     def right(self, writer: type[Writer]) -> str:
         return writer(lambda name: self.symbols.get(name, name), self.single).write(self.tree)

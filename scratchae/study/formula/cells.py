@@ -38,7 +38,7 @@ class Lowering:
         self.shapes, self.plain, self.variables = evaluation.shapes, evaluation.plain, 0
 
     def shape(self, node: Node) -> tuple[int, ...]:
-        return self.shapes[id(node)]
+        return self.shapes[node]
 
     def variable(self) -> str:
         self.variables += 1
@@ -48,8 +48,8 @@ class Lowering:
         """The recipe for a node's number at an index, which broadcasts as NumPy does."""
         shape = self.shape(node)
         index = [0 if size == 1 else i for size, i in zip(shape, index[len(index) - len(shape) :], strict=True)]
-        if id(node) in self.plain:
-            value = self.plain[id(node)]
+        if node in self.plain:
+            value = self.plain[node]
             if node.op in ELEMENTWISE:
                 return [node.op, *(self.at(arg, []) for arg in node.args)]
             return ["option", node.value, value] if node.op == "name" else ["num", value]
@@ -85,7 +85,7 @@ class Lowering:
     def slice(self, node: Node, index: Sequence[Index]) -> Recipe:
         inner, moved = self.shape(node.args[0]), list(index)
         for axis, bound in enumerate(node.args[1::2]):
-            start, _, _ = slice(self.plain[id(bound)], None).indices(inner[axis])
+            start, _, _ = slice(self.plain[bound], None).indices(inner[axis])
             moved[axis] = add(index[axis], start)
         return self.at(node.args[0], moved)
 
@@ -114,17 +114,17 @@ class Lowering:
     rows = flat = reshape = per_row = reshaped
 
     def expand(self, node: Node, index: Sequence[Index]) -> Recipe:
-        axis = self.plain[id(node.args[1])]
+        axis = self.plain[node.args[1]]
         return self.at(node.args[0], [i for place, i in enumerate(index) if place != axis])
 
     def repeat(self, node: Node, index: Sequence[Index]) -> Recipe:
-        return self.at(node.args[0], [quotient(index[0], self.plain[id(node.args[1])]), *index[1:]])
+        return self.at(node.args[0], [quotient(index[0], self.plain[node.args[1]]), *index[1:]])
 
     # Of images
 
     def numbers(self, node: Node) -> list[Any]:
         """The kernel, the stride and the like that a function is called with."""
-        return [self.plain[id(arg)] for arg in node.args[1:]]
+        return [self.plain[arg] for arg in node.args[1:]]
 
     def im2col(self, node: Node, index: Sequence[Index]) -> Recipe:
         (KH, KW), (SH, SW), (PH, PW) = self.numbers(node)

@@ -21,7 +21,7 @@ OPERATORS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # equal only to itself: what is found out about a node is kept by the node
 class Node:
     """A number (op "num"), a name ("name"), or an operation on other nodes; `options` are its numbers, such as axis."""
 

@@ -101,8 +101,8 @@ class Evaluation:
 
     def __init__(self, tree: Node, names: Mapping[str, Any]):
         self.names = names
-        self.shapes: dict[int, tuple[int, ...]] = {}  # by the id of the node
-        self.plain: dict[int, Any] = {}  # what is no array: numbers, kernel sizes and the like
+        self.shapes: dict[Node, tuple[int, ...]] = {}
+        self.plain: dict[Node, Any] = {}  # what is no array: numbers, kernel sizes and the like
         self.flops = 0  # additions, multiplications, exponentials …: 2 for each pair of numbers in a matrix product
         try:
             with np.errstate(all="ignore"):
@@ -115,9 +115,9 @@ class Evaluation:
 
     def of(self, node: Node) -> Any:
         value = self.compute(node)
-        self.shapes[id(node)] = np.shape(value) if isinstance(value, np.ndarray) else ()
+        self.shapes[node] = np.shape(value) if isinstance(value, np.ndarray) else ()
         if not isinstance(value, np.ndarray):
-            self.plain[id(node)] = value
+            self.plain[node] = value
         return value
 
     def compute(self, node: Node) -> Any:

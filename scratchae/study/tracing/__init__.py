@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ...backend import Array, array_module
+from ...arguments import file_path, flag, whole
+from ...backend import Array, array_module, generator
 from ...errors import OptionError
 from ...models import DBN, Model
 from ...optimizers import SGD, Optimizer
@@ -31,11 +32,11 @@ class Trace(TraceData):
 
     def text(self, *, digits: int = 6) -> str:
         """The whole trace for a terminal. Small tensors come with their numbers, tiny ones with their arithmetic."""
-        return written(self, digits)
+        return written(self, whole("text", "digits", digits, least=0, most=17))
 
     def html(self, path: str | Path) -> Path:
         """Write the trace as one page to step through, which needs no network; the path."""
-        return write_page(self, path)
+        return write_page(self, file_path("html", "path", path))
 
     def __str__(self) -> str:
         return self.text()
@@ -70,6 +71,7 @@ def trace(
         )
     if optimizer is not None and not isinstance(optimizer, Optimizer):
         raise OptionError(f"trace(optimizer={optimizer!r}): expected an optimizer, such as SGD(0.1)")
+    flag("trace", "numerical", numerical), whole("trace", "seed", seed, least=0)
     title = type(model).__name__
     if isinstance(model, DBN):
         model, title = model.unroll(), "DBN, unrolled to an Autoencoder"
@@ -81,8 +83,7 @@ def trace(
     model.check_data(x)
     model.to(device)
     x = xp.asarray(x)
-    if isinstance(rng, int | np.integer):
-        rng = np.random.default_rng(rng)
+    rng = None if rng is None else generator(rng)
     before = copy.deepcopy(model)
     recording = record(model, x, rng, itemsize)
     program = (Phases if hasattr(model, "formula_phases") else Program)(model, x, recording)

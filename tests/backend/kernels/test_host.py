@@ -92,6 +92,24 @@ def test_what_a_kernel_cannot_do_numpy_does(compiled):
     )
 
 
+@needs_a_compiler
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float64, np.complex64, object])
+def test_a_kernel_reads_no_other_numbers_than_its_own(compiled, dtype):
+    """It would read beyond the array: eight bytes for each of a number that has one."""
+    x, other = np.ones((3, 4), np.float32), np.ones((3, 4), dtype)
+    for name in host.FASTER:
+        assert kernels.compiled.get(name, x, (x,)) is not None
+        assert kernels.compiled.get(name, x, (x, other)) is None
+        assert kernels.compiled.get(name, other, (x,)) is None or dtype is np.float64
+
+
+@needs_a_compiler
+def test_a_kernel_changes_nothing_that_is_locked(compiled):
+    θ = np.ones(64, np.float32)
+    θ.flags.writeable = False
+    assert kernels.compiled.get("adam", θ) is None and kernels.compiled.get("sigmoid", θ) is not None
+
+
 def test_they_are_off_until_asked_for():
     assert kernels.compiled is None
 
