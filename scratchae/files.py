@@ -170,18 +170,21 @@ def private_cache_folder(name: str) -> Path:
     for place in (*reversed(folder.parents), folder):
         if not place.exists():
             place.mkdir(mode=0o700, exist_ok=True)
-    if hasattr(os, "geteuid"):
-        for place in (folder.parent, folder):
-            require_own(place)
-            if place.stat().st_mode & 0o022:
-                place.chmod(0o700)
-        for place in folder.parent.resolve().parents:
-            if place.stat().st_mode & 0o1002 == 0o0002:  # everybody may write there, and rename what others own
-                raise PermissionError(errno.EACCES, "everybody may write there", str(place))
+    for place in (folder.parent, folder):
+        if not is_own(place):
+            raise PermissionError(errno.EACCES, "it belongs to another user", str(place))
+        if others_may_write(place):
+            place.chmod(0o700)
+    for place in folder.parent.resolve().parents:
+        if others_may_write(place) and place.stat().st_mode & 0o1002 == 0o0002:  # and rename what is not theirs
+            raise PermissionError(errno.EACCES, "everybody may write there", str(place))
     return folder
 
 
-def require_own(path: Path) -> None:
-    """Raise PermissionError if a file or a folder, or the link to it, is another user's."""
-    if {path.lstat().st_uid, path.stat().st_uid} != {os.geteuid()}:
-        raise PermissionError(errno.EACCES, "it belongs to another user", str(path))
+def is_own(path: Path) -> bool:
+    """Whether a file or a folder, and the link to it, is this user's."""
+    return not hasattr(os, "geteuid") or {path.lstat().st_uid, path.stat().st_uid} == {os.geteuid()}
+
+
+def others_may_write(path: Path) -> bool:
+    return hasattr(os, "geteuid") and bool(path.stat().st_mode & 0o022)
