@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...files import written_whole
 from .network import network
 from .packing import as_lines, embed
 
@@ -35,9 +36,10 @@ TOLERANCE = {"zeros": 0.0, "f8": 1e-9, "f4": 1e-4, "i2": 2e-3}
 
 
 def write_page(trace: TraceData, path: str | PathLike[str]) -> Path:
-    """Write the trace as a page to a file and return its path. Raises OSError if it cannot be written."""
+    """Write the trace as a page to a file, whole or not at all, and return its path. Raises OSError if it cannot be written."""
     path = Path(path)
-    path.write_text(page(trace), encoding="utf-8")
+    with written_whole(path) as temporary:
+        temporary.write_text(page(trace), encoding="utf-8")
     return path
 
 
