@@ -190,8 +190,7 @@ def resume_training(
         for name, now in settings.items():
             was = training["settings"].get(name)  # a version that did not have it yet did not write it
             if architecture(was) != architecture(now):
-                if name == "optimizer":
-                    was, now = show(was), show(now)
+                was, now = map(show if name == "optimizer" else repr, (was, now))
                 raise CheckpointError(
                     f"it was trained with another {name} ({was}, now {now}): resume with the same, or start anew"
                 )
