@@ -24,19 +24,24 @@ OF_THE_DISK = FULL | {errno.EFBIG, errno.EIO, errno.EROFS}
 
 
 @contextlib.contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
+def written_whole(path: Path, new: bool = False) -> Iterator[Path]:
     """A temporary path beside `path`, which takes the place of `path` if the block succeeds and vanishes if
     it does not.
 
     A reader, a crash or a kill at any moment finds the old file or the new one, never a part. What killed processes left beside
     it is removed when it is a day old. An OSError of the disk names `path`.
+
+    new: raises FileExistsError if there is a file when it gets its name: of several processes one writes it.
     """
     with beside(path) as temporary:
         # not by tempfile, which lets only its owner read it: this way the umask decides, as for any other file
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         yield temporary
         flush(temporary)  # it must be on the disk before it gets its name
-        os.replace(temporary, path)
+        if new:
+            give_new_name(temporary, path)
+        else:
+            os.replace(temporary, path)
 
 
 @contextlib.contextmanager
@@ -83,6 +88,18 @@ def make_folder(path: Path) -> None:
     except FileExistsError:
         what = "it is a link that leads nowhere" if path.is_symlink() else os.strerror(errno.ENOTDIR)
         raise NotADirectoryError(errno.ENOTDIR, what, str(path)) from None
+
+
+def give_new_name(temporary: Path, path: Path) -> None:
+    """Give a file another name, too. Raises FileExistsError if there is a file of this name."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system on which a file has one name only
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+        os.replace(temporary, path)
 
 
 def flush(path: Path) -> None:

@@ -177,8 +177,8 @@ def save_training(
 
 def resume_training(
     path: str | Path, model: Model, optimizer: Optimizer, settings: dict[str, Any]
-) -> tuple[History, dict[str, Any] | None]:
-    """Put model and optimizer back to where the checkpoint was written; its history and the best so far.
+) -> tuple[History, dict[str, Any] | None, int | None]:
+    """Put model and optimizer back to where the checkpoint was written; its history, the best so far, and the number of cores.
 
     Raises CheckpointError where it is of another model, or training had other settings.
     """
@@ -188,6 +188,8 @@ def resume_training(
             raise CheckpointError("it holds a model but no training to resume: load it and call fit anew")
         training = metadata["training"]
         for name, now in settings.items():
+            if name == "cores":
+                continue
             was = training["settings"].get(name)  # a version that did not have it yet did not write it
             if architecture(was) != architecture(now):
                 was, now = map(show if name == "optimizer" else repr, (was, now))
@@ -201,7 +203,8 @@ def resume_training(
             raise CheckpointError(f"it tells of {training['updates']} updates in {len(history)} epochs")
         fill(model, weights_in(tensors))
         optimizer.restore(state, training["updates"])
-    return history, best
+        cores = training["settings"].get("cores")
+        return history, best, cores if cores is None else whole("training", "cores", cores)
 
 
 def history_in(training: dict[str, Any]) -> History:

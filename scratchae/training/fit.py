@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..arguments import whole
-from ..backend import Array, array_module, device_module, recycle_memory
+from ..backend import Array, array_module, cores, device_module, kernels, recycle_memory
 from ..errors import DataError, OptionError
 from ..models import Model
 from ..optimizers import Optimizer, as_optimizer
@@ -42,7 +42,8 @@ def fit(
     """Train a model on x (N, …), in place, and return what was measured.
 
     Each epoch goes through x once, in a new order, in batches of `batch_size`, the last one shorter if need be.
-    Order and noise of epoch e come from (seed, e) alone: the same seed gives the same bits on one machine.
+    Order and noise of epoch e come from (seed, e) alone: the same seed gives the same bits on one machine, with as
+    many cores.
 
     `validation`: data to measure the loss on after each epoch, as `evaluate` does. `patience`: stop after so many
     epochs without a better validation loss, and go back to the best parameters. `checkpoint`: a file with the state after
@@ -85,6 +86,8 @@ def fit(
             "data": fingerprint(x),
             "validation": fingerprint(validation),
         }
+        if device == "cpu":  # what decides how sums are rounded
+            settings |= {"compiled": True if kernels.compiled else None, "cores": cores()}
     kept = Checkpoint(checkpoint, model, optimizer, settings, best)
     history = kept.begin(resume)
 
@@ -93,6 +96,8 @@ def fit(
     steps = steps_for(model, xp.asarray(x), batch_size, optimizer)
     validation = None if validation is None else xp.asarray(validation)
     report = Progress(len(history), epochs, steps.count, progress)
+    if remark := kept.remark():
+        report.say(remark)
     # overflow needs no warning beside the error that names its place
     quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
     with Interrupt() as interrupt, Crowding(report.say, device == "cpu") as crowding, quiet:
