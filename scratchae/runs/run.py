@@ -23,7 +23,7 @@ from ..models import PCA, Model
 from ..presets import Examples, Preset
 from ..study import watch
 from ..training import History, fit, save
-from ..training.progress import duration
+from ..training.progress import duration, since
 from .folder import CHECKPOINT, HISTORY, MODEL, run_folder, write_record
 from .results import Album, family, headline, remarks, table
 
@@ -151,7 +151,7 @@ def train(
     print(f"\n{table(figures, examples.features)}")
     print("".join(f"\n{remark}\n" for remark in record["remarks"]), end="")
     print(f"\n{folder}/ holds {', '.join(sorted(path.name for path in folder.iterdir()))}")
-    print(f"trained and drawn in {duration(time.perf_counter() - began)}")
+    print(f"trained and drawn in {duration(since(began))}")
     return record
 
 
@@ -160,7 +160,7 @@ def pretrained(recipe: Recipe, model: Model, examples: Examples) -> float:
     print("pretraining")
     start = time.perf_counter()
     recipe.preset.pretrain(model, examples.train, seed=recipe.seed, device=recipe.device)
-    return round(time.perf_counter() - start, 2)
+    return round(since(start), 2)
 
 
 def trained_variants(recipe: Recipe, examples: Examples, history: History) -> dict[str, Model]:

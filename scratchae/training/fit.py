@@ -20,7 +20,7 @@ from .guards import Interrupt
 from .history import History
 from .inputs import fingerprint, prepared_both
 from .keeping import Best, Checkpoint
-from .progress import Progress
+from .progress import Progress, since
 from .steps import diverged, steps_for
 
 
@@ -116,10 +116,10 @@ def fit(
                         history.interrupted = True
                         return history
                 metrics = steps.metrics()
-                seconds = time.perf_counter() - start
+                seconds = since(start)
                 if validation is not None:
                     metrics |= measured(model, validation, optimizer, epoch)
-            speed = {"lr": lr, "seconds": seconds, "examples_per_second": len(x) / max(seconds, 1e-9)}
+            speed = {"lr": lr, "seconds": seconds, "examples_per_second": len(x) / seconds}
             row = {"epoch": epoch + 1, **metrics, **speed}
             history.append(row)
             history.crowded = crowding.limited

@@ -43,7 +43,7 @@ class History:
 
     def to_csv(self, path: str | Path) -> None:
         """Write a line of names, then a line for each epoch."""
-        with written_whole(Path(path)) as temporary, open(temporary, "w", newline="") as file:
+        with written_whole(Path(path)) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(self.columns)
             writer.writerows(zip(*self.columns.values(), strict=True))

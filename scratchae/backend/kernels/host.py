@@ -110,7 +110,15 @@ def is_whole(path: Path) -> bool:
 def build(compiler: str, dtype: str, path: Path) -> None:
     command = [compiler, *FLAGS, f"-DREAL={TYPES[dtype]}", "-x", "c++", "-", "-o", str(path)]
     try:
-        subprocess.run(command, input=SHIM + SOURCE, check=True, capture_output=True, text=True, timeout=120)
+        subprocess.run(
+            command,
+            input=SHIM + SOURCE,
+            check=True,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=120,
+        )
     except (subprocess.SubprocessError, OSError) as error:
         said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
         raise DeviceError(
@@ -120,7 +128,9 @@ def build(compiler: str, dtype: str, path: Path) -> None:
 
 def fingerprint(compiler: str) -> str:
     """Everything that the library depends on: the source, the compiler, its options and the processor."""
-    version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False).stdout
+    version = subprocess.run(
+        [compiler, "--version"], capture_output=True, encoding="utf-8", errors="replace", check=False
+    ).stdout
     parts = (SHIM, SOURCE, *FLAGS, version, platform.machine(), processor())
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
 
