@@ -12,7 +12,7 @@ import numpy as np
 
 from ..backend import Array, to_numpy
 from ..errors import CheckpointError, printable
-from ..files import cannot_write, written_whole
+from ..files import beside, cannot_write, written_whole
 
 FORMAT_VERSION = 1
 
@@ -33,8 +33,12 @@ def write(path: str | Path, metadata: dict[str, Any], tensors: dict[str, Array])
     # one entry: safetensors writes several in a random order, and the same model should give the same bytes
     text = {"scratchae": json.dumps({"sha256": checksum(content, arrays), **content})}
     try:
-        with written_whole(as_path(path)) as temporary:
-            save_file(arrays, temporary, metadata=text)
+        with written_whole(as_path(path)) as temporary, beside(temporary) as apart:
+            # a folder, since safetensors makes a temporary file of its own beside the file, which only its owner may read
+            apart.mkdir()
+            save_file(arrays, apart / "file", metadata=text)
+            (apart / "file").chmod(temporary.stat().st_mode)
+            os.replace(apart / "file", temporary)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(cannot_write(path, error)) from error
 
