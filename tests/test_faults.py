@@ -10,14 +10,7 @@ from pathlib import Path
 import pytest
 
 faults = pytest.importorskip("faults", reason="there are no processes to fork here", exc_type=ImportError)
-QUICK = {
-    ("save", "kill"),
-    ("save", "cut"),
-    ("record", "full"),
-    ("cache", "kill"),
-    ("exercise", "kill in a write"),
-    ("page", "kill"),
-}
+QUICK = {("save", "kill"), ("cache", "kill"), ("record", "full"), ("exercise", "kill in a write")}
 
 
 @pytest.mark.parametrize("fault", [*faults.FAULTS, "two at once"])
