@@ -46,7 +46,7 @@ SCALARS = [
     "Dense",
 ]
 KEYS = ["class", "dict", "array", "function", "generator", "attributes", "rng", "loss", "layers", "dtype", "W"]
-DTYPES = ["f2", "f4", "f8", "i1", "u8", "?", "c8"]
+DTYPES = ["f2", "f4", "f8", "i1", "u8", "?"]
 
 
 def places(value, path=()):
