@@ -37,6 +37,7 @@ from scratchae import (
     check_gradients,
 )  # fmt: skip
 from scratchae.bench import machine
+from scratchae.files import written_whole
 from scratchae.study import CATALOGUE
 from scratchae.study.diagnosis import GradientShapeError
 from scratchae.study.diagnosis.finding import KINDS
@@ -158,12 +159,11 @@ def main(arguments: list[str] | None = None) -> int:
         "accused": sum(bool(found) for _, found in right),
         "missed": [{"bug": kind, "in": where, "called": called} for kind, where, called in bugs if called != kind],
     }
-    options.folder.mkdir(parents=True, exist_ok=True)
     file = options.folder / f"diagnosis-{now:%Y-%m-%d}"
-    file.with_suffix(".json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    file.with_suffix(".md").write_text(
-        f"# What the diagnosis makes of planted bugs\n\n{head}\n\n{text}\n", encoding="utf-8"
-    )
+    page = f"# What the diagnosis makes of planted bugs\n\n{head}\n\n{text}\n"
+    for ending, content in ((".json", json.dumps(record, indent=2, ensure_ascii=False) + "\n"), (".md", page)):
+        with written_whole(file.with_suffix(ending)) as temporary:
+            temporary.write_text(content, encoding="utf-8")
     print(f"{text}\n\nwritten to {file}.md and .json")
     return 0 if record["accused"] == 0 and record["named"] >= 0.95 * record["planted"] else 1
 

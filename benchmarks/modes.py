@@ -1,6 +1,6 @@
 """How many of eight clouds a GAN finds, and how many of its points lie in one: by momentum and noise, over several seeds.
 
-    python benchmarks/modes.py [--seeds N] [--epochs N] [--json FILE]
+python benchmarks/modes.py [--seeds N] [--epochs N] [--json FILE]
 """
 
 from __future__ import annotations

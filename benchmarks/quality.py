@@ -126,7 +126,9 @@ def trained(task: str, seed: int, runs: Path) -> tuple[str, dict[str, Any] | str
     folder = runs / f"{preset}-{data}-{seed}"
     options = ["--data", data, "--seed", str(seed), "--out", str(folder), "--resume"]
     command = [sys.executable, "-m", "scratchae", "train", preset, *options]
-    done = subprocess.run(command, env=os.environ | {"OPENBLAS_NUM_THREADS": "1"}, capture_output=True, text=True)
+    done = subprocess.run(
+        command, env=os.environ | {"OPENBLAS_NUM_THREADS": "1"}, capture_output=True, encoding="utf-8"
+    )
     if done.returncode:
         return f"{task}/{seed}", done.stderr.strip()[-500:] or f"exit code {done.returncode}"
     record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
@@ -137,7 +139,7 @@ def trained(task: str, seed: int, runs: Path) -> tuple[str, dict[str, Any] | str
 def revision() -> str:
     """The commit of the checkout, marked where files differ from it; empty where there is none."""
     described = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=Path(__file__).parent, capture_output=True, text=True
+        ["git", "describe", "--always", "--dirty"], cwd=Path(__file__).parent, capture_output=True, encoding="utf-8"
     )
     return described.stdout.strip()
 

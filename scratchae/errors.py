@@ -1,6 +1,11 @@
 """The library's errors. Every message says what came, what was expected and the way out."""
 
 
+def printable(text: object) -> str:
+    """What comes from elsewhere, as text that cannot steer the terminal on which it is shown: escape sequences are written out."""
+    return "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in str(text))
+
+
 class ScratchaeError(Exception):
     """Base of all errors that the library raises on purpose."""
 

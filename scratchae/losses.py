@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .backend import Array, array_module, one_kernel, require_examples, require_floats
-from .description import Described
+from .description import Described, ours
 from .errors import ArrayTypeError, DataError, OptionError, ShapeError
 from .layers.activations import relu, sigmoid
 
@@ -72,15 +72,15 @@ class OwnLoss(Loss):
 
 def as_loss(loss: Any, name: str = "loss") -> Loss:
     """The loss itself, or a function as a loss. Raises OptionError for a class or an object that cannot be called."""
-    require_made(loss, name)
+    require_made(loss, Loss, name)
     return loss if isinstance(loss, Loss) else OwnLoss(loss)
 
 
-def require_made(thing: Any, name: str) -> None:
-    """Raise OptionError if this is a class instead of an object, or an object that cannot be called."""
+def require_made(thing: Any, kind: type, name: str) -> None:
+    """Raise OptionError if this is a class instead of an object, or an object that cannot be called, or one of ours of another kind."""
     if isinstance(thing, type):
         raise OptionError(f"{name}={thing.__name__} is a class: make an object of it, {name}={thing.__name__}(…)")
-    if not callable(thing):
+    if not callable(thing) or (ours(type(thing)) and not isinstance(thing, kind)):
         raise OptionError(f"{name}={thing!r}: expected a {name} of scratchae, or a function of your own")
 
 

@@ -53,7 +53,7 @@ class OwnPenalty(Penalty):
 
 def as_penalty(penalty: Any) -> Penalty:
     """The penalty itself, or a function as a penalty. Raises OptionError for a class or an object that cannot be called."""
-    require_made(penalty, "penalty")
+    require_made(penalty, Penalty, "penalty")
     return penalty if isinstance(penalty, Penalty) else OwnPenalty(penalty)
 
 

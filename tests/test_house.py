@@ -107,3 +107,44 @@ def test_no_file_is_too_long_to_read():
         for path in MODULES.values()
     }
     assert {name: length for name, length in lengths.items() if length > 330} == {}
+
+
+WRITES = {"write_text", "write_bytes", "savefig", "save_file", "save", "savez", "copyfile", "copytree"}
+WHOLE = {"written_whole", "folder_written_whole", "scratch_folder"}
+# functions that write into a place which their callers have from one of these; and one that writes to the system
+INSIDE = {"seal", "run_sphinx", "sign", "collect", "entry", "compute", "compare_times", "png", "peak_memory"}
+
+
+def called(node):
+    return getattr(node.func, "attr", getattr(node.func, "id", "")) if isinstance(node, ast.Call) else ""
+
+
+def is_write(node):
+    """Whether a call writes to a file."""
+    if called(node) == "open":
+        return any(isinstance(one, ast.Constant) and set(str(one.value)) & set("wax+") for one in node.args[1:2])
+    return called(node) in WRITES and (called(node) != "save" or ast.unparse(node.func) == "np.save")
+
+
+def writes_of(node, around=()):
+    """Every call that writes a file, with the names of the functions and of the calls in `with` around it."""
+    if isinstance(node, ast.FunctionDef):
+        around = (*around, node.name)
+    for inner in ast.iter_child_nodes(node):
+        if isinstance(node, ast.With):
+            around = (*around, *(called(item.context_expr) for item in node.items))
+        if is_write(inner):
+            yield inner, around
+        yield from writes_of(inner, around)
+
+
+def test_whatever_is_written_is_whole_or_not_there():
+    """Through files.py, which see."""
+    written = {
+        f"{path.relative_to(PACKAGE)}:{node.lineno}: {ast.unparse(node)}": around
+        for path in MODULES.values()
+        for node, around in writes_of(ast.parse(path.read_text(encoding="utf-8")))
+        if "os.devnull" not in ast.unparse(node)
+    }
+    assert len(written) > 15
+    assert [place for place, around in written.items() if not {*WHOLE, *INSIDE} & {*around}] == []

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
+from ..files import scratch_folder
 from ..models import Model
 from ..optimizers import Adam
 from ..presets import Preset
@@ -91,7 +91,7 @@ def compare_times(
     require_translatable(model)
     examples = preset.examples().train
     names = [name for name in peers_of(model, device) if chosen is None or name in (OURS, *chosen)]
-    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+    with scratch_folder() as folder, contextlib.ExitStack() as stack:
         np.save(f"{folder}/batch.npy", rows(examples, batch_size))
         note(f"{preset.name}, batch {batch_size}, {device.upper()}: preparing {', '.join(names)}")
         workers, facts, skipped = start(

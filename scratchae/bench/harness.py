@@ -20,9 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from ..environment import SETTINGS
+from ..environment import SETTINGS, on_terminal
 from ..errors import ScratchaeError
 from ..files import written_whole
+from ..training.progress import since
 
 PAUSE = 0.3  # seconds between blocks: OpenBLAS's and OpenMP's threads, which spin while they wait for work, give up sooner
 GPU_CHUNKS = 5  # times in a block that a GPU is waited for
@@ -143,7 +144,7 @@ def timed(step: Callable[[], Any], finish: Callable[[], Any], together: int = 1)
     for _ in range(together):
         step()
     finish()
-    return 1e3 * (time.perf_counter() - start) / together
+    return 1e3 * since(start) / together
 
 
 def time_rounds(workers: dict[str, Worker], rounds: int, steps: int) -> dict[str, list[list[float]]]:
@@ -194,7 +195,9 @@ def peak_memory(work: Callable[[], Any]) -> float | None:
     """
     getattr(ctypes.CDLL(None), "malloc_trim", lambda pad: None)(0)  # glibc
     try:
-        Path("/proc/self/clear_refs").write_text("5")  # the peak (VmHWM) starts anew at the present size (VmRSS)
+        Path("/proc/self/clear_refs").write_text(
+            "5", encoding="ascii"
+        )  # the peak (VmHWM) starts anew at the present size (VmRSS)
     except OSError:
         return None
     before = status_mib("VmRSS")
@@ -204,7 +207,7 @@ def peak_memory(work: Callable[[], Any]) -> float | None:
 
 def status_mib(name: str) -> float:
     """A size from /proc/self/status in MiB."""
-    lines = Path("/proc/self/status").read_text().splitlines()
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{name}:"))
 
 
@@ -213,7 +216,7 @@ def status_mib(name: str) -> float:
 
 def note(text: str) -> None:
     """Say on a terminal, in one line that the next note replaces, what is going on."""
-    if sys.stderr.isatty():
+    if on_terminal():
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import blas_threads, cores, device_module, in_blocks
+from ..training.progress import since
 from .harness import synchronise
 
 # Settings of OpenBLAS, OpenMP, MKL, oneDNN, XLA, PyTorch and glibc's allocator that change speed
@@ -38,7 +39,7 @@ def facts() -> dict[str, Any]:
 def processor() -> str:
     """The processor's name, with family and model, as virtual machines often hide the number in the name."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().partition("\n\n")[0].splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")[0].splitlines()
     except OSError:  # not Linux
         return platform.processor() or platform.machine()
     info = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
@@ -84,7 +85,7 @@ def version(number: int) -> str:
 def free_memory() -> float | None:
     """Bytes that processes could still have without swapping; None where the system does not tell."""
     try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
+        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
     except OSError:  # not Linux
         return None
     return next((1024.0 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")), None)
@@ -122,6 +123,6 @@ def shortest(work: Callable[[], Any], device: str, seconds: float) -> float:
         work()
         synchronise(device)
         if runs:  # the first one may have to find its kernels
-            best = min(best, time.perf_counter() - start)
+            best = min(best, since(start))
         runs += 1
     return best

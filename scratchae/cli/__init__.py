@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 
 from .. import __version__
-from ..errors import ScratchaeError
+from ..errors import ScratchaeError, printable
+from ..files import OF_THE_DISK, cannot_write
 from . import bench, check, data, study, train, tutorial
 
 # each has add(commands), which defines its arguments, and run(options), which returns an exit code
@@ -27,7 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python would write out the rest when it ends
         return 128 + 13  # the exit code that a shell gives for a program that SIGPIPE ended
     except (ScratchaeError, OSError) as error:  # OSError: a full disk, or a folder that vanished
-        print(f"scratchae: {error}", file=sys.stderr)
+        disk = isinstance(error, OSError) and error.filename and error.errno in OF_THE_DISK
+        said = cannot_write(error.filename, error) if disk else error
+        print(f"scratchae: {printable(said)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\nscratchae: interrupted", file=sys.stderr)

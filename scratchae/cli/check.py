@@ -18,7 +18,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         "check",
         help="check the gradients of all layers and losses or of your own file, or check an exercise",
         description="Compare every gradient with central differences in float64, and print the largest relative errors. "
-        "Given your own file, check its layers and losses and say what is wrong with them. Given an exercise, such as "
+        "Given your own file, run it, check its layers and losses and say what is wrong with them; so it must be one that you trust. Given an exercise, such as "
         "02_dense, check your answer: exercises/02_dense.py or 02_dense.py in the current folder, or in a checkout "
         "tutorials/exercises/02_dense.py. If there is none, a copy is handed out.",
         epilog="in a file: classes with forward(self, x) and backward(self, dy), losses (prediction, target) -> (value, gradient); "

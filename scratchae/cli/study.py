@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -116,15 +115,14 @@ def subject(options: argparse.Namespace) -> tuple[str, Model, np.ndarray, Optimi
 def trained(path: Path) -> tuple[Path, str, str | None]:
     """The model file of a run, its preset and its data, given the folder or the file. Raises RunError if it is not a run."""
     from ..errors import RunError
-    from ..runs import MODEL, RECORD
+    from ..runs import MODEL, RECORD, read_record
 
     folder, file = (path, path / MODEL) if path.is_dir() else (path.parent, path)
     try:
-        record = json.loads((folder / RECORD).read_text())
-        preset, data = record["preset"], record["data"]
-    except (OSError, ValueError, KeyError, TypeError):
+        record = read_record(folder)
+    except RunError:
         raise RunError(
             f"{path} is not a run: expected a folder that `scratchae train` wrote, or the model file in it, because "
             f"{RECORD} beside it says which data it was trained on; in Python, trace(load(file), x) takes any model"
         ) from None
-    return file, preset, None if data == "synthetic" else data
+    return file, record["preset"], None if record["data"] == "synthetic" else record["data"]

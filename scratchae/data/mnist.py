@@ -8,7 +8,6 @@ import http.client
 import math
 import os
 import struct
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -17,8 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..environment import on_terminal
 from ..errors import DataError
-from ..files import cache_folder, written_whole
+from ..files import cache_folder, cannot_write, written_whole
 from .dataset import Dataset
 
 TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"
@@ -79,7 +79,10 @@ def checked(name: str, path: Path) -> Path:
             f"{path} is missing: `scratchae data download {name} --data-dir {path.parent}` fetches it, or give another --data-dir"
         )
     size, expected = FILES[name][path.name]
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    found = "not computed, as it is too large"
+    if path.stat().st_size <= max(files[path.name][0] for files in FILES.values()):
+        with open(path, "rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
     for other, files in FILES.items():
         if other != name and files[path.name][1] == found:
             raise DataError(f"{path} is the file of {other}, not of {name}: give another --data-dir")
@@ -111,7 +114,10 @@ def read_idx(path: Path, axes: int) -> np.ndarray:
 
 def download(name: str, folder: Path | None = None, mirrors: list[str] | None = None) -> Path:
     """The folder with the dataset's files. Missing files are downloaded from the first mirror that has them."""
-    folder = folder or cache_folder(name)
+    try:
+        folder = folder or cache_folder(name)
+    except OSError as error:
+        raise DataError(f"{error}, or give a folder with the files by --data-dir") from None
     for file, (size, expected) in FILES[name].items():
         if (folder / file).is_file() and (folder / file).stat().st_size == size:
             continue
@@ -121,6 +127,10 @@ def download(name: str, folder: Path | None = None, mirrors: list[str] | None = 
                 fetch(mirror + file, folder / file, size, expected)
                 break
             except (OSError, http.client.HTTPException, ValueError) as error:  # URL errors and timeouts are OSErrors
+                if isinstance(error, OSError) and not isinstance(error, urllib.error.URLError) and error.filename:
+                    raise DataError(
+                        cannot_write(folder / file, error, "choose another folder, --data-dir FOLDER")
+                    ) from None  # another mirror would not help
                 problems.append(f"{mirror}: {error}")
                 if isinstance(error, urllib.error.HTTPError):
                     error.close()  # the error is the mirror's answer, which keeps the connection open
@@ -141,7 +151,7 @@ def fetch(url: str, path: Path, size: int, expected: str) -> None:
         urllib.request.urlopen(request, timeout=TIMEOUT) as answer,
         written_whole(path) as temporary,
         open(temporary, "wb") as out,
-        tqdm(total=size, desc=path.name, unit="B", unit_scale=True, disable=not sys.stderr.isatty()) as bar,
+        tqdm(total=size, desc=path.name, unit="B", unit_scale=True, disable=not on_terminal()) as bar,
     ):
         window, in_window = time.monotonic(), 0
         while chunk := answer.read1(1 << 16):

@@ -1,13 +1,20 @@
-"""Initial weights."""
+"""Initial weights, and how many there may be."""
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
 from ..arguments import affordable, choice
 from ..backend import generator
+from ..errors import OptionError
+
+# how many weights may still be made, while a model is built for those of a file; None: any number
+left: contextvars.ContextVar[list[int] | None] = contextvars.ContextVar("left", default=None)
 
 
 def draw_weights(
@@ -30,4 +37,33 @@ def draw_weights(
     """
     variances = {"he": 2 / fan_in, "glorot": 2 / (fan_in + fan_out)}
     variance = variances[choice(owner, "init", init, variances)]
-    return generator(rng).standard_normal(affordable(owner, *shape), dtype=np.float32) * math.sqrt(variance)
+    return normal(owner, shape, math.sqrt(variance), rng)
+
+
+def normal(owner: object, shape: tuple[int, ...], std: float, rng: int | np.random.Generator | None) -> np.ndarray:
+    """Normal numbers in float32; zeros where the weights of a file will take their place."""
+    if left.get() is not None:
+        return np.zeros(within_room(*shape), np.float32)
+    return generator(rng).standard_normal(affordable(owner, *shape), dtype=np.float32) * std
+
+
+@contextlib.contextmanager
+def room_for(numbers: int) -> Iterator[None]:
+    """While the block runs, layers are made only for so many weights in all, and those are not drawn.
+
+    So a file cannot ask for more memory than it brings weights.
+    """
+    token = left.set([numbers])
+    try:
+        yield
+    finally:
+        left.reset(token)
+
+
+def within_room(*shape: int) -> tuple[int, ...]:
+    """The shape of an array of weights. Raises OptionError if there is no room for it."""
+    if (room := left.get()) is not None:
+        room[0] -= math.prod(shape)
+        if room[0] < 0:
+            raise OptionError(f"weights of shape {shape}: these are more than the file holds")
+    return shape

@@ -8,6 +8,7 @@ from ..arguments import affordable, number, whole
 from ..backend import Array, array_module
 from ..errors import DataError
 from .channels import channel_sums, channelwise
+from .initial import within_room
 from .layer import Layer
 
 
@@ -57,7 +58,7 @@ class BatchNorm(Layer):
         affordable(self, self.features)
         self.momentum = number(self, "0 <= momentum <= 1", momentum)
         self.eps = number(self, "0 < eps", eps)
-        self.gamma, self.beta = np.ones(features, np.float32), np.zeros(features, np.float32)
+        self.gamma, self.beta = np.ones(within_room(features), np.float32), np.zeros(features, np.float32)
         self.dgamma, self.dbeta = np.zeros_like(self.gamma), np.zeros_like(self.beta)
         self.running_mean, self.running_var = np.zeros(features, np.float32), np.ones(features, np.float32)
 

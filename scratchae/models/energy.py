@@ -12,6 +12,7 @@ from ..backend import Array, array_module, generator, require_examples, require_
 from ..errors import DataError, OptionError, ShapeError
 from ..layers import Layer
 from ..layers.activations import sigmoid, softplus
+from ..layers.initial import normal
 
 ENUMERABLE = 20  # units: summing 2²⁰ states takes seconds
 
@@ -52,7 +53,7 @@ class FreeEnergy(Layer):
         rng: int | np.random.Generator | None = None,
     ):
         self.visible, self.hidden, self.hidden_units, self.chains = visible, hidden, hidden_units, chains
-        self.W = 0.01 * generator(rng).standard_normal(affordable(self, visible, hidden), dtype=np.float32)
+        self.W = normal(self, (visible, hidden), 0.01, rng)
         self.a, self.b = np.zeros(visible, np.float32), np.zeros(hidden, np.float32)
         self.dW, self.da, self.db = (np.zeros_like(parameter) for parameter in (self.W, self.a, self.b))
         if chains:

@@ -45,6 +45,7 @@ STYLE = {
     "axes.titlesize": 11,
     "legend.frameon": False,
     "savefig.dpi": 160,
+    "text.usetex": False,
     "svg.hashsalt": "scratchae",  # otherwise an SVG would have other names in it each time
 }
 # the metadata to leave out of each format, so that the same data give the same bytes
@@ -69,12 +70,14 @@ def figure(path: Path, width: float, height: float, caption: str = "") -> Iterat
 
     width, height: the size of the drawing in inches. Below it are the caption, in sentences, and the small print.
     """
-    from matplotlib import rc_context
+    from matplotlib import rc_context, rcdefaults, rcParams
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     form = require_format(Path(path).suffix.removeprefix(".") or "png")
-    with rc_context(STYLE):
+    with rc_context():
+        rcdefaults()  # whatever the user's matplotlibrc says
+        rcParams.update(STYLE)
         foot = [
             (textwrap.fill(text, int(width * 130 / size)), size, colour)  # a letter is about half as wide as its size
             for text, size, colour in ((caption, CAPTION, "#333333"), (SMALL_PRINT.get(), SMALL, GREY))

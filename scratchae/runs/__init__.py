@@ -1,5 +1,6 @@
 """A run: a preset trained into a folder, measured and drawn."""
 
-from .run import CHECKPOINT, HISTORY, MODEL, RECORD, train
+from .folder import CHECKPOINT, HISTORY, MODEL, RECORD, read_record
+from .run import train
 
-__all__ = ["CHECKPOINT", "HISTORY", "MODEL", "RECORD", "train"]
+__all__ = ["CHECKPOINT", "HISTORY", "MODEL", "RECORD", "read_record", "train"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import platform
 import time
@@ -19,16 +18,15 @@ from .. import __version__, plots
 from ..arguments import whole
 from ..backend import device_module, threads
 from ..backend.kernels.host import compile_kernels
-from ..errors import DivergenceError, RunError
-from ..files import written_whole
+from ..errors import DivergenceError
 from ..models import PCA, Model
 from ..presets import Examples, Preset
 from ..study import watch
 from ..training import History, fit, save
-from ..training.progress import duration
+from ..training.progress import duration, since
+from .folder import CHECKPOINT, HISTORY, MODEL, run_folder, write_record
 from .results import Album, family, headline, remarks, table
 
-MODEL, CHECKPOINT, HISTORY, RECORD = "model.safetensors", "checkpoint.safetensors", "history.csv", "run.json"
 FLOW = "gradient_flow"  # a picture, and .csv
 
 
@@ -74,7 +72,7 @@ def train(
     """Train a preset and leave model, history, figures and pictures in a folder; return the record of the run.
 
     Options that are not given are the preset's. `out` defaults to the first free runs/PRESET-DATA; with `resume=True`, to
-    the last one, which is continued. `watched` also records the gradients of the steps taken this time.
+    the last one, which is continued, with compiled kernels if it began with them. `watched` also records the gradients of the steps taken this time.
     `compiled` computes with compiled kernels, from now on in this process; these round differently (`compile_kernels`).
     `format`: of the pictures, "png", "svg" or "pdf".
     """
@@ -96,9 +94,12 @@ def train(
     whole("train", "batch_size", recipe.batch_size)
     examples = preset.examples(data, data_dir)
     source = data or ("strokes" if preset.synthetic is None else "synthetic")
-    record = {"preset": preset.name, "data": source, "seed": seed, "status": "training"}
+    record = {"preset": preset.name, "data": source, "seed": seed, "compiled": compiled, "status": "training"}
     about = f"{preset.name} · {source.replace('mnist', 'MNIST')}"
     folder = run_folder(out, f"{preset.name}-{source}", record, resume)
+    if record["compiled"] and not compiled:
+        print("the run goes on with compiled kernels, as it began")
+        compile_kernels()
 
     model = recipe.build(preset.build)
     sizes = f"{len(examples.train):,} training, {len(examples.validation):,} validation, {len(examples.test):,} test"
@@ -129,7 +130,6 @@ def train(
             "batch_size": recipe.batch_size,
             "lr": recipe.lr,
             "device": device,
-            "compiled": compiled,
             "one_thread": history.crowded,
             "model": repr(model),
             "parameters": model.parameter_count(),
@@ -151,7 +151,7 @@ def train(
     print(f"\n{table(figures, examples.features)}")
     print("".join(f"\n{remark}\n" for remark in record["remarks"]), end="")
     print(f"\n{folder}/ holds {', '.join(sorted(path.name for path in folder.iterdir()))}")
-    print(f"trained and drawn in {duration(time.perf_counter() - began)}")
+    print(f"trained and drawn in {duration(since(began))}")
     return record
 
 
@@ -160,7 +160,7 @@ def pretrained(recipe: Recipe, model: Model, examples: Examples) -> float:
     print("pretraining")
     start = time.perf_counter()
     recipe.preset.pretrain(model, examples.train, seed=recipe.seed, device=recipe.device)
-    return round(time.perf_counter() - start, 2)
+    return round(since(start), 2)
 
 
 def trained_variants(recipe: Recipe, examples: Examples, history: History) -> dict[str, Model]:
@@ -190,44 +190,3 @@ def flow_kept(model: Model, album: Album) -> Iterator[None]:
                 print("".join(f"{text}\n" for text in flow.warnings), end="")
     if flow.steps and not flow.warnings:
         print("\n  ".join(["the gradients flow, and nothing is beyond its limit:", *flow.figures]))
-
-
-# The folder
-
-
-def run_folder(out: str | Path | None, stem: str, record: dict[str, Any], resume: bool) -> Path:
-    """The folder, with the record of the run in it. Raises RunError if it cannot be written or holds something else."""
-    folder = Path(out) if out is not None else default_folder(stem, resume)
-    earlier = folder / RECORD
-    if earlier.exists():
-        if not resume:
-            raise RunError(f"{folder} already holds a run: --resume goes on with it, or choose another --out")
-        try:
-            before = json.loads(earlier.read_text())
-            other = [name for name in ("preset", "data", "seed") if before[name] != record[name]]
-        except (ValueError, KeyError, TypeError):
-            raise RunError(f"{earlier} is damaged or no record of a run: choose another --out") from None
-        if other:
-            was, now = before[other[0]], record[other[0]]
-            raise RunError(f"{folder} holds a run with another {other[0]} ({was}, now {now}): choose another --out")
-    elif folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir()):
-        raise RunError(f"{folder} is not empty and holds no run: choose another --out, so that nothing is lost")
-    try:
-        if not earlier.exists():  # else it stays until there is a newer one to take its place
-            write_record(folder, record)
-    except OSError as error:
-        raise RunError(f"cannot write to {folder}: {error.strerror or error}: choose another --out") from None
-    return folder
-
-
-def default_folder(stem: str, resume: bool) -> Path:
-    """The first of runs/STEM, runs/STEM-2, … that is not there yet; to resume, the last that is."""
-    folders = [Path(f"runs/{stem}")]
-    while folders[-1].exists():
-        folders.append(Path(f"runs/{stem}-{len(folders) + 1}"))
-    return folders[-2] if resume and len(folders) > 1 else folders[-1]
-
-
-def write_record(folder: Path, record: dict[str, Any]) -> None:
-    with written_whole(folder / RECORD) as temporary:
-        temporary.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

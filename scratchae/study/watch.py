@@ -277,7 +277,8 @@ class Flow:
     def to_csv(self, path: str | Path) -> None:
         """Write a line of names, then a line for each layer and watched step, empty for quantities that the layer does not have."""
         columns = ("gradient_norm", "weight_norm", "update_ratio", "dead", "saturated")
-        with written_whole(file_path("to_csv", "path", path)) as temporary, open(temporary, "w", newline="") as file:
+        path = file_path("to_csv", "path", path)
+        with written_whole(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(["step", "layer", *columns])
             for i, step in enumerate(self.steps):

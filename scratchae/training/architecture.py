@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,16 +13,27 @@ from .. import layers, losses, models, optimizers, penalties
 from ..arguments import refuse
 from ..backend import to_numpy
 from ..description import VARIADIC, Described, plain
-from ..errors import CheckpointError
+from ..errors import CheckpointError, printable
 from ..losses import OwnLoss
 from ..optimizers import OwnOptimizer
 from ..penalties import OwnPenalty
 
+BASES = {
+    Described,
+    layers.Layer,
+    losses.Loss,
+    penalties.Penalty,
+    models.Model,
+    optimizers.Optimizer,
+    optimizers.Schedule,
+}
 KNOWN = {
     name: thing
     for module in (layers, losses, penalties, models, optimizers)
     for name, thing in vars(module).items()
-    if isinstance(thing, type) and issubclass(thing, Described)
+    if isinstance(thing, type)
+    and issubclass(thing, Described)
+    and thing not in BASES | {OwnLoss, OwnPenalty, OwnOptimizer}
 }
 
 
@@ -93,26 +104,33 @@ def known(classes: Sequence[Any] = ()) -> dict[str, Any]:
 
 
 def build(description: Any, classes: dict[str, Any] = KNOWN) -> Any:
-    """The inverse of `describe`; weights are as drawn, to be filled. Raises CheckpointError."""
+    """The inverse of `describe`; weights are as drawn, to be filled.
+
+    Raises CheckpointError, or what else comes of a description that was not made by `describe`: see `checkpoint.made_of`.
+    """
     if isinstance(description, list):
         return tuple(build(item, classes) for item in description)
     if not isinstance(description, dict):
         return description
     if "class" not in description:  # looked for first: a class may have an argument of any of these names
         return build_value(description, classes)
-    kind = find(description["class"], classes)
+    name = description["class"]
+    kind = find(name, classes, inspect.isclass)
     arguments = {
         name: build(value, classes) for name, value in description.items() if name not in ("class", "attributes")
     }
     try:
         call = inspect.signature(kind).bind_partial()
-        if unknown := arguments.keys() - call.signature.parameters.keys():
+        if unknown := arguments.keys() - call.signature.parameters.keys() | arguments.keys() & {"rng"}:
             raise TypeError(f"it has no argument {min(unknown)}")
         call.arguments.update(arguments)
         made = kind(*call.args, **call.kwargs)
     except (TypeError, ValueError) as error:
-        raise CheckpointError(f"{description['class']} cannot be made again as it was: {error}") from None
-    vars(made).update(description.get("attributes", {}))
+        raise CheckpointError(f"{name} cannot be made again as it was: {error}") from error
+    kept = description.get("attributes", {})
+    if kept and (KNOWN.get(name) is kind or attributes(kept) != kept):
+        raise CheckpointError(f"{name} has attributes that it cannot have: {kept!r}")
+    vars(made).update(kept)
     return made
 
 
@@ -123,27 +141,36 @@ def build_value(description: dict[str, Any], classes: dict[str, Any]) -> Any:
     if "generator" in description:
         return np.random.default_rng()
     if "array" in description:
-        return np.array(description["array"], description["dtype"])
-    return find(description["function"], classes)
+        return array(description["array"], description["dtype"])
+    return find(description["function"], classes, inspect.isfunction)
 
 
-def find(name: str, classes: dict[str, Any]) -> Any:
+def array(numbers: Any, dtype: Any) -> np.ndarray:
+    """An array of a description. Raises CheckpointError for what holds no numbers, or text."""
+    if np.dtype(dtype).kind not in "fiub":
+        raise CheckpointError(f"an array cannot hold {dtype!r}: expected numbers")
+    return np.array(numbers, dtype)
+
+
+def find(name: str, classes: dict[str, Any], is_right: Callable[[Any], bool]) -> Any:
     """A class or function by its name in a file. Raises CheckpointError if it is neither ours nor given."""
-    own = [thing for key, thing in classes.items() if key[:1] == "." and name.endswith(key)]
-    if name not in classes and not own:
+    found = [thing for key, thing in classes.items() if name == key or (key[:1] == "." and name.endswith(key))]
+    if not found:
         short = name.rpartition(".")[2]
         raise CheckpointError(
-            f"the file holds a {name}, which scratchae does not have: name it, load(path, classes=[{short}]), or build the model "
-            "yourself, then scratchae.training.restore(model, path)"
+            f"the file holds a {name!r}, which scratchae does not have: name it, load(path, classes=[{printable(short)}]), or build "
+            "the model yourself, then scratchae.training.restore(model, path)"
         )
-    return classes[name] if name in classes else own[0]
+    if not is_right(found[0]):
+        raise CheckpointError(f"the file takes {name!r} for something else than it is")
+    return found[0]
 
 
 def show(description: Any) -> str:
     """A description as the text that would build it."""
     try:
         return repr(build(description))
-    except CheckpointError:
+    except Exception:  # of a file that says anything
         return json.dumps(description)
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..backend import Array, to_numpy
-from ..errors import CheckpointError
-from ..files import written_whole
+from ..errors import CheckpointError, printable
+from ..files import beside, cannot_write, written_whole
 
 FORMAT_VERSION = 1
 
@@ -33,41 +33,55 @@ def write(path: str | Path, metadata: dict[str, Any], tensors: dict[str, Array])
     # one entry: safetensors writes several in a random order, and the same model should give the same bytes
     text = {"scratchae": json.dumps({"sha256": checksum(content, arrays), **content})}
     try:
-        with written_whole(as_path(path)) as temporary:
-            save_file(arrays, temporary, metadata=text)
+        with written_whole(as_path(path)) as temporary, beside(temporary) as apart:
+            # a folder, since safetensors makes a temporary file of its own beside the file, which only its owner may read
+            apart.mkdir()
+            save_file(arrays, apart / "file", metadata=text)
+            (apart / "file").chmod(temporary.stat().st_mode)
+            os.replace(apart / "file", temporary)
     except (OSError, SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise CheckpointError(f"cannot write {path}: {reason}: choose a folder that you may write to") from error
+        raise CheckpointError(cannot_write(path, error)) from error
 
 
 def read(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Metadata and tensors of a file. Raises CheckpointError if it is missing, damaged, or of a newer format."""
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
-    if not as_path(path).is_file():
-        raise CheckpointError(f"no checkpoint at {path}")
+    require_readable(path)
     try:
         with safe_open(path, framework="numpy") as file:
             text = dict(file.metadata() or {})
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping: it has only keys())
-    except (SafetensorError, OSError, ValueError, TypeError, KeyError, OverflowError) as error:
+    except Exception as error:  # of many kinds, for a header that says anything
         raise CheckpointError(
-            f"{path} is damaged or no checkpoint ({error}): use another copy, or train again"
+            f"{path} is damaged or no checkpoint ({printable(error)}): use another copy, or train again"
         ) from None
     try:
         content = json.loads(text["scratchae"])
         expected, version = content.pop("sha256"), int(content["version"])
-    except (KeyError, TypeError, ValueError, AttributeError):
+        is_sound = checksum(content, arrays) == expected
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError):
         raise CheckpointError(f"{path} is damaged or was not written by scratchae: it has no entry of ours") from None
     if version > FORMAT_VERSION:
         raise CheckpointError(
             f"{path} has format version {version}, this scratchae reads up to {FORMAT_VERSION}: upgrade scratchae"
         )
-    if checksum(content, arrays) != expected:
+    if not is_sound:
         raise CheckpointError(
             f"{path} is damaged: its checksum does not match its content; use another copy, or train again"
         )
     return content, arrays
+
+
+def require_readable(path: str | Path) -> None:
+    """Raise CheckpointError, which says why, if there is no file, or none that may be read."""
+    try:
+        if not as_path(path).is_file():
+            raise CheckpointError(f"no checkpoint at {path}")
+        with open(path, "rb"):
+            pass
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from None
 
 
 def as_path(path: str | Path) -> Path:

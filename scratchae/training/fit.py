@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..arguments import file_path, flag, whole
-from ..backend import Array, array_module, device_module, recycle_memory
+from ..backend import Array, array_module, cores, device_module, kernels, recycle_memory
 from ..errors import OptionError
 from ..models import Model
 from ..optimizers import Optimizer, as_optimizer
@@ -20,7 +20,7 @@ from .guards import Interrupt
 from .history import History
 from .inputs import fingerprint, prepared, prepared_both, require_model
 from .keeping import Best, Checkpoint
-from .progress import Progress
+from .progress import Progress, since
 from .steps import diverged, steps_for
 
 
@@ -42,7 +42,8 @@ def fit(
     """Train a model on x (N, …), in place, and return what was measured.
 
     Each epoch goes through x once, in a new order, in batches of `batch_size`, the last one shorter if need be.
-    Order and noise of epoch e come from (seed, e) alone: the same seed gives the same bits on one machine.
+    Order and noise of epoch e come from (seed, e) alone: the same seed gives the same bits on one machine, with as
+    many cores.
 
     `validation`: data to measure the loss on after each epoch, as `evaluate` does. `patience`: stop after so many
     epochs without a better validation loss, and go back to the best parameters. `checkpoint`: a file with the state after
@@ -92,6 +93,8 @@ def fit(
             "data": fingerprint(x),
             "validation": fingerprint(validation),
         }
+        if device == "cpu":  # what decides how sums are rounded
+            settings |= {"compiled": True if kernels.compiled else None, "cores": cores()}
     kept = Checkpoint(checkpoint, model, optimizer, settings, best)
     history = kept.begin(resume)
 
@@ -100,6 +103,8 @@ def fit(
     steps = steps_for(model, xp.asarray(x), batch_size, optimizer)
     validation = None if validation is None else xp.asarray(validation)
     report = Progress(len(history), epochs, steps.count, progress)
+    if remark := kept.remark():
+        report.say(remark)
     # overflow needs no warning beside the error that names its place
     quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
     with Interrupt() as interrupt, Crowding(report.say, device == "cpu") as crowding, quiet:
@@ -118,10 +123,10 @@ def fit(
                         history.interrupted = True
                         return history
                 metrics = steps.metrics()
-                seconds = time.perf_counter() - start
+                seconds = since(start)
                 if validation is not None:
                     metrics |= measured(model, validation, optimizer, epoch)
-            speed = {"lr": lr, "seconds": seconds, "examples_per_second": len(x) / max(seconds, 1e-9)}
+            speed = {"lr": lr, "seconds": seconds, "examples_per_second": len(x) / seconds}
             row = {"epoch": epoch + 1, **metrics, **speed}
             history.append(row)
             history.crowded = crowding.limited

@@ -50,7 +50,8 @@ class History:
 
     def to_csv(self, path: str | Path) -> None:
         """Write a line of names, then a line for each epoch."""
-        with written_whole(file_path("to_csv", "path", path)) as temporary, open(temporary, "w", newline="") as file:
+        path = file_path("to_csv", "path", path)
+        with written_whole(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(self.columns)
             writer.writerows(zip(*self.columns.values(), strict=True))

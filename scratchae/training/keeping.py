@@ -46,6 +46,7 @@ class Checkpoint:
         self, path: str | Path | None, model: Model, optimizer: Optimizer, settings: dict[str, Any], best: Best
     ):
         self.path, self.model, self.optimizer, self.settings, self.best = path, model, optimizer, settings, best
+        self.cores: int | None = None  # on which the training began that is resumed
 
     def begin(self, resume: bool) -> History:
         """The history to go on with: a new one, or that of the file. Raises CheckpointError if the file is of another training."""
@@ -55,7 +56,9 @@ class Checkpoint:
         if not Path(self.path).exists():
             self.write(history)
         elif resume:
-            history, self.best.state = resume_training(self.path, self.model, self.optimizer, self.settings)
+            history, self.best.state, self.cores = resume_training(
+                self.path, self.model, self.optimizer, self.settings
+            )
         else:
             raise CheckpointError(f"{self.path} exists: resume=True goes on with it; or choose another file")
         return history
@@ -64,6 +67,16 @@ class Checkpoint:
         """An epoch has been completed."""
         if self.path is not None:
             save_training(self.path, self.model, self.optimizer, self.settings, history, self.best.state)
+
+    def remark(self) -> str:
+        """What is to be said about going on here; mostly nothing."""
+        now = self.settings.get("cores")
+        if self.cores in (None, now):
+            return ""
+        return (
+            f"This training began on {self.cores} cores and goes on with {now}: sums are shared among them, so it rounds differently, "
+            "and ends at slightly different weights"
+        )
 
     @contextlib.contextmanager
     def named_in_errors(self, history: History) -> Iterator[None]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import time
 from collections.abc import Iterator
+
+from ..environment import on_terminal
 
 # columns of the history that are not parts of the loss
 HIDDEN = {"epoch", "lr", "seconds", "examples_per_second"}
@@ -22,7 +23,7 @@ class Progress:
     @contextlib.contextmanager
     def epoch(self, epoch: int) -> Iterator[None]:
         """An epoch runs in the block: on a terminal a bar shows how far it is."""
-        if self.show and sys.stderr is not None and sys.stderr.isatty():
+        if self.show and on_terminal():
             from tqdm import tqdm
 
             self.bar = tqdm(total=self.steps, desc=self.heading(epoch), unit="step", dynamic_ncols=True, leave=False)
@@ -44,7 +45,7 @@ class Progress:
         """Report an epoch from its row of the history: parts of the loss, examples per second, time left."""
         if self.show:
             parts = [f"{name.replace('_', ' ')} {value:.4g}" for name, value in row.items() if name not in HIDDEN]
-            left = (time.perf_counter() - self.start) / (epoch + 1 - self.first) * (self.epochs - epoch - 1)
+            left = since(self.start) / (epoch + 1 - self.first) * (self.epochs - epoch - 1)
             speed = f"{row['examples_per_second']:,.0f} examples/s"
             print("  ".join([self.heading(epoch), *parts, speed, f"{duration(left)} left"]), flush=True)
 
@@ -57,6 +58,11 @@ class Progress:
 
     def heading(self, epoch: int) -> str:
         return f"epoch {epoch + 1:>{len(str(self.epochs))}}/{self.epochs}"
+
+
+def since(start: float) -> float:
+    """Seconds since `time.perf_counter()` was this; a little more than none, as there are clocks that stand for a while."""
+    return max(time.perf_counter() - start, 1e-9)
 
 
 def duration(seconds: float) -> str:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from ..errors import OptionError, RunError
+from ..files import folder_written_whole, scratch_folder
 from .chapters import Chapter, chapters, folder, notebook
 from .showing import BOOK, CHAPTER
 
+MARK = ".scratchae-book"  # the file that says which files of the folder are the book's
 NEEDED = ("sphinx", "myst-nb", "jupytext", "furo", "sphinxcontrib-katex", "sphinx-copybutton", "ipykernel")
 
 
@@ -21,24 +23,62 @@ def build(target: Path, numbers: list[int] | None = None) -> Path:
     """Execute the chapters and write the book to a folder; returns its first page.
 
     numbers: build a draft with these chapters only, in which links to the others lead nowhere. Raises RunError, and leaves
-    the folder as it was, if a chapter fails, a link leads nowhere, or the folder holds something else.
+    the folder as it was, if a chapter fails, a link leads nowhere, or the folder holds anything but a book that was built here.
     """
     target = target.resolve()
-    if target.exists() and any(target.iterdir()) and not (target / "searchindex.js").is_file():
-        raise RunError(f"{target} is not empty and not a book: give a new folder")
+    require_ours(target)
     chosen = [chapter for chapter in chapters() if numbers is None or chapter.number in numbers]
     if not chosen:
         raise OptionError(f"tutorial: there is no chapter {numbers}; `scratchae tutorial` lists them")
-    with tempfile.TemporaryDirectory(prefix="scratchae-book-") as scratch:
-        pages, site = Path(scratch) / "pages", Path(scratch) / "site"
+    with scratch_folder() as scratch:
+        pages, site = scratch / "pages", scratch / "site"
         collect(chosen, pages)
         if numbers is not None:
             (pages / "study.py").unlink()  # it takes longer than a chapter
         run_sphinx(pages, site, ["--quiet"] if numbers is not None else ["--fail-on-warning", "--keep-going"])
         shutil.rmtree(site / ".doctrees")
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(site, target)
+        sign(site)
+        with folder_written_whole(target) as new:
+            shutil.copytree(site, new, dirs_exist_ok=True)
+            require_ours(target)  # it has taken a while
     return target / "index.html"
+
+
+# Whose a folder is
+
+
+def sign(site: Path) -> None:
+    """Say in a file what the book consists of, as `sha256sum` does: a folder that holds this alone may be replaced."""
+    sums = [f"{checksum(path)}  {path.relative_to(site).as_posix()}\n" for path in files_in(site)]
+    (site / MARK).write_text("".join(sums), encoding="utf-8")
+
+
+def require_ours(folder: Path) -> None:
+    """Raise RunError if a folder, or a file in its place, holds anything but a book as it was signed."""
+    try:
+        signed = set((folder / MARK).read_text(encoding="utf-8").splitlines())
+    except (OSError, UnicodeDecodeError):
+        signed = set()
+    for path in files_in(folder) if folder.is_dir() else [folder] if folder.exists() else []:
+        name = path.relative_to(folder).as_posix()
+        if name != MARK and (path.is_symlink() or not path.is_file() or f"{checksum(path)}  {name}" not in signed):
+            what = "was changed since the book was built, or added to it" if signed else "is there"
+            raise RunError(
+                f"{folder} is not empty and not a book that scratchae built: {path} {what}. Give a new folder, or move it away"
+            )
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Everything below a folder that is no folder itself."""
+    return sorted(path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+
+
+def checksum(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+# Sphinx
 
 
 def run_sphinx(pages: Path, site: Path, options: list[str]) -> None:
@@ -46,7 +86,9 @@ def run_sphinx(pages: Path, site: Path, options: list[str]) -> None:
     # kernels without the user's start-up files, and quiet
     profile = pages.parent / "ipython" / "profile_default"
     profile.mkdir(parents=True)
-    (profile / "ipython_kernel_config.py").write_text('get_config().IPKernelApp.log_level = "ERROR"\n')
+    (profile / "ipython_kernel_config.py").write_text(
+        'get_config().IPKernelApp.log_level = "ERROR"\n', encoding="utf-8"
+    )
     environment = os.environ | {
         BOOK: str(pages / "_static"),
         CHAPTER: "study",  # the page beside the chapters; a chapter says its own name

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
 import shutil
@@ -9,8 +11,10 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from ..errors import OptionError
+from ..errors import OptionError, RunError
+from ..files import written_whole
 
 # this folder exists only if the package was installed from a wheel
 INSTALLED = Path(__file__).parents[1] / "tutorials"
@@ -111,8 +115,8 @@ def hand_out(name: str) -> Path:
     if folder() != INSTALLED:
         here = folder().parent in (Path.cwd(), *Path.cwd().parents)
         return Path(os.path.relpath(given)) if here else given
-    own.parent.mkdir(exist_ok=True)
-    shutil.copyfile(given, own)
+    with written_whole(own) as temporary:
+        shutil.copyfile(given, temporary)
     return own
 
 
@@ -129,6 +133,7 @@ def notebook(path: Path) -> str:
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
     }
+    made.metadata["scratchae"] = checksum(json.loads(nbformat.writes(made))["cells"])
     nbformat.validate(made)
     return nbformat.writes(made) + "\n"
 
@@ -140,11 +145,34 @@ def relinked(text: str) -> str:
 
 
 def write_notebooks(target: Path) -> list[Path]:
-    """Write the notebooks of all chapters, and delete notebooks of chapters that no longer exist."""
-    target.mkdir(parents=True, exist_ok=True)
+    """Write the notebooks of all chapters, and delete those that were written of chapters which no longer exist.
+
+    Raises RunError, and changes nothing, where a notebook is in the way that was not written here or was changed since.
+    """
     made = {target / f"{chapter.path.stem}.ipynb": notebook(chapter.path) for chapter in chapters()}
-    for old in set(target.glob("[0-9][0-9]_*.ipynb")) - set(made):
-        old.unlink()
     for path, text in made.items():
-        path.write_text(text, encoding="utf-8")
+        if path.exists() and path.read_bytes() != text.encode() and not is_unchanged(path):
+            raise RunError(
+                f"{path} was not written by scratchae, or was changed since, and is left as it is: move it away, or give another folder"
+            )
+    for path, text in made.items():
+        with written_whole(path) as temporary:
+            temporary.write_text(text, encoding="utf-8", newline="\n")
+    for old in set(target.glob("[0-9][0-9]_*.ipynb")) - set(made):
+        if is_unchanged(old):
+            old.unlink()
     return list(made)
+
+
+def is_unchanged(path: Path) -> bool:
+    """Whether a notebook was written by `write_notebooks`, and has the same cells still."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return found["metadata"]["scratchae"] == checksum(found["cells"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False
+
+
+def checksum(cells: list[dict[str, Any]]) -> str:
+    """The mark of a notebook that was written here, by which it is known again: if it is still the same, it may be replaced."""
+    return hashlib.sha256(json.dumps(cells, sort_keys=True).encode()).hexdigest()

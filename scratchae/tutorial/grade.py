@@ -17,6 +17,7 @@ from types import ModuleType, TracebackType
 
 import numpy as np
 
+from ..environment import open_streams
 from ..errors import ScratchaeError, ShapeError
 from ..study.diagnosis import GradientShapeError
 from ..study.differences import GradientReport
@@ -123,19 +124,14 @@ def praised(title: str, facts: list[str]) -> str:
 
 
 def exercise(path: Path) -> Callable[[ModuleType], list[str]] | None:
-    """The check of an exercise of this name, from the checks.py beside it, or from that of the tutorials.
+    """The check of an exercise of this name, from the tutorials' own checks.py.
 
-    From nowhere else: what is found is run, and the folders above a learner's file may be anybody's.
+    From nowhere else: what is found is run, and the folder of a learner's file may be anybody's.
     """
-    for place in (path.resolve().parent, folder() / "exercises"):
-        checks = place / "checks.py"
-        if checks.is_file():
-            spec = importlib.util.spec_from_file_location("_exercise_checks", checks)
-            module = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(module)
-            if found := getattr(module, "CHECKS", {}).get(path.stem):
-                return found
-    return None
+    spec = importlib.util.spec_from_file_location("_exercise_checks", folder() / "exercises" / "checks.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.CHECKS.get(path.stem)
 
 
 def verdict(subject: Subject, path: Path) -> tuple[int, str]:
@@ -216,4 +212,5 @@ def located(path: Path, subject: Subject, error: Exception) -> str:
 
 
 if __name__ == "__main__":
+    open_streams()
     sys.exit(main(sys.argv[1:]))

@@ -15,6 +15,7 @@ import types
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..environment import open_streams
 from .chapters import page
 
 OPERATORS = {
@@ -256,4 +257,5 @@ def run(path: Path) -> int:
 
 
 if __name__ == "__main__":
+    open_streams()
     sys.exit(run(Path(sys.argv[1])))

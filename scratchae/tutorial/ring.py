@@ -20,7 +20,12 @@ def points(n: int, rng: np.random.Generator) -> np.ndarray:
 def players(rng: np.random.Generator, noise: float = 0.0, width: int = 64) -> GAN:
     """A generator of points and a discriminator, both with two hidden layers; noise: on what the discriminator sees."""
     make = [Dense(2, width, init="he", rng=rng), ReLU(), Dense(width, width, init="he", rng=rng), ReLU()]
-    judge = [Dense(2, width, init="he", rng=rng), LeakyReLU(0.2), Dense(width, width, init="he", rng=rng), LeakyReLU(0.2)]
+    judge = [
+        Dense(2, width, init="he", rng=rng),
+        LeakyReLU(0.2),
+        Dense(width, width, init="he", rng=rng),
+        LeakyReLU(0.2),
+    ]
     blur = [GaussianNoise(noise)] if noise else []
     return GAN(Sequential(*make, Dense(width, 2, rng=rng)), Sequential(*blur, *judge, Dense(width, 1, rng=rng)))
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..data import Dataset, load_data
+from ..files import scratch_folder, written_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -69,13 +70,13 @@ def show(picture: Figure | Callable[[Path], object], name: str, alt: str, captio
     """
     if not in_notebook():
         path = output(f"{name}.png")
-        draw(picture, path)
+        with written_whole(path) as temporary:
+            temporary.write_bytes(png(picture))
         print(f"[picture] {path}: {caption or alt}")
         return
-    png = io.BytesIO()
-    draw(picture, png)
-    data = base64.b64encode(png.getvalue()).decode("ascii")
-    pixels = int.from_bytes(png.getvalue()[16:20], "big")  # the bytes of a PNG that hold its width
+    content = png(picture)
+    data = base64.b64encode(content).decode("ascii")
+    pixels = int.from_bytes(content[16:20], "big")  # the bytes of a PNG that hold its width
     width = pixels * 736 // (7 * 160)  # 7 inches fill the page, and then letters are as large as the text's
     # on a phone a wide picture stays large enough to read, and can be moved sideways
     look = f'width="{width}" style="max-width: 100%; min-width: min({width}px, 34rem); height: auto"'
@@ -169,19 +170,15 @@ def output(name: str) -> Path:
     return path
 
 
-def draw(picture: Any, target: Path | io.BytesIO) -> None:
-    """Write a picture as PNG."""
+def png(picture: Figure | Callable[[Path], object]) -> bytes:
+    """A figure, or what a function draws to a path, as PNG."""
     if hasattr(picture, "savefig"):
-        picture.savefig(target, format="png")
-    elif isinstance(target, Path):
-        picture(target)
-    else:
-        import tempfile
-
-        with tempfile.TemporaryDirectory() as scratch:
-            path = Path(scratch) / "picture.png"
-            picture(path)
-            target.write(path.read_bytes())
+        drawn = io.BytesIO()
+        picture.savefig(drawn, format="png")
+        return drawn.getvalue()
+    with scratch_folder() as scratch:
+        picture(scratch / "picture.png")
+        return (scratch / "picture.png").read_bytes()
 
 
 def code_of(each: Any) -> tuple[str, str]:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from scratchae import load_data
+from scratchae import files, load_data
 from scratchae.data import mnist
 from scratchae.data.mnist import (
     TEST_IMAGES,
@@ -203,11 +203,34 @@ def test_a_folder_may_hold_a_folder_for_each_dataset(tmp_path):
 
 
 def test_without_xdg_the_cache_is_in_the_home_folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(mnist.sys, "platform", "linux")
+    monkeypatch.setattr(files.sys, "platform", "linux")
     monkeypatch.setenv("HOME", str(tmp_path))
     for value in (None, ""):
         monkeypatch.delenv("XDG_CACHE_HOME") if value is None else monkeypatch.setenv("XDG_CACHE_HOME", value)
         assert mnist.cache_folder("mnist") == tmp_path / ".cache" / "scratchae" / "mnist"
+
+
+def test_a_user_without_a_home(monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.delenv("SCRATCHAE_DATA", raising=False)
+    monkeypatch.setattr(Path, "home", lambda: (_ for _ in ()).throw(RuntimeError("Could not determine home")))
+    with pytest.raises(DataError, match=r"no home folder.*XDG_CACHE_HOME.*--data-dir"):
+        load_data("mnist")
+
+
+def test_a_folder_that_cannot_be_written_is_no_fault_of_the_network(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    (tmp_path / TRAIN_IMAGES).write_bytes(b"x")
+    with pytest.raises(DataError, match=r"cannot write .*file.*: Not a directory: choose another folder, --data-dir"):
+        mnist.download("mnist", tmp_path / "file" / "data", [tmp_path.as_uri() + "/"])
+
+
+def test_a_file_that_is_far_too_large_is_not_read(tmp_path, monkeypatch):
+    put(tmp_path)
+    with open(tmp_path / TEST_IMAGES, "wb") as file:
+        file.truncate(2**40)  # with a hole, which takes no room on the disk
+    with pytest.raises(DataError, match=rf"it has {2**40} bytes, SHA-256 not computed, as it is too large; expected"):
+        load_data("mnist", tmp_path)
 
 
 @pytest.mark.parametrize("file", FILES)

@@ -271,3 +271,26 @@ def test_flops():
 
 def test_gaussian_kl_has_formulas():
     assert set(gaussian_kl.formulas) == {"value", "dmu", "dlog_var"}
+
+
+NAUGHTY = "<img src=x onerror=alert(1)>"
+
+
+def test_names_from_elsewhere_stay_text():
+    """A class without formulas stands in them with its name, which may be anything."""
+    layer = type(NAUGHTY, (s.Layer,), {"forward": lambda self, x, rng=None: x, "backward": lambda self, dy: dy})()
+    found = s.trace(
+        s.Autoencoder(s.Sequential(s.Dense(3, 2, rng=0), layer), s.Dense(2, 3, rng=1), loss=s.MSE()), np.ones((2, 3))
+    )
+    assert any("&lt;img" in step.mathml for step in found.steps)
+    for step in found.steps:
+        assert "<img" not in step.mathml
+    for symbol in (
+        Symbol(NAUGHTY),
+        Symbol("a", NAUGHTY),
+        Symbol("a", before=NAUGHTY),
+        Symbol("<\u0303"),
+        Symbol("0" + NAUGHTY),
+    ):
+        ElementTree.fromstring(f"<math>{symbol.mathml}</math>")
+        assert "<img" not in symbol.mathml

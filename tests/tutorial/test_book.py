@@ -1,5 +1,6 @@
 """The book builds, opens from disk without a network, and every page of it is whole: links, formulas, pictures, on a desktop and a phone."""
 
+import contextlib
 import re
 import shutil
 import subprocess
@@ -188,8 +189,9 @@ def test_a_chapter_that_is_wrong_fails_the_build_and_leaves_the_old_book(tmp_pat
     target = tmp_path / "site"
     target.mkdir()
     (target / "searchindex.js").write_text("old")
+    book.sign(target)
     assert main(["tutorial", "--book", str(target)]) == 2
-    assert [path.read_text() for path in target.iterdir()] == ["old"]
+    assert sorted(path.name for path in target.iterdir()) == [book.MARK, "searchindex.js"]
     printed = capfd.readouterr()
     assert "1 + 1 == 3" in printed.out + printed.err or "nowhere.md" in printed.out + printed.err
 
@@ -200,6 +202,85 @@ def test_a_folder_that_holds_something_else_is_left_alone(tmp_path, capsys):
     assert main(["tutorial", "--book", str(tmp_path)]) == 2
     assert "is not empty and not a book" in capsys.readouterr().err
     assert (tmp_path / "thesis.tex").read_text() == "ten years"
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """A book of two pages, without Sphinx; a test may change what they say, or do more."""
+    says = {"index.html": "old", "_static/style.css": "old"}
+
+    def run_sphinx(pages, site, options):
+        says.get("also", lambda: None)()
+        for name, text in says.items():
+            if name != "also":
+                (site / name).parent.mkdir(parents=True, exist_ok=True)
+                (site / name).write_text(text)
+        (site / ".doctrees").mkdir()
+
+    monkeypatch.setattr(book, "collect", lambda chosen, pages: None)
+    monkeypatch.setattr(book, "run_sphinx", run_sphinx)
+    return says
+
+
+def contents(folder):
+    paths = (path for path in folder.rglob("*") if path.name != book.MARK)
+    return {path.relative_to(folder).as_posix(): path.read_text() for path in paths if path.is_file()}
+
+
+def test_a_book_takes_the_place_of_an_older_one(tmp_path, quick):
+    target = tmp_path / "book"
+    assert book.build(target) == target / "index.html"
+    assert contents(target) == quick
+    quick.pop("_static/style.css")
+    quick["index.html"] = "new"
+    book.build(target)
+    assert contents(target) == quick
+    assert [path.name for path in tmp_path.iterdir()] == ["book"]
+
+
+THEIRS = {
+    "a site of Sphinx": ({"index.html": "", "notes.txt": "", "searchindex.js": ""}, None),
+    "notes in a book": ({"notes.txt": "ten years"}, "old"),
+    "notes in a folder of a book": ({"_static/notes/notes.txt": "ten years"}, "old"),
+    "a page that was changed": ({"index.html": "old, and commented"}, "old"),
+    "a mark that was changed": ({"index.html": "", book.MARK: "\udcff"}, None),
+}
+
+
+@pytest.mark.parametrize("kind", THEIRS)
+def test_whoever_wrote_into_the_folder_keeps_it(tmp_path, quick, kind):
+    """Before the build, and while it runs."""
+    files, old = THEIRS[kind]
+    for while_it_runs in (False, True):
+        target = tmp_path / f"book {while_it_runs}"
+        target.mkdir()
+        if old is not None:
+            book.build(target)
+
+        def write(target=target):
+            for name, text in files.items():
+                (target / name).parent.mkdir(parents=True, exist_ok=True)
+                (target / name).write_bytes(text.encode("utf-8", "surrogateescape"))
+
+        if while_it_runs:
+            quick["also"] = write
+        else:
+            write()
+        with pytest.raises(RunError, match=r"is not empty and not a book that scratchae built: .*Give a new folder"):
+            book.build(target)
+        quick.pop("also", None)
+        kept = {**(dict.fromkeys(quick, old) if old else {}), **files}
+        assert {name: text for name, text in kept.items() if name != book.MARK} == contents(target)
+
+
+@pytest.mark.parametrize("make", [lambda path: path.write_text("a file"), lambda path: path.symlink_to("nowhere")])
+def test_a_book_where_no_folder_can_be(tmp_path, quick, make):
+    make(tmp_path / "book")
+    with pytest.raises(RunError) if (tmp_path / "book").is_file() else contextlib.nullcontext():
+        book.build(tmp_path / "book")
+    assert (
+        (tmp_path / "book").read_text() == "a file" if (tmp_path / "book").is_file() else (tmp_path / "book").is_dir()
+    )
 
 
 def test_missing_packages_are_named_with_the_way_to_get_them(monkeypatch):

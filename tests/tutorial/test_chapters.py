@@ -1,6 +1,7 @@
 """Every chapter runs as a script; what it links to is there; its notebook is up to date; the code that it shows is the library's."""
 
 import inspect
+import json
 import os
 import re
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 import scratchae as sae
 from scratchae import plots
 from scratchae.cli import main
-from scratchae.errors import OptionError
+from scratchae.errors import OptionError, RunError
 from scratchae.tutorial import chapters
 from scratchae.tutorial import showing as tutorial
 
@@ -166,13 +167,72 @@ def test_the_first_cell_says_what_to_do_elsewhere(tmp_path):
     assert lacking.stdout.split("\n")[1] == f"    {sys.executable} -m pip install PATH"
 
 
-def test_writing_notebooks_removes_those_of_chapters_that_are_gone(tmp_path):
+@pytest.fixture
+def notebooks(tmp_path, monkeypatch):
+    """A folder with the notebooks of two chapters."""
     pytest.importorskip("jupytext", reason="the extra `book` is not installed")
-    gone = tmp_path / "98_gone.ipynb"
-    gone.write_text("{}")
-    made = chapters.write_notebooks(tmp_path)
-    assert not gone.exists()
-    assert sorted(tmp_path.iterdir()) == sorted(made)
+    monkeypatch.setattr(chapters, "chapters", lambda: CHAPTERS[:2])
+    target = tmp_path / "notebooks"
+    chapters.write_notebooks(target)
+    return target
+
+
+def notebook_files(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def change(path, change):
+    found = json.loads(path.read_text(encoding="utf-8"))
+    change(found)
+    path.write_text(json.dumps(found), encoding="utf-8")
+
+
+def test_notebooks_are_written_again(notebooks, monkeypatch):
+    before = notebook_files(notebooks)
+    assert len(before) == 2
+    first, second = sorted(notebooks.iterdir())
+    # as a program does that shows it, and as an earlier version wrote it
+    change(first, lambda found: found["metadata"].update(theirs="x"))
+    change(second, lambda found: found["cells"].pop())
+    change(second, lambda found: found["metadata"].update(scratchae=chapters.checksum(found["cells"])))
+    chapters.write_notebooks(notebooks)
+    assert notebook_files(notebooks) == before
+    monkeypatch.setattr(chapters, "chapters", lambda: CHAPTERS[:1])
+    assert chapters.write_notebooks(notebooks) == [first]
+    assert list(notebooks.iterdir()) == [first]  # the chapter of the other is gone
+
+
+FOREIGN = {
+    "edited": lambda path: change(path, lambda found: found["cells"][1].update(source="x = 1")),
+    "run": lambda path: change(path, lambda found: found["cells"][1].update(execution_count=1)),
+    "not of ours": lambda path: path.write_text('{"cells": [], "metadata": {}}'),
+    "no notebook": lambda path: path.write_bytes(b"\xff the work of years"),
+    "nested deeply": lambda path: path.write_text("[" * 100_000),
+    "empty": lambda path: path.write_bytes(b""),
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_a_notebook_that_is_not_ours_any_more_is_not_overwritten(notebooks, kind):
+    first, second = sorted(notebooks.iterdir())
+    FOREIGN[kind](second)
+    first.unlink()
+    before = notebook_files(notebooks)
+    with pytest.raises(RunError, match=rf"{second.name} was not written by scratchae, or was changed since.*another"):
+        chapters.write_notebooks(notebooks)
+    assert notebook_files(notebooks) == before
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_a_notebook_that_is_not_ours_is_not_removed(notebooks, monkeypatch, kind):
+    """Though its name is like that of a chapter."""
+    first, second = sorted(notebooks.iterdir())
+    FOREIGN[kind](second)
+    thesis = second.rename(notebooks / "15_my_thesis.ipynb")
+    before = thesis.read_bytes()
+    monkeypatch.setattr(chapters, "chapters", lambda: CHAPTERS[:1])
+    chapters.write_notebooks(notebooks)
+    assert sorted(notebooks.iterdir()) == [first, thesis] and thesis.read_bytes() == before
 
 
 # ── what chapters use ──

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import DeviceError
-from ...files import cache_folder, written_whole
+from ...files import is_own, others_may_write, private_cache_folder, written_whole
 from .. import kernels
 from . import SOURCE, TYPES, Kernels
 
@@ -42,7 +42,7 @@ def compile_kernels() -> contextlib.AbstractContextManager[object]:
     The first call on a machine takes some seconds and keeps the library in the user's cache folder. The kernels round
     differently from NumPy: one step agrees in nearly all digits, but the differences grow from step to step, so that a long
     training ends at slightly different weights and figures, within what another seed would change. Raises DeviceError if there
-    is no C++ compiler, or none that can do it, or if the cache folder cannot be written.
+    is no C++ compiler, or none that can do it, or if the cache folder cannot be written or is not the user's alone.
     """
     for dtype in TYPES:
         library(dtype)
@@ -78,8 +78,8 @@ def library(dtype: str) -> ctypes.CDLL:
         raise DeviceError(
             "the kernels need the C++ compiler g++, which is not installed: install it, or work without compiled kernels"
         )
-    built = cache_folder("kernels") / f"{fingerprint(compiler)}-{dtype}.so"
     try:
+        built = private_cache_folder("kernels") / f"{fingerprint(compiler)}-{dtype}.so"
         if not is_whole(built):
             with written_whole(built) as path:
                 build(compiler, dtype, path)
@@ -87,27 +87,38 @@ def library(dtype: str) -> ctypes.CDLL:
         return ctypes.CDLL(str(built))
     except OSError as error:
         raise DeviceError(
-            f"the compiled kernels cannot be kept in {built.parent} or not be loaded from it ({error}): set XDG_CACHE_HOME to a "
-            "folder that you may write to, or do without compiled kernels"
+            f"the compiled kernels cannot be kept in a folder that is yours alone, or not be loaded from it ({error}): set "
+            "XDG_CACHE_HOME to such a folder, or do without compiled kernels"
         ) from None
 
 
 def seal(path: Path) -> None:
-    """Put the checksum of a library behind it, where the loader does not look."""
+    """Put the checksum of a library behind it, where the loader does not look; nobody else may write to it."""
     content = path.read_bytes()
     path.write_bytes(content + hashlib.sha256(content).digest())
+    path.chmod(0o700)
 
 
 def is_whole(path: Path) -> bool:
-    """Whether this is a library as it was built here: to load a damaged one can end Python."""
-    content = path.read_bytes() if path.is_file() else b""
+    """Whether this is a library as this user built it here: to load another one can end Python, or run a stranger's code."""
+    if not path.is_file() or not is_own(path) or others_may_write(path):
+        return False
+    content = path.read_bytes()
     return content[-32:] == hashlib.sha256(content[:-32]).digest()
 
 
 def build(compiler: str, dtype: str, path: Path) -> None:
     command = [compiler, *FLAGS, f"-DREAL={TYPES[dtype]}", "-x", "c++", "-", "-o", str(path)]
     try:
-        subprocess.run(command, input=SHIM + SOURCE, check=True, capture_output=True, text=True, timeout=120)
+        subprocess.run(
+            command,
+            input=SHIM + SOURCE,
+            check=True,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=120,
+        )
     except (subprocess.SubprocessError, OSError) as error:
         said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
         raise DeviceError(
@@ -117,15 +128,17 @@ def build(compiler: str, dtype: str, path: Path) -> None:
 
 def fingerprint(compiler: str) -> str:
     """Everything that the library depends on: the source, the compiler, its options and the processor."""
-    version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False).stdout
+    version = subprocess.run(
+        [compiler, "--version"], capture_output=True, encoding="utf-8", errors="replace", check=False
+    ).stdout
     parts = (SHIM, SOURCE, *FLAGS, version, platform.machine(), processor())
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
 
 
 def processor() -> str:
-    """The instructions that this processor has: -march=native compiles for exactly these."""
+    """The instructions that this processor has, "flags" on x86 and "Features" on ARM: -march=native compiles for exactly these."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor()
-    return next((line for line in lines if line.startswith("flags")), "")
+    return next((line for line in lines if line.startswith(("flags", "Features"))), "")

@@ -15,10 +15,10 @@ class MathmlWriter(Writer):
         return symbol.mathml if isinstance(symbol, Symbol) else mathml_letter(symbol), strength(symbol)
 
     def number(self, text):
-        return f"<mn>{text}</mn>"
+        return f"<mn>{escape(text)}</mn>"
 
     def word(self, text):
-        return f"<mi mathvariant='normal'>{text}</mi>"
+        return f"<mi mathvariant='normal'>{escape(text)}</mi>"
 
     def row(self, *parts):
         return "<mrow>" + "".join(f"<mo>{p}</mo>" if p in "−+()[]|" else p for p in parts) + "</mrow>"

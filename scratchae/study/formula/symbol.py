@@ -38,9 +38,9 @@ class Symbol:
         """In MathML."""
         base = mathml_letter(self.letter)
         if self.index:
-            base = f"<msub>{base}<{tag(self.index)}>{self.index}</{tag(self.index)}></msub>"
+            base = f"<msub>{base}<{tag(self.index)}>{escape(self.index)}</{tag(self.index)}></msub>"
         if self.before:
-            base = f"<mrow><mi mathvariant='normal'>{self.before}</mi>{base}</mrow>"
+            base = f"<mrow><mi mathvariant='normal'>{escape(self.before)}</mi>{base}</mrow>"
         if not self.of:
             return base
         over = f"<mrow><mo>∂</mo>{mathml_letter(self.of)}</mrow>"
@@ -57,12 +57,12 @@ def mathml_letter(letter: str) -> str:
     if letter.endswith("′"):
         return f"<msup>{mathml_letter(letter[:-1])}<mo>′</mo></msup>"
     if len(letter) == 2 and letter[1] in ACCENTS:
-        return f"<mover accent='true'><mi>{letter[0]}</mi><mo>{ACCENTS[letter[1]]}</mo></mover>"
+        return f"<mover accent='true'><mi>{escape(letter[0])}</mi><mo>{ACCENTS[letter[1]]}</mo></mover>"
     if letter.startswith("log "):
         return f"<mrow><mi>log</mi>{mathml_letter(letter[4:])}</mrow>"
     if letter == "σ²":
         return "<msup><mi>σ</mi><mn>2</mn></msup>"
-    return f"<mn>{letter}</mn>" if is_number(letter) else f"<mi>{escape(letter)}</mi>"
+    return f"<mn>{escape(letter)}</mn>" if is_number(letter) else f"<mi>{escape(letter)}</mi>"
 
 
 def is_number(text: str) -> bool:

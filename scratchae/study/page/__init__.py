@@ -5,8 +5,10 @@ The page itself, its style and its scripts are in web/. This module gives them t
 
 from __future__ import annotations
 
+import errno
 import json
 import math
+import os
 import re
 import textwrap
 from html import escape
@@ -38,6 +40,8 @@ TOLERANCE = {"zeros": 0.0, "f8": 1e-9, "f4": 1e-4, "i2": 2e-3}
 def write_page(trace: TraceData, path: str | PathLike[str]) -> Path:
     """Write the trace as a page to a file, whole or not at all, and return its path. Raises OSError if it cannot be written."""
     path = Path(path)
+    if not path.parent.is_dir():  # a slip of the pen, rather than a wish for a folder
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     with written_whole(path) as temporary:
         temporary.write_text(page(trace), encoding="utf-8")
     return path

@@ -1,8 +1,10 @@
 """Compiled kernels on the CPU: what they change, and what happens where they cannot be had."""
 
+import os
 import shutil
 import subprocess
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,10 +27,10 @@ def compiled(monkeypatch):
 
 @pytest.fixture
 def nothing_compiled_yet(monkeypatch, tmp_path):
-    monkeypatch.setattr(host, "cache_folder", lambda name: tmp_path / name)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(kernels, "compiled", None)
     host.library.cache_clear()
-    yield tmp_path / "kernels"
+    yield tmp_path / "scratchae" / "kernels"
     host.library.cache_clear()
 
 
@@ -140,10 +142,56 @@ def test_a_damaged_library_is_built_again(nothing_compiled_yet, damage):
 
 @needs_a_compiler
 def test_a_cache_folder_that_cannot_be_written(nothing_compiled_yet):
-    nothing_compiled_yet.write_text("a file in its place")
-    with pytest.raises(DeviceError, match="set XDG_CACHE_HOME to a folder that you may write to, or do without"):
+    nothing_compiled_yet.parent.write_text("a file in its place")
+    with pytest.raises(
+        DeviceError, match=r"kept in a folder that is yours alone.*set XDG_CACHE_HOME .*, or do without"
+    ):
         s.compile_kernels()
     assert kernels.compiled is None
+
+
+@needs_a_compiler
+def test_a_user_without_a_home(nothing_compiled_yet, monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "home", lambda: (_ for _ in ()).throw(RuntimeError("Could not determine home")))
+    with pytest.raises(DeviceError, match=r"no home folder.*set XDG_CACHE_HOME"):
+        s.compile_kernels()
+
+
+@needs_a_compiler
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root")
+@pytest.mark.parametrize("stranger", ["nobody", "owns it", "may write to it", "owns a link to it"])
+def test_a_library_of_a_stranger_is_not_loaded(nothing_compiled_yet, monkeypatch, stranger):
+    """However right its checksum is: to load it would run it."""
+    monkeypatch.setattr(host, "build", lambda compiler, dtype, path: path.write_bytes(b"ours"))
+    monkeypatch.setattr(host.ctypes, "CDLL", lambda path: Path(path).read_bytes()[:4])
+    assert host.library("float32") == b"ours"
+    (built,) = nothing_compiled_yet.iterdir()
+    host.library.cache_clear()
+    built.write_bytes(b"their library")
+    host.seal(built)
+    if stranger == "owns it":
+        os.chown(built, 54321, 54321)
+    elif stranger == "may write to it":
+        built.chmod(0o722)
+    elif stranger == "owns a link to it":
+        built.symlink_to(built.rename(built.with_name("elsewhere")))
+        os.chown(built, 54321, 54321, follow_symlinks=False)
+    assert host.library("float32") == (b"thei" if stranger == "nobody" else b"ours")
+
+
+def test_whatever_the_umask_only_the_user_may_write_there(nothing_compiled_yet, monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/g++")
+    monkeypatch.setattr(host, "fingerprint", lambda compiler: "0a")
+    monkeypatch.setattr(host, "build", lambda compiler, dtype, path: path.write_bytes(b"no library"))
+    before = os.umask(0)
+    try:
+        with pytest.raises(DeviceError, match="not be loaded from it"):
+            host.library("float32")
+    finally:
+        os.umask(before)
+    modes = [path.stat().st_mode & 0o777 for path in (nothing_compiled_yet, *nothing_compiled_yet.iterdir())]
+    assert modes == [0o700, 0o700]
 
 
 @needs_a_compiler
@@ -186,6 +234,14 @@ def test_a_compiler_that_fails_leaves_nothing_behind(nothing_compiled_yet, monke
     assert "and more" not in str(error.value)
     assert not [*nothing_compiled_yet.iterdir()]
     assert kernels.compiled is None
+
+
+@pytest.mark.parametrize(
+    "line", ["flags\t\t: fpu vme avx2", "Features\t: fp asimd sve", "processor\t: 0"], ids=["x86", "ARM", "neither"]
+)
+def test_the_instructions_of_a_processor(monkeypatch, line):
+    monkeypatch.setattr(Path, "read_text", lambda self, encoding: f"processor\t: 0\n{line}\n")
+    assert host.processor() == ("" if line.startswith("processor") else line)
 
 
 def test_another_processor_has_another_library(monkeypatch):
