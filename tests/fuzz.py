@@ -53,11 +53,12 @@ from scratchae.backend import device_module
 
 EACH = 20  # calls of a session
 MADE_HERE = (s.Trace, s.GradientReport, s.Dataset)  # by the library alone; their methods are called on what it made
+PARTS = ("encoder", "decoder", "generator", "discriminator", "energy", "net", "nothing")  # names for **options
 LEFT_OUT = {"compile_kernels": "tests/backend/kernels/"}
 # what holds the library together below its public face: called by the library, with what it has checked
 INNER = """
 apply formula products backward_code backward_heads backward_down_to draw draw_hidden decoder_input target parted expected log_sum
-output_size coefficients
+output_size coefficients follow continue_chains
 """
 
 
@@ -90,6 +91,9 @@ class Session:
             has_default = parameter.default is not parameter.empty
             if parameter.kind is parameter.VAR_POSITIONAL:
                 given += [self.argument(parameter, likely) for _ in range(self.rng.integers(0, 4))]
+            elif parameter.kind is parameter.VAR_KEYWORD:
+                names = [one_of(self.rng, PARTS) for _ in range(self.rng.integers(0, 4))]
+                named |= {name: self.argument(parameter, likely) for name in names}
             elif has_default and self.rng.random() < (0.4 if parameter.name == "rng" else 0.6):
                 continue
             elif parameter.kind is parameter.KEYWORD_ONLY or named or has_default:

@@ -139,6 +139,7 @@ class VAE(Model):
 
     def infer(self, x: Array, rng: np.random.Generator | None = None) -> tuple[Array, Array]:
         """q(z|x): its mean μ and log σ², both (N, D)."""
+        self.dprediction = None  # of another x: `backward` waits for an objective of this one
         h = self.encoder.forward(x, rng)
         self.z_mean = self.mu.forward(h, rng)
         uncut, limit = self.log_var.forward(h, rng), self.log_var_limit

@@ -102,6 +102,17 @@ def test_a_model_says_that_its_objective_comes_first():
             model.backward()
 
 
+@pytest.mark.parametrize("name", ["VAE", "IWAE", "CVAE"])
+def test_an_objective_is_gone_when_another_x_has_been_encoded(name):
+    """Otherwise backward would mix the two."""
+    model, (x,) = CATALOGUE[name].make(4), CATALOGUE[name].inputs(np.random.default_rng(0), 6, 4)
+    model.objective(x, np.random.default_rng(0))
+    model.backward()
+    model.encode(x[:1])
+    with pytest.raises(OptionError, match="or a model's objective"):
+        model.backward()
+
+
 def test_what_is_not_there_yet():
     layer = s.Dense(4, 2)
     with pytest.raises(MissingError, match=r"^Dense has no x, or not yet: call what computes it first"):
