@@ -58,7 +58,7 @@ LEFT_OUT = {"compile_kernels": "tests/backend/kernels/"}
 # what holds the library together below its public face: called by the library, with what it has checked
 INNER = """
 apply formula products backward_code backward_heads backward_down_to draw draw_hidden decoder_input target parted expected log_sum
-output_size coefficients follow continue_chains
+output_size coefficients follow continue_chains centres draw_prior check_discriminator tell_apart belong_to noise
 """
 
 

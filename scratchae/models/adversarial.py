@@ -22,7 +22,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..arguments import choice, number, whole
-from ..backend import Array, array_module, generator, noise_source
+from ..backend import Array, array_module, generator, noise_source, require_examples, require_floats
 from ..errors import OptionError, ShapeError
 from ..layers import Layer
 from ..layers.activations import sigmoid, softplus
@@ -40,7 +40,11 @@ class Discriminating:
 
     def tell_apart(self, real: Array, made: Array, rng: np.random.Generator | None) -> dict[str, Array]:
         """The metrics of both players. Real and made examples go through the discriminator in one batch."""
-        xp = array_module(made)
+        xp = require_examples(real)
+        if real.shape[1:] != made.shape[1:]:
+            raise ShapeError(
+                f"what is made has examples of shape {made.shape[1:]}, the real ones have {real.shape[1:]}: they must be equal"
+            )
         logits = self.discriminator.forward(xp.concatenate([real, made]), rng)
         self.real_logits, self.made_logits = logits[: len(real)], logits[len(real) :]
         return {
@@ -67,6 +71,7 @@ class Discriminating:
 
     def check_discriminator(self, example: Array) -> None:
         """Raise ShapeError unless the discriminator gives one number for each example."""
+        require_examples(example, "example")
         logits = self.discriminator.forward(example[:1])
         if logits.shape != (1, 1):
             raise ShapeError(
@@ -100,6 +105,7 @@ class GAN(Discriminating, Model):
         self.gather()
 
     def objective(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
+        require_examples(x)
         made = self.generator.forward(self.noise(len(x), rng), rng)
         metrics = self.tell_apart(x, made, rng)
         return {"loss": metrics.pop("adversarial"), **metrics}
@@ -128,6 +134,7 @@ class GAN(Discriminating, Model):
         return sigmoid(self.discriminator.forward(x))[:, 0]
 
     def check_data(self, x: Array) -> None:
+        require_examples(x)
         made = self.generator.forward(self.noise(1, None))
         if made.shape[1:] != x.shape[1:]:
             raise ShapeError(
@@ -198,7 +205,13 @@ class AdversarialAutoencoder(Discriminating, Autoencoder):
         self.backward_discriminator()
 
     def parted(self, x: Array) -> tuple[Array, Array | None]:
-        """The pixels of x, and its classes, if there are any."""
+        """The pixels of x, and its classes, if there are any. Raises ShapeError if x has no columns for both."""
+        require_floats(x)
+        if self.labels and (x.ndim != 2 or x.shape[1] <= self.labels):
+            raise ShapeError(
+                f"AdversarialAutoencoder(labels={self.labels}) expects rows of pixels and, at their end, {self.labels} labels, got "
+                f"{tuple(x.shape)}"
+            )
         return (x[:, : -self.labels], x[:, -self.labels :]) if self.labels else (x, None)
 
     def draw_prior(self, y: Array | None, like: Array, rng: np.random.Generator | None) -> Array:

@@ -124,6 +124,10 @@ class Optimizer(Described):
         state = (getattr(self, name) for name in self.state_names)
         in_blocks(functools.partial(self.formula, coefficients), parameters, gradient, *state, kernel=self.kernel)
 
+    def state_shapes(self, parameters: Array) -> dict[str, tuple[int, ...]]:
+        """The shapes of what it remembers of these parameters, by name."""
+        return dict.fromkeys(self.state_names, parameters.shape)
+
     def state(self) -> dict[str, Array]:
         """The vectors that it remembers, by name; none before the first update."""
         return {name: getattr(self, name) for name in self.state_names if hasattr(self, name)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..arguments import refuse
 from ..backend import Array
 from ..errors import OptionError
 from .optimizer import Optimizer
@@ -67,12 +68,21 @@ class Parts(Optimizer):
         for one in self.optimizers.values():
             one.reset()
 
+    def state_shapes(self, parameters: Array) -> dict[str, tuple[int, ...]]:
+        return {
+            f"{name}.{key}": shape
+            for name, one in self.optimizers.items()
+            for key, shape in one.state_shapes(parameters[self.stretches[name]]).items()
+        }
+
     def state(self) -> dict[str, Array]:
         return {
             f"{name}.{key}": vector for name, one in self.optimizers.items() for key, vector in one.state().items()
         }
 
     def restore(self, state: Mapping[str, Array], t: int) -> None:
+        if not isinstance(state, Mapping):
+            refuse(self, "state", state, "arrays by name, as state() gives them")
         self.t, self.bound = t, None
         for name, one in self.optimizers.items():
             own = {

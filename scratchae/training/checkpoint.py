@@ -235,10 +235,10 @@ def state_in(optimizer: Optimizer, model: Model, state: dict[str, np.ndarray], u
     if isinstance(optimizer, OwnOptimizer):  # it may remember whatever it likes, but keeps its methods
         unfit = [name for name in state if callable(getattr(optimizer.theirs, name, None))]
     else:
-        wanted = set(optimizer.state_names) if updates else set()
+        wanted = optimizer.state_shapes(model.parameters) if updates else {}
         unfit = [
-            *(state.keys() ^ wanted),
-            *(name for name, vector in state.items() if vector.shape != model.parameters.shape),
+            *(state.keys() ^ wanted.keys()),
+            *(name for name, vector in state.items() if vector.shape != wanted.get(name)),
             *(name for name, vector in state.items() if vector.dtype.kind != "f" or np.isnan(vector).any()),
         ]
     if unfit:

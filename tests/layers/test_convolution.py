@@ -598,5 +598,5 @@ def test_wrong_axes_or_channels(kind, shape, way_out, device, xp):
 
 @both
 def test_a_list_is_no_array(kind):
-    with pytest.raises(ArrayTypeError, match=r"expected an array, got list"):
+    with pytest.raises(ArrayTypeError, match=r"is a list: expected an array of floats"):
         kind(1, 1, 1).forward([[[[1.0]]]])

@@ -92,7 +92,7 @@ def test_wrong_shape_names_layer_got_and_expected(device, xp, shape):
 
 
 def test_a_list_is_no_array():
-    with pytest.raises(ArrayTypeError, match=r"expected an array, got list.*numpy.asarray"):
+    with pytest.raises(ArrayTypeError, match=r"is a list: expected an array of floats.*numpy.asarray"):
         Dense(2, 1).forward([[1.0, 2.0]])
 
 

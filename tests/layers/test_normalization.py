@@ -402,5 +402,5 @@ def test_an_empty_batch_is_refused_or_gives_an_empty_batch(rng):
 
 
 def test_a_list_is_no_array():
-    with pytest.raises(ArrayTypeError, match=r"expected an array, got list"):
+    with pytest.raises(ArrayTypeError, match=r"is a list: expected an array of floats"):
         BatchNorm(1).forward([[1.0]])

@@ -370,5 +370,5 @@ def test_wrong_axes(layer, shape, way_out, device, xp):
 
 @pytest.mark.parametrize("layer", [MaxPool2d(1), AvgPool2d(1), UpSample2d(1)], ids=repr)
 def test_a_list_is_no_array(layer):
-    with pytest.raises(ArrayTypeError, match=r"expected an array, got list"):
+    with pytest.raises(ArrayTypeError, match=r"is a list: expected an array of floats"):
         layer.forward([[[[1.0]]]])
