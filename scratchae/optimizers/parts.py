@@ -39,16 +39,20 @@ class Parts(Optimizer):
             )
         self.stretches = stretches
 
-    def prepare(self, parameters: Array, gradient: Array) -> None:
+    def stretch(self, name: str) -> slice:
+        """Where a part lies. Raises OptionError before it is known."""
         if not self.stretches:
             raise OptionError(
                 f"{self!r} does not know the model's parts: optimizer.belong_to(model) comes before the first update"
             )
+        return self.stretches[name]
+
+    def prepare(self, parameters: Array, gradient: Array) -> None:
         if self.bound is not parameters:
-            self.views = {name: parameters[stretch] for name, stretch in self.stretches.items()}
+            self.views = {name: parameters[self.stretch(name)] for name in self.optimizers}
             self.bound = parameters
         for name, one in self.optimizers.items():
-            one.prepare(self.views[name], gradient[self.stretches[name]])
+            one.prepare(self.views[name], gradient[self.stretch(name)])
 
     def coefficients(self, t: int) -> tuple[float, ...]:
         return tuple(number for one in self.optimizers.values() for number in one.coefficients(t))
@@ -57,7 +61,7 @@ class Parts(Optimizer):
         first = 0
         for name, one in self.optimizers.items():
             last = first + len(one.coefficients(0))
-            one.apply(self.views[name], gradient[self.stretches[name]], coefficients[first:last])
+            one.apply(self.views[name], gradient[self.stretch(name)], coefficients[first:last])
             first = last
 
     def learning_rate(self, t: int | None = None) -> float:
@@ -72,7 +76,7 @@ class Parts(Optimizer):
         return {
             f"{name}.{key}": shape
             for name, one in self.optimizers.items()
-            for key, shape in one.state_shapes(parameters[self.stretches[name]]).items()
+            for key, shape in one.state_shapes(parameters[self.stretch(name)]).items()
         }
 
     def state(self) -> dict[str, Array]:
