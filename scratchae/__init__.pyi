@@ -2,7 +2,7 @@
 
 from .backend import array_module, threads
 from .backend.kernels.host import compile_kernels
-from .data import Dataset, load_data
+from .data import Dataset, Examples, load_data, load_examples, read_idx
 from .errors import ScratchaeError
 from .layers import (
     AvgPool2d,
@@ -28,6 +28,7 @@ from .layers import (
     Tanh,
     UpSample2d,
 )
+from .likelihoods import Gaussian, LearnedGaussian
 from .losses import BCE, MSE, BCEWithLogits, Loss, SoftmaxCrossEntropy, gaussian_kl
 from .models import (
     CVAE,
@@ -40,6 +41,7 @@ from .models import (
     Classifier,
     ContractiveAutoencoder,
     Model,
+    Warmup,
     with_labels,
 )
 from .optimizers import SGD, Adam, Cosine, Optimizer, Step
@@ -74,7 +76,9 @@ __all__ = [
     "Dataset",
     "Dense",
     "Dropout",
+    "Examples",
     "Flatten",
+    "Gaussian",
     "GaussianNoise",
     "GradientReport",
     "History",
@@ -82,6 +86,7 @@ __all__ = [
     "KSparse",
     "Layer",
     "LeakyReLU",
+    "LearnedGaussian",
     "Loss",
     "MaskingNoise",
     "MaxPool2d",
@@ -101,6 +106,7 @@ __all__ = [
     "Tanh",
     "Trace",
     "UpSample2d",
+    "Warmup",
     "array_module",
     "check",
     "check_gradients",
@@ -110,7 +116,9 @@ __all__ = [
     "gaussian_kl",
     "load",
     "load_data",
+    "load_examples",
     "pretrain",
+    "read_idx",
     "save",
     "threads",
     "trace",

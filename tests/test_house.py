@@ -16,7 +16,7 @@ FLOORS = (
     "backend",
     "data layers",
     "losses",
-    "penalties optimizers",
+    "penalties optimizers likelihoods",
     "models",
     "training",
     "study presets",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ POINTS = 1500  # more points would cover one another
 
 def curves(truth: np.ndarray, made: dict[str, np.ndarray], path: Path) -> None:
     """The first values of a few examples, true and reconstructed, as lines, for data that are not images."""
-    shown = 60
+    shown = min(60, truth.shape[1])
     with figure(path, 8, 1.6 * len(truth)) as drawn:
         grid = drawn.subplots(len(truth), 1, sharex=True, sharey=True)
         for i, axes in enumerate(grid):
@@ -27,9 +28,9 @@ def curves(truth: np.ndarray, made: dict[str, np.ndarray], path: Path) -> None:
         grid[-1].set_xlabel(f"feature (the first {shown} of {truth.shape[1]})")
 
 
-def latent_scatter(codes: np.ndarray, labels: np.ndarray | None, path: Path) -> None:
+def latent_scatter(codes: np.ndarray, labels: np.ndarray | None, path: Path, classes: Sequence[str] = ()) -> None:
     """Codes as points in the plane, at most 1,500 of them, with a colour and a shape for each label. Longer codes are
-    drawn along their two widest directions.
+    drawn along their two widest directions. classes: the labels' names, by default their numbers.
     """
     codes, labels = (None if x is None else x[:: max(len(x) // POINTS, 1)][:POINTS] for x in (codes, labels))
     size = codes.shape[1]
@@ -58,17 +59,19 @@ def latent_scatter(codes: np.ndarray, labels: np.ndarray | None, path: Path) -> 
         else:
             present = np.unique(labels)
             for label in present:
-                look = {"color": DIGITS[label % 10], "marker": MARKERS[label % 10], "label": str(label)}
+                name = classes[label][:14] if len(classes) else str(label)
+                look = {"color": DIGITS[label % 10], "marker": MARKERS[label % 10], "label": name}
                 axes.scatter(*points[labels == label].T, s=13, alpha=0.7, linewidths=0, **look)
             middles = np.stack([np.median(points[labels == label], axis=0) for label in present])
             for label, place in zip(present, apart(middles, points), strict=True):
+                name = classes[label][:10] if len(classes) else str(label)
                 box = {
-                    "boxstyle": "circle,pad=0.25",
+                    "boxstyle": "circle,pad=0.25" if len(name) < 3 else "round,pad=0.2",
                     "facecolor": "white",
                     "edgecolor": DIGITS[label % 10],
                     "linewidth": 1.5,
                 }
-                axes.text(*place, str(label), ha="center", va="center", fontweight="bold", bbox=box)
+                axes.text(*place, name, ha="center", va="center", fontweight="bold", bbox=box)
             axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), title="label", markerscale=1.8)
         axes.set_xlabel(which[0])
         axes.set_ylabel(which[1])

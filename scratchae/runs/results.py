@@ -58,7 +58,7 @@ def remarks(model: Model, found: dict[str, float], examples: Examples) -> list[s
 
 def mean_image_error(model: Model, examples: Examples) -> float:
     """The squared error on the test examples, as in `measure`, if every reconstruction is the mean training example."""
-    train, test = examples.train, examples.test
+    train, test = examples.some, examples.test
     if isinstance(model, VAE):
         train, test = model.target(train), model.target(model.as_drawn(test, np.random.default_rng(0)))
     return autoencoder.mean_squared_error(test, train.mean(axis=0))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import layers, losses, models, optimizers, penalties
+from .. import layers, likelihoods, losses, models, optimizers, penalties
 from ..backend import to_numpy
 from ..description import VARIADIC, Described, plain
 from ..errors import CheckpointError
@@ -19,7 +19,7 @@ from ..penalties import OwnPenalty
 
 KNOWN = {
     name: thing
-    for module in (layers, losses, penalties, models, optimizers)
+    for module in (layers, losses, likelihoods, penalties, models, optimizers)
     for name, thing in vars(module).items()
     if isinstance(thing, type) and issubclass(thing, Described)
 }

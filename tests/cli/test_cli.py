@@ -118,7 +118,7 @@ def test_ctrl_c_anywhere_else(monkeypatch, capsys):
 MISTAKES = {
     "train simpel": "unknown preset 'simpel': did you mean 'simple'",
     "train xyz": "expected one of .*deep.*science2006",
-    "train simple --data mnits": "invalid choice: 'mnits'.*strokes.*mnist",
+    "train simple --data mnits": "there is no data 'mnits': expected strokes, mnist",
     "train overcomplete --data mnist": "'overcomplete' makes its own data: leave out --data mnist",
     "train simple --data mnist --data-dir nowhere": "nowhere/.* is missing: .*scratchae data download mnist",
     "train simple --device gpu": r"needs CuPy.*pip install \"\.\[cuda13\]\"",
