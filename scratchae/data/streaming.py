@@ -11,7 +11,7 @@ import numpy as np
 from .scaling import Scaling
 
 BLOCK = 2**20  # bytes that are read in one go: a disk reads neighbours fast
-POOL = 128  # blocks in memory at a time, whose rows are shuffled together
+POOL = 32  # blocks in memory at a time, whose rows are shuffled together
 
 
 def too_large(x: np.ndarray) -> bool:

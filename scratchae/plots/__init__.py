@@ -4,7 +4,7 @@ Each function draws one figure and writes it to `path`, as PNG, SVG or PDF: the 
 Okabe and Ito's, which colour-blind readers can tell apart, and no fact is shown by colour alone.
 """
 
-from .codes import activations, apart, curves, displacements, latent_scatter, plane, unit_kl
+from .codes import activations, apart, curves, displacements, latent_scatter, plane, spread, unit_kl
 from .figure import BLUE, DIGITS, FORMATS, GREY, ORANGE, RED, STYLE, figure, require_format, small_print
 from .images import contributions, feature_maps, filters, image_rows, kernels, manifold, mosaic
 from .training import gradient_flow, loss_curve
@@ -35,5 +35,6 @@ __all__ = [
     "plane",
     "require_format",
     "small_print",
+    "spread",
     "unit_kl",
 ]

@@ -28,6 +28,29 @@ def curves(truth: np.ndarray, made: dict[str, np.ndarray], path: Path) -> None:
         grid[-1].set_xlabel(f"feature (the first {shown} of {truth.shape[1]})")
 
 
+def spread(x: np.ndarray, columns: Sequence[str], path: Path) -> None:
+    """How the scaled columns of rows (N, D) are spread: for each of the first 40 its middle half, its ends and its median."""
+    shown = x[:, :40]
+    names = columns[:40] or [str(i + 1) for i in range(shown.shape[1])]
+    caption = (
+        f"{f'The first 40 of {x.shape[1]}' if x.shape[1] > 40 else f'All {x.shape[1]}'} columns of the training examples, scaled: a bar from "
+        "the 25th to the 75th percentile, a line from the 1st to the 99th, a point for each of the smallest and largest."
+    )
+    with figure(path, 7.5, 0.6 + 0.22 * shown.shape[1], caption) as drawn:
+        axes = drawn.subplots()
+        low, first, middle, last, high = np.percentile(shown, [1, 25, 50, 75, 99], axis=0)
+        place = np.arange(shown.shape[1])
+        axes.hlines(place, low, high, color=BLUE, linewidth=1)
+        axes.hlines(place, first, last, color=BLUE, linewidth=5)
+        axes.plot(middle, place, "|", color="white", markersize=8)
+        axes.plot(
+            np.stack([shown.min(axis=0), shown.max(axis=0)]), np.stack([place, place]), ".", color=RED, markersize=4
+        )
+        axes.set_yticks(place, [name[:28] for name in names])
+        axes.set_ylim(len(place) - 0.5, -0.5)
+        axes.set_xlabel("value, scaled")
+
+
 def latent_scatter(codes: np.ndarray, labels: np.ndarray | None, path: Path, classes: Sequence[str] = ()) -> None:
     """Codes as points in the plane, at most 1,500 of them, with a colour and a shape for each label. Longer codes are
     drawn along their two widest directions. classes: the labels' names, by default their numbers.

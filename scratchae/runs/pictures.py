@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
+from .. import plots
 from ..data import NAMES
 from ..presets import Examples
 
@@ -28,3 +31,26 @@ def chosen(examples: Examples) -> np.ndarray:
     if labels is None:
         return np.arange(min(COLUMNS, len(examples.test)))
     return np.array([int(np.flatnonzero(labels == label)[0]) for label in np.unique(labels)[:COLUMNS]])
+
+
+def sheet(examples: Examples, path: Path) -> None:
+    """A picture of some training examples: images, a row for each class if they have classes; or how the columns are spread."""
+    x, labels = examples.some, examples.train_labels
+    if not examples.images:
+        plots.spread(x.reshape(len(x), -1), examples.columns, path)
+        return
+    labels = None if labels is None or len(labels) != len(x) else labels
+    groups = (
+        [np.arange(len(x))] * 4
+        if labels is None
+        else [np.flatnonzero(labels == each) for each in np.unique(labels)[:COLUMNS]]
+    )
+    names = [""] * len(groups) if labels is None else [examples.classes[labels[group[0]]] for group in groups]
+    rng = np.random.default_rng(0)
+    rows = {}
+    for i, (name, group) in enumerate(zip(names, groups, strict=True)):
+        places = rng.permutation(group)[:COLUMNS]
+        shown = pictures(x[places], examples)
+        blank = np.ones((COLUMNS - len(places), *shown.shape[1:])) * (shown.ndim == 4)
+        rows[name or " " * i] = np.concatenate([shown, blank])
+    plots.image_rows(rows, path, caption="Training examples, drawn at random, scaled as a network sees them.")

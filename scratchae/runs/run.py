@@ -147,7 +147,7 @@ def train(
     with threads(1) if history.crowded else contextlib.nullcontext():
         variants = trained_variants(recipe, examples, history)
         print(f"measuring on {len(examples.test):,} test examples")
-        pca = fitted_pca(code or preset.code, examples)
+        pca = fitted_pca(code or min(preset.code, model.encode(examples.test[:1]).size), examples)
         figures = family(model).measure(model, preset, pca, examples)
         record |= {
             "status": "interrupted" if history.interrupted else "done",

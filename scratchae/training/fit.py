@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from ..backend import Array, array_module, device_module, recycle_memory
 from ..errors import DataError, OptionError
 from ..models import Model
 from ..optimizers import Optimizer, as_optimizer
+from .batches import BatchSteps, as_batches
 from .checkpoint import describe
 from .crowding import Crowding
 from .guards import Interrupt
@@ -26,10 +28,10 @@ from .steps import diverged, steps_for
 
 def fit(
     model: Model,
-    x: Array,
+    x: Array | Iterable[Array],
     *,
     epochs: int,
-    batch_size: int,
+    batch_size: int | None = None,
     optimizer: Optimizer,
     validation: Array | None = None,
     seed: int = 0,
@@ -44,6 +46,10 @@ def fit(
     Each epoch goes through x once, in a new order, in batches of `batch_size`, the last one shorter if need be.
     Order and noise of epoch e come from (seed, e) alone: the same seed gives the same bits on one machine.
 
+    x may also be an iterable of batches, such as a list, or an object with `__iter__` that reads them from disk: each epoch goes
+    through it once, in its order, and `batch_size` is left out. If it has `begin(seed, epoch)`, that is called before each epoch.
+    A generator can be gone through only once, so it serves for one epoch.
+
     `validation`: data to measure the loss on after each epoch, as `evaluate` does. `patience`: stop after so many
     epochs without a better validation loss, and go back to the best parameters. `checkpoint`: a file with the state after
     the last completed epoch; `resume=True` continues from it, as if training had never stopped. Ctrl-C ends training
@@ -56,8 +62,11 @@ def fit(
     ShapeError, ArrayTypeError and OptionError for data and options that cannot be used; CheckpointError for a
     checkpoint that does not fit.
     """
-    for name, value, least in (("epochs", epochs, 1), ("batch_size", batch_size, 1), ("seed", seed, 0)):
+    for name, value, least in (("epochs", epochs, 1), ("seed", seed, 0)):
         whole("fit", name, value, least)
+    batches = as_batches(x, epochs, batch_size)
+    if batches is None:
+        whole("fit", "batch_size", batch_size)
     if patience is not None:
         whole("fit", "patience", patience)
         if validation is None:
@@ -72,13 +81,13 @@ def fit(
     optimizer.reset()
     recycle_memory()
     xp = device_module(device)
-    x, validation = prepared_both(x, validation, model)
+    x, validation = prepared_both(x if batches is None else batches.first, validation, model)
 
     best = Best(model, patience)
     settings = {}
     if checkpoint is not None:
         settings = {
-            "batch_size": int(batch_size),
+            "batch_size": None if batches is not None else int(batch_size),
             "seed": int(seed),
             "patience": None if patience is None else int(patience),
             "optimizer": describe(optimizer),
@@ -90,7 +99,10 @@ def fit(
 
     model.to(device)
     optimizer.to(device, x.dtype)
-    steps = steps_for(model, xp.asarray(x), batch_size, optimizer)
+    if batches is None:
+        steps = steps_for(model, xp.asarray(x), batch_size, optimizer)
+    else:
+        steps = BatchSteps(model, batches, optimizer, device)
     validation = None if validation is None else xp.asarray(validation)
     report = Progress(len(history), epochs, steps.count, progress)
     # overflow needs no warning beside the error that names its place
@@ -104,7 +116,7 @@ def fit(
             with report.epoch(epoch), kept.named_in_errors(history):
                 steps.begin(seed, epoch)
                 crowding.begin()
-                for _ in range(steps.count):
+                for _ in range(steps.count) if batches is None else steps.turns():
                     report.step(steps.step())
                     crowding.step()
                     if interrupt.requested:
@@ -114,7 +126,11 @@ def fit(
                 seconds = time.perf_counter() - start
                 if validation is not None:
                     metrics |= measured(model, validation, optimizer, epoch)
-            speed = {"lr": lr, "seconds": seconds, "examples_per_second": len(x) / max(seconds, 1e-9)}
+            speed = {
+                "lr": lr,
+                "seconds": seconds,
+                "examples_per_second": (len(x) if batches is None else steps.examples) / max(seconds, 1e-9),
+            }
             row = {"epoch": epoch + 1, **metrics, **speed}
             history.append(row)
             history.crowded = crowding.limited
