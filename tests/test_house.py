@@ -19,7 +19,7 @@ FLOORS = (
     "penalties optimizers likelihoods",
     "models",
     "training",
-    "study presets",
+    "study presets uses",
     "plots",
     "runs bench",
     "tutorial",

@@ -314,7 +314,7 @@ def test_the_size_of_the_code_and_of_hidden_layers_can_be_chosen(name):
     model, given = trained_on(name, x, code=3)
     assert model.encode(given).shape == (8, 3)
     if name in {"rbm", "sparse", "sparse-kl", "k-sparse", "contractive"}:
-        with pytest.raises(OptionError, match="--hidden.*one layer.*--code"):
+        with pytest.raises(OptionError, match=r"--hidden.*one layer.*--code"):
             trained_on(name, x, hidden=(9, 5))
         return
     model, _ = trained_on(name, x, hidden=(9, 5), code=2)
@@ -330,7 +330,7 @@ def test_what_cannot_fit_says_what_would():
         trained_on("conv-pool", x, code=20)
     with pytest.raises(OptionError, match="32 maps of 7×7: choose the number of maps, --hidden 32,32"):
         trained_on("conv-denoising", x, code=20)
-    with pytest.raises(ShapeError, match="needs images.*rows of 30 numbers: choose a dense preset, such as table"):
+    with pytest.raises(ShapeError, match=r"needs images.*rows of 30 numbers: choose a dense preset, such as table"):
         trained_on("conv", np.zeros((8, 30), np.float32))
     model, _ = trained_on("conv", x, hidden=(3, 4), code=5)
     assert model.encode(x).size == 8 * 5

@@ -40,6 +40,7 @@ def named_examples(name: str, directory: str | Path | None = None) -> Examples:
 __all__ = [
     "HELD_OUT",
     "NAMES",
+    "PIXELS",
     "Dataset",
     "Examples",
     "Scaling",

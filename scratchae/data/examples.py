@@ -12,6 +12,7 @@ import numpy as np
 from ..arguments import choice, pair
 from ..errors import DataError, ShapeError
 from .own import read_data
+from .pictures import ENDINGS
 from .scaling import PIXELS, Scaling, scaling_for
 from .source import Source
 from .streaming import Stream, too_large
@@ -95,12 +96,9 @@ def split(
     """Keep the last sixtieth of the training rows for validation. The test rows are used for the final figures only."""
     held_out = max(len(train) // HELD_OUT, 1)
     learned, judged = (None, None) if train_labels is None else (train_labels[:-held_out], train_labels[-held_out:])
-    about["kept"] = {
-        "scaling": PIXELS.record(),
-        "encoding": None,
-        **about.get("kept", {}),
-        "shape": list(about.get("shape", ())),
-    }
+    scaling, shape = about.setdefault("scaling", PIXELS), list(about.get("shape", ()))
+    about["kept"] = {"scaling": scaling.record(), "encoding": None, **about.get("kept", {}), "shape": shape}
+    about["kept"]["classes"] = list(about.get("classes", ()))
     return Examples(
         **{"train": train[:-held_out], "validation": train[-held_out:], "test": test},
         **{"train_labels": learned, "validation_labels": judged, "test_labels": test_labels, **about},
@@ -216,6 +214,10 @@ def like(path: str | Path, kept: dict[str, Any], label: str | None = None) -> So
     """Other data, read and scaled as those of a run were. Raises DataError and ShapeError for what does not fit."""
     shape = tuple(kept["shape"])
     options = options_of(kept) | {"label": label or kept.get("label")}
+    if len(shape) == 1 and (Path(path).is_dir() or Path(path).suffix.lower() in ENDINGS) and Path(path).exists():
+        raise ShapeError(
+            f"{path} holds images, and the model was trained on rows of {shape[0]} numbers: give it a table or an array"
+        )
     is_table = Path(path).suffix.lower() in (".csv", ".tsv", ".txt")
     if not is_table:
         options |= {"label": None, "missing": None}

@@ -4,9 +4,10 @@ Each function draws one figure and writes it to `path`, as PNG, SVG or PDF: the 
 Okabe and Ito's, which colour-blind readers can tell apart, and no fact is shown by colour alone.
 """
 
-from .codes import activations, apart, curves, displacements, latent_scatter, plane, spread, unit_kl
+from .codes import activations, apart, cells, curves, displacements, latent_scatter, plane, spread, unit_kl
 from .figure import BLUE, DIGITS, FORMATS, GREY, ORANGE, RED, STYLE, figure, require_format, small_print
 from .images import contributions, feature_maps, filters, image_rows, kernels, manifold, mosaic
+from .judging import detection, scores
 from .training import gradient_flow, loss_curve
 
 __all__ = [
@@ -19,8 +20,10 @@ __all__ = [
     "STYLE",
     "activations",
     "apart",
+    "cells",
     "contributions",
     "curves",
+    "detection",
     "displacements",
     "feature_maps",
     "figure",
@@ -34,6 +37,7 @@ __all__ = [
     "mosaic",
     "plane",
     "require_format",
+    "scores",
     "small_print",
     "spread",
     "unit_kl",

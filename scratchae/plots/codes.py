@@ -28,12 +28,31 @@ def curves(truth: np.ndarray, made: dict[str, np.ndarray], path: Path) -> None:
         grid[-1].set_xlabel(f"feature (the first {shown} of {truth.shape[1]})")
 
 
-def spread(x: np.ndarray, columns: Sequence[str], path: Path) -> None:
+def cells(rows: dict[str, np.ndarray], path: Path, columns: Sequence[str], caption: str = "") -> None:
+    """Rows (n, D) of scaled numbers as coloured cells, at most 40 numbers of each, under a name for each group of rows."""
+    width = min(next(iter(rows.values())).shape[1], 40)
+    names = list(columns[:width]) or [str(i + 1) for i in range(width)]
+    # a single cell far beyond all others should not make these pale
+    limit = float(np.percentile(np.abs(np.concatenate([x[:, :width] for x in rows.values()])), 98)) or 1.0
+    heights = [max(len(x), 2) for x in rows.values()]
+    with figure(path, 2.2 + 0.2 * max(width, 12), 1.9 + 0.16 * sum(heights), caption) as drawn:
+        grid = drawn.subplots(len(rows), squeeze=False, height_ratios=heights)[:, 0]
+        for axes, (name, x) in zip(grid, rows.items(), strict=True):
+            look = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit, "aspect": "auto", "interpolation": "nearest"}
+            shown = axes.imshow(x[:, :width], **look)
+            axes.set(xticks=[], yticks=[])
+            axes.grid(visible=False)
+            axes.set_ylabel(name, rotation=0, ha="right", va="center", labelpad=8)
+        grid[-1].set_xticks(range(width), [each[:24] for each in names], rotation=90, fontsize=7)
+        drawn.colorbar(shown, ax=grid, shrink=0.8, aspect=30, pad=0.02, label="value, scaled")
+
+
+def spread(x: np.ndarray, columns: Sequence[str], path: Path, what: str = "training examples") -> None:
     """How the scaled columns of rows (N, D) are spread: for each of the first 40 its middle half, its ends and its median."""
     shown = x[:, :40]
     names = columns[:40] or [str(i + 1) for i in range(shown.shape[1])]
     caption = (
-        f"{f'The first 40 of {x.shape[1]}' if x.shape[1] > 40 else f'All {x.shape[1]}'} columns of the training examples, scaled: a bar from "
+        f"{f'The first 40 of {x.shape[1]}' if x.shape[1] > 40 else f'All {x.shape[1]}'} columns of the {what}, scaled: a bar from "
         "the 25th to the 75th percentile, a line from the 1st to the 99th, a point for each of the smallest and largest."
     )
     with figure(path, 7.5, 0.6 + 0.22 * shown.shape[1], caption) as drawn:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data import NAMES, Examples, Stream, load_examples, named_examples, split
+from ..data import NAMES, Examples, Scaling, Stream, load_examples, named_examples, split
 from ..errors import OptionError
 from ..models import Model
 from ..models.classifier import with_labels
@@ -59,7 +59,10 @@ class Preset:
                 )
             train, test = (self.synthetic(np.random.default_rng([1, i]), n) for i, n in enumerate((12_000, 2_000)))
             shape = train.shape[1:]
-            return split(train, test, shape=shape, kept={"source": "synthetic", "shape": shape})
+            as_made = Scaling(
+                "left as they are", bool(0 <= train.min() <= train.max() <= 1), np.float32(0), np.float32(1)
+            )
+            return split(train, test, shape=shape, scaling=as_made, kept={"source": "synthetic"})
         data = data or "strokes"
         if data not in NAMES:
             if directory is not None:
@@ -96,7 +99,7 @@ class Preset:
     def form(self, examples: Examples, **chosen: Any) -> Form:
         """What the network has to fit: the examples, and what a person has chosen."""
         shape = (examples.features,) if len(self.shape) == 1 else tuple(examples.test.shape[1:])
-        return Form(shape, examples.scaling.unit and self.synthetic is None, labels=examples.labels, **chosen)
+        return Form(shape, examples.scaling.unit, labels=examples.labels, **chosen)
 
 
 def shaped(x: Any, shape: tuple[int, ...]) -> Any:

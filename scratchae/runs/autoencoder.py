@@ -16,6 +16,7 @@ from ..models import PCA, Autoencoder, ContractiveAutoencoder, Model
 from ..penalties import SparseKL
 from ..presets import Examples, Preset
 from ..training import History
+from ..uses import in_batches
 from .album import Album
 from .pictures import chosen, pictures
 
@@ -96,11 +97,6 @@ def activity(model: Autoencoder, z: np.ndarray) -> dict[str, float]:
         "active_units": float(active.mean()),
         "idle_units": float(1 - active.any(axis=0).mean()),
     }
-
-
-def in_batches(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
-    """function(x), 250 examples at a time: the arrays that layers keep for all examples may not fit into memory."""
-    return np.concatenate([function(x[i : i + 250]) for i in range(0, len(x), 250)])
 
 
 # The pictures

@@ -9,8 +9,9 @@ from ..backend import blas_threads
 from ..models import PCA, RBM
 from ..presets import Examples, Preset
 from ..training import History
+from ..uses import in_batches
 from .album import Album
-from .autoencoder import draw_filters, in_batches, mean_squared_error
+from .autoencoder import draw_filters, mean_squared_error
 from .pictures import MNIST, chosen, pictures
 
 # steps of Gibbs sampling from one row of the picture to the next, so that neighbours hardly resemble each other

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data import NAMES, again, like, named_examples
+from ..data import NAMES, PIXELS, Scaling, again, like, named_examples
 from ..errors import OptionError, RunError
 from ..models import Model, with_labels
 from ..presets import Examples, Preset, find_preset
@@ -48,6 +48,15 @@ class Run:
         if kept["source"] in NAMES:
             return self.preset.taking(named_examples(kept["source"], data_dir or kept.get("directory")))
         return self.preset.taking(again(kept))
+
+    def about(self, x: np.ndarray) -> Examples:
+        """What is known of its data, with x in the place of the test examples: for pictures, and for numbers in their own units."""
+        kept = self.kept
+        scaling = Scaling.from_record(kept["scaling"]) if "scaling" in kept else PIXELS
+        names = {"classes": tuple(kept.get("classes", ())), "columns": tuple(kept.get("columns", ()))}
+        shape = tuple(kept.get("shape", (28, 28, 1)))
+        labels = len(names["classes"] or range(10)) if self.preset.labels else 0
+        return Examples(x[:0], x[:0], x, labels=labels, shape=shape, scaling=scaling, kept=kept, **names)
 
     def batch(self, data: str | None = None, label: str | None = None, data_dir: str | None = None) -> Batch:
         """Examples from a file or folder of a person's own, or by name; by default its own test examples."""

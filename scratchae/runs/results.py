@@ -12,6 +12,7 @@ import numpy as np
 
 from ..models import RBM, VAE, Autoencoder, Model
 from ..presets import Examples
+from ..uses import in_batches
 from . import autoencoder, boltzmann, variational
 from .album import Album
 
@@ -35,7 +36,7 @@ def remarks(model: Model, found: dict[str, float], examples: Examples) -> list[s
     error, mean = found["squared_error"], mean_image_error(model, examples)
     if not error < NO_BETTER * mean:
         test = examples.test[:500]
-        made = autoencoder.in_batches(model.reconstruct, test)
+        made = in_batches(model.reconstruct, test)
         collapsed = made.var(axis=0).sum() <= ALIKE * test.var(axis=0).sum()
         what = (
             "has collapsed: it gives nearly the same output for every example"

@@ -26,10 +26,11 @@ from ..models import PCA, VAE, Model, Warmup
 from ..presets import Examples, Form, Preset
 from ..study import watch
 from ..training import History, fit, save
+from ..training.checkpoint import MODEL
 from ..training.progress import duration
 from .results import Album, family, headline, remarks, table
 
-MODEL, CHECKPOINT, HISTORY, RECORD = "model.safetensors", "checkpoint.safetensors", "history.csv", "run.json"
+CHECKPOINT, HISTORY, RECORD = "checkpoint.safetensors", "history.csv", "run.json"
 FLOW = "gradient_flow"  # a picture, and .csv
 MANY = 3000  # numbers of an example, or examples, that PCA takes seconds for
 

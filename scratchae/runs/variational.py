@@ -12,8 +12,9 @@ from ..losses import BCE
 from ..models import CVAE, PCA, VAE
 from ..presets import Examples, Preset
 from ..training import History
+from ..uses import in_batches
 from .album import Album
-from .autoencoder import draw_latent, draw_reconstructions, how_measured, in_batches, mean_squared_error
+from .autoencoder import draw_latent, draw_reconstructions, how_measured, mean_squared_error
 from .pictures import MNIST, chosen, pictures
 
 # importance sampling takes long: it is done for every tenth test example, with this many samples for each
