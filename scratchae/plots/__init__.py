@@ -8,7 +8,7 @@ from .codes import activations, apart, cells, curves, displacements, latent_scat
 from .figure import BLUE, DIGITS, FORMATS, GREY, ORANGE, RED, STYLE, figure, require_format, small_print
 from .images import contributions, feature_maps, filters, image_rows, kernels, manifold, mosaic
 from .judging import detection, scores
-from .training import gradient_flow, loss_curve
+from .training import gradient_flow, loss_curve, several_losses
 
 __all__ = [
     "BLUE",
@@ -38,6 +38,7 @@ __all__ = [
     "plane",
     "require_format",
     "scores",
+    "several_losses",
     "small_print",
     "spread",
     "unit_kl",

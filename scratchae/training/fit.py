@@ -23,6 +23,7 @@ from .history import History
 from .inputs import fingerprint, prepared_both
 from .keeping import Best, Checkpoint
 from .progress import Progress
+from .remarks import remarks, unused_code
 from .steps import diverged, steps_for
 
 
@@ -82,6 +83,8 @@ def fit(
     recycle_memory()
     xp = device_module(device)
     x, validation = prepared_both(x if batches is None else batches.first, validation, model)
+    for remark in remarks(model, x):
+        warnings.warn(remark, stacklevel=2)
 
     best = Best(model, patience)
     settings = {}
@@ -139,6 +142,8 @@ def fit(
             report.end(epoch, row)
     history.interrupted = interrupt.requested  # during the last validation or writing
     best.put_back()
+    if not history.interrupted and (remark := unused_code(model, history)):
+        warnings.warn(remark, stacklevel=2)
     return history
 
 
