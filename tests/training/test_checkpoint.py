@@ -16,7 +16,7 @@ from numpy.testing import assert_array_equal
 from safetensors import safe_open
 
 import scratchae
-from scratchae import LearnedGaussian, (
+from scratchae import (
     L1,
     MSE,
     SGD,
@@ -26,6 +26,7 @@ from scratchae import LearnedGaussian, (
     Dense,
     Flatten,
     Layer,
+    LearnedGaussian,
     Reshape,
     ScratchaeError,
     Sequential,
