@@ -20,17 +20,13 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    import math
-
     import numpy as np
 
     from ..runs import open_run
     from ..uses.export import to_onnx, to_torch
 
     run = open_run(options.run_folder)
-    about = run.about(np.empty((0, 1), np.float32))
-    flat = len(run.preset.shape) == 1
-    shape = (math.prod(about.shape) + about.labels,) if flat else about.shape
+    about, shape = run.about(np.empty((0, 1), np.float32)), run.input_shape
     write, path = (to_onnx, options.onnx) if options.onnx else (to_torch, options.torch)
     write(run.model, np.zeros((1, *shape), np.float32), path)
     numbers = "" if about.scaling.unit and about.scaling.divisor == 1 else f"; x is scaled: {about.scaling.said}"

@@ -48,6 +48,12 @@ def add(commands: argparse._SubParsersAction) -> None:
         metavar="Q",
         help="score: the limit, as a quantile of the validation scores (default: 0.99)",
     )
+    parser.add_argument(
+        "--step",
+        type=positive(float),
+        metavar="X",
+        help="compress: how coarsely, from 0.1 for fine to 3 (default: 0.5)",
+    )
     parser.add_argument("--count", type=positive(int), metavar="N", help="generate: how many examples (default: 100)")
     parser.add_argument(
         "--row", type=positive(int), metavar="N", help="traverse: the example to begin from (default: 1)"

@@ -7,7 +7,7 @@ Okabe and Ito's, which colour-blind readers can tell apart, and no fact is shown
 from .codes import activations, apart, cells, curves, displacements, latent_scatter, plane, spread, unit_kl
 from .figure import BLUE, DIGITS, FORMATS, GREY, ORANGE, RED, STYLE, figure, require_format, small_print
 from .images import contributions, feature_maps, filters, image_rows, kernels, manifold, mosaic
-from .judging import detection, scores
+from .judging import detection, rates, scores
 from .training import gradient_flow, loss_curve, several_losses
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "manifold",
     "mosaic",
     "plane",
+    "rates",
     "require_format",
     "scores",
     "several_losses",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .figure import BLUE, GREY, ORANGE, RED, figure
+from .figure import BLUE, DIGITS, GREY, ORANGE, RED, figure, plain_log
 
 
 def scores(groups: dict[str, np.ndarray], limit: float, path: Path, what: str) -> None:
@@ -40,6 +40,30 @@ def scores(groups: dict[str, np.ndarray], limit: float, path: Path, what: str) -
             axes.set_xscale("log")
         axes.set_xlabel(f"score: {what}; the last bar holds all that is larger")
         axes.set_ylabel("share of the group")
+        axes.legend()
+
+
+def rates(curves: dict[str, list[tuple[float, float]]], path: Path) -> None:
+    """Squared error against bits per example, a line for each codec; a codec without loss is a line across."""
+    caption = (
+        "Further down and to the left is better. JPEG, WebP and PNG have all images in one sheet, so that their headers cost next to "
+        "nothing; PCA has the same quantisation and entropy coder as the model. The size of the model itself is not counted here."
+    )
+    with figure(path, 6.6, 4.2, caption) as drawn:
+        axes = drawn.subplots()
+        looks = zip(curves.items(), (BLUE, ORANGE, RED, DIGITS[3], GREY), "os^vD", strict=False)
+        shown = [error for points in curves.values() for _, error in points if error > 1e-9]
+        for (name, points), colour, marker in looks:
+            bits, errors = np.array(points).T
+            if errors.max() < 1e-9:
+                axes.axvline(bits[0], color=colour, linestyle=":", label=name)
+            else:
+                axes.plot(bits, errors, marker=marker, color=colour, markersize=4, linewidth=1.3, label=name)
+        axes.set(xscale="log", yscale="log", xlabel="bits per example", ylabel="squared error per example")
+        plain_log(
+            axes.xaxis, *(float(f(bits for points in curves.values() for bits, _ in points)) for f in (min, max))
+        )
+        plain_log(axes.yaxis, min(shown), max(shown))
         axes.legend()
 
 

@@ -15,7 +15,8 @@ from ..errors import DataError, OptionError, RunError
 from ..models import CVAE, RBM, VAE
 from ..presets import PRESETS
 from .autoencoder import mean_squared_error, psnr
-from .opened import Run, open_run
+from .compressing import compress, decompress
+from .opened import Batch, Run, open_run
 from .pictures import pictures
 from .scoring import score
 from .task import SHOWN, Task
@@ -148,7 +149,8 @@ def traverse(task: Task) -> str:
 
 
 JOBS: dict[str, Callable[[Task], str]] = {
-    job.__name__: job for job in (reconstruct, encode, denoise, score, generate, interpolate, traverse)
+    job.__name__: job
+    for job in (reconstruct, encode, denoise, score, compress, decompress, generate, interpolate, traverse)
 }
 
 
@@ -171,7 +173,12 @@ def use(
     plots.require_format(format)
     run = open_run(folder)
     able(job, run)
-    given = run.batch(data, label, data_dir)
+    if job == "decompress":
+        if data is None:
+            raise OptionError("decompress: say what to decompress, --data FILE, which `scratchae use compress` wrote")
+        given = Batch(np.zeros((1, *run.input_shape), np.float32), None)
+    else:
+        given = run.batch(data, label, data_dir)
     if not len(given.x):
         raise DataError(f"{data}: it holds no examples: expected at least one")
     task = Task(
@@ -184,7 +191,8 @@ def use(
     print("".join(f"{note}\n" for note in given.notes), end="")
     source = run.kept["source"]
     name = data or (source if source in (*NAMES, "synthetic") else Path(source).name)
-    print(f"{job}: {run.preset.name}, {len(given.x):,} examples of {name}{'' if data else ' (its test examples)'}")
+    of = "" if job == "decompress" else f"{len(given.x):,} examples of "
+    print(f"{job}: {run.preset.name}, {of}{name}{'' if data else ' (its test examples)'}")
     try:
         task.out.mkdir(parents=True, exist_ok=True)
         with plots.small_print(f"{run.preset.name} · {name}"):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,7 @@ class Batch:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Run:
     """A run's folder, its record, its preset and its model, on the CPU."""
 
@@ -40,6 +42,7 @@ class Run:
         """How its data are prepared. Runs of a version that did not keep it were of data with a name."""
         return self.record.get("prepared") or {"source": self.record["data"]}
 
+    @functools.lru_cache(maxsize=4)  # noqa: B019 (a job asks for them more than once; a process has few runs)
     def examples(self, data_dir: str | None = None) -> Examples:
         """Its training, validation and test examples, as they were."""
         kept = self.kept
@@ -48,6 +51,12 @@ class Run:
         if kept["source"] in NAMES:
             return self.preset.taking(named_examples(kept["source"], data_dir or kept.get("directory")))
         return self.preset.taking(again(kept))
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of an example as the model takes it."""
+        about = self.about(np.empty((0, 1), np.float32))
+        return (math.prod(about.shape) + about.labels,) if len(self.preset.shape) == 1 else about.shape
 
     def about(self, x: np.ndarray) -> Examples:
         """What is known of its data, with x in the place of the test examples: for pictures, and for numbers in their own units."""

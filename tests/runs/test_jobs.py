@@ -17,7 +17,7 @@ from scratchae.runs.jobs import JOBS, use
 
 Image = pytest.importorskip("PIL.Image")
 rng = np.random.default_rng(0)
-PICTURES = {"score": {"score.png", "extremes.png"}}
+PICTURES = {"score": {"score.png", "extremes.png"}, "compress": {"compress.png", "examples.png"}}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -67,8 +67,8 @@ def rows(path):
 
 
 CAN = {
-    "table": "reconstruct encode score interpolate traverse",
-    "colour": "reconstruct encode score interpolate traverse",
+    "table": "reconstruct encode score interpolate traverse compress",
+    "colour": "reconstruct encode score interpolate traverse compress",
     "vae": "reconstruct encode score generate interpolate traverse",
     "vae of a table": "reconstruct encode score generate interpolate traverse",
     "cvae": "reconstruct encode score generate interpolate traverse",
@@ -282,4 +282,19 @@ def test_runs_of_before_are_opened_too(home, tmp_path):
 
 
 def test_every_job_is_tried_here():
-    assert {job for jobs in CAN.values() for job in jobs.split()} == set(JOBS)
+    assert {job for jobs in CAN.values() for job in jobs.split()} == set(JOBS) - {"decompress"}
+
+
+def test_compressed_examples_come_back(home, tmp_path, capsys):
+    use("compress", home / "colour", data=str(home / "photos"), out=tmp_path, step=0.3)
+    use("decompress", home / "colour", data=str(tmp_path / "compressed.sae"), out=tmp_path)
+    made = np.load(tmp_path / "decompressed.npy")
+    assert made.shape == (30, 9, 7, 3)
+    assert "lossy" in capsys.readouterr().out
+    assert {row["codec"] for row in rows(tmp_path / "curve.csv")} >= {"conv", "PCA-5", "JPEG", "PNG, lossless"}
+    with pytest.raises(OptionError, match="say what to decompress"):
+        use("decompress", home / "colour", out=tmp_path)
+    with pytest.raises(DataError, match="was compressed by another model"):
+        use("decompress", home / "vae", data=str(tmp_path / "compressed.sae"), out=tmp_path)
+    with pytest.raises(OptionError, match="code is larger"):
+        use("compress", home / "rbm", out=tmp_path)
