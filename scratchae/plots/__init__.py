@@ -7,7 +7,7 @@ Okabe and Ito's, which colour-blind readers can tell apart, and no fact is shown
 from .codes import activations, apart, cells, curves, displacements, latent_scatter, plane, spread, unit_kl
 from .figure import BLUE, DIGITS, FORMATS, GREY, ORANGE, RED, STYLE, figure, require_format, small_print
 from .images import contributions, feature_maps, filters, image_rows, kernels, manifold, mosaic
-from .judging import detection, rates, scores
+from .judging import accuracies, detection, rates, scores, trials
 from .training import gradient_flow, loss_curve, several_losses
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "ORANGE",
     "RED",
     "STYLE",
+    "accuracies",
     "activations",
     "apart",
     "cells",
@@ -42,5 +43,6 @@ __all__ = [
     "several_losses",
     "small_print",
     "spread",
+    "trials",
     "unit_kl",
 ]

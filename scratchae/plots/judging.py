@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .figure import BLUE, DIGITS, GREY, ORANGE, RED, figure, plain_log
+from .figure import figure as figure_of
 
 
 def scores(groups: dict[str, np.ndarray], limit: float, path: Path, what: str) -> None:
@@ -65,6 +66,56 @@ def rates(curves: dict[str, list[tuple[float, float]]], path: Path) -> None:
         )
         plain_log(axes.yaxis, min(shown), max(shown))
         axes.legend()
+
+
+def accuracies(found: dict[str, dict[int, list[float]]], path: Path) -> None:
+    """Accuracy against the number of labels, with its spread over draws of them: a colour for each code, a line for each way to read it."""
+    ways = {"linear": ("-", "o"), "neighbours": ("--", "s"), "": ("-.", "^")}
+    bases = list(dict.fromkeys(name.rpartition(", ")[0] or name for name in found))
+    colours = dict(zip(bases, (BLUE, ORANGE, GREY, RED, DIGITS[3]), strict=False))
+    caption = "Test accuracy; a bar is the standard deviation over draws of the labelled examples. With all labels there is one draw."
+    with figure(path, 8, 4.4, caption) as drawn:
+        axes = drawn.subplots()
+        for name, row in found.items():
+            base, _, way = name.rpartition(", ")
+            line, marker = ways[way if base else ""]
+            means, spreads = ([f(each) for each in row.values()] for f in (np.mean, np.std))
+            look = {
+                "color": colours[base or name],
+                "linestyle": line,
+                "marker": marker,
+                "markersize": 4,
+                "capsize": 2,
+            }
+            axes.errorbar(list(row), means, spreads, label=name, **look)
+        axes.set(xscale="log", xlabel="labelled examples", ylabel="test accuracy")
+        every = sorted({count for row in found.values() for count in row})
+        axes.set_xticks(every, [f"{count:,}" for count in every])
+        axes.minorticks_off()
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
+
+
+def trials(done: list[dict[str, Any]], names: list[str], figure: str, path: Path) -> None:
+    """What each setting has to do with the figure: a panel for each setting, a point for each trial, the best as a star."""
+    shown = [trial for trial in done if trial["figure"] is not None]
+    with figure_of(path, 2.9 * max(len(names), 2), 3.2) as drawn:
+        grid = drawn.subplots(1, len(names), sharey=True, squeeze=False)[0]
+        for axes, name in zip(grid, names, strict=True):
+            values = [trial["settings"][name] for trial in shown]
+            words = (
+                sorted({str(value) for value in values}) if any(isinstance(value, str) for value in values) else []
+            )
+            places = [words.index(str(value)) for value in values] if words else values
+            axes.plot(places, [trial["figure"] for trial in shown], "o", color=BLUE, markersize=4, alpha=0.7)
+            if shown:
+                axes.plot(places[:1], [shown[0]["figure"]], "*", color=RED, markersize=13, label="best")
+            if words:
+                axes.set_xticks(range(len(words)), words, rotation=45)
+            elif places and min(places) > 0 and max(places) > 5 * min(places):
+                axes.set_xscale("log")
+                plain_log(axes.xaxis, min(places), max(places))
+            axes.set_xlabel(name)
+        grid[0].set_ylabel(f"{figure}, validation")
 
 
 def detection(curve: dict[str, Any], path: Path, name: str) -> None:

@@ -18,6 +18,7 @@ from .autoencoder import mean_squared_error, psnr
 from .compressing import compress, decompress
 from .opened import Batch, Run, open_run
 from .pictures import pictures
+from .probes import embed, probe
 from .scoring import score
 from .task import SHOWN, Task
 
@@ -150,7 +151,19 @@ def traverse(task: Task) -> str:
 
 JOBS: dict[str, Callable[[Task], str]] = {
     job.__name__: job
-    for job in (reconstruct, encode, denoise, score, compress, decompress, generate, interpolate, traverse)
+    for job in (
+        reconstruct,
+        encode,
+        denoise,
+        score,
+        compress,
+        decompress,
+        probe,
+        embed,
+        generate,
+        interpolate,
+        traverse,
+    )
 }
 
 
