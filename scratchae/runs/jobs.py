@@ -185,7 +185,7 @@ def use(
     choice("use", "job", job, list(JOBS))
     plots.require_format(format)
     run = open_run(folder)
-    able(job, run)
+    able(job, run, data)
     if job == "decompress":
         if data is None:
             raise OptionError("decompress: say what to decompress, --data FILE, which `scratchae use compress` wrote")
@@ -217,10 +217,14 @@ def use(
     return task
 
 
-def able(job: str, run: Run) -> None:
+def able(job: str, run: Run, data: str | None) -> None:
     """Raise OptionError for a job that a model of this kind cannot do, before any data are read."""
     if job == "generate" and not isinstance(run.model, VAE | RBM):
         uses.generate(run.model, 1)
+    if job == "probe" and data not in (None, *NAMES):
+        raise OptionError(
+            f"probe --data {data}: it needs training and test examples with classes: expected {', '.join(NAMES)}, or leave it out"
+        )
     if job == "denoise" and not run.model.denoises:
         names = [name for name in PRESETS if "denoising" in name]
         raise OptionError(
