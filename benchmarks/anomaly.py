@@ -27,6 +27,7 @@ from scratchae.bench import machine
 from scratchae.bench.harness import BenchmarkError, note, save
 from scratchae.data import NAMES, Dataset, pixels
 from scratchae.presets import PRESETS, Preset
+from scratchae.uses import score
 
 DEFAULT_PRESETS = ("deep", "conv", "vae")
 # MNIST, one class against the rest, means over ten seeds: Ruff et al. 2018, "Deep One-Class Classification", table 1
@@ -159,7 +160,7 @@ def preset_scores(preset: Preset, task: OneClass, seed: int, epochs: int | None)
     recipe = {"epochs": epochs, "batch_size": preset.batch_size, "optimizer": optimizer, "seed": seed}
     if fit(model, train, progress=False, **recipe).interrupted:
         raise KeyboardInterrupt  # `fit` ends a training in good order; here nothing is to be kept
-    return squared_errors(model.reconstruct, test)
+    return score(model, test).values
 
 
 def squared_errors(reconstruct: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:

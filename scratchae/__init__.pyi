@@ -2,7 +2,7 @@
 
 from .backend import array_module, threads
 from .backend.kernels.host import compile_kernels
-from .data import Dataset, load_data
+from .data import Dataset, Examples, load_data, load_examples, read_idx
 from .errors import ScratchaeError
 from .layers import (
     AvgPool2d,
@@ -28,6 +28,7 @@ from .layers import (
     Tanh,
     UpSample2d,
 )
+from .likelihoods import Gaussian, LearnedGaussian
 from .losses import BCE, MSE, BCEWithLogits, Loss, SoftmaxCrossEntropy, gaussian_kl
 from .models import (
     CVAE,
@@ -42,6 +43,7 @@ from .models import (
     Classifier,
     ContractiveAutoencoder,
     Model,
+    Warmup,
     with_labels,
 )
 from .optimizers import SGD, Adam, Cosine, Optimizer, Parts, Step
@@ -78,7 +80,9 @@ __all__ = [
     "Dataset",
     "Dense",
     "Dropout",
+    "Examples",
     "Flatten",
+    "Gaussian",
     "GaussianNoise",
     "GradientReport",
     "History",
@@ -86,6 +90,7 @@ __all__ = [
     "KSparse",
     "Layer",
     "LeakyReLU",
+    "LearnedGaussian",
     "Loss",
     "MaskingNoise",
     "MaxPool2d",
@@ -106,6 +111,7 @@ __all__ = [
     "Tanh",
     "Trace",
     "UpSample2d",
+    "Warmup",
     "array_module",
     "check",
     "check_gradients",
@@ -115,7 +121,9 @@ __all__ = [
     "gaussian_kl",
     "load",
     "load_data",
+    "load_examples",
     "pretrain",
+    "read_idx",
     "save",
     "threads",
     "trace",

@@ -12,6 +12,7 @@ import pytest
 from scratchae import MSE, PCA, Autoencoder, Dense, History, ReLU, Sequential, Sigmoid, plots, watch
 from scratchae.errors import OptionError
 from scratchae.plots.figure import number
+from scratchae.uses import roc
 
 
 def history(epochs, **columns):
@@ -90,6 +91,35 @@ PICTURES = {
     "unit_kl, several": lambda path: plots.unit_kl(
         {"one": (rng.random(20), np.ones(20, bool)), "none in use": (np.zeros(20), np.zeros(20, bool))}, path
     ),
+    "spread": lambda path: plots.spread(CODES[:, :2], ["a", "b"], path),
+    "spread, many": lambda path: plots.spread(rng.normal(size=(30, 60)), [], path),
+    "cells": lambda path: plots.cells({"original": CODES[:5, :2], "rebuilt": CODES[:5, :2]}, path, ["a", "b"]),
+    "scores": lambda path: plots.scores({"validation": rng.random(50), "given": rng.random(9)}, 0.9, path, "error"),
+    "scores, wide": lambda path: plots.scores({"validation": np.exp(5 * rng.normal(size=90))}, 3.0, path, "error"),
+    "detection": lambda path: plots.detection(roc(rng.random(60), rng.random(60) < 0.5), path, "deep"),
+    "rates": lambda path: plots.rates({"deep": [(50.0, 9.0), (90.0, 5.0)], "PNG": [(900.0, 0.0)]}, path),
+    "accuracies": lambda path: plots.accuracies(
+        {"vae, linear": {10: [0.3, 0.4], 100: [0.7]}, "vae, neighbours": {10: [0.3]}, "from scratch": {10: [0.2]}},
+        path,
+    ),
+    "trials": lambda path: plots.trials(
+        [
+            {"settings": {"lr": lr, "hidden": "9-5"}, "figure": figure}
+            for lr, figure in ((0.1, 3.0), (0.001, 4.0), (9.0, None))
+        ],
+        ["lr", "hidden"],
+        "squared error",
+        path,
+    ),
+    "several_losses": lambda path: plots.several_losses(
+        {
+            "one": {"epoch": [1, 2], "loss": [9.0, 2.0], "validation_loss": [8.0, 2.0]},
+            "two": {"epoch": [1], "loss": [9.0]},
+        },
+        path,
+    ),
+    "image_rows, in colour": lambda path: plots.image_rows({"one": rng.random((4, 9, 7, 3))}, path),
+    "mosaic, in colour": lambda path: plots.mosaic(rng.random((3, 5, 9, 7, 3)), path),
     "displacements": lambda path: plots.displacements(
         {"plain": (GRID, 0.9 * GRID, "a remark"), "noise": (GRID, 0.5 * GRID, "another")}, GRID, path
     ),

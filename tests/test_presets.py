@@ -7,8 +7,8 @@ from numpy.testing import assert_array_equal
 import scratchae.data
 from scratchae import Dense, LeakyReLU, ReLU, Softplus, evaluate, fit
 from scratchae.data import strokes
-from scratchae.errors import OptionError
-from scratchae.presets import HELD_OUT, PRESETS, find_preset, split
+from scratchae.errors import OptionError, ShapeError
+from scratchae.presets import HELD_OUT, PRESETS, Form, find_preset, split
 from scratchae.presets.dense import curved_sheet, slanted_gaussian
 
 SIZES = {
@@ -17,6 +17,7 @@ SIZES = {
     "deep": [784, 128, 64, 32, 64, 128, 784],
     "deep-linear-code": [784, 128, 64, 32, 64, 128, 784],
     "overcomplete": [2, 50, 2],
+    "table": [784, 128, 16, 128, 784],
     "science2006": [784, 1000, 500, 250, 30, 250, 500, 1000, 784],
     "dbn": [784, 1000, 500, 250, 30, 250, 500, 1000, 784],
     "denoising": [784, 512, 256, 512, 784],
@@ -60,6 +61,7 @@ COUNTS = {
     "deep": 222_384,
     "deep-linear-code": 222_384,
     "overcomplete": 252,
+    "table": 205_856,
     "science2006": 2_837_314,
     "dbn": 2_837_314,
     "rbm": 393_284,
@@ -261,3 +263,74 @@ def test_an_unknown_name_brings_the_nearest(name, near):
 def test_a_name_like_no_other_brings_them_all():
     with pytest.raises(OptionError, match=f"unknown preset 'xyz': expected one of {', '.join(PRESETS)}"):
         find_preset("xyz")
+
+
+# Other shapes and sizes
+
+
+OWN_ROWS = [name for name in IMAGES if len(PRESETS[name].shape) == 1]
+OWN_IMAGES = [name for name in IMAGES if len(PRESETS[name].shape) == 3]
+NEEDS_PROBABILITIES = {"rbm", "dbn", "vae-binary", "denoising-salt-and-pepper"}
+
+
+def trained_on(name, x, **chosen):
+    """The preset's model for data like x, after a step."""
+    preset = PRESETS[name]
+    unit = bool(x.min() >= 0)
+    if preset.labels:
+        chosen["labels"] = 3
+    model = preset.build(np.random.default_rng(0), Form(x.shape[1:], unit, **chosen))
+    if preset.labels:
+        x = np.concatenate([x, np.eye(3, dtype=np.float32)[np.arange(len(x)) % 3]], axis=1)
+    fit(model, x, epochs=1, batch_size=4, optimizer=preset.optimizer(preset.lr, 2), progress=False)
+    return model, x
+
+
+@pytest.mark.parametrize("unit", [True, False])
+@pytest.mark.parametrize("width", [1, 7, 30])
+@pytest.mark.parametrize("name", OWN_ROWS)
+def test_dense_presets_take_any_width_and_range(name, width, unit):
+    x = np.random.default_rng(0).random((8, width), dtype=np.float32) * (1 if unit else 6) - (0 if unit else 3)
+    if name in NEEDS_PROBABILITIES and not unit:
+        with pytest.raises(OptionError, match=r"0 (and|or) 1, and the data do not lie between them: choose"):
+            trained_on(name, x)
+        return
+    model, given = trained_on(name, x)
+    assert np.isfinite(model.reconstruct(given)).all()
+
+
+@pytest.mark.parametrize("unit", [True, False])
+@pytest.mark.parametrize("shape", [(28, 28, 3), (33, 21, 1), (1, 5, 2), (7, 8, 3), (16, 16, 1)])
+@pytest.mark.parametrize("name", OWN_IMAGES)
+def test_convolutional_presets_take_any_image(name, shape, unit):
+    x = np.random.default_rng(0).random((8, *shape), dtype=np.float32) * (1 if unit else 6) - (0 if unit else 3)
+    model, given = trained_on(name, x)
+    assert model.reconstruct(given).shape == x.shape
+
+
+@pytest.mark.parametrize("name", OWN_ROWS)
+def test_the_size_of_the_code_and_of_hidden_layers_can_be_chosen(name):
+    x = np.random.default_rng(0).random((8, 12), dtype=np.float32)
+    model, given = trained_on(name, x, code=3)
+    assert model.encode(given).shape == (8, 3)
+    if name in {"rbm", "sparse", "sparse-kl", "k-sparse", "contractive"}:
+        with pytest.raises(OptionError, match=r"--hidden.*one layer.*--code"):
+            trained_on(name, x, hidden=(9, 5))
+        return
+    model, _ = trained_on(name, x, hidden=(9, 5), code=2)
+    sizes = [layer.outputs for layer, _ in dense_layers(model)]
+    assert sizes[:3] == [9, 5, 2] and sizes[-3:-1] == [5, 9]
+
+
+def test_what_cannot_fit_says_what_would():
+    x = np.zeros((8, 28, 28, 1), np.float32)
+    with pytest.raises(OptionError, match="conv has 2 hidden layers of channels, such as --hidden 16,32"):
+        trained_on("conv", x, hidden=(9,))
+    with pytest.raises(OptionError, match="maps of 4×4, so the code is a multiple of 16, such as --code 16"):
+        trained_on("conv-pool", x, code=20)
+    with pytest.raises(OptionError, match="32 maps of 7×7: choose the number of maps, --hidden 32,32"):
+        trained_on("conv-denoising", x, code=20)
+    with pytest.raises(ShapeError, match=r"needs images.*rows of 30 numbers: choose a dense preset, such as table"):
+        trained_on("conv", np.zeros((8, 30), np.float32))
+    model, _ = trained_on("conv", x, hidden=(3, 4), code=5)
+    assert model.encode(x).size == 8 * 5

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from .. import __version__
 from ..errors import ScratchaeError, printable
 from ..files import OF_THE_DISK, cannot_write
-from . import bench, check, data, study, train, tutorial
+from . import bench, check, compare, data, export, search, study, train, tutorial, use
 
 # each has add(commands), which defines its arguments, and run(options), which returns an exit code
-COMMANDS = (train, study, check, bench, data, tutorial)
+COMMANDS = (train, search, use, compare, export, study, check, bench, data, tutorial)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

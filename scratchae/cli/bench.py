@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from .types import whole_numbers
+
 DEVICES = {"cpu": ("cpu",), "gpu": ("gpu",), "both": ("cpu", "gpu")}
 
 
@@ -21,9 +23,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--device", choices=DEVICES, default="both", help="default: both, if there is a GPU that can be used"
     )
-    parser.add_argument(
-        "--batch-sizes", type=whole_numbers, metavar="N,…", help="default: 32,128,512,2048,8192,16384"
-    )
+    parser.add_argument("--batch-sizes", type=ascending, metavar="N,…", help="default: 32,128,512,2048,8192,16384")
     parser.add_argument(
         "--peers",
         action="store_true",
@@ -34,15 +34,9 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=run)
 
 
-def whole_numbers(text: str) -> list[int]:
-    """Numbers above 0 with commas between them, for argparse."""
-    try:
-        values = sorted({int(part) for part in text.split(",")})
-    except ValueError:
-        values = [0]
-    if values[0] < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected whole numbers above 0 with commas, such as 32,128,512")
-    return values
+def ascending(text: str) -> list[int]:
+    """Numbers above 0 with commas between them, each once, the smallest first, for argparse."""
+    return sorted(set(whole_numbers(text)))
 
 
 def run(options: argparse.Namespace) -> int:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from .types import columns, positive
 
+STEPS = 500  # of an epoch; a schedule is looked at in its first step only
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 
 
 def add(commands: argparse._SubParsersAction) -> None:
-    from ..data import NAMES
     from ..presets import PRESETS
 
     tiny = ("tiny", "2-2-1-2-2, sigmoid: small enough to write out all of its arithmetic")
@@ -38,7 +39,9 @@ def add(commands: argparse._SubParsersAction) -> None:
         "--html", metavar="FILE", help="instead of printing, write a page to step through, which needs no network"
     )
     parser.add_argument(
-        "--data", choices=NAMES, help="the images (default: strokes, or the data that the run was trained on)"
+        "--data",
+        metavar="NAME|FILE|FOLDER",
+        help="the examples (default: strokes, or the data that the run was trained on)",
     )
     parser.add_argument(
         "--data-dir",
@@ -93,36 +96,20 @@ def subject(options: argparse.Namespace) -> tuple[str, Model, np.ndarray, Optimi
     from ..errors import OptionError
     from ..optimizers import SGD
     from ..presets import find_preset
+    from ..runs import open_run
     from ..study.tiny import LEARNING_RATE, tiny
-    from ..training import load
 
     if options.preset == "tiny":
         if options.data or options.data_dir or options.examples:
             raise OptionError("tiny has its own example: leave out --data, --data-dir and --examples")
         return "tiny", *tiny(), SGD(LEARNING_RATE)
-    name, data, file = options.preset, options.data, None
-    path = Path(name)
-    if path.exists():
-        file, name, trained_on = trained(path)
-        data = data or trained_on
-    preset = find_preset(name)
-    model = preset.build(np.random.default_rng(options.seed)) if file is None else load(file)
-    examples = preset.examples(data, options.data_dir)
+    count = options.examples or 3
+    if Path(options.preset).exists():
+        run = open_run(options.preset)
+        preset, x = run.preset, run.batch(options.data, data_dir=options.data_dir).x
+        return preset.name, run.model, x[:count], preset.optimizer(preset.lr, preset.epochs * STEPS)
+    preset = find_preset(options.preset)
+    examples = preset.examples(options.data, options.data_dir)
+    model = preset.build(np.random.default_rng(options.seed), preset.form(examples))
     steps = preset.epochs * math.ceil(len(examples.train) / preset.batch_size)
-    return name, model, examples.test[: options.examples or 3], preset.optimizer(preset.lr, steps)
-
-
-def trained(path: Path) -> tuple[Path, str, str | None]:
-    """The model file of a run, its preset and its data, given the folder or the file. Raises RunError if it is not a run."""
-    from ..errors import RunError
-    from ..runs import MODEL, RECORD, read_record
-
-    folder, file = (path, path / MODEL) if path.is_dir() else (path.parent, path)
-    try:
-        record = read_record(folder)
-    except RunError:
-        raise RunError(
-            f"{path} is not a run: expected a folder that `scratchae train` wrote, or the model file in it, because "
-            f"{RECORD} beside it says which data it was trained on; in Python, trace(load(file), x) takes any model"
-        ) from None
-    return file, record["preset"], None if record["data"] == "synthetic" else record["data"]
+    return preset.name, model, examples.test[:count], preset.optimizer(preset.lr, steps)

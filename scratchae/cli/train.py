@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+from typing import TYPE_CHECKING
 
-from .types import columns, positive
+from .types import columns, positive, size, whole_numbers
+
+if TYPE_CHECKING:
+    from ..models import Warmup
 
 
 def add(commands: argparse._SubParsersAction) -> None:
-    from ..data import NAMES
     from ..plots import FORMATS
     from ..presets import PRESETS
 
@@ -23,7 +26,30 @@ def add(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("preset", metavar="PRESET", help="one of the presets below")
     parser.add_argument(
-        "--data", choices=NAMES, help="the images (default: strokes, drawn by code; nothing to download)"
+        "--data",
+        metavar="NAME|FILE|FOLDER",
+        help="strokes (the default, drawn by code; nothing to download), mnist, fashion-mnist, or your own: a .npy, .npz, .csv or IDX "
+        "file, or a folder of images, with classes by subfolder",
+    )
+    parser.add_argument("--label", metavar="COLUMN", help="the column of your table that holds the class of each row")
+    parser.add_argument(
+        "--missing", choices=("mean",), help="let missing cells of your table be the mean of their column"
+    )
+    parser.add_argument("--size", type=size, metavar="N|HxW", help="fit your images to this height and width")
+    parser.add_argument(
+        "--code", type=positive(int), metavar="N", help="how many numbers the code has (default: the preset's)"
+    )
+    parser.add_argument(
+        "--hidden",
+        type=whole_numbers,
+        metavar="N,…",
+        help="sizes of the layers before the code, such as 512,128 (default: the preset's)",
+    )
+    parser.add_argument(
+        "--beta",
+        type=beta,
+        metavar="X|X:STEPS",
+        help="weight of a variational autoencoder's KL term; 1:2000 lets it grow from 0 to 1 over the first 2,000 steps",
     )
     parser.add_argument(
         "--data-dir",
@@ -72,6 +98,24 @@ def add(commands: argparse._SubParsersAction) -> None:
         help="format of the pictures: png, or svg or pdf for print (default: png)",
     )
     parser.set_defaults(run=run)
+
+
+def beta(text: str) -> float | Warmup:
+    """β, or β:STEPS, for argparse."""
+    weight, colon, steps = text.partition(":")
+    try:
+        value = float(weight)
+        if not 0 <= value < float("inf") or (colon and int(steps) < 1):
+            raise ValueError
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text}: expected a number of at least 0, such as 4, or 1:2000 to let it grow"
+        ) from None
+    if not colon:
+        return value
+    from ..models import Warmup
+
+    return Warmup(int(steps), value)
 
 
 def run(options: argparse.Namespace) -> int:

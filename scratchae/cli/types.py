@@ -19,6 +19,30 @@ def positive(kind: type) -> type:
     return convert
 
 
+def whole_numbers(text: str) -> tuple[int, ...]:
+    """Numbers above 0 with commas between them, in their order, for argparse."""
+    try:
+        values = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        values = (0,)
+    if min(values) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected whole numbers above 0 with commas, such as 512,128")
+    return values
+
+
+def size(text: str) -> tuple[int, int]:
+    """A height and a width as 28x32, or one number for both, for argparse."""
+    try:
+        values = tuple(int(part) for part in text.lower().replace("×", "x").split("x"))
+    except ValueError:
+        values = (0,)
+    if len(values) > 2 or min(values) < 1:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: expected a size in pixels, such as 64, or height and width, 48x64"
+        )
+    return values[0], values[-1]
+
+
 def columns(rows: Sequence[tuple[str, str]]) -> str:
     """Names and their meanings, aligned below each other."""
     width = max(len(name) for name, _ in rows) + 2

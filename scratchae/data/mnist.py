@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import http.client
-import math
 import os
-import struct
 import time
 import urllib.error
 import urllib.request
-import zlib
 from pathlib import Path
-
-import numpy as np
 
 from ..environment import on_terminal
 from ..errors import DataError
 from ..files import cache_folder, cannot_write, written_whole
 from .dataset import Dataset
+from .idx import read_idx
 
 TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"
 TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"
@@ -88,28 +83,11 @@ def checked(name: str, path: Path) -> Path:
             raise DataError(f"{path} is the file of {other}, not of {name}: give another --data-dir")
     if found != expected:
         raise DataError(
-            f"{path} is not the original: it has {path.stat().st_size} bytes, SHA-256 {found}; expected {size} bytes, SHA-256 {expected}. "
-            f"Delete it and run `scratchae data download {name} --data-dir {path.parent}`"
+            f"{path} is not the original of {name}: it has {path.stat().st_size} bytes, SHA-256 {found}; expected {size} bytes, "
+            f"SHA-256 {expected}. If it holds data of your own, give its folder as the data: --data {path.parent}; "
+            f"`scratchae data download {name} --data-dir FOLDER` fetches the original into another folder"
         )
     return path
-
-
-def read_idx(path: Path, axes: int) -> np.ndarray:
-    """The array in an IDX file: 0, 0, type (8: uint8), number of axes, their lengths as big-endian words, the bytes."""
-    try:
-        content = gzip.decompress(path.read_bytes())
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path} cannot be decompressed ({error}): delete it and download it again") from None
-    header = 4 + 4 * axes
-    if content[:4] != bytes([0, 0, 8, axes]) or len(content) < header:
-        raise DataError(
-            f"{path} is not an IDX file of uint8 with {axes} axes: it begins with {content[:4].hex(' ') or 'nothing'}"
-        )
-    shape = struct.unpack(f">{axes}I", content[4:header])
-    size = len(content) - header
-    if size != math.prod(shape):
-        raise DataError(f"{path} is damaged: it holds {size} bytes, but its header announces {shape}")
-    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
 
 
 def download(name: str, folder: Path | None = None, mirrors: list[str] | None = None) -> Path:

@@ -12,6 +12,7 @@ from .model import Model
 from .pca import PCA
 from .rbm import RBM
 from .variational import VAE
+from .warmup import Warmup
 
 __all__ = [
     "CVAE",
@@ -27,5 +28,6 @@ __all__ = [
     "ContractiveAutoencoder",
     "FreeEnergy",
     "Model",
+    "Warmup",
     "with_labels",
 ]

@@ -100,9 +100,10 @@ class Autoencoder(Model):
         self.loss.check_target(x)
         z = self.encoder.forward(x[:100])
         prediction = self.decoder.forward(z)
-        if prediction.shape[1:] != x.shape[1:]:
+        made = self.loss.mean(prediction)
+        if made.shape[1:] != x.shape[1:]:
             raise ShapeError(
-                f"the decoder makes examples of shape {prediction.shape[1:]}, x has {x.shape[1:]}: they must be equal"
+                f"the decoder makes examples of shape {made.shape[1:]}, x has {x.shape[1:]}: they must be equal"
             )
         self.loss.check_prediction(prediction)
         if self.penalty is not None:

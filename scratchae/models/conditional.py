@@ -12,6 +12,7 @@ from ..errors import DataError, OptionError, ShapeError
 from ..layers import Layer
 from ..losses import Loss
 from .variational import VAE
+from .warmup import Warmup
 
 
 class CVAE(VAE):
@@ -41,11 +42,13 @@ class CVAE(VAE):
         *,
         labels: int,
         loss: Loss,
-        beta: float = 1.0,
+        beta: float | Warmup = 1.0,
         log_var_limit: float = 20.0,
+        free_bits: float = 0.0,
     ):
         self.labels = whole(self, "labels", labels)
-        super().__init__(encoder, mu, log_var, decoder, loss=loss, beta=beta, log_var_limit=log_var_limit)
+        options = {"loss": loss, "beta": beta, "log_var_limit": log_var_limit, "free_bits": free_bits}
+        super().__init__(encoder, mu, log_var, decoder, **options)
 
     def target(self, x: Array) -> Array:
         """The pixels of x."""

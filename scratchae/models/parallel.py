@@ -108,10 +108,11 @@ class Team:
             vars(twin).update(settings(model))
             for layer, (_, copied) in zip(self.layers, twin.leaves(), strict=True):
                 vars(copied).update(settings(layer))
-            for (_, layer, name), (_, copied, _) in zip(
-                model.named_parameters(), twin.named_parameters(), strict=True
-            ):
-                setattr(copied, name, getattr(layer, name))
+            for named in ("named_parameters", "named_buffers"):
+                for (_, layer, name), (_, copied, _) in zip(
+                    getattr(model, named)(), getattr(twin, named)(), strict=True
+                ):
+                    setattr(copied, name, getattr(layer, name))
         return self.members[:n]
 
 

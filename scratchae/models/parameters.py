@@ -239,7 +239,7 @@ def bits(x: np.ndarray) -> np.ndarray:
     return x.view(f"u{x.itemsize}")
 
 
-UNSET = {4: 0x7FC05CAE, 8: 0x7FF8000000005CAE}  # bits of a NaN, by the number of bytes
+UNSET = {2: 0x7E5C, 4: 0x7FC05CAE, 8: 0x7FF8000000005CAE}  # bits of a NaN, by the number of bytes
 
 
 def take_over(layer: Layer, attribute: str, view: Array) -> None:

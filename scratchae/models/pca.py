@@ -15,7 +15,7 @@ class PCA(Described):
 
     x (N, D) or (N, …), which is flattened; z (N, components); C (components, D). Of all linear codes of this
     size it has the least squared error (Baldi and Hornik 1989). `fit` finds C as the leading eigenvectors of
-    the covariance matrix, in float64.
+    the covariance matrix XᵀX, or, of fewer than half as many examples as features, from those of XXᵀ; in float64.
     """
 
     def __init__(self, components: int):
@@ -32,6 +32,17 @@ class PCA(Described):
                 f"PCA(components={self.components}) on data of {rows.shape[1]} features: expected at most as many components"
             )
         mean = xp.mean(rows, axis=0, dtype=xp.float64)
+        if 2 * len(rows) < len(mean) and self.components < len(rows):
+            centred = rows - mean
+            values, vectors = xp.linalg.eigh(
+                xp.matmul(centred, centred.T)
+            )  # XXᵀ u = λ u, so XᵀX (Xᵀu) = λ (Xᵀu), |Xᵀu|² = λ
+            values, vectors = values[::-1][: self.components], vectors[:, ::-1][:, : self.components]
+            found = values > 1e-10 * values[0]  # the others are 0 but for rounding: along them nothing varies
+            lengths = xp.sqrt(xp.where(found, values, 1))
+            directions = xp.matmul(vectors.T, centred) * (found / lengths)[:, None]
+            self.mean, self.directions = mean.astype(x.dtype), directions.astype(x.dtype)
+            return self
         covariance = xp.zeros((len(mean), len(mean)), dtype=xp.float64)  # (D, D), up to the factor 1 / N
         # in blocks, since a copy of all rows in float64 would take twice their memory
         for start in range(0, len(rows), 4096):

@@ -13,21 +13,21 @@ Kingma and Welling 2013. `IWAE` in importance.py and `CVAE` in conditional.py ar
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
 from ..arguments import affordable, flag, number, whole
 from ..backend import Array, array_module, generator, noise_source, require_examples, require_floats, to_numpy
-from ..errors import DataError, OptionError, ShapeError
+from ..errors import OptionError, ShapeError
 from ..layers import Layer
 from ..layers.layer import as_layer
 from ..losses import BCE, Loss, as_loss, gaussian_kl
-from .likelihood import log_prior_ratio, log_probability
+from .heads import charge, outputs
+from .likelihood import ROWS, require_drawn, weighted_mean
 from .model import Model
-
-ROWS = 1000  # how many examples or samples to compute at a time
+from .warmup import Warmup
 
 
 class VAE(Model):
@@ -44,6 +44,10 @@ class VAE(Model):
 
     |log σ²| is cut at `log_var_limit`, so that exp cannot overflow. Where it is cut, its gradient is 0.
 
+    Against a code that stays unused: `beta=Warmup(steps)` lets β grow from 0, and `free_bits` makes so many nats of each number of
+    the code cost as much as none: the loss counts Σⱼ max(KLⱼ, free_bits) of each example (Kingma et al. 2016, appendix C, there of
+    a batch's mean). The metric "kl" is the whole KL term nevertheless.
+
     Raises OptionError for β < 0 and other impossible arguments, ShapeError if the heads differ in size. Kingma
     and Welling 2013, appendix C; Higgins et al. 2017 for β.
     """
@@ -52,7 +56,7 @@ class VAE(Model):
     examples_apart = True
     symbols = {
         **{"mu": "μ", "uncut": "ℓ", "log_var": "log σ²", "uniform": "u"},
-        **{"reconstruction": "R", "kl": "KL", "beta": "β"},
+        **{"reconstruction": "R", "kl": "KL", "beta": "β", "beta_now": "β", "pays": "κ", "charged": "K"},
     }
     notes = {"h": "for both heads", "prediction": "the prediction"}
     # for a decoder that gets more than the code and makes less than x: its input, its target, and the gradient's way back
@@ -72,6 +76,14 @@ class VAE(Model):
         ends = dict(self.ends)
         back = {"dz": ends.pop("dz")} if ends else {}
         given, target = tuple(ends) or ("z", "x")
+        beta = "beta" if self.warmup is None else "beta_now"
+        each = "(mu ** 2 + exp(log_var) - log_var - 1) / 2"
+        free = (
+            {"pays": f"{each} > free_bits", "charged": f"sum(maximum({each}, free_bits)) / N"}
+            if self.free_bits
+            else {}
+        )
+        counts = " * pays" if free else ""
         return {
             **pixels,
             "h": "encoder(x)",
@@ -83,11 +95,12 @@ class VAE(Model):
             "prediction": f"decoder({given})",
             "reconstruction": f"loss(prediction, {target})",
             "kl": "gaussian_kl(mu, log_var)",
-            "loss": "reconstruction + beta * kl",
+            **free,
+            "loss": f"reconstruction + {beta} * {'charged' if free else 'kl'}",
             f"d{given}": "backward(decoder, dprediction)",
             **back,
-            "dmu": "dz + beta * dkl_dmu",
-            "dlog_var": f"beta * dkl_dlog_var{drawn}",
+            "dmu": f"dz + {beta} * dkl_dmu{counts}",
+            "dlog_var": f"{beta} * dkl_dlog_var{counts}{drawn}",
             "duncut": "dlog_var * (abs(uncut) < log_var_limit)",
             "dh": "backward(mu, dmu) + backward(log_var, duncut)",
             "dx": "backward(encoder, dh)",
@@ -101,12 +114,16 @@ class VAE(Model):
         decoder: Layer,
         *,
         loss: Loss,
-        beta: float = 1.0,
+        beta: float | Warmup = 1.0,
         binarise: bool = False,
         log_var_limit: float = 20.0,
+        free_bits: float = 0.0,
     ):
         loss = as_loss(loss)
-        self.loss, self.beta = loss, number(self, "0 <= beta", beta, "; 1 gives the ELBO")
+        hint = "; 1 gives the ELBO, and Warmup(steps) lets it grow"
+        self.loss = loss
+        self.beta = beta if isinstance(beta, Warmup) else number(self, "0 <= beta", beta, hint)
+        self.free_bits, self.in_step = number(self, "0 <= free_bits", free_bits), False
         self.binarise = flag(self, "binarise", binarise)
         hint = ", as exp(88) overflows float32"
         self.log_var_limit = number(self, "0 < log_var_limit <= 80", log_var_limit, hint)
@@ -123,6 +140,11 @@ class VAE(Model):
             )
         self.gather()
 
+    @property
+    def warmup(self) -> Warmup | None:
+        """β, if it grows."""
+        return self.beta if isinstance(self.beta, Warmup) else None
+
     # The objective
 
     def objective(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
@@ -132,7 +154,32 @@ class VAE(Model):
         prediction = self.decoder.forward(self.decoder_input(z, x), rng)
         reconstruction, self.dprediction = self.loss(prediction, self.target(x))
         kl, self.dkl_dmean, self.dkl_dlog_var = gaussian_kl(self.z_mean, self.z_log_var)
-        return {"loss": reconstruction + self.beta * kl, "reconstruction": reconstruction, "kl": kl}
+        charged = kl
+        if self.free_bits:
+            charged, pays = charge(self.z_mean, self.z_log_var, self.free_bits)
+            self.dkl_dmean, self.dkl_dlog_var = self.dkl_dmean * pays, self.dkl_dlog_var * pays
+        self.beta_now = self.beta if self.warmup is None else self.warmup.now(self.in_step)
+        return {"loss": reconstruction + self.beta_now * charged, "reconstruction": reconstruction, "kl": kl}
+
+    def training_step(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
+        if self.warmup is None:
+            return super().training_step(x, rng)
+        self.in_step = True
+        try:
+            return super().training_step(x, rng)
+        finally:
+            self.in_step = False
+            self.warmup.advance()
+
+    def named_buffers(self) -> Iterator[tuple[str, Any, str]]:
+        yield from super().named_buffers()
+        if self.warmup is not None:
+            yield "warmup.t", self.warmup, "t"
+
+    def to(self, device: str | None = None, dtype: object = None) -> VAE:
+        if self.warmup is not None:
+            self.warmup.to(device, dtype)
+        return super().to(device, dtype)
 
     def backward(self) -> None:
         self.backward_code(self.decoder.backward(self.dprediction))
@@ -159,8 +206,8 @@ class VAE(Model):
     def backward_code(self, dz: Array) -> None:
         """From ∂reconstruction/∂z to the gradients of the heads and of the encoder."""
         # L = reconstruction + β KL
-        dmu = self.beta * self.dkl_dmean
-        dlog_var = self.beta * self.dkl_dlog_var
+        dmu = self.beta_now * self.dkl_dmean
+        dlog_var = self.beta_now * self.dkl_dlog_var
         # z = μ + σ ε,  σ = exp(log σ² / 2)
         dmu += dz  # ∂z/∂μ = 1
         if self.epsilon is not None:
@@ -198,9 +245,10 @@ class VAE(Model):
         self.loss.check_target(self.target(x))
         first = x[:100]
         prediction, target = self.decoder.forward(self.decoder_input(self.encode(first), first)), self.target(first)
-        if prediction.shape[1:] != target.shape[1:]:
+        made = self.loss.mean(prediction)
+        if made.shape[1:] != target.shape[1:]:
             raise ShapeError(
-                f"the decoder makes examples of shape {prediction.shape[1:]}, the target has {target.shape[1:]}: they must be equal"
+                f"the decoder makes examples of shape {made.shape[1:]}, the target has {target.shape[1:]}: they must be equal"
             )
         self.loss.check_prediction(prediction)
 
@@ -281,41 +329,7 @@ class VAE(Model):
                 f"log_likelihood needs a decoder of probabilities, with the loss BCEWithLogits() or BCE(), got {self.loss!r}"
             )
         samples = whole("log_likelihood", "samples", samples)
-        xp = require_examples(x)
-        pixels = self.target(x)
-        if not bool(((pixels == 0) | (pixels == 1)).all()):
-            raise DataError(
-                "log_likelihood: x holds grey pixels, for which cross-entropy is not a likelihood: expected 0 and 1; "
-                "(rng.random(x.shape) < x).astype(x.dtype) draws them"
-            )
+        require_examples(x)
+        require_drawn(self.target(x))
         rng = generator(rng, x)
-        found = np.empty(len(x))
-        for i in range(len(x)):
-            row = x[i : i + 1]
-            mean, log_var = self.infer(row)  # (1, D)
-            sigma = xp.exp(log_var / 2)
-            log_w = []
-            for start in range(0, samples, ROWS):
-                size = (min(ROWS, samples - start), self.code_size)
-                epsilon = rng.standard_normal(size, dtype=mean.dtype)
-                z = mean + sigma * epsilon
-                log_p = log_probability(self.loss, self.decoder.forward(self.decoder_input(z, row)), self.target(row))
-                log_w.append(to_numpy(log_p + log_prior_ratio(z, epsilon, log_var)))
-            log_w = np.concatenate(log_w).astype(np.float64)
-            top = log_w.max()
-            found[i] = top + math.log(np.exp(log_w - top).mean())
-        return found
-
-
-# Checks
-
-
-def outputs(head: Layer, name: str) -> int:
-    """The number of numbers that a head makes: `outputs` of the last of its layers that has it, such as a Dense."""
-    sizes = [layer.outputs for _, layer in head.leaves() if isinstance(getattr(layer, "outputs", None), int)]
-    if not sizes:
-        raise OptionError(
-            f"{name}={head!r}: expected a Dense, or a Sequential that ends with one; in a layer of your own, say in an "
-            "attribute `outputs` how many numbers it makes"
-        )
-    return sizes[-1]
+        return np.array([weighted_mean(self, x[i : i + 1], samples, rng) for i in range(len(x))])

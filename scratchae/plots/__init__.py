@@ -4,10 +4,11 @@ Each function draws one figure and writes it to `path`, as PNG, SVG or PDF: the 
 Okabe and Ito's, which colour-blind readers can tell apart, and no fact is shown by colour alone.
 """
 
-from .codes import activations, apart, curves, displacements, latent_scatter, plane, unit_kl
+from .codes import activations, apart, cells, curves, displacements, latent_scatter, plane, spread, unit_kl
 from .figure import BLUE, DIGITS, FORMATS, GREY, ORANGE, RED, STYLE, figure, require_format, small_print
 from .images import contributions, feature_maps, filters, image_rows, kernels, manifold, mosaic
-from .training import gradient_flow, loss_curve
+from .judging import accuracies, detection, rates, scores, trials
+from .training import gradient_flow, loss_curve, several_losses
 
 __all__ = [
     "BLUE",
@@ -17,10 +18,13 @@ __all__ = [
     "ORANGE",
     "RED",
     "STYLE",
+    "accuracies",
     "activations",
     "apart",
+    "cells",
     "contributions",
     "curves",
+    "detection",
     "displacements",
     "feature_maps",
     "figure",
@@ -33,7 +37,12 @@ __all__ = [
     "manifold",
     "mosaic",
     "plane",
+    "rates",
     "require_format",
+    "scores",
+    "several_losses",
     "small_print",
+    "spread",
+    "trials",
     "unit_kl",
 ]

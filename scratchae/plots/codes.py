@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ POINTS = 1500  # more points would cover one another
 
 def curves(truth: np.ndarray, made: dict[str, np.ndarray], path: Path) -> None:
     """The first values of a few examples, true and reconstructed, as lines, for data that are not images."""
-    shown = 60
+    shown = min(60, truth.shape[1])
     with figure(path, 8, 1.6 * len(truth)) as drawn:
         grid = drawn.subplots(len(truth), 1, sharex=True, sharey=True)
         for i, axes in enumerate(grid):
@@ -27,9 +28,51 @@ def curves(truth: np.ndarray, made: dict[str, np.ndarray], path: Path) -> None:
         grid[-1].set_xlabel(f"feature (the first {shown} of {truth.shape[1]})")
 
 
-def latent_scatter(codes: np.ndarray, labels: np.ndarray | None, path: Path) -> None:
+def cells(rows: dict[str, np.ndarray], path: Path, columns: Sequence[str], caption: str = "") -> None:
+    """Rows (n, D) of scaled numbers as coloured cells, at most 40 numbers of each, under a name for each group of rows."""
+    width = min(next(iter(rows.values())).shape[1], 40)
+    names = list(columns[:width]) or [str(i + 1) for i in range(width)]
+    # a single cell far beyond all others should not make these pale
+    limit = float(np.percentile(np.abs(np.concatenate([x[:, :width] for x in rows.values()])), 98)) or 1.0
+    heights = [max(len(x), 2) for x in rows.values()]
+    with figure(path, 2.2 + 0.2 * max(width, 12), 1.9 + 0.16 * sum(heights), caption) as drawn:
+        grid = drawn.subplots(len(rows), squeeze=False, height_ratios=heights)[:, 0]
+        for axes, (name, x) in zip(grid, rows.items(), strict=True):
+            look = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit, "aspect": "auto", "interpolation": "nearest"}
+            shown = axes.imshow(x[:, :width], **look)
+            axes.set(xticks=[], yticks=[])
+            axes.grid(visible=False)
+            axes.set_ylabel(name, rotation=0, ha="right", va="center", labelpad=8)
+        grid[-1].set_xticks(range(width), [each[:24] for each in names], rotation=90, fontsize=7)
+        drawn.colorbar(shown, ax=grid, shrink=0.8, aspect=30, pad=0.02, label="value, scaled")
+
+
+def spread(x: np.ndarray, columns: Sequence[str], path: Path, what: str = "training examples") -> None:
+    """How the scaled columns of rows (N, D) are spread: for each of the first 40 its middle half, its ends and its median."""
+    shown = x[:, :40]
+    names = columns[:40] or [str(i + 1) for i in range(shown.shape[1])]
+    caption = (
+        f"{f'The first 40 of {x.shape[1]}' if x.shape[1] > 40 else f'All {x.shape[1]}'} columns of the {what}, scaled: a bar from "
+        "the 25th to the 75th percentile, a line from the 1st to the 99th, a point for each of the smallest and largest."
+    )
+    with figure(path, 7.5, 0.6 + 0.22 * shown.shape[1], caption) as drawn:
+        axes = drawn.subplots()
+        low, first, middle, last, high = np.percentile(shown, [1, 25, 50, 75, 99], axis=0)
+        place = np.arange(shown.shape[1])
+        axes.hlines(place, low, high, color=BLUE, linewidth=1)
+        axes.hlines(place, first, last, color=BLUE, linewidth=5)
+        axes.plot(middle, place, "|", color="white", markersize=8)
+        axes.plot(
+            np.stack([shown.min(axis=0), shown.max(axis=0)]), np.stack([place, place]), ".", color=RED, markersize=4
+        )
+        axes.set_yticks(place, [name[:28] for name in names])
+        axes.set_ylim(len(place) - 0.5, -0.5)
+        axes.set_xlabel("value, scaled")
+
+
+def latent_scatter(codes: np.ndarray, labels: np.ndarray | None, path: Path, classes: Sequence[str] = ()) -> None:
     """Codes as points in the plane, at most 1,500 of them, with a colour and a shape for each label. Longer codes are
-    drawn along their two widest directions.
+    drawn along their two widest directions. classes: the labels' names, by default their numbers.
     """
     codes, labels = (None if x is None else x[:: max(len(x) // POINTS, 1)][:POINTS] for x in (codes, labels))
     size = codes.shape[1]
@@ -58,17 +101,19 @@ def latent_scatter(codes: np.ndarray, labels: np.ndarray | None, path: Path) -> 
         else:
             present = np.unique(labels)
             for label in present:
-                look = {"color": DIGITS[label % 10], "marker": MARKERS[label % 10], "label": str(label)}
+                name = classes[label][:14] if len(classes) else str(label)
+                look = {"color": DIGITS[label % 10], "marker": MARKERS[label % 10], "label": name}
                 axes.scatter(*points[labels == label].T, s=13, alpha=0.7, linewidths=0, **look)
             middles = np.stack([np.median(points[labels == label], axis=0) for label in present])
             for label, place in zip(present, apart(middles, points), strict=True):
+                name = classes[label][:10] if len(classes) else str(label)
                 box = {
-                    "boxstyle": "circle,pad=0.25",
+                    "boxstyle": "circle,pad=0.25" if len(name) < 3 else "round,pad=0.2",
                     "facecolor": "white",
                     "edgecolor": DIGITS[label % 10],
                     "linewidth": 1.5,
                 }
-                axes.text(*place, str(label), ha="center", va="center", fontweight="bold", bbox=box)
+                axes.text(*place, name, ha="center", va="center", fontweight="bold", bbox=box)
             axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), title="label", markerscale=1.8)
         axes.set_xlabel(which[0])
         axes.set_ylabel(which[1])

@@ -18,7 +18,7 @@ def image_rows(
     above: Sequence[str] = (),
     caption: str = "",
 ) -> None:
-    """Rows of images (n, H, W) in [0, 1], ink on white, each row with its name.
+    """Rows of images in [0, 1], each row with its name: (n, H, W) as ink on white, or (n, H, W, 3) in colour.
 
     below: words below the images of some rows, by name. above: a word above each column.
     """
@@ -38,8 +38,8 @@ def image_rows(
 
 
 def mosaic(images: np.ndarray, path: Path, caption: str = "") -> None:
-    """Images (rows, columns, H, W) in [0, 1], ink on white, side by side in thin frames."""
-    rows, columns, H, W = images.shape
+    """Images (rows, columns, H, W) in [0, 1], ink on white, or (rows, columns, H, W, 3), side by side in thin frames."""
+    rows, columns, H, W = images.shape[:4]
     with figure(path, 0.55 * columns, 0.55 * rows, caption) as drawn:
         axes = drawn.subplots()
         axes.imshow(tiled(images), cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
@@ -51,7 +51,7 @@ def mosaic(images: np.ndarray, path: Path, caption: str = "") -> None:
 
 
 def manifold(images: np.ndarray, z: np.ndarray, path: Path) -> None:
-    """The images that a code of two numbers makes: (n, n, H, W) in [0, 1], for the values z (n,) of the first number from left
+    """The images that a code of two numbers makes: (n, n, H, W) in [0, 1], or (n, n, H, W, 3), for the values z (n,) of the first number from left
     to right, and of the second from bottom to top.
     """
     n = len(z)
@@ -72,9 +72,9 @@ def manifold(images: np.ndarray, z: np.ndarray, path: Path) -> None:
 
 
 def tiled(images: np.ndarray) -> np.ndarray:
-    """Images (rows, columns, H, W) as one (rows · H, columns · W)."""
-    rows, columns, H, W = images.shape
-    return images.transpose(0, 2, 1, 3).reshape(rows * H, columns * W)
+    """Images (rows, columns, H, W) as one (rows · H, columns · W); a last axis of colours stays."""
+    rows, columns, H, W, *colours = images.shape
+    return images.swapaxes(1, 2).reshape(rows * H, columns * W, *colours)
 
 
 def kernels(layers: dict[str, np.ndarray], path: Path, count: int = 32) -> None:
@@ -108,9 +108,11 @@ def kernels(layers: dict[str, np.ndarray], path: Path, count: int = 32) -> None:
         bar.set_ticklabels(["− the kernel's largest", "0", "the kernel's largest"])
 
 
-def filters(W: np.ndarray, spread: np.ndarray, path: Path, count: int = 64) -> None:
+def filters(
+    W: np.ndarray, spread: np.ndarray, path: Path, count: int = 64, shape: tuple[int, ...] = (28, 28)
+) -> None:
     """What the first layer's units look for: the `contributions` of pixels to the `count` strongest units, as images."""
-    images = contributions(W, spread, count)
+    images = contributions(W, spread, count, shape)
     columns = 16
     rows = -(-len(images) // columns)
     units = W.shape[1]
@@ -132,13 +134,16 @@ def filters(W: np.ndarray, spread: np.ndarray, path: Path, count: int = 64) -> N
         bar.set_ticklabels(["against", "0", "for"])
 
 
-def contributions(W: np.ndarray, spread: np.ndarray, count: int = 64) -> np.ndarray:
-    """What pixels contribute to units: the columns of W (784, units) as images (count, 28, 28), each weight times its pixel's
-    standard deviation `spread` (784,). The units are those to which all pixels together contribute most, the strongest first.
+def contributions(
+    W: np.ndarray, spread: np.ndarray, count: int = 64, shape: tuple[int, ...] = (28, 28)
+) -> np.ndarray:
+    """What pixels contribute to units: the columns of W (pixels, units) as images (count, H, W), each weight times its pixel's
+    standard deviation `spread` (pixels,), summed over the colours. The units are those to which all pixels together contribute
+    most, the strongest first. shape: (H, W) or (H, W, C).
     """
     contribution = W * spread[:, None]
     strongest = np.argsort(-np.linalg.norm(contribution, axis=0), kind="stable")[:count]
-    return contribution[:, strongest].T.reshape(-1, 28, 28)
+    return contribution[:, strongest].T.reshape(-1, *shape[:2], *(shape[2:] or (1,))).sum(axis=-1)
 
 
 def feature_maps(outputs: dict[str, np.ndarray], path: Path, count: int = 16) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..training import History
-from .figure import BLUE, GREY, RED, figure, number, plain_log
+from .figure import BLUE, DIGITS, GREY, RED, figure, number, plain_log
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,6 +57,23 @@ def loss_curve(
         panels[-1, 0].set_xlabel("epoch")
         panels[-1, 0].set_xlim(left=0)
         panels[-1, 0].xaxis.get_major_locator().set_params(integer=True)
+
+
+def several_losses(runs: dict[str, dict[str, list[float]]], path: Path) -> None:
+    """The losses of several runs by epoch: a colour for each run, a line for validation, points for training."""
+    with figure(path, 6.5, 3.8) as drawn:
+        axes = drawn.subplots()
+        for (name, columns), colour in zip(runs.items(), itertools.cycle(DIGITS), strict=False):
+            epochs = np.array(columns["epoch"])
+            axes.plot(epochs - 0.5, columns["loss"], ".", color=colour, markersize=4)
+            drawn_as = "validation_loss" if "validation_loss" in columns else "loss"
+            axes.plot(epochs, columns[drawn_as], "-", color=colour, linewidth=1.4, label=name)
+        axes.set(xlabel="epoch", ylabel="loss: line validation, points training", xlim=(0, None))
+        shown = [value for columns in runs.values() for value in columns["loss"]]
+        if shown and 0 < 3 * min(shown) < max(shown):
+            axes.set_yscale("log")
+            plain_log(axes.yaxis, min(shown), max(shown))
+        axes.legend()
 
 
 def draw_parts(axes: Axes, history: History, columns: Sequence[str], validated: bool) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import difflib
 
+from ..data import HELD_OUT, Examples, split
 from ..errors import OptionError
 from . import adversarial, boltzmann, convolutional, dense, regularised, variational
-from .preset import HELD_OUT, Examples, Preset, split
+from .form import Form
+from .preset import Preset
 
 FAMILIES = dense, convolutional, regularised, variational, adversarial, boltzmann
 PRESETS = {preset.name: preset for family in FAMILIES for preset in family.PRESETS}
@@ -21,4 +23,4 @@ def find_preset(name: str) -> Preset:
     raise OptionError(f"unknown preset {name!r}: {hint}")
 
 
-__all__ = ["HELD_OUT", "PRESETS", "Examples", "Preset", "find_preset", "split"]
+__all__ = ["HELD_OUT", "PRESETS", "Examples", "Form", "Preset", "find_preset", "split"]

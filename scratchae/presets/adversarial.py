@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from ..layers import (
@@ -21,7 +23,9 @@ from ..layers import (
 from ..losses import BCEWithLogits
 from ..models import GAN, AdversarialAutoencoder, Model
 from ..optimizers import Adam
-from .dense import stack
+from .convolutional import IMAGES, whole
+from .dense import ROWS, stack
+from .form import Form, output_padding
 from .preset import Preset
 
 # Radford et al. 2016: less momentum than elsewhere, since the other player moves too
@@ -29,41 +33,54 @@ RECIPE = {"batch_size": 128, "lr": 2e-4, "optimizer": lambda lr, steps: Adam(lr,
 NOISE = 0.1  # on what the discriminator sees (Sønderby et al. 2017)
 
 
-def gan(rng: np.random.Generator) -> Model:
-    generator = stack([64, 256, 512, 784], ReLU, rng, last=Sigmoid())
-    judge = Sequential(
-        GaussianNoise(NOISE),
-        *(Dense(784, 512, init="he", rng=rng), LeakyReLU(0.2), Dropout(0.3)),
-        *(Dense(512, 256, init="he", rng=rng), LeakyReLU(0.2), Dropout(0.3)),
-        Dense(256, 1, rng=rng),
-    )
-    return GAN(generator, judge)
+def gan(rng: np.random.Generator, form: Form = ROWS) -> Model:
+    features, *hidden, code = form.sizes(512, 256, code=64)
+    generator = stack([code, *reversed(hidden), features], ReLU, rng, last=Sigmoid() if form.unit else None)
+    judge = [
+        layer
+        for a, b in itertools.pairwise([features, *hidden])
+        for layer in (Dense(a, b, init="he", rng=rng), LeakyReLU(0.2), Dropout(0.3))
+    ]
+    return GAN(generator, Sequential(GaussianNoise(NOISE), *judge, Dense(hidden[-1], 1, rng=rng)))
 
 
-def gan_conv(rng: np.random.Generator) -> Model:
-    up = {"stride": 2, "padding": 1, "output_padding": 1, "rng": rng}
+def gan_conv(rng: np.random.Generator, form: Form = IMAGES) -> Model:
+    full, half, quarter = form.halved(2, "gan-conv")
+    c0, (c1, c2), code = form.shape[2], form.channels("gan-conv", 32, 64), form.code or 64
+    flat = quarter[0] * quarter[1] * c2
+    up = {"stride": 2, "padding": 1, "rng": rng}
+    first, second = (whole(output_padding(*sizes)) for sizes in ((quarter, half), (half, full)))
     generator = Sequential(
-        *(Dense(64, 7 * 7 * 64, init="he", rng=rng), BatchNorm(7 * 7 * 64), ReLU(), Reshape((7, 7, 64))),
-        *(ConvTranspose2d(64, 32, 3, init="he", **up), BatchNorm(32), ReLU()),  # (N, 14, 14, 32)
-        *(ConvTranspose2d(32, 1, 3, **up), Sigmoid()),  # (N, 28, 28, 1)
+        *(Dense(code, flat, init="he", rng=rng), BatchNorm(flat), ReLU(), Reshape((*quarter, c2))),
+        *(
+            ConvTranspose2d(c2, c1, 3, init="he", output_padding=first, **up),
+            BatchNorm(c1),
+            ReLU(),
+        ),  # (N, 14, 14, 32)
+        *(ConvTranspose2d(c1, c0, 3, output_padding=second, **up), *form.end(Sigmoid())),  # (N, 28, 28, 1)
     )
     down = {"stride": 2, "padding": 1, "init": "he", "rng": rng}
     judge = Sequential(
         GaussianNoise(NOISE),
-        *(Conv2d(1, 32, 3, **down), LeakyReLU(0.2)),  # (N, 14, 14, 32)
-        *(Conv2d(32, 64, 3, **down), LeakyReLU(0.2)),  # (N, 7, 7, 64)
-        *(Flatten(), Dense(7 * 7 * 64, 1, rng=rng)),
+        *(Conv2d(c0, c1, 3, **down), LeakyReLU(0.2)),  # (N, 14, 14, 32)
+        *(Conv2d(c1, c2, 3, **down), LeakyReLU(0.2)),  # (N, 7, 7, 64)
+        *(Flatten(), Dense(flat, 1, rng=rng)),
     )
     return GAN(generator, judge)
 
 
-def aae(rng: np.random.Generator) -> Model:
-    encoder = stack([784, 512, 256, 2], ReLU, rng, last=None)
-    decoder = stack([2, 256, 512, 784], ReLU, rng, last=None)
-    judge = [Dense(2, 128, init="he", rng=rng), LeakyReLU(0.2), Dense(128, 128, init="he", rng=rng), LeakyReLU(0.2)]
+def aae(rng: np.random.Generator, form: Form = ROWS) -> Model:
+    sizes = form.sizes(512, 256, code=2)
+    encoder, decoder = (stack(way, ReLU, rng, last=None) for way in (sizes, sizes[::-1]))
+    judge = [
+        Dense(sizes[-1], 128, init="he", rng=rng),
+        LeakyReLU(0.2),
+        Dense(128, 128, init="he", rng=rng),
+        LeakyReLU(0.2),
+    ]
     judge = Sequential(GaussianNoise(NOISE), *judge, Dense(128, 1, rng=rng))
-    # the reconstruction is a sum over 784 pixels, so the other term needs a weight to be heard beside it
-    return AdversarialAutoencoder(encoder, decoder, judge, loss=BCEWithLogits(), weight=20.0)
+    # the reconstruction is a sum over all pixels, so the other term needs a weight to be heard beside it
+    return AdversarialAutoencoder(encoder, decoder, judge, loss=form.loss(BCEWithLogits()), weight=20.0)
 
 
 PRESETS = (

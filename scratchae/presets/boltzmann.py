@@ -4,31 +4,46 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..layers import Sigmoid
+from ..errors import OptionError
+from ..layers import Dense, Sigmoid
 from ..losses import BCEWithLogits
-from ..models import DBN, RBM, Autoencoder, Model
+from ..models import DBN, RBM, Model
 from ..optimizers import SGD, Cosine
 from ..training import pretrain
-from .dense import stack
+from .dense import ROWS, mirrored
+from .form import Form
 from .preset import Preset, warm_cosine
 
 SIZES = [784, 1000, 500, 250, 30]
 PRETRAINING_EPOCHS = 10
 
 
-def rbm(rng: np.random.Generator) -> Model:
-    return RBM(784, 500, persistent=True, rng=rng)
+def sizes(form: Form) -> list[int]:
+    """Those of the DBN. Raises OptionError for data that are no probabilities."""
+    if not form.unit:
+        raise OptionError(
+            "a Boltzmann machine's visible units are 0 or 1, and the data do not lie between them: choose another preset"
+        )
+    return form.sizes(*SIZES[1:-1], code=SIZES[-1])
 
 
-def unrolled(rng: np.random.Generator) -> Model:
-    encoder = stack(SIZES, Sigmoid, rng, last=None)
-    decoder = stack(SIZES[::-1], Sigmoid, rng, last=None)
-    return Autoencoder(encoder, decoder, loss=BCEWithLogits())
+def rbm(rng: np.random.Generator, form: Form = ROWS) -> Model:
+    visible, *_ = sizes(form)
+    if form.hidden:
+        raise OptionError(
+            "--hidden: an RBM has one layer of hidden units, the code: choose its size, --code 500; dbn has several"
+        )
+    return RBM(visible, form.code or 500, persistent=True, rng=rng)
+
+
+def unrolled(rng: np.random.Generator, form: Form = ROWS) -> Model:
+    return mirrored(sizes(form), Sigmoid, rng, code=None, end=None, loss=BCEWithLogits())
 
 
 def layer_by_layer(model: Model, x: np.ndarray, *, seed: int, device: str) -> None:
     """Replace the random weights by those of a trained DBN of the same sizes."""
-    network = DBN(SIZES, rng=seed)
+    dense = [layer for _, layer in model.encoder.leaves() if isinstance(layer, Dense)]
+    network = DBN((dense[0].inputs, *(layer.outputs for layer in dense)), rng=seed)
     histories = pretrain(network, x, epochs=PRETRAINING_EPOCHS, seed=seed, device=device)
     if histories[-1].interrupted:
         raise KeyboardInterrupt  # after half a pretraining there is nothing to continue with

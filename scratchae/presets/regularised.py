@@ -2,64 +2,78 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from ..layers import Dense, GaussianNoise, KSparse, Layer, MaskingNoise, ReLU, SaltAndPepper, Sequential, Sigmoid
+from ..errors import OptionError
+from ..layers import KSparse, Layer, MaskingNoise, ReLU, SaltAndPepper, Sequential, Sigmoid
 from ..losses import MSE, BCEWithLogits
 from ..models import Autoencoder, ContractiveAutoencoder, Model
-from ..penalties import L1, Penalty, SparseKL
-from .dense import stack
+from ..penalties import L1, SparseKL
+from .dense import ROWS, mirrored, squashed, stack
+from .form import Form
 from .preset import Preset, warm_cosine
 
 
-def denoising(rng: np.random.Generator, noise: Layer) -> Model:
-    encoder = stack([784, 512, 256], ReLU, rng, last=ReLU())
-    decoder = stack([256, 512, 784], ReLU, rng, last=None)
-    return Autoencoder(Sequential(noise, encoder), decoder, loss=BCEWithLogits())
+def denoising(rng: np.random.Generator, form: Form, noise: Layer) -> Model:
+    loss = form.loss(BCEWithLogits())
+    return mirrored(form.sizes(512, code=256), ReLU, rng, noise, code=ReLU(), end=None, loss=loss)
 
 
-def gaussian(rng: np.random.Generator) -> Model:
-    return denoising(rng, GaussianNoise(0.5, clip=(0, 1)))
+def gaussian(rng: np.random.Generator, form: Form = ROWS) -> Model:
+    return denoising(rng, form, form.noise(0.5))
 
 
-def masking(rng: np.random.Generator) -> Model:
-    return denoising(rng, MaskingNoise(0.5))
+def masking(rng: np.random.Generator, form: Form = ROWS) -> Model:
+    return denoising(rng, form, MaskingNoise(0.5))
 
 
-def salt_and_pepper(rng: np.random.Generator) -> Model:
-    return denoising(rng, SaltAndPepper(0.25))
+def salt_and_pepper(rng: np.random.Generator, form: Form = ROWS) -> Model:
+    if not form.unit:
+        raise OptionError(
+            "denoising-salt-and-pepper sets numbers to 0 or 1, and the data do not lie between them: choose denoising or denoising-masking"
+        )
+    return denoising(rng, form, SaltAndPepper(0.25))
 
 
 def one_layer(
-    rng: np.random.Generator, activation: Layer, *after: Layer, penalty: Penalty | None = None, tied: bool = False
+    rng: np.random.Generator,
+    form: Form,
+    activation: Layer,
+    *after: Layer,
+    kind: type[Autoencoder] = Autoencoder,
+    **options: Any,
 ) -> Model:
     """784-256-784."""
-    init = "he" if isinstance(activation, ReLU) else "glorot"
-    encoder = Sequential(Dense(784, 256, init=init, rng=rng), activation, *after)
-    decoder = Sequential(Dense(256, 784, rng=rng), Sigmoid())
-    return Autoencoder(encoder, decoder, loss=MSE(), penalty=penalty, tied=tied)
+    features, *hidden, code = form.sizes(code=256)
+    if hidden:
+        raise OptionError(
+            f"--hidden {','.join(map(str, hidden))}: this preset has one layer, the code: choose its size, --code 256"
+        )
+    encoder = Sequential(*stack([features, code], ReLU, rng, last=activation).layers, *after)
+    decoder = stack([code, features], ReLU, rng, last=squashed(form))
+    return kind(encoder, decoder, loss=MSE(), **options)
 
 
-def sparse(rng: np.random.Generator) -> Model:
+def sparse(rng: np.random.Generator, form: Form = ROWS) -> Model:
     # tied: otherwise small codes and large weights in the decoder make the penalty small at no cost
-    return one_layer(rng, ReLU(), penalty=L1(0.2), tied=True)
+    return one_layer(rng, form, ReLU(), penalty=L1(0.2), tied=True)
 
 
-def sparse_kl(rng: np.random.Generator) -> Model:
-    return one_layer(rng, Sigmoid(), penalty=SparseKL(0.05, 3.0))
+def sparse_kl(rng: np.random.Generator, form: Form = ROWS) -> Model:
+    return one_layer(rng, form, Sigmoid(), penalty=SparseKL(0.05, 3.0))
 
 
-def k_sparse(rng: np.random.Generator) -> Model:
+def k_sparse(rng: np.random.Generator, form: Form = ROWS) -> Model:
     # tied, as in the paper: then a unit that is chosen can also explain the input. Untied, two units in three are never
     # chosen and never learn
-    return one_layer(rng, ReLU(), KSparse(25), tied=True)
+    return one_layer(rng, form, ReLU(), KSparse(min(25, form.code or 256)), tied=True)
 
 
-def contractive(rng: np.random.Generator) -> Model:
+def contractive(rng: np.random.Generator, form: Form = ROWS) -> Model:
     # tied, as in the paper: otherwise the encoder's weights shrink, which lowers the penalty, and the decoder's weights grow
-    encoder = Sequential(Dense(784, 256, rng=rng), Sigmoid())
-    decoder = Sequential(Dense(256, 784, rng=rng), Sigmoid())
-    return ContractiveAutoencoder(encoder, decoder, loss=MSE(), weight=0.3, tied=True)
+    return one_layer(rng, form, Sigmoid(), kind=ContractiveAutoencoder, weight=0.3, tied=True)
 
 
 RECIPE = {"epochs": 20, "batch_size": 128, "lr": 2e-3, "optimizer": warm_cosine()}

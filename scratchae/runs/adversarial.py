@@ -12,6 +12,7 @@ from ..presets import Examples, Preset
 from ..training import History
 from . import autoencoder
 from .album import Album
+from .pictures import pictures
 
 SAMPLES = 2000  # for the Fréchet distance
 ALIKE = 0.1  # as a share of the data's variance: with so little, nearly all that is made is the same
@@ -28,7 +29,7 @@ def measure(
     made = pca.encode(model.sample(SAMPLES, 0))
     figures = autoencoder.measure(model, preset, pca, examples) if isinstance(model, AdversarialAutoencoder) else {}
     figures.setdefault(preset.name, {})["frechet"] = frechet(made, real)
-    figures["training examples"] = {"frechet": frechet(pca.encode(examples.train[:SAMPLES]), real)}
+    figures["training examples"] = {"frechet": frechet(pca.encode(examples.some[:SAMPLES]), real)}
     return figures
 
 
@@ -88,18 +89,22 @@ def draw(
         )
         look = {"beside": ["discriminator_loss"], "caption": caption}
         album.add("loss", lambda path: plots.loss_curve(history, path, "nats per example", **look))
-    if examples.test_labels is None:
+    if not examples.images:
         return
-    samples = model.sample(DRAWN, 1).reshape(DRAWN, 28, 28)
+    samples = model.sample(DRAWN, 1)
+    grid = pictures(samples, examples)
     caption = "New images: what is made of codes drawn from N(0, 1), without any selection."
-    album.add("samples", lambda path: plots.mosaic(samples.reshape(10, 10, 28, 28), path, caption))
-    rows = {"made": samples[:10], "the training image most like it": nearest(samples[:10], examples.train)}
+    album.add("samples", lambda path: plots.mosaic(grid.reshape(10, 10, *grid.shape[1:]), path, caption))
+    rows = {
+        "made": grid[:10],
+        "the training image most like it": pictures(nearest(samples[:10], examples.some), examples),
+    }
     caption = "If the two rows were alike, the images would be remembered, not made."
     album.add("nearest", lambda path: plots.image_rows(rows, path, caption=caption))
 
 
 def nearest(made: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """For each image (N, 28, 28), the training image with the least squared difference."""
+    """For each example, the training example with the least squared difference."""
     x = train.reshape(len(train), -1)
     squares = (x**2).sum(axis=1)
     return x[[int((squares - 2 * x @ one.ravel()).argmin()) for one in made]].reshape(made.shape)

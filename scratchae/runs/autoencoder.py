@@ -9,13 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from .. import plots
+from ..data import NAMES
 from ..layers import Conv2d, ConvTranspose2d, Dense, Dropout, KSparse, Layer, Sigmoid
 from ..losses import BCE, MSE
 from ..models import PCA, Autoencoder, ContractiveAutoencoder, Model
 from ..penalties import SparseKL
 from ..presets import Examples, Preset
 from ..training import History
+from ..uses import in_batches
 from .album import Album
+from .pictures import chosen, pictures
 
 # The figures
 
@@ -34,8 +37,9 @@ def measure(model: Autoencoder, preset: Preset, pca: PCA, examples: Examples) ->
     }
     if given is not x:
         figures["noisy input"] = {"squared_error": mean_squared_error(x, given)}
-        if examples.test_labels is not None:
-            figures["median 3×3"] = {"squared_error": mean_squared_error(x, in_batches(median_filter, given))}
+        if examples.images and examples.scaling.unit:
+            median = in_batches(lambda batch: median_filter(batch, examples.shape), given)
+            figures["median 3×3"] = {"squared_error": mean_squared_error(x, median)}
             for values in figures.values():
                 values["psnr"] = psnr(values["squared_error"] / x[0].size)
     if isinstance(model.loss, BCE):
@@ -68,11 +72,11 @@ def psnr(error: float) -> float:
     return -10 * math.log10(max(error, 1e-12))  # at most 120
 
 
-def median_filter(x: np.ndarray) -> np.ndarray:
-    """Images (N, …) of 28 × 28, each pixel replaced by the median of the 3 × 3 around it. Outside, the edge is repeated."""
-    padded = np.pad(x.reshape(-1, 28, 28), ((0, 0), (1, 1), (1, 1)), mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))  # (N, 28, 28, 3, 3)
-    return np.median(windows, axis=(3, 4)).reshape(x.shape)
+def median_filter(x: np.ndarray, shape: tuple[int, ...] = (28, 28, 1)) -> np.ndarray:
+    """Images (N, …) of a shape (H, W, C), each pixel replaced by the median of the 3 × 3 around it. Outside, the edge is repeated."""
+    padded = np.pad(x.reshape(-1, *shape), ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))  # (N, H, W, C, 3, 3)
+    return np.median(windows, axis=(4, 5)).reshape(x.shape)
 
 
 def restrains_its_code(model: Autoencoder) -> bool:
@@ -95,11 +99,6 @@ def activity(model: Autoencoder, z: np.ndarray) -> dict[str, float]:
     }
 
 
-def in_batches(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
-    """function(x), 250 examples at a time: the arrays that layers keep for all examples may not fit into memory."""
-    return np.concatenate([function(x[i : i + 250]) for i in range(0, len(x), 250)])
-
-
 # The pictures
 
 SHOWN = 0.5  # the share of the examples, or of the variance, that a plane must show of the codes to be drawn
@@ -116,7 +115,7 @@ def draw(
     album: Album,
 ) -> None:
     """Draw every picture that suits the model and its data."""
-    test, labels = examples.test, examples.test_labels
+    test = examples.test
     makers = {preset.name: model.reconstruct, f"PCA-{pca.components}": pca.reconstruct}
     beside = None
     if isinstance(model.loss, MSE) and pca.components < test[0].size:  # in the same unit, and not 0
@@ -128,7 +127,7 @@ def draw(
     caption = how_measured(model, preset)
     unit = f"{model.loss.unit} per example"
     album.add("loss", lambda path: plots.loss_curve(history, path, unit, beside, caption=caption, **look))
-    if labels is not None:
+    if examples.images:
         draw_images(model, makers, examples, album)
     elif preset.variants:
         moves = displacements({"plain": model} | variants, test)
@@ -136,7 +135,7 @@ def draw(
     else:
         made = {name: reconstruct(test[:4]) for name, reconstruct in makers.items()}
         album.add("curves", lambda path: plots.curves(test[:4], made, path))
-        draw_latent(codes(model, test), None, album)
+        draw_latent(codes(model, test), examples, album)
 
 
 def how_measured(model: Model, preset: Preset) -> str:
@@ -160,18 +159,19 @@ def how_measured(model: Model, preset: Preset) -> str:
 def draw_images(
     model: Autoencoder, makers: dict[str, Callable[[np.ndarray], np.ndarray]], examples: Examples, album: Album
 ) -> None:
-    """For labelled images: one image of each label and its reconstruction, the code, and what the first layer looks for."""
-    test, labels = examples.test, examples.test_labels
-    shown = test[[int(np.flatnonzero(labels == label)[0]) for label in np.unique(labels)]]
+    """For images: one of each label and its reconstruction, the code, and what the first layer looks for."""
+    test = examples.test
+    shown = test[chosen(examples)]
     given = model.corrupted(shown, np.random.default_rng(0))
     rows = {"original": shown}
     if given is not shown:
         rows["noisy input"] = given
-        makers = makers | {"median 3×3": median_filter}
+        if examples.scaling.unit:
+            makers = makers | {"median 3×3": lambda x: median_filter(x, examples.shape)}
     rows |= {name: reconstruct(given) for name, reconstruct in makers.items()}
-    album.add("reconstructions", lambda path: draw_reconstructions(rows, path))
+    album.add("reconstructions", lambda path: draw_reconstructions(rows, examples, path))
     z = codes(model, test)
-    draw_latent(z, labels, album)
+    draw_latent(z, examples, album)
     if restrains_its_code(model):
         target = model.penalty.target if isinstance(model.penalty, SparseKL) else None
         album.add("activations", lambda path: plots.activations(z, path, target))
@@ -185,12 +185,12 @@ def draw_images(
         album.add("feature_maps", lambda path: plots.feature_maps(outputs_of(layers, given[:1]), path))
 
 
-def draw_reconstructions(rows: dict[str, np.ndarray], path: Path) -> None:
+def draw_reconstructions(rows: dict[str, np.ndarray], examples: Examples, path: Path) -> None:
     """Originals and their reconstructions, each with its squared error."""
     original, *made = rows
     errors = {name: squared_errors(rows[original], rows[name]) for name in made}
     plots.image_rows(
-        {name: row.reshape(-1, 28, 28) for name, row in rows.items()},
+        {name: pictures(row, examples) for name, row in rows.items()},
         path,
         below={name: [f"{error:.1f}" for error in each.tolist()] for name, each in errors.items()},
         caption="The number below an image is its squared error: the squares of how far its pixels are from the original's, "
@@ -198,8 +198,9 @@ def draw_reconstructions(rows: dict[str, np.ndarray], path: Path) -> None:
     )
 
 
-def draw_latent(z: np.ndarray, labels: np.ndarray | None, album: Album) -> None:
-    """Draw the codes as points, unless a plane shows too little of them."""
+def draw_latent(z: np.ndarray, examples: Examples, album: Album) -> None:
+    """Draw the codes of the test examples as points, unless a plane shows too little of them."""
+    labels = examples.test_labels
     if z.shape[1] > 2:
         points, shares = plots.plane(z)
         if labels is None:
@@ -210,7 +211,8 @@ def draw_latent(z: np.ndarray, labels: np.ndarray | None, album: Album) -> None:
             why = f"along the code's two widest directions {share:.0%} {what}, less than {SHOWN:.0%}"
             album.leave_out("latent", f"{why}: the points would lie in one heap")
             return
-    album.add("latent", lambda path: plots.latent_scatter(z, labels, path))
+    names = () if examples.kept.get("source") in NAMES else examples.classes
+    album.add("latent", lambda path: plots.latent_scatter(z, labels, path, names))
 
 
 def at_home(points: np.ndarray, labels: np.ndarray) -> float:
@@ -223,13 +225,15 @@ def at_home(points: np.ndarray, labels: np.ndarray) -> float:
 
 def draw_filters(W: np.ndarray, examples: Examples, album: Album) -> None:
     """Draw what the first layer's units look for, unless it has no shape."""
-    spread = examples.train.std(axis=0)
-    agreement = neighbours_agree(plots.contributions(W, spread))
+    if not examples.images:
+        return
+    spread = examples.some.std(axis=0)
+    agreement = neighbours_agree(plots.contributions(W, spread, shape=examples.shape))
     if agreement < STRUCTURE:
         why = f"neighbouring weights of the first layer hardly agree (correlation {agreement:.2f}, less than {STRUCTURE:g})"
         album.leave_out("filters", f"{why}: the images would look like noise")
         return
-    album.add("filters", lambda path: plots.filters(W, spread, path))
+    album.add("filters", lambda path: plots.filters(W, spread, path, shape=examples.shape))
 
 
 def neighbours_agree(images: np.ndarray) -> float:

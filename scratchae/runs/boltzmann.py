@@ -9,8 +9,10 @@ from ..backend import blas_threads
 from ..models import PCA, RBM
 from ..presets import Examples, Preset
 from ..training import History
+from ..uses import in_batches
 from .album import Album
-from .autoencoder import draw_filters, in_batches, mean_squared_error
+from .autoencoder import draw_filters, mean_squared_error
+from .pictures import MNIST, chosen, pictures
 
 # steps of Gibbs sampling from one row of the picture to the next, so that neighbours hardly resemble each other
 CHAIN_STEPS = 500
@@ -41,25 +43,28 @@ def draw(
     )
     album.add("loss", lambda path: plots.loss_curve(history, path, "nats per example", caption=caption))
     draw_filters(model.energy.W, examples, album)
-    test, labels = examples.test, examples.test_labels
-    shown = test[[int(np.flatnonzero(labels == label)[0]) for label in np.unique(labels)]]
+    if not examples.images:
+        return
+    shown = examples.test[chosen(examples)]
     caption = (
         f"Each column is one chain of Gibbs sampling: it starts at a test image and runs freely from there, with {CHAIN_STEPS:,} "
         "steps from row to row. Between two kinds of images are improbable ones, which a chain seldom crosses. So it stays "
         "long with one kind, and some chains stay at a shape that is not a digit but that the model finds probable. "
         "Such chains are said to mix slowly; a single one shows little of what the model has learned."
     )
-    album.add("chains", lambda path: plots.image_rows(gibbs_chains(model, shown), path, caption=caption))
+    album.add(
+        "chains", lambda path: plots.image_rows(gibbs_chains(model, shown, examples=examples), path, caption=caption)
+    )
 
 
-def gibbs_chains(model: RBM, x: np.ndarray, rows: int = 8) -> dict[str, np.ndarray]:
+def gibbs_chains(model: RBM, x: np.ndarray, rows: int = 8, examples: Examples = MNIST) -> dict[str, np.ndarray]:
     """Images from Gibbs chains that start at x, as probabilities, with one row after each CHAIN_STEPS steps."""
     rng = np.random.default_rng(0)
-    images, mean, v = {"start": x.reshape(-1, 28, 28)}, x, x
+    images, mean, v = {"start": pictures(x, examples)}, x, x
     # products of so few rows gain nothing from several threads, which would wait for each other
     with blas_threads().limit(limits=1):
         for row in range(1, rows + 1):
             for _ in range(CHAIN_STEPS):
                 mean, v = model.gibbs_vhv(v, rng)
-            images[f"{row * CHAIN_STEPS:,} steps"] = mean.reshape(-1, 28, 28)
+            images[f"{row * CHAIN_STEPS:,} steps"] = pictures(mean, examples)
     return images

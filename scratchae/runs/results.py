@@ -12,6 +12,7 @@ import numpy as np
 
 from ..models import GAN, RBM, VAE, AdversarialAutoencoder, Autoencoder, Model
 from ..presets import Examples
+from ..uses import in_batches
 from . import adversarial, autoencoder, boltzmann, variational
 from .album import Album
 
@@ -43,7 +44,7 @@ def remarks(model: Model, found: dict[str, float], examples: Examples) -> list[s
     error, mean = found["squared_error"], mean_image_error(model, examples)
     if not error < NO_BETTER * mean:
         test = examples.test[:500]
-        made = autoencoder.in_batches(model.reconstruct, test)
+        made = in_batches(model.reconstruct, test)
         collapsed = made.var(axis=0).sum() <= ALIKE * test.var(axis=0).sum()
         what = (
             "has collapsed: it gives nearly the same output for every example"
@@ -66,7 +67,7 @@ def remarks(model: Model, found: dict[str, float], examples: Examples) -> list[s
 
 def mean_image_error(model: Model, examples: Examples) -> float:
     """The squared error on the test examples, as in `measure`, if every reconstruction is the mean training example."""
-    train, test = examples.train, examples.test
+    train, test = examples.some, examples.test
     if isinstance(model, VAE):
         train, test = model.target(train), model.target(model.as_drawn(test, np.random.default_rng(0)))
     return autoencoder.mean_squared_error(test, train.mean(axis=0))

@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from .. import __version__, plots
-from ..arguments import whole
+from .. import __version__, arguments, plots
+from ..arguments import number, whole
 from ..backend import device_module, threads
 from ..backend.kernels.host import compile_kernels
-from ..errors import DivergenceError
-from ..models import PCA, Model
-from ..presets import Examples, Preset
+from ..data import NAMES, Stream
+from ..errors import DivergenceError, OptionError
+from ..models import GAN, PCA, VAE, Model, Warmup
+from ..presets import Examples, Form, Preset
 from ..study import watch
 from ..training import History, fit, save
 from ..training.progress import duration, since
@@ -28,6 +29,7 @@ from .folder import CHECKPOINT, HISTORY, MODEL, run_folder, write_record
 from .results import Album, family, headline, remarks, table
 
 FLOW = "gradient_flow"  # a picture, and .csv
+MANY = 3000  # numbers of an example, or examples, that PCA takes seconds for
 
 
 @dataclass(frozen=True)
@@ -40,14 +42,17 @@ class Recipe:
     lr: float
     seed: int
     device: str
+    form: Form
 
-    def build(self, build: Callable[[np.random.Generator], Model]) -> Model:
-        return build(np.random.default_rng(self.seed))
+    def build(self, build: Callable[..., Model]) -> Model:
+        return build(np.random.default_rng(self.seed), self.form)
 
-    def fit(self, model: Model, x: np.ndarray, **options: Any) -> History:
+    def fit(self, model: Model, x: np.ndarray | Stream, **options: Any) -> History:
         """Train a model, and bring it back to the CPU."""
         optimizer = self.preset.optimizer(self.lr, self.epochs * math.ceil(len(x) / self.batch_size))
         sizes = {"epochs": self.epochs, "batch_size": self.batch_size, "seed": self.seed}
+        if isinstance(x, Stream):
+            x = x.batches(sizes.pop("batch_size"))
         history = fit(model, x, optimizer=optimizer, device=self.device, **sizes, **options)
         model.to("cpu")
         return history
@@ -58,6 +63,12 @@ def train(
     *,
     data: str | None = None,
     data_dir: str | None = None,
+    label: str | None = None,
+    missing: str | None = None,
+    size: tuple[int, int] | None = None,
+    code: int | None = None,
+    hidden: tuple[int, ...] | None = None,
+    beta: float | Warmup | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
     lr: float | None = None,
@@ -71,6 +82,8 @@ def train(
 ) -> dict[str, Any]:
     """Train a preset and leave model, history, figures and pictures in a folder; return the record of the run.
 
+    data: a name, or the path of a file or folder of a person's own, which label, missing and size say how to read, as in
+    `load_examples`. code, hidden: sizes of the network's code, and of the layers before it. beta: a VAE's β.
     Options that are not given are the preset's. `out` defaults to the first free runs/PRESET-DATA; with `resume=True`, to
     the last one, which is continued, with compiled kernels if it began with them. `watched` also records the gradients of the steps taken this time.
     `compiled` computes with compiled kernels, from now on in this process; these round differently (`compile_kernels`).
@@ -81,6 +94,10 @@ def train(
     device_module(device)  # errors now rather than after a folder has been made
     if compiled:
         compile_kernels()
+    chosen = {"code": code, "hidden": hidden, "beta": beta}
+    checked(chosen)
+    whole("train", "seed", seed, least=0)
+    examples = preset.examples(data, data_dir, {"label": label, "missing": missing, "size": size}, seed)
     recipe = Recipe(
         preset,
         preset.epochs if epochs is None else epochs,
@@ -88,22 +105,32 @@ def train(
         preset.lr if lr is None else lr,
         seed,
         device,
+        preset.form(examples, **chosen),
     )
-    whole("train", "seed", seed, least=0)
     whole("train", "epochs", recipe.epochs)
     whole("train", "batch_size", recipe.batch_size)
-    examples = preset.examples(data, data_dir)
-    source = data or ("strokes" if preset.synthetic is None else "synthetic")
+    model = recipe.build(preset.build)
+    if beta is not None and not isinstance(model, VAE):
+        raise OptionError(
+            f"beta={beta!r}: it weighs the KL term of variational autoencoders, and {preset.name} is none: leave it out"
+        )
+    source = examples.kept["source"]
+    name = source if source in (*NAMES, "synthetic") else Path(source).stem
     record = {"preset": preset.name, "data": source, "seed": seed, "compiled": compiled, "status": "training"}
-    about = f"{preset.name} · {source.replace('mnist', 'MNIST')}"
-    folder = run_folder(out, f"{preset.name}-{source}", record, resume)
+    about = f"{preset.name} · {name.replace('mnist', 'MNIST')}"
+    folder = run_folder(out, f"{preset.name}-{name}", record, resume)
     if record["compiled"] and not compiled:
         print("the run goes on with compiled kernels, as it began")
         compile_kernels()
+    record |= {
+        "prepared": examples.kept,
+        "chosen": {key: str(value) for key, value in chosen.items() if value is not None},
+    }
 
-    model = recipe.build(preset.build)
     sizes = f"{len(examples.train):,} training, {len(examples.validation):,} validation, {len(examples.test):,} test"
-    print(f"{preset.name}: {preset.summary}\n{model.parameter_count():,} parameters; {source}: {sizes} examples")
+    print(f"{preset.name}: {preset.summary}")
+    print("".join(f"{line}\n" for line in examples.told), end="")
+    print(f"{model.parameter_count():,} parameters; {name}: {sizes} examples")
     try:
         if preset.pretrain is not None and not (folder / CHECKPOINT).exists():
             record["pretraining_seconds"] = pretrained(recipe, model, examples)
@@ -122,7 +149,8 @@ def train(
     with threads(1) if history.crowded else contextlib.nullcontext():
         variants = trained_variants(recipe, examples, history)
         print(f"measuring on {len(examples.test):,} test examples")
-        pca = PCA(preset.code).fit(examples.train)
+        own = model.code if isinstance(model, GAN) else model.encode(examples.test[:1]).size
+        pca = fitted_pca(code or min(preset.code, own), examples)
         figures = family(model).measure(model, preset, pca, examples)
         record |= {
             "status": "interrupted" if history.interrupted else "done",
@@ -142,7 +170,7 @@ def train(
         }
         if len(history):
             history.to_csv(folder / HISTORY)
-            what = "example" if examples.test_labels is None else "image"
+            what = "image" if examples.images else "example"
             epochs_done = f"{len(history)} epoch{'s' * (len(history) > 1)}"
             album = Album(folder, format, f"{about} · {epochs_done} · {headline(figures, what)}")
             family(model).draw(model, variants, preset, pca, examples, history, album)
@@ -153,6 +181,28 @@ def train(
     print(f"\n{folder}/ holds {', '.join(sorted(path.name for path in folder.iterdir()))}")
     print(f"trained and drawn in {duration(since(began))}")
     return record
+
+
+def checked(chosen: dict[str, Any]) -> None:
+    """Raise OptionError if sizes or a β that a person has chosen cannot be."""
+    if chosen["code"] is not None:
+        whole("train", "code", chosen["code"])
+    if chosen["hidden"] is not None:
+        chosen["hidden"] = arguments.sizes("train", "hidden", chosen["hidden"])
+    if chosen["beta"] is not None and not isinstance(chosen["beta"], Warmup):
+        number("train", "0 <= beta", chosen["beta"])
+
+
+def fitted_pca(code: int, examples: Examples) -> PCA:
+    """PCA with a code as large as the model's, where the data have as many numbers and examples. It takes the cube of the numbers of an
+    example in time, so for large images it learns from some of them only, whose own number then counts.
+    """
+    x = examples.some
+    features = x[0].size
+    if features > MANY:
+        x = x[np.random.default_rng(0).permutation(len(x))[:MANY]]
+        print(f"PCA beside it learns from {len(x):,} of the examples, as each has {features:,} numbers")
+    return PCA(min(code, features, len(x))).fit(x)
 
 
 def pretrained(recipe: Recipe, model: Model, examples: Examples) -> float:

@@ -12,8 +12,10 @@ from ..losses import BCE
 from ..models import CVAE, PCA, VAE
 from ..presets import Examples, Preset
 from ..training import History
+from ..uses import in_batches
 from .album import Album
-from .autoencoder import draw_latent, draw_reconstructions, how_measured, in_batches, mean_squared_error
+from .autoencoder import draw_latent, draw_reconstructions, how_measured, mean_squared_error
+from .pictures import MNIST, chosen, pictures
 
 # importance sampling takes long: it is done for every tenth test example, with this many samples for each
 EVERY, SAMPLES = 10, 5000
@@ -59,7 +61,8 @@ def draw(
     """Draw every picture that suits the model and its data."""
     rng = np.random.default_rng(0)
     x, labels = model.as_drawn(examples.test, rng), examples.test_labels
-    times = "" if model.beta == 1 else f"{model.beta:g} · "
+    beta = model.beta if model.warmup is None else model.warmup.weight
+    times = "" if beta == 1 else f"{beta:g} · "
     caption = (
         f"The loss is reconstruction + {times}KL, with the code drawn from q(z|x) in training and in validation. "
         + how_measured(model, preset)
@@ -72,40 +75,42 @@ def draw(
         }
         album.add("units", lambda path: plots.unit_kl(units, path))
     mean, _ = model.infer_all(x)
-    draw_latent(mean, labels, album)
-    if labels is None:
+    draw_latent(mean, examples, album)
+    if not examples.images:
+        made = {preset.name: model.reconstruct(x[:4])}
+        if not examples.labels:
+            made[f"PCA-{pca.components}"] = pca.reconstruct(x[:4])
+            album.add("curves", lambda path: plots.curves(x[:4], made, path))
         return
-    first = {int(label): int(np.flatnonzero(labels == label)[0]) for label in np.unique(labels)}
-    shown = x[list(first.values())]
+    places = chosen(examples)
+    names = [str(place) if labels is None else examples.classes[labels[place]] for place in places]
+    shown = x[places]
     rows = {"original": model.target(shown), preset.name: model.reconstruct(shown)}
     if not examples.labels:
         rows[f"PCA-{pca.components}"] = pca.reconstruct(shown)
-    album.add("reconstructions", lambda path: draw_reconstructions(rows, path))
+    album.add("reconstructions", lambda path: draw_reconstructions(rows, examples, path))
     if isinstance(model, CVAE):
         z = model.prior(10, rng)  # the same codes for every class: a column shows what z holds
         made = {
-            str(label): pictures(model.decode(z, np.eye(model.labels, dtype=z.dtype)[[label]])) for label in first
+            name: pictures(model.decode(z, np.eye(model.labels, dtype=z.dtype)[[labels[place]]]), examples)
+            for name, place in zip(names, places, strict=True)
         }
         caption = "New images: a row for each requested class, a column for each code, drawn from N(0, 1)."
         album.add("samples", lambda path: plots.image_rows(made, path, caption=caption))
         return
-    samples = pictures(model.sample(100, rng)).reshape(10, 10, 28, 28)
+    samples = pictures(model.sample(100, rng), examples)
+    samples = samples.reshape(10, 10, *samples.shape[1:])
     caption = "New images: the decoder's outputs for codes drawn from N(0, 1), without any selection."
     album.add("samples", lambda path: plots.mosaic(samples, path, caption))
-    album.add("interpolations", lambda path: draw_interpolations(model, shown, list(first), path))
+    album.add("interpolations", lambda path: draw_interpolations(model, shown, names, examples, path))
     if model.code_size == 2:
-        album.add("manifold", lambda path: plots.manifold(*manifold(model), path))
+        album.add("manifold", lambda path: plots.manifold(*manifold(model, examples=examples), path))
 
 
-def pictures(x: np.ndarray) -> np.ndarray:
-    """Examples as images (N, 28, 28)."""
-    return x.reshape(-1, 28, 28)
-
-
-def draw_interpolations(model: VAE, shown: np.ndarray, labels: list[int], path: Path) -> None:
+def draw_interpolations(model: VAE, shown: np.ndarray, names: list[str], examples: Examples, path: Path) -> None:
     steps = 10
     plots.image_rows(
-        interpolations(model, shown, labels, steps),
+        interpolations(model, shown, names, steps, examples),
         path,
         above=["original", "its code", *[""] * (steps - 2), "its code", "original"],
         caption="Between two originals: the decoder's outputs for their codes, and for codes in even steps on the line between "
@@ -113,26 +118,29 @@ def draw_interpolations(model: VAE, shown: np.ndarray, labels: list[int], path: 
     )
 
 
-def interpolations(model: VAE, shown: np.ndarray, labels: list[int], steps: int = 10) -> dict[str, np.ndarray]:
+def interpolations(
+    model: VAE, shown: np.ndarray, names: list[str], steps: int = 10, examples: Examples = MNIST
+) -> dict[str, np.ndarray]:
     """Rows from an example of each class in the first half to one in the second half: both originals, and between them the
     decoder's outputs for the line between their codes.
     """
     half = len(shown) // 2
     t = np.linspace(0, 1, steps, dtype=shown.dtype)[:, None]
-    codes, originals = model.encode(shown), pictures(model.target(shown))
+    codes, originals = model.encode(shown), pictures(model.target(shown), examples)
     rows = {}
     for i, j in ((i, half + i) for i in range(half)):
-        between = pictures(model.decode((1 - t) * codes[i] + t * codes[j]))
-        rows[f"{labels[i]} to {labels[j]}"] = np.concatenate([originals[[i]], between, originals[[j]]])
+        between = pictures(model.decode((1 - t) * codes[i] + t * codes[j]), examples)
+        rows[f"{names[i]} to {names[j]}"] = np.concatenate([originals[[i]], between, originals[[j]]])
     return rows
 
 
-def manifold(model: VAE, n: int = 20) -> tuple[np.ndarray, np.ndarray]:
-    """The images (n, n, 28, 28) that a code of two numbers makes, and the values z (n,) of each number.
+def manifold(model: VAE, n: int = 20, examples: Examples = MNIST) -> tuple[np.ndarray, np.ndarray]:
+    """The images (n, n, H, W) that a code of two numbers makes, and the values z (n,) of each number.
 
     Φ(z) = (i + ½) / n: the i-th of n equally likely intervals of N(0, 1), so that the prior is covered evenly. The first
     number grows to the right, the second upwards (Kingma and Welling 2013, figure 4).
     """
     z = np.array([NormalDist().inv_cdf((i + 0.5) / n) for i in range(n)], model.parameters.dtype)
     grid = np.stack(np.meshgrid(z, z[::-1]), axis=-1).reshape(-1, 2)
-    return pictures(in_batches(model.decode, grid)).reshape(n, n, 28, 28), z
+    images = pictures(in_batches(model.decode, grid), examples)
+    return images.reshape(n, n, *images.shape[1:]), z

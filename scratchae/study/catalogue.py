@@ -32,6 +32,7 @@ from ..layers import (
     Tanh,
     UpSample2d,
 )
+from ..likelihoods import Gaussian, LearnedGaussian
 from ..losses import BCE, MSE, BCEWithLogits, SoftmaxCrossEntropy, gaussian_kl
 from ..models import (
     CVAE,
@@ -204,6 +205,10 @@ CATALOGUE = {
     "BCE": Entry(lambda d: BCE(), prediction_and_target),
     "BCEWithLogits": Entry(lambda d: BCEWithLogits(), lambda rng, n, d: (3 * normal(rng, n, d), unit(rng, n, d))),
     "SoftmaxCrossEntropy": Entry(lambda d: SoftmaxCrossEntropy(), logits_and_shares),
+    "Gaussian": Entry(lambda d: Gaussian(0.3), prediction_and_target),
+    "LearnedGaussian": Entry(
+        lambda d: LearnedGaussian(-1.0), lambda rng, n, d: (normal(rng, n, 2 * d), normal(rng, n, d))
+    ),
     "gaussian_kl": Entry(lambda d: gaussian_kl, lambda rng, n, d: (normal(rng, n, d), normal(rng, n, d))),
     "L1": Entry(lambda d: L1(0.3)),
     "SparseKL": Entry(lambda d: SparseKL(0.05, 2.0), images),
@@ -214,6 +219,7 @@ CATALOGUE = {
     "ContractiveAutoencoder": Entry(contractive, images),
     "VAE": Entry(variational, images),
     "VAE, β = 4": Entry(lambda d: variational(d, loss=MSE(), beta=4.0)),
+    "VAE, free bits": Entry(lambda d: variational(d, beta=2.0, free_bits=0.05), images),
     "VAE, log_var cut": Entry(lambda d: variational(d, log_var_limit=0.8), images),
     "VAE, binarised": Entry(lambda d: variational(d, binarise=True), images),
     "IWAE": Entry(lambda d: variational(d, IWAE, samples=3), images),

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import layers, losses, models, optimizers, penalties
+from .. import layers, likelihoods, losses, models, optimizers, penalties
 from ..arguments import refuse
 from ..backend import to_numpy
 from ..description import VARIADIC, Described, plain
@@ -29,7 +29,7 @@ BASES = {
 }
 KNOWN = {
     name: thing
-    for module in (layers, losses, penalties, models, optimizers)
+    for module in (layers, losses, likelihoods, penalties, models, optimizers)
     for name, thing in vars(module).items()
     if isinstance(thing, type)
     and issubclass(thing, Described)

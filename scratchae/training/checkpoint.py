@@ -22,8 +22,10 @@ from ..layers.initial import room_for
 from ..models import Model
 from ..optimizers import Optimizer, OwnOptimizer
 from .architecture import architecture, build, describe, known, show
-from .container import read, this_version, write
+from .container import as_path, read, this_version, write
 from .history import History
+
+MODEL = "model.safetensors"  # in a run's folder
 
 
 def save(model: Model, path: str | Path) -> None:
@@ -42,10 +44,12 @@ def save(model: Model, path: str | Path) -> None:
 
 
 def load(path: str | Path, *, classes: Sequence[Any] = ()) -> Model:
-    """The model in a file that `save`, or `fit(…, checkpoint=…)`, wrote; on the CPU. Raises CheckpointError.
+    """The model in a file that `save`, or `fit(…, checkpoint=…)`, wrote, or in a run's folder; on the CPU. Raises CheckpointError.
 
     classes: those of your own that the model is made of, and functions that are its loss or penalty: [MyLayer, huber].
     """
+    if as_path(path).is_dir():
+        path = Path(path) / MODEL
     metadata, tensors = read(path)
     with made_of(path, metadata, tensors):
         model = build(model_in(metadata), known(classes))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from ..backend import Array, array_module, cores, device_module, kernels, recycl
 from ..errors import OptionError
 from ..models import Model
 from ..optimizers import Optimizer, as_optimizer
+from .batches import BatchSteps, as_batches
 from .checkpoint import describe
 from .crowding import Crowding
 from .guards import Interrupt
@@ -21,15 +23,16 @@ from .history import History
 from .inputs import fingerprint, prepared, prepared_both, require_model
 from .keeping import Best, Checkpoint
 from .progress import Progress, since
+from .remarks import remarks, unused_code
 from .steps import diverged, steps_for
 
 
 def fit(
     model: Model,
-    x: Array,
+    x: Array | Iterable[Array],
     *,
     epochs: int,
-    batch_size: int,
+    batch_size: int | None = None,
     optimizer: Optimizer,
     validation: Array | None = None,
     seed: int = 0,
@@ -45,6 +48,10 @@ def fit(
     Order and noise of epoch e come from (seed, e) alone: the same seed gives the same bits on one machine, with as
     many cores.
 
+    x may also be an iterable of batches, such as a list, or an object with `__iter__` that reads them from disk: each epoch goes
+    through it once, in its order, and `batch_size` is left out. If it has `begin(seed, epoch)`, that is called before each epoch.
+    A generator can be gone through only once, so it serves for one epoch.
+
     `validation`: data to measure the loss on after each epoch, as `evaluate` does. `patience`: stop after so many
     epochs without a better validation loss, and go back to the best parameters. `checkpoint`: a file with the state after
     the last completed epoch; `resume=True` continues from it, as if training had never stopped. Ctrl-C ends training
@@ -58,9 +65,11 @@ def fit(
     checkpoint that does not fit.
     """
     require_model("fit", model)
-    for name, value, least in (("epochs", epochs, 1), ("batch_size", batch_size, 1), ("seed", seed, 0)):
+    for name, value, least in (("epochs", epochs, 1), ("seed", seed, 0)):
         whole("fit", name, value, least)
-    batch_size = int(batch_size)  # as a kernel of the GPU takes it
+    batches = as_batches(x, epochs, batch_size)
+    if batches is None:
+        batch_size = whole("fit", "batch_size", batch_size)  # Python's own, as a kernel of the GPU takes it
     if checkpoint is not None:
         checkpoint = file_path("fit", "checkpoint", checkpoint)
     for name, value in (("progress", progress), ("resume", resume)):
@@ -80,13 +89,15 @@ def fit(
     optimizer.belong_to(model)
     recycle_memory()
     xp = device_module(device)
-    x, validation = prepared_both(x, validation, model)
+    x, validation = prepared_both(x if batches is None else batches.first, validation, model)
+    for remark in remarks(model, x):
+        warnings.warn(remark, stacklevel=2)
 
     best = Best(model, patience)
     settings = {}
     if checkpoint is not None:
         settings = {
-            "batch_size": batch_size,
+            "batch_size": batch_size if batches is None else None,
             "seed": int(seed),
             "patience": None if patience is None else int(patience),
             "optimizer": describe(optimizer),
@@ -100,7 +111,10 @@ def fit(
 
     model.to(device)
     optimizer.to(device, x.dtype)
-    steps = steps_for(model, xp.asarray(x), batch_size, optimizer)
+    if batches is None:
+        steps = steps_for(model, xp.asarray(x), batch_size, optimizer)
+    else:
+        steps = BatchSteps(model, batches, optimizer, device)
     validation = None if validation is None else xp.asarray(validation)
     report = Progress(len(history), epochs, steps.count, progress)
     if remark := kept.remark():
@@ -116,7 +130,7 @@ def fit(
             with report.epoch(epoch), kept.named_in_errors(history):
                 steps.begin(seed, epoch)
                 crowding.begin()
-                for _ in range(steps.count):
+                for _ in range(steps.count) if batches is None else steps.turns():
                     report.step(steps.step())
                     crowding.step()
                     if interrupt.requested:
@@ -126,7 +140,8 @@ def fit(
                 seconds = since(start)
                 if validation is not None:
                     metrics |= measured(model, validation, optimizer, epoch)
-            speed = {"lr": lr, "seconds": seconds, "examples_per_second": len(x) / seconds}
+            examples = len(x) if batches is None else steps.examples
+            speed = {"lr": lr, "seconds": seconds, "examples_per_second": examples / seconds}
             row = {"epoch": epoch + 1, **metrics, **speed}
             history.append(row)
             history.crowded = crowding.limited
@@ -135,6 +150,8 @@ def fit(
             report.end(epoch, row)
     history.interrupted = interrupt.requested  # during the last validation or writing
     best.put_back()
+    if not history.interrupted and (remark := unused_code(model, history)):
+        warnings.warn(remark, stacklevel=2)
     return history
 
 

@@ -118,7 +118,7 @@ def test_ctrl_c_anywhere_else(monkeypatch, capsys):
 MISTAKES = {
     "train simpel": "unknown preset 'simpel': did you mean 'simple'",
     "train xyz": "expected one of .*deep.*science2006",
-    "train simple --data mnits": "invalid choice: 'mnits'.*strokes.*mnist",
+    "train simple --data mnits": "there is no data 'mnits': expected strokes, mnist",
     "train overcomplete --data mnist": "'overcomplete' makes its own data: leave out --data mnist",
     "train simple --data mnist --data-dir nowhere": "nowhere/.* is missing: .*scratchae data download mnist",
     "train simple --device gpu": r"needs CuPy.*pip install \"\.\[cuda13\]\"",
@@ -148,7 +148,7 @@ MISTAKES = {
     "check Nope": "no entry's name begins with 'Nope': expected one of Dense, ",
     "data verify mnist": "cache/.*train-images.* is missing",
     "data verify mnist --data-dir nowhere": "nowhere/train-images.* is missing",
-    "data verify strokes": "invalid choice: 'strokes'",
+    "data verify strokes": "expected 'mnist' or 'fashion-mnist'",
     "data remove mnist": "invalid choice: 'remove'",
     "data download mnist --data-dir file": "",
 }
@@ -192,7 +192,7 @@ def test_divergence_is_told_in_a_line(capsys):
 # Help
 
 
-OPTIONS = "--data --data-dir --epochs --batch-size --lr --device --threads --seed --out --resume"
+OPTIONS = "--data --data-dir --label --missing --size --code --hidden --beta --epochs --batch-size --lr --device --threads --seed --out --resume"
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,14 @@ OPTIONS = "--data --data-dir --epochs --batch-size --lr --device --threads --see
         ("", "train check data --version"),
         ("train", f"PRESET {OPTIONS} strokes mnist fashion-mnist cpu gpu {' '.join(PRESETS)}"),
         ("check", "NAME"),
-        ("data", "download verify mnist fashion-mnist --data-dir"),
+        ("data", "download verify show mnist fashion-mnist --data-dir --label --missing --size"),
+        (
+            "use",
+            "JOB RUN --data --out --normal --quantile --step reconstruct encode denoise score compress probe embed",
+        ),
+        ("export", "RUN --onnx --torch"),
+        ("compare", "RUN --out"),
+        ("search", "PRESET --over --trials --jobs --data --label"),
     ],
 )
 def test_help(capsys, command, words):

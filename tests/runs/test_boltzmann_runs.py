@@ -19,7 +19,7 @@ from scratchae.runs import run as runs_module
 from scratchae.runs import train
 
 SMALL = Preset(
-    "rbm", "784-9", lambda rng: RBM(784, 9, persistent=True, chains=5, rng=rng), 9, 2, 20, 0.1,
+    "rbm", "784-9", lambda rng, form=None: RBM(784, 9, persistent=True, chains=5, rng=rng), 9, 2, 20, 0.1,
     optimizer=lambda lr, steps: SGD(lr),
 )  # fmt: skip
 

@@ -47,7 +47,7 @@ from scratchae.runs.autoencoder import draw as draw_run
 def dense(inputs, code, *, before=(), loss=None):
     """A function that builds the autoencoder inputs-code-inputs."""
 
-    def build(rng):
+    def build(rng, form=None):
         encoder = Sequential(*before, Dense(inputs, code, rng=rng), Sigmoid())
         return Autoencoder(encoder, Sequential(Dense(code, inputs, rng=rng)), loss=loss or MSE())
 
@@ -66,7 +66,7 @@ LOGITS = Preset(
 NOISY = Preset("noisy", "3-2-3", dense(3, 2, before=[GaussianNoise(0.1)]), 2, 2, 10, 0.01, synthetic=points)
 
 
-def images(rng):
+def images(rng, form=None):
     encoder = Sequential(GaussianNoise(0.4, clip=(0, 1)), Conv2d(1, 3, 4, stride=4, rng=rng), ReLU())
     return Autoencoder(encoder, Sequential(ConvTranspose2d(3, 1, 4, stride=4, rng=rng), Sigmoid()), loss=BCE())
 
@@ -77,11 +77,11 @@ def restrained(rng, *after, kind=Autoencoder, **options):
 
 
 RESTRAINED = [
-    Preset("kl", "784-6-784", lambda rng: restrained(rng, Sigmoid(), penalty=SparseKL(0.2, 1.0)), 6, 2, 100),
-    Preset("two", "784-6-784", lambda rng: restrained(rng, ReLU(), KSparse(2)), 2, 2, 100),
+    Preset("kl", "784-6-784", lambda rng, form=None: restrained(rng, Sigmoid(), penalty=SparseKL(0.2, 1.0)), 6, 2, 100),
+    Preset("two", "784-6-784", lambda rng, form=None: restrained(rng, ReLU(), KSparse(2)), 2, 2, 100),
     Preset(
         "still", "784-6-784",
-        lambda rng: restrained(rng, Sigmoid(), kind=ContractiveAutoencoder, weight=0.1), 6, 2, 100,
+        lambda rng, form=None: restrained(rng, Sigmoid(), kind=ContractiveAutoencoder, weight=0.1), 6, 2, 100,
     ),
 ]  # fmt: skip
 MAPS = Preset("maps", "1-3-1, denoising", images, code=6, epochs=2, batch_size=100, shape=(28, 28, 1))

@@ -7,24 +7,26 @@ import scratchae.data
 from scratchae import load
 from scratchae.data import strokes
 from scratchae.models import CVAE, VAE
-from scratchae.presets import Preset
+from scratchae.presets import Form, Preset
 from scratchae.presets.variational import variational
 from scratchae.runs import autoencoder, train
 from scratchae.runs import variational as results
 from scratchae.runs.results import table
 
 
-def conditional(rng):
-    layers = variational([794, 8], 3, rng), variational([784, 8], 13, rng)
+def conditional(rng, form=None):
+    layers = variational(rng, Form((784,)), [794, 8, 3]), variational(rng, Form((784,)), [784, 8, 13])
     return CVAE(layers[0].encoder, layers[0].mu, layers[0].log_var, layers[1].decoder, labels=10, loss=layers[0].loss)
 
 
-PLANE = Preset("plane", "784-8-2", lambda rng: variational([784, 8], 2, rng), 2, 1, 50)
-BINARY = Preset("binary", "784-8-3", lambda rng: variational([784, 8], 3, rng, binarise=True), 3, 1, 50)
+PLANE = Preset("plane", "784-8-2", lambda rng, form=None: variational(rng, Form((784,)), [784, 8, 2]), 2, 1, 50)
+BINARY = Preset(
+    "binary", "784-8-3", lambda rng, form=None: variational(rng, Form((784,)), [784, 8, 3], binarise=True), 3, 1, 50
+)
 TOLD = Preset("told", "794-8-3", conditional, 3, 1, 50, labels=10)
 TWO = Preset(
-    "two", "784-8-3", lambda rng: variational([784, 8], 3, rng, beta=4.0), 3, 1, 50,
-    variants={"β = 1": lambda rng: variational([784, 8], 3, rng)},
+    "two", "784-8-3", lambda rng, form=None: variational(rng, Form((784,)), [784, 8, 3], beta=4.0), 3, 1, 50,
+    variants={"β = 1": lambda rng, form=None: variational(rng, Form((784,)), [784, 8, 3])},
 )  # fmt: skip
 EVERY_RUN = ["latent", "loss", "reconstructions", "samples"]
 

@@ -488,6 +488,7 @@ def test_a_layer_that_breaks_in_training_alone_is_named():
         train(tiny(GaussianNoise(3e38)))
 
 
+@pytest.mark.filterwarnings("ignore:.*networks learn well")
 def test_an_infinite_loss_stops_before_the_parameters():
     """Squares of 1e25 are too large for float32, the numbers themselves are not."""
     model = tiny()
@@ -530,6 +531,7 @@ def test_a_validation_loss_that_is_no_number():
         train(model, validation=examples(9), patience=1)
 
 
+@pytest.mark.filterwarnings("ignore:.*networks learn well")
 def test_clip_norm_is_a_way_out(device):
     x = examples() * 1e4
     with pytest.raises(DivergenceError):

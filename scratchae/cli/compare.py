@@ -1,0 +1,32 @@
+"""`scratchae compare`."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    from ..plots import FORMATS
+
+    parser = commands.add_parser(
+        "compare",
+        help="runs side by side: figures, curves, reconstructions of the same examples",
+        description="Compare runs of the same data: what differs in how they were trained, their figures, their losses, and what each makes "
+        "of the same test examples.",
+    )
+    parser.add_argument("folders", nargs="+", metavar="RUN", help="two or more folders that `scratchae train` wrote")
+    parser.add_argument("--out", default="compared", metavar="DIR", help="folder to write to (default: compared)")
+    parser.add_argument(
+        "--data-dir",
+        metavar="DIR",
+        help="folder of the MNIST files (default: $SCRATCHAE_DATA, or they are downloaded)",
+    )
+    parser.add_argument("--format", choices=FORMATS, default="png", help="format of the pictures (default: png)")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    from ..runs.comparing import compare
+
+    compare(options.folders, out=options.out, data_dir=options.data_dir, format=options.format)
+    return 0

@@ -1,0 +1,96 @@
+"""Training examples that are larger than memory: read from the file in shuffled blocks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from .scaling import Scaling
+
+BLOCK = 2**20  # bytes that are read in one go: a disk reads neighbours fast
+POOL = 32  # blocks in memory at a time, whose rows are shuffled together
+
+
+def too_large(x: np.ndarray) -> bool:
+    """Whether an array in a file would, as float32, take more than a third of this machine's memory."""
+    return isinstance(x, np.memmap) and 4 * x.size > memory() / 3
+
+
+def memory() -> int:
+    """The bytes of memory that this process may use: the machine's, or a container's limit."""
+    try:
+        found = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows
+        return 8 * 2**30
+    limit = Path("/sys/fs/cgroup/memory.max")
+    words = limit.read_text().split() if limit.is_file() else ["max"]
+    return found if words == ["max"] else min(found, int(words[0]))
+
+
+class Stream:
+    """Rows (N, …) of an array in a file, scaled on the way. `batches(size)` is what `fit` trains on.
+
+    Blocks of neighbouring rows come in a new order in each epoch; the rows of some blocks at a time are shuffled together. So what
+    lies far apart in the file meets in a batch, as long as the file is larger than the pool.
+    """
+
+    def __init__(self, x: np.ndarray, rows: np.ndarray, scaling: Scaling):
+        self.x, self.rows, self.scaling = x, rows, scaling
+        self.block = max(BLOCK // (x[0].size * x.itemsize), 1)
+        self.shape = (len(rows), *x.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def said(self) -> str:
+        pool = POOL * self.block * self.x[0].size * (self.x.itemsize + 4) / 1e6
+        return f"The file is larger than a third of memory: it is streamed in shuffled blocks, about {pool:,.0f} MB at a time."
+
+    def some(self, count: int = 10_000) -> np.ndarray:
+        """Some examples, spread evenly over all of them."""
+        chosen = self.rows[np.linspace(0, len(self.rows) - 1, min(count, len(self.rows))).astype(np.int64)]
+        return self.scaling.apply(np.asarray(self.x[chosen])).reshape(-1, *self.shape[1:])
+
+    def shaped(self, shape: tuple[int, ...]) -> Stream:
+        """The same with examples of another shape."""
+        found = Stream(self.x, self.rows, self.scaling)
+        found.shape = (len(self), *shape)
+        return found
+
+    def batches(self, size: int) -> Batches:
+        return Batches(self, size)
+
+
+class Batches:
+    """The batches of a stream, epoch after epoch."""
+
+    def __init__(self, stream: Stream, size: int):
+        self.stream, self.size = stream, size
+        self.begin(0, 0)
+
+    def begin(self, seed: int, epoch: int) -> None:
+        """The order of the next pass comes from these two alone."""
+        self.rng = np.random.default_rng([seed, epoch, 0])
+
+    def __len__(self) -> int:
+        return -(-len(self.stream) // self.size)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        stream = self.stream
+        starts = self.rng.permutation(np.arange(0, len(stream), stream.block))
+        left = np.empty((0, *stream.shape[1:]), np.float32)
+        for first in range(0, len(starts), POOL):
+            rows = np.concatenate([stream.rows[s : s + stream.block] for s in starts[first : first + POOL]])
+            pool = stream.x[np.sort(rows)][self.rng.permutation(len(rows))]
+            last = first + POOL >= len(starts)
+            for start in range(0, len(pool), self.size):
+                batch = stream.scaling.apply(pool[start : start + self.size]).reshape(-1, *stream.shape[1:])
+                left = np.concatenate([left, batch])
+                while len(left) >= self.size:
+                    yield left[: self.size]
+                    left = left[self.size :]
+            if last and len(left):
+                yield left
