@@ -8,6 +8,7 @@ sides, in float64, and the change of L is compared with the gradient.
 from __future__ import annotations
 
 import copy
+import operator
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -15,16 +16,19 @@ from typing import Any
 import numpy as np
 
 from ..backend import Array, array_module, to_numpy
-from ..errors import ArrayTypeError, OptionError
+from ..errors import ArrayTypeError, OptionError, ShapeError
 from ..layers import Layer
 from ..layers.layer import possible_parameters, require_named
 from ..losses import Loss
 from ..models import DBN, RBM, Model
 from ..penalties import Penalty
 from .diagnosis import diagnose, require_shapes
-from .diagnosis.adapted import Adapted
 from .diagnosis.experiment import FunctionExperiment, LayerExperiment, ModelExperiment
-from .differences import EPS, TOLERANCE, GradientReport, compare
+from .differences import EPS, STEP, TOLERANCE, GradientReport, compare, resolution
+from .styles.adapted import Adapted
+from .styles.calls import BACKWARD, FORWARD, method_of
+from .styles.losses import Loss as AnyLoss
+from .styles.copies import duplicate, repeatable
 
 
 def check_gradients(
@@ -54,10 +58,11 @@ def check_gradients(
     if isinstance(subject, DBN):  # a DBN has no backward: it is trained layer by layer, or unrolled
         report = check_gradients(subject.unroll(), x, seed=seed, noise=noise, tolerance=tolerance)
         return replace(report, subject="DBN, unrolled to an Autoencoder")
-    x = array_module(x).array(x, dtype=np.float64)
+    if not isinstance(subject, Layer | Model) and method_of(subject, FORWARD) and method_of(subject, BACKWARD):
+        x = accepted(subject, np.array(to_numpy(x)))
+        subject = Adapted(subject, x)
+    x = array_module(x).array(x, dtype=None if isinstance(subject, Adapted) and subject.index else np.float64)
     rng = random_streams(x, seed if noise else None)
-    if not isinstance(subject, Layer | Model) and hasattr(subject, "forward") and hasattr(subject, "backward"):
-        subject = Adapted(subject, to_numpy(x))
     if isinstance(subject, RBM):
         return check_boltzmann(subject, x, tolerance, seed)
     if isinstance(subject, Model):
@@ -81,25 +86,44 @@ def check_gradients(
     return replace(report, findings=diagnose(experiment, wrong))
 
 
+def accepted(subject: Any, x: np.ndarray) -> np.ndarray:
+    """x in float64; integers stay what they are for a subject that takes nothing else, such as an embedding."""
+    if x.dtype.kind not in "iub":
+        return x.astype(np.float64)
+    try:
+        with repeatable():
+            Adapted(subject, x.astype(np.float64))
+    except (IndexError, TypeError):
+        return x
+    except Exception:
+        pass
+    return x.astype(np.float64)
+
+
 def random_streams(x: Array, seed: int | None) -> Callable[[], Any]:
     """A function that gives an equal new generator each time, or None each time, for inference."""
     return lambda: None if seed is None else array_module(x).random.default_rng(seed)
 
 
-def check_layer(layer: Layer, x: Array, rng: Callable[[], Any], seed: int, tolerance: float) -> GradientReport:
-    layer = copy.deepcopy(layer).to(dtype=np.float64)
+def check_layer(
+    layer: Layer, x: Array, rng: Callable[[], Any], seed: int, tolerance: float = TOLERANCE, elements: Callable | None = None
+) -> GradientReport:
+    layer = duplicate(layer).to(dtype=np.float64)
     possible = [(leaf, possible_parameters(leaf)) for _, leaf in layer.leaves()]
     y = layer.forward(x.copy(), rng())  # copies, in case they are changed
     r = array_module(x).asarray(np.random.default_rng([seed, 1]).standard_normal(y.shape))
-    gradients = {"x": layer.backward(r.copy())}
     for leaf, names in possible:
         require_named(leaf, names)
-    tensors = {"x": x}
-    for name, leaf in layer.leaves():
+    tensors = parameters(layer)
+    changed = duplicate(layer)  # backward may change it, and the differences are those of the layer before
+    if changed.forward(x.copy(), rng()).shape != y.shape:
+        raise ShapeError(f"{layer!r}: a second forward on the same x gives a y of another shape")
+    gradients = {"x": changed.backward(r.copy())}
+    for name, leaf in changed.leaves():
         for attribute in leaf.parameter_names:
-            label = f"{name}.{attribute}".lstrip(".")
-            tensors[label] = getattr(leaf, attribute)
-            gradients[label] = getattr(leaf, "d" + attribute).copy()
+            gradients[f"{name}.{attribute}".lstrip(".")] = getattr(leaf, "d" + attribute).copy()
+    if x.dtype.kind == "f":
+        tensors = {"x": x} | tensors
 
     def forward() -> Array:
         return layer.forward(x.copy(), rng()).copy()
@@ -107,9 +131,23 @@ def check_layer(layer: Layer, x: Array, rng: Callable[[], Any], seed: int, toler
     def change(plus: Array, minus: Array) -> Array:
         return ((plus - minus) * r).sum()  # subtract first and then sum, so that little is lost by cancellation
 
-    rounding = EPS * float(abs(y * r).sum())
+    rounding, step = EPS * float(abs(y * r).sum()), STEP
+    if tensors:
+        rounding, step = resolution(forward, next(iter(tensors.values())), change, rounding)
     chain = len([*layer.leaves()]) > 1
-    return compare(repr(layer), tensors, gradients, forward, rounding, tolerance, change=change, chain=chain)
+    tolerance = max(tolerance, step**2 if step > STEP else 0)
+    return compare(
+        repr(layer), tensors, gradients, forward, rounding, tolerance, change=change, chain=chain, step=step, elements=elements,
+    )  # fmt: skip
+
+
+def parameters(layer: Layer) -> dict[str, Array]:
+    """The parameters of a layer and of those in it, by name."""
+    return {
+        f"{name}.{attribute}".lstrip("."): getattr(leaf, attribute)
+        for name, leaf in layer.leaves()
+        for attribute in leaf.parameter_names
+    }
 
 
 def check_model(model: Model, x: Array, rng: Callable[[], Any], tolerance: float) -> GradientReport:
@@ -153,7 +191,9 @@ def check_boltzmann(model: RBM, x: Array, tolerance: float, seed: int) -> Gradie
 
 def check_function(function: Callable, x: Array, target: Array | None, tolerance: float) -> GradientReport:
     """A loss or penalty: each gradient that it returns belongs to the argument in the same position."""
-    arguments = [x] if target is None else [x, target.astype(np.float64)]
+    if target is not None and not isinstance(function, AnyLoss):  # a loss made of a person's own may take class numbers
+        target = target.astype(np.float64)
+    arguments = [x] if target is None else [x, target]
     returned = function(*(array.copy() for array in arguments))
     name = getattr(function, "__name__", repr(function))
     if not isinstance(returned, tuple) or len(returned) < 2:
@@ -165,6 +205,8 @@ def check_function(function: Callable, x: Array, target: Array | None, tolerance
     gradients = dict(zip(names, found, strict=True))
 
     def evaluate() -> Array:
-        return function(*(array.copy() for array in arguments))[0]
+        return array_module(x).asarray(function(*(array.copy() for array in arguments))[0])
 
-    return compare(name, tensors, gradients, evaluate, EPS * abs(float(value)), tolerance)
+    rounding, step = resolution(evaluate, x, operator.sub, EPS * abs(float(value)))
+    tolerance = max(tolerance, step**2 if step > STEP else 0)
+    return compare(name, tensors, gradients, evaluate, rounding, tolerance, step=step)

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 import _thread
 import contextlib
-import copy
 import importlib.util
+import inspect
 import io
 import linecache
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import CodeType, ModuleType, TracebackType
+from typing import Any
 
-import numpy as np
-
-from ..errors import ScratchaeError, ShapeError
+from ..errors import ScratchaeError
 from ..study.diagnosis import GradientShapeError
-from ..study.differences import GradientReport
-from ..study.gradcheck import check_gradients
+from ..study.diagnosis.finding import Finding
+from ..study.styles.calls import BACKWARD, FORWARD
+from ..study.styles.updating import UPDATE
+from ..study.trials.optimizers import UnknownError
+from ..study.trials.result import RIGHT, UNUSABLE, WRONG, Result
 from .answers import AnswerError
 from .chapters import folder
 from .learner import NotCheckableError, Subject, load, subjects
 from .operands import misfit
 
-RIGHT, WRONG, UNUSABLE, INTERRUPTED = 0, 1, 2, 130  # exit codes
+INTERRUPTED = 130  # the exit code after Ctrl-C
 SHOWN = 40  # how many lines of the learner's own printing to show: forward is called some hundred times
 
 
@@ -85,7 +87,7 @@ def message(error: BaseException, path: Path) -> str:
     """An error as text: the library's own message as it is; for arrays that do not fit, their names and shapes."""
     if said := misfit(error, path):
         return said
-    return str(error) if isinstance(error, ScratchaeError | NotCheckableError) else f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, ScratchaeError | NotCheckableError | UnknownError) else f"{type(error).__name__}: {error}"
 
 
 @contextlib.contextmanager
@@ -115,7 +117,13 @@ def grade(path: Path) -> tuple[int, str]:
     verdicts = [verdict(subject, path) for subject in subjects(module)]
     right = sum(code == RIGHT for code, _ in verdicts)
     lines = [text for _, text in verdicts]
-    return max(code for code, _ in verdicts), "\n".join([*lines, f"{right} of {len(verdicts)} right"])
+    return overall(code for code, _ in verdicts), "\n".join([*lines, f"{right} of {len(verdicts)} right"])
+
+
+def overall(codes: Iterable[int]) -> int:
+    """The exit code of several checks: wrong if one is wrong, whatever else could not be checked."""
+    found = set(codes)
+    return WRONG if WRONG in found else UNUSABLE if UNUSABLE in found else RIGHT
 
 
 def praised(title: str, facts: list[str]) -> str:
@@ -139,51 +147,61 @@ def exercise(path: Path) -> Callable[[ModuleType], list[str]] | None:
 
 
 def verdict(subject: Subject, path: Path) -> tuple[int, str]:
-    """Check one layer or loss of the file."""
-    first = None
-    for inputs in subject.inputs:
-        refused = refusal(subject.value, inputs)
-        if refused is None:
-            break
-        first = first or refused
-    else:
-        shape = " and ".join(str(array.shape) for array in subject.inputs[0])
-        way_out = (
-            "; if it needs another shape, write an input `x = …` into the file, or in Python call check(layer, x)"
-            if len(subject.inputs) > 1
-            else ""
-        )
-        called = f"{subject.name} was called with shape {shape}{way_out}"
-        return UNUSABLE, f"{located(path, subject, first)}\n    {called}"
+    """The exit code and the words about one thing in the file. What goes wrong in one hides none of the others."""
     try:
-        report = check_gradients(subject.value, *inputs)
-    except NotImplementedError:
-        raise
-    except ShapeError as error:  # of a gradient
-        return WRONG, f"{subject.name}: wrong\n{error}"
-    except Exception as error:
-        return UNUSABLE, located(path, subject, error)
-    return (RIGHT if report.passed else WRONG), described(subject, report, inputs)
+        result = subject.check()
+    except (Exception, SystemExit) as error:
+        code, text = explained(path, error)
+        return code, text if subject.name in text else f"{subject.name}: {text}"
+    return result.code, said(result, subject, path)
 
 
-def refusal(value: object, inputs: tuple[np.ndarray, ...]) -> Exception | None:
-    """The error that a layer's forward, or a loss, raises on these inputs; None if it raises none."""
-    call = getattr(copy.deepcopy(value), "forward", value)
-    try:
-        call(*(array.copy() for array in inputs))
-    except NotImplementedError:
-        raise
-    except Exception as error:
-        return error
-    return None
+def said(result: Result, subject: Subject, path: Path) -> str:
+    """A result in words, with the line to look at."""
+    if result.code == UNUSABLE:
+        called = f"\n    {subject.name} was called with shape {result.shape}" if result.shape else ""
+        way_out = f"{called}; if it needs another shape, write an input `x = …` into the file, or in Python call check(layer, x)"
+        return located(path, subject, result.error) + (way_out if not isinstance(result.error, NotCheckableError | UnknownError) else "")
+    where = f", {result.where}" if result.where else ""
+    if result.code == WRONG and result.error is not None:
+        return f"{subject.name}: wrong{where}\n{located(path, subject, result.error)}\n{result.tried}"
+    findings = result.findings or (result.report.findings if result.report else ())
+    if result.code == WRONG:
+        body = str(result.report) if result.report else "\n".join(map(str, findings))
+        return f"{subject.name}: wrong{where}\n{body}\n  {starts(path, subject, findings)}"
+    return praise(result, subject, findings)
 
 
-def described(subject: Subject, report: GradientReport, inputs: tuple[np.ndarray, ...]) -> str:
-    if report.passed and not report.findings:
-        names = ", ".join(f"∂L/∂{check.name}" for check in report.checks)
-        shapes = " and ".join(str(array.shape) for array in inputs)
-        return f"{subject.name}: right; {names} equal central differences to {report.worst:.1e}, on {shapes}"
-    return f"{subject.name}: {'right, with a remark' if report.passed else 'wrong'}\n{report}"
+def praise(result: Result, subject: Subject, findings: Sequence[Finding]) -> str:
+    """What is right, and what was and was not looked at."""
+    if result.report is None:
+        return f"{subject.name}: right; its steps are those of the definition\n  {result.tried}"
+    names = ", ".join(f"∂L/∂{check.name}" for check in result.report.checks)
+    shape = result.tried.shapes[0]
+    fact = f"{names} equal central differences to {result.report.worst:.1e}, on {shape}"
+    others = getattr(result.layer, "unmatched", None) or {}
+    unseen = getattr(result.layer, "untrained", ())
+    if unseen:
+        fact += f"\n  not checked: {', '.join(unseen)}, of which backward leaves no gradient (self.d{unseen[0]} = …, or self.grads[{unseen[0]!r}])"
+    elif others:
+        fact += f"\n  taken for constants, because backward leaves no gradient of them: {', '.join(others)}"
+    title = "right, with a remark" if findings else "right in part" if unseen else "right"
+    remarks = "".join(f"\n{found}" for found in findings)
+    return f"{subject.name}: {title}; {fact}\n  {result.tried}{remarks}"
+
+
+def starts(path: Path, subject: Subject, findings: Sequence[Finding]) -> str:
+    """Where the code that is wrong begins."""
+    names = UPDATE if any(found.kind == "optimizer" for found in findings) else BACKWARD
+    code = code_of(subject.value, names)
+    return f"in {place(path, code.co_firstlineno)}, {code.co_name}" if code is not None else f"in {place(path)}"
+
+
+def code_of(thing: Any, methods: tuple[str, ...]) -> CodeType | None:
+    """The code of the first of these methods, or of a function itself."""
+    functions = [getattr(thing, name, None) for name in methods] + [thing]
+    codes = (getattr(getattr(inspect.unwrap(f), "__func__", f), "__code__", None) for f in functions if callable(f))
+    return next((code for code in codes if code is not None), None)
 
 
 def pointed(path: Path, trace: TracebackType | None, text: str, quoted: bool = True) -> str:
@@ -204,12 +222,11 @@ def place(path: Path, line: int | None = None) -> str:
     return "your code" if line is None else f"line {line}"
 
 
-def located(path: Path, subject: Subject, error: Exception) -> str:
+def located(path: Path, subject: Subject, error: BaseException) -> str:
     """The place of an error in a layer or loss, or about it: where it was raised, or the method that it is about."""
     said = message(error, path)
     text = pointed(path, error.__traceback__, said)
-    method = getattr(subject.value, "backward" if "backward" in said else "forward", subject.value)
-    code = getattr(getattr(method, "__func__", method), "__code__", None)
+    code = code_of(subject.value, BACKWARD if "backward" in said else FORWARD)
     if code is None or not text.startswith(f"{place(path)}: "):
         return text
     return f"{place(path, code.co_firstlineno)}, in {code.co_name}:\n    {said}"

@@ -13,7 +13,7 @@ import itertools
 import numpy as np
 
 from ...errors import ArrayTypeError, ShapeError
-from .adapted import require_array
+from ..styles.calls import require_array
 from .behaviour import behaviour
 from .case import Case, alike, attempt
 from .experiment import REFUSALS, Experiment, LayerExperiment, ModelExperiment, RefusedError, parts, quiet
@@ -127,7 +127,8 @@ def require_shapes(experiment: LayerExperiment) -> None:
         y, gradients = experiment.run()
     except RefusedError as refused:
         raise refused.__cause__ from None
-    require_array(experiment.subject, "backward", "∂L/∂x", gradients["x"])
+    if "x" in experiment.names():
+        require_array(experiment.subject, "backward", "∂L/∂x", gradients["x"])
     for name in experiment.names():
         tensor = experiment.tensor(experiment.subject, experiment.inputs, name)
         gradient = gradients.get(name)

@@ -99,6 +99,10 @@ KINDS = {
         "forward is not repeatable: the same x gives another y",
         "random numbers from np.random…: draw them from the rng of `forward(x, rng)` instead. Or a counter, or a parameter that `forward` changes",
     ),
+    "draws": (
+        "forward draws random numbers of its own, so that a step cannot be repeated",
+        "np.random…: draw from the rng of `forward(x, rng)` instead. The check began it anew from the same seed before each call",
+    ),
     "dtype": (
         "float32 goes in and {which}",
         "np.zeros, np.ones and np.random make float64 unless you give a dtype; NumPy scalars, such as np.sqrt(2), widen too, but Python numbers do not",
@@ -107,13 +111,61 @@ KINDS = {
         "it is right except at corners",
         "the point where a case begins (x == 0 in ReLU): there, any slope between the left and the right slope is right, and no other",
     ),
+    "hidden_by_moved": (
+        "it is right only while {names} has the value with which it begins",
+        "what `forward` does with {names}: `backward` has to use its present value in the same place",
+    ),
+    "hidden_by_batch": (
+        "it is right {other} examples, and wrong {where}",
+        "a number of examples that is written in, kept from another call, or taken from the wrong axis: use len(dy) of this call, and sum over axis 0",
+    ),
+    "hidden_by_axes": (
+        "it is wrong {where}, and right {other}",
+        "dy.size // len(dy), shape[1] and axis=1 mean other things when there are more axes: name the axes of `forward`, such as axis=-1 and shape[-1]",
+    ),
+    "hidden_by_sizes": (
+        "it is wrong {where}, and right {other}",
+        "a size that is written in, or that was equal to another one by accident: take it from the shape of x",
+    ),
+    "hidden_by_size_of_layer": (
+        "it is wrong {where}: the sizes of the object that was tried first hide it",
+        "square weights and axes of length 1 hide transposes and axes that are swapped: go through `backward` with two different sizes",
+    ),
+    "hidden_by_option": (
+        "it does not follow the options: wrong {where}, right {other}",
+        "what `forward` does with this option: `backward` has to do the same with it, such as the same stride, slope or padding",
+    ),
+    "hidden_by_mode": (
+        "it is wrong {where}, and right {other}",
+        "what `forward` does in this mode, and what it keeps: there a mask is not applied, and averages over the batch are constants. `forward` has to keep the mode too",
+    ),
+    "optimizer": (
+        "the update is wrong: {which}",
+        "the lines of update, one after the other, beside the definition; by hand for one number, over two steps",
+    ),
+    "hidden_by_targets": (
+        "it is wrong {where}, and right {other}",
+        "the kind of target that `forward` and `backward` are meant for: numbers, one-hot rows or class numbers",
+    ),
+    "not_a_divergence": (
+        "the gradient fits the value, but the value is no KL divergence from N(0, 1): that is 0 for a mean of 0 and σ = 1, and nowhere smaller",
+        "the formula of the value: KL = ½ Σ (μ² + σ² - 1 - log σ²), and log σ² = 2 log σ",
+    ),
+    "unstable": (
+        "the gradient fits the value, but the value is NaN {where}",
+        "exp of a large number: subtract the largest number of each row first, x - x.max(axis=-1, keepdims=True)",
+    ),
+    "hidden_by_given": (
+        "it is wrong {where}",
+        "the numbers of x in the file are special, such as zeros or equal rows, and hide it",
+    ),
     "unknown": (
         "it is wrong, but no known mistake explains it",
         "the evidence above; then the smallest case: one example of one or two features, by hand",
     ),
 }
 
-NOTES = frozenset({"dtype"})  # remarks: the numbers are right
+NOTES = frozenset({"dtype", "draws", "not_a_divergence", "unstable"})  # remarks: the numbers are right
 
 
 @dataclass(frozen=True)
