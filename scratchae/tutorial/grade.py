@@ -150,9 +150,11 @@ def verdict(subject: Subject, path: Path) -> tuple[int, str]:
     """The exit code and the words about one thing in the file. What goes wrong in one hides none of the others."""
     try:
         result = subject.check()
-    except (Exception, SystemExit) as error:
+    except (NotImplementedError, SystemExit) as error:
         code, text = explained(path, error)
-        return code, text if subject.name in text else f"{subject.name}: {text}"
+        return code, f"{subject.name}: {text}"
+    except Exception as error:
+        return UNUSABLE, located(path, subject, error)
     return result.code, said(result, subject, path)
 
 
@@ -163,6 +165,8 @@ def said(result: Result, subject: Subject, path: Path) -> str:
         way_out = f"{called}; if it needs another shape, write an input `x = …` into the file, or in Python call check(layer, x)"
         return located(path, subject, result.error) + (way_out if not isinstance(result.error, NotCheckableError | UnknownError) else "")
     where = f", {result.where}" if result.where else ""
+    if isinstance(result.error, GradientShapeError):
+        return f"{subject.name}: wrong{where}\n{result.error}\n  {starts(path, subject, ())}"
     if result.code == WRONG and result.error is not None:
         return f"{subject.name}: wrong{where}\n{located(path, subject, result.error)}\n{result.tried}"
     findings = result.findings or (result.report.findings if result.report else ())

@@ -285,7 +285,7 @@ def of_functions(module: ModuleType) -> Iterator[Subject]:
         if flag := losses.flagged(value):
             used.add(name)
             yield Subject(name, value, lambda n=name, v=losses.with_flag(value, flag): check_two(n, *v, file))
-        elif len(required(value)) in (1, 2, 3) and is_function_to_check(name, value, file):
+        elif len(required(value)) in (1, 2) and is_function_to_check(name, value, file):
             yield Subject(name, value, lambda n=name, v=value: check_function(n, v, file))
         elif is_update(value):
             yield Subject(name, value, lambda n=name, v=value: optimizers.examine(n, v, None))
@@ -344,9 +344,9 @@ def subject(name: str, value: Any, inputs: tuple[np.ndarray, ...]) -> Subject:
     """A layer, loss, penalty or optimizer of a notebook, with the inputs to check it on, if there are any."""
     cls = value if inspect.isclass(value) else type(value)
     file = dict(zip(("x",) if is_layer(value) else [p.name for p in required(value)] if callable(value) else (), inputs, strict=False))
-    if inspect.isfunction(value):
+    if inspect.isfunction(value) and len(required(value)) in (1, 2):
         return Subject(name, value, lambda: check_function(name, value, file))
-    check = check_of(cls)
+    check = None if inspect.isfunction(value) else check_of(cls)
     if check is None:
         raise NotCheckableError(
             f"{name}: there is nothing to compare. A layer has forward(x) and backward(dy); a loss (prediction, target), or a "

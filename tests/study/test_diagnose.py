@@ -43,7 +43,8 @@ def test_one_line_changed(case):
 def test_enough_kinds_over_enough_layers():
     kinds = {kind for kind, *_ in BUGS + LINES}
     assert len(kinds) >= 12 and kinds <= KINDS.keys()
-    assert KINDS.keys() - kinds == {"unknown"}
+    seldom = {"unknown", "optimizer", "not_a_divergence", "unstable"}  # not of one gradient at one point
+    assert {kind for kind in KINDS.keys() - kinds if not kind.startswith("hidden_by_")} == seldom
     leaves = {
         type(value) for name, value in vars(s).items() if isinstance(value, type) and issubclass(value, s.Layer)
     }

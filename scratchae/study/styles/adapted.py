@@ -48,7 +48,7 @@ class Adapted(Layer):
         self.theirs = duplicate(theirs)
         self.training: bool | None = None
         self.seed = 0  # of what forward draws from np.random itself
-        self.draws: dict[bool | None, bool] = {}  # whether it does, in each mode, as far as is known
+        self.draws: dict[tuple[bool | None, bool], bool] = {}  # whether it does, in each mode, as far as is known
         forward, backward = method_of(theirs, FORWARD), method_of(theirs, BACKWARD)
         self.methods = forward or "forward", backward or "backward"
         self.call = Call(getattr(self.theirs, self.methods[0]))
@@ -213,10 +213,10 @@ class Adapted(Layer):
             self.set_mode()
         before = dict(vars(self.theirs)) if hasattr(self.theirs, "__dict__") else {}
         forward = getattr(self.theirs, self.methods[0])
-        if self.draws.get(self.training, True):
+        if self.draws.get((self.training, rng is None), True):
             with repeatable(self.seed) as drawing:
                 found = self.call(forward, x, rng, self.training)
-            self.draws[self.training] = drawing.used
+            self.draws[self.training, rng is None] = drawing.used
         else:
             found = self.call(forward, x, rng, self.training)
         self.last = {"x": x}

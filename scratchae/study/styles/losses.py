@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ...errors import ArrayTypeError
 from .calls import method_of, outcome, parameters_of, INPUT_GRADIENTS
 from .copies import duplicate, repeatable
 from .joined import OF_METHODS
@@ -31,7 +32,11 @@ class Loss:
 
     def __call__(self, prediction: np.ndarray, target: Any) -> tuple[Any, np.ndarray]:
         with repeatable():
-            value, gradient = self.call(*((target, prediction) if self.flipped else (prediction, target)))
+            found = self.call(*((target, prediction) if self.flipped else (prediction, target)))
+        if not isinstance(found, tuple) or len(found) != 2:
+            hint = ": does it end with `return`?" if found is None else ""
+            raise ArrayTypeError(f"{self.name} returned {type(found).__name__}, expected (value, gradient){hint}")
+        value, gradient = found
         return self.reduced(value) if np.ndim(value) else value, gradient
 
     @property
