@@ -28,6 +28,8 @@ def behaviour(experiment: Experiment) -> list[Finding]:
         questions = (random, modified_by_model, repeated)
     else:
         questions = (random, modified, repeated, widened)
+        if isinstance(experiment.subject, Adapted) and experiment.subject.updates:
+            questions = (random,)  # a backward that trains changes its parameters
     found = []
     for question in questions:
         try:

@@ -111,6 +111,62 @@ KINDS = {
         "it is right except at corners",
         "the point where a case begins (x == 0 in ReLU): there, any slope between the left and the right slope is right, and no other",
     ),
+    "forward_stops": (
+        "forward leaves out a part of x: y[{which}] does not depend on x, though backward says that it does",
+        "a `return` inside of the loop over the examples, or an index that stays the same: every row of y has to be computed",
+    ),
+    "updated_first": (
+        "it is computed with the parameters after their update",
+        "the order in `backward`: first ∂L/∂x, with the parameters that `forward` used, and then the update",
+    ),
+    "copied": (
+        "it is the gradient of another parameter, {other}",
+        "a line that was copied: each parameter's gradient has its own factor",
+    ),
+    "contributions": (
+        "only one of several contributions is in it: they overwrite each other, or the others are left out",
+        "x goes into several y (windows that overlap, copies, indices that repeat): their gradients are added up, += in place of =, np.add.at for indices, a sum over copies",
+    ),
+    "without_x": (
+        "x is in it, and does not belong there",
+        "a parameter that is only added, such as a bias, has the gradient dy.sum(axis=0): neither x nor ∂L/∂W is in it",
+    ),
+    "extra_term": (
+        "it is off by {which}: the derivative of a term {term} is missing, or one too many",
+        "the terms of the value: each gives a term of the gradient",
+    ),
+    "two_factors": (
+        "two terms of the value have different factors in it: one is {c} times what it should be",
+        "the terms of the value, such as an error and a penalty: is each averaged over the batch in the gradient as in the value?",
+    ),
+    "wrong_count": (
+        "it is averaged over the wrong axes, or the wrong number of elements: what comes through the averages counts {c} times",
+        "the mean and the variance: `backward` has to sum over the same axes as `forward`, and to divide by as many elements",
+    ),
+    "operation_not_differentiated": (
+        "{name} is not differentiated: {place} is passed over as if its derivative were 1",
+        "the chain rule at this line: multiply by the derivative of {name} there",
+    ),
+    "operation_missing": (
+        "a path is missing: what comes through {place} is left out",
+        "this line of `forward`: x goes through it too, and gives one more term, which is added",
+    ),
+    "units": (
+        "each unit has a wrong factor of its own: what comes through {place} counts {factors} times",
+        "what each unit is multiplied by: a sum of squares is not the square of a sum, and each unit has its own row or column of W",
+    ),
+    "other_formula": (
+        "dy is multiplied by {found}, where {right} is right",
+        "the derivative, from the definition: write it down in x, then in y, and compare with the line of `backward`",
+    ),
+    "operation_sign": (
+        "a part has the wrong sign: what comes through {place}",
+        "the sign of the term that belongs to this line of `forward`",
+    ),
+    "operation_factor": (
+        "a part has the wrong factor: what comes through {place} counts {c} times",
+        "the derivative of this line of `forward`: a constant, a count or an average in it",
+    ),
     "hidden_by_moved": (
         "it is right only while {names} has the value with which it begins",
         "what `forward` does with {names}: `backward` has to use its present value in the same place",

@@ -108,7 +108,8 @@ def like(x: np.ndarray, shape: tuple[int, ...], seed: int) -> np.ndarray:
     if x.dtype.kind in "iub":
         return np.random.default_rng(seed).integers(x.min(), x.max() + 1, shape)
     if x.min() >= 0 and x.max() > 0:
-        return np.random.default_rng(seed).uniform(max(x.min(), 0.05 * x.max()), x.max(), shape)
+        least = max(x.min(), 0.05 * x.max())
+        return np.random.default_rng(seed).uniform(least if least < 0.5 * x.max() else 0.5 * x.max(), x.max(), shape)
     return drawn(shape, seed)
 
 
@@ -231,11 +232,13 @@ def small(x: np.ndarray) -> np.ndarray:
 
 def run(trial: Trial, tried: Tried, first: Layer) -> Result | None:
     """Run one trial. Returns a result only if something is wrong in it."""
-    tight = trial.aspect in ("batch", "moved", "given") or (trial.aspect == "sizes" and 1 not in trial.x.shape[1:])
+    tight = trial.aspect in ("batch", "moved", "given") or (
+        trial.aspect == "sizes" and not any(1 in array.shape for array in [trial.x[0], *parameters(first).values()])
+    )
     try:
         report = compared(trial)
     except GradientShapeError as error:
-        if tight or trial.aspect == "option":
+        if tight or trial.aspect in ("option", "size_of_layer"):
             return Result(WRONG, "", where=trial.says, findings=(error.finding, hidden(trial, "")), tried=tried)
         tried.left_out.append(f"{trial.says}, where gradients come out in another shape")
         return None
@@ -394,12 +397,16 @@ def of_another(made: Made, x: np.ndarray) -> Iterator[Trial]:
     count = 0
     aspect = "option" if made.option else "size_of_layer"
     says = f"with {made.option}" if made.option else f"for {made.call}"
-    for other in [x, *candidates()]:
+    inputs = [x, *candidates()]
+    if not any(other.ndim == x.ndim and takes(made.value, other) is None and fits(made.value, other) for other in inputs):
+        inputs = [other for other in inputs if other.ndim == x.ndim and takes(made.value, other) is None][:1]
+    strict = len(inputs) == 1
+    for other in inputs:
         if count == (3 if made.option else 2):
             return
         if other.ndim != x.ndim or other.dtype.kind != x.dtype.kind or takes(made.value, other) is not None:
             continue
-        if other.shape != x.shape and not fits(made.value, other):
+        if other.shape != x.shape and not strict and not fits(made.value, other):
             continue  # by broadcasting, forward may take what is not meant
         try:
             layer = ready(made.value, other)

@@ -1,0 +1,143 @@
+"""Rules about paths: contributions that overwrite each other, other tensors' gradients, terms left out, an update that came too early."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..styles.adapted import Adapted
+from .case import TOLERANCE, Case, alike, attempt
+from .experiment import STEP, FunctionExperiment, LayerExperiment, ModelExperiment
+from .finding import Finding
+
+
+def forward_stops(case: Case) -> Finding | None:
+    """forward fills only some rows of y, such as the first: the others do not depend on x, and backward thinks that they do."""
+    experiment = case.experiment
+    if type(experiment) is not LayerExperiment or not case.per_example or len(case.r) < 2 or len(case.r) != len(case.tensor):
+        return None
+    rows = tuple(range(1, case.N.ndim))
+    still = ~np.any(case.N, axis=rows)
+    if not still.any() or still.all() or case.wrong[~still].any():
+        return None
+    other = experiment.value(experiment.fresh(), {"x": experiment.inputs["x"] * 1.1 + 0.1})
+    if not np.array_equal(other[still], case.y[still]):
+        return None
+    which = ", ".join(map(str, np.flatnonzero(still)[:6]))
+    return case.found("forward_stops", f"in the rows {which}, y stays the same when x changes", which=which)
+
+
+def updated_first(case: Case) -> Finding | None:
+    """backward changes the parameters, and computes dx with the new ones."""
+    experiment = case.experiment
+    subject = experiment.subject
+    if not isinstance(subject, Adapted) or not subject.updates or case.name != "x":
+        return None
+    changed = experiment.fresh()
+    experiment.run(subject=changed)
+    left, right = experiment.slopes("x", case.places, subject=changed)
+    if alike(case.at(case.A), (left + right) / 2):
+        return case.found("updated_first", "it equals the gradient for the parameters as backward leaves them")
+    return None
+
+
+def copied(case: Case) -> Finding | None:
+    """The gradient is that of another parameter."""
+    experiment = case.experiment
+    if case.per_example or isinstance(experiment, FunctionExperiment):
+        return None
+    for other in experiment.names():
+        if other != case.name and experiment.tensor(experiment.subject, experiment.inputs, other).shape == case.A.shape:
+            left, right = experiment.slopes(other)
+            if alike(case.A, (left + right) / 2):
+                return case.found("copied", f"it equals ∂L/∂{other}, element by element", other=other)
+    return None
+
+
+def contributions(case: Case) -> Finding | None:
+    """Where an element moves several y, only one of their gradients arrives."""
+    experiment = case.experiment
+    if isinstance(experiment, FunctionExperiment | ModelExperiment):
+        return None
+    wrong = list(map(tuple, np.argwhere(case.wrong & case.smooth).tolist()))[:24]
+    subject, inputs = experiment.fresh(), {name: array.copy() for name, array in experiment.inputs.items()}
+    tensor = experiment.tensor(subject, inputs, case.name)
+    scale = float(np.abs(case.N).max())
+    for index in wrong:
+        start = float(tensor[index])
+        tensor[index] = start + STEP
+        above = experiment.value(subject, inputs)
+        tensor[index] = start - STEP
+        parts = case.r * (above - experiment.value(subject, inputs)) / (2 * STEP)
+        tensor[index] = start
+        parts = parts[np.abs(parts) > 1e-7 * scale]
+        if len(parts) < 2 or not np.any(np.abs(parts - case.A[index]) <= TOLERANCE * scale):
+            return None
+    return case.found("contributions", "it equals the gradient that comes from one y alone") if wrong else None
+
+
+def without_x(case: Case) -> Finding | None:
+    """x is in the gradient of a parameter that is only added, such as a bias."""
+    experiment = case.experiment
+    if case.per_example or type(experiment) is not LayerExperiment:
+        return None
+    other = {"x": np.random.default_rng(3).standard_normal(experiment.inputs["x"].shape)}
+    same = attempt(lambda: alike(case.numeric(other, case.r), case.at(case.N)))
+    if same and attempt(lambda: not alike(experiment.run(other, case.r)[1][case.name], case.A)):
+        return case.found("without_x", "with another x the right gradient stays the same, and this one does not")
+    return None
+
+
+def extra_term(case: Case) -> Finding | None:
+    """The gradient is off by the same numbers in every example, or by a multiple of its tensor, such as that of a penalty."""
+    A, N = case.A, case.N
+    if not case.smooth.all() or A.size < 3:
+        return None
+    D = A - N
+    if case.per_example and len(D) > 1 and np.abs(D - D[:1]).max() <= TOLERANCE * np.abs(A).max() and np.ptp(case.tensor, axis=0).min() > 0:
+        numbers = ", ".join(f"{value:.4g}" for value in np.ravel(D[0])[:4])
+        return case.found("extra_term", f"the difference is {numbers} in every example", which="the same numbers in every example", term="linear in it")
+    T = case.tensor
+    basis = np.stack([N.ravel(), T.ravel()], axis=1)
+    if np.linalg.matrix_rank(basis) < 2:
+        return None
+    (c, k), *_ = np.linalg.lstsq(basis, A.ravel(), rcond=None)
+    if abs(k) > 1e-6 and alike(A, c * N + k * T):
+        if abs(c - 1) < 1e-5:
+            return case.found("extra_term", f"the difference is {k:.6g} {case.name}", which=f"{k:.6g} times {case.name} itself", term=f"of {case.name}², such as a penalty or a weight decay")
+        return case.found("two_factors", f"it is {c:.6g} times what it should be, and {k:.6g} {case.name}", c=f"{c:.6g}")
+    return None
+
+
+def couplings(case: Case) -> Finding | None:
+    """What moves other elements has another factor than what moves its own: an average over the wrong number of elements."""
+    experiment = case.experiment
+    if type(experiment) is not LayerExperiment or not case.per_example or case.r.shape != case.A.shape or case.A.size > 400:
+        return None
+    index = tuple(map(int, np.argwhere(case.wrong & case.smooth)[0]))
+    subject, inputs = experiment.fresh(), {"x": experiment.inputs["x"].copy()}
+    inputs["x"][index] += STEP
+    left = experiment.value(subject, inputs)
+    inputs["x"][index] -= 2 * STEP
+    right = experiment.value(subject, inputs)
+    J = (left - right) / (2 * STEP)  # how each y moves with this x
+    B = np.zeros_like(J)
+    for place in map(tuple, np.argwhere(np.ones(J.shape, bool)).tolist()):
+        alone = np.zeros_like(case.r)
+        alone[place] = 1
+        B[place] = experiment.run(r=alone)[1]["x"][index]
+    scale = np.abs(J).max()
+    off = np.ones(J.shape, bool)
+    off[index] = False
+    moved = off & (np.abs(J) > 1e-6 * scale)
+    if not moved.any():
+        return None
+    absent = moved & (np.abs(B) <= 1e-9 * scale)
+    if absent.any():
+        axes = {axis for place in np.argwhere(absent) for axis in range(J.ndim) if place[axis] != index[axis]}
+        where = "other examples" if axes == {0} else "other positions" if axes <= set(range(1, J.ndim - 1)) else "other features" if axes == {J.ndim - 1} else "other elements"
+        return case.found("cross_terms", f"{int(absent.sum())} of the {int(moved.sum())} other y that x{list(index)} moves are left out", which=f"the y of {where}")
+    quotient = B[moved] / J[moved]
+    c = float(np.median(quotient))
+    if np.abs(quotient - c).max() < 1e-4 * abs(c) and abs(c - 1) > 1e-4:
+        return case.found("wrong_count", f"what comes through the other y is {c:.6g} times what it should be", c=f"{c:.6g}")
+    return None
