@@ -7,6 +7,7 @@ gradient is then the analytic one, or if all that comes through the operation co
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import linecache
 import sys
@@ -18,6 +19,8 @@ from typing import Any
 import numpy as np
 
 from ...layers import Layer
+from ...losses import Loss
+from ...penalties import Penalty
 from ..styles.adapted import Adapted
 from .case import TOLERANCE, Case
 from .experiment import REFUSALS, STEP, ModelExperiment
@@ -60,7 +63,7 @@ class Watcher:
             step.result = np.array(result)
             self.steps.append(step)
             return result
-        return self.change(k, step, recompute)
+        return np.asarray(self.change(k, step, recompute))[()]
 
     def site(self) -> tuple[Site, int]:
         frame, found, line = sys._getframe(2), [], 0
@@ -111,6 +114,28 @@ class Noted(np.ndarray):
         return noted(WATCHERS[-1].visit(function.__name__, arguments, result, compute)) if WATCHERS else result
 
 
+@contextlib.contextmanager
+def reporting() -> Iterator[None]:
+    """In the block, the values of the library's losses and penalties are operations too."""
+    kinds = {kind for base in (Loss, Penalty) for kind in base.__subclasses__() if "__call__" in vars(kind)}
+    calls = {kind: vars(kind)["__call__"] for kind in kinds}
+
+    def watched(name: str, call: Callable) -> Callable:
+        def reported(self, *arguments):
+            value, *gradients = call(self, *arguments)
+            return WATCHERS[-1].visit(name, arguments, np.float64(value), lambda *_: value), *gradients
+
+        return reported
+
+    for kind, call in calls.items():
+        kind.__call__ = watched(kind.__name__, call)
+    try:
+        yield
+    finally:
+        for kind, call in calls.items():
+            kind.__call__ = call
+
+
 def operation(case: Case) -> Finding | None:
     """The operation of forward that explains the gradient."""
     try:
@@ -137,7 +162,8 @@ class Search:
     def run(self, subject: Any, inputs: dict[str, np.ndarray], watcher: Watcher) -> np.ndarray:
         WATCHERS.append(watcher)
         try:
-            return np.array(self.experiment.value(subject, {name: noted(array) for name, array in inputs.items()}))
+            with reporting():
+                return np.array(self.experiment.value(subject, {name: noted(array) for name, array in inputs.items()}))
         finally:
             WATCHERS.pop()
 
