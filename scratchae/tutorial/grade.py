@@ -7,7 +7,9 @@ import contextlib
 import importlib.util
 import inspect
 import io
+import json
 import linecache
+import os
 import sys
 import threading
 import traceback
@@ -28,7 +30,13 @@ from .chapters import folder
 from .learner import NotCheckableError, Subject, load, subjects
 from .operands import misfit
 
+try:
+    import resource
+except ImportError:  # there is none on Windows
+    resource = None
+
 INTERRUPTED = 130  # the exit code after Ctrl-C
+LETTERS = 20_000  # how much of the learner's own printing to show
 SHOWN = 40  # how many lines of the learner's own printing to show: forward is called some hundred times
 
 
@@ -36,12 +44,13 @@ class Printed(io.TextIOBase):
     """The output of the learner's file: the first lines are shown, the others are counted."""
 
     def __init__(self, stream: io.TextIOBase):
-        self.stream, self.lines = stream, 0
+        self.stream, self.lines, self.room = stream, 0, LETTERS
 
     def write(self, text: str) -> int:
-        if self.lines < SHOWN:
-            self.stream.write(text)
+        if self.lines < SHOWN and self.room > 0:
+            self.stream.write(text[: self.room])
             self.stream.flush()
+            self.room -= len(text)
         self.lines += text.count("\n")
         return len(text)
 
@@ -51,12 +60,12 @@ class Printed(io.TextIOBase):
 
 def main(arguments: list[str]) -> int:
     """Grade a file and print the result. The exit code is 0 if it is right, 1 if it is wrong or not yet written, 2 if it cannot
-    be graded."""
+    be graded. A third argument is a file for the result, which is then not printed."""
     path, seconds = Path(arguments[0]), float(arguments[1])
-    printed = Printed(sys.stdout)
+    printed, process, parts = Printed(sys.stdout), os.getpid(), []
     with contextlib.redirect_stdout(printed), alarm(seconds) as ring:
         try:
-            code, text = grade(path)
+            code, text = grade(path, seconds, parts)
         except KeyboardInterrupt as error:
             if not ring.is_set():
                 return INTERRUPTED
@@ -64,8 +73,24 @@ def main(arguments: list[str]) -> int:
             code, text = UNUSABLE, pointed(path, error.__traceback__, text)
         except (Exception, SystemExit) as error:
             code, text = explained(path, error)
-    print("\n".join(filter(None, (printed.report(), text))))
+    if os.getpid() != process:  # the file has forked, and this is the copy
+        os._exit(0)
+    text = "\n".join(filter(None, (printed.report(), text)))
+    if len(arguments) > 2:
+        result = {"code": code, "text": text, "parts": [{"name": n, "code": c, "text": t} for n, c, t in parts]}
+        Path(arguments[2]).write_text(json.dumps(result), encoding="utf-8")
+    else:
+        print(text)
     return code
+
+
+def confined() -> None:
+    """Limit this process: no file above 100 MB, no core dump, no more memory than the machine has."""
+    if resource is not None:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        for kind, limit in ((resource.RLIMIT_FSIZE, 10**8), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_AS, memory)):
+            with contextlib.suppress(ValueError, OSError):
+                resource.setrlimit(kind, (limit, resource.getrlimit(kind)[1]))
 
 
 def explained(path: Path, error: BaseException, title: str = "") -> tuple[int, str]:
@@ -108,16 +133,34 @@ def alarm(seconds: float) -> Iterator[threading.Event]:
         timer.cancel()
 
 
-def grade(path: Path) -> tuple[int, str]:
-    """The exit code and the words about a file."""
-    module = load(path)
+def grade(path: Path, seconds: float = 60, parts: list[tuple[str, int, str]] | None = None) -> tuple[int, str]:
+    """The exit code and the words about a file. `parts` takes the name, code and words of each thing in it."""
+    module, note = loaded(path, seconds / 2)
     check = exercise(path)
     if check is not None:
         return RIGHT, praised(path.name, check(module))
-    verdicts = [verdict(subject, path) for subject in subjects(module)]
-    right = sum(code == RIGHT for code, _ in verdicts)
-    lines = [text for _, text in verdicts]
-    return overall(code for code, _ in verdicts), "\n".join([*lines, f"{right} of {len(verdicts)} right"])
+    parts = [] if parts is None else parts
+    for subject in subjects(module):
+        parts.append((subject.name, *verdict(subject, path)))
+    right = sum(code == RIGHT for _, code, _ in parts)
+    lines = [text for _, _, text in parts]
+    return overall(code for _, code, _ in parts), "\n".join([*lines, *note, f"{right} of {len(parts)} right"])
+
+
+def loaded(path: Path, seconds: float) -> tuple[ModuleType, list[str]]:
+    """The file as a module; if it is not at its end after some time, what it has defined until then, and a note."""
+    with alarm(seconds) as ring:
+        try:
+            return load(path), []
+        except KeyboardInterrupt as error:
+            module = sys.modules.get(f"_learner_{path.stem}")
+            if not ring.is_set() or module is None:
+                raise
+            text = f"after {seconds:g} seconds the file was not at its end; what it had defined until then was checked. Put what trains behind `if __name__ == \"__main__\":`"
+            note = pointed(path, error.__traceback__, text)
+            if not subjects(module):
+                raise NotCheckableError(note) from None
+            return module, [note]
 
 
 def overall(codes: Iterable[int]) -> int:
@@ -237,4 +280,7 @@ def located(path: Path, subject: Subject, error: BaseException) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    confined()
+    ended = main(sys.argv[1:])
+    sys.stdout.flush()
+    os._exit(ended)  # whatever threads the file has left running

@@ -132,7 +132,7 @@ def test_the_alarm_rings_in_time_and_not_after_the_block():
 
 
 def test_a_file_that_cannot_even_be_interrupted(file, capfd, monkeypatch):
-    monkeypatch.setattr("scratchae.cli.check.GRACE", 2 - 3600)  # it is ended after 2 seconds, wherever it is then
+    monkeypatch.setattr("scratchae.tutorial.homework.GRACE", 2 - 3600)  # it is ended after 2 seconds, wherever it is then
     path = file(
         RINGS
         + """

@@ -94,7 +94,7 @@ def begin(value: Any, given: np.ndarray | None) -> tuple[np.ndarray | None, Exce
         error = takes(value, x)
         if error is not None:
             refused = refused or error
-        elif first is not None and x.ndim > 1 and (x.shape[-1] == x.shape[-2] or (x.ndim == 4 and x.shape[1] == x.shape[2])):
+        elif first is not None and (x.ndim == 1 or x.shape[-1] == x.shape[-2] or (x.ndim == 4 and x.shape[1] == x.shape[2])):
             continue  # where an earlier input was taken, but not by backward, equal sizes fit by accident only
         elif fits(value, x):
             return x, None
@@ -152,7 +152,7 @@ def compared(trial: Trial) -> GradientReport | None:
     except NotImplementedError:
         raise
     except Exception as error:
-        if isinstance(error, GradientShapeError):
+        if isinstance(error, GradientShapeError | BrokenError):
             raise
         return None
     if y.dtype.kind != "f" or y.size == 0 or not np.isfinite(y).all():
@@ -240,13 +240,13 @@ def run(trial: Trial, tried: Tried, first: Layer) -> Result | None:
     except GradientShapeError as error:
         if tight or trial.aspect in ("option", "size_of_layer"):
             return Result(WRONG, "", where=trial.says, findings=(error.finding, hidden(trial, "")), tried=tried)
-        tried.left_out.append(f"{trial.says}, where gradients come out in another shape")
+        tried.left_out.append(f"{without_example(trial)}: forward takes it, and the gradients come out in another shape")
         return None
     except BrokenError as error:
-        if trial.aspect == "batch":
+        if trial.aspect in ("batch", "size_of_layer"):
             return Result(WRONG, "", where=trial.says, error=error.__cause__, tried=tried)
         cause = error.__cause__
-        tried.left_out.append(f"{trial.says}, where backward raises {type(cause).__name__}: {cause}")
+        tried.left_out.append(f"{without_example(trial)}: forward takes it, and backward raises {type(cause).__name__}")
         return None
     if report is None:
         return None
@@ -260,6 +260,10 @@ def run(trial: Trial, tried: Tried, first: Layer) -> Result | None:
     evidence = full.findings[0].evidence if full.findings else ""
     context = hidden(trial, evidence)
     return Result(WRONG, "", where=trial.says, report=replace(full, findings=(context, *known)), layer=first, tried=tried)
+
+
+def without_example(trial: Trial) -> str:
+    return trial.says.partition(", such as")[0].removeprefix("for ")
 
 
 def note(trial: Trial, tried: Tried) -> None:
@@ -373,6 +377,13 @@ def shapes(value: Any, x: np.ndarray, start: Callable[[], Layer]) -> Iterator[Tr
             yield Trial("axes", f"for x with {AXES.get(len(shape), len(shape))}, such as {shape}", f"for x of shape {x.shape}", start, other)
 
 
+def raiser(error: Exception) -> Callable[[], Layer]:
+    def make() -> Layer:
+        raise BrokenError(str(error)) from error
+
+    return make
+
+
 AXES = {1: "one axis", 2: "two axes", 3: "three axes", 4: "four axes", 5: "five axes"}
 
 
@@ -412,7 +423,9 @@ def of_another(made: Made, x: np.ndarray) -> Iterator[Trial]:
             layer = ready(made.value, other)
         except NotImplementedError:
             raise
-        except Exception:
+        except Exception as error:
+            if strict and 1 in x.shape[1:]:  # the sizes tried first, such as one channel, hide what is raised here
+                yield Trial("size_of_layer", says, "", raiser(error), other)
             continue
         count += 1
         yield Trial(aspect, says, "with the defaults" if made.option else "for the first", mover(layer, 4), other)
