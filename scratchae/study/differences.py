@@ -144,7 +144,7 @@ def resolution(evaluate: Callable[[], Array], tensor: Array, change: Callable, r
     if not noise > 50 * rounding:
         return rounding, STEP
     size = max(abs(float(np.sum(abs(to_numpy(evaluate()))))), noise)
-    return 3 * noise, float(np.clip((noise / size) ** (1 / 3), STEP, 1e-2))
+    return 10 * noise, float(np.clip((noise / size) ** (1 / 3), STEP, 1e-2))
 
 
 def small_errors(
@@ -207,9 +207,8 @@ def compare(
                 tolerance * scale, 4 * rounding / step
             )  # a difference quotient cannot tell less than the latter
             for index in map(tuple, np.argwhere(moved & (np.abs(analytic - numeric) > slack))):
-                left, right = slopes(
-                    index, step / 10
-                )  # closer, in case of a corner or a sharp bend within the first step
+                # closer, in case of a corner or a sharp bend within the first step; not where that is lost in noise
+                left, right = slopes(index, step / 10 if step == STEP else step)
                 closer = (left + right) / 2
                 if abs(closer - numeric[index]) > slack:
                     numeric[index] = closer

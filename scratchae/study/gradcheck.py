@@ -131,11 +131,12 @@ def check_layer(
     def change(plus: Array, minus: Array) -> Array:
         return ((plus - minus) * r).sum()  # subtract first and then sum, so that little is lost by cancellation
 
-    rounding, step = EPS * float(abs(y * r).sum()), STEP
+    size = min(1.0, float(abs(x).max())) if x.size else 1.0  # a y of exactly 0 has come from numbers of that size
+    rounding, step = EPS * max(float(abs(y * r).sum()), 1e-2 * size * float(abs(r).sum())), STEP
     if tensors:
         rounding, step = resolution(forward, next(iter(tensors.values())), change, rounding)
     chain = len([*layer.leaves()]) > 1
-    tolerance = max(tolerance, step**2 if step > STEP else 0)
+    tolerance = max(tolerance, 10 * step**2 if step > STEP else 0)
     return compare(
         repr(layer), tensors, gradients, forward, rounding, tolerance, change=change, chain=chain, step=step, elements=elements,
     )  # fmt: skip
@@ -207,6 +208,7 @@ def check_function(function: Callable, x: Array, target: Array | None, tolerance
     def evaluate() -> Array:
         return array_module(x).asarray(function(*(array.copy() for array in arguments))[0])
 
-    rounding, step = resolution(evaluate, x, operator.sub, EPS * abs(float(value)))
-    tolerance = max(tolerance, step**2 if step > STEP else 0)
+    size = max(abs(float(value)), min(1.0, float(abs(x).max())))  # a value of exactly 0 has come from numbers of that size
+    rounding, step = resolution(evaluate, x, operator.sub, EPS * size)
+    tolerance = max(tolerance, 10 * step**2 if step > STEP else 0)
     return compare(name, tensors, gradients, evaluate, rounding, tolerance, step=step)

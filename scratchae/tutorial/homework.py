@@ -110,7 +110,8 @@ def run(file: Path, limit: float, report: Path, out: TextIO | None) -> tuple[int
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         reader.join(1)
-        process.stdout.close()
+        if not reader.is_alive():
+            process.stdout.close()
 
 
 def pass_on(stream: IO[bytes], out: TextIO | None) -> None:

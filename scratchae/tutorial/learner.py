@@ -104,19 +104,13 @@ def check_of(cls: type) -> Callable[..., Result] | None:
     if method_of(cls, UPDATE[:-1]) and (issubclass(cls, Optimizer) or takes_gradients(cls)):
         return check_optimizer
     value, slope = method_of(cls, OF_METHODS[0]), method_of(cls, OF_METHODS[1])
-    if value and slope and defined_by(cls, value):
+    if value and slope:
         return check_activation if len(required(getattr(cls, value))) <= 2 else check_loss_class
     return check_function_class if "__call__" in vars(cls) else None
 
 
-def defined_by(cls: type, method: str) -> bool:
-    return any(method in vars(base) for base in cls.__mro__ if base is not object)
-
-
 def is_layer(value: Any) -> bool:
-    return bool(method_of(value, FORWARD[:-1] if inspect.isclass(value) else FORWARD) and method_of(value, BACKWARD)) or bool(
-        inspect.isclass(value) and defined_by(value, "__call__") and method_of(value, BACKWARD)
-    )
+    return bool(method_of(value, FORWARD) and method_of(value, BACKWARD))
 
 
 def takes_gradients(cls: type) -> bool:
@@ -247,7 +241,7 @@ def check_function(name: str, function: Callable, file: Mapping[str, Any]) -> Re
         return read([losses.Loss(name, function, flipped, source=function) for flipped in orders(function)], function, file)
     arrays = [array_of(file, p.name) for p in needed]
     given = tuple(array.astype(np.float64) for array in arrays) if all(array is not None for array in arrays) else None
-    return functions.examine(function, len(needed), given)
+    return functions.examine(function, len(needed), given, alike=len(needed) == 2)
 
 
 def gives_two(function: Callable, file: Mapping[str, Any]) -> bool:

@@ -208,7 +208,7 @@ def test_what_goes_wrong_where_examples_meet_says_so():
             return dy * (self.x * self.x).mean() + 2 / self.x.size * self.x * (dy * self.x).sum(axis=1, keepdims=True)
 
     (found,) = finding(Shared(), rows())
-    assert found.kind == "cross_terms" and "the y of other examples" in found.what
+    assert found.kind == "cross_terms" and "the y of other elements" in found.what
 
 
 # The benchmark

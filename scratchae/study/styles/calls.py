@@ -34,7 +34,15 @@ INPUT_GRADIENTS = (
 
 def method_of(thing: Any, names: tuple[str, ...]) -> str | None:
     """The first of these methods that its class, or the object itself, has."""
+    if inspect.isclass(thing):  # a class itself can be called, whatever its objects can
+        return next((name for name in names if defines(thing, name)), None)
     return next((name for name in names if callable(getattr(thing, name, None))), None)
+
+
+def defines(cls: type, name: str) -> bool:
+    """Whether a class has a method of this name, besides those that every class has."""
+    found = next((vars(base)[name] for base in cls.__mro__ if base is not object and name in vars(base)), None)
+    return callable(found) or isinstance(found, staticmethod | classmethod)
 
 
 def parameters_of(function: Callable) -> list[inspect.Parameter]:

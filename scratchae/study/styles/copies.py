@@ -17,7 +17,10 @@ T = TypeVar("T")
 
 def duplicate(thing: T) -> T:
     """A deep copy. Modules, such as `self.xp = np`, and what cannot be copied are shared with the original."""
-    memo = {id(module): module for module in [*sys.modules.values()]}
+    try:
+        return copy.deepcopy(thing)
+    except Exception:
+        memo = {id(module): module for module in [*sys.modules.values()]}
     try:
         return copy.deepcopy(thing, memo)
     except Exception:

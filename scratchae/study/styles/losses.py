@@ -29,10 +29,16 @@ class Loss:
     flipped: bool = False
     reduced: Callable[[Any], Any] = np.mean
     source: Any = None  # what to point at
+    draws: bool = True  # whether it draws from np.random, as far as is known
 
     def __call__(self, prediction: np.ndarray, target: Any) -> tuple[Any, np.ndarray]:
-        with repeatable():
-            found = self.call(*((target, prediction) if self.flipped else (prediction, target)))
+        arguments = (target, prediction) if self.flipped else (prediction, target)
+        if self.draws:
+            with repeatable() as drawing:
+                found = self.call(*arguments)
+            self.draws = drawing.used
+        else:
+            found = self.call(*arguments)
         if not isinstance(found, tuple) or len(found) != 2:
             hint = ": does it end with `return`?" if found is None else ""
             raise ArrayTypeError(f"{self.name} returned {type(found).__name__}, expected (value, gradient){hint}")

@@ -69,14 +69,14 @@ def by_other_dicts(p: Arrays, g: Arrays) -> tuple[tuple, Callable[[], Any]]:
     return (values, dict(zip(("dW1", "db1"), g, strict=False))), lambda: list(values.values())
 
 
-def by_layer(p: Arrays, g: Arrays) -> tuple[tuple, Callable[[], Any]]:
-    layer = layer_of(p, g)
-    return (layer,), lambda: from_layer(layer, p)
+def by_layer(p: Arrays, g: Arrays, held: SimpleNamespace) -> tuple[tuple, Callable[[], Any]]:
+    vars(held).update(vars(layer_of(p, g)))  # the same layer in each step: an optimizer may keep its state there
+    return (held,), lambda: from_layer(held, p)
 
 
-def by_layers(p: Arrays, g: Arrays) -> tuple[tuple, Callable[[], Any]]:
-    layer = layer_of(p, g)
-    return ([layer],), lambda: from_layer(layer, p)
+def by_layers(p: Arrays, g: Arrays, held: SimpleNamespace) -> tuple[tuple, Callable[[], Any]]:
+    (layer,), result = by_layer(p, g, held)
+    return ([layer],), result
 
 
 FORMS = (by_arrays, by_lists, by_dicts, by_other_dicts, by_layer, by_layers)
@@ -86,12 +86,13 @@ class Updating:
     """`theirs` as `update(parameters, gradients, t) -> parameters`, all lists of arrays; `count` is how many it takes at once."""
 
     def __init__(self, theirs: Any, form: Callable | None):
-        self.theirs, self.form, self.held, self.config = theirs, form, None, None
+        self.theirs, self.form, self.config = theirs, form, None
+        self.held = (SimpleNamespace(),) if form in (by_layer, by_layers) else ()
         self.method = theirs if inspect.isfunction(theirs) else getattr(theirs, method_of(theirs, UPDATE) or "update")
         self.count = 1 if form is by_arrays else 2
 
     def update(self, p: Arrays, g: Arrays, t: int) -> Arrays:
-        given, result = self.form([value.copy() for value in p], [value.copy() for value in g])
+        given, result = self.form([value.copy() for value in p], [value.copy() for value in g], *self.held)
         extra = {}
         needed = parameters_of(self.method)
         for parameter in needed[len(given) :]:

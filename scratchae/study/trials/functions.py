@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..diagnosis.finding import Finding, finding
+from ..differences import TOLERANCE, GradientReport
 from ..gradcheck import check_gradients
 from ..styles.losses import Loss
 from ..styles.names import plain
@@ -25,6 +26,7 @@ class Draw:
 
     aspect: str
     says: str
+    kind: str
     inputs: Inputs
 
 
@@ -33,7 +35,7 @@ def uniform(seed: int, *shape: int) -> np.ndarray:
 
 
 def normal(seed: int, *shape: int) -> np.ndarray:
-    return 3 * np.random.default_rng(seed).standard_normal(shape)
+    return 1.5 * np.random.default_rng(seed).standard_normal(shape)
 
 
 def one_hot(seed: int, n: int, d: int) -> np.ndarray:
@@ -70,20 +72,32 @@ ALONE: tuple[tuple[str, Callable[[int, int, int], Inputs]], ...] = (
 )
 
 
-def draws(arguments: int, given: Inputs | None, source: str) -> Iterator[Draw]:
-    """Inputs for a function of one or two arguments. Those given come first."""
+SUMMING_TO_ONE = {"one-hot rows", "rows that sum to 1"}
+OUTSIDE = {"class numbers", "labels -1 and 1"}  # kinds with predictions outside of (0, 1)
+
+
+def bounded(source: str) -> bool:
+    """Whether a loss is meant for numbers in (0, 1): it clips them, or takes their logarithm."""
+    return "clip" in source or (bool(re.search(r"\blog\b|log2|log1p", source)) and "exp" not in source)
+
+
+def draws(arguments: int, given: Inputs | None, source: str, alike: bool = False) -> Iterator[Draw]:
+    """Inputs for a function of one or two arguments. Those given come first. alike: both arguments have the same shape."""
     if given is not None:
-        yield Draw("first", "the arrays of the file", given)
-    kinds = KINDS if arguments == 2 else ALONE if arguments == 1 else (("numbers", lambda k, n, d: tuple(uniform(k + 50 * i, n, d) for i in range(arguments))),)
+        yield Draw("first", "the arrays of the file", "given", given)
+    kinds = KINDS if arguments == 2 else ALONE if arguments == 1 else ()
+    kinds = [kind for kind in kinds if not (bounded(source) and kind[0] in OUTSIDE)]
+    if alike:
+        kinds = [kind for kind in kinds if kind[0] in ("numbers", "single numbers")]
     for name, make in kinds:
-        yield Draw("first", name, make(1, 5, 3))
+        yield Draw("first", name, name, make(1, 5, 3))
     for n in (2, 7, 1):
-        for name, make in kinds[:5]:
-            yield Draw("batch", f"for a batch of {n}", make(n, n, 3))
-    for name, make in kinds[:3]:
-        yield Draw("sizes", "for 4 features", make(3, 5, 4))
-    if "clip" not in source and (not re.search(r"\blog\b|log2|log1p", source) or "exp" in source):
-        yield Draw("given", "for numbers outside of (0, 1)", tuple(normal(k, 6, 3) for k in range(4, 4 + arguments)))
+        for name, make in kinds:
+            yield Draw("batch", f"for a batch of {n}", name, make(n, n, 3))
+    for name, make in kinds:
+        yield Draw("sizes", "for 4 features", name, make(3, 5, 4))
+    if not bounded(source):
+        yield Draw("given", "for numbers outside of (0, 1)", "numbers", tuple(normal(k, 6, 3) for k in range(4, 4 + arguments)))
 
 
 def taken(function: Callable, inputs: Inputs) -> Exception | None:
@@ -100,61 +114,79 @@ def taken(function: Callable, inputs: Inputs) -> Exception | None:
     return None
 
 
-def examine(function: Callable, arguments: int, given: Inputs | None = None, alone: bool = False) -> Result:
+def examine(function: Callable, arguments: int, given: Inputs | None = None, alone: bool = False, alike: bool = False) -> Result:
     """Check a function (prediction, target) -> (value, gradient), or (z, …) -> (value, gradient, …)."""
     tried, first, refused = Tried(), None, None
     source = source_of(function)
-    softmax_like: set[str] = set()
-    wrong_numbers: Result | None = None
-    for draw in draws(arguments, given, source):
-        if alone and draw.inputs is not given:
-            break
+    tolerance = tolerance_of(source)
+    right: dict[str, None] = {}  # the kinds of inputs for which it is right, in order
+    summing: Result | None = None  # what is said if only targets whose rows sum to 1 are right, as for a softmax
+    for draw in draws(arguments, given, source, alike):
+        if (alone and draw.kind != "given") or (draw.aspect != "first" and draw.kind not in list(right)[:2]):
+            continue
+        if summing is not None and draw.kind not in SUMMING_TO_ONE:
+            continue
         error = taken(function, draw.inputs)
+        if error is None:
+            try:
+                with np.errstate(all="ignore"):
+                    report = check_gradients(function, *draw.inputs, tolerance=tolerance)
+            except NotImplementedError:
+                raise
+            except Exception as found:
+                error = found
         if error is not None:
             refused = refused or error
             continue
-        try:
-            with np.errstate(all="ignore"):
-                report = check_gradients(function, *draw.inputs)
-        except NotImplementedError:
-            raise
-        except Exception as error:
-            if first is None and draw.aspect == "first":
-                refused = error if refused is None or not isinstance(refused, type(error)) else refused
-            continue
         if not all(np.isfinite(check.numeric).all() for check in report.checks):
             continue
-        tried.trials += 1
-        tried.batches.add(len(draw.inputs[0]))
-        shape = " and ".join(str(array.shape) for array in draw.inputs)
-        if shape not in tried.shapes:
-            tried.shapes.append(shape)
+        note(draw, tried)
         if report.passed:
             first = first or (draw, report)
-            softmax_like.add(draw.says)
+            right[draw.kind] = None
             continue
-        result = Result(WRONG, "", report=report, tried=tried, layer=function)
-        if draw.says == "numbers" and arguments == 2 and draw.aspect == "first":
-            wrong_numbers = result  # a softmax loss is right for targets whose rows sum to 1, and only for those
+        result = wrong(function, draw, report, first, tried)
+        if draw.says == "numbers" and arguments == 2 and not alike:
+            summing = result
             continue
-        if wrong_numbers is not None:
-            if draw.says.startswith(("for", "numbers")):
-                continue
-            return wrong_numbers
-        if first is not None:
-            context = finding(f"hidden_by_{draw.aspect if draw.aspect != 'first' else 'targets'}", (), report.findings[0].evidence if report.findings else "", where=draw.says if draw.aspect != "first" else f"for {draw.says}", other=f"for {len(first[0].inputs[0])}" if draw.aspect == "batch" else f"for {first[0].says}")  # fmt: skip
-            known = [found for found in report.findings if found.kind != "unknown"]
-            result = replace(result, where=draw.says, report=replace(report, findings=(context, *known)))
-        return result
-    if wrong_numbers is not None and not {"one-hot rows", "rows that sum to 1"} <= softmax_like:
-        return wrong_numbers
+        return summing or result
+    if summing is not None and not right.keys() >= SUMMING_TO_ONE:
+        return summing
     if first is None:
         return Result(UNUSABLE, "", error=refused, shape=None if given is None else given[0].shape, tried=tried)
-    if wrong_numbers is not None:
+    if summing is not None:
         tried.left_out.append("targets whose rows do not sum to 1, for which the gradient is not that of the value")
     remarks = tuple(remarks_of(function, arguments))
     report = replace(first[1], findings=(*first[1].findings, *remarks))
     return Result(RIGHT, "", report=report, tried=tried, layer=function)
+
+
+def note(draw: Draw, tried: Tried) -> None:
+    tried.trials += 1
+    tried.batches.add(len(draw.inputs[0]))
+    shape = " and ".join(str(array.shape) for array in draw.inputs)
+    if shape not in tried.shapes:
+        tried.shapes.append(shape)
+
+
+def wrong(function: Callable, draw: Draw, report: GradientReport, first: tuple[Draw, GradientReport] | None, tried: Tried) -> Result:
+    """What is said of a wrong gradient; if an earlier trial was right, also where it shows."""
+    if first is None:
+        return Result(WRONG, "", report=report, tried=tried, layer=function)
+    aspect = "targets" if draw.aspect == "first" else draw.aspect
+    words = {
+        "where": f"for {draw.says}" if draw.aspect == "first" else draw.says,
+        "other": f"for {len(first[0].inputs[0])}" if aspect == "batch" else f"for {first[0].says}",
+    }
+    context = finding(f"hidden_by_{aspect}", (), report.findings[0].evidence if report.findings else "", **words)
+    known = [found for found in report.findings if found.kind != "unknown"]
+    return Result(WRONG, "", where=words["where"], report=replace(report, findings=(context, *known)), tried=tried, layer=function)
+
+
+def tolerance_of(source: str) -> float:
+    """A small number in the code, such as the ε of log(p + ε), may be left out of a derivative."""
+    small = [float(text) for text in re.findall(r"\d+\.?\d*e-\d+", source)]
+    return max([TOLERANCE, *(100 * number for number in small if number <= 1e-5)])
 
 
 def source_of(function: Any) -> str:

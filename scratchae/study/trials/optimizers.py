@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -339,15 +340,18 @@ def running(make: Callable[[], Updating], seed: int) -> tuple[Arrays, list[Array
 
 def usable(make: Callable[[], Updating]) -> bool:
     """Whether an optimizer runs in this way, and moves its parameters."""
-    try:
-        p, _, path, _ = running(make, 0)
-    except NotImplementedError:
-        raise
-    except Exception:
-        return False
-    return len(path[0]) == len(p) and all(a.shape == b.shape for a, b in zip(p, path[0], strict=True)) and not all(
-        np.array_equal(a, b) for a, b in zip(p, path[-1], strict=True)
-    )
+    for seed in (0, 1, 2):
+        try:
+            p, _, path, _ = running(make, seed)
+        except NotImplementedError:
+            raise
+        except Exception:
+            return False
+        if len(path[0]) != len(p) or any(a.shape != b.shape for a, b in zip(p, path[0], strict=True)):
+            return False
+        if all(np.array_equal(a, b) for a, b in zip(p, path[-1], strict=True)):
+            return False
+    return True
 
 
 def examine(name: str, value: Any, cls: type | None) -> Result:
@@ -378,15 +382,41 @@ def examine(name: str, value: Any, cls: type | None) -> Result:
             if which is None:
                 return Result(UNUSABLE, "", error=UnknownError(f"{name} is none of {', '.join(FAMILIES)}, so that there is no definition to compare it with"))
             h = {key: setting(found, key) for key in SETTINGS}
-            h = {key: value if value is not None else {"lr": 0.1, "mu": 0.9, "beta1": 0.9, "beta2": 0.999, "rho": 0.9, "eps": 1e-8, "wd": 0.0, "slow": 0.0}[key] for key, value in h.items()}
+            choices = list(filled(h, theirs))
+            h = choices[0]
             tried.trials += 1
             if said:
                 tried.options.append(said)
             tried.shapes += [str(a.shape) for a in p if str(a.shape) not in tried.shapes]
-            if not any(equal(path, path_of(defined(which, h, "", form, decay, rate), p, gradients)) for form, decay, rate in rights(which, found)):
+            ways_to_be_right = itertools.product(choices, rights(which, found))
+            if not any(equal(path, path_of(defined(which, one, "", *choice), p, gradients)) for one, choice in ways_to_be_right):
                 return Result(WRONG, "", where=f"with {said}" if said else "", findings=(named(which, found, h, p, gradients, path),), tried=tried)
     tried.left_out.append("gradients of other sizes than about 1")
     return Result(RIGHT, "", tried=tried, findings=(), shape=None)
+
+
+DEFAULTS = {"lr": (0.1,), "mu": (0.9,), "beta1": (0.9,), "beta2": (0.999,), "rho": (0.9,), "eps": (1e-8, 1e-7, 1e-10, 1e-6, 0.0), "wd": (0.0,), "slow": (0.0,)}
+
+
+def filled(h: Mapping[str, float | None], theirs: Updating) -> Iterator[dict[str, float]]:
+    """Settings for those that the optimizer has; others may be numbers that are written in its code, or are what is usual."""
+    try:
+        source = inspect.getsource(theirs.method if inspect.isfunction(theirs.theirs) else type(theirs.theirs))
+    except (OSError, TypeError):
+        source = ""
+    numbers = [float(text) for text in dict.fromkeys(re.findall(r"(?<![\w.])\d*\.?\d+(?:e-?\d+)?", source))]
+    values = {}
+    for key, value in h.items():
+        if value is not None:
+            values[key] = (value,)
+        elif key == "eps":
+            values[key] = tuple(dict.fromkeys([*(n for n in numbers if 0 < n <= 1e-4), *DEFAULTS[key]]))[:6]
+        elif key in ("wd", "slow"):
+            values[key] = DEFAULTS[key]
+        else:
+            values[key] = tuple(dict.fromkeys([*DEFAULTS[key], *(n for n in numbers if 1e-4 < n < 1)]))[:4]
+    for chosen in itertools.islice(itertools.product(*values.values()), 60):
+        yield dict(zip(values, chosen, strict=True))
 
 
 def variants_of(cls: type) -> Iterator[dict[str, Any]]:
