@@ -203,7 +203,7 @@ def check_function(function: Callable, x: Array, target: Array | None, tolerance
     value, *found = returned
     names = ("x",) if target is None else ("prediction",) if len(found) == 1 else ("mu", "log_var")
     tensors = dict(zip(names, arguments, strict=False))
-    gradients = dict(zip(names, found, strict=True))
+    gradients = {name: np.asarray(g) if isinstance(g, int | float) else g for name, g in zip(names, found, strict=True)}
 
     def evaluate() -> Array:
         return array_module(x).asarray(function(*(array.copy() for array in arguments))[0])

@@ -198,7 +198,10 @@ def verdict(subject: Subject, path: Path) -> tuple[int, str]:
         return code, f"{subject.name}: {text}"
     except Exception as error:
         return UNUSABLE, located(path, subject, error)
-    return result.code, said(result, subject, path)
+    text = said(result, subject, path)
+    if result.code == RIGHT and getattr(result.layer, "untrained", ()):
+        return UNUSABLE, text  # a parameter of which no gradient was found has not been checked
+    return result.code, text
 
 
 def said(result: Result, subject: Subject, path: Path) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -57,6 +58,8 @@ def overall(codes: Iterable[int]) -> int:
 
 def unreadable(file: Path) -> str:
     """Why a file is not even run; empty if it can be."""
+    if not file.is_file():
+        return "it is a folder" if file.is_dir() else "it is no file" if file.exists() else "there is no such file"
     try:
         size = file.stat().st_size
         if size > LARGEST:
@@ -140,7 +143,7 @@ def first_fault(one: Graded) -> str:
         return ""
     lines = (bad["text"] if bad else one.text).splitlines()
     said = [line.strip() for line in lines if line.strip() and not line.startswith("  ∂L/") and "FAILED" not in line]
-    text = said[1] if len(said) > 1 else said[0]
+    text = said[1] if len(said) > 1 and (bad or re.match(r"\S+:\d+", said[0])) else said[0]
     name = f"{bad['name']}: " if bad else ""
     return f"{name}{text}"[:150]
 

@@ -44,7 +44,7 @@ def test_enough_kinds_over_enough_layers():
     kinds = {kind for kind, *_ in BUGS + LINES}
     assert len(kinds) >= 12 and kinds <= KINDS.keys()
     seldom = {"unknown", "optimizer", "not_a_divergence", "unstable"}  # not of one gradient at one point
-    later = {"copied", "contributions", "extra_term", "forward_stops", "other_formula", "two_factors", "units", "updated_first"}
+    later = {"copied", "branch", "contributions", "elementwise", "extra_term", "forward_stops", "other_formula", "two_factors", "units", "updated_first"}
     later |= {"without_x", "wrong_count"}  # in test_paths.py
     rest = KINDS.keys() - kinds - later
     assert {kind for kind in rest if not kind.startswith(("hidden_by_", "operation_"))} == seldom

@@ -21,13 +21,13 @@ from .factors import factor
 from .finding import Finding, finding
 from .mixups import cross_terms, not_differentiated, other_formula, parameter_turned, wrong_point
 from .operations import operation
-from .paths import contributions, copied, couplings, extra_term, forward_stops, updated_first, without_x
+from .paths import branch, contributions, copied, couplings, elementwise, extra_term, forward_stops, updated_first, without_x
 from .values import kinks, mask, not_finite, one_example, reordered, sums, upstream, zero
 
 # in the order in which they are tried: the mistakes that are easiest to recognise come first
 RULES = (
     not_finite, zero, kinks, updated_first, forward_stops, upstream, factor, reordered, one_example, sums, mask,
-    not_differentiated, copied, wrong_point, other_formula, parameter_turned, cross_terms, without_x, contributions, extra_term, couplings, operation,
+    not_differentiated, copied, wrong_point, other_formula, parameter_turned, cross_terms, without_x, contributions, extra_term, couplings, operation, branch, elementwise,
 )  # fmt: skip
 
 

@@ -151,6 +151,14 @@ KINDS = {
         "a path is missing: what comes through {place} is left out",
         "this line of `forward`: x goes through it too, and gives one more term, which is added",
     ),
+    "branch": (
+        "it is right in one case of the function and wrong in the other, where {name} is {which}",
+        "the line of `backward` for that case, np.where, a mask or an if: what is the derivative there?",
+    ),
+    "elementwise": (
+        "the derivative f′ is wrong: each x moves its own y only, but by another factor than dy is multiplied by",
+        "f′(x) at the points above: write the derivative down from the definition, and put one of these x into both",
+    ),
     "units": (
         "each unit has a wrong factor of its own: what comes through {place} counts {factors} times",
         "what each unit is multiplied by: a sum of squares is not the square of a sum, and each unit has its own row or column of W",

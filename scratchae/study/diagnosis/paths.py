@@ -108,6 +108,37 @@ def extra_term(case: Case) -> Finding | None:
     return None
 
 
+def branch(case: Case) -> Finding | None:
+    """The gradient is right in one case of forward, such as x < 0, and wrong in the other."""
+    tensor, smooth = case.tensor, case.smooth
+    if not case.per_example or tensor.shape != case.A.shape:
+        return None
+    wrong, right = tensor[case.wrong & smooth], tensor[~case.wrong & smooth]
+    if min(len(wrong), len(right)) < 2:
+        return None
+    for low, high, which in ((wrong, right, "below"), (right, wrong, "above")):
+        if low.max() < high.min():
+            border = 0.0 if low.max() <= 0 <= high.min() else (low.max() + high.min()) / 2
+            return case.found("branch", f"all {len(wrong)} wrong elements lie {which} {border:.4g}, the {len(right)} right ones on the other side", which=f"{which} {border:.4g}", name=case.name)
+    return None
+
+
+def elementwise(case: Case) -> Finding | None:
+    """Every dx depends on its own x only: the derivative itself is wrong."""
+    x = case.tensor
+    if type(case.experiment) is not LayerExperiment or not case.per_example or not x.shape == case.r.shape == case.A.shape:
+        return None
+    half = np.random.default_rng(1).random(case.r.shape) < 0.5
+    if not attempt(lambda: alike(case.experiment.run(r=case.r * half)[1]["x"], case.A * half)):
+        return None
+    if not attempt(lambda: alike(case.numeric(r=case.r * half), case.at(case.N * half))):
+        return None
+    wrong = np.argwhere(case.wrong & case.smooth)
+    at = [tuple(place) for place in wrong[np.argsort([x[tuple(place)] for place in wrong])][:: max(1, len(wrong) // 3)][:3]]
+    points = "; ".join(f"f′({x[i]:.4g}) is {case.N[i] / case.r[i]:.4g}, backward has {case.A[i] / case.r[i]:.4g}" for i in at)
+    return case.found("elementwise", points)
+
+
 def couplings(case: Case) -> Finding | None:
     """What moves other elements has another factor than what moves its own: an average over the wrong number of elements."""
     experiment = case.experiment

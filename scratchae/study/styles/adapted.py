@@ -241,6 +241,8 @@ class Adapted(Layer):
         if dx is None and not self.returned.get("x") is None:
             dx = self.returned.pop("x")
         dx = outcome(self.theirs, dx, INPUT_GRADIENTS, before)
+        if isinstance(dx, int | float) and not hasattr(dx, "dtype"):
+            dx = np.asarray(float(dx))  # a number is a gradient of the wrong shape
         return np.zeros(self.last["x"].shape) if dx is None and self.index else dx
 
     def learning_rate(self, words: Mapping[str, Any]) -> float:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ...errors import ShapeError
 from ..diagnosis.finding import Finding, finding
 from ..differences import TOLERANCE, GradientReport
 from ..gradcheck import check_gradients
@@ -116,7 +117,7 @@ def taken(function: Callable, inputs: Inputs) -> Exception | None:
 
 def examine(function: Callable, arguments: int, given: Inputs | None = None, alone: bool = False, alike: bool = False) -> Result:
     """Check a function (prediction, target) -> (value, gradient), or (z, …) -> (value, gradient, …)."""
-    tried, first, refused = Tried(), None, None
+    tried, first, refused, misshapen = Tried(), None, None, None
     source = source_of(function)
     tolerance = tolerance_of(source)
     right: dict[str, None] = {}  # the kinds of inputs for which it is right, in order
@@ -133,6 +134,9 @@ def examine(function: Callable, arguments: int, given: Inputs | None = None, alo
                     report = check_gradients(function, *draw.inputs, tolerance=tolerance)
             except NotImplementedError:
                 raise
+            except ShapeError as found:  # of a gradient
+                misshapen = misshapen or found
+                continue
             except Exception as found:
                 error = found
         if error is not None:
@@ -152,6 +156,8 @@ def examine(function: Callable, arguments: int, given: Inputs | None = None, alo
         return summing or result
     if summing is not None and not right.keys() >= SUMMING_TO_ONE:
         return summing
+    if first is None and misshapen is not None:
+        return Result(WRONG, "", error=misshapen, tried=tried)
     if first is None:
         return Result(UNUSABLE, "", error=refused, shape=None if given is None else given[0].shape, tried=tried)
     if summing is not None:

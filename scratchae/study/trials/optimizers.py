@@ -479,7 +479,8 @@ def named(which: str, found: Mapping[str, Any], h: Mapping[str, float], p: Array
     quotient = step / np.where(should == 0, np.nan, should)
     if t == 1 and np.nanmax(quotient) - np.nanmin(quotient) < 1e-6 * abs(np.nanmax(quotient)):
         return finding("optimizer", (), evidence, which=f"the first step is {float(np.nanmax(quotient)):.6g} times what it should be")
-    return finding("optimizer", (), evidence, which=f"its steps are not those of {NAMES[which]}")
+    part = "what it keeps from step to step is not updated as in" if t > 1 else "the first step is already another than that of"
+    return finding("optimizer", (), evidence, which=f"{part} {NAMES[which]}")
 
 
 NAMES = {"sgd": "gradient descent, p -= lr g", "momentum": "momentum, v = μ v + g, p -= lr v", "adagrad": "AdaGrad, c += g², p -= lr g / (√c + ε)", "rmsprop": "RMSprop, c = ρ c + (1 - ρ) g², p -= lr g / (√c + ε)", "adam": "Adam, p -= lr m̂ / (√v̂ + ε)", "adamax": "Adamax", "adadelta": "Adadelta"}  # fmt: skip
