@@ -23,7 +23,9 @@ NAMES = (
     (r"\bself\.y\b", ("self.output_", "self.out", "self._y", "self.act")),
 )
 # methods and functions that hold a derivative or an update
-DERIVED = re.compile(r"backward|gradient|prime|derivative|update|step|sgd|adam|loss|mse|mae|bce|kl|penalty|decay|sparsity|ridge|entropy|squared|logistic")
+DERIVED = re.compile(
+    r"backward|gradient|prime|derivative|update|step|sgd|adam|loss|mse|mae|bce|kl|penalty|decay|sparsity|ridge|entropy|squared|logistic"
+)
 NOT_CHANGED = {"__init__", "forward", "__call__", "zero_grad", "pre_update_params", "post_update_params"}
 
 
@@ -77,7 +79,12 @@ def changed(code: str) -> Iterator[tuple[str, str]]:
     for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
         if function.name in NOT_CHANGED or not DERIVED.search(function.name.lower()) or "forward" in function.name:
             continue
-        settings = {id(n) for call in ast.walk(function) if isinstance(call, ast.Call) and ast.unparse(call.func).endswith("setdefault") for n in ast.walk(call)}
+        settings = {
+            id(n)
+            for call in ast.walk(function)
+            if isinstance(call, ast.Call) and ast.unparse(call.func).endswith("setdefault")
+            for n in ast.walk(call)
+        }
         for node in ast.walk(function):
             if id(node) in settings:
                 continue
@@ -111,7 +118,9 @@ def others(node: ast.AST, function: ast.FunctionDef) -> Iterator[ast.AST]:
             yield node.left
             if isinstance(node.op, ast.Add | ast.Mult):
                 yield node.right
-    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and not isinstance(node.operand, ast.Constant):
+    elif (
+        isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and not isinstance(node.operand, ast.Constant)
+    ):
         yield node.operand
     elif isinstance(node, ast.Attribute) and node.attr == "T":
         yield node.value
@@ -126,10 +135,28 @@ def others(node: ast.AST, function: ast.FunctionDef) -> Iterator[ast.AST]:
     elif isinstance(node, ast.Constant) and type(node.value) in (int, float) and abs(node.value) > 1e-3:
         yield ast.Constant(node.value + 1)
         yield ast.Constant(node.value / 2 if isinstance(node.value, float) else node.value - 1)
-    elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self" and isinstance(node.ctx, ast.Load):
+    elif (
+        isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "self"
+        and isinstance(node.ctx, ast.Load)
+    ):
         called = {id(c.func) for c in ast.walk(function) if isinstance(c, ast.Call)}
-        names = {n.attr for n in ast.walk(function) if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name) and n.value.id == "self" and isinstance(n.ctx, ast.Load) and id(n) not in called}
+        names = {
+            n.attr
+            for n in ast.walk(function)
+            if isinstance(n, ast.Attribute)
+            and isinstance(n.value, ast.Name)
+            and n.value.id == "self"
+            and isinstance(n.ctx, ast.Load)
+            and id(n) not in called
+        }
         if id(node) not in called:
             yield from (ast.Attribute(node.value, name, ast.Load()) for name in sorted(names - {node.attr}))
-    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("sqrt", "exp", "tanh") and node.args:
+    elif (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("sqrt", "exp", "tanh")
+        and node.args
+    ):
         yield node.args[0]

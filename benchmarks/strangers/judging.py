@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 
 SIZES = ((3, 4, 5), (4, 2, 3), (3, 3, 3), (2, 5, 4))
-SHAPES = (lambda d: (6, d), lambda d: (3, 6, d), lambda d: (3, 7, 6, d), lambda d: (3, d, 7, 6), lambda d: (2, d), lambda d: (d, 4))
+SHAPES = (
+    lambda d: (6, d),
+    lambda d: (3, 6, d),
+    lambda d: (3, 7, 6, d),
+    lambda d: (3, d, 7, 6),
+    lambda d: (2, d),
+    lambda d: (d, 4),
+)
 
 
 def module(code: str) -> types.ModuleType:
@@ -46,12 +53,24 @@ def same(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 def own(found: types.ModuleType) -> list[Any]:
-    return [value for value in vars(found).values() if (inspect.isclass(value) or inspect.isfunction(value)) and value.__module__ == "judged"]
+    return [
+        value
+        for value in vars(found).values()
+        if (inspect.isclass(value) or inspect.isfunction(value)) and value.__module__ == "judged"
+    ]
 
 
 def moved(thing: Any, rng: np.random.Generator) -> Any:
     """All arrays off their start, in place, in attributes, dicts, lists and objects there."""
-    for value in vars(thing).values() if hasattr(thing, "__dict__") else thing.values() if isinstance(thing, dict) else thing if isinstance(thing, list) else ():
+    for value in (
+        vars(thing).values()
+        if hasattr(thing, "__dict__")
+        else thing.values()
+        if isinstance(thing, dict)
+        else thing
+        if isinstance(thing, list)
+        else ()
+    ):
         if isinstance(value, np.ndarray) and value.dtype.kind == "f":
             value += 0.3 * rng.standard_normal(value.shape).astype(value.dtype)
         elif not isinstance(value, types.ModuleType):
@@ -77,10 +96,14 @@ def layer_runs() -> Iterator[Callable]:
     for seed, sizes in enumerate(SIZES):
         for shape in SHAPES:
             for options in (False, True):
-                yield lambda found, seed=seed, sizes=sizes, shape=shape, options=options: layer_run(found, seed, sizes, shape, options)
+                yield lambda found, seed=seed, sizes=sizes, shape=shape, options=options: layer_run(
+                    found, seed, sizes, shape, options
+                )
 
 
-def layer_run(found: types.ModuleType, seed: int, sizes: tuple[int, ...], shape: Callable, options: bool) -> list[np.ndarray]:
+def layer_run(
+    found: types.ModuleType, seed: int, sizes: tuple[int, ...], shape: Callable, options: bool
+) -> list[np.ndarray]:
     rng = np.random.default_rng(seed)
     things = own(found)
     cls = next((t for t in reversed(things) if inspect.isclass(t)), None)
@@ -99,13 +122,25 @@ def layer_run(found: types.ModuleType, seed: int, sizes: tuple[int, ...], shape:
     if hasattr(thing, "gradient"):
         return [thing.gradient(x)]
     flags = inspect.signature(thing.forward).parameters
-    kwargs = {"train": seed % 2 == 0} if "train" in flags else {"training": seed % 2 == 0} if "training" in flags else {"rng": rng} if "rng" in flags else {}
+    kwargs = (
+        {"train": seed % 2 == 0}
+        if "train" in flags
+        else {"training": seed % 2 == 0}
+        if "training" in flags
+        else {"rng": rng}
+        if "rng" in flags
+        else {}
+    )
     y = thing.forward(x, **kwargs)
     y = thing.output if y is None else y
     dy = rng.standard_normal(y.shape)
     if hasattr(thing, "zero_grad"):
         thing.zero_grad()
-    dx = thing.backward(dy, 0.1) if "learning_rate" in inspect.signature(thing.backward).parameters else thing.backward(dy)
+    dx = (
+        thing.backward(dy, 0.1)
+        if "learning_rate" in inspect.signature(thing.backward).parameters
+        else thing.backward(dy)
+    )
     return [*arrays_of(dx), *arrays_of(vars(thing))]
 
 
@@ -142,7 +177,12 @@ def loss_run(found: types.ModuleType, n: int, kind: str) -> list[np.ndarray]:
     """How far the gradient is from central differences of the value: 0 if the code is right."""
     rng = np.random.default_rng(n)
     x = rng.uniform(0.1, 0.9, (n, 3))
-    t = {"numbers": rng.uniform(0.1, 0.9, (n, 3)), "labels": rng.integers(0, 3, n), "one-hot": np.eye(3)[rng.integers(0, 3, n)], "rows": rng.dirichlet(np.ones(3), n)}[kind]
+    t = {
+        "numbers": rng.uniform(0.1, 0.9, (n, 3)),
+        "labels": rng.integers(0, 3, n),
+        "one-hot": np.eye(3)[rng.integers(0, 3, n)],
+        "rows": rng.dirichlet(np.ones(3), n),
+    }[kind]
     things = own(found)
     thing = next((c for c in things if inspect.isclass(c)), None)
     if thing is not None:
@@ -153,7 +193,7 @@ def loss_run(found: types.ModuleType, n: int, kind: str) -> list[np.ndarray]:
         first = next(iter(inspect.signature(value).parameters))
         flip = first in ("y", "y_true")
         f = lambda a: value(*((t, a) if flip else (a, t)))  # noqa: E731
-        v = f(x)
+        f(x)  # forward keeps what backward needs
         g = slope(*(((t, x) if flip else (x, t)) if needed == 2 else ()))
         g = thing.dinputs if g is None else g
         reduce = (lambda v: np.mean(v)) if hasattr(thing, "dinputs") else np.sum
@@ -201,7 +241,15 @@ def optimizer_run(found: types.ModuleType, seed: int, options: bool) -> list[np.
     p, paths = [rng.standard_normal((2, 3)), rng.standard_normal(2)], []
     if inspect.isclass(thing):
         parameters = inspect.signature(thing).parameters
-        words = {name: 0.3 for name, q in parameters.items() if options and isinstance(q.default, float) and "eps" not in name and "lr" not in name and "rate" not in name}
+        words = {
+            name: 0.3
+            for name, q in parameters.items()
+            if options
+            and isinstance(q.default, float)
+            and "eps" not in name
+            and "lr" not in name
+            and "rate" not in name
+        }
         if "params" in parameters:
             held = [types.SimpleNamespace(data=a, grad=None) for a in p]
             thing = thing(held, **words)

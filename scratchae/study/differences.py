@@ -124,7 +124,9 @@ class Differences:
         return left, right
 
 
-def resolution(evaluate: Callable[[], Array], tensor: Array, change: Callable, rounding: float) -> tuple[float, float]:
+def resolution(
+    evaluate: Callable[[], Array], tensor: Array, change: Callable, rounding: float
+) -> tuple[float, float]:
     """To what the scalar is known, and the step that suits it: float32 inside, or terms that cancel, leave more than `rounding`.
 
     A smooth scalar's fourth difference over tiny steps is nothing but noise (Moré and Wild, 2011, "Estimating computational noise").
@@ -141,8 +143,8 @@ def resolution(evaluate: Callable[[], Array], tensor: Array, change: Callable, r
         line = [float(change(value, values[0])) for value in values]
         found.append(abs(line[0] - 4 * line[1] + 6 * line[2] - 4 * line[3] + line[4]) / 70**0.5)
     noise = min(found)  # a corner that lies on one line is not noise
-    if not noise > 50 * rounding:
-        return rounding, STEP
+    if not noise > 1e4 * rounding:
+        return max(rounding, 10 * noise), STEP
     size = max(abs(float(np.sum(abs(to_numpy(evaluate()))))), noise)
     return 10 * noise, float(np.clip((noise / size) ** (1 / 3), STEP, 1e-2))
 

@@ -27,8 +27,8 @@ from .diagnosis.experiment import FunctionExperiment, LayerExperiment, ModelExpe
 from .differences import EPS, STEP, TOLERANCE, GradientReport, compare, resolution
 from .styles.adapted import Adapted
 from .styles.calls import BACKWARD, FORWARD, method_of
-from .styles.losses import Loss as AnyLoss
 from .styles.copies import duplicate, repeatable
+from .styles.losses import Loss as AnyLoss
 
 
 def check_gradients(
@@ -106,7 +106,12 @@ def random_streams(x: Array, seed: int | None) -> Callable[[], Any]:
 
 
 def check_layer(
-    layer: Layer, x: Array, rng: Callable[[], Any], seed: int, tolerance: float = TOLERANCE, elements: Callable | None = None
+    layer: Layer,
+    x: Array,
+    rng: Callable[[], Any],
+    seed: int,
+    tolerance: float = TOLERANCE,
+    elements: Callable | None = None,
 ) -> GradientReport:
     layer = duplicate(layer).to(dtype=np.float64)
     possible = [(leaf, possible_parameters(leaf)) for _, leaf in layer.leaves()]
@@ -192,7 +197,9 @@ def check_boltzmann(model: RBM, x: Array, tolerance: float, seed: int) -> Gradie
 
 def check_function(function: Callable, x: Array, target: Array | None, tolerance: float) -> GradientReport:
     """A loss or penalty: each gradient that it returns belongs to the argument in the same position."""
-    if target is not None and not isinstance(function, AnyLoss):  # a loss made of a person's own may take class numbers
+    if target is not None and not isinstance(
+        function, AnyLoss
+    ):  # a loss made of a person's own may take class numbers
         target = target.astype(np.float64)
     arguments = [x] if target is None else [x, target]
     returned = function(*(array.copy() for array in arguments))
@@ -203,12 +210,16 @@ def check_function(function: Callable, x: Array, target: Array | None, tolerance
     value, *found = returned
     names = ("x",) if target is None else ("prediction",) if len(found) == 1 else ("mu", "log_var")
     tensors = dict(zip(names, arguments, strict=False))
-    gradients = {name: np.asarray(g) if isinstance(g, int | float) else g for name, g in zip(names, found, strict=True)}
+    gradients = {
+        name: np.asarray(g) if isinstance(g, int | float) else g for name, g in zip(names, found, strict=True)
+    }
 
     def evaluate() -> Array:
         return array_module(x).asarray(function(*(array.copy() for array in arguments))[0])
 
-    size = max(abs(float(value)), min(1.0, float(abs(x).max())))  # a value of exactly 0 has come from numbers of that size
+    size = max(
+        abs(float(value)), min(1.0, float(abs(x).max()))
+    )  # a value of exactly 0 has come from numbers of that size
     rounding, step = resolution(evaluate, x, operator.sub, EPS * size)
     tolerance = max(tolerance, 10 * step**2 if step > STEP else 0)
     return compare(name, tensors, gradients, evaluate, rounding, tolerance, step=step)

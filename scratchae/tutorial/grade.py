@@ -18,6 +18,8 @@ from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
 from typing import Any
 
+import numpy as np
+
 from ..errors import ScratchaeError
 from ..study.diagnosis import GradientShapeError
 from ..study.diagnosis.finding import Finding
@@ -27,8 +29,9 @@ from ..study.trials.optimizers import UnknownError
 from ..study.trials.result import RIGHT, UNUSABLE, WRONG, Result
 from .answers import AnswerError
 from .chapters import folder
-from .learner import NotCheckableError, Subject, load, subjects
+from .learner import Subject, load, subjects
 from .operands import misfit
+from .readers import NotCheckableError
 
 try:
     import resource
@@ -112,7 +115,11 @@ def message(error: BaseException, path: Path) -> str:
     """An error as text: the library's own message as it is; for arrays that do not fit, their names and shapes."""
     if said := misfit(error, path):
         return said
-    return str(error) if isinstance(error, ScratchaeError | NotCheckableError | UnknownError) else f"{type(error).__name__}: {error}"
+    return (
+        str(error)
+        if isinstance(error, ScratchaeError | NotCheckableError | UnknownError)
+        else f"{type(error).__name__}: {error}"
+    )
 
 
 @contextlib.contextmanager
@@ -156,7 +163,7 @@ def loaded(path: Path, seconds: float) -> tuple[ModuleType, list[str]]:
             module = sys.modules.get(f"_learner_{path.stem}")
             if not ring.is_set() or module is None:
                 raise
-            text = f"after {seconds:g} seconds the file was not at its end; what it had defined until then was checked. Put what trains behind `if __name__ == \"__main__\":`"
+            text = f'after {seconds:g} seconds the file was not at its end; what it had defined until then was checked. Put what trains behind `if __name__ == "__main__":`'
             note = pointed(path, error.__traceback__, text)
             if not subjects(module):
                 raise NotCheckableError(note) from None
@@ -192,7 +199,8 @@ def exercise(path: Path) -> Callable[[ModuleType], list[str]] | None:
 def verdict(subject: Subject, path: Path) -> tuple[int, str]:
     """The exit code and the words about one thing in the file. What goes wrong in one hides none of the others."""
     try:
-        result = subject.check()
+        with np.errstate(all="ignore"):  # what overflows is told by the numbers
+            result = subject.check()
     except (NotImplementedError, SystemExit) as error:
         code, text = explained(path, error)
         return code, f"{subject.name}: {text}"
@@ -209,7 +217,9 @@ def said(result: Result, subject: Subject, path: Path) -> str:
     if result.code == UNUSABLE:
         called = f"\n    {subject.name} was called with shape {result.shape}" if result.shape else ""
         way_out = f"{called}; if it needs another shape, write an input `x = …` into the file, or in Python call check(layer, x)"
-        return located(path, subject, result.error) + (way_out if not isinstance(result.error, NotCheckableError | UnknownError) else "")
+        return located(path, subject, result.error) + (
+            way_out if not isinstance(result.error, NotCheckableError | UnknownError) else ""
+        )
     where = f", {result.where}" if result.where else ""
     if isinstance(result.error, GradientShapeError):
         return f"{subject.name}: wrong{where}\n{result.error}\n  {starts(path, subject, ())}"

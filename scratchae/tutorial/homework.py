@@ -47,7 +47,14 @@ class Graded:
 
     def record(self) -> dict:
         parts = [{**part, "verdict": WORDS[part["code"]]} for part in self.parts]
-        return {"file": str(self.file), "verdict": self.verdict, "code": self.code, "seconds": round(self.seconds, 2), "text": self.text, "parts": parts}
+        return {
+            "file": str(self.file),
+            "verdict": self.verdict,
+            "code": self.code,
+            "seconds": round(self.seconds, 2),
+            "text": self.text,
+            "parts": parts,
+        }
 
 
 def overall(codes: Iterable[int]) -> int:
@@ -63,7 +70,9 @@ def unreadable(file: Path) -> str:
     try:
         size = file.stat().st_size
         if size > LARGEST:
-            return f"it has {size / 1e6:.1f} MB, and a file to be checked has at most {LARGEST / 1e6:g} MB: is it data?"
+            return (
+                f"it has {size / 1e6:.1f} MB, and a file to be checked has at most {LARGEST / 1e6:g} MB: is it data?"
+            )
         with tokenize.open(file) as text:
             if "\0" in text.read():
                 return "it is a binary file, no Python"
@@ -99,7 +108,11 @@ def graded(file: Path, limit: float, out: TextIO | None = None) -> Graded:
 def run(file: Path, limit: float, report: Path, out: TextIO | None) -> tuple[int, bool]:
     """Run the grading of a file. Returns the exit code of its process, and whether it had to be ended. What it started ends with it."""
     command = [sys.executable, "-m", "scratchae.tutorial.grade", str(file), str(limit), str(report)]
-    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONIOENCODING": "utf-8:replace", "MPLBACKEND": "Agg"}
+    environment = os.environ | {
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONIOENCODING": "utf-8:replace",
+        "MPLBACKEND": "Agg",
+    }
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     process = subprocess.Popen(command, env=environment, start_new_session=True, **pipes)
     reader = threading.Thread(target=pass_on, args=(process.stdout, out), daemon=True)
@@ -133,7 +146,7 @@ def row(one: Graded, width: int) -> str:
     """A line of the table."""
     right = sum(part["code"] == RIGHT for part in one.parts)
     count = f"{right} of {len(one.parts)} right" if one.parts else ""
-    return f"{str(one.file):<{width}}  {one.verdict:<11}  {count:<14}  {first_fault(one)}".rstrip()
+    return f"{one.file!s:<{width}}  {one.verdict:<11}  {count:<14}  {first_fault(one)}".rstrip()
 
 
 def first_fault(one: Graded) -> str:
@@ -158,15 +171,24 @@ def write_junit(found: list[Graded], path: Path) -> None:
     suites = ElementTree.Element("testsuites")
     for one in found:
         parts = one.parts or [{"name": one.file.stem, "code": one.code, "text": one.text}]
-        counts = {name: str(sum(part["code"] == code for part in parts)) for name, code in (("failures", WRONG), ("errors", UNUSABLE))}
-        suite = ElementTree.SubElement(suites, "testsuite", name=str(one.file), tests=str(len(parts)), time=f"{one.seconds:.2f}", **counts)
+        counts = {
+            name: str(sum(part["code"] == code for part in parts))
+            for name, code in (("failures", WRONG), ("errors", UNUSABLE))
+        }
+        suite = ElementTree.SubElement(
+            suites, "testsuite", name=str(one.file), tests=str(len(parts)), time=f"{one.seconds:.2f}", **counts
+        )
         for part in parts:
-            case = ElementTree.SubElement(suite, "testcase", name=part["name"], classname=one.file.stem, file=str(one.file))
+            case = ElementTree.SubElement(
+                suite, "testcase", name=part["name"], classname=one.file.stem, file=str(one.file)
+            )
             text = "".join(letter if letter in "\n\t" or letter >= " " else "?" for letter in part["text"])
             if part["code"] == RIGHT:
                 ElementTree.SubElement(case, "system-out").text = text
             else:
-                fault = ElementTree.SubElement(case, "failure" if part["code"] == WRONG else "error", message=text.partition("\n")[0])
+                fault = ElementTree.SubElement(
+                    case, "failure" if part["code"] == WRONG else "error", message=text.partition("\n")[0]
+                )
                 fault.text = text
     ElementTree.indent(suites)
     with written_whole(path) as partial:

@@ -23,13 +23,25 @@ from ..models import Model
 from ..optimizers import Optimizer
 from ..study.styles import losses
 from ..study.styles.calls import BACKWARD, FORWARD, method_of, parameters_of
-from ..study.styles.copies import repeatable
-from ..study.styles.joined import OF_METHODS, joined, partner
+from ..study.styles.joined import OF_METHODS, partner
 from ..study.styles.names import plain
 from ..study.styles.updating import UPDATE
-from ..study.trials import functions, layers, models, optimizers
-from ..study.trials.inputs import candidates, constructed, required
-from ..study.trials.result import UNUSABLE, Result
+from ..study.trials import layers, models, optimizers
+from ..study.trials.inputs import required
+from ..study.trials.result import Result
+from .readers import (
+    NotCheckableError,
+    array_of,
+    check_activation,
+    check_function,
+    check_function_class,
+    check_layer,
+    check_loss_class,
+    check_optimizer,
+    check_two,
+    instance,
+    returned,
+)
 
 HOW = """nothing to check: write a class with `forward(self, x)` and `backward(self, dy)`, or a loss `def loss(prediction, target)` that returns (value, gradient), or an optimizer with `update(self, parameters, gradient)`. The shortest that works:
     class Twice:
@@ -44,10 +56,6 @@ class Subject:
     name: str
     value: Any
     check: Callable[[], Result]
-
-
-class NotCheckableError(Exception):
-    """The file has nothing to check, or a class that cannot be instantiated; the message says what to write."""
 
 
 def load(path: Path) -> ModuleType:
@@ -91,8 +99,14 @@ def of_classes(module: ModuleType) -> Iterator[Subject]:
         made = {name: value for name, value in vars(module).items() if type(value) is cls}
         for i, (name, value) in enumerate((made or {"": None}).items()):
             title = f"{cls.__name__} ({name})" if name else cls.__name__
-            others = cls if i == 0 else None  # of several instances, one is enough to try the class with other options
-            yield Subject(title, cls if value is None else value, lambda v=value, c=cls, k=check, o=others, t=title: k(t, v, c, o, vars(module)))
+            others = (
+                cls if i == 0 else None
+            )  # of several instances, one is enough to try the class with other options
+            yield Subject(
+                title,
+                cls if value is None else value,
+                lambda v=value, c=cls, k=check, o=others, t=title: k(t, v, c, o, vars(module)),
+            )
 
 
 def check_of(cls: type) -> Callable[..., Result] | None:
@@ -116,154 +130,12 @@ def is_layer(value: Any) -> bool:
 def takes_gradients(cls: type) -> bool:
     """Whether a class is an optimizer: its update takes gradients, or its name or constructor tells of a learning rate."""
     names = [plain(p.name) for p in parameters_of(getattr(cls, method_of(cls, UPDATE[:-1])))[1:]]
-    told = any(name.startswith(("grad", "dw", "dp", "dtheta")) or name in ("g", "layer", "layers", "model", "network") for name in names)
+    told = any(
+        name.startswith(("grad", "dw", "dp", "dtheta")) or name in ("g", "layer", "layers", "model", "network")
+        for name in names
+    )
     made = [plain(p.name) for p in parameters_of(cls)]
     return told or any(name in optimizers.SETTINGS["lr"] for name in made)
-
-
-def instance(cls: type, value: Any) -> Any:
-    """The object to check: that of the file, or a new one."""
-    return construct(cls) if value is None else value
-
-
-def construct(cls: type) -> Any:
-    """An instance of a class, with the sizes 3, 4, … as arguments of the constructor."""
-    try:
-        return constructed(cls).value
-    except NotImplementedError:
-        raise
-    except Exception as error:
-        if not required(cls):
-            raise
-        call = f"{cls.__name__}({', '.join(p.name for p in required(cls))})"
-        raise NotCheckableError(
-            f"{call} with sizes such as 3 and 4 raised {type(error).__name__}: {error}. Make an instance for the check to use: in the file "
-            f"`layer = {cls.__name__}(…)` and an input `x = …` for it, or in Python check({cls.__name__}(…), x)"
-        ) from error
-
-
-def check_layer(name: str, value: Any, cls: type, others: type | None, file: Mapping[str, Any]) -> Result:
-    return layers.examine(name, instance(cls, value), given=array_of(file, "x"), cls=others)
-
-
-def array_of(file: Mapping[str, Any], *names: str) -> np.ndarray | None:
-    """The array, or the list of numbers, that the file has under one of these names."""
-    for name in names:
-        given = file.get(name)
-        if isinstance(given, list):
-            try:
-                given = np.array(given)
-            except ValueError:
-                continue
-        if isinstance(given, np.ndarray) and given.dtype.kind in "fiub" and given.size and given.ndim:
-            return given.astype(np.float64) if given.dtype.kind == "f" else given
-    return None
-
-
-def check_activation(name: str, value: Any, cls: type, others: type | None, file: Mapping[str, Any]) -> Result:
-    """A class with f and f′ as methods."""
-    thing = instance(cls, value)
-    f, slope = getattr(thing, method_of(thing, OF_METHODS[0])), getattr(thing, method_of(thing, OF_METHODS[1]))
-    return check_pair(name, f, slope, file)
-
-
-def check_pair(name: str, value: Callable, derivative: Callable, file: Mapping[str, Any]) -> Result:
-    """Two functions as a layer, read in every way that fits: right if one of them is."""
-    def results() -> Iterator[Result]:
-        count = 0
-        given = array_of(file, "x")
-        for x in ([given] if given is not None else []) + [*candidates()]:
-            for layer in joined(value, derivative, x, file):
-                if layers.takes(layer, x) is None and layers.fits(layer, x):
-                    count += 1
-                    yield layers.examine(name, layer, given=x)
-            if count:
-                return
-        for x in candidates():
-            for layer in joined(value, derivative, x, file):
-                yield layers.examine(name, layer, given=x)
-                return
-        yield Result(UNUSABLE, "", error=NotCheckableError(f"{name}: no input was found that it takes: give it an array `x = …` in the file"))
-
-    return functions.best(results())
-
-
-def check_optimizer(name: str, value: Any, cls: type, others: type | None, file: Mapping[str, Any]) -> Result:
-    try:
-        made = instance(cls, value)
-    except NotCheckableError:
-        made = None  # it is given its parameters when it is made
-    return optimizers.examine(cls.__name__, made, cls)
-
-
-def check_loss_class(name: str, value: Any, cls: type, others: type | None, file: Mapping[str, Any]) -> Result:
-    thing = instance(cls, value)
-    method = getattr(thing, method_of(thing, ("forward", *OF_METHODS[0])))
-    calls = list(losses.of_object(thing))
-    if not calls and callable(thing):
-        calls = [thing]
-    if not calls:
-        raise NotCheckableError(
-            f"{name} has a value, but no derivative was found: give it a method `backward(self)` that returns the gradient in the prediction"
-        )
-    return read([losses.Loss(name, call, flipped, source=method) for flipped in orders(method) for call in calls], method, file)
-
-
-def orders(function: Callable) -> tuple[bool, ...]:
-    """Whether a loss takes the target first; both, if the names of its arguments do not say."""
-    place = losses.target_place(function)
-    return (False,) if place == 1 else (True,) if place == 0 else (False, True)
-
-
-def read(found: list[losses.Loss], method: Callable, file: Mapping[str, Any]) -> Result:
-    return functions.best(functions.examine(loss, 2, given_inputs(loss, method, file)) for loss in functions.readings(found))
-
-
-def given_inputs(loss: losses.Loss, method: Callable, file: Mapping[str, Any]) -> tuple[np.ndarray, ...] | None:
-    """The arrays that the file has under the names of both arguments."""
-    names = [p.name for p in parameters_of(method)][:2]
-    arrays = [array_of(file, name) for name in names]
-    if any(array is None for array in arrays):
-        return None
-    prediction, target = arrays[::-1] if loss.flipped else arrays
-    return prediction.astype(np.float64), target
-
-
-def check_function_class(name: str, value: Any, cls: type, others: type | None, file: Mapping[str, Any]) -> Result:
-    """A loss or penalty whose objects are called."""
-    return check_function(name, instance(cls, value), file)
-
-
-def check_function(name: str, function: Callable, file: Mapping[str, Any]) -> Result:
-    """A loss (prediction, target) or a penalty (z) that returns its value and gradients."""
-    needed = required(function)
-    if len(needed) == 2 and not gives_two(function, file):
-        return read([losses.Loss(name, function, flipped, source=function) for flipped in orders(function)], function, file)
-    arrays = [array_of(file, p.name) for p in needed]
-    given = tuple(array.astype(np.float64) for array in arrays) if all(array is not None for array in arrays) else None
-    return functions.examine(function, len(needed), given, alike=len(needed) == 2)
-
-
-def gives_two(function: Callable, file: Mapping[str, Any]) -> bool:
-    """Whether it returns a gradient for each of two arguments, as a divergence of μ and log σ² does."""
-    found = returned(function, 2, file)
-    return isinstance(found, tuple) and len(found) == 3
-
-
-def returned(function: Callable, arguments: int, file: Mapping[str, Any]) -> Any:
-    """What a function returns for the first inputs that it takes; None if it takes none."""
-    arrays = [array_of(file, p.name) for p in required(function)]
-    own = [tuple(arrays)] if all(array is not None for array in arrays) else []
-    drawn = [draw.inputs for draw in functions.draws(arguments, None, "clip") if draw.aspect == "first"]
-    for inputs in own + drawn + [pair[::-1] for pair in drawn]:
-        try:
-            with repeatable(), np.errstate(all="ignore"):
-                return function(*(array.copy() for array in inputs))
-        except NotImplementedError:
-            raise
-        except Exception:
-            continue
-    return None
 
 
 def of_functions(module: ModuleType) -> Iterator[Subject]:
@@ -278,7 +150,7 @@ def of_functions(module: ModuleType) -> Iterator[Subject]:
             continue
         if flag := losses.flagged(value):
             used.add(name)
-            yield Subject(name, value, lambda n=name, v=losses.with_flag(value, flag): check_two(n, *v, file))
+            yield Subject(name, value, lambda n=name, v=value, f=flag: check_two(n, *losses.with_flag(v, f), file))
         elif len(required(value)) in (1, 2) and is_function_to_check(name, value, file):
             yield Subject(name, value, lambda n=name, v=value: check_function(n, v, file))
         elif is_update(value):
@@ -288,32 +160,22 @@ def of_functions(module: ModuleType) -> Iterator[Subject]:
 def is_update(function: Callable) -> bool:
     """Whether it is an optimizer as a function: (w, dw, config) -> (w, config)."""
     names = [plain(p.name) for p in parameters_of(function)]
-    return len(names) >= 3 and names[0] in ("w", "p", "x", "theta", "param", "params", "parameters", "weights") and names[1].startswith(("d", "g")) and any(
-        name in ("config", "lr", "learningrate", "state") for name in names[2:]
+    return (
+        len(names) >= 3
+        and names[0] in ("w", "p", "x", "theta", "param", "params", "parameters", "weights")
+        and names[1].startswith(("d", "g"))
+        and any(name in ("config", "lr", "learningrate", "state") for name in names[2:])
     )
-
-
-def check_two(name: str, value: Callable, derivative: Callable, file: Mapping[str, Any]) -> Result:
-    """A value and its derivative: of a loss, if the value is a number for two arguments; else a layer."""
-    count = len(required(value))
-    if count == 2 and (losses.target_place(value) is not None or losses.looks_like_loss(name)) and len(required(derivative)) == 2:
-        found = returned(value, 2, file)
-        if found is not None and not isinstance(found, tuple):
-            call = losses.of_functions(value, derivative)
-            return read([losses.Loss(name, call, flipped, source=value) for flipped in orders(value)], value, file)
-    if count == 1 and np.ndim(returned(value, 1, file)) == 0 and not isinstance(returned(value, 1, file), tuple) and returned(value, 1, file) is not None:
-        def penalty(z):
-            return value(z), derivative(z)
-
-        penalty.__name__, penalty.source = name, value
-        return functions.examine(penalty, 1)
-    return check_pair(name, value, derivative, file)
 
 
 def is_function_to_check(name: str, function: Callable, file: Mapping[str, Any]) -> bool:
     """Whether it is a loss or penalty. Otherwise it is a helper function and is not checked."""
     needed = required(function)
-    if len(needed) == 2 and losses.target_place(function) is not None and (losses.looks_like_loss(name) or plain(needed[1].name) in ("target", "targets", "t")):
+    if (
+        len(needed) == 2
+        and losses.target_place(function) is not None
+        and (losses.looks_like_loss(name) or plain(needed[1].name) in ("target", "targets", "t"))
+    ):
         return True
     try:
         found = returned(function, len(needed), file)
@@ -326,18 +188,30 @@ def is_function_to_check(name: str, function: Callable, file: Mapping[str, Any])
 def of_models(module: ModuleType) -> Iterator[Subject]:
     """Models of the library, made in the file or of a class of it."""
     classes = [c for c in own(module, inspect.isclass).values() if issubclass(c, Model)]
-    made = {name: value for name, value in vars(module).items() if isinstance(value, Model) and type(value) in classes}
+    made = {
+        name: value for name, value in vars(module).items() if isinstance(value, Model) and type(value) in classes
+    }
     for cls in classes:
         instances = {name: value for name, value in made.items() if type(value) is cls}
         for name, value in (instances or {"": None}).items():
             title = f"{cls.__name__} ({name})" if name else cls.__name__
-            yield Subject(title, cls if value is None else value, lambda v=value, c=cls, t=title: models.examine(t, v, c, array_of(vars(module), "x")))
+            yield Subject(
+                title,
+                cls if value is None else value,
+                lambda v=value, c=cls, t=title: models.examine(t, v, c, array_of(vars(module), "x")),
+            )
 
 
 def subject(name: str, value: Any, inputs: tuple[np.ndarray, ...]) -> Subject:
     """A layer, loss, penalty or optimizer of a notebook, with the inputs to check it on, if there are any."""
     cls = value if inspect.isclass(value) else type(value)
-    file = dict(zip(("x",) if is_layer(value) else [p.name for p in required(value)] if callable(value) else (), inputs, strict=False))
+    file = dict(
+        zip(
+            ("x",) if is_layer(value) else [p.name for p in required(value)] if callable(value) else (),
+            inputs,
+            strict=False,
+        )
+    )
     if inspect.isfunction(value) and len(required(value)) in (1, 2):
         return Subject(name, value, lambda: check_function(name, value, file))
     check = None if inspect.isfunction(value) else check_of(cls)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scratchae.cli import main
-from scratchae.tutorial import grade, learner
+from scratchae.tutorial import grade, readers
 from scratchae.tutorial.chapters import folder
 
 RIGHT = """
@@ -132,7 +132,9 @@ def test_the_alarm_rings_in_time_and_not_after_the_block():
 
 
 def test_a_file_that_cannot_even_be_interrupted(file, capfd, monkeypatch):
-    monkeypatch.setattr("scratchae.tutorial.homework.GRACE", 2 - 3600)  # it is ended after 2 seconds, wherever it is then
+    monkeypatch.setattr(
+        "scratchae.tutorial.homework.GRACE", 2 - 3600
+    )  # it is ended after 2 seconds, wherever it is then
     path = file(
         RINGS
         + """
@@ -408,4 +410,4 @@ def test_sizes_for_a_constructor():
         def __init__(self, inputs, outputs, rate, extra=1):
             self.given = inputs, outputs, rate, extra
 
-    assert learner.construct(Layer).given == (3, 4, 0.4, 1)
+    assert readers.construct(Layer).given == (3, 4, 0.4, 1)

@@ -44,7 +44,18 @@ def test_enough_kinds_over_enough_layers():
     kinds = {kind for kind, *_ in BUGS + LINES}
     assert len(kinds) >= 12 and kinds <= KINDS.keys()
     seldom = {"unknown", "optimizer", "not_a_divergence", "unstable"}  # not of one gradient at one point
-    later = {"copied", "branch", "contributions", "elementwise", "extra_term", "forward_stops", "other_formula", "two_factors", "units", "updated_first"}
+    later = {
+        "copied",
+        "branch",
+        "contributions",
+        "elementwise",
+        "extra_term",
+        "forward_stops",
+        "other_formula",
+        "two_factors",
+        "units",
+        "updated_first",
+    }
     later |= {"without_x", "wrong_count"}  # in test_paths.py
     rest = KINDS.keys() - kinds - later
     assert {kind for kind in rest if not kind.startswith(("hidden_by_", "operation_"))} == seldom
@@ -189,7 +200,9 @@ def test_faults_come_before_remarks():
 
 
 def test_what_has_no_name_gets_facts():
-    layer = planted.Planted(s.Tanh(), change(lambda layer, x, dy: layer.backward(dy) * (1 + 0.3 * np.arange(4))))
+    layer = planted.Planted(
+        s.BatchNorm(4), change(lambda layer, x, dy: layer.backward(dy) * (1 + 0.3 * np.arange(4)))
+    )
     found, *_ = finding(layer, rows())
     assert found.kind == "unknown"
     assert "15 of 20 elements are wrong; only at 1, 2, 3 along axis 1" in found.evidence

@@ -21,7 +21,17 @@ from .factors import factor
 from .finding import Finding, finding
 from .mixups import cross_terms, not_differentiated, other_formula, parameter_turned, wrong_point
 from .operations import operation
-from .paths import branch, contributions, copied, couplings, elementwise, extra_term, forward_stops, updated_first, without_x
+from .paths import (
+    branch,
+    contributions,
+    copied,
+    couplings,
+    elementwise,
+    extra_term,
+    forward_stops,
+    updated_first,
+    without_x,
+)
 from .values import kinks, mask, not_finite, one_example, reordered, sums, upstream, zero
 
 # in the order in which they are tried: the mistakes that are easiest to recognise come first

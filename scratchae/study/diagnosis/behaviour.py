@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..styles.adapted import Adapted
 from .experiment import (
     REFUSALS,
     Arrays,
@@ -16,7 +17,6 @@ from .experiment import (
     ModelExperiment,
     offering,
 )
-from ..styles.adapted import Adapted
 from .finding import Finding, finding
 
 

@@ -102,7 +102,9 @@ class LayerExperiment(Experiment):
 
     def __init__(self, layer: Layer, x: Any, seed: int, noise: bool):
         x = np.array(to_numpy(x))
-        super().__init__(duplicate(layer).to("cpu", np.float64), {"x": x if x.dtype.kind in "iu" else x.astype(np.float64)})
+        super().__init__(
+            duplicate(layer).to("cpu", np.float64), {"x": x if x.dtype.kind in "iu" else x.astype(np.float64)}
+        )
         self.seed, self.noise = seed, noise
 
     def beside(self, x: np.ndarray, seed: int | None = None, noise: bool = True) -> LayerExperiment:

@@ -7,133 +7,21 @@ gradient is then the analytic one, or if all that comes through the operation co
 
 from __future__ import annotations
 
-import contextlib
-import inspect
 import linecache
-import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ...layers import Layer
-from ...losses import Loss
-from ...penalties import Penalty
-from ..styles.adapted import Adapted
 from .case import TOLERANCE, Case
 from .experiment import REFUSALS, STEP, ModelExperiment
 from .finding import Finding
+from .reporting import WATCHERS, Noted, Site, Step, Watcher, file_of, noted, reporting
 
 SECONDS = 1.5
 PLACES = 10  # how many elements are compared
-
-Site = tuple[tuple[int, int], ...]  # the lines and places in the code, from the outside in
-
-
-@dataclass
-class Step:
-    """One operation in a run: where it stands, what it is called, its operands and its result."""
-
-    site: Site
-    line: int
-    name: str
-    operands: tuple[Any, ...]
-    result: np.ndarray
-
-
-@dataclass
-class Watcher:
-    """Notes the operations of a run, or changes the results of some: `change(k, step, recompute)` gives the new result of the k-th."""
-
-    file: str
-    change: Callable[[int, Step, Callable], Any] | None = None
-    steps: list[Step] = field(default_factory=list)
-    count: int = 0
-
-    def visit(self, name: str, operands: tuple[Any, ...], result: Any, recompute: Callable) -> Any:
-        site, line = self.site()
-        if not site or not isinstance(result, np.ndarray | np.floating):
-            return result
-        step = Step(site, line, name, operands, np.asarray(result))
-        k, self.count = self.count, self.count + 1
-        if self.change is None:
-            step.operands = tuple(np.array(o) if isinstance(o, np.ndarray) else o for o in operands)
-            step.result = np.array(result)
-            self.steps.append(step)
-            return result
-        return np.asarray(self.change(k, step, recompute))[()]
-
-    def site(self) -> tuple[Site, int]:
-        frame, found, line = sys._getframe(2), [], 0
-        while frame is not None:
-            if frame.f_code.co_filename == self.file:
-                line = line or frame.f_lineno
-                found.append((frame.f_lineno, frame.f_lasti))
-            frame = frame.f_back
-        return tuple(reversed(found)), line
-
-
-WATCHERS: list[Watcher] = []
-
-
-def bare(thing: Any) -> Any:
-    if isinstance(thing, Noted):
-        return thing.view(np.ndarray)
-    if isinstance(thing, list | tuple) and type(thing) in (list, tuple):
-        return type(thing)(bare(item) for item in thing)
-    return thing
-
-
-def noted(thing: Any) -> Any:
-    return thing.view(Noted) if type(thing) is np.ndarray and thing.dtype.kind == "f" else thing
-
-
-class Noted(np.ndarray):
-    """An array that reports what is done with it."""
-
-    def __array_ufunc__(self, ufunc, method, *inputs, out=None, **options):
-        inputs = tuple(bare(value) for value in inputs)
-        if out is not None:
-            return getattr(ufunc, method)(*inputs, out=tuple(bare(value) for value in out), **options)
-
-        def compute(*values):
-            return getattr(ufunc, method)(*values, **options)
-
-        result = compute(*inputs)
-        return noted(WATCHERS[-1].visit(ufunc.__name__, inputs, result, compute)) if WATCHERS else result
-
-    def __array_function__(self, function, types, arguments, options):
-        arguments, options = bare(arguments), {name: bare(value) for name, value in options.items()}
-
-        def compute(*values):
-            return function(*values, **options)
-
-        result = compute(*arguments)
-        return noted(WATCHERS[-1].visit(function.__name__, arguments, result, compute)) if WATCHERS else result
-
-
-@contextlib.contextmanager
-def reporting() -> Iterator[None]:
-    """In the block, the values of the library's losses and penalties are operations too."""
-    kinds = {kind for base in (Loss, Penalty) for kind in base.__subclasses__() if "__call__" in vars(kind)}
-    calls = {kind: vars(kind)["__call__"] for kind in kinds}
-
-    def watched(name: str, call: Callable) -> Callable:
-        def reported(self, *arguments):
-            value, *gradients = call(self, *arguments)
-            return WATCHERS[-1].visit(name, arguments, np.float64(value), lambda *_: value), *gradients
-
-        return reported
-
-    for kind, call in calls.items():
-        kind.__call__ = watched(kind.__name__, call)
-    try:
-        yield
-    finally:
-        for kind, call in calls.items():
-            kind.__call__ = call
 
 
 def operation(case: Case) -> Finding | None:
@@ -152,10 +40,12 @@ class Search:
     def __init__(self, case: Case):
         self.case, self.experiment = case, case.experiment
         self.file, self.start = file_of(self.experiment.subject), time.process_time()
-        wrong = [index for index in map(tuple, np.argwhere(case.wrong & case.smooth).tolist())]
-        right = [index for index in map(tuple, np.argwhere(~case.wrong & case.smooth).tolist())]
+        wrong = list(map(tuple, np.argwhere(case.wrong & case.smooth).tolist()))
+        right = list(map(tuple, np.argwhere(~case.wrong & case.smooth).tolist()))
         rng = np.random.default_rng(0)
-        self.places = [wrong[i] for i in rng.permutation(len(wrong))[:PLACES]] + [right[i] for i in rng.permutation(len(right))[:3]]
+        self.places = [wrong[i] for i in rng.permutation(len(wrong))[:PLACES]] + [
+            right[i] for i in rng.permutation(len(right))[:3]
+        ]
         self.A, self.N = (np.array([g[index] for index in self.places]) for g in (case.A, case.N))
         self.scale = max(float(np.abs(self.A).max(initial=0)), float(np.abs(self.N).max(initial=0)))
 
@@ -163,7 +53,9 @@ class Search:
         WATCHERS.append(watcher)
         try:
             with reporting():
-                return np.array(self.experiment.value(subject, {name: noted(array) for name, array in inputs.items()}))
+                return np.array(
+                    self.experiment.value(subject, {name: noted(array) for name, array in inputs.items()})
+                )
         finally:
             WATCHERS.pop()
 
@@ -216,7 +108,11 @@ class Search:
         """Between two values of the same shape in one line, backward passes the gradient on as it is."""
         pairs: dict[tuple[Any, Any], list[tuple[int, int]]] = {}
         for k, step in enumerate(steps):
-            before = [i for i in range(max(0, k - 12), k) if steps[i].site[:-1] == step.site[:-1] and steps[i].line == step.line]
+            before = [
+                i
+                for i in range(max(0, k - 12), k)
+                if steps[i].site[:-1] == step.site[:-1] and steps[i].line == step.line
+            ]
             if step.name in BETWEEN or not step.result.ndim:
                 continue
             first = before[0] if before else k
@@ -236,7 +132,9 @@ class Search:
                 if k not in passed:
                     return step.result
                 i = passed[k]
-                now, then = (kept[-1 - i][0], first_array(steps[-1 - i].operands)) if i < 0 else (kept[i][1], steps[i].result)
+                now, then = (
+                    (kept[-1 - i][0], first_array(steps[-1 - i].operands)) if i < 0 else (kept[i][1], steps[i].result)
+                )
                 return steps[k].result + (now - then)
 
             if self.near(self.gradient(change), self.A):
@@ -255,7 +153,11 @@ class Search:
                         groups.setdefault((step.site, m), set()).add(k)
             if len(step.site) > 1:
                 groups.setdefault((step.site[:-1], "call"), set()).add(k)
-        reductions = {k for k, step in enumerate(steps) if step.name in ("mean", "var", "std", "sum", "reduce", "add") and step.result.size < step_size(step)}
+        reductions = {
+            k
+            for k, step in enumerate(steps)
+            if step.name in ("mean", "var", "std", "sum", "reduce", "add") and step.result.size < step_size(step)
+        }
         if len({steps[k].site for k in reductions}) > 1:
             groups["reductions", None] = reductions
         for (site, operand), ks in groups.items():
@@ -283,7 +185,13 @@ class Search:
                 words = self.words(step)
                 if site == "reductions":
                     words["place"] = "the sums and means of `forward`"
-                kind = "operation_missing" if abs(c) < 1e-3 else "operation_sign" if abs(c + 1) < 1e-3 else "operation_factor"
+                kind = (
+                    "operation_missing"
+                    if abs(c) < 1e-3
+                    else "operation_sign"
+                    if abs(c + 1) < 1e-3
+                    else "operation_factor"
+                )
                 yield self.case.found(kind, self.quoted(step), c=f"{c:.6g}", **words)
                 return
 
@@ -314,18 +222,45 @@ class Search:
             c, *_ = np.linalg.lstsq(through, self.A - rest, rcond=None)
             if self.near(self.A, rest + through @ c):
                 step = steps[min(ks)]
-                yield self.case.found("units", self.quoted(step), factors=", ".join(f"{one:.4g}" for one in c), **self.words(step))
+                yield self.case.found(
+                    "units", self.quoted(step), factors=", ".join(f"{one:.4g}" for one in c), **self.words(step)
+                )
                 return
 
     def words(self, step: Step) -> dict[str, str]:
-        return {"name": NAMES.get(step.name, step.name), "place": f"`{NAMES.get(step.name, step.name)}` in line {step.line}"}
+        return {
+            "name": NAMES.get(step.name, step.name),
+            "place": f"`{NAMES.get(step.name, step.name)}` in line {step.line}",
+        }
 
     def quoted(self, step: Step) -> str:
         return f"line {step.line} is: {linecache.getline(self.file, step.line).strip()}"
 
 
-BETWEEN = {"add", "subtract", "matmul", "reduce", "dot", "einsum", "tensordot", "sum", "mean", "var", "concatenate", "stack"}  # no functions of one number
-NAMES = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "matmul": "@", "power": "**", "negative": "-", "square": "²"}
+BETWEEN = {
+    "add",
+    "subtract",
+    "matmul",
+    "reduce",
+    "dot",
+    "einsum",
+    "tensordot",
+    "sum",
+    "mean",
+    "var",
+    "concatenate",
+    "stack",
+}  # no functions of one number
+NAMES = {
+    "add": "+",
+    "subtract": "-",
+    "multiply": "*",
+    "divide": "/",
+    "matmul": "@",
+    "power": "**",
+    "negative": "-",
+    "square": "²",
+}
 
 
 def first_array(operands: tuple[Any, ...]) -> Any:
@@ -335,16 +270,3 @@ def first_array(operands: tuple[Any, ...]) -> Any:
 def step_size(step: Step) -> int:
     operand = first_array(step.operands)
     return 0 if operand is None else operand.size
-
-
-def file_of(subject: Any) -> str:
-    """The file of a person's code."""
-    thing = subject.theirs if isinstance(subject, Adapted) else subject
-    for source in (getattr(thing, "_value", None), getattr(thing, "source", None), thing if inspect.isroutine(thing) else type(thing)):
-        code = getattr(inspect.unwrap(source), "__code__", None) if callable(source) else None
-        if code is None and inspect.isclass(source):
-            methods = (getattr(value, "__code__", None) for value in vars(source).values())
-            code = next((code for code in methods if code is not None), None)
-        if code is not None:
-            return code.co_filename
-    return ""

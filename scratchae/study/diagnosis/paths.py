@@ -13,7 +13,12 @@ from .finding import Finding
 def forward_stops(case: Case) -> Finding | None:
     """forward fills only some rows of y, such as the first: the others do not depend on x, and backward thinks that they do."""
     experiment = case.experiment
-    if type(experiment) is not LayerExperiment or not case.per_example or len(case.r) < 2 or len(case.r) != len(case.tensor):
+    if (
+        type(experiment) is not LayerExperiment
+        or not case.per_example
+        or len(case.r) < 2
+        or len(case.r) != len(case.tensor)
+    ):
         return None
     rows = tuple(range(1, case.N.ndim))
     still = ~np.any(case.N, axis=rows)
@@ -46,7 +51,10 @@ def copied(case: Case) -> Finding | None:
     if case.per_example or isinstance(experiment, FunctionExperiment):
         return None
     for other in experiment.names():
-        if other != case.name and experiment.tensor(experiment.subject, experiment.inputs, other).shape == case.A.shape:
+        if (
+            other != case.name
+            and experiment.tensor(experiment.subject, experiment.inputs, other).shape == case.A.shape
+        ):
             left, right = experiment.slopes(other)
             if alike(case.A, (left + right) / 2):
                 return case.found("copied", f"it equals ∂L/∂{other}, element by element", other=other)
@@ -93,9 +101,19 @@ def extra_term(case: Case) -> Finding | None:
     if not case.smooth.all() or A.size < 3:
         return None
     D = A - N
-    if case.per_example and len(D) > 1 and np.abs(D - D[:1]).max() <= TOLERANCE * np.abs(A).max() and np.ptp(case.tensor, axis=0).min() > 0:
+    if (
+        case.per_example
+        and len(D) > 1
+        and np.abs(D - D[:1]).max() <= TOLERANCE * np.abs(A).max()
+        and np.ptp(case.tensor, axis=0).min() > 0
+    ):
         numbers = ", ".join(f"{value:.4g}" for value in np.ravel(D[0])[:4])
-        return case.found("extra_term", f"the difference is {numbers} in every example", which="the same numbers in every example", term="linear in it")
+        return case.found(
+            "extra_term",
+            f"the difference is {numbers} in every example",
+            which="the same numbers in every example",
+            term="linear in it",
+        )
     T = case.tensor
     basis = np.stack([N.ravel(), T.ravel()], axis=1)
     if np.linalg.matrix_rank(basis) < 2:
@@ -103,8 +121,15 @@ def extra_term(case: Case) -> Finding | None:
     (c, k), *_ = np.linalg.lstsq(basis, A.ravel(), rcond=None)
     if abs(k) > 1e-6 and alike(A, c * N + k * T):
         if abs(c - 1) < 1e-5:
-            return case.found("extra_term", f"the difference is {k:.6g} {case.name}", which=f"{k:.6g} times {case.name} itself", term=f"of {case.name}², such as a penalty or a weight decay")
-        return case.found("two_factors", f"it is {c:.6g} times what it should be, and {k:.6g} {case.name}", c=f"{c:.6g}")
+            return case.found(
+                "extra_term",
+                f"the difference is {k:.6g} {case.name}",
+                which=f"{k:.6g} times {case.name} itself",
+                term=f"of {case.name}², such as a penalty or a weight decay",
+            )
+        return case.found(
+            "two_factors", f"it is {c:.6g} times what it should be, and {k:.6g} {case.name}", c=f"{c:.6g}"
+        )
     return None
 
 
@@ -119,14 +144,23 @@ def branch(case: Case) -> Finding | None:
     for low, high, which in ((wrong, right, "below"), (right, wrong, "above")):
         if low.max() < high.min():
             border = 0.0 if low.max() <= 0 <= high.min() else (low.max() + high.min()) / 2
-            return case.found("branch", f"all {len(wrong)} wrong elements lie {which} {border:.4g}, the {len(right)} right ones on the other side", which=f"{which} {border:.4g}", name=case.name)
+            return case.found(
+                "branch",
+                f"all {len(wrong)} wrong elements lie {which} {border:.4g}, the {len(right)} right ones on the other side",
+                which=f"{which} {border:.4g}",
+                name=case.name,
+            )
     return None
 
 
 def elementwise(case: Case) -> Finding | None:
     """Every dx depends on its own x only: the derivative itself is wrong."""
     x = case.tensor
-    if type(case.experiment) is not LayerExperiment or not case.per_example or not x.shape == case.r.shape == case.A.shape:
+    if (
+        type(case.experiment) is not LayerExperiment
+        or not case.per_example
+        or not x.shape == case.r.shape == case.A.shape
+    ):
         return None
     half = np.random.default_rng(1).random(case.r.shape) < 0.5
     if not attempt(lambda: alike(case.experiment.run(r=case.r * half)[1]["x"], case.A * half)):
@@ -134,41 +168,65 @@ def elementwise(case: Case) -> Finding | None:
     if not attempt(lambda: alike(case.numeric(r=case.r * half), case.at(case.N * half))):
         return None
     wrong = np.argwhere(case.wrong & case.smooth)
-    at = [tuple(place) for place in wrong[np.argsort([x[tuple(place)] for place in wrong])][:: max(1, len(wrong) // 3)][:3]]
-    points = "; ".join(f"f′({x[i]:.4g}) is {case.N[i] / case.r[i]:.4g}, backward has {case.A[i] / case.r[i]:.4g}" for i in at)
+    at = [
+        tuple(place)
+        for place in wrong[np.argsort([x[tuple(place)] for place in wrong])][:: max(1, len(wrong) // 3)][:3]
+    ]
+    points = "; ".join(
+        f"f′({x[i]:.4g}) is {case.N[i] / case.r[i]:.4g}, backward has {case.A[i] / case.r[i]:.4g}" for i in at
+    )
     return case.found("elementwise", points)
 
 
 def couplings(case: Case) -> Finding | None:
     """What moves other elements has another factor than what moves its own: an average over the wrong number of elements."""
     experiment = case.experiment
-    if type(experiment) is not LayerExperiment or not case.per_example or case.r.shape != case.A.shape or case.A.size > 400:
+    if type(experiment) is not LayerExperiment or not case.per_example:
         return None
-    index = tuple(map(int, np.argwhere(case.wrong & case.smooth)[0]))
-    subject, inputs = experiment.fresh(), {"x": experiment.inputs["x"].copy()}
-    inputs["x"][index] += STEP
-    left = experiment.value(subject, inputs)
-    inputs["x"][index] -= 2 * STEP
-    right = experiment.value(subject, inputs)
-    J = (left - right) / (2 * STEP)  # how each y moves with this x
-    B = np.zeros_like(J)
-    for place in map(tuple, np.argwhere(np.ones(J.shape, bool)).tolist()):
-        alone = np.zeros_like(case.r)
+    if case.r.shape != case.A.shape or case.A.size > 400:
+        return None
+    counts = []
+    for index in map(tuple, np.argwhere(case.wrong & case.smooth)[:3].tolist()):
+        J, B = jacobians(experiment, index, case.r)
+        moved = np.abs(J) > 1e-6 * np.abs(J).max()
+        moved[index] = False
+        absent = moved & (np.abs(B) <= 1e-9 * np.abs(J).max())
+        if not moved.any():
+            return None
+        if absent.any():
+            where = whereabouts(absent, index)
+            evidence = f"{int(absent.sum())} of the {int(moved.sum())} other y that x{list(index)} moves are left out"
+            return case.found("cross_terms", evidence, which=f"the y of {where}")
+        quotient = B[moved] / J[moved]
+        counts.append(float(np.median(quotient)))
+        if np.abs(quotient - counts[0]).max() > 1e-4 * abs(counts[0]):
+            return None
+    if not counts or abs(counts[0] - 1) < 1e-4:
+        return None
+    evidence = f"what comes through the other y is {counts[0]:.6g} times what it should be"
+    return case.found("wrong_count", evidence, c=f"{counts[0]:.6g}")
+
+
+def jacobians(experiment: LayerExperiment, index: tuple[int, ...], r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How each y moves with one x, and what backward says of it."""
+    inputs = {"x": experiment.inputs["x"].copy()}
+    subject, values = experiment.fresh(), []
+    for step in (STEP, -2 * STEP):
+        inputs["x"][index] += step
+        values.append(experiment.value(subject, inputs))
+    J, B = (values[0] - values[1]) / (2 * STEP), np.zeros_like(r)
+    for place in np.ndindex(*r.shape):
+        alone = np.zeros_like(r)
         alone[place] = 1
         B[place] = experiment.run(r=alone)[1]["x"][index]
-    scale = np.abs(J).max()
-    off = np.ones(J.shape, bool)
-    off[index] = False
-    moved = off & (np.abs(J) > 1e-6 * scale)
-    if not moved.any():
-        return None
-    absent = moved & (np.abs(B) <= 1e-9 * scale)
-    if absent.any():
-        axes = {axis for place in np.argwhere(absent) for axis in range(J.ndim) if place[axis] != index[axis]}
-        where = "other examples" if axes == {0} else "other positions" if axes <= set(range(1, J.ndim - 1)) else "other features" if axes == {J.ndim - 1} else "other elements"
-        return case.found("cross_terms", f"{int(absent.sum())} of the {int(moved.sum())} other y that x{list(index)} moves are left out", which=f"the y of {where}")
-    quotient = B[moved] / J[moved]
-    c = float(np.median(quotient))
-    if np.abs(quotient - c).max() < 1e-4 * abs(c) and abs(c - 1) > 1e-4:
-        return case.found("wrong_count", f"what comes through the other y is {c:.6g} times what it should be", c=f"{c:.6g}")
-    return None
+    return J, B
+
+
+def whereabouts(absent: np.ndarray, index: tuple[int, ...]) -> str:
+    """In which axes the y that are left out differ from x."""
+    axes = {axis for place in np.argwhere(absent) for axis in range(absent.ndim) if place[axis] != index[axis]}
+    if axes == {0}:
+        return "other examples"
+    if axes == {absent.ndim - 1}:
+        return "other features"
+    return "other positions" if axes <= set(range(1, absent.ndim - 1)) else "other elements"

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
-import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,6 +26,7 @@ from .calls import (
 )
 from .copies import duplicate, repeatable
 from .names import Path, get, is_trained, keys_of_gradient, keys_of_parameter, plain, put, short, walk
+from .written import returned_names, written_rate
 
 
 class Adapted(Layer):
@@ -107,7 +105,11 @@ class Adapted(Layer):
         }
 
     def matched(
-        self, candidates: Mapping[Path, Any], after: Mapping[Path, Any], returned: Mapping[str, Any], before: Mapping[Path, Any]
+        self,
+        candidates: Mapping[Path, Any],
+        after: Mapping[Path, Any],
+        returned: Mapping[str, Any],
+        before: Mapping[Path, Any],
     ) -> dict[str, tuple[Path, Path | None]]:
         """Each parameter's place and that of its gradient; None for one that backward returns, or takes off the parameter."""
         found: dict[str, tuple[Path, Path | None]] = {}
@@ -118,7 +120,9 @@ class Adapted(Layer):
             hits = [g for g in gradients if g != path and named[g] & keys and np.shape(after[g]) is not None]
             hits.sort(key=lambda g: (len(g), not naming.written(g).startswith("d")))
             own = [g for g in gradients if g == path and g in before]  # a gradient's own place is no parameter
-            if hits and not (own and any(named[path] & keys_of_parameter(other) for other in candidates if other != path)):
+            if hits and not (
+                own and any(named[path] & keys_of_parameter(other) for other in candidates if other != path)
+            ):
                 found[short(path)] = path, hits[0]
             elif any(keys_of_parameter((("attribute", name),)) & keys for name in returned):
                 found[short(path)] = path, None
@@ -126,7 +130,11 @@ class Adapted(Layer):
         found = {name: pair for name, pair in found.items() if pair[0] not in taken}
         if not found and not returned:
             changed = [p for p in candidates if p in after and p in before and not np.array_equal(after[p], before[p], equal_nan=True) and is_array(candidates[p])]  # fmt: skip
-            changed = [p for p in changed if not any(word in plain(p[-1][1]) for word in ("running", "moving", "mean", "var", "cache"))]
+            changed = [
+                p
+                for p in changed
+                if not any(word in plain(p[-1][1]) for word in ("running", "moving", "mean", "var", "cache"))
+            ]
             if changed:
                 self.updates = True
                 found = {short(path): (path, None) for path in changed}
@@ -205,7 +213,10 @@ class Adapted(Layer):
     @property
     def has_modes(self) -> bool:
         """Whether it can be told to be in training or in inference."""
-        flags = any(isinstance(value, bool) and plain(name) in TRAINING | INFERENCE for name, value in getattr(self.theirs, "__dict__", {}).items())
+        flags = any(
+            isinstance(value, bool) and plain(name) in TRAINING | INFERENCE
+            for name, value in getattr(self.theirs, "__dict__", {}).items()
+        )
         return self.call.has_modes or flags
 
     def forward(self, x, rng=None):
@@ -238,7 +249,7 @@ class Adapted(Layer):
         dx, self.returned = self.taken_apart(method, found)
         for name, value in kept.items():
             self.returned[name] = (value - get(self.theirs, self.places[name])) / self.learning_rate(words)
-        if dx is None and not self.returned.get("x") is None:
+        if dx is None and self.returned.get("x") is not None:
             dx = self.returned.pop("x")
         dx = outcome(self.theirs, dx, INPUT_GRADIENTS, before)
         if isinstance(dx, int | float) and not hasattr(dx, "dtype"):
@@ -249,7 +260,11 @@ class Adapted(Layer):
         """What the gradient was multiplied by before backward took it off."""
         if any(plain(name) in RATES for name in words):
             return self.rate
-        rates = [v for n, v in getattr(self.theirs, "__dict__", {}).items() if plain(n) in RATES - {"step", "alpha", "rate"} and isinstance(v, float)]
+        rates = [
+            v
+            for n, v in getattr(self.theirs, "__dict__", {}).items()
+            if plain(n) in RATES - {"step", "alpha", "rate"} and isinstance(v, float)
+        ]
         return rates[0] if rates else written_rate(type(self.theirs), self.methods[1])
 
     def taken_apart(self, method: Any, found: Any) -> tuple[Any, dict[str, Any]]:
@@ -274,47 +289,24 @@ class Adapted(Layer):
         dx = next((by_key[name] for name in inputs if name in by_key), None)
         if dx is None and not isinstance(found, dict):
             dx = next((value for value in named.values() if np.shape(value) == x.shape), None)
-        return dx, {name: np.asarray(value) for name, value in by_key.items() if hasattr(value, "dtype") and value is not dx}
+        return dx, {
+            name: np.asarray(value) for name, value in by_key.items() if hasattr(value, "dtype") and value is not dx
+        }
 
     def to(self, device: str | None = None, dtype: object = None) -> Adapted:
         for path, value in list(walk(self.theirs)):
-            if dtype is not None and isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.dtype != dtype:
+            if (
+                dtype is not None
+                and isinstance(value, np.ndarray)
+                and value.dtype.kind == "f"
+                and value.dtype != dtype
+            ):
                 put(self.theirs, path, value.astype(dtype))
         return self
 
     def __repr__(self) -> str:
         plain_repr = type(self.theirs).__repr__ is object.__repr__
         return f"{type(self.theirs).__name__}()" if plain_repr else repr(self.theirs)
-
-
-def returned_names(method: Any, count: int) -> list[str]:
-    """The names in `return dx, dW, db`; where there are none, places."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(method)))
-    except (OSError, TypeError, SyntaxError):
-        return [str(i) for i in range(count)]
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple | ast.List) and len(node.value.elts) == count:
-            return [getattr(item, "id", getattr(item, "attr", str(i))) for i, item in enumerate(node.value.elts)]
-    return [str(i) for i in range(count)]
-
-
-def written_rate(kind: type, method: str) -> float:
-    """The learning rate that is written into a backward: the number in `self.W -= 0.1 * …`; 1 if there is none."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(getattr(kind, method))))
-    except (OSError, TypeError, SyntaxError):
-        return 1.0
-    for node in ast.walk(tree):
-        change = node.value if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Sub) else None
-        if change is None and isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp) and isinstance(node.value.op, ast.Sub):
-            change = node.value.right
-        if change is not None:
-            while isinstance(change, ast.BinOp) and not isinstance(change.left, ast.Constant):
-                change = change.left
-            if isinstance(change, ast.BinOp) and isinstance(change.left.value, float):
-                return change.left.value
-    return 1.0
 
 
 def is_number(value: Any) -> bool:

@@ -19,12 +19,42 @@ BACKWARD = (
     "backpropagation", "back_propagate", "bwd",
 )  # fmt: skip
 RNG = {"rng", "generator", "randomstate", "gen", "random", "prng", "rs"}
-TRAINING = {"train", "training", "istrain", "istraining", "trainflg", "trainflag", "trainmode", "intraining", "trainphase"}
-INFERENCE = {"test", "testing", "istest", "istesting", "inference", "eval", "evaluate", "deterministic", "evalmode", "isinference", "predict"}
+TRAINING = {
+    "train",
+    "training",
+    "istrain",
+    "istraining",
+    "trainflg",
+    "trainflag",
+    "trainmode",
+    "intraining",
+    "trainphase",
+}
+INFERENCE = {
+    "test",
+    "testing",
+    "istest",
+    "istesting",
+    "inference",
+    "eval",
+    "evaluate",
+    "deterministic",
+    "evalmode",
+    "isinference",
+    "predict",
+}
 MODES = {"train": "test", "training": "inference", "fit": "predict"}  # of an argument `mode`
 RATES = {"lr", "learningrate", "learnrate", "eta", "rate", "alpha", "stepsize", "step", "lrate"}
 INPUTS = {"x", "inputs", "input", "inp", "z", "a", "xin", "prev", "aprev", "inputdata", "data"}
-OUTPUTS = ("output", "outputs", "out", "activation", "activations", "a", "activated")  # self.y is rather one whose `return` is missing
+OUTPUTS = (
+    "output",
+    "outputs",
+    "out",
+    "activation",
+    "activations",
+    "a",
+    "activated",
+)  # self.y is rather one whose `return` is missing
 CACHED = {"y", "yhat", "z", "h", "result", "value"} | set(OUTPUTS)
 INPUT_GRADIENTS = (
     "dinputs", "dinput", "dx", "dX", "dinp", "grad_input", "input_grad", "gradient_input", "input_gradient", "grad_inputs",
@@ -60,13 +90,14 @@ class Call:
     """A forward: `call(x, rng, training)`. Its other arguments are told by their names; an rng is never handed to a flag."""
 
     def __init__(self, function: Callable):
-        first, *others = parameters_of(function) or [None]
-        self.others = [p for p in others if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+        self.others = [p for p in parameters_of(function)[1:] if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
         self.has_flag = any(map(is_flag, self.others))
         named = [p for p in self.others if plain(p.name) in RNG]
         unknown = [p for p in self.others if p.default is p.empty and not is_flag(p) and p not in named]
         by_place = not named and len(unknown) == 1 and unknown[0].kind is not unknown[0].KEYWORD_ONLY
-        self.rng = named[0].name if named else unknown[0].name if by_place else None  # forward(x, anything) wants the rng
+        self.rng = (
+            named[0].name if named else unknown[0].name if by_place else None
+        )  # forward(x, anything) wants the rng
 
     @property
     def has_modes(self) -> bool:

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from .adapted import returned_names
 from .calls import RATES, TRAINING, parameters_of
 from .copies import repeatable
 from .names import plain, stems_of_gradient
+from .written import returned_names
 
 DERIVATIVES = (
     "{}_prime", "{}_derivative", "{}_deriv", "{}_grad", "{}_gradient", "{}_backward", "{}_backwards", "{}_bwd", "{}_back", "d_{}", "d{}",
@@ -23,13 +23,43 @@ OF_METHODS = (  # the names of a value and of its derivative in one class
     ("__call__", "forward", "f", "fn", "function", "loss", "value", "activation", "activate", "func", "compute", "evaluate", "cost", "calculate", "apply", "call", "output"),
     ("gradient", "grad", "derivative", "prime", "deriv", "df", "backward", "d", "delta", "gradients", "f_prime", "fprime", "diff", "dloss", "loss_prime", "derivate", "backprop", "differentiate"),
 )  # fmt: skip
-UPSTREAM = ("dy", "dout", "da", "dz", "grad", "gradoutput", "outputgradient", "upstream", "dvalues", "delta", "g", "dl", "dh", "gradient", "outputgrad", "dvalue", "error", "dloss", "dlda")
+UPSTREAM = (
+    "dy",
+    "dout",
+    "da",
+    "dz",
+    "grad",
+    "gradoutput",
+    "outputgradient",
+    "upstream",
+    "dvalues",
+    "delta",
+    "g",
+    "dl",
+    "dh",
+    "gradient",
+    "outputgrad",
+    "dvalue",
+    "error",
+    "dloss",
+    "dlda",
+)
 
 
 def partner(name: str, names: Mapping[str, Any]) -> str | None:
     """The name of the derivative of a function, among these names."""
-    stems = {name, name.removesuffix("_forward"), name.removeprefix("forward_"), name.removesuffix("_fwd"), name.removesuffix("Forward"), name.removesuffix("_loss")}
-    return next((found for form in DERIVATIVES for stem in stems if (found := form.format(stem)) in names and found != name), None)
+    stems = {
+        name,
+        name.removesuffix("_forward"),
+        name.removeprefix("forward_"),
+        name.removesuffix("_fwd"),
+        name.removesuffix("Forward"),
+        name.removesuffix("_loss"),
+    }
+    return next(
+        (found for form in DERIVATIVES for stem in stems if (found := form.format(stem)) in names and found != name),
+        None,
+    )
 
 
 class Joined:
@@ -38,7 +68,14 @@ class Joined:
     elementwise: the derivative is a function f′ of x (or, with of_output, of y), and ∂L/∂x = dy f′.
     """
 
-    def __init__(self, value: Callable, derivative: Callable, arguments: Mapping[str, Any], elementwise: bool, of_output: bool = False):
+    def __init__(
+        self,
+        value: Callable,
+        derivative: Callable,
+        arguments: Mapping[str, Any],
+        elementwise: bool,
+        of_output: bool = False,
+    ):
         self._value, self._derivative, self._elementwise, self._of_output = value, derivative, elementwise, of_output
         self._names = list(arguments)
         vars(self).update(arguments)
@@ -103,14 +140,20 @@ def joined(value: Callable, derivative: Callable, x: np.ndarray, given: Mapping[
         y = y[0] if isinstance(y, tuple) else y
         if np.ndim(y) == 0:
             continue
-        yield from (Joined(value, derivative, arguments, alone, of_output) for of_output in ((False, True) if alone else (False,)))
+        yield from (
+            Joined(value, derivative, arguments, alone, of_output)
+            for of_output in ((False, True) if alone else (False,))
+        )
 
 
 def choices(parameters: list[inspect.Parameter], x: np.ndarray, given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Arguments for a function of x besides x: weights, biases, and dicts of options, in shapes that may fit."""
     options = [list(argument_choices(p, x, given)) for p in parameters]
     for chosen in itertools.islice(itertools.product(*options), 400):
-        yield {p.name: value.copy() if hasattr(value, "copy") else value for p, value in zip(parameters, chosen, strict=True)}
+        yield {
+            p.name: value.copy() if hasattr(value, "copy") else value
+            for p, value in zip(parameters, chosen, strict=True)
+        }
 
 
 def argument_choices(parameter: inspect.Parameter, x: np.ndarray, given: Mapping[str, Any]) -> Iterator[Any]:
@@ -119,7 +162,17 @@ def argument_choices(parameter: inspect.Parameter, x: np.ndarray, given: Mapping
         yield given[parameter.name]
         return
     if "param" in name or name in ("config", "options", "hparams"):
-        yield {"stride": 1, "pad": 1, "pool_height": 2, "pool_width": 2, "mode": "train", "p": 0.5, "seed": 1, "eps": 1e-5, "momentum": 0.9}
+        yield {
+            "stride": 1,
+            "pad": 1,
+            "pool_height": 2,
+            "pool_width": 2,
+            "mode": "train",
+            "p": 0.5,
+            "seed": 1,
+            "eps": 1e-5,
+            "momentum": 0.9,
+        }
         return
     if name in TRAINING:
         yield True
@@ -135,7 +188,11 @@ def argument_choices(parameter: inspect.Parameter, x: np.ndarray, given: Mapping
         return
     rng, D, N = np.random.default_rng(len(name)), x.shape[-1], int(np.prod(x.shape[1:]))
     C = x.shape[1] if x.ndim > 1 else 1
-    shapes = {"w": [(N, 4), (D, 4), (4, D), (2, C, 3, 3), (3, 3, D, 2), (3, D, 2), (D, D)], "b": [(4,), (1, 4), (2,), (D,), (1, D), (C,), ()], "h": [(len(x), 4)]}
+    shapes = {
+        "w": [(N, 4), (D, 4), (4, D), (2, C, 3, 3), (3, 3, D, 2), (3, D, 2), (D, D)],
+        "b": [(4,), (1, 4), (2,), (D,), (1, D), (C,), ()],
+        "h": [(len(x), 4)],
+    }
     kind = "b" if name[:1] in ("b", "g") or "bias" in name else "h" if name.startswith(("h", "prevh", "c")) else "w"
     if name in ("wh", "whh", "u"):
         shapes["w"] = [(4, 4)]

@@ -10,14 +10,28 @@ from typing import Any
 import numpy as np
 
 from ...errors import ArrayTypeError
-from .calls import method_of, outcome, parameters_of, INPUT_GRADIENTS
+from .calls import INPUT_GRADIENTS, method_of, outcome, parameters_of
 from .copies import duplicate, repeatable
 from .joined import OF_METHODS
 from .names import plain
 
 TARGETS = {"target", "targets", "t", "ytrue", "truth", "label", "labels", "y", "groundtruth", "gt", "expected", "actual", "desired", "true", "teacher", "reference", "ylabel", "yhot", "onehot"}  # fmt: skip
 PREDICTIONS = {"prediction", "predictions", "pred", "preds", "ypred", "yhat", "predicted", "output", "outputs", "logits", "scores", "x", "a", "al", "p", "probs", "out", "z", "o", "xhat", "probabilities", "estimate", "h", "yp"}  # fmt: skip
-LOSS_WORDS = ("loss", "entropy", "mse", "mae", "cost", "bce", "squarederror", "error", "huber", "hinge", "nll", "objective", "criterion")
+LOSS_WORDS = (
+    "loss",
+    "entropy",
+    "mse",
+    "mae",
+    "cost",
+    "bce",
+    "squarederror",
+    "error",
+    "huber",
+    "hinge",
+    "nll",
+    "objective",
+    "criterion",
+)
 
 
 @dataclass
@@ -63,9 +77,8 @@ def target_place(function: Callable) -> int | None:
     if len(names) < 2:
         return None
     first, second = names
-    if second in TARGETS and not (first in TARGETS and second in PREDICTIONS):
-        if not (first in TARGETS and first != "y" and second == "y"):
-            return 1
+    if second in TARGETS and not (first in TARGETS and (second in PREDICTIONS or (first != "y" and second == "y"))):
+        return 1
     return 0 if first in TARGETS or second in PREDICTIONS else 1 if first in PREDICTIONS else None
 
 
@@ -116,7 +129,11 @@ def of_functions(value: Callable, derivative: Callable) -> Callable:
 def flagged(function: Callable) -> str | None:
     """The name of a flag that asks a function for its derivative, f(x, derivative=True)."""
     for parameter in parameters_of(function):
-        if plain(parameter.name) in ("derivative", "deriv", "grad", "gradient", "prime", "derive", "backward", "isderivative") and parameter.default is False:
+        if (
+            plain(parameter.name)
+            in ("derivative", "deriv", "grad", "gradient", "prime", "derive", "backward", "isderivative")
+            and parameter.default is False
+        ):
             return parameter.name
     return None
 
@@ -132,7 +149,7 @@ def with_flag(function: Callable, flag: str) -> tuple[Callable, Callable]:
 
     for twin in (value, derivative):
         twin.__name__ = function.__name__
-        twin.__signature__ = inspect.Signature([p for p in needed])
+        twin.__signature__ = inspect.Signature(needed)
         twin.__wrapped__ = None
     return value, derivative
 

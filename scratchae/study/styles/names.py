@@ -13,13 +13,28 @@ import numpy as np
 Path = tuple[tuple[str, Any], ...]  # ("attribute", "params"), ("item", "W"): self.params["W"]
 DEPTH = 4  # how far to look into objects in attributes
 
-PARAMETERS = {"params", "parameters", "param", "weights", "theta", "variables", "learnable", "trainable", "values", "p"}
+PARAMETERS = {
+    "params",
+    "parameters",
+    "param",
+    "weights",
+    "theta",
+    "variables",
+    "learnable",
+    "trainable",
+    "values",
+    "p",
+}
 GRADIENTS = {"grads", "gradients", "grad", "gradient", "dparams", "derivatives", "deltas", "paramgrads", "gradparams", "dtheta", "dweights", "g", "d"}  # fmt: skip
-BEFORE = re.compile(r"^(?:d(?:l|j|c|e|loss|cost)?_?d_?|grads?_|gradients?_|grad|delta_?|nabla_?|d_|d|g_|g)(?:of_|wrt_)?(?=.)", re.I)
+BEFORE = re.compile(
+    r"^(?:d(?:l|j|c|e|loss|cost)?_?d_?|grads?_|gradients?_|grad|delta_?|nabla_?|d_|d|g_|g)(?:of_|wrt_)?(?=.)", re.I
+)
 AFTER = re.compile(r"_?(?:grads?|gradients?|delta|deriv|derivatives?|_d)$", re.I)
 SYNONYMS = {"weights": "w", "weight": "w", "kernel": "w", "kernels": "w", "filters": "w", "biases": "b", "bias": "b"}
 # arrays of these names are trained: where no gradient of theirs is found, something was not checked
-TRAINED = re.compile(r"^(?:w|b|u|v|gamma|beta|weights?|bias(?:es)?|kernels?|filters?|theta)[_]?[a-z]?\d*$|weight|bias", re.I)
+TRAINED = re.compile(
+    r"^(?:w|b|u|v|gamma|beta|weights?|bias(?:es)?|kernels?|filters?|theta)[_]?[a-z]?\d*$|weight|bias", re.I
+)
 
 
 def walk(thing: Any, path: Path = ()) -> Iterator[tuple[Path, np.ndarray | float]]:
@@ -32,7 +47,12 @@ def walk(thing: Any, path: Path = ()) -> Iterator[tuple[Path, np.ndarray | float
     elif isinstance(thing, list | tuple):
         for i, value in enumerate(thing):
             yield from walk(value, (*path, ("item", i)))
-    elif hasattr(thing, "__dict__") and len(path) < DEPTH and not isinstance(thing, type | ModuleType) and not inspect.isroutine(thing):
+    elif (
+        hasattr(thing, "__dict__")
+        and len(path) < DEPTH
+        and not isinstance(thing, type | ModuleType)
+        and not inspect.isroutine(thing)
+    ):
         for name, value in vars(thing).items():
             yield from walk(value, (*path, ("attribute", name)))
 
@@ -116,4 +136,6 @@ def keys_of_gradient(path: Path) -> set[tuple[str, ...]]:
 
 def is_trained(path: Path) -> bool:
     """Whether the name says that this array is to be trained."""
-    return any(isinstance(key, str) and (TRAINED.search(key) or plain(key) in ("params", "parameters")) for _, key in path)
+    return any(
+        isinstance(key, str) and (TRAINED.search(key) or plain(key) in ("params", "parameters")) for _, key in path
+    )

@@ -118,7 +118,10 @@ class Updating:
             found = list(found.values())
         if isinstance(found, np.ndarray) or np.isscalar(found):
             found = [np.asarray(found)]
-        return [np.array(getattr(value, "data", value) if isinstance(value, Parameter) else value, np.float64) for value in found]
+        return [
+            np.array(getattr(value, "data", value) if isinstance(value, Parameter) else value, np.float64)
+            for value in found
+        ]
 
     def settings(self) -> dict[str, Any]:
         """Its settings by plain names: attributes, the config of a function, or defaults."""
@@ -129,7 +132,11 @@ class Updating:
                 found.setdefault(plain(parameter.name), parameter.default)
             elif plain(parameter.name) in RATES:
                 found[plain(parameter.name)] = 0.1
-        return {n: float(v) if isinstance(v, int | float) and not isinstance(v, bool) else v for n, v in found.items() if isinstance(v, int | float | bool | np.floating)}
+        return {
+            n: float(v) if isinstance(v, int | float) and not isinstance(v, bool) else v
+            for n, v in found.items()
+            if isinstance(v, int | float | bool | np.floating)
+        }
 
 
 class Holding(Updating):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -98,7 +98,12 @@ def draws(arguments: int, given: Inputs | None, source: str, alike: bool = False
     for name, make in kinds:
         yield Draw("sizes", "for 4 features", name, make(3, 5, 4))
     if not bounded(source):
-        yield Draw("given", "for numbers outside of (0, 1)", "numbers", tuple(normal(k, 6, 3) for k in range(4, 4 + arguments)))
+        yield Draw(
+            "given",
+            "for numbers outside of (0, 1)",
+            "numbers",
+            tuple(normal(k, 6, 3) for k in range(4, 4 + arguments)),
+        )
 
 
 def taken(function: Callable, inputs: Inputs) -> Exception | None:
@@ -110,12 +115,19 @@ def taken(function: Callable, inputs: Inputs) -> Exception | None:
         raise
     except Exception as error:
         return error
-    if isinstance(found, tuple) and np.ndim(found[0]) == 0 and not isinstance(found[0], dict | str) and not np.isfinite(found[0]):
+    if (
+        isinstance(found, tuple)
+        and np.ndim(found[0]) == 0
+        and not isinstance(found[0], dict | str)
+        and not np.isfinite(found[0])
+    ):
         return ValueError("its value is not finite")
     return None
 
 
-def examine(function: Callable, arguments: int, given: Inputs | None = None, alone: bool = False, alike: bool = False) -> Result:
+def examine(
+    function: Callable, arguments: int, given: Inputs | None = None, alone: bool = False, alike: bool = False
+) -> Result:
     """Check a function (prediction, target) -> (value, gradient), or (z, …) -> (value, gradient, …)."""
     tried, first, refused, misshapen = Tried(), None, None, None
     source = source_of(function)
@@ -175,7 +187,9 @@ def note(draw: Draw, tried: Tried) -> None:
         tried.shapes.append(shape)
 
 
-def wrong(function: Callable, draw: Draw, report: GradientReport, first: tuple[Draw, GradientReport] | None, tried: Tried) -> Result:
+def wrong(
+    function: Callable, draw: Draw, report: GradientReport, first: tuple[Draw, GradientReport] | None, tried: Tried
+) -> Result:
     """What is said of a wrong gradient; if an earlier trial was right, also where it shows."""
     if first is None:
         return Result(WRONG, "", report=report, tried=tried, layer=function)
@@ -186,7 +200,14 @@ def wrong(function: Callable, draw: Draw, report: GradientReport, first: tuple[D
     }
     context = finding(f"hidden_by_{aspect}", (), report.findings[0].evidence if report.findings else "", **words)
     known = [found for found in report.findings if found.kind != "unknown"]
-    return Result(WRONG, "", where=words["where"], report=replace(report, findings=(context, *known)), tried=tried, layer=function)
+    return Result(
+        WRONG,
+        "",
+        where=words["where"],
+        report=replace(report, findings=(context, *known)),
+        tried=tried,
+        layer=function,
+    )
 
 
 def tolerance_of(source: str) -> float:
@@ -235,7 +256,13 @@ def remarks_of(function: Any, arguments: int) -> Iterator[Finding]:
     except (TypeError, ValueError):
         return
     title = plain(getattr(function, "__name__", ""))
-    if arguments == 2 and len(names) >= 2 and names[0] in MEANS and names[1] in SPREADS and any(word in title for word in ("kl", "divergence", "kld", "latent")):
+    if (
+        arguments == 2
+        and len(names) >= 2
+        and names[0] in MEANS
+        and names[1] in SPREADS
+        and any(word in title for word in ("kl", "divergence", "kld", "latent"))
+    ):
         mu, spread = np.zeros((4, 3)), np.full((4, 3), SPREADS[names[1]])
         with np.errstate(all="ignore"):
             here = float(function(mu, spread)[0])

@@ -22,7 +22,23 @@ SHAPES = (
 )  # fmt: skip
 INDICES = ((5,), (4, 6))  # shapes of x that chooses rows, for embeddings
 FRACTIONS = {"rate", "slope", "std", "momentum", "weight", "alpha", "p", "keep", "keepprob", "drop", "dropout", "droprate", "dropoutrate", "dropoutratio", "ratio", "prob", "beta", "decay", "sigma", "negativeslope", "rho", "scale", "temperature", "eps", "epsilon", "lam", "lambd", "reg", "gamma"}  # fmt: skip
-BELOW_ONE = {"rate", "momentum", "p", "keep", "keepprob", "drop", "dropout", "droprate", "dropoutrate", "dropoutratio", "ratio", "prob", "decay", "rho", "beta"}
+BELOW_ONE = {
+    "rate",
+    "momentum",
+    "p",
+    "keep",
+    "keepprob",
+    "drop",
+    "dropout",
+    "droprate",
+    "dropoutrate",
+    "dropoutratio",
+    "ratio",
+    "prob",
+    "decay",
+    "rho",
+    "beta",
+}
 LEFT_ALONE = {"seed", "rng", "randomstate", "name", "dtype", "xp", "device", "lr", "learningrate", "verbose", "debug"}
 
 
@@ -76,7 +92,22 @@ def argument(parameter: inspect.Parameter, sizes: Iterator[int]) -> Any:
         return 2
     if name in ("pad", "padding", "p"):
         return 1
-    if "pool" in name or name in ("kernel", "kernelsize", "ksize", "k", "size", "window", "factor", "groups", "heads", "numheads", "fh", "fw", "poolh", "poolw"):
+    if "pool" in name or name in (
+        "kernel",
+        "kernelsize",
+        "ksize",
+        "k",
+        "size",
+        "window",
+        "factor",
+        "groups",
+        "heads",
+        "numheads",
+        "fh",
+        "fw",
+        "poolh",
+        "poolw",
+    ):
         return min(next(sizes), 3) if name in ("size", "kernel", "kernelsize") else 2
     return next(sizes)
 
@@ -95,7 +126,11 @@ def constructed(cls: type, sizes: tuple[int, ...] = SIZES, **options: Any) -> Ma
     state = np.random.get_state()
     np.random.seed(0)  # so that the weights of a class that draws them itself are the same at each check
     try:
-        return Made(cls(*places, **words, **options), f"{cls.__name__}({call})", ", ".join(f"{k}={v!r}" for k, v in options.items()))
+        return Made(
+            cls(*places, **words, **options),
+            f"{cls.__name__}({call})",
+            ", ".join(f"{k}={v!r}" for k, v in options.items()),
+        )
     finally:
         np.random.set_state(state)
 

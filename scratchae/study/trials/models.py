@@ -46,7 +46,13 @@ def examine(name: str, value: Model | None, cls: type, given: np.ndarray | None)
         if moved:
             one.to(dtype=np.float64)
             one.parameters[...] += 0.1 * np.random.default_rng(n).standard_normal(one.parameters.shape)
-        batch = x if n == len(x) else np.random.default_rng(n).uniform(max(float(x.min()), 0.01), max(float(x.max()), 0.99), (n, *x.shape[1:]))
+        batch = (
+            x
+            if n == len(x)
+            else np.random.default_rng(n).uniform(
+                max(float(x.min()), 0.01), max(float(x.max()), 0.99), (n, *x.shape[1:])
+            )
+        )
         try:
             found = check_gradients(one, batch)
         except NotImplementedError:
@@ -59,7 +65,14 @@ def examine(name: str, value: Model | None, cls: type, given: np.ndarray | None)
         tried.shapes += [str(batch.shape)] if str(batch.shape) not in tried.shapes else []
         tried.batches.add(len(batch))
         if not found.passed:
-            return Result(WRONG, "", report=found, layer=model, tried=tried, where="" if report is None else f"for {len(batch)} examples, with its parameters moved")
+            return Result(
+                WRONG,
+                "",
+                report=found,
+                layer=model,
+                tried=tried,
+                where="" if report is None else f"for {len(batch)} examples, with its parameters moved",
+            )
         report = report or found
     tried.moved = ["all parameters"]
     return Result(RIGHT, "", report=report, layer=model, tried=tried)
