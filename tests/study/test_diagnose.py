@@ -232,7 +232,7 @@ def test_the_benchmark_writes_its_table(tmp_path, monkeypatch, capsys):
     few = [case for case in BUGS if case[1] in ("Tanh", "MSE")] + [("sign", "Dense", plot.make, plot.inputs)]
     monkeypatch.setattr(planted, "bugs", lambda: iter(few))
     monkeypatch.setattr(planted_lines, "LINES", planted_lines.LINES[:3])
-    assert diagnosis.main(["--seeds", "1", "--right", "3", "--folder", str(tmp_path)]) == 0
+    assert diagnosis.main(["--seeds", "1", "--right", "3", "--strangers", "2", "--folder", str(tmp_path)]) == 0
     (table,) = tmp_path.glob("diagnosis-*.md")
     (record,) = (json.loads(path.read_text()) for path in tmp_path.glob("diagnosis-*.json"))
     assert record["planted"] == len(few) + 3 and record["named"] == record["planted"] - 1
