@@ -239,6 +239,8 @@ def praise(result: Result, subject: Subject, findings: Sequence[Finding]) -> str
     names = ", ".join(f"∂L/∂{check.name}" for check in result.report.checks)
     shape = result.tried.shapes[0]
     fact = f"{names} equal central differences to {result.report.worst:.1e}, on {shape}"
+    if getattr(getattr(result.layer, "theirs", None), "_of_output", False):
+        fact += "\n  the derivative is right if it is handed the output y of the function, and not for its x"
     others = getattr(result.layer, "unmatched", None) or {}
     unseen = getattr(result.layer, "untrained", ())
     if unseen:

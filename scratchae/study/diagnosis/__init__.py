@@ -37,7 +37,7 @@ from .values import kinks, mask, not_finite, one_example, reordered, sums, upstr
 # in the order in which they are tried: the mistakes that are easiest to recognise come first
 RULES = (
     not_finite, zero, kinks, updated_first, forward_stops, upstream, factor, reordered, one_example, sums, mask,
-    not_differentiated, copied, wrong_point, other_formula, parameter_turned, cross_terms, without_x, contributions, extra_term, couplings, operation, branch, elementwise,
+    not_differentiated, copied, wrong_point, other_formula, parameter_turned, cross_terms, without_x, contributions, extra_term, operation, couplings, branch, elementwise,
 )  # fmt: skip
 
 
