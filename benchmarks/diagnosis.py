@@ -1,11 +1,13 @@
 """How well is a wrong gradient diagnosed? Bugs planted in every layer and loss, and right ones that must not be accused.
 
-    python benchmarks/diagnosis.py [--seeds N] [--right N] [--folder FOLDER]
+    python benchmarks/diagnosis.py [--seeds N] [--right N] [--strangers N] [--folder FOLDER]
 
 Planted are the bugs of `planted.py`, which spoil the library's layers, losses and penalties from outside, and those of
 `planted_lines.py`, which change one line of a textbook layer (`textbook.py`). A bug counts as named if the first finding of
 `check_gradients` has its name. Right are all entries of the catalogue of gradient checks and the textbook layers, on
-random shapes and numbers: each finding there is a false accusation. Writes a table and a JSON file.
+random shapes and numbers: each finding there is a false accusation. Beside them stand whole files, checked as `scratchae check FILE`
+does: those of `strangers/`, right code in many styles, and the same with one slip that a machine makes at random in it
+(`strangers/judging.py` says, by running both, whether a slip changes a number). Writes a table and a JSON file.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections import defaultdict
+import tempfile
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +24,8 @@ from pathlib import Path
 import numpy as np
 import planted
 import planted_lines
+import strangers
+from strangers import judging
 
 import scratchae
 from scratchae import (
@@ -41,6 +46,7 @@ from scratchae.files import written_whole
 from scratchae.study import CATALOGUE
 from scratchae.study.diagnosis import GradientShapeError
 from scratchae.study.diagnosis.finding import KINDS
+from scratchae.tutorial import grade
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -105,6 +111,52 @@ def random_chain(rng: np.random.Generator) -> Sequential:
     return Sequential(*layers)
 
 
+def of_strangers(count: int) -> dict[str, Counter]:
+    """What `scratchae check` says of so many right files, and of so many with one slip."""
+    found = {"right": Counter(), "slips": Counter()}
+    with tempfile.TemporaryDirectory() as folder:
+        for case, (name, code) in enumerate(strangers.right(count)):
+            verdict, _ = graded(Path(folder) / f"right_{case}.py", code)
+            found["right"][verdict] += 1
+            if verdict != "right":
+                print(f"right, and called {verdict}: {name}", flush=True)
+        for case, (name, before, after, what) in enumerate(strangers.slips(count)):
+            differs = judging.differs(name, before, after)
+            if not differs:
+                found["slips"]["changes nothing" if differs is False else "raises an error"] += 1
+                continue
+            verdict, named = graded(Path(folder) / f"slip_{case}.py", after)
+            found["slips"][verdict] += 1
+            found["slips"]["named"] += named
+            if verdict != "wrong":
+                print(f"a slip, and called {verdict}: {name}: {what}", flush=True)
+    return found
+
+
+def graded(path: Path, code: str) -> tuple[str, bool]:
+    """The verdict on a file, and whether what is wrong has a name."""
+    path.write_text(code, encoding="utf-8")
+    try:
+        exit_code, text = grade.grade(path)
+    except Exception:  # nothing to check in it
+        exit_code, text = grade.UNUSABLE, ""
+    verdict = {grade.RIGHT: "right", grade.WRONG: "wrong", grade.UNUSABLE: "not checked"}[exit_code]
+    return verdict, verdict == "wrong" and KINDS["unknown"][0] not in text
+
+
+def sentence(found: dict[str, Counter]) -> str:
+    """The results on whole files, in words."""
+    right, slips = found["right"], found["slips"]
+    planted_count = slips["wrong"] + slips["right"] + slips["not checked"]
+    share = 100 * slips["wrong"] / max(1, planted_count)
+    return (
+        f"{right.total()} right files in many styles (`strangers/`): {right['wrong']} accused, {right['not checked']} not checked. "
+        f"{planted_count} files with one slip that a machine made at random and that changes a number: {slips['wrong']} called wrong, "
+        f"{share:.1f} %, {slips['named']} of them with a name; {slips['right']} called right, {slips['not checked']} not checked. "
+        f"({slips['changes nothing']} slips changed nothing, {slips['raises an error']} only raised an error.)"
+    )
+
+
 def table(bugs: list[tuple[str, str, str]], right: list[tuple[str, tuple[str, ...]]]) -> str:
     """The results, in Markdown."""
     rows: dict[str, list[tuple[str, str]]] = defaultdict(list)
@@ -141,12 +193,16 @@ def main(arguments: list[str] | None = None) -> int:
         "--seeds", type=int, default=3, metavar="N", help="draws of inputs for each bug (default: 3)"
     )
     command.add_argument("--right", type=int, default=5000, metavar="N", help="right cases (default: 5000)")
+    command.add_argument(
+        "--strangers", type=int, default=400, metavar="N", help="right files, and files with a slip (default: 400)"
+    )
     command.add_argument("--folder", type=Path, default=RESULTS, help="where the results are written")
     options = command.parse_args(arguments)
     bugs, right = list(planted_bugs(options.seeds)), list(right_cases(options.right))
+    whole = of_strangers(options.strangers)
     now = datetime.now(UTC)
-    text = table(bugs, right)
-    head = f"`python benchmarks/diagnosis.py --seeds {options.seeds} --right {options.right}`, {now:%Y-%m-%d}, scratchae {scratchae.__version__}, NumPy {np.__version__}"
+    text = f"{table(bugs, right)}\n\n{sentence(whole)}"
+    head = f"`python benchmarks/diagnosis.py --seeds {options.seeds} --right {options.right} --strangers {options.strangers}`, {now:%Y-%m-%d}, scratchae {scratchae.__version__}, NumPy {np.__version__}"
     record = {
         "benchmark": "diagnosis",
         "date": now.isoformat(timespec="seconds"),
@@ -157,6 +213,7 @@ def main(arguments: list[str] | None = None) -> int:
         "kinds": len({kind for kind, _, _ in bugs}),
         "right": len(right),
         "accused": sum(bool(found) for _, found in right),
+        "strangers": {name: dict(counts) for name, counts in whole.items()},
         "missed": [{"bug": kind, "in": where, "called": called} for kind, where, called in bugs if called != kind],
     }
     file = options.folder / f"diagnosis-{now:%Y-%m-%d}"
@@ -165,7 +222,8 @@ def main(arguments: list[str] | None = None) -> int:
         with written_whole(file.with_suffix(ending)) as temporary:
             temporary.write_text(content, encoding="utf-8")
     print(f"{text}\n\nwritten to {file}.md and .json")
-    return 0 if record["accused"] == 0 and record["named"] >= 0.95 * record["planted"] else 1
+    accused = record["accused"] + whole["right"]["wrong"]
+    return 0 if accused == 0 and record["named"] >= 0.95 * record["planted"] else 1
 
 
 if __name__ == "__main__":

@@ -19,6 +19,9 @@ COMMANDS = (train, search, use, compare, export, study, check, bench, data, tuto
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command. Exit code 0 if all is well, 1 if a check failed, 2 for a mistake of the caller, 130 after Ctrl-C, 141 if
     nothing reads the output any more."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a console that has no ∂ shows a question mark
+            stream.reconfigure(errors="replace")
     try:
         options = parser().parse_args(arguments)
         code = options.run(options)

@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 import argparse
-import subprocess
+import json
 import sys
 from pathlib import Path
 
 from ..errors import OptionError
 from .types import positive
 
-GRACE = 5  # seconds after its limit in which a file can still say where it hangs
-
 
 def add(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser(
         "check",
-        help="check the gradients of all layers and losses or of your own file, or check an exercise",
+        help="check the gradients of all layers and losses or of your own files, or check an exercise",
         description="Compare every gradient with central differences in float64, and print the largest relative errors. "
-        "Given your own file, run it, check its layers and losses and say what is wrong with them; so it must be one that you trust. Given an exercise, such as "
-        "02_dense, check your answer: exercises/02_dense.py or 02_dense.py in the current folder, or in a checkout "
-        "tutorials/exercises/02_dense.py. If there is none, a copy is handed out.",
-        epilog="in a file: classes with forward(self, x) and backward(self, dy), losses (prediction, target) -> (value, gradient); "
-        "arrays and instances in the file serve as inputs and arguments, such as x = numpy.ones((4, 3)) and layer = MyLayer(3, 2)",
+        "Given files of your own, run them, check their layers, losses, optimizers and models under many conditions, and say what is wrong "
+        "with them; so they must be files that you trust. Several files make a table. Given an exercise, such as 02_dense, check your "
+        "answer: exercises/02_dense.py or 02_dense.py in the current folder, or in a checkout tutorials/exercises/02_dense.py. If there is "
+        "none, a copy is handed out. The exit code is 0 if all is right, 1 if something is wrong, 2 if something could not be checked "
+        "and nothing is wrong.",
+        epilog="in a file: classes with forward(self, x) and backward(self, dy), losses (prediction, target) -> (value, gradient), "
+        "optimizers with update(self, parameters, gradient); arrays and instances in the file serve as inputs and arguments, such as "
+        "x = numpy.ones((4, 3)) and layer = MyLayer(3, 2)",
     )
     parser.add_argument(
-        "name",
-        nargs="?",
+        "names",
+        nargs="*",
         metavar="NAME|FILE.py|EXERCISE",
-        help="check only entries whose names begin with this, in detail; or your file; or an exercise",
+        help="check only entries whose names begin with this, in detail; or your files; or an exercise",
     )
     parser.add_argument(
         "--limit",
@@ -37,33 +38,48 @@ def add(commands: argparse._SubParsersAction) -> None:
         metavar="SECONDS",
         help="time that a file may take (default: 60)",
     )
+    parser.add_argument("--json", action="store_true", help="print the results of files as JSON")
+    parser.add_argument("--junit", type=Path, metavar="FILE.xml", help="write the results of files as JUnit XML")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    if options.name is not None and (file := named(options.name)) is not None:
-        return grade(file, options.limit)
+    several = len(options.names) > 1 or options.json or options.junit is not None
+    files = [path_of(name) if several else named(name) for name in options.names]
+    if not files and several:
+        raise OptionError("check: --json and --junit want files: scratchae check a.py b.py --json")
+    if files and files[0] is not None:
+        return check_files(files, options)
 
     from ..study import check_catalogue
     from ..study.differences import not_compared
 
-    reports = check_catalogue(options.name)
-    if options.name is not None:
+    name = options.names[0] if options.names else None
+    reports = check_catalogue(name)
+    if name is not None:
         print("\n".join(str(report) for report in reports.values()))
     else:
         print(f"{'':<27} {'gradients of':<52} {'largest relative error':>22}")
-        for name, report in reports.items():
+        for entry, report in reports.items():
             tensors = ", ".join(check.name for check in report.checks)
             if len(tensors) > 52:
                 tensors = f"{len(report.checks)} tensors, {report.checks[0].name} to {report.checks[-1].name}"
             print(
-                f"{name:<27} {tensors:<52} {report.worst:>14.1e}  {'ok' if report.passed else 'FAILED'}{not_compared(report.checks)}"
+                f"{entry:<27} {tensors:<52} {report.worst:>14.1e}  {'ok' if report.passed else 'FAILED'}{not_compared(report.checks)}"
             )
-    failed = [name for name, report in reports.items() if not report.passed]
+    failed = [entry for entry, report in reports.items() if not report.passed]
     print(
         f"{len(reports) - len(failed)} of {len(reports)} right: relative error at most 1e-7, central differences in float64"
     )
     return 1 if failed else 0
+
+
+def path_of(name: str) -> Path:
+    """The file of one name among several: what is no file is said in its row of the table, and hides no other."""
+    try:
+        return named(name) or Path(name)
+    except OptionError:
+        return Path(name)
 
 
 def named(name: str) -> Path | None:
@@ -75,6 +91,8 @@ def named(name: str) -> Path | None:
         return path
     if path.stem in exercises():
         return hand_out(path.stem)
+    if path.is_dir():
+        raise OptionError(f"check: {name} is a folder: name the files in it, such as {name.rstrip('/')}/*.py")
     if name.endswith(".py") or name[:1].isdigit():
         raise OptionError(
             f"check: there is no file or exercise {name}; the exercises are {', '.join(exercises())}; the chapters explain "
@@ -83,17 +101,21 @@ def named(name: str) -> Path | None:
     return None
 
 
-def grade(file: Path, limit: float) -> int:
-    """Grade a file in a separate process, since it may hang, print or end Python."""
-    command = [sys.executable, "-m", "scratchae.tutorial.grade", str(file), str(limit)]
-    try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, timeout=limit + GRACE, check=False)
-    except subprocess.TimeoutExpired:
-        print(
-            f"{file}: it was not done after {limit:g} seconds and could not be interrupted, so its process was ended"
-        )
-        return 2
-    if done.returncode not in (0, 1, 2):
-        print(f"{file}: the file itself ended Python, with exit code {done.returncode}")
-        return 2
-    return done.returncode
+def check_files(files: list[Path], options: argparse.Namespace) -> int:
+    from ..tutorial import homework
+
+    alone = len(files) == 1 and not options.json
+    graded = []
+    for file in files:
+        graded.append(homework.graded(file, options.limit, sys.stdout if alone else None))
+        if alone:
+            print(graded[0].text)
+        elif not options.json:
+            print(homework.row(graded[-1], max(len(str(one)) for one in files)), flush=True)
+    if options.json:
+        print(json.dumps([one.record() for one in graded], indent=2, ensure_ascii=False))
+    elif not alone:
+        print(homework.summary(graded))
+    if options.junit is not None:
+        homework.write_junit(graded, options.junit)
+    return homework.overall(one.code for one in graded)

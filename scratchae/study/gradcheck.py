@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import operator
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -18,16 +19,19 @@ import numpy as np
 from ..arguments import flag, number, whole
 from ..backend import Array, array_module, require_array, to_numpy, way_to_floats, what_it_holds
 from ..description import brief
-from ..errors import ArrayTypeError, DataError, OptionError
+from ..errors import ArrayTypeError, DataError, OptionError, ShapeError
 from ..layers import Layer
 from ..layers.layer import possible_parameters, require_named
 from ..losses import Loss
 from ..models import DBN, RBM, Model
 from ..penalties import Penalty
 from .diagnosis import diagnose, require_shapes
-from .diagnosis.adapted import Adapted
 from .diagnosis.experiment import FunctionExperiment, LayerExperiment, ModelExperiment
-from .differences import EPS, TOLERANCE, GradientReport, compare
+from .differences import EPS, STEP, TOLERANCE, GradientReport, compare, resolution
+from .styles.adapted import Adapted
+from .styles.calls import BACKWARD, FORWARD, method_of
+from .styles.copies import duplicate, repeatable
+from .styles.losses import Loss as AnyLoss
 
 
 def check_gradients(
@@ -57,12 +61,16 @@ def check_gradients(
     if isinstance(subject, DBN):  # a DBN has no backward: it is trained layer by layer, or unrolled
         report = check_gradients(subject.unroll(), x, seed=seed, noise=noise, tolerance=tolerance)
         return replace(report, subject="DBN, unrolled to an Autoencoder")
-    x, target = as_doubles(x, "x"), None if target is None else as_doubles(target, "target")
     whole("check_gradients", "seed", seed, 0), flag("check_gradients", "noise", noise)
     number("check_gradients", "0 < tolerance", tolerance)
+    for array, name in ((x, "x"), (target, "target")):
+        if array is not None or name == "x":
+            require_numbers(array, name)
+    if not isinstance(subject, Layer | Model) and method_of(subject, FORWARD) and method_of(subject, BACKWARD):
+        x = accepted(subject, np.array(to_numpy(x)))
+        subject = Adapted(subject, x)
+    x = array_module(x).array(x, dtype=None if isinstance(subject, Adapted) and subject.index else np.float64)
     rng = random_streams(x, seed if noise else None)
-    if not isinstance(subject, Layer | Model) and hasattr(subject, "forward") and hasattr(subject, "backward"):
-        subject = Adapted(subject, to_numpy(x))
     if isinstance(subject, RBM):
         return check_boltzmann(subject, x, tolerance, seed)
     if isinstance(subject, Model):
@@ -86,15 +94,27 @@ def check_gradients(
     return replace(report, findings=diagnose(experiment, wrong))
 
 
-def as_doubles(x: Array, name: str) -> Array:
-    """x in float64. Raises ArrayTypeError unless it is an array of numbers, DataError unless they are finite."""
+def require_numbers(x: Array, name: str) -> None:
+    """Raise ArrayTypeError unless x is an array of numbers, DataError unless they are finite."""
     xp = require_array(x, name)
     if what_it_holds(x) != str(x.dtype) or x.dtype.kind not in "fiub":
         raise ArrayTypeError(f"{name} holds {what_it_holds(x)}: expected numbers; {way_to_floats(x, name)}")
-    x = xp.array(x, dtype=np.float64)
     if not x.size or not bool(xp.isfinite(x).all()):
         raise DataError(f"check_gradients: {name} of shape {tuple(x.shape)} holds nothing, or NaN or infinity")
-    return x
+
+
+def accepted(subject: Any, x: np.ndarray) -> np.ndarray:
+    """x in float64; integers stay what they are for a subject that takes nothing else, such as an embedding."""
+    if x.dtype.kind not in "iub":
+        return x.astype(np.float64)
+    try:
+        with repeatable():
+            Adapted(subject, x.astype(np.float64))
+    except (IndexError, TypeError):
+        return x
+    except Exception:
+        pass
+    return x.astype(np.float64)
 
 
 def random_streams(x: Array, seed: int | None) -> Callable[[], Any]:
@@ -102,20 +122,30 @@ def random_streams(x: Array, seed: int | None) -> Callable[[], Any]:
     return lambda: None if seed is None else array_module(x).random.default_rng(seed)
 
 
-def check_layer(layer: Layer, x: Array, rng: Callable[[], Any], seed: int, tolerance: float) -> GradientReport:
-    layer = copy.deepcopy(layer).to(dtype=np.float64)
+def check_layer(
+    layer: Layer,
+    x: Array,
+    rng: Callable[[], Any],
+    seed: int,
+    tolerance: float = TOLERANCE,
+    elements: Callable | None = None,
+) -> GradientReport:
+    layer = duplicate(layer).to(dtype=np.float64)
     possible = [(leaf, possible_parameters(leaf)) for _, leaf in layer.leaves()]
     y = layer.forward(x.copy(), rng())  # copies, in case they are changed
     r = array_module(x).asarray(np.random.default_rng([seed, 1]).standard_normal(y.shape))
-    gradients = {"x": layer.backward(r.copy())}
     for leaf, names in possible:
         require_named(leaf, names)
-    tensors = {"x": x}
-    for name, leaf in layer.leaves():
+    tensors = parameters(layer)
+    changed = duplicate(layer)  # backward may change it, and the differences are those of the layer before
+    if changed.forward(x.copy(), rng()).shape != y.shape:
+        raise ShapeError(f"{layer!r}: a second forward on the same x gives a y of another shape")
+    gradients = {"x": changed.backward(r.copy())}
+    for name, leaf in changed.leaves():
         for attribute in leaf.parameter_names:
-            label = f"{name}.{attribute}".lstrip(".")
-            tensors[label] = getattr(leaf, attribute)
-            gradients[label] = getattr(leaf, "d" + attribute).copy()
+            gradients[f"{name}.{attribute}".lstrip(".")] = getattr(leaf, "d" + attribute).copy()
+    if x.dtype.kind == "f":
+        tensors = {"x": x} | tensors
 
     def forward() -> Array:
         return layer.forward(x.copy(), rng()).copy()
@@ -123,9 +153,24 @@ def check_layer(layer: Layer, x: Array, rng: Callable[[], Any], seed: int, toler
     def change(plus: Array, minus: Array) -> Array:
         return ((plus - minus) * r).sum()  # subtract first and then sum, so that little is lost by cancellation
 
-    rounding = EPS * float(abs(y * r).sum())
+    size = min(1.0, float(abs(x).max())) if x.size else 1.0  # a y of exactly 0 has come from numbers of that size
+    rounding, step = EPS * max(float(abs(y * r).sum()), 1e-2 * size * float(abs(r).sum())), STEP
+    if tensors:
+        rounding, step = resolution(forward, next(iter(tensors.values())), change, rounding)
     chain = len([*layer.leaves()]) > 1
-    return compare(repr(layer), tensors, gradients, forward, rounding, tolerance, change=change, chain=chain)
+    tolerance = max(tolerance, 10 * step**2 if step > STEP else 0)
+    return compare(
+        repr(layer), tensors, gradients, forward, rounding, tolerance, change=change, chain=chain, step=step, elements=elements,
+    )  # fmt: skip
+
+
+def parameters(layer: Layer) -> dict[str, Array]:
+    """The parameters of a layer and of those in it, by name."""
+    return {
+        f"{name}.{attribute}".lstrip("."): getattr(leaf, attribute)
+        for name, leaf in layer.leaves()
+        for attribute in leaf.parameter_names
+    }
 
 
 def check_model(model: Model, x: Array, rng: Callable[[], Any], tolerance: float) -> GradientReport:
@@ -178,6 +223,10 @@ def check_boltzmann(model: RBM, x: Array, tolerance: float, seed: int) -> Gradie
 
 def check_function(function: Callable, x: Array, target: Array | None, tolerance: float) -> GradientReport:
     """A loss or penalty: each gradient that it returns belongs to the argument in the same position."""
+    if target is not None and not isinstance(
+        function, AnyLoss
+    ):  # a loss made of a person's own may take class numbers
+        target = target.astype(np.float64)
     arguments = [x] if target is None else [x, target]
     try:
         inspect.signature(function).bind(*arguments)
@@ -194,9 +243,16 @@ def check_function(function: Callable, x: Array, target: Array | None, tolerance
     value, *found = returned
     names = ("x",) if target is None else ("prediction",) if len(found) == 1 else ("mu", "log_var")
     tensors = dict(zip(names, arguments, strict=False))
-    gradients = dict(zip(names, found, strict=True))
+    gradients = {
+        name: np.asarray(g) if isinstance(g, int | float) else g for name, g in zip(names, found, strict=True)
+    }
 
     def evaluate() -> Array:
-        return function(*(array.copy() for array in arguments))[0]
+        return array_module(x).asarray(function(*(array.copy() for array in arguments))[0])
 
-    return compare(name, tensors, gradients, evaluate, EPS * abs(float(value)), tolerance)
+    size = max(
+        abs(float(value)), min(1.0, float(abs(x).max()))
+    )  # a value of exactly 0 has come from numbers of that size
+    rounding, step = resolution(evaluate, x, operator.sub, EPS * size)
+    tolerance = max(tolerance, 10 * step**2 if step > STEP else 0)
+    return compare(name, tensors, gradients, evaluate, rounding, tolerance, step=step)

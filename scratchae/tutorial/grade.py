@@ -4,30 +4,43 @@ from __future__ import annotations
 
 import _thread
 import contextlib
-import copy
 import importlib.util
+import inspect
 import io
+import json
 import linecache
+import os
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import CodeType, ModuleType, TracebackType
+from typing import Any
 
 import numpy as np
 
 from ..environment import open_streams
-from ..errors import ScratchaeError, ShapeError
+from ..errors import ScratchaeError
 from ..study.diagnosis import GradientShapeError
-from ..study.differences import GradientReport
-from ..study.gradcheck import check_gradients
+from ..study.diagnosis.finding import Finding
+from ..study.styles.calls import BACKWARD, FORWARD
+from ..study.styles.updating import UPDATE
+from ..study.trials.optimizers import UnknownError
+from ..study.trials.result import RIGHT, UNUSABLE, WRONG, Result
 from .answers import AnswerError
 from .chapters import folder
-from .learner import NotCheckableError, Subject, load, subjects
+from .learner import Subject, load, subjects
 from .operands import misfit
+from .readers import NotCheckableError
 
-RIGHT, WRONG, UNUSABLE, INTERRUPTED = 0, 1, 2, 130  # exit codes
+try:
+    import resource
+except ImportError:  # there is none on Windows
+    resource = None
+
+INTERRUPTED = 130  # the exit code after Ctrl-C
+LETTERS = 20_000  # how much of the learner's own printing to show
 SHOWN = 40  # how many lines of the learner's own printing to show: forward is called some hundred times
 
 
@@ -35,12 +48,13 @@ class Printed(io.TextIOBase):
     """The output of the learner's file: the first lines are shown, the others are counted."""
 
     def __init__(self, stream: io.TextIOBase):
-        self.stream, self.lines = stream, 0
+        self.stream, self.lines, self.room = stream, 0, LETTERS
 
     def write(self, text: str) -> int:
-        if self.lines < SHOWN:
-            self.stream.write(text)
+        if self.lines < SHOWN and self.room > 0:
+            self.stream.write(text[: self.room])
             self.stream.flush()
+            self.room -= len(text)
         self.lines += text.count("\n")
         return len(text)
 
@@ -50,12 +64,12 @@ class Printed(io.TextIOBase):
 
 def main(arguments: list[str]) -> int:
     """Grade a file and print the result. The exit code is 0 if it is right, 1 if it is wrong or not yet written, 2 if it cannot
-    be graded."""
+    be graded. A third argument is a file for the result, which is then not printed."""
     path, seconds = Path(arguments[0]), float(arguments[1])
-    printed = Printed(sys.stdout)
+    printed, process, parts = Printed(sys.stdout), os.getpid(), []
     with contextlib.redirect_stdout(printed), alarm(seconds) as ring:
         try:
-            code, text = grade(path)
+            code, text = grade(path, seconds, parts)
         except KeyboardInterrupt as error:
             if not ring.is_set():
                 return INTERRUPTED
@@ -63,8 +77,24 @@ def main(arguments: list[str]) -> int:
             code, text = UNUSABLE, pointed(path, error.__traceback__, text)
         except (Exception, SystemExit) as error:
             code, text = explained(path, error)
-    print("\n".join(filter(None, (printed.report(), text))))
+    if os.getpid() != process:  # the file has forked, and this is the copy
+        os._exit(0)
+    text = "\n".join(filter(None, (printed.report(), text)))
+    if len(arguments) > 2:
+        result = {"code": code, "text": text, "parts": [{"name": n, "code": c, "text": t} for n, c, t in parts]}
+        Path(arguments[2]).write_text(json.dumps(result), encoding="utf-8")
+    else:
+        print(text)
     return code
+
+
+def confined() -> None:
+    """Limit this process: no file above 100 MB, no core dump, no more memory than the machine has."""
+    if resource is not None:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        for kind, limit in ((resource.RLIMIT_FSIZE, 10**8), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_AS, memory)):
+            with contextlib.suppress(ValueError, OSError):
+                resource.setrlimit(kind, (limit, resource.getrlimit(kind)[1]))
 
 
 def explained(path: Path, error: BaseException, title: str = "") -> tuple[int, str]:
@@ -86,7 +116,11 @@ def message(error: BaseException, path: Path) -> str:
     """An error as text: the library's own message as it is; for arrays that do not fit, their names and shapes."""
     if said := misfit(error, path):
         return said
-    return str(error) if isinstance(error, ScratchaeError | NotCheckableError) else f"{type(error).__name__}: {error}"
+    return (
+        str(error)
+        if isinstance(error, ScratchaeError | NotCheckableError | UnknownError)
+        else f"{type(error).__name__}: {error}"
+    )
 
 
 @contextlib.contextmanager
@@ -107,16 +141,40 @@ def alarm(seconds: float) -> Iterator[threading.Event]:
         timer.cancel()
 
 
-def grade(path: Path) -> tuple[int, str]:
-    """The exit code and the words about a file."""
-    module = load(path)
+def grade(path: Path, seconds: float = 60, parts: list[tuple[str, int, str]] | None = None) -> tuple[int, str]:
+    """The exit code and the words about a file. `parts` takes the name, code and words of each thing in it."""
+    module, note = loaded(path, seconds / 2)
     check = exercise(path)
     if check is not None:
         return RIGHT, praised(path.name, check(module))
-    verdicts = [verdict(subject, path) for subject in subjects(module)]
-    right = sum(code == RIGHT for code, _ in verdicts)
-    lines = [text for _, text in verdicts]
-    return max(code for code, _ in verdicts), "\n".join([*lines, f"{right} of {len(verdicts)} right"])
+    parts = [] if parts is None else parts
+    for subject in subjects(module):
+        parts.append((subject.name, *verdict(subject, path)))
+    right = sum(code == RIGHT for _, code, _ in parts)
+    lines = [text for _, _, text in parts]
+    return overall(code for _, code, _ in parts), "\n".join([*lines, *note, f"{right} of {len(parts)} right"])
+
+
+def loaded(path: Path, seconds: float) -> tuple[ModuleType, list[str]]:
+    """The file as a module; if it is not at its end after some time, what it has defined until then, and a note."""
+    with alarm(seconds) as ring:
+        try:
+            return load(path), []
+        except KeyboardInterrupt as error:
+            module = sys.modules.get(f"_learner_{path.stem}")
+            if not ring.is_set() or module is None:
+                raise
+            text = f'after {seconds:g} seconds the file was not at its end; what it had defined until then was checked. Put what trains behind `if __name__ == "__main__":`'
+            note = pointed(path, error.__traceback__, text)
+            if not subjects(module):
+                raise NotCheckableError(note) from None
+            return module, [note]
+
+
+def overall(codes: Iterable[int]) -> int:
+    """The exit code of several checks: wrong if one is wrong, whatever else could not be checked."""
+    found = set(codes)
+    return WRONG if WRONG in found else UNUSABLE if UNUSABLE in found else RIGHT
 
 
 def praised(title: str, facts: list[str]) -> str:
@@ -135,51 +193,73 @@ def exercise(path: Path) -> Callable[[ModuleType], list[str]] | None:
 
 
 def verdict(subject: Subject, path: Path) -> tuple[int, str]:
-    """Check one layer or loss of the file."""
-    first = None
-    for inputs in subject.inputs:
-        refused = refusal(subject.value, inputs)
-        if refused is None:
-            break
-        first = first or refused
-    else:
-        shape = " and ".join(str(array.shape) for array in subject.inputs[0])
-        way_out = (
-            "; if it needs another shape, write an input `x = …` into the file, or in Python call check(layer, x)"
-            if len(subject.inputs) > 1
-            else ""
-        )
-        called = f"{subject.name} was called with shape {shape}{way_out}"
-        return UNUSABLE, f"{located(path, subject, first)}\n    {called}"
+    """The exit code and the words about one thing in the file. What goes wrong in one hides none of the others."""
     try:
-        report = check_gradients(subject.value, *inputs)
-    except NotImplementedError:
-        raise
-    except ShapeError as error:  # of a gradient
-        return WRONG, f"{subject.name}: wrong\n{error}"
+        with np.errstate(all="ignore"):  # what overflows is told by the numbers
+            result = subject.check()
+    except (NotImplementedError, SystemExit) as error:
+        code, text = explained(path, error)
+        return code, f"{subject.name}: {text}"
     except Exception as error:
         return UNUSABLE, located(path, subject, error)
-    return (RIGHT if report.passed else WRONG), described(subject, report, inputs)
+    text = said(result, subject, path)
+    if result.code == RIGHT and getattr(result.layer, "untrained", ()):
+        return UNUSABLE, text  # a parameter of which no gradient was found has not been checked
+    return result.code, text
 
 
-def refusal(value: object, inputs: tuple[np.ndarray, ...]) -> Exception | None:
-    """The error that a layer's forward, or a loss, raises on these inputs; None if it raises none."""
-    call = getattr(copy.deepcopy(value), "forward", value)
-    try:
-        call(*(array.copy() for array in inputs))
-    except NotImplementedError:
-        raise
-    except Exception as error:
-        return error
-    return None
+def said(result: Result, subject: Subject, path: Path) -> str:
+    """A result in words, with the line to look at."""
+    if result.code == UNUSABLE:
+        called = f"\n    {subject.name} was called with shape {result.shape}" if result.shape else ""
+        way_out = f"{called}; if it needs another shape, write an input `x = …` into the file, or in Python call check(layer, x)"
+        return located(path, subject, result.error) + (
+            way_out if not isinstance(result.error, NotCheckableError | UnknownError) else ""
+        )
+    where = f", {result.where}" if result.where else ""
+    if isinstance(result.error, GradientShapeError):
+        return f"{subject.name}: wrong{where}\n{result.error}\n  {starts(path, subject, ())}"
+    if result.code == WRONG and result.error is not None:
+        return f"{subject.name}: wrong{where}\n{located(path, subject, result.error)}\n{result.tried}"
+    findings = result.findings or (result.report.findings if result.report else ())
+    if result.code == WRONG:
+        body = str(result.report) if result.report else "\n".join(map(str, findings))
+        return f"{subject.name}: wrong{where}\n{body}\n  {starts(path, subject, findings)}"
+    return praise(result, subject, findings)
 
 
-def described(subject: Subject, report: GradientReport, inputs: tuple[np.ndarray, ...]) -> str:
-    if report.passed and not report.findings:
-        names = ", ".join(f"∂L/∂{check.name}" for check in report.checks)
-        shapes = " and ".join(str(array.shape) for array in inputs)
-        return f"{subject.name}: right; {names} equal central differences to {report.worst:.1e}, on {shapes}"
-    return f"{subject.name}: {'right, with a remark' if report.passed else 'wrong'}\n{report}"
+def praise(result: Result, subject: Subject, findings: Sequence[Finding]) -> str:
+    """What is right, and what was and was not looked at."""
+    if result.report is None:
+        return f"{subject.name}: right; its steps are those of the definition\n  {result.tried}"
+    names = ", ".join(f"∂L/∂{check.name}" for check in result.report.checks)
+    shape = result.tried.shapes[0]
+    fact = f"{names} equal central differences to {result.report.worst:.1e}, on {shape}"
+    if getattr(getattr(result.layer, "theirs", None), "_of_output", False):
+        fact += "\n  the derivative is right if it is handed the output y of the function, and not for its x"
+    others = getattr(result.layer, "unmatched", None) or {}
+    unseen = getattr(result.layer, "untrained", ())
+    if unseen:
+        fact += f"\n  not checked: {', '.join(unseen)}, of which backward leaves no gradient (self.d{unseen[0]} = …, or self.grads[{unseen[0]!r}])"
+    elif others:
+        fact += f"\n  taken for constants, because backward leaves no gradient of them: {', '.join(others)}"
+    title = "right, with a remark" if findings else "right in part" if unseen else "right"
+    remarks = "".join(f"\n{found}" for found in findings)
+    return f"{subject.name}: {title}; {fact}\n  {result.tried}{remarks}"
+
+
+def starts(path: Path, subject: Subject, findings: Sequence[Finding]) -> str:
+    """Where the code that is wrong begins."""
+    names = UPDATE if any(found.kind == "optimizer" for found in findings) else BACKWARD
+    code = code_of(subject.value, names)
+    return f"in {place(path, code.co_firstlineno)}, {code.co_name}" if code is not None else f"in {place(path)}"
+
+
+def code_of(thing: Any, methods: tuple[str, ...]) -> CodeType | None:
+    """The code of the first of these methods, or of a function itself."""
+    functions = [getattr(thing, name, None) for name in methods] + [thing]
+    codes = (getattr(getattr(inspect.unwrap(f), "__func__", f), "__code__", None) for f in functions if callable(f))
+    return next((code for code in codes if code is not None), None)
 
 
 def pointed(path: Path, trace: TracebackType | None, text: str, quoted: bool = True) -> str:
@@ -200,12 +280,11 @@ def place(path: Path, line: int | None = None) -> str:
     return "your code" if line is None else f"line {line}"
 
 
-def located(path: Path, subject: Subject, error: Exception) -> str:
+def located(path: Path, subject: Subject, error: BaseException) -> str:
     """The place of an error in a layer or loss, or about it: where it was raised, or the method that it is about."""
     said = message(error, path)
     text = pointed(path, error.__traceback__, said)
-    method = getattr(subject.value, "backward" if "backward" in said else "forward", subject.value)
-    code = getattr(getattr(method, "__func__", method), "__code__", None)
+    code = code_of(subject.value, BACKWARD if "backward" in said else FORWARD)
     if code is None or not text.startswith(f"{place(path)}: "):
         return text
     return f"{place(path, code.co_firstlineno)}, in {code.co_name}:\n    {said}"
@@ -213,4 +292,7 @@ def located(path: Path, subject: Subject, error: Exception) -> str:
 
 if __name__ == "__main__":
     open_streams()
-    sys.exit(main(sys.argv[1:]))
+    confined()
+    ended = main(sys.argv[1:])
+    sys.stdout.flush()
+    os._exit(ended)  # whatever threads the file has left running

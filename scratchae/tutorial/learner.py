@@ -1,8 +1,8 @@
-"""Loads a learner's file, and finds the layers and losses to check in it and their inputs.
+"""Loads a learner's file, and finds what can be checked in it.
 
-Every class with `forward` and `backward` is checked, or the instances of it that the file makes, and every loss
-`(prediction, target) -> (value, gradient)` and penalty `(z) -> (value, gradient)`. Inputs are random numbers. If the file has
-an array with the name of an argument (x, prediction, target, z), that array is used instead.
+Checked are every class with a forward and a backward, or the instances of it that the file makes; losses and penalties, as functions,
+classes or two functions that belong together; optimizers; and models of the library. Inputs are random numbers. If the file
+has an array with the name of an argument (x, prediction, target, z), that array is used too.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -19,22 +19,43 @@ from typing import Any
 import numpy as np
 
 from ..errors import OptionError
+from ..models import Model
+from ..optimizers import Optimizer
+from ..study.styles import losses
+from ..study.styles.calls import BACKWARD, FORWARD, method_of, parameters_of
+from ..study.styles.joined import OF_METHODS, partner
+from ..study.styles.names import plain
+from ..study.styles.updating import UPDATE
+from ..study.trials import layers, models, optimizers
+from ..study.trials.inputs import required
+from ..study.trials.result import Result
+from .readers import (
+    NotCheckableError,
+    array_of,
+    check_activation,
+    check_function,
+    check_function_class,
+    check_layer,
+    check_loss_class,
+    check_optimizer,
+    check_two,
+    instance,
+    returned,
+)
 
-SIZES = (3, 4, 5, 2)  # the arguments for a constructor, one after the other, unless the file makes an instance
-SHAPES = ((5, 3), (5, 4), (5, 6), (4, 5, 6, 3), (4, 5, 6, 1), (4, 6, 3))  # shapes of x, tried in this order
+HOW = """nothing to check: write a class with `forward(self, x)` and `backward(self, dy)`, or a loss `def loss(prediction, target)` that returns (value, gradient), or an optimizer with `update(self, parameters, gradient)`. The shortest that works:
+    class Twice:
+        def forward(self, x): return 2 * x
+        def backward(self, dy): return 2 * dy"""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """Something to check: its name in the file, the object, and inputs for it."""
+    """Something to check: its name in the file, what to point at in messages, and the check."""
 
     name: str
     value: Any
-    inputs: tuple[tuple[np.ndarray, ...], ...]  # candidates: the first that it accepts is used
-
-
-class NotCheckableError(Exception):
-    """The file has nothing to check, or a class that cannot be instantiated; the message says what to write."""
+    check: Callable[[], Result]
 
 
 def load(path: Path) -> ModuleType:
@@ -49,116 +70,157 @@ def load(path: Path) -> ModuleType:
     return module
 
 
-def subjects(module: ModuleType) -> Iterator[Subject]:
+def subjects(module: ModuleType) -> list[Subject]:
     """Everything in the file that can be checked. Raises NotCheckableError if there is nothing."""
-    own = [value for value in vars(module).values() if inspect.isclass(value) and value.__module__ == module.__name__]
-    layers = [
-        cls for cls in own if is_layer(cls) and not any(issubclass(other, cls) for other in own if other is not cls)
-    ]
-    losses = [cls for cls in own if not is_layer(cls) and "__call__" in vars(cls)]
-    made = {name: value for name, value in vars(module).items() if type(value) in layers + losses}
-    found = 0
-    for cls in layers + losses:
-        instances = {name: value for name, value in made.items() if type(value) is cls} or {"": construct(cls)}
-        for name, value in instances.items():
-            found += 1
-            yield subject(f"{cls.__name__} ({name})" if name else cls.__name__, value, module)
-    for name, value in vars(module).items():
-        if inspect.isfunction(value) and value.__module__ == module.__name__ and not name.startswith("_"):
-            inputs = function_inputs(module, value)
-            if inputs and (is_loss(value) or returns_gradients(value, inputs[0])):
-                found += 1
-                yield Subject(name, value, inputs)
+    found = [*of_classes(module), *of_functions(module), *of_models(module)]
     if not found:
-        raise NotCheckableError(
-            "nothing to check: write a class with `forward(self, x)` and `backward(self, dy)`, or a loss "
-            "`def loss(prediction, target)` that returns (value, gradient)"
-        )
+        raise NotCheckableError(HOW)
+    return found
 
 
-def subject(name: str, value: Any, module: ModuleType) -> Subject:
-    """A layer, loss or penalty with the inputs to check it on."""
-    return Subject(name, value, layer_inputs(module) if is_layer(value) else function_inputs(module, value))
+def own(module: ModuleType, kind: Callable[[Any], bool]) -> dict[str, Any]:
+    """What the file itself defines, without what begins with an underscore."""
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if kind(value) and getattr(value, "__module__", None) == module.__name__ and not name.startswith("_")
+    }
+
+
+def of_classes(module: ModuleType) -> Iterator[Subject]:
+    classes = list(dict.fromkeys(own(module, inspect.isclass).values()))
+    classes = [c for c in classes if not any(issubclass(other, c) for other in classes if other is not c)]
+    for cls in classes:
+        if issubclass(cls, Model):
+            continue
+        check = check_of(cls)
+        if check is None:
+            continue
+        made = {name: value for name, value in vars(module).items() if type(value) is cls}
+        for i, (name, value) in enumerate((made or {"": None}).items()):
+            title = f"{cls.__name__} ({name})" if name else cls.__name__
+            others = (
+                cls if i == 0 else None
+            )  # of several instances, one is enough to try the class with other options
+            yield Subject(
+                title,
+                cls if value is None else value,
+                lambda v=value, c=cls, k=check, o=others, t=title: k(t, v, c, o, vars(module)),
+            )
+
+
+def check_of(cls: type) -> Callable[..., Result] | None:
+    """How objects of a class are checked; None if it is nothing that can be."""
+    if losses.of_class(cls):
+        return check_loss_class
+    if is_layer(cls):
+        return check_layer
+    if method_of(cls, UPDATE[:-1]) and (issubclass(cls, Optimizer) or takes_gradients(cls)):
+        return check_optimizer
+    value, slope = method_of(cls, OF_METHODS[0]), method_of(cls, OF_METHODS[1])
+    if value and slope:
+        return check_activation if len(required(getattr(cls, value))) <= 2 else check_loss_class
+    return check_function_class if "__call__" in vars(cls) else None
 
 
 def is_layer(value: Any) -> bool:
-    return callable(getattr(value, "forward", None)) and callable(getattr(value, "backward", None))
+    return bool(method_of(value, FORWARD) and method_of(value, BACKWARD))
 
 
-def construct(cls: type) -> Any:
-    """An instance of a class, with the sizes 3, 4, … as arguments of the constructor."""
-    needed = required(cls)
-    arguments = []
-    for parameter, size in zip(needed, SIZES, strict=False):
-        fraction = parameter.annotation in (float, "float") or parameter.name in (
-            "rate",
-            "slope",
-            "std",
-            "momentum",
-            "weight",
-        )
-        arguments.append(0.4 if fraction else size)
-    try:
-        return cls(*arguments)
-    except NotImplementedError:
-        raise
-    except Exception as error:
-        if not needed:
-            raise
-        call = f"{cls.__name__}({', '.join(map(str, arguments))})"
-        raise NotCheckableError(
-            f"{call} raised {type(error).__name__}: {error}. Make an instance for the check to use: in the file "
-            f"`layer = {cls.__name__}(…)` and an input `x = …` for it, or in Python check({cls.__name__}(…), x)"
-        ) from error
+def takes_gradients(cls: type) -> bool:
+    """Whether a class is an optimizer: its update takes gradients, or its name or constructor tells of a learning rate."""
+    names = [plain(p.name) for p in parameters_of(getattr(cls, method_of(cls, UPDATE[:-1])))[1:]]
+    told = any(
+        name.startswith(("grad", "dw", "dp", "dtheta")) or name in ("g", "layer", "layers", "model", "network")
+        for name in names
+    )
+    made = [plain(p.name) for p in parameters_of(cls)]
+    return told or any(name in optimizers.SETTINGS["lr"] for name in made)
 
 
-def required(function: Callable) -> list[inspect.Parameter]:
-    """The positional parameters without a default."""
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    parameters = inspect.signature(function).parameters.values()
-    return [p for p in parameters if p.kind in kinds and p.default is inspect.Parameter.empty]
+def of_functions(module: ModuleType) -> Iterator[Subject]:
+    file, used = vars(module), set()
+    all_own = own(module, inspect.isfunction)
+    for name, value in all_own.items():
+        if slope := partner(name, all_own):
+            used |= {name, slope}
+            yield Subject(name, value, lambda n=name, v=value, s=all_own[slope]: check_two(n, v, s, file))
+    for name, value in all_own.items():
+        if name in used:
+            continue
+        if flag := losses.flagged(value):
+            used.add(name)
+            yield Subject(name, value, lambda n=name, v=value, f=flag: check_two(n, *losses.with_flag(v, f), file))
+        elif len(required(value)) in (1, 2) and is_function_to_check(name, value, file):
+            yield Subject(name, value, lambda n=name, v=value: check_function(n, v, file))
+        elif is_update(value):
+            yield Subject(name, value, lambda n=name, v=value: optimizers.examine(n, v, None))
 
 
-def layer_inputs(module: ModuleType) -> tuple[tuple[np.ndarray, ...], ...]:
-    given = getattr(module, "x", None)
-    if isinstance(given, np.ndarray):
-        return ((given.astype(np.float64),),)
-    return tuple((drawn(shape),) for shape in SHAPES)
+def is_update(function: Callable) -> bool:
+    """Whether it is an optimizer as a function: (w, dw, config) -> (w, config)."""
+    names = [plain(p.name) for p in parameters_of(function)]
+    return (
+        len(names) >= 3
+        and names[0] in ("w", "p", "x", "theta", "param", "params", "parameters", "weights")
+        and names[1].startswith(("d", "g"))
+        and any(name in ("config", "lr", "learningrate", "state") for name in names[2:])
+    )
 
 
-def drawn(shape: tuple[int, ...]) -> np.ndarray:
-    """Random numbers of both signs, none within a step of 0, where many functions have a corner."""
-    x = np.random.default_rng(0).standard_normal(shape)
-    return x + 0.05 * np.sign(x)
-
-
-def is_loss(function: Callable) -> bool:
-    names = [parameter.name for parameter in required(function)]
-    return len(names) == 2 and names[1] in ("target", "targets", "t")
-
-
-def function_inputs(module: ModuleType, function: Callable) -> tuple[tuple[np.ndarray, ...], ...]:
-    """Inputs for a loss (two arguments, both in (0, 1)) or a penalty (one argument); empty if it has other arguments."""
-    names = [parameter.name for parameter in required(function)]
-    if len(names) not in (1, 2):
-        return ()
-    rng = np.random.default_rng(0)
-    arguments = []
-    for name in names:
-        given = getattr(module, name, None)
-        arguments.append(
-            given.astype(np.float64) if isinstance(given, np.ndarray) else rng.uniform(0.05, 0.95, (5, 3))
-        )
-    return (tuple(arguments),)
-
-
-def returns_gradients(function: Callable, inputs: tuple[np.ndarray, ...]) -> bool:
-    """Whether it returns (number, array like the first input, …). Otherwise it is a helper function and is not checked."""
-    try:
-        found = function(*(array.copy() for array in inputs))
-    except NotImplementedError:
+def is_function_to_check(name: str, function: Callable, file: Mapping[str, Any]) -> bool:
+    """Whether it is a loss or penalty. Otherwise it is a helper function and is not checked."""
+    needed = required(function)
+    if (
+        len(needed) == 2
+        and losses.target_place(function) is not None
+        and (losses.looks_like_loss(name) or plain(needed[1].name) in ("target", "targets", "t"))
+    ):
         return True
-    except Exception:
-        return False
-    pair = isinstance(found, tuple) and 2 <= len(found) <= 1 + len(inputs) and np.ndim(found[0]) == 0
-    return pair and all(np.shape(gradient) == inputs[0].shape for gradient in found[1:])
+    try:
+        found = returned(function, len(needed), file)
+    except NotImplementedError:
+        return len(needed) == 1 or losses.target_place(function) is not None
+    pair = isinstance(found, tuple) and 2 <= len(found) <= 1 + len(needed) and np.ndim(found[0]) == 0
+    return pair and hasattr(found[1], "shape") and np.ndim(found[1]) > 0
+
+
+def of_models(module: ModuleType) -> Iterator[Subject]:
+    """Models of the library, made in the file or of a class of it."""
+    classes = [c for c in own(module, inspect.isclass).values() if issubclass(c, Model)]
+    made = {
+        name: value for name, value in vars(module).items() if isinstance(value, Model) and type(value) in classes
+    }
+    for cls in classes:
+        instances = {name: value for name, value in made.items() if type(value) is cls}
+        for name, value in (instances or {"": None}).items():
+            title = f"{cls.__name__} ({name})" if name else cls.__name__
+            yield Subject(
+                title,
+                cls if value is None else value,
+                lambda v=value, c=cls, t=title: models.examine(t, v, c, array_of(vars(module), "x")),
+            )
+
+
+def subject(name: str, value: Any, inputs: tuple[np.ndarray, ...]) -> Subject:
+    """A layer, loss, penalty or optimizer of a notebook, with the inputs to check it on, if there are any."""
+    cls = value if inspect.isclass(value) else type(value)
+    file = dict(
+        zip(
+            ("x",) if is_layer(value) else [p.name for p in required(value)] if callable(value) else (),
+            inputs,
+            strict=False,
+        )
+    )
+    if inspect.isfunction(value) and len(required(value)) in (1, 2):
+        return Subject(name, value, lambda: check_function(name, value, file))
+    check = None if inspect.isfunction(value) else check_of(cls)
+    if check is None:
+        raise NotCheckableError(
+            f"{name}: there is nothing to compare. A layer has forward(x) and backward(dy); a loss (prediction, target), or a "
+            "penalty (z), returns (value, gradient)"
+        )
+    made = None if inspect.isclass(value) else value
+    if inputs and check is check_layer:
+        return Subject(name, value, lambda: layers.examine(name, instance(cls, made), given=inputs[0], alone=True))
+    return Subject(name, value, lambda: check(name, made, cls, None if inputs else cls, file))

@@ -70,19 +70,10 @@ def check(answer: Any, *inputs: np.ndarray, exercise: str | None = None) -> Verd
 def checked(answer: Any, inputs: tuple[np.ndarray, ...], path: Path) -> tuple[int, str]:
     """The exit code and the words for a layer, loss or penalty."""
     from .grade import verdict
-    from .learner import NotCheckableError, Subject, construct, subject
+    from .learner import subject
 
     name = getattr(answer, "__name__", type(answer).__name__)
-    value = construct(answer) if inspect.isclass(answer) else answer
-    found = subject(name, value, ModuleType(name))
-    if inputs:
-        found = Subject(name, value, (tuple(np.asarray(array, np.float64) for array in inputs),))
-    if not found.inputs:
-        raise NotCheckableError(
-            f"{name}: there is nothing to compare. A layer has forward(x) and backward(dy); a loss (prediction, target), or a "
-            "penalty (z), returns (value, gradient)"
-        )
-    return verdict(found, path)
+    return verdict(subject(name, answer, tuple(np.asarray(array) for array in inputs)), path)
 
 
 def told(path: Path, title: str, graded: Callable[[], tuple[int, str]]) -> Verdict:

@@ -13,19 +13,31 @@ import itertools
 import numpy as np
 
 from ...errors import ArrayTypeError, ShapeError
-from .adapted import require_array
+from ..styles.calls import require_array
 from .behaviour import behaviour
 from .case import Case, alike, attempt
 from .experiment import REFUSALS, Experiment, LayerExperiment, ModelExperiment, RefusedError, parts, quiet
 from .factors import factor
 from .finding import Finding, finding
-from .mixups import cross_terms, not_differentiated, parameter_turned, wrong_point
+from .mixups import cross_terms, not_differentiated, other_formula, parameter_turned, wrong_point
+from .operations import operation
+from .paths import (
+    branch,
+    contributions,
+    copied,
+    couplings,
+    elementwise,
+    extra_term,
+    forward_stops,
+    updated_first,
+    without_x,
+)
 from .values import kinks, mask, not_finite, one_example, reordered, sums, upstream, zero
 
 # in the order in which they are tried: the mistakes that are easiest to recognise come first
 RULES = (
-    not_finite, zero, kinks, upstream, factor, reordered, one_example, sums, mask,
-    not_differentiated, wrong_point, parameter_turned, cross_terms,
+    not_finite, zero, kinks, updated_first, forward_stops, upstream, factor, reordered, one_example, sums, mask,
+    not_differentiated, copied, wrong_point, other_formula, parameter_turned, cross_terms, without_x, contributions, extra_term, operation, couplings, branch, elementwise,
 )  # fmt: skip
 
 
@@ -127,7 +139,8 @@ def require_shapes(experiment: LayerExperiment) -> None:
         y, gradients = experiment.run()
     except RefusedError as refused:
         raise refused.__cause__ from None
-    require_array(experiment.subject, "backward", "∂L/∂x", gradients["x"])
+    if "x" in experiment.names():
+        require_array(experiment.subject, "backward", "∂L/∂x", gradients["x"])
     for name in experiment.names():
         tensor = experiment.tensor(experiment.subject, experiment.inputs, name)
         gradient = gradients.get(name)

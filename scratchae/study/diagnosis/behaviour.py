@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..styles.adapted import Adapted
 from .experiment import (
     REFUSALS,
     Arrays,
@@ -27,6 +28,8 @@ def behaviour(experiment: Experiment) -> list[Finding]:
         questions = (random, modified_by_model, repeated)
     else:
         questions = (random, modified, repeated, widened)
+        if isinstance(experiment.subject, Adapted) and experiment.subject.updates:
+            questions = (random,)  # a backward that trains changes its parameters
     found = []
     for question in questions:
         try:
@@ -50,6 +53,11 @@ def random(experiment: Experiment) -> Iterator[Finding]:
     if not np.allclose(first, second, rtol=1e-9, atol=0, equal_nan=True):
         far = float(np.nanmax(np.abs(first - second)))
         yield finding("random", (), f"two calls of forward on the same numbers differ by up to {far:.3g}")
+    elif isinstance(subject, Adapted):
+        subject.seed = 1
+        far = float(np.nanmax(np.abs(experiment.value(subject, experiment.inputs) - second), initial=0))
+        if far:
+            yield finding("draws", (), f"with another state of np.random, y differs by up to {far:.3g}")
 
 
 def modified(experiment: LayerExperiment) -> Iterator[Finding]:
@@ -161,7 +169,9 @@ def widened(experiment: LayerExperiment) -> Iterator[Finding]:
 
 def widened_by_function(experiment: FunctionExperiment) -> Iterator[Finding]:
     with offering():
-        _, *gradients = experiment.subject(*(array.astype(np.float32) for array in experiment.inputs.values()))
+        _, *gradients = experiment.subject(
+            *(array.astype(np.float32) if array.dtype.kind == "f" else array for array in experiment.inputs.values())
+        )
     for name, gradient in zip(experiment.inputs, gradients, strict=False):
         if gradient.dtype != np.float32:
             evidence = f"{', '.join(experiment.inputs)} float32, ∂L/∂{name} {gradient.dtype}"

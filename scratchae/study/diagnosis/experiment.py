@@ -17,6 +17,7 @@ from ...layers import Layer
 from ...layers.observing import watched
 from ...models import Model
 from ..differences import Differences, Index
+from ..styles.copies import duplicate
 
 STEP = 1e-6  # how far each element is moved: little, so that no step crosses a corner nearby
 
@@ -49,7 +50,7 @@ class Experiment:
 
     def fresh(self) -> Any:
         """The subject as it was given: it keeps nothing from earlier runs."""
-        return copy.deepcopy(self.subject)
+        return duplicate(self.subject)
 
     def value(self, subject: Any, inputs: Arrays) -> np.ndarray:
         """y, or the loss."""
@@ -100,7 +101,10 @@ class LayerExperiment(Experiment):
     """y = f(x), with the upstream r and the noise that the gradient check draws from the same seed."""
 
     def __init__(self, layer: Layer, x: Any, seed: int, noise: bool):
-        super().__init__(copy.deepcopy(layer).to("cpu", np.float64), {"x": np.array(to_numpy(x), np.float64)})
+        x = np.array(to_numpy(x))
+        super().__init__(
+            duplicate(layer).to("cpu", np.float64), {"x": x if x.dtype.kind in "iu" else x.astype(np.float64)}
+        )
         self.seed, self.noise = seed, noise
 
     def beside(self, x: np.ndarray, seed: int | None = None, noise: bool = True) -> LayerExperiment:
@@ -146,7 +150,7 @@ class LayerExperiment(Experiment):
         }
 
     def names(self) -> Sequence[str]:
-        return "x", *self.places(self.subject)
+        return *(("x",) if self.inputs["x"].dtype.kind == "f" else ()), *self.places(self.subject)
 
     def tensor(self, subject: Layer, inputs: Arrays, name: str) -> np.ndarray:
         return inputs["x"] if name == "x" else getattr(*self.places(subject)[name])

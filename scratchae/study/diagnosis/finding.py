@@ -99,6 +99,10 @@ KINDS = {
         "forward is not repeatable: the same x gives another y",
         "random numbers from np.random…: draw them from the rng of `forward(x, rng)` instead. Or a counter, or a parameter that `forward` changes",
     ),
+    "draws": (
+        "forward draws random numbers of its own, so that a step cannot be repeated",
+        "np.random…: draw from the rng of `forward(x, rng)` instead. The check began it anew from the same seed before each call",
+    ),
     "dtype": (
         "float32 goes in and {which}",
         "np.zeros, np.ones and np.random make float64 unless you give a dtype; NumPy scalars, such as np.sqrt(2), widen too, but Python numbers do not",
@@ -107,13 +111,125 @@ KINDS = {
         "it is right except at corners",
         "the point where a case begins (x == 0 in ReLU): there, any slope between the left and the right slope is right, and no other",
     ),
+    "forward_stops": (
+        "forward leaves out a part of x: y[{which}] does not depend on x, though backward says that it does",
+        "a `return` inside of the loop over the examples, or an index that stays the same: every row of y has to be computed",
+    ),
+    "updated_first": (
+        "it is computed with the parameters after their update",
+        "the order in `backward`: first ∂L/∂x, with the parameters that `forward` used, and then the update",
+    ),
+    "copied": (
+        "it is the gradient of another parameter, {other}",
+        "a line that was copied: each parameter's gradient has its own factor",
+    ),
+    "contributions": (
+        "only one of several contributions is in it: they overwrite each other, or the others are left out",
+        "x goes into several y (windows that overlap, copies, indices that repeat): their gradients are added up, += in place of =, np.add.at for indices, a sum over copies",
+    ),
+    "without_x": (
+        "x is in it, and does not belong there",
+        "a parameter that is only added, such as a bias, has the gradient dy.sum(axis=0): neither x nor ∂L/∂W is in it",
+    ),
+    "extra_term": (
+        "it is off by {which}: the derivative of a term {term} is missing, or one too many",
+        "the terms of the value: each gives a term of the gradient",
+    ),
+    "two_factors": (
+        "two terms of the value have different factors in it: one is {c} times what it should be",
+        "the terms of the value, such as an error and a penalty: is each averaged over the batch in the gradient as in the value?",
+    ),
+    "wrong_count": (
+        "it is averaged over the wrong axes, or the wrong number of elements: what comes through the averages counts {c} times",
+        "the mean and the variance: `backward` has to sum over the same axes as `forward`, and to divide by as many elements",
+    ),
+    "operation_not_differentiated": (
+        "{name} is not differentiated: {place} is passed over as if its derivative were 1",
+        "the chain rule at this line: multiply by the derivative of {name} there",
+    ),
+    "operation_missing": (
+        "a path is missing: what comes through {place} is left out",
+        "this line of `forward`: x goes through it too, and gives one more term, which is added",
+    ),
+    "branch": (
+        "it is right in one case of the function and wrong in the other, where {name} is {which}",
+        "the line of `backward` for that case, np.where, a mask or an if: what is the derivative there?",
+    ),
+    "elementwise": (
+        "the derivative f′ is wrong: each x moves its own y only, but by another factor than dy is multiplied by",
+        "f′(x) at the points above: write the derivative down from the definition, and put one of these x into both",
+    ),
+    "units": (
+        "each unit has a wrong factor of its own: what comes through {place} counts {factors} times",
+        "what each unit is multiplied by: a sum of squares is not the square of a sum, and each unit has its own row or column of W",
+    ),
+    "other_formula": (
+        "dy is multiplied by {found}, where {right} is right",
+        "the derivative, from the definition: write it down in x, then in y, and compare with the line of `backward`",
+    ),
+    "operation_sign": (
+        "a part has the wrong sign: what comes through {place}",
+        "the sign of the term that belongs to this line of `forward`",
+    ),
+    "operation_factor": (
+        "a part has the wrong factor: what comes through {place} counts {c} times",
+        "the derivative of this line of `forward`: a constant, a count or an average in it",
+    ),
+    "hidden_by_moved": (
+        "it is right only while {names} has the value with which it begins",
+        "what `forward` does with {names}: `backward` has to use its present value in the same place",
+    ),
+    "hidden_by_batch": (
+        "it is right {other} examples, and wrong {where}",
+        "a number of examples that is written in, kept from another call, or taken from the wrong axis: use len(dy) of this call, and sum over axis 0",
+    ),
+    "hidden_by_axes": (
+        "it is wrong {where}, and right {other}",
+        "dy.size // len(dy), shape[1] and axis=1 mean other things when there are more axes: name the axes of `forward`, such as axis=-1 and shape[-1]",
+    ),
+    "hidden_by_sizes": (
+        "it is wrong {where}, and right {other}",
+        "a size that is written in, or that was equal to another one by accident: take it from the shape of x",
+    ),
+    "hidden_by_size_of_layer": (
+        "it is wrong {where}: the sizes of the object that was tried first hide it",
+        "square weights and axes of length 1 hide transposes and axes that are swapped: go through `backward` with two different sizes",
+    ),
+    "hidden_by_option": (
+        "it does not follow the options: wrong {where}, right {other}",
+        "what `forward` does with this option: `backward` has to do the same with it, such as the same stride, slope or padding",
+    ),
+    "hidden_by_mode": (
+        "it is wrong {where}, and right {other}",
+        "what `forward` does in this mode, and what it keeps: there a mask is not applied, and averages over the batch are constants. `forward` has to keep the mode too",
+    ),
+    "optimizer": (
+        "the update is wrong: {which}",
+        "the lines of update, one after the other, beside the definition; by hand for one number, over two steps",
+    ),
+    "hidden_by_targets": (
+        "it is wrong {where}, and right {other}",
+        "the kind of target that `forward` and `backward` are meant for: numbers, one-hot rows or class numbers",
+    ),
+    "not_a_divergence": (
+        "the gradient fits the value, but the value is no KL divergence from N(0, 1): that is 0 for a mean of 0 and σ = 1, and nowhere smaller",
+        "the formula of the value: KL = ½ Σ (μ² + σ² - 1 - log σ²), and log σ² = 2 log σ",
+    ),
+    "unstable": (
+        "the gradient fits the value, but the value is NaN {where}",
+        "exp of a large number: subtract the largest number of each row first, x - x.max(axis=-1, keepdims=True)",
+    ),
+    "hidden_by_given": (
+        "it is wrong {where}",
+        "the numbers of x in the file are special, such as zeros or equal rows, and hide it",
+    ),
     "unknown": (
         "it is wrong, but no known mistake explains it",
         "the evidence above; then the smallest case: one example of one or two features, by hand",
     ),
 }
 
-NOTES = frozenset({"dtype"})  # remarks: the numbers are right
+NOTES = frozenset({"dtype", "draws", "not_a_divergence", "unstable"})  # remarks: the numbers are right
 
 
 @dataclass(frozen=True)

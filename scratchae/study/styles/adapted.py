@@ -1,0 +1,318 @@
+"""Makes a `Layer` of a person's object that has a forward and a backward, under these or other names, but is not a `Layer`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ...layers import Layer
+from . import names as naming
+from .calls import (
+    BACKWARD,
+    FORWARD,
+    INFERENCE,
+    INPUT_GRADIENTS,
+    OUTPUTS,
+    RATES,
+    TRAINING,
+    Call,
+    backward_words,
+    method_of,
+    outcome,
+    parameters_of,
+    require_array,
+)
+from .copies import duplicate, repeatable
+from .names import Path, get, is_trained, keys_of_gradient, keys_of_parameter, plain, put, short, walk
+from .written import returned_names, written_rate
+
+
+class Adapted(Layer):
+    """`theirs` as a layer.
+
+    Its parameters are the arrays that it holds before or after its first forward, in attributes, lists, dicts or objects inside,
+    for which backward leaves or returns a gradient: dW, grad_W, grads["W"], dweights. If backward itself changes them, as
+    W -= lr dW, the gradient is what it takes off, divided by the rate. `unmatched` are the arrays that move y, but have no gradient.
+    """
+
+    def __init__(self, theirs: Any, x: np.ndarray):
+        self.prepare(theirs, x)
+        self.find(x)
+
+    def prepare(self, theirs: Any, x: np.ndarray) -> None:
+        """What forward needs."""
+        self.theirs = duplicate(theirs)
+        self.training: bool | None = None
+        self.seed = 0  # of what forward draws from np.random itself
+        self.draws: dict[tuple[bool | None, bool], bool] = {}  # whether it does, in each mode, as far as is known
+        forward, backward = method_of(theirs, FORWARD), method_of(theirs, BACKWARD)
+        self.methods = forward or "forward", backward or "backward"
+        self.call = Call(getattr(self.theirs, self.methods[0]))
+        self.index = x.dtype.kind in "iub"  # x chooses rows: it has no gradient
+        self.places: dict[str, Path] = {}
+        self.gradients: dict[str, Path | None] = {}
+        self.returned: dict[str, np.ndarray] = {}
+        self.rate, self.updates = 1.0, False
+        self.last: dict[str, Any] = {}
+        self.unmatched: dict[str, Path] = {}
+
+    def find(self, x: np.ndarray) -> None:
+        """Which parameters it has, and where their gradients lie."""
+        before = dict(walk(self.theirs))
+        trial = duplicate(self)
+        y = trial.forward(x.copy())
+        require_array(trial, "forward", "y", y)
+        built = duplicate(trial.theirs)
+        after_forward = {path: np.array(value) for path, value in walk(trial.theirs)}
+        dx = trial.backward(np.random.default_rng(0).standard_normal(np.shape(y)))
+        if not self.index:
+            require_array(trial, "backward", "∂L/∂x", dx)
+        late = self.made_by_forward(built, x)
+        candidates = {path: value for path, value in before.items() if is_number(value)}
+        after = {path: value for path, value in walk(trial.theirs) if is_number(value)}
+        if any(key not in before for key in late):
+            candidates |= {path: value for path, value in walk(built) if path in late}
+        found = self.matched(candidates, after, trial.returned, after_forward)
+        if late & {self.place_of(name, candidates) for name in found}:
+            self.theirs = built
+        for name, (path, gradient) in found.items():
+            self.places[name], self.gradients[name] = path, gradient
+        for path in self.places.values():
+            put(self.theirs, path, np.array(get(self.theirs, path), np.float64))
+        explicit = getattr(self.theirs, "parameter_names", None)
+        self.parameter_names = tuple(self.places if explicit is None else explicit)
+        for name in self.parameter_names:
+            if name not in self.places:
+                self.places[name], self.gradients[name] = (("attribute", name),), (("attribute", "d" + name),)
+                put(self.theirs, self.places[name], np.array(get(self.theirs, self.places[name]), np.float64))
+        self.unmatched = self.without_gradient(candidates, x) if explicit is None else {}
+
+    def place_of(self, name: str, candidates: Mapping[Path, Any]) -> Path | None:
+        return next((path for path in candidates if short(path) == name), None)
+
+    def made_by_forward(self, built: Any, x: np.ndarray) -> set[Path]:
+        """What the first forward makes and the next one, on another x, does not change: parameters that are made late."""
+        later = duplicate(self)
+        later.theirs = duplicate(built)
+        later.forward(np.roll(x, 1, axis=0) if self.index else 0.9 * np.roll(x, 1, axis=0))
+        there, now = {path for path, _ in walk(self.theirs)}, dict(walk(later.theirs))
+        return {
+            path
+            for path, value in walk(built)
+            if path not in there and path in now and is_number(value) and np.array_equal(value, now[path])
+        }
+
+    def matched(
+        self,
+        candidates: Mapping[Path, Any],
+        after: Mapping[Path, Any],
+        returned: Mapping[str, Any],
+        before: Mapping[Path, Any],
+    ) -> dict[str, tuple[Path, Path | None]]:
+        """Each parameter's place and that of its gradient; None for one that backward returns, or takes off the parameter."""
+        found: dict[str, tuple[Path, Path | None]] = {}
+        named = {path: keys_of_gradient(path) for path in after}
+        gradients = {path for path in named if named[path]}
+        for path in candidates:
+            keys = keys_of_parameter(path)
+            hits = [g for g in gradients if g != path and named[g] & keys and np.shape(after[g]) is not None]
+            hits.sort(key=lambda g: (len(g), not naming.written(g).startswith("d")))
+            own = [g for g in gradients if g == path and g in before]  # a gradient's own place is no parameter
+            if hits and not (
+                own and any(named[path] & keys_of_parameter(other) for other in candidates if other != path)
+            ):
+                found[short(path)] = path, hits[0]
+            elif any(keys_of_parameter((("attribute", name),)) & keys for name in returned):
+                found[short(path)] = path, None
+        taken = {gradient for _, gradient in found.values()}
+        found = {name: pair for name, pair in found.items() if pair[0] not in taken}
+        if not found and not returned:
+            changed = [p for p in candidates if p in after and p in before and not np.array_equal(after[p], before[p], equal_nan=True) and is_array(candidates[p])]  # fmt: skip
+            changed = [
+                p
+                for p in changed
+                if not any(word in plain(p[-1][1]) for word in ("running", "moving", "mean", "var", "cache"))
+            ]
+            if changed:
+                self.updates = True
+                found = {short(path): (path, None) for path in changed}
+        return found
+
+    def without_gradient(self, candidates: Mapping[Path, Any], x: np.ndarray) -> dict[str, Path]:
+        """The arrays that change y when they are moved, but for which no gradient was found, and where they lie."""
+        known = set(self.places.values())
+        return {
+            short(path): path
+            for path, value in candidates.items()
+            if path not in known and is_array(value) and value.dtype.kind == "f" and self.moves(path, x)
+        }
+
+    def moves(self, path: Path, x: np.ndarray) -> bool:
+        """Whether y changes when the array at a path does."""
+        try:
+            twin = duplicate(self)
+            y = np.array(twin.forward(x.copy()))
+            moved = duplicate(self)
+            put(moved.theirs, path, get(moved.theirs, path) * 1.1 + 0.1)
+            return not np.array_equal(y, moved.forward(x.copy()), equal_nan=True)
+        except Exception:
+            return False
+
+    @property
+    def untrained(self) -> tuple[str, ...]:
+        """The names among `unmatched` that are those of parameters."""
+        return tuple(name for name, path in self.unmatched.items() if is_trained(path))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Adapted:
+        twin = object.__new__(type(self))
+        for name, value in vars(self).items():
+            vars(twin)[name] = duplicate(value) if name in ("theirs", "returned") else value
+        twin.last = {}
+        return twin
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("theirs", "places", "gradients"):  # while the object is being copied
+            raise AttributeError(name)
+        if name in self.places:
+            return get(self.theirs, self.places[name])
+        if name.startswith("d") and name[1:] in self.gradients:
+            return self.gradient(name[1:])
+        return getattr(self.theirs, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in vars(self).get("places", {}):
+            put(self.theirs, self.places[name], value)
+        else:
+            object.__setattr__(self, name, value)
+
+    def gradient(self, name: str) -> Any:
+        """∂L/∂ parameter, as the last backward left it. Raises AttributeError if it left none."""
+        path = self.gradients[name]
+        if path is None:
+            for key, value in self.returned.items():
+                if keys_of_parameter((("attribute", key),)) & keys_of_parameter(self.places[name]):
+                    return value
+            raise AttributeError(f"d{name}")
+        try:
+            value = get(self.theirs, path)
+        except (KeyError, IndexError):
+            raise AttributeError(f"d{name}") from None
+        return np.asarray(value) if isinstance(value, int | float) else value
+
+    def set_mode(self) -> None:
+        """Tell an object that keeps its mode in an attribute, or is told by train() and eval(), which one it is."""
+        method = getattr(self.theirs, "train" if self.training else "eval", None)
+        if callable(method) and not [p for p in parameters_of(method) if p.default is p.empty]:
+            method()
+        for name, value in list(vars(self.theirs).items()) if hasattr(self.theirs, "__dict__") else ():
+            if isinstance(value, bool) and plain(name) in TRAINING | INFERENCE:
+                setattr(self.theirs, name, self.training == (plain(name) in TRAINING))
+
+    @property
+    def has_modes(self) -> bool:
+        """Whether it can be told to be in training or in inference."""
+        flags = any(
+            isinstance(value, bool) and plain(name) in TRAINING | INFERENCE
+            for name, value in getattr(self.theirs, "__dict__", {}).items()
+        )
+        return self.call.has_modes or flags
+
+    def forward(self, x, rng=None):
+        if self.training is not None:
+            self.set_mode()
+        before = dict(vars(self.theirs)) if hasattr(self.theirs, "__dict__") else {}
+        forward = getattr(self.theirs, self.methods[0])
+        if self.draws.get((self.training, rng is None), True):
+            with repeatable(self.seed) as drawing:
+                found = self.call(forward, x, rng, self.training)
+            self.draws[self.training, rng is None] = drawing.used
+        else:
+            found = self.call(forward, x, rng, self.training)
+        self.last = {"x": x}
+        if isinstance(found, tuple) and len(found) == 2 and hasattr(found[0], "dtype"):
+            found, self.last["cache"] = found
+        y = outcome(self.theirs, found, OUTPUTS, before)
+        self.last["y"] = y
+        return y
+
+    def backward(self, dy):
+        for name in ("zero_grad", "zero_grads", "zero_gradients", "reset_gradients", "clear_gradients"):
+            if callable(method := getattr(self.theirs, name, None)):
+                method()
+        method = getattr(self.theirs, self.methods[1])
+        words = dict(backward_words(method, self.last, self.rate))
+        kept = {name: np.array(get(self.theirs, path)) for name, path in self.places.items()} if self.updates else {}
+        before = dict(vars(self.theirs)) if hasattr(self.theirs, "__dict__") else {}
+        found = method(dy, **words)
+        dx, self.returned = self.taken_apart(method, found)
+        for name, value in kept.items():
+            self.returned[name] = (value - get(self.theirs, self.places[name])) / self.learning_rate(words)
+        if dx is None and self.returned.get("x") is not None:
+            dx = self.returned.pop("x")
+        dx = outcome(self.theirs, dx, INPUT_GRADIENTS, before)
+        if isinstance(dx, int | float) and not hasattr(dx, "dtype"):
+            dx = np.asarray(float(dx))  # a number is a gradient of the wrong shape
+        return np.zeros(self.last["x"].shape) if dx is None and self.index else dx
+
+    def learning_rate(self, words: Mapping[str, Any]) -> float:
+        """What the gradient was multiplied by before backward took it off."""
+        if any(plain(name) in RATES for name in words):
+            return self.rate
+        rates = [
+            v
+            for n, v in getattr(self.theirs, "__dict__", {}).items()
+            if plain(n) in RATES - {"step", "alpha", "rate"} and isinstance(v, float)
+        ]
+        return rates[0] if rates else written_rate(type(self.theirs), self.methods[1])
+
+    def taken_apart(self, method: Any, found: Any) -> tuple[Any, dict[str, Any]]:
+        """∂L/∂x and the gradients of the parameters that backward returned with it."""
+        if isinstance(found, dict):
+            named = found
+        elif isinstance(found, tuple | list) and any(hasattr(value, "dtype") for value in found):
+            names = returned_names(method, len(found))
+            flat = []
+            for name, value in zip(names, found, strict=True):
+                flat += list(value.items()) if isinstance(value, dict) else [(name, value)]
+            named = dict(flat)
+        else:
+            return found, {}
+        x = self.last["x"]
+        by_key = {}
+        for name, value in named.items():
+            for key in naming.stems_of_gradient(name) | ({naming.stem(name)} if isinstance(found, dict) else set()):
+                by_key[key] = value
+            by_key.setdefault(str(name), value)
+        inputs = ("x", "input", "inputs", "inp", "in", "aprev", "xin", "z")
+        dx = next((by_key[name] for name in inputs if name in by_key), None)
+        if dx is None and not isinstance(found, dict):
+            dx = next((value for value in named.values() if np.shape(value) == x.shape), None)
+        return dx, {
+            name: np.asarray(value) for name, value in by_key.items() if hasattr(value, "dtype") and value is not dx
+        }
+
+    def to(self, device: str | None = None, dtype: object = None) -> Adapted:
+        for path, value in list(walk(self.theirs)):
+            if (
+                dtype is not None
+                and isinstance(value, np.ndarray)
+                and value.dtype.kind == "f"
+                and value.dtype != dtype
+            ):
+                put(self.theirs, path, value.astype(dtype))
+        return self
+
+    def __repr__(self) -> str:
+        plain_repr = type(self.theirs).__repr__ is object.__repr__
+        return f"{type(self.theirs).__name__}()" if plain_repr else repr(self.theirs)
+
+
+def is_number(value: Any) -> bool:
+    """Whether this can be a parameter: an array of numbers, or one number."""
+    return isinstance(value, float) or (isinstance(value, np.ndarray) and value.dtype.kind in "fi")
+
+
+def is_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray)

@@ -1,0 +1,167 @@
+"""How a person's forward and backward want to be called, told from the names of their arguments, and what they give back."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ...errors import ArrayTypeError, OptionError
+from .names import plain
+
+FORWARD = (
+    "forward", "forward_pass", "fprop", "forward_propagation", "forward_prop", "feedforward", "feed_forward", "propagate", "fwd", "__call__",
+)  # fmt: skip
+BACKWARD = (
+    "backward", "backward_pass", "bprop", "backprop", "backward_propagation", "backward_prop", "back_prop", "backpropagate",
+    "backpropagation", "back_propagate", "bwd",
+)  # fmt: skip
+RNG = {"rng", "generator", "randomstate", "gen", "random", "prng", "rs"}
+TRAINING = {
+    "train",
+    "training",
+    "istrain",
+    "istraining",
+    "trainflg",
+    "trainflag",
+    "trainmode",
+    "intraining",
+    "trainphase",
+}
+INFERENCE = {
+    "test",
+    "testing",
+    "istest",
+    "istesting",
+    "inference",
+    "eval",
+    "evaluate",
+    "deterministic",
+    "evalmode",
+    "isinference",
+    "predict",
+}
+MODES = {"train": "test", "training": "inference", "fit": "predict"}  # of an argument `mode`
+RATES = {"lr", "learningrate", "learnrate", "eta", "rate", "alpha", "stepsize", "step", "lrate"}
+INPUTS = {"x", "inputs", "input", "inp", "z", "a", "xin", "prev", "aprev", "inputdata", "data"}
+OUTPUTS = (
+    "output",
+    "outputs",
+    "out",
+    "activation",
+    "activations",
+    "a",
+    "activated",
+)  # self.y is rather one whose `return` is missing
+CACHED = {"y", "yhat", "z", "h", "result", "value"} | set(OUTPUTS)
+INPUT_GRADIENTS = (
+    "dinputs", "dinput", "dx", "dX", "dinp", "grad_input", "input_grad", "gradient_input", "input_gradient", "grad_inputs",
+    "grad_x", "x_grad", "dinputs_", "din", "dA_prev", "delta", "gradient", "grad", "d_input", "d_inputs", "d_x",
+)  # fmt: skip
+
+
+def method_of(thing: Any, names: tuple[str, ...]) -> str | None:
+    """The first of these methods that its class, or the object itself, has."""
+    if inspect.isclass(thing):  # a class itself can be called, whatever its objects can
+        return next((name for name in names if defines(thing, name)), None)
+    return next((name for name in names if callable(getattr(thing, name, None))), None)
+
+
+def defines(cls: type, name: str) -> bool:
+    """Whether a class has a method of this name, besides those that every class has."""
+    found = next((vars(base)[name] for base in cls.__mro__ if base is not object and name in vars(base)), None)
+    return callable(found) or isinstance(found, staticmethod | classmethod)
+
+
+def parameters_of(function: Callable) -> list[inspect.Parameter]:
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):  # some functions of C tell nothing
+        return []
+
+
+def is_flag(parameter: inspect.Parameter) -> bool:
+    return plain(parameter.name) in TRAINING | INFERENCE | {"mode"}
+
+
+class Call:
+    """A forward: `call(x, rng, training)`. Its other arguments are told by their names; an rng is never handed to a flag."""
+
+    def __init__(self, function: Callable):
+        self.others = [p for p in parameters_of(function)[1:] if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+        self.has_flag = any(map(is_flag, self.others))
+        named = [p for p in self.others if plain(p.name) in RNG]
+        unknown = [p for p in self.others if p.default is p.empty and not is_flag(p) and p not in named]
+        by_place = not named and len(unknown) == 1 and unknown[0].kind is not unknown[0].KEYWORD_ONLY
+        self.rng = (
+            named[0].name if named else unknown[0].name if by_place else None
+        )  # forward(x, anything) wants the rng
+
+    @property
+    def has_modes(self) -> bool:
+        return self.has_flag or self.rng is not None
+
+    def __call__(self, function: Callable, x: Any, rng: Any, training: bool | None) -> Any:
+        words = {self.rng: rng} if self.rng is not None and (training is not False) else {}
+        if self.rng is not None and training is False:
+            words = {self.rng: None}
+        for parameter in self.others:
+            if is_flag(parameter) and (training is not None or parameter.default is parameter.empty):
+                words[parameter.name] = flag(parameter, training is not False)
+        return function(x, **words)
+
+
+def flag(parameter: inspect.Parameter, training: bool) -> Any:
+    """The value of a flag in this mode."""
+    if plain(parameter.name) in INFERENCE:
+        return not training
+    if plain(parameter.name) in TRAINING and not isinstance(parameter.default, str):
+        return training
+    given = parameter.default if isinstance(parameter.default, str) else "train"
+    pairs = {**MODES, **{test: test for test in MODES.values()}}
+    train = next((name for name, test in MODES.items() if given in (name, test)), given)
+    return train if training else pairs.get(train, given)
+
+
+def outcome(thing: Any, found: Any, names: tuple[str, ...], before: dict[str, Any]) -> Any:
+    """What a method returned, or, if it returned nothing, the attribute of one of these names that it set."""
+    if found is not None:
+        return found
+    fresh = {name: value for name, value in vars(thing).items() if before.get(name) is not value}
+    by_plain = {plain(name): value for name, value in fresh.items() if isinstance(value, np.ndarray)}
+    return next((by_plain[plain(name)] for name in names if plain(name) in by_plain), None)
+
+
+def backward_words(function: Callable, known: dict[str, Any], rate: float) -> Iterator[tuple[str, Any]]:
+    """The arguments of a backward besides dy: a learning rate, the x, the y or the cache of its forward."""
+    _, *others = parameters_of(function) or [None]
+    for parameter in others:
+        name = plain(parameter.name)
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        if name in RATES and (parameter.default is parameter.empty or isinstance(parameter.default, float)):
+            yield parameter.name, rate
+        elif name in known:
+            yield parameter.name, known[name]
+        elif name in INPUTS and parameter.default is parameter.empty:
+            yield parameter.name, known["x"]
+        elif name in CACHED and parameter.default is parameter.empty:
+            yield parameter.name, known["y"]
+        elif name == "cache" or (parameter.default is parameter.empty and known.get("cache") is not None):
+            yield parameter.name, known.get("cache")
+        elif parameter.default is parameter.empty:
+            raise OptionError(
+                f"{function.__qualname__} wants an argument {parameter.name!r} besides dy, and the check cannot tell what it is: write "
+                "backward(self, dy) and keep what it needs in forward, such as self.x = x"
+            )
+
+
+def require_array(subject: object, method: str, what: str, value: Any) -> None:
+    """Raise ArrayTypeError unless a method returned an array."""
+    if not (hasattr(value, "shape") and hasattr(value, "dtype")):
+        hint = f": does it end with `return`? {method} has to return {what}" if value is None else f", not {what}"
+        raise ArrayTypeError(
+            f"{subject!r}: {method} returned {'None' if value is None else f'a {type(value).__name__}'}{hint}"
+        )

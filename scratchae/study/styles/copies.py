@@ -1,0 +1,73 @@
+"""Copies of a person's objects, and forwards that draw the same random numbers at each call."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import functools
+import random
+import sys
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+import numpy as np
+
+T = TypeVar("T")
+
+
+def duplicate(thing: T) -> T:
+    """A deep copy. Modules, such as `self.xp = np`, and what cannot be copied are shared with the original."""
+    try:
+        return copy.deepcopy(thing)
+    except Exception:
+        memo = {id(module): module for module in [*sys.modules.values()]}
+    try:
+        return copy.deepcopy(thing, memo)
+    except Exception:
+        return piecewise(thing, memo)
+
+
+def piecewise(thing: T, memo: dict[int, Any]) -> T:
+    """A copy of an object of which some attribute cannot be copied: that one is shared."""
+    if not hasattr(thing, "__dict__"):
+        return thing
+    twin = copy.copy(thing)
+    for name, value in vars(thing).items():
+        with contextlib.suppress(Exception):
+            vars(twin)[name] = copy.deepcopy(value, memo)
+    return twin
+
+
+class Drawing:
+    """Whether anything was drawn in a block, from `np.random`, from `random` or from a generator made without a seed."""
+
+    used = False
+
+
+@functools.cache
+def states(seed: int) -> tuple[Any, Any]:
+    return np.random.RandomState(seed).get_state(), random.Random(seed).getstate()
+
+
+@contextlib.contextmanager
+def repeatable(seed: int = 0) -> Iterator[Drawing]:
+    """In the block, `np.random` and `random` begin from a seed, and so do generators made without one. Afterwards all is as before."""
+    before, theirs, default_rng = np.random.get_state(), random.getstate(), np.random.default_rng
+    first, second = states(seed)
+    drawing = Drawing()
+
+    def seeded(given: Any = None) -> np.random.Generator:
+        drawing.used = drawing.used or given is None
+        return default_rng(seed if given is None else given)
+
+    np.random.set_state(first)
+    random.setstate(second)
+    np.random.default_rng = seeded
+    try:
+        yield drawing
+    finally:
+        np.random.default_rng = default_rng
+        now = np.random.get_state()
+        drawing.used = drawing.used or now[2:4] != first[2:4] or random.getstate() != second
+        np.random.set_state(before)
+        random.setstate(theirs)

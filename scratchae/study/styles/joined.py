@@ -1,0 +1,202 @@
+"""Two functions or methods that belong together, a value and its derivative, as one object with forward and backward."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from .calls import RATES, TRAINING, parameters_of
+from .copies import repeatable
+from .names import plain, stems_of_gradient
+from .written import returned_names
+
+DERIVATIVES = (
+    "{}_prime", "{}_derivative", "{}_deriv", "{}_grad", "{}_gradient", "{}_backward", "{}_backwards", "{}_bwd", "{}_back", "d_{}", "d{}",
+    "grad_{}", "gradient_{}", "{}_d", "{}_der", "{}_dx", "{}_diff", "{}_prime_", "deriv_{}", "derivative_{}", "backward_{}", "{}Prime",
+    "{}Derivative", "{}Gradient", "{}Grad", "{}Backward", "prime_{}", "{}_delta", "{}_backprop", "delta_{}", "{}p", "der_{}", "{}1",
+)  # fmt: skip
+OF_METHODS = (  # the names of a value and of its derivative in one class
+    ("__call__", "forward", "f", "fn", "function", "loss", "value", "activation", "activate", "func", "compute", "evaluate", "cost", "calculate", "apply", "call", "output"),
+    ("gradient", "grad", "derivative", "prime", "deriv", "df", "backward", "d", "delta", "gradients", "f_prime", "fprime", "diff", "dloss", "loss_prime", "derivate", "backprop", "differentiate"),
+)  # fmt: skip
+UPSTREAM = (
+    "dy",
+    "dout",
+    "da",
+    "dz",
+    "grad",
+    "gradoutput",
+    "outputgradient",
+    "upstream",
+    "dvalues",
+    "delta",
+    "g",
+    "dl",
+    "dh",
+    "gradient",
+    "outputgrad",
+    "dvalue",
+    "error",
+    "dloss",
+    "dlda",
+)
+
+
+def partner(name: str, names: Mapping[str, Any]) -> str | None:
+    """The name of the derivative of a function, among these names."""
+    stems = {
+        name,
+        name.removesuffix("_forward"),
+        name.removeprefix("forward_"),
+        name.removesuffix("_fwd"),
+        name.removesuffix("Forward"),
+        name.removesuffix("_loss"),
+    }
+    return next(
+        (found for form in DERIVATIVES for stem in stems if (found := form.format(stem)) in names and found != name),
+        None,
+    )
+
+
+class Joined:
+    """forward(x) is `value(x, …)`, backward(dy) its derivative times dy. The other arrays among the arguments are its parameters.
+
+    elementwise: the derivative is a function f′ of x (or, with of_output, of y), and ∂L/∂x = dy f′.
+    """
+
+    def __init__(
+        self,
+        value: Callable,
+        derivative: Callable,
+        arguments: Mapping[str, Any],
+        elementwise: bool,
+        of_output: bool = False,
+    ):
+        self._value, self._derivative, self._elementwise, self._of_output = value, derivative, elementwise, of_output
+        self._names = list(arguments)
+        vars(self).update(arguments)
+
+    def forward(self, x):
+        self._x, self._cache = x, None
+        y = self._value(x, *(getattr(self, name) for name in self._names))
+        if isinstance(y, tuple):
+            y, self._cache = y[0], y[1] if len(y) == 2 else y[1:]
+        self._y = y
+        return y
+
+    def backward(self, dy):
+        if self._elementwise:
+            return dy * self._derivative(self._y if self._of_output else self._x)
+        found = self._derivative(*self.words(dy))
+        if not isinstance(found, tuple | list):
+            return found
+        names = returned_names(self._derivative, len(found))
+        arrays = ["x", *(name for name in self._names if hasattr(getattr(self, name), "dtype"))]
+        wanted = [next((a for a in arrays if plain(a) in stems_of_gradient(name)), None) for name in names]
+        if None in wanted or len(set(wanted)) < len(wanted):
+            wanted = arrays[: len(found)]
+        return {f"d{name}": value for name, value in zip(wanted, found, strict=False)}
+
+    def words(self, dy: np.ndarray) -> Iterator[Any]:
+        """The arguments of the derivative, in order."""
+        first = parameters_of(self._value)[0].name
+        for i, parameter in enumerate(p for p in parameters_of(self._derivative) if p.default is p.empty):
+            name = plain(parameter.name)
+            if i == 0 and (name in UPSTREAM or name.startswith("d")):
+                yield dy
+            elif parameter.name in self._names:
+                yield getattr(self, parameter.name)
+            elif name == plain(first):
+                yield self._x
+            elif name in UPSTREAM or (name.startswith("d") and i < 2):
+                yield dy
+            elif self._cache is not None:
+                yield self._cache
+            elif name in ("y", "a", "out", "output", "activation", "s", "p"):
+                yield self._y
+            else:
+                yield self._x
+
+    def __repr__(self) -> str:
+        return f"{self._value.__name__} and {self._derivative.__name__}"
+
+
+def joined(value: Callable, derivative: Callable, x: np.ndarray, given: Mapping[str, Any]) -> Iterator[Joined]:
+    """The ways to read two functions as one layer at x: what fits comes."""
+    alone = len([p for p in parameters_of(derivative) if p.default is p.empty]) == 1
+    others = [p for p in parameters_of(value)[1:] if p.default is p.empty]
+    for arguments in choices(others, x, given):
+        with repeatable(), np.errstate(all="ignore"):
+            try:
+                y = value(x.copy(), *arguments.values())
+            except NotImplementedError:
+                raise
+            except Exception:
+                continue
+        y = y[0] if isinstance(y, tuple) else y
+        if np.ndim(y) == 0:
+            continue
+        yield from (
+            Joined(value, derivative, arguments, alone, of_output)
+            for of_output in ((False, True) if alone else (False,))
+        )
+
+
+def choices(parameters: list[inspect.Parameter], x: np.ndarray, given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Arguments for a function of x besides x: weights, biases, and dicts of options, in shapes that may fit."""
+    options = [list(argument_choices(p, x, given)) for p in parameters]
+    for chosen in itertools.islice(itertools.product(*options), 400):
+        yield {
+            p.name: value.copy() if hasattr(value, "copy") else value
+            for p, value in zip(parameters, chosen, strict=True)
+        }
+
+
+def argument_choices(parameter: inspect.Parameter, x: np.ndarray, given: Mapping[str, Any]) -> Iterator[Any]:
+    name = plain(parameter.name)
+    if isinstance(given.get(parameter.name), np.ndarray | float | int | dict):
+        yield given[parameter.name]
+        return
+    if "param" in name or name in ("config", "options", "hparams"):
+        yield {
+            "stride": 1,
+            "pad": 1,
+            "pool_height": 2,
+            "pool_width": 2,
+            "mode": "train",
+            "p": 0.5,
+            "seed": 1,
+            "eps": 1e-5,
+            "momentum": 0.9,
+        }
+        return
+    if name in TRAINING:
+        yield True
+        return
+    if name == "mode":
+        yield "train"
+        return
+    if name in RATES or name in ("slope", "rate", "p", "eps", "negativeslope", "lam"):
+        yield 0.4
+        return
+    if "stride" in name or name in ("pad", "padding", "size", "k", "kernelsize", "poolsize", "axis"):
+        yield from (2, 1)
+        return
+    rng, D, N = np.random.default_rng(len(name)), x.shape[-1], int(np.prod(x.shape[1:]))
+    C = x.shape[1] if x.ndim > 1 else 1
+    shapes = {
+        "w": [(N, 4), (D, 4), (4, D), (2, C, 3, 3), (3, 3, D, 2), (3, D, 2), (D, D)],
+        "b": [(4,), (1, 4), (2,), (D,), (1, D), (C,), ()],
+        "h": [(len(x), 4)],
+    }
+    kind = "b" if name[:1] in ("b", "g") or "bias" in name else "h" if name.startswith(("h", "prevh", "c")) else "w"
+    if name in ("wh", "whh", "u"):
+        shapes["w"] = [(4, 4)]
+    if name in ("gamma", "beta"):
+        shapes["b"] = [(D,), (1, D), (C,), (1, C, 1, 1)]
+    for shape in dict.fromkeys(shapes[kind]):
+        yield 0.5 * rng.standard_normal(shape)

@@ -1,0 +1,168 @@
+"""A loss in any style as a function (prediction, target) -> (value, gradient)."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...errors import ArrayTypeError
+from .calls import INPUT_GRADIENTS, method_of, outcome, parameters_of
+from .copies import duplicate, repeatable
+from .joined import OF_METHODS
+from .names import plain
+
+TARGETS = {"target", "targets", "t", "ytrue", "truth", "label", "labels", "y", "groundtruth", "gt", "expected", "actual", "desired", "true", "teacher", "reference", "ylabel", "yhot", "onehot"}  # fmt: skip
+PREDICTIONS = {"prediction", "predictions", "pred", "preds", "ypred", "yhat", "predicted", "output", "outputs", "logits", "scores", "x", "a", "al", "p", "probs", "out", "z", "o", "xhat", "probabilities", "estimate", "h", "yp"}  # fmt: skip
+LOSS_WORDS = (
+    "loss",
+    "entropy",
+    "mse",
+    "mae",
+    "cost",
+    "bce",
+    "squarederror",
+    "error",
+    "huber",
+    "hinge",
+    "nll",
+    "objective",
+    "criterion",
+)
+
+
+@dataclass
+class Loss:
+    """value and gradient in one call, in the order (prediction, target), however they are written. `flipped`: theirs is the other."""
+
+    name: str
+    call: Callable[[np.ndarray, Any], tuple[Any, np.ndarray]]
+    flipped: bool = False
+    reduced: Callable[[Any], Any] = np.mean
+    source: Any = None  # what to point at
+    draws: bool = True  # whether it draws from np.random, as far as is known
+
+    def __call__(self, prediction: np.ndarray, target: Any) -> tuple[Any, np.ndarray]:
+        arguments = (target, prediction) if self.flipped else (prediction, target)
+        if self.draws:
+            with repeatable() as drawing:
+                found = self.call(*arguments)
+            self.draws = drawing.used
+        else:
+            found = self.call(*arguments)
+        if not isinstance(found, tuple) or len(found) != 2:
+            hint = ": does it end with `return`?" if found is None else ""
+            raise ArrayTypeError(f"{self.name} returned {type(found).__name__}, expected (value, gradient){hint}")
+        value, gradient = found
+        return self.reduced(value) if np.ndim(value) else value, gradient
+
+    @property
+    def __name__(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+def names_of(function: Callable) -> list[str]:
+    return [plain(p.name) for p in parameters_of(function) if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+
+
+def target_place(function: Callable) -> int | None:
+    """Which of two arguments is the target, by their names; None if they do not say."""
+    names = names_of(function)[:2]
+    if len(names) < 2:
+        return None
+    first, second = names
+    if second in TARGETS and not (first in TARGETS and (second in PREDICTIONS or (first != "y" and second == "y"))):
+        return 1
+    return 0 if first in TARGETS or second in PREDICTIONS else 1 if first in PREDICTIONS else None
+
+
+def looks_like_loss(name: str) -> bool:
+    return any(word in plain(name) for word in LOSS_WORDS)
+
+
+def of_object(thing: Any) -> Iterator[Callable[[Any, Any], tuple[Any, Any]]]:
+    """The calls (first, second) -> (value, gradient) of an object with a value and a derivative, or a forward and a backward."""
+    values = [name for name in ("forward", *OF_METHODS[0]) if callable(getattr(thing, name, None))]
+    slopes = [name for name in ("backward", *OF_METHODS[1]) if callable(getattr(thing, name, None))]
+    for value in dict.fromkeys(values):
+        if len([p for p in parameters_of(getattr(thing, value)) if p.default is p.empty]) not in (2, 3):
+            continue
+        for slope in dict.fromkeys(slopes):
+            if slope != value:
+                yield pair_of_methods(thing, value, slope)
+
+
+def pair_of_methods(thing: Any, value: str, slope: str) -> Callable:
+    def call(first: Any, second: Any) -> tuple[Any, Any]:
+        fresh = duplicate(thing)
+        found = getattr(fresh, value)(first, second)
+        method = getattr(fresh, slope)
+        needed = [p for p in parameters_of(method) if p.default is p.empty]
+        before = dict(vars(fresh)) if hasattr(fresh, "__dict__") else {}
+        if len(needed) >= 2:
+            gradient = method(*([first] * (len(needed) - 2)), first, second)
+        else:
+            gradient = method(*([1.0] * len(needed)))
+        if isinstance(gradient, tuple):
+            gradient = next((g for g in gradient if hasattr(g, "shape")), None)
+        return found, outcome(fresh, gradient, INPUT_GRADIENTS, before)
+
+    return call
+
+
+def of_functions(value: Callable, derivative: Callable) -> Callable:
+    """A value and its derivative, two functions of the same two arguments."""
+
+    def call(first: Any, second: Any) -> tuple[Any, Any]:
+        order = names_of(value)[:2] == names_of(derivative)[:2][::-1]
+        return value(first, second), derivative(*((second, first) if order else (first, second)))
+
+    return call
+
+
+def flagged(function: Callable) -> str | None:
+    """The name of a flag that asks a function for its derivative, f(x, derivative=True)."""
+    for parameter in parameters_of(function):
+        if (
+            plain(parameter.name)
+            in ("derivative", "deriv", "grad", "gradient", "prime", "derive", "backward", "isderivative")
+            and parameter.default is False
+        ):
+            return parameter.name
+    return None
+
+
+def with_flag(function: Callable, flag: str) -> tuple[Callable, Callable]:
+    needed = [p for p in parameters_of(function) if p.name != flag]
+
+    def derivative(*arguments: Any) -> Any:
+        return function(*arguments, **{flag: True})
+
+    def value(*arguments: Any) -> Any:
+        return function(*arguments)
+
+    for twin in (value, derivative):
+        twin.__name__ = function.__name__
+        twin.__signature__ = inspect.Signature(needed)
+        twin.__wrapped__ = None
+    return value, derivative
+
+
+def of_class(cls: type) -> bool:
+    """Whether a class is rather a loss than a layer: its forward takes a prediction and a target."""
+    name = method_of(cls, ("forward", *OF_METHODS[0][:-2]))
+    if name is None:
+        return False
+    function = inspect.unwrap(getattr(cls, name))
+    needed = names_of(function)
+    if needed and needed[0] == "self":
+        needed = needed[1:]
+    if len(needed) < 2:
+        return False
+    return needed[1] in TARGETS or needed[0] in TARGETS - {"y", "a"} or looks_like_loss(cls.__name__)

@@ -1,0 +1,167 @@
+"""A person's optimizer, in whatever style it is written, as a function from parameters and gradients to new parameters."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from .calls import RATES, method_of, parameters_of
+from .copies import duplicate
+from .names import plain
+
+UPDATE = ("update", "step", "update_params", "update_parameters", "apply_gradients", "update_weights", "optimize", "apply", "apply_grads", "get_update", "__call__")  # fmt: skip
+Arrays = list[np.ndarray]
+
+
+class Parameter:
+    """A parameter with its gradient, under the names that people give them."""
+
+    def __init__(self, value: np.ndarray, gradient: np.ndarray):
+        self.data = self.value = value
+        self.grad = self.gradient = gradient
+
+
+def layer_of(p: Arrays, g: Arrays) -> SimpleNamespace:
+    """A layer with weights and bias, under many names, for an optimizer that is handed layers."""
+    values = dict(zip(("W", "b"), p, strict=False))
+    names = {"W": ("W", "weights", "weight", "w"), "b": ("b", "biases", "bias")}
+    layer = SimpleNamespace(params=dict(values), grads=dict(zip(("W", "b"), g, strict=False)))
+    layer.parameters, layer.gradients = layer.params, layer.grads
+    for (key, value), gradient in zip(values.items(), g, strict=False):
+        for name in names[key]:
+            setattr(layer, name, value)
+            for form in ("d{}", "grad_{}", "{}_grad", "{}_gradient"):
+                setattr(layer, form.format(name), gradient)
+    return layer
+
+
+def from_layer(layer: SimpleNamespace, p: Arrays) -> Arrays:
+    """The parameters as an optimizer left them: of the names for one, that which has changed."""
+    names = (("W", "weights", "weight", "w"), ("b", "biases", "bias"))
+    found = []
+    for old, group, key in zip(p, names, ("W", "b"), strict=False):
+        values = [getattr(layer, name) for name in group] + [layer.params[key]]
+        found.append(next((value for value in values if value is not old), old))
+    return found
+
+
+# the ways to hand over parameters and gradients: what is handed over, and what to read the result from if nothing is returned
+def by_arrays(p: Arrays, g: Arrays) -> tuple[tuple, Callable[[], Any]]:
+    return (p[0], g[0]), lambda: p[:1]
+
+
+def by_lists(p: Arrays, g: Arrays) -> tuple[tuple, Callable[[], Any]]:
+    values = list(p)
+    return (values, list(g)), lambda: values
+
+
+def by_dicts(p: Arrays, g: Arrays) -> tuple[tuple, Callable[[], Any]]:
+    values = dict(zip(("W", "b"), p, strict=False))
+    return (values, dict(zip(("W", "b"), g, strict=False))), lambda: list(values.values())
+
+
+def by_other_dicts(p: Arrays, g: Arrays) -> tuple[tuple, Callable[[], Any]]:
+    values = dict(zip(("W1", "b1"), p, strict=False))
+    return (values, dict(zip(("dW1", "db1"), g, strict=False))), lambda: list(values.values())
+
+
+def by_layer(p: Arrays, g: Arrays, held: SimpleNamespace) -> tuple[tuple, Callable[[], Any]]:
+    vars(held).update(vars(layer_of(p, g)))  # the same layer in each step: an optimizer may keep its state there
+    return (held,), lambda: from_layer(held, p)
+
+
+def by_layers(p: Arrays, g: Arrays, held: SimpleNamespace) -> tuple[tuple, Callable[[], Any]]:
+    (layer,), result = by_layer(p, g, held)
+    return ([layer],), result
+
+
+FORMS = (by_arrays, by_lists, by_dicts, by_other_dicts, by_layer, by_layers)
+
+
+class Updating:
+    """`theirs` as `update(parameters, gradients, t) -> parameters`, all lists of arrays; `count` is how many it takes at once."""
+
+    def __init__(self, theirs: Any, form: Callable | None):
+        self.theirs, self.form, self.config = theirs, form, None
+        self.held = (SimpleNamespace(),) if form in (by_layer, by_layers) else ()
+        self.method = theirs if inspect.isfunction(theirs) else getattr(theirs, method_of(theirs, UPDATE) or "update")
+        self.count = 1 if form is by_arrays else 2
+
+    def update(self, p: Arrays, g: Arrays, t: int) -> Arrays:
+        given, result = self.form([value.copy() for value in p], [value.copy() for value in g], *self.held)
+        extra = {}
+        needed = parameters_of(self.method)
+        for parameter in needed[len(given) :]:
+            name = plain(parameter.name)
+            if name in ("config", "state", "cache"):
+                extra[parameter.name] = self.config
+            elif parameter.default is parameter.empty and name in RATES:
+                extra[parameter.name] = 0.1
+            elif parameter.default is parameter.empty and name in ("t", "iteration", "epoch", "i", "n", "k", "iter"):
+                extra[parameter.name] = t
+        for hook in ("pre_update_params", "pre_update"):
+            if callable(before := getattr(self.theirs, hook, None)):
+                before()
+        found = self.method(*given, **extra)
+        for hook in ("post_update_params", "post_update"):
+            if callable(after := getattr(self.theirs, hook, None)):
+                after()
+        if isinstance(found, tuple) and len(found) == 2 and isinstance(found[1], dict):
+            found, self.config = found
+        if found is None:
+            found = result()
+        if isinstance(found, dict):
+            found = list(found.values())
+        if isinstance(found, np.ndarray) or np.isscalar(found):
+            found = [np.asarray(found)]
+        return [
+            np.array(getattr(value, "data", value) if isinstance(value, Parameter) else value, np.float64)
+            for value in found
+        ]
+
+    def settings(self) -> dict[str, Any]:
+        """Its settings by plain names: attributes, the config of a function, or defaults."""
+        found = {plain(n): v for n, v in getattr(self.theirs, "__dict__", {}).items()}
+        found |= {plain(n): v for n, v in (self.config or {}).items()}
+        for parameter in parameters_of(self.method):
+            if parameter.default is not parameter.empty:
+                found.setdefault(plain(parameter.name), parameter.default)
+            elif plain(parameter.name) in RATES:
+                found[plain(parameter.name)] = 0.1
+        return {
+            n: float(v) if isinstance(v, int | float) and not isinstance(v, bool) else v
+            for n, v in found.items()
+            if isinstance(v, int | float | bool | np.floating)
+        }
+
+
+class Holding(Updating):
+    """An optimizer that is given the parameters when it is made, and reads their gradients in step()."""
+
+    def __init__(self, cls: type, options: dict[str, Any]):
+        self.cls, self.options, self.made, self.config, self.count, self.form = cls, options, None, None, 2, None
+
+    def update(self, p: Arrays, g: Arrays, t: int) -> Arrays:
+        if self.made is None:
+            self.held = [Parameter(value.copy(), gradient.copy()) for value, gradient in zip(p, g, strict=True)]
+            self.theirs = self.made = self.cls(self.held, **self.options)
+            self.method = getattr(self.made, method_of(self.made, UPDATE) or "step")
+        for held, gradient in zip(self.held, g, strict=True):
+            held.grad = held.gradient = gradient.copy()
+        self.method()
+        return [np.array(h.data if h.data is not p0 else h.value) for h, p0 in zip(self.held, p, strict=True)]
+
+
+def ways(make: Callable[[], Any], cls: type | None, options: dict[str, Any]) -> Iterator[Callable[[], Updating]]:
+    """The ways to run an optimizer, each as a function that makes it anew."""
+    if cls is not None and (name := method_of(cls, UPDATE[:-1])) is not None:
+        needed = [p for p in parameters_of(getattr(cls, name))[1:] if p.default is p.empty]
+        if not needed:
+            yield lambda: Holding(cls, options)
+            return
+    for form in FORMS:
+        yield lambda form=form: Updating(duplicate(make()), form)

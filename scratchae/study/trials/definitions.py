@@ -1,0 +1,266 @@
+"""What each optimizer takes off the parameters in step t, and the mistakes that people make in it: the same lines with one thing wrong.
+
+`s` keeps what lasts from step to step, `h` holds the settings, `bug` names a mistake, and a form is one of several that are all right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+
+def sgd(s, p, g, t, h, bug=""):
+    return h["lr"] * (-g if bug == "sign" else g)
+
+
+def momentum(s, p, g, t, h, bug="", form="plain"):
+    mu, lr = h["mu"], h["lr"]
+    v = s.get("v", np.zeros_like(p))
+    share = 1 - mu if form in ("averaged", "corrected") else 1
+    scale = lr if form == "inside" else 1
+    new = {
+        "gradient_times_momentum": v + mu * g,
+        "no_velocity": share * scale * g,
+        "swapped": (1 - mu) * v + mu * g,
+        "not_decayed": v + scale * share * g,
+        "sign_of_velocity": -mu * v + scale * share * g,
+        "gradient_not_added": mu * v if t > 1 else scale * share * g,
+    }.get(bug, mu * v + scale * share * g)
+    s["v"] = new
+    if bug == "rate_twice":
+        return lr * lr * new
+    if bug == "no_rate":
+        return new
+    if bug == "old_velocity":
+        return (1 if form == "inside" else lr) * v
+    sign = -1 if bug == "sign" else 1
+    if form == "nesterov":
+        ahead = {"only_ahead": mu * new, "not_ahead": new, "ahead_of_old": g + mu * v}.get(bug, g + mu * new)
+        return sign * lr * ahead
+    if form == "corrected":
+        return sign * lr * new / (1 - mu**t)
+    return sign * (1 if form == "inside" else lr) * new
+
+
+def scaled(g, second, h, bug="", inside=False):
+    """The gradient divided by the root of its second moment."""
+    eps = h["eps"]
+    if bug == "no_root":
+        return g / (second + eps)
+    if bug == "root_twice":
+        return g / (np.sqrt(np.sqrt(second)) + eps)
+    return g / (np.sqrt(second + eps) if inside else np.sqrt(second) + eps)
+
+
+def adagrad(s, p, g, t, h, bug="", inside=False):
+    c = s.get("c", np.zeros_like(p))
+    square = g if bug == "not_squared" else g * g
+    s["c"] = square if bug == "not_kept" else c + square
+    second = c if bug == "old_cache" and t > 1 else s["c"]
+    return (-1 if bug == "sign" else 1) * h["lr"] * scaled(g, second, h, bug, inside)
+
+
+def rmsprop(s, p, g, t, h, bug="", inside=False):
+    rho, c = h["rho"], s.get("c", np.zeros_like(p))
+    square = g if bug == "not_squared" else g * g
+    s["c"] = {
+        "swapped": (1 - rho) * c + rho * square,
+        "not_averaged": rho * c + square,
+        "not_decayed": c + (1 - rho) * square,
+        "not_kept": (1 - rho) * square,
+        "both_same": rho * c + rho * square,
+    }.get(bug, rho * c + (1 - rho) * square)
+    return (-1 if bug == "sign" else 1) * h["lr"] * scaled(g, s["c"], h, bug, inside)
+
+
+def adam(s, p, g, t, h, bug="", form="plain"):
+    b1, b2, lr, eps = h["beta1"], h["beta2"], h["lr"], h["eps"]
+    if bug == "betas_swapped":
+        b1, b2 = b2, b1
+    m, v = s.get("m", np.zeros_like(p)), s.get("v", np.zeros_like(p))
+    square = {"not_squared": g, "square_of_m": None}.get(bug, g * g)
+    m = {
+        "m_swapped": (1 - b1) * m + b1 * g,
+        "m_not_averaged": b1 * m + g,
+        "m_not_decayed": m + (1 - b1) * g,
+        "m_not_kept": (1 - b1) * g,
+        "m_is_g": g,
+    }.get(bug, b1 * m + (1 - b1) * g)
+    if square is None:
+        square = m * m
+    v = {
+        "v_swapped": (1 - b2) * v + b2 * square,
+        "v_not_averaged": b2 * v + square,
+        "v_not_decayed": v + (1 - b2) * square,
+        "v_with_beta1": b1 * v + (1 - b1) * square,
+        "v_not_kept": (1 - b2) * square,
+    }.get(bug, b2 * v + (1 - b2) * square)
+    power = {"t_from_0": t - 1, "t_one_more": t + 1, "t_never_grows": 1, "no_power": 1}.get(bug, t)
+    c1 = 1 if bug in ("no_correction", "m_not_corrected") else 1 - b1**power
+    c2 = 1 if bug in ("no_correction", "v_not_corrected") else 1 - (b1 if bug == "beta1_twice" else b2) ** power
+    if bug == "times_correction":
+        mh, vh = m * c1, v * c2
+    else:
+        with np.errstate(all="ignore"):
+            mh, vh = m / c1, v / c2
+    s["m"], s["v"] = (mh, vh) if bug == "correction_kept" else (m, v)
+    if bug == "m_correction_kept":
+        s["m"] = mh
+    if bug == "v_correction_kept":
+        s["v"] = vh
+    if form == "amsgrad":
+        s["vmax"] = vh = np.maximum(s.get("vmax", np.zeros_like(p)), vh)
+    if form == "nadam":
+        mh = b1 * mh + (1 - b1) * g / c1
+    sign = -1 if bug == "sign" else 1
+    if bug == "no_root":
+        return lr * mh / (vh + eps)
+    if bug == "gradient_for_m":
+        return lr * g / (np.sqrt(vh) + eps)
+    if form == "inside":
+        return sign * lr * mh / np.sqrt(vh + eps)
+    if form == "one rate":  # lr √(1 - β₂ᵗ) / (1 - β₁ᵗ), with eps beside the uncorrected √v
+        return sign * lr * np.sqrt(c2) / c1 * m / (np.sqrt(v) + eps)
+    return sign * lr * mh / (np.sqrt(vh) + eps)
+
+
+def adamax(s, p, g, t, h, bug=""):
+    s["m"] = h["beta1"] * s.get("m", np.zeros_like(p)) + (1 - h["beta1"]) * g
+    s["u"] = np.maximum(h["beta2"] * s.get("u", np.zeros_like(p)), np.abs(g))
+    return h["lr"] / (1 - h["beta1"] ** t) * s["m"] / (s["u"] + h["eps"])
+
+
+def adadelta(s, p, g, t, h, bug="", rated=False):
+    rho, eps = h["rho"], h["eps"]
+    s["c"] = rho * s.get("c", np.zeros_like(p)) + (1 - rho) * g * g
+    step = np.sqrt(s.get("d", np.zeros_like(p)) + eps) / np.sqrt(s["c"] + eps) * g
+    s["d"] = rho * s.get("d", np.zeros_like(p)) + (1 - rho) * step * step
+    return (h["lr"] if rated else 1) * step
+
+
+# for each family: its definition, the forms that are all right, and the mistakes with what is said of each
+FAMILIES: dict[str, tuple[Callable, tuple[dict[str, Any], ...], dict[str, str]]] = {
+    "sgd": (sgd, ({},), {"sign": "it goes up the gradient: the sign of the step is flipped"}),
+    "momentum": (
+        momentum,
+        tuple({"form": form} for form in ("plain", "inside", "averaged", "nesterov", "corrected")),
+        {
+            "gradient_times_momentum": "the momentum multiplies the gradient, not the velocity, so that the velocity never decays: v = μ v + g",
+            "not_decayed": "the velocity never decays: v = μ v + g",
+            "no_velocity": "the velocity is not kept from step to step: v = μ v + g",
+            "swapped": "μ and 1 - μ have changed places: v = μ v + (1 - μ) g",
+            "sign_of_velocity": "the sign of the velocity is flipped: v = μ v + g",
+            "gradient_not_added": "the gradient is added in the first step only: v = μ v + g",
+            "rate_twice": "the learning rate is multiplied twice: in v, and again where v is taken off",
+            "no_rate": "the learning rate is left out",
+            "old_velocity": "the velocity of the step before is taken off, not the new one",
+            "sign": "it goes up the gradient: the sign of the step is flipped",
+            "only_ahead": "the gradient itself is left out of the step: p -= lr (g + μ v)",
+            "ahead_of_old": "the old velocity is used where the new one belongs: p -= lr (g + μ v)",
+        },
+    ),
+    "adagrad": (
+        adagrad,
+        ({}, {"inside": True}),
+        {
+            "no_root": "the square root of the sum of squares is missing: p -= lr g / (√c + ε)",
+            "not_squared": "the gradient is not squared in the sum: c += g²",
+            "not_kept": "the squares are not added up from step to step: c += g²",
+            "old_cache": "the sum of squares of the step before is used, not the new one",
+            "root_twice": "the square root is taken twice",
+            "sign": "it goes up the gradient: the sign of the step is flipped",
+        },
+    ),
+    "rmsprop": (
+        rmsprop,
+        ({}, {"inside": True}),
+        {
+            "no_root": "the square root of the mean square is missing: p -= lr g / (√c + ε)",
+            "not_squared": "the gradient is not squared in the average: c = ρ c + (1 - ρ) g²",
+            "swapped": "ρ and 1 - ρ have changed places: c = ρ c + (1 - ρ) g²",
+            "not_averaged": "the 1 - ρ before g² is missing: c = ρ c + (1 - ρ) g²",
+            "not_decayed": "the average never decays: c = ρ c + (1 - ρ) g²",
+            "not_kept": "the average is not kept from step to step: c = ρ c + (1 - ρ) g²",
+            "both_same": "g² is multiplied by ρ, not by 1 - ρ: c = ρ c + (1 - ρ) g²",
+            "sign": "it goes up the gradient: the sign of the step is flipped",
+        },
+    ),
+    "adam": (
+        adam,
+        tuple({"form": form} for form in ("plain", "inside", "one rate", "amsgrad", "nadam")),
+        {
+            "no_power": "the bias correction divides by 1 - β, not by 1 - βᵗ",
+            "correction_kept": "the correction is kept in m and v, and adds up from step to step: correct copies of them",
+            "m_correction_kept": "the correction is kept in m, and adds up from step to step: correct a copy of it",
+            "v_correction_kept": "the correction is kept in v, and adds up from step to step: correct a copy of it",
+            "no_correction": "the bias correction is missing: m / (1 - β₁ᵗ) and v / (1 - β₂ᵗ)",
+            "m_not_corrected": "the bias correction of m is missing: m / (1 - β₁ᵗ)",
+            "v_not_corrected": "the bias correction of v is missing: v / (1 - β₂ᵗ)",
+            "beta1_twice": "v is corrected with β₁, not with β₂",
+            "v_with_beta1": "v is averaged with β₁, not with β₂",
+            "betas_swapped": "β₁ and β₂ have changed places",
+            "t_from_0": "t is one too small in the bias correction: it begins with 1",
+            "t_one_more": "t is one too large in the bias correction: it begins with 1",
+            "times_correction": "m and v are multiplied by the bias correction, not divided by it",
+            "not_squared": "the gradient is not squared in v: v = β₂ v + (1 - β₂) g²",
+            "square_of_m": "v averages m², not g²: v = β₂ v + (1 - β₂) g²",
+            "m_swapped": "β₁ and 1 - β₁ have changed places: m = β₁ m + (1 - β₁) g",
+            "v_swapped": "β₂ and 1 - β₂ have changed places: v = β₂ v + (1 - β₂) g²",
+            "m_not_averaged": "the 1 - β₁ before g is missing: m = β₁ m + (1 - β₁) g",
+            "v_not_averaged": "the 1 - β₂ before g² is missing: v = β₂ v + (1 - β₂) g²",
+            "m_not_decayed": "m never decays: m = β₁ m + (1 - β₁) g",
+            "v_not_decayed": "v never decays: v = β₂ v + (1 - β₂) g²",
+            "m_not_kept": "m is not kept from step to step: m = β₁ m + (1 - β₁) g",
+            "v_not_kept": "v is not kept from step to step: v = β₂ v + (1 - β₂) g²",
+            "gradient_for_m": "the gradient itself is taken off in place of its average m",
+            "m_is_g": "m is the gradient itself, not its average",
+            "no_root": "the square root of v is missing: p -= lr m / (√v + ε)",
+            "sign": "it goes up the gradient: the sign of the step is flipped",
+        },
+    ),
+    "adamax": (adamax, ({},), {}),
+    "adadelta": (adadelta, ({}, {"rated": True}), {}),
+}  # fmt: skip
+
+
+# what a weight decay may do, right and wrong; each gives the gradient and what is taken off besides
+DECAYS: dict[str, Callable] = {
+    "none": lambda p, g, h: (g, 0.0),
+    "in the gradient": lambda p, g, h: (g + h["wd"] * p, 0.0),
+    "beside the step": lambda p, g, h: (g, h["lr"] * h["wd"] * p),
+    "beside the step, without the rate": lambda p, g, h: (g, h["wd"] * p),
+}
+
+
+WRONG_DECAYS: dict[str, tuple[Callable, str]] = {
+    "sign": (
+        lambda p, g, h: (g - h["wd"] * p, 0.0),
+        "the sign of the weight decay is flipped, so that weights grow: g + λ p",
+    ),
+    "sign beside": (
+        lambda p, g, h: (g, -h["lr"] * h["wd"] * p),
+        "the sign of the weight decay is flipped, so that weights grow: p -= lr λ p",
+    ),
+    "twice": (lambda p, g, h: (g + 2 * h["wd"] * p, 0.0), "the weight decay is twice what it should be"),
+    "squared": (lambda p, g, h: (g + h["wd"] * p * p, 0.0), "the weight decay takes off λ p², not λ p"),
+    "sign of p": (
+        lambda p, g, h: (g + h["wd"] * np.sign(p), 0.0),
+        "the weight decay takes off λ sign(p), which is that of an L1 penalty, not λ p",
+    ),
+    "constant": (
+        lambda p, g, h: (g + h["wd"], 0.0),
+        "the weight decay is added as a number, not times the parameters: g + λ p",
+    ),
+}
+
+
+RATES: dict[str, Callable[[Mapping[str, float], int], float]] = {
+    "constant": lambda h, t: h["lr"],
+    "decaying": lambda h, t: h["lr"] / (1 + h["slow"] * (t - 1)),
+    "decaying from the first": lambda h, t: h["lr"] / (1 + h["slow"] * t),
+}
+
+
+NAMES = {"sgd": "gradient descent, p -= lr g", "momentum": "momentum, v = μ v + g, p -= lr v", "adagrad": "AdaGrad, c += g², p -= lr g / (√c + ε)", "rmsprop": "RMSprop, c = ρ c + (1 - ρ) g², p -= lr g / (√c + ε)", "adam": "Adam, p -= lr m̂ / (√v̂ + ε)", "adamax": "Adamax", "adadelta": "Adadelta"}  # fmt: skip

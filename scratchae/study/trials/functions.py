@@ -1,0 +1,272 @@
+"""The trials of a loss or penalty: batch sizes, numbers of features, kinds of targets, numbers inside and outside (0, 1)."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ...errors import ShapeError
+from ..diagnosis.finding import Finding, finding
+from ..differences import TOLERANCE, GradientReport
+from ..gradcheck import check_gradients
+from ..styles.losses import Loss
+from ..styles.names import plain
+from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
+
+Inputs = tuple[np.ndarray, ...]
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Inputs for a loss: aspect is what is varied, says how."""
+
+    aspect: str
+    says: str
+    kind: str
+    inputs: Inputs
+
+
+def uniform(seed: int, *shape: int) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(0.05, 0.95, shape)
+
+
+def normal(seed: int, *shape: int) -> np.ndarray:
+    return 1.5 * np.random.default_rng(seed).standard_normal(shape)
+
+
+def one_hot(seed: int, n: int, d: int) -> np.ndarray:
+    return np.eye(d)[np.random.default_rng(seed).integers(0, d, n)]
+
+
+def shares(seed: int, n: int, d: int) -> np.ndarray:
+    found = uniform(seed, n, d)
+    return found / found.sum(axis=1, keepdims=True)
+
+
+def labels(seed: int, n: int, d: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, d, n)
+
+
+def signs(seed: int, *shape: int) -> np.ndarray:
+    return np.sign(np.random.default_rng(seed).standard_normal(shape))
+
+
+# kinds of (prediction, target): the first that a loss takes is the first trial
+KINDS: tuple[tuple[str, Callable[[int, int, int], Inputs]], ...] = (
+    ("numbers", lambda k, n, d: (uniform(k, n, d), uniform(k + 50, n, d))),
+    ("class numbers", lambda k, n, d: (normal(k, n, d), labels(k, n, d))),
+    ("class numbers, probabilities", lambda k, n, d: (shares(k, n, d), labels(k, n, d))),
+    ("single numbers", lambda k, n, d: (uniform(k, n), uniform(k + 50, n))),
+    ("columns", lambda k, n, d: (uniform(k, n, 1), uniform(k + 50, n, 1))),
+    ("one-hot rows", lambda k, n, d: (uniform(k, n, d), one_hot(k, n, d))),
+    ("rows that sum to 1", lambda k, n, d: (uniform(k, n, d), shares(k, n, d))),
+    ("labels -1 and 1", lambda k, n, d: (normal(k, n), signs(k, n))),
+)
+ALONE: tuple[tuple[str, Callable[[int, int, int], Inputs]], ...] = (
+    ("numbers", lambda k, n, d: (uniform(k, n, d),)),
+    ("single numbers", lambda k, n, d: (uniform(k, n),)),
+)
+
+
+SUMMING_TO_ONE = {"one-hot rows", "rows that sum to 1"}
+OUTSIDE = {"class numbers", "labels -1 and 1"}  # kinds with predictions outside of (0, 1)
+
+
+def bounded(source: str) -> bool:
+    """Whether a loss is meant for numbers in (0, 1): it clips them, or takes their logarithm."""
+    return "clip" in source or (bool(re.search(r"\blog\b|log2|log1p", source)) and "exp" not in source)
+
+
+def draws(arguments: int, given: Inputs | None, source: str, alike: bool = False) -> Iterator[Draw]:
+    """Inputs for a function of one or two arguments. Those given come first. alike: both arguments have the same shape."""
+    if given is not None:
+        yield Draw("first", "the arrays of the file", "given", given)
+    kinds = KINDS if arguments == 2 else ALONE if arguments == 1 else ()
+    kinds = [kind for kind in kinds if not (bounded(source) and kind[0] in OUTSIDE)]
+    if alike:
+        kinds = [kind for kind in kinds if kind[0] in ("numbers", "single numbers")]
+    for name, make in kinds:
+        yield Draw("first", name, name, make(1, 5, 3))
+    for n in (2, 7, 1):
+        for name, make in kinds:
+            yield Draw("batch", f"for a batch of {n}", name, make(n, n, 3))
+    for name, make in kinds:
+        yield Draw("sizes", "for 4 features", name, make(3, 5, 4))
+    if not bounded(source):
+        yield Draw(
+            "given",
+            "for numbers outside of (0, 1)",
+            "numbers",
+            tuple(normal(k, 6, 3) for k in range(4, 4 + arguments)),
+        )
+
+
+def taken(function: Callable, inputs: Inputs) -> Exception | None:
+    """The error of a function at these inputs; None if it takes them and its value is finite."""
+    try:
+        with np.errstate(all="ignore"):
+            found = function(*(array.copy() for array in inputs))
+    except NotImplementedError:
+        raise
+    except Exception as error:
+        return error
+    if (
+        isinstance(found, tuple)
+        and np.ndim(found[0]) == 0
+        and not isinstance(found[0], dict | str)
+        and not np.isfinite(found[0])
+    ):
+        return ValueError("its value is not finite")
+    return None
+
+
+def examine(
+    function: Callable, arguments: int, given: Inputs | None = None, alone: bool = False, alike: bool = False
+) -> Result:
+    """Check a function (prediction, target) -> (value, gradient), or (z, …) -> (value, gradient, …)."""
+    tried, first, refused, misshapen = Tried(), None, None, None
+    source = source_of(function)
+    tolerance = tolerance_of(source)
+    right: dict[str, None] = {}  # the kinds of inputs for which it is right, in order
+    summing: Result | None = None  # what is said if only targets whose rows sum to 1 are right, as for a softmax
+    for draw in draws(arguments, given, source, alike):
+        if (alone and draw.kind != "given") or (draw.aspect != "first" and draw.kind not in list(right)[:2]):
+            continue
+        if summing is not None and draw.kind not in SUMMING_TO_ONE:
+            continue
+        error = taken(function, draw.inputs)
+        if error is None:
+            try:
+                with np.errstate(all="ignore"):
+                    report = check_gradients(function, *draw.inputs, tolerance=tolerance)
+            except NotImplementedError:
+                raise
+            except ShapeError as found:  # of a gradient
+                misshapen = misshapen or found
+                continue
+            except Exception as found:
+                error = found
+        if error is not None:
+            refused = refused or error
+            continue
+        if not all(np.isfinite(check.numeric).all() for check in report.checks):
+            continue
+        note(draw, tried)
+        if report.passed:
+            first = first or (draw, report)
+            right[draw.kind] = None
+            continue
+        result = wrong(function, draw, report, first, tried)
+        if draw.says == "numbers" and arguments == 2 and not alike:
+            summing = result
+            continue
+        return summing or result
+    if summing is not None and not right.keys() >= SUMMING_TO_ONE:
+        return summing
+    if first is None and misshapen is not None:
+        return Result(WRONG, "", error=misshapen, tried=tried)
+    if first is None:
+        return Result(UNUSABLE, "", error=refused, shape=None if given is None else given[0].shape, tried=tried)
+    if summing is not None:
+        tried.left_out.append("targets whose rows do not sum to 1, for which the gradient is not that of the value")
+    remarks = tuple(remarks_of(function, arguments))
+    report = replace(first[1], findings=(*first[1].findings, *remarks))
+    return Result(RIGHT, "", report=report, tried=tried, layer=function)
+
+
+def note(draw: Draw, tried: Tried) -> None:
+    tried.trials += 1
+    tried.batches.add(len(draw.inputs[0]))
+    shape = " and ".join(str(array.shape) for array in draw.inputs)
+    if shape not in tried.shapes:
+        tried.shapes.append(shape)
+
+
+def wrong(
+    function: Callable, draw: Draw, report: GradientReport, first: tuple[Draw, GradientReport] | None, tried: Tried
+) -> Result:
+    """What is said of a wrong gradient; if an earlier trial was right, also where it shows."""
+    if first is None:
+        return Result(WRONG, "", report=report, tried=tried, layer=function)
+    aspect = "targets" if draw.aspect == "first" else draw.aspect
+    words = {
+        "where": f"for {draw.says}" if draw.aspect == "first" else draw.says,
+        "other": f"for {len(first[0].inputs[0])}" if aspect == "batch" else f"for {first[0].says}",
+    }
+    context = finding(f"hidden_by_{aspect}", (), report.findings[0].evidence if report.findings else "", **words)
+    known = [found for found in report.findings if found.kind != "unknown"]
+    return Result(
+        WRONG,
+        "",
+        where=words["where"],
+        report=replace(report, findings=(context, *known)),
+        tried=tried,
+        layer=function,
+    )
+
+
+def tolerance_of(source: str) -> float:
+    """A small number in the code, such as the ε of log(p + ε), may be left out of a derivative."""
+    small = [float(text) for text in re.findall(r"\d+\.?\d*e-\d+", source)]
+    return max([TOLERANCE, *(100 * number for number in small if number <= 1e-5)])
+
+
+def source_of(function: Any) -> str:
+    """The code of a function, or of the object or functions that a loss was made of."""
+    for thing in (getattr(function, "source", None), function, type(function)):
+        try:
+            return inspect.getsource(thing)
+        except (OSError, TypeError):
+            continue
+    return ""
+
+
+def readings(losses: Sequence[Loss]) -> Iterator[Loss]:
+    """The ways to read a loss: its value for each example is averaged or summed."""
+    for loss in losses:
+        yield loss
+        yield replace(loss, reduced=np.sum)
+
+
+def best(results: Iterator[Result]) -> Result:
+    """Right if one reading is; otherwise what is said of the first that could be checked."""
+    found = []
+    for result in results:
+        if result.code == RIGHT:
+            return result
+        found.append(result)
+    return next((result for result in found if result.code == WRONG), found[0])
+
+
+MEANS, SPREADS = {"mu", "mean", "m", "zmean", "means", "mus"}, {
+    "logvar": 0.0, "logvariance": 0.0, "logsigma": 0.0, "logstd": 0.0, "logsigma2": 0.0, "logsigmasquared": 0.0, "zlogvar": 0.0, "lv": 0.0, "logs": 0.0,
+    "sigma": 1.0, "std": 1.0, "var": 1.0, "variance": 1.0, "sigma2": 1.0, "sd": 1.0, "logs2": 0.0,
+}  # fmt: skip
+
+
+def remarks_of(function: Any, arguments: int) -> Iterator[Finding]:
+    """A divergence from N(0, 1) is 0 there, and nowhere smaller."""
+    try:
+        names = [plain(name) for name in inspect.signature(getattr(function, "source", None) or function).parameters]
+    except (TypeError, ValueError):
+        return
+    title = plain(getattr(function, "__name__", ""))
+    if (
+        arguments == 2
+        and len(names) >= 2
+        and names[0] in MEANS
+        and names[1] in SPREADS
+        and any(word in title for word in ("kl", "divergence", "kld", "latent"))
+    ):
+        mu, spread = np.zeros((4, 3)), np.full((4, 3), SPREADS[names[1]])
+        with np.errstate(all="ignore"):
+            here = float(function(mu, spread)[0])
+            around = [float(function(mu + a, spread + b)[0]) for a in (-0.2, 0.2, 0) for b in (-0.2, 0.2)]
+        if not abs(here) < 1e-9 or min(around) < here - 1e-12:
+            said = f"at a mean of 0 and a σ of 1 it is {here:.6g}, and near there it is down to {min(around):.6g}"
+            yield finding("not_a_divergence", (), said)

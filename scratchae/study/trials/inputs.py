@@ -1,0 +1,177 @@
+"""Inputs of many shapes, and objects of a class with many arguments for its constructor."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..styles.names import plain
+
+SIZES = (3, 4, 5, 2)  # the arguments for a constructor, one after the other
+OTHER_SIZES = (2, 3, 4, 5)
+# shapes of x, tried in this order: rows, images with channels last and first, sequences, columns, and sizes often written in
+SHAPES = (
+    (5, 3), (5, 4), (5, 6), (4, 5, 6, 3), (4, 5, 6, 1), (4, 6, 3), (5, 2), (3, 3, 6, 5), (4, 1, 6, 6), (4, 6, 2), (4, 6, 6, 2), (4, 2, 6, 6),
+    (3, 3, 6), (5, 12), (5, 8), (3, 1), (4, 1), (3, 5), (4, 7), (2, 8, 8, 3), (2, 3, 8, 8), (3,), (4,), (6,), (2, 4, 5, 6, 3), (5, 1), (5, 10),
+    (2, 28, 28, 1), (2, 1, 28, 28), (2, 784), (2, 32, 32, 3), (2, 3, 32, 32),
+)  # fmt: skip
+INDICES = ((5,), (4, 6))  # shapes of x that chooses rows, for embeddings
+FRACTIONS = {"rate", "slope", "std", "momentum", "weight", "alpha", "p", "keep", "keepprob", "drop", "dropout", "droprate", "dropoutrate", "dropoutratio", "ratio", "prob", "beta", "decay", "sigma", "negativeslope", "rho", "scale", "temperature", "eps", "epsilon", "lam", "lambd", "reg", "gamma"}  # fmt: skip
+BELOW_ONE = {
+    "rate",
+    "momentum",
+    "p",
+    "keep",
+    "keepprob",
+    "drop",
+    "dropout",
+    "droprate",
+    "dropoutrate",
+    "dropoutratio",
+    "ratio",
+    "prob",
+    "decay",
+    "rho",
+    "beta",
+}
+LEFT_ALONE = {"seed", "rng", "randomstate", "name", "dtype", "xp", "device", "lr", "learningrate", "verbose", "debug"}
+
+
+@dataclass(frozen=True)
+class Made:
+    """An object, and how it was made: the arguments, and which of them differ from the first choice."""
+
+    value: Any
+    call: str
+    option: str = ""
+
+
+def drawn(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
+    """Random numbers of both signs, none within a step of 0, where many functions have a corner."""
+    x = np.random.default_rng(seed).standard_normal(shape)
+    return x + 0.05 * np.sign(x)
+
+
+def indices(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
+    """Row numbers, of which some are repeated."""
+    return np.random.default_rng(seed).integers(0, 3, shape)
+
+
+def candidates() -> Iterator[np.ndarray]:
+    yield from map(drawn, SHAPES)
+    yield from map(indices, INDICES)
+
+
+def required(function: Any) -> list[inspect.Parameter]:
+    """The parameters without a default, besides *args and **kwargs."""
+    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [p for p in parameters if p.kind not in kinds and p.default is inspect.Parameter.empty]
+
+
+def argument(parameter: inspect.Parameter, sizes: Iterator[int]) -> Any:
+    """What to hand to a constructor for a parameter of this name."""
+    name = plain(parameter.name)
+    if parameter.annotation in (float, "float") or name in FRACTIONS:
+        return 0.4
+    if name in ("rng", "generator"):
+        return np.random.default_rng(0)
+    if name in ("seed", "randomstate"):
+        return 0
+    if name in ("sizes", "layers", "dims", "layersizes", "layerdims", "units", "architecture", "shape"):
+        return [3, 4, 2]
+    if "stride" in name:
+        return 2
+    if name in ("pad", "padding", "p"):
+        return 1
+    if "pool" in name or name in (
+        "kernel",
+        "kernelsize",
+        "ksize",
+        "k",
+        "size",
+        "window",
+        "factor",
+        "groups",
+        "heads",
+        "numheads",
+        "fh",
+        "fw",
+        "poolh",
+        "poolw",
+    ):
+        return min(next(sizes), 3) if name in ("size", "kernel", "kernelsize") else 2
+    return next(sizes)
+
+
+def constructed(cls: type, sizes: tuple[int, ...] = SIZES, **options: Any) -> Made:
+    """An object of a class. Raises what its constructor raises."""
+    numbers = itertools.chain(sizes, itertools.repeat(2))
+    words, places = {}, []
+    for parameter in required(cls):
+        value = argument(parameter, numbers)
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            words[parameter.name] = value
+        else:
+            places.append(value)
+    call = ", ".join([*(repr(value) for value in places), *(f"{k}={v!r}" for k, v in (words | options).items())])
+    state = np.random.get_state()
+    np.random.seed(0)  # so that the weights of a class that draws them itself are the same at each check
+    try:
+        return Made(
+            cls(*places, **words, **options),
+            f"{cls.__name__}({call})",
+            ", ".join(f"{k}={v!r}" for k, v in options.items()),
+        )
+    finally:
+        np.random.set_state(state)
+
+
+def variants(cls: type) -> Iterator[dict[str, Any]]:
+    """Options other than the defaults of a constructor, one at a time, and then all together."""
+    try:
+        parameters = inspect.signature(cls).parameters.values()
+    except (TypeError, ValueError):
+        return
+    every = {}
+    for parameter in parameters:
+        others = list(other_values(parameter))
+        for value in others:
+            yield {parameter.name: value}
+        if others:
+            every[parameter.name] = others[0]
+    if len(every) > 1:
+        yield every
+
+
+def other_values(parameter: inspect.Parameter) -> Iterator[Any]:
+    """Values that an option may have besides its default."""
+    default, name = parameter.default, plain(parameter.name)
+    if default is parameter.empty or name in LEFT_ALONE or default is None:
+        return
+    if isinstance(default, bool):
+        yield not default
+    elif isinstance(default, int):
+        if name in FRACTIONS:  # alpha=1
+            yield from (0.6, 1.7) if name not in BELOW_ONE else (0.6,)
+        else:
+            yield from {0: (1, 2), 1: (2, 3), 2: (1, 3)}.get(default, (default - 1, default + 1))
+    elif isinstance(default, float):
+        if name in BELOW_ONE and 0 <= default <= 1:
+            yield 0.3 if abs(default - 0.3) > 0.05 else 0.6
+        else:
+            yield 0.37 if abs(default - 0.37) > 0.1 else 0.8
+            if default == 1.0:
+                yield 1.7
+    elif isinstance(default, tuple) and default and all(isinstance(item, int) for item in default):
+        yield tuple(item + 1 for item in default)
+    elif isinstance(default, str):
+        yield from {"mean": ("sum",), "sum": ("mean",), "valid": ("same",), "same": ("valid",)}.get(default, ())

@@ -1,0 +1,205 @@
+"""The trials of a layer: shapes, batch sizes, parameters off their start, options, modes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ...layers import Layer
+from ..diagnosis import GradientShapeError, require_shapes
+from ..diagnosis.experiment import LayerExperiment
+from ..diagnosis.finding import Finding, finding
+from ..differences import GradientReport, Index
+from ..gradcheck import accepted, check_gradients, check_layer, parameters, random_streams
+from .inputs import SHAPES
+from .plan import BrokenError, Trial, begin, fits, like, plan, ready, takes
+from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
+
+SECONDS = 3.0  # after this no further trial is begun
+ELEMENTS = 40  # how many numbers of a tensor are moved in a trial after the first
+SLOW = 2e-4  # seconds that a forward takes, from which on a trial moves all numbers of a tensor at once first
+
+
+def some(limit: int) -> Callable[[np.ndarray], list[list[Index]]]:
+    """Elements to move, drawn at random where there are too many."""
+
+    def elements(gradient: np.ndarray) -> list[list[Index]]:
+        places = list(np.ndindex(*gradient.shape))
+        if len(places) > limit:
+            rng = np.random.default_rng(gradient.size)
+            places = [places[i] for i in np.sort(rng.permutation(len(places))[:limit])]
+        return [places]
+
+    return elements
+
+
+def compared(trial: Trial) -> GradientReport | None:
+    """The gradients in a trial; None if forward does not take it. Raises GradientShapeError or BrokenError."""
+    try:
+        layer = trial.make()
+        experiment = LayerExperiment(layer, trial.x, 0, trial.noise)
+        subject, start = experiment.fresh(), time.process_time()
+        y = experiment.value(subject, experiment.inputs)
+        slow = time.process_time() - start > SLOW
+    except NotImplementedError:
+        raise
+    except Exception as error:
+        if isinstance(error, GradientShapeError | BrokenError):
+            raise
+        return None
+    if y.dtype.kind != "f" or y.size == 0 or not np.isfinite(y).all():
+        return None
+    try:
+        require_shapes(experiment)
+        if slow and agrees(experiment):
+            return GradientReport(repr(layer), ())
+        return check_layer(
+            layer, trial.x, random_streams(trial.x, 0 if trial.noise else None), 0, elements=some(ELEMENTS)
+        )
+    except GradientShapeError:
+        raise
+    except Exception as error:
+        raise BrokenError(str(error)) from error
+
+
+def agrees(experiment: LayerExperiment) -> bool:
+    """Whether the slopes along random directions of each tensor are those of its gradient."""
+    y, gradients = experiment.run()
+    r = experiment.upstream(y)
+    for name in experiment.names():
+        for seed in (0, 1):
+            subject = experiment.fresh()
+            inputs = {key: array.copy() for key, array in experiment.inputs.items()}
+            tensor = experiment.tensor(subject, inputs, name)
+            direction = 1e-6 * np.random.default_rng(seed).standard_normal(tensor.shape)
+            tensor += direction
+            above = experiment.value(subject, inputs)
+            tensor -= 2 * direction
+            change = float((r * (above - experiment.value(subject, inputs))).sum()) / 2
+            parts = gradients[name] * direction
+            if not abs(change - parts.sum()) <= 1e-6 * np.sqrt((parts**2).sum()) + 1e-15 * np.abs(r * y).sum():
+                return False
+    return True
+
+
+def examine(
+    name: str, value: Any, *, given: np.ndarray | None = None, cls: type | None = None, alone: bool = False
+) -> Result:
+    """Check a layer under every condition that its code offers.
+
+    given: an input of the file, which is used and varied. cls: its class, if other objects of it may be made for the trials.
+    alone: only this x, not varied.
+    """
+    tried, start = Tried(), time.process_time()
+    x, error = begin(value, None if given is None else accepted(value, small(given)))
+    if x is None and given is not None and not alone:
+        tried.left_out.append(f"x of the file, of shape {given.shape}, which {name}.forward does not take")
+        x, error = begin(value, None)
+    if x is None:
+        return Result(UNUSABLE, "", error=error, shape=SHAPES[0] if given is None else given.shape)
+    generic = x
+    if given is not None and not alone and x.dtype.kind == "f":
+        generic = like(x, x.shape, 1)
+        if takes(value, generic) is not None or not fits(value, generic):
+            generic = x
+    tried.trials, tried.shapes = 1, [str(x.shape)]
+    layer = ready(value, x)
+    with np.errstate(all="ignore"):
+        try:
+            report = check_gradients(layer, x)
+        except GradientShapeError as error:
+            return Result(WRONG, "", error=error, tried=tried)
+        if not report.passed:
+            better = check_gradients(layer, generic) if generic is not x else report
+            return Result(WRONG, "", report=report if better.passed else better, layer=layer, tried=tried)
+        for trial in plan(value, layer, x, generic, cls, tried) if not alone else ():
+            if time.process_time() - start > SECONDS:
+                tried.left_out.append(f"what comes after {tried.trials} trials, for want of time")
+                break
+            if wrong := run(trial, tried, layer):
+                return wrong
+    return Result(RIGHT, "", report=report, layer=layer, tried=tried)
+
+
+def small(x: np.ndarray) -> np.ndarray:
+    """The first examples of a large x, such as a data set."""
+    return x[: max(2, 600 // max(1, x[0].size))] if x.ndim and len(x) > 2 and x.size > 1200 else x
+
+
+def run(trial: Trial, tried: Tried, first: Layer) -> Result | None:
+    """Run one trial. Returns a result only if something is wrong in it."""
+    tight = trial.aspect in ("batch", "moved", "given") or (
+        trial.aspect == "sizes" and not any(1 in array.shape for array in [trial.x[0], *parameters(first).values()])
+    )
+    try:
+        report = compared(trial)
+    except GradientShapeError as error:
+        if tight or trial.aspect in ("option", "size_of_layer"):
+            return Result(WRONG, "", where=trial.says, findings=(error.finding, hidden(trial, "")), tried=tried)
+        tried.left_out.append(
+            f"{without_example(trial)}: forward takes it, and the gradients come out in another shape"
+        )
+        return None
+    except BrokenError as error:
+        if trial.aspect in ("batch", "size_of_layer"):
+            return Result(WRONG, "", where=trial.says, error=error.__cause__, tried=tried)
+        cause = error.__cause__
+        tried.left_out.append(
+            f"{without_example(trial)}: forward takes it, and backward raises {type(cause).__name__}"
+        )
+        return None
+    if report is None:
+        return None
+    note(trial, tried)
+    if report.passed:
+        return None
+    full = check_gradients(trial.make(), trial.x, noise=trial.noise)
+    if full.passed:  # it was a corner, which the full comparison leaves out
+        return None
+    known = [found for found in full.findings if found.kind != "unknown"]
+    evidence = full.findings[0].evidence if full.findings else ""
+    context = hidden(trial, evidence)
+    return Result(
+        WRONG, "", where=trial.says, report=replace(full, findings=(context, *known)), layer=first, tried=tried
+    )
+
+
+def without_example(trial: Trial) -> str:
+    return trial.says.partition(", such as")[0].removeprefix("for ")
+
+
+def note(trial: Trial, tried: Tried) -> None:
+    tried.trials += 1
+    if str(trial.x.shape) not in tried.shapes:
+        tried.shapes.append(str(trial.x.shape))
+    tried.batches.add(len(trial.x))
+    if trial.aspect == "option":
+        tried.options.append(trial.says.removeprefix("with "))
+    if trial.aspect == "mode":
+        tried.modes.append(trial.says.removeprefix("in "))
+
+
+def hidden(trial: Trial, evidence: str) -> Finding:
+    """A mistake that shows in one trial and not in the first."""
+    words = {"where": trial.says, "other": trial.other}
+    if trial.aspect == "moved":
+        words["names"] = " or ".join(hiding(trial)) or "every parameter"
+    return finding(f"hidden_by_{trial.aspect}", (), evidence, **words)
+
+
+def hiding(trial: Trial) -> list[str]:
+    """The parameters that hide the mistake: moved alone, each shows it."""
+    found = []
+    for name in parameters(trial.make()):
+        alone = replace(trial, make=lambda name=name: trial.make.__wrapped__(name))
+        try:
+            report = compared(alone)
+        except (GradientShapeError, BrokenError):
+            report = None
+        if report is not None and not report.passed:
+            found.append(name)
+    return found

@@ -1,0 +1,280 @@
+"""The trials of a layer, those first that show most: which object, on which input, in which mode."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...layers import Layer
+from ..diagnosis.experiment import LayerExperiment
+from ..gradcheck import parameters
+from ..styles.adapted import Adapted
+from ..styles.copies import duplicate, repeatable
+from ..styles.names import get, is_trained
+from .inputs import OTHER_SIZES, SIZES, Made, candidates, constructed, drawn, indices, variants
+from .result import Tried
+
+
+@dataclass
+class Trial:
+    """One condition. aspect: what is varied. says: in words, such as "for a batch of 2"; other: the same of what was right."""
+
+    aspect: str
+    says: str
+    other: str
+    make: Callable[[], Layer]
+    x: np.ndarray
+    noise: bool = True
+
+
+class BrokenError(Exception):
+    """forward takes this input, and backward raises (the cause of this one)."""
+
+
+def ready(value: Any, x: np.ndarray) -> Layer:
+    """A layer in float64, whatever the style. It is a copy."""
+    return (duplicate(value) if isinstance(value, Layer) else Adapted(value, x)).to(dtype=np.float64)
+
+
+def takes(value: Any, x: np.ndarray) -> Exception | None:
+    """The error that its forward raises on x, None if it takes it."""
+    try:
+        with repeatable(), np.errstate(all="ignore"):
+            y = forward_of(duplicate(value), x)
+    except NotImplementedError:
+        raise
+    except Exception as error:
+        return error
+    if y is not None and np.size(y) == 0:
+        return ValueError(f"y is empty, of shape {np.shape(y)}")
+    return None
+
+
+def forward_of(value: Any, x: np.ndarray) -> Any:
+    if isinstance(value, Layer):
+        return value.forward(x.copy(), None)
+    layer = object.__new__(Adapted)
+    Adapted.prepare(layer, value, x)
+    return layer.forward(x.copy(), np.random.default_rng(0))
+
+
+def fits(value: Any, x: np.ndarray) -> bool:
+    """Whether backward runs on x too, and gradients have the shapes of their tensors."""
+    try:
+        with np.errstate(all="ignore"):
+            experiment = LayerExperiment(ready(value, x), x, 0, True)
+            _, gradients = experiment.run()
+            tensors = (
+                (experiment.tensor(experiment.subject, experiment.inputs, name), name) for name in experiment.names()
+            )
+            return all(np.shape(gradients.get(name)) == tensor.shape for tensor, name in tensors)
+    except NotImplementedError:
+        raise
+    except Exception as error:
+        if isinstance(error.__cause__, NotImplementedError):
+            raise error.__cause__ from None
+        return False
+
+
+def begin(value: Any, given: np.ndarray | None) -> tuple[np.ndarray | None, Exception | None]:
+    """The first input that forward and backward take; failing this, the first that forward takes; or the first error."""
+    first, refused = None, None
+    for x in candidates() if given is None else (given,):
+        if x.dtype.kind in "iub" and given is None and first is not None:
+            break  # numbers are taken, so that it does not want indices
+        error = takes(value, x)
+        if error is not None:
+            refused = refused or error
+        elif first is not None and (
+            x.ndim == 1 or x.shape[-1] == x.shape[-2] or (x.ndim == 4 and x.shape[1] == x.shape[2])
+        ):
+            continue  # where an earlier input was taken, but not by backward, equal sizes fit by accident only
+        elif fits(value, x):
+            return x, None
+        elif first is None:
+            first = x
+    return first, refused
+
+
+def like(x: np.ndarray, shape: tuple[int, ...], seed: int) -> np.ndarray:
+    """New numbers of the kind of x: indices, numbers above 0, or numbers of both signs."""
+    if x.dtype.kind in "iub":
+        return np.random.default_rng(seed).integers(x.min(), x.max() + 1, shape)
+    if x.min() >= 0 and x.max() > 0:
+        least = max(x.min(), 0.05 * x.max())
+        return np.random.default_rng(seed).uniform(least if least < 0.5 * x.max() else 0.5 * x.max(), x.max(), shape)
+    return drawn(shape, seed)
+
+
+def moved(layer: Layer, seed: int, only: str | None = None) -> Layer:
+    """Its parameters off the values with which they begin, such as γ = 1 and b = 0. It is changed in place."""
+    rng = np.random.default_rng(seed)
+    arrays = parameters(layer)
+    if isinstance(layer, Adapted):
+        arrays |= {name: get(layer.theirs, path) for name, path in layer.unmatched.items() if is_trained(path)}
+    for name, array in arrays.items():
+        step, turn = rng.standard_normal(array.shape), rng.uniform(0.6, 1.5, array.shape)
+        if only not in (None, name):
+            continue
+        positive = any(word in name.lower() for word in ("var", "sigma", "std", "scale"))
+        array[...] = array * turn if positive else array + 0.3 * np.maximum(1, np.abs(array)) * step
+    return layer
+
+
+def plan(
+    value: Any, layer: Layer, x: np.ndarray, generic: np.ndarray, cls: type | None, tried: Tried
+) -> Iterator[Trial]:
+    """The trials of a layer, those first that show most."""
+    if generic is not x:
+        yield Trial(
+            "given",
+            f"for other numbers than those of the file's x, of shape {x.shape}",
+            "for the file's x",
+            lambda: duplicate(layer),
+            generic,
+        )
+    if parameters(layer):
+        tried.moved = list(parameters(layer))[:8]
+        for seed in (1, 2):
+            yield Trial(
+                "moved",
+                "once its parameters are moved off the values with which they begin",
+                "",
+                mover(layer, seed),
+                generic,
+            )
+    start = mover(layer, 3) if parameters(layer) else lambda: duplicate(layer)
+    for n in (2, 7, 1, 3):
+        if n != len(x):
+            yield Trial("batch", f"for a batch of {n}", f"for {len(x)}", start, like(generic, (n, *x.shape[1:]), n))
+    yield from modes(layer, generic, start)
+    for made in others(cls):
+        yield from of_another(made, x)
+    yield from shapes(value, x, start)
+    if isinstance(layer, Adapted) and not parameters(layer) and layer.untrained:
+        tried.left_out.append(f"{', '.join(layer.untrained)}: backward leaves no gradient that could be compared")
+
+
+def mover(layer: Layer, seed: int) -> Callable[[], Layer]:
+    def make() -> Layer:
+        return moved(duplicate(layer), seed)
+
+    make.__wrapped__ = lambda only: moved(duplicate(layer), seed, only)
+    return make
+
+
+def modes(layer: Layer, x: np.ndarray, start: Callable[[], Layer]) -> Iterator[Trial]:
+    """Inference, after some steps of training that fill running averages and leave a mask; and training, by its flag."""
+    if isinstance(layer, Adapted) and not layer.has_modes:
+        return
+
+    def inference() -> Layer:
+        trained = start()
+        for seed in (5, 6):
+            one = like(x, x.shape, seed)
+            if isinstance(trained, Adapted):
+                trained.training = True
+            y = trained.forward(one, np.random.default_rng(seed))
+        if isinstance(trained, Adapted):
+            trained.training = False
+        del y
+        return trained
+
+    def training() -> Layer:
+        trained = start()
+        if isinstance(trained, Adapted):
+            trained.training = True
+        return trained
+
+    yield Trial("mode", "in training", "in its first mode", training, x)
+    yield Trial("mode", "in inference", "in training", inference, x, noise=False)
+
+
+def shapes(value: Any, x: np.ndarray, start: Callable[[], Layer]) -> Iterator[Trial]:
+    """Other sizes, and other numbers of axes, of those that forward takes."""
+    seen = {x.shape}
+    kinds: dict[Any, int] = {}
+    pool = [(5, 4), (5, 6), (5, 7), (3, 4, 6), (4, 5, 3), (4, 6, 3), (4, 3, 7), (4, 5, 6, 3), (2, 6, 4, 3), (3, 3, 6, 5), (2, 2, 5, 4), (5,), (4, 7, 5, 2), (4, 2, 7, 5), (2, 1, 4, 6), (2, 4, 6, 1), (2, 2, 3, 4, 3)]  # fmt: skip
+    pool += [(*x.shape[:1], *rest, *x.shape[-1:]) for rest in ((4,), (3, 2), (5, 4)) if x.ndim > 1]
+    if x.ndim == 4:
+        pool += [(x.shape[0], x.shape[1], h, w) for h, w in ((7, 5), (8, 6))] + [
+            (x.shape[0], h, w, x.shape[3]) for h, w in ((7, 5), (8, 6))
+        ]
+    if x.ndim == 3:
+        pool += [(x.shape[0], x.shape[1], 8), (x.shape[0], 8, x.shape[2])]
+    pool.sort(key=lambda shape: len(shape) != x.ndim)
+    for shape in pool:
+        other = indices(shape, 2) if x.dtype.kind in "iub" else drawn(shape, 2)
+        if shape in seen or kinds.get(len(shape), 0) >= 3 or takes(value, other) is not None:
+            continue
+        seen.add(shape)
+        kinds[len(shape)] = kinds.get(len(shape), 0) + 1
+        if len(shape) == x.ndim:
+            yield Trial("sizes", f"for x of shape {shape}", f"for {x.shape}", start, other)
+        else:
+            yield Trial(
+                "axes",
+                f"for x with {AXES.get(len(shape), len(shape))}, such as {shape}",
+                f"for x of shape {x.shape}",
+                start,
+                other,
+            )
+
+
+def raiser(error: Exception) -> Callable[[], Layer]:
+    def make() -> Layer:
+        raise BrokenError(str(error)) from error
+
+    return make
+
+
+AXES = {1: "one axis", 2: "two axes", 3: "three axes", 4: "four axes", 5: "five axes"}
+
+
+def others(cls: type | None) -> Iterator[Made]:
+    """Objects of the class with other options and other sizes."""
+    if cls is None:
+        return
+    try:
+        constructed(cls)
+    except Exception:
+        return
+    for options in [{}, *variants(cls)]:
+        for sizes in (SIZES, OTHER_SIZES) if not options else (SIZES,):
+            try:
+                yield constructed(cls, sizes, **options)
+            except Exception:
+                continue
+
+
+def of_another(made: Made, x: np.ndarray) -> Iterator[Trial]:
+    """Trials of an object that was made with other arguments: with parameters off their start, at up to three shapes."""
+    count = 0
+    aspect = "option" if made.option else "size_of_layer"
+    says = f"with {made.option}" if made.option else f"for {made.call}"
+    inputs = [x, *candidates()]
+    if not any(
+        other.ndim == x.ndim and takes(made.value, other) is None and fits(made.value, other) for other in inputs
+    ):
+        inputs = [other for other in inputs if other.ndim == x.ndim and takes(made.value, other) is None][:1]
+    strict = len(inputs) == 1
+    for other in inputs:
+        if count == (3 if made.option else 2):
+            return
+        if other.ndim != x.ndim or other.dtype.kind != x.dtype.kind or takes(made.value, other) is not None:
+            continue
+        if other.shape != x.shape and not strict and not fits(made.value, other):
+            continue  # by broadcasting, forward may take what is not meant
+        try:
+            layer = ready(made.value, other)
+        except NotImplementedError:
+            raise
+        except Exception as error:
+            if strict and 1 in x.shape[1:]:  # the sizes tried first, such as one channel, hide what is raised here
+                yield Trial("size_of_layer", says, "", raiser(error), other)
+            continue
+        count += 1
+        yield Trial(aspect, says, "with the defaults" if made.option else "for the first", mover(layer, 4), other)

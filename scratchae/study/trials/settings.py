@@ -1,0 +1,109 @@
+"""What an optimizer is meant to be, and its settings, by the names that people give them."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..styles.names import plain
+from ..styles.updating import Updating
+
+SETTINGS = {
+    "lr": ("lr", "learningrate", "eta", "stepsize", "learnrate", "rate", "currentlearningrate", "alpha", "lrate"),
+    "mu": ("momentum", "mu", "beta", "gamma", "rho", "beta1"),
+    "beta1": ("beta1", "b1", "betaone", "rho1", "decay1"),
+    "beta2": ("beta2", "b2", "betatwo", "rho2", "decay2"),
+    "rho": ("rho", "decayrate", "beta", "gamma", "decay", "alpha", "beta2", "smoothing"),
+    "eps": ("eps", "epsilon", "delta"),
+    "wd": ("weightdecay", "wd", "l2", "lambda", "lam", "reg", "regularization", "lambd", "decay", "weightdecayrate"),
+    "slow": ("decay", "lrdecay", "learningratedecay"),
+}  # fmt: skip
+
+
+def setting(found: Mapping[str, Any], name: str) -> float | None:
+    return next(
+        (float(found[key]) for key in SETTINGS[name] if key in found and not isinstance(found[key], bool)), None
+    )
+
+
+def family(name: str, found: Mapping[str, Any]) -> str | None:
+    """Which optimizer this is meant to be, by its name and its settings; None if neither says."""
+    title = plain(name)
+    for word, which in (
+        ("adamax", "adamax"),
+        ("adadelta", "adadelta"),
+        ("adam", "adam"),
+        ("adagrad", "adagrad"),
+        ("rms", "rmsprop"),
+    ):
+        if word in title:
+            return which
+    if any(
+        word in title
+        for word in (
+            "lion",
+            "lamb",
+            "lars",
+            "adabelief",
+            "radam",
+            "lbfgs",
+            "rprop",
+            "ftrl",
+            "newton",
+            "conjugate",
+            "adabound",
+            "yogi",
+            "sam",
+        )
+    ):
+        return None
+    if setting(found, "beta1") is not None and setting(found, "beta2") is not None:
+        return "adam"
+    if any(word in title for word in ("momentum", "nesterov", "nag", "heavyball")) or any(
+        key in found for key in ("momentum", "mu")
+    ):
+        return "momentum"
+    if ("decayrate" in found or "rho" in found) and setting(found, "eps") is not None:
+        return "rmsprop"
+    return (
+        "sgd"
+        if any(word in title for word in ("sgd", "gradientdescent", "descent", "optimizer", "gd", "decay", "vanilla"))
+        or setting(found, "lr") is not None
+        else None
+    )
+
+
+DEFAULTS = {
+    "lr": (0.1,),
+    "mu": (0.9,),
+    "beta1": (0.9,),
+    "beta2": (0.999,),
+    "rho": (0.9,),
+    "eps": (1e-8, 1e-7, 1e-10, 1e-6, 0.0),
+    "wd": (0.0,),
+    "slow": (0.0,),
+}
+
+
+def filled(h: Mapping[str, float | None], theirs: Updating) -> Iterator[dict[str, float]]:
+    """Settings for those that the optimizer has; others may be numbers that are written in its code, or are what is usual."""
+    try:
+        source = inspect.getsource(theirs.method if inspect.isfunction(theirs.theirs) else type(theirs.theirs))
+    except (OSError, TypeError):
+        source = ""
+    numbers = [float(text) for text in dict.fromkeys(re.findall(r"(?<![\w.])\d*\.?\d+(?:e-?\d+)?", source))]
+    values = {}
+    for key, value in h.items():
+        if value is not None:
+            values[key] = (value,)
+        elif key == "eps":
+            values[key] = tuple(dict.fromkeys([*(n for n in numbers if 0 < n <= 1e-4), *DEFAULTS[key]]))[:6]
+        elif key in ("wd", "slow"):
+            values[key] = DEFAULTS[key]
+        else:
+            values[key] = tuple(dict.fromkeys([*DEFAULTS[key], *(n for n in numbers if 1e-4 < n < 1)]))[:4]
+    for chosen in itertools.islice(itertools.product(*values.values()), 60):
+        yield dict(zip(values, chosen, strict=True))

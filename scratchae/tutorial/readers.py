@@ -1,0 +1,209 @@
+"""How each thing that a learner's file may hold is checked: read in every way that its writing allows, right if it is right in one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..study.styles import losses
+from ..study.styles.calls import method_of, parameters_of
+from ..study.styles.copies import repeatable
+from ..study.styles.joined import OF_METHODS, joined
+from ..study.trials import functions, layers, optimizers, plan
+from ..study.trials.inputs import candidates, constructed, required
+from ..study.trials.result import UNUSABLE, Result
+
+
+class NotCheckableError(Exception):
+    """The file has nothing to check, or a class that cannot be instantiated; the message says what to write."""
+
+
+def instance(cls: type, value: Any) -> Any:
+    """The object to check: that of the file, or a new one."""
+    return construct(cls) if value is None else value
+
+
+def construct(cls: type) -> Any:
+    """An instance of a class, with the sizes 3, 4, … as arguments of the constructor."""
+    try:
+        return constructed(cls).value
+    except NotImplementedError:
+        raise
+    except Exception as error:
+        if not required(cls):
+            raise
+        call = f"{cls.__name__}({', '.join(p.name for p in required(cls))})"
+        raise NotCheckableError(
+            f"{call} with sizes such as 3 and 4 raised {type(error).__name__}: {error}. Make an instance for the check to use: in the file "
+            f"`layer = {cls.__name__}(…)` and an input `x = …` for it, or in Python check({cls.__name__}(…), x)"
+        ) from error
+
+
+def check_layer(name: str, value: Any, cls: type, others: type | None, file: Mapping[str, Any]) -> Result:
+    return layers.examine(name, instance(cls, value), given=array_of(file, "x"), cls=others)
+
+
+def array_of(file: Mapping[str, Any], *names: str) -> np.ndarray | None:
+    """The array, or the list of numbers, that the file has under one of these names."""
+    for name in names:
+        given = file.get(name)
+        if isinstance(given, list):
+            try:
+                given = np.array(given)
+            except ValueError:
+                continue
+        if isinstance(given, np.ndarray) and given.dtype.kind in "fiub" and given.size and given.ndim:
+            return given.astype(np.float64) if given.dtype.kind == "f" else given
+    return None
+
+
+def check_activation(name: str, value: Any, cls: type, others: type | None, file: Mapping[str, Any]) -> Result:
+    """A class with f and f′ as methods."""
+    thing = instance(cls, value)
+    f, slope = getattr(thing, method_of(thing, OF_METHODS[0])), getattr(thing, method_of(thing, OF_METHODS[1]))
+    return check_pair(name, f, slope, file)
+
+
+def check_pair(name: str, value: Callable, derivative: Callable, file: Mapping[str, Any]) -> Result:
+    """Two functions as a layer, read in every way that fits: right if one of them is."""
+
+    def results() -> Iterator[Result]:
+        count = 0
+        given = array_of(file, "x")
+        for x in ([given] if given is not None else []) + [*candidates()]:
+            for layer in joined(value, derivative, x, file):
+                if plan.takes(layer, x) is None and plan.fits(layer, x):
+                    count += 1
+                    yield layers.examine(name, layer, given=x)
+            if count:
+                return
+        for x in candidates():
+            for layer in joined(value, derivative, x, file):
+                yield layers.examine(name, layer, given=x)
+                return
+        yield Result(
+            UNUSABLE,
+            "",
+            error=NotCheckableError(
+                f"{name}: no input was found that it takes: give it an array `x = …` in the file"
+            ),
+        )
+
+    return functions.best(results())
+
+
+def check_optimizer(name: str, value: Any, cls: type, others: type | None, file: Mapping[str, Any]) -> Result:
+    try:
+        made = instance(cls, value)
+    except NotCheckableError:
+        made = None  # it is given its parameters when it is made
+    return optimizers.examine(cls.__name__, made, cls)
+
+
+def check_loss_class(name: str, value: Any, cls: type, others: type | None, file: Mapping[str, Any]) -> Result:
+    thing = instance(cls, value)
+    method = getattr(thing, method_of(thing, ("forward", *OF_METHODS[0])))
+    calls = list(losses.of_object(thing))
+    if not calls and callable(thing):
+        calls = [thing]
+    if not calls:
+        raise NotCheckableError(
+            f"{name} has a value, but no derivative was found: give it a method `backward(self)` that returns the gradient in the prediction"
+        )
+    return read(
+        [losses.Loss(name, call, flipped, source=method) for flipped in orders(method) for call in calls],
+        method,
+        file,
+    )
+
+
+def orders(function: Callable) -> tuple[bool, ...]:
+    """Whether a loss takes the target first; both, if the names of its arguments do not say."""
+    place = losses.target_place(function)
+    return (False,) if place == 1 else (True,) if place == 0 else (False, True)
+
+
+def read(found: list[losses.Loss], method: Callable, file: Mapping[str, Any]) -> Result:
+    return functions.best(
+        functions.examine(loss, 2, given_inputs(loss, method, file)) for loss in functions.readings(found)
+    )
+
+
+def given_inputs(loss: losses.Loss, method: Callable, file: Mapping[str, Any]) -> tuple[np.ndarray, ...] | None:
+    """The arrays that the file has under the names of both arguments."""
+    names = [p.name for p in parameters_of(method)][:2]
+    arrays = [array_of(file, name) for name in names]
+    if any(array is None for array in arrays):
+        return None
+    prediction, target = arrays[::-1] if loss.flipped else arrays
+    return prediction.astype(np.float64), target
+
+
+def check_function_class(name: str, value: Any, cls: type, others: type | None, file: Mapping[str, Any]) -> Result:
+    """A loss or penalty whose objects are called."""
+    return check_function(name, instance(cls, value), file)
+
+
+def check_function(name: str, function: Callable, file: Mapping[str, Any]) -> Result:
+    """A loss (prediction, target) or a penalty (z) that returns its value and gradients."""
+    needed = required(function)
+    if len(needed) == 2 and not gives_two(function, file):
+        return read(
+            [losses.Loss(name, function, flipped, source=function) for flipped in orders(function)], function, file
+        )
+    arrays = [array_of(file, p.name) for p in needed]
+    given = (
+        tuple(array.astype(np.float64) for array in arrays) if all(array is not None for array in arrays) else None
+    )
+    return functions.examine(function, len(needed), given, alike=len(needed) == 2)
+
+
+def gives_two(function: Callable, file: Mapping[str, Any]) -> bool:
+    """Whether it returns a gradient for each of two arguments, as a divergence of μ and log σ² does."""
+    found = returned(function, 2, file)
+    return isinstance(found, tuple) and len(found) == 3
+
+
+def returned(function: Callable, arguments: int, file: Mapping[str, Any]) -> Any:
+    """What a function returns for the first inputs that it takes; None if it takes none."""
+    arrays = [array_of(file, p.name) for p in required(function)]
+    own = [tuple(arrays)] if all(array is not None for array in arrays) else []
+    drawn = [draw.inputs for draw in functions.draws(arguments, None, "clip") if draw.aspect == "first"]
+    for inputs in own + drawn + [pair[::-1] for pair in drawn]:
+        try:
+            with repeatable(), np.errstate(all="ignore"):
+                return function(*(array.copy() for array in inputs))
+        except NotImplementedError:
+            raise
+        except Exception:
+            continue
+    return None
+
+
+def check_two(name: str, value: Callable, derivative: Callable, file: Mapping[str, Any]) -> Result:
+    """A value and its derivative: of a loss, if the value is a number for two arguments; else a layer."""
+    count = len(required(value))
+    if (
+        count == 2
+        and (losses.target_place(value) is not None or losses.looks_like_loss(name))
+        and len(required(derivative)) == 2
+    ):
+        found = returned(value, 2, file)
+        if found is not None and not isinstance(found, tuple):
+            call = losses.of_functions(value, derivative)
+            return read([losses.Loss(name, call, flipped, source=value) for flipped in orders(value)], value, file)
+    if (
+        count == 1
+        and np.ndim(returned(value, 1, file)) == 0
+        and not isinstance(returned(value, 1, file), tuple)
+        and returned(value, 1, file) is not None
+    ):
+
+        def penalty(z):
+            return value(z), derivative(z)
+
+        penalty.__name__, penalty.source = name, value
+        return functions.examine(penalty, 1)
+    return check_pair(name, value, derivative, file)
