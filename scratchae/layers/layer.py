@@ -57,6 +57,8 @@ class Layer(Described):
     name = ""  # its place in a model, such as "encoder.0", for error messages
     # whether it computes every example by itself, so that a batch may be split (models/parallel.py); not inherited
     examples_apart = False
+    # whether it stands for somebody else's layer, which may be called with anything: calls.py does not look at its calls
+    stands_in = False
     # whether a model that begins with it is to give back what it takes away: a denoising autoencoder
     corrupts = False
     # how y is written in a formula, z of a Dense; an accent alone is put on the letter of x
@@ -72,7 +74,7 @@ class Layer(Described):
 
     def __init_subclass__(cls, **options: Any):
         super().__init_subclass__(**options)
-        if ours(cls):
+        if ours(cls) and not cls.stands_in:
             check_calls(cls)
         elif (forward := taking_rng(cls.forward)) is not cls.forward:
             cls.forward = forward

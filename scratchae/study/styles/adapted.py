@@ -37,6 +37,8 @@ class Adapted(Layer):
     W -= lr dW, the gradient is what it takes off, divided by the rate. `unmatched` are the arrays that move y, but have no gradient.
     """
 
+    stands_in = True
+
     def __init__(self, theirs: Any, x: np.ndarray):
         self.prepare(theirs, x)
         self.find(x)
