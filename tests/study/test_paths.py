@@ -21,7 +21,7 @@ def found(tmp_path):
         spec.loader.exec_module(module)
         thing = list(vars(module).values())[-1]
         x = np.random.default_rng(0).standard_normal((5, 3)) if x is None else x
-        return check_gradients(thing() if isinstance(thing, type) else thing, x).findings[0]
+        return next(iter(check_gradients(thing() if isinstance(thing, type) else thing, x).findings), None)
 
     return run
 
@@ -109,5 +109,5 @@ def test_a_mistake_has_its_name_and_its_line(text, before, after, kind, said, fo
 
 @pytest.mark.parametrize("text", [NET, PENALTY, RECURRENT, WINDOWS])
 def test_what_is_right_is_not_accused(text, found):
-    with pytest.raises(IndexError):  # there is no first finding
-        found(text)
+    fault = found(text)
+    assert fault is None or not fault.fault
