@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import plots, uses
-from ..data import NAMES, named_examples
+from ..data import named_examples
 from ..errors import OptionError
 from ..models import PCA
 from ..presets import Examples
