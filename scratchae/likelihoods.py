@@ -52,13 +52,32 @@ class LearnedGaussian(Loss):
 
     examples_apart = True
     unit = "nats"
+    symbols = {"log_var": "s", "uncut": "ℓ", "precision": "e⁻ˢ", "channels": "C"}
+    channels, axes = 1, 2  # of the last target, and of the last prediction
+
+    @property
+    def formulas(self) -> dict[str, str]:
+        """Of rows; those of images would slice their last axis."""
+        if self.axes != 2:
+            return {}
+        return {
+            "mean": "prediction[:, :channels]",
+            "uncut": "prediction[:, channels:]",
+            "log_var": "maximum(uncut, least)",
+            "precision": "exp(-log_var)",
+            "value": "sum((mean - target) ** 2 * precision + log_var + log(6.283185307179586)) / (2 * N)",
+            "dmean": "(mean - target) * precision / N",
+            "dlog_var": "(1 - (mean - target) ** 2 * precision) * (uncut > least) / (2 * N)",
+            "dprediction": "joined(dmean, dlog_var)",
+        }
 
     def __init__(self, least: float = -8.0):
         self.least = number(self, "-60 <= least", least)
 
     def __call__(self, prediction: Array, target: Array) -> tuple[Array, Array]:
         xp = require_examples(prediction, "prediction")
-        channels = target.shape[-1]
+        channels = self.channels = target.shape[-1]
+        self.axes = prediction.ndim
         if prediction.shape != (*target.shape[:-1], 2 * channels):
             raise ShapeError(
                 f"LearnedGaussian: the prediction has shape {tuple(prediction.shape)}, the target {tuple(target.shape)}: expected two numbers for "

@@ -69,6 +69,10 @@ def given_folder(name: str, directory: str | Path | None) -> Path | None:
 
 def checked(name: str, path: Path) -> Path:
     """Return the path if it holds the dataset's file of this name."""
+    if not path.is_file() and path.with_suffix("").is_file():
+        raise DataError(
+            f"{path} is missing, but {path.stem} is there, unpacked: give the folder as data of your own, --data {path.parent}"
+        )
     if not path.is_file():
         raise DataError(
             f"{path} is missing: `scratchae data download {name} --data-dir {path.parent}` fetches it, or give another --data-dir"

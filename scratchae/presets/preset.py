@@ -84,6 +84,10 @@ class Preset:
         shape = (math.prod(examples.shape),) if flat else examples.shape
         parts = {part: shaped(getattr(examples, part), shape) for part in ("train", "validation", "test")}
         if self.labels:
+            if isinstance(examples.train, Stream):
+                raise OptionError(
+                    f"preset {self.name!r} cannot learn from data that are larger than memory: choose another preset, or a part of them"
+                )
             if examples.test_labels is None:
                 raise OptionError(
                     f"preset {self.name!r} is told the class of each example, and the data have none: name the column, --label COLUMN, "

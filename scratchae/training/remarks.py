@@ -17,7 +17,9 @@ UNUSED = 0.01  # nats: with as small a KL term the code says nothing about the e
 
 
 def remarks(model: Model, x: np.ndarray) -> list[str]:
-    """What seems wrong with a model for data x (N, …), a sentence or two each; nothing for most."""
+    """What seems wrong with a model for data x (N, …), a sentence or two each; nothing for most. One that follows from another is left
+    out.
+    """
     said = []
     if model.parameters.dtype == np.float16:
         said.append(
@@ -38,7 +40,7 @@ def remarks(model: Model, x: np.ndarray) -> list[str]:
                 f"the decoder ends with {last!r}, which makes numbers from {low:g} to {high:g}, and x lies in [{x.min():.3g}, {x.max():.3g}]: "
                 f"{share:.1%} of it can never be reached; scale x, or let the decoder end with its Dense layer"
             )
-    return said + scale(x)
+    return said or scale(x)
 
 
 def scale(x: np.ndarray) -> list[str]:
