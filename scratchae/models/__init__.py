@@ -9,6 +9,7 @@ from .energy import FreeEnergy
 from .importance import IWAE
 from .model import Model
 from .pca import PCA
+from .quantized import VQVAE
 from .rbm import RBM
 from .variational import VAE
 
@@ -19,6 +20,7 @@ __all__ = [
     "PCA",
     "RBM",
     "VAE",
+    "VQVAE",
     "Autoencoder",
     "Classifier",
     "ContractiveAutoencoder",

@@ -12,6 +12,7 @@ from ..errors import OptionError
 from ..layers import (
     AvgPool2d,
     BatchNorm,
+    Codebook,
     Conv2d,
     ConvTranspose2d,
     Dense,
@@ -33,7 +34,7 @@ from ..layers import (
     UpSample2d,
 )
 from ..losses import BCE, MSE, BCEWithLogits, SoftmaxCrossEntropy, gaussian_kl
-from ..models import CVAE, IWAE, VAE, Autoencoder, Classifier, ContractiveAutoencoder, FreeEnergy
+from ..models import CVAE, IWAE, VAE, VQVAE, Autoencoder, Classifier, ContractiveAutoencoder, FreeEnergy
 from ..penalties import L1, SparseKL
 from .differences import GradientReport
 from .gradcheck import check_gradients
@@ -113,6 +114,22 @@ def variational(d: int, kind: type[VAE] = VAE, **options) -> VAE:
     )
 
 
+def quantised(d: int, decay: float | None = None) -> VQVAE:
+    """A code of two vectors."""
+    rng = np.random.default_rng(d)
+    encoder = Sequential(Dense(d, 4, rng=rng), Tanh(), Dense(4, 4, rng=rng), Reshape((2, 2)))
+    decoder = Sequential(Flatten(), Dense(4, 4, rng=rng), Tanh(), Dense(4, d, rng=rng))
+    return VQVAE(encoder, Codebook(5, 2, decay=decay, rng=rng), decoder, loss=BCEWithLogits())
+
+
+def quantised_images(d: int) -> VQVAE:
+    """A vector for each pixel of a code of 3 × 3."""
+    rng = np.random.default_rng(d)
+    encoder = Sequential(Conv2d(d, 2, 3, stride=2, padding=1, rng=rng), Tanh())
+    decoder = Sequential(ConvTranspose2d(2, d, 3, stride=2, padding=1, rng=rng))
+    return VQVAE(encoder, Codebook(4, 2, rng=rng), decoder, loss=MSE(), commitment=2.0)
+
+
 def labelled_images(rng: np.random.Generator, n: int, d: int) -> tuple[np.ndarray, ...]:
     """Images, each with one of two labels."""
     return (np.concatenate([unit(rng, n, d), np.eye(2)[rng.integers(0, 2, n)]], axis=1),)
@@ -155,6 +172,8 @@ CATALOGUE = {
     "AvgPool2d": Entry(lambda d: AvgPool2d(2), pictures(5, 4)),
     "AvgPool2d, overlapping": Entry(lambda d: AvgPool2d((3, 2), 1), pictures(4, 3)),
     "UpSample2d": Entry(lambda d: UpSample2d((2, 3)), pictures(3, 2)),
+    "Codebook": Entry(lambda d: Codebook(4, d, rng=0)),
+    "Codebook, images": Entry(lambda d: Codebook(4, d, rng=0), pictures(3, 2)),
     "BatchNorm": Entry(lambda d: BatchNorm(d), lambda rng, n, d: (normal(rng, n + 2, d),)),
     "BatchNorm, images": Entry(lambda d: BatchNorm(d), pictures(3, 2)),
     "Sigmoid": Entry(lambda d: Sigmoid()),
@@ -192,6 +211,9 @@ CATALOGUE = {
     "IWAE": Entry(lambda d: variational(d, IWAE, samples=3), images),
     "IWAE, log_var cut": Entry(lambda d: variational(d, IWAE, samples=2, binarise=True, log_var_limit=0.3), images),
     "CVAE": Entry(lambda d: variational(d, CVAE, labels=2), labelled_images),
+    "VQVAE": Entry(quantised, images),
+    "VQVAE, moving average": Entry(lambda d: quantised(d, decay=0.9), images),
+    "VQVAE, convolutional": Entry(quantised_images, pictures(5, 5)),
     # the parts of an RBM's training_step, which itself is not a gradient
     "FreeEnergy": Entry(lambda d: free_energy(d, "bernoulli"), images),
     "FreeEnergy, Gaussian": Entry(lambda d: free_energy(d, "gaussian"), images),

@@ -141,6 +141,15 @@ MODELS = {
     ),
     "cvae": lambda: s.CVAE(s.Dense(6, 4), s.Dense(4, 2), s.Dense(4, 2, rng=1), s.Dense(4, 4), loss=s.MSE(), labels=2),
     "classifier": lambda: s.Classifier(s.Dense(4, 2), 2),
+    "vqvae": lambda: s.VQVAE(
+        s.Sequential(s.Dense(6, 4, rng=1), s.Reshape((2, 2))),
+        s.Codebook(3, 2, dead=0.9),
+        s.Sequential(s.Flatten(), s.Dense(4, 6)),
+        loss=s.MSE(),
+    ),
+    "moving codebook": lambda: s.VQVAE(
+        s.Dense(6, 2, rng=1), s.Codebook(3, 2, decay=0.9, dead=0.5), s.Dense(2, 6), loss=s.BCEWithLogits()
+    ),
     "rbm": lambda: s.RBM(6, 4),
     "persistent": lambda: s.RBM(6, 4, persistent=True, k=2, chains=5, hidden_units="gaussian"),
 }

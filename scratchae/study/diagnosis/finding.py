@@ -107,13 +107,18 @@ KINDS = {
         "it is right except at corners",
         "the point where a case begins (x == 0 in ReLU): there, any slope between the left and the right slope is right, and no other",
     ),
+    "straight_through": (
+        "it is no slope of the loss, on purpose",
+        "the model's `descended`: with what sg(…) holds held still, its gradient is right. The loss itself has no slope there that "
+        "could train the layers before a codebook, since the nearest vector does not move with x",
+    ),
     "unknown": (
         "it is wrong, but no known mistake explains it",
         "the evidence above; then the smallest case: one example of one or two features, by hand",
     ),
 }
 
-NOTES = frozenset({"dtype"})  # remarks: the numbers are right
+NOTES = frozenset({"dtype", "straight_through"})  # remarks: the numbers are right
 
 
 @dataclass(frozen=True)

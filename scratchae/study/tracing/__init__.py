@@ -83,6 +83,7 @@ def trace(
     x = xp.asarray(x)
     if isinstance(rng, int | np.integer):
         rng = np.random.default_rng(rng)
+    model.hold()
     before = copy.deepcopy(model)
     recording = record(model, x, rng, itemsize)
     program = (Phases if hasattr(model, "formula_phases") else Program)(model, x, recording)

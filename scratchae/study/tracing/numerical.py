@@ -57,7 +57,7 @@ def sample(gradient: np.ndarray, rng: np.random.Generator) -> Iterator[list[tupl
 def parameter_checks(
     program: Program, model: Model, x: Array, elements: Callable | None, training: bool
 ) -> dict[str, TensorCheck]:
-    """Of the gradient that the model ended with, by its own `objective`, with the same noise every time."""
+    """Of the gradient that the model ended with, by its own `descended`, with the same noise every time."""
     tensors, gradients = {}, {}
     for name, layer, attribute in model.named_parameters():
         found = program.names.get(f"{name.rpartition('.')[0]}.d{attribute}")
@@ -67,7 +67,7 @@ def parameter_checks(
     draws = program.recording.all_draws
 
     def loss() -> Array:
-        return model.objective(x, Again(draws) if training else None)["loss"]
+        return model.descended(x, Again(draws) if training else None)
 
     rounding = EPS * abs(float(loss()))
     report = compare(type(model).__name__, tensors, gradients, loss, rounding, elements=elements, chain=True)
@@ -88,7 +88,7 @@ def between(program: Program, gradient: Tensor, elements: Callable | None) -> Te
         uses = {operand.tensor.key for operand in step.operands} & changed
         if leaf and step.layer != leaf:
             uses -= {of}  # there the tensor stays: this is the part of the gradient that comes through one layer
-        if uses and step.result.role not in ("gradient", "direction") and not step.formula.drawn:
+        if uses and step.result.role not in ("gradient", "direction") and not step.formula.still:
             if not step.formula.computable:
                 return None
             steps.append(step)
