@@ -50,6 +50,10 @@ MAPS = {
         *((28, 28, 1), (14, 14, 32), (7, 7, 64), (3136,), (20,)),
         *((3136,), (7, 7, 64), (14, 14, 32), (28, 28, 1)),
     ],
+    "vqvae": [
+        *((28, 28, 1), (14, 14, 16), (7, 7, 32), (7, 7, 16)),
+        *((7, 7, 32), (14, 14, 16), (28, 28, 1)),
+    ],
 }
 COUNTS = {
     "conv": 210_369,
@@ -77,9 +81,13 @@ COUNTS = {
     "beta-vae": 652_824,
     "cvae": 646_400,
     "vae-binary": 1_361_884,
+    "vqvae": 14_737,  # without the codebook, which is a moving average
 }
 # PCA beside these has another size, for a reason that stands with the preset
-OTHER_PCA = {"conv-denoising", "denoising", "denoising-masking", "denoising-salt-and-pepper", "sparse", "k-sparse"}
+OTHER_PCA = {
+    *("conv-denoising", "denoising", "denoising-masking", "denoising-salt-and-pepper", "sparse", "k-sparse"),
+    "vqvae",
+}
 RECTIFIERS = (ReLU, LeakyReLU, Softplus)
 IMAGES = [name for name, preset in PRESETS.items() if preset.synthetic is None]
 SYNTHETIC = [name for name, preset in PRESETS.items() if preset.synthetic is not None]

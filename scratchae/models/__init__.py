@@ -9,6 +9,7 @@ from .energy import FreeEnergy
 from .importance import IWAE
 from .model import Model
 from .pca import PCA
+from .prior import CodePrior
 from .quantized import VQVAE
 from .rbm import RBM
 from .variational import VAE
@@ -23,6 +24,7 @@ __all__ = [
     "VQVAE",
     "Autoencoder",
     "Classifier",
+    "CodePrior",
     "ContractiveAutoencoder",
     "FreeEnergy",
     "Model",

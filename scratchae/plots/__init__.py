@@ -4,7 +4,7 @@ Each function draws one figure and writes it to `path`, as PNG, SVG or PDF: the 
 Okabe and Ito's, which colour-blind readers can tell apart, and no fact is shown by colour alone.
 """
 
-from .codes import activations, apart, curves, displacements, latent_scatter, plane, unit_kl
+from .codes import activations, apart, codebook, curves, displacements, latent_scatter, plane, unit_kl
 from .figure import BLUE, DIGITS, FORMATS, GREY, ORANGE, RED, STYLE, figure, require_format, small_print
 from .images import contributions, feature_maps, filters, image_rows, kernels, manifold, mosaic
 from .training import gradient_flow, loss_curve
@@ -19,6 +19,7 @@ __all__ = [
     "STYLE",
     "activations",
     "apart",
+    "codebook",
     "contributions",
     "curves",
     "displacements",

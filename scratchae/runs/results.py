@@ -10,14 +10,19 @@ from types import ModuleType
 
 import numpy as np
 
-from ..models import RBM, VAE, Autoencoder, Model
+from ..models import RBM, VAE, VQVAE, Autoencoder, Model
 from ..presets import Examples
-from . import autoencoder, boltzmann, variational
+from . import autoencoder, boltzmann, quantised, variational
 from .album import Album
 
 __all__ = ["Album", "family", "headline", "remarks", "table"]
 
-FAMILIES: dict[type[Model], ModuleType] = {Autoencoder: autoencoder, VAE: variational, RBM: boltzmann}
+FAMILIES: dict[type[Model], ModuleType] = {
+    Autoencoder: autoencoder,
+    VAE: variational,
+    VQVAE: quantised,
+    RBM: boltzmann,
+}
 
 
 def family(model: Model) -> ModuleType:
@@ -101,12 +106,15 @@ def table(figures: dict[str, dict[str, float]], features: int) -> str:
         "nll": "-log p(x), 5,000 z, every 10th",
         "units_in_use": "numbers of the code in use",
         "pseudo_log_likelihood": "pseudo-log-likelihood, nats",
+        "bits": "bits, as many for each code",
+        "prior_bits": "bits, by the prior",
+        "perplexity": "vectors in use (perplexity)",
         "psnr": "signal-to-noise ratio, dB",
         "mean_activation": "mean of the code",
         "active_units": "share of the code that is active",
         "idle_units": "share of units never active",
     }
-    no_sums = {"units_in_use", "psnr", "mean_activation", "active_units", "idle_units"}
+    no_sums = {"units_in_use", "perplexity", "psnr", "mean_activation", "active_units", "idle_units"}
     lines = [f"{'on the test examples':<49} {'per example':>12} {'per feature':>12}"]
     for who, values in figures.items():
         lines += [

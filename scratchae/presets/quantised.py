@@ -1,0 +1,41 @@
+"""Autoencoders whose code is a list of whole numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..layers import Codebook, Conv2d, ConvTranspose2d, ReLU, Sequential, Sigmoid
+from ..losses import MSE
+from ..models import VQVAE, Model
+from .preset import Preset, warm_cosine
+
+
+def vqvae(rng: np.random.Generator) -> Model:
+    down = {"stride": 2, "padding": 1, "init": "he", "rng": rng}
+    up = {"stride": 2, "padding": 1, "output_padding": 1, "rng": rng}
+    encoder = Sequential(
+        *(Conv2d(1, 16, 3, **down), ReLU()),  # (N, 14, 14, 16)
+        *(Conv2d(16, 32, 3, **down), ReLU()),  # (N, 7, 7, 32)
+        Conv2d(32, 16, 1, rng=rng),  # (N, 7, 7, 16): 49 vectors
+    )
+    decoder = Sequential(
+        *(ConvTranspose2d(16, 32, 3, padding=1, init="he", rng=rng), ReLU()),  # (N, 7, 7, 32)
+        *(ConvTranspose2d(32, 16, 3, init="he", **up), ReLU()),  # (N, 14, 14, 16)
+        *(ConvTranspose2d(16, 1, 3, **up), Sigmoid()),  # (N, 28, 28, 1)
+    )
+    return VQVAE(encoder, Codebook(64, 16, decay=0.99, rng=rng), decoder, loss=MSE())
+
+
+PRESETS = (
+    Preset(
+        "vqvae",
+        "convolutions 1-16-32, 7 × 7 vectors, each the nearest of 64, and back: an image as 49 whole numbers",
+        vqvae,
+        code=32,  # PCA's numbers: at 3 bits each they are about the bits of a code of 49 whole numbers by its prior
+        epochs=15,
+        batch_size=128,
+        lr=3e-3,
+        optimizer=warm_cosine(),
+        shape=(28, 28, 1),
+    ),
+)
