@@ -42,6 +42,7 @@ from .models import (
     Classifier,
     CodePrior,
     ContractiveAutoencoder,
+    MaskedAutoencoder,
     Model,
     with_labels,
 )
@@ -89,6 +90,7 @@ __all__ = [
     "Layer",
     "LeakyReLU",
     "Loss",
+    "MaskedAutoencoder",
     "MaskingNoise",
     "MaxPool2d",
     "Model",

@@ -7,6 +7,7 @@ from .contractive import ContractiveAutoencoder
 from .dbn import DBN
 from .energy import FreeEnergy
 from .importance import IWAE
+from .masked import MaskedAutoencoder
 from .model import Model
 from .pca import PCA
 from .prior import CodePrior
@@ -27,6 +28,7 @@ __all__ = [
     "CodePrior",
     "ContractiveAutoencoder",
     "FreeEnergy",
+    "MaskedAutoencoder",
     "Model",
     "with_labels",
 ]

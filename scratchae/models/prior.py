@@ -86,6 +86,7 @@ class CodePrior:
         return (counts + self.smoothing * towards) / (counts.sum(axis=0) + self.smoothing)
 
     def checked(self, codes: Array) -> np.ndarray:
+        """Codes on the host. Raises DataError for others than whole numbers below K, (N, …)."""
         k = to_numpy(codes)
         if k.ndim < 2 or not len(k) or k.dtype.kind not in "iu" or k.min() < 0 or k.max() >= self.codes:
             found = f" from {k.min()} to {k.max()}" if k.size else ""

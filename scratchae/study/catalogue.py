@@ -34,7 +34,17 @@ from ..layers import (
     UpSample2d,
 )
 from ..losses import BCE, MSE, BCEWithLogits, SoftmaxCrossEntropy, gaussian_kl
-from ..models import CVAE, IWAE, VAE, VQVAE, Autoencoder, Classifier, ContractiveAutoencoder, FreeEnergy
+from ..models import (
+    CVAE,
+    IWAE,
+    VAE,
+    VQVAE,
+    Autoencoder,
+    Classifier,
+    ContractiveAutoencoder,
+    FreeEnergy,
+    MaskedAutoencoder,
+)
 from ..penalties import L1, SparseKL
 from .differences import GradientReport
 from .gradcheck import check_gradients
@@ -130,6 +140,20 @@ def quantised_images(d: int) -> VQVAE:
     return VQVAE(encoder, Codebook(4, 2, rng=rng), decoder, loss=MSE(), commitment=2.0)
 
 
+def masked(d: int) -> MaskedAutoencoder:
+    """Runs of single columns are hidden."""
+    plain = autoencoder(2 * d)  # two at least
+    return MaskedAutoencoder(plain.encoder, plain.decoder, loss=BCEWithLogits(), patch=1, rate=0.5)
+
+
+def masked_images(d: int) -> MaskedAutoencoder:
+    """Patches of 2 × 1 are hidden in images of 4 × 3."""
+    rng = np.random.default_rng(d)
+    encoder = Sequential(Conv2d(d, 3, 3, padding=1, rng=rng), Tanh())
+    decoder = Sequential(ConvTranspose2d(3, d, 3, padding=1, rng=rng))
+    return MaskedAutoencoder(encoder, decoder, loss=MSE(), patch=(2, 1), rate=0.75)
+
+
 def labelled_images(rng: np.random.Generator, n: int, d: int) -> tuple[np.ndarray, ...]:
     """Images, each with one of two labels."""
     return (np.concatenate([unit(rng, n, d), np.eye(2)[rng.integers(0, 2, n)]], axis=1),)
@@ -204,6 +228,8 @@ CATALOGUE = {
     "Autoencoder, sparse": Entry(lambda d: autoencoder(d, penalty=SparseKL(0.1, 0.2)), images),
     "Autoencoder, tied": Entry(lambda d: autoencoder(d, tied=True), images),
     "ContractiveAutoencoder": Entry(contractive, images),
+    "MaskedAutoencoder": Entry(masked, lambda rng, n, d: images(rng, n, 2 * d)),
+    "MaskedAutoencoder, convolutional": Entry(masked_images, pictures(4, 3)),
     "VAE": Entry(variational, images),
     "VAE, β = 4": Entry(lambda d: variational(d, loss=MSE(), beta=4.0)),
     "VAE, log_var cut": Entry(lambda d: variational(d, log_var_limit=0.8), images),

@@ -123,6 +123,9 @@ MODELS = {
     "contractive": lambda: s.ContractiveAutoencoder(
         s.Sequential(s.Dense(6, 4), s.Sigmoid()), s.Dense(4, 6), loss=s.BCEWithLogits(), weight=0.1
     ),
+    "masked": lambda: s.MaskedAutoencoder(
+        s.Sequential(s.Dense(6, 4, rng=1), s.Tanh()), s.Dense(4, 6), loss=s.BCEWithLogits(), patch=2, rate=0.5
+    ),
     "normalised": lambda: s.Autoencoder(
         s.Sequential(s.Dense(6, 4), s.BatchNorm(4), s.LeakyReLU()), s.Dense(4, 6), loss=s.MSE()
     ),
