@@ -22,6 +22,7 @@ SIZES = {
     "denoising": [784, 512, 256, 512, 784],
     "denoising-masking": [784, 512, 256, 512, 784],
     "denoising-salt-and-pepper": [784, 512, 256, 512, 784],
+    "masked": [784, 512, 256, 512, 784],
     "sparse": [784, 256, 784],
     "sparse-kl": [784, 256, 784],
     "k-sparse": [784, 256, 784],
@@ -70,6 +71,7 @@ COUNTS = {
     "denoising": 1_067_024,
     "denoising-masking": 1_067_024,
     "denoising-salt-and-pepper": 1_067_024,
+    "masked": 1_067_024,
     "sparse": 201_744,  # W counts once
     "sparse-kl": 402_448,
     "k-sparse": 201_744,
@@ -86,7 +88,7 @@ COUNTS = {
 # PCA beside these has another size, for a reason that stands with the preset
 OTHER_PCA = {
     *("conv-denoising", "denoising", "denoising-masking", "denoising-salt-and-pepper", "sparse", "k-sparse"),
-    "vqvae",
+    *("masked", "vqvae"),
 }
 RECTIFIERS = (ReLU, LeakyReLU, Softplus)
 IMAGES = [name for name, preset in PRESETS.items() if preset.synthetic is None]

@@ -1,12 +1,24 @@
-"""Autoencoders that cannot merely copy: because of noise in the input, a sparse code, or a code that hardly moves."""
+"""Autoencoders that cannot merely copy: because of noise in the input or hidden patches, a sparse code, or a code that hardly moves."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ..layers import Dense, GaussianNoise, KSparse, Layer, MaskingNoise, ReLU, SaltAndPepper, Sequential, Sigmoid
+from ..layers import (
+    Dense,
+    Flatten,
+    GaussianNoise,
+    KSparse,
+    Layer,
+    MaskingNoise,
+    ReLU,
+    Reshape,
+    SaltAndPepper,
+    Sequential,
+    Sigmoid,
+)
 from ..losses import MSE, BCEWithLogits
-from ..models import Autoencoder, ContractiveAutoencoder, Model
+from ..models import Autoencoder, ContractiveAutoencoder, MaskedAutoencoder, Model
 from ..penalties import L1, Penalty, SparseKL
 from .dense import stack
 from .preset import Preset, warm_cosine
@@ -28,6 +40,12 @@ def masking(rng: np.random.Generator) -> Model:
 
 def salt_and_pepper(rng: np.random.Generator) -> Model:
     return denoising(rng, SaltAndPepper(0.25))
+
+
+def masked(rng: np.random.Generator) -> Model:
+    encoder = Sequential(Flatten(), stack([784, 512, 256], ReLU, rng, last=ReLU()))
+    decoder = Sequential(stack([256, 512, 784], ReLU, rng, last=None), Reshape((28, 28, 1)))
+    return MaskedAutoencoder(encoder, decoder, loss=BCEWithLogits(), patch=4, rate=0.5)
 
 
 def one_layer(
@@ -87,6 +105,14 @@ PRESETS = (
         salt_and_pepper,
         code=64,
         **RECIPE,
+    ),
+    Preset(
+        "masked",
+        "784-512-256-512-784, the same net: fills in half of the patches of 4 × 4, and is judged by these alone",
+        masked,
+        code=64,
+        **RECIPE,
+        shape=(28, 28, 1),
     ),
     Preset(
         "sparse",

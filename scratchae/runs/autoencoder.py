@@ -223,7 +223,7 @@ def at_home(points: np.ndarray, labels: np.ndarray) -> float:
 
 def draw_filters(W: np.ndarray, examples: Examples, album: Album) -> None:
     """Draw what the first layer's units look for, unless it has no shape."""
-    spread = examples.train.std(axis=0)
+    spread = examples.train.std(axis=0).reshape(-1)
     agreement = neighbours_agree(plots.contributions(W, spread))
     if agreement < STRUCTURE:
         why = f"neighbouring weights of the first layer hardly agree (correlation {agreement:.2f}, less than {STRUCTURE:g})"

@@ -10,14 +10,15 @@ from types import ModuleType
 
 import numpy as np
 
-from ..models import RBM, VAE, VQVAE, Autoencoder, Model
+from ..models import RBM, VAE, VQVAE, Autoencoder, MaskedAutoencoder, Model
 from ..presets import Examples
-from . import autoencoder, boltzmann, quantised, variational
+from . import autoencoder, boltzmann, masked, quantised, variational
 from .album import Album
 
 __all__ = ["Album", "family", "headline", "remarks", "table"]
 
 FAMILIES: dict[type[Model], ModuleType] = {
+    MaskedAutoencoder: masked,  # before what it is one of
     Autoencoder: autoencoder,
     VAE: variational,
     VQVAE: quantised,
@@ -64,6 +65,8 @@ def remarks(model: Model, found: dict[str, float], examples: Examples) -> list[s
 def mean_image_error(model: Model, examples: Examples) -> float:
     """The squared error on the test examples, as in `measure`, if every reconstruction is the mean training example."""
     train, test = examples.train, examples.test
+    if isinstance(model, MaskedAutoencoder):  # which is judged by what it fills in
+        return masked.error_of(test, masked.hidden_patches(model, test), train.mean(axis=0))
     if isinstance(model, VAE):
         train, test = model.target(train), model.target(model.as_drawn(test, np.random.default_rng(0)))
     return autoencoder.mean_squared_error(test, train.mean(axis=0))
