@@ -19,7 +19,7 @@ _HOMES = {
     "layers": "AvgPool2d BatchNorm Codebook Conv2d ConvTranspose2d Dense Dropout Flatten GaussianNoise Identity KSparse Layer LeakyReLU "
     "MaskingNoise MaxPool2d ReLU Reshape SaltAndPepper Sequential Sigmoid Softplus Tanh UpSample2d",
     "losses": "BCE MSE BCEWithLogits Loss SoftmaxCrossEntropy gaussian_kl",
-    "models": "CVAE DBN IWAE PCA RBM VAE VQVAE Autoencoder Classifier CodePrior ContractiveAutoencoder MaskedAutoencoder Model with_labels",
+    "models": "CVAE DBN IWAE PCA RBM VAE VQVAE Autoencoder Classifier CodePrior ContractiveAutoencoder Diffusion MaskedAutoencoder Model with_labels",
     "optimizers": "SGD Adam Cosine Optimizer Step",
     "penalties": "L1 Penalty SparseKL",
     "study": "GradientReport Trace check_gradients trace watch",

@@ -33,6 +33,7 @@ SIZES = {
     "vae-400": [784, 400, 20, 20, 400, 784],
     "beta-vae": [784, 400, 20, 20, 400, 784],
     "cvae": [794, 400, 8, 8, 400, 784],
+    "diffusion": [800, 512, 512, 784],
     "vae-binary": [784, 500, 500, 50, 50, 500, 500, 784],
 }
 # height, width and channels at every step where they change, the code in the middle
@@ -83,12 +84,13 @@ COUNTS = {
     "beta-vae": 652_824,
     "cvae": 646_400,
     "vae-binary": 1_361_884,
+    "diffusion": 1_074_960,
     "vqvae": 14_737,  # without the codebook, which is a moving average
 }
 # PCA beside these has another size, for a reason that stands with the preset
 OTHER_PCA = {
     *("conv-denoising", "denoising", "denoising-masking", "denoising-salt-and-pepper", "sparse", "k-sparse"),
-    *("masked", "vqvae"),
+    *("masked", "vqvae", "diffusion"),
 }
 RECTIFIERS = (ReLU, LeakyReLU, Softplus)
 IMAGES = [name for name, preset in PRESETS.items() if preset.synthetic is None]

@@ -5,6 +5,7 @@ from .classifier import Classifier, with_labels
 from .conditional import CVAE
 from .contractive import ContractiveAutoencoder
 from .dbn import DBN
+from .diffusion import Diffusion
 from .energy import FreeEnergy
 from .importance import IWAE
 from .masked import MaskedAutoencoder
@@ -27,6 +28,7 @@ __all__ = [
     "Classifier",
     "CodePrior",
     "ContractiveAutoencoder",
+    "Diffusion",
     "FreeEnergy",
     "MaskedAutoencoder",
     "Model",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 
 from ..errors import OptionError
-from . import boltzmann, convolutional, dense, quantised, regularised, variational
+from . import boltzmann, convolutional, dense, diffusion, quantised, regularised, variational
 from .preset import HELD_OUT, Examples, Preset, split
 
-FAMILIES = dense, convolutional, regularised, variational, quantised, boltzmann
+FAMILIES = dense, convolutional, regularised, variational, quantised, diffusion, boltzmann
 PRESETS = {preset.name: preset for family in FAMILIES for preset in family.PRESETS}
 
 

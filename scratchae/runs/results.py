@@ -10,9 +10,9 @@ from types import ModuleType
 
 import numpy as np
 
-from ..models import RBM, VAE, VQVAE, Autoencoder, MaskedAutoencoder, Model
+from ..models import RBM, VAE, VQVAE, Autoencoder, Diffusion, MaskedAutoencoder, Model
 from ..presets import Examples
-from . import autoencoder, boltzmann, masked, quantised, variational
+from . import autoencoder, boltzmann, diffusion, masked, quantised, variational
 from .album import Album
 
 __all__ = ["Album", "family", "headline", "remarks", "table"]
@@ -22,6 +22,7 @@ FAMILIES: dict[type[Model], ModuleType] = {
     Autoencoder: autoencoder,
     VAE: variational,
     VQVAE: quantised,
+    Diffusion: diffusion,
     RBM: boltzmann,
 }
 

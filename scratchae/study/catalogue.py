@@ -42,6 +42,7 @@ from ..models import (
     Autoencoder,
     Classifier,
     ContractiveAutoencoder,
+    Diffusion,
     FreeEnergy,
     MaskedAutoencoder,
 )
@@ -154,6 +155,13 @@ def masked_images(d: int) -> MaskedAutoencoder:
     return MaskedAutoencoder(encoder, decoder, loss=MSE(), patch=(2, 1), rate=0.75)
 
 
+def diffusion(d: int) -> Diffusion:
+    rng = np.random.default_rng(d)
+    return Diffusion(
+        Sequential(Dense(d + 3, 4, rng=rng), Tanh(), Dense(4, d, rng=rng)), loss=BCEWithLogits(), levels=3
+    )
+
+
 def labelled_images(rng: np.random.Generator, n: int, d: int) -> tuple[np.ndarray, ...]:
     """Images, each with one of two labels."""
     return (np.concatenate([unit(rng, n, d), np.eye(2)[rng.integers(0, 2, n)]], axis=1),)
@@ -240,6 +248,7 @@ CATALOGUE = {
     "VQVAE": Entry(quantised, images),
     "VQVAE, moving average": Entry(lambda d: quantised(d, decay=0.9), images),
     "VQVAE, convolutional": Entry(quantised_images, pictures(5, 5)),
+    "Diffusion": Entry(diffusion, images),
     # the parts of an RBM's training_step, which itself is not a gradient
     "FreeEnergy": Entry(lambda d: free_energy(d, "bernoulli"), images),
     "FreeEnergy, Gaussian": Entry(lambda d: free_energy(d, "gaussian"), images),

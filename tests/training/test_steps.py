@@ -143,6 +143,9 @@ MODELS = {
         s.Dense(6, 4), s.Dense(4, 2), s.Dense(4, 2, rng=1), s.Dense(2, 6), loss=s.BCEWithLogits(), samples=3
     ),
     "cvae": lambda: s.CVAE(s.Dense(6, 4), s.Dense(4, 2), s.Dense(4, 2, rng=1), s.Dense(4, 4), loss=s.MSE(), labels=2),
+    "diffusion": lambda: s.Diffusion(
+        s.Sequential(s.Dense(10, 5, rng=1), s.Tanh(), s.Dense(5, 6)), loss=s.MSE(), levels=4
+    ),
     "classifier": lambda: s.Classifier(s.Dense(4, 2), 2),
     "vqvae": lambda: s.VQVAE(
         s.Sequential(s.Dense(6, 4, rng=1), s.Reshape((2, 2))),
