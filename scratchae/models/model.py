@@ -82,9 +82,9 @@ class Model(FlatParameters):
             self.require_gradient()
         return metrics
 
-    def descended(self, x: Array, rng: np.random.Generator | None = None) -> Array:
-        """The number whose derivative `gradient` is: the loss. A model whose gradient is meant to be another says of what."""
-        return self.objective(x, rng)["loss"]
+    def descended(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
+        """The metrics with those of which `gradient` is the derivative: `objective`, unless the gradient is meant to be another's."""
+        return self.objective(x, rng)
 
     def hold(self) -> None:
         """From now on a step only computes a gradient, as where gradients are checked: nothing else of the model moves."""

@@ -127,17 +127,17 @@ class VQVAE(Model):
         super().hold()
         self.still, self.z = True, None
 
-    def descended(self, x: Array, rng: np.random.Generator | None = None) -> Array:
+    def descended(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
         """The loss, with what sg(…) holds as it was in the last `objective`, or as it is now if there was none since `hold`."""
         if self.z is None:
-            return self.objective(x, rng)["loss"]
+            return self.objective(x, rng)
         xp = array_module(x)
         z = self.encoder.forward(x, rng)
         e = self.codebook.vectors(self.codebook.k).reshape(z.shape)
         value, _ = self.loss(self.decoder.forward(z + self.offset, rng), x)
         if self.codebook.decay is None:
             value = value + xp.sum((self.z - e) ** 2) / len(x)
-        return value + self.commitment * xp.sum((z - self.e) ** 2) / len(x)
+        return {"loss": value + self.commitment * xp.sum((z - self.e) ** 2) / len(x)}
 
     # Using it
 

@@ -165,7 +165,7 @@ class ModelExperiment(LayerExperiment):
 
     def value(self, subject: Model, inputs: Arrays) -> np.ndarray:
         with offering():
-            return np.array(subject.descended(inputs["x"].copy(), self.rng()))
+            return np.array(subject.descended(inputs["x"].copy(), self.rng())["loss"])
 
     def run(self, inputs=None, r=None, subject=None):
         subject = self.fresh() if subject is None else subject

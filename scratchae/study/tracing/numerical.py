@@ -67,7 +67,7 @@ def parameter_checks(
     draws = program.recording.all_draws
 
     def loss() -> Array:
-        return model.descended(x, Again(draws) if training else None)
+        return model.descended(x, Again(draws) if training else None)["loss"]
 
     rounding = EPS * abs(float(loss()))
     report = compare(type(model).__name__, tensors, gradients, loss, rounding, elements=elements, chain=True)
