@@ -43,7 +43,7 @@ def test_one_line_changed(case):
 def test_enough_kinds_over_enough_layers():
     kinds = {kind for kind, *_ in BUGS + LINES}
     assert len(kinds) >= 12 and kinds <= KINDS.keys()
-    assert KINDS.keys() - kinds == {"unknown"}
+    assert KINDS.keys() - kinds == {"unknown", "straight_through"}  # the second is no bug
     leaves = {
         type(value) for name, value in vars(s).items() if isinstance(value, type) and issubclass(value, s.Layer)
     }
