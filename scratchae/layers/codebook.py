@@ -65,6 +65,11 @@ class Codebook(Layer):
         else:
             self.parameter_names, self.buffer_names = (), ("E", "share")
 
+    @property
+    def flops(self) -> tuple[float, float, float]:
+        """For each of K codes x · e, and of a vector also - ½ |e|², the largest, and whether it is that; chosenᵀ dy; 0 dy."""
+        return 2 * self.codes + 3 * self.codes / self.features, 2 * self.codes * bool(self.parameter_names), 1
+
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         xp = require_floats(x, self.E)
         if x.ndim < 2 or x.shape[-1] != self.features:

@@ -237,7 +237,7 @@ CATALOGUE = {
     "Autoencoder, tied": Entry(lambda d: autoencoder(d, tied=True), images),
     "ContractiveAutoencoder": Entry(contractive, images),
     "MaskedAutoencoder": Entry(masked, lambda rng, n, d: images(rng, n, 2 * d)),
-    "MaskedAutoencoder, convolutional": Entry(masked_images, pictures(4, 3)),
+    "MaskedAutoencoder, images": Entry(masked_images, pictures(4, 3)),
     "VAE": Entry(variational, images),
     "VAE, β = 4": Entry(lambda d: variational(d, loss=MSE(), beta=4.0)),
     "VAE, log_var cut": Entry(lambda d: variational(d, log_var_limit=0.8), images),
