@@ -120,6 +120,14 @@ PICTURES = {
     ),
     "image_rows, in colour": lambda path: plots.image_rows({"one": rng.random((4, 9, 7, 3))}, path),
     "mosaic, in colour": lambda path: plots.mosaic(rng.random((3, 5, 9, 7, 3)), path),
+    "codebook": lambda path: plots.codebook(
+        rng.dirichlet(np.ones(64)),
+        history(3, perplexity=[9.0, 30.0, 40.0], validation_perplexity=[20.0, 35.0, 41.0], revived=[0.5, 0.0, 0.0]),
+        path,
+    ),
+    "codebook, one vector in use": lambda path: plots.codebook(
+        np.array([1.0, 0.0]), history(1, perplexity=[1.0], revived=[0.0]), path
+    ),
     "displacements": lambda path: plots.displacements(
         {"plain": (GRID, 0.9 * GRID, "a remark"), "noise": (GRID, 0.5 * GRID, "another")}, GRID, path
     ),

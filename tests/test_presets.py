@@ -23,6 +23,7 @@ SIZES = {
     "denoising": [784, 512, 256, 512, 784],
     "denoising-masking": [784, 512, 256, 512, 784],
     "denoising-salt-and-pepper": [784, 512, 256, 512, 784],
+    "masked": [784, 512, 256, 512, 784],
     "sparse": [784, 256, 784],
     "sparse-kl": [784, 256, 784],
     "k-sparse": [784, 256, 784],
@@ -33,6 +34,7 @@ SIZES = {
     "vae-400": [784, 400, 20, 20, 400, 784],
     "beta-vae": [784, 400, 20, 20, 400, 784],
     "cvae": [794, 400, 8, 8, 400, 784],
+    "diffusion": [800, 512, 512, 784],
     "vae-binary": [784, 500, 500, 50, 50, 500, 500, 784],
 }
 # height, width and channels at every step where they change, the code in the middle
@@ -51,6 +53,10 @@ MAPS = {
         *((28, 28, 1), (14, 14, 32), (7, 7, 64), (3136,), (20,)),
         *((3136,), (7, 7, 64), (14, 14, 32), (28, 28, 1)),
     ],
+    "vqvae": [
+        *((28, 28, 1), (14, 14, 16), (7, 7, 32), (7, 7, 16)),
+        *((7, 7, 32), (14, 14, 16), (28, 28, 1)),
+    ],
 }
 COUNTS = {
     "conv": 210_369,
@@ -68,6 +74,7 @@ COUNTS = {
     "denoising": 1_067_024,
     "denoising-masking": 1_067_024,
     "denoising-salt-and-pepper": 1_067_024,
+    "masked": 1_067_024,
     "sparse": 201_744,  # W counts once
     "sparse-kl": 402_448,
     "k-sparse": 201_744,
@@ -79,9 +86,14 @@ COUNTS = {
     "beta-vae": 652_824,
     "cvae": 646_400,
     "vae-binary": 1_361_884,
+    "diffusion": 1_074_960,
+    "vqvae": 14_737,  # without the codebook, which is a moving average
 }
 # PCA beside these has another size, for a reason that stands with the preset
-OTHER_PCA = {"conv-denoising", "denoising", "denoising-masking", "denoising-salt-and-pepper", "sparse", "k-sparse"}
+OTHER_PCA = {
+    *("conv-denoising", "denoising", "denoising-masking", "denoising-salt-and-pepper", "sparse", "k-sparse"),
+    *("masked", "vqvae", "diffusion"),
+}
 RECTIFIERS = (ReLU, LeakyReLU, Softplus)
 IMAGES = [name for name, preset in PRESETS.items() if preset.synthetic is None]
 SYNTHETIC = [name for name, preset in PRESETS.items() if preset.synthetic is not None]

@@ -1,6 +1,7 @@
 """Layers, one file for each family. Each layer's forward and backward are side by side."""
 
 from .activations import Identity, LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
+from .codebook import Codebook
 from .convolution import Conv2d, ConvTranspose2d
 from .dense import Dense
 from .layer import Layer, Sequential
@@ -13,6 +14,7 @@ from .sparsity import KSparse
 __all__ = [
     "AvgPool2d",
     "BatchNorm",
+    "Codebook",
     "Conv2d",
     "ConvTranspose2d",
     "Dense",

@@ -6,10 +6,14 @@ from .classifier import Classifier, with_labels
 from .conditional import CVAE
 from .contractive import ContractiveAutoencoder
 from .dbn import DBN
+from .diffusion import Diffusion
 from .energy import FreeEnergy
 from .importance import IWAE
+from .masked import MaskedAutoencoder
 from .model import Model
 from .pca import PCA
+from .prior import CodePrior
+from .quantized import VQVAE
 from .rbm import RBM
 from .variational import VAE
 from .warmup import Warmup
@@ -22,11 +26,15 @@ __all__ = [
     "PCA",
     "RBM",
     "VAE",
+    "VQVAE",
     "AdversarialAutoencoder",
     "Autoencoder",
     "Classifier",
+    "CodePrior",
     "ContractiveAutoencoder",
+    "Diffusion",
     "FreeEnergy",
+    "MaskedAutoencoder",
     "Model",
     "Warmup",
     "with_labels",

@@ -84,6 +84,14 @@ class Model(FlatParameters):
             self.require_gradient()
         return metrics
 
+    def descended(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
+        """The metrics with those of which `gradient` is the derivative: `objective`, unless the gradient is meant to be another's."""
+        return self.objective(x, rng)
+
+    def hold(self) -> None:
+        """From now on a step only computes a gradient, as where gradients are checked: nothing else of the model moves."""
+        self.begins = False  # what a backward leaves out, or adds up, is to be found there
+
     def judge(self, x: Array, rng: np.random.Generator) -> dict[str, Array]:
         """The metrics of `objective` on data that are not learned from: in inference, but for what belongs to the task.
 
@@ -110,3 +118,7 @@ class Model(FlatParameters):
 
     def check_data(self, x: Array) -> None:
         """Raise a ScratchaeError if the model cannot be trained on x, a NumPy array. Called by `fit`, once."""
+
+    def check_training(self, x: Array) -> None:
+        """`check_data`, and raise a ScratchaeError too if x is not enough to learn from. Called by `fit`, once, with its x."""
+        self.check_data(x)

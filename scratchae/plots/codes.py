@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..models import PCA
+from ..training import History
 from .figure import BLUE, DIGITS, GREY, ORANGE, RED, figure
 
 MARKERS = "osD^vPX*<>"  # the shapes of the digits, beside their colours
@@ -181,6 +182,33 @@ def unit_kl(models: dict[str, tuple[np.ndarray, np.ndarray]], path: Path) -> Non
             if not active.all():
                 axes.legend()
         grid[-1].set_xlabel("numbers of the code, the largest first")
+
+
+def codebook(shares: np.ndarray, history: History, path: Path) -> None:
+    """How a codebook is used: how often each of its vectors is chosen (K,), the most frequent first, with the share that each would
+    have if all were used alike; and by epoch how many are in use, e to the entropy of the shares in a batch.
+    """
+    K, moved = len(shares), np.array(history["revived"])
+    caption = (
+        f"{np.sum(shares > 0)} of {K} vectors of the codebook are chosen for some test example. "
+        "The number in use is e to the entropy of their shares, measured in each batch. A vector that hardly anything chooses is moved to a code of "
+        f"the batch: in a step of the first epoch {moved[0]:.2g} of them were, in the last {moved[-1]:.2g}."
+    )
+    with figure(path, 8.4, 3.4, caption) as drawn:
+        use, epochs = drawn.subplots(1, 2)
+        use.bar(np.arange(1, K + 1), np.sort(shares)[::-1], color=BLUE, width=0.9)
+        use.axhline(1 / K, color=RED, linestyle="--", label="all alike")
+        use.set(xlabel="vectors, the most frequent first", ylabel="share of all choices")
+        use.legend()
+        epochs.plot(history["epoch"], history["perplexity"], "o-", color=BLUE, markersize=4, label="training")
+        if "validation_perplexity" in history:
+            values = history["validation_perplexity"]
+            epochs.plot(history["epoch"], values, "s--", color=RED, markersize=4, label="validation")
+        epochs.set(xlabel="epoch", ylabel=f"vectors in use, of {K}")
+        epochs.set_ylim(0, K)
+        epochs.set_xlim(left=0)
+        epochs.xaxis.get_major_locator().set_params(integer=True)
+        epochs.legend()
 
 
 def displacements(models: dict[str, tuple[np.ndarray, np.ndarray, str]], points: np.ndarray, path: Path) -> None:

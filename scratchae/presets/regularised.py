@@ -1,16 +1,18 @@
-"""Autoencoders that cannot merely copy: because of noise in the input, a sparse code, or a code that hardly moves."""
+"""Autoencoders that cannot merely copy: because of noise in the input or hidden patches, a sparse code, or a code that hardly moves."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from ..errors import OptionError
-from ..layers import KSparse, Layer, MaskingNoise, ReLU, SaltAndPepper, Sequential, Sigmoid
+from ..layers import Flatten, KSparse, Layer, MaskingNoise, ReLU, Reshape, SaltAndPepper, Sequential, Sigmoid
 from ..losses import MSE, BCEWithLogits
-from ..models import Autoencoder, ContractiveAutoencoder, Model
+from ..models import Autoencoder, ContractiveAutoencoder, MaskedAutoencoder, Model
 from ..penalties import L1, SparseKL
+from .convolutional import IMAGES
 from .dense import ROWS, mirrored, squashed, stack
 from .form import Form
 from .preset import Preset, warm_cosine
@@ -35,6 +37,14 @@ def salt_and_pepper(rng: np.random.Generator, form: Form = ROWS) -> Model:
             "denoising-salt-and-pepper sets numbers to 0 or 1, and the data do not lie between them: choose denoising or denoising-masking"
         )
     return denoising(rng, form, SaltAndPepper(0.25))
+
+
+def masked(rng: np.random.Generator, form: Form = IMAGES) -> Model:
+    form.halved(0, "masked")
+    sizes = [math.prod(form.shape), *(form.hidden or (512,)), form.code or 256]
+    encoder = Sequential(Flatten(), stack(sizes, ReLU, rng, last=ReLU()))
+    decoder = Sequential(stack(sizes[::-1], ReLU, rng, last=None), Reshape(form.shape))
+    return MaskedAutoencoder(encoder, decoder, loss=form.loss(BCEWithLogits()), patch=4, rate=0.5)
 
 
 def one_layer(
@@ -101,6 +111,14 @@ PRESETS = (
         salt_and_pepper,
         code=64,
         **RECIPE,
+    ),
+    Preset(
+        "masked",
+        "784-512-256-512-784, the same net: fills in half of the patches of 4 × 4, and is judged by these alone",
+        masked,
+        code=64,
+        **RECIPE,
+        shape=(28, 28, 1),
     ),
     Preset(
         "sparse",

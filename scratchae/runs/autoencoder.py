@@ -227,7 +227,7 @@ def draw_filters(W: np.ndarray, examples: Examples, album: Album) -> None:
     """Draw what the first layer's units look for, unless it has no shape."""
     if not examples.images:
         return
-    spread = examples.some.std(axis=0)
+    spread = examples.some.std(axis=0).reshape(-1)
     agreement = neighbours_agree(plots.contributions(W, spread, shape=examples.shape))
     if agreement < STRUCTURE:
         why = f"neighbouring weights of the first layer hardly agree (correlation {agreement:.2f}, less than {STRUCTURE:g})"

@@ -10,10 +10,10 @@ from types import ModuleType
 
 import numpy as np
 
-from ..models import GAN, RBM, VAE, AdversarialAutoencoder, Autoencoder, Model
+from ..models import GAN, RBM, VAE, VQVAE, AdversarialAutoencoder, Autoencoder, Diffusion, MaskedAutoencoder, Model
 from ..presets import Examples
 from ..uses import in_batches
-from . import adversarial, autoencoder, boltzmann, variational
+from . import adversarial, autoencoder, boltzmann, diffusion, masked, quantised, variational
 from .album import Album
 
 __all__ = ["Album", "family", "headline", "remarks", "table"]
@@ -21,8 +21,11 @@ __all__ = ["Album", "family", "headline", "remarks", "table"]
 FAMILIES: dict[type[Model], ModuleType] = {  # the first that a model belongs to
     GAN: adversarial,
     AdversarialAutoencoder: adversarial,
+    MaskedAutoencoder: masked,
     Autoencoder: autoencoder,
     VAE: variational,
+    VQVAE: quantised,
+    Diffusion: diffusion,
     RBM: boltzmann,
 }
 
@@ -68,6 +71,8 @@ def remarks(model: Model, found: dict[str, float], examples: Examples) -> list[s
 def mean_image_error(model: Model, examples: Examples) -> float:
     """The squared error on the test examples, as in `measure`, if every reconstruction is the mean training example."""
     train, test = examples.some, examples.test
+    if isinstance(model, MaskedAutoencoder):  # which is judged by what it fills in
+        return masked.error_of(test, masked.hidden_patches(model, test), train.mean(axis=0))
     if isinstance(model, VAE):
         train, test = model.target(train), model.target(model.as_drawn(test, np.random.default_rng(0)))
     return autoencoder.mean_squared_error(test, train.mean(axis=0))
@@ -112,13 +117,16 @@ def table(figures: dict[str, dict[str, float]], features: int) -> str:
         "nll": "-log p(x), 5,000 z, every 10th",
         "units_in_use": "numbers of the code in use",
         "pseudo_log_likelihood": "pseudo-log-likelihood, nats",
+        "bits": "bits, as many for each code",
+        "prior_bits": "bits, by the prior",
+        "perplexity": "vectors in use (perplexity)",
         "psnr": "signal-to-noise ratio, dB",
         "mean_activation": "mean of the code",
         "active_units": "share of the code that is active",
         "idle_units": "share of units never active",
         "frechet": "Fréchet distance, in PCA's code",
     }
-    no_sums = {"units_in_use", "psnr", "mean_activation", "active_units", "idle_units", "frechet"}
+    no_sums = {"units_in_use", "perplexity", "psnr", "mean_activation", "active_units", "idle_units", "frechet"}
     lines = [f"{'on the test examples':<49} {'per example':>12} {'per feature':>12}"]
     for who, values in figures.items():
         lines += [

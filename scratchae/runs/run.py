@@ -20,7 +20,7 @@ from ..backend import device_module, threads
 from ..backend.kernels.host import compile_kernels
 from ..data import NAMES, Stream
 from ..errors import DivergenceError, OptionError
-from ..models import GAN, PCA, VAE, Model, Warmup
+from ..models import PCA, VAE, Model, Warmup
 from ..presets import Examples, Form, Preset
 from ..study import watch
 from ..training import History, fit, save
@@ -149,7 +149,7 @@ def train(
     with threads(1) if history.crowded else contextlib.nullcontext():
         variants = trained_variants(recipe, examples, history)
         print(f"measuring on {len(examples.test):,} test examples")
-        own = model.code if isinstance(model, GAN) else model.encode(examples.test[:1]).size
+        own = model.encode(examples.test[:1]).size if hasattr(model, "encode") else preset.code
         pca = fitted_pca(code or min(preset.code, own), examples)
         figures = family(model).measure(model, preset, pca, examples)
         record |= {

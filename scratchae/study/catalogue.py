@@ -12,6 +12,7 @@ from ..errors import OptionError
 from ..layers import (
     AvgPool2d,
     BatchNorm,
+    Codebook,
     Conv2d,
     ConvTranspose2d,
     Dense,
@@ -39,11 +40,14 @@ from ..models import (
     GAN,
     IWAE,
     VAE,
+    VQVAE,
     AdversarialAutoencoder,
     Autoencoder,
     Classifier,
     ContractiveAutoencoder,
+    Diffusion,
     FreeEnergy,
+    MaskedAutoencoder,
 )
 from ..penalties import L1, SparseKL
 from .differences import GradientReport
@@ -124,6 +128,43 @@ def variational(d: int, kind: type[VAE] = VAE, **options) -> VAE:
     )
 
 
+def quantised(d: int, decay: float | None = None) -> VQVAE:
+    """A code of two vectors."""
+    rng = np.random.default_rng(d)
+    encoder = Sequential(Dense(d, 4, rng=rng), Tanh(), Dense(4, 4, rng=rng), Reshape((2, 2)))
+    decoder = Sequential(Flatten(), Dense(4, 4, rng=rng), Tanh(), Dense(4, d, rng=rng))
+    return VQVAE(encoder, Codebook(5, 2, decay=decay, rng=rng), decoder, loss=BCEWithLogits())
+
+
+def quantised_images(d: int) -> VQVAE:
+    """A vector for each pixel of a code of 3 × 3."""
+    rng = np.random.default_rng(d)
+    encoder = Sequential(Conv2d(d, 2, 3, stride=2, padding=1, rng=rng), Tanh())
+    decoder = Sequential(ConvTranspose2d(2, d, 3, stride=2, padding=1, rng=rng))
+    return VQVAE(encoder, Codebook(4, 2, rng=rng), decoder, loss=MSE(), commitment=2.0)
+
+
+def masked(d: int) -> MaskedAutoencoder:
+    """Runs of single columns are hidden."""
+    plain = autoencoder(2 * d)  # two at least
+    return MaskedAutoencoder(plain.encoder, plain.decoder, loss=BCEWithLogits(), patch=1, rate=0.5)
+
+
+def masked_images(d: int) -> MaskedAutoencoder:
+    """Patches of 2 × 1 are hidden in images of 4 × 3."""
+    rng = np.random.default_rng(d)
+    encoder = Sequential(Conv2d(d, 3, 3, padding=1, rng=rng), Tanh())
+    decoder = Sequential(ConvTranspose2d(3, d, 3, padding=1, rng=rng))
+    return MaskedAutoencoder(encoder, decoder, loss=MSE(), patch=(2, 1), rate=0.75)
+
+
+def diffusion(d: int) -> Diffusion:
+    rng = np.random.default_rng(d)
+    return Diffusion(
+        Sequential(Dense(d + 3, 4, rng=rng), Tanh(), Dense(4, d, rng=rng)), loss=BCEWithLogits(), levels=3
+    )
+
+
 def labelled_images(rng: np.random.Generator, n: int, d: int) -> tuple[np.ndarray, ...]:
     """Images, each with one of two labels."""
     return (np.concatenate([unit(rng, n, d), np.eye(2)[rng.integers(0, 2, n)]], axis=1),)
@@ -183,6 +224,8 @@ CATALOGUE = {
     "AvgPool2d": Entry(lambda d: AvgPool2d(2), pictures(5, 4)),
     "AvgPool2d, overlapping": Entry(lambda d: AvgPool2d((3, 2), 1), pictures(4, 3)),
     "UpSample2d": Entry(lambda d: UpSample2d((2, 3)), pictures(3, 2)),
+    "Codebook": Entry(lambda d: Codebook(4, d, rng=0)),
+    "Codebook, images": Entry(lambda d: Codebook(4, d, rng=0), pictures(3, 2)),
     "BatchNorm": Entry(lambda d: BatchNorm(d), lambda rng, n, d: (normal(rng, n + 2, d),)),
     "BatchNorm, images": Entry(lambda d: BatchNorm(d), pictures(3, 2)),
     "Sigmoid": Entry(lambda d: Sigmoid()),
@@ -217,6 +260,8 @@ CATALOGUE = {
     "Autoencoder, sparse": Entry(lambda d: autoencoder(d, penalty=SparseKL(0.1, 0.2)), images),
     "Autoencoder, tied": Entry(lambda d: autoencoder(d, tied=True), images),
     "ContractiveAutoencoder": Entry(contractive, images),
+    "MaskedAutoencoder": Entry(masked, lambda rng, n, d: images(rng, n, 2 * d)),
+    "MaskedAutoencoder, images": Entry(masked_images, pictures(4, 3)),
     "VAE": Entry(variational, images),
     "VAE, β = 4": Entry(lambda d: variational(d, loss=MSE(), beta=4.0)),
     "VAE, free bits": Entry(lambda d: variational(d, beta=2.0, free_bits=0.05), images),
@@ -225,6 +270,10 @@ CATALOGUE = {
     "IWAE": Entry(lambda d: variational(d, IWAE, samples=3), images),
     "IWAE, log_var cut": Entry(lambda d: variational(d, IWAE, samples=2, binarise=True, log_var_limit=0.3), images),
     "CVAE": Entry(lambda d: variational(d, CVAE, labels=2), labelled_images),
+    "VQVAE": Entry(quantised, images),
+    "VQVAE, moving average": Entry(lambda d: quantised(d, decay=0.9), images),
+    "VQVAE, convolutional": Entry(quantised_images, pictures(5, 5)),
+    "Diffusion": Entry(diffusion, images),
     # the parts of an RBM's training_step, which itself is not a gradient
     "FreeEnergy": Entry(lambda d: free_energy(d, "bernoulli"), images),
     "FreeEnergy, Gaussian": Entry(lambda d: free_energy(d, "gaussian"), images),

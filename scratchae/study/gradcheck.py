@@ -27,6 +27,7 @@ from ..models import DBN, RBM, Model
 from ..penalties import Penalty
 from .diagnosis import diagnose, require_shapes
 from .diagnosis.experiment import FunctionExperiment, LayerExperiment, ModelExperiment
+from .diagnosis.finding import finding
 from .differences import EPS, STEP, TOLERANCE, GradientReport, compare, resolution
 from .styles.adapted import Adapted
 from .styles.calls import BACKWARD, FORWARD, method_of
@@ -91,7 +92,7 @@ def check_gradients(
             f"check_gradients: expected a layer, model, loss, penalty or function, got {type(subject).__name__}"
         )
     wrong = tuple(check.name for check in report.checks if not check.passed)
-    return replace(report, findings=diagnose(experiment, wrong))
+    return replace(report, findings=(*diagnose(experiment, wrong), *report.findings))
 
 
 def require_numbers(x: Array, name: str) -> None:
@@ -175,7 +176,7 @@ def parameters(layer: Layer) -> dict[str, Array]:
 
 def check_model(model: Model, x: Array, rng: Callable[[], Any], tolerance: float) -> GradientReport:
     model = copy.deepcopy(model).to(dtype=np.float64)
-    model.begins = False  # what a backward leaves out, or adds up, is to be found here
+    model.hold()
     model.training_step(x.copy(), rng())
     model.take_gradient()
     tensors: dict[str, dict[str, Array]] = {}  # by the metric that they descend
@@ -184,19 +185,28 @@ def check_model(model: Model, x: Array, rng: Callable[[], Any], tolerance: float
         descended = model.descends.get(name.partition(".")[0], "loss")
         tensors.setdefault(descended, {})[name] = getattr(layer, attribute)
         gradients[name] = getattr(layer, "d" + attribute).copy()
-    reports = [
-        compare(
-            type(model).__name__,
-            those,
-            gradients,
-            lambda metric=metric: model.objective(x.copy(), rng())[metric],
-            EPS * abs(float(model.objective(x.copy(), rng())[metric])),
-            tolerance,
-            chain=True,
-        )
-        for metric, those in tensors.items()
-    ]
-    return replace(reports[0], checks=tuple(check for report in reports for check in report.checks))
+
+    def against(metrics: Callable[..., dict[str, Array]]) -> GradientReport:
+        reports = []
+        for metric, those in tensors.items():
+
+            def evaluate(metric: str = metric) -> Array:
+                return metrics(x.copy(), rng())[metric]
+
+            rounding = EPS * abs(float(evaluate()))
+            reports.append(compare(type(model).__name__, those, gradients, evaluate, rounding, tolerance, chain=True))
+        return replace(reports[0], checks=tuple(check for report in reports for check in report.checks))
+
+    report = against(model.descended)
+    if type(model).descended is Model.descended:
+        return report
+    right = {check.name for check in report.checks if check.passed}
+    of_the_loss = against(model.objective)
+    others = {check.name: check.error for check in of_the_loss.checks if check.name in right and not check.passed}
+    if not others:
+        return report
+    evidence = f"differences of the loss itself deviate by up to {max(others.values()):.0%} of the largest number"
+    return replace(report, findings=(finding("straight_through", tuple(others), evidence),))
 
 
 def check_boltzmann(model: RBM, x: Array, tolerance: float, seed: int) -> GradientReport:

@@ -53,7 +53,7 @@ def prepared_both(x: Array, validation: Array | None, model: Model) -> tuple[np.
         if validation.shape[1:] != x.shape[1:]:
             raise ShapeError(f"validation has examples of shape {validation.shape[1:]}, x of {x.shape[1:]}")
     model.to("cpu")
-    model.check_data(x)
+    model.check_training(x)
     if validation is not None:
         model.check_data(validation)
     return x, validation

@@ -43,7 +43,13 @@ def test_one_line_changed(case):
 def test_enough_kinds_over_enough_layers():
     kinds = {kind for kind, *_ in BUGS + LINES}
     assert len(kinds) >= 12 and kinds <= KINDS.keys()
-    seldom = {"unknown", "optimizer", "not_a_divergence", "unstable"}  # not of one gradient at one point
+    seldom = {
+        "unknown",
+        "optimizer",
+        "not_a_divergence",
+        "unstable",
+        "straight_through",
+    }  # not of one gradient at one point
     later = {
         "copied",
         "branch",

@@ -123,6 +123,9 @@ MODELS = {
     "contractive": lambda: s.ContractiveAutoencoder(
         s.Sequential(s.Dense(6, 4), s.Sigmoid()), s.Dense(4, 6), loss=s.BCEWithLogits(), weight=0.1
     ),
+    "masked": lambda: s.MaskedAutoencoder(
+        s.Sequential(s.Dense(6, 4, rng=1), s.Tanh()), s.Dense(4, 6), loss=s.BCEWithLogits(), patch=2, rate=0.5
+    ),
     "normalised": lambda: s.Autoencoder(
         s.Sequential(s.Dense(6, 4), s.BatchNorm(4), s.LeakyReLU()), s.Dense(4, 6), loss=s.MSE()
     ),
@@ -140,10 +143,22 @@ MODELS = {
         s.Dense(6, 4), s.Dense(4, 2), s.Dense(4, 2, rng=1), s.Dense(2, 6), loss=s.BCEWithLogits(), samples=3
     ),
     "cvae": lambda: s.CVAE(s.Dense(6, 4), s.Dense(4, 2), s.Dense(4, 2, rng=1), s.Dense(4, 4), loss=s.MSE(), labels=2),
+    "diffusion": lambda: s.Diffusion(
+        s.Sequential(s.Dense(10, 5, rng=1), s.Tanh(), s.Dense(5, 6)), loss=s.MSE(), levels=4
+    ),
     "classifier": lambda: s.Classifier(s.Dense(4, 2), 2),
     "gan": lambda: s.GAN(s.Dense(2, 6, rng=0), s.Sequential(s.GaussianNoise(0.1), s.Dense(6, 1, rng=1))),
     "adversarial": lambda: s.AdversarialAutoencoder(
         s.Dense(4, 2, rng=0), s.Dense(2, 4, rng=1), s.Dense(4, 1, rng=2), loss=s.MSE(), prior="ring", labels=2
+    ),
+    "vqvae": lambda: s.VQVAE(
+        s.Sequential(s.Dense(6, 4, rng=1), s.Reshape((2, 2))),
+        s.Codebook(3, 2, dead=0.9),
+        s.Sequential(s.Flatten(), s.Dense(4, 6)),
+        loss=s.MSE(),
+    ),
+    "moving codebook": lambda: s.VQVAE(
+        s.Dense(6, 2, rng=1), s.Codebook(3, 2, decay=0.9, dead=0.5), s.Dense(2, 6), loss=s.BCEWithLogits()
     ),
     "rbm": lambda: s.RBM(6, 4),
     "persistent": lambda: s.RBM(6, 4, persistent=True, k=2, chains=5, hidden_units="gaussian"),

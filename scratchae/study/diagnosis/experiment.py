@@ -159,16 +159,20 @@ class LayerExperiment(Experiment):
 class ModelExperiment(LayerExperiment):
     """The loss of a model. Only its parameters get gradients, and there is no upstream."""
 
+    def fresh(self) -> Model:
+        subject = super().fresh()
+        subject.hold()
+        return subject
+
     def upstream(self, y: np.ndarray) -> np.ndarray:
         return np.ones_like(y)
 
     def value(self, subject: Model, inputs: Arrays) -> np.ndarray:
         with offering():
-            return np.array(subject.objective(inputs["x"].copy(), self.rng())["loss"])
+            return np.array(subject.descended(inputs["x"].copy(), self.rng())["loss"])
 
     def run(self, inputs=None, r=None, subject=None):
         subject = self.fresh() if subject is None else subject
-        subject.begins = False  # as in the check
         with offering():
             metrics = subject.training_step((inputs or self.inputs)["x"].copy(), self.rng())
         return np.array(metrics["loss"]), self.parameter_gradients(subject)

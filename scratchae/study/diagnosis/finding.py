@@ -223,13 +223,20 @@ KINDS = {
         "it is wrong {where}",
         "the numbers of x in the file are special, such as zeros or equal rows, and hide it",
     ),
+    "straight_through": (
+        "it is no slope of the loss, on purpose",
+        "the model's `descended`: with what sg(…) holds held still, its gradient is right. The loss itself has no slope there that "
+        "could train the layers before a codebook, since the nearest vector does not move with x",
+    ),
     "unknown": (
         "it is wrong, but no known mistake explains it",
         "the evidence above; then the smallest case: one example of one or two features, by hand",
     ),
 }
 
-NOTES = frozenset({"dtype", "draws", "not_a_divergence", "unstable"})  # remarks: the numbers are right
+NOTES = frozenset(
+    {"dtype", "draws", "not_a_divergence", "straight_through", "unstable"}
+)  # remarks: the numbers are right
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from .markup import MathmlWriter
 from .rendering import Writer
 from .symbol import Symbol
 from .tree import Node
-from .values import DRAWS, Evaluation
+from .values import DRAWS, STILL, Evaluation
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ class Formula:
     """An expression, with the values of its names (arrays, and plain numbers such as a rate), and how the names are written.
 
     result: the symbol of what it computes; shape: its shape, to which the expression's own value broadcasts. `drawn` says that it
-    is random, `computable` that the value follows from the formula: neither that nor opaque.
+    is random, `computable` that the value follows from the formula: neither that nor opaque;
+    `still` that it stays when what it is made of moves: drawn, or sg(…).
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class Formula:
         shape: tuple[int, ...] | None = None,
     ):
         self.tree, self.names, self.symbols, self.result = tree, names, symbols, result
-        self.drawn = tree.op in DRAWS
+        self.drawn, self.still = tree.op in DRAWS, tree.op in STILL
         self.computable = not self.drawn and tree.op != "opaque"
         self.evaluation = Evaluation(tree, names) if self.computable else None
         own = np.shape(self.evaluation.value) if self.computable else ()

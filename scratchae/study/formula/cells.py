@@ -171,9 +171,12 @@ class Lowering:
         return self.at(node.args[0], [*index[:3], index[4]])
 
     def first_max(self, node: Node, index: Sequence[Index]) -> Recipe:
-        k = self.variable()
-        body = self.at(node.args[0], [*index[:3], k, index[4]])
-        return ["first_max", [k, self.shape(node)[3]], body, index[3]]
+        k, axis = self.variable(), dict(node.value or ()).get("axis", 3)
+        body = self.at(node.args[0], [*index[:axis], k, *index[axis + 1 :]])
+        return ["first_max", [k, self.shape(node)[axis]], body, index[axis]]
+
+    def sg(self, node: Node, index: Sequence[Index]) -> Recipe:
+        return self.at(node.args[0], index)
 
     def upsample(self, node: Node, index: Sequence[Index]) -> Recipe:
         ((SH, SW),) = self.numbers(node)

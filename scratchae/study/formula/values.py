@@ -22,6 +22,7 @@ ELEMENTWISE: dict[str, Callable[..., Any]] = {
 }
 REDUCTIONS = {"sum": np.sum, "mean": np.mean, "max": np.max}
 DRAWS = ("normal", "uniform")  # drawn at random: a value is recorded, not computed
+STILL = (*DRAWS, "sg")  # what does not move when something in it does
 
 # Numbers in another place, or picked out; they cost nothing that is worth counting
 
@@ -72,9 +73,11 @@ def spread(y, kernel):
     return np.repeat(y[:, :, :, None], math.prod(kernel), axis=3)
 
 
-def first_max(w):
-    """1 at the first of the largest numbers of each window, else 0."""
-    return (np.arange(w.shape[3])[:, None] == w.argmax(axis=3)[:, :, :, None]).astype(w.dtype)
+def first_max(w, axis=3):
+    """1 at the first of the largest numbers along an axis, of each window or row, else 0."""
+    first = np.zeros_like(w)
+    np.put_along_axis(first, w.argmax(axis=axis, keepdims=True), 1, axis)
+    return first
 
 
 def upsample(x, scale):
@@ -92,7 +95,7 @@ ARRANGEMENTS: dict[str, Callable[..., Any]] = {
     **{"rows": rows, "flat": flat, "per_row": per_row, "reshape": np.reshape, "expand": np.expand_dims, "joined": lambda *x: np.concatenate(x, 1)},
     **{"im2col": im2col, "col2im": col2im, "windows": windows, "from_windows": from_windows, "spread": spread},
     **{"first_max": first_max, "area": math.prod, "upsample": upsample, "largest": largest, "repeat": lambda x, k: np.repeat(x, k, axis=0), "T": np.transpose},
-    **{"tuple": lambda *numbers: numbers, "none": lambda: None},
+    **{"tuple": lambda *numbers: numbers, "none": lambda: None, "sg": lambda x: x},
 }  # fmt: skip
 
 

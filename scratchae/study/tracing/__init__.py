@@ -84,6 +84,7 @@ def trace(
     model.to(device)
     x = xp.asarray(x)
     rng = None if rng is None else generator(rng)
+    model.hold()
     before = copy.deepcopy(model)
     recording = record(model, x, rng, itemsize)
     program = (Phases if hasattr(model, "formula_phases") else Program)(model, x, recording)

@@ -57,7 +57,7 @@ def sample(gradient: np.ndarray, rng: np.random.Generator) -> Iterator[list[tupl
 def parameter_checks(
     program: Program, model: Model, x: Array, elements: Callable | None, training: bool
 ) -> dict[str, TensorCheck]:
-    """Of the gradient that the model ended with, by its own `objective`, with the same noise every time."""
+    """Of the gradient that the model ended with, by its own `descended`, with the same noise every time."""
     tensors: dict[str, dict[str, Array]] = {}  # by the metric that they descend
     gradients = {}
     for name, layer, attribute in model.named_parameters():
@@ -72,7 +72,7 @@ def parameter_checks(
     for metric, those in tensors.items():
 
         def value(metric: str = metric) -> Array:
-            return model.objective(x, Again(draws) if training else None)[metric]
+            return model.descended(x, Again(draws) if training else None)[metric]
 
         rounding = EPS * abs(float(value()))
         report = compare(type(model).__name__, those, gradients, value, rounding, elements=elements, chain=True)
@@ -94,7 +94,7 @@ def between(program: Program, gradient: Tensor, elements: Callable | None) -> Te
         uses = {operand.tensor.key for operand in step.operands} & changed
         if leaf and step.layer != leaf:
             uses -= {of}  # there the tensor stays: this is the part of the gradient that comes through one layer
-        if uses and step.result.role not in ("gradient", "direction") and not step.formula.drawn:
+        if uses and step.result.role not in ("gradient", "direction") and not step.formula.still:
             if not step.formula.computable:
                 return None
             steps.append(step)

@@ -16,6 +16,7 @@ from ..formula import Cell, Formula, Symbol
 WORDS = {
     "im2col": "im2col(x) lays out, as a row for each place of the kernel, the patch of x that lies under it: a convolution "
     "is then one matrix product",
+    "sg": "sg(x), stop-gradient, is x, and is held still when x moves: no gradient goes through it",
     "col2im": "col2im is the adjoint of im2col: it adds each number of a row back onto the place that the number was taken from",
 }
 
