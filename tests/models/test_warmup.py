@@ -96,3 +96,13 @@ def test_what_is_refused():
         Warmup(0)
     with pytest.raises(OptionError, match="free_bits"):
         vae(free_bits=-0.1)
+
+
+def test_it_grows_on_each_device(device):
+    model = vae(beta=Warmup(10))
+    recipe = {"epochs": 3, "batch_size": 8, "progress": False}
+    fit(model, x, optimizer=Adam(1e-2), device=device, **recipe)
+    assert float(model.to("cpu").warmup.t) == 12
+    other = vae(beta=Warmup(10))
+    first = fit(other, x, optimizer=Adam(1e-2), **recipe)
+    assert len(first["kl"]) == 3
