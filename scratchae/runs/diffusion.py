@@ -78,5 +78,5 @@ def sampling(model: Diffusion, n: int) -> dict[str, np.ndarray]:
     for i, (sigma, noisy, made) in enumerate(model.steps(n, steps=STEPS, rng=np.random.default_rng(0))):
         if i in shown:
             rows[f"σ = {sigma:.2g}"] = noisy.reshape(-1, 28, 28)
-            rows["taken for" + " " * i] = made.reshape(-1, 28, 28)  # a name of its own, which looks like the others
+            rows[f"taken for, at {sigma:.2g}"] = made.reshape(-1, 28, 28)
     return rows
