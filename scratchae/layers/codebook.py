@@ -18,7 +18,8 @@ class Codebook(Layer):
 
     x (N, …, features), such as (N, features), or (N, H, W, features) with a vector for each pixel; y of the same shape;
     E (codes, features). Of codes at the same distance, the first is taken. k is found as the largest closeness
-    c_k = x · e_k - ½ |e_k|², since |x - e_k|² = |x|² - 2 c_k.
+    c_k = x · e_k - ½ |e_k|², since |x - e_k|² = |x|² - 2 c_k; with x and e_k counted from μ, the middle of the codebook, so that little is
+    rounded where all of them are far from 0.
 
     Its derivative by x is 0, since the nearest vector does not move with x. So by itself it passes no gradient to the layers
     before it: `VQVAE` leads the gradient past it.
@@ -33,9 +34,10 @@ class Codebook(Layer):
 
     parameter_names = ("E",)
     symbol = "e"
-    symbols = {"closeness": "c", "chosen": "k", "share": "s"}
+    symbols = {"middle": "μ", "closeness": "c", "chosen": "k", "share": "s"}
     formulas = {
-        "closeness": "rows(x) @ E.T - sum(E ** 2, axis=1) / 2",
+        "middle": "mean(E, axis=0)",
+        "closeness": "(rows(x) - middle) @ (E - middle).T - sum((E - middle) ** 2, axis=1) / 2",
         "chosen": "first_max(closeness, axis=1)",
         "y": "reshape(chosen @ E, x_shape)",
         "dE": "chosen.T @ rows(dy)",
@@ -75,8 +77,10 @@ class Codebook(Layer):
         if x.ndim < 2 or x.shape[-1] != self.features:
             self.refuse(x, f"(N, …, {self.features})", "the vectors of x must be as long as those of the codebook")
         self.rows = x.reshape(-1, self.features)  # (M, D)
-        closeness = xp.matmul(self.rows, self.E.T)
-        closeness -= xp.sum(self.E * self.E, axis=1) / 2  # (M, K)
+        middle = xp.mean(self.E, axis=0)
+        e = self.E - middle
+        closeness = xp.matmul(self.rows - middle, e.T)
+        closeness -= xp.sum(e * e, axis=1) / 2  # (M, K)
         self.k = xp.argmax(closeness, axis=1)  # (M,)
         self.chosen = (self.k[:, None] == xp.arange(self.codes)).astype(x.dtype)  # 1 at k (M, K)
         return self.vectors(self.k).reshape(x.shape)  # y

@@ -81,5 +81,5 @@ def sampling(model: Diffusion, n: int, examples: Examples = MNIST) -> dict[str, 
     for i, (sigma, noisy, made) in enumerate(model.steps(n, steps=STEPS, rng=np.random.default_rng(0))):
         if i in shown:
             rows[f"σ = {sigma:.2g}"] = pictures(noisy, examples)
-            rows["taken for" + " " * i] = pictures(made, examples)  # a name of its own, which looks like the others
+            rows[f"taken for, at {sigma:.2g}"] = pictures(made, examples)
     return rows

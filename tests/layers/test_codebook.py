@@ -36,6 +36,15 @@ def test_of_equal_distances_the_first():
     assert layer.k.tolist() == [0, 0]
 
 
+def test_vectors_far_from_0_are_told_apart():
+    """By x · e alone, in float32, their squares would drown the differences."""
+    layer, x = book(50, 16), vectors(400, 16) + 1000
+    layer.E += 1000
+    y = layer.forward(x).astype(np.float64)
+    distances = ((x[:, None].astype(np.float64) - layer.E) ** 2).sum(axis=-1)
+    assert_allclose(((x - y) ** 2).sum(axis=1), distances.min(axis=1), rtol=1e-3)
+
+
 def test_far_away_vectors_do_not_overflow():
     layer = book(3, 2)
     assert np.isfinite(layer.forward(np.full((1, 2), 1e4, np.float32))).all()
