@@ -252,7 +252,7 @@ def test_the_benchmark_fails_on_a_false_accusation(tmp_path, monkeypatch):
     monkeypatch.setattr(planted, "bugs", lambda: iter(BUGS[:3]))
     monkeypatch.setattr(planted_lines, "LINES", [])
     monkeypatch.setattr(diagnosis, "right_cases", lambda count: [("Dense", ("sign",))])
-    assert diagnosis.main(["--seeds", "1", "--folder", str(tmp_path)]) == 1
+    assert diagnosis.main(["--seeds", "1", "--strangers", "0", "--folder", str(tmp_path)]) == 1
 
 
 # Chains and models
