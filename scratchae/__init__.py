@@ -14,10 +14,10 @@ __version__ = "0.1.0"
 _HOMES = {
     "backend": "array_module threads",
     "backend.kernels.host": "compile_kernels",
-    "data": "Dataset load_data",
+    "data": "Dataset load_data padded",
     "errors": "ScratchaeError",
-    "layers": "AvgPool2d BatchNorm Conv2d ConvTranspose2d Dense Dropout Flatten GaussianNoise Identity KSparse Layer LeakyReLU "
-    "MaskingNoise MaxPool2d ReLU Reshape SaltAndPepper Sequential Sigmoid Softplus Tanh UpSample2d",
+    "layers": "GRU RNN AvgPool2d BatchNorm Conv2d ConvTranspose2d Dense Dropout Flatten GaussianNoise Identity KSparse Layer LeakyReLU "
+    "MaskingNoise MaxPool2d ReLU Reshape SaltAndPepper Sequential Sigmoid Softplus StepDense Tanh UpSample2d",
     "losses": "BCE MSE BCEWithLogits Loss SoftmaxCrossEntropy gaussian_kl",
     "models": "CVAE DBN IWAE PCA RBM VAE Autoencoder Classifier ContractiveAutoencoder Model with_labels",
     "optimizers": "SGD Adam Cosine Optimizer Step",

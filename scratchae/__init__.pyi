@@ -2,9 +2,11 @@
 
 from .backend import array_module, threads
 from .backend.kernels.host import compile_kernels
-from .data import Dataset, load_data
+from .data import Dataset, load_data, padded
 from .errors import ScratchaeError
 from .layers import (
+    GRU,
+    RNN,
     AvgPool2d,
     BatchNorm,
     Conv2d,
@@ -25,6 +27,7 @@ from .layers import (
     Sequential,
     Sigmoid,
     Softplus,
+    StepDense,
     Tanh,
     UpSample2d,
 )
@@ -54,11 +57,13 @@ __all__ = [
     "BCE",
     "CVAE",
     "DBN",
+    "GRU",
     "IWAE",
     "L1",
     "MSE",
     "PCA",
     "RBM",
+    "RNN",
     "SGD",
     "VAE",
     "Adam",
@@ -98,6 +103,7 @@ __all__ = [
     "Softplus",
     "SparseKL",
     "Step",
+    "StepDense",
     "Tanh",
     "Trace",
     "UpSample2d",
@@ -110,6 +116,7 @@ __all__ = [
     "gaussian_kl",
     "load",
     "load_data",
+    "padded",
     "pretrain",
     "save",
     "threads",

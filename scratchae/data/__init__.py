@@ -5,6 +5,7 @@ from pathlib import Path
 from ..errors import DataError
 from .dataset import Dataset, pixels
 from .mnist import FILES, load_mnist
+from .sequences import padded
 from .strokes import strokes
 
 NAMES = ("strokes", *FILES)
@@ -21,4 +22,4 @@ def load_data(name: str, directory: str | Path | None = None) -> Dataset:
     return strokes() if name == "strokes" else load_mnist(name, directory)
 
 
-__all__ = ["NAMES", "Dataset", "load_data", "pixels", "strokes"]
+__all__ = ["NAMES", "Dataset", "load_data", "padded", "pixels", "strokes"]

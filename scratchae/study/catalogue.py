@@ -10,6 +10,8 @@ import numpy as np
 
 from ..errors import OptionError
 from ..layers import (
+    GRU,
+    RNN,
     AvgPool2d,
     BatchNorm,
     Conv2d,
@@ -29,6 +31,7 @@ from ..layers import (
     Sequential,
     Sigmoid,
     Softplus,
+    StepDense,
     Tanh,
     UpSample2d,
 )
@@ -91,6 +94,21 @@ def images(rng: np.random.Generator, n: int, d: int) -> tuple[np.ndarray, ...]:
 def pictures(height: int, width: int) -> Callable[[np.random.Generator, int, int], tuple[np.ndarray, ...]]:
     """Images of d channels. Their sizes are odd and unequal, so that strides leave a rest."""
     return lambda rng, n, d: (normal(rng, n, height, width, d),)
+
+
+def sequences(rng: np.random.Generator, n: int, d: int) -> tuple[np.ndarray, ...]:
+    """Sequences of 4 steps."""
+    return (normal(rng, n, 4, d),)
+
+
+def several_lengths(rng: np.random.Generator, n: int, d: int) -> tuple[np.ndarray, ...]:
+    """Sequences of 1 to 4 steps, filled up with -1, and one that lacks a step in the middle."""
+    (x,) = sequences(rng, n, d)
+    for i, length in enumerate(rng.integers(1, 5, n)):
+        x[i, length:] = -1
+    x[0, :] = normal(rng, 4, d)
+    x[0, 1] = -1
+    return (x,)
 
 
 def convolutional(d: int) -> Autoencoder:
@@ -172,6 +190,13 @@ CATALOGUE = {
     "Reshape": Entry(lambda d: Reshape((2, d)), lambda rng, n, d: (normal(rng, n, 2 * d),)),
     "KSparse": Entry(lambda d: KSparse((d + 1) // 2), lambda rng, n, d: (distinct(rng, n, d),)),
     "KSparse, images": Entry(lambda d: KSparse(3 * d), lambda rng, n, d: (distinct(rng, n, 3, 2, d),)),
+    "RNN": Entry(lambda d: RNN(d, 3, rng=0), sequences),
+    "RNN, last state": Entry(lambda d: RNN(d, 3, last=True, rng=0), sequences),
+    "RNN, padded": Entry(lambda d: RNN(d, 3, padding=-1, rng=0), several_lengths),
+    "GRU": Entry(lambda d: GRU(d, 3, rng=0), sequences),
+    "GRU, last state": Entry(lambda d: GRU(d, 3, last=True, padding=-1, rng=0), several_lengths),
+    "GRU, padded": Entry(lambda d: GRU(d, 3, padding=-1, rng=0), several_lengths),
+    "StepDense": Entry(lambda d: StepDense(d, 3, rng=0), sequences),
     "Sequential": Entry(chain),
     "MSE": Entry(lambda d: MSE(), prediction_and_target),
     "BCE": Entry(lambda d: BCE(), prediction_and_target),

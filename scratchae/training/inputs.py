@@ -16,6 +16,11 @@ def prepared(x: Array, name: str, model: Model) -> np.ndarray:
     try:
         array_module(x)
     except ArrayTypeError:
+        if isinstance(x, list | tuple) and len({np.shape(each) for each in x if hasattr(each, "shape")}) > 1:
+            raise ArrayTypeError(
+                f"{name} is a {type(x).__name__} of arrays of several shapes: expected one array; scratchae.padded({name}, padding) makes "
+                "one of sequences, for layers with the same padding"
+            ) from None
         raise ArrayTypeError(
             f"{name} is a {type(x).__name__}: expected an array of floats, numpy.asarray({name}, dtype='float32')"
         ) from None
