@@ -19,7 +19,7 @@ _HOMES = {
     "layers": "GRU RNN AvgPool2d BatchNorm Conv2d ConvTranspose2d Dense Dropout Flatten GaussianNoise Identity KSparse Layer LeakyReLU "
     "MaskingNoise MaxPool2d ReLU Reshape SaltAndPepper Sequential Sigmoid Softplus StepDense Tanh UpSample2d",
     "losses": "BCE MSE BCEWithLogits Loss SoftmaxCrossEntropy gaussian_kl",
-    "models": "CVAE DBN IWAE PCA RBM VAE Autoencoder Classifier ContractiveAutoencoder Model with_labels",
+    "models": "CVAE DBN IWAE PCA RBM VAE Autoencoder Classifier ContractiveAutoencoder Model SequenceAutoencoder with_labels",
     "optimizers": "SGD Adam Cosine Optimizer Step",
     "penalties": "L1 Penalty SparseKL",
     "study": "GradientReport Trace check_gradients trace watch",

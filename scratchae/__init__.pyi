@@ -43,6 +43,7 @@ from .models import (
     Classifier,
     ContractiveAutoencoder,
     Model,
+    SequenceAutoencoder,
     with_labels,
 )
 from .optimizers import SGD, Adam, Cosine, Optimizer, Step
@@ -97,6 +98,7 @@ __all__ = [
     "Reshape",
     "SaltAndPepper",
     "ScratchaeError",
+    "SequenceAutoencoder",
     "Sequential",
     "Sigmoid",
     "SoftmaxCrossEntropy",

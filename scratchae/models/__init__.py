@@ -10,6 +10,7 @@ from .importance import IWAE
 from .model import Model
 from .pca import PCA
 from .rbm import RBM
+from .sequence import SequenceAutoencoder
 from .variational import VAE
 
 __all__ = [
@@ -24,5 +25,6 @@ __all__ = [
     "ContractiveAutoencoder",
     "FreeEnergy",
     "Model",
+    "SequenceAutoencoder",
     "with_labels",
 ]

@@ -36,7 +36,7 @@ from ..layers import (
     UpSample2d,
 )
 from ..losses import BCE, MSE, BCEWithLogits, SoftmaxCrossEntropy, gaussian_kl
-from ..models import CVAE, IWAE, VAE, Autoencoder, Classifier, ContractiveAutoencoder, FreeEnergy
+from ..models import CVAE, IWAE, VAE, Autoencoder, Classifier, ContractiveAutoencoder, FreeEnergy, SequenceAutoencoder
 from ..penalties import L1, SparseKL
 from .differences import GradientReport
 from .gradcheck import check_gradients
@@ -119,6 +119,14 @@ def convolutional(d: int) -> Autoencoder:
         ConvTranspose2d(2, 3, 3, rng=rng), Tanh(), ConvTranspose2d(3, d, 3, stride=2, padding=1, rng=rng)
     )
     return Autoencoder(encoder, decoder, loss=MSE())
+
+
+def sequence(d: int, **options) -> SequenceAutoencoder:
+    """Read by a GRU, written by an RNN."""
+    rng, given = np.random.default_rng(d), d if options.get("teacher_forcing") else 0
+    encoder = Sequential(GRU(d, 3, last=True, padding=options.get("padding"), rng=rng), Dense(3, 2, rng=rng))
+    decoder = Sequential(RNN(2 + given, 4, rng=rng), StepDense(4, d, rng=rng))
+    return SequenceAutoencoder(encoder, decoder, shape=(4, d), **{"loss": MSE()} | options)
 
 
 def variational(d: int, kind: type[VAE] = VAE, **options) -> VAE:
@@ -210,6 +218,9 @@ CATALOGUE = {
     "Autoencoder, sparse": Entry(lambda d: autoencoder(d, penalty=SparseKL(0.1, 0.2)), images),
     "Autoencoder, tied": Entry(lambda d: autoencoder(d, tied=True), images),
     "ContractiveAutoencoder": Entry(contractive, images),
+    "SequenceAutoencoder": Entry(sequence, sequences),
+    "SequenceAutoencoder, forced": Entry(lambda d: sequence(d, teacher_forcing=True), sequences),
+    "SequenceAutoencoder, padded": Entry(lambda d: sequence(d, padding=-1), several_lengths),
     "VAE": Entry(variational, images),
     "VAE, β = 4": Entry(lambda d: variational(d, loss=MSE(), beta=4.0)),
     "VAE, log_var cut": Entry(lambda d: variational(d, log_var_limit=0.8), images),

@@ -115,6 +115,10 @@ class Lowering:
         n, t, k = index
         return ["if", [["in", add(t, 1 - self.shape(node)[1]), 1]], self.at(node.args[0], [n, k]), 0]
 
+    def each_step(self, node: Node, index: Sequence[Index]) -> Recipe:
+        n, _, k = index
+        return self.at(node.args[0], [n, k])
+
     def reshaped(self, node: Node, index: Sequence[Index]) -> Recipe:
         new, old, index = list(self.shape(node)), list(self.shape(node.args[0])), list(index)
         first, last = [], []

@@ -10,7 +10,7 @@ from .tree import Node
 from .values import DRAWS
 
 # they say where numbers stand, not which
-INVISIBLE = {*("rows", "flat", "per_row", "reshape", "expand", "spread", "repeat", "tuple")}
+INVISIBLE = {*("rows", "flat", "per_row", "reshape", "expand", "spread", "repeat", "each_step", "tuple")}
 WORDS = {
     "from_windows": "overlap",
     "first_max": "first max",

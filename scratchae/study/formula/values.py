@@ -97,6 +97,11 @@ def at_last(x, steps):
     return found
 
 
+def each_step(x, shape):
+    """x (N, D) at every step of sequences of this shape, (N, T, D)."""
+    return np.repeat(x[:, None], shape[1], axis=1)
+
+
 def upsample(x, scale):
     """Each pixel as scale × scale equal ones."""
     return x.repeat(scale[0], axis=1).repeat(scale[1], axis=2)
@@ -110,7 +115,7 @@ def largest(x, k):
 
 ARRANGEMENTS: dict[str, Callable[..., Any]] = {
     **{"rows": rows, "flat": flat, "per_row": per_row, "reshape": np.reshape, "expand": np.expand_dims, "joined": lambda *x: np.concatenate(x, -1)},
-    **{"earlier": earlier, "later": later, "at_last": at_last},
+    **{"earlier": earlier, "later": later, "at_last": at_last, "each_step": each_step},
     **{"im2col": im2col, "col2im": col2im, "windows": windows, "from_windows": from_windows, "spread": spread},
     **{"first_max": first_max, "area": math.prod, "upsample": upsample, "largest": largest, "repeat": lambda x, k: np.repeat(x, k, axis=0), "T": np.transpose},
     **{"tuple": lambda *numbers: numbers, "none": lambda: None},
