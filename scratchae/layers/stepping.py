@@ -56,6 +56,9 @@ class Recurrent(Layer):
     def products(self, x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -> int:
         return x_shape[0] * x_shape[1] * (self.W.size + self.U.size)  # each number of both, with every step
 
+    def computed(self, y: Array) -> int:
+        return self.h.size * (1 + self.biases)  # every state, and what it is made of
+
     @property
     def flops(self) -> tuple[int, int, int]:
         """Of every step, also if y is that of the last only: then of as many as the last x had."""

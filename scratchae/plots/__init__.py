@@ -7,7 +7,7 @@ Okabe and Ito's, which colour-blind readers can tell apart, and no fact is shown
 from .codes import activations, apart, curves, displacements, latent_scatter, plane, unit_kl
 from .figure import BLUE, DIGITS, FORMATS, GREY, ORANGE, RED, STYLE, figure, require_format, small_print
 from .images import contributions, feature_maps, filters, image_rows, kernels, manifold, mosaic
-from .training import gradient_flow, loss_curve
+from .training import gradient_flow, loss_curve, through_time
 
 __all__ = [
     "BLUE",
@@ -35,5 +35,6 @@ __all__ = [
     "plane",
     "require_format",
     "small_print",
+    "through_time",
     "unit_kl",
 ]

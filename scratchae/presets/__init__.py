@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 
 from ..errors import OptionError
-from . import boltzmann, convolutional, dense, regularised, variational
+from . import boltzmann, convolutional, dense, regularised, sequential, variational
 from .preset import HELD_OUT, Examples, Preset, split
 
-FAMILIES = dense, convolutional, regularised, variational, boltzmann
+FAMILIES = dense, convolutional, regularised, sequential, variational, boltzmann
 PRESETS = {preset.name: preset for family in FAMILIES for preset in family.PRESETS}
 
 

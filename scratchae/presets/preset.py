@@ -82,9 +82,13 @@ class Preset:
         return split(train, test, images.test_labels, self.labels)
 
 
-def warm_cosine(warmup: int = 200, weight_decay: float = 0.0) -> Callable[[float, int], Optimizer]:
+def warm_cosine(
+    warmup: int = 200, weight_decay: float = 0.0, clip_norm: float | None = None
+) -> Callable[[float, int], Optimizer]:
     """A recipe's optimizer: Adam. Its rate rises over the first `warmup` updates, at most a tenth of all, and then falls to 0."""
-    return lambda lr, steps: Adam(Cosine(lr, steps, warmup=min(warmup, steps // 10)), weight_decay=weight_decay)
+    return lambda lr, steps: Adam(
+        Cosine(lr, steps, warmup=min(warmup, steps // 10)), weight_decay=weight_decay, clip_norm=clip_norm
+    )
 
 
 def split(train: np.ndarray, test: np.ndarray, test_labels: np.ndarray | None = None, labels: int = 0) -> Examples:
