@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..backend import Array, array_module
-from .activations import sigmoid, sigmoid_backward
+from .activations import sigmoid
 from .stepping import Recurrent, flat, turned
 
 
@@ -98,8 +98,8 @@ class GRU(Recurrent):
     parameter_names = ("W", "U", "b")
     symbols = {"ar": "ρ", "az": "ζ", "an": "ν", "padding": "p"}
     gates, biases = 3, 4
-    # + h₋₁ U + b: 6, + c, two σ: 8, r m, tanh, h: 3; what adds up to dh: 5, dan: 4, daz: 5, dm: 1, dar: 4, Σ: 4
-    operations = 20, 23
+    # + h₋₁ U + b: 6, + c, two σ: 8, r m, tanh, h: 3; what adds up to dh: 5, dan: 5, daz: 3, dm: 1, dar: 3, Σ: 4
+    operations = 20, 21
 
     @property
     def formulas(self) -> dict[str, str]:
@@ -173,13 +173,15 @@ class GRU(Recurrent):
             # h = (1 − z) n + z h₋₁
             dn = d * (1 - z[t])
             xp.multiply(dn, 1 - n[t] * n[t], out=dan[t])  # n = tanh(an)
-            daz[t] = sigmoid_backward(z[t], d * (h[t] - n[t]))  # z = σ(az)
+            xp.multiply(dn, z[t], out=daz[t])  # z = σ(az): ∂L/∂az = d (h₋₁ − n) z (1 − z)
+            daz[t] *= h[t] - n[t]  # daz
             # an = x W_n + b_n + r m
             xp.multiply(dan[t], r[t], out=dm[t])
-            dar[t] = sigmoid_backward(r[t], dan[t] * m[t])  # r = σ(ar)
+            xp.multiply(dm[t], m[t], out=dar[t])  # r = σ(ar): ∂L/∂ar = dan m r (1 − r)
+            dar[t] *= 1 - r[t]  # dar
             # h₋₁ is in h itself, and in ar = … + h₋₁ U_r, az = … + h₋₁ U_z and m = h₋₁ U_n + c
             if self.goes_back(t):
-                back = d * z[t]
+                back = d - dn  # d z
                 for da, U in ((dar, U_r), (daz, U_z), (dm, U_n)):
                     back += xp.matmul(da[t], U.T)
                 dh[t - 1] += back

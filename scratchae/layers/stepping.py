@@ -57,7 +57,7 @@ class Recurrent(Layer):
         return x_shape[0] * x_shape[1] * (self.W.size + self.U.size)  # each number of both, with every step
 
     def computed(self, y: Array) -> int:
-        return self.h.size * (1 + self.biases)  # every state, and what it is made of
+        return self.h.size  # every state, also where y is the last
 
     @property
     def flops(self) -> tuple[int, int, int]:
