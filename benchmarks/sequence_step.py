@@ -173,6 +173,8 @@ def run(options: argparse.Namespace) -> None:
         "batch_size": options.batch_size,
         "presets": {},
     }
+    if others := set(options.presets) - set(PRESETS):
+        raise BenchmarkError(f"preset {min(others)!r}: expected one of {', '.join(PRESETS)}")
     for preset in options.presets or PRESETS:
         with contextlib.ExitStack() as stack:
             note(f"preparing {preset}")
