@@ -14,14 +14,14 @@ __version__ = "0.1.0"
 _HOMES = {
     "backend": "array_module threads",
     "backend.kernels.host": "compile_kernels",
-    "data": "Dataset Examples load_data load_examples read_idx",
+    "data": "Dataset Examples load_data load_examples padded read_idx",
     "errors": "ScratchaeError",
-    "layers": "AvgPool2d BatchNorm Codebook Conv2d ConvTranspose2d Dense Dropout Flatten GaussianNoise Identity KSparse Layer LeakyReLU "
-    "MaskingNoise MaxPool2d ReLU Reshape SaltAndPepper Sequential Sigmoid Softplus Tanh UpSample2d",
+    "layers": "GRU RNN AvgPool2d BatchNorm Codebook Conv2d ConvTranspose2d Dense Dropout Flatten GaussianNoise Identity KSparse Layer "
+    "LeakyReLU MaskingNoise MaxPool2d ReLU Reshape SaltAndPepper Sequential Sigmoid Softplus StepDense Tanh UpSample2d",
     "likelihoods": "Gaussian LearnedGaussian",
     "losses": "BCE MSE BCEWithLogits Loss SoftmaxCrossEntropy gaussian_kl",
     "models": "CVAE DBN GAN IWAE PCA RBM VAE VQVAE AdversarialAutoencoder Autoencoder Classifier CodePrior ContractiveAutoencoder "
-    "Diffusion MaskedAutoencoder Model Warmup with_labels",
+    "Diffusion MaskedAutoencoder Model SequenceAutoencoder Warmup with_labels",
     "optimizers": "SGD Adam Cosine Optimizer Parts Step",
     "penalties": "L1 Penalty SparseKL",
     "study": "GradientReport Trace check_gradients trace watch",

@@ -2,9 +2,11 @@
 
 from .backend import array_module, threads
 from .backend.kernels.host import compile_kernels
-from .data import Dataset, Examples, load_data, load_examples, read_idx
+from .data import Dataset, Examples, load_data, load_examples, padded, read_idx
 from .errors import ScratchaeError
 from .layers import (
+    GRU,
+    RNN,
     AvgPool2d,
     BatchNorm,
     Codebook,
@@ -26,6 +28,7 @@ from .layers import (
     Sequential,
     Sigmoid,
     Softplus,
+    StepDense,
     Tanh,
     UpSample2d,
 )
@@ -48,6 +51,7 @@ from .models import (
     Diffusion,
     MaskedAutoencoder,
     Model,
+    SequenceAutoencoder,
     Warmup,
     with_labels,
 )
@@ -64,11 +68,13 @@ __all__ = [
     "CVAE",
     "DBN",
     "GAN",
+    "GRU",
     "IWAE",
     "L1",
     "MSE",
     "PCA",
     "RBM",
+    "RNN",
     "SGD",
     "VAE",
     "VQVAE",
@@ -112,12 +118,14 @@ __all__ = [
     "Reshape",
     "SaltAndPepper",
     "ScratchaeError",
+    "SequenceAutoencoder",
     "Sequential",
     "Sigmoid",
     "SoftmaxCrossEntropy",
     "Softplus",
     "SparseKL",
     "Step",
+    "StepDense",
     "Tanh",
     "Trace",
     "UpSample2d",
@@ -132,6 +140,7 @@ __all__ = [
     "load",
     "load_data",
     "load_examples",
+    "padded",
     "pretrain",
     "read_idx",
     "save",

@@ -53,6 +53,9 @@ PICTURES = {
         beside=["penalty", "kl"],
         caption="A sentence.",
     ),
+    "through_time": lambda path: plots.through_time(
+        {"encoder, before": np.logspace(-9, 0, 28), "encoder, trained": np.r_[0, np.ones(27)]}, path
+    ),
     "gradient_flow": lambda path: plots.gradient_flow(FLOW, path),
     "image_rows": lambda path: plots.image_rows({"original": IMAGES, "deep": IMAGES}, path),
     "image_rows, words": lambda path: plots.image_rows(

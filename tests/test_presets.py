@@ -8,6 +8,7 @@ import scratchae.data
 from scratchae import Dense, LeakyReLU, ReLU, Softplus, evaluate, fit
 from scratchae.data import strokes
 from scratchae.errors import OptionError, ShapeError
+from scratchae.layers.stepping import Recurrent
 from scratchae.presets import HELD_OUT, PRESETS, Form, find_preset, split
 from scratchae.presets.dense import curved_sheet, slanted_gaussian
 
@@ -58,7 +59,12 @@ MAPS = {
         *((7, 7, 32), (14, 14, 16), (28, 28, 1)),
     ],
 }
+# of sequences, the code in the middle
+ROWS = [(28, 28), (128,), (32,), (28, 128), (28, 28)]
+MAPS |= {"sequence": ROWS, "sequence-gru": ROWS}
 COUNTS = {
+    "sequence": 48_444,
+    "sequence-gru": 130_108,
     "conv": 210_369,
     "conv-pool": 4_385,  # as the Keras blog's
     "conv-denoising": 28_353,  # as keras.io prints
@@ -142,6 +148,8 @@ def test_images_on_their_way(name):
     for place, layer in model.leaves():
         if place == "log_var":  # beside mu
             continue
+        if place == "decoder.0" and isinstance(layer, Recurrent):  # which is given the code at every step
+            x = np.repeat(x[:, None], 28, axis=1)
         x = layer.forward(x)
         if x.shape[1:] != shapes[-1]:
             shapes.append(x.shape[1:])

@@ -9,6 +9,7 @@ from .idx import read_idx
 from .mnist import FILES, load_mnist
 from .own import KINDS
 from .scaling import PIXELS, Scaling
+from .sequences import padded
 from .streaming import Stream
 from .strokes import strokes
 
@@ -50,6 +51,7 @@ __all__ = [
     "load_data",
     "load_examples",
     "named_examples",
+    "padded",
     "pixels",
     "read_idx",
     "split",

@@ -8,10 +8,14 @@ from .layer import Layer, Sequential
 from .noise import Dropout, GaussianNoise, MaskingNoise, SaltAndPepper
 from .normalization import BatchNorm
 from .pooling import AvgPool2d, MaxPool2d, UpSample2d
+from .recurrent import GRU, RNN
 from .shape import Flatten, Reshape
 from .sparsity import KSparse
+from .steps import StepDense
 
 __all__ = [
+    "GRU",
+    "RNN",
     "AvgPool2d",
     "BatchNorm",
     "Codebook",
@@ -33,6 +37,7 @@ __all__ = [
     "Sequential",
     "Sigmoid",
     "Softplus",
+    "StepDense",
     "Tanh",
     "UpSample2d",
 ]

@@ -83,6 +83,10 @@ class Layer(Described):
         """How many products of two numbers there are in the matrix product of forward, for x and y of these shapes."""
         return 0
 
+    def computed(self, y: Array) -> int:
+        """How many numbers the last forward computed for y; more than y has, where there are steps on the way."""
+        return y.size
+
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         """y = f(x)."""
         raise NotImplementedError

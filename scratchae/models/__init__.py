@@ -15,6 +15,7 @@ from .pca import PCA
 from .prior import CodePrior
 from .quantized import VQVAE
 from .rbm import RBM
+from .sequence import SequenceAutoencoder
 from .variational import VAE
 from .warmup import Warmup
 
@@ -36,6 +37,7 @@ __all__ = [
     "FreeEnergy",
     "MaskedAutoencoder",
     "Model",
+    "SequenceAutoencoder",
     "Warmup",
     "with_labels",
 ]

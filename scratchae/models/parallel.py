@@ -28,7 +28,7 @@ from ..penalties import Penalty
 if TYPE_CHECKING:
     from .model import Model
 
-# how many numbers the layers must put out for a batch; with fewer, threads wait too often for each other in Python
+# how many numbers the layers must compute for a batch; with fewer, threads wait too often for each other in Python
 LEAST = 2**20
 MOST = 16  # parts: two, then four when each part is as large as that, and so on
 
@@ -89,11 +89,11 @@ class Team:
         self.counts: dict[tuple[int, ...], int] = {}
 
     def outputs(self, x: Array) -> int:
-        """The number of numbers that the model's layers put out for one example of x."""
+        """The number of numbers that the model's layers compute for one example of x."""
         shape = x.shape[1:]
         if shape not in self.counts:
             sizes: list[int] = []
-            with watched(self.layers, lambda layer, x, y: sizes.append(y.size)):
+            with watched(self.layers, lambda layer, x, y: sizes.append(layer.computed(y))):
                 self.members[0].objective(x[:1])
             self.counts[shape] = sum(sizes)
         return self.counts[shape]

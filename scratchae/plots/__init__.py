@@ -8,7 +8,7 @@ from .codes import activations, apart, cells, codebook, curves, displacements, l
 from .figure import BLUE, DIGITS, FORMATS, GREY, ORANGE, RED, STYLE, figure, require_format, small_print
 from .images import contributions, feature_maps, filters, image_rows, kernels, manifold, mosaic
 from .judging import accuracies, detection, rates, scores, trials
-from .training import gradient_flow, loss_curve, several_losses
+from .training import gradient_flow, loss_curve, several_losses, through_time
 
 __all__ = [
     "BLUE",
@@ -44,6 +44,7 @@ __all__ = [
     "several_losses",
     "small_print",
     "spread",
+    "through_time",
     "trials",
     "unit_kl",
 ]

@@ -152,3 +152,22 @@ def gradient_flow(flow: Flow, path: Path) -> None:
                 axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
             named.update(layers)
         axes.set_xlabel("training step")
+
+
+def through_time(norms: dict[str, np.ndarray], path: Path) -> None:
+    """The norm of the gradient at each step of a sequence, (T,), for each name, on a logarithmic axis."""
+    caption = (
+        "How large ∂L/∂h is at each step: the gradient is made where the error is, at every step of a decoder and after the last of an "
+        "encoder, and goes from right to left."
+    )
+    there = np.concatenate([values[values > 0] for values in norms.values()])
+    with figure(path, 7, 3.6, caption) as drawn:
+        axes = drawn.subplots()
+        for i, (name, values) in enumerate(norms.items()):
+            look = {"color": (RED, BLUE)[i % 2], "linestyle": ("--", "-")[i * 2 // len(norms)], "linewidth": 1.5}
+            axes.plot(np.arange(1, len(values) + 1), np.where(values > 0, values, np.nan), label=name, **look)
+        axes.set_yscale("log")
+        plain_log(axes.yaxis, float(there.min()), float(there.max()))
+        axes.set_xlabel("step of the sequence")
+        axes.set_ylabel("‖∂L/∂h‖")
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)

@@ -6,11 +6,31 @@ import difflib
 
 from ..data import HELD_OUT, Examples, split
 from ..errors import OptionError
-from . import adversarial, boltzmann, convolutional, dense, diffusion, quantised, regularised, variational
+from . import (
+    adversarial,
+    boltzmann,
+    convolutional,
+    dense,
+    diffusion,
+    quantised,
+    regularised,
+    sequential,
+    variational,
+)
 from .form import Form
 from .preset import Preset
 
-FAMILIES = dense, convolutional, regularised, variational, quantised, adversarial, diffusion, boltzmann
+FAMILIES = (
+    dense,
+    convolutional,
+    regularised,
+    sequential,
+    variational,
+    quantised,
+    adversarial,
+    diffusion,
+    boltzmann,
+)
 PRESETS = {preset.name: preset for family in FAMILIES for preset in family.PRESETS}
 
 

@@ -23,8 +23,8 @@ class Preset:
 
     build: makes the model, with weights drawn from a generator, for a `Form`: the shape and range of the data, and sizes that a
     person has chosen. optimizer: makes the optimizer, from a learning rate and the number of updates. code: the size of the
-    code, and of the code of PCA beside it. shape: what the model takes, (D,) for rows of any length, (H, W, C) for images of
-    any size. synthetic: a function of a generator and a number of examples, for presets that make their own data.
+    code, and of the code of PCA beside it. shape: what the model takes, (D,) for rows of any length, (T, D) for sequences, such as
+    the rows of an image, (H, W, C) for images of any size. synthetic: a function of a generator and a number of examples, for presets that make their own data.
     variants: models to train and draw beside this one. labels: the number of classes, for a model of rows that is told the
     class as well; 0 for all others. pretrain: called as pretrain(model, x, seed=…, device=…) before training, to give the
     model better initial weights; after Ctrl-C it raises KeyboardInterrupt.
@@ -80,8 +80,7 @@ class Preset:
 
     def taking(self, examples: Examples) -> Examples:
         """The examples in the shape that the model takes. Raises OptionError if it needs classes and there are none."""
-        flat = len(self.shape) == 1
-        shape = (math.prod(examples.shape),) if flat else examples.shape
+        shape = self.taken(examples.shape)
         parts = {part: shaped(getattr(examples, part), shape) for part in ("train", "validation", "test")}
         if self.labels:
             if isinstance(examples.train, Stream):
@@ -100,6 +99,14 @@ class Preset:
             examples = replace(examples, labels=classes)
         return replace(examples, **parts)
 
+    def taken(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape in which the model takes an example of this shape: as it is, as a row, or as a sequence of its rows."""
+        if len(self.shape) == 1:
+            return (math.prod(shape),)
+        if len(self.shape) == 2:
+            return (shape[0], math.prod(shape[1:])) if len(shape) > 1 else (1, shape[0])
+        return shape
+
     def form(self, examples: Examples, **chosen: Any) -> Form:
         """What the network has to fit: the examples, and what a person has chosen."""
         shape = (examples.features,) if len(self.shape) == 1 else tuple(examples.test.shape[1:])
@@ -111,6 +118,10 @@ def shaped(x: Any, shape: tuple[int, ...]) -> Any:
     return x.shaped(shape) if isinstance(x, Stream) else x.reshape(len(x), *shape)
 
 
-def warm_cosine(warmup: int = 200, weight_decay: float = 0.0) -> Callable[[float, int], Optimizer]:
+def warm_cosine(
+    warmup: int = 200, weight_decay: float = 0.0, clip_norm: float | None = None
+) -> Callable[[float, int], Optimizer]:
     """A recipe's optimizer: Adam. Its rate rises over the first `warmup` updates, at most a tenth of all, and then falls to 0."""
-    return lambda lr, steps: Adam(Cosine(lr, steps, warmup=min(warmup, steps // 10)), weight_decay=weight_decay)
+    return lambda lr, steps: Adam(
+        Cosine(lr, steps, warmup=min(warmup, steps // 10)), weight_decay=weight_decay, clip_norm=clip_norm
+    )

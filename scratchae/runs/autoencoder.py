@@ -12,13 +12,14 @@ from .. import plots
 from ..data import NAMES
 from ..layers import Conv2d, ConvTranspose2d, Dense, Dropout, KSparse, Layer, Sigmoid
 from ..losses import BCE, MSE
-from ..models import PCA, Autoencoder, ContractiveAutoencoder, Model
+from ..models import PCA, Autoencoder, ContractiveAutoencoder, Model, SequenceAutoencoder
 from ..penalties import SparseKL
 from ..presets import Examples, Preset
 from ..training import History
 from ..uses import in_batches
 from .album import Album
 from .pictures import chosen, pictures
+from .sequential import draw_steps
 
 # The figures
 
@@ -128,7 +129,7 @@ def draw(
     unit = f"{model.loss.unit} per example"
     album.add("loss", lambda path: plots.loss_curve(history, path, unit, beside, caption=caption, **look))
     if examples.images:
-        draw_images(model, makers, examples, album)
+        draw_images(model, makers, preset, examples, album)
     elif preset.variants:
         moves = displacements({"plain": model} | variants, test)
         album.add("displacements", lambda path: plots.displacements(moves, test[:500], path))
@@ -157,7 +158,11 @@ def how_measured(model: Model, preset: Preset) -> str:
 
 
 def draw_images(
-    model: Autoencoder, makers: dict[str, Callable[[np.ndarray], np.ndarray]], examples: Examples, album: Album
+    model: Autoencoder,
+    makers: dict[str, Callable[[np.ndarray], np.ndarray]],
+    preset: Preset,
+    examples: Examples,
+    album: Album,
 ) -> None:
     """For images: one of each label and its reconstruction, the code, and what the first layer looks for."""
     test = examples.test
@@ -175,6 +180,9 @@ def draw_images(
     if restrains_its_code(model):
         target = model.penalty.target if isinstance(model.penalty, SparseKL) else None
         album.add("activations", lambda path: plots.activations(z, path, target))
+    if isinstance(model, SequenceAutoencoder):
+        draw_steps(model, preset, shown, examples.validation[:250], examples, album)
+        return
     layers = list(model.leaves())
     weighted = [(name, layer) for name, layer in layers if "W" in layer.parameter_names]
     first, last = weighted[0], weighted[-1]

@@ -55,7 +55,7 @@ class Run:
     def input_shape(self) -> tuple[int, ...]:
         """The shape of an example as the model takes it."""
         about = self.about(np.empty((0, 1), np.float32))
-        return (math.prod(about.shape) + about.labels,) if len(self.preset.shape) == 1 else about.shape
+        return (math.prod(about.shape) + about.labels,) if about.labels else self.preset.taken(about.shape)
 
     def about(self, x: np.ndarray) -> Examples:
         """What is known of its data, with x in the place of the test examples: for pictures, and for numbers in their own units."""
@@ -78,7 +78,7 @@ class Run:
             return Batch(found.test, names(found.test_labels, found.classes))
         kept = self.kept if "scaling" in self.kept else named_examples(self.kept["source"], data_dir).kept
         source = like(data, kept, label)
-        x = source.x.reshape(len(source.x), -1) if len(self.preset.shape) == 1 else source.x
+        x = source.x.reshape(len(source.x), *self.preset.taken(source.x.shape[1:]))
         labels = names(source.labels, source.classes)
         if self.preset.labels:
             x = self.told(x, labels, kept, data)

@@ -10,6 +10,8 @@ import numpy as np
 
 from ..errors import OptionError
 from ..layers import (
+    GRU,
+    RNN,
     AvgPool2d,
     BatchNorm,
     Codebook,
@@ -30,6 +32,7 @@ from ..layers import (
     Sequential,
     Sigmoid,
     Softplus,
+    StepDense,
     Tanh,
     UpSample2d,
 )
@@ -48,6 +51,7 @@ from ..models import (
     Diffusion,
     FreeEnergy,
     MaskedAutoencoder,
+    SequenceAutoencoder,
 )
 from ..penalties import L1, SparseKL
 from .differences import GradientReport
@@ -108,6 +112,21 @@ def pictures(height: int, width: int) -> Callable[[np.random.Generator, int, int
     return lambda rng, n, d: (normal(rng, n, height, width, d),)
 
 
+def sequences(rng: np.random.Generator, n: int, d: int) -> tuple[np.ndarray, ...]:
+    """Sequences of 4 steps."""
+    return (normal(rng, n, 4, d),)
+
+
+def several_lengths(rng: np.random.Generator, n: int, d: int) -> tuple[np.ndarray, ...]:
+    """Sequences of 1 to 4 steps, filled up with -1, and one that lacks a step in the middle."""
+    (x,) = sequences(rng, n, d)
+    for i, length in enumerate(rng.integers(1, 5, n)):
+        x[i, length:] = -1
+    x[0, :] = normal(rng, 4, d)
+    x[0, 1] = -1
+    return (x,)
+
+
 def convolutional(d: int) -> Autoencoder:
     """A convolutional autoencoder: 5 × 5 to 3 × 3 to 1 × 1 and back."""
     rng = np.random.default_rng(d)
@@ -116,6 +135,14 @@ def convolutional(d: int) -> Autoencoder:
         ConvTranspose2d(2, 3, 3, rng=rng), Tanh(), ConvTranspose2d(3, d, 3, stride=2, padding=1, rng=rng)
     )
     return Autoencoder(encoder, decoder, loss=MSE())
+
+
+def sequence(d: int, **options) -> SequenceAutoencoder:
+    """Read by a GRU, written by an RNN."""
+    rng, given = np.random.default_rng(d), d if options.get("teacher_forcing") else 0
+    encoder = Sequential(GRU(d, 3, last=True, padding=options.get("padding"), rng=rng), Dense(3, 2, rng=rng))
+    decoder = Sequential(RNN(2 + given, 4, rng=rng), StepDense(4, d, rng=rng))
+    return SequenceAutoencoder(encoder, decoder, shape=(4, d), **{"loss": MSE()} | options)
 
 
 def variational(d: int, kind: type[VAE] = VAE, **options) -> VAE:
@@ -243,6 +270,13 @@ CATALOGUE = {
     "Reshape": Entry(lambda d: Reshape((2, d)), lambda rng, n, d: (normal(rng, n, 2 * d),)),
     "KSparse": Entry(lambda d: KSparse((d + 1) // 2), lambda rng, n, d: (distinct(rng, n, d),)),
     "KSparse, images": Entry(lambda d: KSparse(3 * d), lambda rng, n, d: (distinct(rng, n, 3, 2, d),)),
+    "RNN": Entry(lambda d: RNN(d, 3, rng=0), sequences),
+    "RNN, last state": Entry(lambda d: RNN(d, 3, last=True, rng=0), sequences),
+    "RNN, padded": Entry(lambda d: RNN(d, 3, padding=-1, rng=0), several_lengths),
+    "GRU": Entry(lambda d: GRU(d, 3, rng=0), sequences),
+    "GRU, last state": Entry(lambda d: GRU(d, 3, last=True, padding=-1, rng=0), several_lengths),
+    "GRU, padded": Entry(lambda d: GRU(d, 3, padding=-1, rng=0), several_lengths),
+    "StepDense": Entry(lambda d: StepDense(d, 3, rng=0), sequences),
     "Sequential": Entry(chain),
     "MSE": Entry(lambda d: MSE(), prediction_and_target),
     "BCE": Entry(lambda d: BCE(), prediction_and_target),
@@ -262,6 +296,9 @@ CATALOGUE = {
     "ContractiveAutoencoder": Entry(contractive, images),
     "MaskedAutoencoder": Entry(masked, lambda rng, n, d: images(rng, n, 2 * d)),
     "MaskedAutoencoder, images": Entry(masked_images, pictures(4, 3)),
+    "SequenceAutoencoder": Entry(sequence, sequences),
+    "SequenceAutoencoder, forced": Entry(lambda d: sequence(d, teacher_forcing=True), sequences),
+    "SequenceAutoencoder, padded": Entry(lambda d: sequence(d, padding=-1), several_lengths),
     "VAE": Entry(variational, images),
     "VAE, β = 4": Entry(lambda d: variational(d, loss=MSE(), beta=4.0)),
     "VAE, free bits": Entry(lambda d: variational(d, beta=2.0, free_bits=0.05), images),

@@ -14,6 +14,11 @@ from ..models import Model
 
 def prepared(x: Array, name: str, model: Model) -> np.ndarray:
     """x as a NumPy array in the model's dtype. Raises an error unless it holds finite floats, in at least a row."""
+    if isinstance(x, list | tuple) and len({np.shape(each) for each in x if hasattr(each, "shape")}) > 1:
+        raise ArrayTypeError(
+            f"{name} is a {type(x).__name__} of arrays of several shapes: expected one array; scratchae.padded({name}, padding) makes "
+            "one of sequences, for layers with the same padding"
+        )
     require_array(x, name)
     holds = what_it_holds(x)
     if x.ndim < 2 or x.size == 0:

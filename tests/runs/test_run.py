@@ -14,6 +14,7 @@ import scratchae
 import scratchae.data
 from scratchae import (
     BCE,
+    GRU,
     MSE,
     Adam,
     Autoencoder,
@@ -38,6 +39,7 @@ from scratchae.errors import CheckpointError, DataError, DeviceError, Divergence
 from scratchae.models import PCA
 from scratchae.plots.figure import SMALL_PRINT, figure
 from scratchae.presets import Preset
+from scratchae.presets.sequential import row_by_row
 from scratchae.runs import run as runs_module
 from scratchae.runs import train
 from scratchae.runs.autoencoder import at_home, neighbours_agree, psnr
@@ -84,6 +86,7 @@ RESTRAINED = [
         lambda rng, form=None: restrained(rng, Sigmoid(), kind=ContractiveAutoencoder, weight=0.1), 6, 2, 100,
     ),
 ]  # fmt: skip
+ROWS = Preset("rows", "28 rows", lambda rng: row_by_row(GRU, rng), code=32, epochs=2, batch_size=100, shape=(28, 28))
 MAPS = Preset("maps", "1-3-1, denoising", images, code=6, epochs=2, batch_size=100, shape=(28, 28, 1))
 PLANE = Preset(
     "plane", "2-4-2", dense(2, 4), code=2, epochs=2, batch_size=10, synthetic=lambda rng, n: points(rng, n)[:, :2],
@@ -145,6 +148,7 @@ def png_size(content):
         (IMAGES, ["filters", "latent", "loss", "reconstructions"]),
         (LOGITS, ["filters", "latent", "loss", "reconstructions"]),
         (MAPS, ["feature_maps", "kernels", "latent", "loss", "reconstructions"]),
+        (ROWS, ["latent", "loss", "reading", "reconstructions", "through_time"]),
         (NOISY, ["curves", "latent", "loss"]),
         (PLANE, ["displacements", "loss"]),
         *((preset, ["activations", "filters", "latent", "loss", "reconstructions"]) for preset in RESTRAINED),
@@ -281,7 +285,10 @@ def assert_right_figures(record, model, preset):
         noise = model.encoder.layers[0]
         given = given + noise.std * np.random.default_rng(0).standard_normal(given.shape, dtype=np.float32)
         given = given if noise.clip is None else given.clip(*noise.clip)
-    made = model.decoder.forward(model.encoder.forward(given)).astype(np.float64)
+    z = model.encoder.forward(given)
+    if preset is ROWS:  # the code at every step
+        z = np.repeat(z[:, None], 28, axis=1)
+    made = model.decoder.forward(z).astype(np.float64)
     expected = {}
     if preset in (LOGITS, MAPS):
         if preset is LOGITS:

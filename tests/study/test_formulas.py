@@ -75,7 +75,7 @@ def check_layer(name, n, d, seed, training):
         if text in ("normal()", "uniform()"):
             known[own] = next(drawn)
             continue
-        if own in gradients:
+        if own in gradients or (own[:1] == "d" and own[1:] in known):
             known.setdefault("dy", dy)
         expected = {"y": y, **gradients}.get(own, vars(layer).get(own))
         known[own] = evaluated(layer, own, text, known, expected)

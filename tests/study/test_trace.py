@@ -202,7 +202,8 @@ def test_every_layer_inside_a_model(name):
     shape = encoder.forward(x, np.random.default_rng(0)).shape
     decoder = s.Sequential(s.Dense(shape[1], int(np.prod(x.shape[1:])), rng=3), s.Reshape(x.shape[1:]))
     # a layer with parameters in front: the way back would else stop at the first that has any
-    front = s.Dense(x.shape[1], x.shape[1], rng=2) if x.ndim == 2 else s.Conv2d(x.shape[3], x.shape[3], 1, rng=2)
+    D = x.shape[-1]
+    front = {2: s.Dense, 3: s.StepDense}[x.ndim](D, D, rng=2) if x.ndim < 4 else s.Conv2d(D, D, 1, rng=2)
     front.W[...] = np.eye(x.shape[-1]).reshape(front.W.shape)
     model = s.Autoencoder(s.Sequential(front, encoder), decoder, loss=s.MSE())
     found = trace(model, x, rng=5)

@@ -111,6 +111,14 @@ def test_parameters_that_broke_with_the_last_update_are_noticed(device):
         steps.metrics()
 
 
+def sequence(kind, teacher_forcing=False, padding=None):
+    rng, given = np.random.default_rng(0), 2 * teacher_forcing
+    encoder = s.Sequential(kind(2, 4, padding=padding, last=True, rng=rng), s.Dense(4, 2, rng=rng))
+    decoder = s.Sequential(kind(2 + given, 4, rng=rng), s.StepDense(4, 2, rng=rng))
+    options = {"teacher_forcing": teacher_forcing, "padding": padding}
+    return s.SequenceAutoencoder(encoder, decoder, shape=(3, 2), loss=s.MSE(), **options)
+
+
 MODELS = {
     "dense": lambda: tiny(),
     "noise": lambda: tiny(s.GaussianNoise(0.1, (0, 1)), s.Dropout(0.2), s.MaskingNoise(0.2), s.SaltAndPepper(0.2)),
@@ -160,6 +168,8 @@ MODELS = {
     "moving codebook": lambda: s.VQVAE(
         s.Dense(6, 2, rng=1), s.Codebook(3, 2, decay=0.9, dead=0.5), s.Dense(2, 6), loss=s.BCEWithLogits()
     ),
+    "sequence": lambda: sequence(s.RNN),
+    "sequence, forced and padded": lambda: sequence(s.GRU, teacher_forcing=True, padding=-1.0),
     "rbm": lambda: s.RBM(6, 4),
     "persistent": lambda: s.RBM(6, 4, persistent=True, k=2, chains=5, hidden_units="gaussian"),
 }
@@ -171,6 +181,9 @@ def test_every_model_records(device, name, recwarn):
     x = data(10).astype(np.float32)
     if name in ("cvae", "classifier", "adversarial"):
         x[:, 4:] = np.eye(2)[np.arange(10) % 2]
+    if name.startswith("sequence"):
+        x = x.reshape(10, 3, 2)
+        x[2, 1:] = -1
     history = s.fit(MODELS[name](), x, epochs=4, batch_size=4, optimizer=s.Adam(), device=device, progress=False)
     assert np.isfinite(history["loss"]).all() and not recwarn.list
 

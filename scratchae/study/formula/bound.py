@@ -78,7 +78,8 @@ class Formula:
         """= or, of what is drawn, ~; ← where something is replaced."""
         if self.drawn:
             return "~"
-        return "←" if self.result in (self.symbols.get(name) for name in self.tree.names()) else "="
+        recurs = any(node.op in ("earlier", "later") for node in self.tree.walk())  # of itself, at another step
+        return "←" if not recurs and self.result in (self.symbols.get(name) for name in self.tree.names()) else "="
 
     @property
     def text(self) -> str:

@@ -91,10 +91,33 @@ class Lowering:
 
     def joined(self, node: Node, index: Sequence[Index]) -> Recipe:
         left, right = node.args
-        width = self.shape(left)[1]
-        past = [*index[:1], add(index[1], -width)]
-        first = ["if", [["in", index[1], width]], self.at(left, index), 0]
-        return ["add", first, ["if", [["in", past[1], self.shape(right)[1]]], self.at(right, past), 0]]
+        width = self.shape(left)[-1]
+        past = [*index[:-1], add(index[-1], -width)]
+        first = ["if", [["in", index[-1], width]], self.at(left, index), 0]
+        return ["add", first, ["if", [["in", past[-1], self.shape(right)[-1]]], self.at(right, past), 0]]
+
+    # Of sequences
+
+    def earlier(self, node: Node, index: Sequence[Index]) -> Recipe:
+        n, t, k = index
+        before = add(t, -1)
+        return ["if", [["in", before, self.shape(node)[1]]], self.at(node.args[0], [n, before, k]), 0]
+
+    def later(self, node: Node, index: Sequence[Index]) -> Recipe:
+        n, t, k = index
+        after = add(t, 1)
+        conditions = [["in", after, self.shape(node)[1]]]
+        for every in self.numbers(node):  # not the first of its stretch
+            conditions.append(["in", add(remainder(after, every), -1), every - 1])
+        return ["if", conditions, self.at(node.args[0], [n, after, k]), 0]
+
+    def at_last(self, node: Node, index: Sequence[Index]) -> Recipe:
+        n, t, k = index
+        return ["if", [["in", add(t, 1 - self.shape(node)[1]), 1]], self.at(node.args[0], [n, k]), 0]
+
+    def each_step(self, node: Node, index: Sequence[Index]) -> Recipe:
+        n, _, k = index
+        return self.at(node.args[0], [n, k])
 
     def reshaped(self, node: Node, index: Sequence[Index]) -> Recipe:
         new, old, index = list(self.shape(node)), list(self.shape(node.args[0])), list(index)

@@ -10,13 +10,14 @@ from .tree import Node
 from .values import DRAWS
 
 # they say where numbers stand, not which
-INVISIBLE = {*("rows", "flat", "per_row", "reshape", "expand", "spread", "repeat", "tuple")}
+INVISIBLE = {*("rows", "flat", "per_row", "reshape", "expand", "spread", "repeat", "each_step", "tuple")}
 WORDS = {
     "from_windows": "overlap",
     "first_max": "first max",
     "maximum": "max",
     "minimum": "min",
 }  # others as they are
+STEPS = {"earlier": "[t−1]", "later": "[t+1]", "at_last": "[t=T]"}  # of a sequence
 RELATIONS = {"lt": "<", "le": "≤", "gt": ">", "ge": "≥"}
 AXES = ("n", "j", "k", "l")
 SMALL = {"n": "ₙ", "j": "ⱼ", "k": "ₖ", "l": "ₗ"}
@@ -74,7 +75,9 @@ class Writer:
         if op == "sigmoid":
             return self.call(self.name("σ")[0], [self.write(args[0])]), ATOM
         if op == "joined":
-            return self.list("[", [self.write(arg) for arg in args], "]"), ATOM
+            return self.list("[", [self.write(arg) for arg in side_by_side(node)], "]"), ATOM
+        if op in STEPS:
+            return self.row(self.write(args[0], ATOM), self.word(STEPS[op])), ATOM
         if op in DRAWS:
             return self.call(self.word(op[0].upper()), [self.number("0"), self.number("1")]), ATOM
         if op == "opaque":
@@ -141,6 +144,11 @@ class Writer:
 
     def big_sum(self, scale: str, index: str, text: str) -> str:
         return f"{scale} Σ{SMALL.get(index, '')} {text}".lstrip()
+
+
+def side_by_side(node: Node) -> list[Node]:
+    """What is joined, however it is nested."""
+    return [part for arg in node.args for part in (side_by_side(arg) if arg.op == "joined" else [arg])]
 
 
 def strength(symbol: Symbol | str) -> int:

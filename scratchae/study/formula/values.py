@@ -80,6 +80,31 @@ def first_max(w, axis=3):
     return first
 
 
+def earlier(x):
+    """Sequences (N, T, D) one step earlier: 0 at the first step, then the x of the step before."""
+    return np.concatenate([np.zeros_like(x[:, :1]), x[:, :-1]], axis=1)
+
+
+def later(x, every=None):
+    """Sequences (N, T, D) one step later: the x of the next step, 0 at the last, and where the next begins a stretch of so many."""
+    found = np.concatenate([x[:, 1:], np.zeros_like(x[:, :1])], axis=1)
+    if every is not None:
+        found[:, every - 1 :: every] = 0
+    return found
+
+
+def at_last(x, steps):
+    """x (N, D) at the last of so many steps, and 0 at the others."""
+    found = np.zeros((len(x), steps, x.shape[1]), x.dtype)
+    found[:, -1] = x
+    return found
+
+
+def each_step(x, shape):
+    """x (N, D) at every step of sequences of this shape, (N, T, D)."""
+    return np.repeat(x[:, None], shape[1], axis=1)
+
+
 def upsample(x, scale):
     """Each pixel as scale × scale equal ones."""
     return x.repeat(scale[0], axis=1).repeat(scale[1], axis=2)
@@ -92,7 +117,8 @@ def largest(x, k):
 
 
 ARRANGEMENTS: dict[str, Callable[..., Any]] = {
-    **{"rows": rows, "flat": flat, "per_row": per_row, "reshape": np.reshape, "expand": np.expand_dims, "joined": lambda *x: np.concatenate(x, 1)},
+    **{"rows": rows, "flat": flat, "per_row": per_row, "reshape": np.reshape, "expand": np.expand_dims, "joined": lambda *x: np.concatenate(x, -1)},
+    **{"earlier": earlier, "later": later, "at_last": at_last, "each_step": each_step},
     **{"im2col": im2col, "col2im": col2im, "windows": windows, "from_windows": from_windows, "spread": spread},
     **{"first_max": first_max, "area": math.prod, "upsample": upsample, "largest": largest, "repeat": lambda x, k: np.repeat(x, k, axis=0), "T": np.transpose},
     **{"tuple": lambda *numbers: numbers, "none": lambda: None, "sg": lambda x: x},

@@ -43,6 +43,7 @@ class Maker:
         self.steps: list[Step] = []
         self.symbols = Symbols()
         self.keys: set[str] = set()
+        self.ahead: dict[str, Tensor] = {}
         self.phase = "forward"
         self.ran = ran
         self.x = self.tensor("x", self.symbols.new("x"), x, "input")
@@ -54,6 +55,11 @@ class Maker:
             key += "'"
         self.keys.add(key)
         return Tensor(key, symbol, array, role)
+
+    def foreseen(self, place: Place, value: np.ndarray) -> Tensor:
+        """A tensor that a formula speaks of before its own formula comes; `emit` then takes it."""
+        self.ahead[place.key] = self.tensor(place.key, place.symbol, value, place.role)
+        return self.ahead[place.key]
 
     def emit(
         self,
@@ -91,7 +97,9 @@ class Maker:
             largest = max((float(np.abs(operand.tensor.array).max(initial=0)) for operand in operands), default=0.0)
             where = f"{place.layer} {thing!r}" if place.layer else repr(thing)
             self.agree(where, place.key, formula.value(), value, largest)
-        made = self.tensor(place.key, place.symbol, np.array(value, np.float64), place.role)
+        made = self.ahead.pop(place.key, None)
+        if made is None:
+            made = self.tensor(place.key, place.symbol, np.array(value, np.float64), place.role)
         self.steps.append(
             Step(
                 number=len(self.steps) + 1,

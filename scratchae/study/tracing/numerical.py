@@ -6,7 +6,8 @@ code gives no handle to, by the formulas of the trace from there on, each of whi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -89,30 +90,36 @@ def between(program: Program, gradient: Tensor, elements: Callable | None) -> Te
     scalar = program.names[value].key
     known = {operand.tensor.key: operand.tensor for step in program.steps for operand in step.operands}
     moved = known[of].array.copy()
-    steps, changed = [], {of}
-    for step in program.steps:
-        uses = {operand.tensor.key for operand in step.operands} & changed
-        if leaf and step.layer != leaf:
-            uses -= {of}  # there the tensor stays: this is the part of the gradient that comes through one layer
-        if uses and step.result.role not in ("gradient", "direction") and not step.formula.still:
-            if not step.formula.computable:
-                return None
-            steps.append(step)
-            changed.add(step.result.key)
-        if step.result.key == scalar:
-            break
+    steps, changed, grown = [], {of}, 0
+    while len(changed) > grown:  # again after a recurrence, which uses what comes after it
+        steps, grown = [], len(changed)
+        for step in program.steps:
+            uses = {operand.tensor.key for operand in step.operands} & changed
+            if leaf and step.layer != leaf:
+                uses -= {of}  # there the tensor stays: this is the part of the gradient that comes through one layer
+            if uses and step.result.role not in ("gradient", "direction") and not step.formula.still:
+                if not step.formula.computable:
+                    return None
+                steps.append(step)
+                changed.add(step.result.key)
+            if step.result.key == scalar:
+                break
     if scalar not in changed:  # what lies between is not told: a model without formulas
         return None
 
     def scalar_value() -> np.ndarray:
         values = {of: moved}
-        for step in steps:
+        for step in in_order(steps):
             names = dict(step.formula.names)
             for operand in step.operands:
                 own = operand.tensor.key
                 if own in values and not (own == of and leaf and step.layer != leaf):
                     names[operand.name] = values[own]
             made = np.asarray(Evaluation(step.formula.tree, names).value, np.float64)
+            if (
+                step.result.key == of
+            ):  # a state, which its own later steps bring back here: what it was moved by stays
+                made = made + (moved - known[of].array)
             values[step.result.key] = np.broadcast_to(made, step.formula.shape)
         return values[scalar]
 
@@ -120,3 +127,19 @@ def between(program: Program, gradient: Tensor, elements: Callable | None) -> Te
     gradients = {of: gradient.array}
     report = compare(of, {of: moved}, gradients, scalar_value, rounding, elements=elements, chain=True)
     return report.checks[0]
+
+
+def in_order(steps: Sequence[Step]) -> Iterator[Step]:
+    """The steps in the order in which they are to be computed: those of a recurrence once for each step of the sequence."""
+    for layer, group in itertools.groupby(steps, key=lambda step: step.layer):
+        own = list(group)
+        made = {step.result.key: place for place, step in enumerate(own)}
+        recurrent = [
+            step
+            for place, step in enumerate(own)
+            for operand in step.operands
+            if made.get(operand.tensor.key, -1) >= place
+        ]
+        rounds = max((step.result.shape[1] for step in recurrent), default=1) if layer else 1
+        for _ in range(rounds):
+            yield from own

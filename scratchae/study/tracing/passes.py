@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from ...backend import Array
 from ...layers import Layer
 from ...models import Model
-from ..formula import Symbol, opaque, parse
+from ..formula import Node, Symbol, opaque, parse
 from .making import Maker, Place
 from .recording import Event, Recording, host
 from .steps import Tensor
@@ -60,27 +61,32 @@ class Passes(Maker):
             self.current = self.numbers.get(leaf, self.current)
             draws = iter(event.draws)
             gradients = [f"d{own}" for own in (*layer.parameter_names, "x")]
-            for own, text in completed(layer.formulas, ("y",), gradients).items():
-                if own[:1] == "d" and own[1:] in local:
-                    break
-                tree = parse(text) if text else opaque(type(layer).__name__, "x")
-                last = name if own == "y" and i == len(leaves) - 1 else ""
-                if last in self.model.symbols:
-                    symbol = self.symbols.new(self.model.symbols[last])
-                else:
-                    symbol = self.symbols.new(self.written(layer, own, x), self.current)
-                place = Place(
-                    f"{leaf}.{own}", symbol, "activation", leaf, self.model.notes.get(last, ""),
-                    event.bytes_kept if own == "y" else 0,
-                )  # fmt: skip
+            formulas = completed(layer.formulas, ("y",), gradients)
+            known = {*local, *formulas}
+            outputs = [own for own in formulas if own[:1] != "d" or own[1:] not in known]
+            called = name if i == len(leaves) - 1 else ""
+            place = functools.cache(functools.partial(self.output, leaf, layer, x, called))
+            for own in outputs:
+                tree = parse(formulas[own]) if formulas[own] else opaque(type(layer).__name__, "x")
                 if tree.op in ("normal", "uniform"):
-                    local[own] = self.emit(replace(place, role="draw"), tree, local, layer, next(draws))
-                else:
-                    value = event.y if own == "y" else kept(layer, own)
-                    local[own] = self.emit(place, tree, local, layer, value)
+                    local[own] = self.emit(replace(place(own), role="draw"), tree, local, layer, next(draws))
+                    continue
+                self.look_ahead(tree, outputs, place, local, layer)
+                value = event.y if own == "y" else kept(layer, own)
+                local[own] = self.emit(place(own), tree, local, layer, value)
             self.leaf_tensors[leaf] = local
             x = local["y"]
         return x
+
+    def output(self, leaf: str, layer: Layer, x: Tensor, called: str, own: str) -> Place:
+        """Where what a layer computes comes to stand. called: what the model calls its y, if it does."""
+        name = called if own == "y" else ""
+        if name in self.model.symbols:
+            symbol = self.symbols.new(self.model.symbols[name])
+        else:
+            symbol = self.symbols.new(self.written(layer, own, x), self.current)
+        held = self.recording.events[leaf].bytes_kept if own == "y" else 0
+        return Place(f"{leaf}.{own}", symbol, "activation", leaf, self.model.notes.get(name, ""), held)
 
     def written(self, layer: Layer, name: str, x: Tensor) -> str:
         """The letter of what a layer computes."""
@@ -99,22 +105,42 @@ class Passes(Maker):
             local = self.leaf_tensors[leaf] | {"dy": dy}
             self.held_gradients(layer, leaf, local)
             formulas = completed(layer.formulas, (), [f"d{own}" for own in (*layer.parameter_names, "x")])
-            for own, text in formulas.items():
-                if own[:1] != "d" or own[1:] not in local or (own == "dx" and event.dx is None):
-                    continue
-                of, value = local[own[1:]], event.dx if own == "dx" else event.gradients[own[1:]]
-                first = leaf == leaves[0][0]
-                through = via if own == "dx" and first else part if f"{leaf}.{own}" in self.model.formulas else ""
+            found = event.gradients | {"x": event.dx}
+            gradients = [
+                own
+                for own in formulas
+                if own[:1] == "d" and own[1:] in local and (own != "dx" or event.dx is not None)
+            ]
+            through = {own: part for own in gradients if f"{leaf}.{own}" in self.model.formulas}
+            if leaf == leaves[0][0]:
+                through["dx"] = via
+            place = functools.partial(self.derivative, leaf, local, through)
+            for own in gradients:
+                of, text = local[own[1:]], formulas[own]
                 tree = parse(text) if text else opaque(f"{type(layer).__name__}.backward", "dy")
-                place = Place(f"{leaf}.{own}", of.symbol.gradient("L", through), "gradient", leaf)
-                local[own] = self.emit(place, tree, local, layer, value)
-                self.derivative_of[local[own].key] = (of.key, leaf if through or own == "dx" else "", "loss")
+                self.look_ahead(tree, gradients, place, local, layer)
+                value = found[own[1:]] if own[1:] in found else kept(layer, own)
+                local[own] = self.emit(place(own), tree, local, layer, value)
+                self.derivative_of[local[own].key] = (of.key, leaf if through.get(own) or own == "dx" else "", "loss")
                 if own != "dx":
                     self.names[f"{leaf}.{own}"] = local[own]
             if event.dx is None:
                 return None
             dy = local["dx"]
         return dy
+
+    def derivative(self, leaf: str, local: Mapping[str, Tensor], through: Mapping[str, str], own: str) -> Place:
+        """Where a gradient of a layer comes to stand. through: of which of several uses of a tensor it tells."""
+        symbol = local[own[1:]].symbol.gradient("L", through.get(own, ""))
+        return Place(f"{leaf}.{own}", symbol, "gradient", leaf)
+
+    def look_ahead(
+        self, tree: Node, names: Sequence[str], place: Callable[[str], Place], local: dict[str, Tensor], layer: Layer
+    ) -> None:
+        """The tensors that a recurrence speaks of before they are made, at an earlier or a later step: as the layer keeps them."""
+        for own in tree.names():
+            if own in names and own not in local and (value := kept(layer, own)) is not None:
+                local[own] = self.foreseen(place(own), value)
 
     def held_gradients(self, layer: Layer, leaf: str, local: dict[str, Tensor]) -> None:
         """The gradients of the layers that a layer of somebody's own holds: all that is known is that its backward gave them."""

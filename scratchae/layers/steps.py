@@ -1,0 +1,48 @@
+"""Layers that do the same at every step of a sequence (N, T, …)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..backend import Array, require_floats
+from .dense import Dense
+
+
+class StepDense(Dense):
+    """The same fully connected layer at every step, y = x W + b: x (N, T, inputs) -> y (N, T, outputs).
+
+    W (inputs, outputs), b (outputs,). All steps of all sequences are rows of one matrix product.
+
+    Raises ShapeError if x is not (N, T, inputs).
+    """
+
+    examples_apart = True
+    formulas = {
+        "y": "x @ W + b",
+        "dW": "rows(x).T @ rows(dy)",
+        "db": "sum(rows(dy), axis=0)",
+        "dx": "dy @ W.T",
+    }
+
+    def products(self, x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -> int:
+        return x_shape[0] * x_shape[1] * self.W.size  # each number of W with every step
+
+    def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
+        require_floats(x, self.W)
+        if x.ndim != 3 or x.shape[2] != self.inputs:
+            self.refuse(
+                x, f"(N, T, {self.inputs})", "N sequences of T steps each; for examples of one row take Dense"
+            )
+        return super().forward(rows(x), rng).reshape(*x.shape[:2], self.outputs)
+
+    def backward(self, dy: Array) -> Array:
+        # y = x W + b
+        return super().backward(rows(dy)).reshape(*dy.shape[:2], self.inputs)
+
+    def backward_parameters(self, dy: Array) -> None:
+        super().backward_parameters(rows(dy))
+
+
+def rows(x: Array) -> Array:
+    """All steps of all sequences, (N T, features)."""
+    return x.reshape(-1, x.shape[-1])

@@ -1,0 +1,157 @@
+"""The sequence autoencoder: it reads a sequence step by step into a code, and writes it back from there."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..arguments import flag, number, sizes, whole
+from ..backend import Array, array_module
+from ..errors import OptionError, ShapeError
+from ..layers import Layer
+from ..layers.stepping import Recurrent, real_steps
+from ..losses import Loss
+from .autoencoder import Autoencoder
+
+
+class SequenceAutoencoder(Autoencoder):
+    """z = encoder(x), prediction = decoder(u), L = loss(prediction, x), where u gives the decoder z at every step.
+
+    x (N, T, D) -> z (N, K) -> u (N, T, K) -> prediction (N, T, D). An encoder ends with one state for each sequence,
+    Sequential(GRU(28, 128, last=True), Dense(128, 32)); a decoder gives something for every step, Sequential(GRU(32, 128),
+    StepDense(128, 28)). `shape` is (T, D), the sequences that `decode` writes if it is not told how many steps.
+
+    `teacher_forcing=True` gives the decoder in training also x one step earlier, u = [x₋₁, z], (N, T, D + K): the right one,
+    whatever it has written itself (Williams and Zipser 1989). `decode` has no x: there it runs free, and reads what it wrote. No step of such
+    a decoder may use later steps of u. Without teacher forcing, training runs as free as use does.
+
+    `padding`: steps of x that hold this number only are none, as in `RNN`, whose `padding` in the encoder must be the same. They
+    add nothing to the loss, of which each number must be a function of one number of the prediction and one of x.
+
+    Raises OptionError for another `padding` in the encoder.
+    """
+
+    examples_apart = True
+    symbols = Autoencoder.symbols | {"decoder_input": "u", "shown": "x\u0302", "target": "t", "filling": "F"}
+
+    @property
+    def formulas(self) -> dict[str, str]:
+        """Forward, loss and backward, with what teacher forcing and padding make of them."""
+        z = "each_step(z, x_shape)"
+        forward = {
+            "z": "encoder(x)",
+            "decoder_input": f"joined(earlier(x), {z})" if self.teacher_forcing else z,
+            "prediction": "decoder(decoder_input)",
+        }
+        if self.padding is None:
+            loss, first = {"loss": "loss(prediction, x)"}, {}
+        else:
+            shown = {"shown": "where(real, prediction, 0.5)", "target": "where(real, x, 0.5)"}
+            loss = shown | {"reconstruction": "loss(shown, target)", "loss": "reconstruction - filling"}
+            first = {"dprediction": "dshown * real"}
+        backward = {
+            "ddecoder_input": "backward(decoder, dprediction)",
+            "dz": f"sum(ddecoder_input{'[:, :, features:]' if self.teacher_forcing else ''}, axis=1)",
+            "dx": "backward(encoder, dz)",
+        }
+        return forward | loss | first | backward
+
+    def __init__(
+        self,
+        encoder: Layer,
+        decoder: Layer,
+        *,
+        shape: tuple[int, int],
+        loss: Loss,
+        teacher_forcing: bool = False,
+        padding: float | None = None,
+    ):
+        self.shape = sizes(self, "shape", shape, 2)[:2]
+        self.teacher_forcing = flag(self, "teacher_forcing", teacher_forcing)
+        self.padding = None if padding is None else number(self, "padding", padding, ", or None")
+        super().__init__(encoder, decoder, loss=loss)
+        for name, layer in self.encoder.leaves("encoder"):
+            if isinstance(layer, Recurrent) and layer.padding != self.padding:
+                raise OptionError(
+                    f"SequenceAutoencoder(padding={self.padding}), but {name} {layer!r} has padding={layer.padding}: give both the same"
+                )
+
+    @property
+    def features(self) -> int:
+        """D, how many numbers a step has."""
+        return self.shape[1]
+
+    def decoder_input(self, z: Array, x: Array) -> Array:
+        """u for every step of x: z, and with teacher forcing x one step earlier before it."""
+        xp, (N, T, _) = array_module(z), x.shape
+        z = xp.broadcast_to(z[:, None], (N, T, z.shape[1]))
+        if not self.teacher_forcing:
+            return z  # decoder_input
+        first = xp.zeros((N, 1, x.shape[2]), dtype=x.dtype)
+        return xp.concatenate([xp.concatenate([first, x[:, :-1]], axis=1), z], axis=2)  # decoder_input
+
+    def decode(self, z: Array, steps: int | None = None) -> Array:
+        """The sequences that codes z (N, K) represent, (N, steps, D), in the data's own units. steps: by default T of `shape`."""
+        T = self.shape[0] if steps is None else whole("decode", "steps", steps)
+        made = array_module(z).zeros((len(z), T, self.features), dtype=z.dtype)
+        if not self.teacher_forcing:
+            return self.loss.mean(self.decoder.forward(self.decoder_input(z, made)))
+        for t in range(T):  # a step reads what was written before it
+            prediction = self.decoder.forward(self.decoder_input(z, made[:, : t + 1]))
+            made[:, t] = self.loss.mean(prediction)[:, t]
+        return made
+
+    def reconstruct(self, x: Array) -> Array:
+        """decode(encode(x)), in the shape of x, with its padding."""
+        made = self.decode(self.encode(x), x.shape[1])
+        if self.padding is None:
+            return made
+        return array_module(x).where(self.real_steps(x), made, made.dtype.type(self.padding))
+
+    def real_steps(self, x: Array) -> Array:
+        """Which steps of x are none of padding, (N, T, 1)."""
+        return real_steps(x, self.padding, type(self).__name__)
+
+    def objective(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
+        self.z = self.encoder.forward(x, rng)
+        prediction = self.decoder.forward(self.decoder_input(self.z, x), rng)
+        if self.padding is None:
+            loss, self.dprediction = self.loss(prediction, x)
+        else:
+            loss, self.dprediction = self.loss_of_real(prediction, x)
+        return {"loss": loss}
+
+    def loss_of_real(self, prediction: Array, x: Array) -> tuple[Array, Array]:
+        """The loss of the steps that there are, and ∂L/∂prediction. At all others both get ½, and what that costs is taken off."""
+        xp, half = array_module(x), x.dtype.type(0.5)
+        self.real = self.real_steps(x)
+        shown, target = xp.where(self.real, prediction, half), xp.where(self.real, x, half)
+        reconstruction, dshown = self.loss(shown, target)
+        each, _ = self.loss(*(xp.full((1, 1, 1), 0.5, dtype=x.dtype) for _ in range(2)))
+        self.filling = each * (xp.sum(~self.real) * self.features / len(x)).astype(x.dtype)
+        return reconstruction - self.filling, dshown * self.real  # dprediction
+
+    def backward(self) -> None:
+        du = self.decoder.backward(self.dprediction)  # ddecoder_input
+        # u = [x₋₁, z] at every step; x is data and needs no gradient
+        dz = array_module(du).sum(du[:, :, -self.z.shape[1] :], axis=1)
+        self.encoder.backward_first(dz)
+
+    def check_data(self, x: Array) -> None:
+        if x.ndim != 3 or x.shape[2] != self.features:
+            raise ShapeError(
+                f"SequenceAutoencoder(shape={self.shape}) reads sequences of shape (N, T, {self.features}), x has {x.shape}: "
+                f"x.reshape(len(x), -1, {self.features}) takes images row by row; scratchae.padded makes one array of a list"
+            )
+        self.loss.check_target(x if self.padding is None else x[self.real_steps(x)[:, :, 0]])
+        z = self.encoder.forward(x[:100])
+        if z.ndim != 2:
+            raise ShapeError(
+                f"the encoder makes codes of shape (N, {', '.join(map(str, z.shape[1:]))}), expected one row for each sequence, (N, K): end its "
+                "last recurrent layer with last=True, or flatten"
+            )
+        prediction = self.decoder.forward(self.decoder_input(z, x[:100]))
+        if prediction.shape[1:] != x.shape[1:]:
+            raise ShapeError(
+                f"the decoder makes sequences of shape {prediction.shape[1:]}, x has {x.shape[1:]}: they must be equal"
+            )
+        self.loss.check_prediction(prediction)

@@ -1,0 +1,37 @@
+"""The pictures of an autoencoder of sequences: what its code holds as it reads on, and how far back the gradient reaches."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import plots
+from ..layers.stepping import Recurrent
+from ..models import SequenceAutoencoder
+from ..presets import Examples, Preset
+from ..study.memory import through_time
+from .album import Album
+from .pictures import pictures
+
+
+def draw_steps(
+    model: SequenceAutoencoder, preset: Preset, shown: np.ndarray, x: np.ndarray, examples: Examples, album: Album
+) -> None:
+    """Draw both. shown: a few images (n, T, D); x: examples for the gradient."""
+    T = shown.shape[1]
+    rows = {f"{t} rows read": model.decode(model.encode(shown[:, :t]), T) for t in range(T // 7, T + 1, T // 7)}
+    images = {name: pictures(made, examples) for name, made in ({"original": shown} | rows).items()}
+    caption = (
+        f"The encoder stops after some rows, and the decoder writes all {T} from the code that it has then: of rows that were not read "
+        "it makes what it expects after those that were."
+    )
+    album.add("reading", lambda path: plots.image_rows(images, path, caption=caption))
+    norms = {}
+    for stage, one in (
+        ("before training", preset.build(np.random.default_rng(0), preset.form(examples))),
+        ("trained", model),
+    ):
+        one.objective(x)
+        one.backward()
+        layers = [(name.partition(".")[0], layer) for name, layer in one.leaves() if isinstance(layer, Recurrent)]
+        norms |= {f"{part} {type(layer).__name__}, {stage}": through_time(layer) for part, layer in layers}
+    album.add("through_time", lambda path: plots.through_time(norms, path))
