@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..backend import Array, require_floats
+from ..backend import Array, array_module
 from .dense import Dense
 
 
@@ -28,19 +28,26 @@ class StepDense(Dense):
         return x_shape[0] * x_shape[1] * self.W.size  # each number of W with every step
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
-        require_floats(x, self.W)
         if x.ndim != 3 or x.shape[2] != self.inputs:
             self.refuse(
                 x, f"(N, T, {self.inputs})", "N sequences of T steps each; for examples of one row take Dense"
             )
-        return super().forward(rows(x), rng).reshape(*x.shape[:2], self.outputs)
+        self.x = rows(x)
+        y = array_module(x).matmul(self.x, self.W)
+        y += self.b
+        return y.reshape(*x.shape[:2], self.outputs)
 
     def backward(self, dy: Array) -> Array:
+        self.backward_parameters(dy)
         # y = x W + b
-        return super().backward(rows(dy)).reshape(*dy.shape[:2], self.inputs)
+        dx = array_module(dy).matmul(rows(dy), self.W.T)  # ∂L/∂x = dy Wᵀ
+        return dx.reshape(*dy.shape[:2], self.inputs)
 
     def backward_parameters(self, dy: Array) -> None:
-        super().backward_parameters(rows(dy))
+        xp = array_module(dy)
+        # y = x W + b
+        xp.matmul(self.x.T, rows(dy), out=self.dW)  # ∂L/∂W = xᵀ dy, over all steps
+        xp.sum(rows(dy), axis=0, out=self.db)
 
 
 def rows(x: Array) -> Array:
