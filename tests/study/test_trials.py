@@ -343,3 +343,22 @@ def test_a_sum_of_what_is_centred_has_no_gradient(graded):
 def test_an_array_of_the_file_that_does_not_fit_is_left_out(graded):
     code, text = graded(DENSE + "x = np.linspace(0, 1, 100)\n")
     assert code == grade.RIGHT and "x of the file, of shape (100,), which Dense.forward does not take" in text
+
+
+@pytest.mark.parametrize(
+    ("shift", "remark"), [("x.max(axis=1, keepdims=True)", False), ("x.max()", True), ("0", True)]
+)
+def test_a_softmax_that_overflows_is_remarked(shift, remark, graded):
+    code, text = graded(
+        f"""
+        class Softmax:
+            def forward(self, x):
+                e = np.exp(x - {shift})
+                self.p = e / e.sum(axis=1, keepdims=True)
+                return self.p
+
+            def backward(self, dy):
+                return self.p * (dy - (dy * self.p).sum(axis=1, keepdims=True))
+        """
+    )
+    assert code == grade.RIGHT and ("the value is NaN where" in text) == remark, text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -122,7 +122,24 @@ def examine(
                 break
             if wrong := run(trial, tried, layer):
                 return wrong
+    report = replace(report, findings=(*report.findings, *unstable(layer, x)))
     return Result(RIGHT, "", report=report, layer=layer, tried=tried)
+
+
+def unstable(layer: Layer, x: np.ndarray) -> Iterator[Finding]:
+    """Whether y is NaN where numbers are large, or where the rows of x lie far apart, as for a softmax that overflows."""
+    if x.dtype.kind != "f" or x.ndim < 2:
+        return
+    rows = np.linspace(-1000, 1000, len(x)).reshape(-1, *(1,) * (x.ndim - 1))
+    for where, far in (("where x is large", 1000 * x), ("where the rows of x lie far apart", x + rows)):
+        try:
+            y = duplicate(layer).forward(far, None)
+        except Exception:  # it does not take such numbers
+            continue
+        if np.isnan(y).any():
+            evidence = f"{int(np.isnan(y).sum())} of {np.size(y)} numbers of y are NaN, for x between {far.min():.4g} and {far.max():.4g}"
+            yield finding("unstable", (), evidence, where=where)
+            return
 
 
 def small(x: np.ndarray) -> np.ndarray:
