@@ -51,7 +51,7 @@ def gan_conv(rng: np.random.Generator, form: Form = IMAGES) -> Model:
     up = {"stride": 2, "padding": 1, "rng": rng}
     first, second = (whole(output_padding(*sizes)) for sizes in ((quarter, half), (half, full)))
     generator = Sequential(
-        *(Dense(code, flat, init="he", rng=rng), BatchNorm(flat), ReLU(), Reshape((*quarter, c2))),
+        *(Dense(code, flat, rng=rng), BatchNorm(flat), ReLU(), Reshape((*quarter, c2))),
         *(
             ConvTranspose2d(c2, c1, 3, init="he", output_padding=first, **up),
             BatchNorm(c1),

@@ -44,7 +44,9 @@ def masked(rng: np.random.Generator, form: Form = IMAGES) -> Model:
     sizes = [math.prod(form.shape), *(form.hidden or (512,)), form.code or 256]
     encoder = Sequential(Flatten(), stack(sizes, ReLU, rng, last=ReLU()))
     decoder = Sequential(stack(sizes[::-1], ReLU, rng, last=None), Reshape(form.shape))
-    return MaskedAutoencoder(encoder, decoder, loss=form.loss(BCEWithLogits()), patch=4, rate=0.5)
+    height, width, _ = form.shape
+    patch = next(side for side in (4, 3, 2, 1) if height % side == width % side == 0)
+    return MaskedAutoencoder(encoder, decoder, loss=form.loss(BCEWithLogits()), patch=patch, rate=0.5)
 
 
 def one_layer(
