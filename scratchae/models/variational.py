@@ -78,12 +78,10 @@ class VAE(Model):
         given, target = tuple(ends) or ("z", "x")
         beta = "beta" if self.warmup is None else "beta_now"
         each = "(mu ** 2 + exp(log_var) - log_var - 1) / 2"
-        free = (
-            {"pays": f"{each} > free_bits", "charged": f"sum(maximum({each}, free_bits)) / N"}
-            if self.free_bits
-            else {}
-        )
-        counts = " * pays" if free else ""
+        free, counts = {}, ""
+        if self.free_bits:
+            free = {"pays": f"{each} > free_bits", "charged": f"sum(maximum({each}, free_bits)) / N"}
+            counts = " * pays"
         return {
             **pixels,
             "h": "encoder(x)",
@@ -252,8 +250,6 @@ class VAE(Model):
             )
         self.loss.check_prediction(prediction)
 
-    # Using it
-
     def encode(self, x: Array) -> Array:
         """The code of x: μ, (N, D)."""
         return self.infer(x)[0]
@@ -275,8 +271,6 @@ class VAE(Model):
         θ = self.parameters
         shape = affordable("sample", whole("sample", "n", n), self.code_size)
         return generator(rng, θ).standard_normal(shape, dtype=θ.dtype)
-
-    # Measuring it
 
     def elbo(self, x: Array, rng: int | np.random.Generator | None = None) -> dict[str, float]:
         """The terms of the bound, per example: {"reconstruction", "kl", "negative_elbo": their sum}, for any β.

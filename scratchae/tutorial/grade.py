@@ -22,6 +22,7 @@ import numpy as np
 
 from ..environment import open_streams
 from ..errors import ScratchaeError
+from ..files import written_whole
 from ..study.diagnosis import GradientShapeError
 from ..study.diagnosis.finding import Finding
 from ..study.styles.calls import BACKWARD, FORWARD
@@ -82,7 +83,8 @@ def main(arguments: list[str]) -> int:
     text = "\n".join(filter(None, (printed.report(), text)))
     if len(arguments) > 2:
         result = {"code": code, "text": text, "parts": [{"name": n, "code": c, "text": t} for n, c, t in parts]}
-        Path(arguments[2]).write_text(json.dumps(result), encoding="utf-8")
+        with written_whole(Path(arguments[2])) as temporary:
+            temporary.write_text(json.dumps(result), encoding="utf-8")
     else:
         print(text)
     return code
