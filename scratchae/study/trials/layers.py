@@ -15,6 +15,7 @@ from ..diagnosis.experiment import LayerExperiment
 from ..diagnosis.finding import Finding, finding
 from ..differences import GradientReport, Index
 from ..gradcheck import accepted, check_gradients, check_layer, parameters, random_streams
+from ..styles.copies import duplicate
 from .inputs import SHAPES
 from .plan import BrokenError, Trial, begin, fits, like, plan, ready, takes
 from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
