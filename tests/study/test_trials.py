@@ -265,6 +265,8 @@ SLIPS = [
     (PRIME, "1 - np.tanh(x) ** 2", "1 - np.tanh(x)", "dy is multiplied by 1 - y, where 1 - y² is right"),
     (LOSS, "2 * self.d", "self.d", "a constant factor of 1/2"),
     (SOFTMAX, "dx / len(x)", "dx", "summed over the batch where the value is averaged"),
+    (PAIR, "(y_true - y_pred) ** 2", "(1 - y_pred / y_true) ** 2", "∂L/∂prediction"),
+    (TRAINS, "learning_rate * self", "self", "a constant factor of 2"),
     (PAIR, "2 * (y_pred", "(y_pred", "a constant factor of 1/2"),
     (KL, "- 2 * log_sigma).sum() / n, mu / n, (s - 1) / n", "- log_sigma**2).sum() / n, mu / n, (s - log_sigma) / n", "no KL divergence"),
     (EMBEDDING, "np.add.at(self.dW, self.x, dy)", "self.dW[self.x] = dy", "only one of several contributions"),

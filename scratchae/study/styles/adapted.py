@@ -56,7 +56,7 @@ class Adapted(Layer):
         self.places: dict[str, Path] = {}
         self.gradients: dict[str, Path | None] = {}
         self.returned: dict[str, np.ndarray] = {}
-        self.rate, self.updates = 1.0, False
+        self.rate, self.updates = 0.5, False  # not 1, so that a rate that is left out shows
         self.last: dict[str, Any] = {}
         self.unmatched: dict[str, Path] = {}
 

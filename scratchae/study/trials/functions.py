@@ -162,7 +162,7 @@ def examine(
             right[draw.kind] = None
             continue
         result = wrong(function, draw, report, first, tried)
-        if draw.says == "numbers" and arguments == 2 and not alike:
+        if draw.says == "numbers" and arguments == 2 and ("exp" in source or "softmax" in source.lower()):
             summing = result
             continue
         return summing or result
