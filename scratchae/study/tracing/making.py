@@ -138,7 +138,8 @@ class Maker:
         found = getattr(thing, name, None)
         if found is None:
             raise FormulaError(f"a formula of {thing!r} speaks of {name!r}, of which nothing is known here")
-        return found
+        is_array = hasattr(found, "dtype") and not isinstance(found, np.generic)
+        return host(found) if is_array else found  # an array may have been computed on a GPU
 
     def source(self, thing: Any, place: Place) -> Source | None:
         """The lines of code that computed a tensor."""
