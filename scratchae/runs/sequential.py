@@ -17,8 +17,8 @@ def draw_steps(model: SequenceAutoencoder, preset: Preset, shown: np.ndarray, x:
     T = shown.shape[1]
     rows = {f"{t} rows read": model.decode(model.encode(shown[:, :t]), T) for t in range(T // 7, T + 1, T // 7)}
     caption = (
-        "The encoder stops after some rows, and the decoder writes all 28 from the code that it has then: of rows that were not read "
-        "it makes what it expects after those that were."
+        "The encoder stops after some rows, and the decoder writes all 28 from the code that it has then. It was trained on codes after "
+        "the last row only: before that, the state is on its way, and means something else to the decoder."
     )
     album.add("reading", lambda path: plots.image_rows({"original": shown} | rows, path, caption=caption))
     norms = {}
