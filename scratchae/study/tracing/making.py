@@ -82,6 +82,8 @@ class Maker:
                 fixed = self.tensor(f"{place.layer}.{name}", Symbol(name), host(option), "state")
             else:
                 fixed = None
+                if hasattr(option, "dtype"):  # a number of the model's, which may lie on a device
+                    option = float(host(option))
             if fixed or name in scope:
                 operands.append(Operand(name, fixed or scope[name]))
                 names[name] = operands[-1].tensor.array
