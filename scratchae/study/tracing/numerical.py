@@ -107,20 +107,27 @@ def between(program: Program, gradient: Tensor, elements: Callable | None) -> Te
     if scalar not in changed:  # what lies between is not told: a model without formulas
         return None
 
+    groups = [list(group) for _, group in itertools.groupby(steps, key=lambda step: step.layer)]
+
     def scalar_value() -> np.ndarray:
         values = {of: moved}
-        for step in in_order(steps):
-            names = dict(step.formula.names)
-            for operand in step.operands:
-                own = operand.tensor.key
-                if own in values and not (own == of and leaf and step.layer != leaf):
-                    names[operand.name] = values[own]
-            made = np.asarray(Evaluation(step.formula.tree, names).value, np.float64)
-            if (
-                step.result.key == of
-            ):  # a state, which its own later steps bring back here: what it was moved by stays
-                made = made + (moved - known[of].array)
-            values[step.result.key] = np.broadcast_to(made, step.formula.shape)
+        for group in groups:
+            for _ in range(rounds(group)):
+                before = dict(values)
+                for step in group:
+                    names = dict(step.formula.names)
+                    for operand in step.operands:
+                        own = operand.tensor.key
+                        if own in values and not (own == of and leaf and step.layer != leaf):
+                            names[operand.name] = values[own]
+                    made = np.asarray(Evaluation(step.formula.tree, names).value, np.float64)
+                    if (
+                        step.result.key == of
+                    ):  # a state, which its own later steps bring back here: what it was moved by stays
+                        made = made + (moved - known[of].array)
+                    values[step.result.key] = np.broadcast_to(made, step.formula.shape)
+                if all(key in before and np.array_equal(values[key], before[key]) for key in values):
+                    break  # what was moved has gone as far as it goes
         return values[scalar]
 
     rounding = EPS * abs(float(program.names[value].array))
@@ -129,17 +136,12 @@ def between(program: Program, gradient: Tensor, elements: Callable | None) -> Te
     return report.checks[0]
 
 
-def in_order(steps: Sequence[Step]) -> Iterator[Step]:
-    """The steps in the order in which they are to be computed: those of a recurrence once for each step of the sequence."""
-    for layer, group in itertools.groupby(steps, key=lambda step: step.layer):
-        own = list(group)
-        made = {step.result.key: place for place, step in enumerate(own)}
-        recurrent = [
-            step
-            for place, step in enumerate(own)
-            for operand in step.operands
-            if made.get(operand.tensor.key, -1) >= place
-        ]
-        rounds = max((step.result.shape[1] for step in recurrent), default=1) if layer else 1
-        for _ in range(rounds):
-            yield from own
+def rounds(group: Sequence[Step]) -> int:
+    """How often the steps of a layer are to be computed: those of a recurrence once for each step of the sequence."""
+    place = {step.result.key: i for i, step in enumerate(group)}
+    recurrent = [
+        step
+        for i, step in enumerate(group)
+        if any(place.get(operand.tensor.key, -1) >= i for operand in step.operands)
+    ]
+    return max((step.result.shape[1] for step in recurrent if step.layer), default=1)
