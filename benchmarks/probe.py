@@ -61,7 +61,9 @@ def run(options: argparse.Namespace) -> None:
     for preset in presets:
         note(f"training {preset.name}")
         examples = preset.examples(options.data, options.data_dir)
-        recipe = Recipe(preset, options.epochs, preset.batch_size, preset.lr, options.seed, "cpu")
+        recipe = Recipe(
+            preset, options.epochs, preset.batch_size, preset.lr, options.seed, "cpu", preset.form(examples)
+        )
         model = recipe.build(preset.build)
         seconds[preset.name] = sum(recipe.fit(model, examples.train, progress=False)["seconds"])
         errors[preset.name] = probed(model.encode, examples.train, data.train_labels, examples.test, data.test_labels)

@@ -76,6 +76,7 @@ class LearnedGaussian(Loss):
 
     def __call__(self, prediction: Array, target: Array) -> tuple[Array, Array]:
         xp = require_examples(prediction, "prediction")
+        require_examples(target, "target")
         channels = self.channels = target.shape[-1]
         self.axes = prediction.ndim
         if prediction.shape != (*target.shape[:-1], 2 * channels):

@@ -9,7 +9,7 @@ import numpy as np
 from ..backend import Array
 from ..layers import Layer
 from ..layers.observing import watched
-from ..models import Model
+from ..models import VAE, Model
 from ..optimizers import Optimizer
 from .flops import Shape, flops, gemm_flops, traffic, update_work
 
@@ -72,7 +72,7 @@ def runs(model: Model, examples: np.ndarray, batch_size: int) -> list[Run]:
 
 def through_layers(model: Model) -> bool:
     """Whether a step of the model is one run forward and one backward through its layers; that of an RBM is not."""
-    return type(model).training_step is Model.training_step
+    return type(model).training_step in (Model.training_step, VAE.training_step)
 
 
 def work(model: Model, optimizer: Optimizer, examples: np.ndarray, batch_size: int) -> Work | None:

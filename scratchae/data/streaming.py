@@ -26,7 +26,7 @@ def memory() -> int:
     except (AttributeError, ValueError, OSError):  # Windows
         return 8 * 2**30
     limit = Path("/sys/fs/cgroup/memory.max")
-    words = limit.read_text().split() if limit.is_file() else ["max"]
+    words = limit.read_text(encoding="utf-8").split() if limit.is_file() else ["max"]
     return found if words == ["max"] else min(found, int(words[0]))
 
 

@@ -131,6 +131,12 @@ class MaskedAutoencoder(Autoencoder):
 
     def fill_in(self, x: Array, hidden: Array) -> Array:
         """x where it is seen, and where it is hidden (1 in `hidden`, as `hide` makes it) what the model puts there."""
+        require_floats(x)
+        require_floats(hidden, name="hidden")
+        if hidden.shape[0] not in (1, len(x)) or hidden.ndim != x.ndim:
+            raise ShapeError(
+                f"hidden has shape {tuple(hidden.shape)}, and x {tuple(x.shape)}: take it from hide(x, rng)"
+            )
         return x * (1 - hidden) + self.reconstruct(x * (1 - hidden)) * hidden
 
     def check_data(self, x: Array) -> None:

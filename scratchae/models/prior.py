@@ -6,7 +6,7 @@ import numpy as np
 
 from ..arguments import number, whole
 from ..backend import Array, generator, to_numpy
-from ..errors import DataError, ShapeError
+from ..errors import DataError, OptionError, ShapeError
 
 Place = tuple[int, ...]
 
@@ -51,6 +51,8 @@ class CodePrior:
     def bits(self, codes: Array) -> np.ndarray:
         """-log₂ P of each of codes (N, …), (N,): what an arithmetic coder needs for it."""
         k = self.checked(codes)
+        if not hasattr(self, "shape"):
+            raise OptionError("CodePrior.bits: it has counted no codes yet: fit(codes) comes first")
         if k.shape[1:] != self.shape:
             raise ShapeError(f"CodePrior was fitted to codes of shape {self.shape}, got {k.shape[1:]}")
         rows = np.arange(len(k))
@@ -58,6 +60,8 @@ class CodePrior:
 
     def sample(self, n: int, rng: int | np.random.Generator | None = None) -> np.ndarray:
         """n new codes (n, …), drawn place after place."""
+        if not hasattr(self, "shape"):
+            raise OptionError("CodePrior.sample: it has counted no codes yet: fit(codes) comes first")
         rng, k = generator(rng), np.zeros((whole("sample", "n", n), *self.shape), np.int64)
         for place in np.ndindex(self.shape):
             upto = np.cumsum(np.exp(self.log_p(k, place)), axis=1)

@@ -109,6 +109,8 @@ class VQVAE(Model):
         return self.commitment + (self.codebook.decay is None)
 
     def backward(self) -> None:
+        if self.z is None:
+            raise OptionError("VQVAE.backward has nothing to go back through: objective(x) comes first")
         scale = 2 / len(self.z)
         dq = self.decoder.backward(self.dprediction)
         # |sg(z) - e|²: only the codebook moves

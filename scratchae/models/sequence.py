@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..arguments import flag, number, sizes, whole
-from ..backend import Array, array_module
+from ..backend import Array, array_module, require_examples
 from ..errors import OptionError, ShapeError
 from ..layers import Layer
 from ..layers.stepping import Recurrent, real_steps
@@ -91,6 +91,8 @@ class SequenceAutoencoder(Autoencoder):
 
     def decode(self, z: Array, steps: int | None = None) -> Array:
         """The sequences that codes z (N, K) represent, (N, steps, D), in the data's own units. steps: by default T of `shape`."""
+        if getattr(z, "ndim", 0) != 2:
+            raise ShapeError(f"decode expects codes (N, K), got {getattr(z, 'shape', type(z).__name__)}")
         T = self.shape[0] if steps is None else whole("decode", "steps", steps)
         made = array_module(z).zeros((len(z), T, self.features), dtype=z.dtype)
         if not self.teacher_forcing:
@@ -112,6 +114,8 @@ class SequenceAutoencoder(Autoencoder):
         return real_steps(x, self.padding, type(self).__name__)
 
     def objective(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
+        if getattr(x, "ndim", 3) != 3:
+            raise ShapeError(f"SequenceAutoencoder expects sequences (N, T, D), got x of shape {tuple(x.shape)}")
         self.z = self.encoder.forward(x, rng)
         prediction = self.decoder.forward(self.decoder_input(self.z, x), rng)
         if self.padding is None:
@@ -137,6 +141,7 @@ class SequenceAutoencoder(Autoencoder):
         self.encoder.backward_first(dz)
 
     def check_data(self, x: Array) -> None:
+        require_examples(x)
         if x.ndim != 3 or x.shape[2] != self.features:
             raise ShapeError(
                 f"SequenceAutoencoder(shape={self.shape}) reads sequences of shape (N, T, {self.features}), x has {x.shape}: "

@@ -317,7 +317,7 @@ CATALOGUE = {
     "Classifier": Entry(classifier, labelled_images),
     "GAN": Entry(gan, images),
     "AdversarialAutoencoder": Entry(adversarial, images),
-    "AdversarialAutoencoder, ring": Entry(lambda d: adversarial(d, 2, prior="ring"), labelled_images),
+    "AdversarialAutoencoder, 2-D": Entry(lambda d: adversarial(d, 2, prior="ring"), labelled_images),
 }
 
 

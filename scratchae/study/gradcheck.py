@@ -132,16 +132,18 @@ def check_layer(
     elements: Callable | None = None,
 ) -> GradientReport:
     layer = duplicate(layer).to(dtype=np.float64)
-    possible = [(leaf, possible_parameters(leaf)) for _, leaf in layer.leaves()]
     y = layer.forward(x.copy(), rng())  # copies, in case they are changed
     r = array_module(x).asarray(np.random.default_rng([seed, 1]).standard_normal(y.shape))
-    for leaf, names in possible:
-        require_named(leaf, names)
     tensors = parameters(layer)
     changed = duplicate(layer)  # backward may change it, and the differences are those of the layer before
+    possible = [(leaf, possible_parameters(leaf)) for _, leaf in changed.leaves()]
     if changed.forward(x.copy(), rng()).shape != y.shape:
         raise ShapeError(f"{layer!r}: a second forward on the same x gives a y of another shape")
     gradients = {"x": changed.backward(r.copy())}
+    for (_, leaf), (_, names) in zip(
+        changed.leaves(), possible, strict=True
+    ):  # only now are there gradients to tell by
+        require_named(leaf, names)
     for name, leaf in changed.leaves():
         for attribute in leaf.parameter_names:
             gradients[f"{name}.{attribute}".lstrip(".")] = getattr(leaf, "d" + attribute).copy()

@@ -53,7 +53,8 @@ def as_batches(x: Any, epochs: int, batch_size: int | None) -> Batches | None:
         return None
     if batch_size is not None:
         raise OptionError(
-            f"batch_size={batch_size}: x is a {type(x).__name__}, which makes the batches itself: leave batch_size out"
+            f"batch_size={batch_size}: x is a {type(x).__name__}, which makes the batches itself: leave batch_size out. Of "
+            "sequences of several lengths scratchae.padded(x, value) makes one array"
         )
     return Batches(x, epochs)
 

@@ -315,7 +315,7 @@ def test_nothing_but_the_file_is_run(graded, file, tmp_path, monkeypatch):
 def test_the_help_says_that_the_file_is_run(capsys):
     with pytest.raises(SystemExit):
         main(["check", "--help"])
-    assert "Given your own file, run it" in " ".join(capsys.readouterr().out.split())
+    assert "Given files of your own, run them" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_remark_is_no_fault(graded):

@@ -71,7 +71,7 @@ def test_gradients_on_the_device(kind, padding, device, to_device):
     x = sequences()
     x[1, 3:] = x[2, 0] = -1
     report = s.check_gradients(drawn(kind, padding=padding).to(device), to_device(x))
-    assert report.passed and report.worst <= 1e-7, str(report)
+    assert report.passed and report.worst <= (1e-7 if padding is None else 1e-4), str(report)
 
 
 @KINDS
@@ -262,7 +262,7 @@ def test_errors(kind):
 def test_a_list_of_several_lengths_is_told_the_way_out():
     model = s.Autoencoder(s.Sequential(s.Flatten(), s.Dense(3, 2)), s.Dense(2, 3), loss=s.MSE())
     with pytest.raises(
-        ArrayTypeError, match=r"a list of arrays of several shapes: expected one array; scratchae.padded"
+        OptionError, match=r"sequences of several lengths scratchae.padded\(x, value\) makes one array"
     ):
         s.fit(model, [np.ones((2, 3)), np.ones((1, 3))], epochs=1, batch_size=2, optimizer=s.Adam(), progress=False)
 

@@ -187,7 +187,7 @@ def fitted(model, x):
     [
         ({}, data().reshape(6, 12), ShapeError, r"reads sequences of shape \(N, T, 3\), x has \(6, 12\): x.reshape"),
         ({}, data(D=4), ShapeError, r"x has \(6, 4, 4\)"),
-        ({}, data()[:, :0], DataError, "a sequence needs at least one step"),
+        ({}, data()[:, :0], DataError, "has shape"),
         ({}, data()[:0], DataError, "at least one example"),
         ({"last": False}, data(), ShapeError, r"codes of shape \(N, 4, 5\), expected one row .* last=True"),
         ({"padding": -1.0}, np.full((2, 4, 3), -1.0), DataError, "sequence 0 of x holds padding=-1 only"),

@@ -11,7 +11,7 @@ from scratchae.presets import Preset
 from scratchae.runs import diffusion, train
 
 
-def build(rng):
+def build(rng, form=None):
     return Diffusion(Sequential(Dense(788, 8, rng=rng), Dense(8, 784, rng=rng)), loss=BCEWithLogits(), levels=4)
 
 

@@ -11,7 +11,7 @@ from scratchae.presets import Preset
 from scratchae.runs import autoencoder, results, train
 
 
-def build(rng):
+def build(rng, form=None):
     encoder = Sequential(Flatten(), Dense(784, 8, rng=rng))
     decoder = Sequential(Dense(8, 784, rng=rng), Reshape((28, 28, 1)))
     return MaskedAutoencoder(encoder, decoder, loss=BCEWithLogits(), patch=7, rate=0.5)

@@ -11,7 +11,7 @@ from scratchae.presets import Preset
 from scratchae.runs import quantised, train
 
 
-def build(rng):
+def build(rng, form=None):
     encoder = Sequential(Dense(784, 8, rng=rng), Reshape((4, 2)))
     decoder = Sequential(Flatten(), Dense(8, 784, rng=rng), Sigmoid())
     return VQVAE(encoder, Codebook(6, 2, rng=rng), decoder, loss=MSE())

@@ -86,7 +86,9 @@ RESTRAINED = [
         lambda rng, form=None: restrained(rng, Sigmoid(), kind=ContractiveAutoencoder, weight=0.1), 6, 2, 100,
     ),
 ]  # fmt: skip
-ROWS = Preset("rows", "28 rows", lambda rng: row_by_row(GRU, rng), code=32, epochs=2, batch_size=100, shape=(28, 28))
+ROWS = Preset(
+    "rows", "28 rows", lambda rng, form: row_by_row(GRU, rng, form), code=32, epochs=2, batch_size=100, shape=(28, 28)
+)
 MAPS = Preset("maps", "1-3-1, denoising", images, code=6, epochs=2, batch_size=100, shape=(28, 28, 1))
 PLANE = Preset(
     "plane", "2-4-2", dense(2, 4), code=2, epochs=2, batch_size=10, synthetic=lambda rng, n: points(rng, n)[:, :2],
