@@ -68,7 +68,7 @@ def outcome(function, given, named):
                     pass
             elif inspect.isgenerator(result):
                 result = list(result)
-        except ScratchaeError as error:
+        except (ScratchaeError, FileNotFoundError) as error:  # a folder that is not there has Python's own words
             return "refused", str(error), None
         except NotImplementedError:
             return "abstract", "", None

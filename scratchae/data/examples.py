@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import choice, pair
+from ..arguments import choice, pair, refuse
 from ..errors import DataError, ShapeError
 from .own import read_data
 from .pictures import ENDINGS
@@ -76,6 +77,8 @@ def load_examples(
     missing="mean": missing cells of a table become the mean of their column. size: (height, width), or one number for both, to which images are fitted.
     The training examples alone decide the scaling. Raises DataError.
     """
+    if not isinstance(path, str | os.PathLike):
+        refuse("load_examples", "path", path, "the path of a file or a folder")
     if missing is not None:
         choice("load_examples", "missing", missing, ["mean"])
     options = {

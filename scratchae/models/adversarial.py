@@ -21,7 +21,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..arguments import choice, number, whole
+from ..arguments import affordable, choice, number, whole
 from ..backend import Array, array_module, generator, noise_source, require_examples, require_floats
 from ..errors import OptionError, ShapeError
 from ..layers import Layer
@@ -119,7 +119,7 @@ class GAN(Discriminating, Model):
         θ = self.parameters
         if rng is None:
             return array_module(θ).zeros((n, self.code), dtype=θ.dtype)
-        return noise_source(rng, θ).standard_normal((n, self.code), dtype=θ.dtype)
+        return noise_source(rng, θ).standard_normal(affordable("sample", n, self.code), dtype=θ.dtype)
 
     def sample(self, n: int, rng: int | np.random.Generator | None = None) -> Array:
         """n new examples."""

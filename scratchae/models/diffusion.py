@@ -19,7 +19,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..arguments import number, whole
+from ..arguments import affordable, number, whole
 from ..backend import Array, array_module, generator, noise_source, require_floats
 from ..errors import OptionError, ShapeError
 from ..layers import Layer
@@ -85,6 +85,8 @@ class Diffusion(Model):
 
     def objective(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
         xp, rng = require_floats(x), noise_source(rng, x)
+        if x.ndim != 2:
+            raise ShapeError(f"Diffusion expects rows (N, D), got x of shape {tuple(x.shape)}")
         if rng is None:
             self.epsilon, u, noisy = None, 0 * x[:, :1] + 0.5, x
         else:
@@ -111,6 +113,11 @@ class Diffusion(Model):
 
     def denoise(self, noisy: Array, sigma: float) -> Array:
         """E[x | x̃], for noisy data (N, D) with noise of the size sigma, between `low` and `high`."""
+        require_floats(noisy, self.parameters, name="noisy")
+        if noisy.ndim != 2:
+            raise ShapeError(
+                f"denoise expects rows (N, D), got {tuple(noisy.shape)}: flatten with x.reshape(len(x), -1)"
+            )
         u = math.log(number("denoise", "0 < sigma", sigma) / self.low) / self.span
         return self.loss.mean(self.net.forward(self.told(noisy, 0 * noisy[:, :1] + u)))
 
@@ -142,7 +149,7 @@ class Diffusion(Model):
         rng, D = generator(rng, θ), self.features()
         n, steps = whole("sample", "n", n), whole("sample", "steps", steps, least=2)
         sigmas = [self.high * (self.low / self.high) ** (i / (steps - 1)) for i in range(steps)]
-        noisy = self.high * rng.standard_normal((n, D), dtype=θ.dtype)
+        noisy = self.high * rng.standard_normal(affordable("sample", n, D), dtype=θ.dtype)
         for i, sigma in enumerate(sigmas):
             made = self.denoise(noisy, sigma)
             yield sigma, noisy, made

@@ -133,7 +133,7 @@ class MaskedAutoencoder(Autoencoder):
         """x where it is seen, and where it is hidden (1 in `hidden`, as `hide` makes it) what the model puts there."""
         require_floats(x)
         require_floats(hidden, name="hidden")
-        if hidden.shape[0] not in (1, len(x)) or hidden.ndim != x.ndim:
+        if hidden.ndim != x.ndim or any(h not in (1, n) for h, n in zip(hidden.shape, x.shape, strict=True)):
             raise ShapeError(
                 f"hidden has shape {tuple(hidden.shape)}, and x {tuple(x.shape)}: take it from hide(x, rng)"
             )
