@@ -30,6 +30,7 @@ from scratchae import errors
 from scratchae.data import pixels
 from scratchae.models import ContractiveAutoencoder
 from scratchae.presets import PRESETS
+from scratchae.presets.dense import ROWS
 from scratchae.presets.preset import warm_cosine
 from scratchae.presets.regularised import (
     contractive,
@@ -496,10 +497,10 @@ source(one_layer, sparse, sparse_kl, k_sparse, contractive)
 # %%
 images, epochs = quick(8000, 1500), quick(12, 3)
 builders = {
-    "ReLU": lambda draw: one_layer(draw, sae.ReLU(), tied=True),
+    "ReLU": lambda draw: one_layer(draw, ROWS, sae.ReLU(), tied=True),
     "sparse": PRESETS["sparse"].build,
     "k-sparse": PRESETS["k-sparse"].build,
-    "sigmoid": lambda draw: one_layer(draw, sae.Sigmoid(), tied=True),
+    "sigmoid": lambda draw: one_layer(draw, ROWS, sae.Sigmoid(), tied=True),
     "sparse-kl": PRESETS["sparse-kl"].build,
     "contractive": PRESETS["contractive"].build,
 }

@@ -30,7 +30,7 @@ import scratchae as sae
 from scratchae import plots
 from scratchae.data import pixels
 from scratchae.models.likelihood import log_prior_ratio, log_probability
-from scratchae.presets.dense import stack
+from scratchae.presets.dense import ROWS, stack
 from scratchae.presets.preset import warm_cosine
 from scratchae.presets.variational import variational
 from scratchae.runs.variational import manifold
@@ -71,7 +71,7 @@ plain = sae.Autoencoder(
     loss=sae.BCEWithLogits(),
 )
 fit(plain)
-vae = fit(variational([784, 256, 128], 8, np.random.default_rng(0)))
+vae = fit(variational(np.random.default_rng(0), ROWS, [784, 256, 128, 8]))
 
 z = rng.standard_normal((200, 8)).astype(np.float32)
 codes = plain.encode(test)
@@ -578,7 +578,8 @@ for (over_pixels, over_code), beta in accidents.items():
 
 # %%
 collapsed = fit(
-    variational([784, 200], 8, np.random.default_rng(0), beta=784.0), epochs=quick(2, 2)
+    variational(np.random.default_rng(0), ROWS, [784, 200, 8], beta=784.0),
+    epochs=quick(2, 2),
 )
 bound = collapsed.elbo(test, rng)
 spread = float(collapsed.reconstruct(test).std(axis=0).mean())
@@ -641,7 +642,7 @@ if data_name() == "strokes":
 
 # %%
 betas = {
-    beta: fit(variational([784, 256, 128], 8, np.random.default_rng(0), beta=beta))
+    beta: fit(variational(np.random.default_rng(0), ROWS, [784, 256, 128, 8], beta=beta))
     for beta in (0.0, 0.25, 4.0)
 }
 betas = {0.0: betas[0.0], 0.25: betas[0.25], 1.0: vae, 4.0: betas[4.0]}
@@ -729,7 +730,9 @@ assert nearest(betas[0.0].decode(z)) > nearest(vae.decode(z))
 # 2013](bibliography.md#kingma-2013), figure 4); and the means $\mu$ of the test images.
 
 # %%
-flat = fit(variational([784, 256, 128], 2, np.random.default_rng(0)), epochs=quick(12, 4))
+flat = fit(
+    variational(np.random.default_rng(0), ROWS, [784, 256, 128, 2]), epochs=quick(12, 4)
+)
 bound = flat.elbo(test, np.random.default_rng(1))
 print(f"code of 2: −ELBO {bound['negative_elbo']:.1f}, KL {bound['kl']:.1f} nats per image")
 assert bound["negative_elbo"] > found[1.0]["negative_elbo"]  # two numbers say too little
