@@ -71,7 +71,7 @@ def test_gradients_on_the_device(kind, padding, device, to_device):
     x = sequences()
     x[1, 3:] = x[2, 0] = -1
     report = s.check_gradients(drawn(kind, padding=padding).to(device), to_device(x))
-    assert report.passed and report.worst <= (1e-7 if padding is None else 1e-4), str(report)
+    assert report.passed and report.worst <= 1e-7, str(report)
 
 
 @KINDS
