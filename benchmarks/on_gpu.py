@@ -195,7 +195,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("--inside", metavar="PART", help=argparse.SUPPRESS)
     options = command.parse_args(arguments)
     if options.inside:
-        {"computes": computes, "presets": presets, "risks": risks, "sanitized": sanitized}[options.inside]()
+        {part.__name__: part for part in (computes, presets, risks, sanitized)}[options.inside]()
         return 0
     return exit_code("on_gpu", lambda: run(options))
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from .types import add_data_dir
+
 
 def add(commands: argparse._SubParsersAction) -> None:
     from ..plots import FORMATS
@@ -16,11 +18,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("folders", nargs="+", metavar="RUN", help="two or more folders that `scratchae train` wrote")
     parser.add_argument("--out", default="compared", metavar="DIR", help="folder to write to (default: compared)")
-    parser.add_argument(
-        "--data-dir",
-        metavar="DIR",
-        help="folder of the MNIST files (default: $SCRATCHAE_DATA, or they are downloaded)",
-    )
+    add_data_dir(parser)
     parser.add_argument("--format", choices=FORMATS, default="png", help="format of the pictures (default: png)")
     parser.set_defaults(run=run)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .types import positive, size
+from .types import add_data_dir, add_own_data, positive
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -26,12 +26,8 @@ def add(commands: argparse._SubParsersAction) -> None:
         help="code, lr, batch_size, beta, noise or hidden (512-128,256), with values (8,16,32) or a range (1e-4..1e-2); may be given again",
     )
     parser.add_argument("--data", metavar="NAME|FILE|FOLDER", help="as in `scratchae train`")
-    parser.add_argument("--data-dir", metavar="DIR", help="folder of the MNIST files")
-    parser.add_argument("--label", metavar="COLUMN", help="the column of your table that holds the class of each row")
-    parser.add_argument(
-        "--missing", choices=("mean",), help="let missing cells of your table be the mean of their column"
-    )
-    parser.add_argument("--size", type=size, metavar="N|HxW", help="fit your images to this height and width")
+    add_data_dir(parser)
+    add_own_data(parser)
     parser.add_argument(
         "--trials",
         type=positive(int),

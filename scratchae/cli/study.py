@@ -8,7 +8,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .types import columns, positive
+from .types import add_data_dir, columns, positive
 
 STEPS = 500  # of an epoch; a schedule is looked at in its first step only
 
@@ -43,11 +43,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         metavar="NAME|FILE|FOLDER",
         help="the examples (default: strokes, or the data that the run was trained on)",
     )
-    parser.add_argument(
-        "--data-dir",
-        metavar="DIR",
-        help="folder of the MNIST files (default: $SCRATCHAE_DATA, or they are downloaded)",
-    )
+    add_data_dir(parser)
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of weights and noise (default: 0)")
     parser.add_argument("--examples", type=positive(int), metavar="N", help="how many examples (default: 3)")
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="where to compute (default: cpu)")

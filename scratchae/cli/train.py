@@ -6,7 +6,7 @@ import argparse
 import contextlib
 from typing import TYPE_CHECKING
 
-from .types import columns, positive, size, whole_numbers
+from .types import add_data_dir, add_own_data, columns, positive, whole_numbers
 
 if TYPE_CHECKING:
     from ..models import Warmup
@@ -31,11 +31,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         help="strokes (the default, drawn by code; nothing to download), mnist, fashion-mnist, or your own: a .npy, .npz, .csv or IDX "
         "file, or a folder of images, with classes by subfolder",
     )
-    parser.add_argument("--label", metavar="COLUMN", help="the column of your table that holds the class of each row")
-    parser.add_argument(
-        "--missing", choices=("mean",), help="let missing cells of your table be the mean of their column"
-    )
-    parser.add_argument("--size", type=size, metavar="N|HxW", help="fit your images to this height and width")
+    add_own_data(parser)
     parser.add_argument(
         "--code", type=positive(int), metavar="N", help="how many numbers the code has (default: the preset's)"
     )
@@ -51,11 +47,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         metavar="X|X:STEPS",
         help="weight of a variational autoencoder's KL term; 1:2000 lets it grow from 0 to 1 over the first 2,000 steps",
     )
-    parser.add_argument(
-        "--data-dir",
-        metavar="DIR",
-        help="folder of the MNIST files (default: $SCRATCHAE_DATA, or they are downloaded)",
-    )
+    add_data_dir(parser)
     parser.add_argument(
         "--epochs", type=positive(int), metavar="N", help="passes through the data (default: the preset's)"
     )

@@ -43,6 +43,29 @@ def size(text: str) -> tuple[int, int]:
     return values[0], values[-1]
 
 
+def add_data_dir(parser: argparse.ArgumentParser) -> None:
+    """The option that says where the MNIST files are."""
+    parser.add_argument(
+        "--data-dir",
+        metavar="DIR",
+        help="folder of the MNIST files (default: $SCRATCHAE_DATA, or they are downloaded)",
+    )
+
+
+def add_label(parser: argparse.ArgumentParser) -> None:
+    """The option that says where a person's table has its classes."""
+    parser.add_argument("--label", metavar="COLUMN", help="the column of your table that holds the class of each row")
+
+
+def add_own_data(parser: argparse.ArgumentParser) -> None:
+    """The options that say how a person's own data are read."""
+    add_label(parser)
+    parser.add_argument(
+        "--missing", choices=("mean",), help="let missing cells of your table be the mean of their column"
+    )
+    parser.add_argument("--size", type=size, metavar="N|HxW", help="fit your images to this height and width")
+
+
 def columns(rows: Sequence[tuple[str, str]]) -> str:
     """Names and their meanings, aligned below each other."""
     width = max(len(name) for name, _ in rows) + 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .types import columns, positive
+from .types import add_data_dir, add_label, columns, positive
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -25,12 +25,8 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--data", metavar="NAME|FILE|FOLDER", help="other examples (default: the test examples of the run)"
     )
-    parser.add_argument("--label", metavar="COLUMN", help="the column of your table that holds the class of each row")
-    parser.add_argument(
-        "--data-dir",
-        metavar="DIR",
-        help="folder of the MNIST files (default: $SCRATCHAE_DATA, or they are downloaded)",
-    )
+    add_label(parser)
+    add_data_dir(parser)
     parser.add_argument("--out", metavar="DIR", help="folder to write to (default: RUN/JOB)")
     parser.add_argument(
         "--normal",

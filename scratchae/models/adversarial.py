@@ -257,6 +257,6 @@ def inputs(first: Layer) -> int:
     sizes = [layer.inputs for _, layer in first.leaves() if isinstance(getattr(layer, "inputs", None), int)]
     if not sizes:
         raise OptionError(
-            f"{first!r}: none of its layers says in `inputs` how many numbers it takes: give the number, code=…"
+            f"{first!r}: none of its layers says in `inputs` how many numbers it takes: say it there, or of a GAN give the number, code=…"
         )
     return sizes[0]

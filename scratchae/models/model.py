@@ -84,6 +84,10 @@ class Model(FlatParameters):
             self.require_gradient()
         return metrics
 
+    def metric_of(self, parameter: str) -> str:
+        """The metric that a parameter descends, by the parameter's name, such as "encoder.0.W"."""
+        return self.descends.get(parameter.partition(".")[0], "loss")
+
     def descended(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
         """The metrics with those of which `gradient` is the derivative: `objective`, unless the gradient is meant to be another's."""
         return self.objective(x, rng)

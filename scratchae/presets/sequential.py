@@ -40,28 +40,26 @@ def sequence_gru(rng: np.random.Generator, form: Form = SEQUENCE) -> Model:
     return row_by_row(GRU, rng, form)
 
 
+RECIPE = {
+    "code": 32,
+    "epochs": 10,
+    "batch_size": 128,
+    "lr": 3e-3,
+    # back through 28 steps a gradient may grow, and one step with it would undo many
+    "optimizer": warm_cosine(clip_norm=1.0),
+    "shape": (28, 28),
+}
 PRESETS = (
     Preset(
         "sequence",
         "an image read row by row: RNN 28-128, a code of 32, RNN 32-128 that writes 28 rows back",
         sequence,
-        code=32,
-        epochs=10,
-        batch_size=128,
-        lr=3e-3,
-        # back through 28 steps a gradient may grow, and one step with it would undo many
-        optimizer=warm_cosine(clip_norm=1.0),
-        shape=(28, 28),
+        **RECIPE,
     ),
     Preset(
         "sequence-gru",
         "the same with GRUs, whose gates let state and gradient pass many steps",
         sequence_gru,
-        code=32,
-        epochs=10,
-        batch_size=128,
-        lr=3e-3,
-        optimizer=warm_cosine(clip_norm=1.0),
-        shape=(28, 28),
+        **RECIPE,
     ),
 )

@@ -184,8 +184,7 @@ def check_model(model: Model, x: Array, rng: Callable[[], Any], tolerance: float
     tensors: dict[str, dict[str, Array]] = {}  # by the metric that they descend
     gradients = {}
     for name, layer, attribute in model.named_parameters():
-        descended = model.descends.get(name.partition(".")[0], "loss")
-        tensors.setdefault(descended, {})[name] = getattr(layer, attribute)
+        tensors.setdefault(model.metric_of(name), {})[name] = getattr(layer, attribute)
         gradients[name] = getattr(layer, "d" + attribute).copy()
 
     def against(metrics: Callable[..., dict[str, Array]]) -> GradientReport:

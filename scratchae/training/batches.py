@@ -13,7 +13,7 @@ from ..errors import DataError, OptionError
 from ..models import Model
 from ..optimizers import Optimizer
 from .inputs import prepared
-from .steps import Steps, accumulate
+from .steps import Steps
 
 
 class Batches:
@@ -82,12 +82,7 @@ class BatchSteps(Steps):
             raise DataError(f"x gave no batch in epoch {self.epoch + 1}: its __iter__ must begin anew each time")
 
     def step(self) -> float:
-        metrics = self.model.training_step(self.batch, self.rng)
-        self.done += 1
-        loss = float(metrics["loss"])
-        self.require_finite(loss, f"the loss became {loss}", self.batch, self.rng)
-        self.optimizer.update(self.model.parameters, self.model.gradient)
-        accumulate(self.totals, metrics, len(self.batch))
+        loss = self.take(self.batch)
         self.examples += len(self.batch)
         return loss
 

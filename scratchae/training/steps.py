@@ -48,6 +48,17 @@ class Steps:
         """Take one step. Returns the loss, or None if it was not read."""
         raise NotImplementedError
 
+    def take(self, batch: Array) -> float:
+        """A step on this batch, whose loss is read before the update: so a loss that is not finite cannot spoil the parameters."""
+        self.batch = batch
+        metrics = self.model.training_step(batch, self.rng)
+        self.done += 1
+        loss = float(metrics["loss"])
+        self.require_finite(loss, f"the loss became {loss}", batch, self.rng)
+        self.optimizer.update(self.model.parameters, self.model.gradient)
+        accumulate(self.totals, metrics, len(batch))
+        return loss
+
     def metrics(self) -> dict[str, float]:
         """The metrics averaged over the epoch's data."""
         raise NotImplementedError
@@ -66,7 +77,7 @@ class Steps:
 
 
 class HostSteps(Steps):
-    """Steps on the CPU: each loss is read before the update, so that a loss that is not finite cannot spoil the parameters."""
+    """Steps on the CPU, each of which reads its loss."""
 
     def begin(self, seed: int, epoch: int) -> None:
         super().begin(seed, epoch)
@@ -75,14 +86,7 @@ class HostSteps(Steps):
 
     def step(self) -> float:
         first = self.done * self.batch_size
-        self.batch = np.take(self.data, self.permutation[first : first + self.batch_size], axis=0)
-        metrics = self.model.training_step(self.batch, self.rng)
-        self.done += 1
-        loss = float(metrics["loss"])
-        self.require_finite(loss, f"the loss became {loss}", self.batch, self.rng)
-        self.optimizer.update(self.model.parameters, self.model.gradient)
-        accumulate(self.totals, metrics, len(self.batch))
-        return loss
+        return self.take(np.take(self.data, self.permutation[first : first + self.batch_size], axis=0))
 
     def metrics(self) -> dict[str, float]:
         self.require_finite_parameters(self.batch, self.rng)

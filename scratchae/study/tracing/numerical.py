@@ -64,8 +64,7 @@ def parameter_checks(
     for name, layer, attribute in model.named_parameters():
         found = program.names.get(f"{name.rpartition('.')[0]}.d{attribute}")
         if found is not None:
-            descended = model.descends.get(name.partition(".")[0], "loss")
-            tensors.setdefault(descended, {})[found.key] = getattr(layer, attribute)
+            tensors.setdefault(model.metric_of(name), {})[found.key] = getattr(layer, attribute)
             gradients[found.key] = found.array
 
     draws = program.recording.all_draws
