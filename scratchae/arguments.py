@@ -69,6 +69,13 @@ def pair(owner: Any, name: str, value: Any, least: int = 1) -> tuple[int, int]:
     return int(sizes[0]), int(sizes[1])
 
 
+def any_path(owner: Any, name: str, value: Any) -> Path:
+    """The path of a file or a folder: text or a Path."""
+    if not isinstance(value, str | os.PathLike):
+        refuse(owner, name, value, "the path of a file or a folder")
+    return Path(value)
+
+
 def file_path(owner: Any, name: str, value: Any) -> Path:
     """The path of a file: text or a Path that ends in a file's name."""
     path = Path(value) if isinstance(value, str | os.PathLike) else Path()

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from .arguments import number
-from .backend import Array, array_module, require_examples
+from .backend import Array, array_module, require_examples, require_floats
 from .errors import ShapeError
 from .losses import Loss, require_same_shape
 
@@ -97,9 +97,10 @@ class LearnedGaussian(Loss):
 
     def mean(self, prediction: Array) -> Array:
         """μ."""
+        require_floats(prediction, name="prediction")
         return prediction[..., : prediction.shape[-1] // 2]
 
     def deviation(self, prediction: Array) -> Array:
         """σ, the deviation that the decoder expects of each number."""
-        xp = array_module(prediction)
+        xp = require_floats(prediction, name="prediction")
         return xp.exp(xp.maximum(prediction[..., prediction.shape[-1] // 2 :], np.float32(self.least)) / 2)

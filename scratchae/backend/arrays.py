@@ -133,11 +133,12 @@ def float_type(dtype: Any) -> np.dtype:
 
 
 def to_numpy(x: Array) -> np.ndarray:
-    """x as a NumPy array, copied from the GPU if it is there."""
+    """x as a NumPy array, copied from the GPU if it is there. Raises ArrayTypeError for what is no array."""
     if isinstance(x, np.ndarray | np.generic):
         return np.asarray(x)
+    xp = array_module(x)
     if not x.flags.c_contiguous:  # CuPy's `get` of it would leave our stream
-        x = array_module(x).ascontiguousarray(x)
+        x = xp.ascontiguousarray(x)
     return x.get()
 
 

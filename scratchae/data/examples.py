@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import choice, pair, refuse
+from ..arguments import any_path, choice, pair
 from ..errors import DataError, ShapeError
 from .own import read_data
 from .pictures import ENDINGS
@@ -77,8 +76,7 @@ def load_examples(
     missing="mean": missing cells of a table become the mean of their column. size: (height, width), or one number for both, to which images are fitted.
     The training examples alone decide the scaling. Raises DataError.
     """
-    if not isinstance(path, str | os.PathLike):
-        refuse("load_examples", "path", path, "the path of a file or a folder")
+    path = any_path("load_examples", "path", path)
     if missing is not None:
         choice("load_examples", "missing", missing, ["mean"])
     options = {
@@ -86,7 +84,7 @@ def load_examples(
         "missing": missing,
         "size": None if size is None else pair("load_examples", "size", size),
     }
-    return prepared(read_data(path, **options), seed, {"source": str(Path(path).resolve()), **options})
+    return prepared(read_data(path, **options), seed, {"source": str(path.resolve()), **options})
 
 
 def split(

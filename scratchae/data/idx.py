@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arguments import any_path
 from ..errors import DataError
 
 TYPES = {8: "u1", 9: "i1", 11: "i2", 12: "i4", 13: "f4", 14: "f8"}  # the third byte of a file
@@ -33,7 +34,7 @@ def read_idx(path: str | Path, axes: int | None = None) -> np.ndarray:
     axes: how many are expected, of bytes; by default any number, of any type. Raises DataError for a file that is damaged, or
     that holds something else.
     """
-    path = Path(path)
+    path = any_path("read_idx", "path", path)
     try:
         content = path.read_bytes()
         if content[:2] == b"\x1f\x8b" or path.suffix == ".gz":

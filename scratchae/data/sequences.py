@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from ..arguments import number
 from ..backend import Array, require_floats
-from ..errors import DataError, ShapeError
+from ..errors import ArrayTypeError, DataError, ShapeError
 
 
 def padded(sequences: Sequence[Array], padding: float = -1.0) -> np.ndarray:
@@ -17,8 +17,10 @@ def padded(sequences: Sequence[Array], padding: float = -1.0) -> np.ndarray:
     T is the longest length. Raises DataError if there are none, if one has no step, or if a step of one holds padding only, and
     ShapeError if they differ in D.
     """
-    arrays = [np.asarray(sequence) for sequence in sequences]
     number("padded", "padding", padding)
+    if not isinstance(sequences, Iterable):
+        raise ArrayTypeError(f"padded got a {type(sequences).__name__}: expected a list of arrays (T, D)")
+    arrays = [np.asarray(sequence) for sequence in sequences]
     if not arrays:
         raise DataError("padded got no sequences: expected a list of arrays (T, D)")
     for i, array in enumerate(arrays):

@@ -119,7 +119,10 @@ class Diffusion(Model):
                 f"denoise expects rows (N, D), got {tuple(noisy.shape)}: flatten with x.reshape(len(x), -1)"
             )
         u = math.log(number("denoise", "0 < sigma", sigma) / self.low) / self.span
-        return self.loss.mean(self.net.forward(self.told(noisy, 0 * noisy[:, :1] + u)))
+        made = self.loss.mean(self.net.forward(self.told(noisy, 0 * noisy[:, :1] + u)))
+        if made.shape != noisy.shape:
+            raise ShapeError(f"the net makes {made.shape} of noisy data {noisy.shape}: they must be equal")
+        return made
 
     def score(self, noisy: Array, sigma: float) -> Array:
         """∇ log p_σ(x̃) = (E[x | x̃] - x̃) / σ², (N, D): the direction in which the noisy data are more probable."""
@@ -164,6 +167,11 @@ class Diffusion(Model):
         if not sizes:
             raise OptionError(
                 f"Diffusion(net={self.net!r}): expected layers that begin with a Dense, whose inputs say how long a row is"
+            )
+        if sizes[0] <= self.levels:
+            raise ShapeError(
+                f"Diffusion(net={self.net!r}, levels={self.levels}): the net takes {sizes[0]} numbers, expected more than the {self.levels} "
+                "features of the noise level"
             )
         return sizes[0] - self.levels
 

@@ -50,9 +50,8 @@ class CodePrior:
 
     def bits(self, codes: Array) -> np.ndarray:
         """-log₂ P of each of codes (N, …), (N,): what an arithmetic coder needs for it."""
+        self.require_fitted()
         k = self.checked(codes)
-        if not hasattr(self, "shape"):
-            raise OptionError("CodePrior.bits: it has counted no codes yet: fit(codes) comes first")
         if k.shape[1:] != self.shape:
             raise ShapeError(f"CodePrior was fitted to codes of shape {self.shape}, got {k.shape[1:]}")
         rows = np.arange(len(k))
@@ -60,8 +59,7 @@ class CodePrior:
 
     def sample(self, n: int, rng: int | np.random.Generator | None = None) -> np.ndarray:
         """n new codes (n, …), drawn place after place."""
-        if not hasattr(self, "shape"):
-            raise OptionError("CodePrior.sample: it has counted no codes yet: fit(codes) comes first")
+        self.require_fitted()
         rng, k = generator(rng), np.zeros((whole("sample", "n", n), *self.shape), np.int64)
         for place in np.ndindex(self.shape):
             upto = np.cumsum(np.exp(self.log_p(k, place)), axis=1)
@@ -89,11 +87,17 @@ class CodePrior:
         """Counts as shares of their column, with so many examples more that are distributed otherwise."""
         return (counts + self.smoothing * towards) / (counts.sum(axis=0) + self.smoothing)
 
+    def require_fitted(self) -> None:
+        """Raises OptionError before `fit`."""
+        if not hasattr(self, "shape"):
+            raise OptionError("this CodePrior has counted no codes yet: fit(codes) comes first")
+
     def checked(self, codes: Array) -> np.ndarray:
         """Codes on the host. Raises DataError for others than whole numbers below K, (N, …)."""
         k = to_numpy(codes)
-        if k.ndim < 2 or not len(k) or k.dtype.kind not in "iu" or k.min() < 0 or k.max() >= self.codes:
-            found = f" from {k.min()} to {k.max()}" if k.size else ""
+        whole_numbers = k.dtype.kind in "iu" and k.size
+        if k.ndim < 2 or not whole_numbers or k.min() < 0 or k.max() >= self.codes:
+            found = f" from {k.min()} to {k.max()}" if whole_numbers else ""
             raise DataError(
                 f"CodePrior({self.codes}) expects codes (N, …), whole numbers from 0 to {self.codes - 1}, got {k.dtype} of shape "
                 f"{k.shape}{found}: model.codes(x) makes them"

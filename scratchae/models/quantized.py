@@ -23,7 +23,7 @@ import math
 import numpy as np
 
 from ..arguments import number
-from ..backend import Array, array_module, noise_source
+from ..backend import Array, array_module, noise_source, require_examples
 from ..errors import OptionError, ShapeError
 from ..layers import Codebook, Layer
 from ..layers.codebook import perplexity, require_enough
@@ -163,6 +163,7 @@ class VQVAE(Model):
 
     def bits(self, x: Array) -> float:
         """The bits that a code of x takes if all codes take as many: places · log₂ K. A `CodePrior` needs fewer."""
+        require_examples(x)
         return self.codes(x[:1]).size * math.log2(self.codebook.codes)
 
     def check_data(self, x: Array) -> None:
