@@ -93,7 +93,7 @@ def place(error):
 def disagreement(label, signature, bound, owner, result, warned):
     """What is wrong with a result by itself, or None."""
     for name, parameter in signature.parameters.items() if result is not None else ():
-        is_array = "Array" in split_kinds(parameter.annotation) and name != "labels"
+        is_array = "Array" in split_kinds(parameter.annotation) and name not in ("labels", "codes")
         if is_array and no_floats(bound.get(name), CONVERT.get(label, "")):
             return f"took {told(bound[name])} as {name}"
     found = leaves(result)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..arguments import any_path
+from ..arguments import any_path, whole
 from ..errors import DataError
 
 TYPES = {8: "u1", 9: "i1", 11: "i2", 12: "i4", 13: "f4", 14: "f8"}  # the third byte of a file
@@ -35,6 +35,8 @@ def read_idx(path: str | Path, axes: int | None = None) -> np.ndarray:
     that holds something else.
     """
     path = any_path("read_idx", "path", path)
+    if axes is not None:
+        whole("read_idx", "axes", axes, 0, most=255)
     try:
         content = path.read_bytes()
         if content[:2] == b"\x1f\x8b" or path.suffix == ".gz":

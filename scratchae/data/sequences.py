@@ -18,7 +18,7 @@ def padded(sequences: Sequence[Array], padding: float = -1.0) -> np.ndarray:
     ShapeError if they differ in D.
     """
     number("padded", "padding", padding)
-    if not isinstance(sequences, Iterable):
+    if not isinstance(sequences, Iterable) or getattr(sequences, "ndim", 1) == 0:
         raise ArrayTypeError(f"padded got a {type(sequences).__name__}: expected a list of arrays (T, D)")
     arrays = [np.asarray(sequence) for sequence in sequences]
     if not arrays:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..arguments import number, whole
-from ..backend import Array, array_module, generator, require_floats
+from ..backend import Array, array_module, require_floats
 from ..errors import DataError
+from .initial import normal
 from .layer import Layer
 
 AVERAGED = 0.99  # how much of `share` stays in a step, where no `decay` says
@@ -58,9 +59,9 @@ class Codebook(Layer):
         self.dead = number(
             self, "0 <= dead < 1", dead, ": the share of use, as a part of an equal one, below which a code is dead"
         )
-        self.E = generator(rng).standard_normal((codes, features), dtype=np.float32)
+        self.E = normal(self, (self.codes, self.features), 1, rng)
         # so little that a code which nothing chooses at first is moved soon
-        self.share = np.full(codes, 2 * self.dead / codes, np.float32)
+        self.share = np.full(self.codes, 2 * self.dead / self.codes, np.float32)
         self.buffer_names = ("share",)
         if decay is None:
             self.dE = np.zeros_like(self.E)

@@ -75,7 +75,7 @@ class Conv2d(Layer):
             rng,
             self,
         )
-        self.b = np.zeros(out_channels, np.float32)
+        self.b = np.zeros(self.out_channels, np.float32)
         self.dW = np.zeros_like(self.W)
         self.db = np.zeros_like(self.b)
 
@@ -164,7 +164,7 @@ class ConvTranspose2d(Layer):
             rng,
             self,
         )
-        self.b = np.zeros(out_channels, np.float32)
+        self.b = np.zeros(self.out_channels, np.float32)
         self.dW = np.zeros_like(self.W)
         self.db = np.zeros_like(self.b)
 

@@ -39,7 +39,7 @@ class Dense(Layer):
         self.inputs, self.outputs = whole(self, "inputs", inputs), whole(self, "outputs", outputs)
         self.init = init
         self.W = draw_weights((self.inputs, self.outputs), self.inputs, self.outputs, init, rng, self)
-        self.b = np.zeros(outputs, np.float32)
+        self.b = np.zeros(self.outputs, np.float32)
         self.dW = np.zeros_like(self.W)
         self.db = np.zeros_like(self.b)
 

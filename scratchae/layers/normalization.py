@@ -58,9 +58,9 @@ class BatchNorm(Layer):
         affordable(self, self.features)
         self.momentum = number(self, "0 <= momentum <= 1", momentum)
         self.eps = number(self, "0 < eps", eps)
-        self.gamma, self.beta = np.ones(within_room(features), np.float32), np.zeros(features, np.float32)
+        self.gamma, self.beta = np.ones(within_room(self.features), np.float32), np.zeros(self.features, np.float32)
         self.dgamma, self.dbeta = np.zeros_like(self.gamma), np.zeros_like(self.beta)
-        self.running_mean, self.running_var = np.zeros(features, np.float32), np.ones(features, np.float32)
+        self.running_mean, self.running_var = np.zeros(self.features, np.float32), np.ones(self.features, np.float32)
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         xp = array_module(x)

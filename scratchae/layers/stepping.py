@@ -47,10 +47,13 @@ class Recurrent(Layer):
         rng = generator(rng)
         # of each gate as of a Dense layer, with a variance that lets signals neither grow nor fade
         self.W, self.U = (
-            np.concatenate([draw_weights((n, hidden), n, hidden, "glorot", rng) for _ in range(self.gates)], axis=1)
+            np.concatenate(
+                [draw_weights((n, self.hidden), n, self.hidden, "glorot", rng, self) for _ in range(self.gates)],
+                axis=1,
+            )
             for n in (self.inputs, self.hidden)
         )
-        self.b = np.zeros(self.biases * hidden, np.float32)
+        self.b = np.zeros(self.biases * self.hidden, np.float32)
         self.dW, self.dU, self.db = map(np.zeros_like, (self.W, self.U, self.b))
 
     def products(self, x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..arguments import as_given, number, pair
-from ..backend import Array, Pair, array_module, noise_source, require_floats
+from ..backend import Array, Pair, array_module, noise_source, require_examples, require_floats
 from ..errors import OptionError, ShapeError
 from ..layers import Layer
 from ..layers.sparsity import among_largest
@@ -85,7 +85,7 @@ class MaskedAutoencoder(Autoencoder):
         """1 where a number of x is hidden, 0 where it is seen: of each example `count` of its patches, drawn by rng. (N, H, W, 1)
         of images, (N, D) of rows.
         """
-        require_floats(x)
+        require_examples(x)
         (rows, columns), self.size = self.grid(x.shape)
         self.patches, self.count = rows * columns, round(self.rate * rows * columns)
         if not 0 < self.count < self.patches:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..arguments import flag, number, sizes, whole
+from ..arguments import affordable, flag, number, sizes, whole
 from ..backend import Array, array_module, require_examples
 from ..errors import OptionError, ShapeError
 from ..layers import Layer
@@ -94,7 +94,7 @@ class SequenceAutoencoder(Autoencoder):
         if getattr(z, "ndim", 0) != 2:
             raise ShapeError(f"decode expects codes (N, K), got {getattr(z, 'shape', type(z).__name__)}")
         T = self.shape[0] if steps is None else whole("decode", "steps", steps)
-        made = array_module(z).zeros((len(z), T, self.features), dtype=z.dtype)
+        made = array_module(z).zeros(affordable("decode", len(z), T, self.features), dtype=z.dtype)
         if not self.teacher_forcing:
             return self.loss.mean(self.decoder.forward(self.decoder_input(z, made)))
         for t in range(T):  # a step reads what was written before it

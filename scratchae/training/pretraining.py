@@ -51,7 +51,7 @@ def pretrain(
     unchanged. Afterwards `fit` trains the whole model. Raises OptionError for layers that it cannot take.
     """
     seed, make = whole("pretrain", "seed", seed, 0), default_optimizer if optimizer is None else optimizer
-    if not callable(make):
+    if not callable(make) or isinstance(make, type):
         refuse("pretrain", "optimizer", optimizer, "a function that makes one for a model: lambda model: Adam(1e-3)")
     flag("pretrain", "progress", progress)
     stages = rbm_stages(model) if isinstance(model, DBN) else dense_stages(model, seed)
