@@ -38,8 +38,10 @@ rng = np.random.default_rng(0)
 # and made ones $\tilde x = G(z)$, with $z$ drawn from $N(0, 1)$:
 #
 # $$
-# L_D = -\frac1N \sum_n \log D(x_n) - \frac1N \sum_n \log\big(1 - D(\tilde x_n)\big)
-#     = \frac1N \sum_n \operatorname{softplus}(-a(x_n)) + \frac1N \sum_n \operatorname{softplus}(a(\tilde x_n)) .
+# \begin{aligned}
+# L_D &= -\frac1N \sum_n \log D(x_n) - \frac1N \sum_n \log\big(1 - D(\tilde x_n)\big) \\
+#     &= \frac1N \sum_n \operatorname{softplus}(-a(x_n)) + \frac1N \sum_n \operatorname{softplus}(a(\tilde x_n)) .
+# \end{aligned}
 # $$
 #
 # The generator would like to be taken for real. So it descends
@@ -159,7 +161,7 @@ assert np.allclose(D, p / (p + q)) and np.isclose(L_D, np.log(4) - 2 * js)
 
 # %% [markdown]
 # A trained discriminator is not the best one, and the generator descends $L_G$, not $-L_D^*$. So
-# this says where the game would end, at $p = q$ with $D = ½$ everywhere, $L_D = \log 4 = 1.386$
+# this says where the game would end, at $p = q$ with $D = \tfrac12$ everywhere, $L_D = \log 4 = 1.386$
 # and $L_G = \log 2 = 0.693$. It does not say that training gets there.
 #
 # ## No hill to go down

@@ -116,6 +116,13 @@ def test_every_picture_has_words_for_those_who_cannot_see_it(chapter):
         assert re.search(r'"[^"]{40,}', call), f"the alt text is missing or short: {call}"
 
 
+@each_chapter
+def test_formulas_hold_only_what_the_book_can_set(chapter):
+    formulas = re.findall(r"\$\$.+?\$\$|\$[^$\s](?:[^$\n]*[^$\s])?\$", prose_of(chapter), re.DOTALL)
+    assert formulas
+    assert [formula for formula in formulas if set(formula) & set("½⅓⅔¼¾²³·×≤≥≠√−")] == []
+
+
 # ── notebooks ──
 
 
