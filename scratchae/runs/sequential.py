@@ -24,8 +24,8 @@ def draw_steps(
     rows = {f"{t} rows read": model.decode(model.encode(shown[:, :t]), T) for t in stops.tolist()}
     images = {name: pictures(made, examples) for name, made in ({"original": shown} | rows).items()}
     caption = (
-        f"The encoder stops after some rows, and the decoder writes all {T} from the code that it has then. It was trained on codes after "
-        "the last row only: before that, the state is on its way, and means something else to the decoder."
+        f"The encoder stops after some rows, and the decoder writes all {T} from the code that it has then. It was trained on codes of whole "
+        "images only: an earlier code is on its way, and means something else to it."
     )
     album.add("reading", lambda path: plots.image_rows(images, path, caption=caption))
     norms = {}
