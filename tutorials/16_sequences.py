@@ -373,6 +373,10 @@ for name, make in layers.items():
 assert quick(max(errors[name, 10] for name in layers) < 0.02, True)
 assert quick(errors["GRU, b_z = 3", 60] < 0.03 < 0.3 < errors["RNN", 60], True)
 assert quick(errors["GRU", 60] > 0.3, True)
+assert reach["GRU", 60][0] < 1e-3 * min(reach["RNN", 60][0], reach["GRU, b_z = 3", 60][0])
+begins = np.abs(np.linalg.eigvals(rnn(np.random.default_rng(0)).U)).max()
+print(f"|λ₁| of the RNN, before training: {begins:.2f}")
+assert 0.8 < begins < 1.2
 
 # %% tags=["hide-input"]
 drawn, axes = figure(6.4, 3)
@@ -383,16 +387,19 @@ axes.legend()
 show(
     drawn,
     "reach",
-    "Three lines over 60 steps on a logarithmic axis, from right to left: those of the RNN and of the GRU fall by many powers of ten, that of the GRU with open gates falls little.",
+    "Three lines over 60 steps on a logarithmic axis, from right to left: that of the GRU falls by five powers of ten, those of the RNN and of the GRU with open gates by about one.",
     "Before training: the gradient on its way from the last step, on the right, to the first.",
 )
 
 # %% [markdown]
-# Over ten steps all three can. Over sixty only one learns, and it is not "the GRU" but the GRU
-# whose gates *begin* open. A new GRU has $b_z = 0$, so that $z \approx ½$, and by the direct way
-# half of the gradient is lost at each step. With $b_z = 3$ it is $z \approx \sigma(3) = 0.95$.
-# Gates do not make gradients last; they make it possible to *learn* how long they last, once they
-# last long enough to learn anything.
+# Over ten steps all three can. Over sixty only one learns. The picture says why the GRU does not:
+# it begins with $b_z = 0$, so that $z \approx ½$, by the direct way half of the gradient is lost
+# at each step, and next to nothing arrives. With $b_z = 3$ it is $z \approx \sigma(3) = 0.95$.
+#
+# The RNN shows that this is not all. Its $U$ begins with $|\lambda_1|$ near 1, its gradient
+# arrives, and still it does not learn in 400 steps. To hold a number it needs a $U$ that keeps it
+# through 60 products, and through 59 other numbers that come in by the same $W$. The GRU can
+# *close* its gate to them: where $z = 1$, $x$ does not enter the state at all.
 #
 # ## The price of a cut
 #
@@ -418,12 +425,12 @@ for cut in (5, 2):
 begin = np.random.default_rng(0)
 _, cut_error = recalled(gru(begin, truncate=5), 10, begin)
 print(f"first of 10, trained with the cut: error {cut_error:.3f}, without: {error:.4f}")
-assert quick(cut_error > 0.25 and error < 0.02, True)
+assert quick(cut_error > 20 * error and error < 0.02, True)
 
 # %% [markdown]
-# With the cut, no gradient leads from the question to the number that is asked for, and training
-# does not find it. Where only short times matter, the cut costs little. Nothing but a longer
-# stretch tells which of the two it is.
+# With the cut, no gradient leads from the question to the step that is asked for. Training can
+# only learn to read what the state happens to have kept of it. Where only short times matter, a
+# cut costs little; which of the two it is, only a longer stretch can tell.
 #
 # ## Several lengths
 #
@@ -470,7 +477,7 @@ def rows_of(images):
 
 
 train, test = (
-    rows_of(data.train_images[: quick(4000, 500)]),
+    rows_of(data.train_images[: quick(3000, 500)]),
     rows_of(data.test_images[:1000]),
 )
 CODE, HIDDEN = 16, 64

@@ -80,6 +80,16 @@ class Attention(Layer):
         self.V = draw_weights((self.features, self.outputs), self.features, self.outputs, "glorot", rng, self)
         self.dQ, self.dK, self.dV = map(np.zeros_like, (self.Q, self.K, self.V))
 
+    def products(self, x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -> int:
+        N, T, _ = x_shape
+        return N * T * (self.K.size + self.V.size + self.queries * (self.width + self.outputs))
+
+    @property
+    def flops(self) -> tuple[float, float, float]:
+        """Of each weight the softmax, a - max, exp, Σ, /, and its derivative, p (dp - Σ dp p); and dk Kᵀ + dv Vᵀ. For the last x."""
+        weights = self.p.shape[2] / self.outputs if hasattr(self, "p") else 1 / self.outputs
+        return 5 * weights, 4 * weights, weights * self.features / self.queries
+
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         xp = require_floats(x, self.K)
         if x.ndim != 3 or x.shape[2] != self.features:
