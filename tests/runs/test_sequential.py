@@ -27,7 +27,7 @@ def test_a_row_of_a_table_is_a_series_of_numbers(windows, tmp_path):
     lines = [",".join(f"t{t}" for t in range(12)), *(",".join(map(str, row)) for row in windows[:, :, 0])]
     (tmp_path / "eeg.csv").write_text("\n".join(lines))
     train(
-        "sequence",
+        find_preset("sequence"),
         data=str(tmp_path / "eeg.csv"),
         epochs=60,
         batch_size=16,
