@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import scratchae as s
-from scratchae.study.catalogue import distinct, images, normal, pictures, prediction_and_target, unit
+from scratchae.study.specimens import distinct, images, normal, pictures, prediction_and_target, unit
 
 
 class Planted(s.Layer):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import textbook
 
-from scratchae.study.catalogue import normal, prediction_and_target, unit
+from scratchae.study.specimens import normal, prediction_and_target, unit
 
 # how to make each, and what to call it with
 MAKE = {

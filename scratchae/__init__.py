@@ -16,7 +16,7 @@ _HOMES = {
     "backend.kernels.host": "compile_kernels",
     "data": "Dataset Examples load_data load_examples padded read_idx",
     "errors": "ScratchaeError",
-    "layers": "GRU RNN AvgPool2d BatchNorm Codebook Conv2d ConvTranspose2d Dense Dropout Flatten GaussianNoise Identity KSparse Layer "
+    "layers": "GRU RNN Attention AvgPool2d BatchNorm Codebook Conv2d ConvTranspose2d Dense Dropout Flatten GaussianNoise Identity KSparse Layer "
     "LeakyReLU MaskingNoise MaxPool2d ReLU Reshape SaltAndPepper Sequential Sigmoid Softplus StepDense Tanh UpSample2d",
     "likelihoods": "Gaussian LearnedGaussian",
     "losses": "BCE MSE BCEWithLogits Loss SoftmaxCrossEntropy gaussian_kl",

@@ -7,6 +7,7 @@ from .errors import ScratchaeError
 from .layers import (
     GRU,
     RNN,
+    Attention,
     AvgPool2d,
     BatchNorm,
     Codebook,
@@ -80,6 +81,7 @@ __all__ = [
     "VQVAE",
     "Adam",
     "AdversarialAutoencoder",
+    "Attention",
     "Autoencoder",
     "AvgPool2d",
     "BCEWithLogits",

@@ -1,6 +1,7 @@
 """Layers, one file for each family. Each layer's forward and backward are side by side."""
 
 from .activations import Identity, LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
+from .attention import Attention
 from .codebook import Codebook
 from .convolution import Conv2d, ConvTranspose2d
 from .dense import Dense
@@ -16,6 +17,7 @@ from .steps import StepDense
 __all__ = [
     "GRU",
     "RNN",
+    "Attention",
     "AvgPool2d",
     "BatchNorm",
     "Codebook",

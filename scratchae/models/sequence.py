@@ -7,7 +7,7 @@ import numpy as np
 from ..arguments import affordable, flag, number, sizes, whole
 from ..backend import Array, array_module, require_examples
 from ..errors import OptionError, ShapeError
-from ..layers import Layer
+from ..layers import Attention, Layer
 from ..layers.stepping import Recurrent, real_steps
 from ..losses import Loss
 from .autoencoder import Autoencoder
@@ -20,6 +20,10 @@ class SequenceAutoencoder(Autoencoder):
     Sequential(GRU(28, 128, last=True), Dense(128, 32)); a decoder gives something for every step, Sequential(GRU(32, 128),
     StepDense(128, 28)). `shape` is (T, D), the sequences that `decode` writes if it is not told how many steps.
 
+    A decoder that begins with `Attention` reads a code of several vectors, z (N, M, K), and is given no more: u = z. Each of its queries
+    reads them for one step, so that it has as many queries as x has steps. The vectors may be one for each step, which hold T K
+    numbers, or a few that an `Attention` at the end of the encoder makes of all its states: Attention(4, 128, 8) makes 4 · 8 numbers.
+
     `teacher_forcing=True` gives the decoder in training also x one step earlier, u = [x₋₁, z], (N, T, D + K): the right one,
     whatever it has written itself (Williams and Zipser 1989). `decode` has no x: there it runs free, and reads what it wrote. No step of such
     a decoder may use later steps of u. Without teacher forcing, training runs as free as use does.
@@ -27,7 +31,7 @@ class SequenceAutoencoder(Autoencoder):
     `padding`: steps of x that hold this number only are none, as in `RNN`, whose `padding` in the encoder must be the same. They
     add nothing to the loss, of which each number must be a function of one number of the prediction and one of x.
 
-    Raises OptionError for another `padding` in the encoder.
+    Raises OptionError for another `padding` in the encoder, and for teacher forcing of a decoder that begins with `Attention`.
     """
 
     examples_apart = True
@@ -37,11 +41,8 @@ class SequenceAutoencoder(Autoencoder):
     def formulas(self) -> dict[str, str]:
         """Forward, loss and backward, with what teacher forcing and padding make of them."""
         z = "each_step(z, x_shape)"
-        forward = {
-            "z": "encoder(x)",
-            "decoder_input": f"joined(earlier(x), {z})" if self.teacher_forcing else z,
-            "prediction": "decoder(decoder_input)",
-        }
+        u = {"decoder_input": f"joined(earlier(x), {z})" if self.teacher_forcing else z}
+        forward = {"z": "encoder(x)", **u, "prediction": "decoder(decoder_input)"}
         if self.padding is None:
             loss, first = {"loss": "loss(prediction, x)"}, {}
         else:
@@ -51,9 +52,11 @@ class SequenceAutoencoder(Autoencoder):
         backward = {
             "ddecoder_input": "backward(decoder, dprediction)",
             "dz": f"sum(ddecoder_input{'[:, :, features:]' if self.teacher_forcing else ''}, axis=1)",
-            "dx": "backward(encoder, dz)",
         }
-        return forward | loss | first | backward
+        if self.attends:
+            forward = {"z": "encoder(x)", "prediction": "decoder(z)"}
+            backward = {"dz": "backward(decoder, dprediction)"}
+        return forward | loss | first | backward | {"dx": "backward(encoder, dz)"}
 
     def __init__(
         self,
@@ -69,8 +72,15 @@ class SequenceAutoencoder(Autoencoder):
         self.teacher_forcing = flag(self, "teacher_forcing", teacher_forcing)
         self.padding = None if padding is None else number(self, "padding", padding, ", or None")
         super().__init__(encoder, decoder, loss=loss)
+        _, first = next(self.decoder.running_order())
+        self.attends = isinstance(first, Attention)
+        if self.attends and self.teacher_forcing:
+            raise OptionError(
+                f"SequenceAutoencoder(teacher_forcing=True) gives the decoder x one step earlier, and its first layer {first!r} reads "
+                "the code only: leave teacher_forcing out, or begin the decoder with a GRU"
+            )
         for name, layer in self.encoder.leaves("encoder"):
-            if isinstance(layer, Recurrent) and layer.padding != self.padding:
+            if isinstance(layer, Recurrent | Attention) and layer.padding != self.padding:
                 raise OptionError(
                     f"SequenceAutoencoder(padding={self.padding}), but {name} {layer!r} has padding={layer.padding}: give both the same"
                 )
@@ -81,7 +91,9 @@ class SequenceAutoencoder(Autoencoder):
         return self.shape[1]
 
     def decoder_input(self, z: Array, x: Array) -> Array:
-        """u for every step of x: z, and with teacher forcing x one step earlier before it."""
+        """u for every step of x: z, and with teacher forcing x one step earlier before it; for attention all of z."""
+        if self.attends:
+            return z
         xp, (N, T, _) = array_module(z), x.shape
         z = xp.broadcast_to(z[:, None], (N, T, z.shape[1]))
         if not self.teacher_forcing:
@@ -90,10 +102,15 @@ class SequenceAutoencoder(Autoencoder):
         return xp.concatenate([xp.concatenate([first, x[:, :-1]], axis=1), z], axis=2)  # decoder_input
 
     def decode(self, z: Array, steps: int | None = None) -> Array:
-        """The sequences that codes z (N, K) represent, (N, steps, D), in the data's own units. steps: by default T of `shape`."""
-        if getattr(z, "ndim", 0) != 2:
-            raise ShapeError(f"decode expects codes (N, K), got {getattr(z, 'shape', type(z).__name__)}")
+        """The sequences that codes z, (N, K) or (N, M, K), represent, (N, steps, D), in the data's own units. steps: by default T of `shape`."""
+        if getattr(z, "ndim", 0) != 2 + self.attends:
+            codes = "(N, M, K)" if self.attends else "(N, K)"
+            raise ShapeError(f"decode expects codes {codes}, got {getattr(z, 'shape', type(z).__name__)}")
         T = self.shape[0] if steps is None else whole("decode", "steps", steps)
+        if self.attends and self.shape[0] != T:
+            raise OptionError(
+                f"decode(steps={T}), but the decoder's attention has a query for each of {self.shape[0]} steps: leave steps out"
+            )
         made = array_module(z).zeros(affordable("decode", len(z), T, self.features), dtype=z.dtype)
         if not self.teacher_forcing:
             return self.loss.mean(self.decoder.forward(self.decoder_input(z, made)))
@@ -136,8 +153,8 @@ class SequenceAutoencoder(Autoencoder):
 
     def backward(self) -> None:
         du = self.decoder.backward(self.dprediction)  # ddecoder_input
-        # u = [x₋₁, z] at every step; x is data and needs no gradient
-        dz = array_module(du).sum(du[:, :, -self.z.shape[1] :], axis=1)
+        # u = [x₋₁, z] at every step, where x is data and needs no gradient; for attention u = z
+        dz = du if self.attends else array_module(du).sum(du[:, :, -self.z.shape[1] :], axis=1)
         self.encoder.backward_first(dz)
 
     def check_data(self, x: Array) -> None:
@@ -149,10 +166,13 @@ class SequenceAutoencoder(Autoencoder):
             )
         self.loss.check_target(x if self.padding is None else x[self.real_steps(x)[:, :, 0]])
         z = self.encoder.forward(x[:100])
-        if z.ndim != 2:
+        if z.ndim != 2 + self.attends:
+            made = f"the encoder makes codes of shape (N, {', '.join(map(str, z.shape[1:]))}), expected"
             raise ShapeError(
-                f"the encoder makes codes of shape (N, {', '.join(map(str, z.shape[1:]))}), expected one row for each sequence, (N, K): end its "
-                "last recurrent layer with last=True, or flatten"
+                f"{made} several vectors, (N, M, K), for the decoder's attention: all states, last=False, or an Attention behind them"
+                if self.attends
+                else f"{made} one row for each sequence, (N, K): end its last recurrent layer with last=True, flatten, or begin the decoder "
+                "with Attention"
             )
         prediction = self.decoder.forward(self.decoder_input(z, x[:100]))
         if prediction.shape[1:] != x.shape[1:]:

@@ -4,7 +4,19 @@ Each function draws one figure and writes it to `path`, as PNG, SVG or PDF: the 
 Okabe and Ito's, which colour-blind readers can tell apart, and no fact is shown by colour alone.
 """
 
-from .codes import activations, apart, cells, codebook, curves, displacements, latent_scatter, plane, spread, unit_kl
+from .codes import (
+    activations,
+    apart,
+    attention,
+    cells,
+    codebook,
+    curves,
+    displacements,
+    latent_scatter,
+    plane,
+    spread,
+    unit_kl,
+)
 from .figure import BLUE, DIGITS, FORMATS, GREY, ORANGE, RED, STYLE, figure, require_format, small_print
 from .images import contributions, feature_maps, filters, image_rows, kernels, manifold, mosaic
 from .judging import accuracies, detection, rates, scores, trials
@@ -21,6 +33,7 @@ __all__ = [
     "accuracies",
     "activations",
     "apart",
+    "attention",
     "cells",
     "codebook",
     "contributions",

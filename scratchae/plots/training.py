@@ -157,8 +157,8 @@ def gradient_flow(flow: Flow, path: Path) -> None:
 def through_time(norms: dict[str, np.ndarray], path: Path) -> None:
     """The norm of the gradient at each step of a sequence, (T,), for each name, on a logarithmic axis."""
     caption = (
-        "How large ∂L/∂h is at each step: the gradient is made where the error is, at every step of a decoder and after the last of an "
-        "encoder, and goes from right to left."
+        "How large ∂L/∂h is at each step: the gradient is made where states are used, at every step of a decoder, and of an encoder after "
+        "the last step or wherever attention reads, and goes from right to left."
     )
     there = np.concatenate([values[values > 0] for values in norms.values()])
     with figure(path, 7, 3.6, caption) as drawn:

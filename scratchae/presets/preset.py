@@ -100,11 +100,13 @@ class Preset:
         return replace(examples, **parts)
 
     def taken(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape in which the model takes an example of this shape: as it is, as a row, or as a sequence of its rows."""
+        """The shape in which the model takes an example of this shape: as it is, as a row, or as a sequence of its rows. To a model of
+        sequences a row, as of a table, is a series of single numbers.
+        """
         if len(self.shape) == 1:
             return (math.prod(shape),)
         if len(self.shape) == 2:
-            return (shape[0], math.prod(shape[1:])) if len(shape) > 1 else (1, shape[0])
+            return (shape[0], math.prod(shape[1:])) if len(shape) > 1 else (shape[0], 1)
         return shape
 
     def form(self, examples: Examples, **chosen: Any) -> Form:

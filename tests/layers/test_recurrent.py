@@ -129,6 +129,33 @@ def test_agrees_with_torch(torch, kind, name, truncate):
     assert_allclose(layer.db, db if kind is s.RNN else np.concatenate([db, dc[8:]]), rtol=0, atol=1e-10)
 
 
+@pytest.mark.parametrize(("kind", "name"), [(s.RNN, "RNN"), (s.GRU, "GRU")])
+@pytest.mark.parametrize("last", [False, True])
+def test_several_lengths_agree_with_torch(torch, kind, name, last):
+    """States and every gradient of packed sequences, which is how PyTorch has several lengths."""
+    from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+    torch.manual_seed(0)
+    theirs = getattr(torch.nn, name)(3, 4, batch_first=True).double()
+    W, U, b, c = (parameter.detach().numpy() for parameter in theirs.parameters())
+    layer, lengths = drawn(kind, padding=9.0, last=last), (6, 1, 4, 4, 2)
+    layer.W[...], layer.U[...] = W.T, U.T
+    layer.b[...] = b + c if kind is s.RNN else np.concatenate([b[:8] + c[:8], b[8:], c[8:]])
+    alone = [sequences(1, length, seed=length)[0] for length in lengths]
+    x = s.padded(alone, 9.0)
+    x_theirs = torch.from_numpy(x).requires_grad_()
+    packed, final = theirs(pack_padded_sequence(x_theirs, lengths, batch_first=True, enforce_sorted=False))
+    y = final[0] if last else pad_packed_sequence(packed, batch_first=True, padding_value=9.0)[0]
+    dy = torch.randn(y.shape, dtype=torch.float64)
+    y.backward(dy)
+    assert_allclose(layer.forward(x), y.detach().numpy(), rtol=0, atol=1e-10)
+    assert_allclose(layer.backward(dy.numpy()), x_theirs.grad.numpy(), rtol=0, atol=1e-10)
+    dW, dU, db, dc = (parameter.grad.numpy() for parameter in theirs.parameters())
+    assert_allclose(layer.dW, dW.T, rtol=0, atol=1e-10)
+    assert_allclose(layer.dU, dU.T, rtol=0, atol=1e-10)
+    assert_allclose(layer.db, db if kind is s.RNN else np.concatenate([db, dc[8:]]), rtol=0, atol=1e-10)
+
+
 # Several lengths
 
 

@@ -23,6 +23,16 @@ def make(kind=s.GRU, *, D=3, K=2, loss=None, last=True, **options):
     return s.SequenceAutoencoder(encoder, decoder, shape=(4, D), loss=loss or s.MSE(), **options)
 
 
+def attentive(kind=s.GRU, padding=None):
+    """A code of two vectors, read and written by attention."""
+    rng = np.random.default_rng(0)
+    encoder = s.Sequential(
+        kind(3, 5, padding=padding, rng=rng), s.Attention(2, 5, 3, width=4, padding=padding, rng=rng)
+    )
+    decoder = s.Sequential(s.Attention(4, 3, 5, width=4, rng=rng), kind(5, 5, rng=rng), s.StepDense(5, 3, rng=rng))
+    return s.SequenceAutoencoder(encoder, decoder, shape=(4, 3), loss=s.MSE(), padding=padding)
+
+
 def data(n=6, T=4, D=3, seed=0):
     return np.random.default_rng(seed).uniform(0.05, 0.95, (n, T, D))
 
@@ -62,6 +72,40 @@ def test_a_trace_tells_every_step_and_checks_each_gradient(options):
     assert all(step.check.error < 1e-6 for step in found if step.phase == "backward")
     assert {step.result.key for step in found} >= {"encoder.0.h", "decoder.0.dh", "decoder.1.dW", "dz"}
     assert "h₁[t−1]" in found["encoder.0.ar"].text and "[t+1]" in found["encoder.0.dh"].text
+    content = re.search(r'<script[^>]*type="application/json"[^>]*>(.*?)</script>', page(found), re.S)[1]
+    assert all(step["recipe"] and step["sources"] for step in json.loads(content)["steps"] if step["where"])
+
+
+@pytest.mark.parametrize("padding", [None, -1.0])
+@pytest.mark.parametrize("kind", [s.RNN, s.GRU])
+def test_a_code_of_several_vectors_that_attention_reads(kind, padding, device, to_device):
+    model, x = attentive(kind, padding), data() if padding is None else several_lengths()
+    report = s.check_gradients(model.to(device), to_device(x))
+    assert report.passed and report.worst <= 1e-7, str(report)
+    z = model.encode(to_device(x).astype(np.float32))
+    assert z.shape == (6, 2, 3)
+    assert_array_equal(to_numpy(model.decoder_input(z, to_device(x))), to_numpy(z))
+    made = to_numpy(model.reconstruct(to_device(x).astype(np.float32)))
+    real = (x != -1).any(axis=2, keepdims=True)
+    assert_allclose(made, np.where(real, to_numpy(model.decode(z)), -1), rtol=1e-6)
+    for wrong, error, message in (
+        ((z[:, 0],), ShapeError, r"decode expects codes \(N, M, K\), got \(6, 3\)"),
+        ((z, 7), OptionError, r"steps=7\), but the decoder's attention has a query for each of 4 steps"),
+    ):
+        with pytest.raises(error, match=message):
+            model.decode(*wrong)
+
+
+def test_a_trace_tells_what_attention_computes():
+    found = s.trace(attentive(), data()[:2])
+    assert found.passed
+    assert all(step.check.error < 1e-6 for step in found if step.phase == "backward" and step.check)
+    assert {step.result.key for step in found if step.check} >= {
+        "encoder.1.da",
+        "decoder.0.dQ",
+        "decoder.0.dk",
+        "decoder.0.dx",
+    }
     content = re.search(r'<script[^>]*type="application/json"[^>]*>(.*?)</script>', page(found), re.S)[1]
     assert all(step["recipe"] and step["sources"] for step in json.loads(content)["steps"] if step["where"])
 
@@ -202,6 +246,18 @@ def test_data_that_does_not_fit(options, x, error, message):
 def test_parts_that_do_not_fit():
     with pytest.raises(OptionError, match=r"SequenceAutoencoder\(padding=-1\), but encoder.0 .* has padding=None"):
         s.SequenceAutoencoder(make().encoder, make().decoder, shape=(4, 3), loss=s.MSE(), padding=-1)
+    for options, message in (
+        ({"teacher_forcing": True}, r"its first layer Attention\(4, 3, 5, width=4\) reads the code only"),
+        ({"padding": -1}, r"padding=-1\), but encoder.0 .* has padding=None"),
+    ):
+        with pytest.raises(OptionError, match=message):
+            s.SequenceAutoencoder(attentive().encoder, attentive().decoder, shape=(4, 3), loss=s.MSE(), **options)
+    with pytest.raises(
+        ShapeError, match=r"shape \(N, 2\), expected several vectors, \(N, M, K\), for the decoder's attention"
+    ):
+        fitted(s.SequenceAutoencoder(make().encoder, attentive().decoder, shape=(4, 3), loss=s.MSE()), data())
+    with pytest.raises(ShapeError, match=r"makes sequences of shape \(4, 3\), x has \(5, 3\)"):
+        fitted(attentive(), data(T=5))
     for wrong in ({"shape": 4}, {"shape": (4,)}, {"teacher_forcing": 1}, {"padding": "none"}):
         with pytest.raises(OptionError):
             s.SequenceAutoencoder(make().encoder, make().decoder, **{"shape": (4, 3), "loss": s.MSE()} | wrong)

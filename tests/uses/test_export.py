@@ -75,7 +75,8 @@ def every_layer():
 EXPORTED = [
     name
     for name in PRESETS
-    if name not in {"k-sparse", "vqvae", "diffusion", "gan", "gan-conv", "sequence", "sequence-gru"}
+    if name
+    not in {"k-sparse", "vqvae", "diffusion", "gan", "gan-conv", "sequence", "sequence-gru", "sequence-attention"}
 ]
 
 

@@ -74,13 +74,15 @@ class Lowering:
     def matmul(self, node: Node, index: Sequence[Index]) -> Recipe:
         left, right = node.args
         k = self.variable()
-        of_left = [*index[: len(self.shape(left)) - 1], k] if len(self.shape(left)) > 1 else [k]
-        of_right = [k, index[-1]] if len(self.shape(right)) > 1 else [k]
+        rows = index if len(self.shape(right)) == 1 else index[:-1]
+        of_left = [*rows[len(rows) + 1 - len(self.shape(left)) :], k]
+        of_right = [*index[: len(self.shape(right)) - 2], k, index[-1]] if len(self.shape(right)) > 1 else [k]
         # the weight before what it weighs, as in w₁x₁ + w₂x₂, though the matrices stand the other way round in x W
         return ["sum", [[k, self.shape(left)[-1]]], ["mul", self.at(right, of_right), self.at(left, of_left)]]
 
     def T(self, node: Node, index: Sequence[Index]) -> Recipe:
-        return self.at(node.args[0], index[::-1])
+        *examples, row, column = index  # of each example's matrix
+        return self.at(node.args[0], [*examples, column, row])
 
     def slice(self, node: Node, index: Sequence[Index]) -> Recipe:
         inner, moved = self.shape(node.args[0]), list(index)

@@ -1,0 +1,723 @@
+# %% [markdown]
+# # 16 · Sequences: backpropagation through time
+#
+# *How can a net read an image row by row, and learn from a mistake that shows 28 steps after its cause?*
+#
+# **Time** 70 minutes to read, 30 s to run on two cores.
+
+# %% [markdown]
+# ## The question
+#
+# Every net so far saw an example all at once. A sentence, a heartbeat or a melody comes step by
+# step, and in no fixed length. A **[recurrent net](glossary.md#recurrent-net)** reads one step at
+# a time, and keeps a *state*: what it remembers of the steps before.
+#
+# An image is a sequence too, of rows. In this chapter an autoencoder reads digits row by row,
+# keeps a code, and writes them back row by row. Nothing in it is more than matrix products and
+# activations. What is new is that the same weights are used again at every step, so that a
+# gradient must go back through all of them.
+
+# %%
+import numpy as np
+
+import scratchae as sae
+from scratchae import plots
+from scratchae.study.memory import products, through_time
+from scratchae.tutorial import dataset, exercise, figure, quick, show, source
+
+rng = np.random.default_rng(0)
+
+# %% [markdown]
+# ## One step, and many
+#
+# At step $t$ the net is given $x_t$, of shape $(N, D)$, and the state $h_{t-1}$, of shape
+# $(N, H)$. It makes the next state (Elman 1990):
+#
+# $$
+# a_t = x_t W + h_{t-1} U + b, \qquad h_t = \tanh(a_t), \qquad h_0 = 0,
+# $$
+#
+# with $W$ $(D, H)$, $U$ $(H, H)$ and $b$ $(H,)$, *the same at every step*. So the net can read
+# sequences of any length $T$. What it gives out are the states.
+
+# %% tags=["hide-input"]
+drawn, axes = figure(7, 2.4)
+for t in range(1, 5):
+    axes.text(
+        2 * t, 1, f"$h_{t}$", bbox={"boxstyle": "circle", "fc": "#DDEEFF"}, ha="center"
+    )
+    axes.text(2 * t, -0.6, f"$x_{t}$", ha="center")
+    axes.text(2 * t, 2.5, f"$y_{t}$", ha="center")
+    arrow = {"arrowstyle": "->", "color": "black"}
+    axes.annotate("", (2 * t, 0.62), (2 * t, -0.25), arrowprops=arrow)
+    axes.annotate("", (2 * t, 2.35), (2 * t, 1.5), arrowprops=arrow)
+    axes.annotate("", (2 * t - 0.35, 1.1), (2 * t - 1.65, 1.1), arrowprops=arrow)
+    axes.text(2 * t - 1, 1.3, "$U$", ha="center")
+    axes.text(2 * t + 0.12, 0.1, "$W$")
+    back = {"arrowstyle": "->", "color": plots.RED, "linestyle": "--"}
+    axes.annotate("", (2 * t - 1.65, 0.85), (2 * t - 0.35, 0.85), arrowprops=back)
+axes.text(0.1, 1, "$0$", ha="center")
+axes.set(xlim=(-0.2, 8.8), ylim=(-0.9, 2.9))
+axes.axis("off")
+show(
+    drawn,
+    "unrolled",
+    "Four circles h1 to h4 in a row, each with an arrow from x below, to y above, and from the circle before it; dashed arrows go from each circle back to the one before.",
+    "The net, unrolled in time. It is as deep as the sequence is long, and all arrows of a kind have the same weights. Red: the way back.",
+)
+
+# %%
+N, T, D, H = 3, 5, 2, 4
+layer = sae.RNN(D, H, rng=rng).to(dtype=np.float64)
+W, U, b = layer.W, layer.U, layer.b
+x = rng.standard_normal((N, T, D))
+
+h = [np.zeros((N, H))]
+for t in range(T):
+    h.append(np.tanh(x[:, t] @ W + h[t] @ U + b))
+states = np.stack(h[1:], axis=1)  # (N, T, H)
+assert np.allclose(layer.forward(x), states, rtol=1e-12)
+source(sae.RNN.forward)
+
+# %% [markdown]
+# The library computes $x_t W + b$ of all steps in one product, since that does not need the
+# state. Only $h_{t-1} U$ must wait for the step before.
+#
+# ## Back through time
+#
+# Let $dh_t$ be $\partial L / \partial h_t$, and $dy_t$ the part of it that comes from what is
+# behind the layer at step $t$. The state $h_t$ has two ways to the loss: out at step $t$, and on
+# to step $t + 1$, through $a_{t+1} = \dots + h_t U$. Their gradients add, as in chapter 02
+# wherever something is used twice:
+#
+# $$
+# dh_t = dy_t + da_{t+1} U^\top , \qquad da_t = dh_t \odot (1 - h_t^2), \qquad da_{T+1} = 0 .
+# $$
+#
+# So $da_T$ comes first, and each $da_t$ needs the one after it. This is *all* there is to
+# [backpropagation through time](glossary.md#backpropagation-through-time): the usual backward
+# pass, through a net that is $T$ layers deep.
+#
+# The weights are used $T$ times. Think of a copy $U_t$ for each step. The chain rule gives each
+# copy its own gradient, as of a Dense layer: $\partial L/\partial U_t = h_{t-1}^\top da_t$. All
+# copies move together, $U_t = U$, so that $L$ changes by the sum of what each copy does:
+#
+# $$
+# dW = \sum_t x_t^\top da_t, \qquad dU = \sum_t h_{t-1}^\top da_t, \qquad db = \sum_t \sum_n da_{t,n},
+# \qquad dx_t = da_t W^\top .
+# $$
+
+# %%
+dy = rng.standard_normal((N, T, H))
+da, dU_of_step = [None] * (T + 1) + [np.zeros((N, H))], {}
+for t in range(T, 0, -1):
+    dh = dy[:, t - 1] + da[t + 1] @ U.T  # out at step t, and on to step t + 1
+    da[t] = dh * (1 - h[t] ** 2)
+    dU_of_step[t] = h[t - 1].T @ da[t]
+dx = np.stack([da[t] @ W.T for t in range(1, T + 1)], axis=1)
+assert np.allclose(layer.backward(dy), dx, rtol=1e-10)
+assert np.allclose(layer.dU, sum(dU_of_step.values()), rtol=1e-10)
+source(sae.RNN.backward_parameters)
+
+# %% [markdown]
+# Are the copies more than a way of speaking? Change one number of $U$ at step 3 only, and
+# measure what the loss does, $L = \sum dy \odot y$:
+
+# %%
+
+
+def loss_with(step, change):
+    state, total = np.zeros((N, H)), 0.0
+    for t in range(1, T + 1):
+        state = np.tanh(x[:, t - 1] @ W + state @ (U + change * (t == step)) + b)
+        total += (dy[:, t - 1] * state).sum()
+    return total
+
+
+change = np.zeros((H, H))
+change[1, 2] = 1e-6
+measured = (loss_with(3, change) - loss_with(3, -change)) / 2e-6
+print(f"copy 3, number [1, 2]: measured {measured:.8f}, h₂ᵀ da₃ {dU_of_step[3][1, 2]:.8f}")
+assert np.isclose(measured, dU_of_step[3][1, 2], rtol=1e-6)
+report = sae.check_gradients(layer, x)
+print(report)
+assert report.passed
+
+# %% [markdown]
+# **Break it.** Forget the way from the next step, so that $dh_t = dy_t$. Which gradients are
+# wrong then? All of them, since each is made of the $da_t$:
+
+# %%
+forgetful = sae.RNN(D, H, truncate=1, rng=0).to(dtype=np.float64)
+report = sae.check_gradients(forgetful, x)
+wrong = {check.name for check in report.checks if not check.passed}
+print("wrong:", ", ".join(sorted(wrong)))
+assert wrong == {"x", "W", "U", "b"}
+
+# %% [markdown]
+# ## A product of many factors
+#
+# How much of a mistake at the last step arrives $k$ steps earlier? Each step multiplies the
+# gradient by the same kind of matrix,
+#
+# $$
+# dh_{t-1} = dh_t \, J_t, \qquad J_t = \operatorname{diag}(1 - h_t^2)\, U^\top,
+# \qquad dh_{T-k} = dh_T \, J_T J_{T-1} \cdots J_{T-k+1} .
+# $$
+#
+# Where the states are near 0, $1 - h^2$ is near 1, and the product is the power $(U^\top)^k$. Let
+# $U$ have the eigenvalues $\lambda_i$. In the directions of its eigenvectors $U^k$ multiplies by
+# $\lambda_i^k$, so that in the end the largest one decides: $\|U^k\| \approx c\,|\lambda_1|^k$,
+# whose rate $\|U^k\|^{1/k}$ goes to $|\lambda_1|$ (Gelfand's formula). Below 1 the gradient
+# **vanishes**, above 1 it **explodes** (Bengio et al. 1994; Pascanu et al. 2013). Where states are
+# large, $1 - h^2 < 1$ takes more away. Here are both, measured, for three sizes of
+# $|\lambda_1|$:
+
+# %%
+steps, radii = 60, (0.8, 1.0, 1.2)
+base = rng.standard_normal((32, 32))
+base /= np.abs(np.linalg.eigvals(base)).max()  # now the largest eigenvalue has size 1
+measured = {}
+for radius in radii:
+    wide = sae.RNN(8, 32, rng=0).to(dtype=np.float64)
+    wide.U[...] = radius * base
+    for given, x_given in (
+        ("x = 0", np.zeros((1, steps, 8))),
+        ("x drawn", rng.standard_normal((20, steps, 8))),
+    ):
+        wide.forward(x_given)
+        norms = products(wide)
+        rate = (norms[-1] / norms[-31]) ** (1 / 30)
+        measured[radius, given] = norms, rate
+        print(f"|λ₁| = {radius}, {given}: a factor of {rate:.3f} for each step")
+for radius in radii:
+    assert abs(measured[radius, "x = 0"][1] - radius) < 0.02 * radius
+    assert measured[radius, "x drawn"][1] < 0.9 * radius
+
+# %% tags=["hide-input"]
+drawn, panels = figure(8, 3.2, columns=2, sharey=True)
+for axes, given in zip(panels, ("x = 0", "x drawn"), strict=True):
+    for radius, colour in zip(radii, (plots.BLUE, plots.GREY, plots.RED), strict=True):
+        axes.plot(measured[radius, given][0], color=colour, label=f"|λ₁| = {radius}")
+        axes.plot(radius ** np.arange(steps), ":", color=colour)
+    axes.set(title=given, xlabel="steps back", yscale="log", ylim=(1e-16, 1e7))
+panels[0].set_ylabel("‖J J … J‖")
+panels[0].legend()
+show(
+    drawn,
+    "powers",
+    "Two panels of three lines each on a logarithmic axis: on the left they run beside dotted lines that rise, stay or fall; on the right all three fall.",
+    "The norm of the product of Jacobians. Dotted: |λ₁| to the power of the steps. On the right the states are large, and tanh' pulls every line down.",
+)
+
+# %% [markdown]
+# On the left, the eigenvalue alone predicts the rate within 2 %. On the right even
+# $|\lambda_1| = 1.2$ fades, since the inputs push the states to where tanh is flat.
+#
+# ## Clipping
+#
+# Where a gradient explodes, the loss has a cliff. Take one number as state, no input, and a bias
+# $b$ that is to make $h_T = ½$. With $U = 2$ a tiny $b$ is doubled at each step, until tanh
+# bends. So $L(b) = (h_T - ½)^2$ is flat, except within a few millionths around 0, where it is
+# very steep. A step of gradient descent from the slope of the cliff leaps far away, to where the
+# gradient is 0, and stays there. Bounding the *norm* of the gradient keeps its direction
+# (Pascanu et al. 2013):
+#
+# $$
+# g \leftarrow g \cdot \min\Big(1, \frac{c}{\|g\|}\Big) .
+# $$
+
+# %%
+
+
+class Cliff(sae.Model):
+    part_names = ("net",)
+
+    def __init__(self):
+        self.net = sae.RNN(1, 1, last=True)
+        self.net.W[...], self.net.U[...], self.net.b[...] = 0, 2, 4e-6
+        self.gather()
+
+    def objective(self, x, rng=None):
+        self.r = self.net.forward(x) - 0.5
+        return {"loss": (self.r**2).mean()}
+
+    def backward(self):
+        self.net.backward(2 * self.r / len(self.r))
+
+
+ends = {}
+nothing = np.zeros((1, 16, 1))
+for name, limit in (("as it is", None), ("clipped", 1e-3)):
+    model = Cliff().to(dtype=np.float64)
+    optimizer = sae.SGD(1e-3, clip_norm=limit)
+    losses, sizes = [], []
+    for _ in range(60):
+        losses.append(float(model.training_step(nothing)["loss"]))
+        sizes.append(float(np.linalg.norm(model.gradient)))
+        optimizer.update(model.parameters, model.gradient)
+    ends[name] = losses[-1]
+    print(
+        f"{name}: first gradient {sizes[0]:.0f}, loss {losses[0]:.3f}, in the end {losses[-1]:.4f}"
+    )
+assert ends["clipped"] < 0.01 < 0.1 < ends["as it is"]
+
+# %% [markdown]
+# `clip_norm` of any optimizer does this. It repairs what explodes. What has vanished it cannot
+# bring back.
+#
+# ## Gates
+#
+# To keep a number for many steps, an RNN must hold it against a product with $U$ and a tanh at
+# each. A **[gated recurrent unit](glossary.md#gated-recurrent-unit)** (Cho et al. 2014) may leave
+# the state alone. It computes what would be new, $n$, and a gate $z$ in $(0, 1)$ for each number
+# of the state, which says how much of the old stays:
+#
+# $$
+# \begin{aligned}
+# r &= \sigma(x W_r + h_{-} U_r + b_r) & \text{what of the state counts for } n \\
+# z &= \sigma(x W_z + h_{-} U_z + b_z) & \text{what of the state stays} \\
+# n &= \tanh\big(x W_n + b_n + r \odot m\big), \quad m = h_{-} U_n + c & \text{what is new} \\
+# h &= (1 - z) \odot n + z \odot h_{-}
+# \end{aligned}
+# $$
+#
+# with $h_{-} = h_{t-1}$. The way back takes the lines from below. From the last one,
+#
+# $$
+# dn = dh \odot (1 - z), \qquad dz = dh \odot (h_{-} - n), \qquad dh_{-} \ni dh \odot z ,
+# $$
+#
+# then through tanh and σ with the derivatives of chapter 02, $a_r, a_z, a_n$ being what stands
+# in the brackets:
+#
+# $$
+# da_n = dn \odot (1 - n^2), \quad dm = da_n \odot r, \quad da_r = da_n \odot m \odot r (1 - r),
+# \quad da_z = dz \odot z (1 - z),
+# $$
+#
+# and the state of the step before is in four places, which add up:
+#
+# $$
+# dh_{-} = dh \odot z + da_r U_r^\top + da_z U_z^\top + dm\, U_n^\top .
+# $$
+#
+# The first term is what a gate is for: where $z$ is near 1, the gradient passes the step almost
+# unchanged, with no matrix and no tanh' in its way.
+
+# %%
+gated = sae.GRU(D, H, rng=rng).to(dtype=np.float64)
+gated.b += rng.standard_normal(gated.b.shape)
+report = sae.check_gradients(gated, x)
+print(report)
+assert report.passed
+source(sae.GRU.backward_parameters)
+
+# %% [markdown]
+# **Does it help?** Give a net random numbers, one at each step, and ask after the last for the
+# first of them. The mean squared error of somebody who always says 0 is the numbers' variance,
+# 1/3.
+
+# %%
+
+
+class Recall(sae.Model):
+    """Reads numbers x (N, T, 1), and must say the first."""
+
+    part_names = ("net",)
+
+    def __init__(self, layer, rng):
+        self.net = sae.Sequential(layer, sae.Dense(layer.hidden, 1, rng=rng))
+        self.gather()
+
+    def objective(self, x, rng=None):
+        loss, self.dprediction = sae.MSE()(self.net.forward(x, rng), x[:, 0])
+        return {"loss": loss}
+
+    def backward(self):
+        self.net.backward_first(self.dprediction)
+
+
+def recalled(layer, length, rng):
+    """The model, trained, and its error in the last 50 steps of training."""
+    model = Recall(layer, rng)
+    optimizer, losses = sae.Adam(1e-2, clip_norm=1.0), []
+    for _ in range(quick(400, 60)):
+        x = rng.uniform(-1, 1, (64, length, 1)).astype(np.float32)
+        losses.append(float(model.training_step(x)["loss"]))
+        optimizer.update(model.parameters, model.gradient)
+    return model, float(np.mean(losses[-50:]))
+
+
+def rnn(rng):
+    return sae.RNN(1, 16, last=True, rng=rng)
+
+
+def gru(rng, stay=0.0, **options):
+    layer = sae.GRU(1, 16, last=True, rng=rng, **options)
+    layer.gate(layer.b)[1][...] = stay  # b_z
+    return layer
+
+
+layers = {"RNN": rnn, "GRU": gru, "GRU, b_z = 3": lambda rng: gru(rng, stay=3.0)}
+errors, reach = {}, {}
+for name, make in layers.items():
+    for length in (10, 60):
+        begin = np.random.default_rng(0)
+        fresh = Recall(make(begin), begin)
+        fresh.training_step(begin.uniform(-1, 1, (64, length, 1)).astype(np.float32))
+        reach[name, length] = through_time(fresh.net.layers[0])
+        begin = np.random.default_rng(0)
+        _, errors[name, length] = recalled(make(begin), length, begin)
+        print(f"{name}, first of {length}: error {errors[name, length]:.4f}")
+assert quick(max(errors[name, 10] for name in layers) < 0.02, True)
+assert quick(errors["GRU, b_z = 3", 60] < 0.03 < 0.3 < errors["RNN", 60], True)
+assert quick(errors["GRU", 60] > 0.3, True)
+assert reach["GRU", 60][0] < 1e-3 * min(reach["RNN", 60][0], reach["GRU, b_z = 3", 60][0])
+begins = np.abs(np.linalg.eigvals(rnn(np.random.default_rng(0)).U)).max()
+print(f"|λ₁| of the RNN, before training: {begins:.2f}")
+assert 0.8 < begins < 1.2
+
+# %% tags=["hide-input"]
+drawn, axes = figure(6.4, 3)
+for name, colour in zip(layers, (plots.RED, plots.GREY, plots.BLUE), strict=True):
+    axes.plot(np.arange(1, 61), reach[name, 60], color=colour, label=name)
+axes.set(xlabel="step of the sequence", ylabel="‖∂L/∂h‖", yscale="log")
+axes.legend()
+show(
+    drawn,
+    "reach",
+    "Three lines over 60 steps on a logarithmic axis, from right to left: that of the GRU falls by five powers of ten, those of the RNN and of the GRU with open gates by about one.",
+    "Before training: the gradient on its way from the last step, on the right, to the first.",
+)
+
+# %% [markdown]
+# Over ten steps all three can. Over sixty only one learns. The picture says why the GRU does not:
+# it begins with $b_z = 0$, so that $z \approx ½$, by the direct way half of the gradient is lost
+# at each step, and next to nothing arrives. With $b_z = 3$ it is $z \approx \sigma(3) = 0.95$.
+#
+# The RNN shows that this is not all. Its $U$ begins with $|\lambda_1|$ near 1, its gradient
+# arrives, and still it does not learn in 400 steps. To hold a number it needs a $U$ that keeps it
+# through 60 products, and through 59 other numbers that come in by the same $W$. The GRU can
+# *close* its gate to them: where $z = 1$, $x$ does not enter the state at all.
+#
+# ## The price of a cut
+#
+# A stream has no end at which to turn back. *Truncated* backpropagation ends the way back after
+# some steps, as if the state there had come from outside: `truncate=10` cuts after every tenth.
+# The cut makes gradients shorter, cheaper to keep, and wrong. What it leaves out is what depends
+# on times before the cut. Here is the gradient of all weights of a GRU that has learnt to recall the
+# first of ten numbers, cut and not cut, and then training with the cut from the beginning:
+
+# %%
+begin = np.random.default_rng(0)
+learnt, error = recalled(gru(begin), 10, begin)
+x_given = rng.uniform(-1, 1, (256, 10, 1)).astype(np.float32)
+gradients = {}
+for cut in (None, 5, 2):
+    learnt.net.layers[0].truncate = cut
+    learnt.training_step(x_given)
+    gradients[cut] = learnt.gradient.copy()
+for cut in (5, 2):
+    cosine = gradients[cut] @ gradients[None]
+    cosine /= np.linalg.norm(gradients[cut]) * np.linalg.norm(gradients[None])
+    print(f"cut after every {cut}: cosine with the true gradient {cosine:.3f}")
+begin = np.random.default_rng(0)
+_, cut_error = recalled(gru(begin, truncate=5), 10, begin)
+print(f"first of 10, trained with the cut: error {cut_error:.3f}, without: {error:.4f}")
+assert quick(cut_error > 20 * error and error < 0.02, True)
+
+# %% [markdown]
+# With the cut, no gradient leads from the question to the step that is asked for. Training can
+# only learn to read what the state happens to have kept of it. Where only short times matter, a
+# cut costs little; which of the two it is, only a longer stretch can tell.
+#
+# ## Several lengths
+#
+# A batch is one array, and sequences differ in length. So the short ones are filled up with a
+# number that the data do not hold, and every layer is told: *a step that holds only this is
+# none*. Its state is that of the step before, $h_t = h_{t-1}$; so its gradient goes to the step
+# before as it is, $dh_{t-1} \ni dh_t$, and it adds nothing to $dW$, $dU$ and $db$, nor to the
+# loss:
+
+# %%
+lengths = (5, 2, 3)
+alone = [rng.standard_normal((length, D)) for length in lengths]
+together = sae.padded(alone, -1.0)  # (3, 5, D)
+masked = sae.GRU(D, H, last=True, padding=-1.0, rng=0).to(dtype=np.float64)
+plain = sae.GRU(D, H, last=True, rng=0).to(dtype=np.float64)
+y, dy = masked.forward(together), rng.standard_normal((3, H))
+masked.backward(dy)
+dU = 0
+for i, sequence in enumerate(alone):
+    assert np.allclose(y[i], plain.forward(sequence[None])[0])
+    plain.backward(dy[i : i + 1])
+    dU = dU + plain.dU
+print("largest deviation of dU:", np.abs(masked.dU - dU).max())
+assert np.allclose(masked.dU, dU) and not np.allclose(plain.forward(together), y)
+source(type(masked).skip, type(masked).arriving)
+
+# %% [markdown]
+# Without the mask the filling is read like data, and the states are others, as the last assert
+# says.
+#
+# ## An autoencoder that reads and writes
+#
+# The *encoder* reads the rows; a Dense layer makes its last state a code $z$. The *decoder* is a
+# second recurrent net. It is given $z$ at every step, and writes a row at each. The gradient of
+# $z$ is a sum over the steps, as $z$ is used at each of them. The digits are made smaller here,
+# 14 rows of 14 pixels, so that all trainings of this section take seconds.
+
+# %%
+data = dataset()
+
+
+def rows_of(images):
+    return (images.reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)) / 255).astype(np.float32)
+
+
+train, test = (
+    rows_of(data.train_images[: quick(3000, 500)]),
+    rows_of(data.test_images[:1000]),
+)
+CODE, HIDDEN = 16, 64
+
+
+def plain_model(kind, forced=False):
+    rng = np.random.default_rng(0)
+    given = CODE + 14 * forced
+    return sae.SequenceAutoencoder(
+        sae.Sequential(
+            kind(14, HIDDEN, last=True, rng=rng), sae.Dense(HIDDEN, CODE, rng=rng)
+        ),
+        sae.Sequential(
+            kind(given, HIDDEN, rng=rng), sae.StepDense(HIDDEN, 14, rng=rng), sae.Sigmoid()
+        ),
+        shape=(14, 14),
+        loss=sae.MSE(),
+        teacher_forcing=forced,
+    )
+
+
+def fitted(model):
+    """The model, trained, and its squared error of each row of the test images, (14,)."""
+    epochs, batch_size = quick(8, 1), 100
+    schedule = sae.Cosine(3e-3, epochs * len(train) // batch_size)
+    optimizer = sae.Adam(schedule, clip_norm=1.0)
+    sae.fit(
+        model,
+        train,
+        epochs=epochs,
+        batch_size=batch_size,
+        optimizer=optimizer,
+        progress=False,
+    )
+    return model, ((model.reconstruct(test) - test) ** 2).sum(axis=2).mean(axis=0)
+
+
+by_row = {}
+without, by_row["GRU"] = fitted(plain_model(sae.GRU))
+_, by_row["RNN"] = fitted(plain_model(sae.RNN))
+flat = sae.PCA(CODE).fit(train.reshape(len(train), -1))
+pca = (
+    (flat.reconstruct(test.reshape(len(test), -1)) - test.reshape(len(test), -1)) ** 2
+).sum(axis=1)
+print(f"squared error on test images: PCA-{CODE} {pca.mean():.2f}")
+for name, each in by_row.items():
+    print(f"  {name} {each.sum():.2f}")
+
+assert quick(pca.mean() < min(each.sum() for each in by_row.values()), True)
+
+# %% [markdown]
+# PCA, which sees a whole image at once, is far ahead here: both nets are 28 layers deep, and had
+# 240 steps. What follows compares such nets with one another. Given time they pass it. On MNIST,
+# 28 rows of 28 pixels, code 32, ten epochs, `scratchae train sequence --data mnist` ends with a
+# squared error of 12.19 per test image (one seed), where PCA-32 has 13.19. The dense `deep`, with
+# the same code and as many epochs, has 8.74: reading row by row is no advantage for an image,
+# which is there at once.
+#
+# ## The teacher, and what happens without
+#
+# A decoder that also sees the row before has an easier task: rows resemble their neighbours. In
+# training the row before is known, so it is given the *right* one, whatever the net has written
+# itself. This is **[teacher forcing](glossary.md#teacher-forcing)** (Williams and Zipser 1989).
+# In use there is no right row: the decoder runs *free*, and reads what it wrote. It then meets
+# its own mistakes, which it never saw in training (Bengio et al. 2015 call this exposure bias).
+# Both errors of one and the same net:
+
+# %%
+forced, by_row["forced, runs free"] = fitted(plain_model(sae.GRU, forced=True))
+with_teacher = forced.decoder.forward(forced.decoder_input(forced.encode(test), test))
+by_row["forced, with its teacher"] = ((with_teacher - test) ** 2).sum(axis=2).mean(axis=0)
+for name, each in by_row.items():
+    print(f"{name}: {each.sum():.2f}")
+teacher, free = (
+    by_row[f"forced, {how}"].sum() for how in ("with its teacher", "runs free")
+)
+assert quick(free > 1.1 * teacher, True)
+
+# %% tags=["hide-input"]
+drawn, axes = figure(6.4, 3.2)
+looks = {
+    "GRU": (plots.BLUE, "-"),
+    "forced, runs free": (plots.RED, "-"),
+    "forced, with its teacher": (plots.RED, "--"),
+}
+for name, (colour, line) in looks.items():
+    axes.plot(np.arange(1, 15), by_row[name], line, color=colour, label=name)
+axes.set(xlabel="row", ylabel="squared error")
+axes.legend()
+show(
+    drawn,
+    "teacher",
+    "Three lines of the squared error over 14 rows: that of the forced net with its teacher is lowest; the same net without lies above it.",
+    "The same net, given the right row before (dashed) or its own (solid). Blue: a decoder that is given the code only.",
+)
+
+# %% [markdown]
+# The loss of training is the dashed line, and what one gets is the solid red one. A figure
+# measured under the teacher says too much.
+#
+# ## Attention
+#
+# All that the encoder has read must fit into its last state, and the gradient of the first row
+# has the longest way. **[Attention](glossary.md#attention)** (Bahdanau et al. 2015; Vaswani et
+# al. 2017) goes round both: it reads *all* states, each with a weight. A *query* $q$ asks; every
+# step $t$ has a *key* $k_t$, by which it is found, and a *value* $v_t$, which is read:
+#
+# $$
+# k = xK, \quad v = xV, \qquad a = \frac{q\,k^\top}{\sqrt{w}}, \qquad p = \operatorname{softmax}(a), \qquad y = p\,v .
+# $$
+#
+# For one example: $x$ $(T, D)$, $K$ $(D, w)$, $V$ $(D, E)$; with $M$ queries $q$ $(M, w)$, the
+# scores $a$ and the weights $p$ are $(M, T)$, each row of $p$ adds up to 1, and $y$ is $(M, E)$.
+# The $\sqrt w$ keeps scores of keys and queries of variance 1 at variance 1, whatever $w$ is.
+#
+# The way back. $y = pv$ and $a = qk^\top/\sqrt w$ are matrix products, as in chapter 02:
+#
+# $$
+# dp = dy\,v^\top, \qquad dv = p^\top dy, \qquad dq = \frac{da\,k}{\sqrt w}, \qquad dk = \frac{da^\top q}{\sqrt w} .
+# $$
+#
+# In between stands the softmax of a row, $p_t = e^{a_t} / \sum_s e^{a_s}$. Raising $a_u$ raises
+# $p_u$, and lowers all others through the sum: $\partial p_t/\partial a_u = p_t\,([t = u] - p_u)$.
+# So
+#
+# $$
+# da_u = \sum_t dp_t\, p_t\,([t = u] - p_u) = p_u \Big( dp_u - \sum_t dp_t\, p_t \Big) .
+# $$
+#
+# In words: the score of a step should grow if its value is better than the mean of what is read.
+# If all steps were equally good, nothing would change.
+
+# %%
+reads = sae.Attention(2, D, 3, width=4, rng=rng).to(dtype=np.float64)
+x = rng.standard_normal((N, T, D))
+y = reads.forward(x)
+for n in range(N):
+    a = reads.Q @ (x[n] @ reads.K).T / np.sqrt(4)
+    p = np.exp(a) / np.exp(a).sum(axis=1, keepdims=True)
+    assert np.allclose(y[n], p @ (x[n] @ reads.V))
+report = sae.check_gradients(reads, x)
+print(report)
+assert report.passed
+source(sae.Attention.forward, sae.Attention.backward_parameters)
+
+# %% [markdown]
+# Who asks? In a translation the decoder's state does, since what is needed next depends on what
+# has been written. Row 5 of an image is always row 5, so here the queries are learned: one for
+# each row that is written, the same for all images.
+#
+# And what is read? If the decoder read all states of the encoder, 14 vectors of 64 numbers, there
+# would be no code to speak of: row $t$ could be copied from step $t$. *With attention over the
+# states the bottleneck is gone.* So the encoder ends with attention too: 8 queries read its
+# states, and make 8 vectors of 2 numbers. The code still has 16 numbers. It has become a memory
+# of 8 vectors, each of which tells about the steps that its query looked for.
+
+# %%
+begin = np.random.default_rng(0)
+attentive = sae.SequenceAutoencoder(
+    sae.Sequential(sae.GRU(14, HIDDEN, rng=begin), sae.Attention(8, HIDDEN, 2, rng=begin)),
+    sae.Sequential(
+        sae.Attention(14, 2, 32, rng=begin),
+        sae.GRU(32, HIDDEN, rng=begin),
+        sae.StepDense(HIDDEN, 14, rng=begin),
+        sae.Sigmoid(),
+    ),
+    shape=(14, 14),
+    loss=sae.MSE(),
+)
+attentive, by_row["attention"] = fitted(attentive)
+print(
+    f"code of {CODE} numbers: GRU {by_row['GRU'].sum():.2f}, attention {by_row['attention'].sum():.2f}"
+)
+print(f"parameters: {without.parameters.size:,} and {attentive.parameters.size:,}")
+assert quick(by_row["attention"].sum() < by_row["GRU"].sum(), True)
+
+# %% tags=["hide-input"]
+attentive.reconstruct(test[:250])
+made, read = attentive.encoder.layers[1].p, attentive.decoder.layers[0].p
+maps = {
+    ("row written", "vector of the code"): read.mean(axis=0),
+    ("vector of the code", "row read"): made.mean(axis=0),
+    ("row written", "row read"): (read @ made).mean(axis=0),
+}
+show(
+    lambda path: plots.attention(maps, path),
+    "attention",
+    "Three maps of grey cells: which vectors of the code each written row reads, which states each vector was made of, and their product.",
+    "Which state was read for which row, by way of the code: the mean over 250 test images.",
+)
+
+# %% [markdown]
+# A row of the last map says where the content of a written row came from. A state holds what was
+# read *so far*, so that a later state can stand for earlier rows as well.
+#
+# ## Exercises
+#
+# 1. Backpropagation through time, for a layer with an initial state. ★★★★, 45 minutes, after
+#    *Back through time*.
+
+# %%
+exercise("16_bptt")
+
+# %% [markdown]
+# 2. The way back through one head of attention. ★★★, 25 minutes, after *Attention*.
+
+# %%
+exercise("16_attention")
+
+# %% [markdown]
+# 3. Clip the gradients of several weights by their norm. ★★, 10 minutes, after *Clipping*.
+
+# %%
+exercise("16_clip")
+
+# %% [markdown]
+# Without code:
+#
+# 4. $U$ is a rotation. What does the product of Jacobians do near $h = 0$?
+# 5. A GRU has $z = 0.9$ at every step, for every number. What is left of a gradient after 50
+#    steps, by the direct way? What must $z$ be for half of it to be left?
+# 6. All scores $a$ of a row of attention grow by 3. What changes?
+#
+# <details><summary>Answers</summary>
+#
+# 4. Its eigenvalues have size 1, and it keeps every length: the gradient neither fades nor grows.
+# 5. $0.9^{50} = 0.005$. For a half, $z = 0.5^{1/50} = 0.986$. 6. Nothing: $e^3$ cancels. So
+# $\sum_u da_u = 0$, which is a quick test of your answer to exercise 2.
+#
+# </details>
+
+# %%
+turn = np.array([[np.cos(0.3), -np.sin(0.3)], [np.sin(0.3), np.cos(0.3)]])
+assert np.isclose(np.linalg.norm(np.linalg.matrix_power(turn, 50), 2), 1)
+assert round(0.9**50, 3) == 0.005 and round(0.5 ** (1 / 50), 3) == 0.986
+
+# %% [markdown]
+# ## What to read in the source next
+#
+# - `scratchae/layers/recurrent.py` and `stepping.py`: both layers, and what steps share.
+# - `scratchae/layers/attention.py`, whole: 120 lines.
+# - `scratchae/models/sequence.py`: how $z$ is given to each step, and free running.
+# - `scratchae train sequence-attention --data mnist` does all of this on 28 rows of 28.
