@@ -52,6 +52,7 @@ from .models import (
     MaskedAutoencoder,
     Model,
     SequenceAutoencoder,
+    UpDown,
     Warmup,
     with_labels,
 )
@@ -128,6 +129,7 @@ __all__ = [
     "StepDense",
     "Tanh",
     "Trace",
+    "UpDown",
     "UpSample2d",
     "Warmup",
     "array_module",

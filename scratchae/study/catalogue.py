@@ -52,6 +52,7 @@ from ..models import (
     FreeEnergy,
     MaskedAutoencoder,
     SequenceAutoencoder,
+    UpDown,
 )
 from ..penalties import L1, SparseKL
 from .differences import GradientReport
@@ -85,6 +86,12 @@ class Entry:
         return check_gradients(self.make(d), *self.inputs(np.random.default_rng(seed), n, d), seed=seed)
 
 
+def net(inputs: int, outputs: int, rng: int | np.random.Generator) -> Sequential:
+    """inputs - 4 - outputs."""
+    rng = np.random.default_rng(rng)
+    return Sequential(Dense(inputs, 4, rng=rng), Tanh(), Dense(4, outputs, rng=rng))
+
+
 def chain(d: int) -> Sequential:
     rng = np.random.default_rng(d)
     return Sequential(Dense(d, 4, rng=rng), ReLU(), Sequential(Dense(4, 2, rng=rng), Sigmoid()))
@@ -93,8 +100,7 @@ def chain(d: int) -> Sequential:
 def autoencoder(d: int, **options) -> Autoencoder:
     rng = np.random.default_rng(d)
     encoder = Sequential(GaussianNoise(0.3), Dense(d, 4, rng=rng), Tanh(), Dense(4, 3, rng=rng), Sigmoid())
-    decoder = Sequential(Dense(3, 4, rng=rng), Tanh(), Dense(4, d, rng=rng))
-    return Autoencoder(encoder, decoder, loss=BCEWithLogits(), **options)
+    return Autoencoder(encoder, net(3, d, rng), loss=BCEWithLogits(), **options)
 
 
 def contractive(d: int) -> ContractiveAutoencoder:
@@ -185,21 +191,9 @@ def masked_images(d: int) -> MaskedAutoencoder:
     return MaskedAutoencoder(encoder, decoder, loss=MSE(), patch=(2, 1), rate=0.75)
 
 
-def diffusion(d: int) -> Diffusion:
-    rng = np.random.default_rng(d)
-    return Diffusion(
-        Sequential(Dense(d + 3, 4, rng=rng), Tanh(), Dense(4, d, rng=rng)), loss=BCEWithLogits(), levels=3
-    )
-
-
 def labelled_images(rng: np.random.Generator, n: int, d: int) -> tuple[np.ndarray, ...]:
     """Images, each with one of two labels."""
     return (np.concatenate([unit(rng, n, d), np.eye(2)[rng.integers(0, 2, n)]], axis=1),)
-
-
-def classifier(d: int) -> Classifier:
-    rng = np.random.default_rng(d)
-    return Classifier(Sequential(Dense(d, 4, rng=rng), Tanh(), Dense(4, 2, rng=rng)), classes=2)
 
 
 def discriminator(d: int, rng: np.random.Generator) -> Sequential:
@@ -213,8 +207,7 @@ def gan(d: int) -> GAN:
 
 def adversarial(d: int, labels: int = 0, **options) -> AdversarialAutoencoder:
     rng = np.random.default_rng(d)
-    encoder = Sequential(Dense(d, 4, rng=rng), Tanh(), Dense(4, 2, rng=rng))
-    decoder = Sequential(Dense(2, 4, rng=rng), Tanh(), Dense(4, d, rng=rng))
+    encoder, decoder = net(d, 2, rng), net(2, d, rng)
     judge = discriminator(2 + labels, rng)
     return AdversarialAutoencoder(encoder, decoder, judge, loss=BCEWithLogits(), labels=labels, weight=0.7, **options)
 
@@ -225,8 +218,8 @@ def logits_and_shares(rng: np.random.Generator, n: int, d: int) -> tuple[np.ndar
     return 3 * normal(rng, n, d), shares / shares.sum(axis=1, keepdims=True)
 
 
-def free_energy(d: int, hidden_units: str) -> FreeEnergy:
-    layer = FreeEnergy(d, 3, hidden_units=hidden_units, rng=1)
+def free_energy(d: int, **units) -> FreeEnergy:
+    layer = FreeEnergy(d, 3, **units, rng=1)
     layer.W *= 100  # larger than 0.01, where everything is almost linear
     layer.a += 0.5
     layer.b -= 0.3
@@ -310,11 +303,13 @@ CATALOGUE = {
     "VQVAE": Entry(quantised, images),
     "VQVAE, moving average": Entry(lambda d: quantised(d, decay=0.9), images),
     "VQVAE, convolutional": Entry(quantised_images, pictures(5, 5)),
-    "Diffusion": Entry(diffusion, images),
+    "Diffusion": Entry(lambda d: Diffusion(net(d + 3, d, d), loss=BCEWithLogits(), levels=3), images),
     # the parts of an RBM's training_step, which itself is not a gradient
-    "FreeEnergy": Entry(lambda d: free_energy(d, "bernoulli"), images),
-    "FreeEnergy, Gaussian": Entry(lambda d: free_energy(d, "gaussian"), images),
-    "Classifier": Entry(classifier, labelled_images),
+    "FreeEnergy": Entry(free_energy, images),
+    "FreeEnergy, Gaussian": Entry(lambda d: free_energy(d, hidden_units="gaussian"), images),
+    "FreeEnergy, Gaussian data": Entry(lambda d: free_energy(d, visible_units="gaussian")),
+    "UpDown": Entry(lambda d: UpDown((d, 4, 3, 2), k=2, rng=d), images),
+    "Classifier": Entry(lambda d: Classifier(net(d, 2, d), classes=2), labelled_images),
     "GAN": Entry(gan, images),
     "AdversarialAutoencoder": Entry(adversarial, images),
     "AdversarialAutoencoder, 2-D": Entry(lambda d: adversarial(d, 2, prior="ring"), labelled_images),

@@ -172,6 +172,8 @@ MODELS = {
     "sequence": lambda: sequence(s.RNN),
     "sequence, forced and padded": lambda: sequence(s.GRU, teacher_forcing=True, padding=-1.0),
     "rbm": lambda: s.RBM(6, 4),
+    "gaussian data": lambda: s.RBM(6, 4, visible_units="gaussian", k=2),
+    "up-down": lambda: s.UpDown((6, 5, 4, 3), top="gaussian", k=2),
     "persistent": lambda: s.RBM(6, 4, persistent=True, k=2, chains=5, hidden_units="gaussian"),
 }
 
