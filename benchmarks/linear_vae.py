@@ -30,11 +30,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code: 0, 1 for an error, 130 after Ctrl-C."""
     command = argparse.ArgumentParser(prog="linear_vae.py", description="When a correct VAE collapses.")
     command.add_argument("--data", default="strokes", metavar="NAME", help="default: strokes")
-    command.add_argument("--betas", type=float, nargs="+", default=[1.0, 4.0, 8.0], metavar="B", help="default: 1 4 8")
+    command.add_argument(
+        "--betas", type=float, nargs="+", default=[1.0, 4.0, 8.0], metavar="B", help="default: 1 4 8"
+    )
     command.add_argument("--code", type=positive, default=40, metavar="K", help="default: 40")
     command.add_argument("--epochs", type=positive, default=20, metavar="N", help="default: 20")
     command.add_argument("--json", type=Path, metavar="FILE", help=f"default: {RESULTS}/linear_vae-DATE.json")
     options = command.parse_args(arguments)
+    if min(options.betas) <= 0:
+        command.error(f"--betas {min(options.betas):g}: expected numbers above 0")
     return exit_code("linear_vae", lambda: run(options))
 
 
@@ -52,7 +56,8 @@ def run(options: argparse.Namespace) -> None:
         used = [int((kl > USED).sum()) for kl in (predicted, found)]
         worst = float(np.abs(found - predicted).max())
         print(
-            f"{beta:<9g} {used[0]:15} {used[1]:8} {predicted.sum():19.2f} {found.sum():7.2f} {worst:24.3f}", flush=True
+            f"{beta:<9g} {used[0]:15} {used[1]:8} {predicted.sum():19.2f} {found.sum():7.2f} {worst:24.3f}",
+            flush=True,
         )
         record["betas"][str(beta)] = {"predicted": predicted.tolist(), "found": found.tolist()}
     print(f"\nwritten to {save(record, options.json)}")

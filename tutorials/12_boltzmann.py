@@ -1124,12 +1124,12 @@ axes.plot(lower, "--", color=plots.BLUE, label="the bound")
 axes.axhline(q[q > 0] @ np.log(q[q > 0]), color=plots.GREY, linewidth=0.8)
 axes.text(ends[-1], -1.36, "best possible", ha="right", va="top", color=plots.GREY)
 for begin, end, name in zip(
-    ends, ends[1:], ("first RBM", "second RBM", "up-down"), strict=False
+    ends, ends[1:], ("first\nRBM", "second RBM", "up-down"), strict=False
 ):
     axes.axvline(end, color=plots.GREY, linewidth=0.6, linestyle=":")
-    axes.text((begin + end) / 2, -2.95, name, ha="center", color=plots.GREY)
+    axes.text((begin + end) / 2, -2.97, name, ha="center", va="bottom", color=plots.GREY)
 axes.set(xlabel="updates", ylabel="nats per example", ylim=(-3, -1.25), xlim=(0, ends[-1]))
-axes.legend(loc="upper left")
+axes.legend(loc="center right")
 show(
     drawn,
     "dbn_bound",

@@ -11,12 +11,17 @@ h, S = 2^H, and log_prior (S,) the logarithm of P(h). For each v the bound is
     log P(v) ≥ Σ_h Q(h|v) [log P(h) + log P(v|h)] + H(Q),   H(Q) = -Σ_h Q(h|v) log Q(h|v).
 
 v (N, V) holds zeros and ones. Return the bound of each row, (N,).
-The log-probability of independent bits h, given their logits c, is Σⱼ (hⱼ cⱼ - log(1 + e^cⱼ)).
+The log-probability of independent bits h, given their logits c, is Σⱼ (hⱼ cⱼ - log(1 + e^cⱼ)), by `log_bits`.
 
 Check:  scratchae check 12_bound
 """
 
 import numpy as np
+
+
+def log_bits(logits, bits):
+    """log P(bits), of each row of logits (A, n) with each of bits (B, n): (A, B)."""
+    return logits @ bits.T - np.log1p(np.exp(logits)).sum(axis=1, keepdims=True)
 
 
 def bound(v, W, a, b, states, log_prior):
