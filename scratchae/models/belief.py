@@ -37,6 +37,10 @@ class BeliefNet(Model):
         """The logits of P(hⁱ=1 | hⁱ⁺¹), (N, sizes[i])."""
         raise NotImplementedError
 
+    def layer(self, i: int) -> int:
+        """i, if there is such a directed layer. Raises OptionError."""
+        return arguments.whole(self, "i", i, 0, ": the directed layers count from the data", len(self.sizes) - 3)
+
     @property
     def directed(self) -> range:
         """The layers below the prior, from the data up."""

@@ -51,10 +51,10 @@ class DBN(BeliefNet):
             yield f"rbms.{i}", rbm.energy
 
     def ascend(self, i: int, v: Array) -> Array:
-        return self.rbms[i].energy.up(v)
+        return self.rbms[self.layer(i)].energy.up(v)
 
     def descend(self, i: int, h: Array) -> Array:
-        return self.rbms[i].energy.down(h)
+        return self.rbms[self.layer(i)].energy.down(h)
 
     def objective(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
         """None of its own: raises OptionError, as `check_data` does."""

@@ -75,10 +75,10 @@ class UpDown(BeliefNet):
         return [getattr(self, f"down{i + 1}") for i in self.directed]
 
     def ascend(self, i: int, v: Array) -> Array:
-        return self.up[i].forward(v)
+        return self.up[self.layer(i)].forward(v)
 
     def descend(self, i: int, h: Array) -> Array:
-        return self.down[i].forward(h)
+        return self.down[self.layer(i)].forward(h)
 
     def objective(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
         require_examples(x)

@@ -250,6 +250,10 @@ def test_mistakes():
         s.DBN((4, 3)).untie()
     with pytest.raises(OptionError, match=r"UpDown\(k=0\)"):
         s.DBN((4, 3, 2)).untie(k=0)
+    with pytest.raises(
+        OptionError, match=r"i=1\): expected a whole number, at least 0 and at most 0: the directed layers"
+    ):
+        s.DBN((4, 3, 2)).ascend(1, bits(2, 4))
     with pytest.raises(OptionError, match=r"bound\(log_Z='big'\)"):
         s.DBN((4, 3, 2)).bound(bits(2, 4), "big")
     recipe = {"epochs": 1, "batch_size": 2, "optimizer": s.SGD(0.1), "progress": False}
