@@ -1072,8 +1072,9 @@ assert np.abs(seen - exact).max() < 5 * 0.5 / np.sqrt(20_000)
 # %% [markdown]
 # ### Up and down: all layers together
 #
-# The weights below were frozen when nothing stood above them. The **up-down algorithm** of the same paper goes on with
-# all of them. It unties the two uses of $W_1$: weights $R$ that guess on the way up, $Q(h \mid v) = \sigma(vR + r)$,
+# The weights below were frozen when nothing stood above them. The **[up-down
+# algorithm](glossary.md#up-down-algorithm)** of the same paper, with the idea of
+# [Hinton et al. 1995](bibliography.md#hinton-1995), goes on with all of them. It unties the two uses of $W_1$: weights $R$ that guess on the way up, $Q(h \mid v) = \sigma(vR + r)$,
 # and weights $G$ that make on the way down, $P(v \mid h) = \sigma(hG + g)$. Each step has three parts:
 #
 # 1. **Awake**: draw $h \sim Q(h \mid v)$ from the data. The only term of the bound with $G$ in it is

@@ -18,7 +18,7 @@ def test_what_is_predicted_by_hand():
 def test_a_run_is_written_down(monkeypatch, capsys, tmp_path):
     data = strokes(400, 10)
     monkeypatch.setattr(linear_vae.s, "load_data", lambda name: data)
-    options = ["--betas", "1", "8", "--code", "3", "--epochs", "30", "--json", str(tmp_path / "a.json")]
+    options = ["--betas", "1", "8", "--code", "3", "--epochs", "300", "--json", str(tmp_path / "a.json")]
     assert linear_vae.main(options) == 0
     record = json.loads((tmp_path / "a.json").read_text())
     x = pixels(data.train_images).astype(np.float64)
