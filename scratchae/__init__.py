@@ -21,7 +21,7 @@ _HOMES = {
     "likelihoods": "Gaussian LearnedGaussian",
     "losses": "BCE MSE BCEWithLogits Loss SoftmaxCrossEntropy gaussian_kl",
     "models": "CVAE DBN GAN IWAE PCA RBM VAE VQVAE AdversarialAutoencoder Autoencoder Classifier CodePrior ContractiveAutoencoder "
-    "Diffusion MaskedAutoencoder Model SequenceAutoencoder Warmup with_labels",
+    "Diffusion MaskedAutoencoder Model SequenceAutoencoder UpDown Warmup with_labels",
     "optimizers": "SGD Adam Cosine Optimizer Parts Step",
     "penalties": "L1 Penalty SparseKL",
     "study": "GradientReport Trace check_gradients trace watch",

@@ -53,6 +53,7 @@ from .models import (
     MaskedAutoencoder,
     Model,
     SequenceAutoencoder,
+    UpDown,
     Warmup,
     with_labels,
 )
@@ -130,6 +131,7 @@ __all__ = [
     "StepDense",
     "Tanh",
     "Trace",
+    "UpDown",
     "UpSample2d",
     "Warmup",
     "array_module",

@@ -60,7 +60,7 @@ INNER = """
 apply formula products backward_code backward_heads backward_down_to draw draw_hidden decoder_input target parted expected log_sum
 output_size coefficients follow continue_chains centres draw_prior check_discriminator tell_apart belong_to noise
 computed arriving counted log_p loss_of_real descended hold vectors told cost_of_zeros real_steps in_shape_of_x gate read begin_backward skip state_shapes
-metric_of before goes_back smoothed checked
+metric_of before goes_back smoothed checked alone expected_visible backward_contrast reply cost recognise dream costs begin
 """
 
 

@@ -220,6 +220,10 @@ READY = [from_catalogue(row) for row in CATALOGUE.values()]
 BOLTZMANN = [
     lambda rng: (s.RBM(4, 3, rng=rng.integers(2**32), persistent=bool(rng.integers(2)), chains=5), [pixels(rng)]),
     lambda rng: (s.RBM(4, 2, rng=rng.integers(2**32), hidden_units="gaussian", k=2), [pixels(rng)]),
+    lambda rng: (
+        s.RBM(4, 3, rng=rng.integers(2**32), visible_units="gaussian", k=2),
+        [rng.standard_normal((6, 4)).astype(np.float32)],
+    ),
     lambda rng: (s.DBN((4, 3, 2), rng=rng.integers(2**32)), [pixels(rng)]),
 ]
 READY += [*BOLTZMANN * 2, fitted, fitted]

@@ -236,6 +236,8 @@ USES = {
     "RBM.training_step": lambda x: RBM.training_step(x, np.random.default_rng(0)),
     "DBN.encode": DBN.encode,
     "DBN.decode": DBN.decode,
+    "DBN.bound": lambda x: DBN.bound(x, 1.0),
+    "UpDown.encode": s.UpDown((4, 3, 2), rng=0).encode,
     "PCA.fit": lambda x: s.PCA(2).fit(x),
     "PCA.encode": FITTED.encode,
     "PCA.decode": FITTED.decode,

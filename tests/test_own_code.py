@@ -1118,7 +1118,13 @@ def test_what_is_no_generator():
 # Truthful reports
 
 
-@pytest.mark.parametrize("options", [{}, {"k": 3}, {"persistent": True, "chains": 5}, {"hidden_units": "gaussian"}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({}, {"k": 3}, {"persistent": True, "chains": 5}),
+        *({"hidden_units": "gaussian"}, {"visible_units": "gaussian"}),
+    ],
+)
 def test_contrastive_divergence_is_never_called_a_wrong_gradient(options):
     report = s.check_gradients(s.RBM(6, 3, **options, rng=0), data(5))
     text = str(report)

@@ -3,7 +3,7 @@
 #
 # *How does an autoencoder become a machine that makes new images, and what does its loss mean?*
 #
-# **Time** 75 minutes to read, 30 s to run on two cores.
+# **Time** 95 minutes to read, 35 s to run on two cores.
 
 # %% [markdown]
 # ## The question
@@ -16,7 +16,7 @@
 # A **[variational autoencoder](glossary.md#variational-autoencoder)** (VAE) is built so that the
 # question has an answer: draw the code from $\mathcal N(0, I)$, the normal distribution with mean
 # 0 and variance 1 in each number. For that the encoder gives, for each image, not a point but a
-# small cloud; a term in the loss keeps all clouds together close to $\mathcal N(0, I)$; and the
+# small cloud; a term in the loss pulls each cloud towards $\mathcal N(0, I)$; and the
 # sum of the two terms turns out to be a bound on the probability of the data. This chapter
 # derives every step and tests it, and shows five ways to get it wrong, one of which no gradient
 # check can see.
@@ -159,7 +159,8 @@ assert quick(distances["autoencoder: its own"] < distances["autoencoder: N(0, I)
 #
 # ## The bound
 #
-# For **any** distribution $q(z)$, using $p(x) = p(x, z) / p(z \mid x)$ under the expectation:
+# Bayes' rule, $p(x) = p(x, z) / p(z \mid x)$, holds for every $z$, so it holds inside an average over
+# $z$. For **any** distribution $q(z)$:
 #
 # $$
 # \begin{aligned}
@@ -371,8 +372,8 @@ assert (
 assert np.isclose(estimators["∂μ, reparameterised"][0].std(), 2 * sigma0, rtol=0.02)
 
 # %% [markdown]
-# Reparameterised draws spread less, here by a factor of more than two. With one draw for each
-# image, as in training, that decides.
+# Reparameterised draws spread less, here by a factor of more than two. Training uses one draw for
+# each image, so this factor decides whether it works.
 #
 # ## Backward, with shapes
 #
@@ -632,7 +633,8 @@ if data_name() == "strokes":
 
 # %% [markdown]
 # Expected on `strokes`, without FAST: −ELBO about 94, of which KL about 17. The KL of 17 nats, 24
-# bits, is what the code tells about an image.
+# bits, is the most that the code can tell about an image, and not what it does tell: see
+# [below](#what-the-kl-term-pays-for).
 #
 # ### β: how much may the code say?
 #
@@ -696,7 +698,7 @@ show(
     "Reconstruction against KL for beta of a quarter, one and four. A larger beta says"
     " less and rebuilds worse. The line of equal ELBO "
     "through the point of beta one leaves the other two points above it.",
-    "What a nat of code buys. Only β = 1 asks for the best sum.",
+    "Nats of reconstruction for nats of KL. Training with β = 1 minimises their sum, the −ELBO.",
 )
 
 # %% [markdown]
@@ -751,8 +753,7 @@ show(
     "The means of the test images in the plane of the code, coloured and numbered by "
     "digit. Each digit has its region; together they "
     "fill a disc around zero.",
-    "Where the test images lie. Together they fill what N(0, I) covers, more or less: "
-    "the KL term at work.",
+    "Where the test images lie. Together they fill what N(0, I) covers, more or less.",
 )
 
 # %% [markdown]
@@ -804,6 +805,232 @@ for s2 in (0.5, 392.0):
 assert np.isclose(sse / (2 * 0.5), sae.MSE()(prediction, x)[0]) and np.isclose(
     sse / (2 * 392), ((x - prediction) ** 2).mean()
 )
+
+# %% [markdown]
+# ## When a correct VAE collapses
+#
+# Error 3 silenced the code by accident. It also happens where nothing is wrong: after training, some
+# numbers of the code have $\mu = 0$ and $\sigma = 1$ for every image. When? If heads and decoder are
+# *linear*, the answer can be proved ([Dai et al. 2018](bibliography.md#dai-2018), [Lucas et al.
+# 2019](bibliography.md#lucas-2019)).
+#
+# Let the images $x$, rows of $D$ numbers, have mean 0 (the decoder's bias takes the mean away) and
+# the covariance $C = \mathbb E[x^\top x]$ with the eigenvalues $\lambda_1 \ge \lambda_2 \ge \dots$ The
+# decoder is $\hat x = zW$, with rows $w_k$, and expects noise of variance $s^2$. Without the constant,
+#
+# $$
+# L = \mathbb E_x\Big[ \frac{1}{2s^2} \mathbb E_q |x - zW|^2 + \beta\, \mathrm{KL} \Big], \qquad
+# \text{and let } c = \beta s^2 .
+# $$
+#
+# **1. σ.** As in the example where everything was known,
+# $\mathbb E_q |x - zW|^2 = |x - \mu W|^2 + \sum_k \sigma_k^2 |w_k|^2$. The terms with $\sigma_k^2$ are
+# $\frac{\beta}{2} \big( \sigma_k^2 \frac{|w_k|^2 + c}{c} - \log\sigma_k^2 \big)$. Their derivative is 0 at
+#
+# $$
+# \sigma_k^2 = \frac{c}{c + |w_k|^2},
+# $$
+#
+# the same for every image. Put back, they are $\frac{\beta}{2} \big(1 + \log(1 + |w_k|^2 / c)\big)$, and the 1
+# cancels the $-1$ of the KL.
+#
+# **2. μ.** What is left for each image is $\frac{1}{2s^2} \big( |x - \mu W|^2 + c\, |\mu|^2 \big)$. Its derivative
+# is 0 where $(x - \mu W) W^\top = c \mu$, so $\mu = x W^\top (W W^\top + cI)^{-1}$: linear in $x$, as a
+# linear head can give it. Let $M = W^\top W + cI$, $(D, D)$. As $W^\top (WW^\top + cI)^{-1} = M^{-1} W^\top$,
+# we have $x - \mu W = x\,(I - M^{-1} W^\top W) = c\, x M^{-1}$. And by the first equation
+# $c\,|\mu|^2 = (x - \mu W) (\mu W)^\top$, so
+#
+# $$
+# |x - \mu W|^2 + c\,|\mu|^2 = (x - \mu W)\,x^\top = c\; x M^{-1} x^\top .
+# $$
+#
+# Averaged over the images, with $\mathbb E[x M^{-1} x^\top] = \mathrm{tr}(C M^{-1})$:
+#
+# $$
+# L = \frac{\beta}{2} \Big[ \mathrm{tr}(C M^{-1}) + \sum_{k=1}^K \log\Big(1 + \frac{|w_k|^2}{c}\Big) \Big] .
+# $$
+#
+# **3. Rows at right angles.** $1 + |w_k|^2 / c$ are the diagonal of the $(K, K)$ matrix $I + WW^\top / c$.
+# By Hadamard's inequality their product is at least its determinant, and equal to it only if the
+# matrix is diagonal. The determinant is also that of the $(D, D)$ matrix $I + W^\top W / c = M / c$. So
+#
+# $$
+# L \ge \frac{\beta}{2} \big[ \mathrm{tr}(C M^{-1}) + \log\det M - D \log c \big] .
+# $$
+#
+# An orthogonal $U$ in $W \to UW$ leaves $M$ as it is, and can make the rows orthogonal: the right side
+# can be reached. It is, up to $\beta$ and a constant, the negative log-likelihood of
+# $x \sim \mathcal N(0, M)$: **probabilistic PCA** ([Tipping and Bishop
+# 1999](bibliography.md#tipping-1999)). Orthogonal rows are more than the linear autoencoder of
+# [chapter 06](06_pca.py) finds, which is PCA's subspace without its axes.
+#
+# **4. Which λ are used.** Let $m_i \ge c$ be the eigenvalues of $M$; at most $K$ of them exceed $c$. The
+# trace is least if $M$ has the eigenvectors of $C$, the largest $m$ with the largest $\lambda$ (von
+# Neumann's inequality), and then each direction is alone: minimise
+# $f(m) = \lambda_i / m + \log m$ over $m \ge c$. Its derivative $(m - \lambda_i)/m^2$ is negative up to
+# $m = \lambda_i$ and positive from there. So $m_i = \lambda_i$ if $\lambda_i > c$, else $m_i = c$. What that
+# gains, $\lambda/c - 1 - \log(\lambda/c)$, grows with $\lambda$: if there are too few numbers, the largest
+# $\lambda$ get them. As $M = W^\top W + cI$, $|w_i|^2 = \lambda_i - c$.
+#
+# **5. What it costs.** $\sigma_i^2 = c / \lambda_i$; and with the unit eigenvector $v_i$,
+# $\mu_i = x v_i^\top \sqrt{\lambda_i - c} / \lambda_i$, whose mean square is $1 - c / \lambda_i$. So
+# $\mathrm{KL}_i = \frac12 \big(1 - \frac{c}{\lambda_i} + \frac{c}{\lambda_i} + \log\frac{\lambda_i}{c} - 1\big)$. Together:
+#
+# $$
+# \boxed{\ \text{number } i \text{ is used} \iff \lambda_i > \beta s^2, \qquad
+# \mathrm{KL}_i = \tfrac12 \log \frac{\lambda_i}{\beta s^2} \ } \qquad \blacksquare
+# $$
+#
+# A direction in which the data vary less than the decoder expects noise is left to the noise. That is
+# **[posterior collapse](glossary.md#posterior-collapse)** without any mistake: the optimum itself. Measure it, with `MSE()`, which
+# means $s^2 = \frac12$:
+
+# %%
+rows = train[:images]
+covariance = np.cov(rows.T.astype(np.float64), ddof=0)
+eigenvalues = np.linalg.eigvalsh(covariance)[::-1][:20]
+
+
+def linear_vae(beta):
+    draw = np.random.default_rng(0)
+    heads = sae.Dense(784, 20, rng=draw), sae.Dense(784, 20, rng=draw)
+    decoder = sae.Dense(20, 784, rng=draw)
+    return sae.VAE(sae.Identity(), *heads, decoder, loss=sae.MSE(), beta=beta)
+
+
+by_beta = {}
+print("β   numbers used: predicted, found   KL, nats: predicted, found")
+for beta in (1.0, 4.0, 8.0):
+    predicted = 0.5 * np.log(np.maximum(eigenvalues / (beta * 0.5), 1))
+    kl = np.sort(fit(linear_vae(beta), quick(45, 60)).unit_kl(rows))[::-1]
+    by_beta[beta] = predicted, kl
+    used = (predicted > 0.01).sum(), (kl > 0.01).sum()
+    print(f"{beta:g} {used[0]:24} {used[1]:7} {predicted.sum():19.2f} {kl.sum():7.2f}")
+    assert np.abs(kl - predicted).max() < quick(0.2, 0.5)
+    assert abs(int(used[0]) - int(used[1])) <= quick(1, 3)
+print(f"largest eigenvalue {eigenvalues[0]:.1f}; β s² with β = 784: {784 * 0.5:.0f}")
+
+drawn, ax = figure(6, 3.3)
+looks = zip(
+    by_beta.items(), ("o", "s", "^"), (plots.BLUE, plots.ORANGE, plots.RED), strict=True
+)
+for (beta, (predicted, kl)), marker, colour in looks:
+    ax.plot(range(1, 21), predicted, "-", color=colour, linewidth=1)
+    ax.plot(range(1, 21), kl, marker, color=colour, markersize=5, label=f"β = {beta:g}")
+ax.plot([], [], "-", color="black", linewidth=1, label="½ log(λ / β s²)")
+ax.set(xlabel="number of the code", ylabel="KL, nats", xticks=range(2, 21, 2))
+ax.legend()
+show(
+    drawn,
+    "collapse",
+    "The KL of each of twenty numbers of the code for beta of one, four and eight, in falling order. Points lie on the lines of the "
+    "formula. For beta of one all numbers are used, for four a few, for eight one or two.",
+    "What each number of a linear VAE's code costs: trained (points), and by the formula (lines).",
+)
+
+# %% [markdown]
+# So a mean over pixels in place of the sum, $s^2 = 392$ (error 3), must silence every number of a linear VAE: no
+# eigenvalue is as large. A deep decoder has no such formula, but the same two things are weighed: what
+# a number explains, and $\beta s^2$.
+#
+# On MNIST (`python benchmarks/linear_vae.py --data mnist`, 60,000 images, a code of 40, 20 epochs, one run) the formula
+# predicts a KL of 10.17 nats for β = 1, and 10.16 were found; for β = 4, 1.39 and 1.36. There one number fewer than
+# the six predicted was above 0.01 nats: the one that should cost least, 0.06 nats, had not woken up.
+#
+# ## What the KL term pays for
+#
+# Is the KL what the code tells about an image? An encoder that says $\mathcal N(3, 1)$ for *every*
+# image pays $\frac12 3^2 = 4.5$ nats and tells nothing. Let $n$ be the number of an image, drawn from all
+# $N$ with equal odds, and $z$ a draw of $q(z \mid x_n)$. Over all images $z$ is distributed as the
+# **[aggregated posterior](glossary.md#aggregated-posterior)** $q(z) = \frac1N \sum_n q(z \mid x_n)$. Add and
+# subtract $\log q(z)$ ([Hoffman and Johnson 2016](bibliography.md#hoffman-2016)):
+#
+# $$
+# \begin{aligned}
+# \frac1N \sum_n \mathrm{KL}\big(q(z \mid x_n) \,\|\, p(z)\big)
+# &= \mathbb E\big[\log q(z \mid x_n) - \log q(z)\big] + \mathbb E\big[\log q(z) - \log p(z)\big] \\
+# &= \underbrace{I(n; z)}_{\text{information}} + \underbrace{\mathrm{KL}\big(q(z) \,\|\, p(z)\big)}_{\text{the codes as a whole, off the prior}} .
+# \end{aligned}
+# $$
+#
+# The first term is the [mutual information](glossary.md#mutual-information) of image and code: the
+# surprise about $n$ that $z$ takes away. It is at least 0 and at most $\log N$. The second is what
+# `sample` suffers from: it draws from $p(z)$, and the decoder has seen $q(z)$. So
+#
+# $$
+# \mathrm{ELBO} = -\text{reconstruction} - I(n; z) - \mathrm{KL}\big(q(z) \,\|\, p(z)\big) .
+# $$
+#
+# Only the last term asks for what the sampler needs. The KL of each cloud charges for the information as
+# well, which is why it can silence a code. First five clouds of one number each, where integrals are
+# sums, then the trained nets, where $z$ is drawn.
+
+# %%
+grid = np.linspace(-14, 14, 28_001)
+step = grid[1] - grid[0]
+
+
+def normal_density(z, mean, sigma):
+    return np.exp(-((z - mean) ** 2) / (2 * sigma**2)) / (sigma * math.sqrt(2 * math.pi))
+
+
+print("five clouds              KL    information   KL of q(z)   (log 5 = 1.609)")
+for name, centres, sigma in (
+    ("all N(3, 1)", [3.0] * 5, 1.0),
+    ("all N(0, 1)", [0.0] * 5, 1.0),
+    ("overlapping", [-1.2, -0.6, 0, 0.6, 1.2], 0.5),
+    ("apart", [-2, -1, 0, 1, 2], 0.05),
+):
+    q = np.stack([normal_density(grid, centre, sigma) for centre in centres])
+    mixture, prior = q.mean(axis=0), normal_density(grid, 0, 1)
+    log_q, log_mixture = np.log(q + 1e-300), np.log(mixture + 1e-300)
+    information = float((q * (log_q - log_mixture)).sum() * step / 5)
+    gap = float((mixture * (log_mixture - np.log(prior))).sum() * step)
+    kl = float(np.mean([standard_kl(centre, sigma**2) for centre in centres]))
+    print(f"{name:<20} {kl:7.3f} {information:13.3f} {gap:12.3f}")
+    assert np.isclose(kl, information + gap, atol=1e-6)
+    assert -1e-9 < information < math.log(5) + 1e-9
+    assert gap > -1e-9
+
+
+def split_kl(model, x, draws=4):
+    """KL, I(n; z) and KL(q(z) ‖ p(z)) of a VAE on the images x, in nats, by draws of z."""
+    mean, log_var = model.infer_all(x)
+    sigma, found = np.exp(log_var / 2), []
+    for _ in range(draws):
+        z = mean + sigma * rng.standard_normal(mean.shape)
+        # log q(zₙ | xₘ) for each pair, without -½ log 2π of each number, which all terms have
+        distance = (z[:, None] - mean[None]) / sigma[None]
+        log_q = -0.5 * (distance**2).sum(axis=2) - 0.5 * log_var.sum(axis=1)
+        top = log_q.max(axis=1, keepdims=True)
+        log_all = np.log(np.exp(log_q - top).mean(axis=1)) + top[:, 0]
+        log_own, log_prior = np.diag(log_q), -0.5 * (z**2).sum(axis=1)
+        found.append([(log_own - log_all).mean(), (log_all - log_prior).mean()])
+    information, gap = np.mean(found, axis=0)
+    return model.unit_kl(x).sum(), information, gap
+
+
+print("\nVAE             images     KL   information   KL of q(z)   log N")
+for name, model in (("code of 2", flat), ("code of 8", vae)):
+    for count in (10, 100, 1000):
+        kl, information, gap = split_kl(model, test[:count], quick(4, 2))
+        print(
+            f"{name:<15} {count:6} {kl:6.2f} {information:13.2f} {gap:12.2f} {math.log(count):7.2f}"
+        )
+        assert information < math.log(count) + 1e-9
+        assert abs(information + gap - kl) < 0.1 * kl + 5 / math.sqrt(count)
+        if count == 10:
+            assert information > math.log(count) - 0.1
+        if count == 1000:
+            overlap = name == "code of 2"  # so far that they cannot all be told apart
+            assert (information < math.log(count) - 0.3) == overlap
+
+# %% [markdown]
+# Ten images are told apart without fail: the information is $\log N$, and the rest of the KL is the gap
+# that ten small clouds leave. With 1,000 images the clouds of the code of two overlap, so that the
+# information stays below $\log N$. For the code of eight it is still near $\log N$: 1,000 images are too few to see how
+# much of its 17 nats is information. The same sum is behind the adversarial autoencoder of
+# [chapter 15](15_two_players.py), which shapes $q(z)$ alone and leaves the information free.
 
 # %% [markdown]
 # ## A tighter bound: importance weights
@@ -955,10 +1182,11 @@ if data_name() == "strokes":
 # %% [markdown]
 # ## Exercises
 #
-# 1. The KL term and both its gradients. 2. The draw, forward and backward.
+# 1. The KL term and both its gradients. 2. The draw, forward and backward. And the linear VAE, solved
+#    by eigenvectors (★★★, 35 minutes).
 
 # %%
-for name in ("11_kl", "11_reparameterise"):
+for name in ("11_kl", "11_reparameterise", "11_linear_vae"):
     exercise(name)
 
 # %% [markdown]

@@ -3,7 +3,7 @@
 #
 # *How do you teach a machine which images are probable, when nobody can add up all images?*
 #
-# **Time** 80 minutes to read, 22 s to run on two cores.
+# **Time** 100 minutes to read, 27 s to run on two cores.
 
 # %% [markdown]
 # ## The question
@@ -22,10 +22,12 @@
 #
 # This chapter answers it with a model small enough that we *can* add everything up, so that every shortcut is
 # measured against the truth: Gibbs sampling, contrastive divergence (and why it is the gradient of nothing),
-# pseudo-likelihood, annealed importance sampling. Then come real images, and the experiment of 2006 that made deep
-# autoencoders work.
+# pseudo-likelihood, annealed importance sampling. Then come real images, RBMs on top of each other as one model, the deep
+# belief network, and the experiment of 2006 that made deep autoencoders work.
 
 # %%
+import itertools
+
 import numpy as np
 
 import scratchae as sae
@@ -284,8 +286,8 @@ show(
 # \end{aligned}
 # $$
 #
-# Descent lowers the free energy of the data and raises it where the model puts its probability. Where the two agree,
-# it stops. The free energy is an ordinary layer. With $p = \sigma(c)$, since $\frac{d}{dc}\log(1 + e^c) = \sigma(c)$,
+# A descent step lowers $F$ at the data and raises it at the states that the model finds probable. Where the two
+# averages agree, the gradient is zero. The free energy is an ordinary layer. With $p = \sigma(c)$, since $\frac{d}{dc}\log(1 + e^c) = \sigma(c)$,
 # and with a weight $w_n$ for each row in place of an upstream gradient:
 #
 # $$
@@ -371,16 +373,17 @@ assert gap < 1e-8
 # \underset{(H)}{db} = -\frac1N \sum_n (p_{0n} - p_{1n}) .
 # $$
 #
-# In words: make the data cheaper, and make what the model turns them into more expensive. It is the same backward
-# pass, with $v_1$ in place of the dream:
+# In words: lower the free energy of the data, and raise that of the model's reply. The backward pass is the same as
+# before, with $v_1$ in place of the model's own states:
 
 # %%
-source(sae.RBM.training_step, sae.RBM.follow)
+source(sae.RBM.training_step, sae.RBM.follow, FreeEnergy.backward_contrast)
 
 # %% [markdown]
 # Look at what is drawn and what is not. The hidden units that drive a reconstruction are drawn, 0 or 1: a probability
 # would tell the visible units more than $H$ bits. The reply $v_1$ and the last hidden units are left as
-# probabilities, which is less noisy, and not quite Gibbs sampling any more.
+# probabilities, which is less noisy. For the last hidden units that changes nothing on average; with a reply $v_1$
+# of probabilities it is not quite Gibbs sampling any more.
 #
 # ### Beside the exact gradient
 #
@@ -642,7 +645,7 @@ show(
 
 # %% [markdown]
 # CD-1 ends with a *better* reconstruction than the exact gradient and a clearly *worse* probability of the data: it
-# lowers only what lies one step from the data, and never visits the false modes far away. PCD does better, and is
+# raises the free energy only of what lies one step from the data, and never visits the false modes far away. PCD does better, and is
 # restless: its chains chase a model that moves (a falling learning rate calms it).
 #
 # **Break it.** A mistake that is often made: the last hidden units are taken from the data instead of from the reply,
@@ -682,7 +685,7 @@ assert stale[-1, 1] < final["CD-1"][1] - 0.3
 # \mathrm{PL}(v) = \sum_{i=1}^D \log P(v_i \mid v_{-i}) .
 # $$
 #
-# It is no bound on $\log P(v)$, but it can be computed, and it rises when the model learns.
+# It is no bound on $\log P(v)$, but it can be computed, and early in training it rises with the likelihood.
 
 # %%
 load(theta)
@@ -790,8 +793,8 @@ show(
 )
 
 # %% [markdown]
-# A bad beginning costs many steps; and with few steps the error that AIS reports is too small, as chains that never
-# went where the weight is do not know what they missed.
+# A bad beginning costs many steps; and with few steps the error that AIS reports is too small, because chains that
+# never reached the probable states cannot tell how much weight they missed.
 #
 # ## An experiment: images
 #
@@ -893,26 +896,335 @@ report = sae.check_gradients(
 assert report.passed
 
 # %% [markdown]
+# ## Real-valued data
+#
+# The same square can stand on the visible side, for data that are real numbers:
+#
+# $$
+# E(v, h) = \tfrac12 |v - a|^2 - h\,b - v W h^\top \quad\Rightarrow\quad
+# P(v \mid h) = \mathcal N(a + h W^\top,\, I), \qquad
+# F(v) = \tfrac12 |v - a|^2 - \sum_j \log\big(1 + e^{c_j}\big) .
+# $$
+#
+# Each hidden unit that is on shifts the mean of $v$ by its column of $W$. So $P(v)$ is a mixture of $2^H$ normal
+# distributions, each of variance 1, which is why the columns of the data should first be standardised to mean 0 and
+# variance 1. $Z$ is a sum over $h$ again, as the integral over $v$ is known:
+# $Z = (2\pi)^{D/2} \sum_h e^{h \cdot b + \frac12 |a + h W^\top|^2 - \frac12 |a|^2}$.
+#
+# One thing changes in contrastive divergence: the reply $v_1$ has to be *drawn*. The data have a variance of 1 around
+# what the hidden units say. If the reply is only the mean $a + h_0 W^\top$, that variance is missing from it, so the two
+# phases do not agree even where the model is right, and $W$ grows until it makes up for the noise. Take data
+# without any structure, $\mathcal N(0, I)$. The right $W$ is 0:
+
+# %%
+
+
+class MeanReply(sae.RBM):
+    def reply(self, mean, rng):
+        return mean  # WRONG for Gaussian visible units: v₁ has to be drawn
+
+
+noise = np.random.default_rng(5).standard_normal((2000, 4))
+noise = (noise - noise.mean(axis=0)) / noise.std(axis=0)
+truth = -0.5 * (noise**2).sum(axis=1).mean() - 2 * np.log(2 * np.pi)
+heights_of = {}
+for name, kind in (("drawn", sae.RBM), ("its mean", MeanReply)):
+    machine = kind(4, 3, visible_units="gaussian", rng=0).to(dtype=np.float64)
+    optimizer = sae.SGD(sae.Cosine(0.1, 60 * 20))
+    sae.fit(machine, noise, epochs=60, batch_size=100, optimizer=optimizer, progress=False)
+    log_p = machine.log_likelihood(noise, machine.log_partition_function()).mean()
+    heights_of[name] = log_p
+    size = np.linalg.norm(machine.energy.W, axis=0).max()
+    print(
+        f"v₁ {name:<9} longest column of W {size:.2f}; log-likelihood {log_p:.3f} nats, of N(0, I) {truth:.3f}"
+    )
+assert heights_of["drawn"] > truth - 0.1
+assert heights_of["its mean"] < heights_of["drawn"] - 0.1
+report = sae.check_gradients(
+    FreeEnergy(4, 3, visible_units="gaussian", rng=rng), rng.standard_normal((3, 4))
+)
+assert report.passed
+
+# %% [markdown]
+# ## The deep belief network
+#
+# An RBM can be read as a story with two acts: draw $h$ from $P(h)$, then $v$ from $P(v \mid h)$. Its $P(h)$ is what
+# its own energy makes of it. A **[deep belief network](glossary.md#deep-belief-network)** (DBN,
+# [Hinton et al. 2006](bibliography.md#hinton-2006a)) puts another RBM in its place, which may do better:
+#
+# $$
+# P(v, h^1, h^2) = P(v \mid h^1)\; P(h^1, h^2), \qquad P(v_i = 1 \mid h^1) = \sigma\big((h^1 W_1^\top + a_1)_i\big), \qquad
+# P(h^1, h^2) = \frac{e^{-E_2(h^1, h^2)}}{Z_2} .
+# $$
+#
+# Only the top pair is an RBM. Below it the arrows point down: to sample, run Gibbs steps in the top RBM, then go down
+# once. What becomes hard is the way up. In an RBM the units of $h$ are independent given $v$; here $P(h^1 \mid v)$ is
+# proportional to $P(v \mid h^1)\, P(h^1)$, and $P(h^1)$ ties them together. So $P(v) = \sum_{h^1} P(v \mid h^1) P(h^1)$
+# has no short form either.
+#
+# ### The bound
+#
+# Take *any* distribution $Q(h \mid v)$, and write $h$ for $h^1$. The logarithm of a mean is at least the mean of the
+# logarithm (Jensen's inequality), so
+#
+# $$
+# \begin{aligned}
+# \log P(v) &= \log \sum_h Q(h \mid v)\, \frac{P(v \mid h)\, P(h)}{Q(h \mid v)}
+# \;\ge\; \sum_h Q(h \mid v) \log \frac{P(v \mid h)\, P(h)}{Q(h \mid v)} \\
+# &= \underbrace{\mathbb E_Q[\log P(h)]}_{\text{the top RBM}} + \mathbb E_Q[\log P(v \mid h)] + \underbrace{\mathbb E_Q[-\log Q(h \mid v)]}_{\text{entropy of } Q}
+# = \log P(v) - \mathrm{KL}\big(Q(h \mid v) \,\|\, P(h \mid v)\big) .
+# \end{aligned}
+# $$
+#
+# The last step puts $P(v \mid h) P(h) = P(h \mid v) P(v)$ into the fraction. It is the ELBO of
+# [chapter 11](11_variational.py), with a sum in place of the integral.
+#
+# ### Why one layer after the other may be right
+#
+# 1. *Start.* Train the first RBM. Let $Q(h \mid v) = P(h \mid v)$ of it, and let the second RBM begin as the first
+#    one upside down: $W_2 = W_1^\top$, $a_2 = b_1$, $b_2 = a_1$. The energy is the same function with the roles
+#    exchanged, so $P(h^1)$ is the first RBM's, and so is $P(v, h^1)$. $Q$ is the true posterior, the KL is 0, and
+#    **the bound is tight**: it is $\log P(v)$ of the first RBM.
+# 2. *Freeze* $W_1$. Then $Q$ and $P(v \mid h)$ stand still, and of the bound, averaged over the data, only
+#    $\mathbb E_{v \sim \text{data}}\, \mathbb E_Q[\log P(h)]$ can change. That is the log-likelihood of the second RBM on
+#    "data" $h$ that were drawn from $Q(h \mid v)$.
+# 3. *So* every step that makes the second RBM better on these $h$ raises the bound. $\log P(v)$ lies above the bound,
+#    and the bound lies above where it started: the DBN is a better model of the data than the RBM was.
+#
+# All of it in numbers, with 4-3-4 units and the data $x$ of above. The first RBM is stopped early, so that it leaves
+# something to do.
+
+# %%
+
+
+def log_bits(logits, bits):
+    """log P(bits) of independent bits: each row of logits (A, n) with each of bits (B, n), (A, B)."""
+    return logits @ bits.T - np.log1p(np.exp(logits)).sum(axis=1, keepdims=True)
+
+
+def heights(net):
+    """The mean over the data of log P(v), and of the bound, in nats: by the sum over all h."""
+    log_q = log_bits(net.ascend(0, V), hidden)  # log Q(h|v), (16, 8)
+    log_v = log_bits(net.descend(0, hidden), V).T  # log P(v|h), (16, 8)
+    log_h = net.prior.log_likelihood(hidden, net.prior.log_partition_function())
+    log_p = np.log(np.exp(log_v + log_h).sum(axis=1))
+    assert np.isclose(np.exp(log_p).sum(), 1)
+    bound = (np.exp(log_q) * (log_h + log_v - log_q)).sum(axis=1)
+    return q @ log_p, q @ bound
+
+
+first, alone = theta.copy(), []
+for _ in range(100):
+    alone.append(-loss(first))
+    first -= 0.2 * exact_gradient(first)
+load(first)
+
+net = sae.DBN((D, H, D), top="bernoulli", rng=0).to(dtype=np.float64)
+below, top = net.rbms[0].energy, net.prior.energy
+below.W[...], below.a[...], below.b[...] = W, a, b
+top.W[...], top.a[...], top.b[...] = W.T, b, a  # upside down
+start = heights(net)
+print(f"the first RBM {-loss(first):.6f}, log P(v) {start[0]:.6f}, bound {start[1]:.6f}")
+assert np.allclose(start, -loss(first))
+
+drawn_h = q @ np.exp(log_bits(net.ascend(0, V), hidden))  # how often Q draws each h
+greedy = []
+for _ in range(quick(300, 200)):
+    greedy.append(heights(net))
+    P_h = np.exp(net.prior.log_likelihood(hidden, net.prior.log_partition_function()))
+    top.forward(hidden)
+    top.backward_parameters(drawn_h - P_h)  # the exact gradient of the second RBM
+    for name in "Wab":
+        getattr(top, name)[...] -= 0.2 * getattr(top, "d" + name)
+log_P, bound = np.array(greedy).T
+print(f"with a second RBM: log P(v) {log_P[-1]:.4f}, bound {bound[-1]:.4f}")
+assert (np.diff(bound) > 0).all() and (bound <= log_P + 1e-12).all()
+assert log_P[-1] > bound[-1] > start[0] + 0.02
+
+# %% [markdown]
+# Three things that this does not say. The second step has to raise the *likelihood* of the second RBM, which
+# contrastive divergence does not promise. A second RBM of another size cannot begin upside down; the bound holds, but
+# begins lower. And once the bound is no longer tight, $\log P(v)$ itself may fall, as long as it stays above the bound.
+#
+# With hundreds of units the bound is estimated by draws: $h \sim Q$, then
+# $\log P(h) + \log P(v \mid h) - \log Q(h \mid v)$, whose mean is the bound.
+
+# %%
+source(sae.DBN.bound, sae.DBN.sample)
+log_Z2 = net.prior.log_partition_function()
+draws = net.bound(np.repeat(x, 4000, axis=0), log_Z2, rng)
+error = draws.std() / np.sqrt(len(draws))
+print(
+    f"the bound by {len(draws):,} draws {draws.mean():.3f} ± {error:.3f}, by the sum {heights(net)[1]:.3f}"
+)
+assert abs(draws.mean() - heights(net)[1]) < 5 * error
+
+pictures = net.sample(20_000, steps=50, rng=rng)
+pictures = rng.random(pictures.shape) < pictures
+seen = np.bincount((pictures @ 2 ** np.arange(D)[::-1]).astype(int), minlength=16) / 20_000
+log_v = log_bits(net.descend(0, hidden), V).T
+exact = np.exp(log_v + net.prior.log_likelihood(hidden, log_Z2)).sum(axis=1)
+print(
+    f"20,000 samples: largest |share seen - P(v)| over the 16 states {np.abs(seen - exact).max():.4f}"
+)
+assert np.abs(seen - exact).max() < 5 * 0.5 / np.sqrt(20_000)
+
+# %% [markdown]
+# ### Up and down: all layers together
+#
+# The weights below were frozen when nothing stood above them. The **[up-down
+# algorithm](glossary.md#up-down-algorithm)** of the same paper, with the idea of
+# [Hinton et al. 1995](bibliography.md#hinton-1995), goes on with all of them. It unties the two uses of $W_1$: weights $R$ that guess on the way up, $Q(h \mid v) = \sigma(vR + r)$,
+# and weights $G$ that make on the way down, $P(v \mid h) = \sigma(hG + g)$. Each step has three parts:
+#
+# 1. **Awake**: draw $h \sim Q(h \mid v)$ from the data. The only term of the bound with $G$ in it is
+#    $\mathbb E_Q[\log P(v \mid h)]$, a cross-entropy with $h$ as the input and $v$ as the target. With the logits
+#    $l = hG + g$ ([chapter 07](07_cross_entropy.py)):
+#    $\;\underset{(N, D)}{dl} = \frac1N (\sigma(l) - v)$, $\;\underset{(H, D)}{dG} = h^\top dl$, $\;dg = \sum_n dl_n$.
+# 2. **The top** learns these $h$ as its data, by CD-$k$: the term $\mathbb E_Q[\log P(h)]$.
+# 3. **Asleep**: from where the top RBM's chain has ended, draw down to a dream $v$. For a dream it is known which $h$ has
+#    made it. So teach $R$ to guess it, a cross-entropy the other way round:
+#    $\;\underset{(N, H)}{dl} = \frac1N (\sigma(l) - h)$ with $l = vR + r$, $\;\underset{(D, H)}{dR} = v^\top dl$.
+#
+# The third part is not the slope of the bound. The bound depends on $R$ through *which* $h$ are drawn, and a bit that
+# is drawn has no derivative. Asleep, one descends $\mathrm{KL}(P(h \mid v) \| Q(h \mid v))$ for dreams in place of
+# $\mathrm{KL}(Q(h \mid v) \| P(h \mid v))$ for the data. So this, too, is the gradient of no single loss; given the
+# states that were drawn, each part is one.
+
+# %%
+source(
+    sae.UpDown.objective,
+    sae.UpDown.recognise,
+    sae.UpDown.dream,
+    sae.UpDown.costs,
+    sae.UpDown.backward,
+)
+both = net.untie(k=5)
+assert np.allclose(heights(both), heights(net))
+report = sae.check_gradients(both, x)
+print(report)
+assert report.passed
+
+many = np.repeat(x, 40, axis=0)
+together, optimizer = [], sae.SGD(sae.Cosine(0.1, quick(400, 200)))
+for _ in range(quick(400, 200)):
+    together.append(heights(both))
+    both.training_step(many, rng)
+    optimizer.update(both.parameters, both.gradient)
+print(f"after up-down: log P(v) {together[-1][0]:.3f}, bound {together[-1][1]:.3f}")
+print(f"the best that any model can do: {q[q > 0] @ np.log(q[q > 0]):.3f}")
+assert together[-1][0] > log_P[-1] + 0.1 and all(low <= high for high, low in together)
+
+# %% tags=["hide-input"]
+drawn, axes = figure(6.5, 3.4)
+ends = np.cumsum([0, len(alone), len(greedy), len(together)])
+upper = [*alone, *(pair[0] for pair in greedy), *(pair[0] for pair in together)]
+lower = [*alone, *(pair[1] for pair in greedy), *(pair[1] for pair in together)]
+axes.plot(upper, color="black", label="log P(v)")
+axes.plot(lower, "--", color=plots.BLUE, label="the bound")
+axes.axhline(q[q > 0] @ np.log(q[q > 0]), color=plots.GREY, linewidth=0.8)
+axes.text(ends[-1], -1.36, "best possible", ha="right", va="top", color=plots.GREY)
+for begin, end, name in zip(
+    ends, ends[1:], ("first\nRBM", "second RBM", "up-down"), strict=False
+):
+    axes.axvline(end, color=plots.GREY, linewidth=0.6, linestyle=":")
+    axes.text((begin + end) / 2, -2.97, name, ha="center", va="bottom", color=plots.GREY)
+axes.set(xlabel="updates", ylabel="nats per example", ylim=(-3, -1.25), xlim=(0, ends[-1]))
+axes.legend(loc="center right")
+show(
+    drawn,
+    "dbn_bound",
+    "Log P of the data and the bound against updates, in three stretches. In the first they are one line, which rises. In the second "
+    "the bound leaves log P and both rise a little, the bound below. In the third both rise much further.",
+    "Three trainings one after the other. The bound is tight until the second RBM begins to learn, and lies below log P(v) from then on.",
+)
+
+# %% [markdown]
 # ## 2006: layer by layer, then all at once
 #
 # [Chapter 05](05_going_deep.py#2006) left a deep network of sigmoids that learned nothing but the mean image: its
 # gradients vanish on the way down. [Hinton and Salakhutdinov 2006](bibliography.md#hinton-2006b) found a way around
 # it.
 #
-# 1. **Pretrain.** Train an RBM on the images. Take its hidden probabilities as the data of a second RBM, and so on: a
-#    **[deep belief network](glossary.md#deep-belief-network)** (DBN,
-#    [Hinton et al. 2006](bibliography.md#hinton-2006a)). No gradient ever passes through more than one layer, so none
-#    vanishes.
+# 1. **Pretrain.** Train an RBM on the images. Take its hidden probabilities as the data of a second RBM, and so on,
+#    as for a deep belief network. No gradient passes through more than one layer here, so none vanishes.
 # 2. **Unroll.** Lay the layers out as an encoder, $W_1, W_2, \dots$, and once more, transposed and in reverse, as a
-#    decoder.
+#    decoder. From here on it is no model of probabilities any more; the RBMs were a place to start from.
 # 3. **Fine-tune** the whole by backpropagation, on the cross-entropy of the images. The copies may now part.
+
+# %% tags=["hide-input"]
+drawn, (stacked, unrolled_axes, tuned) = figure(
+    7, 4.2, columns=3, width_ratios=(1.25, 1, 1)
+)
+layers = [(784, 1.0), (200, 0.72), (100, 0.5), (50, 0.36), (10, 0.2)]
+
+
+def box(axes, x0, y0, label, width, colour):
+    axes.barh(y0, width, left=x0 - width / 2, height=0.42, color=colour, edgecolor="black")
+    axes.text(x0, y0, label, ha="center", va="center", fontsize=9)
+
+
+def between(axes, x0, y0, y1, label, style):
+    arrow = {"arrowstyle": style, "color": "black", "shrinkA": 0, "shrinkB": 0}
+    axes.annotate("", (x0, y1 - 0.22), (x0, y0 + 0.22), arrowprops=arrow)
+    axes.text(x0 + 0.04, (y0 + y1) / 2, label, va="center", fontsize=9)
+
+
+pale, bright = "#d7e6f2", "#f6dfc2"
+y0 = 0.0
+for i, ((n, width), (m, narrow)) in enumerate(itertools.pairwise(layers)):
+    box(stacked, 0, y0, n, width, pale)
+    box(stacked, 0, y0 + 1, m, narrow, bright)
+    between(stacked, 0, y0, y0 + 1, f"$W_{i + 1}$", "<->")
+    if i < 3:  # what one RBM has learned are the data of the next
+        stacked.annotate(
+            "",
+            (0.5, y0 + 1.75),
+            (0.5, y0 + 1.0),
+            arrowprops={
+                "arrowstyle": "->",
+                "color": plots.GREY,
+                "connectionstyle": "arc3,rad=0.6",
+            },
+        )
+    y0 += 1.75
+stacked.text(0.72, 1.37, "data of\nthe next", color=plots.GREY, fontsize=8, va="center")
+for axes, change in ((unrolled_axes, ""), (tuned, "+ε")):
+    tower = [*layers, *layers[-2::-1]]
+    for i, (n, width) in enumerate(tower):
+        box(axes, 0, 0.84 * i, n, width, bright if n == 10 else pale)
+    for i in range(8):
+        number, turned = (i + 1, "") if i < 4 else (8 - i, r"^\top")
+        text = (
+            f"$W_{number}{turned}$"
+            if not change
+            else f"$W_{number}{turned}{{+}}\\varepsilon_{i + 1}$"
+        )
+        between(axes, 0, 0.84 * i, 0.84 * (i + 1), text, "->")
+for axes, title in (
+    (stacked, "1. pretrain: a stack of RBMs"),
+    (unrolled_axes, "2. unroll"),
+    (tuned, "3. fine-tune"),
+):
+    axes.set(xlim=(-0.55, 1.0 if axes is stacked else 0.62), ylim=(-0.4, 7.1))
+    axes.set_title(title, fontsize=10)
+    axes.axis("off")
+show(
+    drawn,
+    "unrolling",
+    "Left: four RBMs, one above the other, 784-200, 200-100, 100-50 and 50-10; what one has learned is the data of the next. "
+    "Middle: the four weights as an encoder from 784 to 10, and their transposes as a decoder back to 784. Right: the same tower, "
+    "each weight with a change of its own.",
+    "Pretraining, unrolling, fine-tuning, with the sizes that are used below (after figure 1 of the paper).",
+)
 
 # %%
 source(sae.pretrain, sae.DBN.upward, sae.DBN.unroll)
 
 # %% [markdown]
 # Here is the experiment in small, 784-200-100-50-10 and back: a fifth of the width, a third of the code. Three
-# contestants have the same sizes, the same batches, and Adam with the same rate.
+# contestants have the same sizes, the same batches, and Adam with the same rate; the pretrained one has had its epochs
+# of pretraining before.
 
 # %%
 sizes = [784, 200, 100, 50, 10]
@@ -1040,6 +1352,12 @@ exercise("12_free_energy")
 exercise("12_cd1")
 
 # %% [markdown]
+# The bound of a DBN, by the sum over all hidden states (★★★★, 40 minutes):
+
+# %%
+exercise("12_bound")
+
+# %% [markdown]
 # **Think, then compute.**
 #
 # 1. In an RBM with all weights 0, what is $P(v)$? What is its pseudo-log-likelihood of any $v$, and its
@@ -1104,5 +1422,6 @@ assert np.allclose(
 #
 # - `scratchae/models/energy.py`: the free energy, the partition function, AIS.
 # - `scratchae/models/rbm.py`, `scratchae/models/dbn.py`: contrastive divergence, persistent chains, the stack.
+# - `scratchae/models/belief.py`, `scratchae/models/updown.py`: the bound, sampling, up-down.
 # - `tests/models/test_boltzmann.py`: the exact gradients by enumeration, and the statistics of the samplers.
 # - [Chapter 14](14_errors.py) lists what is often said wrongly about all of this.

@@ -16,6 +16,7 @@ from .prior import CodePrior
 from .quantized import VQVAE
 from .rbm import RBM
 from .sequence import SequenceAutoencoder
+from .updown import UpDown
 from .variational import VAE
 from .warmup import Warmup
 
@@ -38,6 +39,7 @@ __all__ = [
     "MaskedAutoencoder",
     "Model",
     "SequenceAutoencoder",
+    "UpDown",
     "Warmup",
     "with_labels",
 ]

@@ -23,6 +23,7 @@ class FreeEnergy(Layer):
     v (N, visible) -> F (N,); W (visible, hidden), a (visible,), b (hidden,). With c = v W + b:
     hidden_units="bernoulli": E = -v·a - h·b - v W h,  h in {0, 1};  F = -v·a - Σⱼ log(1 + e^cⱼ);  P(hⱼ=1|v) = σ(cⱼ);
     hidden_units="gaussian": E = -v·a + ½ |h - b|² - v W h,  h real;  F = -v·a - ½ Σⱼ (cⱼ² - bⱼ² + log 2π);  P(h|v) = N(c, 1).
+    visible_units="gaussian": v real, with ½ |v - a|² in place of -v·a, and P(v|h) = N(h Wᵀ + a, 1).
 
     `chain` holds the hidden units of `chains` persistent Gibbs chains, if there are any. W is drawn from N(0, 0.01²); a and b
     start at 0 (Hinton 2010, section 8).
@@ -35,13 +36,17 @@ class FreeEnergy(Layer):
     def formulas(self) -> dict[str, str]:
         """x is v; c = v W + b."""
         gradients = {"dW": "-(x.T @ (h * expand(dy, 1)))", "da": "-(dy @ x)"}
+        alone, dx = "-(x @ a)", "-(h @ W.T + a)"
+        if self.visible_units == "gaussian":
+            alone, dx = "sum((x - a) ** 2, axis=1) / 2", "(x - a - h @ W.T)"
+            gradients["da"] = "a * sum(dy) - dy @ x"
         if self.hidden_units == "bernoulli":
-            energy = {"h": "sigmoid(c)", "y": "-(x @ a) - sum(softplus(c), axis=1)"}
+            energy = {"h": "sigmoid(c)", "y": f"{alone} - sum(softplus(c), axis=1)"}
             gradients["db"] = "-(dy @ h)"
         else:
-            energy = {"h": "c", "y": "-(x @ a) - sum(c ** 2 - b ** 2 + log(6.283185307179586), axis=1) / 2"}
+            energy = {"h": "c", "y": f"{alone} - sum(c ** 2 - b ** 2 + log(6.283185307179586), axis=1) / 2"}
             gradients["db"] = "b * sum(dy) - dy @ h"
-        return {"c": "x @ W + b", **energy, **gradients, "dx": "-(h @ W.T + a) * expand(dy, 1)"}
+        return {"c": "x @ W + b", **energy, **gradients, "dx": f"{dx} * expand(dy, 1)"}
 
     def __init__(
         self,
@@ -49,10 +54,12 @@ class FreeEnergy(Layer):
         hidden: int,
         *,
         hidden_units: str = "bernoulli",
+        visible_units: str = "bernoulli",
         chains: int = 0,
         rng: int | np.random.Generator | None = None,
     ):
-        self.visible, self.hidden, self.hidden_units, self.chains = visible, hidden, hidden_units, chains
+        self.visible, self.hidden, self.chains = visible, hidden, chains
+        self.hidden_units, self.visible_units = hidden_units, visible_units
         self.W = normal(self, (visible, hidden), 0.01, rng)
         self.a, self.b = np.zeros(visible, np.float32), np.zeros(hidden, np.float32)
         self.dW, self.da, self.db = (np.zeros_like(parameter) for parameter in (self.W, self.a, self.b))
@@ -70,7 +77,7 @@ class FreeEnergy(Layer):
         return c
 
     def down(self, h: Array) -> Array:
-        """h Wᵀ + a, the logits of the visible units, (N, visible)."""
+        """h Wᵀ + a, (N, visible): the logits of binary visible units, the mean of Gaussian ones."""
         xp = require_floats(h, self.W, name="h")
         if h.shape[1:] != (self.hidden,):
             raise ShapeError(f"{self.label()} expects h of shape (N, {self.hidden}), got {tuple(h.shape)}")
@@ -82,8 +89,19 @@ class FreeEnergy(Layer):
         """E[h | v]; it is -∂F/∂c, where F's term in b alone is left out for Gaussian units."""
         return sigmoid(c) if self.hidden_units == "bernoulli" else c
 
+    def expected_visible(self, logits: Array) -> Array:
+        """E[v | h], of what `down` gives."""
+        return sigmoid(logits) if self.visible_units == "bernoulli" else logits
+
+    def alone(self, v: Array) -> Array:
+        """The part of E in which v stands alone, (N,)."""
+        xp = array_module(v)
+        if self.visible_units == "bernoulli":
+            return -xp.matmul(v, self.a)
+        return 0.5 * xp.sum((v - self.a) ** 2, axis=1)
+
     def log_sum(self, c: Array) -> Array:
-        """log Σ_h e^-E without the term v·a, (N,). For Gaussian units the sum is an integral."""
+        """log Σ_h e^-E without the part of v alone, (N,). For Gaussian units the sum is an integral."""
         xp = array_module(c)
         if self.hidden_units == "bernoulli":
             return xp.sum(softplus(c), axis=1)
@@ -93,11 +111,14 @@ class FreeEnergy(Layer):
         self.v = x
         c = self.up(x)
         self.h = self.expected(c)
-        return -array_module(x).matmul(x, self.a) - self.log_sum(c)
+        return self.alone(x) - self.log_sum(c)
 
     def backward(self, dy: Array) -> Array:
         self.backward_parameters(dy)
-        return self.down(self.h) * -dy[:, None]  # ∂F/∂v = -(a + h Wᵀ)
+        dv = -self.down(self.h)  # ∂F/∂v = -(a + h Wᵀ)
+        if self.visible_units == "gaussian":
+            dv += self.v  # ∂/∂v ½ |v - a|² = v - a
+        return dv * dy[:, None]
 
     def backward_parameters(self, dy: Array) -> None:
         xp = array_module(dy)
@@ -106,8 +127,17 @@ class FreeEnergy(Layer):
         xp.matmul(self.v.T, self.h * minus[:, None], out=self.dW)  # ∂F/∂W = -vᵀ h
         xp.matmul(minus, self.v, out=self.da)  # ∂F/∂a = -v
         xp.matmul(minus, self.h, out=self.db)  # ∂F/∂b = -h
+        if self.visible_units == "gaussian":
+            self.da += self.a * dy.sum()  # F = … + ½ aᵢ²
         if self.hidden_units == "gaussian":
             self.db += self.b * dy.sum()  # F = … + ½ bⱼ²
+
+    def backward_contrast(self, n: int) -> None:
+        """∂/∂θ [mean F(v₀) - mean F(v_k)]: of the first n rows of `v`, the data, and the others, the model's reply, held fixed."""
+        xp, m = array_module(self.v), len(self.v) - n
+        dF = xp.concatenate([xp.full(count, share, dtype=self.v.dtype) for count, share in ((n, 1 / n), (m, -1 / m))])
+        self.y_shape = dF.shape  # as if forward had seen both
+        self.backward_parameters(dF)  # dW, da, db
 
 
 # The partition function
@@ -116,8 +146,10 @@ class FreeEnergy(Layer):
 def log_partition_function(energy: FreeEnergy) -> float:
     """log Z, summed over all states of the smaller layer: see `RBM.log_partition_function`."""
     energy = copy.deepcopy(energy).to(dtype=np.float64)
-    if energy.hidden_units == "bernoulli" and energy.hidden < energy.visible:  # v and h play the same role in E
+    fewer = energy.hidden < energy.visible or energy.visible_units == "gaussian"  # real units are integrated out
+    if energy.hidden_units == "bernoulli" and fewer:  # v and h play the same role in E
         energy.visible, energy.hidden = energy.hidden, energy.visible
+        energy.visible_units, energy.hidden_units = energy.hidden_units, energy.visible_units
         energy.W, energy.a, energy.b = energy.W.T, energy.b, energy.a
     n = energy.visible
     if n > ENUMERABLE:
@@ -137,8 +169,8 @@ def ais(
     energy: FreeEnergy, chains: int, temperatures: int, rng: int | np.random.Generator | None, x: Array | None
 ) -> tuple[float, float]:
     """An estimate of log Z and its standard error: see `RBM.ais`."""
-    if energy.hidden_units != "bernoulli":
-        raise OptionError("ais works for binary hidden units only: use hidden_units='bernoulli'")
+    if "gaussian" in (energy.hidden_units, energy.visible_units):
+        raise OptionError("ais works for binary units only, visible and hidden: use units='bernoulli' for both")
     chains, temperatures = whole("ais", "chains", chains, least=2), whole("ais", "temperatures", temperatures)
     affordable("ais", chains, max(energy.visible, energy.hidden))
     energy = copy.deepcopy(energy).to(dtype=np.float64)
@@ -175,12 +207,21 @@ def log_sum_exp(terms: Array) -> float:
     return top + math.log(float(xp.sum(xp.exp(terms - top))))
 
 
-# Random bits
+# Random units
 
 
 def bernoulli(p: Array, rng: int | np.random.Generator | None = None) -> Array:
     """Zeros and ones, drawn with probabilities p."""
     return (generator(rng, p).random(p.shape, dtype=p.dtype) < p).astype(p.dtype)
+
+
+def drawn(mean: Array, units: str, rng: int | np.random.Generator | None = None) -> Array:
+    """Units drawn, given their mean: "bernoulli", zeros and ones, or "gaussian", with unit variance."""
+    if units == "bernoulli":
+        return bernoulli(mean, rng)
+    found = generator(rng, mean).standard_normal(mean.shape, dtype=mean.dtype)
+    found += mean
+    return found
 
 
 def binary(x: Array) -> Array:
@@ -197,5 +238,6 @@ def require_pixels(x: Array) -> None:
         scale = "divide by 255" if high > 2 else "scale the data to [0, 1]"
         hint = "repair or remove what is NaN" if math.isnan(low) else scale
         raise DataError(
-            f"an RBM's visible units are binary: expected data in [0, 1], got min {low:g}, max {high:g}: {hint}"
+            f"an RBM's visible units are binary: expected data in [0, 1], got min {low:g}, max {high:g}: {hint}, or take real "
+            "ones, RBM(…, visible_units='gaussian')"
         )

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 
 from ..arguments import affordable, choice, flag, number, whole
 from ..backend import Array, array_module, generator, noise_source, require_examples
 from ..errors import OptionError
-from ..layers.activations import sigmoid, softplus
+from ..layers.activations import softplus
 from ..losses import cross_entropy
-from .energy import FreeEnergy, ais, bernoulli, binary, log_partition_function, require_pixels
+from .energy import FreeEnergy, ais, binary, drawn, log_partition_function, require_pixels
 from .model import Model
 
 
 class RBM(Model):
     """Restricted Boltzmann machine: P(v, h) = e^-E(v, h) / Z, with E as in `FreeEnergy`.
 
-    v (N, visible), binary; h (N, hidden), binary, or real with unit variance if hidden_units="gaussian".
+    v (N, visible) and h (N, hidden) are binary, or real with unit variance: hidden_units="gaussian", or visible_units="gaussian"
+    for data that should be standardised, mean 0 and standard deviation 1 in each column (Hinton 2010, section 13.2).
     `rbm.energy` holds W (visible, hidden), a (visible,) and b (hidden,).
 
     `training_step` leaves the direction of contrastive divergence in `gradient`, where v₀ is the data and v_k the model's reply:
@@ -28,7 +31,8 @@ class RBM(Model):
     nats per example. It shows only that training makes progress. Judge by `pseudo_log_likelihood` or `log_likelihood`.
 
     CD-k (Hinton 2002; 2010, section 3): k steps of Gibbs sampling from the data; hidden units are sampled when they
-    make a reconstruction. Reconstructions, and the last hidden units P(h|v_k), are probabilities.
+    make a reconstruction. Reconstructions, and the last hidden units P(h|v_k), are probabilities. Gaussian visible units are drawn:
+    without their noise the reply would lack the variance of 1 that data have, and W would grow to make up for it.
     `persistent=True`, PCD-k (Tieleman 2008): k steps of `chains` Gibbs chains, which continue from one update to the next.
     All of their units are sampled, since the chains should follow the model's distribution.
 
@@ -53,7 +57,7 @@ class RBM(Model):
 
     def phases(self) -> list[tuple[str, str, str]]:
         """Name, phase and expression of each array that `training_step` computes."""
-        binary = self.hidden_units == "bernoulli"
+        binary, pixels = self.hidden_units == "bernoulli", self.visible_units == "bernoulli"
 
         def mean(v: str) -> str:
             return f"sigmoid({v} @ 'energy.W' + 'energy.b')" if binary else f"{v} @ 'energy.W' + 'energy.b'"
@@ -63,18 +67,18 @@ class RBM(Model):
             return [(f"u_{i}", phase, draw[0]), (f"drawn_{i}", phase, draw[1])]
 
         found = [("h_0", "positive", mean("x")), *drawn(0, "positive")]
-        reply = ("logits", "loss", "drawn_0 @ 'energy.W'.T + 'energy.a'")
-        found += [reply, ("loss", "loss", "sum(softplus(logits) - x * logits) / N")]
+        cost = "sum(softplus(logits) - x * logits) / N" if pixels else "sum((x - logits) ** 2) / N / 2"
+        found += [("logits", "loss", "drawn_0 @ 'energy.W'.T + 'energy.a'"), ("loss", "loss", cost)]
         before = "'energy.chain'" if self.persistent else "drawn_0"
         for i in range(1, self.k + 1):
-            probability = (
-                "sigmoid(logits)" if before == "drawn_0" else f"sigmoid({before} @ 'energy.W'.T + 'energy.a')"
-            )
-            if self.persistent:
-                found += [(f"p_{i}", "negative", probability), (f"r_{i}", "negative", "uniform()")]
-                probability = f"r_{i} < p_{i}"
+            reply = "logits" if before == "drawn_0" else f"{before} @ 'energy.W'.T + 'energy.a'"
+            reply = f"sigmoid({reply})" if pixels else reply
+            if self.persistent or not pixels:
+                noise, drawn_v = ("uniform()", f"r_{i} < p_{i}") if pixels else ("normal()", f"p_{i} + r_{i}")
+                found += [(f"p_{i}", "negative", reply), (f"r_{i}", "negative", noise)]
+                reply = drawn_v
             v = f"fantasy_{i}" if self.persistent else f"v_{i}"
-            found += [(v, "negative", probability), (f"h_{i}", "negative", mean(v))]
+            found += [(v, "negative", reply), (f"h_{i}", "negative", mean(v))]
             if self.persistent or i < self.k:
                 found += drawn(i, "negative")
             before = f"drawn_{i}"
@@ -94,6 +98,7 @@ class RBM(Model):
         k: int = 1,
         persistent: bool = False,
         hidden_units: str = "bernoulli",
+        visible_units: str = "bernoulli",
         chains: int = 100,
         rng: int | np.random.Generator | None = None,
     ):
@@ -101,8 +106,19 @@ class RBM(Model):
         self.k = whole(self, "k", k, hint=": contrastive divergence needs at least one step of Gibbs sampling")
         self.persistent, self.chains = flag(self, "persistent", persistent), whole(self, "chains", chains)
         self.hidden_units = choice(self, "hidden_units", hidden_units, ("bernoulli", "gaussian"))
+        self.visible_units = choice(self, "visible_units", visible_units, ("bernoulli", "gaussian"))
+        if hidden_units == visible_units == "gaussian":
+            raise OptionError(
+                "RBM(visible_units='gaussian', hidden_units='gaussian'): both real make a normal distribution, which has no Z where "
+                "a singular value of W reaches 1: use binary hidden units, or PCA for a linear code"
+            )
         self.energy = FreeEnergy(
-            self.visible, self.hidden, hidden_units=hidden_units, chains=self.chains if persistent else 0, rng=rng
+            self.visible,
+            self.hidden,
+            hidden_units=hidden_units,
+            visible_units=visible_units,
+            chains=self.chains if persistent else 0,
+            rng=rng,
         )
         self.gather()
 
@@ -113,8 +129,8 @@ class RBM(Model):
         return self.energy.expected(self.energy.up(v))
 
     def propdown(self, h: Array) -> Array:
-        """P(vᵢ=1|h) = σ(h Wᵀ + a), (N, visible)."""
-        return sigmoid(self.energy.down(h))
+        """E[v | h], (N, visible): P(vᵢ=1|h) = σ(h Wᵀ + a) for binary units, h Wᵀ + a for Gaussian units."""
+        return self.energy.expected_visible(self.energy.down(h))
 
     def sample_h_given_v(self, v: Array, rng: int | np.random.Generator | None = None) -> tuple[Array, Array]:
         """E[h | v], and h drawn from P(h|v)."""
@@ -122,23 +138,19 @@ class RBM(Model):
         return mean, self.draw_hidden(mean, rng)
 
     def sample_v_given_h(self, h: Array, rng: int | np.random.Generator | None = None) -> tuple[Array, Array]:
-        """P(v=1|h), and v drawn from it."""
+        """E[v | h], and v drawn from P(v|h)."""
         mean = self.propdown(h)
-        return mean, bernoulli(mean, rng)
+        return mean, drawn(mean, self.visible_units, rng)
 
     def gibbs_vhv(self, v: Array, rng: int | np.random.Generator | None = None) -> tuple[Array, Array]:
-        """One step of Gibbs sampling, v to h to v: P(v=1|h), and v drawn from it."""
+        """One step of Gibbs sampling, v to h to v: E[v | h], and v drawn from P(v|h)."""
         rng = generator(rng, v)
         _, h = self.sample_h_given_v(v, rng)
         return self.sample_v_given_h(h, rng)
 
     def draw_hidden(self, mean: Array, rng: int | np.random.Generator | None = None) -> Array:
         """h drawn from P(h|v), given its mean."""
-        if self.hidden_units == "bernoulli":
-            return bernoulli(mean, rng)
-        h = generator(rng, mean).standard_normal(mean.shape, dtype=mean.dtype)
-        h += mean
-        return h
+        return drawn(mean, self.hidden_units, rng)
 
     def encode(self, x: Array) -> Array:
         """The code of x: `propup`."""
@@ -153,12 +165,12 @@ class RBM(Model):
         return self.propdown(self.propup(x))
 
     def sample(self, n: int, *, steps: int = 1000, rng: int | np.random.Generator | None = None) -> Array:
-        """n visible vectors, as probabilities, after `steps` steps of Gibbs sampling from random bits."""
+        """n visible vectors, as E[v | h], after `steps` steps of Gibbs sampling from random bits, or from N(a, 1)."""
         n, steps = whole("sample", "n", n), whole("sample", "steps", steps, least=0)
         rng = generator(rng, self.energy.W)
-        a = self.energy.a
-        mean = array_module(a).zeros(affordable("sample", n, self.visible), dtype=a.dtype) + 0.5
-        v = bernoulli(mean, rng)
+        a, half = self.energy.a, self.visible_units == "bernoulli"
+        mean = array_module(a).zeros(affordable("sample", n, self.visible), dtype=a.dtype) + (0.5 if half else a)
+        v = drawn(mean, self.visible_units, rng)
         for _ in range(steps):
             mean, v = self.gibbs_vhv(v, rng)
         return mean
@@ -166,14 +178,20 @@ class RBM(Model):
     # Learning
 
     def objective(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
-        """{"loss": the reconstruction's cross-entropy, nats per example}, from the means of h, or with an rng from sampled h.
+        """{"loss": the reconstruction's cost, nats per example}, from the means of h, or with an rng from sampled h.
 
-        It is a monitor: `training_step` does not descend it.
+        Its cross-entropy, or for Gaussian visible units ½ |x - E[v|h]|². It is a monitor: `training_step` does not descend it.
         """
         require_examples(x)
         mean = self.propup(x)
         logits = self.energy.down(mean if rng is None else self.draw_hidden(mean, rng))
-        return {"loss": cross_entropy(logits, sigmoid(logits), x)}
+        return {"loss": self.cost(logits, self.energy.expected_visible(logits), x)}
+
+    def cost(self, logits: Array, mean: Array, x: Array) -> Array:
+        """-log P(x | h), averaged over the batch, without the constant of the normal distribution."""
+        if self.visible_units == "bernoulli":
+            return cross_entropy(logits, mean, x)
+        return 0.5 * array_module(x).sum((x - mean) ** 2) / len(x)
 
     def training_step(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
         """Leave the direction of contrastive divergence in `gradient`. It is not the gradient of an objective."""
@@ -183,22 +201,22 @@ class RBM(Model):
         energy = self.energy
         h = self.propup(x)  # h_0
         logits = energy.down(self.draw_hidden(h, rng))  # u_0, drawn_0, logits
-        reconstruction = sigmoid(logits)  # v_1
-        loss = cross_entropy(logits, reconstruction, x)
-        v, h_model = self.continue_chains(rng) if self.persistent else self.follow(reconstruction, rng)
+        mean = energy.expected_visible(logits)  # v_1, p_1
+        loss = self.cost(logits, mean, x)
+        v, h_model = self.continue_chains(rng) if self.persistent else self.follow(self.reply(mean, rng), rng)
         energy.v, energy.h = xp.concatenate([x, v]), xp.concatenate([h, h_model])
-        # mean F(x) - mean F(v)
-        n, m = len(x), len(v)
-        dF = xp.concatenate([xp.full(n, 1 / n, dtype=x.dtype), xp.full(m, -1 / m, dtype=x.dtype)])
-        energy.y_shape = dF.shape  # as if forward had seen both
-        energy.backward_parameters(dF)  # dW, da, db
+        energy.backward_contrast(len(x))  # dW, da, db
         return {"loss": loss}
 
+    def reply(self, mean: Array, rng: np.random.Generator) -> Array:
+        """Visible units in the model's reply: the probabilities of binary ones, but Gaussian ones are drawn."""
+        return mean if self.visible_units == "bernoulli" else drawn(mean, "gaussian", rng)  # r, v
+
     def follow(self, v: Array, rng: np.random.Generator) -> tuple[Array, Array]:
-        """v_k, as probabilities, from v₁, and E[h | v_k]."""
+        """v_k, from v₁, and E[h | v_k]."""
         h = self.propup(v)  # h
         for _ in range(self.k - 1):
-            v = self.propdown(self.draw_hidden(h, rng))  # u, drawn, v
+            v = self.reply(self.propdown(self.draw_hidden(h, rng)), rng)  # u, drawn, p, v
             h = self.propup(v)  # h
         return v, h
 
@@ -206,15 +224,28 @@ class RBM(Model):
         """Run the persistent chains k steps further. Returns their sampled v, and E[h | v]."""
         h = self.energy.chain
         for _ in range(self.k):
-            v = bernoulli(self.propdown(h), rng)  # p, r, fantasy
+            v = drawn(self.propdown(h), self.visible_units, rng)  # p, r, fantasy
             mean = self.propup(v)  # h
             h = self.draw_hidden(mean, rng)  # u, drawn
         self.energy.chain[...] = h  # in place, so that a recorded step finds it again
         return v, mean
 
     def check_data(self, x: Array) -> None:
-        require_pixels(x)
+        require_pixels(x) if self.visible_units == "bernoulli" else require_examples(x)
         self.energy.up(x[:1])
+
+    def check_training(self, x: Array) -> None:
+        """Warns if Gaussian visible units get data of another size than their noise, which is 1."""
+        self.check_data(x)
+        if self.visible_units == "bernoulli":
+            return
+        spread = float(array_module(x).std(x[:: max(1, len(x) // 1000)], axis=0).max())
+        if not 0.5 < spread < 2:
+            warnings.warn(
+                f"Gaussian visible units have a standard deviation of 1 around what the hidden units say, and the largest of x is {spread:.3g}: "
+                "standardise the columns, x = (x - x.mean(axis=0)) / x.std(axis=0)",
+                stacklevel=3,
+            )
 
     # The probability of data
 
@@ -228,6 +259,11 @@ class RBM(Model):
         log P(vᵢ | v₋ᵢ) = log σ(F(v with pixel i flipped) - F(v)) (Besag 1975). It computes `visible` free energies
         for each example, without further matrix products: a pixel that flips changes c = v W + b by a row of W.
         """
+        if self.visible_units == "gaussian":
+            raise OptionError(
+                "pseudo_log_likelihood is for binary visible units, of which each has two states: judge Gaussian ones by "
+                "log_likelihood(x, log_partition_function()), up to 20 hidden units"
+            )
         energy = self.energy
         v = binary(x)
         c = energy.up(v)
@@ -240,13 +276,16 @@ class RBM(Model):
         return total
 
     def log_likelihood(self, x: Array, log_Z: float) -> Array:
-        """log P(v) = -F(v) - log Z, in nats, (N,). Grey x is rounded to 0 and 1 first. log Z comes from
-        `log_partition_function` or `ais`.
+        """log P(v) = -F(v) - log Z, in nats, (N,); a density for Gaussian visible units. For binary ones, grey x is rounded to 0 and 1
+        first. log Z comes from `log_partition_function` or `ais`.
         """
-        return -self.free_energy(binary(x)) - number("log_likelihood", "log_Z", log_Z)
+        v = binary(x) if self.visible_units == "bernoulli" else x
+        return -self.free_energy(v) - number("log_likelihood", "log_Z", log_Z)
 
     def log_partition_function(self) -> float:
-        """log Z = log Σᵥ e^-F(v), exactly: summed over all states of the smaller layer. Raises OptionError above 20 units."""
+        """log Z = log Σᵥ e^-F(v), exactly: summed over all states of the smaller layer, or of the binary one. Raises OptionError
+        above 20 units.
+        """
         return log_partition_function(self.energy)
 
     def ais(

@@ -37,10 +37,7 @@ from ..layers import (
 )
 from ..likelihoods import Gaussian, LearnedGaussian
 from ..losses import BCE, MSE, BCEWithLogits, SoftmaxCrossEntropy, gaussian_kl
-from ..models import (
-    CVAE,
-    IWAE,
-)
+from ..models import CVAE, IWAE, UpDown
 from ..penalties import L1, SparseKL
 from .differences import GradientReport
 from .gradcheck import check_gradients
@@ -165,8 +162,10 @@ CATALOGUE = {
     "VQVAE, convolutional": Entry(quantised_images, pictures(5, 5)),
     "Diffusion": Entry(diffusion, images),
     # the parts of an RBM's training_step, which itself is not a gradient
-    "FreeEnergy": Entry(lambda d: free_energy(d, "bernoulli"), images),
-    "FreeEnergy, Gaussian": Entry(lambda d: free_energy(d, "gaussian"), images),
+    "FreeEnergy": Entry(free_energy, images),
+    "FreeEnergy, Gaussian": Entry(lambda d: free_energy(d, hidden_units="gaussian"), images),
+    "FreeEnergy, Gaussian data": Entry(lambda d: free_energy(d, visible_units="gaussian")),
+    "UpDown": Entry(lambda d: UpDown((d, 4, 3, 2), k=2, rng=d), images),
     "Classifier": Entry(classifier, labelled_images),
     "GAN": Entry(gan, images),
     "AdversarialAutoencoder": Entry(adversarial, images),

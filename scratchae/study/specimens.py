@@ -56,6 +56,12 @@ def distinct(rng: np.random.Generator, *shape: int) -> np.ndarray:
     return (rng.permutation(size).reshape(shape) - size // 2) / 10 + 0.05
 
 
+def net(inputs: int, outputs: int, rng: int | np.random.Generator) -> Sequential:
+    """inputs - 4 - outputs."""
+    rng = np.random.default_rng(rng)
+    return Sequential(Dense(inputs, 4, rng=rng), Tanh(), Dense(4, outputs, rng=rng))
+
+
 def chain(d: int) -> Sequential:
     rng = np.random.default_rng(d)
     return Sequential(Dense(d, 4, rng=rng), ReLU(), Sequential(Dense(4, 2, rng=rng), Sigmoid()))
@@ -64,8 +70,7 @@ def chain(d: int) -> Sequential:
 def autoencoder(d: int, **options) -> Autoencoder:
     rng = np.random.default_rng(d)
     encoder = Sequential(GaussianNoise(0.3), Dense(d, 4, rng=rng), Tanh(), Dense(4, 3, rng=rng), Sigmoid())
-    decoder = Sequential(Dense(3, 4, rng=rng), Tanh(), Dense(4, d, rng=rng))
-    return Autoencoder(encoder, decoder, loss=BCEWithLogits(), **options)
+    return Autoencoder(encoder, net(3, d, rng), loss=BCEWithLogits(), **options)
 
 
 def contractive(d: int) -> ContractiveAutoencoder:
@@ -168,10 +173,7 @@ def masked_images(d: int) -> MaskedAutoencoder:
 
 
 def diffusion(d: int) -> Diffusion:
-    rng = np.random.default_rng(d)
-    return Diffusion(
-        Sequential(Dense(d + 3, 4, rng=rng), Tanh(), Dense(4, d, rng=rng)), loss=BCEWithLogits(), levels=3
-    )
+    return Diffusion(net(d + 3, d, d), loss=BCEWithLogits(), levels=3)
 
 
 def labelled_images(rng: np.random.Generator, n: int, d: int) -> tuple[np.ndarray, ...]:
@@ -180,8 +182,7 @@ def labelled_images(rng: np.random.Generator, n: int, d: int) -> tuple[np.ndarra
 
 
 def classifier(d: int) -> Classifier:
-    rng = np.random.default_rng(d)
-    return Classifier(Sequential(Dense(d, 4, rng=rng), Tanh(), Dense(4, 2, rng=rng)), classes=2)
+    return Classifier(net(d, 2, d), classes=2)
 
 
 def discriminator(d: int, rng: np.random.Generator) -> Sequential:
@@ -195,8 +196,7 @@ def gan(d: int) -> GAN:
 
 def adversarial(d: int, labels: int = 0, **options) -> AdversarialAutoencoder:
     rng = np.random.default_rng(d)
-    encoder = Sequential(Dense(d, 4, rng=rng), Tanh(), Dense(4, 2, rng=rng))
-    decoder = Sequential(Dense(2, 4, rng=rng), Tanh(), Dense(4, d, rng=rng))
+    encoder, decoder = net(d, 2, rng), net(2, d, rng)
     judge = discriminator(2 + labels, rng)
     return AdversarialAutoencoder(encoder, decoder, judge, loss=BCEWithLogits(), labels=labels, weight=0.7, **options)
 
@@ -207,8 +207,8 @@ def logits_and_shares(rng: np.random.Generator, n: int, d: int) -> tuple[np.ndar
     return 3 * normal(rng, n, d), shares / shares.sum(axis=1, keepdims=True)
 
 
-def free_energy(d: int, hidden_units: str) -> FreeEnergy:
-    layer = FreeEnergy(d, 3, hidden_units=hidden_units, rng=1)
+def free_energy(d: int, **units) -> FreeEnergy:
+    layer = FreeEnergy(d, 3, **units, rng=1)
     layer.W *= 100  # larger than 0.01, where everything is almost linear
     layer.a += 0.5
     layer.b -= 0.3

@@ -155,8 +155,8 @@ def package() -> Any:
 def through(graph: Graph, model: Model, x: np.ndarray) -> tuple[str, str]:
     """The names of code and reconstruction. Raises OptionError for a model that has no such two."""
     if isinstance(model, RBM):
-        if model.hidden_units != "bernoulli":
-            raise OptionError("an RBM with Gaussian hidden units has no ONNX export: use the state dict, --torch")
+        if "gaussian" in (model.hidden_units, model.visible_units):
+            raise OptionError("an RBM with Gaussian units has no ONNX export: use the state dict, --torch")
         W, a, b = (to_numpy(getattr(model.energy, name)) for name in "Wab")
         code = graph.node("Sigmoid", [graph.node("Gemm", ["x", graph.constant(W), graph.constant(b)])])
         return code, graph.node(

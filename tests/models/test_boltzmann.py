@@ -228,7 +228,13 @@ def test_the_gradient_of_the_log_likelihood_is_data_minus_model(hidden_units):
     assert reference.relative_error(model.gradient, numeric) < 1e-7
 
 
-@pytest.mark.parametrize("options", [{}, {"k": 3}, {"persistent": True, "chains": 7}, {"hidden_units": "gaussian"}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({}, {"k": 3}, {"persistent": True, "chains": 7}),
+        *({"hidden_units": "gaussian"}, {"visible_units": "gaussian", "k": 2}),
+    ],
+)
 @given(n=st.integers(1, 4), seed=st.integers(0, 999))
 def test_the_direction_is_the_difference_of_free_energies_at_the_fixed_chain(options, n, seed):
     model, x = machine(seed=seed, **options), np.random.default_rng(seed).random((n, 4))
@@ -369,6 +375,12 @@ def test_the_loss_is_the_cross_entropy_of_the_reconstruction(device, to_device):
         ((4, 0), {}, r"RBM\(hidden=0\)"),
         ((4, 3), {"chains": 1.5}, r"RBM\(chains=1\.5\)"),
         ((4, 3), {"hidden_units": "relu"}, "expected 'bernoulli' or 'gaussian'"),
+        ((4, 3), {"visible_units": "real"}, "expected 'bernoulli' or 'gaussian'"),
+        (
+            (4, 3),
+            {"hidden_units": "gaussian", "visible_units": "gaussian"},
+            r"both real.*no Z where a singular value of W reaches 1.*PCA",
+        ),
     ],
 )
 def test_arguments_without_sense(arguments, options, text):

@@ -22,6 +22,10 @@ def rbm():
     return s.RBM(4, 3, rng=0)
 
 
+def gaussian_rbm():
+    return s.RBM(4, 3, visible_units="gaussian", rng=0)
+
+
 def bits():
     return (np.random.default_rng(1).random((6, 4)) < 0.5).astype("f")
 
@@ -38,6 +42,10 @@ DRAWS = {
     "RBM.ais": (rbm, lambda m, x: np.array(m.ais(5, 6, rng()))),
     "RBM.gibbs_vhv": (rbm, lambda m, x: m.gibbs_vhv(x, rng())[1]),
     "RBM.training_step": (rbm, lambda m, x: m.training_step(x, rng())["loss"]),
+    "RBM.sample, Gaussian": (gaussian_rbm, lambda m, x: m.sample(3, steps=4, rng=rng())),
+    "RBM.training_step, Gaussian": (gaussian_rbm, lambda m, x: m.training_step(x, rng())["loss"]),
+    "UpDown.training_step": (lambda: s.UpDown((4, 3, 2), rng=0), lambda m, x: m.training_step(x, rng())["sleep"]),
+    "DBN.bound": (lambda: s.DBN((4, 3, 2), rng=0), lambda m, x: m.bound(x, 1.0, rng())),
     "DBN.sample": (lambda: s.DBN((4, 3, 2), rng=0), lambda m, x: m.sample(3, steps=2, rng=rng())),
 }
 
@@ -71,6 +79,7 @@ ELSEWHERE = {
     "VAE": (vae, "encode"),
     "RBM": (rbm, "reconstruct"),
     "DBN": (lambda: s.DBN((4, 3, 2), rng=0), "encode"),
+    "UpDown": (lambda: s.UpDown((4, 3, 2), rng=0), "encode"),
     "Conv2d": (lambda: s.Conv2d(1, 2, 2, rng=0), "forward"),
     "ConvTranspose2d": (lambda: s.ConvTranspose2d(1, 2, 2, rng=0), "forward"),
     "BatchNorm": (lambda: s.BatchNorm(4), "forward"),

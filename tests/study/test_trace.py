@@ -15,8 +15,8 @@ from scratchae.study.tracing.numerical import ALL, SAMPLE
 from scratchae.study.tracing.program import NOT_A_GRADIENT
 
 MODELS = [name for name, entry in CATALOGUE.items() if isinstance(entry.make(2), Model)]
-# they are traced without formulas of their own, and their discriminator goes back twice
-TWO_PLAYERS = [name for name in MODELS if name.startswith(("GAN", "Adversarial"))]
+# they are traced without formulas of their own, and each of their parts descends a metric of its own
+TWO_PLAYERS = [name for name in MODELS if name.startswith(("GAN", "Adversarial", "UpDown"))]
 SAID = [name for name in MODELS if name not in TWO_PLAYERS]
 
 
@@ -188,7 +188,7 @@ def test_every_model(name, noisy):
 def test_two_players_are_each_checked_against_what_they_descend(name):
     found = trace(CATALOGUE[name].make(4), *inputs(name), rng=0)
     checked = {step.layer for step in found if step.check is not None and step.check.error <= 1e-7}
-    assert found.passed and any("discriminator" in layer for layer in checked) and len(checked) >= 4
+    assert found.passed and any(layer.startswith(("discriminator", "up")) for layer in checked) and len(checked) >= 4
 
 
 LAYERS = [name for name, entry in CATALOGUE.items() if isinstance(entry.make(2), s.Layer) and name != "FreeEnergy"]
@@ -364,7 +364,10 @@ def binary(n=5, d=4):
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"k": 3}, {"persistent": True, "chains": 7, "k": 2}, {"hidden_units": "gaussian", "k": 2}],
+    [
+        *({}, {"k": 3}, {"persistent": True, "chains": 7, "k": 2}, {"hidden_units": "gaussian", "k": 2}),
+        *({"visible_units": "gaussian", "k": 2}, {"visible_units": "gaussian", "persistent": True, "chains": 7}),
+    ],
     ids=str,
 )
 def test_the_two_phases_of_an_rbm(options):

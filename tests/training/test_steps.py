@@ -172,6 +172,8 @@ MODELS = {
     "sequence": lambda: sequence(s.RNN),
     "sequence, forced and padded": lambda: sequence(s.GRU, teacher_forcing=True, padding=-1.0),
     "rbm": lambda: s.RBM(6, 4),
+    "gaussian data": lambda: s.RBM(6, 4, visible_units="gaussian", k=2),
+    "up-down": lambda: s.UpDown((6, 5, 4, 3), top="gaussian", k=2),
     "persistent": lambda: s.RBM(6, 4, persistent=True, k=2, chains=5, hidden_units="gaussian"),
 }
 
@@ -182,6 +184,8 @@ def test_every_model_records(device, name, recwarn):
     x = data(10).astype(np.float32)
     if name in ("cvae", "classifier", "adversarial"):
         x[:, 4:] = np.eye(2)[np.arange(10) % 2]
+    if name == "gaussian data":
+        x = (x - x.mean(axis=0)) / x.std(axis=0)
     if name.startswith("sequence"):
         x = x.reshape(10, 3, 2)
         x[2, 1:] = -1

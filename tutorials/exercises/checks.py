@@ -520,6 +520,118 @@ def cd1(module: ModuleType) -> list[str]:
     ]
 
 
+def linear_vae(module: ModuleType) -> list[str]:
+    facts = []
+    x = normal(40, 6) * np.array([3, 2, 1.5, 1, 0.7, 0.4]) @ normal(6, 6, seed=1) / 2 + 1
+    for K, s2, beta in ((2, 0.5, 1.0), (6, 0.5, 4.0)):
+        name = f"linear_vae(x, {K}, {s2}, {beta:g})"
+        W, variances, kl = several(name, module.linear_vae(x.copy(), K, s2, beta), 3)
+
+        def solved(c=s2 * beta, centre=True, divisor=40, K=K):
+            rows = x - x.mean(axis=0) * centre
+            values, vectors = np.linalg.eigh(rows.T @ rows / divisor)
+            return (
+                np.maximum(values[::-1][:K], c),
+                values[::-1][:K],
+                vectors[:, ::-1][:, :K].T,
+                c,
+            )
+
+        m, values, V, c = solved()
+        others = {
+            "the covariance is that of x - x̄: the mean was not taken away": solved(
+                centre=False
+            ),
+            "the covariance is divided by N, not by N - 1": solved(divisor=39),
+        }
+        if beta != 1:
+            others["β is missing: c = β s²"] = solved(c=s2)
+        gram = lambda m, V, c: V.T * (m - c) @ V  # noqa: E731
+        unclipped = {
+            "a number with λ < c is not used: its KL is 0": 0.5 * np.log(values / c)
+        }
+        W = np.asarray(W, np.float64)
+        equal("the shape of W", W.shape, V.shape)
+        facts = [
+            equal(
+                "WᵀW",
+                W.T @ W,
+                gram(m, V, c),
+                {text: gram(m, V, c) for text, (m, _, V, c) in others.items()}
+                | {"rows have the squared length λ - c, not λ": gram(m, V, 0 * c)},
+            ),
+            equal(
+                "the squared lengths of W's rows",
+                (W**2).sum(axis=1),
+                m - c,
+                {"the largest eigenvalue comes first": (m - c)[::-1]},
+            ),
+            equal(
+                "σ²",
+                variances,
+                c / m,
+                {
+                    "these are σ": np.sqrt(c / m),
+                    "a number with λ < c has σ² = 1": c / values,
+                },
+            ),
+            equal(
+                "KL",
+                kl,
+                0.5 * np.log(m / c),
+                {"the ½ is missing": np.log(m / c)} | unclipped,
+            ),
+        ]
+    return facts
+
+
+def bound(module: ModuleType) -> list[str]:
+    W, a, b = normal(4, 3), normal(4, seed=1), normal(3, seed=2)
+    v, states = bits_of(4)[3:11], bits_of(3)
+    log_prior = np.log(np.random.default_rng(5).dirichlet(np.ones(8)))
+
+    def found(log_prior):
+        arguments = (v, W, a, b, states, log_prior)
+        return module.bound(*(array.copy() for array in arguments))
+
+    def log_bits(logits, bits, normalised=1):
+        return logits @ bits.T - normalised * np.log1p(np.exp(logits)).sum(
+            axis=1, keepdims=True
+        )
+
+    log_q, log_v = log_bits(v @ W + b, states), log_bits(states @ W.T + a, v).T
+    q = np.exp(log_q)
+    mistakes = {
+        "the entropy H(Q) is missing": q * (log_prior + log_v),
+        "the entropy has the wrong sign: H(Q) = -Σ Q log Q": q
+        * (log_prior + log_v + log_q),
+        "log P(h) is missing": q * (log_v - log_q),
+        "log P(v|h) is missing": q * (log_prior - log_q),
+        "the mean over h has equal weights: it is one over Q(h|v)": (
+            log_prior + log_v - log_q
+        )
+        / 8,
+        "log P(v|h) lacks its log(1 + eᶜ): a bit that is 0 has a probability too": q
+        * (log_prior + log_bits(states @ W.T + a, v, 0).T - log_q),
+        "a is missing in P(v|h)": q * (log_prior + log_bits(states @ W.T, v).T - log_q),
+    }
+    mistakes = {text: terms.sum(axis=1) for text, terms in mistakes.items()}
+    exact = np.log(np.exp(log_prior + log_v).sum(axis=1))
+    mistakes["this is log P(v) itself; the bound lies below it"] = exact
+    right = (q * (log_prior + log_v - log_q)).sum(axis=1)
+    facts = [equal("bound", found(log_prior), right, mistakes)]
+    own = states @ b + np.log1p(np.exp(states @ W.T + a)).sum(axis=1)  # P(h) of the RBM
+    own -= np.log(np.exp(own).sum())
+    log_p = np.log(np.exp(own + log_v).sum(axis=1))
+    equal("the bound with the RBM's own P(h), which is log P(v)", found(own), log_p)
+    return [*facts, "with the RBM's own P(h) it is log P(v): the bound is tight"]
+
+
+def bits_of(n: int) -> np.ndarray:
+    """Every vector of n zeros and ones, (2ⁿ, n)."""
+    return (np.arange(2**n)[:, None] >> np.arange(n) & 1).astype(float)
+
+
 def gan_step(module: ModuleType) -> list[str]:
     x, z = normal(6, 4), normal(6, 3, seed=1)
     V, w, b = normal(3, 4, seed=2), normal(4, 1, seed=3), normal(1, seed=4)
@@ -731,8 +843,10 @@ CHECKS = {
     "10_contractive": contractive,
     "11_kl": kl,
     "11_reparameterise": reparameterise,
+    "11_linear_vae": linear_vae,
     "12_free_energy": free_energy,
     "12_cd1": cd1,
+    "12_bound": bound,
     "13_roofline": roofline,
     "14_kl_mistake": kl,
     "14_sigma_mistake": reparameterise,
