@@ -131,6 +131,13 @@ MISTAKES = [
     ("12_cd1", "p1 = sigmoid(v1 @ W + b)", "p1 = p0", "it belongs to the reconstruction"),
     ("15_gan_step", "(sigmoid(made_logits) - 1) / N @ w.T", "-sigmoid(made_logits) / N @ w.T", "it descends -L_D"),
     ("15_gan_step", " + made.T @ dmade_logits", "", "the made examples are missing"),
+    ("17_auc", "p > q", "p < q", "the order is turned round"),
+    ("17_auc", " + 0.5 * (p == q)", "", "equal scores count 0 here"),
+    ("17_auc", ".mean()", ".sum()", "divide by how many there are"),
+    ("17_bits", "np.log2", "np.log", "the unit is the nat"),
+    ("17_bits", "p = normal((high - mu) / sigma) - normal((low - mu) / sigma)", "p = step * np.exp(-(((k * step - mu) / sigma) ** 2) / 2) / (sigma * np.sqrt(2 * np.pi))", "this is the density times the step"),
+    ("17_bits", ".sum(axis=1)  # half", ".mean(axis=1)  # half", "they add up"),
+    ("17_bits", "np.rint(z / step)", "np.floor(z / step)", "is wrong"),
     ("13_roofline", "2 * N * I * O", "N * I * O", "a multiplication and an addition are two operations"),
     ("13_roofline", "max(operations / P, traffic / B)", "operations / P + traffic / B", "the two overlap"),
 ]  # fmt: skip
