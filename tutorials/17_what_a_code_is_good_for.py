@@ -144,9 +144,9 @@ assert wrong > 0.1 > right or not settled
 #
 # So the area is the share of pairs, one unusual and one usual, that the score puts in the right
 # order: the probability that it does so for a pair drawn at random ([Hanley and McNeil
-# 1982](bibliography.md#hanley-1982)). Where scores are equal the
-# curve goes up and right at once, along a diagonal, which halves the strip: an equal pair counts
-# ½. A score that knows nothing has ½.
+# 1982](bibliography.md#hanley-1982)). Where scores are equal the curve goes up and right at once,
+# along a diagonal, which halves the strip: an equal pair counts ½. A score that knows nothing
+# has ½.
 
 # %%
 source(uses.roc)
@@ -164,7 +164,7 @@ for name, each in (("the scores", scores), ("rounded to tens", np.rint(scores / 
 
 # %% [markdown]
 # The area does not depend on how *many* examples are unusual. Whoever has to look at the alarms
-# does. If a share $\pi$ is unusual, a limit that finds a share $t$ of it and falsely alarms for a
+# does care. If a share $\pi$ is unusual, a limit that finds a share $t$ of it and falsely alarms for a
 # share $f$ of the rest has the precision
 #
 # $$
@@ -284,6 +284,8 @@ assert np.allclose(at_once, in_turn)
 source(linear_probe)
 
 # %% [markdown]
+# (The library also takes off the mean of the labels, whose share in $H_{nn}$ is $1/N$.)
+#
 # The other simple thing is to take the class of the nearest labelled code. Both are tried on the
 # codes of an autoencoder, of a VAE and of PCA, 16 numbers each, and on the 784 pixels; five times
 # with other labels. The encoders have seen all images and no label.
@@ -364,7 +366,7 @@ if settled:
 # \sum_k 2^{-l_k} \le 1 .
 # $$
 #
-# Short words are a budget of 1. How is it spent best? The logarithm is concave, so the mean of a
+# This is a budget: a short word takes up much of it. How is it spent best? The logarithm is concave, so the mean of a
 # logarithm is at most the logarithm of the mean:
 #
 # $$
@@ -373,16 +375,17 @@ if settled:
 # $$
 #
 # The mean length is at least the **[entropy](glossary.md#entropy)** $\sum_k p_k \log_2 (1 / p_k)$,
-# and it is reached by $l_k = -\log_2 p_k$ ([Shannon 1948](bibliography.md#shannon-1948)): a symbol of probability $p$ is worth $-\log_2 p$ bits.
-# If the lengths were made for another distribution $q$, the loss is
+# and it is reached by $l_k = -\log_2 p_k$ ([Shannon
+# 1948](bibliography.md#shannon-1948)): a symbol of probability $p$ is worth $-\log_2 p$ bits. If
+# the lengths were made for another distribution $q$, the loss is
 # $\sum_k p_k \log_2 (p_k / q_k)$, the [KL divergence](glossary.md#kl-divergence) in bits.
 #
 # ### Fractions of a bit
 #
-# $-\log_2 p$ is seldom whole. Rounded up it wastes up to a bit for each symbol, and an image has 16
-# of them. The way out is to give up words. Put the whole message into *one* whole number $s$ ([Duda
-# 2009](bibliography.md#duda-2009)). Let the probabilities be $f_k / 2^M$ with whole $f_k$, and let $c_k$ be the sum of those
-# before $f_k$. Then
+# $-\log_2 p$ is seldom whole, and a word has at least one bit, however probable its symbol is. So
+# words waste up to a bit for each symbol, and an image has 16 of them. The way out is to give up words. Put the whole message into *one* whole number $s$ ([Duda
+# 2009](bibliography.md#duda-2009)). Let the probabilities be $f_k / 2^M$ with whole
+# $f_k$, and let $c_k$ be the sum of those before $f_k$. Then
 #
 # $$
 # \text{push: } s' = \lfloor s / f_k \rfloor\, 2^M + c_k + (s \bmod f_k), \qquad
@@ -419,21 +422,24 @@ def pop(s, table):
 
 p = np.array([0.9, 0.06, 0.03, 0.01])
 message = rng.choice(4, 5000, p=p).tolist()
-s = 1 << M
+s, whole = 1 << M, table(p)
 for k in message:
-    s = push(s, k, table(p))
+    s = push(s, k, whole)
 length = s.bit_length() - M
 back = []
 for _ in message:
-    s, k = pop(s, table(p))
+    s, k = pop(s, whole)
     back.append(k)
 assert back[::-1] == message and s == 1 << M
 counted = -np.log2(p)[message].sum()
-rounded = np.ceil(-np.log2(p))[message].sum()
+words = np.array(
+    [1, 2, 3, 3]
+)  # 0, 10, 110, 111: the best that there are, and all of the budget
+assert (2.0**-words).sum() == 1
 print(
-    f"{len(message):,} symbols: {length:,} bits, Σ -log₂ p = {counted:,.0f}, words of whole bits {rounded:,.0f}"
+    f"{len(message):,} symbols: {length:,} bits, Σ -log₂ p = {counted:,.0f}, words of whole bits {words[message].sum():,}"
 )
-assert abs(length - counted) < 0.01 * counted and rounded > 1.5 * counted
+assert abs(length - counted) < 0.01 * counted and words[message].sum() > 1.5 * counted
 
 # %% [markdown]
 # ## Compression for real
@@ -578,10 +584,10 @@ else:
 # a bad one only makes it long. But $z$ has to be fine enough, so it costs much, although many
 # other $z$ would have done as well. That freedom is worth bits, and they can be had back.
 #
-# The trick of **[bits-back coding](glossary.md#bits-back-coding)** is that *popping draws*. If $s$ is a number whose low bits look random, then
-# popping with the table of $q$ yields the symbol $k$ with probability $q_k$, and makes $s$
-# *shorter* by $-\log_2 q_k$. So the sender starts with a number $s$ that is there already, such as
-# the images before, and
+# The trick of **[bits-back coding](glossary.md#bits-back-coding)** is that *popping draws*. If $s$
+# is a number whose low bits are random, then popping with the table of $q$ yields the symbol $k$
+# with probability $q_k$, and makes $s$ *shorter* by $-\log_2 q_k$. So the sender starts with a
+# number $s$ that is there already, such as the images before, and
 #
 # 1. pops $z$ with $q(z \mid x)$: this **draws** $z$, and the number shrinks by $-\log_2 q(z \mid x)$;
 # 2. pushes $x$ with $p(x \mid z)$: it grows by $-\log_2 p(x \mid z)$;
@@ -596,9 +602,10 @@ else:
 # $$
 #
 # in bits, since $z$ is a draw from $q$: the loss of a VAE *is* the length of a message ([Hinton and
-# van Camp 1993](bibliography.md#hinton-1993), [Townsend et al. 2019](bibliography.md#townsend-2019)). And by chapter 11, −ELBO is $-\log_2 p(x)$ plus
-# $\mathrm{KL}(q(z \mid x) \,\|\, p(z \mid x))$: what a wrong $q$ costs is the bits that it does
-# not get back.
+# van Camp 1993](bibliography.md#hinton-1993), [Townsend et al.
+# 2019](bibliography.md#townsend-2019)). And by chapter 11, −ELBO is $-\log_2 p(x)$ plus
+# $\mathrm{KL}(q(z \mid x) \,\|\, p(z \mid x))$: a wrong $q$ costs the bits that it does not get
+# back.
 #
 # One thing has to be seen to. The low bits hold the $z$ that was pushed last, so they are not
 # random: with $q = p(z)$ a pop would yield the same $z$ again and again. So the last $M$ bits are
@@ -614,9 +621,7 @@ given = (given + 0.01) / (given + 0.01).sum(axis=1, keepdims=True)
 evidence = prior @ given  # p(x), (8,)
 exact = (prior[:, None] * given / evidence).T  # p(z | x), (8, 4)
 symbols = rng.choice(8, 4000, p=evidence).tolist()
-begin = int.from_bytes(rng.bytes(20), "big") + (
-    1 << 160
-)  # random bits to draw the first z from
+begin = int.from_bytes(rng.bytes(20), "big") + (1 << 160)  # to draw the first z from
 T_prior, T_given = table(prior), [table(row) for row in given]
 noise = rng.integers(2**M, size=4000).tolist()  # known to both sides
 entropy = -(evidence * np.log2(evidence)).sum()
@@ -753,7 +758,7 @@ show(
 # %% [markdown]
 # Halfway in a code is nearer to real images than halfway in the pixels, and halfway in the VAE's is
 # nearest: its $q$ is a cloud, and clouds that touch leave fewer holes between them (chapter 11). But
-# it is still farther from real images than the ends are. Between a 0 and a 2 there is no digit, in
+# that is still farther from real images than the ends are. Between a 0 and a 2 there is no digit, in
 # any code.
 #
 # What does one number of the code stand for? Move it alone, from its 1st to its 99th percentile,
@@ -830,8 +835,8 @@ if settled:
 #
 # the winner's own figure is better than what *any* setting truly reaches, the more so the fewer
 # images and the more trials there are, since who wins is partly who had luck. As a choice it is
-# fine. As a report it is a mistake. The effect is measured here by giving the choice only ten of
-# the validation images, 2,000 times:
+# fine. As a report it is a mistake. To measure it, the choice is given only ten of the validation
+# images, 2,000 times over:
 
 # %%
 each = np.array(errors["validation"])  # (trials, images)
