@@ -300,12 +300,12 @@ codes = {
     "PCA": (pca.encode(x), pca.encode(test)),
     "pixels": (x, test),
 }
-numbers = (10, 20, 50, 100, 1000)
+numbers, draws = quick((10, 20, 50, 100, 1000), (10, 100)), quick(5, 2)
 accuracy = {}
 for way, probe in PROBES.items():
     for name, (z, z_test) in codes.items():
         for n in numbers:
-            places = [few(labels, n, np.random.default_rng(seed)) for seed in range(5)]
+            places = [few(labels, n, np.random.default_rng(seed)) for seed in range(draws)]
             right = [probe(z[p], labels[p], z_test, test_labels) for p in places]
             accuracy[way, name, n] = np.mean(right), np.std(right)
 for way in PROBES:
@@ -819,11 +819,13 @@ print(
     f"test error if chosen by training error {chosen[0]:.2f}, by validation {chosen[1]:.2f}"
 )
 if settled:
-    assert (means["training"] < means["validation"]).all() and chosen[1] < chosen[0]
+    gap = means["validation"] - means["training"]
+    assert gap.min() > 0 and gap.max() > 2 * gap.min() and chosen[1] < chosen[0]
 
 # %% [markdown]
-# Every net does better on the images that it was fitted to, and the more freedom it has, the more
-# so. The training error is no judge between nets of different freedom.
+# Every net does better on the images that it was fitted to, and some by far more than others: they
+# have learned these images rather than what such images are like. So the training error is no
+# judge between nets.
 #
 # Then why not choose on the test images, which no net was fitted to? Because **choosing is
 # fitting**. Let $v_i$ be the validation error of setting $i$, the true error $e_i$ plus luck:
@@ -840,8 +842,8 @@ if settled:
 
 # %%
 each = np.array(errors["validation"])  # (trials, images)
-draws = rng.integers(each.shape[1], size=(2000, 10))
-v = each[:, draws].mean(axis=2)  # (trials, 2000)
+chosen = rng.integers(each.shape[1], size=(2000, 10))
+v = each[:, chosen].mean(axis=2)  # (trials, 2000)
 winner = v.argmin(axis=0)
 reported, true = v.min(axis=0).mean(), means["validation"][winner].mean()
 print(f"chosen on ten images: reported {reported:.2f}, and truly {true:.2f}")

@@ -20,7 +20,7 @@ from scratchae.cli import main
 
 IMAGES = Path(__file__).resolve().parent
 SECTION = "## Your own data, and what a model is for"
-WIDTH, COLOURS = 640, 64
+WIDTH, COLOURS = 640, 256
 PICTURES = {
     "uses-images": "runs/photos/reconstruct/reconstruct.png",
     "uses-table": "runs/rows/embed/embed.png",
