@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import re
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 import quality
 
 import scratchae as sae
-from scratchae.cli import main
+from scratchae.cli import main, parser
 from scratchae.presets import PRESETS
 
 ROOT = Path(__file__).parents[1]
@@ -107,7 +108,26 @@ def test_figures_of_a_gpu_are_those_of_the_record():
 
 
 def test_it_fits_a_first_page():
-    assert len(README.splitlines()) <= 230
+    assert len(README.splitlines()) <= 265
+
+
+def test_the_commands_on_own_data_are_those_that_draw_the_pictures():
+    """`make_uses.py` runs what the section says. Here: there are such commands, and each picture is one that they draw."""
+    pytest.importorskip("PIL"), pytest.importorskip("sklearn")
+    make_uses = runpy.run_path(str(ROOT / "tutorials" / "images" / "make_uses.py"))
+    asked = [(arguments[0], parser().parse_args(arguments)) for arguments in make_uses["commands"]()]
+    assert [name for name, _ in asked] == ["train", "use"] * 4 + ["search"]
+    trained = [options.out for name, options in asked if name == "train"]
+    used = [(options.run_folder, options.job) for name, options in asked if name == "use"]
+    assert [run for run, _ in used] == trained
+    pictures = make_uses["PICTURES"]
+    assert {str(Path(place).parent) for place in pictures.values()} == {
+        *(str(Path(*each)) for each in used),
+        "searches/table-rows",
+    }
+    section = README.partition(make_uses["SECTION"])[2].partition("\n## ")[0]
+    assert re.findall(r"tutorials/images/([\w-]+)\.png", section) == list(pictures)
+    assert all((ROOT / "tutorials" / "images" / f"{name}.png").stat().st_size < 60_000 for name in pictures)
 
 
 def test_the_example_is_short():

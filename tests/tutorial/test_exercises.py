@@ -150,6 +150,13 @@ MISTAKES = [
     ("16_clip", "norm = np.sqrt(sum((gradient**2).sum() for gradient in gradients))", "norm = sum((gradient**2).sum() for gradient in gradients)", "the square root of the norm is missing"),
     ("16_clip", "[factor * gradient for gradient in gradients]", "[np.clip(gradient, -limit, limit) for gradient in gradients]", "which turns the gradient"),
     ("16_clip", "min(1.0, limit / norm)", "limit / norm", "a norm below the limit is to stay"),
+    ("17_auc", "p > q", "p < q", "the order is turned round"),
+    ("17_auc", " + 0.5 * (p == q)", "", "equal scores count 0 here"),
+    ("17_auc", ".mean()", ".sum()", "divide by how many there are"),
+    ("17_bits", "np.log2", "np.log", "the unit is the nat"),
+    ("17_bits", "p = normal((high - mu) / sigma) - normal((low - mu) / sigma)", "p = step * np.exp(-(((k * step - mu) / sigma) ** 2) / 2) / (sigma * np.sqrt(2 * np.pi))", "this is the density times the step"),
+    ("17_bits", ".sum(axis=1)  # half", ".mean(axis=1)  # half", "they add up"),
+    ("17_bits", "np.rint(z / step)", "np.floor(z / step)", "is wrong"),
     ("13_roofline", "2 * N * I * O", "N * I * O", "a multiplication and an addition are two operations"),
     ("13_roofline", "max(operations / P, traffic / B)", "operations / P + traffic / B", "the two overlap"),
 ]  # fmt: skip
