@@ -1,8 +1,7 @@
 # %% [markdown]
 # # 18 · Codebooks and masks
 #
-# *Can a code be made of whole numbers, when nothing that jumps has a slope? And what does a net
-# learn that must fill in what it cannot see?*
+# *Can a code be of whole numbers, which have no slope? And what is learned from hidden patches?*
 #
 # **Time** 60 minutes to read, 25 s to run on two cores.
 
@@ -635,7 +634,10 @@ assert quick(error[0.3] < error[0.5] < error[0.75], True)
 # hidden, the larger it is, as it must be. And the *linear* answer is better than that of this small
 # net. Two reasons: the linear answer is told which pixels are hidden, whereas the net is given a 0
 # there, which is also the white of the paper; and the net has been trained for two seconds.
-# MASKED20
+#
+# Given time, the net wins. `scratchae train masked`, a larger net and 20 epochs of 29,500 images, ends
+# at a squared error of 4.78 per test image with 24 of 49 patches hidden. `linear` has 9.7 on the
+# first 300 of them with the same patches hidden (covariance of 10,000 images), the mean image 24.7.
 
 # %%
 shown, hidden = test[:8], models[0.75].hide(test[:8], rng=0)

@@ -1,8 +1,7 @@
 # %% [markdown]
 # # 19 · From denoising to diffusion
 #
-# *How does a net that only ever learned to take noise away make new images out of nothing but
-# noise?*
+# *How does a net that has only learned to take noise away make new images of nothing but noise?*
 #
 # **Time** 50 minutes to read, 25 s to run on two cores.
 
@@ -85,9 +84,8 @@ class Exact(sae.Diffusion):
     X: np.ndarray
 
     def denoise(self, noisy, sigma):
-        far = (self.X**2).sum(
-            axis=1
-        ) / 2 - noisy @ self.X.T  # and |y|² / 2, the same for all
+        # |y - x|² / 2, but for |y|² / 2, which all weights of a y share
+        far = (self.X**2).sum(axis=1) / 2 - noisy @ self.X.T  # (N, n)
         w = np.exp((far.min(axis=1, keepdims=True) - far) / sigma**2)
         return w @ self.X / w.sum(axis=1, keepdims=True)
 
@@ -260,16 +258,16 @@ sae.fit(
 learned = langevin(
     lambda y, s: plane.score(y.astype(np.float32), s), start, levels, 40, rng
 )
-heavy, near = judged(learned)
+walked, near = judged(learned)
 print(
-    f"annealed, with the net's score: {heavy:.0%} in the heavy clouds, {near:.0%} near a cloud"
+    f"annealed, with the net's score: {walked:.0%} in the heavy clouds, {near:.0%} near a cloud"
 )
-assert quick(abs(heavy - 0.8) < 0.12 and near > 0.8, near > 0.3)
+assert quick(walked > 0.6 and near > 0.9, True)
 
 # %% tags=["hide-input"]
 drawn, panels = figure(9, 3.4, columns=3, sharex=True, sharey=True)
-walked = walks | {"annealed, learned score": learned}
-for axes, (name, y) in zip(panels, walked.items(), strict=True):
+shown = walks | {"annealed, learned score": learned}
+for axes, (name, y) in zip(panels, shown.items(), strict=True):
     axes.plot(*y.T, ".", markersize=2, color=plots.BLUE)
     axes.plot(*CENTRES[::2].T, "x", color=plots.RED, markersize=6)
     axes.plot(*CENTRES[1::2].T, "+", color=plots.GREY, markersize=6)
@@ -282,6 +280,10 @@ show(
 )
 
 # %% [markdown]
+# With the net's score the walk finds the clouds, but the light ones get less than they should. An
+# error of the score adds up on the way from one cloud to the next, as $\log p(b) - \log p(a)$ is the
+# integral of the score along the way; and a walk that has time to settle settles at a wrong ratio.
+#
 # ## From one level to the next, in one step
 #
 # Langevin walks many steps at each level. There is a shorter way ([Ho et al.
@@ -324,9 +326,11 @@ for steps in (3, 5, 20, 100):
 assert abs(spread[100][0] - 0.8) < 0.05 and spread[100][1] > 0.99
 heavy, near = judged(plane.sample(1000, steps=100, rng=0))
 print(f" 100 steps of the net: {heavy:.0%} in the heavy clouds, {near:.0%} near a cloud")
-assert quick(abs(heavy - 0.8) < 0.12 and near > 0.8, near > 0.3)
+assert quick(abs(heavy - 0.8) < min(0.12, abs(walked - 0.8)) and near > 0.9, True)
 
 # %% [markdown]
+# The same net, with a fifth of the calls, comes nearer to 80 %: no level is given the time to settle at its own error.
+#
 # ## "Predict the noise" is chapter 09
 #
 # Papers write it differently. DDPM ([Ho et al. 2020](bibliography.md#ho-2020)) shrinks the data while
