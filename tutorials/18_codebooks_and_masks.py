@@ -3,7 +3,7 @@
 #
 # *Can a code be of whole numbers, which have no slope? And what is learned from hidden patches?*
 #
-# **Time** 60 minutes to read, 25 s to run on two cores.
+# **Time** 60 minutes to read, 30 s to run on two cores.
 
 # %% [markdown]
 # ## The question
@@ -697,19 +697,19 @@ probes |= {"pixels": probed(flat)}
 print("accuracy with             50 labels   500 labels")
 for name, (at_50, at_500) in probes.items():
     print(f"{name:<22} {at_50:10.1%} {at_500:12.1%}")
-for rate in ("masked, 30%", "masked, 50%"):
-    better = [m > d for m, d in zip(probes[rate], probes["denoising"], strict=True)]
-    assert quick(all(better), True)
-    assert quick(probes[rate][0] > probes["random weights"][0] + 0.1, True)
-assert quick(probes["pixels"][1] > probes["masked, 30%"][1], True)
+least, most = probes["masked, 30%"], probes["masked, 75%"]
+for at in (0, 1):
+    assert quick(least[at] > max(probes["denoising"][at], most[at]), True)
+    assert quick(least[at] > probes["random weights"][at] + 0.05, True)
+assert quick(probes["pixels"][1] > least[1], True)
 
 # %% [markdown]
-# With 30 or 50 % hidden, the code is a better start than the denoising one at equal cost, by two to
-# five points (one training each, three choices of labels), and far better than that of random weights. But the
-# plain autoencoder is at least as good, and with 500 labels PCA and the pixels themselves are better:
-# drawn digits of $28 \times 28$ pixels are so alike in each class that little is left for a code to
-# do. He et al. found masks to be good on photographs, for much larger nets. Take from this how to
-# measure it.
+# With 30 % hidden, the code is a better start than the denoising one at equal cost, by three to five
+# points (one training each, three choices of labels), and than that of random weights by far. With
+# 75 % hidden it is worse. But the plain autoencoder is at least as good, and with 500 labels PCA and
+# the pixels themselves are better: drawn digits of $28 \times 28$ pixels are so alike in each class
+# that little is left for a code to do. He et al. found masks to be good on photographs, for much
+# larger nets, with 75 % hidden. Take from this how to measure it.
 #
 # ### With convolutions
 #

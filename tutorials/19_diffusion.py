@@ -3,7 +3,7 @@
 #
 # *How does a net that has only learned to take noise away make new images of nothing but noise?*
 #
-# **Time** 50 minutes to read, 25 s to run on two cores.
+# **Time** 50 minutes to read, 30 s to run on two cores.
 
 # %% [markdown]
 # ## The question

@@ -1,12 +1,12 @@
 """One step of sampling: from the noise level σ down to τ < σ.
 
-Let x̃ have the noise σ: x̃ = x' + √(σ² - τ²) ξ', where x' has the noise τ: x' = x + τ ε. Given x̃ *and* x, x' is normally
-distributed (Bayes' rule for two normal distributions):
+Let x̃ have the noise σ: x̃ = x' + √(σ² - τ²) ξ', where x' has the noise τ: x' = x + τ ε. Given x̃ *and*
+x, x' is normally distributed (Bayes' rule for two normal distributions):
 
     x' = a x + b x̃ + c ξ,   ξ ~ N(0, 1)
 
-A sampler does not know x. It puts the net's x̂ in its place, a normal distribution with the same c and another mean. How far the two
-are apart is the KL divergence
+A sampler does not know x. It puts the net's x̂ in its place, a normal distribution with the same c and
+another mean. How far the two are apart is the KL divergence
 
     KL = weight · |x - x̂|²
 

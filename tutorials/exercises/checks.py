@@ -720,7 +720,8 @@ def diffusion_step(module: ModuleType) -> list[str]:
             },
             {
                 "the ½ is missing": 2 * weight,
-                "the means are a (x - x̂) apart, squared": weight / (1 - b),
+                "the means are a (x - x̂) apart: a is missing": weight / (1 - b) ** 2,
+                "the distance a |x - x̂| of the means is not squared": weight / (1 - b),
                 "the KL divergence is divided by the variance 2 c²": (1 - b) ** 2,
             },
         )
