@@ -515,22 +515,20 @@ show(
 
 
 # %%
-def masked(rate, patch=4, loss=None):
+def masked(rate):
     draw = np.random.default_rng(0)
+    he = {"init": "he", "rng": draw}
     encoder = sae.Sequential(
-        *(sae.Flatten(), sae.Dense(784, 256, init="he", rng=draw), sae.ReLU()),
-        *(sae.Dense(256, 64, init="he", rng=draw), sae.ReLU()),
+        *(sae.Flatten(), sae.Dense(784, 256, **he), sae.ReLU()),
+        *(sae.Dense(256, 64, **he), sae.ReLU()),
     )
     decoder = sae.Sequential(
-        *(
-            sae.Dense(64, 256, init="he", rng=draw),
-            sae.ReLU(),
-            sae.Dense(256, 784, rng=draw),
-        ),
+        *(sae.Dense(64, 256, **he), sae.ReLU(), sae.Dense(256, 784, rng=draw)),
         sae.Reshape((28, 28, 1)),
     )
-    loss = loss or sae.BCEWithLogits()
-    return sae.MaskedAutoencoder(encoder, decoder, loss=loss, patch=patch, rate=rate)
+    return sae.MaskedAutoencoder(
+        encoder, decoder, loss=sae.BCEWithLogits(), patch=4, rate=rate
+    )
 
 
 source(sae.MaskedAutoencoder.objective, sae.MaskedAutoencoder.hide)
