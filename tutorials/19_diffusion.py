@@ -60,8 +60,8 @@ rng = np.random.default_rng(0)
 # \begin{aligned}
 # p_s(y) &= \int p(x)\, \mathcal N(y; x, s^2)\, dx \\
 # \nabla p_s(y) &= \int p(x)\, \mathcal N(y; x, s^2)\, \frac{x - y}{s^2}\, dx
-# = \frac{p_s(y)}{s^2} \int p(x \mid y)\,(x - y)\, dx
-# = \frac{p_s(y)}{s^2} \big(\mathbb E[x \mid y] - y\big) \\
+# = \frac{p_s(y)}{s^2} \int p(x \mid y)\,(x - y)\, dx \\
+# &= \frac{p_s(y)}{s^2} \big(\mathbb E[x \mid y] - y\big) \\
 # \Rightarrow\quad \nabla \log p_s(y) &= \frac{\mathbb E[x \mid y] - y}{s^2} .
 # \end{aligned}
 # $$
@@ -117,8 +117,8 @@ assert deviation < 1e-8
 # %% [markdown]
 # ## Langevin: a walk that draws
 #
-# To climb the score ends on a peak, each time the same one. To *draw* from a density, add noise to
-# each step. **[Langevin](glossary.md#langevin-dynamics)'s walk** with step $\eta$ is
+# Climbing by the score alone ends on a peak, and always on the nearest. To *draw* from a density, add
+# noise to each step. **[Langevin](glossary.md#langevin-dynamics)'s walk** with step $\eta$ is
 #
 # $$
 # y \leftarrow y + \eta\, \nabla \log p(y) + \sqrt{2\eta}\;\xi, \qquad \xi \sim \mathcal N(0, I) ,
