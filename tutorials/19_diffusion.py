@@ -262,7 +262,7 @@ walked, near = judged(learned)
 print(
     f"annealed, with the net's score: {walked:.0%} in the heavy clouds, {near:.0%} near a cloud"
 )
-assert quick(walked > 0.6 and near > 0.9, True)
+assert quick(walked > 0.82 and near > 0.9, True)
 
 # %% tags=["hide-input"]
 drawn, panels = figure(9, 3.4, columns=3, sharex=True, sharey=True)
