@@ -84,7 +84,7 @@ class Codebook(Layer):
         closeness -= xp.sum(e * e, axis=1) / 2  # (M, K)
         self.k = xp.argmax(closeness, axis=1)  # (M,)
         self.chosen = (self.k[:, None] == xp.arange(self.codes)).astype(x.dtype)  # 1 at k (M, K)
-        return self.vectors(self.k).reshape(x.shape)  # y
+        return xp.take(self.E, self.k, axis=0).reshape(x.shape)  # y
 
     def backward(self, dy: Array) -> Array:
         self.backward_parameters(dy)
@@ -96,8 +96,15 @@ class Codebook(Layer):
             array_module(dy).matmul(self.chosen.T, dy.reshape(-1, self.features), out=self.dE)
 
     def vectors(self, k: Array) -> Array:
-        """The vectors of codes k (N, …): (N, …, features)."""
-        return array_module(self.E).take(self.E, k, axis=0)
+        """The vectors of codes k (N, …): (N, …, features). Raises DataError for others than whole numbers below K."""
+        xp = array_module(self.E)
+        k = xp.asarray(k)  # a `CodePrior` draws on the host
+        if k.dtype.kind not in "iu" or not bool(xp.all((k >= 0) & (k < self.codes))):
+            raise DataError(
+                f"{self!r}.vectors expects codes, whole numbers from 0 to {self.codes - 1}, got {k.dtype} of shape {k.shape}: "
+                "model.codes(x) makes them"
+            )
+        return xp.take(self.E, k, axis=0)
 
     def follow(self, rng: np.random.Generator) -> Array:
         """After a step: move the averages, and E if it is one, towards the vectors of the last forward, and each dead code to

@@ -114,11 +114,10 @@ class Diffusion(Model):
     def denoise(self, noisy: Array, sigma: float) -> Array:
         """E[x | x̃], for noisy data (N, D) with noise of the size sigma, between `low` and `high`."""
         require_floats(noisy, self.parameters, name="noisy")
-        if noisy.ndim != 2:
-            raise ShapeError(
-                f"denoise expects rows (N, D), got {tuple(noisy.shape)}: flatten with x.reshape(len(x), -1)"
-            )
-        u = math.log(number("denoise", "0 < sigma", sigma) / self.low) / self.span
+        self.require_rows(noisy, "noisy data")
+        limits = f"{self.low!r} <= sigma <= {self.high!r}"
+        sigma = number("denoise", limits, sigma, ", the levels of the noise that the net has learned")
+        u = math.log(sigma / self.low) / self.span
         made = self.loss.mean(self.net.forward(self.told(noisy, 0 * noisy[:, :1] + u)))
         if made.shape != noisy.shape:
             raise ShapeError(f"the net makes {made.shape} of noisy data {noisy.shape}: they must be equal")
@@ -151,7 +150,8 @@ class Diffusion(Model):
         θ = self.parameters
         rng, D = generator(rng, θ), self.features()
         n, steps = whole("sample", "n", n), whole("sample", "steps", steps, least=2)
-        sigmas = [self.high * (self.low / self.high) ** (i / (steps - 1)) for i in range(steps)]
+        falling = [i / (steps - 1) for i in range(steps)]
+        sigmas = [self.high ** (1 - t) * self.low**t for t in falling]  # ends at `low` exactly
         noisy = self.high * rng.standard_normal(affordable("sample", n, D), dtype=θ.dtype)
         for i, sigma in enumerate(sigmas):
             made = self.denoise(noisy, sigma)
@@ -175,13 +175,17 @@ class Diffusion(Model):
             )
         return sizes[0] - self.levels
 
-    def check_data(self, x: Array) -> None:
-        self.loss.check_target(x)
+    def require_rows(self, x: Array, what: str = "rows x") -> None:
+        """Raise ShapeError unless x is (N, D), with as many numbers as the net takes beside the features of the level."""
         if x.ndim != 2 or x.shape[1] != self.features():
             raise ShapeError(
-                f"Diffusion expects rows x (N, {self.features()}), as its net takes these and {self.levels} features of the noise level, got "
+                f"Diffusion expects {what} (N, {self.features()}), as its net takes these and {self.levels} features of the noise level, got "
                 f"{tuple(x.shape)}: flatten images with x.reshape(len(x), -1)"
             )
+
+    def check_data(self, x: Array) -> None:
+        self.loss.check_target(x)
+        self.require_rows(x)
         prediction = self.net.forward(self.told(x[:100], 0 * x[:100, :1]))
         if prediction.shape[1:] != x.shape[1:]:
             raise ShapeError(

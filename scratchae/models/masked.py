@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..arguments import as_given, number, pair
-from ..backend import Array, Pair, array_module, noise_source, require_examples, require_floats
-from ..errors import OptionError, ShapeError
+from ..backend import Array, Pair, array_module, generator, noise_source, require_examples, require_floats
+from ..errors import DataError, OptionError, ShapeError
 from ..layers import Layer
 from ..layers.sparsity import among_largest
 from ..losses import Loss
@@ -68,6 +68,7 @@ class MaskedAutoencoder(Autoencoder):
         super().__init__(encoder, decoder, loss=loss)
 
     def objective(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
+        rng = noise_source(rng, x)
         self.hidden = None if rng is None else self.hide(x, rng)
         if self.hidden is None:
             return super().objective(x)
@@ -81,7 +82,7 @@ class MaskedAutoencoder(Autoencoder):
         self.blank = self.cost_of_zeros(x) * (1 - self.count / self.patches)
         return {"loss": loss - self.blank if self.blank else loss}
 
-    def hide(self, x: Array, rng: np.random.Generator) -> Array:
+    def hide(self, x: Array, rng: int | np.random.Generator | None = None) -> Array:
         """1 where a number of x is hidden, 0 where it is seen: of each example `count` of its patches, drawn by rng. (N, H, W, 1)
         of images, (N, D) of rows.
         """
@@ -92,10 +93,14 @@ class MaskedAutoencoder(Autoencoder):
             all_or_none, why = ("none", "judged by") if not self.count else ("all", "seen")
             raise OptionError(
                 f"MaskedAutoencoder(rate={self.rate:g}) hides {all_or_none} of the {self.patches} patches of an example, so that there is "
-                f"nothing to be {why}: expected a rate that hides 1 to {self.patches - 1} of them, {1 / self.patches:.2g} for each, or "
-                "smaller patches"
+                f"nothing to be {why}: expected "
+                + (
+                    f"a rate that hides 1 to {self.patches - 1} of them, {1 / self.patches:.2g} for each, or smaller patches"
+                    if self.patches > 1
+                    else "smaller patches"
+                )
             )
-        u = noise_source(rng, x).random((len(x), rows, columns, 1), dtype=x.dtype)
+        u = generator(rng, x).random((len(x), rows, columns, 1), dtype=x.dtype)
         first = among_largest(u.reshape(len(x), -1), self.count).astype(x.dtype).reshape(u.shape)
         if x.ndim == 2:
             return upsampled(first, self.size).reshape(x.shape)  # hidden
@@ -130,12 +135,22 @@ class MaskedAutoencoder(Autoencoder):
     # Using it
 
     def fill_in(self, x: Array, hidden: Array) -> Array:
-        """x where it is seen, and where it is hidden (1 in `hidden`, as `hide` makes it) what the model puts there."""
-        require_floats(x)
+        """x where it is seen, and where it is hidden (1 in `hidden`, as `hide` makes it) what the model puts there.
+
+        Raises DataError for other numbers in `hidden` than 0 and 1, and for an example of which everything is hidden.
+        """
+        xp = require_floats(x)
         require_floats(hidden, name="hidden")
         if hidden.ndim != x.ndim or any(h not in (1, n) for h, n in zip(hidden.shape, x.shape, strict=True)):
             raise ShapeError(
                 f"hidden has shape {tuple(hidden.shape)}, and x {tuple(x.shape)}: take it from hide(x, rng)"
+            )
+        rows = hidden.reshape(len(hidden), -1)
+        if not bool(xp.all((rows == 0) | (rows == 1))):
+            raise DataError("hidden holds other numbers than 0 (seen) and 1 (hidden): take it from hide(x, rng)")
+        if bool(xp.any(xp.all(rows == 1, axis=1))):
+            raise DataError(
+                "hidden hides everything of an example, so that nothing is left to fill it in from: take it from hide(x, rng)"
             )
         return x * (1 - hidden) + self.reconstruct(x * (1 - hidden)) * hidden
 

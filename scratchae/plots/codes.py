@@ -209,7 +209,8 @@ def codebook(shares: np.ndarray, history: History, path: Path) -> None:
     caption = (
         f"{np.sum(shares > 0)} of {K} vectors of the codebook are chosen for some test example. "
         "The number in use is e to the entropy of their shares, measured in each batch. A vector that hardly anything chooses is moved to a code of "
-        f"the batch: in a step of the first epoch {moved[0]:.2g} of them were, in the last {moved[-1]:.2g}."
+        f"the batch: in a step of the first epoch {moved[0]:.2g} of them were"
+        + (f", in the last {moved[-1]:.2g}." if len(moved) > 1 else ".")
     )
     with figure(path, 8.4, 3.4, caption) as drawn:
         use, epochs = drawn.subplots(1, 2)

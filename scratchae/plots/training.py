@@ -80,7 +80,7 @@ def draw_parts(axes: Axes, history: History, columns: Sequence[str], validated: 
     """Parts of the loss, as measured in validation, or in training if there is no validation."""
     prefix, shift = ("validation_", 0) if validated else ("", 0.5)
     for column, look in zip(columns, ("s-", "v--"), strict=False):
-        name = "KL" if column == "kl" else column
+        name = "KL" if column == "kl" else column.replace("_", " ")
         values = history[prefix + column]
         axes.plot(np.array(history["epoch"]) - shift, values, look, color=GREY, markersize=3, label=name)
     shown = [value for column in columns for value in history[prefix + column]]

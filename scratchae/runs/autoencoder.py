@@ -123,8 +123,8 @@ def draw(
         x = examples.validation
         given = model.corrupted(x, np.random.default_rng(0))
         beside = (f"PCA-{pca.components} (validation)", mean_squared_error(x, pca.reconstruct(given)))
-    penalised = "penalty" in history
-    look = {"part": "reconstruction", "beside": ["penalty"]} if penalised else {}
+    parts = [name for name in ("penalty", "adversarial", "discriminator_loss") if name in history]
+    look = {"part": "reconstruction", "beside": parts} if parts else {}
     caption = how_measured(model, preset)
     unit = f"{model.loss.unit} per example"
     album.add("loss", lambda path: plots.loss_curve(history, path, unit, beside, caption=caption, **look))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from .. import plots
@@ -27,13 +25,15 @@ GREY = 0.35  # how hidden patches are drawn
 
 
 def measure(model: MaskedAutoencoder, preset: Preset, pca: PCA, examples: Examples) -> dict[str, dict[str, float]]:
-    """The squared error of test examples whose hidden patches were filled in: by the model, by PCA, which is given
-    the same, and by the mean training example. What is seen stays as it is, so all error is in what was hidden.
+    """The squared error of test examples whose hidden patches were filled in: by the model, by PCA (`Linear`), which is told
+    what is hidden, and by the mean training example. What is seen stays as it is, so all error is in what was hidden.
     """
     x, hidden = examples.test, hidden_patches(model, examples.test)
-    makers = {preset.name: model.reconstruct, f"PCA-{pca.components}": pca.reconstruct}
-    errors = {name: error_of(x, hidden, in_batches(make, x * (1 - hidden))) for name, make in makers.items()}
-    errors["the mean image"] = error_of(x, hidden, examples.some.mean(axis=0))
+    errors = {
+        preset.name: error_of(x, hidden, in_batches(model.reconstruct, x * (1 - hidden))),
+        f"PCA-{pca.components}": error_of(x, hidden, Linear(pca, examples.some).fill_in(x, hidden)),
+        "the mean image": error_of(x, hidden, examples.some.mean(axis=0)),
+    }
     return {name: {"squared_error": error} for name, error in errors.items()}
 
 
@@ -68,7 +68,7 @@ def draw(
         hidden = hidden_patches(model, shown)
         made = {
             preset.name: model.fill_in(shown, hidden),
-            f"PCA-{pca.components}": filled(pca.reconstruct, shown, hidden),
+            f"PCA-{pca.components}": Linear(pca, examples.some).fill_in(shown, hidden),
         }
         rows = {"what it sees": shown * (1 - hidden) + GREY * hidden, **made, "original": shown}
         below = {
@@ -86,6 +86,28 @@ def draw(
         draw_filters(first.W, examples, album)
 
 
-def filled(reconstruct: Callable[[np.ndarray], np.ndarray], x: np.ndarray, hidden: np.ndarray) -> np.ndarray:
-    """x where it is seen, and where it is hidden what is reconstructed from the rest."""
-    return x * (1 - hidden) + reconstruct(x * (1 - hidden)) * hidden
+class Linear:
+    """PCA that fills in, as a model in which examples are x = z C + μ + noise: z normal with the variances λ that it has on
+    the examples `some`, the noise with the variance s² of what PCA leaves over. Given what is seen, z has the mean
+
+        z = (x - μ) ⊙ (1 - h) Cᵀ (C diag(1 - h) Cᵀ + s² / λ)⁻¹.
+
+    If z and noise were normal, no answer would be better (Tipping and Bishop 1999).
+    """
+
+    def __init__(self, pca: PCA, some: np.ndarray):
+        rows = some[:10_000].reshape(len(some[:10_000]), -1)
+        z = pca.encode(rows)
+        left_over = ((rows - pca.decode(z)) ** 2).mean(dtype=np.float64)
+        self.pca, self.price = pca, (left_over + 1e-6) / (z.var(axis=0, dtype=np.float64) + 1e-6)  # s² / λ
+
+    def fill_in(self, x: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+        """x where it is seen, and where it is hidden what is most probable."""
+        seen = np.broadcast_to(1 - hidden, x.shape)
+        C, made = self.pca.directions.astype(np.float64), []
+        for i in range(0, len(x), 200):
+            s, given = (part[i : i + 200].reshape(len(x[i : i + 200]), -1).astype(np.float64) for part in (seen, x))
+            precision = np.matmul(C * s[:, None], C.T) + np.diag(self.price)  # (N, K, K)
+            z = np.linalg.solve(precision, ((given - self.pca.mean) * s @ C.T)[:, :, None])[:, :, 0]
+            made.append(given * s + (z @ C + self.pca.mean) * (1 - s))
+        return np.concatenate(made).astype(x.dtype).reshape(x.shape)

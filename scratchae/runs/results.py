@@ -127,10 +127,11 @@ def table(figures: dict[str, dict[str, float]], features: int) -> str:
         "frechet": "Fréchet distance, in PCA's code",
     }
     no_sums = {"units_in_use", "perplexity", "psnr", "mean_activation", "active_units", "idle_units", "frechet"}
-    lines = [f"{'on the test examples':<49} {'per example':>12} {'per feature':>12}"]
+    wide = max(17, 1 + max(map(len, figures)))
+    lines = [f"{'on the test examples':<{wide + 32}} {'per example':>12} {'per feature':>12}"]
     for who, values in figures.items():
         lines += [
-            f"{who:<17}{names[key]:<32} {value:>12.4f} {'' if key in no_sums else format(value / features, '.5f'):>12}"
+            f"{who:<{wide}}{names[key]:<32} {value:>12.4f} {'' if key in no_sums else format(value / features, '.5f'):>12}"
             for key, value in values.items()
         ]
     return "\n".join(lines)

@@ -120,6 +120,13 @@ def test_what_cannot_be_is_refused():
         s.fit(make(), data(d=5), **few)
     with pytest.raises(ShapeError, match=r"got \(8, 2, 2, 1\): flatten images"):
         s.fit(make(), data().reshape(8, 2, 2, 1), **few)
+    for sigma in (0.01, 11, -1):
+        with pytest.raises(
+            OptionError, match=r"0.05 <= sigma <= 10.0, the levels of the noise that the net has learned"
+        ):
+            make().score(data(), sigma)
+    with pytest.raises(ShapeError, match=r"expects noisy data \(N, 4\).* got \(8, 6\)"):
+        make().denoise(data(d=6), 1.0)
     with pytest.raises(OptionError, match="steps=1"):
         make().sample(1, steps=1)
     with pytest.raises(OptionError, match="begin with a Dense"):

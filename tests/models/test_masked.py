@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import scratchae as s
 from scratchae.backend import to_numpy
-from scratchae.errors import OptionError, ShapeError
+from scratchae.errors import DataError, OptionError, ShapeError
 from scratchae.models import parallel
 
 LOSSES = {
@@ -147,6 +147,21 @@ def test_filling_in_leaves_what_is_seen():
     assert_array_equal(made[hidden == 1], model.reconstruct(x * (1 - hidden))[hidden == 1])
 
 
+def test_a_mask_that_hides_everything_or_holds_other_numbers_is_refused():
+    model, x = rows(), pixels(5, 12)
+    hidden = model.hide(x, 0)
+    assert_array_equal(hidden, model.hide(x, np.random.default_rng(0)))
+    all_of_one = hidden.copy()
+    all_of_one[2] = 1
+    with pytest.raises(DataError, match="hides everything of an example"):
+        model.fill_in(x, all_of_one)
+    for wrong in (255 * hidden, 0.5 * hidden, hidden * np.float32("nan")):
+        with pytest.raises(DataError, match=r"other numbers than 0 \(seen\) and 1 \(hidden\)"):
+            model.fill_in(x, wrong)
+    with pytest.raises(OptionError, match="a seed would draw the same noise in every step"):
+        model.objective(x, 0)
+
+
 def test_saved_and_loaded(tmp_path):
     model = images((2, 3), rate=0.4)
     s.save(model, tmp_path / "model.safetensors")
@@ -162,7 +177,7 @@ FEW = {"epochs": 1, "batch_size": 10, "optimizer": s.Adam(), "progress": False}
     [
         (lambda: rows(3, 0.05), (12,), OptionError, r"rate=0.05\) hides none of the 4 patches .* nothing to be judged by"),
         (lambda: rows(3, 0.95), (12,), OptionError, r"rate=0.95\) hides all of the 4 patches .* hides 1 to 3 of them, 0.25 for"),
-        (lambda: rows(12), (12,), OptionError, "of the 1 patches"),
+        (lambda: rows(12), (12,), OptionError, "of the 1 patches .* expected smaller patches"),
         (lambda: rows(5), (12,), ShapeError, "do not fill a row of 12: expected one that divides it, such as 1, 2, 3, 4, 6"),
         (lambda: rows((2, 2)), (12,), ShapeError, r"patch=\(2, 2\)\) expects images \(N, H, W, C\), got shape \(1, 12\)"),
         (lambda: images(5), (4, 6, 2), ShapeError, "do not fill an image of 4 × 6: expected one that divides it, such as 1, 2"),

@@ -171,6 +171,14 @@ def test_codes_and_their_vectors(device, to_device):
     assert model.bits(x) == pytest.approx(2 * np.log2(5))
 
 
+def test_the_vectors_of_codes_that_are_none(device):
+    model = make().to(device)
+    assert model.codebook.vectors([[0, 4]]).shape == (1, 2, 2)
+    for wrong in ([[5]], [[-1]], [[0.5]]):
+        with pytest.raises(DataError, match=r"Codebook\(5, 2.*vectors expects codes, whole numbers from 0 to 4, got"):
+            model.codebook.vectors(np.array(wrong))
+
+
 def test_a_vector_for_each_pixel_of_a_small_image():
     rng = np.random.default_rng(0)
     model = s.VQVAE(

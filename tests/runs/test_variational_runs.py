@@ -113,3 +113,9 @@ def test_interpolations_go_from_original_to_original_by_their_reconstructions():
 def test_counts_have_no_mean_over_the_features():
     line = table({"vae": {"units_in_use": 19}}, 784).splitlines()[1]
     assert line.split() == ["vae", "numbers", "of", "the", "code", "in", "use", "19.0000"]
+
+
+def test_a_long_name_stands_apart_from_its_figure():
+    lines = table({"gan": {"frechet": 5.0}, "denoising-salt-and-pepper": {"frechet": 0.4}}, 784).splitlines()
+    assert "denoising-salt-and-pepper Fréchet" in lines[2] and lines[1].index("Fréchet") == lines[2].index("Fréchet")
+    assert lines[0].index("per example") == lines[1].index("5.0000") - 5

@@ -727,6 +727,183 @@ def bits(module: ModuleType) -> list[str]:
         f"half the step costs {halves[1] - halves[0]:.2f} bits more for an example of 3 numbers",
     ]
 
+def straight_through(module: ModuleType) -> list[str]:
+    x, W, V = normal(6, 4), normal(4, 3, seed=1), normal(3, 4, seed=2)
+    E, beta = 2 * normal(5, 3, seed=3), 0.25
+    found = several(
+        "straight_through(x, W, E, V, beta)",
+        module.straight_through(x.copy(), W.copy(), E.copy(), V.copy(), beta),
+        3,
+    )
+
+    def step(through=1, commitment=1, own=1, undetached=0, of_z=False, n=6):
+        z = x @ W
+        k = ((z[:, None] - E) ** 2).sum(axis=2).argmin(axis=1)
+        e, chosen = E[k], np.eye(5)[k]
+        q = z if of_z else e
+        dprediction = 2 / n * (q @ V - x)
+        dq = dprediction @ V.T
+        dz = through * dq + commitment * 2 * beta / n * (z - e)
+        de = own * 2 / n * (e - z) + undetached * dq
+        return x.T @ dz, chosen.T @ de, q.T @ dprediction
+
+    right = step()
+    mistakes = {
+        "the encoder gets nothing of the first term: q = z + sg(e - z) has the slope 1 in z": step(
+            through=0
+        ),
+        "the commitment β |z - sg(e)|² is missing": step(commitment=0),
+        "the commitment's sign is flipped": step(commitment=-1),
+        "the commitment is taken without β": step(commitment=1 / beta),
+        "the first term trains the codebook too: e stands in sg(e - z), and is held still": step(
+            undetached=1
+        ),
+        "the codebook gets the first term's gradient alone: q does not move with e": step(
+            own=0, undetached=1
+        ),
+        "the codebook's sign is flipped": step(own=-1),
+        "the second term is weighted by β: that is the third": step(own=beta),
+        "the decoder was given z: it gets the nearest vectors e": step(of_z=True),
+        "the mean over the examples is missing": step(n=1),
+    }
+    return [
+        equal(name, mine, expected, {text: wrong[k] for text, wrong in mistakes.items()})
+        for k, (name, mine, expected) in enumerate(
+            zip(("dW", "dE", "dV"), found, right, strict=True)
+        )
+    ]
+
+
+def masked_loss(module: ModuleType) -> list[str]:
+    p, x = normal(3, 4, 4, 2), normal(3, 4, 4, 2, seed=1)
+    hidden = (unit(3, 4, 4, 1, seed=2) < 0.4).astype(float)
+    value, gradient = several(
+        "masked_loss(prediction, x, hidden)",
+        module.masked_loss(p.copy(), x.copy(), hidden.copy()),
+        2,
+    )
+    d, count = p - x, hidden.sum() * 2
+    right = (d**2 * hidden).sum() / 3
+    mistakes = {
+        "all numbers count: only the hidden ones should": (d**2).sum() / 3,
+        "the seen numbers count, and not the hidden ones": (d**2 * (1 - hidden)).sum() / 3,
+        "it is the mean over the hidden numbers: sum over them, and divide by N": (
+            d**2 * hidden
+        ).sum()
+        / count,
+        "the mean over the images is missing": right * 3,
+    }
+    slope = 2 / 3 * d * hidden
+    facts = [
+        equal("L", value, right, mistakes),
+        equal(
+            "dprediction",
+            gradient,
+            slope,
+            {
+                "what is seen has a gradient too: it should be 0": 2 / 3 * d,
+                "the 2 of the square is missing": slope / 2,
+                "the mean over the images is missing": slope * 3,
+                "the sign is flipped": -slope,
+            },
+        ),
+    ]
+    gap = np.where(hidden == 1, x, np.nan)
+    value, gradient = module.masked_loss(p.copy(), gap, hidden.copy())
+    return [
+        *facts,
+        equal("L, where what is seen is NaN", value, right),
+        equal("dprediction, where what is seen is NaN", gradient, slope),
+    ]
+
+
+def tweedie(module: ModuleType) -> list[str]:
+    X, y, s = normal(7, 2), normal(5, 2, seed=1), 0.6
+    mean, score = several("tweedie(y, X, s)", module.tweedie(y.copy(), X.copy(), s), 2)
+
+    def best(s, power=2, half=2, even=False):
+        far = ((y[:, None] - X) ** 2).sum(axis=2) / (half * s**power)
+        w = np.exp(far.min(axis=1, keepdims=True) - far)
+        w = np.ones_like(w) if even else w
+        return w @ X / w.sum(axis=1, keepdims=True)
+
+    right = best(s)
+    facts = [
+        equal(
+            "E[x | y]",
+            mean,
+            right,
+            {
+                "the 2 of 2 s² is missing": best(s, half=1),
+                "s is not squared": best(s, power=1),
+                "it is the mean of all points: each has a weight": best(s, even=True),
+            },
+        ),
+        equal(
+            "the score",
+            score,
+            (right - y) / s**2,
+            {
+                "the sign is flipped: it points from y to the mean": (y - right) / s**2,
+                "s is not squared": (right - y) / s,
+                "it is not divided by s²": right - y,
+            },
+        ),
+    ]
+
+    def log_density(y):
+        return np.log(np.exp(-((y[:, None] - X) ** 2).sum(axis=2) / (2 * s**2)).sum(axis=1))
+
+    h = 1e-5
+    slope = [(log_density(y + h * a) - log_density(y - h * a)) / (2 * h) for a in np.eye(2)]
+    facts.append(
+        equal("the score, against differences of log p", score, np.stack(slope, axis=1))
+    )
+    with np.errstate(all="ignore"):
+        mean, score = module.tweedie(y + 3, X.copy(), 0.02)
+    nearest = X[((y[:, None] + 3 - X) ** 2).sum(axis=2).argmin(axis=1)]
+    facts.append(
+        equal("E[x | y] far from the points, at s = 0.02: the nearest", mean, nearest)
+    )
+    return facts
+
+
+def diffusion_step(module: ModuleType) -> list[str]:
+    facts = []
+    for sigma, tau in ((2.0, 1.0), (1.0, 0.9), (10.0, 0.05)):
+        found = several("step(sigma, tau)", module.step(sigma, tau), 4)
+        b = tau**2 / sigma**2
+        c, weight = tau * np.sqrt(1 - b), (1 / tau**2 - 1 / sigma**2) / 2
+        wrong = (
+            {
+                "a and b have changed places": b,
+                "the squares are missing: τ²/σ²": 1 - tau / sigma,
+            },
+            {
+                "a and b have changed places": 1 - b,
+                "the squares are missing: τ²/σ²": tau / sigma,
+            },
+            {
+                "this is the noise that leads from τ up to σ": np.sqrt(sigma**2 - tau**2),
+                "it is all noise of the size τ: a part of it comes from x̃": tau,
+                "this is the variance c²": c**2,
+            },
+            {
+                "the ½ is missing": 2 * weight,
+                "the means are a (x - x̂) apart: a is missing": weight / (1 - b) ** 2,
+                "the distance a |x - x̂| of the means is not squared": weight / (1 - b),
+                "the KL divergence is divided by the variance 2 c²": (1 - b) ** 2,
+            },
+        )
+        right = (1 - b, b, c, weight)
+        for name, mine, expected, mistakes in zip(
+            ("a", "b", "c", "weight"), found, right, wrong, strict=True
+        ):
+            equal(f"{name} from {sigma:g} to {tau:g}", mine, expected, mistakes)
+        left = np.sqrt((b * sigma) ** 2 + c**2)
+        facts.append(f"from {sigma:g} to {tau:g}: the noise is √(b² σ² + c²) = {left:.6g}")
+    return facts
+
 
 def roofline(module: ModuleType) -> list[str]:
     facts = []
@@ -916,4 +1093,8 @@ CHECKS = {
     "16_clip": clip,
     "17_auc": auc,
     "17_bits": bits,
+    "18_straight_through": straight_through,
+    "18_masked_loss": masked_loss,
+    "19_tweedie": tweedie,
+    "19_schedule": diffusion_step,
 }

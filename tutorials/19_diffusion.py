@@ -1,0 +1,595 @@
+# %% [markdown]
+# # 19 · From denoising to diffusion
+#
+# *How does a net that has only learned to take noise away make new images of nothing but noise?*
+#
+# **Time** 50 minutes to read, 30 s to run on two cores.
+
+# %% [markdown]
+# ## The question
+#
+# [Chapter 09](09_denoising.py) ended with arrows: a denoiser's step points to where data are more
+# probable. Follow the arrows from a random point, and you should arrive at data that nobody has
+# seen. It is nearly true. This chapter says what is missing, a list of noise levels, and how from
+# there a few lines lead to a **[diffusion model](glossary.md#diffusion-model)** ([Sohl-Dickstein
+# et al. 2015](bibliography.md#sohl-dickstein-2015), [Song and Ermon
+# 2019](bibliography.md#song-2019), [Ho, Jain and Abbeel 2020](bibliography.md#ho-2020)).
+#
+# On the way each claim is tried where everything can be computed: on data that are a few points, for
+# which the best denoiser is a formula. What goes wrong there is the method's fault, and not the
+# net's.
+
+# %%
+import numpy as np
+
+import scratchae as sae
+from scratchae import plots
+from scratchae.data import pixels
+from scratchae.presets import PRESETS
+from scratchae.presets.preset import warm_cosine
+from scratchae.tutorial import dataset, exercise, figure, quick, show, source
+from scratchae.tutorial.ring import CENTRES, points
+
+rng = np.random.default_rng(0)
+
+# %% [markdown]
+# ## The best answer is a mean
+#
+# Let $y = x + s\,\varepsilon$ with $\varepsilon \sim \mathcal N(0, I)$, and let $r$ be any function
+# that is to find $x$ again. With $m(y) = \mathbb E[x \mid y]$, the mean of all $x$ that $y$ could
+# have come from,
+#
+# $$
+# \mathbb E\,\|r(y) - x\|^2 = \mathbb E\,\|r(y) - m(y)\|^2 + 2\,\mathbb E\big[(r(y) - m(y))^\top (m(y) - x)\big] + \mathbb E\,\|m(y) - x\|^2 .
+# $$
+#
+# The middle term is 0: given $y$, the first factor is a constant, and the second has the mean
+# $m - \mathbb E[x \mid y] = 0$. The last does not depend on $r$. So $r = m$ is best, at *each* $y$.
+# Two things follow that this chapter needs:
+#
+# - A weight on the error that depends on $s$ (or on $y$) changes nothing about the best answer,
+#   since it is best for each $s$ by itself.
+# - One net can be the best denoiser for *all* $s$, if it is told $s$.
+#
+# ## Tweedie: the mean is a slope
+#
+# Let $p_s$ be the density of $y$, the data *blurred* by $s$. With $\mathcal N(y; x, s^2) \propto
+# e^{-\|y - x\|^2 / 2s^2}$, whose gradient in $y$ is $\mathcal N \cdot (x - y) / s^2$,
+#
+# $$
+# \begin{aligned}
+# p_s(y) &= \int p(x)\, \mathcal N(y; x, s^2)\, dx \\
+# \nabla p_s(y) &= \int p(x)\, \mathcal N(y; x, s^2)\, \frac{x - y}{s^2}\, dx
+# = \frac{p_s(y)}{s^2} \int p(x \mid y)\,(x - y)\, dx \\
+# &= \frac{p_s(y)}{s^2} \big(\mathbb E[x \mid y] - y\big) \\
+# \Rightarrow\quad \nabla \log p_s(y) &= \frac{\mathbb E[x \mid y] - y}{s^2} .
+# \end{aligned}
+# $$
+#
+# In the second line $p(x)\,\mathcal N(y; x, s^2) = p_s(y)\, p(x \mid y)$ is Bayes' rule. The gradient
+# of the log of a density is called its **[score](glossary.md#score)**; the formula is Tweedie's
+# ([Efron 2011](bibliography.md#efron-2011)). It needs no density: whoever can denoise knows the
+# score. And it is the score of the *noisy* data. The data themselves, points in a training set,
+# have none.
+#
+# If the data are $n$ points $x_i$, all of this can be computed: $\mathbb E[x \mid y] = \sum_i w_i
+# x_i$ with $w_i \propto e^{-\|y - x_i\|^2 / 2s^2}$, as in chapter 09. Here is a `Diffusion` whose
+# denoiser is that formula instead of a net. Its other methods are the library's:
+
+
+# %%
+class Exact(sae.Diffusion):
+    """The best denoiser of data that are the points X, each as likely."""
+
+    X: np.ndarray
+
+    def denoise(self, noisy, sigma):
+        # |y - x|² / 2, but for |y|² / 2, which all weights of a y share
+        far = (self.X**2).sum(axis=1) / 2 - noisy @ self.X.T  # (N, n)
+        w = np.exp((far.min(axis=1, keepdims=True) - far) / sigma**2)
+        return w @ self.X / w.sum(axis=1, keepdims=True)
+
+
+def exact(X, low, high):
+    net = sae.Sequential(sae.Dense(X.shape[1] + 1, X.shape[1], rng=0))  # not used
+    model = Exact(net, loss=sae.MSE(), low=low, high=high, levels=1)
+    model.X = X.astype(np.float32)
+    return model
+
+
+source(sae.Diffusion.score)
+few = rng.standard_normal((20, 2))
+model, y, s, h = exact(few, 0.01, 10.0), rng.standard_normal((50, 2)), 0.5, 1e-5
+model.X = few  # in float64
+
+
+def log_density(y):
+    return np.log(np.exp(-((y[:, None] - few) ** 2).sum(axis=2) / (2 * s**2)).mean(axis=1))
+
+
+slope = [
+    (log_density(y + h * axis) - log_density(y - h * axis)) / (2 * h) for axis in np.eye(2)
+]
+deviation = np.abs(model.score(y, s) - np.stack(slope, axis=1)).max()
+print(f"score by Tweedie against differences of log p: largest deviation {deviation:.0e}")
+assert deviation < 1e-8
+
+# %% [markdown]
+# ## Langevin: a walk that draws
+#
+# Climbing by the score alone ends on a peak, and always on the nearest. To *draw* from a density, add
+# noise to each step. **[Langevin](glossary.md#langevin-dynamics)'s walk** with step $\eta$ is
+#
+# $$
+# y \leftarrow y + \eta\, \nabla \log p(y) + \sqrt{2\eta}\;\xi, \qquad \xi \sim \mathcal N(0, I) ,
+# $$
+#
+# and for small $\eta$ it comes to visit each region as often as $p$ says. For a normal density of
+# variance $v$ that can be seen by hand. The score is $-y/v$, so a step multiplies $y$ by $1 - \eta/v$
+# and adds variance $2\eta$. A variance that stays as it is obeys
+#
+# $$
+# V = \Big(1 - \frac\eta v\Big)^2 V + 2\eta
+# \quad\Rightarrow\quad V = \frac{2\eta}{1 - (1 - \eta/v)^2} = \frac{v}{1 - \eta/2v}
+# \;\xrightarrow{\;\eta \to 0\;}\; v .
+# $$
+
+# %%
+v, eta = 2.0, 0.4
+walkers = np.zeros(20_000)
+for _ in range(60):
+    walkers += -eta * walkers / v + np.sqrt(2 * eta) * rng.standard_normal(20_000)
+print(
+    f"variance {walkers.var():.3f}, by the formula {v / (1 - eta / (2 * v)):.3f}, wanted {v}"
+)
+assert abs(walkers.var() / (v / (1 - eta / (2 * v))) - 1) < 0.04
+
+# %% [markdown]
+# ### Why one level of noise is not enough
+#
+# The data are eight small clouds on a ring, as in [chapter 15](15_two_players.py), but every other
+# cloud holds four times as many points as its neighbours. Begin with 500 walkers far and wide, and
+# let them walk by the exact score at one small level, $s = 0.1$.
+#
+# Between two clouds that are far apart, the score points to the nearer one. *How much* either of
+# them weighs hardly changes it there: for $p = \pi_1 p_1 + \pi_2 p_2$, near the first cloud $p_2
+# \approx 0$, so that $\nabla \log p \approx \nabla \log (\pi_1 p_1) = \nabla \log p_1$. The weight is
+# a constant under the log, and its gradient is 0. So a walker goes to the cloud that it began next
+# to, and stays. A large $s$ blurs the clouds into one heap, in which the weights do count, but then
+# one draws from a blur.
+#
+# **[Annealing](glossary.md#annealed-langevin-dynamics)** does both: begin at a large $s$, walk some
+# steps, go on at a smaller one, with $\eta \propto s^2$.
+
+
+# %%
+def langevin(score, start, levels, steps, rng, rate=0.2):
+    y = start.copy()
+    for s in levels:
+        for _ in range(steps):
+            eta = rate * s**2
+            y += eta * score(y, s) + np.sqrt(2 * eta) * rng.standard_normal(y.shape)
+    return y
+
+
+many = points(6000, rng)
+cloud = lambda y: ((y[:, None] - CENTRES) ** 2).sum(axis=2).argmin(axis=1)  # noqa: E731
+light = cloud(many) % 2 == 1
+ring = np.concatenate([many[~light][:1600], many[light][:400]])  # four to one
+best = exact(ring[::4], 0.02, 10.0)
+
+
+def judged(y):
+    """The share of points in the heavy clouds, and of all points the share that lies near a cloud."""
+    near = np.linalg.norm(y - CENTRES[cloud(y)], axis=1) < 0.5
+    return float((cloud(y) % 2 == 0)[near].mean()), float(near.mean())
+
+
+start = rng.uniform(-4, 4, (500, 2))
+levels = np.geomspace(3, 0.1, 12)
+walks = {
+    "one level, s = 0.1": langevin(best.score, start, [0.1], 480, rng),
+    "annealed, s = 3 … 0.1": langevin(best.score, start, levels, 40, rng),
+}
+print("                         in the heavy clouds   near a cloud   (data: 80 %)")
+for name, y in walks.items():
+    heavy, near = judged(y)
+    print(f"{name:<24} {heavy:20.0%} {near:14.0%}")
+assert abs(judged(walks["one level, s = 0.1"])[0] - 0.5) < 0.1
+assert abs(judged(walks["annealed, s = 3 … 0.1"])[0] - 0.8) < 0.07
+
+# %% [markdown]
+# Both walks have taken 480 steps with the exact score. At one level half of the walkers end in the
+# heavy clouds: they stand for the *regions* that they began in, not for the data. Annealed, four of
+# five do.
+#
+# ## One net for all levels
+#
+# So a model needs the best denoiser at every level from "larger than the data" to "too small to be
+# seen". One net learns them all, if it is told the level. `Diffusion` draws a level for each example,
+# uniformly in $\log\sigma$ (with $u$ from 0 to 1), and from then on is a denoising autoencoder:
+#
+# $$
+# \begin{aligned}
+# \sigma &= \sigma_{\text{low}} \Big(\frac{\sigma_{\text{high}}}{\sigma_{\text{low}}}\Big)^{u}, \qquad
+# \underset{(N, D)}{\tilde x} = x + \sigma \varepsilon \\
+# \underset{(N, D + \text{levels})}{c} &= \Big[\frac{\tilde x}{\sqrt{1 + \sigma^2}},\; f(u)\Big], \qquad
+# \hat x = \mathrm{net}(c), \qquad L = \mathrm{loss}(\hat x, x) .
+# \end{aligned}
+# $$
+#
+# Dividing by $\sqrt{1 + \sigma^2}$ keeps the input as large as 1, more or less, at all levels. $f(u)$
+# are a few bumps, each of which is large at one level: a net of ReLUs can switch its units by them
+# as it could not by the single number $u$. Noise and level are drawn, so they are constants, and
+# nothing is new in the backward pass.
+
+# %%
+source(sae.Diffusion.objective, sae.Diffusion.told, sae.Diffusion.backward)
+draw = np.random.default_rng(0)
+tiny = sae.Diffusion(
+    sae.Sequential(sae.Dense(4 + 3, 6, rng=draw), sae.Tanh(), sae.Dense(6, 4, rng=draw)),
+    loss=sae.MSE(),
+    levels=3,
+)
+report = sae.check_gradients(tiny, rng.random((8, 4)))
+print(f"largest relative error of a gradient {report.worst:.0e}")
+assert report.passed and report.worst < 1e-7
+
+draw = np.random.default_rng(0)
+he = {"init": "he", "rng": draw}
+plane = sae.Diffusion(
+    sae.Sequential(
+        *(sae.Dense(2 + 16, 64, **he), sae.ReLU(), sae.Dense(64, 64, **he), sae.ReLU()),
+        sae.Dense(64, 2, rng=draw),
+    ),
+    loss=sae.MSE(),
+    low=0.05,
+    high=5.0,
+)
+epochs = quick(400, 20)
+sae.fit(
+    plane,
+    ring,
+    epochs=epochs,
+    batch_size=100,
+    optimizer=warm_cosine()(5e-3, epochs * len(ring) // 100),
+    progress=False,
+)
+learned = langevin(
+    lambda y, s: plane.score(y.astype(np.float32), s), start, levels, 40, rng
+)
+walked, near = judged(learned)
+print(
+    f"annealed, with the net's score: {walked:.0%} in the heavy clouds, {near:.0%} near a cloud"
+)
+assert quick(walked > 0.82 and near > 0.9, True)
+
+# %% tags=["hide-input"]
+drawn, panels = figure(9, 3.4, columns=3, sharex=True, sharey=True)
+shown = walks | {"annealed, learned score": learned}
+for axes, (name, y) in zip(panels, shown.items(), strict=True):
+    axes.plot(*y.T, ".", markersize=2, color=plots.BLUE)
+    axes.plot(*CENTRES[::2].T, "x", color=plots.RED, markersize=6)
+    axes.plot(*CENTRES[1::2].T, "+", color=plots.GREY, markersize=6)
+    axes.set(title=name, xlim=(-3.4, 3.4), ylim=(-3.4, 3.4), aspect="equal")
+show(
+    drawn,
+    "ring",
+    "Three panels of points around eight marks on a ring. In the first all clouds are alike; in the others every other cloud is dense and its neighbours are thin.",
+    "× marks the four heavy clouds, + the light ones. The score at one small level does not know how much a cloud weighs.",
+)
+
+# %% [markdown]
+# With the net's score the walk finds the clouds, but the light ones get less than they should. An
+# error of the score adds up on the way from one cloud to the next, as $\log p(b) - \log p(a)$ is the
+# integral of the score along the way; and a walk that has time to settle settles at a wrong ratio.
+#
+# ## From one level to the next, in one step
+#
+# Langevin walks many steps at each level. There is a shorter way ([Ho et al.
+# 2020](bibliography.md#ho-2020)). Let $\tilde x_\tau = x + \tau\varepsilon$ have little noise, and
+# $\tilde x_\sigma = \tilde x_\tau + \sqrt{\sigma^2 - \tau^2}\,\varepsilon'$ more. Suppose that we have
+# $\tilde x_\sigma$ *and know* $x$. What is $\tilde x_\tau$? By Bayes' rule its log-density is, up to a
+# constant,
+#
+# $$
+# -\frac{\|\tilde x_\tau - x\|^2}{2\tau^2} - \frac{\|\tilde x_\sigma - \tilde x_\tau\|^2}{2(\sigma^2 - \tau^2)} ,
+# $$
+#
+# a parabola in $\tilde x_\tau$: a normal density. The precisions add up,
+# $\frac1{\tau^2} + \frac1{\sigma^2 - \tau^2} = \frac{\sigma^2}{\tau^2(\sigma^2 - \tau^2)}$, and the mean
+# weighs $x$ and $\tilde x_\sigma$ by theirs:
+#
+# $$
+# \tilde x_\tau = x + \frac{\tau^2}{\sigma^2}\,(\tilde x_\sigma - x) + \tau\sqrt{1 - \frac{\tau^2}{\sigma^2}}\;\xi .
+# $$
+#
+# We do not know $x$. So put the net's $\hat x = \mathbb E[x \mid \tilde x_\sigma]$ in its place. That is
+# the whole sampler:
+
+# %%
+source(sae.Diffusion.steps)
+
+# %% [markdown]
+# With $\hat x$ for $x$ the step is not exact, unless $\sigma$ and $\tau$ are near each other: then the
+# step is small, and what it adds of $\hat x$ is corrected in the next one. The exact denoiser shows it,
+# as nothing else can be wrong with it. Few steps find the clouds, but not how much they weigh:
+
+# %%
+spread = {}
+for steps in (3, 5, 20, 100):
+    made = best.sample(1000, steps=steps, rng=0)
+    spread[steps] = judged(made)
+    print(
+        f"{steps:4} steps: {spread[steps][0]:.0%} in the heavy clouds, {spread[steps][1]:.0%} near a cloud"
+    )
+assert abs(spread[100][0] - 0.8) < 0.05 and spread[5][0] < 0.75
+assert spread[5][1] > 0.95 and spread[100][1] > 0.95
+heavy, near = judged(plane.sample(1000, steps=100, rng=0))
+print(f" 100 steps of the net: {heavy:.0%} in the heavy clouds, {near:.0%} near a cloud")
+assert quick(abs(heavy - 0.8) < min(0.12, abs(walked - 0.8)) and near > 0.9, True)
+
+# %% [markdown]
+# The same net, with a fifth of the calls, comes nearer to 80 %: no level is given the time to settle at its own error.
+#
+# ## "Predict the noise" is chapter 09
+#
+# Papers write it differently. DDPM ([Ho et al. 2020](bibliography.md#ho-2020)) shrinks the data while
+# it adds noise, and trains the net to tell the noise:
+#
+# $$
+# x_t = \sqrt{\bar\alpha_t}\,x + \sqrt{1 - \bar\alpha_t}\;\varepsilon, \qquad
+# L_{\text{simple}} = \mathbb E\,\|\varepsilon - \hat\varepsilon(x_t, t)\|^2 .
+# $$
+#
+# Divide by $\sqrt{\bar\alpha_t}$: $x_t / \sqrt{\bar\alpha_t} = x + \sigma\varepsilon$ with $\sigma^2 =
+# (1 - \bar\alpha_t)/\bar\alpha_t$. So $1 + \sigma^2 = 1/\bar\alpha_t$, and $x_t = \tilde x / \sqrt{1 +
+# \sigma^2}$ is exactly what our net is given. To know the noise is to know the data, since $\tilde x
+# = \hat x + \sigma\hat\varepsilon$:
+#
+# $$
+# \hat\varepsilon = \frac{\tilde x - \hat x}{\sigma}, \qquad
+# \|\varepsilon - \hat\varepsilon\|^2 = \Big\|\frac{\tilde x - x}{\sigma} - \frac{\tilde x - \hat x}{\sigma}\Big\|^2
+# = \frac{\|x - \hat x\|^2}{\sigma^2} .
+# $$
+#
+# The loss of DDPM *is* that of a denoising autoencoder with a time input, with the weight
+# $1/\sigma^2$. By the first section the weight changes nothing about the best answer. It changes what
+# a net of finite size cares for: with $1/\sigma^2$ for the last details, with ours for what the image
+# is at all.
+#
+# ### Where a weight comes from
+#
+# A sampler draws $\tilde x_\tau$ from the density above with $\hat x$ for $x$. How far is that from the
+# one with $x$? Both are normal with variance $c^2 = \tau^2(1 - \tau^2/\sigma^2)$, and their means are
+# $(1 - \tau^2/\sigma^2)(x - \hat x)$ apart, so
+#
+# $$
+# \mathrm{KL} = \frac{(1 - \tau^2/\sigma^2)^2\, \|x - \hat x\|^2}{2\,\tau^2\,(1 - \tau^2/\sigma^2)}
+# = \frac12 \Big(\frac1{\tau^2} - \frac1{\sigma^2}\Big) \|x - \hat x\|^2 .
+# $$
+#
+# Added up over the steps (and with two terms for the ends) it is the ELBO of a VAE with as many layers
+# as steps, whose encoder has nothing to learn: it adds noise ([chapter 11](11_variational.py)). If
+# each level is a fixed factor below the one before, $\tau = \sigma / r$, the weight is $\frac12 (r^2 -
+# 1) / \sigma^2$. So, with levels drawn uniformly in $\log\sigma$, to predict the noise with weight 1
+# is to descend the bound on $-\log p(x)$ ([Kingma et al. 2021](bibliography.md#kingma-2021)).
+
+# %%
+x, u = ring[:500], rng.random((500, 1))
+sigma = plane.low * np.exp(u * plane.span)
+epsilon = rng.standard_normal(x.shape)
+noisy = x + sigma * epsilon
+prediction = rng.standard_normal(x.shape)  # of whatever net
+noise = (noisy - prediction) / sigma
+assert np.allclose(
+    ((epsilon - noise) ** 2).sum(axis=1),
+    ((x - prediction) ** 2).sum(axis=1) / sigma[:, 0] ** 2,
+)
+alpha = 1 / (1 + sigma**2)
+assert np.allclose(
+    np.sqrt(alpha) * x + np.sqrt(1 - alpha) * epsilon, noisy / np.sqrt(1 + sigma**2)
+)
+chain = np.geomspace(10, 0.05, 200)
+weights = (1 / chain[1:] ** 2 - 1 / chain[:-1] ** 2) / 2
+assert np.allclose(weights * chain[:-1] ** 2, ((chain[0] / chain[1]) ** 2 - 1) / 2)
+
+# %% [markdown]
+# ## An experiment: digits out of noise
+#
+# The preset `diffusion` is a dense net, 800-512-512-784, which predicts the clean image by logits. It
+# is trained for less time here than the preset asks for.
+
+# %%
+data = dataset()  # strokes, or what --data names
+images, epochs = quick(12_000, 1500), quick(6, 3)
+train = pixels(data.train_images)[:images]
+test = pixels(data.test_images)[:500]
+net = PRESETS["diffusion"].build(np.random.default_rng(0))
+history = sae.fit(
+    net,
+    train,
+    epochs=epochs,
+    batch_size=100,
+    optimizer=warm_cosine()(2e-3, epochs * images // 100),
+    progress=False,
+)
+
+# %% [markdown]
+# How good is it as a denoiser, level by level? Beside it two that are formulas. The best *linear*
+# one is $\mu + C(C + \sigma^2 I)^{-1}(\tilde x - \mu)$, with mean and covariance of the training
+# images. And `Exact` on the training images themselves is the *least possible loss on the training
+# set*: no net can be better there.
+
+# %%
+memory = exact(train[: quick(3000, 800)], net.low, net.high)
+mean = train.mean(axis=0)
+values, axes_of = np.linalg.eigh(np.cov(train[:6000], rowvar=False))
+
+
+def linear(noisy, sigma):
+    shrink = np.maximum(values, 0) / (np.maximum(values, 0) + sigma**2)
+    return mean + (noisy - mean) @ axes_of * shrink @ axes_of.T
+
+
+def squared_error(made, wanted):
+    return float(((made - wanted) ** 2).sum(axis=1).mean())
+
+
+denoisers = {"net": net.denoise, "linear": linear, "training images": memory.denoise}
+at = np.geomspace(net.low, net.high, 9)
+errors = {name: [] for name in denoisers}
+print("sigma       " + "".join(f"{name:>17}" for name in denoisers))
+for sigma in at.tolist():
+    noisy = test + sigma * np.random.default_rng(1).standard_normal(test.shape, np.float32)
+    for name, denoise in denoisers.items():
+        errors[name].append(squared_error(denoise(noisy, sigma), test))
+    print(f"{sigma:<12.2f}" + "".join(f"{errors[name][-1]:17.1f}" for name in denoisers))
+middle = 4  # σ = 0.71
+assert quick(errors["net"][middle] < errors["linear"][middle], True)
+assert quick(errors["linear"][0] < errors["net"][0] < errors["training images"][0], True)
+
+# %% tags=["hide-input"]
+drawn, axes = figure(6, 3.4)
+looks = zip(
+    errors.items(), ("o-", "s--", "^:"), (plots.BLUE, plots.GREY, plots.RED), strict=True
+)
+for (name, values_of), line, colour in looks:
+    axes.loglog(at, values_of, line, color=colour, label=name, markersize=4)
+axes.axhline(squared_error(mean, test), color="black", linewidth=0.8, linestyle=":")
+axes.set(xlabel="level of the noise σ", ylabel="squared error per test image")
+axes.set_xticks([0.05, 0.2, 1, 5, 10], ["0.05", "0.2", "1", "5", "10"])
+axes.set_yticks([1, 3, 10, 30], ["1", "3", "10", "30"])
+axes.minorticks_off()
+axes.legend()
+show(
+    drawn,
+    "levels",
+    "Three rising lines against the level of the noise; all come to the dotted line on the right, and on the left the one of the training images stays high.",
+    "The dotted line is the mean image, which is the best answer when nothing can be seen any more.",
+)
+
+# %% [markdown]
+# At the largest levels all answer nearly with the mean image. In the middle the net is best: it knows
+# what digits look like. At the smallest it is worse than the linear one, since next to nothing should
+# be changed there, and it has to send 784 pixels through 512 units. (A net that predicts the noise
+# would have the image for nothing: $\hat x = \tilde x - \sigma\hat\varepsilon$.)
+#
+# And at the smallest levels the best denoiser *of the training images* answers with the nearest of
+# them (here of 3,000), which for a new image is quite wrong. The net does not find this answer, though
+# its training loss asks for nothing else: it is too smooth to know its images by heart. All that is
+# new in what a diffusion model makes comes from there. Sample with both:
+
+# %%
+n = 8
+made = {
+    "the net": net.sample(100, steps=100, rng=0),
+    "exact": memory.sample(n, steps=100, rng=0),
+}
+
+
+def nearest(images, to):
+    """The squared distance of each image to the nearest of others, and which one it is."""
+    distance = ((to**2).sum(axis=1) - 2 * images @ to.T) + (images**2).sum(axis=1)[:, None]
+    return distance.min(axis=1), to[distance.argmin(axis=1)]
+
+
+for name, images_of in made.items():
+    distance = np.median(nearest(images_of, memory.X)[0])
+    print(
+        f"{name:<8} median squared distance to the nearest of {len(memory.X):,} training images {distance:.2f}"
+    )
+of_test = np.median(nearest(test, memory.X)[0])
+print(f"test     {of_test:.2f}")
+assert np.median(nearest(made["exact"], memory.X)[0]) < 0.1
+assert quick(0.3 < np.median(nearest(made["the net"], memory.X)[0]) / of_test < 2, True)
+ink = float(made["the net"].mean() / test.mean())
+print(f"ink of the net's images, as a share of the test images' {ink:.2f}")
+assert quick(abs(ink - 1) < 0.3, True)
+
+# %%
+way, shown = {}, (0, 45, 65, 80, 99)
+for i, (sigma, noisy, guess) in enumerate(net.steps(n, steps=100, rng=1)):
+    if i in shown:
+        way[f"σ = {sigma:.2g}"] = noisy.reshape(n, 28, 28)
+        way[f"its E[x | x̃], {sigma:.2g}"] = guess.reshape(n, 28, 28)
+show(
+    lambda path: plots.image_rows(way, path),
+    "sampling",
+    "Pairs of rows of images at five falling levels of noise: noise above and below a grey blur, which becomes eight digits from level to level.",
+    "Eight images on their way out of noise, and what the net takes each for: first the mean image, then one digit, then its details.",
+)
+rows = {
+    "by the net": made["the net"][:n],
+    "nearest training": nearest(made["the net"][:n], memory.X)[1],
+    "exact denoiser": made["exact"],
+    "nearest training ": nearest(made["exact"], memory.X)[1],
+}
+rows = {name: each.reshape(-1, 28, 28) for name, each in rows.items()}
+show(
+    lambda path: plots.image_rows(rows, path),
+    "new",
+    "Four rows of eight digits. The first pair of rows, made by the net and the nearest training images, differ; the second pair, made with the exact denoiser, are the same.",
+    "With the least possible training loss a diffusion model remembers. What the net makes is like the data, and not of them.",
+)
+
+# %% [markdown]
+# The images are not as clean as the data: a dense net, and few epochs. `scratchae train diffusion` trains ten times as long.
+#
+# ## What to change for MNIST
+#
+# `scratchae tutorial 19 --data mnist` runs this chapter on MNIST; `scratchae train diffusion --data mnist` is the full preset, and
+# draws the way of ten images and a hundred samples.
+#
+# ## Exercises
+#
+# 1. The best denoiser of a few points, and the score. After *Tweedie*. ★★, 15 minutes.
+
+# %%
+exercise("19_tweedie")
+
+# %% [markdown]
+# 2. A step of the sampler, and its weight in the bound. After *From one level to the next*. ★★, 20 minutes.
+
+# %%
+exercise("19_schedule")
+
+# %% [markdown]
+# Without code:
+#
+# 3. ★ What does `sample` make if the net is the best denoiser, and `steps=2`? (The first step is from `high` to `low`.)
+# 4. ★★ Differentiate Tweedie's formula once more: what is $\operatorname{Cov}[x \mid y]$ in terms of $p_s$, and what does that say of
+#    the Jacobian of the best denoiser?
+# 5. ★★ The noise of the sampler can be left out: a step $\tilde x_\tau = \hat x + \frac\tau\sigma (\tilde x_\sigma - \hat x)$ also
+#    leads from noise $\sigma$ to noise $\tau$ (Song, Meng and Ermon 2021, DDIM). Check that it does if $\hat x = x$. What is the
+#    sampler then a function of, and what could that be used for?
+# 6. ★★★ Make the net predict the noise instead: what must its last layer be able to give at $\sigma = 10$, and what does an error in it
+#    become in $\hat x$?
+#
+# *Answers:* 3. $\hat x$ at `high` is the mean of the data. The step then leads to noise of the size `low` around it, and what comes out is the
+# mean image again, nearly. 4. The derivative of $\mathbb E[x|y] = y + s^2 \nabla\log p_s$ is $I + s^2 \nabla^2 \log p_s$, and it
+# equals $\operatorname{Cov}[x|y] / s^2$. So the Jacobian of the best denoiser is symmetric, as any field of gradients has it, and has no negative
+# eigenvalue. 5. $x + \frac\tau\sigma\,\sigma\varepsilon = x + \tau\varepsilon$. Of the first noise alone: then that is a code of the
+# image, and images can be interpolated in it. 6. Nearly its input, $\varepsilon \approx \tilde x / \sigma$, to within a hundredth: an
+# error $\delta$ of $\hat\varepsilon$ is an error of $\sigma\delta$ of $\hat x$.
+
+# %%
+y, h, s = rng.standard_normal(2), 1e-5, 0.5  # answer 4, on the 20 points
+model = exact(few, 0.01, 10.0)
+model.X = few
+J = np.stack(
+    [
+        (model.denoise(y[None] + h * a, s) - model.denoise(y[None] - h * a, s))[0]
+        for a in np.eye(2)
+    ]
+) / (2 * h)
+w = np.exp(-((y - few) ** 2).sum(axis=1) / (2 * s**2))
+covariance = np.cov(few.T, aweights=w, bias=True)
+assert np.allclose(J, covariance / s**2, atol=1e-6) and (np.linalg.eigvalsh(J) >= 0).all()
+
+# %% [markdown]
+# ## What to read in the source next
+#
+# - `scratchae/models/diffusion.py`, whole: the net's input, the score, and the sampler.
+# - `scratchae/presets/diffusion.py`: a dense net that makes digits.
+# - `scratchae/runs/diffusion.py`: how the pictures of a run are made.
