@@ -15,11 +15,11 @@ from .own import read_data
 from .pictures import ENDINGS
 from .scaling import PIXELS, Scaling, scaling_for
 from .source import Source
-from .streaming import Stream, too_large
+from .streaming import Stream, affordable_rows, too_large
 
 HELD_OUT = 60  # of the data that come with a test set, one in 60 training examples is for validation: 1,000 of MNIST's 60,000
 SHARE = 10  # of a person's own data, one example in ten is for validation and one in ten for the test
-MOST = 5000  # examples of each of these two, where the data are larger than memory
+MOST = 5000  # examples of each of these two at most, where the data are larger than memory
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def prepared(source: Source, seed: int, origin: dict[str, Any], scaling: Scaling
     counts = {part: len(rows[part]) for part in ("train", "validation", "test")}
     told = (*described(source), *source.notes, in_words(source, seed, counts, scaling))
     if too_large(source.x):
-        told = (*told, arrays["train"].said())
+        told = (*told, arrays["train"].said(counts["validation"] + counts["test"]))
     kept = {
         **origin,
         **{"seed": seed, "shape": list(source.shape), "counts": counts, "scaling": scaling.record()},
@@ -153,7 +153,7 @@ def split_rows(source: Source, seed: int) -> dict[str, np.ndarray]:
     groups = [np.arange(n)]
     if source.labels is not None and np.bincount(source.labels).min() >= SHARE:
         groups = [np.flatnonzero(source.labels == each) for each in range(len(source.classes))]
-    most = MOST if too_large(source.x) else n
+    most = affordable_rows(source.x, MOST) if too_large(source.x) else n
     chosen: list[np.ndarray] = [np.empty(0, np.int64)] * held_out
     for group in groups:
         count = min(max(round(len(group) / SHARE), 1), max(most * len(group) // n, 1))
