@@ -173,6 +173,7 @@ def use(
     *,
     data: str | None = None,
     label: str | None = None,
+    missing: str | None = None,
     data_dir: str | None = None,
     out: str | Path | None = None,
     seed: int = 0,
@@ -191,7 +192,7 @@ def use(
             raise OptionError("decompress: say what to decompress, --data FILE, which `scratchae use compress` wrote")
         given = Batch(np.zeros((1, *run.input_shape), np.float32), None)
     else:
-        given = run.batch(data, label, data_dir)
+        given = run.batch(data, label, data_dir, missing)
     if not len(given.x):
         raise DataError(f"{data}: it holds no examples: expected at least one")
     task = Task(
