@@ -55,7 +55,7 @@ def encode(task: Task) -> str:
         if task.given.labels is not None:
             classes, labels = np.unique(task.given.labels, return_inverse=True)
         task.picture("encode", lambda path: plots.latent_scatter(z, labels, path, classes))
-    return f"{len(z):,} codes of {z.shape[1]} numbers"
+    return f"{len(z):,} code{'s' * (len(z) != 1)} of {z.shape[1]} numbers"
 
 
 def denoise(task: Task) -> str:
@@ -205,7 +205,8 @@ def use(
     print("".join(f"{note}\n" for note in given.notes), end="")
     source = run.kept["source"]
     name = data or (source if source in (*NAMES, "synthetic") else Path(source).name)
-    of = "" if job == "decompress" else f"{len(given.x):,} examples of "
+    count = len(given.x)
+    of = "" if job == "decompress" else f"{count:,} example{'s' * (count != 1)} of "
     print(f"{job}: {run.preset.name}, {of}{name}{'' if data else ' (its test examples)'}")
     try:
         task.out.mkdir(parents=True, exist_ok=True)

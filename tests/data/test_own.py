@@ -167,7 +167,7 @@ def test_a_table(tmp_path):
         (["a,b", *numbers()[:0], *["1,2"] * 30, "1,oops"], {}, "column 'b' holds numbers, but 'oops' in row 31"),
         (["a,b", *["1,2"] * 5], {"label": "c"}, "no column 'c'.*it has a, b"),
         (["a,kind", *["1,x"] * 5, "1,"], {"label": "kind"}, "the label 'kind' is missing in row 6"),
-        (["a,b"], {}, "holds 1 lines"),
+        (["a,b"], {}, "holds one line: expected"),
         (["a,b", "1,2", "2,3"], {"missing": "median"}, "missing='median'"),
     ],
 )
