@@ -3,10 +3,13 @@
     python benchmarks/anomaly.py [--presets deep conv vae] [--data mnist] [--data-dir D] [--epochs N] [--seeds N] [--json FILE]
 
 For each digit a model of each preset learns the training images of that digit alone. The test images of all digits are
-scored by their squared reconstruction error, and the AUC says how well the scores tell that digit from the others: the
-share of pairs, a normal image and another, in which the other has the larger error. Beside them PCA with as many directions
+scored by `scratchae.uses.score`, their squared reconstruction error, and the AUC says how well the scores tell that digit from the
+others: the share of pairs, a normal image and another, in which the other has the larger error. Beside them PCA with as many directions
 as the first preset's code has numbers, and what was published. A VAE is scored in the same way, by the reconstruction from the
 mean of its code, not by its evidence bound.
+
+Then what fails: the pairs of a normal digit and another that the first preset tells apart worst, and a picture, beside the JSON file, of
+images that are not normal and are rebuilt well.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,9 +29,12 @@ from scratchae import PCA, __version__, fit, load_data
 from scratchae.bench import machine
 from scratchae.bench.harness import BenchmarkError, note, save
 from scratchae.data import NAMES, Dataset, pixels
+from scratchae.models import Model
+from scratchae.plots import image_rows
 from scratchae.presets import PRESETS, Preset
-from scratchae.uses import score
+from scratchae.uses import in_batches, rebuild, roc, score
 
+SHOWN, HARDEST = 10, 8  # images in a row of the picture; pairs that are named
 DEFAULT_PRESETS = ("deep", "conv", "vae")
 # MNIST, one class against the rest, means over ten seeds: Ruff et al. 2018, "Deep One-Class Classification", table 1
 PUBLISHED = {"DCAE (Ruff et al. 2018)": 0.897, "Deep SVDD (Ruff et al. 2018)": 0.948}
@@ -85,22 +91,36 @@ def run(options: argparse.Namespace) -> None:
     for digit in digits:
         one_class(data, digit)  # an empty class is told before hours of training
     code = presets[0].code
-    judges: dict[str, Callable[[OneClass, int], np.ndarray]] = {
-        preset.name: lambda task, seed, preset=preset: preset_scores(preset, task, seed, options.epochs)
-        for preset in presets
-    }
-    judges[f"PCA-{code}"] = lambda task, seed: squared_errors(PCA(code).fit(task.train).reconstruct, task.test)
-    aucs: dict[str, list[list[float]]] = {name: [] for name in judges}  # by digit, then by seed
+    aucs: dict[str, list[list[float]]] = {preset.name: [] for preset in presets} | {
+        f"PCA-{code}": []
+    }  # by digit, then by seed
+    pairs, missed = {}, {}
     for digit in digits:
         task = one_class(data, digit)
-        for name, scores in judges.items():
-            seeds = range(1 if name.startswith("PCA-") else options.seeds)  # nothing is drawn for PCA
-            aucs[name].append([])
-            for seed in seeds:
-                note(f"digit {digit}: {name}, training {seed + 1} of {len(seeds)}")
-                aucs[name][-1].append(auc(scores(task, seed), task.abnormal))
+        others = data.test_labels
+        for preset in presets:
+            aucs[preset.name].append([])
+            for seed in range(options.seeds):
+                note(f"digit {digit}: {preset.name}, training {seed + 1} of {options.seeds}")
+                model, test = trained(preset, task, seed, options.epochs)
+                scores = score(model, test).values
+                aucs[preset.name][-1].append(auc(scores, task.abnormal))
+                if preset is presets[0] and seed == 0:
+                    pairs |= {
+                        f"{digit}, {other}": auc(scores[kept], others[kept] == other)
+                        for other in digits
+                        if other != digit and (kept := (others == digit) | (others == other)).any()
+                    }
+                    low = np.flatnonzero(task.abnormal)[np.argsort(scores[task.abnormal], kind="stable")[:SHOWN]]
+                    missed[digit] = test[low], rebuild(model, test[low]), [str(label) for label in others[low]]
+        pca = PCA(code).fit(task.train)
+        error = in_batches(lambda x, pca=pca: ((pca.reconstruct(x) - x) ** 2).sum(axis=1), task.test)
+        aucs[f"PCA-{code}"].append([auc(error, task.abnormal)])  # nothing is drawn for PCA
     note("")
     print(table(digits, aucs))
+    hardest = sorted(pairs, key=pairs.get)[:HARDEST]
+    print(f"\n{presets[0].name} tells these pairs apart worst, the normal digit first: ")
+    print("; ".join(f"{pair}: {pairs[pair]:.3f}" for pair in hardest))
     record = {
         "benchmark": "anomaly",
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -113,9 +133,16 @@ def run(options: argparse.Namespace) -> None:
         "digits": digits,
         "auc": aucs,
         "mean_auc": {name: float(np.mean(values)) for name, values in aucs.items()},
+        "auc_of_pairs": pairs,
         "published_mean_auc_mnist": PUBLISHED,
     }
-    print(f"\nwritten to {save(record, options.json)}")
+    path = save(record, options.json)
+    draw(
+        missed,
+        {digit: np.mean(seeds) for digit, seeds in zip(digits, aucs[presets[0].name], strict=True)},
+        path.with_suffix(".png"),
+    )
+    print(f"\nwritten to {path}, and a picture beside it")
 
 
 def chosen(names: Sequence[str]) -> tuple[list[Preset], dict[str, str]]:
@@ -151,8 +178,8 @@ def one_class(data: Dataset, digit: int) -> OneClass:
     return OneClass(digit, images, pixels(data.test_images), abnormal)
 
 
-def preset_scores(preset: Preset, task: OneClass, seed: int, epochs: int | None) -> np.ndarray:
-    """Scores of the test images by a model of the preset, trained by its recipe."""
+def trained(preset: Preset, task: OneClass, seed: int, epochs: int | None) -> tuple[Model, np.ndarray]:
+    """A model of the preset, trained by its recipe on the normal images, and the test images as it takes them."""
     train, test = (x.reshape(-1, *preset.shape) for x in (task.train, task.test))
     epochs = epochs or preset.epochs
     model = preset.build(np.random.default_rng(seed))
@@ -160,29 +187,24 @@ def preset_scores(preset: Preset, task: OneClass, seed: int, epochs: int | None)
     recipe = {"epochs": epochs, "batch_size": preset.batch_size, "optimizer": optimizer, "seed": seed}
     if fit(model, train, progress=False, **recipe).interrupted:
         raise KeyboardInterrupt  # `fit` ends a training in good order; here nothing is to be kept
-    return score(model, test).values
-
-
-def squared_errors(reconstruct: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
-    """The squared error of each image, summed over its pixels."""
-    parts = [x[i : i + 250] for i in range(0, len(x), 250)]
-    return np.concatenate([((reconstruct(part) - part) ** 2).reshape(len(part), -1).sum(axis=1) for part in parts])
+    return model, test
 
 
 def auc(scores: np.ndarray, abnormal: np.ndarray) -> float:
-    """P(the score of an abnormal example > that of a normal one) + ½ P(they are equal), over all pairs of the two.
+    """P(the score of an abnormal example > that of a normal one) + ½ P(they are equal), over all pairs of the two."""
+    return float(roc(scores, abnormal)["auc"])
 
-    By ranks (Mann and Whitney 1947): the ranks 1 … N of the abnormal scores among all, less those that they have among
-    themselves, count the pairs that are won. Equal scores share the mean of their ranks.
-    """
-    _, place, count = np.unique(scores, return_inverse=True, return_counts=True)
-    last = np.cumsum(count)  # of equal scores, the rank of the last; the first has last - count + 1
-    ranks = (last - (count - 1) / 2)[place]
-    positive, negative = int(abnormal.sum()), int((~abnormal).sum())
-    if not positive or not negative:
-        raise BenchmarkError(f"AUC needs examples of both kinds, got {positive} abnormal and {negative} normal")
-    won = ranks[abnormal].sum() - positive * (positive + 1) / 2
-    return float(won / (positive * negative))
+
+def draw(missed: dict[int, tuple[np.ndarray, np.ndarray, list[str]]], means: dict[int, float], path: Path) -> None:
+    """For the normal digits with the lowest AUC, the others with the lowest scores, above what the model makes of them."""
+    rows, below = {}, {}
+    for digit in sorted(missed, key=means.get)[:3]:
+        images, rebuilt, labels = missed[digit]
+        rows[f"normal: {digit}"] = images.reshape(-1, 28, 28)
+        rows[f"rebuilt by {digit}'s model"] = np.clip(rebuilt.reshape(-1, 28, 28), 0, 1)
+        below[f"rebuilt by {digit}'s model"] = labels
+    caption = "Not normal, and rebuilt best: their scores are lower than those of most normal images. Below, the class of each."
+    image_rows(rows, path, below=below, caption=caption)
 
 
 def table(digits: Sequence[int], aucs: dict[str, list[list[float]]]) -> str:

@@ -52,17 +52,17 @@ def add_data_dir(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_label(parser: argparse.ArgumentParser) -> None:
-    """The option that says where a person's table has its classes."""
+def add_table(parser: argparse.ArgumentParser) -> None:
+    """The options that say how a person's table is read."""
     parser.add_argument("--label", metavar="COLUMN", help="the column of your table that holds the class of each row")
+    parser.add_argument(
+        "--missing", choices=("mean",), help="let missing cells of your table be the mean of their column"
+    )
 
 
 def add_own_data(parser: argparse.ArgumentParser) -> None:
     """The options that say how a person's own data are read."""
-    add_label(parser)
-    parser.add_argument(
-        "--missing", choices=("mean",), help="let missing cells of your table be the mean of their column"
-    )
+    add_table(parser)
     parser.add_argument("--size", type=size, metavar="N|HxW", help="fit your images to this height and width")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .types import add_data_dir, add_label, columns, positive
+from .types import add_data_dir, add_table, columns, positive
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -25,7 +25,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--data", metavar="NAME|FILE|FOLDER", help="other examples (default: the test examples of the run)"
     )
-    add_label(parser)
+    add_table(parser)
     add_data_dir(parser)
     parser.add_argument("--out", metavar="DIR", help="folder to write to (default: RUN/JOB)")
     parser.add_argument(

@@ -139,7 +139,7 @@ def as_examples(x: np.ndarray, path: Path) -> np.ndarray:
     if x.ndim == 3:
         x = x[..., None]
     if x.ndim not in (2, 4) or not x.size:
-        hint = "; a column of numbers is x[:, None]" if x.ndim == 1 else ""
+        hint = "; a single row is x[None], a column of numbers x[:, None]" if x.ndim == 1 else ""
         raise DataError(
             f"{path} holds an array of shape {x.shape}: expected rows (N, D), or images (N, H, W) or (N, H, W, C), at least one{hint}"
         )

@@ -15,11 +15,11 @@ from .own import read_data
 from .pictures import ENDINGS
 from .scaling import PIXELS, Scaling, scaling_for
 from .source import Source
-from .streaming import Stream, too_large
+from .streaming import Stream, affordable_rows, too_large
 
 HELD_OUT = 60  # of the data that come with a test set, one in 60 training examples is for validation: 1,000 of MNIST's 60,000
 SHARE = 10  # of a person's own data, one example in ten is for validation and one in ten for the test
-MOST = 5000  # examples of each of these two, where the data are larger than memory
+MOST = 5000  # examples of each of these two at most, where the data are larger than memory
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def prepared(source: Source, seed: int, origin: dict[str, Any], scaling: Scaling
     counts = {part: len(rows[part]) for part in ("train", "validation", "test")}
     told = (*described(source), *source.notes, in_words(source, seed, counts, scaling))
     if too_large(source.x):
-        told = (*told, arrays["train"].said())
+        told = (*told, arrays["train"].said(counts["validation"] + counts["test"]))
     kept = {
         **origin,
         **{"seed": seed, "shape": list(source.shape), "counts": counts, "scaling": scaling.record()},
@@ -153,7 +153,7 @@ def split_rows(source: Source, seed: int) -> dict[str, np.ndarray]:
     groups = [np.arange(n)]
     if source.labels is not None and np.bincount(source.labels).min() >= SHARE:
         groups = [np.flatnonzero(source.labels == each) for each in range(len(source.classes))]
-    most = MOST if too_large(source.x) else n
+    most = affordable_rows(source.x, MOST) if too_large(source.x) else n
     chosen: list[np.ndarray] = [np.empty(0, np.int64)] * held_out
     for group in groups:
         count = min(max(round(len(group) / SHARE), 1), max(most * len(group) // n, 1))
@@ -211,10 +211,13 @@ def again(kept: dict[str, Any]) -> Examples:
     return found
 
 
-def like(path: str | Path, kept: dict[str, Any], label: str | None = None) -> Source:
-    """Other data, read and scaled as those of a run were. Raises DataError and ShapeError for what does not fit."""
+def like(path: str | Path, kept: dict[str, Any], label: str | None = None, missing: str | None = None) -> Source:
+    """Other data, read and scaled as those of a run were. Missing cells of a table may count as the mean of the run's column.
+
+    Raises DataError and ShapeError for what does not fit.
+    """
     shape = tuple(kept["shape"])
-    options = options_of(kept) | {"label": label or kept.get("label")}
+    options = options_of(kept) | {"label": label or kept.get("label"), "missing": missing or kept.get("missing")}
     if len(shape) == 1 and (Path(path).is_dir() or Path(path).suffix.lower() in ENDINGS) and Path(path).exists():
         raise ShapeError(
             f"{path} holds images, and the model was trained on rows of {shape[0]} numbers: give it a table or an array"
@@ -233,15 +236,20 @@ def like(path: str | Path, kept: dict[str, Any], label: str | None = None) -> So
     if x.shape[1:] != shape and x[0].size == np.prod(shape):
         x = x.reshape(len(x), *shape)
     if x.shape[1:] != shape:
+        hint = ": a single image is x[None]" if x.shape == shape[: x.ndim] else way_out(x.shape[1:], shape)
         raise ShapeError(
-            f"{path} holds examples of {in_short(x.shape[1:])}, the model was trained on {in_short(shape)}{way_out(x.shape[1:], shape)}"
+            f"{path} holds examples of {in_short(x.shape[1:])}, the model was trained on {in_short(shape)}{hint}"
         )
-    source.x, source.test = Scaling.from_record(kept["scaling"]).apply(np.asarray(x)), None
-    if not np.isfinite(source.x).all():
-        wrong = np.flatnonzero(~np.isfinite(source.x).reshape(len(x), -1).all(axis=1))
+    x = np.asarray(x)
+    wrong = (
+        np.isinf(x) if options["missing"] else ~np.isfinite(x)
+    )  # what is missing may stand as NaN until it is scaled
+    if wrong.any():
+        wrong = np.flatnonzero(wrong.reshape(len(x), -1).any(axis=1))
         raise DataError(
             f"{path} holds NaN or infinity in {len(wrong)} of {len(x)} rows, first in row {wrong[0]}: repair or remove them"
         )
+    source.x, source.test = Scaling.from_record(kept["scaling"]).apply(x), None
     return source
 
 

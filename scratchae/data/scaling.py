@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import DataError
 from .source import Source
 
-ROWS = 4096  # read at a time from what may be larger than memory
+READ = 2**23  # bytes, as float64, that are read at a time from what may be larger than memory
 
 
 @dataclass(frozen=True)
@@ -105,9 +105,10 @@ def named(source: Source, chosen: np.ndarray) -> str:
 
 
 def blocks(x: np.ndarray, rows: np.ndarray) -> Iterator[np.ndarray]:
-    """The rows, some thousand at a time, in memory."""
-    for start in range(0, len(rows), ROWS):
-        yield np.asarray(x[rows[start : start + ROWS]])
+    """The rows, some at a time, in memory."""
+    count = max(READ // (8 * x[0].size), 1)
+    for start in range(0, len(rows), count):
+        yield np.asarray(x[rows[start : start + count]])
 
 
 def require_finite(x: np.ndarray, source: Source) -> None:

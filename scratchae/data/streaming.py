@@ -12,6 +12,8 @@ from .scaling import Scaling
 
 BLOCK = 2**20  # bytes that are read in one go: a disk reads neighbours fast
 POOL = 32  # blocks in memory at a time, whose rows are shuffled together
+SAMPLE = 10_000  # training examples that stand for all of them in figures
+LOADED = 2**28  # bytes of examples that are held in memory for one purpose, such as the test
 
 
 def too_large(x: np.ndarray) -> bool:
@@ -30,6 +32,11 @@ def memory() -> int:
     return found if words == ["max"] else min(found, int(words[0]))
 
 
+def affordable_rows(x: np.ndarray, most: int) -> int:
+    """So many examples of x, as float32, are held in memory: at most `most`."""
+    return max(min(most, LOADED // (4 * x[0].size)), 1)
+
+
 class Stream:
     """Rows (N, …) of an array in a file, scaled on the way. `batches(size)` is what `fit` trains on.
 
@@ -45,13 +52,24 @@ class Stream:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def said(self) -> str:
-        pool = POOL * self.block * self.x[0].size * (self.x.itemsize + 4) / 1e6
-        return f"The file is larger than a third of memory: it is streamed in shuffled blocks, about {pool:,.0f} MB at a time."
+    def said(self, held_out: int) -> str:
+        """How it is read, and the memory that this takes beside so many examples for validation and test."""
+        size = self.x[0].size
+        parts = {
+            "of blocks": POOL * self.block * size * self.x.itemsize,
+            "of validation and test examples": 4 * held_out * size,
+            "of a sample of the training examples for figures": 4
+            * size
+            * min(affordable_rows(self.x, SAMPLE), len(self)),
+        }
+        peak, *each = (f"{bytes / 1e6:,.0f} MB" for bytes in (sum(parts.values()), *parts.values()))
+        shown = ", ".join(f"{mb} {what}" for mb, what in zip(each, parts, strict=True))
+        return f"The file is larger than a third of memory: it is streamed in shuffled blocks, and takes about {peak} at most: {shown}."
 
-    def some(self, count: int = 10_000) -> np.ndarray:
+    def some(self) -> np.ndarray:
         """Some examples, spread evenly over all of them."""
-        chosen = self.rows[np.linspace(0, len(self.rows) - 1, min(count, len(self.rows))).astype(np.int64)]
+        count = min(affordable_rows(self.x, SAMPLE), len(self.rows))
+        chosen = self.rows[np.linspace(0, len(self.rows) - 1, count).astype(np.int64)]
         return self.scaling.apply(np.asarray(self.x[chosen])).reshape(-1, *self.shape[1:])
 
     def shaped(self, shape: tuple[int, ...]) -> Stream:
@@ -84,10 +102,11 @@ class Batches:
         left = np.empty((0, *stream.shape[1:]), np.float32)
         for first in range(0, len(starts), POOL):
             rows = np.concatenate([stream.rows[s : s + stream.block] for s in starts[first : first + POOL]])
-            pool = stream.x[np.sort(rows)][self.rng.permutation(len(rows))]
+            pool = None  # so that two are never held
+            pool, order = stream.x[np.sort(rows)], self.rng.permutation(len(rows))
             last = first + POOL >= len(starts)
             for start in range(0, len(pool), self.size):
-                batch = stream.scaling.apply(pool[start : start + self.size]).reshape(-1, *stream.shape[1:])
+                batch = stream.scaling.apply(pool[order[start : start + self.size]]).reshape(-1, *stream.shape[1:])
                 left = np.concatenate([left, batch])
                 while len(left) >= self.size:
                     yield left[: self.size]

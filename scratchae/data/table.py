@@ -62,7 +62,7 @@ def read_table(
         source.notes.append(f"{counted(gaps)}: each counts as the mean of its column.")
     if not encoding:
         raise DataError(f"{path} holds no column of numbers or classes besides the label: expected at least one")
-    columns = [numbers_of(each, cells[each["name"]], source.notes) for each in encoding]
+    columns = [numbers_of(each, cells[each["name"]], source.notes, path) for each in encoding]
     source.x = np.concatenate(columns, axis=1)
     source.columns = tuple(name for each in encoding for name in features_of(each))
     source.encoding = encoding
@@ -94,7 +94,7 @@ def lines_of(path: Path) -> tuple[list[str], list[list[str]]]:
     read = [row for row in csv.reader(text.splitlines(), delimiter=delimiter) if any(cell.strip() for cell in row)]
     if len(read) < 2:
         raise DataError(
-            f"{path} holds {len(read)} lines: expected a line of names, and a row below it for each example"
+            f"{path} holds {'one line' if read else 'nothing'}: expected a line of names, and a row below it for each example"
         )
     names, rows = [name.strip() for name in read[0]], read[1:]
     if all(number(name) is not None for name in names):
@@ -138,13 +138,16 @@ def features_of(encoded: dict[str, Any]) -> list[str]:
     return [f"{encoded['name']}={one}" for one in encoded["classes"]] if "classes" in encoded else [encoded["name"]]
 
 
-def numbers_of(encoded: dict[str, Any], column: list[str], notes: list[str]) -> np.ndarray:
+def numbers_of(encoded: dict[str, Any], column: list[str], notes: list[str], path: Path) -> np.ndarray:
     """The features of a column, (N, 1) or (N, classes); NaN where a cell is missing."""
     if "classes" not in encoded:
         values = [np.nan if cell.lower() in MISSING else number(cell) for cell in column]
         if None in values:
             odd = [i for i, value in enumerate(values) if value is None]
-            raise DataError(f"column {encoded['name']!r} holds numbers, but {column[odd[0]]!r} in {where(odd)}")
+            raise DataError(
+                f"{path}: column {encoded['name']!r} holds numbers, but {column[odd[0]]!r} in {where(odd)}: mend these cells, or empty them "
+                "and add --missing mean"
+            )
         return np.array(values, np.float32)[:, None]
     unknown = sorted({cell for cell in column if cell.lower() not in MISSING} - set(encoded["classes"]))
     if unknown:

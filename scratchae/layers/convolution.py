@@ -214,6 +214,8 @@ def require_images(layer: Layer, x: Array, channels: int | None = None) -> None:
         return
     if x.ndim == 2:
         way_out = f"give each row its shape back, with Reshape(H, W, {channels or 'C'}) before this layer"
+    elif x.ndim == 3 and channels not in (None, 1) and x.shape[2] == channels:
+        way_out = "x[None] makes it a batch of one image; of sequences (N, T, C) x[:, :, None] makes images of width 1, for kernels of size (K, 1)"
     elif x.ndim == 3:
         way_out = "x[..., None] makes it images of one channel, x[None] a batch of one image"
     elif 0 in x.shape[1:]:

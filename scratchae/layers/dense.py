@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..arguments import whole
@@ -49,11 +51,7 @@ class Dense(Layer):
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         xp = array_module(x)
         if x.shape[1:] != (self.inputs,):
-            self.refuse(
-                x,
-                f"(N, {self.inputs})",
-                "flatten examples with x.reshape(len(x), -1), or begin with Flatten()",
-            )
+            self.refuse(x, f"(N, {self.inputs})", way_to_rows(x.shape, self.inputs))
         self.x = x
         y = xp.matmul(x, self.W)  # (N, outputs)
         y += self.b
@@ -69,3 +67,17 @@ class Dense(Layer):
         # y = x W + b
         xp.matmul(self.x.T, dy, out=self.dW)  # ∂L/∂W = xᵀ dy
         xp.sum(dy, axis=0, out=self.db)  # ∂L/∂b = Σₙ dyₙ
+
+
+def way_to_rows(shape: tuple[int, ...], inputs: int) -> str:
+    """What to do about an array that holds no rows of so many numbers."""
+    if shape == (inputs,):
+        return "x[None] makes it a batch of one example"
+    if len(shape) < 2:
+        return "the first axis counts the examples"
+    size = math.prod(shape[1:])
+    if size == inputs:
+        return "flatten examples with x.reshape(len(x), -1), or begin with Flatten()"
+    if len(shape) == 2:
+        return f"its examples have {size} numbers each: give x the {inputs} columns that this layer was made for, or make it Dense({size}, …)"
+    return f"Flatten() before it makes rows of {size} numbers of such examples, for Dense({size}, …); RNN and GRU take sequences step by step"

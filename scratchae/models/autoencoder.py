@@ -13,6 +13,7 @@ from ..layers import Dense, Layer
 from ..layers.layer import as_layer
 from ..losses import Loss, as_loss
 from ..penalties import Penalty, as_penalty
+from .fitting import require_shape
 from .model import Model
 
 
@@ -100,11 +101,7 @@ class Autoencoder(Model):
         self.loss.check_target(x)
         z = self.encoder.forward(x[:100])
         prediction = self.decoder.forward(z)
-        made = self.loss.mean(prediction)
-        if made.shape[1:] != x.shape[1:]:
-            raise ShapeError(
-                f"the decoder makes examples of shape {made.shape[1:]}, x has {x.shape[1:]}: they must be equal"
-            )
+        require_shape("x", self.loss.mean(prediction), x, self.decoder, z, self.reconstruct)
         self.loss.check_prediction(prediction)
         if self.penalty is not None:
             self.penalty.check_code(z)

@@ -125,6 +125,11 @@ class FlatParameters(Described):
                 (self._gradient, self.gradient_views, "d" + attribute, getattr(layer, "d" + attribute, 0)),
             ):
                 view = vector[start : start + parameter.size].reshape(parameter.shape)
+                if shape_of(value) not in ((), parameter.shape):
+                    raise ShapeError(
+                        f"{layer.label()}: its {attribute} was set to an array of shape {parameter.shape}, expected "
+                        f"{shape_of(value)}, as its {target} has"
+                    )
                 view[...] = value
                 setattr(layer, target, view)
                 views.append((layer, target, view))

@@ -24,11 +24,12 @@ import numpy as np
 
 from ..arguments import number
 from ..backend import Array, array_module, noise_source, require_examples
-from ..errors import OptionError, ShapeError
+from ..errors import OptionError
 from ..layers import Codebook, Layer
 from ..layers.codebook import perplexity, require_enough
 from ..layers.layer import as_layer
 from ..losses import Loss, as_loss
+from .fitting import require_shape
 from .model import Model
 
 
@@ -168,11 +169,9 @@ class VQVAE(Model):
 
     def check_data(self, x: Array) -> None:
         self.loss.check_target(x)
-        prediction = self.decoder.forward(self.encode(x[:100]))
-        if prediction.shape[1:] != x.shape[1:]:
-            raise ShapeError(
-                f"the decoder makes examples of shape {prediction.shape[1:]}, x has {x.shape[1:]}: they must be equal"
-            )
+        z = self.encode(x[:100])
+        prediction = self.decoder.forward(z)
+        require_shape("x", prediction, x, self.decoder, z, self.reconstruct)
         self.loss.check_prediction(prediction)
 
     def check_training(self, x: Array) -> None:

@@ -24,6 +24,7 @@ from ..errors import OptionError, ShapeError
 from ..layers import Layer
 from ..layers.layer import as_layer
 from ..losses import BCE, Loss, as_loss, gaussian_kl
+from .fitting import require_shape
 from .heads import charge, outputs
 from .likelihood import ROWS, require_drawn, weighted_mean
 from .model import Model
@@ -242,12 +243,9 @@ class VAE(Model):
     def check_data(self, x: Array) -> None:
         self.loss.check_target(self.target(x))
         first = x[:100]
-        prediction, target = self.decoder.forward(self.decoder_input(self.encode(first), first)), self.target(first)
-        made = self.loss.mean(prediction)
-        if made.shape[1:] != target.shape[1:]:
-            raise ShapeError(
-                f"the decoder makes examples of shape {made.shape[1:]}, the target has {target.shape[1:]}: they must be equal"
-            )
+        z, target = self.decoder_input(self.encode(first), first), self.target(first)
+        prediction = self.decoder.forward(z)
+        require_shape("the target", self.loss.mean(prediction), target, self.decoder, z, self.reconstruct)
         self.loss.check_prediction(prediction)
 
     def encode(self, x: Array) -> Array:

@@ -171,7 +171,7 @@ PRESETS = (
     ),
     Preset(
         "table",
-        "784-128-16 and back, Softplus, linear code: for tables, of any width and range",
+        "784-128-16 and back (784: the columns of the table), Softplus, linear code: for tables, of any width and range",
         table,
         code=16,
         epochs=100,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from ..errors import OptionError, ShapeError
@@ -58,9 +59,13 @@ class Form:
     def halved(self, times: int, preset: str) -> list[tuple[int, int]]:
         """Height and width, and what they become when they are halved so often, rounded up. Raises ShapeError for rows."""
         if len(self.shape) != 3:
+            side = math.isqrt(self.shape[0])
+            images = (
+                f"; or say what images they are, if they are any: --size {side}" if side**2 == self.shape[0] else ""
+            )
             raise ShapeError(
                 f"{preset} begins with a convolution, which needs images (H, W, C), and the data are rows of {self.shape[0]} numbers: "
-                "choose a dense preset, such as table or deep; or say what images they are: --size 28x28"
+                f"choose a dense preset, such as table or deep{images}"
             )
         sizes = [self.shape[:2]]
         for _ in range(times):

@@ -101,12 +101,12 @@ def image_codecs(x: np.ndarray, about: Examples) -> Iterator[tuple[str, list[tup
 
     sheet, back = sheet_of(x, about)
     formats: list[tuple[str, str, tuple[dict[str, Any], ...]]] = [
-        ("JPEG", "JPEG", tuple({"quality": q, "optimize": True} for q in (5, 10, 20, 35, 50, 70, 85, 95))),
+        ("JPEG", "JPEG", tuple({"quality": q, "optimize": True} for q in (1, 3, 5, 10, 20, 35, 50, 70, 85, 95))),
         ("PNG, lossless", "PNG", ({"optimize": True},)),
     ]
     if features.check("webp"):
         formats.insert(
-            1, ("WebP", "WEBP", tuple({"quality": q, "method": 4} for q in (0, 5, 15, 30, 50, 70, 85, 95)))
+            1, ("WebP", "WEBP", tuple({"quality": q, "method": 4} for q in (0, 2, 5, 15, 30, 50, 70, 85, 95)))
         )
     for name, form, settings in formats:
         points = []

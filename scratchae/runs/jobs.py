@@ -55,7 +55,7 @@ def encode(task: Task) -> str:
         if task.given.labels is not None:
             classes, labels = np.unique(task.given.labels, return_inverse=True)
         task.picture("encode", lambda path: plots.latent_scatter(z, labels, path, classes))
-    return f"{len(z):,} codes of {z.shape[1]} numbers"
+    return f"{len(z):,} code{'s' * (len(z) != 1)} of {z.shape[1]} numbers"
 
 
 def denoise(task: Task) -> str:
@@ -173,6 +173,7 @@ def use(
     *,
     data: str | None = None,
     label: str | None = None,
+    missing: str | None = None,
     data_dir: str | None = None,
     out: str | Path | None = None,
     seed: int = 0,
@@ -191,7 +192,7 @@ def use(
             raise OptionError("decompress: say what to decompress, --data FILE, which `scratchae use compress` wrote")
         given = Batch(np.zeros((1, *run.input_shape), np.float32), None)
     else:
-        given = run.batch(data, label, data_dir)
+        given = run.batch(data, label, data_dir, missing)
     if not len(given.x):
         raise DataError(f"{data}: it holds no examples: expected at least one")
     task = Task(
@@ -204,7 +205,8 @@ def use(
     print("".join(f"{note}\n" for note in given.notes), end="")
     source = run.kept["source"]
     name = data or (source if source in (*NAMES, "synthetic") else Path(source).name)
-    of = "" if job == "decompress" else f"{len(given.x):,} examples of "
+    count = len(given.x)
+    of = "" if job == "decompress" else f"{count:,} example{'s' * (count != 1)} of "
     print(f"{job}: {run.preset.name}, {of}{name}{'' if data else ' (its test examples)'}")
     try:
         task.out.mkdir(parents=True, exist_ok=True)

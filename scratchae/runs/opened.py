@@ -66,7 +66,13 @@ class Run:
         labels = len(names["classes"] or range(10)) if self.preset.labels else 0
         return Examples(x[:0], x[:0], x, labels=labels, shape=shape, scaling=scaling, kept=kept, **names)
 
-    def batch(self, data: str | None = None, label: str | None = None, data_dir: str | None = None) -> Batch:
+    def batch(
+        self,
+        data: str | None = None,
+        label: str | None = None,
+        data_dir: str | None = None,
+        missing: str | None = None,
+    ) -> Batch:
         """Examples from a file or folder of a person's own, or by name; by default its own test examples."""
         if data is None or (data in NAMES and data == self.kept["source"]):
             examples = self.examples(data_dir)
@@ -77,7 +83,7 @@ class Run:
             found = self.preset.taking(named_examples(data, data_dir))
             return Batch(found.test, names(found.test_labels, found.classes))
         kept = self.kept if "scaling" in self.kept else named_examples(self.kept["source"], data_dir).kept
-        source = like(data, kept, label)
+        source = like(data, kept, label, missing)
         x = source.x.reshape(len(source.x), *self.preset.taken(source.x.shape[1:]))
         labels = names(source.labels, source.classes)
         if self.preset.labels:

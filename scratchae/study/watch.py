@@ -6,6 +6,7 @@ For each layer, on every k-th step:
     update ratio   ‖Δθ‖ / ‖θ‖     Δθ is the optimizer's step
     dead           the share of a ReLU's units that were 0 for every example of the last batches that were watched
     saturated      the share of a Sigmoid's or Tanh's outputs within 0.02 of their limits
+    KL             of a variational model: what its code says about an example, in nats
 
 The layers' outputs come from a separate forward pass over the whole batch, without noise: the step itself may be computed in
 parts (models/parallel.py) and is not touched. So training gives the same bits, watched or not.
@@ -27,6 +28,7 @@ from ..files import written_whole
 from ..layers import Layer, ReLU, Sigmoid, Tanh
 from ..layers.observing import Call, watched, wrapped
 from ..models import Model
+from ..training.remarks import UNUSED, unused_code
 
 RECENT = 10  # the watched steps that count as recent: a unit is called dead if it was 0 for this many batches
 MARGIN = 0.02  # this near to its limit, a sigmoid has a slope of at most 0.02; elsewhere it is up to 0.25
@@ -93,6 +95,7 @@ class Flow:
         self.saturated = {name: [] for name in self.activations if name not in self.dead}
         # which units were not 0, for each of the last watched batches
         self.alive = {name: deque(maxlen=RECENT) for name in self.dead}
+        self.kl: list[float] = []
         self.before: dict[str, list[Array]] | None = None  # the parameters before the update of the current step
 
     # While training runs
@@ -108,7 +111,9 @@ class Flow:
             self.update_ratio[name].append(float("nan"))
         outputs: dict[int, Array] = {}
         with watched(self.activations.values(), lambda layer, x, y: outputs.update({id(layer): y})):
-            self.model.objective(x)
+            metrics = self.model.objective(x)
+        if "kl" in metrics:
+            self.kl.append(float(metrics["kl"]))
         for name, layer in self.activations.items():
             self.note(name, layer, outputs.get(id(layer)))
 
@@ -144,7 +149,12 @@ class Flow:
             return [
                 "no training step was watched: fit the model itself inside the block (each RBM of a DBN is a separate model)"
             ]
-        return [*self.about_units(), *self.about_gradients(), *self.about_updates()]  # causes first
+        return [
+            *self.about_units(),
+            *self.about_code(),
+            *self.about_gradients(),
+            *self.about_updates(),
+        ]  # causes first
 
     @property
     def figures(self) -> list[str]:
@@ -167,6 +177,11 @@ class Flow:
             said.append(
                 f"{now[self.output]:.0%} of the outputs of {self.label(self.output)} are saturated, which is not a fault: they are the prediction, "
                 "and pixels that are black or white ask for it"
+            )
+        if self.kl:
+            kl = median(self.kl[-RECENT:])
+            said.append(
+                f"the code's KL term is {kl:.3g} nats (median of the last {recent} steps watched); a warning begins at {UNUSED:g}"
             )
         first, last, share = self.share_that_arrives()
         if first != last:
@@ -217,6 +232,11 @@ class Flow:
     def usual_updates(self) -> dict[str, float]:
         """How far a step moves each layer, as a share of its norm."""
         return {name: median(ratios) for name, ratios in self.update_ratio.items()}
+
+    def about_code(self) -> Iterator[str]:
+        remark = unused_code(self.model, {"kl": [median(self.kl[-RECENT:])]}) if self.kl else None
+        if remark:
+            yield f"{remark}."
 
     def about_gradients(self) -> Iterator[str]:
         first, last, share = self.share_that_arrives()

@@ -196,10 +196,7 @@ def resume_training(
                 continue
             was = training["settings"].get(name)  # a version that did not have it yet did not write it
             if architecture(was) != architecture(now):
-                was, now = map(show if name == "optimizer" else repr, (was, now))
-                raise CheckpointError(
-                    f"it was trained with another {name} ({was}, now {now}): resume with the same, or start anew"
-                )
+                raise CheckpointError(f"it was trained {unlike(name, was, now)}: resume with the same, or start anew")
         require_same_architecture(model, metadata)
         history, best = history_in(training), best_in(training, model, named(tensors, BEST))
         state = state_in(optimizer, model, named(tensors, STATE), training["updates"])
@@ -209,6 +206,17 @@ def resume_training(
         optimizer.restore(state, training["updates"])
         cores = training["settings"].get("cores")
         return history, best, cores if cores is None else whole("training", "cores", cores)
+
+
+def unlike(name: str, was: Any, now: Any) -> str:
+    """In which way a setting differs, in words."""
+    if name not in ("data", "validation"):  # of which only a checksum is known
+        was, now = map(show if name == "optimizer" else repr, (was, now))
+        return f"with another {name} ({was}, now {now})"
+    what = "validation data" if name == "validation" else "data"
+    if was is None or now is None:
+        return f"with{'out' * (was is None)} {what}, and now there are {'some' if was is None else 'none'}"
+    return f"on other {what}"
 
 
 def history_in(training: dict[str, Any]) -> History:

@@ -20,7 +20,7 @@ from .checkpoint import describe
 from .crowding import Crowding
 from .guards import Interrupt
 from .history import History
-from .inputs import fingerprint, prepared, prepared_both, require_model
+from .inputs import fingerprint, prepared, prepared_both, require_model, require_same
 from .keeping import Best, Checkpoint
 from .progress import Progress, since
 from .remarks import remarks, unused_code
@@ -30,6 +30,7 @@ from .steps import diverged, steps_for
 def fit(
     model: Model,
     x: Array | Iterable[Array],
+    target: Array | None = None,
     *,
     epochs: int,
     batch_size: int | None = None,
@@ -52,6 +53,9 @@ def fit(
     through it once, in its order, and `batch_size` is left out. If it has `begin(seed, epoch)`, that is called before each epoch.
     A generator can be gone through only once, so it serves for one epoch.
 
+    target: what is to be made of x. Every model here learns to make x itself, so it is x, and may be left out; anything else is an
+    OptionError, which says how to learn from pairs.
+
     `validation`: data to measure the loss on after each epoch, as `evaluate` does. `patience`: stop after so many
     epochs without a better validation loss, and go back to the best parameters. `checkpoint`: a file with the state after
     the last completed epoch; `resume=True` continues from it, as if training had never stopped. Ctrl-C ends training
@@ -65,6 +69,7 @@ def fit(
     checkpoint that does not fit.
     """
     require_model("fit", model)
+    require_same(x, target)
     for name, value, least in (("epochs", epochs, 1), ("seed", seed, 0)):
         whole("fit", name, value, least)
     batches = as_batches(x, epochs, batch_size)
@@ -74,6 +79,8 @@ def fit(
         checkpoint = file_path("fit", "checkpoint", checkpoint)
     for name, value in (("progress", progress), ("resume", resume)):
         flag("fit", name, value)
+    if resume and checkpoint is None:
+        raise OptionError("resume=True needs the file to go on from: fit(…, checkpoint=PATH, resume=True)")
     if patience is not None:
         whole("fit", "patience", patience)
         if validation is None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import zlib
+from typing import Any
 
 import numpy as np
 
 from ..arguments import refuse
 from ..backend import Array, require_array, to_numpy, way_to_floats, what_it_holds
-from ..errors import ArrayTypeError, DataError, ShapeError
+from ..errors import ArrayTypeError, DataError, OptionError, ShapeError
 from ..models import Model
 
 
@@ -43,6 +44,19 @@ def require_model(call: str, model: Model) -> Model:
     if not isinstance(model, Model):
         refuse(call, "model", model, "a model, such as Autoencoder(encoder, decoder, loss=MSE())")
     return model
+
+
+def require_same(x: Any, target: Any) -> None:
+    """Raise OptionError for a target that is not x."""
+    shape = getattr(target, "shape", None)
+    same = shape is not None and shape == getattr(x, "shape", None) and np.array_equal(to_numpy(target), to_numpy(x))
+    if target is None or target is x or same:
+        return
+    raise OptionError(
+        "fit(model, x, target): a model here learns to make x itself, and target is something else. To remove noise, give clean x, and "
+        "begin the encoder with a layer of noise: GaussianNoise, MaskingNoise or SaltAndPepper. To learn from pairs, put each x and its "
+        "target side by side in one row, and write a model that takes them apart: help(scratchae.Model) has it, in ten lines"
+    )
 
 
 def fingerprint(x: np.ndarray | None) -> int | None:

@@ -47,6 +47,7 @@ class Checkpoint:
     ):
         self.path, self.model, self.optimizer, self.settings, self.best = path, model, optimizer, settings, best
         self.cores: int | None = None  # on which the training began that is resumed
+        self.anew = False  # whether there was nothing to resume
 
     def begin(self, resume: bool) -> History:
         """The history to go on with: a new one, or that of the file. Raises CheckpointError if the file is of another training."""
@@ -54,6 +55,7 @@ class Checkpoint:
         if self.path is None:
             return history
         if not Path(self.path).exists():
+            self.anew = resume
             self.write(history)
         elif resume:
             history, self.best.state, self.cores = resume_training(
@@ -70,6 +72,8 @@ class Checkpoint:
 
     def remark(self) -> str:
         """What is to be said about going on here; mostly nothing."""
+        if self.anew:
+            return f"There is no {self.path} to resume, so this training begins anew, and keeps its state there"
         now = self.settings.get("cores")
         if self.cores in (None, now):
             return ""

@@ -64,7 +64,7 @@ def last_layer(model: Model) -> object:
     return None if decoder is None else [layer for _, layer in decoder.leaves()][-1]
 
 
-def unused_code(model: Model, history: History) -> str | None:
+def unused_code(model: Model, history: History | dict[str, list[float]]) -> str | None:
     """A sentence, if a variational model was trained to ignore its code. One that is told the class may need no more."""
     if "kl" not in history or isinstance(model, CVAE) or not len(history) or history["kl"][-1] > UNUSED:
         return None

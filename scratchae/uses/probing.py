@@ -131,32 +131,34 @@ def k_means(z: np.ndarray, k: int, rng: int | np.random.Generator = 0, restarts:
 
     It begins with examples far from each other (Arthur and Vassilvitskii 2007). Lloyd's steps follow until nothing changes.
     """
-    rng, z = np.random.default_rng(rng), z.astype(np.float32)
+    rng, z = np.random.default_rng(rng), np.ascontiguousarray(z, np.float32)
+    squares = (z * z).sum(axis=1)
     best, groups = np.inf, np.zeros(len(z), int)
     for _ in range(whole("k_means", "restarts", restarts)):
         middles = z[rng.integers(len(z), size=1)]
+        far = distances(z, squares, middles)[:, 0].astype(np.float64)
         while len(middles) < whole("k_means", "k", k):
-            far = distances(z, middles).min(axis=1).astype(np.float64)
-            middles = np.concatenate(
-                [middles, z[rng.choice(len(z), p=far / far.sum() if far.sum() > 0 else None)][None]]
-            )
+            newest = z[[rng.choice(len(z), p=far / far.sum() if far.sum() > 0 else None)]]
+            middles, far = np.concatenate([middles, newest]), np.minimum(far, distances(z, squares, newest)[:, 0])
         which = np.full(len(z), -1)
         for _ in range(100):
-            d = distances(z, middles)
+            d = distances(z, squares, middles)
             now = d.argmin(axis=1)
             if (now == which).all():
                 break
             which = now
-            middles = np.stack([z[which == i].mean(axis=0) if (which == i).any() else middles[i] for i in range(k)])
+            members = (which[:, None] == np.arange(k)).astype(np.float32)  # (N, k)
+            counts = members.sum(axis=0)[:, None]
+            middles = np.where(counts > 0, (members.T @ z) / np.maximum(counts, 1), middles)
         cost = float(d.min(axis=1).sum())
         if cost < best:
             best, groups = cost, which
     return groups
 
 
-def distances(z: np.ndarray, middles: np.ndarray) -> np.ndarray:
-    """Squared distances (N, k)."""
-    return np.maximum((z * z).sum(axis=1)[:, None] - 2 * z @ middles.T + (middles * middles).sum(axis=1), 0)
+def distances(z: np.ndarray, squares: np.ndarray, middles: np.ndarray) -> np.ndarray:
+    """Squared distances (N, k) of z, whose rows have these squared lengths, from the middles."""
+    return np.maximum(squares[:, None] - z @ (2 * middles.T) + (middles * middles).sum(axis=1), 0)
 
 
 def purity(groups: np.ndarray, labels: np.ndarray) -> float:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratchae.bench import harness
 from scratchae.data import strokes
+from scratchae.errors import DataError
 
 
 @given(
@@ -31,7 +31,7 @@ def test_auc_by_hand():
     assert anomaly.auc(np.array([4.0, 3.0, 2.0, 1.0]), abnormal) == 0
     assert anomaly.auc(np.array([1.0, 3.0, 2.0, 4.0]), abnormal) == 0.75
     assert anomaly.auc(np.zeros(4), abnormal) == 0.5
-    with pytest.raises(harness.BenchmarkError, match="AUC needs examples of both kinds, got 0 abnormal and 4 normal"):
+    with pytest.raises(DataError, match="0 of 4 examples are unusual"):
         anomaly.auc(np.zeros(4), abnormal & False)
 
 
@@ -52,6 +52,9 @@ def test_a_model_learns_one_digit_and_is_judged_by_all(monkeypatch, capsys, tmp_
     assert "skipped overcomplete: it is no model of images alone" in output
     assert "DCAE" in output and "0.897" in output and "Deep SVDD" in output and "0.948" in output
     record = json.loads((tmp_path / "a.json").read_text())
+    assert (tmp_path / "a.png").is_file()
+    hardest = min(record["auc_of_pairs"], key=record["auc_of_pairs"].get)
+    assert f"{hardest}: {record['auc_of_pairs'][hardest]:.3f}; " in output and len(record["auc_of_pairs"]) == 90
     assert [[len(seeds) for seeds in values] for values in record["auc"].values()] == [[2] * 10, [1] * 10]
     assert list(record["auc"]) == ["deep", "PCA-32"]
     x, others = (data.test_images / np.float32(255)).reshape(60, 784), data.test_labels != 3

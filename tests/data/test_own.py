@@ -1,7 +1,9 @@
 """A person's own data: read, split, scaled, and read again in the same way."""
 
 import gzip
+import re
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -165,7 +167,7 @@ def test_a_table(tmp_path):
         (["a,b", *numbers()[:0], *["1,2"] * 30, "1,oops"], {}, "column 'b' holds numbers, but 'oops' in row 31"),
         (["a,b", *["1,2"] * 5], {"label": "c"}, "no column 'c'.*it has a, b"),
         (["a,kind", *["1,x"] * 5, "1,"], {"label": "kind"}, "the label 'kind' is missing in row 6"),
-        (["a,b"], {}, "holds 1 lines"),
+        (["a,b"], {}, "holds one line: expected"),
         (["a,b", "1,2", "2,3"], {"missing": "median"}, "missing='median'"),
     ],
 )
@@ -319,7 +321,7 @@ def test_a_file_larger_than_memory_is_streamed_in_shuffled_blocks(tmp_path, monk
     monkeypatch.setattr(streaming, "POOL", 4)
     examples = load_examples(tmp_path / "x.npy")
     assert isinstance(examples.train, Stream) and len(examples.train) == len(plain.train)
-    assert "streamed in shuffled blocks, about" in examples.told[-1]
+    assert "streamed in shuffled blocks, and takes about" in examples.told[-1]
     batches = examples.train.batches(64)
     first, second = (np.concatenate(list(batches)) for _ in range(2) if batches.begin(0, _) is None)
     assert {len(batch) for batch in batches} == {64, len(plain.train) % 64}
@@ -328,3 +330,28 @@ def test_a_file_larger_than_memory_is_streamed_in_shuffled_blocks(tmp_path, monk
         assert_array_equal(np.sort(rows.view("V36").ravel()), np.sort(plain.train.view("V36").ravel()))
     batches.begin(0, 0)
     assert_array_equal(np.concatenate(list(batches)), first)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_a_stream_takes_the_memory_that_it_states(tmp_path, monkeypatch, dtype):
+    """Large examples, so that what is held of them is more than all else."""
+    x = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", dtype, (300, 64, 64, 3))
+    x[:] = np.random.default_rng(0).integers(0, 200, x.shape)
+    monkeypatch.setattr(streaming, "memory", lambda: x.size)
+    for name, value in (("BLOCK", 2**16), ("POOL", 16), ("LOADED", 2**20)):
+        monkeypatch.setattr(streaming, name, value)
+    tracemalloc.start()
+    try:
+        examples = load_examples(tmp_path / "x.npy")
+        batches = examples.train.batches(8)
+        batches.begin(0, 0)
+        count, some = sum(len(batch) for batch in batches), examples.some
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    stated = float(re.search(r"takes about (\S+) MB at most", examples.told[-1])[1]) * 1e6
+    assert (
+        stated / 2 < peak < 1.5 * stated + 2**23 * 1.5 * (dtype == np.float32)
+    )  # finding the scale reads 8 MiB at a time
+    assert count == len(examples.train) and 4 * x.size > 2 * stated
+    assert len(some) == len(examples.test) == 2**20 // (4 * 64 * 64 * 3)

@@ -6,9 +6,11 @@ import shutil
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
 import scratchae.data
 from scratchae import load
+from scratchae.cli import main
 from scratchae.data import strokes
 from scratchae.errors import DataError, OptionError, RunError, ShapeError
 from scratchae.presets import find_preset
@@ -232,7 +234,11 @@ def test_one_image_is_enough(home, tmp_path):
             ShapeError,
             "3 numbers, the model was trained on 4 numbers",
         ),
+        ("vae", lambda p: np.save(p, np.zeros((28, 28), np.uint8)), ShapeError, r"a single image is x\[None\]"),
+        ("table", lambda p: np.save(p, np.zeros(4)), DataError, r"a single row is x\[None\]"),
         ("table", lambda p: np.save(p, np.full((5, 4), np.inf)), DataError, "NaN or infinity in 5 of 5 rows"),
+        ("table", lambda p: np.save(p, np.full((5, 4), np.nan)), DataError, "NaN or infinity in 5 of 5 rows"),
+        ("vae", lambda p: np.save(p, np.full((5, 28, 28), np.nan)), DataError, "NaN or infinity in 5 of 5 rows"),
         ("vae", lambda p: np.save(p, np.zeros((0, 28, 28))), DataError, "at least one"),
         ("plane", lambda p: np.save(p, np.zeros((5, 2))), OptionError, "data that its preset makes"),
         (
@@ -252,6 +258,31 @@ def test_examples_that_do_not_fit(home, tmp_path, name, make, error, message):
 def test_images_for_a_model_of_a_table(home, tmp_path):
     with pytest.raises(ShapeError, match="holds images, and the model was trained on rows of 4 numbers"):
         use("encode", home / "table", data=str(home / "photos"), out=tmp_path)
+
+
+def test_missing_cells_count_as_the_mean_where_that_is_asked_for(home, tmp_path):
+    (tmp_path / "x.csv").write_text("a,b,c,d\n5,,-1,0.1\n5,100,-1,0.1\n")
+    with pytest.raises(DataError, match=r"1 cell is missing, in row 1; .* --missing mean"):
+        use("encode", home / "table", data=str(tmp_path / "x.csv"), out=tmp_path)
+    assert (
+        main(
+            [
+                "use",
+                "encode",
+                str(home / "table"),
+                "--data",
+                str(tmp_path / "x.csv"),
+                "--missing",
+                "mean",
+                "--out",
+                str(tmp_path),
+            ]
+        )
+        == 0
+    )
+    first, second = open_run(home / "table").batch(str(tmp_path / "x.csv"), missing="mean").x
+    assert first[1] == 0 != second[1]
+    assert_allclose(np.delete(first, 1), np.delete(second, 1))
 
 
 def test_rows_without_the_label_will_do(home, tmp_path):

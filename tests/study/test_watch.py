@@ -4,6 +4,7 @@ import copy
 import csv
 import itertools
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -273,6 +274,20 @@ def test_saturated():
     model.encoder.layers[0].W *= 50
     text = only(watched(model), "saturated units")
     assert "encoder.1 Sigmoid()" in text
+
+
+@pytest.mark.parametrize("beta", [1.0, 1e4])
+def test_a_code_that_is_not_used(beta):
+    rng = np.random.default_rng(0)
+    model = s.VAE(s.Sequential(s.Dense(FEATURES, 16, rng=rng), s.Tanh()), *(s.Dense(16, 3, rng=rng) for _ in "μσ"),
+                  s.Dense(3, FEATURES, rng=rng), loss=s.BCEWithLogits(), beta=beta)  # fmt: skip
+    with warnings.catch_warnings(), watch(model, every=2) as flow:
+        warnings.simplefilter("ignore")  # fit says the same
+        fit(model, epochs=20, optimizer=s.Adam(1e-2))
+    assert len(flow.kl) == len(flow.steps)
+    said = [warning for warning in flow.warnings if "the code is not used" in warning]
+    assert len(said) == (beta > 1)
+    assert any("the code's KL term is" in figure and "a warning begins at 0.01" in figure for figure in flow.figures)
 
 
 def test_a_saturated_output_is_what_black_and_white_pixels_ask_for():

@@ -781,10 +781,10 @@ def test_an_existing_checkpoint_is_not_overwritten(tmp_path):
         ({"optimizer": Adam(0.02)}, r"another optimizer \(Adam\(0\.01\), now Adam\(0\.02\)\)"),
         ({"optimizer": SGD(0.01)}, r"another optimizer \(Adam\(0\.01\), now SGD\(0\.01\)\)"),
         ({"optimizer": Adam(Cosine(0.01, 42))}, r"another optimizer .*Cosine\(0\.01, 42\)"),
-        ({"x": examples(seed=1)}, "another data"),
-        ({"x": examples(49)}, "another data"),
-        ({"validation": examples(8)}, "another validation"),
-        ({"validation": None}, "another validation"),
+        ({"x": examples(seed=1)}, "trained on other data: resume"),
+        ({"x": examples(49)}, "on other data"),
+        ({"validation": examples(8)}, "on other validation data"),
+        ({"validation": None}, "with validation data, and now there are none"),
         ({"model": tiny(GaussianNoise(0.2))}, "another architecture"),
         ({"model": tiny(loss=BCEWithLogits())}, "another architecture"),
         ({"model": tiny().to(dtype=np.float64)}, "another"),
@@ -917,3 +917,31 @@ def test_kill_9_while_the_checkpoint_is_written(tmp_path, uninterrupted, moment)
     for dies in ("after the rename", moment, moment):
         assert victim(tmp_path / "c", dies).returncode == -signal.SIGKILL
     assert victim(tmp_path / "c").stdout == uninterrupted[0]
+
+
+# As other libraries want it
+
+
+def test_x_may_stand_for_its_own_target():
+    """fit(model, x, x), also with a copy; the steps are those of fit(model, x)."""
+    x, given = examples(), {"epochs": 2, "batch_size": 8, "progress": False}
+    one, two, three = tiny(), tiny(), tiny()
+    fit(one, x, optimizer=Adam(0.01), **given)
+    fit(two, x, x, optimizer=Adam(0.01), **given)
+    fit(three, x, x.copy(), optimizer=Adam(0.01), **given)
+    assert bits(one) == bits(two) == bits(three)
+
+
+@pytest.mark.parametrize("target", [examples(seed=1), examples(49), np.arange(50), [1, 2], 3, "x"])
+def test_another_target_is_refused_with_the_way_out(target):
+    with pytest.raises(OptionError, match=r"target is something else.* GaussianNoise.* help\(scratchae\.Model\)"):
+        fit(tiny(), examples(), target, epochs=1, batch_size=8, optimizer=Adam())
+
+
+def test_resuming_needs_a_file_and_says_if_there_is_none(tmp_path, capsys):
+    with pytest.raises(OptionError, match="resume=True needs the file"):
+        train(tiny(), resume=True)
+    train(tiny(), checkpoint=tmp_path / "new", resume=True, progress=True)
+    assert f"There is no {tmp_path / 'new'} to resume, so this training begins anew" in capsys.readouterr().out
+    train(tiny(), checkpoint=tmp_path / "other", progress=True)
+    assert "begins anew" not in capsys.readouterr().out
