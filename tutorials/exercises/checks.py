@@ -727,6 +727,7 @@ def bits(module: ModuleType) -> list[str]:
         f"half the step costs {halves[1] - halves[0]:.2f} bits more for an example of 3 numbers",
     ]
 
+
 def straight_through(module: ModuleType) -> list[str]:
     x, W, V = normal(6, 4), normal(4, 3, seed=1), normal(3, 4, seed=2)
     E, beta = 2 * normal(5, 3, seed=3), 0.25
