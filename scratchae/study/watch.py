@@ -149,12 +149,8 @@ class Flow:
             return [
                 "no training step was watched: fit the model itself inside the block (each RBM of a DBN is a separate model)"
             ]
-        return [
-            *self.about_units(),
-            *self.about_code(),
-            *self.about_gradients(),
-            *self.about_updates(),
-        ]  # causes first
+        # causes first
+        return [*self.about_units(), *self.about_code(), *self.about_gradients(), *self.about_updates()]
 
     @property
     def figures(self) -> list[str]:
