@@ -480,7 +480,7 @@ train, test = (
     rows_of(data.train_images[: quick(3000, 500)]),
     rows_of(data.test_images[:1000]),
 )
-CODE, HIDDEN = 16, 64
+CODE, HIDDEN = 32, 64
 
 
 def plain_model(kind, forced=False):
@@ -631,15 +631,15 @@ source(sae.Attention.forward, sae.Attention.backward_parameters)
 # And what is read? If the decoder read all states of the encoder, 14 vectors of 64 numbers, there
 # would be no code to speak of: row $t$ could be copied from step $t$. *With attention over the
 # states the bottleneck is gone.* So the encoder ends with attention too: 8 queries read its
-# states, and make 8 vectors of 2 numbers. The code still has 16 numbers. It has become a memory
+# states, and make 8 vectors of 4 numbers. The code still has 32 numbers. It has become a memory
 # of 8 vectors, each of which tells about the steps that its query looked for.
 
 # %%
 begin = np.random.default_rng(0)
 attentive = sae.SequenceAutoencoder(
-    sae.Sequential(sae.GRU(14, HIDDEN, rng=begin), sae.Attention(8, HIDDEN, 2, rng=begin)),
+    sae.Sequential(sae.GRU(14, HIDDEN, rng=begin), sae.Attention(8, HIDDEN, 4, rng=begin)),
     sae.Sequential(
-        sae.Attention(14, 2, 32, rng=begin),
+        sae.Attention(14, 4, 32, rng=begin),
         sae.GRU(32, HIDDEN, rng=begin),
         sae.StepDense(HIDDEN, 14, rng=begin),
         sae.Sigmoid(),
@@ -672,6 +672,9 @@ show(
 # %% [markdown]
 # A row of the last map says where the content of a written row came from. A state holds what was
 # read *so far*, so that a later state can stand for earlier rows as well.
+#
+# At the same 32 numbers the error is smaller. But this is one seed and one size: it shows that
+# such a memory can help, not by how much.
 #
 # ## Exercises
 #

@@ -74,14 +74,16 @@ def spread(x: np.ndarray, columns: Sequence[str], path: Path, what: str = "train
 def attention(maps: dict[tuple[str, str], np.ndarray], path: Path) -> None:
     """Weights of attention (queries, steps) as shades, for each pair of what asks, downwards, and what is read, across."""
     caption = (
-        "Each row adds up to 1: white is a weight of 0, black the largest of the map, which stands above it; the mean over examples. "
+        "Each row adds up to 1: white is a weight of 0, black the map's largest, but at least four times an even share; the mean over examples. "
         + "The last map is the product of the other two, taken example by example." * (len(maps) > 1)
     )
     with figure(path, 0.5 + 3 * len(maps), 3.2, caption) as drawn:
         grid = drawn.subplots(1, len(maps), squeeze=False)[0]
         for axes, ((asks, read), p) in zip(grid, maps.items(), strict=True):
             limits = (0.5, p.shape[1] + 0.5, p.shape[0] + 0.5, 0.5)
-            axes.imshow(p, cmap="Greys", vmin=0, aspect="auto", interpolation="nearest", extent=limits)
+            look = {"cmap": "Greys", "vmin": 0, "vmax": max(float(p.max()), 4 / p.shape[1])}
+            axes.imshow(p, aspect="auto", interpolation="nearest", extent=limits, **look)
+            axes.locator_params(integer=True)
             axes.set(
                 xlabel=f"{read} (of {p.shape[1]})", ylabel=f"{asks} (of {p.shape[0]})", title=f"largest {p.max():.2f}"
             )
