@@ -652,7 +652,7 @@ print(
     f"code of {CODE} numbers: GRU {by_row['GRU'].sum():.2f}, attention {by_row['attention'].sum():.2f}"
 )
 print(f"parameters: {without.parameters.size:,} and {attentive.parameters.size:,}")
-assert quick(by_row["attention"].sum() < by_row["GRU"].sum(), True)
+assert by_row["attention"].sum() < quick(1.5 * by_row["GRU"].sum(), np.inf)
 
 # %% tags=["hide-input"]
 attentive.reconstruct(test[:250])
@@ -673,8 +673,9 @@ show(
 # A row of the last map says where the content of a written row came from. A state holds what was
 # read *so far*, so that a later state can stand for earlier rows as well.
 #
-# At the same 32 numbers the error is smaller. But this is one seed and one size: it shows that
-# such a memory can help, not by how much.
+# Does this memory help? The two errors are close, and each is of one seed. With a code of 16
+# numbers, in vectors of 2, one run of the same nets went the other way: 8.70 for the GRU and 8.85
+# with attention. So these digits do not decide it. What the map shows does not depend on that.
 #
 # ## Exercises
 #
