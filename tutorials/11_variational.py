@@ -1020,14 +1020,14 @@ for name, model in (("code of 2", flat), ("code of 8", vae)):
         assert information < math.log(count) + 1e-9
         assert abs(information + gap - kl) < 0.1 * kl + 5 / math.sqrt(count)
         if count == 10:
-            assert information > math.log(count) - 0.1
+            assert information > math.log(count) - 0.3
         if count == 1000:
             overlap = name == "code of 2"  # so far that they cannot all be told apart
             assert (information < math.log(count) - 0.3) == overlap
 
 # %% [markdown]
-# Ten images are told apart without fail: the information is $\log N$, and the rest of the KL is the gap
-# that ten small clouds leave. With 1,000 images the clouds of the code of two overlap, so that the
+# Ten images are told apart nearly without fail: the information is close to $\log N$, and the rest of the KL is
+# the gap that ten small clouds leave. With 1,000 images the clouds of the code of two overlap, so that the
 # information stays below $\log N$. For the code of eight it is still near $\log N$: 1,000 images are too few to see how
 # much of its 17 nats is information. The same sum is behind the adversarial autoencoder of
 # [chapter 15](15_two_players.py), which shapes $q(z)$ alone and leaves the information free.
