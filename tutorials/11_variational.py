@@ -924,7 +924,7 @@ show(
     drawn,
     "collapse",
     "The KL of each of twenty numbers of the code for beta of one, four and eight, in falling order. Points lie on the lines of the "
-    "formula. For beta of one all numbers are used, for four a few, for eight one or two.",
+    "formula. For beta of one all numbers are used, for four six, for eight hardly one.",
     "What each number of a linear VAE's code costs: trained (points), and by the formula (lines).",
 )
 
