@@ -203,7 +203,7 @@ def draw(missed: dict[int, tuple[np.ndarray, np.ndarray, list[str]]], means: dic
         rows[f"normal: {digit}"] = images.reshape(-1, 28, 28)
         rows[f"rebuilt by {digit}'s model"] = np.clip(rebuilt.reshape(-1, 28, 28), 0, 1)
         below[f"rebuilt by {digit}'s model"] = labels
-    caption = "Not normal, and rebuilt best: their scores are lower than those of most normal images. Below, the class of each."
+    caption = "Of the images that are not normal those with the lowest scores: what looks like the normal digit, or is a part of it, is rebuilt well."
     image_rows(rows, path, below=below, caption=caption)
 
 

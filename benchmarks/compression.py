@@ -9,7 +9,7 @@ and PNG get the same test images in one sheet, so that their headers cost next t
 the largest errors of JPEG and WebP, which is where they take the fewest bits, and at smaller ones; between two measured points of a curve
 the logarithm of the bits is a straight line. The reader needs the model too: its size stands beside it, and is not counted.
 
-Without loss: the preset `vae-binary` on MNIST images whose pixels are drawn to be 0 or 1, coded by bits-back, beside -ELBO, which is
+Without loss: the preset `vae-binary` on images of the first dataset, whose pixels are drawn to be 0 or 1, coded by bits-back, beside -ELBO, which is
 what it should cost, and beside PNG and LZMA of the same bits. What comes back is compared with what went in.
 """
 
@@ -49,6 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("--data", nargs="+", choices=NAMES, default=["mnist", "fashion-mnist"], metavar="NAME")
     command.add_argument("--data-dir", metavar="D", help="where the files of the data are")
     command.add_argument("--code", nargs="+", type=positive, default=[32, 64], metavar="N", help="default: 32 64")
+    command.add_argument(
+        "--hidden",
+        nargs="+",
+        type=positive,
+        metavar="N",
+        help="sizes of the layers before the code (default: the preset's)",
+    )
     command.add_argument(
         "--epochs", type=positive, metavar="N", help=f"of each training (default: those of {PRESET})"
     )
@@ -165,15 +172,16 @@ def table(name: str, curves: dict[str, Curve], sizes: dict[str, int]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def without_loss(options: argparse.Namespace) -> dict[str, float]:
+def without_loss(options: argparse.Namespace) -> dict[str, Any]:
     """Bits of a binary image by bits-back, by -ELBO, and by PNG and LZMA. Raises AssertionError unless all come back as they were."""
     from PIL import Image
 
-    note("mnist: training vae-binary")
-    model, examples = trained("vae-binary", "mnist", options, options.lossless_epochs)
+    name = options.data[0]
+    note(f"{name}: training vae-binary")
+    model, examples = trained("vae-binary", name, options, options.lossless_epochs)
     grey = examples.test[: options.lossless]
     x = (np.random.default_rng(0).random(grey.shape) < grey).astype(np.float32)
-    note("mnist: bits-back")
+    note(f"{name}: bits-back")
     coded, bits = bits_back(model, x)
     if not np.array_equal(bits_forth(model, coded, len(x), x.shape[1:]), x):
         raise AssertionError("bits-back coding did not give back the images that it was given")
@@ -182,6 +190,7 @@ def without_loss(options: argparse.Namespace) -> dict[str, float]:
     Image.fromarray((rows * 255).astype(np.uint8)).convert("1").save(file, "PNG", optimize=True)
     packed = np.packbits(x.astype(bool)).tobytes()
     return {
+        "data": name,
         "images": len(x),
         "bits_back": bits,
         "negative_elbo": elbo,
@@ -192,10 +201,10 @@ def without_loss(options: argparse.Namespace) -> dict[str, float]:
     }
 
 
-def said(found: dict[str, float]) -> str:
+def said(found: dict[str, Any]) -> str:
     """The figures without loss, in words."""
     return (
-        f"mnist, drawn to be 0 or 1, without loss, {found['images']:,} images, all as they were: {found['bits_back']:.1f} bits an image by bits-back, "
+        f"{found['data']}, drawn to be 0 or 1, without loss, {found['images']:,} images, all as they were: {found['bits_back']:.1f} bits an image by bits-back, "
         f"-ELBO {found['negative_elbo']:.1f} ({found['bits_back'] / found['negative_elbo'] - 1:+.1%}), PNG {found['png']:.0f}, LZMA {found['lzma']:.0f}, "
         f"raw {found['raw']}; the model, not counted, is as large as {found['bits_of_model_per_image']:,.0f} bits for each of them"
     )

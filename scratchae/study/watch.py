@@ -175,10 +175,7 @@ class Flow:
                 "and pixels that are black or white ask for it"
             )
         if self.kl:
-            kl = median(self.kl[-RECENT:])
-            said.append(
-                f"the code's KL term is {kl:.3g} nats (median of the last {recent} steps watched); a warning begins at {UNUSED:g}"
-            )
+            said.append(f"the code's KL term is {median(self.kl[-RECENT:]):.3g} nats; a warning begins at {UNUSED:g}")
         first, last, share = self.share_that_arrives()
         if first != last:
             said.append(
@@ -230,8 +227,7 @@ class Flow:
         return {name: median(ratios) for name, ratios in self.update_ratio.items()}
 
     def about_code(self) -> Iterator[str]:
-        remark = unused_code(self.model, {"kl": [median(self.kl[-RECENT:])]}) if self.kl else None
-        if remark:
+        if self.kl and (remark := unused_code(self.model, {"kl": [median(self.kl[-RECENT:])]})):
             yield f"{remark}."
 
     def about_gradients(self) -> Iterator[str]:

@@ -79,15 +79,25 @@ def test_weights_come_from_the_seed_or_generator():
     assert np.all(Dense(4, 3, rng=rng).W != Dense(4, 3, rng=rng).W)  # the generator moves on
 
 
-@pytest.mark.parametrize("shape", [(4,), (4, 5), (2, 3, 6), (), (2, 7)])
-def test_wrong_shape_names_layer_got_and_expected(device, xp, shape):
+@pytest.mark.parametrize(
+    ("shape", "way_out"),
+    [
+        ((6,), "x[None] makes it a batch"),
+        ((4,), "the first axis counts the examples"),
+        ((), "the first axis counts the examples"),
+        ((4, 5), "give x the 6 columns that this layer was made for, or make it Dense(5, …)"),
+        ((2, 3, 2), "flatten examples with x.reshape(len(x), -1), or begin with Flatten()"),
+        ((2, 3, 6), "Flatten() before it makes rows of 18 numbers"),
+    ],
+)
+def test_wrong_shape_names_layer_got_expected_and_the_way_out(device, xp, shape, way_out):
     layer = Dense(6, 3).to(device)
     layer.name = "encoder.0"
     with pytest.raises(ShapeError) as error:
         layer.forward(xp.zeros(shape, dtype=np.float32))
     text = str(error.value)
     assert "encoder.0 Dense(6, 3)" in text and f"got {shape}" in text and "(N, 6)" in text
-    assert "Flatten()" in text  # the way out
+    assert way_out in text
     assert isinstance(error.value, ScratchaeError) and isinstance(error.value, ValueError)
 
 
