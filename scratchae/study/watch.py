@@ -38,6 +38,7 @@ EXPLODING = 1000.0  # the gradient's norm, as a multiple of the weights'
 LARGE_UPDATE, USUAL_UPDATE, SMALL_UPDATE = 0.1, 1e-3, 1e-5  # of the weights' norm, per step
 DEAD = 0.5  # of a layer's units
 SATURATED = 0.75  # of a layer's outputs
+WON = 0.05  # nats: the loss of a player who is hardly ever wrong
 
 
 @contextlib.contextmanager
@@ -58,7 +59,7 @@ def watch(model: Model, every: int = 10) -> Iterator[Flow]:
             flow.end_step()
             metrics = training_step(x, rng)
             if flow.steps_seen % every == 0:
-                flow.record(x)
+                flow.record(x, metrics)
             flow.steps_seen += 1
             return metrics
 
@@ -94,12 +95,15 @@ class Flow:
         # which units were not 0, for each of the last watched batches
         self.alive = {name: deque(maxlen=RECENT) for name in self.dead}
         self.before: dict[str, list[Array]] | None = None  # the parameters before the update of the current step
+        self.losses: dict[str, list[float]] = {player: [] for player in model.players}
 
     # While training runs
 
-    def record(self, x: Array) -> None:
+    def record(self, x: Array, metrics: dict[str, Array]) -> None:
         """Measure the step that has just computed its gradient on a batch x, before the optimizer uses the gradient."""
         self.steps.append(self.steps_seen)
+        for player, metric in self.model.players.items():
+            self.losses[player].append(float(metrics[metric]))
         self.vector = self.model.parameters
         self.before = {name: [now.copy() for now in values(tensors, "{}")] for name, tensors in self.tensors.items()}
         for name, tensors in self.tensors.items():
@@ -108,7 +112,10 @@ class Flow:
             self.update_ratio[name].append(float("nan"))
         outputs: dict[int, Array] = {}
         with watched(self.activations.values(), lambda layer, x, y: outputs.update({id(layer): y})):
-            self.model.objective(x)
+            if self.losses:  # without drawing, all that a player makes is alike
+                self.model.judge(x, np.random.default_rng(self.steps_seen))
+            else:
+                self.model.objective(x)
         for name, layer in self.activations.items():
             self.note(name, layer, outputs.get(id(layer)))
 
@@ -144,7 +151,8 @@ class Flow:
             return [
                 "no training step was watched: fit the model itself inside the block (each RBM of a DBN is a separate model)"
             ]
-        return [*self.about_units(), *self.about_gradients(), *self.about_updates()]  # causes first
+        # causes first
+        return [*self.about_players(), *self.about_units(), *self.about_gradients(), *self.about_updates()]
 
     @property
     def figures(self) -> list[str]:
@@ -217,6 +225,18 @@ class Flow:
     def usual_updates(self) -> dict[str, float]:
         """How far a step moves each layer, as a share of its norm."""
         return {name: median(ratios) for name, ratios in self.update_ratio.items()}
+
+    def about_players(self) -> Iterator[str]:
+        recent = min(RECENT, len(self.steps))
+        for player, losses in self.losses.items():
+            if (loss := median(losses[-RECENT:])) < WON:
+                (other,) = self.losses.keys() - {player}
+                yield (
+                    f"the {player} has won: its loss is {loss:.1g} (median of the last {recent} steps watched; a warning begins below "
+                    f"{WON:g}), so hardly any gradient is left for it, and the {other} does not keep up. Give the {player} a lower "
+                    f"learning rate (Parts) or fewer units, the {other} a higher one or more, or the discriminator more noise on what it "
+                    "sees (GaussianNoise)."
+                )
 
     def about_gradients(self) -> Iterator[str]:
         first, last, share = self.share_that_arrives()
