@@ -121,7 +121,10 @@ def judge_all(
     for name, make in makers.items():
         if name not in record["rows"]:
             note(f"{name}: samples")
-            x = make().reshape(-1, PIXELS)
+            try:
+                x = make().reshape(-1, PIXELS)
+            finally:
+                keep()  # also how long a training took that was stopped
             note(f"{name}: judging")
             record["rows"][name] = judge.figures(x)
             keep()
@@ -134,13 +137,16 @@ def judge_all(
 def model_samples(name: str, data: Examples, options: argparse.Namespace, record: dict[str, Any]) -> np.ndarray:
     """New images of a model, whose run is opened, or made."""
     folder = options.runs / f"{name}-mnist-{options.seed}"
+    about = record["trained"].setdefault(name, {})
     if not finished(folder):
         note(f"{name}: training")
-        record["trained"][name] = {"cpu_seconds": trained(name, folder, options), "machine": machine.processor()}
+        began, about["machine"] = cpu_seconds(), machine.processor()
+        try:
+            train(name, folder, options)
+        finally:
+            about["cpu_seconds"] = round(about.get("cpu_seconds", 0) + cpu_seconds() - began, 1)
     run = open_run(folder)
-    record["trained"].setdefault(name, {}).update(
-        {key: run.record[key] for key in ("epochs", "parameters", "training_seconds")}
-    )
+    about |= {key: run.record[key] for key in ("epochs", "parameters", "training_seconds")}
     return samples(run, data, options.samples, np.random.default_rng(options.seed))
 
 
@@ -149,8 +155,14 @@ def finished(folder: Path) -> bool:
     return file.exists() and json.loads(file.read_text(encoding="utf-8"))["status"] == "done"
 
 
-def trained(name: str, folder: Path, options: argparse.Namespace) -> float:
-    """Train, measure and draw a run as a person would; the seconds of CPU time that it took. Raises BenchmarkError."""
+def cpu_seconds() -> float:
+    """Of all processes that this one has started and waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def train(name: str, folder: Path, options: argparse.Namespace) -> None:
+    """Train, measure and draw a run as a person would. Raises BenchmarkError."""
     command = [
         sys.executable,
         "-m",
@@ -163,14 +175,11 @@ def trained(name: str, folder: Path, options: argparse.Namespace) -> float:
         str(options.seed),
     ]
     command += ["--out", str(folder), "--resume", *(["--data-dir", options.data_dir] if options.data_dir else [])]
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         command, env=os.environ | {"OPENBLAS_NUM_THREADS": "1"}, capture_output=True, encoding="utf-8"
     )
     if done.returncode:
         raise BenchmarkError(f"{name}: {done.stderr.strip()[-500:] or f'exit code {done.returncode}'}")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return round(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime, 1)
 
 
 def samples(run: Run, data: Examples, n: int, rng: np.random.Generator) -> np.ndarray:
