@@ -112,10 +112,8 @@ class Flow:
             self.update_ratio[name].append(float("nan"))
         outputs: dict[int, Array] = {}
         with watched(self.activations.values(), lambda layer, x, y: outputs.update({id(layer): y})):
-            if self.losses:  # without drawing, all that a player makes is alike
-                self.model.judge(x, np.random.default_rng(self.steps_seen))
-            else:
-                self.model.objective(x)
+            # without drawing, all that a player makes is alike
+            self.model.judge(x, np.random.default_rng(0)) if self.losses else self.model.objective(x)
         for name, layer in self.activations.items():
             self.note(name, layer, outputs.get(id(layer)))
 
