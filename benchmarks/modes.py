@@ -1,4 +1,5 @@
-"""How many of eight clouds a GAN finds, and how many of its points lie in one: by momentum and noise, over several seeds.
+"""How many of eight clouds a GAN finds, and how many of its points lie in one: by momentum, the discriminator's learning rate, and
+noise, over several seeds.
 
 python benchmarks/modes.py [--seeds N] [--epochs N] [--json FILE]
 """
@@ -18,7 +19,14 @@ from scratchae.bench.comparison import new_record
 from scratchae.bench.harness import RESULTS, save
 from scratchae.tutorial.ring import found, players, points
 
-WAYS = {"β₁ = 0.9": (0.9, 0.0), "β₁ = 0.5": (0.5, 0.0), "β₁ = 0.5, noise 0.1": (0.5, 0.1)}  # momentum, noise
+# Momentum, the discriminator's learning rate as a multiple of the generator's, and noise on what it sees
+WAYS = {
+    "β₁ = 0.9": (0.9, 1, 0.0),
+    "β₁ = 0.5": (0.5, 1, 0.0),
+    "β₁ = 0.5, noise 0.1": (0.5, 1, 0.1),
+    "β₁ = 0.5, D × 5": (0.5, 5, 0.0),
+    "β₁ = 0.5, D × 5, noise 0.1": (0.5, 5, 0.1),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,20 +42,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(options: argparse.Namespace) -> None:
     """Train every way with every seed, print a line for each, write everything to a file."""
     record = new_record("modes", seeds=options.seeds, epochs=options.epochs) | {"ways": {}}
-    print(f"{'':22} clouds found        points in a cloud")
-    for name, (momentum, noise) in WAYS.items():
-        runs = [trained(seed, momentum, noise, options.epochs) for seed in range(options.seeds)]
+    print(f"{'':27} clouds found        points in a cloud")
+    for name, way in WAYS.items():
+        runs = [trained(seed, *way, options.epochs) for seed in range(options.seeds)]
         clouds, shares = np.array(runs).T
-        print(f"{name:22} {spread(clouds):19} {spread(100 * shares)} %", flush=True)
+        print(f"{name:27} {spread(clouds):19} {spread(100 * shares)} %", flush=True)
         record["ways"][name] = {"clouds": clouds.tolist(), "shares": shares.tolist()}
     print(f"\nwritten to {save(record, options.json)}")
 
 
-def trained(seed: int, momentum: float, noise: float, epochs: int) -> tuple[int, float]:
+def trained(seed: int, momentum: float, faster: float, noise: float, epochs: int) -> tuple[int, float]:
     """How many clouds are found, and the share of points in one, after a training."""
     rng = np.random.default_rng(seed)
     x, model = points(4000, rng), players(rng, noise)
-    optimizer = s.Adam(1e-3, beta1=momentum)
+    optimizer = s.Parts(generator=s.Adam(1e-3, beta1=momentum), discriminator=s.Adam(faster * 1e-3, beta1=momentum))
     s.fit(model, x, epochs=epochs, batch_size=100, optimizer=optimizer, seed=seed, progress=False)
     return found(model.sample(2000, 0))
 

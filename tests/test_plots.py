@@ -71,6 +71,7 @@ PICTURES = {
     "latent_scatter, no labels": lambda path: plots.latent_scatter(CODES, None, path),
     "latent_scatter, one number": lambda path: plots.latent_scatter(CODES[:, :1], LABELS, path),
     "latent_scatter, two numbers": lambda path: plots.latent_scatter(CODES[:, :2], LABELS, path),
+    "latent_scatter, beside N(0, 1)": lambda path: plots.latent_scatter(CODES[:, :2], LABELS, path, prior=True),
     # every unit dead, as after too high a learning rate
     "latent_scatter, a constant code": lambda path: plots.latent_scatter(0 * CODES, LABELS, path),
     "latent_scatter, two constant numbers": lambda path: plots.latent_scatter(0 * CODES[:, :2], LABELS, path),

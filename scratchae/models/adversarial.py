@@ -17,67 +17,19 @@ field, but not the gradient of any function: what one player gains, the other lo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from ..arguments import affordable, choice, number, whole
 from ..backend import Array, array_module, generator, noise_source, require_examples, require_floats
 from ..errors import OptionError, ShapeError
 from ..layers import Layer
-from ..layers.activations import sigmoid, softplus
+from ..layers.activations import sigmoid
 from ..layers.layer import as_layer
 from ..losses import Loss
 from .autoencoder import Autoencoder
+from .classifier import require_classes
+from .discriminating import LETTERS, Discriminating, inputs
 from .model import Model
-
-
-class Discriminating:
-    """What both models have: a discriminator, and what either player descends."""
-
-    discriminator: Layer
-    descends: Mapping[str, str] = {"discriminator": "discriminator_loss"}
-
-    def tell_apart(self, real: Array, made: Array, rng: np.random.Generator | None) -> dict[str, Array]:
-        """The metrics of both players. Real and made examples go through the discriminator in one batch."""
-        xp = require_examples(real)
-        if real.shape[1:] != made.shape[1:]:
-            raise ShapeError(
-                f"what is made has examples of shape {made.shape[1:]}, the real ones have {real.shape[1:]}: they must be equal"
-            )
-        logits = self.discriminator.forward(xp.concatenate([real, made]), rng)
-        self.real_logits, self.made_logits = logits[: len(real)], logits[len(real) :]
-        return {
-            "adversarial": xp.mean(softplus(-self.made_logits)),
-            "discriminator_loss": xp.mean(softplus(-self.real_logits)) + xp.mean(softplus(self.made_logits)),
-            "real_taken_for_real": xp.mean(sigmoid(self.real_logits)),
-            "made_taken_for_real": xp.mean(sigmoid(self.made_logits)),
-        }
-
-    def backward_made(self) -> Array:
-        """∂adversarial/∂made, through the discriminator, whose own gradients are of no use after it."""
-        xp, a = array_module(self.made_logits), self.made_logits
-        # adversarial = mean softplus(-a)
-        da = (sigmoid(a) - 1) / len(a)
-        dboth = self.discriminator.backward(xp.concatenate([xp.zeros_like(self.real_logits), da]))
-        return dboth[len(self.real_logits) :]
-
-    def backward_discriminator(self) -> None:
-        """∂L_D/∂θ of the discriminator."""
-        xp, real, made = array_module(self.made_logits), self.real_logits, self.made_logits
-        # L_D = mean softplus(-real) + mean softplus(made)
-        da = [(sigmoid(real) - 1) / len(real), sigmoid(made) / len(made)]
-        self.discriminator.backward_first(xp.concatenate(da))
-
-    def check_discriminator(self, example: Array) -> None:
-        """Raise ShapeError unless the discriminator gives one number for each example."""
-        require_examples(example, "example")
-        logits = self.discriminator.forward(example[:1])
-        if logits.shape != (1, 1):
-            raise ShapeError(
-                f"the discriminator makes {logits.shape[1:]} of an example: expected one number, (1,), the logit of its being "
-                "real: let it end with Dense(…, 1) and without Sigmoid"
-            )
 
 
 class GAN(Discriminating, Model):
@@ -95,6 +47,28 @@ class GAN(Discriminating, Model):
 
     part_names = ("generator", "discriminator")
     examples_apart = True
+    players = {"generator": "loss", "discriminator": "discriminator_loss"}
+    symbols = LETTERS | {"loss": "L_G"}
+    notes = {"made": "the examples made"}
+    z: Array | None = None  # until `objective` has run
+
+    @property
+    def formulas(self) -> dict[str, str]:
+        """Both ways forward, both losses, and back: first to the generator, through the discriminator, then to the discriminator."""
+        return {
+            "z": "normal()" if self.random else "0",
+            "made": "generator(z)",
+            "both": "stacked(x, made)",
+            **self.judging,
+            "loss": "mean(softplus(-made_logits))",
+            **self.discriminator_formulas,
+            "dmade_logits": "(sigmoid(made_logits) - 1) / N",
+            "dlogits": "stacked(0 * real_logits, dmade_logits)",
+            "dboth": "through(discriminator, dlogits)",
+            "dmade": "dboth[N:]",
+            "dz": "backward(generator, dmade)",
+            **self.discriminator_backward,
+        }
 
     def __init__(self, generator: Layer, discriminator: Layer, *, code: int | None = None):
         self.generator, self.discriminator = (
@@ -106,7 +80,8 @@ class GAN(Discriminating, Model):
 
     def objective(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
         require_examples(x)
-        made = self.generator.forward(self.noise(len(x), rng), rng)
+        self.random, self.z = rng is not None, self.noise(len(x), rng)
+        made = self.generator.forward(self.z, rng)
         metrics = self.tell_apart(x, made, rng)
         return {"loss": metrics.pop("adversarial"), **metrics}
 
@@ -164,7 +139,39 @@ class AdversarialAutoencoder(Discriminating, Autoencoder):
 
     part_names = ("encoder", "decoder", "discriminator")
     examples_apart = True
-    formulas: Mapping[str, str] = {}
+    players = {"encoder": "adversarial", "discriminator": "discriminator_loss"}
+    symbols = Autoencoder.symbols | LETTERS
+
+    @property
+    def formulas(self) -> dict[str, str]:
+        """As of a GAN, whose generator is the encoder; z goes on into the decoder."""
+        x, spread = ("pixels" if self.labels else "x"), f"{RING[1]} * noise" if self.random else "0 * z"
+        drawn = {"drawn": "normal()" if self.random else "0 * z"}
+        if self.prior == "ring":
+            noise = {"noise": "normal()"} if self.random else {}
+            drawn = noise | {"drawn": f"y @ ring + {spread}"}
+        told = {"real": "joined(drawn, y)", "made": "joined(z, y)", "both": "stacked(real, made)"}
+        dz = {"dmade_of_adversarial": "dboth_of_adversarial[N:]"}
+        return {
+            **({"pixels": "x[:, :-labels]", "y": "x[:, -labels:]"} if self.labels else {}),
+            "z": f"encoder({x})",
+            "prediction": "decoder(z)",
+            **drawn,
+            **(told if self.labels else {"both": "stacked(drawn, z)"}),
+            **self.judging,
+            "reconstruction": f"loss(prediction, {x})",
+            "adversarial": "mean(softplus(-made_logits))",
+            "loss": "reconstruction + weight * adversarial",
+            **self.discriminator_formulas,
+            "dmade_logits_of_adversarial": "(sigmoid(made_logits) - 1) / N",
+            "dlogits_of_adversarial": "stacked(0 * real_logits, dmade_logits_of_adversarial)",
+            "dboth_of_adversarial": "through(discriminator, dlogits_of_adversarial)",
+            **(dz if self.labels else {}),
+            "dz_of_adversarial": "dmade_of_adversarial[:, :-labels]" if self.labels else "dboth_of_adversarial[N:]",
+            "dz": "backward(decoder, dprediction) + weight * dz_of_adversarial",
+            f"d{x}": "backward(encoder, dz)",
+            **self.discriminator_backward,
+        }
 
     def __init__(
         self,
@@ -188,6 +195,7 @@ class AdversarialAutoencoder(Discriminating, Autoencoder):
 
     def objective(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
         xp, (x, y) = array_module(x), self.parted(x)
+        self.random = rng is not None
         self.z = self.encoder.forward(x, rng)
         prediction = self.decoder.forward(self.z, rng)
         reconstruction, self.dprediction = self.loss(prediction, x)
@@ -199,8 +207,9 @@ class AdversarialAutoencoder(Discriminating, Autoencoder):
 
     def backward(self) -> None:
         dz = self.decoder.backward(self.dprediction)
+        dz_of_adversarial = self.backward_made()[:, : dz.shape[1]]
         # z goes into the decoder and into the discriminator: the gradients add
-        dz = dz + self.weight * self.backward_made()[:, : dz.shape[1]]
+        dz = dz + self.weight * dz_of_adversarial
         self.encoder.backward_first(dz)
         self.backward_discriminator()
 
@@ -212,7 +221,7 @@ class AdversarialAutoencoder(Discriminating, Autoencoder):
                 f"AdversarialAutoencoder(labels={self.labels}) expects rows of pixels and, at their end, {self.labels} labels, got "
                 f"{tuple(x.shape)}"
             )
-        return (x[:, : -self.labels], x[:, -self.labels :]) if self.labels else (x, None)
+        return (x[:, : -self.labels], x[:, -self.labels :]) if self.labels else (x, None)  # pixels, y
 
     def draw_prior(self, y: Array | None, like: Array, rng: np.random.Generator | None) -> Array:
         """As many draws of p(z) as there are codes in `like` (N, D), of its shape; with "ring" from the cloud of each class in y."""
@@ -220,15 +229,19 @@ class AdversarialAutoencoder(Discriminating, Autoencoder):
         noise = xp.zeros_like(like)
         if rng is not None:
             noise = noise_source(rng, like).standard_normal(like.shape, dtype=like.dtype)
-        return noise if self.prior == "normal" else self.centres(y) + RING[1] * noise
+        return noise if self.prior == "normal" else self.centres(y) + RING[1] * noise  # drawn
 
     def centres(self, y: Array) -> Array:
         """The middle of the cloud of each class in y (N, labels), one-hot: (N, 2)."""
-        angle = 2 * np.pi * np.arange(self.labels) / self.labels
-        ring = RING[0] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
         xp = array_module(y)
         # two sums instead of a product with a matrix from the host, which a recorded step cannot take along
-        return xp.stack([sum(float(at) * y[:, i] for i, at in enumerate(axis)) for axis in ring.T], axis=1)
+        return xp.stack([sum(float(at) * y[:, i] for i, at in enumerate(axis)) for axis in self.ring.T], axis=1)
+
+    @property
+    def ring(self) -> np.ndarray:
+        """The middles of all clouds, (labels, 2)."""
+        angle = 2 * np.pi * np.arange(self.labels) / self.labels
+        return RING[0] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
 
     def encode(self, x: Array) -> Array:
         """The code z of x, whose classes, if it has any, are not looked at."""
@@ -244,19 +257,15 @@ class AdversarialAutoencoder(Discriminating, Autoencoder):
 
     def check_data(self, x: Array) -> None:
         pixels, y = self.parted(x)
+        if y is not None:
+            require_classes(y)
         super().check_data(pixels)
         z = self.encoder.forward(pixels[:1])
         if z.ndim != 2 or (self.prior == "ring" and z.shape[1] != 2):
             size = "(2,), two numbers, for prior='ring'" if self.prior == "ring" else "a row of numbers"
             raise ShapeError(f"the encoder makes codes of shape {z.shape[1:]}: expected {size}")
-        self.check_discriminator(z if y is None else array_module(z).concatenate([z, y[:1]], axis=1))
-
-
-def inputs(first: Layer) -> int:
-    """The number of numbers that a part takes: `inputs` of the first of its layers that has it, such as a Dense."""
-    sizes = [layer.inputs for _, layer in first.leaves() if isinstance(getattr(layer, "inputs", None), int)]
-    if not sizes:
-        raise OptionError(
-            f"{first!r}: none of its layers says in `inputs` how many numbers it takes: say it there, or of a GAN give the number, code=…"
-        )
-    return sizes[0]
+        if y is None:
+            self.check_discriminator(z, "codes")
+        else:
+            told = array_module(z).concatenate([z, y[:1]], axis=1)
+            self.check_discriminator(told, f"codes of {z.shape[1]} numbers with {self.labels} labels behind them")

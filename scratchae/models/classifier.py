@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..arguments import affordable, whole
-from ..backend import Array, array_module, require_array, require_examples, require_floats
+from ..backend import Array, array_module, require_array, require_examples, require_floats, to_numpy
 from ..errors import DataError, ShapeError
 from ..layers import Layer
 from ..layers.layer import as_layer
@@ -103,3 +103,14 @@ def with_labels(x: Array, labels: Array, classes: int, *, every_class: bool = Tr
             "number the classes from 0 without gaps, or permit empty classes with every_class=False"
         )
     return xp.concatenate([x, one_hot], axis=1)
+
+
+def require_classes(y: Array) -> None:
+    """Raise DataError unless each row of y (N, classes), the last columns of x, holds a single 1 among zeros."""
+    wrong = ~(((y == 0) | (y == 1)).all(axis=1) & (y.sum(axis=1) == 1))
+    if wrong.any():
+        row, classes = int(to_numpy(wrong).argmax()), y.shape[1]
+        raise DataError(
+            f"the last {classes} columns of x must hold a single 1 among zeros, the class: "
+            f"{int(wrong.sum())} of {len(y)} rows do not, the first is row {row}: append np.eye({classes})[classes]"
+        )

@@ -8,9 +8,10 @@ import numpy as np
 
 from ..arguments import affordable, whole
 from ..backend import Array, array_module, require_floats
-from ..errors import DataError, OptionError, ShapeError
+from ..errors import OptionError, ShapeError
 from ..layers import Layer
 from ..losses import Loss
+from .classifier import require_classes
 from .variational import VAE
 from .warmup import Warmup
 
@@ -106,12 +107,5 @@ class CVAE(VAE):
         return self.decode(z, array_module(z).asarray(y))
 
     def check_data(self, x: Array) -> None:
-        _, y = self.parted(x)
-        wrong = ~(((y == 0) | (y == 1)).all(axis=1) & (y.sum(axis=1) == 1))
-        if wrong.any():
-            row = int(np.flatnonzero(wrong)[0])
-            raise DataError(
-                f"the last {self.labels} columns of x must hold a single 1 among zeros, the class: "
-                f"{int(wrong.sum())} of {len(x)} rows do not, the first is row {row}: append np.eye({self.labels})[classes]"
-            )
+        require_classes(self.parted(x)[1])
         super().check_data(x)

@@ -43,11 +43,14 @@ class Model(FlatParameters):
     examples_apart = False
     # the metric that a part descends, by the part's name, where it is not the loss: see adversarial.py
     descends: Mapping[str, str] = {}
+    # of a game the metric of each player
+    players: Mapping[str, str] = {}
     # how names in the formulas are written, as in layers; and a word on what parts put out
     symbols: Mapping[str, str] = {}
     notes: Mapping[str, str] = {}
     # what it computes beside its layers, in the order it does, as expressions that study/formula/ reads: encoder(x) runs a
-    # part, loss(prediction, x) gives a value and a gradient, backward(encoder, dz) goes back through a part
+    # part, loss(prediction, x) gives a value and a gradient, backward(encoder, dz) goes back through a part, and through(…) does
+    # so for the sake of its input only; dz is ∂loss/∂z, and dz_of_NAME the gradient of another number
     # (where the code has another name for one, a comment behind the line says so, `# dz`, and a trace shows that line)
     formulas: Mapping[str, str] = {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from .figure import BLUE, DIGITS, GREY, ORANGE, RED, figure
 
 MARKERS = "osD^vPX*<>"  # the shapes of the digits, beside their colours
 POINTS = 1500  # more points would cover one another
+HELD = (0.5, 0.95)  # of the draws of N(0, 1)
 
 
 def curves(truth: np.ndarray, made: dict[str, np.ndarray], path: Path) -> None:
@@ -90,10 +92,15 @@ def attention(maps: dict[tuple[str, str], np.ndarray], path: Path) -> None:
             axes.grid(visible=False)
 
 
-def latent_scatter(codes: np.ndarray, labels: np.ndarray | None, path: Path, classes: Sequence[str] = ()) -> None:
+def latent_scatter(
+    codes: np.ndarray, labels: np.ndarray | None, path: Path, classes: Sequence[str] = (), *, prior: bool = False
+) -> None:
     """Codes as points in the plane, at most 1,500 of them, with a colour and a shape for each label. Longer codes are
-    drawn along their two widest directions. classes: the labels' names, by default their numbers.
+    drawn along their two widest directions. classes: the labels' names, by default their numbers. prior: draw, of a code of two
+    numbers, how far the draws of N(0, 1) reach, which the codes of all examples together should be like.
     """
+    radii = {share: math.sqrt(-2 * math.log(1 - share)) for share in HELD} if prior and codes.shape[1] == 2 else {}
+    within = " and ".join(f"{(np.hypot(*codes.T) < radius).mean():.0%}" for radius in radii.values())
     codes, labels = (None if x is None else x[:: max(len(x) // POINTS, 1)][:POINTS] for x in (codes, labels))
     size = codes.shape[1]
     caption = f"The codes of {len(codes):,} test examples."
@@ -110,12 +117,18 @@ def latent_scatter(codes: np.ndarray, labels: np.ndarray | None, path: Path, cla
     elif size == 2:
         points, which = codes, ["code, first number", "code, second number"]
         caption += " Nothing is left out: a code is these two numbers."
+        if radii:
+            shares = " and ".join(f"{share:.0%}" for share in radii)
+            caption += f" The circles hold {shares} of the draws of N(0, 1), and {within} of all codes."
     else:
         points, which = np.column_stack([codes, np.arange(len(codes))]), ["code", "example"]
     with figure(path, 6.9, 5.6, caption) as drawn:
         axes = drawn.subplots()
         if size > 1:
             axes.set_aspect("equal", adjustable="datalim")
+        turn = np.linspace(0, 2 * np.pi, 200)
+        for radius in radii.values():
+            axes.plot(radius * np.cos(turn), radius * np.sin(turn), color=GREY, linestyle="--", zorder=3)
         if labels is None:
             axes.scatter(*points.T, s=9, color=BLUE, alpha=0.6, linewidths=0)
         else:

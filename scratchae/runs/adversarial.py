@@ -9,6 +9,7 @@ import numpy as np
 from .. import plots
 from ..models import GAN, PCA, AdversarialAutoencoder
 from ..presets import Examples, Preset
+from ..study.watch import WON
 from ..training import History
 from . import autoencoder
 from .album import Album
@@ -40,14 +41,11 @@ def frechet(a: np.ndarray, b: np.ndarray) -> float:
     the features of a network for photographs, so their figures cannot be compared with these.
     """
     (μ1, C1), (μ2, C2) = (
-        (x.mean(axis=0), np.cov(x, rowvar=False).reshape(x.shape[1], -1)) for x in np.float64([a, b])
+        (x.mean(axis=0), np.cov(x, rowvar=False).reshape(x.shape[1], -1)) for x in map(np.float64, (a, b))
     )
     # the trace of a root is the sum of the roots of the eigenvalues, which are real and at least 0 but for rounding
     roots = np.sqrt(np.linalg.eigvals(C1 @ C2).real.clip(0))
     return float(((μ1 - μ2) ** 2).sum() + np.trace(C1 + C2) - 2 * roots.sum())
-
-
-WON = 0.05  # nats: the discriminator's loss where it is hardly ever wrong
 
 
 def remarks(model: GAN, examples: Examples) -> list[str]:

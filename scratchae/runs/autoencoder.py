@@ -12,7 +12,7 @@ from .. import plots
 from ..data import NAMES
 from ..layers import Conv2d, ConvTranspose2d, Dense, Dropout, KSparse, Layer, Sigmoid
 from ..losses import BCE, MSE
-from ..models import PCA, Autoencoder, ContractiveAutoencoder, Model, SequenceAutoencoder
+from ..models import PCA, AdversarialAutoencoder, Autoencoder, ContractiveAutoencoder, Model, SequenceAutoencoder
 from ..penalties import SparseKL
 from ..presets import Examples, Preset
 from ..training import History
@@ -176,7 +176,7 @@ def draw_images(
     rows |= {name: reconstruct(given) for name, reconstruct in makers.items()}
     album.add("reconstructions", lambda path: draw_reconstructions(rows, examples, path))
     z = codes(model, test)
-    draw_latent(z, examples, album)
+    draw_latent(z, examples, album, prior=isinstance(model, AdversarialAutoencoder) and model.prior == "normal")
     if restrains_its_code(model):
         target = model.penalty.target if isinstance(model.penalty, SparseKL) else None
         album.add("activations", lambda path: plots.activations(z, path, target))
@@ -206,8 +206,8 @@ def draw_reconstructions(rows: dict[str, np.ndarray], examples: Examples, path: 
     )
 
 
-def draw_latent(z: np.ndarray, examples: Examples, album: Album) -> None:
-    """Draw the codes of the test examples as points, unless a plane shows too little of them."""
+def draw_latent(z: np.ndarray, examples: Examples, album: Album, *, prior: bool = False) -> None:
+    """Draw the codes of the test examples as points, unless a plane shows too little of them. prior: beside N(0, 1)."""
     labels = examples.test_labels
     if z.shape[1] > 2:
         points, shares = plots.plane(z)
@@ -220,7 +220,7 @@ def draw_latent(z: np.ndarray, examples: Examples, album: Album) -> None:
             album.leave_out("latent", f"{why}: the points would lie in one heap")
             return
     names = () if examples.kept.get("source") in NAMES else examples.classes
-    album.add("latent", lambda path: plots.latent_scatter(z, labels, path, names))
+    album.add("latent", lambda path: plots.latent_scatter(z, labels, path, names, prior=prior))
 
 
 def at_home(points: np.ndarray, labels: np.ndarray) -> float:

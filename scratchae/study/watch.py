@@ -23,12 +23,13 @@ from pathlib import Path
 import numpy as np
 
 from ..arguments import file_path, refuse, whole
-from ..backend import Array, array_module, to_numpy
+from ..backend import Array, to_numpy
 from ..files import written_whole
 from ..layers import Layer, ReLU, Sigmoid, Tanh
 from ..layers.observing import Call, watched, wrapped
 from ..models import Model
 from ..training.remarks import UNUSED, unused_code
+from .measures import median, norm, values
 
 RECENT = 10  # the watched steps that count as recent: a unit is called dead if it was 0 for this many batches
 MARGIN = 0.02  # this near to its limit, a sigmoid has a slope of at most 0.02; elsewhere it is up to 0.25
@@ -40,6 +41,7 @@ EXPLODING = 1000.0  # the gradient's norm, as a multiple of the weights'
 LARGE_UPDATE, USUAL_UPDATE, SMALL_UPDATE = 0.1, 1e-3, 1e-5  # of the weights' norm, per step
 DEAD = 0.5  # of a layer's units
 SATURATED = 0.75  # of a layer's outputs
+WON = 0.05  # nats: the loss of a player who is hardly ever wrong
 
 
 @contextlib.contextmanager
@@ -60,7 +62,7 @@ def watch(model: Model, every: int = 10) -> Iterator[Flow]:
             flow.end_step()
             metrics = training_step(x, rng)
             if flow.steps_seen % every == 0:
-                flow.record(x)
+                flow.record(x, metrics)
             flow.steps_seen += 1
             return metrics
 
@@ -97,12 +99,17 @@ class Flow:
         self.alive = {name: deque(maxlen=RECENT) for name in self.dead}
         self.kl: list[float] = []
         self.before: dict[str, list[Array]] | None = None  # the parameters before the update of the current step
+        self.losses: dict[str, list[float]] = {player: [] for player in model.players}
 
     # While training runs
 
-    def record(self, x: Array) -> None:
+    def record(self, x: Array, metrics: dict[str, Array]) -> None:
         """Measure the step that has just computed its gradient on a batch x, before the optimizer uses the gradient."""
         self.steps.append(self.steps_seen)
+        for player, metric in self.model.players.items():
+            self.losses[player].append(float(metrics[metric]))
+        if "kl" in metrics:
+            self.kl.append(float(metrics["kl"]))
         self.vector = self.model.parameters
         self.before = {name: [now.copy() for now in values(tensors, "{}")] for name, tensors in self.tensors.items()}
         for name, tensors in self.tensors.items():
@@ -111,9 +118,8 @@ class Flow:
             self.update_ratio[name].append(float("nan"))
         outputs: dict[int, Array] = {}
         with watched(self.activations.values(), lambda layer, x, y: outputs.update({id(layer): y})):
-            metrics = self.model.objective(x)
-        if "kl" in metrics:
-            self.kl.append(float(metrics["kl"]))
+            # without drawing, all that a player makes is alike
+            self.model.judge(x, np.random.default_rng(0)) if self.losses else self.model.objective(x)
         for name, layer in self.activations.items():
             self.note(name, layer, outputs.get(id(layer)))
 
@@ -149,8 +155,8 @@ class Flow:
             return [
                 "no training step was watched: fit the model itself inside the block (each RBM of a DBN is a separate model)"
             ]
-        # causes first
-        return [*self.about_units(), *self.about_code(), *self.about_gradients(), *self.about_updates()]
+        about = (self.about_players, self.about_units, self.about_code, self.about_gradients, self.about_updates)
+        return [said for tell in about for said in tell()]  # causes first
 
     @property
     def figures(self) -> list[str]:
@@ -230,6 +236,18 @@ class Flow:
         if self.kl and (remark := unused_code(self.model, {"kl": [median(self.kl[-RECENT:])]})):
             yield f"{remark}."
 
+    def about_players(self) -> Iterator[str]:
+        recent = min(RECENT, len(self.steps))
+        for player, losses in self.losses.items():
+            if (loss := median(losses[-RECENT:])) < WON:
+                (other,) = self.losses.keys() - {player}
+                yield (
+                    f"the {player} has won: its loss is {loss:.1g} (median of the last {recent} steps watched; a warning begins below "
+                    f"{WON:g}), so hardly any gradient is left for it, and the {other} does not keep up. Give the {player} a lower "
+                    f"learning rate (Parts) or fewer units, the {other} a higher one or more, or the discriminator more noise on what it "
+                    "sees (GaussianNoise)."
+                )
+
     def about_gradients(self) -> Iterator[str]:
         first, last, share = self.share_that_arrives()
         if share < VANISHING:
@@ -300,24 +318,6 @@ class Flow:
                     ]
                     if any(value != "" for value in row):
                         writer.writerow([step, name, *row])
-
-
-def values(tensors: list[tuple[Layer, str]], attribute: str) -> list[Array]:
-    """The tensors of a layer, or with "d{}" their gradients."""
-    return [getattr(layer, attribute.format(name)) for layer, name in tensors]
-
-
-def norm(tensors: list[Array]) -> float:
-    """The Euclidean norm of all numbers of some tensors; infinite if their squares overflow."""
-    xp = array_module(tensors[0])
-    with np.errstate(over="ignore", invalid="ignore"):
-        return float(xp.sqrt(sum(xp.vdot(tensor, tensor) for tensor in tensors)))
-
-
-def median(numbers: list[float]) -> float:
-    """The median of the values that are not NaN; NaN if there are none."""
-    numbers = [number for number in numbers if not np.isnan(number)]
-    return float(np.median(numbers)) if numbers else float("nan")
 
 
 def and_others(names: list[str] | dict[str, float]) -> str:

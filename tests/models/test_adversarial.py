@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import scratchae as s
 from scratchae.backend import to_numpy
-from scratchae.errors import OptionError, ShapeError
+from scratchae.errors import DataError, OptionError, ShapeError
 from scratchae.study import CATALOGUE
 
 
@@ -26,6 +26,11 @@ def aae(d=5, code=2, **options):
         s.Dense(code + options.get("labels", 0), 4, rng=rng), s.LeakyReLU(), s.Dense(4, 1, rng=rng)
     )
     return s.AdversarialAutoencoder(encoder, decoder, discriminator, loss=s.BCEWithLogits(), **options)
+
+
+def coder():
+    """An encoder of 5 numbers to 3, and a decoder."""
+    return s.Dense(5, 3, rng=0), s.Dense(3, 5, rng=1)
 
 
 def data(n=6, d=5, labels=0):
@@ -228,6 +233,42 @@ def test_impossible_arguments(make, error, words):
             r"discriminator makes \(2,\)",
         ),
         (lambda: aae(code=3, prior="ring", labels=2), data(labels=2), ShapeError, "two numbers"),
+        (
+            lambda: aae(labels=2),
+            data(labels=2)[:, :-2],
+            DataError,
+            "last 2 columns of x must hold a single 1 among zeros",
+        ),
+        (
+            lambda: aae(labels=2),
+            data(labels=2)[:, :2],
+            ShapeError,
+            r"pixels and, at their end, 2 labels, got \(\d+, 2\)",
+        ),
+        (
+            lambda: s.AdversarialAutoencoder(*coder(), s.Dense(3, 1, rng=2), loss=s.MSE(), labels=2),
+            data(labels=2),
+            ShapeError,
+            r"compares codes of 3 numbers with 2 labels behind them, of shape \(5,\): discriminator Dense\(3, 1\)",
+        ),
+        (
+            lambda: s.AdversarialAutoencoder(*coder(), s.Dense(3, 2, rng=2), loss=s.MSE()),
+            data(),
+            ShapeError,
+            r"discriminator makes \(2,\) of an example: expected one number",
+        ),
+        (
+            lambda: s.GAN(s.Dense(3, 5, rng=0), s.Dense(4, 1, rng=1)),
+            data(),
+            ShapeError,
+            r"compares examples, of shape \(5,\)",
+        ),
+        (
+            lambda: s.GAN(s.Dense(3, 5, rng=0), s.Sequential(s.Dense(5, 1, rng=1), s.Sigmoid())),
+            data(),
+            OptionError,
+            "ends with Sigmoid: leave it out",
+        ),
     ],
 )
 def test_players_that_do_not_fit(model, x, error, words):

@@ -202,7 +202,7 @@ def test_ais_of_independent_units_is_exact():
 
 
 def test_ais_refuses_what_it_cannot_do():
-    with pytest.raises(OptionError, match="binary hidden units"):
+    with pytest.raises(OptionError, match="binary units only"):
         s.RBM(4, 3, hidden_units="gaussian").ais()
     with pytest.raises(OptionError, match=r"ais\(chains=1\): expected a whole number, at least 2"):
         s.RBM(4, 3).ais(chains=1, temperatures=9)

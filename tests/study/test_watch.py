@@ -82,7 +82,14 @@ MODELS = {
         *(s.Dense(8, 2, rng=1), s.Dense(8, 2, rng=2), s.Dense(2, FEATURES, rng=3)),
         loss=s.BCEWithLogits(),
     ),
+    "GAN": lambda: game(s.Sigmoid()),
 }
+
+
+def game(*end):
+    make = stack([3, 16], s.ReLU, np.random.default_rng(0), "he")
+    judge = s.Sequential(s.GaussianNoise(0.1), s.Dense(FEATURES, 8, rng=1), s.LeakyReLU(0.2), s.Dense(8, 1, rng=2))
+    return s.GAN(s.Sequential(*make, s.Dense(16, FEATURES, rng=3), *end), judge)
 
 
 @pytest.mark.parametrize("parts", [False, True], ids=["whole batches", "in parts"])
@@ -304,6 +311,27 @@ def test_a_saturated_output_is_what_black_and_white_pixels_ask_for():
 def test_updates(lr, kind):
     flow = watched(dense(s.Tanh), optimizer=s.Adam(lr), epochs=1, every=1)
     assert any(text.startswith(kind) for text in flow.warnings)
+
+
+@pytest.mark.parametrize(("winner", "loser"), [("discriminator", "generator"), ("generator", "discriminator")])
+def test_a_player_that_has_won(winner, loser):
+    """Its loss goes to 0, and with it all of its gradients; the loser's do not."""
+    rates = s.Parts(**{part: s.Adam(0.05 if part == winner else 1e-7) for part in ("generator", "discriminator")})
+    flow = watched(game(), x=data() + 3, epochs=40, optimizer=rates)  # far apart at first
+    assert np.median(flow.losses[winner][-10:]) < 0.01 < 1 < np.median(flow.losses[loser][-10:])
+    norms = {
+        part: sum(v[-1] for name, v in flow.gradient_norm.items() if name.startswith(part)) for part in flow.losses
+    }
+    assert norms[winner] < norms[loser] / 30
+    (said,) = [text for text in flow.warnings if " has won" in text]
+    assert said == flow.warnings[0] and said.startswith(f"the {winner} has won: its loss is ")
+    assert f"and the {loser} does not keep up. Give the {winner} a lower learning rate (Parts)" in said
+
+
+def test_what_a_generator_makes_is_watched_for_codes_that_are_drawn():
+    """Of codes of 0 all examples are the same, and half of the ReLUs would be dead."""
+    flow = watched(game(s.Sigmoid()), epochs=1)
+    assert flow.dead_now()["generator.1"] < 0.2 and not flow.warnings
 
 
 @pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)

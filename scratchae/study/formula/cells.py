@@ -92,11 +92,18 @@ class Lowering:
         return self.at(node.args[0], moved)
 
     def joined(self, node: Node, index: Sequence[Index]) -> Recipe:
+        return self.one_of(node, index, -1)
+
+    def stacked(self, node: Node, index: Sequence[Index]) -> Recipe:
+        return self.one_of(node, index, 0)
+
+    def one_of(self, node: Node, index: Sequence[Index], axis: int) -> Recipe:
+        """The number of the first or of the second argument, which stand one behind the other along an axis."""
         left, right = node.args
-        width = self.shape(left)[-1]
-        past = [*index[:-1], add(index[-1], -width)]
-        first = ["if", [["in", index[-1], width]], self.at(left, index), 0]
-        return ["add", first, ["if", [["in", past[-1], self.shape(right)[-1]]], self.at(right, past), 0]]
+        width, past = self.shape(left)[axis], list(index)
+        past[axis] = add(index[axis], -width)
+        first = ["if", [["in", index[axis], width]], self.at(left, index), 0]
+        return ["add", first, ["if", [["in", past[axis], self.shape(right)[axis]]], self.at(right, past), 0]]
 
     # Of sequences
 

@@ -76,6 +76,8 @@ class Writer:
             return self.call(self.name("σ")[0], [self.write(args[0])]), ATOM
         if op == "joined":
             return self.list("[", [self.write(arg) for arg in side_by_side(node)], "]"), ATOM
+        if op == "stacked":
+            return self.list("(", [self.write(arg) for arg in args], ")"), ATOM
         if op in STEPS:
             return self.row(self.write(args[0], ATOM), self.word(STEPS[op])), ATOM
         if op in DRAWS:

@@ -60,6 +60,9 @@ def mathml_letter(letter: str) -> str:
         return f"<mover accent='true'><mi>{escape(letter[0])}</mi><mo>{ACCENTS[letter[1]]}</mo></mover>"
     if letter.startswith("log "):
         return f"<mrow><mi>log</mi>{mathml_letter(letter[4:])}</mrow>"
+    if "_" in letter[1:]:
+        base, _, index = letter.partition("_")
+        return f"<msub>{mathml_letter(base)}<mi>{escape(index)}</mi></msub>"
     if letter == "σ²":
         return "<msup><mi>σ</mi><mn>2</mn></msup>"
     return f"<mn>{escape(letter)}</mn>" if is_number(letter) else f"<mi>{escape(letter)}</mi>"

@@ -117,7 +117,7 @@ def largest(x, k):
 
 
 ARRANGEMENTS: dict[str, Callable[..., Any]] = {
-    **{"rows": rows, "flat": flat, "per_row": per_row, "reshape": np.reshape, "expand": np.expand_dims, "joined": lambda *x: np.concatenate(x, -1)},
+    **{"rows": rows, "flat": flat, "per_row": per_row, "reshape": np.reshape, "expand": np.expand_dims, "joined": lambda *x: np.concatenate(x, -1), "stacked": lambda *x: np.concatenate(x, 0)},
     **{"earlier": earlier, "later": later, "at_last": at_last, "each_step": each_step},
     **{"im2col": im2col, "col2im": col2im, "windows": windows, "from_windows": from_windows, "spread": spread},
     **{"first_max": first_max, "area": math.prod, "upsample": upsample, "largest": largest, "repeat": lambda x, k: np.repeat(x, k, axis=0), "T": np.matrix_transpose},

@@ -14,7 +14,7 @@ from ...layers import Layer
 from ...models import Model
 from ..formula import Node, Symbol, opaque, parse
 from .making import Maker, Place
-from .recording import Event, Recording, host
+from .recording import Recording, host
 from .steps import Tensor
 from .symbols import letter
 
@@ -30,6 +30,7 @@ class Passes(Maker):
         self.derivative_of: dict[str, tuple[str, str, str]] = {}
         parametrised = [name for name, layer in model.leaves() if layer.parameter_names]
         self.numbers = {name: str(i + 1) for i, name in enumerate(parametrised)} if len(parametrised) > 1 else {}
+        self.turns: dict[str, int] = {}  # how often a part was gone back through
         self.current = ""  # the number of the layer with parameters that ran last
         spoken_of = " ".join(model.formulas.values())
         for name, layer in model.leaves():
@@ -94,44 +95,55 @@ class Passes(Maker):
             return letter(layer, name)
         return x.symbol.letter[0] + layer.symbol if unicodedata.combining(layer.symbol[0]) else layer.symbol
 
-    def backward(self, part: str, dy: Tensor, via: str) -> Tensor | None:
-        """The layers of a part, in reverse; the gradient of what it was given, or None where the code stops before."""
+    def backward(self, part: str, dy: Tensor, via: str, inputs_only: bool = False) -> Tensor | None:
+        """The layers of a part, in reverse; the gradient of what it was given, or None where the code stops before.
+
+        inputs_only: of the parameters no gradient is told, as the code has no use for it.
+        """
         leaves = self.running(part)
+        turn, value = self.turns.get(part, 0), self.derivative_of.get(dy.key, ("", "", "loss"))[2]
+        self.turns[part] = turn + 1
         for leaf, layer in reversed(leaves):
-            event: Event = self.recording.events[leaf]
-            if event.dy is None:
+            backs = self.recording.events[leaf].backs
+            if len(backs) <= turn:
                 return None
-            self.agree(leaf, "dy", dy.array, event.dy)
+            back = backs[turn]
+            self.agree(leaf, "dy", dy.array, back.dy)
             local = self.leaf_tensors[leaf] | {"dy": dy}
-            self.held_gradients(layer, leaf, local)
+            if not inputs_only:
+                self.held_gradients(layer, leaf, local, value)
             formulas = completed(layer.formulas, (), [f"d{own}" for own in (*layer.parameter_names, "x")])
-            found = event.gradients | {"x": event.dx}
+            found = back.gradients | {"x": back.dx}
             gradients = [
                 own
                 for own in formulas
-                if own[:1] == "d" and own[1:] in local and (own != "dx" or event.dx is not None)
+                if own[:1] == "d" and own[1:] in local and (own != "dx" or back.dx is not None)
             ]
+            if inputs_only:
+                gradients = [own for own in gradients if own[1:] not in layer.parameter_names]
             through = {own: part for own in gradients if f"{leaf}.{own}" in self.model.formulas}
             if leaf == leaves[0][0]:
                 through["dx"] = via
-            place = functools.partial(self.derivative, leaf, local, through)
+            place = functools.partial(self.derivative, leaf, local, through, value)
             for own in gradients:
                 of, text = local[own[1:]], formulas[own]
                 tree = parse(text) if text else opaque(f"{type(layer).__name__}.backward", "dy")
                 self.look_ahead(tree, gradients, place, local, layer)
-                value = found[own[1:]] if own[1:] in found else kept(layer, own)
-                local[own] = self.emit(place(own), tree, local, layer, value)
-                self.derivative_of[local[own].key] = (of.key, leaf if through.get(own) or own == "dx" else "", "loss")
+                known = found[own[1:]] if own[1:] in found else kept(layer, own)
+                local[own] = self.emit(place(own), tree, local, layer, known)
+                self.derivative_of[local[own].key] = (of.key, leaf if through.get(own) or own == "dx" else "", value)
                 if own != "dx":
                     self.names[f"{leaf}.{own}"] = local[own]
-            if event.dx is None:
+            if back.dx is None:
                 return None
             dy = local["dx"]
         return dy
 
-    def derivative(self, leaf: str, local: Mapping[str, Tensor], through: Mapping[str, str], own: str) -> Place:
-        """Where a gradient of a layer comes to stand. through: of which of several uses of a tensor it tells."""
-        symbol = local[own[1:]].symbol.gradient("L", through.get(own, ""))
+    def derivative(
+        self, leaf: str, local: Mapping[str, Tensor], through: Mapping[str, str], value: str, own: str
+    ) -> Place:
+        """Where a gradient of a layer comes to stand. through: of which of several uses of a tensor it tells; value: of what."""
+        symbol = local[own[1:]].symbol.gradient(self.names[value].symbol.text, through.get(own, ""))
         return Place(f"{leaf}.{own}", symbol, "gradient", leaf)
 
     def look_ahead(
@@ -142,16 +154,16 @@ class Passes(Maker):
             if own in names and own not in local and (value := kept(layer, own)) is not None:
                 local[own] = self.foreseen(place(own), value)
 
-    def held_gradients(self, layer: Layer, leaf: str, local: dict[str, Tensor]) -> None:
+    def held_gradients(self, layer: Layer, leaf: str, local: dict[str, Tensor], value: str) -> None:
         """The gradients of the layers that a layer of somebody's own holds: all that is known is that its backward gave them."""
         tree = opaque(f"{type(layer).__name__}.backward", "dy")
         for name, inner in layer.leaves(leaf):
             for own in inner.parameter_names if inner is not layer else ():
                 of = self.names[f"{name}.{own}"]
-                place = Place(f"{name}.d{own}", of.symbol.gradient("L"), "gradient", name)
-                value = self.recording.events[name].gradients[own]
-                self.names[f"{name}.d{own}"] = made = self.emit(place, tree, local, layer, value)
-                self.derivative_of[made.key] = (of.key, "", "loss")
+                place = Place(f"{name}.d{own}", of.symbol.gradient(self.names[value].symbol.text), "gradient", name)
+                known = self.recording.events[name].backs[-1].gradients[own]
+                self.names[f"{name}.d{own}"] = made = self.emit(place, tree, local, layer, known)
+                self.derivative_of[made.key] = (of.key, "", value)
 
 
 def kept(layer: Layer, name: str) -> np.ndarray | None:

@@ -19,11 +19,13 @@ from ...models import Model
 from ...penalties import Penalty
 from ..formula import Node, Symbol, opaque, parse
 from .making import Place, kind
-from .passes import Passes, completed
+from .passes import Passes, completed, kept
 from .recording import Event, Recording, host
 from .steps import Tensor
 from .symbols import letter
 
+BACKWARD = ("backward", "through")  # the latter back to what a part was given only
+METRICS = ("loss", "reconstruction", "adversarial")  # with which the loss begins
 NOT_A_GRADIENT = "contrastive divergence: no gradient of any objective, so there is nothing to compare it with"
 
 
@@ -57,9 +59,9 @@ class Program(Passes):
         self.names["loss"] = self.emit(Place("loss", self.symbols.new("L"), "loss"), code, {}, self.model, loss)
         self.phase = "backward"
         for part in reversed(ran):
-            if (dy := self.event(part, -1).dy) is not None:
+            if backs := self.event(part, -1).backs:
                 symbol = self.names[part].symbol.gradient()
-                self.backward(part, self.tensor(f"d{part}", symbol, dy, "gradient"), via="")
+                self.backward(part, self.tensor(f"d{part}", symbol, backs[0].dy, "gradient"), via="")
 
     def event(self, part: str, layer: int) -> Event:
         """What was recorded of a layer of a part, by its number."""
@@ -75,10 +77,11 @@ class Program(Passes):
         if tree.op in self.model.part_names:
             self.names[name] = self.forward(tree.op, self.known(tree.args[0]), name)
             return
-        alone = tree.op == "backward"
-        for node in [node for node in tree.walk() if node.op == "backward"]:
+        alone = tree.op in BACKWARD
+        for node in [node for node in tree.walk() if node.op in BACKWARD]:
             part, dy = node.args[0].value, self.known(node.args[1])
-            dx = self.backward(part, dy, via="" if alone else letter(self.model, part))
+            via = "" if alone else letter(self.model, part)
+            dx = self.backward(part, dy, via, inputs_only=node.op == "through")
             if dx is None:  # the first layers' gradient with respect to the data, which nobody asks for
                 return
             if alone:
@@ -99,32 +102,35 @@ class Program(Passes):
         return self.names[node.value]
 
     def differentiates(self, name: str) -> Tensor | None:
-        """What a name is the gradient of: z for dz, encoder.0.W for encoder.0.dW."""
-        owner, dot, own = name.rpartition(".")
+        """What a name is the gradient of: z for dz and for dz_of_adversarial, encoder.0.W for encoder.0.dW."""
+        owner, dot, own = name.partition("_of_")[0].rpartition(".")
         return self.names.get(f"{owner}{dot}{own[1:]}") if own[:1] == "d" else None
 
     def compute(self, name: str, tree: Node) -> None:
         """A formula of the model itself."""
         of, value = self.differentiates(name), None
+        if name in METRICS and self.phase == "forward":
+            self.phase = "loss"
         layer = name.rpartition(".")[0]
         if tree.op in ("normal", "uniform"):
             place, value = Place(name, self.new_symbol(name), "draw"), next(self.draws)
         elif of is not None:
             place = self.gradient(name, of)
             value = self.final_gradient(name) if layer and place.role == "gradient" else None
+        elif not tree.names():  # a number, for each of those that the model keeps
+            place, value = Place(name, self.new_symbol(name), "activation"), kept(self.model, name)
         elif name in self.names and layer:  # W₂ = W₁ᵀ
             place = Place(name, self.names[name].symbol, "activation", layer)
         else:
             place = Place(name, self.new_symbol(name), "loss" if self.phase == "loss" else "activation")
         self.names[name] = made = self.emit(place, tree, {}, self.model, value)
         if place.role == "gradient":
-            self.derivative_of[made.key] = (of.key, "", "loss")
-        if name in ("loss", "reconstruction") and place.role == "activation":
-            self.phase = "loss"
+            self.derivative_of[made.key] = (of.key, "", name.partition("_of_")[2] or "loss")
 
     def gradient(self, name: str, of: Tensor) -> Place:
         """Where a gradient comes to stand."""
-        return Place(name, of.symbol.gradient(), "gradient", name.rpartition(".")[0])
+        value = self.names[name.partition("_of_")[2] or "loss"].symbol.text
+        return Place(name, of.symbol.gradient(value), "gradient", name.rpartition(".")[0])
 
     def new_symbol(self, name: str) -> Symbol:
         """The symbol of a name of the model's own: h_1 and v_2 are letters with an index."""

@@ -23,15 +23,25 @@ def host(x: Array) -> np.ndarray:
 
 
 @dataclass
+class Back:
+    """What a layer was given on a way back, and gave; dx is None where it was not asked. gradients: of its parameters."""
+
+    dy: np.ndarray
+    dx: np.ndarray | None
+    gradients: dict[str, np.ndarray]
+
+
+@dataclass
 class Event:
-    """What a layer was given and gave; None where it was not asked. `draws`: the random numbers that it took."""
+    """What a layer was given and gave; None where it was not asked. `draws`: the random numbers that it took.
+
+    backs: one for each time that it was gone back through, of two players' discriminator twice.
+    """
 
     x: np.ndarray | None = None
     y: np.ndarray | None = None
-    dy: np.ndarray | None = None
-    dx: np.ndarray | None = None
+    backs: list[Back] = field(default_factory=list)
     draws: list[np.ndarray] = field(default_factory=list)
-    gradients: dict[str, np.ndarray] = field(default_factory=dict)
     bytes_kept: int = 0
 
 
@@ -161,11 +171,10 @@ def watching(
             if id(layer) in inside:
                 return backward(dy)
             inside.add(id(layer))
-            event.dy = host(dy)
-            dx = backward(dy)
+            given, dx = host(dy), backward(dy)
             inside.remove(id(layer))
-            event.dx = host(dx) if keep else None
-            event.gradients = {name: host(getattr(layer, "d" + name)) for name in layer.parameter_names}
+            gradients = {name: host(getattr(layer, "d" + name)) for name in layer.parameter_names}
+            event.backs.append(Back(given, host(dx) if keep else None, gradients))
             return dx
 
         return backward_and_note

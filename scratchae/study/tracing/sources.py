@@ -35,11 +35,11 @@ def methods(thing: Any, ran: Iterable[tuple[int, str]]) -> list[Callable]:
 
 def source(functions: Iterable[Callable], name: str, last: Callable | None = None) -> Source | None:
     """The lines that make what formulas call by a name, in the first of some functions that does: a comment that says so counts
-    before a name that is assigned to, u_2 before u. Where none does, the lines that `last` returns.
+    before a name that is assigned to, u_2 before u, dz_of_adversarial before dz. Where none does, the lines that `last` returns.
     """
     read = [found for function in functions if (found := parsed(function))]
     for makes in (says, assigns, gives):
-        for wanted in dict.fromkeys((name, re.sub(r"_\d+$", "", name))):
+        for wanted in dict.fromkeys((name, re.sub(r"_\d+$|_of_\w+$", "", name))):
             for found, statements in read:
                 if places := [s for s in statements if makes(s, found, wanted)]:
                     return marked(found, places)
