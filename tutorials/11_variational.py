@@ -3,7 +3,7 @@
 #
 # *How does an autoencoder become a machine that makes new images, and what does its loss mean?*
 #
-# **Time** 95 minutes to read, 35 s to run on two cores.
+# **Time** 95 minutes to read, 90 s to run on two cores.
 
 # %% [markdown]
 # ## The question

@@ -3,7 +3,7 @@
 #
 # *How do you teach a machine which images are probable, when nobody can add up all images?*
 #
-# **Time** 100 minutes to read, 27 s to run on two cores.
+# **Time** 100 minutes to read, 45 s to run on two cores.
 
 # %% [markdown]
 # ## The question
