@@ -26,7 +26,6 @@ COVERS = {  # where it is not the chapter's first picture
     9: "ring",
     10: "words",
     11: "manifold",
-    17: "missed",
 }
 
 
