@@ -1,0 +1,92 @@
+"""`scratchae check` on code whose author has not seen its rules: right files in many styles, and the same with one slip each.
+
+    python benchmarks/independent.py [--folder FOLDER] [--only TEXT] [--json FILE]
+
+`independent/*.txt` hold 206 right files after `#### name`, each with its slips: `%%% slip word | what is wrong`, then what stands in the right
+file, `===>`, and what stands in the wrong one (`&&&` between two places). Their author compared every right file with PyTorch or
+with central differences, and ran every wrong one beside its right one, in at least one ordinary use of which a number differs. They
+are for judging: no rule of the diagnosis may be made after them and be judged by them again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import contextlib
+import io
+import json
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from scratchae.cli import main as scratchae
+from scratchae.files import written_whole
+
+SOURCES = Path(__file__).parent / "independent"
+
+
+def main() -> int:
+    command = argparse.ArgumentParser(prog="independent.py", description=__doc__.partition("\n")[0])
+    command.add_argument("--folder", type=Path, help="where the files are put (default: a temporary one)")
+    command.add_argument("--only", default="", metavar="TEXT", help="files whose names hold this")
+    command.add_argument("--json", type=Path, metavar="FILE", help="write what is said of each file")
+    options = command.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = options.folder or Path(scratch)
+        folder.mkdir(parents=True, exist_ok=True)
+        said = {}
+        for kind, files in (("right", dict(right())), ("wrong", dict(wrong()))):
+            paths = []
+            for name, code in files.items():
+                if options.only in name:
+                    paths.append(folder / f"{name}.py")
+                    paths[-1].write_text(code, encoding="utf-8")
+            said[kind] = checked(paths) if paths else []
+            counts = collections.Counter(row["verdict"] for row in said[kind])
+            print(f"{len(paths)} {kind} files: " + ", ".join(f"{n} {verdict}" for verdict, n in counts.most_common()))
+    if options.json:
+        with written_whole(options.json) as path:
+            path.write_text(json.dumps(said, indent=1), encoding="utf-8")
+    return 0
+
+
+def checked(paths: list[Path]) -> list[dict]:
+    """What `scratchae check` says of files."""
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        scratchae(["check", "--json", *map(str, paths)])
+    return json.loads(out.getvalue())
+
+
+def blocks() -> Iterator[tuple[str, str, list[str]]]:
+    """Name, code and slips of each file."""
+    for file in sorted(SOURCES.glob("*.txt")):
+        for block in re.split(r"(?m)^#### ", file.read_text(encoding="utf-8"))[1:]:
+            name, _, rest = block.partition("\n")
+            code, *slips = re.split(r"(?m)^%%% slip ", rest)
+            yield name, code, slips
+
+
+def right() -> Iterator[tuple[str, str]]:
+    """Name and code of the right files."""
+    for name, code, _ in blocks():
+        yield name, code
+
+
+def wrong() -> Iterator[tuple[str, str]]:
+    """Name and code of each right file with each of its slips."""
+    for name, code, slips in blocks():
+        for slip in slips:
+            head, _, places = slip.partition("\n")
+            spoiled = code
+            for place in re.split(r"(?m)^&&&\n", places):
+                before, after = (text.rstrip("\n") for text in re.split(r"(?m)^===>\n?", place))
+                if not after:  # the whole lines go
+                    before = re.search(rf"(?m)^.*{re.escape(before)}.*\n", spoiled)[0]
+                spoiled = spoiled.replace(before, after)
+            yield f"{name}__{head.partition('|')[0].strip()}", spoiled
+
+
+if __name__ == "__main__":
+    sys.exit(main())
