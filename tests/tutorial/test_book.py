@@ -84,8 +84,9 @@ def test_nothing_is_fetched_from_elsewhere(site):
 
 
 @needs_packages
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)], ids=["desktop", "phone"])
+@pytest.mark.parametrize(
+    ("width", "height", "dark"), [(1280, 900, False), (390, 844, True)], ids=["desktop-light", "phone-dark"]
+)
 def test_every_page_is_whole_in_a_browser(site, browser, width, height, dark):
     for path in pages_of(site):
         page, problems = open_page(browser, path.as_uri(), width, height, dark=dark)
