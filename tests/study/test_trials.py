@@ -64,6 +64,21 @@ class Spread:
     def backward(self, dy):
         return dy - dy.sum(axis=-1, keepdims=True) / dy.shape[-1]
 """
+HELD_STATE = """
+class Mask:
+    def __init__(self, rate=0.4):
+        self.rate, self.source, self.mode = rate, np.random.RandomState(7), "train"
+
+    def forward(self, x, seed=None):
+        self.mask = np.ones_like(x)
+        if self.mode == "train":
+            noise = 1 + 0.1 * np.random.RandomState(seed).randn(*x.shape)
+            self.mask = noise * (self.source.rand(*x.shape) > self.rate) / (1 - self.rate)
+        return x * self.mask
+
+    def backward(self, dy):
+        return dy * self.mask
+"""
 NNFS = """
 class Layer:
     def __init__(self, n_inputs, n_neurons):
@@ -255,6 +270,7 @@ SLIPS = [
     (DROPOUT, "else np.ones_like(x)\n        return x * self.mask", "else 1\n        return x * self.mask if train else x * 0.5", "in inference"),
     (DENSE + "\nlayer, x = Dense(3, 3), np.ones((1, 3))", "dy @ self.W.T", "dy @ self.W", "W transposed"),
     (DENSE + "\nlayer, x = Dense(3, 4), np.ones((1, 3))", "self.db = dy.sum(axis=0)", "self.db = dy[0]", "a batch of 2"),
+    (HELD_STATE, "return dy * self.mask", "return dy * (self.mask if self.mode == 'train' else 2)", "in inference"),
     # styles
     (NNFS, "= self.inputs.T @", "= -self.inputs.T @", "∂L/∂weights: the sign is flipped"),
     (TRAINS, "learning_rate * self.x.T", "0.5 * learning_rate * self.x.T", "∂L/∂weights: it is off by a constant factor of 1/2"),

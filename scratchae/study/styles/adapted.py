@@ -14,6 +14,7 @@ from .calls import (
     FORWARD,
     INFERENCE,
     INPUT_GRADIENTS,
+    MODE_WORDS,
     OUTPUTS,
     RATES,
     TRAINING,
@@ -23,6 +24,7 @@ from .calls import (
     outcome,
     parameters_of,
     require_array,
+    word_of_mode,
 )
 from .copies import duplicate, repeatable
 from .names import Path, get, is_trained, keys_of_gradient, keys_of_parameter, plain, put, short, walk
@@ -47,7 +49,7 @@ class Adapted(Layer):
         """What forward needs."""
         self.theirs = duplicate(theirs)
         self.training: bool | None = None
-        self.seed = 0  # of what forward draws from np.random itself
+        self.seed = 0  # of what forward draws itself
         self.draws: dict[tuple[bool | None, bool], bool] = {}  # whether it does, in each mode, as far as is known
         forward, backward = method_of(theirs, FORWARD), method_of(theirs, BACKWARD)
         self.methods = forward or "forward", backward or "backward"
@@ -211,12 +213,15 @@ class Adapted(Layer):
         for name, value in list(vars(self.theirs).items()) if hasattr(self.theirs, "__dict__") else ():
             if isinstance(value, bool) and plain(name) in TRAINING | INFERENCE:
                 setattr(self.theirs, name, self.training == (plain(name) in TRAINING))
+            elif plain(name) == "mode" and isinstance(value, str) and value in MODE_WORDS:
+                setattr(self.theirs, name, word_of_mode(value, self.training))
 
     @property
     def has_modes(self) -> bool:
         """Whether it can be told to be in training or in inference."""
         flags = any(
-            isinstance(value, bool) and plain(name) in TRAINING | INFERENCE
+            (isinstance(value, bool) and plain(name) in TRAINING | INFERENCE)
+            or (plain(name) == "mode" and isinstance(value, str) and value in MODE_WORDS)
             for name, value in getattr(self.theirs, "__dict__", {}).items()
         )
         return self.call.has_modes or flags
@@ -227,7 +232,7 @@ class Adapted(Layer):
         before = dict(vars(self.theirs)) if hasattr(self.theirs, "__dict__") else {}
         forward = getattr(self.theirs, self.methods[0])
         if self.draws.get((self.training, rng is None), True):
-            with repeatable(self.seed) as drawing:
+            with repeatable(self.seed, self.theirs) as drawing:
                 found = self.call(forward, x, rng, self.training)
             self.draws[self.training, rng is None] = drawing.used
         else:
