@@ -146,6 +146,22 @@ def softmax_loss(x, y):
     dx[rows, y] -= 1
     return -np.log(p[rows, y]).mean(), dx / len(x)
 """
+OF_CLASSES = """
+class SoftmaxLoss:
+    def forward(self, scores, y_true):
+        e = np.exp(scores - scores.max(axis=1, keepdims=True))
+        self.output = e / e.sum(axis=1, keepdims=True)
+        if y_true.ndim == 2:
+            y_true = y_true.argmax(axis=1)
+        return -np.log(self.output[range(len(scores)), y_true])
+
+    def backward(self, dvalues, y_true):
+        if y_true.ndim == 2:
+            y_true = y_true.argmax(axis=1)
+        self.dinputs = dvalues.copy()
+        self.dinputs[range(len(dvalues)), y_true] -= 1
+        self.dinputs /= len(dvalues)
+"""
 PAIR = """
 def mse(y_true, y_pred):
     return np.mean((y_true - y_pred) ** 2)
@@ -271,6 +287,8 @@ SLIPS = [
     (DENSE + "\nlayer, x = Dense(3, 3), np.ones((1, 3))", "dy @ self.W.T", "dy @ self.W", "W transposed"),
     (DENSE + "\nlayer, x = Dense(3, 4), np.ones((1, 3))", "self.db = dy.sum(axis=0)", "self.db = dy[0]", "a batch of 2"),
     (HELD_STATE, "return dy * self.mask", "return dy * (self.mask if self.mode == 'train' else 2)", "in inference"),
+    (OF_CLASSES, "/= len(dvalues)", "/= 5", "batch of 2"),
+    (OF_CLASSES, "y_true] -= 1", "y_true] = -1", "wrong"),
     # styles
     (NNFS, "= self.inputs.T @", "= -self.inputs.T @", "∂L/∂weights: the sign is flipped"),
     (TRAINS, "learning_rate * self.x.T", "0.5 * learning_rate * self.x.T", "∂L/∂weights: it is off by a constant factor of 1/2"),
