@@ -175,6 +175,75 @@ def kl(mu, log_sigma):
     s, n = np.exp(2 * log_sigma), len(mu)
     return 0.5 * (mu**2 + s - 1 - 2 * log_sigma).sum() / n, mu / n, (s - 1) / n
 """
+AMSGRAD = """
+class AMSGrad:
+    def __init__(self, lr=0.1, b1=0.8, b2=0.7):
+        self.lr, self.b1, self.b2, self.m, self.v, self.top = lr, b1, b2, 0.0, 0.0, 0.0
+
+    def step(self, w, g):
+        self.m = self.b1 * self.m + (1 - self.b1) * g
+        self.v = self.b2 * self.v + (1 - self.b2) * g**2
+        self.top = np.maximum(self.top, self.v)
+        return w - self.lr * self.m / (np.sqrt(self.top) + 1e-7)
+"""
+ADAMAX = """
+class Adamax:
+    def __init__(self, lr=0.1, b1=0.9, b2=0.9, eps=1e-7):
+        self.lr, self.b1, self.b2, self.eps, self.m, self.u, self.t = lr, b1, b2, eps, 0.0, 0.0, 0
+
+    def step(self, w, g):
+        self.t += 1
+        self.m = self.b1 * self.m + (1 - self.b1) * g
+        self.u = np.maximum(self.b2 * self.u, np.abs(g) + self.eps)
+        return w - self.lr / (1 - self.b1**self.t) * self.m / self.u
+"""
+HELD_GRADIENTS = """
+class Tensor:
+    def __init__(self, data):
+        self.data, self.grad = data, np.zeros_like(data)
+
+    def zero_grad(self):
+        self.grad = np.zeros_like(self.data)
+
+
+class Scale:
+    def __init__(self, size):
+        self.gain = Tensor(np.ones(size))
+
+    def forward(self, x):
+        self.x = x
+        return x * self.gain.data
+
+    def backward(self, g):
+        self.gain.grad += (g * self.x).sum(axis=0)
+        return g * self.gain.data
+"""
+TRAINED_COLUMN = """
+class Dense:
+    def __init__(self, inputs, outputs):
+        self.W, self.c = np.random.randn(outputs, inputs), np.zeros((outputs, 1))
+
+    def forward(self, x):
+        self.x = x
+        return self.W @ x + self.c
+
+    def backward(self, dy, lr):
+        dx = self.W.T @ dy
+        self.W -= lr * dy @ self.x.T
+        self.c -= lr * dy
+        return dx
+"""
+STATE = """
+def cell_forward(x, h, Wx, Wh):
+    y = np.tanh(x @ Wx + h @ Wh)
+    return y, (x, h, Wx, Wh, y)
+
+
+def cell_backward(dy, cache):
+    x, h, Wx, Wh, y = cache
+    da = dy * (1 - y**2)
+    return da @ Wx.T, da @ Wh.T, x.T @ da, h.T @ da
+"""
 ADAM = """
 class Adam:
     def __init__(self, lr=0.01, beta1=0.9, beta2=0.999, eps=1e-8):
@@ -289,6 +358,11 @@ SLIPS = [
     (HELD_STATE, "return dy * self.mask", "return dy * (self.mask if self.mode == 'train' else 2)", "in inference"),
     (OF_CLASSES, "/= len(dvalues)", "/= 5", "batch of 2"),
     (OF_CLASSES, "y_true] -= 1", "y_true] = -1", "wrong"),
+    (AMSGRAD, "np.maximum(self.top, self.v)", "self.v", "update is wrong"),
+    (ADAMAX, "+ self.eps)", "+ 2 * self.eps)", "update is wrong"),
+    (HELD_GRADIENTS, "+= (g", "-= (g", "the sign is flipped"),
+    (TRAINED_COLUMN, "self.c -=", "self.c +=", "the sign is flipped"),
+    (STATE, "h.T @ da", "y.T @ da", "wrong"),
     # styles
     (NNFS, "= self.inputs.T @", "= -self.inputs.T @", "∂L/∂weights: the sign is flipped"),
     (TRAINS, "learning_rate * self.x.T", "0.5 * learning_rate * self.x.T", "∂L/∂weights: it is off by a constant factor of 1/2"),

@@ -245,9 +245,10 @@ class Adapted(Layer):
         return y
 
     def backward(self, dy):
-        for name in ("zero_grad", "zero_grads", "zero_gradients", "reset_gradients", "clear_gradients"):
-            if callable(method := getattr(self.theirs, name, None)):
-                method()
+        for thing in (self.theirs, *(get(self.theirs, path[:-1]) for path in self.places.values())):
+            for name in ("zero_grad", "zero_grads", "zero_gradients", "reset_gradients", "clear_gradients"):
+                if callable(method := getattr(thing, name, None)):
+                    method()
         method = getattr(self.theirs, self.methods[1])
         words = dict(backward_words(method, self.last, self.rate))
         kept = {name: np.array(get(self.theirs, path)) for name, path in self.places.items()} if self.updates else {}

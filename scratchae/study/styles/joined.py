@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ...errors import ShapeError
 from .calls import RATES, TRAINING, parameters_of
 from .copies import repeatable
 from .names import plain, stems_of_gradient
@@ -81,6 +82,9 @@ class Joined:
         vars(self).update(arguments)
 
     def forward(self, x):
+        states = [name for name in self._names if kind_of(plain(name)) == "h" and np.ndim(getattr(self, name))]
+        if any(len(getattr(self, name)) != len(x) for name in states):
+            raise ShapeError(f"{self}: {', '.join(states)} holds a row for each example, and x has {len(x)}")
         self._x, self._cache = x, None
         y = self._value(x, *(getattr(self, name) for name in self._names))
         if isinstance(y, tuple):
@@ -156,6 +160,11 @@ def choices(parameters: list[inspect.Parameter], x: np.ndarray, given: Mapping[s
         }
 
 
+def kind_of(name: str) -> str:
+    """Whether an argument is rather a bias (b), a state with a row for each example (h) or a weight (w)."""
+    return "b" if name[:1] in ("b", "g") or "bias" in name else "h" if name.startswith(("h", "prevh", "c")) else "w"
+
+
 def argument_choices(parameter: inspect.Parameter, x: np.ndarray, given: Mapping[str, Any]) -> Iterator[Any]:
     name = plain(parameter.name)
     if isinstance(given.get(parameter.name), np.ndarray | float | int | dict):
@@ -193,7 +202,7 @@ def argument_choices(parameter: inspect.Parameter, x: np.ndarray, given: Mapping
         "b": [(4,), (1, 4), (2,), (D,), (1, D), (C,), ()],
         "h": [(len(x), 4)],
     }
-    kind = "b" if name[:1] in ("b", "g") or "bias" in name else "h" if name.startswith(("h", "prevh", "c")) else "w"
+    kind = kind_of(name)
     if name in ("wh", "whh", "u"):
         shapes["w"] = [(4, 4)]
     if name in ("gamma", "beta"):

@@ -256,6 +256,8 @@ def of_another(made: Made, x: np.ndarray) -> Iterator[Trial]:
     aspect = "option" if made.option else "size_of_layer"
     says = f"with {made.option}" if made.option else f"for {made.call}"
     inputs = [x, *candidates()]
+    if x.ndim == 2 and x.shape[1] == 1:  # one example as a column
+        inputs[1:1] = [like(x, (n, 1), 4) for n in OTHER_SIZES]
     if not any(
         other.ndim == x.ndim and takes(made.value, other) is None and fits(made.value, other) for other in inputs
     ):
