@@ -175,6 +175,28 @@ def kl(mu, log_sigma):
     s, n = np.exp(2 * log_sigma), len(mu)
     return 0.5 * (mu**2 + s - 1 - 2 * log_sigma).sum() / n, mu / n, (s - 1) / n
 """
+DECAYED = """
+class Dense:
+    def __init__(self, inputs, outputs, l1=0.0, weight_decay=0.0):
+        self.W, self.b = np.random.randn(inputs, outputs), np.zeros(outputs)
+        self.l1, self.weight_decay = l1, weight_decay
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+
+    def backward(self, dy):
+        self.dW = self.x.T @ dy + self.weight_decay * self.W + self.l1 * np.sign(self.W)
+        self.db = dy.sum(axis=0)
+        return dy @ self.W.T
+"""
+PENALISED = (
+    DECAYED
+    + """
+    def penalty(self):
+        return 0.5 * self.weight_decay * (self.W**2).sum() + self.l1 * np.abs(self.W).sum()
+"""
+)
 AMSGRAD = """
 class AMSGrad:
     def __init__(self, lr=0.1, b1=0.8, b2=0.7):
@@ -363,6 +385,9 @@ SLIPS = [
     (HELD_GRADIENTS, "+= (g", "-= (g", "the sign is flipped"),
     (TRAINED_COLUMN, "self.c -=", "self.c +=", "the sign is flipped"),
     (STATE, "h.T @ da", "y.T @ da", "wrong"),
+    (DECAYED, "+ self.weight_decay * self.W", "- self.weight_decay * self.W", "follow the options: wrong with weight_decay"),
+    (DECAYED, "+ self.l1 * np.sign(self.W)", "+ self.l1", "follow the options: wrong with l1"),
+    (PENALISED, "+ self.weight_decay", "+ 2 * self.weight_decay", "follow the options: wrong with weight_decay"),
     # styles
     (NNFS, "= self.inputs.T @", "= -self.inputs.T @", "∂L/∂weights: the sign is flipped"),
     (TRAINS, "learning_rate * self.x.T", "0.5 * learning_rate * self.x.T", "∂L/∂weights: it is off by a constant factor of 1/2"),

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...layers import Layer
 from . import names as naming
+from . import penalties
 from .calls import (
     BACKWARD,
     FORWARD,
@@ -61,6 +62,8 @@ class Adapted(Layer):
         self.rate, self.updates = 0.5, False  # not 1, so that a rate that is left out shows
         self.last: dict[str, Any] = {}
         self.unmatched: dict[str, Path] = {}
+        self.trained: dict[str, np.ndarray] = {}  # the penalised parameters, before the last backward
+        self.penalties: dict[str, tuple[float, float]] = {}  # of c W + d sign(W), which backward adds to ∂L/∂W
 
     def find(self, x: np.ndarray) -> None:
         """Which parameters it has, and where their gradients lie."""
@@ -92,6 +95,8 @@ class Adapted(Layer):
                 self.places[name], self.gradients[name] = (("attribute", name),), (("attribute", "d" + name),)
                 put(self.theirs, self.places[name], np.array(get(self.theirs, self.places[name]), np.float64))
         self.unmatched = self.without_gradient(candidates, x) if explicit is None else {}
+        if penalties.strengths(self.theirs):
+            self.penalties = penalties.found_in(self, x)
 
     def place_of(self, name: str, candidates: Mapping[Path, Any]) -> Path | None:
         return next((path for path in candidates if short(path) == name), None)
@@ -192,7 +197,10 @@ class Adapted(Layer):
             object.__setattr__(self, name, value)
 
     def gradient(self, name: str) -> Any:
-        """∂L/∂ parameter, as the last backward left it. Raises AttributeError if it left none."""
+        """∂L/∂ parameter, as the last backward left it, without that of a penalty. Raises AttributeError if it left none."""
+        return penalties.without(self.left(name), self.trained.get(name), self.penalties.get(name))
+
+    def left(self, name: str) -> Any:
         path = self.gradients[name]
         if path is None:
             for key, value in self.returned.items():
@@ -252,6 +260,7 @@ class Adapted(Layer):
         method = getattr(self.theirs, self.methods[1])
         words = dict(backward_words(method, self.last, self.rate))
         kept = {name: np.array(get(self.theirs, path)) for name, path in self.places.items()} if self.updates else {}
+        self.trained = {name: np.array(get(self.theirs, self.places[name])) for name in self.penalties}
         before = dict(vars(self.theirs)) if hasattr(self.theirs, "__dict__") else {}
         found = method(dy, **words)
         dx, self.returned = self.taken_apart(method, found)
