@@ -197,6 +197,14 @@ PENALISED = (
         return 0.5 * self.weight_decay * (self.W**2).sum() + self.l1 * np.abs(self.W).sum()
 """
 )
+CHANNELS = """
+def affine(x, s, t):
+    return x * s + t
+
+
+def affine_grad(x, s, t, dout):
+    return {"x": dout * s, "s": np.einsum("nhwc,nhwc->c", x, dout), "t": dout.sum(axis=(0, 1, 2))}
+"""
 AMSGRAD = """
 class AMSGrad:
     def __init__(self, lr=0.1, b1=0.8, b2=0.7):
@@ -388,6 +396,7 @@ SLIPS = [
     (DECAYED, "+ self.weight_decay * self.W", "- self.weight_decay * self.W", "follow the options: wrong with weight_decay"),
     (DECAYED, "+ self.l1 * np.sign(self.W)", "+ self.l1", "follow the options: wrong with l1"),
     (PENALISED, "+ self.weight_decay", "+ 2 * self.weight_decay", "follow the options: wrong with weight_decay"),
+    (CHANNELS, '"x": dout * s', '"x": dout', "wrong"),
     # styles
     (NNFS, "= self.inputs.T @", "= -self.inputs.T @", "∂L/∂weights: the sign is flipped"),
     (TRAINS, "learning_rate * self.x.T", "0.5 * learning_rate * self.x.T", "∂L/∂weights: it is off by a constant factor of 1/2"),

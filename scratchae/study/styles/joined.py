@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -142,12 +142,21 @@ def joined(value: Callable, derivative: Callable, x: np.ndarray, given: Mapping[
             except Exception:
                 continue
         y = y[0] if isinstance(y, tuple) else y
-        if np.ndim(y) == 0:
+        if np.ndim(y) == 0 or is_stretched(x, y, arguments.values()):
             continue
         yield from (
             Joined(value, derivative, arguments, alone, of_output)
             for of_output in ((False, True) if alone else (False,))
         )
+
+
+def is_stretched(x: np.ndarray, y: Any, arguments: Iterable[Any]) -> bool:
+    """Whether an argument in a shape of our choice has stretched x, which its author hardly meant."""
+    try:
+        shape = np.broadcast_shapes(x.shape, *map(np.shape, arguments))
+    except ValueError:
+        return False
+    return np.shape(y) == shape != x.shape
 
 
 def choices(parameters: list[inspect.Parameter], x: np.ndarray, given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -198,7 +207,7 @@ def argument_choices(parameter: inspect.Parameter, x: np.ndarray, given: Mapping
     rng, D, N = np.random.default_rng(len(name)), x.shape[-1], int(np.prod(x.shape[1:]))
     C = x.shape[1] if x.ndim > 1 else 1
     shapes = {
-        "w": [(N, 4), (D, 4), (4, D), (2, C, 3, 3), (3, 3, D, 2), (3, D, 2), (D, D)],
+        "w": [(N, 4), (D, 4), (4, D), (2, C, 3, 3), (3, 3, D, 2), (3, D, 2), (D, D), (D,)],
         "b": [(4,), (1, 4), (2,), (D,), (1, D), (C,), ()],
         "h": [(len(x), 4)],
     }
