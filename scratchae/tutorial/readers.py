@@ -10,7 +10,7 @@ import numpy as np
 from ..study.styles import losses
 from ..study.styles.calls import method_of, parameters_of
 from ..study.styles.copies import repeatable
-from ..study.styles.joined import OF_METHODS, joined
+from ..study.styles.joined import OF_METHODS, choices, joined
 from ..study.trials import functions, layers, optimizers, plan
 from ..study.trials.inputs import candidates, constructed, required
 from ..study.trials.result import UNUSABLE, Result
@@ -42,7 +42,34 @@ def construct(cls: type) -> Any:
 
 
 def check_layer(name: str, value: Any, cls: type, others: type | None, file: Mapping[str, Any]) -> Result:
-    return layers.examine(name, instance(cls, value), given=array_of(file, "x"), cls=others)
+    try:
+        result = layers.examine(name, instance(cls, value), given=array_of(file, "x"), cls=others)
+    except NotImplementedError:
+        raise
+    except Exception as error:
+        if value is not None or not required(cls):
+            raise
+        result = Result(UNUSABLE, "", error=error)
+    if value is None and result.code == UNUSABLE and required(cls):
+        return functions.best([*of_arrays(name, cls, file), result])
+    return result
+
+
+def of_arrays(name: str, cls: type, file: Mapping[str, Any]) -> Iterator[Result]:
+    """A class whose constructor takes its weights: made with arrays of the shapes that fit the first input for which some do."""
+    given = array_of(file, "x")
+    for x in [given] if given is not None else candidates():
+        fitting = 0
+        for arguments in choices(required(cls), x, file):
+            try:
+                thing = cls(**arguments)
+            except Exception:
+                continue
+            if plan.takes(thing, x) is None and plan.fits(thing, x):
+                fitting += 1
+                yield layers.examine(name, thing, given=x)
+        if fitting:
+            return
 
 
 def array_of(file: Mapping[str, Any], *names: str) -> np.ndarray | None:

@@ -12,11 +12,11 @@ from ...errors import ArrayTypeError, OptionError
 from .names import plain
 
 FORWARD = (
-    "forward", "forward_pass", "fprop", "forward_propagation", "forward_prop", "feedforward", "feed_forward", "propagate", "fwd", "__call__",
+    "forward", "forward_pass", "fprop", "forward_propagation", "forward_prop", "feedforward", "feed_forward", "propagate", "feedForward", "fwd", "__call__",
 )  # fmt: skip
 BACKWARD = (
     "backward", "backward_pass", "bprop", "backprop", "backward_propagation", "backward_prop", "back_prop", "backpropagate",
-    "backpropagation", "back_propagate", "bwd",
+    "backpropagation", "back_propagate", "backPropagate", "bwd", "vjp", "pullback",
 )  # fmt: skip
 RNG = {"rng", "generator", "randomstate", "gen", "random", "prng", "rs"}
 TRAINING = {

@@ -18,7 +18,7 @@ from .written import returned_names
 DERIVATIVES = (
     "{}_prime", "{}_derivative", "{}_deriv", "{}_grad", "{}_gradient", "{}_backward", "{}_backwards", "{}_bwd", "{}_back", "d_{}", "d{}",
     "grad_{}", "gradient_{}", "{}_d", "{}_der", "{}_dx", "{}_diff", "{}_prime_", "deriv_{}", "derivative_{}", "backward_{}", "{}Prime",
-    "{}Derivative", "{}Gradient", "{}Grad", "{}Backward", "prime_{}", "{}_delta", "{}_backprop", "delta_{}", "{}p", "der_{}", "{}1",
+    "{}Derivative", "{}Gradient", "{}Grad", "{}Backward", "prime_{}", "{}_grads", "{}_gradients", "{}_vjp", "{}_delta", "{}_backprop", "delta_{}", "{}p", "der_{}", "{}1",
 )  # fmt: skip
 OF_METHODS = (  # the names of a value and of its derivative in one class
     ("__call__", "forward", "f", "fn", "function", "loss", "value", "activation", "activate", "func", "compute", "evaluate", "cost", "calculate", "apply", "call", "output"),
@@ -57,6 +57,8 @@ def partner(name: str, names: Mapping[str, Any]) -> str | None:
         name.removesuffix("Forward"),
         name.removesuffix("_loss"),
     }
+    if "forward" in name and (twin := name.replace("forward", "backward")) in names:  # conv_forward_naive
+        return twin
     return next(
         (found for form in DERIVATIVES for stem in stems if (found := form.format(stem)) in names and found != name),
         None,
@@ -89,6 +91,8 @@ class Joined:
         y = self._value(x, *(getattr(self, name) for name in self._names))
         if isinstance(y, tuple):
             y, self._cache = y[0], y[1] if len(y) == 2 else y[1:]
+        if len(x) == 1 < len(y):
+            raise ShapeError(f"{self}: another argument has {len(y)} rows, and stretches an x of one")
         self._y = y
         return y
 
@@ -171,7 +175,9 @@ def choices(parameters: list[inspect.Parameter], x: np.ndarray, given: Mapping[s
 
 def kind_of(name: str) -> str:
     """Whether an argument is rather a bias (b), a state with a row for each example (h) or a weight (w)."""
-    return "b" if name[:1] in ("b", "g") or "bias" in name else "h" if name.startswith(("h", "prevh", "c")) else "w"
+    if name[:1] in ("b", "g") or "bias" in name:
+        return "b"
+    return "h" if name.startswith(("h", "prevh", "prevc", "cprev", "cell")) or name in ("c", "c0") else "w"
 
 
 def argument_choices(parameter: inspect.Parameter, x: np.ndarray, given: Mapping[str, Any]) -> Iterator[Any]:

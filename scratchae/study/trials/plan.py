@@ -89,9 +89,11 @@ def begin(value: Any, given: np.ndarray | None) -> tuple[np.ndarray | None, Exce
         if error is not None:
             refused = refused or error
         elif first is not None and (
-            x.ndim == 1 or x.shape[-1] == x.shape[-2] or (x.ndim == 4 and x.shape[1] == x.shape[2])
+            (x.ndim == 1 and first.shape != (*x.shape, 1))
+            or x.shape[-1:] == x.shape[-2:-1]
+            or (x.ndim == 4 and x.shape[1] == x.shape[2])
         ):
-            continue  # where an earlier input was taken, but not by backward, equal sizes fit by accident only
+            continue  # where an earlier input was taken, but not by backward, equal sizes or one axis fit by accident only
         elif fits(value, x):
             return x, None
         elif first is None:
