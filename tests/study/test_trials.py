@@ -205,6 +205,41 @@ def affine(x, s, t):
 def affine_grad(x, s, t, dout):
     return {"x": dout * s, "s": np.einsum("nhwc,nhwc->c", x, dout), "t": dout.sum(axis=(0, 1, 2))}
 """
+GIVEN_WEIGHTS = """
+class Linear:
+    def __init__(self, W, b):
+        self.params, self.grads = [W, b], [np.zeros_like(W), np.zeros_like(b)]
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.params[0] + self.params[1]
+
+    def backward(self, dout):
+        self.grads[0][...] = self.x.T @ dout
+        self.grads[1][...] = dout.sum(axis=0)
+        return dout @ self.params[0].T
+"""
+STRIDED = """
+def pool_forward_slow(x, pool_param):
+    s = pool_param["stride"]
+    return x[:, :, ::s, ::s] ** 2, (x, pool_param)
+
+
+def pool_backward_slow(dout, cache):
+    x, pool_param = cache
+    s, dx = pool_param["stride"], np.zeros_like(x)
+    dx[:, :, ::s, ::s] = 2 * x[:, :, ::s, ::s] * dout
+    return dx
+"""
+MODULATED = """
+def modulate(x, cond, W):
+    return x * (cond @ W)[:, None]
+
+
+def modulate_grads(x, cond, W, dy):
+    dg = (dy * x).sum(axis=1)
+    return dy * (cond @ W)[:, None], dg @ W.T, cond.T @ dg
+"""
 AMSGRAD = """
 class AMSGrad:
     def __init__(self, lr=0.1, b1=0.8, b2=0.7):
@@ -397,6 +432,9 @@ SLIPS = [
     (DECAYED, "+ self.l1 * np.sign(self.W)", "+ self.l1", "follow the options: wrong with l1"),
     (PENALISED, "+ self.weight_decay", "+ 2 * self.weight_decay", "follow the options: wrong with weight_decay"),
     (CHANNELS, '"x": dout * s', '"x": dout', "wrong"),
+    (GIVEN_WEIGHTS, "= dout.sum(axis=0)", "= dout.mean(axis=0)", "averaged over the batch"),
+    (STRIDED, "2 * x[:, :, ::s, ::s] * dout", "s * 2 * x[:, :, ::s, ::s] * dout", "stride"),
+    (MODULATED, "cond.T @ dg", "-cond.T @ dg", "the sign is flipped"),
     # styles
     (NNFS, "= self.inputs.T @", "= -self.inputs.T @", "∂L/∂weights: the sign is flipped"),
     (TRAINS, "learning_rate * self.x.T", "0.5 * learning_rate * self.x.T", "∂L/∂weights: it is off by a constant factor of 1/2"),

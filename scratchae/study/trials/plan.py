@@ -13,6 +13,7 @@ from ..diagnosis.experiment import LayerExperiment
 from ..gradcheck import parameters
 from ..styles.adapted import Adapted
 from ..styles.copies import duplicate, repeatable
+from ..styles.joined import Joined
 from ..styles.names import get, is_trained
 from .inputs import OTHER_SIZES, SIZES, Made, candidates, constructed, drawn, indices, variants
 from .result import Tried
@@ -153,7 +154,7 @@ def plan(
         if n != len(x):
             yield Trial("batch", f"for a batch of {n}", f"for {len(x)}", start, like(generic, (n, *x.shape[1:]), n))
     yield from modes(layer, generic, start)
-    for made in others(cls):
+    for made in [*others(cls), *with_other_options(value)]:
         yield from of_another(made, x)
     yield from shapes(value, x, start)
     if isinstance(layer, Adapted) and not parameters(layer) and layer.untrained:
@@ -250,6 +251,15 @@ def others(cls: type | None) -> Iterator[Made]:
                 yield constructed(cls, sizes, **options)
             except Exception:
                 continue
+
+
+def with_other_options(value: Any) -> Iterator[Made]:
+    """Two functions that are handed a dict of options, with others in it."""
+    for name, options in vars(value).items() if isinstance(value, Joined) else ():
+        for key in {"stride", "pad"} & options.keys() if isinstance(options, dict) else ():
+            other = duplicate(value)
+            getattr(other, name)[key] += 1
+            yield Made(other, "", f"{name}[{key!r}] = {options[key] + 1}")
 
 
 def of_another(made: Made, x: np.ndarray) -> Iterator[Trial]:
