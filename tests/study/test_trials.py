@@ -240,6 +240,13 @@ def modulate_grads(x, cond, W, dy):
     dg = (dy * x).sum(axis=1)
     return dy * (cond @ W)[:, None], dg @ W.T, cond.T @ dg
 """
+OF_SECOND = """
+def distortion(x, mu):
+    d = x - mu
+    J = (d**2).sum() / len(x)
+    dmu = -2 * d / len(x)
+    return J, dmu
+"""
 AMSGRAD = """
 class AMSGrad:
     def __init__(self, lr=0.1, b1=0.8, b2=0.7):
@@ -435,6 +442,7 @@ SLIPS = [
     (GIVEN_WEIGHTS, "= dout.sum(axis=0)", "= dout.mean(axis=0)", "averaged over the batch"),
     (STRIDED, "2 * x[:, :, ::s, ::s] * dout", "s * 2 * x[:, :, ::s, ::s] * dout", "stride"),
     (MODULATED, "cond.T @ dg", "-cond.T @ dg", "the sign is flipped"),
+    (OF_SECOND, "-2 * d", "2 * d", "the sign is flipped"),
     # styles
     (NNFS, "= self.inputs.T @", "= -self.inputs.T @", "∂L/∂weights: the sign is flipped"),
     (TRAINS, "learning_rate * self.x.T", "0.5 * learning_rate * self.x.T", "∂L/∂weights: it is off by a constant factor of 1/2"),
