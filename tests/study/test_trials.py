@@ -247,6 +247,42 @@ def distortion(x, mu):
     dmu = -2 * d / len(x)
     return J, dmu
 """
+UNROLLED = """
+class _Step:
+    def __init__(self, params):
+        self.params, self.grads = params, [np.zeros_like(p) for p in params]
+
+    def forward(self, x, h):
+        self.x, self.h, self.y = x, h, np.tanh(x @ self.params[0] + h @ self.params[1])
+        return self.y
+
+    def backward(self, dy):
+        da = dy * (1 - self.y**2)
+        self.grads[0][...], self.grads[1][...] = self.x.T @ da, self.h.T @ da
+        return da @ self.params[0].T, da @ self.params[1].T
+
+
+class Unrolled:
+    def __init__(self, Wx, Wh):
+        self.params, self.grads = [Wx, Wh], [np.zeros_like(Wx), np.zeros_like(Wh)]
+
+    def forward(self, x):
+        h, self.steps, out = np.zeros((len(x), self.params[1].shape[0])), [], []
+        for t in range(x.shape[1]):
+            self.steps.append(_Step(self.params))
+            out.append(h := self.steps[-1].forward(x[:, t], h))
+        return np.stack(out, axis=1)
+
+    def backward(self, dy):
+        dh, dx = 0, np.empty((*dy.shape[:2], len(self.params[0])))
+        total = [0, 0]
+        for t in reversed(range(dy.shape[1])):
+            dx[:, t], dh = self.steps[t].backward(dy[:, t] + dh)
+            total = [a + b for a, b in zip(total, self.steps[t].grads)]
+        for grad, sum_ in zip(self.grads, total):
+            grad[...] = sum_
+        return dx
+"""
 AMSGRAD = """
 class AMSGrad:
     def __init__(self, lr=0.1, b1=0.8, b2=0.7):

@@ -102,15 +102,22 @@ class Adapted(Layer):
         return next((path for path in candidates if short(path) == name), None)
 
     def made_by_forward(self, built: Any, x: np.ndarray) -> set[Path]:
-        """What the first forward makes and the next one, on another x, does not change: parameters that are made late."""
+        """What the first forward makes and the next one, on another x, does not change: parameters that are made late.
+
+        An array that was there before, and is now held in a second place too, is not made."""
         later = duplicate(self)
         later.theirs = duplicate(built)
         later.forward(np.roll(x, 1, axis=0) if self.index else 0.9 * np.roll(x, 1, axis=0))
         there, now = {path for path, _ in walk(self.theirs)}, dict(walk(later.theirs))
+        old = {id(value) for path, value in walk(built) if path in there}
         return {
             path
             for path, value in walk(built)
-            if path not in there and path in now and is_number(value) and np.array_equal(value, now[path])
+            if path not in there
+            and id(value) not in old
+            and path in now
+            and is_number(value)
+            and np.array_equal(value, now[path])
         }
 
     def matched(
