@@ -145,6 +145,7 @@ def resolution(
     noise = min(found)  # a corner that lies on one line is not noise
     if not noise > 1e4 * rounding:
         return max(rounding, 10 * noise), STEP
+    noise = sorted(found)[1]  # where there is noise, the least of three draws is too little
     size = max(abs(float(np.sum(abs(to_numpy(evaluate()))))), noise)
     return 10 * noise, float(np.clip((noise / size) ** (1 / 3), STEP, 1e-2))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -10,10 +11,14 @@ import numpy as np
 from ..study.styles import losses
 from ..study.styles.calls import method_of, parameters_of
 from ..study.styles.copies import repeatable
-from ..study.styles.joined import OF_METHODS, joined
+from ..study.styles.joined import OF_METHODS, choices, joined
+from ..study.styles.names import stem, stems_of_gradient
+from ..study.styles.written import returned_names
 from ..study.trials import functions, layers, optimizers, plan
 from ..study.trials.inputs import candidates, constructed, required
 from ..study.trials.result import UNUSABLE, Result
+
+SEARCHED = 10.0  # seconds after which no further weights are tried
 
 
 class NotCheckableError(Exception):
@@ -42,7 +47,36 @@ def construct(cls: type) -> Any:
 
 
 def check_layer(name: str, value: Any, cls: type, others: type | None, file: Mapping[str, Any]) -> Result:
-    return layers.examine(name, instance(cls, value), given=array_of(file, "x"), cls=others)
+    try:
+        result = layers.examine(name, instance(cls, value), given=array_of(file, "x"), cls=others)
+    except NotImplementedError:
+        raise
+    except Exception as error:
+        if value is not None or not required(cls):
+            raise
+        result = Result(UNUSABLE, "", error=error)
+    if value is None and result.code == UNUSABLE and required(cls):
+        return functions.best([*of_arrays(name, cls, file), result])
+    return result
+
+
+def of_arrays(name: str, cls: type, file: Mapping[str, Any]) -> Iterator[Result]:
+    """A class whose constructor takes its weights: made with arrays of the shapes that fit the first input for which some do."""
+    given, start = array_of(file, "x"), time.process_time()
+    for x in [given] if given is not None else candidates():
+        fitting = 0
+        for arguments in choices(required(cls), x, file):
+            if time.process_time() - start > SEARCHED:
+                return
+            try:
+                thing = cls(**arguments)
+            except Exception:
+                continue
+            if plan.takes(thing, x) is None and plan.fits(thing, x):
+                fitting += 1
+                yield layers.examine(name, thing, given=x)
+        if fitting:
+            return
 
 
 def array_of(file: Mapping[str, Any], *names: str) -> np.ndarray | None:
@@ -120,7 +154,11 @@ def check_loss_class(name: str, value: Any, cls: type, others: type | None, file
 
 
 def orders(function: Callable) -> tuple[bool, ...]:
-    """Whether a loss takes the target first; both, if the names of its arguments do not say."""
+    """Whether a loss takes the target first; both, if neither its arguments' names nor that of its gradient say."""
+    names = [stem(p.name) for p in parameters_of(function)[:2]]
+    told = [name in stems_of_gradient(returned_names(function, 2)[1]) for name in names]
+    if sum(told) == 1 and len(names) == 2:  # `return J, dmu`
+        return (told[1],)
     place = losses.target_place(function)
     return (False,) if place == 1 else (True,) if place == 0 else (False, True)
 

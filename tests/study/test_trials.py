@@ -64,6 +64,21 @@ class Spread:
     def backward(self, dy):
         return dy - dy.sum(axis=-1, keepdims=True) / dy.shape[-1]
 """
+HELD_STATE = """
+class Mask:
+    def __init__(self, rate=0.4):
+        self.rate, self.source, self.mode = rate, np.random.RandomState(7), "train"
+
+    def forward(self, x, seed=None):
+        self.mask = np.ones_like(x)
+        if self.mode == "train":
+            noise = 1 + 0.1 * np.random.RandomState(seed).randn(*x.shape)
+            self.mask = noise * (self.source.rand(*x.shape) > self.rate) / (1 - self.rate)
+        return x * self.mask
+
+    def backward(self, dy):
+        return dy * self.mask
+"""
 NNFS = """
 class Layer:
     def __init__(self, n_inputs, n_neurons):
@@ -131,6 +146,22 @@ def softmax_loss(x, y):
     dx[rows, y] -= 1
     return -np.log(p[rows, y]).mean(), dx / len(x)
 """
+OF_CLASSES = """
+class SoftmaxLoss:
+    def forward(self, scores, y_true):
+        e = np.exp(scores - scores.max(axis=1, keepdims=True))
+        self.output = e / e.sum(axis=1, keepdims=True)
+        if y_true.ndim == 2:
+            y_true = y_true.argmax(axis=1)
+        return -np.log(self.output[range(len(scores)), y_true])
+
+    def backward(self, dvalues, y_true):
+        if y_true.ndim == 2:
+            y_true = y_true.argmax(axis=1)
+        self.dinputs = dvalues.copy()
+        self.dinputs[range(len(dvalues)), y_true] -= 1
+        self.dinputs /= len(dvalues)
+"""
 PAIR = """
 def mse(y_true, y_pred):
     return np.mean((y_true - y_pred) ** 2)
@@ -143,6 +174,183 @@ KL = """
 def kl(mu, log_sigma):
     s, n = np.exp(2 * log_sigma), len(mu)
     return 0.5 * (mu**2 + s - 1 - 2 * log_sigma).sum() / n, mu / n, (s - 1) / n
+"""
+DECAYED = """
+class Dense:
+    def __init__(self, inputs, outputs, l1=0.0, weight_decay=0.0):
+        self.W, self.b = np.random.randn(inputs, outputs), np.zeros(outputs)
+        self.l1, self.weight_decay = l1, weight_decay
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+
+    def backward(self, dy):
+        self.dW = self.x.T @ dy + self.weight_decay * self.W + self.l1 * np.sign(self.W)
+        self.db = dy.sum(axis=0)
+        return dy @ self.W.T
+"""
+PENALISED = (
+    DECAYED
+    + """
+    def penalty(self):
+        return 0.5 * self.weight_decay * (self.W**2).sum() + self.l1 * np.abs(self.W).sum()
+"""
+)
+CHANNELS = """
+def affine(x, s, t):
+    return x * s + t
+
+
+def affine_grad(x, s, t, dout):
+    return {"x": dout * s, "s": np.einsum("nhwc,nhwc->c", x, dout), "t": dout.sum(axis=(0, 1, 2))}
+"""
+GIVEN_WEIGHTS = """
+class Linear:
+    def __init__(self, W, b):
+        self.params, self.grads = [W, b], [np.zeros_like(W), np.zeros_like(b)]
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.params[0] + self.params[1]
+
+    def backward(self, dout):
+        self.grads[0][...] = self.x.T @ dout
+        self.grads[1][...] = dout.sum(axis=0)
+        return dout @ self.params[0].T
+"""
+STRIDED = """
+def pool_forward_slow(x, pool_param):
+    s = pool_param["stride"]
+    return x[:, :, ::s, ::s] ** 2, (x, pool_param)
+
+
+def pool_backward_slow(dout, cache):
+    x, pool_param = cache
+    s, dx = pool_param["stride"], np.zeros_like(x)
+    dx[:, :, ::s, ::s] = 2 * x[:, :, ::s, ::s] * dout
+    return dx
+"""
+MODULATED = """
+def modulate(x, cond, W):
+    return x * (cond @ W)[:, None]
+
+
+def modulate_grads(x, cond, W, dy):
+    dg = (dy * x).sum(axis=1)
+    return dy * (cond @ W)[:, None], dg @ W.T, cond.T @ dg
+"""
+OF_SECOND = """
+def distortion(x, mu):
+    d = x - mu
+    J = (d**2).sum() / len(x)
+    dmu = -2 * d / len(x)
+    return J, dmu
+"""
+UNROLLED = """
+class _Step:
+    def __init__(self, params):
+        self.params, self.grads = params, [np.zeros_like(p) for p in params]
+
+    def forward(self, x, h):
+        self.x, self.h, self.y = x, h, np.tanh(x @ self.params[0] + h @ self.params[1])
+        return self.y
+
+    def backward(self, dy):
+        da = dy * (1 - self.y**2)
+        self.grads[0][...], self.grads[1][...] = self.x.T @ da, self.h.T @ da
+        return da @ self.params[0].T, da @ self.params[1].T
+
+
+class Unrolled:
+    def __init__(self, Wx, Wh):
+        self.params, self.grads = [Wx, Wh], [np.zeros_like(Wx), np.zeros_like(Wh)]
+
+    def forward(self, x):
+        h, self.steps, out = np.zeros((len(x), self.params[1].shape[0])), [], []
+        for t in range(x.shape[1]):
+            self.steps.append(_Step(self.params))
+            out.append(h := self.steps[-1].forward(x[:, t], h))
+        return np.stack(out, axis=1)
+
+    def backward(self, dy):
+        dh, dx = 0, np.empty((*dy.shape[:2], len(self.params[0])))
+        total = [0, 0]
+        for t in reversed(range(dy.shape[1])):
+            dx[:, t], dh = self.steps[t].backward(dy[:, t] + dh)
+            total = [a + b for a, b in zip(total, self.steps[t].grads)]
+        for grad, sum_ in zip(self.grads, total):
+            grad[...] = sum_
+        return dx
+"""
+AMSGRAD = """
+class AMSGrad:
+    def __init__(self, lr=0.1, b1=0.8, b2=0.7):
+        self.lr, self.b1, self.b2, self.m, self.v, self.top = lr, b1, b2, 0.0, 0.0, 0.0
+
+    def step(self, w, g):
+        self.m = self.b1 * self.m + (1 - self.b1) * g
+        self.v = self.b2 * self.v + (1 - self.b2) * g**2
+        self.top = np.maximum(self.top, self.v)
+        return w - self.lr * self.m / (np.sqrt(self.top) + 1e-7)
+"""
+ADAMAX = """
+class Adamax:
+    def __init__(self, lr=0.1, b1=0.9, b2=0.9, eps=1e-7):
+        self.lr, self.b1, self.b2, self.eps, self.m, self.u, self.t = lr, b1, b2, eps, 0.0, 0.0, 0
+
+    def step(self, w, g):
+        self.t += 1
+        self.m = self.b1 * self.m + (1 - self.b1) * g
+        self.u = np.maximum(self.b2 * self.u, np.abs(g) + self.eps)
+        return w - self.lr / (1 - self.b1**self.t) * self.m / self.u
+"""
+HELD_GRADIENTS = """
+class Tensor:
+    def __init__(self, data):
+        self.data, self.grad = data, np.zeros_like(data)
+
+    def zero_grad(self):
+        self.grad = np.zeros_like(self.data)
+
+
+class Scale:
+    def __init__(self, size):
+        self.gain = Tensor(np.ones(size))
+
+    def forward(self, x):
+        self.x = x
+        return x * self.gain.data
+
+    def backward(self, g):
+        self.gain.grad += (g * self.x).sum(axis=0)
+        return g * self.gain.data
+"""
+TRAINED_COLUMN = """
+class Dense:
+    def __init__(self, inputs, outputs):
+        self.W, self.c = np.random.randn(outputs, inputs), np.zeros((outputs, 1))
+
+    def forward(self, x):
+        self.x = x
+        return self.W @ x + self.c
+
+    def backward(self, dy, lr):
+        dx = self.W.T @ dy
+        self.W -= lr * dy @ self.x.T
+        self.c -= lr * dy
+        return dx
+"""
+STATE = """
+def cell_forward(x, h, Wx, Wh):
+    y = np.tanh(x @ Wx + h @ Wh)
+    return y, (x, h, Wx, Wh, y)
+
+
+def cell_backward(dy, cache):
+    x, h, Wx, Wh, y = cache
+    da = dy * (1 - y**2)
+    return da @ Wx.T, da @ Wh.T, x.T @ da, h.T @ da
 """
 ADAM = """
 class Adam:
@@ -255,6 +463,22 @@ SLIPS = [
     (DROPOUT, "else np.ones_like(x)\n        return x * self.mask", "else 1\n        return x * self.mask if train else x * 0.5", "in inference"),
     (DENSE + "\nlayer, x = Dense(3, 3), np.ones((1, 3))", "dy @ self.W.T", "dy @ self.W", "W transposed"),
     (DENSE + "\nlayer, x = Dense(3, 4), np.ones((1, 3))", "self.db = dy.sum(axis=0)", "self.db = dy[0]", "a batch of 2"),
+    (HELD_STATE, "return dy * self.mask", "return dy * (self.mask if self.mode == 'train' else 2)", "in inference"),
+    (OF_CLASSES, "/= len(dvalues)", "/= 5", "batch of 2"),
+    (OF_CLASSES, "y_true] -= 1", "y_true] = -1", "wrong"),
+    (AMSGRAD, "np.maximum(self.top, self.v)", "self.v", "update is wrong"),
+    (ADAMAX, "+ self.eps)", "+ 2 * self.eps)", "update is wrong"),
+    (HELD_GRADIENTS, "+= (g", "-= (g", "the sign is flipped"),
+    (TRAINED_COLUMN, "self.c -=", "self.c +=", "the sign is flipped"),
+    (STATE, "h.T @ da", "y.T @ da", "wrong"),
+    (DECAYED, "+ self.weight_decay * self.W", "- self.weight_decay * self.W", "follow the options: wrong with weight_decay"),
+    (DECAYED, "+ self.l1 * np.sign(self.W)", "+ self.l1", "follow the options: wrong with l1"),
+    (PENALISED, "+ self.weight_decay", "+ 2 * self.weight_decay", "follow the options: wrong with weight_decay"),
+    (CHANNELS, '"x": dout * s', '"x": dout', "wrong"),
+    (GIVEN_WEIGHTS, "= dout.sum(axis=0)", "= dout.mean(axis=0)", "averaged over the batch"),
+    (STRIDED, "2 * x[:, :, ::s, ::s] * dout", "s * 2 * x[:, :, ::s, ::s] * dout", "stride"),
+    (MODULATED, "cond.T @ dg", "-cond.T @ dg", "the sign is flipped"),
+    (OF_SECOND, "-2 * d", "2 * d", "the sign is flipped"),
     # styles
     (NNFS, "= self.inputs.T @", "= -self.inputs.T @", "∂L/∂weights: the sign is flipped"),
     (TRAINS, "learning_rate * self.x.T", "0.5 * learning_rate * self.x.T", "∂L/∂weights: it is off by a constant factor of 1/2"),

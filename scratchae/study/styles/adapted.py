@@ -9,11 +9,13 @@ import numpy as np
 
 from ...layers import Layer
 from . import names as naming
+from . import penalties
 from .calls import (
     BACKWARD,
     FORWARD,
     INFERENCE,
     INPUT_GRADIENTS,
+    MODE_WORDS,
     OUTPUTS,
     RATES,
     TRAINING,
@@ -23,6 +25,7 @@ from .calls import (
     outcome,
     parameters_of,
     require_array,
+    word_of_mode,
 )
 from .copies import duplicate, repeatable
 from .names import Path, get, is_trained, keys_of_gradient, keys_of_parameter, plain, put, short, walk
@@ -47,7 +50,7 @@ class Adapted(Layer):
         """What forward needs."""
         self.theirs = duplicate(theirs)
         self.training: bool | None = None
-        self.seed = 0  # of what forward draws from np.random itself
+        self.seed = 0  # of what forward draws itself
         self.draws: dict[tuple[bool | None, bool], bool] = {}  # whether it does, in each mode, as far as is known
         forward, backward = method_of(theirs, FORWARD), method_of(theirs, BACKWARD)
         self.methods = forward or "forward", backward or "backward"
@@ -59,6 +62,8 @@ class Adapted(Layer):
         self.rate, self.updates = 0.5, False  # not 1, so that a rate that is left out shows
         self.last: dict[str, Any] = {}
         self.unmatched: dict[str, Path] = {}
+        self.trained: dict[str, np.ndarray] = {}  # the penalised parameters, before the last backward
+        self.penalties: dict[str, tuple[float, float]] = {}  # of c W + d sign(W), which backward adds to ∂L/∂W
 
     def find(self, x: np.ndarray) -> None:
         """Which parameters it has, and where their gradients lie."""
@@ -90,20 +95,29 @@ class Adapted(Layer):
                 self.places[name], self.gradients[name] = (("attribute", name),), (("attribute", "d" + name),)
                 put(self.theirs, self.places[name], np.array(get(self.theirs, self.places[name]), np.float64))
         self.unmatched = self.without_gradient(candidates, x) if explicit is None else {}
+        if penalties.strengths(self.theirs):
+            self.penalties = penalties.found_in(self, x)
 
     def place_of(self, name: str, candidates: Mapping[Path, Any]) -> Path | None:
         return next((path for path in candidates if short(path) == name), None)
 
     def made_by_forward(self, built: Any, x: np.ndarray) -> set[Path]:
-        """What the first forward makes and the next one, on another x, does not change: parameters that are made late."""
+        """What the first forward makes and the next one, on another x, does not change: parameters that are made late.
+
+        An array that was there before, and is now held in a second place too, is not made."""
         later = duplicate(self)
         later.theirs = duplicate(built)
         later.forward(np.roll(x, 1, axis=0) if self.index else 0.9 * np.roll(x, 1, axis=0))
         there, now = {path for path, _ in walk(self.theirs)}, dict(walk(later.theirs))
+        old = {id(value) for path, value in walk(built) if path in there}
         return {
             path
             for path, value in walk(built)
-            if path not in there and path in now and is_number(value) and np.array_equal(value, now[path])
+            if path not in there
+            and id(value) not in old
+            and path in now
+            and is_number(value)
+            and np.array_equal(value, now[path])
         }
 
     def matched(
@@ -190,7 +204,10 @@ class Adapted(Layer):
             object.__setattr__(self, name, value)
 
     def gradient(self, name: str) -> Any:
-        """∂L/∂ parameter, as the last backward left it. Raises AttributeError if it left none."""
+        """∂L/∂ parameter, as the last backward left it, without that of a penalty. Raises AttributeError if it left none."""
+        return penalties.without(self.left(name), self.trained.get(name), self.penalties.get(name))
+
+    def left(self, name: str) -> Any:
         path = self.gradients[name]
         if path is None:
             for key, value in self.returned.items():
@@ -211,12 +228,15 @@ class Adapted(Layer):
         for name, value in list(vars(self.theirs).items()) if hasattr(self.theirs, "__dict__") else ():
             if isinstance(value, bool) and plain(name) in TRAINING | INFERENCE:
                 setattr(self.theirs, name, self.training == (plain(name) in TRAINING))
+            elif plain(name) == "mode" and isinstance(value, str) and value in MODE_WORDS:
+                setattr(self.theirs, name, word_of_mode(value, self.training))
 
     @property
     def has_modes(self) -> bool:
         """Whether it can be told to be in training or in inference."""
         flags = any(
-            isinstance(value, bool) and plain(name) in TRAINING | INFERENCE
+            (isinstance(value, bool) and plain(name) in TRAINING | INFERENCE)
+            or (plain(name) == "mode" and isinstance(value, str) and value in MODE_WORDS)
             for name, value in getattr(self.theirs, "__dict__", {}).items()
         )
         return self.call.has_modes or flags
@@ -227,7 +247,7 @@ class Adapted(Layer):
         before = dict(vars(self.theirs)) if hasattr(self.theirs, "__dict__") else {}
         forward = getattr(self.theirs, self.methods[0])
         if self.draws.get((self.training, rng is None), True):
-            with repeatable(self.seed) as drawing:
+            with repeatable(self.seed, self.theirs) as drawing:
                 found = self.call(forward, x, rng, self.training)
             self.draws[self.training, rng is None] = drawing.used
         else:
@@ -240,12 +260,14 @@ class Adapted(Layer):
         return y
 
     def backward(self, dy):
-        for name in ("zero_grad", "zero_grads", "zero_gradients", "reset_gradients", "clear_gradients"):
-            if callable(method := getattr(self.theirs, name, None)):
-                method()
+        for thing in (self.theirs, *(get(self.theirs, path[:-1]) for path in self.places.values())):
+            for name in ("zero_grad", "zero_grads", "zero_gradients", "reset_gradients", "clear_gradients"):
+                if callable(method := getattr(thing, name, None)):
+                    method()
         method = getattr(self.theirs, self.methods[1])
         words = dict(backward_words(method, self.last, self.rate))
         kept = {name: np.array(get(self.theirs, path)) for name, path in self.places.items()} if self.updates else {}
+        self.trained = {name: np.array(get(self.theirs, self.places[name])) for name in self.penalties}
         before = dict(vars(self.theirs)) if hasattr(self.theirs, "__dict__") else {}
         found = method(dy, **words)
         dx, self.returned = self.taken_apart(method, found)

@@ -12,11 +12,11 @@ from ...errors import ArrayTypeError, OptionError
 from .names import plain
 
 FORWARD = (
-    "forward", "forward_pass", "fprop", "forward_propagation", "forward_prop", "feedforward", "feed_forward", "propagate", "fwd", "__call__",
+    "forward", "forward_pass", "fprop", "forward_propagation", "forward_prop", "feedforward", "feed_forward", "propagate", "feedForward", "fwd", "__call__",
 )  # fmt: skip
 BACKWARD = (
     "backward", "backward_pass", "bprop", "backprop", "backward_propagation", "backward_prop", "back_prop", "backpropagate",
-    "backpropagation", "back_propagate", "bwd",
+    "backpropagation", "back_propagate", "backPropagate", "bwd", "vjp", "pullback",
 )  # fmt: skip
 RNG = {"rng", "generator", "randomstate", "gen", "random", "prng", "rs"}
 TRAINING = {
@@ -44,6 +44,7 @@ INFERENCE = {
     "predict",
 }
 MODES = {"train": "test", "training": "inference", "fit": "predict"}  # of an argument `mode`
+MODE_WORDS = {*MODES, *MODES.values()}
 RATES = {"lr", "learningrate", "learnrate", "eta", "rate", "alpha", "stepsize", "step", "lrate"}
 INPUTS = {"x", "inputs", "input", "inp", "z", "a", "xin", "prev", "aprev", "inputdata", "data"}
 OUTPUTS = (
@@ -119,10 +120,13 @@ def flag(parameter: inspect.Parameter, training: bool) -> Any:
         return not training
     if plain(parameter.name) in TRAINING and not isinstance(parameter.default, str):
         return training
-    given = parameter.default if isinstance(parameter.default, str) else "train"
-    pairs = {**MODES, **{test: test for test in MODES.values()}}
+    return word_of_mode(parameter.default if isinstance(parameter.default, str) else "train", training)
+
+
+def word_of_mode(given: str, training: bool) -> str:
+    """The word for a mode, of the pair of words from which `given` comes: train and test, training and inference."""
     train = next((name for name, test in MODES.items() if given in (name, test)), given)
-    return train if training else pairs.get(train, given)
+    return train if training else MODES.get(train, given)
 
 
 def outcome(thing: Any, found: Any, names: tuple[str, ...], before: dict[str, Any]) -> Any:

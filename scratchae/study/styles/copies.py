@@ -8,6 +8,7 @@ import functools
 import random
 import sys
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -49,24 +50,51 @@ def states(seed: int) -> tuple[Any, Any]:
     return np.random.RandomState(seed).get_state(), random.Random(seed).getstate()
 
 
+def generators(thing: Any, depth: int = 3) -> Iterator[Any]:
+    """The random generators that an object holds, in attributes, dicts, lists and objects there."""
+    if isinstance(thing, np.random.Generator | np.random.RandomState | random.Random):
+        yield thing
+    elif depth and not isinstance(thing, type | ModuleType):
+        inner = thing.values() if isinstance(thing, dict) else thing if isinstance(thing, list | tuple) else ()
+        for value in [*inner, *getattr(thing, "__dict__", {}).values()]:
+            yield from generators(value, depth - 1)
+
+
+def reseed(generator: Any, seed: int) -> None:
+    if isinstance(generator, np.random.Generator):
+        generator.bit_generator.state = type(generator.bit_generator)(seed).state
+    else:
+        generator.seed(seed)
+
+
 @contextlib.contextmanager
-def repeatable(seed: int = 0) -> Iterator[Drawing]:
-    """In the block, `np.random` and `random` begin from a seed, and so do generators made without one. Afterwards all is as before."""
+def repeatable(seed: int = 0, thing: Any = None) -> Iterator[Drawing]:
+    """In the block, `np.random` and `random` begin from a seed, and so do generators made without one, and those that `thing`
+    holds. Afterwards `np.random` and `random` are as before."""
     before, theirs, default_rng = np.random.get_state(), random.getstate(), np.random.default_rng
+    RandomState = np.random.RandomState
     first, second = states(seed)
     drawing = Drawing()
+    for generator in generators(thing):
+        reseed(generator, seed)
+        drawing.used = True
 
     def seeded(given: Any = None) -> np.random.Generator:
         drawing.used = drawing.used or given is None
         return default_rng(seed if given is None else given)
 
+    class Seeded(RandomState):
+        def __init__(self, given: Any = None):
+            drawing.used = drawing.used or given is None
+            super().__init__(seed if given is None else given)
+
     np.random.set_state(first)
     random.setstate(second)
-    np.random.default_rng = seeded
+    np.random.default_rng, np.random.RandomState = seeded, Seeded
     try:
         yield drawing
     finally:
-        np.random.default_rng = default_rng
+        np.random.default_rng, np.random.RandomState = default_rng, RandomState
         now = np.random.get_state()
         drawing.used = drawing.used or now[2:4] != first[2:4] or random.getstate() != second
         np.random.set_state(before)

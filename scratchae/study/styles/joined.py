@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
+from ...errors import ShapeError
 from .calls import RATES, TRAINING, parameters_of
 from .copies import repeatable
 from .names import plain, stems_of_gradient
@@ -17,7 +18,7 @@ from .written import returned_names
 DERIVATIVES = (
     "{}_prime", "{}_derivative", "{}_deriv", "{}_grad", "{}_gradient", "{}_backward", "{}_backwards", "{}_bwd", "{}_back", "d_{}", "d{}",
     "grad_{}", "gradient_{}", "{}_d", "{}_der", "{}_dx", "{}_diff", "{}_prime_", "deriv_{}", "derivative_{}", "backward_{}", "{}Prime",
-    "{}Derivative", "{}Gradient", "{}Grad", "{}Backward", "prime_{}", "{}_delta", "{}_backprop", "delta_{}", "{}p", "der_{}", "{}1",
+    "{}Derivative", "{}Gradient", "{}Grad", "{}Backward", "prime_{}", "{}_grads", "{}_gradients", "{}_vjp", "{}_delta", "{}_backprop", "delta_{}", "{}p", "der_{}", "{}1",
 )  # fmt: skip
 OF_METHODS = (  # the names of a value and of its derivative in one class
     ("__call__", "forward", "f", "fn", "function", "loss", "value", "activation", "activate", "func", "compute", "evaluate", "cost", "calculate", "apply", "call", "output"),
@@ -56,6 +57,8 @@ def partner(name: str, names: Mapping[str, Any]) -> str | None:
         name.removesuffix("Forward"),
         name.removesuffix("_loss"),
     }
+    if "forward" in name and (twin := name.replace("forward", "backward")) in names:  # conv_forward_naive
+        return twin
     return next(
         (found for form in DERIVATIVES for stem in stems if (found := form.format(stem)) in names and found != name),
         None,
@@ -81,10 +84,15 @@ class Joined:
         vars(self).update(arguments)
 
     def forward(self, x):
+        states = [name for name in self._names if kind_of(plain(name)) == "h" and np.ndim(getattr(self, name))]
+        if any(len(getattr(self, name)) != len(x) for name in states):
+            raise ShapeError(f"{self}: {', '.join(states)} holds a row for each example, and x has {len(x)}")
         self._x, self._cache = x, None
         y = self._value(x, *(getattr(self, name) for name in self._names))
         if isinstance(y, tuple):
             y, self._cache = y[0], y[1] if len(y) == 2 else y[1:]
+        if len(x) == 1 < len(y):
+            raise ShapeError(f"{self}: another argument has {len(y)} rows, and stretches an x of one")
         self._y = y
         return y
 
@@ -138,12 +146,21 @@ def joined(value: Callable, derivative: Callable, x: np.ndarray, given: Mapping[
             except Exception:
                 continue
         y = y[0] if isinstance(y, tuple) else y
-        if np.ndim(y) == 0:
+        if np.ndim(y) == 0 or is_stretched(x, y, arguments.values()):
             continue
         yield from (
             Joined(value, derivative, arguments, alone, of_output)
             for of_output in ((False, True) if alone else (False,))
         )
+
+
+def is_stretched(x: np.ndarray, y: Any, arguments: Iterable[Any]) -> bool:
+    """Whether an argument in a shape of our choice has stretched x, which its author hardly meant."""
+    try:
+        shape = np.broadcast_shapes(x.shape, *map(np.shape, arguments))
+    except ValueError:
+        return False
+    return np.shape(y) == shape != x.shape
 
 
 def choices(parameters: list[inspect.Parameter], x: np.ndarray, given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -154,6 +171,13 @@ def choices(parameters: list[inspect.Parameter], x: np.ndarray, given: Mapping[s
             p.name: value.copy() if hasattr(value, "copy") else value
             for p, value in zip(parameters, chosen, strict=True)
         }
+
+
+def kind_of(name: str) -> str:
+    """Whether an argument is rather a bias (b), a state with a row for each example (h) or a weight (w)."""
+    if name[:1] in ("b", "g") or "bias" in name:
+        return "b"
+    return "h" if name.startswith(("h", "prevh", "prevc", "cprev", "cell")) or name in ("c", "c0") else "w"
 
 
 def argument_choices(parameter: inspect.Parameter, x: np.ndarray, given: Mapping[str, Any]) -> Iterator[Any]:
@@ -189,11 +213,11 @@ def argument_choices(parameter: inspect.Parameter, x: np.ndarray, given: Mapping
     rng, D, N = np.random.default_rng(len(name)), x.shape[-1], int(np.prod(x.shape[1:]))
     C = x.shape[1] if x.ndim > 1 else 1
     shapes = {
-        "w": [(N, 4), (D, 4), (4, D), (2, C, 3, 3), (3, 3, D, 2), (3, D, 2), (D, D)],
+        "w": [(N, 4), (D, 4), (4, D), (2, C, 3, 3), (3, 3, D, 2), (3, D, 2), (D, D), (D,)],
         "b": [(4,), (1, 4), (2,), (D,), (1, D), (C,), ()],
         "h": [(len(x), 4)],
     }
-    kind = "b" if name[:1] in ("b", "g") or "bias" in name else "h" if name.startswith(("h", "prevh", "c")) else "w"
+    kind = kind_of(name)
     if name in ("wh", "whh", "u"):
         shapes["w"] = [(4, 4)]
     if name in ("gamma", "beta"):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import ArrayTypeError
-from .calls import INPUT_GRADIENTS, method_of, outcome, parameters_of
+from .calls import INPUT_GRADIENTS, OUTPUTS, method_of, outcome, parameters_of
 from .copies import duplicate, repeatable
 from .joined import OF_METHODS
 from .names import plain
@@ -95,16 +95,23 @@ def of_object(thing: Any) -> Iterator[Callable[[Any, Any], tuple[Any, Any]]]:
             continue
         for slope in dict.fromkeys(slopes):
             if slope != value:
+                names = [names_of(getattr(thing, name)) for name in (value, slope)]
+                if min(map(len, names)) >= 2 and names[0][0] != names[1][0]:
+                    yield pair_of_methods(thing, value, slope, of_output=True)
                 yield pair_of_methods(thing, value, slope)
 
 
-def pair_of_methods(thing: Any, value: str, slope: str) -> Callable:
+def pair_of_methods(thing: Any, value: str, slope: str, of_output: bool = False) -> Callable:
+    """of_output: the derivative is handed what the value has kept as its output, such as a softmax, in place of the prediction."""
+
     def call(first: Any, second: Any) -> tuple[Any, Any]:
         fresh = duplicate(thing)
         found = getattr(fresh, value)(first, second)
         method = getattr(fresh, slope)
         needed = [p for p in parameters_of(method) if p.default is p.empty]
         before = dict(vars(fresh)) if hasattr(fresh, "__dict__") else {}
+        if of_output and (first := outcome(fresh, None, OUTPUTS, {})) is None:
+            raise ArrayTypeError(f"{type(thing).__name__}.{value} keeps no output")
         if len(needed) >= 2:
             gradient = method(*([first] * (len(needed) - 2)), first, second)
         else:

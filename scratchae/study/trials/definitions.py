@@ -110,10 +110,14 @@ def adam(s, p, g, t, h, bug="", form="plain"):
         s["m"] = mh
     if bug == "v_correction_kept":
         s["v"] = vh
-    if form == "amsgrad":
-        s["vmax"] = vh = np.maximum(s.get("vmax", np.zeros_like(p)), vh)
-    if form == "nadam":
-        mh = b1 * mh + (1 - b1) * g / c1
+    if form == "first amsgrad":  # as its authors wrote it: nothing is corrected
+        mh, vh = m, v
+    if "amsgrad" in form:  # late: the largest v is corrected, not the largest of the corrected ones
+        c = c2 if form == "late amsgrad" else 1
+        s["vmax"] = np.maximum(s.get("vmax", np.zeros_like(p)), v if form == "late amsgrad" else vh)
+        vh = s["vmax"] / c
+    if "nadam" in form:  # ahead: m is corrected as in the next step
+        mh = b1 * (m / (1 - b1 ** (t + 1)) if form == "nadam ahead" else mh) + (1 - b1) * g / c1
     sign = -1 if bug == "sign" else 1
     if bug == "no_root":
         return lr * mh / (vh + eps)
@@ -126,10 +130,11 @@ def adam(s, p, g, t, h, bug="", form="plain"):
     return sign * lr * mh / (np.sqrt(vh) + eps)
 
 
-def adamax(s, p, g, t, h, bug=""):
+def adamax(s, p, g, t, h, bug="", inside=False):
+    beside, within = (0, h["eps"]) if inside else (h["eps"], 0)
     s["m"] = h["beta1"] * s.get("m", np.zeros_like(p)) + (1 - h["beta1"]) * g
-    s["u"] = np.maximum(h["beta2"] * s.get("u", np.zeros_like(p)), np.abs(g))
-    return h["lr"] / (1 - h["beta1"] ** t) * s["m"] / (s["u"] + h["eps"])
+    s["u"] = np.maximum(h["beta2"] * s.get("u", np.zeros_like(p)), np.abs(g) + within)
+    return h["lr"] / (1 - h["beta1"] ** t) * s["m"] / (s["u"] + beside)
 
 
 def adadelta(s, p, g, t, h, bug="", rated=False):
@@ -189,7 +194,7 @@ FAMILIES: dict[str, tuple[Callable, tuple[dict[str, Any], ...], dict[str, str]]]
     ),
     "adam": (
         adam,
-        tuple({"form": form} for form in ("plain", "inside", "one rate", "amsgrad", "nadam")),
+        tuple({"form": form} for form in ("plain", "inside", "one rate", "amsgrad", "late amsgrad", "nadam", "nadam ahead")),
         {
             "no_power": "the bias correction divides by 1 - β, not by 1 - βᵗ",
             "correction_kept": "the correction is kept in m and v, and adds up from step to step: correct copies of them",
@@ -220,9 +225,11 @@ FAMILIES: dict[str, tuple[Callable, tuple[dict[str, Any], ...], dict[str, str]]]
             "sign": "it goes up the gradient: the sign of the step is flipped",
         },
     ),
-    "adamax": (adamax, ({},), {}),
+    "adamax": (adamax, ({}, {"inside": True}), {}),
     "adadelta": (adadelta, ({}, {"rated": True}), {}),
 }  # fmt: skip
+for _name, _forms in (("amsgrad", ("amsgrad", "late amsgrad", "first amsgrad")), ("nadam", ("nadam", "nadam ahead"))):
+    FAMILIES[_name] = adam, tuple({"form": form} for form in _forms), FAMILIES["adam"][2]
 
 
 # what a weight decay may do, right and wrong; each gives the gradient and what is taken off besides
@@ -263,4 +270,4 @@ RATES: dict[str, Callable[[Mapping[str, float], int], float]] = {
 }
 
 
-NAMES = {"sgd": "gradient descent, p -= lr g", "momentum": "momentum, v = μ v + g, p -= lr v", "adagrad": "AdaGrad, c += g², p -= lr g / (√c + ε)", "rmsprop": "RMSprop, c = ρ c + (1 - ρ) g², p -= lr g / (√c + ε)", "adam": "Adam, p -= lr m̂ / (√v̂ + ε)", "adamax": "Adamax", "adadelta": "Adadelta"}  # fmt: skip
+NAMES = {"sgd": "gradient descent, p -= lr g", "momentum": "momentum, v = μ v + g, p -= lr v", "adagrad": "AdaGrad, c += g², p -= lr g / (√c + ε)", "rmsprop": "RMSprop, c = ρ c + (1 - ρ) g², p -= lr g / (√c + ε)", "adam": "Adam, p -= lr m̂ / (√v̂ + ε)", "amsgrad": "AMSGrad, p -= lr m / (√max v + ε)", "nadam": "Nadam", "adamax": "Adamax", "adadelta": "Adadelta"}  # fmt: skip

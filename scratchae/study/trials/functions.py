@@ -74,6 +74,7 @@ ALONE: tuple[tuple[str, Callable[[int, int, int], Inputs]], ...] = (
 
 
 SUMMING_TO_ONE = {"one-hot rows", "rows that sum to 1"}
+CLASSES = {"class numbers", "class numbers, probabilities"}
 OUTSIDE = {"class numbers", "labels -1 and 1"}  # kinds with predictions outside of (0, 1)
 
 
@@ -133,11 +134,11 @@ def examine(
     source = source_of(function)
     tolerance = tolerance_of(source)
     right: dict[str, None] = {}  # the kinds of inputs for which it is right, in order
-    summing: Result | None = None  # what is said if only targets whose rows sum to 1 are right, as for a softmax
+    summing: Result | None = None  # of numbers, while other targets may still be right
     for draw in draws(arguments, given, source, alike):
         if (alone and draw.kind != "given") or (draw.aspect != "first" and draw.kind not in list(right)[:2]):
             continue
-        if summing is not None and draw.kind not in SUMMING_TO_ONE:
+        if summing is not None and draw.kind not in SUMMING_TO_ONE | CLASSES:
             continue
         error = taken(function, draw.inputs)
         if error is None:
@@ -162,18 +163,21 @@ def examine(
             right[draw.kind] = None
             continue
         result = wrong(function, draw, report, first, tried)
-        if draw.says == "numbers" and arguments == 2 and ("exp" in source or "softmax" in source.lower()):
+        if draw.says == "numbers" and arguments == 2:
             summing = result
-            continue
-        return summing or result
-    if summing is not None and not right.keys() >= SUMMING_TO_ONE:
+        elif not (summing and draw.says == "rows that sum to 1" and right.keys() & CLASSES):
+            return result if draw.kind in CLASSES else summing or result
+    softmax = "exp" in source or "softmax" in source.lower()
+    of_classes = "one-hot rows" in right and right.keys() & CLASSES
+    if summing is not None and not (of_classes or (softmax and right.keys() >= SUMMING_TO_ONE)):
         return summing
     if first is None and misshapen is not None:
         return Result(WRONG, "", error=misshapen, tried=tried)
     if first is None:
         return Result(UNUSABLE, "", error=refused, shape=None if given is None else given[0].shape, tried=tried)
     if summing is not None:
-        tried.left_out.append("targets whose rows do not sum to 1, for which the gradient is not that of the value")
+        other = "rows do not sum to 1" if right.keys() >= SUMMING_TO_ONE else "rows are not one-hot"
+        tried.left_out.append(f"targets whose {other}, for which the gradient is not that of the value")
     remarks = tuple(remarks_of(function, arguments))
     report = replace(first[1], findings=(*first[1].findings, *remarks))
     return Result(RIGHT, "", report=report, tried=tried, layer=function)

@@ -174,6 +174,7 @@ def run(trial: Trial, tried: Tried, first: Layer) -> Result | None:
         return None
     note(trial, tried)
     if report.passed:
+        without_penalties(trial.make(), tried)
         return None
     full = check_gradients(trial.make(), trial.x, noise=trial.noise)
     if full.passed:  # it was a corner, which the full comparison leaves out
@@ -184,6 +185,14 @@ def run(trial: Trial, tried: Tried, first: Layer) -> Result | None:
     return Result(
         WRONG, "", where=trial.says, report=replace(full, findings=(context, *known)), layer=first, tried=tried
     )
+
+
+def without_penalties(layer: Layer, tried: Tried) -> None:
+    """Say that the gradients of penalties were seen, and that y has no part in them."""
+    if names := list(getattr(layer, "penalties", {})):
+        tried.left_out.append(
+            f"the penalty that backward adds to {', '.join('∂L/∂' + n for n in names)}: y has no part in it"
+        )
 
 
 def without_example(trial: Trial) -> str:

@@ -13,6 +13,7 @@ from ..diagnosis.experiment import LayerExperiment
 from ..gradcheck import parameters
 from ..styles.adapted import Adapted
 from ..styles.copies import duplicate, repeatable
+from ..styles.joined import Joined
 from ..styles.names import get, is_trained
 from .inputs import OTHER_SIZES, SIZES, Made, candidates, constructed, drawn, indices, variants
 from .result import Tried
@@ -89,9 +90,11 @@ def begin(value: Any, given: np.ndarray | None) -> tuple[np.ndarray | None, Exce
         if error is not None:
             refused = refused or error
         elif first is not None and (
-            x.ndim == 1 or x.shape[-1] == x.shape[-2] or (x.ndim == 4 and x.shape[1] == x.shape[2])
+            (x.ndim == 1 and first.shape != (*x.shape, 1))
+            or x.shape[-1:] == x.shape[-2:-1]
+            or (x.ndim == 4 and x.shape[1] == x.shape[2])
         ):
-            continue  # where an earlier input was taken, but not by backward, equal sizes fit by accident only
+            continue  # where an earlier input was taken, but not by backward, equal sizes or one axis fit by accident only
         elif fits(value, x):
             return x, None
         elif first is None:
@@ -151,7 +154,7 @@ def plan(
         if n != len(x):
             yield Trial("batch", f"for a batch of {n}", f"for {len(x)}", start, like(generic, (n, *x.shape[1:]), n))
     yield from modes(layer, generic, start)
-    for made in others(cls):
+    for made in [*others(cls), *with_other_options(value)]:
         yield from of_another(made, x)
     yield from shapes(value, x, start)
     if isinstance(layer, Adapted) and not parameters(layer) and layer.untrained:
@@ -250,12 +253,23 @@ def others(cls: type | None) -> Iterator[Made]:
                 continue
 
 
+def with_other_options(value: Any) -> Iterator[Made]:
+    """Two functions that are handed a dict of options, with others in it."""
+    for name, options in vars(value).items() if isinstance(value, Joined) else ():
+        for key in {"stride", "pad"} & options.keys() if isinstance(options, dict) else ():
+            other = duplicate(value)
+            getattr(other, name)[key] += 1
+            yield Made(other, "", f"{name}[{key!r}] = {options[key] + 1}")
+
+
 def of_another(made: Made, x: np.ndarray) -> Iterator[Trial]:
     """Trials of an object that was made with other arguments: with parameters off their start, at up to three shapes."""
     count = 0
     aspect = "option" if made.option else "size_of_layer"
     says = f"with {made.option}" if made.option else f"for {made.call}"
     inputs = [x, *candidates()]
+    if x.ndim == 2 and x.shape[1] == 1:  # one example as a column
+        inputs[1:1] = [like(x, (n, 1), 4) for n in OTHER_SIZES]
     if not any(
         other.ndim == x.ndim and takes(made.value, other) is None and fits(made.value, other) for other in inputs
     ):

@@ -33,6 +33,8 @@ def family(name: str, found: Mapping[str, Any]) -> str | None:
     """Which optimizer this is meant to be, by its name and its settings; None if neither says."""
     title = plain(name)
     for word, which in (
+        ("amsgrad", "amsgrad"),
+        ("nadam", "nadam"),
         ("adamax", "adamax"),
         ("adadelta", "adadelta"),
         ("adam", "adam"),
