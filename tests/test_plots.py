@@ -56,6 +56,9 @@ PICTURES = {
     "through_time": lambda path: plots.through_time(
         {"encoder, before": np.logspace(-9, 0, 28), "encoder, trained": np.r_[0, np.ones(27)]}, path
     ),
+    "attention": lambda path: plots.attention(
+        {("row", "step"): np.full((5, 3), 1 / 3), ("row", "code"): np.eye(4)}, path
+    ),
     "gradient_flow": lambda path: plots.gradient_flow(FLOW, path),
     "image_rows": lambda path: plots.image_rows({"original": IMAGES, "deep": IMAGES}, path),
     "image_rows, words": lambda path: plots.image_rows(

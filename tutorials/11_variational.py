@@ -634,7 +634,7 @@ if data_name() == "strokes":
 # %% [markdown]
 # Expected on `strokes`, without FAST: −ELBO about 94, of which KL about 17. The KL of 17 nats, 24
 # bits, is the most that the code can tell about an image, and not what it does tell: see
-# [below](#what-the-kl-term-pays-for).
+# [below](11_variational.py#what-the-kl-term-pays-for).
 #
 # ### β: how much may the code say?
 #

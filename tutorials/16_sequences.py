@@ -217,8 +217,8 @@ show(
 # ## Clipping
 #
 # Where a gradient explodes, the loss has a cliff. Take one number as state, no input, and a bias
-# $b$ that is to make $h_T = ½$. With $U = 2$ a tiny $b$ is doubled at each step, until tanh
-# bends. So $L(b) = (h_T - ½)^2$ is flat, except within a few millionths around 0, where it is
+# $b$ that is to make $h_T = \tfrac12$. With $U = 2$ a tiny $b$ is doubled at each step, until tanh
+# bends. So $L(b) = (h_T - \tfrac12)^2$ is flat, except within a few millionths around 0, where it is
 # very steep. A step of gradient descent from the slope of the cliff leaps far away, to where the
 # gradient is 0, and stays there. Bounding the *norm* of the gradient keeps its direction
 # (Pascanu et al. 2013):
@@ -393,7 +393,7 @@ show(
 
 # %% [markdown]
 # Over ten steps all three can. Over sixty only one learns. The picture says why the GRU does not:
-# it begins with $b_z = 0$, so that $z \approx ½$, by the direct way half of the gradient is lost
+# it begins with $b_z = 0$, so that $z \approx \tfrac12$, by the direct way half of the gradient is lost
 # at each step, and next to nothing arrives. With $b_z = 3$ it is $z \approx \sigma(3) = 0.95$.
 #
 # The RNN shows that this is not all. Its $U$ begins with $|\lambda_1|$ near 1, its gradient

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ..arguments import number, whole
-from ..backend import Array, array_module, require_floats
+from ..backend import Array, array_module, generator, require_floats
 from ..errors import DataError
 from .initial import draw_weights, normal
 from .layer import Layer
@@ -75,6 +75,7 @@ class Attention(Layer):
         self.queries, self.features = whole(self, "queries", queries), whole(self, "features", features)
         self.outputs, self.width = whole(self, "outputs", outputs), whole(self, "width", width)
         self.padding = None if padding is None else number(self, "padding", padding, " or None")
+        rng = generator(rng)
         self.Q = normal(self, (self.queries, self.width), 1, rng)
         self.K = draw_weights((self.features, self.width), self.features, self.width, "glorot", rng, self)
         self.V = draw_weights((self.features, self.outputs), self.features, self.outputs, "glorot", rng, self)
