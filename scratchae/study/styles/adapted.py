@@ -8,24 +8,19 @@ from typing import Any
 import numpy as np
 
 from ...layers import Layer
+from . import modes, penalties
 from . import names as naming
-from . import penalties
 from .calls import (
     BACKWARD,
     FORWARD,
-    INFERENCE,
     INPUT_GRADIENTS,
-    MODE_WORDS,
     OUTPUTS,
     RATES,
-    TRAINING,
     Call,
     backward_words,
     method_of,
     outcome,
-    parameters_of,
     require_array,
-    word_of_mode,
 )
 from .copies import duplicate, repeatable
 from .names import Path, get, is_trained, keys_of_gradient, keys_of_parameter, plain, put, short, walk
@@ -220,30 +215,14 @@ class Adapted(Layer):
             raise AttributeError(f"d{name}") from None
         return np.asarray(value) if isinstance(value, int | float) else value
 
-    def set_mode(self) -> None:
-        """Tell an object that keeps its mode in an attribute, or is told by train() and eval(), which one it is."""
-        method = getattr(self.theirs, "train" if self.training else "eval", None)
-        if callable(method) and not [p for p in parameters_of(method) if p.default is p.empty]:
-            method()
-        for name, value in list(vars(self.theirs).items()) if hasattr(self.theirs, "__dict__") else ():
-            if isinstance(value, bool) and plain(name) in TRAINING | INFERENCE:
-                setattr(self.theirs, name, self.training == (plain(name) in TRAINING))
-            elif plain(name) == "mode" and isinstance(value, str) and value in MODE_WORDS:
-                setattr(self.theirs, name, word_of_mode(value, self.training))
-
     @property
     def has_modes(self) -> bool:
         """Whether it can be told to be in training or in inference."""
-        flags = any(
-            (isinstance(value, bool) and plain(name) in TRAINING | INFERENCE)
-            or (plain(name) == "mode" and isinstance(value, str) and value in MODE_WORDS)
-            for name, value in getattr(self.theirs, "__dict__", {}).items()
-        )
-        return self.call.has_modes or flags
+        return self.call.has_modes or any(True for _ in modes.flags(self.theirs))
 
     def forward(self, x, rng=None):
         if self.training is not None:
-            self.set_mode()
+            modes.put_in(self.theirs, self.training)
         before = dict(vars(self.theirs)) if hasattr(self.theirs, "__dict__") else {}
         forward = getattr(self.theirs, self.methods[0])
         if self.draws.get((self.training, rng is None), True):

@@ -1,0 +1,27 @@
+"""An object that keeps its mode, training or inference, in an attribute, or is told by train() and eval()."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from .calls import INFERENCE, MODE_WORDS, TRAINING, parameters_of, word_of_mode
+from .names import plain
+
+
+def flags(thing: Any) -> Iterator[tuple[str, Any]]:
+    """The attributes that hold its mode: self.training = True, self.mode = "train"."""
+    for name, value in list(getattr(thing, "__dict__", {}).items()):
+        if (isinstance(value, bool) and plain(name) in TRAINING | INFERENCE) or (
+            plain(name) == "mode" and isinstance(value, str) and value in MODE_WORDS
+        ):
+            yield name, value
+
+
+def put_in(thing: Any, training: bool) -> None:
+    method = getattr(thing, "train" if training else "eval", None)
+    if callable(method) and not [p for p in parameters_of(method) if p.default is p.empty]:
+        method()
+    for name, value in flags(thing):
+        word = word_of_mode(value, training) if isinstance(value, str) else training == (plain(name) in TRAINING)
+        setattr(thing, name, word)
