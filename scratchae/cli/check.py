@@ -59,13 +59,14 @@ def run(options: argparse.Namespace) -> int:
     if name is not None:
         print("\n".join(str(report) for report in reports.values()))
     else:
-        print(f"{'':<30} {'gradients of':<52} {'largest relative error':>22}")
+        width = max(map(len, reports))
+        print(f"{'':<{width}} {'gradients of':<52} {'largest relative error':>22}")
         for entry, report in reports.items():
             tensors = ", ".join(check.name for check in report.checks)
             if len(tensors) > 52:
                 tensors = f"{len(report.checks)} tensors, {report.checks[0].name} to {report.checks[-1].name}"
             print(
-                f"{entry:<30} {tensors:<52} {report.worst:>14.1e}  {'ok' if report.passed else 'FAILED'}{not_compared(report.checks)}"
+                f"{entry:<{width}} {tensors:<52} {report.worst:>14.1e}  {'ok' if report.passed else 'FAILED'}{not_compared(report.checks)}"
             )
     failed = [entry for entry, report in reports.items() if not report.passed]
     print(
