@@ -901,9 +901,11 @@ assert report.passed
 # The same square can stand on the visible side, for data that are real numbers:
 #
 # $$
-# E(v, h) = \tfrac12 |v - a|^2 - h\,b - v W h^\top \quad\Rightarrow\quad
-# P(v \mid h) = \mathcal N(a + h W^\top,\, I), \qquad
+# \begin{aligned}
+# & E(v, h) = \tfrac12 |v - a|^2 - h\,b - v W h^\top \quad\Rightarrow \\
+# & P(v \mid h) = \mathcal N(a + h W^\top,\, I), \qquad
 # F(v) = \tfrac12 |v - a|^2 - \sum_j \log\big(1 + e^{c_j}\big) .
+# \end{aligned}
 # $$
 #
 # Each hidden unit that is on shifts the mean of $v$ by its column of $W$. So $P(v)$ is a mixture of $2^H$ normal
@@ -953,8 +955,11 @@ assert report.passed
 # [Hinton et al. 2006](bibliography.md#hinton-2006a)) puts another RBM in its place, which may do better:
 #
 # $$
-# P(v, h^1, h^2) = P(v \mid h^1)\; P(h^1, h^2), \qquad P(v_i = 1 \mid h^1) = \sigma\big((h^1 W_1^\top + a_1)_i\big), \qquad
+# \begin{aligned}
+# & P(v, h^1, h^2) = P(v \mid h^1)\; P(h^1, h^2), \\
+# & P(v_i = 1 \mid h^1) = \sigma\big((h^1 W_1^\top + a_1)_i\big), \qquad
 # P(h^1, h^2) = \frac{e^{-E_2(h^1, h^2)}}{Z_2} .
+# \end{aligned}
 # $$
 #
 # Only the top pair is an RBM. Below it the arrows point down: to sample, run Gibbs steps in the top RBM, then go down
@@ -971,8 +976,8 @@ assert report.passed
 # \begin{aligned}
 # \log P(v) &= \log \sum_h Q(h \mid v)\, \frac{P(v \mid h)\, P(h)}{Q(h \mid v)}
 # \;\ge\; \sum_h Q(h \mid v) \log \frac{P(v \mid h)\, P(h)}{Q(h \mid v)} \\
-# &= \underbrace{\mathbb E_Q[\log P(h)]}_{\text{the top RBM}} + \mathbb E_Q[\log P(v \mid h)] + \underbrace{\mathbb E_Q[-\log Q(h \mid v)]}_{\text{entropy of } Q}
-# = \log P(v) - \mathrm{KL}\big(Q(h \mid v) \,\|\, P(h \mid v)\big) .
+# &= \underbrace{\mathbb E_Q[\log P(h)]}_{\text{the top RBM}} + \mathbb E_Q[\log P(v \mid h)] + \underbrace{\mathbb E_Q[-\log Q(h \mid v)]}_{\text{entropy of } Q} \\
+# &= \log P(v) - \mathrm{KL}\big(Q(h \mid v) \,\|\, P(h \mid v)\big) .
 # \end{aligned}
 # $$
 #

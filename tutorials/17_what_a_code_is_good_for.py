@@ -249,9 +249,11 @@ show(
 # with a single 1, $Y$,
 #
 # $$
-# \underset{(D, C)}{W} = \arg\min_W \big|\underset{(N, D)}{Z} W - \underset{(N, C)}{Y}\big|^2 + \lambda |W|^2 ,
-# \qquad 2 Z^\top (Z W - Y) + 2 \lambda W = 0 ,
+# \begin{aligned}
+# & \underset{(D, C)}{W} = \arg\min_W \big|\underset{(N, D)}{Z} W - \underset{(N, C)}{Y}\big|^2 + \lambda |W|^2 , \\
+# & 2 Z^\top (Z W - Y) + 2 \lambda W = 0 ,
 # \qquad W = (Z^\top Z + \lambda)^{-1} Z^\top Y .
+# \end{aligned}
 # $$
 #
 # It says $\hat Y = H Y$ with $H = Z (Z^\top Z + \lambda)^{-1} Z^\top$, of shape $(N, N)$. With ten
