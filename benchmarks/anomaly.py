@@ -19,13 +19,12 @@ import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 from commandline import exit_code, positive
 
-from scratchae import PCA, __version__, fit, load_data
+from scratchae import PCA, fit, load_data
 from scratchae.bench import machine
 from scratchae.bench.harness import BenchmarkError, note, save
 from scratchae.data import NAMES, Dataset, pixels
@@ -121,12 +120,7 @@ def run(options: argparse.Namespace) -> None:
     hardest = sorted(pairs, key=pairs.get)[:HARDEST]
     print(f"\n{presets[0].name} tells these pairs apart worst, the normal digit first: ")
     print("; ".join(f"{pair}: {pairs[pair]:.3f}" for pair in hardest))
-    record = {
-        "benchmark": "anomaly",
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine.facts(),
-        "versions": {"scratchae": __version__, "numpy": np.__version__},
-        "settings": {"data": options.data, "epochs": options.epochs, "seeds": options.seeds},
+    record = machine.record("anomaly", data=options.data, epochs=options.epochs, seeds=options.seeds) | {
         "score": "squared reconstruction error of an image",
         "models": {preset.name: repr(preset.build(np.random.default_rng(0))) for preset in presets},
         "skipped": skipped,

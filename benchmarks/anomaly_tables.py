@@ -15,13 +15,12 @@ import importlib.util
 import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 from commandline import exit_code, positive
 
-from scratchae import PCA, __version__, fit
+from scratchae import PCA, fit
 from scratchae.bench import machine
 from scratchae.bench.harness import note, save
 from scratchae.presets import PRESETS, Form
@@ -125,12 +124,7 @@ def run(options: argparse.Namespace) -> None:
                 found[name].setdefault(table, []).append(float(np.mean(each)))
     note("")
     print(printed(found))
-    record = {
-        "benchmark": "anomaly_tables",
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine.facts(),
-        "versions": {"scratchae": __version__, "numpy": np.__version__},
-        "settings": {"seeds": options.seeds},
+    record = machine.record("anomaly_tables", seeds=options.seeds) | {
         "auc": found,
     }
     print(f"\nwritten to {save(record, options.json)}")

@@ -21,14 +21,13 @@ import lzma
 import math
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from commandline import exit_code, positive
 
-from scratchae import PCA, __version__, plots
+from scratchae import PCA, plots
 from scratchae.bench import machine
 from scratchae.bench.harness import note, save
 from scratchae.data import NAMES
@@ -90,12 +89,8 @@ def run(options: argparse.Namespace) -> None:
     note("")
     if lossless:
         print(said(lossless))
-    record = {
-        "benchmark": "compression",
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine.facts(),
-        "versions": {"scratchae": __version__, "numpy": np.__version__},
-        "settings": {name: value for name, value in vars(options).items() if name not in ("json", "data_dir")},
+    settings = {name: value for name, value in vars(options).items() if name not in ("json", "data_dir")}
+    record = machine.record("compression", **settings) | {
         "curves_of_bits_and_squared_error_per_image": curves,
         "bytes_of_model_and_codec": sizes,
         "lossless": lossless,

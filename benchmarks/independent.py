@@ -18,21 +18,30 @@ import json
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from commandline import exit_code
+
+from scratchae.bench import machine
+from scratchae.bench.harness import save
 from scratchae.cli import main as scratchae
-from scratchae.files import written_whole
 
 SOURCES = Path(__file__).parent / "independent"
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; its exit code: 0, 1 for an error, 130 after Ctrl-C."""
     command = argparse.ArgumentParser(prog="independent.py", description=__doc__.partition("\n")[0])
     command.add_argument("--folder", type=Path, help="where the files are put (default: a temporary one)")
     command.add_argument("--only", default="", metavar="TEXT", help="files whose names hold this")
     command.add_argument("--json", type=Path, metavar="FILE", help="write what is said of each file")
-    options = command.parse_args()
+    options = command.parse_args(arguments)
+    return exit_code("independent", lambda: run(options))
+
+
+def run(options: argparse.Namespace) -> None:
+    """Check all files, print the counts, and write what is said of each if a file is named for it."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.folder or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
@@ -47,9 +56,7 @@ def main() -> int:
             counts = collections.Counter(row["verdict"] for row in said[kind])
             print(f"{len(paths)} {kind} files: " + ", ".join(f"{n} {verdict}" for verdict, n in counts.most_common()))
     if options.json:
-        with written_whole(options.json) as path:
-            path.write_text(json.dumps(said, indent=1), encoding="utf-8")
-    return 0
+        save(machine.record("independent", only=options.only) | said, options.json)
 
 
 def checked(paths: list[Path]) -> list[dict]:

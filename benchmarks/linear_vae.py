@@ -17,7 +17,7 @@ import numpy as np
 from commandline import exit_code, positive
 
 import scratchae as s
-from scratchae.bench.comparison import new_record
+from scratchae.bench import machine
 from scratchae.bench.harness import RESULTS, save
 from scratchae.data import pixels
 from scratchae.presets.preset import warm_cosine
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> None:
     """Train one for each β, print a line for each, write everything to a file."""
     x = pixels(s.load_data(options.data).train_images)
     eigenvalues = np.linalg.eigvalsh(np.cov(x.T, ddof=0).astype(np.float64))[::-1]
-    record = new_record("linear_vae", **{name: getattr(options, name) for name in ("data", "code", "epochs")})
+    record = machine.record("linear_vae", **{name: getattr(options, name) for name in ("data", "code", "epochs")})
     record |= {"eigenvalues": eigenvalues[: options.code].tolist(), "betas": {}}
     print(f"{len(x):,} images, largest eigenvalues {np.round(eigenvalues[:4], 2)}")
     print("β         used: predicted, found    KL, nats: predicted, found    largest difference of one number")

@@ -15,7 +15,7 @@ import numpy as np
 from commandline import exit_code, positive
 
 import scratchae as s
-from scratchae.bench.comparison import new_record
+from scratchae.bench import machine
 from scratchae.bench.harness import RESULTS, save
 from scratchae.tutorial.ring import found, players, points
 
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(options: argparse.Namespace) -> None:
     """Train every way with every seed, print a line for each, write everything to a file."""
-    record = new_record("modes", seeds=options.seeds, epochs=options.epochs) | {"ways": {}}
+    record = machine.record("modes", seeds=options.seeds, epochs=options.epochs) | {"ways": {}}
     print(f"{'':27} clouds found        points in a cloud")
     for name, way in WAYS.items():
         runs = [trained(seed, *way, options.epochs) for seed in range(options.seeds)]

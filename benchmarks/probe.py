@@ -16,13 +16,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 from commandline import exit_code, positive
 
-from scratchae import PCA, __version__
+from scratchae import PCA
 from scratchae.bench import machine
 from scratchae.bench.harness import note, save
 from scratchae.data import NAMES
@@ -88,12 +87,8 @@ def run(options: argparse.Namespace) -> None:
     for data, each in found.items():
         counts = sorted({count for row in each.values() for count in row})
         print(f"{data}{'' if data == options.data else f', by models of {options.data}'}\n{table(each, counts)}\n")
-    record = {
-        "benchmark": "probe",
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine.facts(),
-        "versions": {"scratchae": __version__, "numpy": np.__version__},
-        "settings": {name: value for name, value in vars(options).items() if name not in ("json", "data_dir")},
+    settings = {name: value for name, value in vars(options).items() if name not in ("json", "data_dir")}
+    record = machine.record("probe", **settings) | {
         "test_accuracy_by_labels": found,
     }
     print(f"written to {save(record, options.json)}")

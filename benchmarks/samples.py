@@ -36,7 +36,6 @@ from commandline import exit_code, positive
 
 from scratchae import Adam, Conv2d, Cosine, Dense, Flatten, ReLU, Reshape, Sequential, fit, load
 from scratchae.bench import machine
-from scratchae.bench.comparison import new_record
 from scratchae.bench.harness import RESULTS, BenchmarkError, note, save
 from scratchae.models import Classifier, CodePrior, with_labels
 from scratchae.presets import Examples, find_preset
@@ -94,7 +93,7 @@ def run(options: argparse.Namespace) -> None:
             raise BenchmarkError(f"{name}: expected one of {', '.join(MODELS)}")
     file = options.json or RESULTS / "samples.json"
     settings = {"samples": options.samples, "seed": options.seed, "gibbs_steps": GIBBS}
-    record = json.loads(file.read_text(encoding="utf-8")) if file.exists() else new_record("samples", **settings)
+    record = json.loads(file.read_text(encoding="utf-8")) if file.exists() else machine.record("samples", **settings)
     for part in ("trained", "rows"):
         record.setdefault(part, {})
     if not options.table:

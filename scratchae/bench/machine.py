@@ -6,11 +6,13 @@ import os
 import platform
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .. import __version__
 from ..backend import blas_threads, cores, device_module, in_blocks
 from ..training.progress import since
 from .harness import synchronise
@@ -21,6 +23,17 @@ PREFIXES = (
     *("XLA_", "JAX_", "TORCH_", "TORCHINDUCTOR_", "ATEN_", "NPY_", "MALLOC_", "GLIBC_", "LD_PRELOAD"),
 )
 ALWAYS_SHOWN = ("OPENBLAS_CORETYPE", "OMP_NUM_THREADS")
+
+
+def record(benchmark: str, **settings: Any) -> dict[str, Any]:
+    """What the record of a benchmark begins with, where no peers bring versions of their own."""
+    return {
+        "benchmark": benchmark,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": facts(),
+        "versions": {"scratchae": __version__, "numpy": np.__version__},
+        "settings": settings,
+    }
 
 
 def facts() -> dict[str, Any]:

@@ -9,8 +9,10 @@ import numpy as np
 from .. import arguments
 from ..backend import Array, array_module, generator
 from ..layers import Dense
-from ..layers.activations import sigmoid, softplus
+from ..layers.activations import sigmoid
+from ..losses import BCEWithLogits
 from .energy import bernoulli, binary
+from .likelihood import log_probability
 from .model import Model
 from .rbm import RBM
 
@@ -85,18 +87,13 @@ class BeliefNet(Model):
         Its mean is at most log P(v): E_Q[log P(h) + log P(v|h)] + H(Q) = log P(v) - KL(Q(h|v) ‖ P(h|v)), where h stands for the
         layers below the top one. log Z is the prior's: `prior.log_partition_function()`, or `prior.ais()`.
         """
-        h, rng = binary(x), generator(rng, x)
+        h, rng, loss = binary(x), generator(rng, x), BCEWithLogits()  # whose predictions are logits
         total = -arguments.number("bound", "log_Z", log_Z)
         for i in self.directed:
             v, guess = h, self.ascend(i, h)
             h = bernoulli(sigmoid(guess), rng)
-            total = total + log_probability(self.descend(i, h), v) - log_probability(guess, h)
+            total = total + log_probability(loss, self.descend(i, h), v) - log_probability(loss, guess, h)
         return total - self.prior.free_energy(h)
-
-
-def log_probability(logits: Array, bits: Array) -> Array:
-    """Σⱼ log P(bitⱼ) of independent bits, (N,): log σ(a) = a - log(1 + eᵃ) for a 1, -log(1 + eᵃ) for a 0."""
-    return array_module(logits).sum(bits * logits - softplus(logits), axis=1)
 
 
 def dense(W: Array, b: Array) -> Dense:

@@ -39,6 +39,14 @@ class Discriminating:
         "dboth_of_discriminator_loss": "backward(discriminator, dlogits_of_discriminator_loss)",
     }
 
+    def back_to_made(self, of: str = "") -> dict[str, str]:
+        """Formulas back through the discriminator to what it was given. of: the ending of their names, where the loss has other parts."""
+        return {
+            f"dmade_logits{of}": "(sigmoid(made_logits) - 1) / N",
+            f"dlogits{of}": f"stacked(0 * real_logits, dmade_logits{of})",
+            f"dboth{of}": f"through(discriminator, dlogits{of})",
+        }
+
     def tell_apart(self, real: Array, made: Array, rng: np.random.Generator | None) -> dict[str, Array]:
         """The metrics of both players. Real and made examples go through the discriminator in one batch."""
         xp = require_examples(real)

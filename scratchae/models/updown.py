@@ -91,18 +91,18 @@ class UpDown(BeliefNet):
         """v, h¹, …, hᴸ⁻¹, drawn upwards."""
         states = [v]
         for i in self.directed:
-            states.append(drawn(sigmoid(self.ascend(i, states[-1])), rng))
+            states.append(bits(sigmoid(self.ascend(i, states[-1])), rng))
         return states
 
     def dream(self, h: Array, rng: np.random.Generator | None) -> list[Array]:
         """v, h¹, …, hᴸ⁻¹, drawn downwards, after k steps of Gibbs sampling in the prior that begin at h; v as probabilities."""
         for _ in range(self.k):
             code = self.prior.propup(h)
-            h = drawn(self.prior.propdown(code if rng is None else self.prior.draw_hidden(code, rng)), rng)
+            h = bits(self.prior.propdown(code if rng is None else self.prior.draw_hidden(code, rng)), rng)
         states = [h]
         for i in reversed(self.directed):
             p = sigmoid(self.descend(i, states[0]))
-            states.insert(0, drawn(p, rng) if i else p)
+            states.insert(0, bits(p, rng) if i else p)
         return states
 
     def costs(self) -> dict[str, Array]:
@@ -133,8 +133,8 @@ class UpDown(BeliefNet):
         self.ascend(0, x[:1])
 
 
-def drawn(p: Array, rng: np.random.Generator | None) -> Array:
-    """Zeros and ones with probabilities p, or p itself without an rng."""
+def bits(p: Array, rng: np.random.Generator | None) -> Array:
+    """Zeros and ones drawn with probabilities p, or p itself without an rng."""
     return p if rng is None else bernoulli(p, rng)
 
 

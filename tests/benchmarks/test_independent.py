@@ -14,9 +14,8 @@ def test_every_slip_changes_its_file():
         assert code != right[name.rpartition("__")[0]]
 
 
-def test_files_are_judged(tmp_path, monkeypatch, capsys):
+def test_files_are_judged(tmp_path, capsys):
     report = tmp_path / "said.json"
-    monkeypatch.setattr("sys.argv", ["independent.py", "--only", "sigmoid_class__plus", "--json", str(report)])
-    assert independent.main() == 0
+    assert independent.main(["--only", "sigmoid_class__plus", "--json", str(report)]) == 0
     assert "1 wrong files: 1 wrong" in capsys.readouterr().out
     assert json.loads(report.read_text())["right"] == []

@@ -227,17 +227,6 @@ def test_fitted_saved_and_resumed_bit_for_bit(tmp_path):
     assert loaded.bound(x, 1.0, 0).tobytes() == straight.bound(x, 1.0, 0).tobytes()
 
 
-def test_training_is_the_same_on_every_device(device, to_device):
-    x, models = bits(20, 6, dtype=np.float32), [s.UpDown((6, 5, 4, 3), k=2, rng=0) for _ in range(2)]
-    for model, data in zip(models, (x, to_device(x)), strict=True):
-        model.to("cpu" if data is x else device)
-        rng, optimizer = np.random.default_rng(0), s.SGD(0.1)
-        for _ in range(5):
-            model.training_step(data, rng)
-            optimizer.update(model.parameters, model.gradient)
-    assert_allclose(to_numpy(models[1].parameters), models[0].parameters, atol=1e-6)
-
-
 def test_without_a_generator_nothing_is_drawn():
     model, x = s.UpDown((4, 3, 2), rng=0), bits(5, 4, dtype=np.float32)
     assert model.training_step(x)["loss"] == model.training_step(x)["loss"] == model.objective(x)["loss"]

@@ -334,9 +334,14 @@ def test_learning_raises_the_exact_likelihood(options):
     assert best - 0.4 < exact()
 
 
-def test_training_is_the_same_on_every_device(device, to_device):
+@pytest.mark.parametrize(
+    "make",
+    [lambda: s.RBM(6, 5, persistent=True, chains=4, rng=0), lambda: s.UpDown((6, 5, 4, 3), k=2, rng=0)],
+    ids=["RBM", "UpDown"],
+)
+def test_training_is_the_same_on_every_device(make, device, to_device):
     """With the same noise: a GPU would draw other numbers."""
-    x, models = bits(20, 6, dtype=np.float32), [s.RBM(6, 5, persistent=True, chains=4, rng=0) for _ in range(2)]
+    x, models = bits(20, 6, dtype=np.float32), [make() for _ in range(2)]
     for model, data in zip(models, (x, to_device(x)), strict=True):
         model.to("cpu" if data is x else device)
         rng, optimizer = np.random.default_rng(0), s.SGD(0.1)
