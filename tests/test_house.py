@@ -21,7 +21,7 @@ FLOORS = (
     "models",
     "training",
     "study presets uses",
-    "plots",
+    "estimators plots",
     "runs bench",
     "tutorial",
     "cli",

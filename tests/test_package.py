@@ -97,7 +97,7 @@ def test_errors_are_what_they_look_like():
         assert kind.__doc__
 
 
-HEAVY = ["matplotlib", "cupy", "torch", "jax", "scipy", "tqdm", "safetensors"]
+HEAVY = ["matplotlib", "cupy", "torch", "jax", "scipy", "tqdm", "safetensors", "sklearn"]
 
 
 def test_importing_brings_nothing_at_all():

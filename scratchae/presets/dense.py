@@ -86,11 +86,16 @@ def science2006(rng: np.random.Generator, form: Form = ROWS) -> Model:
     return mirrored(form.sizes(1000, 500, 250, code=30), Softplus, rng, code=None, end=None, loss=loss)
 
 
+def code_of_table(features: int) -> int:
+    """A table has few columns, and a code that is not much smaller than they are would copy them."""
+    return min(16, max(features // 3, 1))
+
+
 def table(rng: np.random.Generator, form: Form = ROWS) -> Model:
-    # a table has few columns, and a code that is not much smaller than they are would copy them. On scikit-learn's tables one
-    # layer of Softplus errs half as much on new rows as two of ReLU, and less than PCA
-    code = min(16, max(form.features // 3, 1))
-    return mirrored(form.sizes(128, code=code), Softplus, rng, code=None, end=squashed(form), loss=MSE())
+    # on scikit-learn's tables one layer of Softplus errs half as much on new rows as two of ReLU, and less than PCA
+    return mirrored(
+        form.sizes(128, code=code_of_table(form.features)), Softplus, rng, code=None, end=squashed(form), loss=MSE()
+    )
 
 
 def overcomplete(

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arguments import choice, number
-from ..backend import to_numpy
+from ..backend import array_module, to_numpy
 from ..errors import DataError, OptionError
+from ..likelihoods import LOG_2PI, LearnedGaussian
 from ..losses import BCE, BCEWithLogits
 from ..models import CVAE, RBM, VAE, Model
 from .codes import in_batches, on_device, rebuild
@@ -67,17 +68,22 @@ def error_parts(model: Model, x: np.ndarray) -> np.ndarray:
 
 
 def negative_elbo(model: VAE, x: np.ndarray, samples: int, rng: int) -> np.ndarray:
-    """-ELBO of each example, in nats: its reconstruction's cost, averaged over draws of the code, plus its KL term."""
-    source = np.random.default_rng(rng)
+    """-ELBO of each example, in nats: its reconstruction's cost, averaged over draws of the code, plus its KL term.
+
+    Every example is judged by the same draws, so that its score does not depend on the others.
+    """
+    dtype = model.parameters.dtype
+    draws = on_device(model, np.random.default_rng(rng).standard_normal((samples, model.code_size), dtype=dtype))
 
     def of_batch(batch: np.ndarray) -> np.ndarray:
         batch = on_device(model, batch)
         mean, log_var = model.infer(batch)
-        kl = to_numpy(mean**2 + np.exp(to_numpy(log_var)) - log_var - 1).sum(axis=1) / 2
+        sigma = array_module(log_var).exp(log_var / 2)
+        kl = to_numpy(mean**2 + sigma**2 - log_var - 1).sum(axis=1) / 2
         target = model.target(batch)
         cost = np.zeros(len(batch))
-        for _ in range(samples):
-            prediction = model.decoder.forward(model.decoder_input(model.draw_code(source), batch))
+        for epsilon in draws:
+            prediction = model.decoder.forward(model.decoder_input(mean + sigma * epsilon, batch))
             cost += per_example(model, prediction, target) / samples
         return cost + kl
 
@@ -86,6 +92,10 @@ def negative_elbo(model: VAE, x: np.ndarray, samples: int, rng: int) -> np.ndarr
 
 def per_example(model: VAE, prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
     """The loss of each example, (N,): the loss of a batch of one, or at once for the losses that are known."""
+    if isinstance(model.loss, LearnedGaussian):
+        error, deviation = to_numpy(model.loss.mean(prediction) - target), to_numpy(model.loss.deviation(prediction))
+        cost = (error / deviation) ** 2 / 2 + np.log(deviation) + LOG_2PI / 2
+        return cost.reshape(len(cost), -1).sum(axis=1)
     if isinstance(model.loss, BCE):
         logits = isinstance(model.loss, BCEWithLogits)
         p, t = to_numpy(prediction).astype(np.float64), to_numpy(target)
