@@ -27,6 +27,7 @@ _HOMES = {
     "study": "GradientReport Trace check_gradients trace watch",
     "training": "History evaluate fit load pretrain save",
     "tutorial.notebook": "check",
+    "uses.weights": "load_weights",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 

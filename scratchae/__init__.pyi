@@ -62,6 +62,7 @@ from .penalties import L1, Penalty, SparseKL
 from .study import GradientReport, Trace, check_gradients, trace, watch
 from .training import History, evaluate, fit, load, pretrain, save
 from .tutorial.notebook import check
+from .uses.weights import load_weights
 
 __version__: str
 
@@ -144,6 +145,7 @@ __all__ = [
     "load",
     "load_data",
     "load_examples",
+    "load_weights",
     "padded",
     "pretrain",
     "read_idx",

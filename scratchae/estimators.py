@@ -217,11 +217,11 @@ class VAETransformer(Coded):
 
 
 class RBMTransformer(Coded):
-    """P(h = 1 | v) of a restricted Boltzmann machine, trained by persistent contrastive divergence with plain gradient descent.
+    """P(h = 1 | v) of a restricted Boltzmann machine, trained by contrastive divergence, CD-1.
 
     code: the number of hidden units, of which there is one layer. Columns in [0, 1] are probabilities of binary units; any others
     are standardised, for Gaussian units of variance 1. lr: by default 0.1 for binary units and 0.01 for Gaussian ones. `score_samples`: -F(v) = log P(v) + log Z, in nats, and log Z is
-    the same for all rows. Tieleman 2008; Hinton 2010.
+    the same for all rows. Hinton 2002; 2010.
     """
 
     preset = "rbm"
@@ -245,7 +245,7 @@ class RBMTransformer(Coded):
 
     def network(self, rng: np.random.Generator, features: int, unit: bool) -> Model:
         visible = "bernoulli" if unit else "gaussian"
-        return RBM(features, whole(self, "code", self.code), persistent=True, visible_units=visible, rng=rng)
+        return RBM(features, whole(self, "code", self.code), visible_units=visible, rng=rng)
 
 
 class OutlierDetector(OutlierMixin, Modelled):

@@ -14,7 +14,7 @@ the rows or columns of a Dense are put into PyTorch's order.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ from ..layers.observing import watched
 from ..likelihoods import LearnedGaussian
 from ..losses import BCEWithLogits
 from ..models import CVAE, RBM, VAE, Autoencoder, Model
+from .codes import on_device
 
 OPSET, IR = 17, 8  # of ONNX, which runtimes of 2022 and later read
 QUIET = (Dropout, GaussianNoise, MaskingNoise, SaltAndPepper, Identity)  # they do nothing in inference
@@ -54,40 +55,47 @@ NAMES = {"W": "weight", "b": "bias", "gamma": "weight", "beta": "bias"}
 
 def state_dict(model: Model, x: np.ndarray) -> dict[str, np.ndarray]:
     """The parameters and buffers as PyTorch names and orders them. x: an example (1, …), which tells the shapes on the way."""
+    found = {
+        name: np.ascontiguousarray(array)
+        for name, _, _, array in arranged(model, x, lambda layer, attribute: to_numpy(getattr(layer, attribute)))
+    }
+    # PyTorch counts batches, for a momentum that is not used here
+    counts = [f"{name}.num_batches_tracked" for name, layer in model.leaves() if isinstance(layer, BatchNorm)]
+    return found | dict.fromkeys(counts, np.zeros((), np.int64))
+
+
+def arranged(
+    model: Model, x: np.ndarray | None, of: Callable[[Layer, str], np.ndarray]
+) -> Iterator[tuple[str, Layer, str, np.ndarray]]:
+    """For each parameter and buffer PyTorch's name, the layer and the attribute that it is here, and `of` these two, an array of its shape,
+    with its axes, rows and columns in PyTorch's order. x: an example (1, …); None will do where nothing is flattened.
+    """
     shapes: dict[int, tuple[tuple[int, ...], tuple[int, ...]]] = {}
     leaves = list(model.leaves())
-    if not isinstance(model, RBM):
+    if x is not None and not isinstance(model, RBM):
         with watched(
             [layer for _, layer in leaves], lambda layer, x, y: shapes.update({id(layer): (x.shape[1:], y.shape[1:])})
         ):
-            model.objective(x)
-    found = {}
+            model.objective(on_device(model, x))
     for place, (name, layer) in enumerate(leaves):
-        tensors = {
-            attribute: to_numpy(getattr(layer, attribute))
-            for attribute in (*layer.parameter_names, *layer.buffer_names)
-        }
+        tensors = {attribute: of(layer, attribute) for attribute in (*layer.parameter_names, *layer.buffer_names)}
         if isinstance(layer, Dense):
-            # log_var stands behind mu, and takes what mu takes
-            before = [
-                pair for pair in leaves[:place] if not (name.startswith("log_var") and pair[0].startswith("mu"))
-            ]
-            rows = image_beside(before[::-1], shapes, Flatten, 0)
-            columns = image_beside(leaves[place + 1 :], shapes, Reshape, 1)
             W, b = tensors["W"], tensors["b"]
-            W = W if rows is None else W[channels_first(rows)]
-            if columns is not None:
-                W, b = W[:, channels_first(columns)], b[channels_first(columns)]
+            if shapes:
+                # log_var stands behind mu, and takes what mu takes
+                before = [
+                    pair for pair in leaves[:place] if not (name.startswith("log_var") and pair[0].startswith("mu"))
+                ]
+                rows = image_beside(before[::-1], shapes, Flatten, 0)
+                columns = image_beside(leaves[place + 1 :], shapes, Reshape, 1)
+                W = W if rows is None else W[channels_first(rows)]
+                if columns is not None:
+                    W, b = W[:, channels_first(columns)], b[channels_first(columns)]
             tensors = {"W": W.T, "b": b}
         elif isinstance(layer, Conv2d | ConvTranspose2d):
             tensors["W"] = tensors["W"].transpose(3, 2, 0, 1)
-        if isinstance(layer, BatchNorm):  # PyTorch counts batches, for a momentum that is not used here
-            tensors["num_batches_tracked"] = np.zeros((), np.int64)
-        found |= {
-            f"{name}.{NAMES.get(attribute, attribute)}": np.ascontiguousarray(each)
-            for attribute, each in tensors.items()
-        }
-    return found
+        for attribute, array in tensors.items():
+            yield f"{name}.{NAMES.get(attribute, attribute)}", layer, attribute, array
 
 
 def image_beside(

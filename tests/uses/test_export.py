@@ -91,6 +91,11 @@ def test_onnx_computes_the_same(tmp_path, name):
     code, made = ReferenceEvaluator(str(tmp_path / "m.onnx")).run(["code", "reconstruction"], {"x": x})
     np.testing.assert_allclose(code, model.encode(x), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(made, model.reconstruct(x), rtol=1e-4, atol=1e-5)
+    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    session = runtime.InferenceSession(str(tmp_path / "m.onnx"), providers=["CPUExecutionProvider"])
+    code, made = session.run(["code", "reconstruction"], {"x": x})
+    np.testing.assert_allclose(code, model.encode(x), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(made, model.reconstruct(x), rtol=1e-4, atol=1e-5)
 
 
 def test_what_onnx_does_not_have(tmp_path):
