@@ -177,6 +177,7 @@ class Diffusion(Model):
 
     def require_rows(self, x: Array, what: str = "rows x") -> None:
         """Raise ShapeError unless x is (N, D), with as many numbers as the net takes beside the features of the level."""
+        require_floats(x)
         if x.ndim != 2 or x.shape[1] != self.features():
             raise ShapeError(
                 f"Diffusion expects {what} (N, {self.features()}), as its net takes these and {self.levels} features of the noise level, got "
