@@ -25,7 +25,8 @@ import numpy as np
 
 from . import uses
 from .arguments import flag, number, refuse, sizes, whole
-from .errors import ShapeError
+from .backend import way_to_floats, what_it_holds
+from .errors import ArrayTypeError, ShapeError
 from .models import RBM, Model
 from .presets import PRESETS, Form
 from .presets.dense import code_of_table
@@ -56,7 +57,7 @@ class Trained(BaseEstimator):
 
         Raises OptionError for a parameter that cannot be used, DeviceError for a device, DivergenceError if the loss becomes NaN.
         """
-        self.learned(validate_data(self, X, dtype=FLOATS, order="C", ensure_min_samples=2))
+        self.learned(self.checked(X, ensure_min_samples=2))
         return self
 
     def learned(self, X: np.ndarray) -> np.ndarray:
@@ -92,17 +93,23 @@ class Trained(BaseEstimator):
     def scaled(self, X: np.ndarray) -> np.ndarray:
         return X if self.scaler_ is None else self.scaler_.transform(X)
 
-    def checked(self, X: Any) -> np.ndarray:
-        """New X, scaled as what was learned from."""
+    def checked(self, X: Any, **how: Any) -> np.ndarray:
+        """X as an array of floats. Raises TypeError and ValueError, scikit-learn's own but for masked cells, of which it takes what is below."""
+        if isinstance(X, np.ma.MaskedArray):
+            raise ArrayTypeError(f"X holds {what_it_holds(X)}: expected floats; {way_to_floats(X, 'X')}")
+        return validate_data(self, X, dtype=FLOATS, order="C", **how)
+
+    def seen(self, X: Any) -> np.ndarray:
+        """New X, checked, as the network sees it."""
         check_is_fitted(self, "model_")
-        return self.scaled(validate_data(self, X, dtype=FLOATS, order="C", reset=False))
+        return self.scaled(self.checked(X, reset=False))
 
     def of_scaled(self, x: np.ndarray) -> np.ndarray:
         return -uses.score(self.model_, x, self.kind).values.astype(np.float64)
 
     def score_samples(self, X: Any) -> np.ndarray:
         """How well the model explains each row of X, (N,) of float64: the lower, the more unusual."""
-        return self.of_scaled(self.checked(X))
+        return self.of_scaled(self.seen(X))
 
 
 class Coded(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Trained):
@@ -110,7 +117,7 @@ class Coded(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Trained):
 
     def transform(self, X: Any) -> np.ndarray:
         """The codes of X (N, D), (N, code)."""
-        return uses.encode(self.model_, self.checked(X))
+        return uses.encode(self.model_, self.seen(X))
 
     def inverse_transform(self, X: Any) -> np.ndarray:
         """The rows (N, D) that codes X (N, code) stand for, in the units of the data. Raises ShapeError for codes of another width."""

@@ -21,7 +21,7 @@ from sklearn.utils.estimator_checks import check_estimator, parametrize_with_che
 
 import scratchae as sae
 from scratchae import estimators, uses
-from scratchae.errors import DeviceError, OptionError, ShapeError
+from scratchae.errors import ArrayTypeError, DeviceError, OptionError, ShapeError
 from scratchae.estimators import AutoencoderTransformer, OutlierDetector, RBMTransformer, VAETransformer
 from scratchae.presets import PRESETS
 
@@ -242,6 +242,7 @@ def sparse(x):
     [
         (sparse(TABLE), TypeError, "Sparse data was passed.*dense data is required.*toarray"),
         (np.where(TABLE[3, 2] == TABLE, np.nan, TABLE), ValueError, "X contains NaN"),
+        (np.ma.masked_greater(TABLE, 1000), ArrayTypeError, r"X holds masked cells.*X.filled\(0\)"),
         (TABLE[:1], ValueError, "1 sample.*minimum of 2 is required"),
         (TABLE[:, 0], ValueError, "Expected 2D array, got 1D array"),
         (np.array([["a", "b"], ["c", "d"]]), ValueError, "could not convert string to float|Unable to convert"),
