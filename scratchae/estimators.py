@@ -91,6 +91,7 @@ class Trained(BaseEstimator):
         return number(self, "0 < lr", self.lr)
 
     def scaled(self, X: np.ndarray) -> np.ndarray:
+        """X, checked, as the network sees it."""
         return X if self.scaler_ is None else self.scaler_.transform(X)
 
     def checked(self, X: Any, **how: Any) -> np.ndarray:
