@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
 
+@pytest.mark.slow
 def test_one_job_on_one_table(monkeypatch, capsys, tmp_path):
     # PCA's figure is known; and a peer that is not there is named
     job = estimators.JOBS["rebuild"]
