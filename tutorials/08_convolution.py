@@ -550,7 +550,7 @@ show(
 # ### It does not undo the convolution
 #
 # The layer is also sold as "deconvolution". **Wrong:** $\mathrm{ConvT}(\mathrm{Conv}(x)) = x$.
-# **Right:** it is $A^\top A\, x$, and $A^\top$ is the inverse of $A$ only if $A$ is orthogonal.
+# **Right:** it is $A^\top A\, x$, and $A^\top$ is the inverse of $A$ only if $A$ is [orthogonal](mathematics.md#orthonormal-directions-projection-rank).
 # Here it cannot even be invertible: $A$ takes 25 numbers to 9, so at most 9 of 25 directions
 # survive (its **rank**). But also at stride 1 with padding, where $A$ is square, $A^\top A$ is no
 # identity: it blurs twice.

@@ -175,7 +175,7 @@ assert np.allclose(D, p / (p + q)) and np.isclose(L_D, np.log(4) - 2 * js)
 # $$
 #
 # Each step turns the pair, and takes it *away* from the only point of rest, $(0, 0)$, whatever
-# the rate. The field $(\varphi, -\theta)$ is the gradient of nothing: the Jacobian of a gradient
+# the rate. The field $(\varphi, -\theta)$ is the gradient of nothing: the [Jacobian](mathematics.md#gradient-jacobian-hessian) of a gradient
 # is symmetric (second derivatives commute), and this one is not. Nor is that of a real pair of
 # players, in the two blocks that say how each one's gradient depends on the *other*:
 
@@ -318,7 +318,7 @@ exercise("15_gan_step")
 #    $\varphi$ with the new $\theta$. Does the distance still grow?
 #
 # *Answers:* 2. $\log 4$; $L_D \to 0$ and $L_G \to \infty$. 3. No: for $\eta < 2$ the map has
-# determinant 1 and eigenvalues of size 1, so the pair goes round for ever, neither away nor home.
+# [determinant](mathematics.md#eigenvalues-trace-determinant) 1 and eigenvalues of size 1, so the pair goes round for ever, neither away nor home.
 
 # %%
 step = np.array([[1, -0.1], [0, 1]])  # θ moves, then φ with the new θ

@@ -166,7 +166,7 @@ assert wrong == {"x", "W", "U", "b"}
 # $$
 #
 # Where the states are near 0, $1 - h^2$ is near 1, and the product is the power $(U^\top)^k$. Let
-# $U$ have the eigenvalues $\lambda_i$. In the directions of its eigenvectors $U^k$ multiplies by
+# $U$ have the [eigenvalues](mathematics.md#eigenvalues-trace-determinant) $\lambda_i$. In the directions of its eigenvectors $U^k$ multiplies by
 # $\lambda_i^k$, so that in the end the largest one decides: $\|U^k\| \approx c\,|\lambda_1|^k$,
 # whose rate $\|U^k\|^{1/k}$ goes to $|\lambda_1|$ (Gelfand's formula). Below 1 the gradient
 # **vanishes**, above 1 it **explodes** (Bengio et al. 1994; Pascanu et al. 2013). Where states are
@@ -315,7 +315,7 @@ source(sae.GRU.backward_parameters)
 
 # %% [markdown]
 # **Does it help?** Give a net random numbers, one at each step, and ask after the last for the
-# first of them. The mean squared error of somebody who always says 0 is the numbers' variance,
+# first of them. The mean squared error of somebody who always says 0 is the numbers' [variance](mathematics.md#expectation-variance-covariance),
 # 1/3.
 
 # %%
@@ -700,7 +700,7 @@ exercise("16_clip")
 # %% [markdown]
 # Without code:
 #
-# 4. $U$ is a rotation. What does the product of Jacobians do near $h = 0$?
+# 4. $U$ is a rotation. What does the product of [Jacobians](mathematics.md#gradient-jacobian-hessian) do near $h = 0$?
 # 5. A GRU has $z = 0.9$ at every step, for every number. What is left of a gradient after 50
 #    steps, by the direct way? What must $z$ be for half of it to be left?
 # 6. All scores $a$ of a row of attention grow by 3. What changes?

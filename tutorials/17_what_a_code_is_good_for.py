@@ -453,7 +453,7 @@ assert abs(length - counted) < 0.01 * counted and words[message].sum() > 1.5 * c
 #
 # Rounding moves $z$ by $\delta$, evenly spread over $[-\Delta/2, \Delta/2]$, whose mean square is
 # $\Delta^2 / 12$. The decoder turns that into a change of the image: with $J$ the $(K, D)$ matrix
-# of the slopes $\partial \hat x_d / \partial z_k$,
+# of the slopes $\partial \hat x_d / \partial z_k$, and the [expectation](mathematics.md#expectation-variance-covariance) over codes,
 #
 # $$
 # \hat x(z + \delta) \approx \hat x(z) + \delta J, \qquad
@@ -790,7 +790,8 @@ show(
 
 # %% [markdown]
 # No number is "slant" or "width" alone: most change several things at once, and the end of a row
-# need not be a digit. Nothing in the loss asks for such names. The prior $\mathcal N(0, I)$ is the
+# need not be a digit. Nothing in the loss asks for such names. The
+# [normal](mathematics.md#density-and-the-normal-distribution) prior $\mathcal N(0, I)$ is the
 # same after any rotation of the code. (A $q$ with independent numbers is not, so it prefers some
 # axes to others; but it is not told ours.)
 #
