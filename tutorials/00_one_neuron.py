@@ -591,6 +591,11 @@ assert by_hand(*cases["2. x₁ = 0"])[1]["dw₁"] == 0
 assert abs(by_hand(*cases["3. b = 10, t = 0"])[1]["da"]) < 0.001
 
 # %% [markdown]
+# ## Further reading
+#
+# - [Nielsen 2015](bibliography.md#nielsen-2015), chapter 1: neurons and gradient descent, at the same pace.
+# - [Strang 2019](bibliography.md#strang-2019): the linear algebra, for this purpose.
+#
 # ## What to read in the source next
 #
 # - `scratchae/layers/dense.py` and `scratchae/layers/activations.py`: the two layers, whole.

@@ -613,6 +613,11 @@ assert least > 1e5
 #    not shorter than the input is [overcomplete](glossary.md#overcomplete), and needs another reason not to copy:
 #    noise ([chapter 09](09_denoising.py)) or a penalty ([chapter 10](10_sparse_contractive.py)).
 #
+# ## Further reading
+#
+# - [Goodfellow et al. 2016](bibliography.md#goodfellow-2016), chapter 14: autoencoders of all kinds.
+# - [Hinton and Salakhutdinov 2006](bibliography.md#hinton-2006b): four pages that made deep ones known.
+#
 # ## What to read in the source next
 #
 # - `scratchae/models/autoencoder.py`: the whole model.

@@ -757,6 +757,12 @@ assert np.isclose(dW[1, 2], measured)
 # 4. Two kinds of paths: through the first use and through the second. Each use gives its own gradient as if the
 #    other were a constant, and they add up. Autoencoders with [tied weights](glossary.md#tied-weights) do this.
 #
+# ## Further reading
+#
+# - [Rumelhart, Hinton and Williams 1986](bibliography.md#rumelhart-1986): the paper that made it known, four pages.
+# - [Nielsen 2015](bibliography.md#nielsen-2015), chapter 2: the same derivation with other letters.
+# - [Griewank and Walther 2008](bibliography.md#griewank-2008): derivatives of programs, forward, backward and in between.
+#
 # ## What to read in the source next
 #
 # - `scratchae/layers/dense.py`, `scratchae/layers/activations.py`, `scratchae/losses.py`: the three pieces, and

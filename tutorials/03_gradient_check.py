@@ -617,6 +617,11 @@ assert not report.passed and 5e-4 < report.worst < 2e-3
 # **Question 4.** Change `forward` and `backward` alike: `x - 2 * mean` with its right derivative passes, and is not
 # what was meant.
 #
+# ## Further reading
+#
+# - [Goodfellow et al. 2016](bibliography.md#goodfellow-2016), section 4.1: rounding, overflow and underflow.
+# - [Griewank and Walther 2008](bibliography.md#griewank-2008), chapter 1: why finite differences are for checking only.
+#
 # ## What to read in the source next
 #
 # - `scratchae/study/gradcheck.py`: what is checked, and `differences.py` beside it: how, also at corners and near rounding.

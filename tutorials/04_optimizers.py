@@ -730,6 +730,13 @@ assert np.isclose(swing, 0.1 / 1.9, rtol=0.01) and np.isclose(
 # what it was, but Adam divides by the size of the gradient, so what counts is its share of the sum: with the data's part
 # halved and the term kept, the term weighs twice as much.
 #
+# ## Further reading
+#
+# - [Kingma and Ba 2015](bibliography.md#kingma-2015): Adam. [Loshchilov and Hutter 2019](bibliography.md#loshchilov-2019): decoupled weight decay;
+#   [2017](bibliography.md#loshchilov-2017): the cosine.
+# - [Sutskever et al. 2013](bibliography.md#sutskever-2013): what momentum and initialisation do together.
+# - [Goodfellow et al. 2016](bibliography.md#goodfellow-2016), chapter 8: optimization of deep models.
+#
 # ## What to read in the source next
 #
 # - `scratchae/optimizers/descent.py`: the three optimizers, in order of increasing complexity; beside it the schedules.

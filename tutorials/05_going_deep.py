@@ -579,7 +579,8 @@ assert errors["softplus"] < 0.9 * without_learning
 # (80 epochs, 6 min 20 s on two cores): it reaches **2.87** per test image from random weights, by He's draw, a smooth ReLU, Adam
 # with a warm-up, and a rate that falls. With the layers trained first, `scratchae train dbn --data mnist` (10 min 48 s) reaches
 # 2.63. Each figure is that of one run (`benchmarks/README.md`): squared error summed over the 784 pixels, test images. So what needed
-# pretraining in 2006, a good initialisation does now. The two runs differ in more than the pretraining (sigmoids against the smooth
+# pretraining in 2006, a good initialisation does now; [Martens 2010](bibliography.md#martens-2010) and
+# [Sutskever et al. 2013](bibliography.md#sutskever-2013) were the first to train such autoencoders from random weights. The two runs differ in more than the pretraining (sigmoids against the smooth
 # ReLU, other schedules), so the difference between them is one of recipes; [chapter 12](12_boltzmann.py) compares like with like.
 #
 # ## Exercises
@@ -628,6 +629,12 @@ for spread in (0.1, 1.0, 3.0, 10.0):
 #
 # 4\. Once, by a factor of at most ¼, and more where a pixel is wrong and certain: [chapter 07](07_cross_entropy.py) is about that.
 # It does not repeat layer by layer.
+#
+# ## Further reading
+#
+# - [Glorot and Bengio 2010](bibliography.md#glorot-2010) and [He et al. 2015](bibliography.md#he-2015): the two ways to draw weights.
+# - [Nair and Hinton 2010](bibliography.md#nair-2010): the ReLU. [Ioffe and Szegedy 2015](bibliography.md#ioffe-2015): batch normalisation, another cure.
+# - [Prince 2023](bibliography.md#prince-2023), chapters 7 and 11: initialisation, and residual connections, a third cure.
 #
 # ## What to read in the source next
 #

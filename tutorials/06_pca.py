@@ -444,7 +444,8 @@ for kept in itertools.combinations(range(D), k):
 
 # %% [markdown]
 # Gradient descent leaves a saddle, but slowly, because near it the slope is small. Start with tiny weights, close to the saddle
-# "nothing", and the network learns **one direction after the other**, strongest first. Its loss comes down a staircase, and
+# "nothing", and the network learns **one direction after the other**, strongest first
+# ([Saxe et al. 2014](bibliography.md#saxe-2014) solve the whole course of it). Its loss comes down a staircase, and
 # each step of the stairs is one of the values that we have just found.
 
 # %%
@@ -899,7 +900,8 @@ assert all(
 # $$
 #
 # because the $m_j$ are independent, and a variance adds to the square of a mean. So dropout is a penalty: no unit may
-# contribute much by itself. The identity needs large contributions, and gets dearer.
+# contribute much by itself. The identity needs large contributions, and gets dearer. (Dropout:
+# [Srivastava et al. 2014](bibliography.md#srivastava-2014); as a penalty: [Wager et al. 2013](bibliography.md#wager-2013).)
 
 # %%
 p = 0.5
@@ -1060,6 +1062,11 @@ print(
 assert np.isclose(ahead.objective(X)["loss"], variances[3:].sum())
 
 # %% [markdown]
+# ## Further reading
+#
+# - [Bourlard and Kamp 1988](bibliography.md#bourlard-1988), [Baldi and Hornik 1989](bibliography.md#baldi-1989): the two proofs.
+# - [Bishop 2006](bibliography.md#bishop-2006), chapter 12: PCA, and PCA as a model of probabilities.
+#
 # ## What to read in the source next
 #
 # `scratchae/models/pca.py`, 65 lines, all of the theorem. `scratchae/presets/dense.py`: the presets `overcomplete`, `deep` and

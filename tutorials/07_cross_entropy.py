@@ -658,6 +658,11 @@ assert np.isclose(pixelwise, 100, rtol=1e-3) and not np.isclose(late, 100, rtol=
 #
 # 5\. Two large sums nearly cancel, and what is left is rounding. Subtract first, and only small numbers are added.
 #
+# ## Further reading
+#
+# - [Bishop 2006](bibliography.md#bishop-2006), sections 1.6 and 5.2: information, and the pairs of loss and output.
+# - [MacKay 2003](bibliography.md#mackay-2003), chapters 2 and 4: entropy from the beginning.
+#
 # ## What to read in the source next
 #
 # - `scratchae/losses.py`: `MSE`, `BCE`, `BCEWithLogits`, `SoftmaxCrossEntropy`, and the one scale at the top.

@@ -953,6 +953,11 @@ y = rng.standard_normal((2, 3, 3, 3))
 assert np.isclose(np.vdot(pool.forward(x), y), np.vdot(x, repeat.forward(y)) / 4)
 
 # %% [markdown]
+# ## Further reading
+#
+# - [Dumoulin and Visin 2016](bibliography.md#dumoulin-2016): strides and paddings, drawn.
+# - [Odena et al. 2016](bibliography.md#odena-2016): the checkerboards, and a way around them.
+#
 # ## What to read in the source next
 #
 # - `scratchae/layers/patches.py`, whole: the comments say what each trick saves, and

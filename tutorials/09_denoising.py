@@ -264,8 +264,10 @@ show(
 # between points there is no density to climb; it is the blur that makes one. The net has learned,
 # without ever computing a density, where noisy data are more likely. How far its arrows reach
 # depends on $\sigma$, which is why [chapter 19](19_diffusion.py) uses many levels of noise. The
-# identity is known as Tweedie's formula ([Efron 2011](bibliography.md#efron-2011)); that a
-# denoising autoencoder learns it was shown by [Vincent 2011](bibliography.md#vincent-2011).
+# identity is known as Tweedie's formula ([Robbins 1956](bibliography.md#robbins-1956), [Miyasawa
+# 1961](bibliography.md#miyasawa-1961), [Efron 2011](bibliography.md#efron-2011)); that a denoising
+# autoencoder learns it was shown by [Vincent 2011](bibliography.md#vincent-2011) and [Alain and
+# Bengio 2014](bibliography.md#alain-2014).
 
 # %%
 std = 0.4
@@ -657,7 +659,8 @@ exercise("09_masking_noise")
 # Without code:
 #
 # 2. Two noisy copies of the same image, with *independent* noise of mean 0: one is the input, the
-#    other the target. What is the best denoiser now?
+#    other the target ([Lehtinen et al. 2018](bibliography.md#lehtinen-2018)). What is the best
+#    denoiser now?
 # 3. For salt-and-pepper noise the median is much better than PCA, for Gaussian noise it is the
 #    other way round. Why? Try it: change `noise`.
 # 4. The best denoiser of a *finite* training set is $\sum_i w_i x_i$, the formula above. What
@@ -679,6 +682,11 @@ print(f"independent noisy target: w = {weight:.3f}")
 assert abs(weight - 0.5) < 0.01
 
 # %% [markdown]
+# ## Further reading
+#
+# - [Vincent et al. 2010](bibliography.md#vincent-2010): the long paper on denoising autoencoders.
+# - [Alain and Bengio 2014](bibliography.md#alain-2014): what a regularised autoencoder learns of the data's distribution.
+#
 # ## What to read in the source next
 #
 # - `scratchae/layers/noise.py`, whole; `Dropout` is the same idea on hidden units.

@@ -428,6 +428,7 @@ assert np.allclose(J, s * dense.W, atol=1e-9) and np.isclose(np.sum(J**2), np.su
 # = \sigma^2\, \|J\|^2 .
 # $$
 #
+# (That noise on the input acts like a penalty on slopes: [Bishop 1995](bibliography.md#bishop-1995).)
 # So the penalty asks that the code be deaf to small noise, in all directions alike. The
 # reconstruction asks that it hear what tells images apart. What remains are the directions in
 # which the data really vary.
@@ -690,6 +691,12 @@ print(
 assert after[0]["penalty"] < 1e-5 * before[0]["penalty"] and change < 0.1
 
 # %% [markdown]
+# ## Further reading
+#
+# - [Olshausen and Field 1996](bibliography.md#olshausen-1996): a sparse code for natural images.
+# - [Ng 2011](bibliography.md#ng-2011) and [Lee et al. 2008](bibliography.md#lee-2008): the penalty on the mean activation.
+# - [Rifai et al. 2011](bibliography.md#rifai-2011): contractive autoencoders.
+#
 # ## What to read in the source next
 #
 # - `scratchae/penalties.py`, whole: two penalties and what they refuse.

@@ -343,8 +343,11 @@ for mu0, lv0 in ((0.0, 0.0), (0.7, -1.2), (-2.0, 0.5), (0.0, -6.0)):
 # $$
 #
 # There is another way that needs no derivative of $f$:
-# $\nabla \mathbb E_q[f] = \mathbb E_q[f\, \nabla \log q]$, the score-function estimator, with
-# $\partial \log q / \partial\mu = (z - \mu)/\sigma^2$. Both are right on average. Compare them
+# $\nabla \int q\, f\, dz = \int f\, \nabla q\, dz = \int q\, f\, \nabla \log q\, dz$, since
+# $\nabla \log q = \nabla q / q$. So $\nabla \mathbb E_q[f] = \mathbb E_q[f\, \nabla \log q]$, the
+# score-function estimator ([Williams 1992](bibliography.md#williams-1992)), with
+# $\partial \log q / \partial\mu = (z - \mu)/\sigma^2$ and
+# $\partial \log q / \partial\ell = \frac12 (\varepsilon^2 - 1)$. Both are right on average. Compare them
 # for $f(z) = z^2$, where $\mathbb E f = \mu^2 + \sigma^2$, so that the true derivatives are
 # $2\mu$ and, by $\ell$, $\sigma^2$.
 
@@ -1227,6 +1230,12 @@ print(f"loss at z = μ: {at_mean:.1f} nats, with z drawn: {drawn_loss:.1f} nats"
 assert at_mean < drawn_loss
 
 # %% [markdown]
+# ## Further reading
+#
+# - [Kingma and Welling 2013](bibliography.md#kingma-2013) and [Rezende et al. 2014](bibliography.md#rezende-2014): the two first papers.
+# - [Bowman et al. 2016](bibliography.md#bowman-2016): a code that collapses, and a KL term that is warmed up.
+# - [Murphy 2023](bibliography.md#murphy-2023), chapter 21: what came after.
+#
 # ## What to read in the source next
 #
 # - `scratchae/models/variational.py`, from the top: `elbo`, `unit_kl`, `log_likelihood`.

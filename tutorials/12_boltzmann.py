@@ -192,7 +192,7 @@ assert np.allclose(given_v, rbm.propup(V)) and np.allclose(given_h, rbm.propdown
 #
 # How do you draw $v$ from $P(v)$ without $Z$? The two [conditional distributions](mathematics.md#conditional-probability-and-bayes-rule) are easy: each unit tosses a coin of
 # its own. So draw $h$ given $v$, then a new $v'$ given $h$, then $h'$ given $v'$, and so on:
-# **[Gibbs sampling](glossary.md#gibbs-sampling)**. Once $v$ is distributed by $P$, it stays so:
+# **[Gibbs sampling](glossary.md#gibbs-sampling)** ([Geman and Geman 1984](bibliography.md#geman-1984)). Once $v$ is distributed by $P$, it stays so:
 #
 # $$
 # \sum_v P(v) \underbrace{\sum_h P(h \mid v)\, P(v' \mid h)}_{T_{vv'}} = \sum_h P(v' \mid h) \sum_v P(v, h) = \sum_h P(v' \mid h)\, P(h) = P(v') .
@@ -677,7 +677,7 @@ assert stale[-1, 1] < final["CD-1"][1] - 0.3
 #
 # For real images the likelihood is out of reach. Two substitutes.
 #
-# **[Pseudo-likelihood](glossary.md#pseudo-likelihood)** asks for each pixel given *all others*. There are only two
+# **[Pseudo-likelihood](glossary.md#pseudo-likelihood)** ([Besag 1975](bibliography.md#besag-1975)) asks for each pixel given *all others*. There are only two
 # possible images then, $v$ and $v^{(i)}$ with pixel $i$ flipped, and $Z$ cancels:
 #
 # $$
@@ -1424,6 +1424,12 @@ assert np.allclose(
 #
 # 4\. $W \to -W$, $a \to -a$, $b \to b + \sum_i W_i$: put $v = 1 - v'$ into $E$ and collect; a constant is left, and
 # question 3 says what that does.
+#
+# ## Further reading
+#
+# - [Smolensky 1986](bibliography.md#smolensky-1986): where the RBM comes from, under another name.
+# - [Hinton 2010](bibliography.md#hinton-2010): how to train one, from experience.
+# - [MacKay 2003](bibliography.md#mackay-2003), chapters 29 to 31 and 43: sampling, Ising models and Boltzmann machines.
 #
 # ## What to read in the source next
 #

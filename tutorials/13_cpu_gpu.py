@@ -1038,6 +1038,10 @@ assert not sae.BatchNorm.examples_apart
 # %% [markdown]
 # 4\. It subtracts the mean *of the batch*: the halves have other means, so the parts would compute another function.
 #
+# ## Further reading
+#
+# - [Williams et al. 2009](bibliography.md#williams-2009): the roofline.
+#
 # ## What to read in the source next
 #
 # - `scratchae/backend/`: memory, blocks, cores, and `one_kernel`.

@@ -748,6 +748,10 @@ assert grey_cost > binary_cost
 #
 # 3\. The KL at $\mu = 0$, $\ell = 0$ has to be 0. Or the spread of draws against $e^{\ell/2}$.
 #
+# ## Further reading
+#
+# - [Goodfellow et al. 2016](bibliography.md#goodfellow-2016), chapter 14, and [Bishop 2006](bibliography.md#bishop-2006), chapter 12: what to compare a claim with.
+#
 # ## What to read in the source next
 #
 # - `scratchae/losses.py`, `scratchae/penalties.py`: each formula with its convention in the first lines.

@@ -31,7 +31,7 @@ rng = np.random.default_rng(0)
 # ## One step, and many
 #
 # At step $t$ the net is given $x_t$, of shape $(N, D)$, and the state $h_{t-1}$, of shape
-# $(N, H)$. It makes the next state (Elman 1990):
+# $(N, H)$. It makes the next state ([Elman 1990](bibliography.md#elman-1990)):
 #
 # $$
 # a_t = x_t W + h_{t-1} U + b, \qquad h_t = \tanh(a_t), \qquad h_0 = 0,
@@ -540,9 +540,11 @@ assert quick(pca.mean() < min(each.sum() for each in by_row.values()), True)
 #
 # A decoder that also sees the row before has an easier task: rows resemble their neighbours. In
 # training the row before is known, so it is given the *right* one, whatever the net has written
-# itself. This is **[teacher forcing](glossary.md#teacher-forcing)** (Williams and Zipser 1989).
+# itself. This is **[teacher forcing](glossary.md#teacher-forcing)** ([Williams and
+# Zipser 1989](bibliography.md#williams-1989)).
 # In use there is no right row: the decoder runs *free*, and reads what it wrote. It then meets
-# its own mistakes, which it never saw in training (Bengio et al. 2015 call this exposure bias).
+# its own mistakes, which it never saw in training ([Bengio et al.
+# 2015](bibliography.md#bengio-2015) call this exposure bias).
 # Both errors of one and the same net:
 
 # %%
@@ -581,8 +583,8 @@ show(
 # ## Attention
 #
 # All that the encoder has read must fit into its last state, and the gradient of the first row
-# has the longest way. **[Attention](glossary.md#attention)** (Bahdanau et al. 2015; Vaswani et
-# al. 2017) goes round both: it reads *all* states, each with a weight. A *query* $q$ asks; every
+# has the longest way. **[Attention](glossary.md#attention)** ([Bahdanau et al.
+# 2015](bibliography.md#bahdanau-2015); [Vaswani et al. 2017](bibliography.md#vaswani-2017)) goes round both: it reads *all* states, each with a weight. A *query* $q$ asks; every
 # step $t$ has a *key* $k_t$, by which it is found, and a *value* $v_t$, which is read:
 #
 # $$
@@ -719,6 +721,11 @@ assert np.isclose(np.linalg.norm(np.linalg.matrix_power(turn, 50), 2), 1)
 assert round(0.9**50, 3) == 0.005 and round(0.5 ** (1 / 50), 3) == 0.986
 
 # %% [markdown]
+# ## Further reading
+#
+# - [Bengio et al. 1994](bibliography.md#bengio-1994): why long dependencies are hard. [Cho et al. 2014](bibliography.md#cho-2014): the GRU.
+# - [Zhang et al. 2023](bibliography.md#zhang-2023), chapters 9 to 11: recurrent nets and attention, with code.
+#
 # ## What to read in the source next
 #
 # - `scratchae/layers/recurrent.py` and `stepping.py`: both layers, and what steps share.

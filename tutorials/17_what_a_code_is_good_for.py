@@ -902,6 +902,11 @@ assert bars.min() < limit or not settled
 # the images do not come back; the decoder, which must be stored as well. On the other hand, he
 # could have had less than 64 bytes by rounding and coding.
 #
+# ## Further reading
+#
+# - [Townsend et al. 2019](bibliography.md#townsend-2019): bits-back coding with a VAE.
+# - [MacKay 2003](bibliography.md#mackay-2003), chapters 5 and 6: symbol codes and arithmetic coding.
+#
 # ## What to read in the source next
 #
 # - `scratchae/uses/anomaly.py` and `probing.py`: the first half of this chapter.

@@ -797,6 +797,10 @@ exercise("18_masked_loss")
 # 6. KL in nats divided by $\log 2$. Only the pairs of bits and error compare: a model is better if it has less of both.
 
 # %% [markdown]
+# ## Further reading
+#
+# - [van den Oord et al. 2017](bibliography.md#van-den-oord-2017): the codebook. [He et al. 2022](bibliography.md#he-2022): masks.
+#
 # ## What to read in the source next
 #
 # - `scratchae/models/quantized.py` and `scratchae/layers/codebook.py`: the model and its layer.

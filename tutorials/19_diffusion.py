@@ -561,7 +561,8 @@ exercise("19_schedule")
 # 4. ★★ Differentiate Tweedie's formula once more: what is $\operatorname{Cov}[x \mid y]$ in terms of $p_s$, and what does that say of
 #    the [Jacobian](mathematics.md#gradient-jacobian-hessian) of the best denoiser?
 # 5. ★★ The noise of the sampler can be left out: a step $\tilde x_\tau = \hat x + \frac\tau\sigma (\tilde x_\sigma - \hat x)$ also
-#    leads from noise $\sigma$ to noise $\tau$ (Song, Meng and Ermon 2021, DDIM). Check that it does if $\hat x = x$. What is the
+#    leads from noise $\sigma$ to noise $\tau$ ([Song, Meng and Ermon
+#    2021](bibliography.md#song-2021), DDIM). Check that it does if $\hat x = x$. What is the
 #    sampler then a function of, and what could that be used for?
 # 6. ★★★ Make the net predict the noise instead: what must its last layer be able to give at $\sigma = 10$, and what does an error in it
 #    become in $\hat x$?
@@ -588,6 +589,11 @@ covariance = np.cov(few.T, aweights=w, bias=True)
 assert np.allclose(J, covariance / s**2, atol=1e-6) and (np.linalg.eigvalsh(J) >= 0).all()
 
 # %% [markdown]
+# ## Further reading
+#
+# - [Ho et al. 2020](bibliography.md#ho-2020) and [Song and Ermon 2019](bibliography.md#song-2019): the same idea from two sides.
+# - [Prince 2023](bibliography.md#prince-2023), chapter 18: diffusion models, step by step.
+#
 # ## What to read in the source next
 #
 # - `scratchae/models/diffusion.py`, whole: the net's input, the score, and the sampler.

@@ -79,6 +79,15 @@ def test_the_links_of_a_chapter_lead_somewhere(chapter):
         assert not wanted or wanted in map(anchor, headings), f"{target}: no such heading"
 
 
+def test_the_bibliography_is_in_order_and_each_entry_is_cited():
+    prose = "\n".join(map(prose_of, CHAPTERS))
+    for part in PAGES["bibliography.md"].split("\n## ")[1:]:
+        entries = re.findall(r"^### (.+)$", part, re.MULTILINE)
+        years = [int(re.search(r"\d{4}", entry)[0]) for entry in entries]
+        assert years == sorted(years)
+        assert [entry for entry in entries if f"(bibliography.md#{anchor(entry)})" not in prose] == []
+
+
 @each_chapter
 def test_the_exercises_of_a_chapter_are_there(chapter):
     names = exercises_of(chapter)
