@@ -471,6 +471,19 @@ for stride in (2, 3):
 # \langle A x, y\rangle = \sum_{i} \Big(\sum_j A_{ij} x_j\Big) y_i = \sum_j x_j \Big(\sum_i A_{ij} y_i\Big)
 # = \langle x, A^\top y\rangle \qquad\text{for all } x, y .
 # $$
+#
+# The layer has weights as well. Its forward pass is two lines, with $x$ for its input, a row for
+# each pixel, and $W$ as a matrix: $C = x W^\top$, then $y = \mathrm{col2im}(C) + b$. Backward, the
+# bias gets the sum of $dy$ over images and pixels. `col2im` is linear, and its adjoint is `im2col`, so
+#
+# $$
+# dC = \mathrm{im2col}(dy), \qquad
+# C_{mk} = \sum_d x_{md} W_{kd} \;\Rightarrow\; dW_{kd} = \sum_m dC_{mk}\, x_{md},
+# \quad dW = dC^\top x, \quad dx = dC\, W .
+# $$
+#
+# There is a second way to see $dW$: $\langle A x, y\rangle$ and $\langle x, A^\top y\rangle$ are the same number,
+# so its derivative by $W$ is the same, whether a convolution computes it or a transposed one.
 
 # %%
 source(sae.ConvTranspose2d.forward, sae.ConvTranspose2d.backward)
@@ -497,6 +510,7 @@ for size, K, s, p, extra in (
     # the forward of one is the backward of the other
     assert np.allclose(up.forward(y), down.backward(y))
     dx = up.backward(x)
+    assert np.allclose(up.dW, down.dW)  # one number, one derivative
     assert np.allclose(dx, down.forward(x))  # and the other way round (b is 0)
 
 # %% [markdown]
