@@ -70,7 +70,7 @@ WORDS = {
     "nll": "−log p(x), nats, 5,000 z, every 10th image",
     "units_in_use": "numbers of the code in use",
     "pseudo_log_likelihood": "pseudo-log-likelihood, nats",
-    "psnr": "signal-to-noise ratio, dB",
+    "psnr": "peak signal-to-noise ratio, dB",
     "active_units": "share of the code that is active",
     "mean_activation": "mean of the code",
 }

@@ -79,10 +79,10 @@ def test_its_trace_speaks_its_own_language():
     assert found.passed
     assert [step.text for step in found if step.layer == "encoder.1" and step.phase != "update"] == [
         "ω₂ = κ·exp(log ω₂)",
-        "ŷ₂ = ω₂ ⊙ z₁ + b₂",
-        "∂L/∂log ω₂ = Σₙ ∂L/∂ŷ₂ ⊙ ω₂ ⊙ z₁",
+        "ŷ₂ = ω₂ ⊙ a₁ + b₂",
+        "∂L/∂log ω₂ = Σₙ ∂L/∂ŷ₂ ⊙ ω₂ ⊙ a₁",
         "∂L/∂b₂ = Σₙ ∂L/∂ŷ₂",
-        "∂L/∂z₁ = ∂L/∂ŷ₂ ⊙ ω₂",
+        "∂L/∂a₁ = ∂L/∂ŷ₂ ⊙ ω₂",
     ]
     for key, line in {
         "encoder.1.strength": "self.x, self.now = x, self.extra * np.exp(self.w)  # strength",

@@ -14,7 +14,8 @@
 # **Which way, and how far, should you turn each knob so that it is less wrong next time?**
 #
 # All of deep learning answers that question, for a million knobs at once, by the same chain rule that you will now use by
-# hand. You need derivatives. From the section on batches on, you need matrix products. Nothing else.
+# hand. You need derivatives; from [the section on batches](00_one_neuron.py#many-examples-and-matrices) on you also need matrix products.
+# Chapters 00 to 02 need nothing more. What later chapters assume stands [on a page of its own](mathematics.md).
 #
 # These are the numbers. The input is $x = (x_1, x_2)$, the knobs are two [weights](glossary.md#weight) $w_1, w_2$ and a
 # [bias](glossary.md#bias) $b$, and $t$, the target, is the answer that you want.
@@ -246,7 +247,7 @@ assert abs(dw1) == 2 * abs(dw2)
 # $$
 #
 # These are [finite differences](glossary.md#finite-differences). They cost two forward passes for each knob, far too much for
-# a million of them; but they know nothing of the derivation, so if they agree with it, the derivation is right.
+# a million of them; but they know nothing of the derivation, so if they agree with it here, it is very unlikely to be wrong.
 # [Chapter 03](03_gradient_check.py) is about how small $h$ should be, and about what this test cannot see.
 
 
@@ -296,8 +297,10 @@ assert new_L < L / 5
 # knob mattered.
 #
 # How far can a step go? The derivatives only describe the loss close by. The next picture follows the loss as the step
-# grows, beside what the derivatives promise: a straight line that falls by $\|g\|^2 = dw_1^2 + dw_2^2 + db^2$ for each
-# unit of $\eta$.
+# grows, beside what the derivatives promise. For small changes of the knobs the loss changes by
+# [the sum of each derivative times its change](mathematics.md#first-order-change). A step changes $w_1$ by $-\eta\,dw_1$, which
+# changes the loss by $-\eta\,dw_1^2$, and so for the other two. Together that is a straight line, which falls by
+# $\|g\|^2 = dw_1^2 + dw_2^2 + db^2$ for each unit of $\eta$.
 
 # %% tags=["hide-input"]
 steps = np.linspace(0, 2, 101)
@@ -588,6 +591,11 @@ assert by_hand(*cases["2. x₁ = 0"])[1]["dw₁"] == 0
 assert abs(by_hand(*cases["3. b = 10, t = 0"])[1]["da"]) < 0.001
 
 # %% [markdown]
+# ## Further reading
+#
+# - [Nielsen 2015](bibliography.md#nielsen-2015), chapter 1: neurons and gradient descent, at the same pace.
+# - [Strang 2019](bibliography.md#strang-2019): the linear algebra, for this purpose.
+#
 # ## What to read in the source next
 #
 # - `scratchae/layers/dense.py` and `scratchae/layers/activations.py`: the two layers, whole.

@@ -3,7 +3,7 @@
 #
 # *What can a network learn if nobody tells it any answers? To rebuild its input from fewer numbers.*
 #
-# **Time** 25 minutes to read, 15 s to run on two cores.
+# **Time** 25 minutes to read, 25 s to run on two cores.
 
 # %% [markdown]
 # ## The question
@@ -386,8 +386,9 @@ assert np.isclose(per_pixel, ((model.reconstruct(x_test) - x_test) ** 2).mean(),
 # ## A shorter code
 #
 # How many numbers does a drawing need? Four autoencoders, with codes of 2, 8, 32 and 128 numbers, each trained on
-# 10,000 images. One thing changes: no sigmoid after the encoder, so that the numbers of the code are free to be as
-# large as they like, which short codes learn from more easily.
+# 10,000 images. Three things differ from `simple`: there is no sigmoid after the encoder, so that the numbers of the
+# code may be as large as they like, which helps short codes to learn; there are fewer images; and the learning rate is
+# 0.003, not 0.01.
 
 
 # %%
@@ -464,13 +465,28 @@ if data_name() == "strokes":
     }
     assert reached[2] > reached[8] > reached[32] > reached[128]
     assert quick(reached[32] < 0.7 * straight[32], True)
-    assert reached[2] > straight[2]
+    assert quick(reached[2] > straight[2], True)
 
 # %% [markdown]
 # With 32 numbers the network's error is little more than half of PCA's (with MNIST, two thirds). Its encoder is a
 # matrix product as PCA's is; what it has in addition is the sigmoid at the end of the decoder, which says "full
-# ink" or "empty" where PCA can only add up shades. With two numbers it loses: one layer cannot bend enough to use
-# them. Deeper networks can, from [chapter 05](05_going_deep.py) on.
+# ink" or "empty" where PCA can only add up shades. With two numbers it loses, and the reason is only that ten epochs
+# are few. Here is the same network with more time, and with a learning rate that falls:
+
+# %%
+longer = with_code(2)
+epochs = quick(60, 4)
+recipe = {"epochs": epochs, "batch_size": 100, "progress": False}
+rate = sae.Cosine(0.01, epochs * len(some) // 100)  # chapter 04
+sae.fit(longer, some, optimizer=sae.Adam(rate), **recipe)
+errors = [
+    error_per_image(coder.reconstruct(x_test), x_test) for coder in (longer, linear[2])
+]
+print(f"two numbers, {epochs} epochs: {errors[0]:.2f}; PCA: {errors[1]:.2f}")
+assert quick(errors[0] < errors[1], True)
+
+# %% [markdown]
+# Before you say what a network cannot do, let it train to the end.
 #
 # ## Three things that an autoencoder is not
 #
@@ -532,7 +548,7 @@ show(
 # with the mean and the standard deviation that it has in the codes of real drawings.
 
 # %%
-codes = trained[32].encode(x_test)
+codes = trained[32].encode(x_validation)
 invented = codes.mean(axis=0) + codes.std(axis=0) * rng.standard_normal((10, 32))
 drawings = trained[32].decode(invented.astype(np.float32))
 show(
@@ -550,8 +566,9 @@ show(
 # ## Where it comes from
 #
 # Networks with a narrow middle that learn to rebuild their input are as old as backpropagation:
-# [Rumelhart, Hinton and Williams 1986](bibliography.md#rumelhart-1986b) give a network one: as many outputs as
-# inputs, and a narrow layer between. [Bourlard and Kamp 1988](bibliography.md#bourlard-1988) and
+# [Rumelhart, Hinton and Williams 1986](bibliography.md#rumelhart-1986b) train one on the *encoding problem* of
+# [Ackley, Hinton and Sejnowski 1985](bibliography.md#ackley-1985): $N$ inputs, $\log_2 N$ hidden units, $N$ outputs, and
+# the target is the input. [Bourlard and Kamp 1988](bibliography.md#bourlard-1988) and
 # [Baldi and Hornik 1989](bibliography.md#baldi-1989) showed what the linear ones learn: PCA.
 # [Hinton and Salakhutdinov 2006](bibliography.md#hinton-2006b) made deep ones trainable.
 #
@@ -595,6 +612,11 @@ assert least > 1e5
 # 4. The code then need not contain anything but the pixels, and nothing has been learned about them. A code that is
 #    not shorter than the input is [overcomplete](glossary.md#overcomplete), and needs another reason not to copy:
 #    noise ([chapter 09](09_denoising.py)) or a penalty ([chapter 10](10_sparse_contractive.py)).
+#
+# ## Further reading
+#
+# - [Goodfellow et al. 2016](bibliography.md#goodfellow-2016), chapter 14: autoencoders of all kinds.
+# - [Hinton and Salakhutdinov 2006](bibliography.md#hinton-2006b): four pages that made deep ones known.
 #
 # ## What to read in the source next
 #

@@ -101,8 +101,9 @@ show(
 # **Rule 2: add up over all paths.** Let a number $u$ act on the loss through several numbers
 # $v_1, v_2, \dots, v_m$. Move $u$ by a tiny $\delta$. Then each $v_k$ moves by
 # $\frac{\partial v_k}{\partial u}\delta$, and each of these moves the loss by
-# $\frac{\partial L}{\partial v_k}\frac{\partial v_k}{\partial u}\delta$. Tiny effects add. Divide the sum by
-# $\delta$:
+# $\frac{\partial L}{\partial v_k}\frac{\partial v_k}{\partial u}\delta$. For a small $\delta$ these effects
+# [add up](mathematics.md#first-order-change): what is left out are products of two small changes, of order $\delta^2$, and
+# they vanish when we divide by $\delta$ and let $\delta$ go to 0:
 #
 # $$
 # \frac{\partial L}{\partial u} = \sum_{k=1}^{m} \frac{\partial L}{\partial v_k}\,\frac{\partial v_k}{\partial u}
@@ -427,8 +428,8 @@ assert worst < 1e-9
 #
 # Below is one training step of a tiny autoencoder, 3-2-3, with every number in it. Walk through it with the arrow
 # keys, forward and back, and point at a number: the page shows the sum that it came from, and the measured
-# derivative beside the derived one. It names the arrays layer by layer: $z_1$ is what the first `Dense` puts out
-# (our $a_1$), and $a_1$ what the sigmoid makes of it (our $z$).
+# derivative beside the derived one. It numbers the layers: $a_1$ is what the first `Dense` puts out, and $y_1$ what
+# the sigmoid makes of it. The code, our $z$, is $y_1$ here, and the reconstruction, our $\hat x$, is $y_2$.
 
 # %%
 tiny = sae.Autoencoder(
@@ -440,7 +441,8 @@ trace = sae.trace(tiny, np.array([[0.1, 0.9, 0.5], [0.8, 0.2, 0.4]]))
 study_page(trace, "tiny", "One training step of an autoencoder 3-2-3, with a batch of two.")
 for line in trace:
     print(f"{line.phase:<9} {line.text}")
-assert trace["z₁"].layer == "encoder.0"
+assert trace["a₁"].layer == "encoder.0"
+assert trace["y₁"].note == "the code" and trace["y₂"].note == "the prediction"
 assert trace.passed
 
 # %% [markdown]
@@ -487,6 +489,18 @@ assert np.isclose(loss, L, rtol=1e-5)
 # Count multiplications; those of the matrix products outnumber all others. Forward, a `Dense` needs $N D H$.
 # Backward, $dW$ needs $D N H$ and $dx$ needs $N H D$: twice as much. So a whole step costs three forward passes at
 # most, whatever the number of parameters.
+#
+# **The right order.** Why start at the loss? For one image the derivative of the loss by $x$ is a product of
+# [Jacobians](mathematics.md#gradient-jacobian-hessian), one for each piece of the chain. Leave out the two sigmoids,
+# whose Jacobians are diagonal, and three factors are left:
+#
+# $$
+# \underset{(1, 784)}{\frac{\partial L}{\partial x}}
+# = \underset{(1, 784)}{d\hat x}\; \underset{(784, 256)}{W_2^\top}\; \underset{(256, 784)}{W_1^\top} .
+# $$
+#
+# A product of matrices may be multiplied in any order, and the result is the same. From the loss on, each product is a
+# row times a matrix. From the input on, the first product is a matrix times a matrix:
 
 # %%
 forward_cost = 100 * 784 * 256 + 100 * 256 * 784
@@ -498,6 +512,14 @@ print(
     f"measuring every derivative instead: {measuring / (forward_cost + backward_cost):,.0f} times as much"
 )
 assert backward_cost == 1.5 * forward_cost
+
+dx_hat = rng.standard_normal((1, 784))
+second, first = rng.standard_normal((784, 256)), rng.standard_normal((256, 784))
+from_the_loss, from_the_input = (dx_hat @ second) @ first, dx_hat @ (second @ first)
+assert np.allclose(from_the_loss, from_the_input)
+row_cost, matrix_cost = 784 * 256 + 256 * 784, 784 * 256 * 784 + 784 * 784
+print(f"from the loss on {row_cost:,} multiplications, from the input on {matrix_cost:,}")
+assert matrix_cost > 390 * row_cost
 
 start = time.perf_counter()
 for _ in range(10):
@@ -585,10 +607,10 @@ if data_name() == "strokes":
 # ## An experiment: train with the function above
 #
 # The whole training is `step` and an update, $\theta \leftarrow \theta - \eta\, g$ for each of the four arrays,
-# with the learning rate $\eta$. It tries out a question that confuses many: *sum or mean?*
+# with the learning rate $\eta$. We use it for a question that confuses many: is the loss a *sum or a mean* over the pixels?
 #
 # This book sums the squared error over the $D$ pixels and averages over the $N$ images. Many programs average over
-# pixels as well: they divide by $N D$. Value and gradient are then 784 times smaller. The minimum is the same. But
+# pixels as well: they divide by $N D$. Value and gradient are then 784 times smaller. The minimum is at the same place. But
 # a step of gradient descent with the same learning rate is 784 times shorter, and "it does not learn".
 
 
@@ -734,6 +756,12 @@ assert np.isclose(dW[1, 2], measured)
 # 3. `x_hat = a2` and `da2 = dx_hat`; nothing else. Each piece knows only its own line.
 # 4. Two kinds of paths: through the first use and through the second. Each use gives its own gradient as if the
 #    other were a constant, and they add up. Autoencoders with [tied weights](glossary.md#tied-weights) do this.
+#
+# ## Further reading
+#
+# - [Rumelhart, Hinton and Williams 1986](bibliography.md#rumelhart-1986): the paper that made it known, four pages.
+# - [Nielsen 2015](bibliography.md#nielsen-2015), chapter 2: the same derivation with other letters.
+# - [Griewank and Walther 2008](bibliography.md#griewank-2008): derivatives of programs, forward, backward and in between.
 #
 # ## What to read in the source next
 #

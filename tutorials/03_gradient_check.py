@@ -129,7 +129,7 @@ if data_name() == "strokes":
 # A derivative is a limit; a computer cannot take limits. It can take a small step $h$ and divide. There are two ways,
 # called [finite differences](glossary.md#finite-differences). How wrong are they?
 #
-# Write the function at a distance $h$ as a Taylor series, that is, by its derivatives at $x$:
+# Write the function at a distance $h$ as a [Taylor series](mathematics.md#taylors-theorem), that is, by its derivatives at $x$:
 #
 # $$
 # \begin{aligned}
@@ -355,6 +355,29 @@ report = sae.check_gradients(sae.Dense(5, 3, rng=rng), rng.standard_normal((4, 5
 print(report)
 assert report.passed and report.worst < 1e-9
 assert differences.TOLERANCE == 1e-7
+
+# %% [markdown]
+# By this formula alone, a number among much larger ones could be wrong by any factor. Here the second number of a gradient
+# is $-3$ times what it should be, but the first is a hundred million times as large, so the relative error is far below the
+# line. The library therefore moves small numbers once more, further, so that rounding counts for less:
+
+
+# %%
+class TinyOneIsWrong:
+    """Wrong: y = x s, and the second number of dx is multiplied by -3."""
+
+    def forward(self, x):
+        self.s = np.array([1.0, 1e-8], x.dtype)
+        return x * self.s
+
+    def backward(self, dy):
+        return dy * self.s * np.array([1.0, -3.0], dy.dtype)
+
+
+by_formula = 4 * 1e-8  # four times the right number is missing
+report = sae.check_gradients(TinyOneIsWrong(), rng.random((4, 2)))
+print(f"by the formula about {by_formula:.0e}; the library finds {report.worst:.1f}")
+assert by_formula < differences.TOLERANCE and not report.passed
 
 # %% [markdown]
 # This is the code that checks a layer. `compare` does the moving and dividing; you have seen what it does.
@@ -588,11 +611,16 @@ print(
 assert not report.passed and 5e-4 < report.worst < 2e-3
 
 # %% [markdown]
-# **Question 2.** Nothing may be wrong with the gradient. Rounding swallows the step: in float32 such a step is
+# **Question 2.** The gradient may be perfectly right. Rounding swallows the step: in float32 such a step is
 # below the precision: $x + h$ is $x$, and the difference 0. Use float64 and $10^{-5}$.
 #
 # **Question 4.** Change `forward` and `backward` alike: `x - 2 * mean` with its right derivative passes, and is not
 # what was meant.
+#
+# ## Further reading
+#
+# - [Goodfellow et al. 2016](bibliography.md#goodfellow-2016), section 4.1: rounding, overflow and underflow.
+# - [Griewank and Walther 2008](bibliography.md#griewank-2008), chapter 1: why finite differences are for checking only.
 #
 # ## What to read in the source next
 #

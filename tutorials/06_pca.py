@@ -12,8 +12,9 @@
 # another. What does training find?
 #
 # For this one network there is a complete answer, on paper, for every data set: it finds the subspace of
-# [principal component analysis](glossary.md#pca) (PCA). This chapter proves it from nothing but matrix products, proves
-# that training cannot get stuck on the way, and then trains the network and measures, in degrees, how far it is from
+# [principal component analysis](glossary.md#pca) (PCA), wherever there is only one. This chapter proves it from matrix products
+# and the [singular value decomposition](mathematics.md#singular-value-decomposition), proves that the loss has no local
+# minimum but the global one, and then trains the network and measures, in degrees, how far it is from
 # what was proved. At the end it asks the opposite: what does an autoencoder learn whose code is *larger* than its data?
 #
 # You need this for two reasons. PCA is the yardstick of every other chapter: a network with a code of $k$ numbers that
@@ -137,7 +138,7 @@ assert (
 # L = \frac1N \lVert \hat X - X \rVert^2 .
 # $$
 #
-# $\lVert A \rVert^2 = \sum_{ij} A_{ij}^2$ is the sum of the squares of all entries (the Frobenius norm). So $L$ is the
+# $\lVert A \rVert^2 = \sum_{ij} A_{ij}^2$ is the sum of the squares of all entries (the [Frobenius norm](mathematics.md#norms)). So $L$ is the
 # squared error, summed over the features and averaged over the examples, as everywhere in this book.
 #
 # **The biases take care of the mean.** Put the two steps into one: $\hat X = X M + \mathbf 1 c$ with
@@ -146,7 +147,7 @@ assert (
 # \underset{(D, D)}{M} = W_1 W_2, \qquad \underset{(1, D)}{c} = b_1 W_2 + b_2 .
 # $$
 #
-# $M$ has rank at most $k$, since it goes through $k$ numbers; $c$ can be any row, thanks to $b_2$. For a given $M$ the best
+# $M$ has [rank](mathematics.md#orthonormal-directions-projection-rank) at most $k$, since it goes through $k$ numbers; $c$ can be any row, thanks to $b_2$. For a given $M$ the best
 # $c$ is where $\partial L / \partial c = \frac2N \sum_n (\hat x_n - x_n) = 0$, that is $c = \bar x - \bar x M$ with the mean
 # example $\bar x$. With this $c$
 #
@@ -196,7 +197,7 @@ assert all(
 # \end{aligned}
 # $$
 #
-# Now put $\hat X = X W_1 W_2$ in, and write $C = \frac1N X^\top X$, $(D, D)$, for the covariance of the centred data:
+# Now put $\hat X = X W_1 W_2$ in, and write $C = \frac1N X^\top X$, $(D, D)$, for the [covariance](mathematics.md#expectation-variance-covariance) of the centred data:
 #
 # $$
 # dW_2 = 2\, W_1^\top C\,(W_1 W_2 - I), \qquad dW_1 = 2\, C\,(W_1 W_2 - I)\, W_2^\top .
@@ -224,7 +225,7 @@ print("the library's dW₁", dW1.shape, "and dW₂", dW2.shape, "equal the two f
 # \qquad U^\top U = I, \quad V^\top V = V V^\top = I
 # $$
 #
-# (for $N \ge D$), where $S$ is diagonal and holds the singular values $s_1 \ge s_2 \ge \dots \ge s_D \ge 0$. Then $C = \frac1N X^\top X = V\,\frac{S^2}{N}\,V^\top$: the columns $v_i$ of $V$ are the eigenvectors of the
+# (for $N \ge D$), where $S$ is diagonal and holds the singular values $s_1 \ge s_2 \ge \dots \ge s_D \ge 0$. Then $C = \frac1N X^\top X = V\,\frac{S^2}{N}\,V^\top$: the columns $v_i$ of $V$ are the [eigenvectors](mathematics.md#eigenvalues-trace-determinant) of the
 # covariance, and $\lambda_i = s_i^2 / N$ are its eigenvalues: the variance of the data along $v_i$. The first $k$ columns,
 # $V_k$ $(D, k)$, span the **PCA subspace**, and PCA reconstructs $\hat X = X V_k V_k^\top$.
 #
@@ -335,7 +336,8 @@ assert np.isclose(reached, tail) and closest > tail
 #
 # - The network finds the *subspace* of PCA, not its directions. $A$ is free: the columns of $W_1$ need not be orthogonal, the
 #   numbers of the code need not be uncorrelated, and none comes first.
-# - The error does not depend on $A$ at all, so no amount of training makes the code more like PCA's.
+# - The error does not depend on $A$ at all, so with this loss no amount of training makes the code more like PCA's. (A little weight
+#   decay on both matrices does: [Kunin et al. 2019](bibliography.md#kunin-2019).)
 # - $W_1$ and $W_2$ are not transposes of each other, unless you tie them. Tied means $W_2 = W_1^\top$, so
 #   $A^{-1} V_k^\top = A^\top V_k^\top$, so $A A^\top = I$: then $A$ is a rotation or reflection, and the decoder's rows are orthonormal.
 # - If some directions have no variance (pixels that are never inked), $W_1$ may do anything there, as nothing comes
@@ -378,9 +380,37 @@ assert abs(correlation[np.triu_indices(k, 1)]).max() > 0.1
 #
 # But only one choice is a minimum. If a weaker direction $v_j$ was taken and a stronger $v_i$ left out, turn $v_j$ a little
 # towards it, $v_j \cos\varphi + v_i \sin\varphi$. The variance caught grows by $\sin^2\!\varphi\,(\lambda_i - \lambda_j) > 0$, and the
-# loss falls by as much: a **saddle**, flat to first order, with a way down. $\blacksquare$
+# loss falls by as much: a **saddle**, flat to [first order](mathematics.md#first-order-change), with a way down.
 #
-# Where $W_2$ has a rank below $k$ it is the same with fewer eigenvectors; at the extreme $W_1 = W_2 = 0$ reconstructs the mean.
+# What if $W_2$ has a rank below $k$? $W_1 W_2 W_2^\top = W_2^\top$ still says that $W_1 W_2$ is the projection $P$ onto the rows of $W_2$,
+# so the rest is as before, with fewer than $k$ eigenvectors; at the extreme $W_1 = W_2 = 0$ reconstructs the mean. The way down is
+# another one. There is a unit vector $u$ $(k, 1)$ with $u^\top W_2 = 0$, a number of the code that the decoder does not use. Give
+# it an eigenvector $v_i$ that was left out: $W_1 \to W_1 + \epsilon\, v_i u^\top$ and $W_2 \to W_2 + \epsilon^2\, u v_i^\top$. Then
+#
+# $$
+# W_1 W_2 \;\to\; P + \epsilon^2\, W_1 u\, v_i^\top + \epsilon^3\, v_i v_i^\top .
+# $$
+#
+# The middle term alone would be a change of $W_2$, by which the loss has no slope, since $dW_2 = 0$. The last one lowers the loss by
+# $2 \epsilon^3 \lambda_i$, and all else is of order $\epsilon^4$. So for a small $\epsilon > 0$ the loss falls. $\blacksquare$
+
+# %%
+epsilon, u, left_out = 0.001, np.eye(k)[:, -1:], V[:, -1:]
+two = V[:, :2]
+W1[...] = np.hstack([two, two[:, :1]])  # the third number of the code repeats the first
+W2[...] = np.vstack([two.T, np.zeros((1, D))])  # and nobody reads it: rank 2
+at_rest = float(model.training_step(X)["loss"])
+assert np.abs(model.gradient).max() < 1e-12
+W1[...] += epsilon * left_out @ u.T
+W2[...] += epsilon**2 * u @ left_out.T
+change, predicted = (
+    float(model.objective(X)["loss"]) - at_rest,
+    -2 * epsilon**3 * variances[-1],
+)
+print(f"a rank too low: the loss changes by {change:.3e}, predicted {predicted:.3e}")
+assert np.isclose(change, predicted, rtol=0.05)
+
+# %% [markdown]
 # Here are all the choices of 3 directions out of 6:
 
 # %%
@@ -413,8 +443,9 @@ for kept in itertools.combinations(range(D), k):
         )
 
 # %% [markdown]
-# A saddle cannot hold you, but it can hold you up: near it the slope is small. Start with tiny weights, close to the saddle
-# "nothing", and the network learns **one direction after the other**, strongest first. Its loss comes down a staircase, and
+# Gradient descent leaves a saddle, but slowly, because near it the slope is small. Start with tiny weights, close to the saddle
+# "nothing", and the network learns **one direction after the other**, strongest first
+# ([Saxe et al. 2014](bibliography.md#saxe-2014) solve the whole course of it). Its loss comes down a staircase, and
 # each step of the stairs is one of the values that we have just found.
 
 # %%
@@ -747,7 +778,7 @@ assert errors["with ReLU"] < 0.8 * errors["PCA"]
 # x = \max(x, 0) - \max(-x, 0):
 # $$
 #
-# two units for each number and the decoder $(1, -1)$ make the identity. So "a 2-dimensional Gaussian, compressed to 50
+# two units for each number and the decoder $(1, -1)$ make the identity. So "a 2-dimensional [Gaussian](mathematics.md#density-and-the-normal-distribution), compressed to 50
 # numbers" is no compression, and a small loss there says nothing. The preset `overcomplete` is that network, 2-50-2:
 
 # %%
@@ -869,7 +900,8 @@ assert all(
 # $$
 #
 # because the $m_j$ are independent, and a variance adds to the square of a mean. So dropout is a penalty: no unit may
-# contribute much by itself. The identity needs large contributions, and gets dearer.
+# contribute much by itself. The identity needs large contributions, and gets dearer. (Dropout:
+# [Srivastava et al. 2014](bibliography.md#srivastava-2014); as a penalty: [Wager et al. 2013](bibliography.md#wager-2013).)
 
 # %%
 p = 0.5
@@ -1030,6 +1062,11 @@ print(
 assert np.isclose(ahead.objective(X)["loss"], variances[3:].sum())
 
 # %% [markdown]
+# ## Further reading
+#
+# - [Bourlard and Kamp 1988](bibliography.md#bourlard-1988), [Baldi and Hornik 1989](bibliography.md#baldi-1989): the two proofs.
+# - [Bishop 2006](bibliography.md#bishop-2006), chapter 12: PCA, and PCA as a model of probabilities.
+#
 # ## What to read in the source next
 #
 # `scratchae/models/pca.py`, 65 lines, all of the theorem. `scratchae/presets/dense.py`: the presets `overcomplete`, `deep` and

@@ -41,10 +41,11 @@ assert round(0.0622 * 784, 1) == 48.8
 # $$
 #
 # with $t$ the target, which for an autoencoder is the input. The natural logarithm makes the unit the [nat](glossary.md#nat). The
-# probabilities of independent pixels multiply, so their surprises add up: **a sum over the features comes out by itself**. The mean
-# over the examples is a choice.
+# pixels are taken to be [independent](mathematics.md#expectation-variance-covariance) once the prediction is given. Then their
+# probabilities multiply, and their surprises add up: **a sum over the features comes out by itself**. The mean over the examples is
+# a choice.
 #
-# **Gaussian.** Let the network give the mean $\hat x$ of a Gaussian with a fixed standard deviation $s$, for each of $D$ features:
+# **[Gaussian](mathematics.md#density-and-the-normal-distribution).** Let the network give the mean $\hat x$ of a Gaussian with a fixed standard deviation $s$, for each of $D$ features:
 #
 # $$
 # -\log \prod_{j=1}^{D} \frac{1}{\sqrt{2\pi s^2}}\, e^{-(t_j - \hat x_j)^2 / 2 s^2}
@@ -55,6 +56,8 @@ assert round(0.0622 * 784, 1) == 48.8
 # The [squared error](glossary.md#squared-error), times a constant, plus a constant. To minimise it *is* to make the data most
 # likely, whatever $s$ is; $s$ matters as soon as another term stands beside it, as in [chapter 11](11_variational.py). Its own best
 # value: the derivative $-\frac{1}{s^3} \mathrm{SSE} + \frac Ds$ vanishes at $s^2 = \mathrm{SSE} / D$, the mean squared error per feature.
+# (For a number that is not whole $p$ is a [density](mathematics.md#density-and-the-normal-distribution), which may be larger than 1. So
+# $-\log p$ may be negative, and its value depends on the unit in which the pixels are measured.)
 #
 # **Bernoulli.** Let the target be 0 or 1, and let the network give the probability $p$ of a 1. Then $p(t) = p^t (1 - p)^{1 - t}$, and
 #
@@ -201,8 +204,9 @@ show(
 
 # %% [markdown]
 # **The matching pairs.** Gaussian and no function at the end: $da = \frac1{s^2} (a - t)$. Bernoulli and sigmoid: $da = \sigma(a) - t$. One of many
-# classes and softmax: $da = \operatorname{softmax}(a) - t$. Each time *prediction minus target*. That is no coincidence, but for this book it is
-# enough to know the pairs, and to be wary of the others.
+# classes and softmax: $da = \operatorname{softmax}(a) - t$. Each time *prediction minus target*, and for one reason: in all three
+# $-\log p(t) = A(a) - t\, a + c(t)$, up to the factor $\frac1{s^2}$, where $A$ is what makes the probabilities add up to 1. Differentiate
+# $\sum_t p(t) = 1$ by $a$, and you find $A'(a) = \mathbb E[t]$, the prediction. So the gradient is $A'(a) - t$. Be wary of other pairs.
 #
 # ## The code
 
@@ -427,7 +431,7 @@ assert rounded == 0 and 0 < floor < constant
 # So a value is a point on a scale from the one to the other. The two ends differ between data sets, and between grey and
 # rounded pixels. **Never compare losses across them.** And "BCE should go to 0" is wrong wherever targets are grey.
 #
-# There is one more catch with grey targets. A likelihood must integrate to 1 over all targets, or its values cannot be
+# There is one more catch with grey targets. A [likelihood](mathematics.md#likelihood-and-logarithms) must integrate to 1 over all targets, or its values cannot be
 # compared as likelihoods. With $t \in \{0, 1\}$, $p + (1 - p) = 1$. With $t$ anywhere in $[0, 1]$ and $p = \sigma(a)$,
 #
 # $$
@@ -653,6 +657,11 @@ assert np.isclose(pixelwise, 100, rtol=1e-3) and not np.isclose(late, 100, rtol=
 # 4\. The gradients here are 784 times as large, so the rate is 784 times smaller.
 #
 # 5\. Two large sums nearly cancel, and what is left is rounding. Subtract first, and only small numbers are added.
+#
+# ## Further reading
+#
+# - [Bishop 2006](bibliography.md#bishop-2006), sections 1.6 and 5.2: information, and the pairs of loss and output.
+# - [MacKay 2003](bibliography.md#mackay-2003), chapters 2 and 4: entropy from the beginning.
 #
 # ## What to read in the source next
 #

@@ -471,6 +471,19 @@ for stride in (2, 3):
 # \langle A x, y\rangle = \sum_{i} \Big(\sum_j A_{ij} x_j\Big) y_i = \sum_j x_j \Big(\sum_i A_{ij} y_i\Big)
 # = \langle x, A^\top y\rangle \qquad\text{for all } x, y .
 # $$
+#
+# The layer has weights as well. Its forward pass is two lines, with $x$ for its input, a row for
+# each pixel, and $W$ as a matrix: $C = x W^\top$, then $y = \mathrm{col2im}(C) + b$. Backward, the
+# bias gets the sum of $dy$ over images and pixels. `col2im` is linear, and its adjoint is `im2col`, so
+#
+# $$
+# dC = \mathrm{im2col}(dy), \qquad
+# C_{mk} = \sum_d x_{md} W_{kd} \;\Rightarrow\; dW_{kd} = \sum_m dC_{mk}\, x_{md},
+# \quad dW = dC^\top x, \quad dx = dC\, W .
+# $$
+#
+# There is a second way to see $dW$: $\langle A x, y\rangle$ and $\langle x, A^\top y\rangle$ are the same number,
+# so its derivative by $W$ is the same, whether a convolution computes it or a transposed one.
 
 # %%
 source(sae.ConvTranspose2d.forward, sae.ConvTranspose2d.backward)
@@ -497,6 +510,7 @@ for size, K, s, p, extra in (
     # the forward of one is the backward of the other
     assert np.allclose(up.forward(y), down.backward(y))
     dx = up.backward(x)
+    assert np.allclose(up.dW, down.dW)  # one number, one derivative
     assert np.allclose(dx, down.forward(x))  # and the other way round (b is 0)
 
 # %% [markdown]
@@ -550,7 +564,7 @@ show(
 # ### It does not undo the convolution
 #
 # The layer is also sold as "deconvolution". **Wrong:** $\mathrm{ConvT}(\mathrm{Conv}(x)) = x$.
-# **Right:** it is $A^\top A\, x$, and $A^\top$ is the inverse of $A$ only if $A$ is orthogonal.
+# **Right:** it is $A^\top A\, x$, and $A^\top$ is the inverse of $A$ only if $A$ is [orthogonal](mathematics.md#orthonormal-directions-projection-rank).
 # Here it cannot even be invertible: $A$ takes 25 numbers to 9, so at most 9 of 25 directions
 # survive (its **rank**). But also at stride 1 with padding, where $A$ is square, $A^\top A$ is no
 # identity: it blurs twice.
@@ -953,6 +967,11 @@ y = rng.standard_normal((2, 3, 3, 3))
 assert np.isclose(np.vdot(pool.forward(x), y), np.vdot(x, repeat.forward(y)) / 4)
 
 # %% [markdown]
+# ## Further reading
+#
+# - [Dumoulin and Visin 2016](bibliography.md#dumoulin-2016): strides and paddings, drawn.
+# - [Odena et al. 2016](bibliography.md#odena-2016): the checkerboards, and a way around them.
+#
 # ## What to read in the source next
 #
 # - `scratchae/layers/patches.py`, whole: the comments say what each trick saves, and

@@ -45,7 +45,7 @@ def squared_error(made, wanted):
 # %% [markdown]
 # ## A picture of it
 #
-# Three ways to damage an image. *Gaussian*: to every pixel add $\sigma\varepsilon$ with
+# Three ways to damage an image. *[Gaussian](mathematics.md#density-and-the-normal-distribution)*: to every pixel add $\sigma\varepsilon$ with
 # $\varepsilon \sim \mathcal N(0, 1)$, here $\sigma = 0.5$, and cut what leaves $[0, 1]$.
 # *Masking*: set each pixel to 0 with probability ½. *Salt and pepper*: with probability ¼ replace
 # a pixel by 0 or 1.
@@ -110,8 +110,8 @@ source(
 
 # %% [markdown]
 # `rng` tells training from use. With a generator the layers draw; without one, $\tilde x = x$.
-# How much damage is done follows from the formulas. Per image, with $D = 784$ pixels, rate $r$
-# and no cutting:
+# How much damage is done follows from the formulas. Its [expectation](mathematics.md#expectation-variance-covariance) for
+# an image, with $D = 784$ pixels, rate $r$ and no cutting, is
 #
 # $$
 # \mathbb E\,\|\tilde x - x\|^2 =
@@ -172,7 +172,7 @@ assert cut < 784 * 0.5**2 / 2  # most pixels are 0 or 1, where half of the noise
 #
 # ### A case that you can solve by hand
 #
-# Let $x$ be $-1$ or $+1$, with equal odds, and $\tilde x = x + \sigma\varepsilon$. By Bayes' rule
+# Let $x$ be $-1$ or $+1$, with equal odds, and $\tilde x = x + \sigma\varepsilon$. By [Bayes' rule](mathematics.md#conditional-probability-and-bayes-rule)
 # the odds of $+1$ against $-1$ are the ratio of two Gaussian densities:
 #
 # $$
@@ -259,8 +259,15 @@ show(
 # \end{aligned}
 # $$
 #
-# **A denoiser's step points uphill on the log of the data's density.** It has learned, without
-# ever computing a density, where data are more likely.
+# **A denoiser's step points uphill on the log of the *noisy* data's density**: that of the data,
+# blurred by noise of standard deviation $\sigma$. The data themselves are $n$ points here, and
+# between points there is no density to climb; it is the blur that makes one. The net has learned,
+# without ever computing a density, where noisy data are more likely. How far its arrows reach
+# depends on $\sigma$, which is why [chapter 19](19_diffusion.py) uses many levels of noise. The
+# identity is known as Tweedie's formula ([Robbins 1956](bibliography.md#robbins-1956), [Miyasawa
+# 1961](bibliography.md#miyasawa-1961), [Efron 2011](bibliography.md#efron-2011)); that a denoising
+# autoencoder learns it was shown by [Vincent 2011](bibliography.md#vincent-2011) and [Alain and
+# Bengio 2014](bibliography.md#alain-2014).
 
 # %%
 std = 0.4
@@ -337,9 +344,9 @@ show(
     "ring",
     "Arrows from a grid of points in the plane towards a circle of data, twice: as the"
     " denoising autoencoder moves them, and as the "
-    "gradient of the log-density says. Near the circle the two pictures agree.",
+    "gradient of the log-density of noisy data says. Near the circle the two pictures agree.",
     "Where a denoiser sends each point. It leaves points on the data where they are, "
-    "and moves the others uphill on log p.",
+    "and moves the others uphill on the log-density of noisy data.",
 )
 
 # %% [markdown]
@@ -526,7 +533,7 @@ assert errors["noisy target"] < squared_error(noisy_test, test)
 #
 # The preset, 784-512-256-512-784, beside three baselines: the noisy images themselves; the
 # **median** of each pixel and its eight neighbours; and [PCA](glossary.md#pca) with $k$
-# directions, the best of several $k$. PCA removes noise by a simple rule. With $P$ the projection
+# directions, with the $k$ that is best on validation images. PCA removes noise by a simple rule. With $P$ the [projection](mathematics.md#orthonormal-directions-projection-rank)
 # on $k$ directions and noise that is not cut,
 #
 # $$
@@ -540,17 +547,21 @@ assert errors["noisy target"] < squared_error(noisy_test, test)
 uncut = (test + 0.5 * np.random.default_rng(3).standard_normal(test.shape)).astype(
     np.float32
 )
+validation = train[-1000:]
+noisy_validation = noise.forward(validation, np.random.default_rng(4))
+validation_errors = {}
 pca_errors = {}
 for k in (16, 32, 64, 128):
     pca = sae.PCA(k).fit(train[: quick(10_000, 2500)])
     expected = squared_error(pca.reconstruct(test), test) + k * 0.5**2
     found = squared_error(pca.reconstruct(uncut), test)
     pca_errors[k] = squared_error(pca.reconstruct(noisy_test), test)
+    validation_errors[k] = squared_error(pca.reconstruct(noisy_validation), validation)
     print(
         f"PCA-{k:<4} noise not cut: formula {expected:5.1f}, measured {found:5.1f};   noise cut: {pca_errors[k]:5.1f}"
     )
     assert abs(found / expected - 1) < 0.02
-k = min(pca_errors, key=pca_errors.get)
+k = min(validation_errors, key=validation_errors.get)
 pca = sae.PCA(k).fit(train[: quick(10_000, 2500)])
 
 # %%
@@ -579,7 +590,7 @@ error = {name: squared_error(made, test) for name, made in results.items()}
 for name, value in error.items():
     psnr = 10 * np.log10(784 / value)
     print(
-        f"{name:<12} {value:6.2f}   {value / 784:.5f}   signal-to-noise ratio {psnr:4.1f} dB"
+        f"{name:<12} {value:6.2f}   {value / 784:.5f}   peak signal-to-noise ratio {psnr:4.1f} dB"
     )
 best_other = min(value for name, value in error.items() if name != "autoencoder")
 assert quick(
@@ -590,8 +601,9 @@ if data_name() == "strokes":
 
 # %% [markdown]
 # Expected on `strokes`, without FAST: noisy about 91, median about 30, PCA about 24, the
-# autoencoder about 11. (Signal-to-noise ratio, for pixels between 0 and 1:
-# $10 \log_{10}(1/\mathrm{error\ per\ pixel})$ decibel, dB; ten times less error is 10 dB more.)
+# autoencoder about 11. (Peak signal-to-noise ratio, for pixels between 0 and 1:
+# $10 \log_{10}(1/\mathrm{error\ per\ pixel})$ decibel, dB; ten times less error is 10 dB more. It
+# compares the error with the *largest* pixel that there can be, 1, and not with the images at hand.)
 
 # %%
 image_rows(
@@ -619,9 +631,10 @@ if data_name() == "strokes":
 # test images first, with the same noise as in training.
 #
 # What is it good for? As pretraining, in its time: a classifier with three hidden layers, each
-# first trained as a denoising autoencoder of the layer below, erred on 1.28 % of MNIST's test
-# images, where plain autoencoders gave 1.40 %; on digits turned by random angles, on 9.53 %
-# against 10.30 % ([Vincent et al. 2010](bibliography.md#vincent-2010), table 3). And the arrows
+# first trained as a denoising autoencoder of the layer below, erred on 9.53 % of digits that were
+# turned by random angles, where plain autoencoders gave 10.30 %
+# ([Vincent et al. 2010](bibliography.md#vincent-2010), table 3). On MNIST as it is, 1.28 % and
+# 1.40 % are too close to tell apart. And the arrows
 # above, followed step by step from pure noise, while the noise level falls, are the idea behind
 # diffusion models.
 
@@ -646,7 +659,8 @@ exercise("09_masking_noise")
 # Without code:
 #
 # 2. Two noisy copies of the same image, with *independent* noise of mean 0: one is the input, the
-#    other the target. What is the best denoiser now?
+#    other the target ([Lehtinen et al. 2018](bibliography.md#lehtinen-2018)). What is the best
+#    denoiser now?
 # 3. For salt-and-pepper noise the median is much better than PCA, for Gaussian noise it is the
 #    other way round. Why? Try it: change `noise`.
 # 4. The best denoiser of a *finite* training set is $\sum_i w_i x_i$, the formula above. What
@@ -668,6 +682,11 @@ print(f"independent noisy target: w = {weight:.3f}")
 assert abs(weight - 0.5) < 0.01
 
 # %% [markdown]
+# ## Further reading
+#
+# - [Vincent et al. 2010](bibliography.md#vincent-2010): the long paper on denoising autoencoders.
+# - [Alain and Bengio 2014](bibliography.md#alain-2014): what a regularised autoencoder learns of the data's distribution.
+#
 # ## What to read in the source next
 #
 # - `scratchae/layers/noise.py`, whole; `Dropout` is the same idea on hidden units.

@@ -19,8 +19,9 @@
 #   matters.
 #
 # A price is a **[penalty](glossary.md#penalty)**: a term added to the [loss](glossary.md#loss),
-# that depends on the code. We shall meet three that make codes sparse and one that makes them
-# still, derive the gradient of each, and see three popular ways to get them wrong.
+# that depends on the code. We shall meet two penalties and one rule that make codes sparse, and a
+# third penalty that makes them insensitive to small changes of the image. We derive the gradient of
+# each, and see three popular ways to get them wrong.
 
 # %%
 import numpy as np
@@ -328,7 +329,7 @@ for name, code in (("on in 1 of 20", wanted), ("always 0.05", useless)):
     assert (wrong > 1) if code is wanted else np.isclose(wrong, 0)
 
 # %% [markdown]
-# The wrong penalty punishes the sparse code and rewards the useless one. (By Jensen's inequality
+# The wrong penalty punishes the sparse code and rewards the useless one. (By [Jensen's inequality](mathematics.md#jensens-inequality)
 # it is never less than the right one, as KL is convex in $\hat\rho$. For the same reason a *small
 # batch* pays more than a large one with the same units: this penalty looks at the whole batch,
 # and is the one loss here that depends on its size.)
@@ -372,7 +373,7 @@ assert sae.check_gradients(sae.KSparse(2), x).passed
 # ## Contractive: a code that hardly moves
 #
 # How much does a code move when its image does? The answer is the
-# **[Jacobian](glossary.md#jacobian)** $J$, the matrix of all derivatives
+# **[Jacobian](mathematics.md#gradient-jacobian-hessian)** $J$, the matrix of all derivatives
 # $\partial z_j / \partial x_i$. For one example, with $z = \sigma(a)$, $a = xW + b$, the chain
 # rule has two factors, the sigmoid's slope $z_j (1 - z_j)$ and
 # $\partial a_j / \partial x_i = W_{ij}$:
@@ -415,8 +416,9 @@ assert np.allclose(J, s * dense.W, atol=1e-9) and np.isclose(np.sum(J**2), np.su
 # %% [markdown]
 # ### What it means: noise on the input
 #
-# Move $x$ by a little noise, $\sigma\varepsilon$ with $\varepsilon \sim \mathcal N(0, I)$. To
-# first order $z$ moves by $\sigma\, \varepsilon J$, and as
+# Move $x$ by a little [normal](mathematics.md#density-and-the-normal-distribution) noise, $\sigma\varepsilon$ with
+# $\varepsilon \sim \mathcal N(0, I)$. The [expectation](mathematics.md#expectation-variance-covariance) is over the noise. To
+# [first order](mathematics.md#first-order-change) $z$ moves by $\sigma\, \varepsilon J$, and as
 # $\mathbb E\, \varepsilon_i \varepsilon_k$ is 1 for $i = k$ and 0 else,
 #
 # $$
@@ -426,6 +428,7 @@ assert np.allclose(J, s * dense.W, atol=1e-9) and np.isclose(np.sum(J**2), np.su
 # = \sigma^2\, \|J\|^2 .
 # $$
 #
+# (That noise on the input acts like a penalty on slopes: [Bishop 1995](bibliography.md#bishop-1995).)
 # So the penalty asks that the code be deaf to small noise, in all directions alike. The
 # reconstruction asks that it hear what tells images apart. What remains are the directions in
 # which the data really vary.
@@ -489,7 +492,9 @@ for kind in (ContractiveAutoencoder, OneWay):
 # ## An experiment
 #
 # Six autoencoders 784-256-784, in the same number of steps: without a penalty, with a ReLU and
-# with a sigmoid code; and the four presets of this chapter.
+# with a sigmoid code; and the four presets of this chapter. All have [tied
+# weights](glossary.md#tied-weights), the same learning rate and the same start, so that what differs
+# is the penalty. (The preset `sparse-kl` is not tied; here it is.)
 
 # %%
 source(one_layer, sparse, sparse_kl, k_sparse, contractive)
@@ -501,15 +506,16 @@ builders = {
     "sparse": PRESETS["sparse"].build,
     "k-sparse": PRESETS["k-sparse"].build,
     "sigmoid": lambda draw: one_layer(draw, ROWS, sae.Sigmoid(), tied=True),
-    "sparse-kl": PRESETS["sparse-kl"].build,
+    "sparse-kl": lambda draw: one_layer(
+        draw, ROWS, sae.Sigmoid(), penalty=sae.SparseKL(0.05, 3.0), tied=True
+    ),
     "contractive": PRESETS["contractive"].build,
 }
 
 
 def trained(name):
     model = builders[name](np.random.default_rng(0))
-    lr = 5e-3 if name == "sparse-kl" else 2e-3
-    optimizer = warm_cosine()(lr, epochs * -(-images // 100))
+    optimizer = warm_cosine()(2e-3, epochs * -(-images // 100))
     sae.fit(
         model,
         train[:images],
@@ -571,10 +577,9 @@ if data_name() == "strokes":
 # %% [markdown]
 # Read the table by its columns. *Zeros*: nearly half of a plain ReLU code is 0 already; L1 makes
 # it about nine tenths, at a price in squared error; `k-sparse` keeps 25 of 256, by rule. A
-# sigmoid is never 0, so for it look at the *mean*: `sparse-kl` is pulled towards 0.05 (the 20
-# epochs of the preset bring it there; here it is on its way, and pays for it in the squared
-# error). $\|J\|^2$: least where the code is quiet, `sparse-kl`, and for `contractive` clearly
-# less than for the plain sigmoid net.
+# sigmoid is never 0, so for it look at the *mean*: `sparse-kl` is pulled towards 0.05, and pays for
+# it in the squared error. $\|J\|^2$: least where the code is quiet, `sparse-kl`; `contractive`
+# comes next, clearly below the plain sigmoid net.
 #
 # PCA-25 describes each image by 25 numbers, the same 25 directions for all. `k-sparse` spends as
 # many numbers that are not 0, but *chooses* which of its 256, image by image, and its error is
@@ -686,6 +691,12 @@ print(
 assert after[0]["penalty"] < 1e-5 * before[0]["penalty"] and change < 0.1
 
 # %% [markdown]
+# ## Further reading
+#
+# - [Olshausen and Field 1996](bibliography.md#olshausen-1996): a sparse code for natural images.
+# - [Ng 2011](bibliography.md#ng-2011) and [Lee et al. 2008](bibliography.md#lee-2008): the penalty on the mean activation.
+# - [Rifai et al. 2011](bibliography.md#rifai-2011): contractive autoencoders.
+#
 # ## What to read in the source next
 #
 # - `scratchae/penalties.py`, whole: two penalties and what they refuse.

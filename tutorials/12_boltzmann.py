@@ -190,9 +190,9 @@ assert np.allclose(given_v, rbm.propup(V)) and np.allclose(given_h, rbm.propdown
 # %% [markdown]
 # ## Gibbs sampling
 #
-# How do you draw $v$ from $P(v)$ without $Z$? The two conditional distributions are easy: each unit tosses a coin of
+# How do you draw $v$ from $P(v)$ without $Z$? The two [conditional distributions](mathematics.md#conditional-probability-and-bayes-rule) are easy: each unit tosses a coin of
 # its own. So draw $h$ given $v$, then a new $v'$ given $h$, then $h'$ given $v'$, and so on:
-# **[Gibbs sampling](glossary.md#gibbs-sampling)**. Once $v$ is distributed by $P$, it stays so:
+# **[Gibbs sampling](glossary.md#gibbs-sampling)** ([Geman and Geman 1984](bibliography.md#geman-1984)). Once $v$ is distributed by $P$, it stays so:
 #
 # $$
 # \sum_v P(v) \underbrace{\sum_h P(h \mid v)\, P(v' \mid h)}_{T_{vv'}} = \sum_h P(v' \mid h) \sum_v P(v, h) = \sum_h P(v' \mid h)\, P(h) = P(v') .
@@ -200,7 +200,7 @@ assert np.allclose(given_v, rbm.propup(V)) and np.allclose(given_h, rbm.propdown
 #
 # $T$ is a matrix, here of $16 \times 16$ numbers: the probability to go from $v$ to $v'$ in one step. Every entry is
 # positive, so any starting distribution $q$ comes closer and closer: $q\,T^k \to P$. How fast depends on the weights.
-# Below, the **total variation** $\frac12 \sum_v |q_v - P_v|$, the largest difference in probability that any event
+# Below, the **[total variation](mathematics.md#markov-chains)** $\frac12 \sum_v |q_v - P_v|$, the largest difference in probability that any event
 # can have, after $k$ steps from $v = 0000$.
 
 # %%
@@ -269,13 +269,13 @@ show(
 #
 # ## Backward: the gradient that you would want
 #
-# The loss is the mean negative log-likelihood of $N$ examples $x$, in [nats](glossary.md#nat) per example:
+# The loss is the mean negative [log-likelihood](mathematics.md#likelihood-and-logarithms) of $N$ examples $x$, in [nats](glossary.md#nat) per example:
 #
 # $$
 # L = -\frac1N \sum_{n=1}^N \log P(x_n) = \frac1N \sum_n F(x_n) + \log Z .
 # $$
 #
-# Its derivative by any parameter $\theta$:
+# Its derivative by any parameter $\theta$, with $\mathbb E$ for the [expectation](mathematics.md#expectation-variance-covariance):
 #
 # $$
 # \begin{aligned}
@@ -446,7 +446,7 @@ assert off["CD-1 of the library"] > 0.02 and off["CD-20, all units drawn"] < 1e-
 # ### It is the gradient of nothing
 #
 # Perhaps CD-1 is the exact gradient of some *other* loss? No. If a direction $G(\theta)$ is the gradient of a
-# function $f$, then its [Jacobian](glossary.md#jacobian) is a matrix of second derivatives, and those do not depend
+# function $f$, then its [Jacobian](mathematics.md#gradient-jacobian-hessian) is a matrix of second derivatives, and those do not depend
 # on the order:
 #
 # $$
@@ -530,7 +530,7 @@ show(
 )
 
 # %% [markdown]
-# The last line printed is Stokes' theorem for a small circle: the lap gains the circle's area times the rotation
+# The last line printed is [Stokes' theorem](mathematics.md#work-along-a-closed-path) for a small circle: the lap gains the circle's area times the rotation
 # $e_2 J e_1^\top - e_1 J e_2^\top$.
 #
 # The reason is easy to name: $v_1$ depends on $\theta$ too, and that dependence was left out. So CD is not the
@@ -677,7 +677,7 @@ assert stale[-1, 1] < final["CD-1"][1] - 0.3
 #
 # For real images the likelihood is out of reach. Two substitutes.
 #
-# **[Pseudo-likelihood](glossary.md#pseudo-likelihood)** asks for each pixel given *all others*. There are only two
+# **[Pseudo-likelihood](glossary.md#pseudo-likelihood)** ([Besag 1975](bibliography.md#besag-1975)) asks for each pixel given *all others*. There are only two
 # possible images then, $v$ and $v^{(i)}$ with pixel $i$ flipped, and $Z$ cancels:
 #
 # $$
@@ -685,7 +685,8 @@ assert stale[-1, 1] < final["CD-1"][1] - 0.3
 # \mathrm{PL}(v) = \sum_{i=1}^D \log P(v_i \mid v_{-i}) .
 # $$
 #
-# It is no bound on $\log P(v)$, but it can be computed, and early in training it rises with the likelihood.
+# It is no bound on $\log P(v)$, and nothing says that it rises when the likelihood does. In practice the two mostly rise together early
+# in training, and it can be computed.
 
 # %%
 load(theta)
@@ -702,8 +703,8 @@ print(f"v = 0000: PL {pseudo[0]:.2f}, log P {np.log(P_v[0]):.2f} nats")
 print(f"mean over the data: PL {q @ pseudo:.2f}, log P {q @ np.log(P_v):.2f} nats")
 
 # %% [markdown]
-# **Annealed importance sampling**, AIS ([Salakhutdinov and Murray 2008](bibliography.md#salakhutdinov-2008)),
-# estimates $Z$ itself. Take $K + 1$ distributions $p_k = p^*_k / Z_k$, from one that is easy ($p_0$: independent
+# **Annealed importance sampling**, AIS ([Neal 2001](bibliography.md#neal-2001); for RBMs
+# [Salakhutdinov and Murray 2008](bibliography.md#salakhutdinov-2008)), estimates $Z$ itself. Take $K + 1$ distributions $p_k = p^*_k / Z_k$, from one that is easy ($p_0$: independent
 # pixels, whose $Z_0$ is known) to the model's own ($p_K$), each a little different from the last. Draw $v_0$ from
 # $p_0$; at step $k$ note the ratio $p^*_{k}(v_{k-1}) / p^*_{k-1}(v_{k-1})$, then take a Gibbs step of $p_k$ to $v_k$.
 # The product of the ratios is a weight $w$ whose mean is the quotient that we want:
@@ -714,8 +715,8 @@ print(f"mean over the data: PL {q @ pseudo:.2f}, log P {q @ np.log(P_v):.2f} nat
 #
 # Why? For one step:
 # $\sum_v \frac{p^*_0(v)}{Z_0} \frac{p^*_1(v)}{p^*_0(v)} T_1(v \to v') = \frac{1}{Z_0} \sum_v p^*_1(v)\, T_1(v \to v') = \frac{p_1^*(v')}{Z_0}$,
-# as $T_1$ leaves $p_1$ in place. So the weighted draws behave like draws from $p^*_1 / Z_0$, and the argument
-# repeats; the sum over the last $v'$ is $Z_K / Z_0$. The steps here are
+# as $T_1$ leaves $p_1$ in place. So $\mathbb E[w f(v')] = \sum_{v'} f(v')\, p^*_1(v') / Z_0$ for every function $f$, and
+# the argument repeats for the next step; the sum over the last $v'$ is $Z_K / Z_0$. The steps here are
 # $p^*_\beta(v) = e^{(1 - \beta)\, a_0 \cdot v + \beta\, a \cdot v} \prod_j (1 + e^{\beta c_j})$ with $\beta$ from 0
 # to 1.
 #
@@ -869,7 +870,7 @@ show(
 # -\tfrac12 (h_j - b_j)^2 + (vW)_j h_j = -\tfrac12 (h_j - c_j)^2 + \tfrac12 \big(c_j^2 - b_j^2\big) .
 # $$
 #
-# So $P(h_j \mid v) = \mathcal N(c_j, 1)$, a normal distribution around $c_j$; and as
+# So $P(h_j \mid v) = \mathcal N(c_j, 1)$, a [normal distribution](mathematics.md#density-and-the-normal-distribution) around $c_j$; and as
 # $\int e^{-\frac12 (h - c)^2} dh = \sqrt{2\pi}$,
 #
 # $$
@@ -970,7 +971,7 @@ assert report.passed
 # ### The bound
 #
 # Take *any* distribution $Q(h \mid v)$, and write $h$ for $h^1$. The logarithm of a mean is at least the mean of the
-# logarithm (Jensen's inequality), so
+# logarithm ([Jensen's inequality](mathematics.md#jensens-inequality)), so
 #
 # $$
 # \begin{aligned}
@@ -1152,7 +1153,8 @@ show(
 # it.
 #
 # 1. **Pretrain.** Train an RBM on the images. Take its hidden probabilities as the data of a second RBM, and so on,
-#    as for a deep belief network. No gradient passes through more than one layer here, so none vanishes.
+#    as for a deep belief network. No gradient passes through more than one layer here, so none vanishes. (Those of step 3 pass
+#    through all of them, but from weights that are no longer small.)
 # 2. **Unroll.** Lay the layers out as an encoder, $W_1, W_2, \dots$, and once more, transposed and in reverse, as a
 #    decoder. From here on it is no model of probabilities any more; the RBMs were a place to start from.
 # 3. **Fine-tune** the whole by backpropagation, on the cross-entropy of the images. The copies may now part.
@@ -1316,7 +1318,7 @@ show(
 
 # %% [markdown]
 # The random sigmoid network sits on the mean image, as the paper reports of its curves. Pretrained, the same network
-# learns at once. And the third line says what has changed since: with an activation and an initialisation that keep
+# learns at once. (All three have the same epochs of backpropagation. What the pretraining took comes on top.) And the third line says what has changed since: with an activation and an initialisation that keep
 # signals alive ([chapter 05](05_going_deep.py)) it learns from random weights too.
 #
 # Is pretraining then of no use? On MNIST, with the sizes of the paper, it still is:
@@ -1422,6 +1424,12 @@ assert np.allclose(
 #
 # 4\. $W \to -W$, $a \to -a$, $b \to b + \sum_i W_i$: put $v = 1 - v'$ into $E$ and collect; a constant is left, and
 # question 3 says what that does.
+#
+# ## Further reading
+#
+# - [Smolensky 1986](bibliography.md#smolensky-1986): where the RBM comes from, under another name.
+# - [Hinton 2010](bibliography.md#hinton-2010): how to train one, from experience.
+# - [MacKay 2003](bibliography.md#mackay-2003), chapters 29 to 31 and 43: sampling, Ising models and Boltzmann machines.
 #
 # ## What to read in the source next
 #

@@ -312,7 +312,7 @@ show(
 # ## Memory that comes back
 #
 # The textbook sigmoid, $1 / (1 + e^{-x})$, on a batch of images makes temporary arrays of 392 KiB. The C library
-# (glibc, on Linux) takes arrays above 128 KiB fresh from the system and gives them back when they are freed. And the
+# (glibc, on Linux) takes large arrays fresh from the system, at first those above 128 KiB, and gives memory back when it is freed. And the
 # system hands out memory page by page, 4 KiB each, at the moment when it is first touched: a
 # **[page fault](glossary.md#page-fault)**, which stops the program, and zeros the page, for nothing.
 # `recycle_memory`, which `fit` calls, asks the C library to keep freed memory. This is what was measured at the top
@@ -1037,6 +1037,10 @@ assert not sae.BatchNorm.examples_apart
 
 # %% [markdown]
 # 4\. It subtracts the mean *of the batch*: the halves have other means, so the parts would compute another function.
+#
+# ## Further reading
+#
+# - [Williams et al. 2009](bibliography.md#williams-2009): the roofline.
 #
 # ## What to read in the source next
 #

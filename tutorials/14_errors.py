@@ -43,7 +43,7 @@ def column(value):
 # %% [markdown]
 # ## Probabilities
 #
-# In this part, $\ell$ stands for $\log\sigma^2$, the [log-variance](glossary.md#log-variance) that an encoder gives;
+# In this part, $\ell$ stands for $\log\sigma^2$, the log of the [variance](mathematics.md#expectation-variance-covariance) that an encoder gives;
 # $K$ is the size of the code.
 #
 # ### 1. A KL term with the variance squared
@@ -51,7 +51,7 @@ def column(value):
 # **Wrong**, for $\ell = \log \sigma^2$: $\;\mathrm{KL} = \frac12 \big(\mu^2 + (e^{\ell})^2\big) - \ell - 1$.
 #
 # The [KL divergence](glossary.md#kl-divergence) of two equal distributions is 0, and it is never negative. At
-# $\mu = 0$, $\ell = 0$ both are $\mathcal N(0, 1)$.
+# $\mu = 0$, $\ell = 0$ both are the [normal distribution](mathematics.md#density-and-the-normal-distribution) $\mathcal N(0, 1)$.
 
 
 # %%
@@ -167,7 +167,7 @@ assert share > 0.2 and np.isfinite(np.exp(variance / 2)).all()
 #
 # The smallest VAE has one number: $\hat x = c\,(\mu + \sigma\varepsilon)$. Its expected squared error is
 # $(x - c\mu)^2 + c^2\sigma^2$. By $\ell$ the derivative is $c^2 e^{\ell}$, always positive: descent lowers $\ell$ for
-# ever. With the Gaussian likelihood of variance $s^2$ and the KL term, the part that depends on $\sigma$ is
+# ever. With the Gaussian [likelihood](mathematics.md#likelihood-and-logarithms) of variance $s^2$ and the KL term, the part that depends on $\sigma$ is
 #
 # $$
 # \frac{c^2\sigma^2}{2s^2} + \frac12\big(\sigma^2 - \log\sigma^2\big)
@@ -555,7 +555,7 @@ assert judged["knows the two images"][1] > judged["copies everything"][1] + 1
 # %% [markdown]
 # The copier rebuilds both images without fault, and gives all 16 images the same probability: it knows nothing.
 # **Right:** CD is the gradient of no function; judge by likelihood, exact, by AIS, or by pseudo-likelihood.
-# [Chapter 12](12_boltzmann.py#it-is-the-gradient-of-nothing), where the Jacobian is measured, and where a third error
+# [Chapter 12](12_boltzmann.py#it-is-the-gradient-of-nothing), where the [Jacobian](mathematics.md#gradient-jacobian-hessian) is measured, and where a third error
 # of this family is broken open: the last hidden units taken from the data.
 #
 # ## Words
@@ -578,12 +578,13 @@ sae.fit(
 )
 back = model.reconstruct(test)
 exact = float((np.round(255 * back) == np.round(255 * test)).all(axis=1).mean())
+numbers = model.encode(test[:1]).shape[1]
 strange = rng.random(test.shape, dtype=np.float32)
 error, error_strange = (
     float(((model.reconstruct(v) - v) ** 2).sum(axis=1).mean()) for v in (test, strange)
 )
 print(
-    f"images that come back exactly: {exact:.0%}; a code of 30 floats has {30 * 32} bits, not 30"
+    f"images that come back exactly: {exact:.0%}; a code of {numbers} floats has {32 * numbers:,} bits"
 )
 print(
     f"squared error: {error:.1f} per image of the kind it knows, {error_strange:.0f} per image of noise"
@@ -629,11 +630,12 @@ assert PRESETS["vae-400"].build(np.random.default_rng(0)).parameter_count() == 6
 #
 # ### 18. "The autoencoder was invented in 2006"
 #
-# **Wrong** by twenty years. A counter-example to a date is an earlier date:
+# Or in 2012. **Wrong** by twenty years or more. A counter-example to a date is an earlier date:
 
 # %%
 history = {
-    1986: "the encoder problem: input through a narrow layer, by backpropagation",
+    1985: "the encoding problem: input through a narrow layer, by a Boltzmann machine",
+    1986: "the same, by backpropagation",
     1988: "what a linear one learns: the singular value decomposition (proved)",
     1989: "its landscape has no local minima but the global one",
     2006: "deep ones can be trained, layer by layer first",
@@ -645,7 +647,8 @@ for year, what in history.items():
 assert min(history) < 2006
 
 # %% [markdown]
-# **Right:** [Rumelhart, Hinton and Williams 1986](bibliography.md#rumelhart-1986b);
+# **Right:** [Ackley, Hinton and Sejnowski 1985](bibliography.md#ackley-1985);
+# [Rumelhart, Hinton and Williams 1986](bibliography.md#rumelhart-1986b);
 # [Bourlard and Kamp 1988](bibliography.md#bourlard-1988); [Baldi and Hornik 1989](bibliography.md#baldi-1989);
 # [Hinton and Salakhutdinov 2006](bibliography.md#hinton-2006b) made *deep* ones trainable;
 # [Vincent et al. 2008](bibliography.md#vincent-2008); [Kingma and Welling 2013](bibliography.md#kingma-2013) and
@@ -744,6 +747,10 @@ assert grey_cost > binary_cost
 # 2\. $1 / 784$: the sum's gradient is 784 times as large.
 #
 # 3\. The KL at $\mu = 0$, $\ell = 0$ has to be 0. Or the spread of draws against $e^{\ell/2}$.
+#
+# ## Further reading
+#
+# - [Goodfellow et al. 2016](bibliography.md#goodfellow-2016), chapter 14, and [Bishop 2006](bibliography.md#bishop-2006), chapter 12: what to compare a claim with.
 #
 # ## What to read in the source next
 #

@@ -175,7 +175,7 @@ assert np.allclose(D, p / (p + q)) and np.isclose(L_D, np.log(4) - 2 * js)
 # $$
 #
 # Each step turns the pair, and takes it *away* from the only point of rest, $(0, 0)$, whatever
-# the rate. The field $(\varphi, -\theta)$ is the gradient of nothing: the Jacobian of a gradient
+# the rate. The field $(\varphi, -\theta)$ is the gradient of nothing: the [Jacobian](mathematics.md#gradient-jacobian-hessian) of a gradient
 # is symmetric (second derivatives commute), and this one is not. Nor is that of a real pair of
 # players, in the two blocks that say how each one's gradient depends on the *other*:
 
@@ -277,7 +277,8 @@ show(
 # | β₁ = 0.5, the discriminator five times as fast | 7.2 ± 0.8 | 81.4 ± 6.0 % |
 # | the same, noise 0.1 | 7.8 ± 0.4 | 82.3 ± 9.0 % |
 #
-# Noise on what the discriminator sees (Sønderby et al. 2017) blurs both kinds alike, so that it
+# Noise on what the discriminator sees ([Sønderby et al.
+# 2017](bibliography.md#sønderby-2017)) blurs both kinds alike, so that it
 # cannot win by a detail. In the library that is a layer at its beginning, `GaussianNoise(0.1)`,
 # and nothing else. Given time, all five ways find nearly all clouds here. Even where the
 # discriminator is fast, noise gains no more than the spread of five seeds: what looks like a cure
@@ -318,7 +319,7 @@ exercise("15_gan_step")
 #    $\varphi$ with the new $\theta$. Does the distance still grow?
 #
 # *Answers:* 2. $\log 4$; $L_D \to 0$ and $L_G \to \infty$. 3. No: for $\eta < 2$ the map has
-# determinant 1 and eigenvalues of size 1, so the pair goes round for ever, neither away nor home.
+# [determinant](mathematics.md#eigenvalues-trace-determinant) 1 and eigenvalues of size 1, so the pair goes round for ever, neither away nor home.
 
 # %%
 step = np.array([[1, -0.1], [0, 1]])  # θ moves, then φ with the new θ
@@ -328,6 +329,12 @@ assert np.isclose(np.linalg.det(turn), 1) and np.allclose(
 )
 
 # %% [markdown]
+# ## Further reading
+#
+# - [Goodfellow et al. 2014](bibliography.md#goodfellow-2014): the GAN. [Makhzani et al. 2016](bibliography.md#makhzani-2016): the adversarial autoencoder.
+# - [Radford et al. 2016](bibliography.md#radford-2016): GANs of convolutions, and what made them train.
+# - [Prince 2023](bibliography.md#prince-2023), chapter 15: why the game is hard, with pictures.
+#
 # ## What to read in the source next
 #
 # - `scratchae/models/adversarial.py`, whole: both models in a few lines each.

@@ -31,7 +31,7 @@ rng = np.random.default_rng(0)
 # ## One step, and many
 #
 # At step $t$ the net is given $x_t$, of shape $(N, D)$, and the state $h_{t-1}$, of shape
-# $(N, H)$. It makes the next state (Elman 1990):
+# $(N, H)$. It makes the next state ([Elman 1990](bibliography.md#elman-1990)):
 #
 # $$
 # a_t = x_t W + h_{t-1} U + b, \qquad h_t = \tanh(a_t), \qquad h_0 = 0,
@@ -166,7 +166,7 @@ assert wrong == {"x", "W", "U", "b"}
 # $$
 #
 # Where the states are near 0, $1 - h^2$ is near 1, and the product is the power $(U^\top)^k$. Let
-# $U$ have the eigenvalues $\lambda_i$. In the directions of its eigenvectors $U^k$ multiplies by
+# $U$ have the [eigenvalues](mathematics.md#eigenvalues-trace-determinant) $\lambda_i$. In the directions of its eigenvectors $U^k$ multiplies by
 # $\lambda_i^k$, so that in the end the largest one decides: $\|U^k\| \approx c\,|\lambda_1|^k$,
 # whose rate $\|U^k\|^{1/k}$ goes to $|\lambda_1|$ (Gelfand's formula). Below 1 the gradient
 # **vanishes**, above 1 it **explodes** (Bengio et al. 1994; Pascanu et al. 2013). Where states are
@@ -315,7 +315,7 @@ source(sae.GRU.backward_parameters)
 
 # %% [markdown]
 # **Does it help?** Give a net random numbers, one at each step, and ask after the last for the
-# first of them. The mean squared error of somebody who always says 0 is the numbers' variance,
+# first of them. The mean squared error of somebody who always says 0 is the numbers' [variance](mathematics.md#expectation-variance-covariance),
 # 1/3.
 
 # %%
@@ -540,9 +540,11 @@ assert quick(pca.mean() < min(each.sum() for each in by_row.values()), True)
 #
 # A decoder that also sees the row before has an easier task: rows resemble their neighbours. In
 # training the row before is known, so it is given the *right* one, whatever the net has written
-# itself. This is **[teacher forcing](glossary.md#teacher-forcing)** (Williams and Zipser 1989).
+# itself. This is **[teacher forcing](glossary.md#teacher-forcing)** ([Williams and
+# Zipser 1989](bibliography.md#williams-1989)).
 # In use there is no right row: the decoder runs *free*, and reads what it wrote. It then meets
-# its own mistakes, which it never saw in training (Bengio et al. 2015 call this exposure bias).
+# its own mistakes, which it never saw in training ([Bengio et al.
+# 2015](bibliography.md#bengio-2015) call this exposure bias).
 # Both errors of one and the same net:
 
 # %%
@@ -581,8 +583,8 @@ show(
 # ## Attention
 #
 # All that the encoder has read must fit into its last state, and the gradient of the first row
-# has the longest way. **[Attention](glossary.md#attention)** (Bahdanau et al. 2015; Vaswani et
-# al. 2017) goes round both: it reads *all* states, each with a weight. A *query* $q$ asks; every
+# has the longest way. **[Attention](glossary.md#attention)** ([Bahdanau et al.
+# 2015](bibliography.md#bahdanau-2015); [Vaswani et al. 2017](bibliography.md#vaswani-2017)) goes round both: it reads *all* states, each with a weight. A *query* $q$ asks; every
 # step $t$ has a *key* $k_t$, by which it is found, and a *value* $v_t$, which is read:
 #
 # $$
@@ -700,7 +702,7 @@ exercise("16_clip")
 # %% [markdown]
 # Without code:
 #
-# 4. $U$ is a rotation. What does the product of Jacobians do near $h = 0$?
+# 4. $U$ is a rotation. What does the product of [Jacobians](mathematics.md#gradient-jacobian-hessian) do near $h = 0$?
 # 5. A GRU has $z = 0.9$ at every step, for every number. What is left of a gradient after 50
 #    steps, by the direct way? What must $z$ be for half of it to be left?
 # 6. All scores $a$ of a row of attention grow by 3. What changes?
@@ -719,6 +721,11 @@ assert np.isclose(np.linalg.norm(np.linalg.matrix_power(turn, 50), 2), 1)
 assert round(0.9**50, 3) == 0.005 and round(0.5 ** (1 / 50), 3) == 0.986
 
 # %% [markdown]
+# ## Further reading
+#
+# - [Bengio et al. 1994](bibliography.md#bengio-1994): why long dependencies are hard. [Cho et al. 2014](bibliography.md#cho-2014): the GRU.
+# - [Zhang et al. 2023](bibliography.md#zhang-2023), chapters 9 to 11: recurrent nets and attention, with code.
+#
 # ## What to read in the source next
 #
 # - `scratchae/layers/recurrent.py` and `stepping.py`: both layers, and what steps share.

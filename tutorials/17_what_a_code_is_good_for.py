@@ -453,7 +453,7 @@ assert abs(length - counted) < 0.01 * counted and words[message].sum() > 1.5 * c
 #
 # Rounding moves $z$ by $\delta$, evenly spread over $[-\Delta/2, \Delta/2]$, whose mean square is
 # $\Delta^2 / 12$. The decoder turns that into a change of the image: with $J$ the $(K, D)$ matrix
-# of the slopes $\partial \hat x_d / \partial z_k$,
+# of the slopes $\partial \hat x_d / \partial z_k$, and the [expectation](mathematics.md#expectation-variance-covariance) over codes,
 #
 # $$
 # \hat x(z + \delta) \approx \hat x(z) + \delta J, \qquad
@@ -790,7 +790,8 @@ show(
 
 # %% [markdown]
 # No number is "slant" or "width" alone: most change several things at once, and the end of a row
-# need not be a digit. Nothing in the loss asks for such names. The prior $\mathcal N(0, I)$ is the
+# need not be a digit. Nothing in the loss asks for such names. The
+# [normal](mathematics.md#density-and-the-normal-distribution) prior $\mathcal N(0, I)$ is the
 # same after any rotation of the code. (A $q$ with independent numbers is not, so it prefers some
 # axes to others; but it is not told ours.)
 #
@@ -900,6 +901,11 @@ assert bars.min() < limit or not settled
 # *Answers:* 4. No: minus its score has 0.9. 5. That 16 float32 numbers are 64 bytes; the error, as
 # the images do not come back; the decoder, which must be stored as well. On the other hand, he
 # could have had less than 64 bytes by rounding and coding.
+#
+# ## Further reading
+#
+# - [Townsend et al. 2019](bibliography.md#townsend-2019): bits-back coding with a VAE.
+# - [MacKay 2003](bibliography.md#mackay-2003), chapters 5 and 6: symbol codes and arithmetic coding.
 #
 # ## What to read in the source next
 #

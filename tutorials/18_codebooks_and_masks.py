@@ -353,7 +353,7 @@ show(
 # \text{perplexity} = e^{H}, \qquad H = -\sum_j p_j \log p_j ,
 # $$
 #
-# which is $n$ if $n$ vectors are used alike and the others never; by Jensen's inequality it is at
+# which is $n$ if $n$ vectors are used alike and the others never; by [Jensen's inequality](mathematics.md#jensens-inequality) it is at
 # most $K$. The remedy is blunt: a vector whose share falls below a few hundredths of $1/K$ is moved
 # to a random code of the batch. A codebook of 64 that begins far from the codes, as it does in a
 # new net:
@@ -407,7 +407,7 @@ assert quick(error < 0.4 * mean_error and use > 8, True)
 # If all vectors are as probable, a code takes $49 \log_2 64 = 294$ bits, 37 bytes. A code for
 # compression gives frequent vectors short names: a code that has probability $P$ can be written in
 # about $-\log_2 P$ bits (arithmetic coding). The better one knows which codes are probable, the
-# fewer bits it takes. On the mean over the data,
+# fewer bits it takes. In [expectation](mathematics.md#expectation-variance-covariance) over the data,
 #
 # $$
 # \mathbb E\,[-\log_2 P(k)] = \underbrace{\mathbb E\,[-\log_2 Q(k)]}_{\text{entropy of the codes}} + \underbrace{\mathrm{KL}(Q \,\|\, P)}_{\text{for not knowing } Q} ,
@@ -797,6 +797,10 @@ exercise("18_masked_loss")
 # 6. KL in nats divided by $\log 2$. Only the pairs of bits and error compare: a model is better if it has less of both.
 
 # %% [markdown]
+# ## Further reading
+#
+# - [van den Oord et al. 2017](bibliography.md#van-den-oord-2017): the codebook. [He et al. 2022](bibliography.md#he-2022): masks.
+#
 # ## What to read in the source next
 #
 # - `scratchae/models/quantized.py` and `scratchae/layers/codebook.py`: the model and its layer.

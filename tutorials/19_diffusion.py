@@ -35,8 +35,8 @@ rng = np.random.default_rng(0)
 # %% [markdown]
 # ## The best answer is a mean
 #
-# Let $y = x + s\,\varepsilon$ with $\varepsilon \sim \mathcal N(0, I)$, and let $r$ be any function
-# that is to find $x$ again. With $m(y) = \mathbb E[x \mid y]$, the mean of all $x$ that $y$ could
+# Let $y = x + s\,\varepsilon$ with [normal](mathematics.md#density-and-the-normal-distribution) noise $\varepsilon \sim \mathcal N(0, I)$, and let $r$ be any function
+# that is to find $x$ again. With $m(y) = \mathbb E[x \mid y]$, the [expectation](mathematics.md#expectation-variance-covariance), that is the mean of all $x$ that $y$ could
 # have come from,
 #
 # $$
@@ -66,7 +66,7 @@ rng = np.random.default_rng(0)
 # \end{aligned}
 # $$
 #
-# In the second line $p(x)\,\mathcal N(y; x, s^2) = p_s(y)\, p(x \mid y)$ is Bayes' rule. The gradient
+# In the second line $p(x)\,\mathcal N(y; x, s^2) = p_s(y)\, p(x \mid y)$ is [Bayes' rule](mathematics.md#conditional-probability-and-bayes-rule). The gradient
 # of the log of a density is called its **[score](glossary.md#score)**; the formula is Tweedie's
 # ([Efron 2011](bibliography.md#efron-2011)). It needs no density: whoever can denoise knows the
 # score. And it is the score of the *noisy* data. The data themselves, points in a training set,
@@ -559,9 +559,10 @@ exercise("19_schedule")
 #
 # 3. ★ What does `sample` make if the net is the best denoiser, and `steps=2`? (The first step is from `high` to `low`.)
 # 4. ★★ Differentiate Tweedie's formula once more: what is $\operatorname{Cov}[x \mid y]$ in terms of $p_s$, and what does that say of
-#    the Jacobian of the best denoiser?
+#    the [Jacobian](mathematics.md#gradient-jacobian-hessian) of the best denoiser?
 # 5. ★★ The noise of the sampler can be left out: a step $\tilde x_\tau = \hat x + \frac\tau\sigma (\tilde x_\sigma - \hat x)$ also
-#    leads from noise $\sigma$ to noise $\tau$ (Song, Meng and Ermon 2021, DDIM). Check that it does if $\hat x = x$. What is the
+#    leads from noise $\sigma$ to noise $\tau$ ([Song, Meng and Ermon
+#    2021](bibliography.md#song-2021), DDIM). Check that it does if $\hat x = x$. What is the
 #    sampler then a function of, and what could that be used for?
 # 6. ★★★ Make the net predict the noise instead: what must its last layer be able to give at $\sigma = 10$, and what does an error in it
 #    become in $\hat x$?
@@ -569,7 +570,7 @@ exercise("19_schedule")
 # *Answers:* 3. $\hat x$ at `high` is the mean of the data. The step then leads to noise of the size `low` around it, and what comes out is the
 # mean image again, nearly. 4. The derivative of $\mathbb E[x|y] = y + s^2 \nabla\log p_s$ is $I + s^2 \nabla^2 \log p_s$, and it
 # equals $\operatorname{Cov}[x|y] / s^2$. So the Jacobian of the best denoiser is symmetric, as any field of gradients has it, and has no negative
-# eigenvalue. 5. $x + \frac\tau\sigma\,\sigma\varepsilon = x + \tau\varepsilon$. Of the first noise alone: then that is a code of the
+# [eigenvalue](mathematics.md#eigenvalues-trace-determinant). 5. $x + \frac\tau\sigma\,\sigma\varepsilon = x + \tau\varepsilon$. Of the first noise alone: then that is a code of the
 # image, and images can be interpolated in it. 6. Nearly its input, $\varepsilon \approx \tilde x / \sigma$, to within a hundredth: an
 # error $\delta$ of $\hat\varepsilon$ is an error of $\sigma\delta$ of $\hat x$.
 
@@ -588,6 +589,11 @@ covariance = np.cov(few.T, aweights=w, bias=True)
 assert np.allclose(J, covariance / s**2, atol=1e-6) and (np.linalg.eigvalsh(J) >= 0).all()
 
 # %% [markdown]
+# ## Further reading
+#
+# - [Ho et al. 2020](bibliography.md#ho-2020) and [Song and Ermon 2019](bibliography.md#song-2019): the same idea from two sides.
+# - [Prince 2023](bibliography.md#prince-2023), chapter 18: diffusion models, step by step.
+#
 # ## What to read in the source next
 #
 # - `scratchae/models/diffusion.py`, whole: the net's input, the score, and the sampler.

@@ -64,7 +64,7 @@ class Sigmoid(Layer):
     """y = σ(x) = 1 / (1 + e⁻ˣ)."""
 
     examples_apart = True
-    symbol = "a"
+    symbol = "y"
     flops = 4, 0, 3  # 1 / (1 + exp(-x)); dy y (1 - y)
     formulas = {"y": "sigmoid(x)", "dx": "dy * y * (1 - y)"}
 
@@ -80,7 +80,7 @@ class ReLU(Layer):
     """y = max(x, 0). The derivative at 0 is taken as 0."""
 
     examples_apart = True
-    symbol = "a"
+    symbol = "y"
     flops = 1, 0, 2  # max(x, 0); y > 0, times dy
     formulas = {"y": "maximum(x, 0)", "dx": "dy * (y > 0)"}
 
@@ -96,7 +96,7 @@ class LeakyReLU(Layer):
     """y = x where x > 0, otherwise slope · x. The derivative at 0 is taken as the slope."""
 
     examples_apart = True
-    symbol = "a"
+    symbol = "y"
     flops = 2, 0, 2  # max(x, slope x); x > 0, slope dy
     formulas = {"y": "maximum(x, slope * x)", "dx": "where(x > 0, dy, slope * dy)"}
 
@@ -116,7 +116,7 @@ class Tanh(Layer):
     """y = tanh(x), in (-1, 1)."""
 
     examples_apart = True
-    symbol = "a"
+    symbol = "y"
     flops = 1, 0, 3  # tanh; dy (1 - y y)
     formulas = {"y": "tanh(x)", "dx": "dy * (1 - y ** 2)"}
 
@@ -133,7 +133,7 @@ class Softplus(Layer):
     """y = log(1 + eˣ), a smooth ReLU; its derivative is the sigmoid."""
 
     examples_apart = True
-    symbol = "a"
+    symbol = "y"
     flops = 6, 0, 5  # max(x, 0) + log(1 + exp(-|x|)); dy σ(x)
     formulas = {"y": "softplus(x)", "dx": "dy * sigmoid(x)"}
 
@@ -152,7 +152,7 @@ class Identity(Layer):
     """y = x."""
 
     examples_apart = True
-    symbol = "a"
+    symbol = "y"
     flops = 0, 0, 0
     formulas = {"y": "x", "dx": "dy"}
 

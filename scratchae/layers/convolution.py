@@ -39,7 +39,7 @@ class Conv2d(Layer):
 
     examples_apart = True
     parameter_names = ("W", "b")
-    symbol = "z"
+    symbol = "a"
     flops = 1, 1, 0  # + b; Σ dy
     formulas = {
         "y": "im2col(x, K, S, P) @ rows(W) + b",
@@ -121,7 +121,7 @@ class ConvTranspose2d(Layer):
 
     examples_apart = True
     parameter_names = ("W", "b")
-    symbol = "z"
+    symbol = "a"
     flops = 1, 1, 0  # + b; Σ dy
     formulas = {
         "y": "col2im(x @ rows(W).T, y_size, K, S, P) + b",

@@ -31,7 +31,7 @@ class Dense(Layer):
 
     examples_apart = True
     parameter_names = ("W", "b")
-    symbol = "z"
+    symbol = "a"
     flops = 1, 1, 0  # + b; Σ dy
     formulas = {"y": "x @ W + b", "dW": "x.T @ dy", "db": "sum(dy, axis=0)", "dx": "dy @ W.T"}
 

@@ -29,7 +29,7 @@ class RNN(Recurrent):
 
     examples_apart = True
     parameter_names = ("W", "U", "b")
-    symbols = {"a": "z", "padding": "p"}
+    symbols = {"padding": "p"}
     operations = 3, 5  # + h₋₁ U, + b, tanh; dh, 1 - h h, times dh, Σ da
 
     @property

@@ -28,7 +28,7 @@ def measure(model: Autoencoder, preset: Preset, pca: PCA, examples: Examples) ->
     """Errors on the test examples, of the model and of PCA with a code of the same size, summed over features and
     averaged over examples. For cross-entropy also its floor, the entropy of the pixels themselves. A model that removes
     noise gets noisy examples, and its output is compared with the clean ones; for images, a median filter and the
-    signal-to-noise ratio are given too. For a model that keeps its code sparse or still, also how active the code is.
+    peak signal-to-noise ratio are given too. For a model that keeps its code sparse or still, also how active the code is.
     """
     x = examples.test
     given = model.corrupted(x, np.random.default_rng(0))

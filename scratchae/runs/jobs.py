@@ -71,7 +71,7 @@ def denoise(task: Task) -> str:
         return f"{len(made):,} examples"
     before, after = (mean_squared_error(clean, x) for x in (noisy, made))
     peak = (
-        f"; signal-to-noise ratio {psnr(before / clean[0].size):.1f} to {psnr(after / clean[0].size):.1f} dB"
+        f"; peak signal-to-noise ratio {psnr(before / clean[0].size):.1f} to {psnr(after / clean[0].size):.1f} dB"
         if task.about.scaling.unit
         else ""
     )

@@ -120,7 +120,7 @@ def table(figures: dict[str, dict[str, float]], features: int) -> str:
         "bits": "bits, as many for each code",
         "prior_bits": "bits, by the prior",
         "perplexity": "vectors in use (perplexity)",
-        "psnr": "signal-to-noise ratio, dB",
+        "psnr": "peak signal-to-noise ratio, dB",
         "mean_activation": "mean of the code",
         "active_units": "share of the code that is active",
         "idle_units": "share of units never active",

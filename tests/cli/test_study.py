@@ -31,7 +31,7 @@ def run(command):
 def test_tiny_in_full(capsys):
     assert run("study tiny") == 0
     text = capsys.readouterr().out
-    assert "z₁[0, 0] = 0.15·0.05 + 0.20·0.10 + 0.35 = 0.3775" in text
+    assert "a₁[0, 0] = 0.15·0.05 + 0.20·0.10 + 0.35 = 0.3775" in text
     assert "THE PARAMETERS NOW" in text and "all 16 gradients agree" in text
 
 
@@ -89,7 +89,7 @@ def test_a_trained_model(tmp_path, capsys):
 
 
 def z1(text):
-    (line,) = [line for line in text.splitlines() if " z₁ = " in line]
+    (line,) = [line for line in text.splitlines() if " a₁ = " in line]
     return line
 
 

@@ -25,7 +25,7 @@ def test_what_belongs_together_stands_in_one_column(found):
     assert boxes["encoder.0.W"] == ("parameter", 1)
     assert boxes["encoder.0.y"] == ("value", 1)
     assert boxes["encoder.1.y"] == ("value", 2)
-    assert boxes["encoder.1.dx"] == ("gradient", 1)  # ∂L/∂z₁, below z₁
+    assert boxes["encoder.1.dx"] == ("gradient", 1)  # ∂L/∂a₁, below a₁
     assert boxes["encoder.0.dW"] == ("slope", 1)
     assert boxes["encoder.0.W'"] == ("update", 1)
     assert boxes["dprediction"] == ("gradient", 3)

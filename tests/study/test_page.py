@@ -138,7 +138,7 @@ def test_pointing_at_a_number_shows_its_sum_and_marks_its_operands(tiny, browse)
     browsed = browse(path)
     box = browsed.locator("#result canvas").first.bounding_box()
     browsed.mouse.move(box["x"] + 0.75 * box["width"], box["y"] + box["height"] / 2)
-    x, W, b = (operand.tensor.array for operand in found["z₁"].operands)
+    x, W, b = (operand.tensor.array for operand in found["a₁"].operands)
     total = x[0] @ W[:, 1] + b[1]
     assert browsed.get_attribute("#sum", "data-index") == "0,1"
     assert float(browsed.get_attribute("#sum", "data-value")) == pytest.approx(total, rel=1e-9)
@@ -146,7 +146,7 @@ def test_pointing_at_a_number_shows_its_sum_and_marks_its_operands(tiny, browse)
     for number in (*x[0], *W[:, 1], total):
         assert f"{abs(number):.5g}" in shown, number
     assert "✓ agrees" in browsed.inner_text("#sum")
-    assert browsed.inner_text("#tip").startswith("z₁[0, 1] = ")
+    assert browsed.inner_text("#tip").startswith("a₁[0, 1] = ")
     marked = browsed.evaluate("[...maps].map(([id, map]) => [id, [...map.marked].sort()])")
     assert dict(map(tuple, marked))["encoder.0.W"] == [1, 3]  # its second column
     assert dict(map(tuple, marked))["x"] == [0, 1]
@@ -229,7 +229,7 @@ def test_arrow_keys_in_a_heat_map_walk_through_its_numbers(tiny, browse):
     heard(browsed, "#live", r"W₁\[1, 1\] = ")
     browsed.focus("#result .map")
     browsed.keyboard.press("ArrowRight")
-    heard(browsed, "#live", r"z₁\[0, 1\] =\s.* · .* = ")  # the sum
+    heard(browsed, "#live", r"a₁\[0, 1\] =\s.* · .* = ")  # the sum
 
 
 # For everybody

@@ -35,18 +35,18 @@ def draw(*shape):
 def test_the_steps_of_an_autoencoder():
     found = trace(small(), draw(3, 4))
     assert [(step.phase, step.result.symbol.text) for step in found] == [
-        *(("forward", name) for name in ("z₁", "a₁", "z₂", "a₂", "z₃")),
+        *(("forward", name) for name in ("a₁", "y₁", "a₂", "y₂", "a₃")),
         ("loss", "L"),
-        *(("backward", f"∂L/∂{name}") for name in ("z₃", "W₃", "b₃", "a₂", "z₂", "W₂", "b₂", "a₁", "z₁", "W₁", "b₁")),
+        *(("backward", f"∂L/∂{name}") for name in ("a₃", "W₃", "b₃", "y₂", "a₂", "W₂", "b₂", "y₁", "a₁", "W₁", "b₁")),
         *(("update", name) for name in ("W₁", "b₁", "W₂", "b₂", "W₃", "b₃")),
     ]
     assert [step.number for step in found] == list(range(1, len(found) + 1))
-    assert found["z₂"].text == "z₂ = a₁ W₂ + b₂" and found["z₂"].layer == "encoder.2"
-    assert found["∂L/∂W₂"].text == "∂L/∂W₂ = a₁ᵀ ∂L/∂z₂"
-    assert found["∂L/∂a₁"].mathml.startswith("<math")
-    assert [operand.tensor.symbol.text for operand in found["z₂"].operands] == ["a₁", "W₂", "b₂"]
-    assert [operand.tensor.shape for operand in found["z₂"].operands] == [(3, 3), (3, 2), (2,)]
-    assert found["a₂"].note == "the code" and found["z₃"].note == "the prediction"
+    assert found["a₂"].text == "a₂ = y₁ W₂ + b₂" and found["a₂"].layer == "encoder.2"
+    assert found["∂L/∂W₂"].text == "∂L/∂W₂ = y₁ᵀ ∂L/∂a₂"
+    assert found["∂L/∂y₁"].mathml.startswith("<math")
+    assert [operand.tensor.symbol.text for operand in found["a₂"].operands] == ["y₁", "W₂", "b₂"]
+    assert [operand.tensor.shape for operand in found["a₂"].operands] == [(3, 3), (3, 2), (2,)]
+    assert found["y₂"].note == "the code" and found["a₃"].note == "the prediction"
 
 
 def test_its_numbers_are_the_models():
@@ -55,7 +55,7 @@ def test_its_numbers_are_the_models():
     found = trace(model, x)
     metrics = model.training_step(x)
     assert_allclose(found["L"].result.array, metrics["loss"], rtol=1e-14)
-    assert_allclose(found["a₂"].result.array, model.z, rtol=1e-14)
+    assert_allclose(found["y₂"].result.array, model.z, rtol=1e-14)
     for number, layer in (
         ("₁", model.encoder.layers[0]),
         ("₂", model.encoder.layers[2]),
@@ -70,15 +70,15 @@ def test_its_numbers_are_the_models():
 
 def test_statistics_flops_and_bytes():
     found = trace(small(), draw(3, 4))  # a model in float32
-    z, a = found["z₁"], found["a₁"]
+    z, a = found["a₁"], found["y₁"]
     assert z.statistics.min == z.result.array.min() and z.statistics.norm == pytest.approx(
         np.linalg.norm(z.result.array)
     )
     assert z.flops == 2 * 3 * 4 * 3 + 3 * 3
     assert z.bytes_kept == 3 * 4 * 4 and a.bytes_kept == 3 * 3 * 4  # x and y, of four bytes a number
-    assert found["z₂"].bytes_kept == 0  # its x is what Tanh keeps already
+    assert found["a₂"].bytes_kept == 0  # its x is what Tanh keeps already
     relu = s.Autoencoder(s.Sequential(s.Dense(4, 3), s.ReLU()), s.Sequential(s.Dense(3, 4)), loss=s.MSE())
-    step = trace(relu, draw(9, 4))["a₁"]
+    step = trace(relu, draw(9, 4))["y₁"]
     assert 0 < step.statistics.zeros == (step.result.array == 0).mean()
 
 
@@ -93,13 +93,13 @@ def test_source_lines():
             [source.lines[number - source.first].strip() for number in source.highlighted],
         )
 
-    path, name, highlighted = lines("z₁")
+    path, name, highlighted = lines("a₁")
     assert (path, name) == ("scratchae/layers/dense.py", "Dense.forward")
     assert highlighted == ["y = xp.matmul(x, self.W)  # (N, outputs)", "y += self.b"]
     path, name, highlighted = lines("∂L/∂W₁")
     assert name == "Dense.backward_parameters" and len(highlighted) == 1 and "out=self.dW" in highlighted[0]
-    assert "matmul(dy, self.W.T)" in lines("∂L/∂a₁")[2][0]
-    assert lines("∂L/∂z₃")[1] == "MSE.__call__"
+    assert "matmul(dy, self.W.T)" in lines("∂L/∂y₁")[2][0]
+    assert lines("∂L/∂a₃")[1] == "MSE.__call__"
     update = next(step.source for step in found if step.phase == "update")
     assert update.name == "SGD.formula" and update.path == "scratchae/optimizers/descent.py"
 
@@ -247,7 +247,7 @@ def test_every_loss_and_penalty(loss, penalty):
     assert found.passed and (penalty is None or found["Ω"].kind == repr(penalty))
     if penalty is not None:
         assert found["L"].text == "L = R + Ω"
-        assert found["∂L/∂a₂"].text == "∂L/∂a₂ = ∂L/∂a₂|decoder + ∂Ω/∂a₂"
+        assert found["∂L/∂y₂"].text == "∂L/∂y₂ = ∂L/∂y₂|decoder + ∂Ω/∂y₂"
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -297,8 +297,8 @@ def test_what_lies_at_kinks_is_not_counted_as_agreeing():
 
 
 def test_elements_off_the_kinks_are_looked_for():
-    """∂L/∂z₁ has a half of its elements at a kink, those of the blank image."""
-    check = trace(*on_blank_images())["∂L/∂z₁"].check
+    """∂L/∂a₁ has a half of its elements at a kink, those of the blank image."""
+    check = trace(*on_blank_images())["∂L/∂a₁"].check
     assert check.comparable and check.checked - check.kinks >= SAMPLE // 2
 
 
@@ -351,7 +351,7 @@ def test_the_draw_is_a_step_of_its_own():
     model = s.Autoencoder(s.Sequential(s.MaskingNoise(0.5), s.Dense(4, 2)), s.Dense(2, 4), loss=s.MSE())
     x = draw(3, 4)
     found = trace(model, x, rng=7)
-    assert [step.text for step in found][:4] == ["u ~ U(0, 1)", "m = [u ≥ 0.5]", "x̃ = x ⊙ m", "z₁ = x̃ W₁ + b₁"]
+    assert [step.text for step in found][:4] == ["u ~ U(0, 1)", "m = [u ≥ 0.5]", "x̃ = x ⊙ m", "a₁ = x̃ W₁ + b₁"]
     assert_array_equal(found["u"].result.array, np.random.default_rng(7).random(x.shape))
     assert found["u"].result.role == "draw" and found["u"].cell((0, 0)) is None
     quiet = trace(model, x)
@@ -365,7 +365,7 @@ def test_a_vae_shows_its_draw():
     for text in (
         "σ = exp(log σ² / 2)", "ε ~ N(0, 1)", "z = μ + σ ⊙ ε", "L = R + β·KL",
         "∂L/∂μ = ∂L/∂z + β·∂KL/∂μ", "∂L/∂log σ² = β·∂KL/∂log σ² + ∂L/∂z ⊙ ε ⊙ σ / 2",
-        "∂L/∂a₁ = ∂L/∂a₁|μ + ∂L/∂a₁|log σ²",
+        "∂L/∂y₁ = ∂L/∂y₁|μ + ∂L/∂y₁|log σ²",
     ):  # fmt: skip
         assert text in texts
     again = trace(model, *inputs("VAE"), rng=np.random.default_rng(3))
@@ -521,12 +521,12 @@ def worked_example():
 
 def test_the_worked_example_digit_for_digit():
     found = worked_example()
-    net, out = found["z₁"], found["a₁"]
+    net, out = found["a₁"], found["y₁"]
     assert net.cell((0, 0), digits=9).text == "0.15·0.05 + 0.20·0.10 + 0.35 = 0.3775"
     assert out.cell((0, 0), digits=9).text == "1 / (1 + e^−0.3775) = 0.593269992"
     assert out.cell((0, 1), digits=9).text.endswith("= 0.596884378")
-    assert found["z₂"].cell((0, 0), digits=9).text == "0.40·0.593269992 + 0.45·0.596884378 + 0.60 = 1.105905967"
-    assert [f"{value:.9f}" for value in found["a₂"].result.array[0]] == ["0.751365070", "0.772928465"]
+    assert found["a₂"].cell((0, 0), digits=9).text == "0.40·0.593269992 + 0.45·0.596884378 + 0.60 = 1.105905967"
+    assert [f"{value:.9f}" for value in found["y₂"].result.array[0]] == ["0.751365070", "0.772928465"]
     assert f"{found['L'].result.array / 2:.9f}" == "0.298371109"
     dW2, dW1 = found["∂L/∂W₂"].result.array / 2, found["∂L/∂W₁"].result.array / 2
     assert f"{dW2[0, 0]:.9f}" == "0.082167041" and f"{dW1[0, 0]:.9f}" == "0.000438568"
@@ -559,8 +559,8 @@ def test_the_worked_example_after_the_step():
 def test_the_text_of_tiny_writes_everything_out():
     model, x = tiny()
     text = trace(model, x, optimizer=s.SGD(LEARNING_RATE)).text()
-    assert "z₁[0, 0] = 0.15·0.05 + 0.20·0.10 + 0.35 = 0.3775" in text
-    assert "a₁[0, 0] = 1 / (1 + e^−0.3775) = 0.59327" in text
+    assert "a₁[0, 0] = 0.15·0.05 + 0.20·0.10 + 0.35 = 0.3775" in text
+    assert "y₁[0, 0] = 1 / (1 + e^−0.3775) = 0.59327" in text
     assert "L = (" in text and "∂L/∂W₁[1, 1] = " in text
     for heading in ("GIVEN", "FORWARD", "LOSS", "BACKWARD", "UPDATE", "THE PARAMETERS NOW"):
         assert heading in text
@@ -577,7 +577,7 @@ def test_the_text_of_tiny_writes_everything_out():
 def test_the_text_of_a_larger_model_is_a_table():
     text = trace(small(), draw(30, 4)).text()
     lines = text.splitlines()
-    (line,) = [line for line in lines if " z₁ = x W₁ + b₁ " in line]
+    (line,) = [line for line in lines if " a₁ = x W₁ + b₁ " in line]
     assert "30 × 3" in line and "encoder.0" in line and " 810 " in line.replace("FLOP", "")
     (line,) = [line for line in lines if "∂L/∂W₁ = " in line and "←" not in line]
     assert "agree to" in line
@@ -625,9 +625,9 @@ def test_the_keys_are_distinct():
     keys = [step.result.key for step in found]
     assert len(set(keys)) == len(keys)
     assert found.tensors["encoder.0.W"].role == "parameter" and found.tensors["encoder.0.W'"].role == "updated"
-    assert found["encoder.0.y"] is found["z₁"]
-    with pytest.raises(OptionError, match="no 'z₉': it has z₁, a₁"):
-        found["z₉"]
+    assert found["encoder.0.y"] is found["a₁"]
+    with pytest.raises(OptionError, match="no 'a₉': it has a₁, y₁"):
+        found["a₉"]
 
 
 # Bad input, and a learner's own layers
@@ -653,11 +653,11 @@ class Plain(s.Layer):
 def test_a_layer_without_formulas_is_shown_as_what_it_is():
     model = s.Autoencoder(s.Sequential(s.Dense(4, 3), Plain()), s.Dense(3, 4), loss=s.MSE())
     found = trace(model, draw(2, 4))
-    assert found.passed and found["y₂"].text == "y₂ = Plain(z₁)" and found["y₂"].cell((0, 0)) is None
-    assert found["∂L/∂z₁"].text == "∂L/∂z₁ = Plain.backward(∂L/∂y₂)"
-    assert found["∂L/∂z₁"].check is None  # nothing to compute it again with; but parameters are checked by the code
+    assert found.passed and found["y₂"].text == "y₂ = Plain(a₁)" and found["y₂"].cell((0, 0)) is None
+    assert found["∂L/∂a₁"].text == "∂L/∂a₁ = Plain.backward(∂L/∂y₂)"
+    assert found["∂L/∂a₁"].check is None  # nothing to compute it again with; but parameters are checked by the code
     assert found["∂L/∂W₁"].check.passed and found["∂L/∂scale₂"].check.passed
-    assert "Plain(z₁)" in found.text()
+    assert "Plain(a₁)" in found.text()
 
 
 def test_a_wrong_gradient_is_seen():
@@ -669,8 +669,8 @@ def test_a_wrong_gradient_is_seen():
 
     found = trace(s.Autoencoder(s.Sequential(s.Dense(4, 3), Wrong()), s.Dense(3, 4), loss=s.MSE()), draw(2, 4))
     wrong = {step.result.symbol.text for step in found if step.check is not None and not step.check.passed}
-    assert wrong == {"∂L/∂z₁", "∂L/∂W₁", "∂L/∂b₁"} and not found.passed
-    assert "WRONG: ∂L/∂z₁, ∂L/∂W₁, ∂L/∂b₁" in found.text() and "DIFFER" in found.text()
+    assert wrong == {"∂L/∂a₁", "∂L/∂W₁", "∂L/∂b₁"} and not found.passed
+    assert "WRONG: ∂L/∂a₁, ∂L/∂W₁, ∂L/∂b₁" in found.text() and "DIFFER" in found.text()
 
 
 def test_a_formula_that_lies_is_refused():

@@ -79,6 +79,28 @@ def test_the_links_of_a_chapter_lead_somewhere(chapter):
         assert not wanted or wanted in map(anchor, headings), f"{target}: no such heading"
 
 
+def test_the_syllabus_has_every_chapter_and_exercise_once_with_its_minutes():
+    weeks = PAGES["syllabus.md"].split("## A day")[0]
+    minutes = {f"{chapter.number:02d}": int(re.match(r"\d+", chapter.time)[0]) for chapter in CHAPTERS}
+    rows = re.findall(r"^\| (\d+) \| (.+?) \| (\d+) \| (.+?) \|", weeks, re.MULTILINE)
+    assert [int(week) for week, *_ in rows] == list(range(1, 13))
+    for _, links, time, _ in rows:
+        assert sum(minutes[number] for number in re.findall(r"\[(\d\d)\]", links)) == int(time)
+    assert sorted(re.findall(r"\((\d\d_\w+\.py)\)", weeks)) == [chapter.path.name for chapter in CHAPTERS]
+    names = [name for chapter in CHAPTERS for name in exercises_of(chapter)]
+    assert sorted(re.findall(r"`(\d\d_\w+)`", weeks)) == sorted({*names})
+    assert f"({minutes['13']} minutes, `13_roofline`)" in weeks
+
+
+def test_the_bibliography_is_in_order_and_each_entry_is_cited():
+    prose = "\n".join(map(prose_of, CHAPTERS))
+    for part in PAGES["bibliography.md"].split("\n## ")[1:]:
+        entries = re.findall(r"^### (.+)$", part, re.MULTILINE)
+        years = [int(re.search(r"\d{4}", entry)[0]) for entry in entries]
+        assert years == sorted(years)
+        assert [entry for entry in entries if f"(bibliography.md#{anchor(entry)})" not in prose] == []
+
+
 @each_chapter
 def test_the_exercises_of_a_chapter_are_there(chapter):
     names = exercises_of(chapter)

@@ -97,7 +97,7 @@ def test_the_bugs_are_diagnosed(name, kind, capsys):
 # One change in a right solution, and what is said of it
 MISTAKES = [
     ("00_neuron", "2 * (y - t)", "(y - t)", "the 2 of the square is missing"),
-    ("00_neuron", "dz = dy * y * (1 - y)", "dz = dy", "σ is not differentiated"),
+    ("00_neuron", "da = dy * y * (1 - y)", "da = dy", "σ is not differentiated"),
     ("01_parameters", "n * m + m", "n * m", "the biases are missing"),
     ("02_dense", "dy.sum(axis=0)", "dy", "it is not summed over the batch"),
     ("02_dense", "self.x.T @ dy", "dy.T @ self.x", "it is transposed"),

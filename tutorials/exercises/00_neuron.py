@@ -2,13 +2,13 @@
 
 The neuron has three inputs, three weights and a bias. All are numbers, or vectors of three:
 
-    z = w₁ x₁ + w₂ x₂ + w₃ x₃ + b        x (3,), w (3,), b a number
-    y = σ(z) = 1 / (1 + e⁻ᶻ)             a number between 0 and 1
+    a = w₁ x₁ + w₂ x₂ + w₃ x₃ + b        x (3,), w (3,), b a number
+    y = σ(a) = 1 / (1 + e⁻ᵃ)             a number between 0 and 1
     L = (y - t)²                         t is the target, a number
 
 Go back by the chain rule, one factor for each line above:
 
-    ∂L/∂y = …,   ∂y/∂z = … (write it with y),   ∂z/∂wᵢ = …,   ∂z/∂b = …,   ∂z/∂xᵢ = …
+    ∂L/∂y = …,   ∂y/∂a = … (write it with y),   ∂a/∂wᵢ = …,   ∂a/∂b = …,   ∂a/∂xᵢ = …
 
 Return (L, dw, db, dx): the loss, ∂L/∂w (3,), ∂L/∂b and ∂L/∂x (3,).
 
@@ -20,4 +20,4 @@ import numpy as np
 
 def neuron(x, w, b, t):
     """(L, dw, db, dx) of L = (σ(w · x + b) - t)²."""
-    raise NotImplementedError("z, y and L; then dw, db and dx, back through each line")
+    raise NotImplementedError("a, y and L; then dw, db and dx, back through each line")

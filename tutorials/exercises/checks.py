@@ -43,7 +43,7 @@ def neuron(module: ModuleType) -> list[str]:
             "neuron(x, w, b, t)", module.neuron(x.copy(), w.copy(), b, t), 4
         )
         y = sigmoid(w @ x + b)
-        dz = 2 * (y - t) * y * (1 - y)
+        da = 2 * (y - t) * y * (1 - y)
         without = 2 * (y - t)
         forgot = "the 2 of the square is missing"
         facts = [
@@ -51,27 +51,27 @@ def neuron(module: ModuleType) -> list[str]:
             equal(
                 "dw",
                 dw,
-                dz * x,
+                da * x,
                 {
-                    forgot: dz * x / 2,
+                    forgot: da * x / 2,
                     "σ is not differentiated": without * x,
-                    "it is dx": dz * w,
+                    "it is dx": da * w,
                 },
             ),
             equal(
                 "db",
                 db,
-                dz,
-                {forgot: dz / 2, "σ is not differentiated: y (1 - y) is missing": without},
+                da,
+                {forgot: da / 2, "σ is not differentiated: y (1 - y) is missing": without},
             ),
             equal(
                 "dx",
                 dx,
-                dz * w,
+                da * w,
                 {
-                    forgot: dz * w / 2,
+                    forgot: da * w / 2,
                     "σ is not differentiated": without * w,
-                    "it is dw": dz * x,
+                    "it is dw": da * x,
                 },
             ),
         ]

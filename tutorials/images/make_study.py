@@ -15,7 +15,7 @@ IMAGES = Path(__file__).parent
 # name: preset, the array that is being made, colours
 PICTURES = {
     "study-tiny": ("tiny", "∂L/∂W₄", "light"),
-    "study-conv": ("conv", "z₁", "light"),
+    "study-conv": ("conv", "a₁", "light"),
     "study-vae": ("vae", "z", "dark"),
 }
 

@@ -83,7 +83,7 @@ class Formula:
 
     @property
     def text(self) -> str:
-        """In Unicode: z₁ = x W₁ + b₁."""
+        """In Unicode: a₁ = x W₁ + b₁."""
         return f"{self.result.text} {self.sign()} {self.right(Writer)}"
 
     @property

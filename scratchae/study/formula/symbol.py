@@ -11,9 +11,9 @@ ACCENTS = {"\u0303": "~", "\u0302": "^", "\u0304": "¯"}
 
 @dataclass(frozen=True)
 class Symbol:
-    """A tensor's name in the mathematics: a letter, which may bear an accent, with an index: z₁, or a word, KL.
+    """A tensor's name in the mathematics: a letter, which may bear an accent, with an index: a₁, or a word, KL.
 
-    `of` makes it a derivative, ∂of/∂z₁; `via` says through which of several uses: ∂L/∂a₂|μ. `before` stands before it: Δ.
+    `of` makes it a derivative, ∂of/∂a₁; `via` says through which of several uses: ∂L/∂y₂|μ. `before` stands before it: Δ.
     """
 
     letter: str

@@ -150,7 +150,7 @@ class TraceData:
         return len(self.steps)
 
     def __getitem__(self, symbol: str) -> Step:
-        """The step that makes a tensor, by its symbol, such as "z₁" or "∂L/∂W₂", or by its key; the first if there are several."""
+        """The step that makes a tensor, by its symbol, such as "a₁" or "∂L/∂W₂", or by its key; the first if there are several."""
         for step in self.steps:
             if symbol in (step.result.symbol.text, step.result.key):
                 return step

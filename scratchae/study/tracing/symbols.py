@@ -29,7 +29,7 @@ def greek(name: str) -> str | None:
 
 
 class Symbols:
-    """Hands out symbols, each once: a second z₁ is z′₁."""
+    """Hands out symbols, each once: a second a₁ is z′₁."""
 
     def __init__(self):
         self.taken: set[tuple[str, str]] = set()

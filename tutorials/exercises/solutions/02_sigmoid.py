@@ -1,8 +1,8 @@
 """The backward pass of the sigmoid.
 
-    y = σ(x) = 1 / (1 + e⁻ˣ)        element by element; x, y, dy and dx are all of one shape
+    y = σ(a) = 1 / (1 + e⁻ᵃ)        element by element; a, y, dy and da are all of one shape
 
-Derive dy/dx, and write it with y alone: y is there already, so no exponential is needed.
+Derive ∂y/∂a, and write it with y alone: y is there already, so no exponential is needed.
 
 Check:  scratchae check 02_sigmoid
 """
@@ -11,8 +11,8 @@ import numpy as np
 
 
 class Sigmoid:
-    def forward(self, x):
-        self.y = 1 / (1 + np.exp(-x))
+    def forward(self, a):
+        self.y = 1 / (1 + np.exp(-a))
         return self.y
 
     def backward(self, dy):

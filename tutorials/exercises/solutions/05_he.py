@@ -3,7 +3,11 @@
 One number of a layer y = max(x W, 0) is a sum over `inputs` terms. With independent weights of mean
 0 and variance s², and E[x²] the mean square of the inputs,
 
-    Var(Σᵢ xᵢ Wᵢₖ) = inputs · s² · E[x²],   and ReLU sets the negative half of it to 0:
+    Var(Σᵢ xᵢ Wᵢₖ) = inputs · s² · E[x²]
+
+The weights are as likely to be W as -W, so positive and negative sums each carry half of the mean
+square, and ReLU sets the negative ones to 0:
+
     E[y²] = … · inputs · s² · E[x²]
 
 Choose the standard deviation s so that E[y²] = E[x²]: then a signal goes through any number of

@@ -1,4 +1,4 @@
-"""Mend a formula: a KL term that is often published.
+"""Mend a formula: a KL term that is right for another variable.
 
     KL = ½ (μ² + (e^log_var)²) - log_var - ½
 
