@@ -7,6 +7,7 @@ has an array with the name of an argument (x, prediction, target, z), that array
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import inspect
 import sys
@@ -21,12 +22,14 @@ import numpy as np
 from ..errors import OptionError
 from ..models import Model
 from ..optimizers import Optimizer
-from ..study.styles import losses
+from ..study.styles import losses, several
 from ..study.styles.calls import BACKWARD, FORWARD, method_of, parameters_of
 from ..study.styles.joined import OF_METHODS, partner
 from ..study.styles.names import plain
+from ..study.styles.several import Several
 from ..study.styles.updating import UPDATE
 from ..study.trials import layers, models, optimizers
+from ..study.trials import several as trials_of_several
 from ..study.trials.inputs import required
 from ..study.trials.result import Result
 from .readers import (
@@ -40,7 +43,11 @@ from .readers import (
     check_optimizer,
     check_two,
     instance,
+    of_class,
+    or_of_functions,
+    or_several,
     returned,
+    with_options,
 )
 
 HOW = """nothing to check: write a class with `forward(self, x)` and `backward(self, dy)`, or a loss `def loss(prediction, target)` that returns (value, gradient), or an optimizer with `update(self, parameters, gradient)`. The shortest that works:
@@ -73,6 +80,7 @@ def load(path: Path) -> ModuleType:
 def subjects(module: ModuleType) -> list[Subject]:
     """Everything in the file that can be checked. Raises NotCheckableError if there is nothing."""
     found = [*of_classes(module), *of_functions(module), *of_models(module)]
+    found += of_others(module, {subject.name for subject in found})
     if not found:
         raise NotCheckableError(HOW)
     return found
@@ -105,21 +113,22 @@ def of_classes(module: ModuleType) -> Iterator[Subject]:
             yield Subject(
                 title,
                 cls if value is None else value,
-                lambda v=value, c=cls, k=check, o=others, t=title: k(t, v, c, o, vars(module)),
+                lambda v=value, c=cls, k=check, o=others, t=title: or_several(k, t, v, c, o, vars(module)),
             )
 
 
 def check_of(cls: type) -> Callable[..., Result] | None:
     """How objects of a class are checked; None if it is nothing that can be."""
     if losses.of_class(cls):
-        return check_loss_class
+        return functools.partial(with_options, check_loss_class)
     if is_layer(cls):
         return check_layer
     if method_of(cls, UPDATE[:-1]) and (issubclass(cls, Optimizer) or takes_gradients(cls)):
         return check_optimizer
     value, slope = method_of(cls, OF_METHODS[0]), method_of(cls, OF_METHODS[1])
     if value and slope:
-        return check_activation if len(required(getattr(cls, value))) <= 2 else check_loss_class
+        check = check_activation if len(required(getattr(cls, value))) <= 2 else check_loss_class
+        return functools.partial(with_options, check)
     return check_function_class if "__call__" in vars(cls) else None
 
 
@@ -144,7 +153,11 @@ def of_functions(module: ModuleType) -> Iterator[Subject]:
     for name, value in all_own.items():
         if slope := partner(name, all_own):
             used |= {name, slope}
-            yield Subject(name, value, lambda n=name, v=value, s=all_own[slope]: check_two(n, v, s, file))
+            yield Subject(
+                name,
+                value,
+                lambda n=name, v=value, s=all_own[slope]: or_of_functions(n, all_own, check_two, n, v, s, file),
+            )
     for name, value in all_own.items():
         if name in used:
             continue
@@ -152,9 +165,30 @@ def of_functions(module: ModuleType) -> Iterator[Subject]:
             used.add(name)
             yield Subject(name, value, lambda n=name, v=value, f=flag: check_two(n, *losses.with_flag(v, f), file))
         elif len(required(value)) in (1, 2) and is_function_to_check(name, value, file):
-            yield Subject(name, value, lambda n=name, v=value: check_function(n, v, file))
+            yield Subject(
+                name, value, lambda n=name, v=value: or_of_functions(n, all_own, check_function, n, v, file)
+            )
         elif is_update(value):
             yield Subject(name, value, lambda n=name, v=value: optimizers.examine(n, v, None))
+
+
+def of_others(module: ModuleType, named: set[str]) -> Iterator[Subject]:
+    """Functions and classes with a value and gradients in a form that no other check reads, such as of several arguments."""
+    file = vars(module)
+    found: dict[str, list[Several]] = {}
+    for reading in several.of_functions(own(module, inspect.isfunction)):
+        if reading.name not in named:
+            found.setdefault(reading.name, []).append(reading)
+    for name, readings in found.items():
+        if (result := trials_of_several.best(readings, file)) is not None:
+            yield Subject(name, readings[0].source, lambda r=result: r)
+    for name, cls in own(module, inspect.isclass).items():
+        if (
+            check_of(cls) is None
+            and not issubclass(cls, Model)
+            and (result := of_class(name, cls, None, file)) is not None
+        ):
+            yield Subject(name, cls, lambda r=result: r)
 
 
 def is_update(function: Callable) -> bool:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ..study.styles import losses
+from ..errors import OptionError
+from ..study.styles import losses, several
 from ..study.styles.calls import method_of, parameters_of
 from ..study.styles.copies import repeatable
 from ..study.styles.joined import OF_METHODS, choices, joined
 from ..study.styles.names import stem, stems_of_gradient
 from ..study.styles.written import returned_names
 from ..study.trials import functions, layers, optimizers, plan
-from ..study.trials.inputs import candidates, constructed, required
-from ..study.trials.result import UNUSABLE, Result
+from ..study.trials import several as trials_of_several
+from ..study.trials.inputs import SIZES, candidates, constructed, required, variants
+from ..study.trials.result import RIGHT, UNUSABLE, WRONG, Result
 
 SEARCHED = 10.0  # seconds after which no further weights are tried
 
@@ -44,6 +49,54 @@ def construct(cls: type) -> Any:
             f"{call} with sizes such as 3 and 4 raised {type(error).__name__}: {error}. Make an instance for the check to use: in the file "
             f"`layer = {cls.__name__}(…)` and an input `x = …` for it, or in Python check({cls.__name__}(…), x)"
         ) from error
+
+
+def of_class(name: str, cls: type, value: Any, file: Mapping[str, Any]) -> Result | None:
+    """A class whose values take several arguments, or whose gradients come in another form; None if nothing of it could be read."""
+
+    def make(sizes: int, **options: Any) -> Any:
+        return constructed(cls, (SIZES, (5, 3, 4, 2))[sizes], **options).value
+
+    return trials_of_several.best(several.of_class(name, cls, value, make), file)
+
+
+def or_several(
+    check: Callable[..., Result], name: str, value: Any, cls: type, others: type | None, file: Mapping[str, Any]
+) -> Result:
+    """A check of a class; where it cannot be done, or leaves parameters unseen, the class as one of several arguments."""
+    return with_fallback(lambda: check(name, value, cls, others, file), lambda: of_class(name, cls, value, file))
+
+
+def or_of_functions(
+    name: str, functions: Mapping[str, Callable], check: Callable[..., Result], *arguments: Any
+) -> Result:
+    """A check of functions; where it cannot be done, those that belong to this one, as functions of several arguments."""
+
+    def readings() -> Iterator[several.Several]:
+        return (one for one in several.of_functions(functions) if one.name == name)
+
+    return with_fallback(lambda: check(*arguments), lambda: trials_of_several.best(readings(), arguments[-1]))
+
+
+def with_fallback(check: Callable[[], Result], other: Callable[[], Result | None]) -> Result:
+    try:
+        result, raised = check(), None
+    except NotImplementedError:
+        raise
+    except Exception as error:
+        result, raised = None, error
+    if (
+        result is not None
+        and result.code != UNUSABLE
+        and not (result.code == RIGHT and getattr(result.layer, "untrained", ()))
+    ):
+        return result
+    found = other()
+    if found is not None:
+        return found
+    if raised is not None:
+        raise raised
+    return result
 
 
 def check_layer(name: str, value: Any, cls: type, others: type | None, file: Mapping[str, Any]) -> Result:
@@ -95,6 +148,36 @@ def array_of(file: Mapping[str, Any], *names: str) -> np.ndarray | None:
     return None
 
 
+def with_options(
+    check: Callable[..., Result], name: str, value: Any, cls: type, others: type | None, file: Mapping[str, Any]
+) -> Result:
+    """A check of a loss or an activation as a class; if it is right, also with other options of the constructor."""
+    return varied(check(name, value, cls, others, file), cls if others is not None else None, lambda **options: check(
+        name, constructed(cls, **options).value, cls, None, file
+    ))  # fmt: skip
+
+
+def varied(result: Result, signature: Any, check: Callable[..., Result]) -> Result:
+    """A right result, checked again with each option other than the default; the first that is wrong is said."""
+    if result.code != RIGHT or signature is None:
+        return result
+    for options in variants(signature):
+        said = ", ".join(f"{key}={brief(option)}" for key, option in options.items())
+        try:
+            other = check(**options)
+        except Exception:  # it does not take this option
+            continue
+        if other.code == WRONG:
+            return replace(other, where=other.where or f"with {said}")
+        if other.code == RIGHT:
+            result.tried.options.append(said)
+    return result
+
+
+def brief(option: Any) -> str:
+    return f"an array of shape {option.shape}" if isinstance(option, np.ndarray) else repr(option)
+
+
 def check_activation(name: str, value: Any, cls: type, others: type | None, file: Mapping[str, Any]) -> Result:
     """A class with f and f′ as methods."""
     thing = instance(cls, value)
@@ -103,6 +186,18 @@ def check_activation(name: str, value: Any, cls: type, others: type | None, file
 
 
 def check_pair(name: str, value: Callable, derivative: Callable, file: Mapping[str, Any]) -> Result:
+    """Two functions as a layer, with the options that both take."""
+    both = {p.name for p in parameters_of(derivative)}
+
+    def check(**options: Any) -> Result:
+        if not options.keys() <= both:
+            raise OptionError("one of the two does not take it")
+        return check_one_pair(name, with_set(value, options), with_set(derivative, options), file)
+
+    return varied(check(), value if inspect.isfunction(value) else None, check)
+
+
+def check_one_pair(name: str, value: Callable, derivative: Callable, file: Mapping[str, Any]) -> Result:
     """Two functions as a layer, read in every way that fits: right if one of them is."""
 
     def results() -> Iterator[Result]:
@@ -187,7 +282,24 @@ def check_function_class(name: str, value: Any, cls: type, others: type | None, 
 
 
 def check_function(name: str, function: Callable, file: Mapping[str, Any]) -> Result:
-    """A loss (prediction, target) or a penalty (z) that returns its value and gradients."""
+    """A loss (prediction, target) or a penalty (z) that returns its value and gradients, with its options."""
+
+    def check(**options: Any) -> Result:
+        return check_one_function(name, with_set(function, options), file)
+
+    return varied(check(), function if inspect.isfunction(function) else None, check)
+
+
+def with_set(function: Callable, options: Mapping[str, Any]) -> Callable:
+    """A function with some of its options set."""
+    if not options:
+        return function
+    twin = functools.partial(function, **options)
+    twin.source, twin.__name__ = function, function.__name__
+    return twin
+
+
+def check_one_function(name: str, function: Callable, file: Mapping[str, Any]) -> Result:
     needed = required(function)
     if len(needed) == 2 and not gives_two(function, file):
         return read(

@@ -39,7 +39,20 @@ BELOW_ONE = {
     "rho",
     "beta",
 }
-LEFT_ALONE = {"seed", "rng", "randomstate", "name", "dtype", "xp", "device", "lr", "learningrate", "verbose", "debug"}
+LEFT_ALONE = {
+    "seed",
+    "rng",
+    "randomstate",
+    "name",
+    "dtype",
+    "xp",
+    "device",
+    "lr",
+    "learningrate",
+    "verbose",
+    "debug",
+    "axis",
+}
 
 
 @dataclass(frozen=True)
@@ -114,6 +127,8 @@ def argument(parameter: inspect.Parameter, sizes: Iterator[int]) -> Any:
 
 def constructed(cls: type, sizes: tuple[int, ...] = SIZES, **options: Any) -> Made:
     """An object of a class. Raises what its constructor raises."""
+    if any(plain(p.name) in ("heads", "numheads", "groups") for p in required(cls)):  # which divide the others
+        sizes = tuple(2 * size for size in sizes)
     numbers = itertools.chain(sizes, itertools.repeat(2))
     words, places = {}, []
     for parameter in required(cls):
@@ -157,6 +172,10 @@ def other_values(parameter: inspect.Parameter) -> Iterator[Any]:
     default, name = parameter.default, plain(parameter.name)
     if default is parameter.empty or name in LEFT_ALONE or default is None:
         return
+    if (
+        isinstance(default, float) and 0 < abs(default) < 1e-4
+    ):  # a guard against dividing by 0, or a clip, whose slope is left out
+        return
     if isinstance(default, bool):
         yield not default
     elif isinstance(default, int):
@@ -174,4 +193,12 @@ def other_values(parameter: inspect.Parameter) -> Iterator[Any]:
     elif isinstance(default, tuple) and default and all(isinstance(item, int) for item in default):
         yield tuple(item + 1 for item in default)
     elif isinstance(default, str):
-        yield from {"mean": ("sum",), "sum": ("mean",), "valid": ("same",), "same": ("valid",)}.get(default, ())
+        yield from {
+            "mean": ("sum",),
+            "sum": ("mean",),
+            "valid": ("same",),
+            "same": ("valid",),
+            "sigmoid": ("tanh", "relu"),
+            "relu": ("tanh",),
+            "tanh": ("sigmoid",),
+        }.get(default, ())

@@ -1,0 +1,267 @@
+"""The trials of a value of several arrays, whose gradients come in any writing: other sizes, other numbers, other options."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..diagnosis import diagnose
+from ..diagnosis.experiment import FunctionExperiment
+from ..differences import EPS, STEP, GradientReport, compare, resolution
+from ..styles.copies import repeatable
+from ..styles.several import Several, UnlikeError, assigned
+from .fitting import Fitting, constants, fitted
+from .functions import source_of, tolerance_of
+from .inputs import variants
+from .layers import ELEMENTS, some
+from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
+
+SEARCHED = 6.0  # seconds after which nothing further is tried
+
+
+def upstream(y: np.ndarray) -> np.ndarray:
+    """∂L/∂y, the same for each y of a shape; 1 for a single number, which is a loss."""
+    if y.ndim == 0:
+        return np.float64(1.0)
+    return np.random.default_rng([y.size, y.ndim]).standard_normal(y.shape)
+
+
+def tensors_of(arguments: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """The arrays of floats among arguments, those in a dict by key."""
+    found = {}
+    for name, value in arguments.items():
+        if isinstance(value, dict):
+            found |= {f"{name}[{key}]": one for key, one in value.items() if np.ndim(one)}
+        elif isinstance(value, np.ndarray) and value.dtype.kind == "f":
+            found[name] = value
+    return found
+
+
+def copied(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: {key: np.copy(one) for key, one in value.items()}
+        if isinstance(value, dict)
+        else np.copy(value)
+        if isinstance(value, np.ndarray)
+        else value
+        for name, value in arguments.items()
+    }
+
+
+def evaluated(
+    thing: Several, arguments: Mapping[str, Any], anew: bool = True
+) -> tuple[np.ndarray, list[tuple[str, Any]]]:
+    """The terms of L = Σ r y, and the gradients with the names that their author gave them. anew: np.random begins anew."""
+    with repeatable() if anew else contextlib.nullcontext():
+        outputs, labelled = thing.run(copied(arguments), upstream)
+    outputs = [np.asarray(y) for y in outputs]
+    if any(y.dtype.kind != "f" or y.size == 0 for y in outputs):
+        raise UnlikeError
+    if not all(np.isfinite(y).all() for y in outputs):
+        raise FloatingPointError("y is not finite")
+    return np.concatenate([(upstream(y) * y).ravel() for y in outputs]), labelled
+
+
+class Fits:
+    """Whether a reading runs on arguments, and its gradients have the shapes of their tensors. Gives up where its form is another.
+
+    whole: no array that comes back may be left without a tensor.
+    """
+
+    def __init__(self, thing: Several, whole: bool):
+        self.thing, self.whole, self.unlike = thing, whole, 0
+
+    def __call__(self, arguments: Mapping[str, Any]) -> bool | None:
+        if self.unlike >= 5:
+            raise UnlikeError
+        try:
+            arguments = self.thing.complete(arguments, 0)
+            labelled = evaluated(self.thing, arguments, anew=False)[1]
+        except NotImplementedError:
+            raise
+        except UnlikeError:
+            self.unlike += 1
+            return False
+        except FloatingPointError:
+            return None
+        except Exception:
+            return False
+        tensors = tensors_of(arguments)
+        return any(
+            not (left and self.whole)
+            and all(
+                np.shape(array) == tensors[name].shape and np.isfinite(array).all() for name, array in found.items()
+            )
+            for found, left in assigned(labelled, tensors)
+        )
+
+
+def examine(thing: Several, given: Mapping[str, Any], deadline: float) -> Result | None:
+    """Right if one choice of arguments is; otherwise what is said of the first that fits; None if none fits."""
+    known = {
+        p.name: given[p.name]
+        for p in thing.parameters
+        if isinstance(given.get(p.name), np.ndarray | float | int | dict)
+    }
+    names = [
+        f"{p.name}[{key}]" for p in thing.parameters if p.name not in known for key in thing.keys.get(p.name, ())
+    ]
+    names = [p.name for p in thing.parameters if p.name in known or p.name not in thing.keys] + names
+    seconds = (2,) if thing.fixed else (1, 2) if thing.cls is not None else (1,)
+    worst = None
+    for ours, whole in [*([(known, True)] if known else []), ({}, True), ({}, False)]:
+        try:
+            for fitting in fitted(names, ours, Fits(thing, whole), seconds):
+                result = trials(thing, fitting, bool(ours))
+                if result.code == WRONG and result.report is not None:
+                    result = for_constants(thing, fitting, result)
+                if result.code == RIGHT:
+                    return result
+                worst = worst or result
+                if time.process_time() > deadline:
+                    return None  # what is left might be right
+        except UnlikeError:
+            return worst
+        if worst is not None:
+            return worst
+    return None
+
+
+def for_constants(thing: Several, fitting: Fitting, wrong: Result) -> Result:
+    """Right after all, if the arguments without a gradient have to be of a kind, such as one-hot rows."""
+    for other in constants(fitting, {check.name for check in wrong.report.checks}):
+        result = trials(thing, other, bool(other.given))
+        if result.code == RIGHT:
+            changed = next(name for name, kind in other.chosen.items() if kind != fitting.chosen[name])
+            result.tried.left_out.append(f"{changed} of any numbers, for which the gradient is not that of the value")
+            return result
+    return wrong
+
+
+def trials(thing: Several, make: Fitting, known: bool) -> Result:
+    """Two sizes with two draws each, and every option."""
+    tried, first = Tried(), None
+    drawn = ((0, 0), (0, 2)) if known else ((0, 0), (make.second, 1), (0, 2), (make.second, 3))
+    for sizes, seed in drawn:
+        report = attempt(thing, thing.complete(make(sizes, seed), seed), tried)
+        if report is None:
+            continue
+        if not report.passed:
+            return Result(WRONG, "", report=report, tried=tried)
+        first = first or report
+    for options in variants(thing.cls or thing.source):
+        words = {"options": options} if thing.cls is not None else options
+        try:
+            report = attempt(thing, thing.complete(make(0, 4) | words, 4), tried)
+        except UnlikeError:
+            report = None
+        if report is None:
+            continue
+        said = ", ".join(f"{name}={value!r}" for name, value in options.items())
+        tried.options.append(said)
+        if not report.passed:
+            return Result(WRONG, "", where=f"with {said}", report=report, tried=tried)
+    if first is None:
+        return Result(UNUSABLE, "", tried=tried)
+    arguments = thing.complete(make(0, 0), 0)
+    seen = {check.name for check in first.checks}
+    unseen = [name for name in tensors_of(arguments) if name not in seen and matters(thing, arguments, name)]
+    if unseen:
+        tried.left_out.append(f"{', '.join(unseen)}: taken for constants, because no gradient of them comes back")
+    return Result(RIGHT, "", report=first, tried=tried)
+
+
+def attempt(thing: Several, arguments: Mapping[str, Any], tried: Tried) -> GradientReport | None:
+    """The gradients of one trial; None if it does not run."""
+    try:
+        report = report_of(thing, arguments)
+    except NotImplementedError:
+        raise
+    except Exception:
+        return None
+    tried.trials += 1
+    shape = " and ".join(
+        str(array.shape) for name, array in tensors_of(arguments).items() if not name.startswith("self.")
+    )
+    if shape and shape not in tried.shapes:
+        tried.shapes.append(shape)
+    return report
+
+
+def matters(thing: Several, arguments: dict[str, Any], name: str) -> bool:
+    """Whether the value changes with a tensor."""
+    moved = copied(arguments)
+    tensors_of(moved)[name][...] *= 1.1
+    try:
+        return not np.array_equal(evaluated(thing, moved)[0], evaluated(thing, arguments)[0])
+    except Exception:
+        return True
+
+
+def report_of(thing: Several, arguments: Mapping[str, Any]) -> GradientReport:
+    """The gradients against central differences, in every way to assign them and with every sign; the first that passes."""
+    terms, labelled = evaluated(thing, arguments)
+    reports = []
+    for found, _ in sorted(assigned(labelled, tensors_of(arguments)), key=lambda way: way[1]):
+        for sign in thing.signs:
+            reports.append(
+                compared(thing, arguments, terms, {name: sign * np.asarray(g, float) for name, g in found.items()})
+            )
+            if reports[-1].passed:
+                return reports[-1]
+    report = reports[0]
+    wrong = tuple(check.name for check in report.checks if not check.passed)
+    names = [check.name for check in report.checks]
+
+    def function(*arrays: np.ndarray) -> tuple:
+        moved = copied(arguments)
+        tensors = tensors_of(moved)
+        for name, array in zip(names, arrays, strict=True):
+            tensors[name][...] = array
+        terms, labelled = evaluated(thing, moved)
+        found = min(assigned(labelled, tensors), key=lambda way: way[1])[0]
+        return (terms.sum(), *(found[name] for name in names))
+
+    experiment = FunctionExperiment(function, {name: tensors_of(arguments)[name] for name in names})
+    with np.errstate(all="ignore"):
+        return replace(report, findings=tuple(diagnose(experiment, wrong)))
+
+
+def compared(thing: Several, arguments: Mapping[str, Any], terms: np.ndarray, gradients: dict) -> GradientReport:
+    moving = copied(arguments)
+    tensors = {name: tensor for name, tensor in tensors_of(moving).items() if name in gradients}
+
+    def evaluate() -> np.ndarray:
+        return evaluated(thing, moving)[0].copy()
+
+    def change(plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
+        return (plus - minus).sum()
+
+    known_to = EPS * max(float(np.abs(terms).sum()), 1e-2)
+    rounding, step = resolution(evaluate, next(iter(tensors.values())), change, known_to)
+    tolerance = max(tolerance_of(source_of(thing.source)), 10 * step**2 if step > STEP else 0)
+    return compare(
+        thing.name, tensors, gradients, evaluate, rounding, tolerance, change=change, chain=True, step=step,
+        elements=some(ELEMENTS),
+    )  # fmt: skip
+
+
+def best(readings: Iterable[Several], given: Mapping[str, Any]) -> Result | None:
+    """Right if one reading is; else the first that is wrong; None if nothing could be read."""
+    worst, deadline = None, time.process_time() + SEARCHED
+    for thing in readings:
+        result = examine(thing, given, deadline)
+        if result is not None and result.code == RIGHT:
+            return result
+        if (
+            result is not None and result.code == WRONG and thing.signs == (1,)
+        ):  # an update may be more than a gradient
+            worst = worst or result
+        if time.process_time() > deadline:
+            break
+    return worst
