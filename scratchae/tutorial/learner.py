@@ -97,7 +97,7 @@ def own(module: ModuleType, kind: Callable[[Any], bool]) -> dict[str, Any]:
 
 def of_classes(module: ModuleType) -> Iterator[Subject]:
     classes = list(dict.fromkeys(own(module, inspect.isclass).values()))
-    classes = [c for c in classes if not any(issubclass(other, c) for other in classes if other is not c)]
+    classes = [c for c in classes if not any(stands_for(other, c) for other in classes if other is not c)]
     for cls in classes:
         if issubclass(cls, Model):
             continue
@@ -115,6 +115,12 @@ def of_classes(module: ModuleType) -> Iterator[Subject]:
                 cls if value is None else value,
                 lambda v=value, c=cls, k=check, o=others, t=title: or_several(k, t, v, c, o, vars(module)),
             )
+
+
+def stands_for(other: type, cls: type) -> bool:
+    """Whether what a class does is seen in one made of it: that one has its forward or its backward."""
+    names = [name for name in (*FORWARD, *BACKWARD, *UPDATE) if name in vars(cls)]
+    return issubclass(other, cls) and (not names or any(name not in vars(other) for name in names))
 
 
 def check_of(cls: type) -> Callable[..., Result] | None:

@@ -18,7 +18,7 @@ from ..study.styles.copies import repeatable
 from ..study.styles.joined import OF_METHODS, choices, joined
 from ..study.styles.names import stem, stems_of_gradient
 from ..study.styles.written import returned_names
-from ..study.trials import functions, layers, optimizers, plan
+from ..study.trials import fitting, functions, layers, optimizers, plan
 from ..study.trials import several as trials_of_several
 from ..study.trials.inputs import SIZES, candidates, constructed, required, variants
 from ..study.trials.result import RIGHT, UNUSABLE, WRONG, Result
@@ -78,6 +78,12 @@ def or_of_functions(
     return with_fallback(lambda: check(*arguments), lambda: trials_of_several.best(readings(), arguments[-1]))
 
 
+def in_part(result: Result) -> bool:
+    """Whether what is right leaves out a parameter, or is nothing at all."""
+    nothing = result.report is not None and not result.report.checks
+    return result.code == RIGHT and bool(nothing or getattr(result.layer, "untrained", ()))
+
+
 def with_fallback(check: Callable[[], Result], other: Callable[[], Result | None]) -> Result:
     try:
         result, raised = check(), None
@@ -85,21 +91,24 @@ def with_fallback(check: Callable[[], Result], other: Callable[[], Result | None
         raise
     except Exception as error:
         result, raised = None, error
-    if (
-        result is not None
-        and result.code != UNUSABLE
-        and not (result.code == RIGHT and getattr(result.layer, "untrained", ()))
-    ):
+    if result is not None and result.code != UNUSABLE and not in_part(result):
         return result
     found = other()
     if found is not None:
         return found
     if raised is not None:
         raise raised
+    if result.report is not None and not result.report.checks:
+        raise NotCheckableError(f"{result.report.subject}: backward leaves no gradient that could be compared")
     return result
 
 
 def check_layer(name: str, value: Any, cls: type, others: type | None, file: Mapping[str, Any]) -> Result:
+    arrays = [] if value is not None else [p.name for p in required(cls) if fitting.WEIGHTS.fullmatch(p.name)]
+    if arrays and (
+        found := [*of_arrays(name, cls, file)]
+    ):  # where a number would do, such as W = 3, it would hide a transpose
+        return functions.best(iter(found))
     try:
         result = layers.examine(name, instance(cls, value), given=array_of(file, "x"), cls=others)
     except NotImplementedError:
@@ -117,7 +126,7 @@ def of_arrays(name: str, cls: type, file: Mapping[str, Any]) -> Iterator[Result]
     """A class whose constructor takes its weights: made with arrays of the shapes that fit the first input for which some do."""
     given, start = array_of(file, "x"), time.process_time()
     for x in [given] if given is not None else candidates():
-        fitting = 0
+        count = 0
         for arguments in choices(required(cls), x, file):
             if time.process_time() - start > SEARCHED:
                 return
@@ -128,9 +137,13 @@ def of_arrays(name: str, cls: type, file: Mapping[str, Any]) -> Iterator[Result]
             except Exception:
                 continue
             if plan.takes(thing, x) is None and plan.fits(thing, x):
-                fitting += 1
-                yield layers.examine(name, thing, given=x)
-        if fitting:
+                count += 1
+
+                def check(arguments: dict = arguments, x: np.ndarray = x, **options: Any) -> Result:
+                    return layers.examine(name, cls(**arguments, **options), given=x)
+
+                yield varied(check(), cls, check)
+        if count:
             return
 
 
@@ -204,7 +217,9 @@ def check_one_pair(name: str, value: Callable, derivative: Callable, file: Mappi
         count = 0
         given = array_of(file, "x")
         for x in ([given] if given is not None else []) + [*candidates()]:
-            for layer in joined(value, derivative, x, file):
+            for layer in sorted(joined(value, derivative, x, file), key=hides):
+                if count and hides(layer):
+                    break
                 if plan.takes(layer, x) is None and plan.fits(layer, x):
                     count += 1
                     yield layers.examine(name, layer, given=x)
@@ -223,6 +238,11 @@ def check_one_pair(name: str, value: Callable, derivative: Callable, file: Mappi
         )
 
     return functions.best(results())
+
+
+def hides(layer: Any) -> bool:
+    """Whether an array among its arguments holds one number, which hides sums and transposes."""
+    return any(isinstance(value, np.ndarray) and value.size == 1 for value in vars(layer).values())
 
 
 def check_optimizer(name: str, value: Any, cls: type, others: type | None, file: Mapping[str, Any]) -> Result:

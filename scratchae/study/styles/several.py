@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import itertools
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -42,7 +43,7 @@ class Several:
     """run(arguments, upstream): the outputs as a list, and the gradients, each with the name that its author gives it.
 
     parameters: the arguments of the value without a default. keys: of arguments that are dicts, the keys that are read. held: what an
-    object itself holds that may have a gradient, by name. signs: by what a gradient may be multiplied.
+    object itself holds that may have a gradient, by name. updates: what comes back is rather added to parameters.
     """
 
     name: str
@@ -51,7 +52,7 @@ class Several:
     run: Callable[[Arrays, Callable], tuple[list[np.ndarray], list[tuple[str, Any]]]]
     keys: dict[str, list[str]]
     held: Callable[[Arrays], Arrays] = lambda arguments: {}
-    signs: tuple[int, ...] = (1,)
+    updates: bool = False
     cls: type | None = None
     fixed: bool = False
 
@@ -249,7 +250,7 @@ def of_functions(functions: Mapping[str, Callable]) -> Iterator[Several]:
                 needed,
                 lambda arguments, upstream, v=value, s=slope: apart(v, s, arguments, upstream),
                 keys_of(functions.values(), [p.name for p in needed]),
-                signs=(1, -1) if DOWNHILL.search(other) else (1,),
+                updates=bool(DOWNHILL.search(other)),
             )
 
 
@@ -328,7 +329,7 @@ def of_methods(
 
     def thing_of(arguments: Arrays) -> Any:
         if needed:
-            return make(**{name: arguments[name] for name in names})
+            return make(**{name: arguments[name] for name in names}, **(arguments.get("options") or {}))
         key = repr((arguments.get("sizes", 0), arguments.get("options")))
         if key not in cache:
             cache[key] = make(arguments.get("sizes", 0), **(arguments.get("options") or {}))
@@ -398,11 +399,17 @@ def assigned(
         if fitting or len(outer) == 1:
             return
     elif unnamed:
-        for names in (outer, free):
-            pairs = list(zip(names, unnamed, strict=False))
-            if len(names) >= len(unnamed) and all(tensors[name].shape == array.shape for name, array in pairs):
-                yield found | dict(pairs), 0
-                return
+        shapes = [array.shape for array in unnamed]
+        fitting = (
+            names
+            for these in (outer, free)
+            for names in itertools.combinations(these, len(unnamed))
+            if [tensors[name].shape for name in names] == shapes
+        )
+        ways = [found | dict(zip(names, unnamed, strict=True)) for names in itertools.islice(fitting, 3)]
+        if ways:
+            yield from ((way, 0) for way in ways)
+            return
     if found:
         yield found, len(unnamed)
 

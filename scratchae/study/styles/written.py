@@ -11,7 +11,7 @@ from typing import Any
 def returned_names(method: Any, count: int) -> list[str]:
     """The names in `return dx, dW, db`; where there are none, places."""
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(method)))
+        tree = ast.parse(textwrap.dedent(inspect.getsource(getattr(method, "source", method))))
     except (OSError, TypeError, SyntaxError):
         return [str(i) for i in range(count)]
     for node in ast.walk(tree):

@@ -50,7 +50,11 @@ NAMED: tuple[tuple[str, str], ...] = (
 ANY = "fND fNU fDN fD fN fK fTD fNTD fNHWC fNCHW fDK p iN fNN bN n fN1 fKD fHW"
 LABELS = re.compile(r"lab|targ|^y|^t$|tag|act|class|event|same|done|seg|id|ind|tok|true|mask|^k$|^i$|^j$|^u$")
 
-WEIGHTS = re.compile(r"(?:[WUV]|w\d|w[a-z]?$|b$|b_?[a-z]?\d?$|weight|bias|kernel|theta|gamma|beta)")
+# names of arrays that are trained, as a whole, which are never alike to data
+WEIGHTS = re.compile(
+    r"[WUV]\w{0,3}|w\w?\d?|b[a-z]?\d?|b_\w+|w_\w+|(?:weight|bias|kernel|filter)(?:s|es)?|table|theta|gamma|beta",
+    re.ASCII,
+)
 
 
 def likely(name: str) -> list[str]:
@@ -110,7 +114,7 @@ def choices(names: Sequence[str], given: Mapping[str, Any]) -> Iterator[dict[str
     """A kind for each argument: first those where all are alike, then those whose names tell most."""
     free = [name for name in names if name not in given]
     told = {name: "given" for name in names if name in given}
-    weights = any(WEIGHTS.match(name.partition("[")[2] or name) for name in free)
+    weights = any(WEIGHTS.fullmatch(name.partition("[")[2].rstrip("]") or name) for name in free)
     if len(free) > 1 and not weights:
         for kind in ("fND", "fN", "fTD", "fD", "fNK"):
             yield told | dict.fromkeys(free, kind)

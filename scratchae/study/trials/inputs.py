@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -170,6 +171,10 @@ def variants(cls: type) -> Iterator[dict[str, Any]]:
 def other_values(parameter: inspect.Parameter) -> Iterator[Any]:
     """Values that an option may have besides its default."""
     default, name = parameter.default, plain(parameter.name)
+    if default is None and "stride" in name:
+        yield 1
+    elif default is None and re.fullmatch("(class|pos|sample)?weights?", name):
+        yield np.array([0.5, 1.3, 0.8])
     if default is parameter.empty or name in LEFT_ALONE or default is None:
         return
     if (

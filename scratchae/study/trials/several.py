@@ -118,7 +118,7 @@ def examine(thing: Several, given: Mapping[str, Any], deadline: float) -> Result
         try:
             for fitting in fitted(names, ours, Fits(thing, whole), seconds):
                 result = trials(thing, fitting, bool(ours))
-                if result.code == WRONG and result.report is not None:
+                if worst is None and result.code == WRONG:
                     result = for_constants(thing, fitting, result)
                 if result.code == RIGHT:
                     return result
@@ -204,16 +204,24 @@ def matters(thing: Several, arguments: dict[str, Any], name: str) -> bool:
 
 
 def report_of(thing: Several, arguments: Mapping[str, Any]) -> GradientReport:
-    """The gradients against central differences, in every way to assign them and with every sign; the first that passes."""
+    """The gradients against central differences, in every way to assign them; the first that passes.
+
+    What is called an update may be the gradient times a number, turned round, or the parameter with that added.
+    """
     terms, labelled = evaluated(thing, arguments)
-    reports = []
-    for found, _ in sorted(assigned(labelled, tensors_of(arguments)), key=lambda way: way[1]):
-        for sign in thing.signs:
-            reports.append(
-                compared(thing, arguments, terms, {name: sign * np.asarray(g, float) for name, g in found.items()})
-            )
-            if reports[-1].passed:
-                return reports[-1]
+    tensors, reports = tensors_of(arguments), []
+    for found, _ in sorted(assigned(labelled, tensors), key=lambda way: way[1]):
+        gradients = {name: np.asarray(g, float) for name, g in found.items()}
+        ways = [gradients]
+        if thing.updates:
+            ways.append({name: g - tensors[name] for name, g in gradients.items()})
+        for way in ways:
+            report = compared(thing, arguments, terms, way)
+            if thing.updates and (factor := common_factor(report)):
+                report = compared(thing, arguments, terms, {name: factor * g for name, g in way.items()})
+            reports.append(report)
+            if report.passed:
+                return report
     report = reports[0]
     wrong = tuple(check.name for check in report.checks if not check.passed)
     names = [check.name for check in report.checks]
@@ -230,6 +238,13 @@ def report_of(thing: Several, arguments: Mapping[str, Any]) -> GradientReport:
     experiment = FunctionExperiment(function, {name: tensors_of(arguments)[name] for name in names})
     with np.errstate(all="ignore"):
         return replace(report, findings=tuple(diagnose(experiment, wrong)))
+
+
+def common_factor(report: GradientReport) -> float:
+    """By what all gradients are to be multiplied, so that they are as near to the differences as can be."""
+    moved = [(c.analytic[~np.isnan(c.numeric)], c.numeric[~np.isnan(c.numeric)]) for c in report.checks]
+    ours, theirs = (np.concatenate([pair[i].ravel() for pair in moved]) for i in (0, 1))
+    return float(ours @ theirs / (ours @ ours)) if np.any(ours) else 0.0
 
 
 def compared(thing: Several, arguments: Mapping[str, Any], terms: np.ndarray, gradients: dict) -> GradientReport:
@@ -258,9 +273,7 @@ def best(readings: Iterable[Several], given: Mapping[str, Any]) -> Result | None
         result = examine(thing, given, deadline)
         if result is not None and result.code == RIGHT:
             return result
-        if (
-            result is not None and result.code == WRONG and thing.signs == (1,)
-        ):  # an update may be more than a gradient
+        if result is not None and result.code == WRONG:
             worst = worst or result
         if time.process_time() > deadline:
             break
