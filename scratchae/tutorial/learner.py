@@ -129,7 +129,7 @@ def check_of(cls: type) -> Callable[..., Result] | None:
         return functools.partial(with_options, check_loss_class)
     if is_layer(cls):
         return check_layer
-    if method_of(cls, UPDATE[:-1]) and (issubclass(cls, Optimizer) or takes_gradients(cls)):
+    if updating(cls) and (issubclass(cls, Optimizer) or takes_gradients(cls)):
         return check_optimizer
     value, slope = method_of(cls, OF_METHODS[0]), method_of(cls, OF_METHODS[1])
     if value and slope:
@@ -142,9 +142,17 @@ def is_layer(value: Any) -> bool:
     return bool(method_of(value, FORWARD) and method_of(value, BACKWARD))
 
 
+def updating(cls: type) -> str | None:
+    """The method of a class that updates parameters, if it is an optimizer; its call, if it is made with a learning rate."""
+    made = {plain(p.name) for p in parameters_of(cls)}
+    return method_of(cls, UPDATE[:-1]) or (
+        "__call__" if "__call__" in vars(cls) and made & set(optimizers.SETTINGS["lr"]) else None
+    )
+
+
 def takes_gradients(cls: type) -> bool:
     """Whether a class is an optimizer: its update takes gradients, or its name or constructor tells of a learning rate."""
-    names = [plain(p.name) for p in parameters_of(getattr(cls, method_of(cls, UPDATE[:-1])))[1:]]
+    names = [plain(p.name) for p in parameters_of(getattr(cls, updating(cls)))[1:]]
     told = any(
         name.startswith(("grad", "dw", "dp", "dtheta")) or name in ("g", "layer", "layers", "model", "network")
         for name in names

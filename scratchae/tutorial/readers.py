@@ -242,7 +242,7 @@ def check_one_pair(name: str, value: Callable, derivative: Callable, file: Mappi
 
 def hides(layer: Any) -> bool:
     """Whether an array among its arguments holds one number, which hides sums and transposes."""
-    return any(isinstance(value, np.ndarray) and value.size == 1 for value in vars(layer).values())
+    return any(isinstance(value, np.ndarray | np.floating) and value.size == 1 for value in vars(layer).values())
 
 
 def check_optimizer(name: str, value: Any, cls: type, others: type | None, file: Mapping[str, Any]) -> Result:
