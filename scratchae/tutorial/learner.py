@@ -79,7 +79,7 @@ def load(path: Path) -> ModuleType:
 
 def subjects(module: ModuleType) -> list[Subject]:
     """Everything in the file that can be checked. Raises NotCheckableError if there is nothing."""
-    found = [*of_classes(module), *of_functions(module), *of_models(module)]
+    found = [*of_classes(module), *of_functions(module), *of_tables(module), *of_models(module)]
     found += of_others(module, {subject.name for subject in found})
     if not found:
         raise NotCheckableError(HOW)
@@ -203,6 +203,29 @@ def of_others(module: ModuleType, named: set[str]) -> Iterator[Subject]:
             and (result := of_class(name, cls, None, file)) is not None
         ):
             yield Subject(name, cls, lambda r=result: r)
+
+
+def of_tables(module: ModuleType) -> Iterator[Subject]:
+    """The entries of a table of functions and their derivatives, {"tanh": (f, f_prime)} or {"tanh": {"f": …, "df": …}}."""
+    for title, table in vars(module).items():
+        for key, entry in table.items() if isinstance(table, dict) and not title.startswith("_") else ():
+            pair = tuple(entry.values()) if isinstance(entry, dict) else entry
+            if isinstance(pair, tuple | list) and len(pair) == 2 and all(map(callable, pair)):
+                value, slope = (named(f"{title}[{key!r}]", f) for f in pair)
+                yield Subject(
+                    value.__name__, pair[1], lambda v=value, s=slope: check_two(v.__name__, v, s, vars(module))
+                )
+
+
+def named(name: str, function: Callable) -> Callable:
+    """A function of a table, such as a lambda or np.tanh, under the name of its entry."""
+    needed = required(function) or [inspect.Parameter("x", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
+
+    def twin(*arguments: Any) -> Any:
+        return function(*arguments)
+
+    twin.__name__, twin.__signature__, twin.source = name, inspect.Signature(needed), function
+    return twin
 
 
 def is_update(function: Callable) -> bool:

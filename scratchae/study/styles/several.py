@@ -10,6 +10,7 @@ cell.forward(x, h) and cell.backward(dy), net.loss(X, y) -> (value, grads)      
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import itertools
 import re
@@ -316,14 +317,23 @@ def held_by(thing: Any) -> dict[str, tuple[Path, np.ndarray]]:
     }
 
 
+class Context:
+    """What a forward of static methods keeps for its backward."""
+
+    def save_for_backward(self, *arrays: Any) -> None:
+        self.saved = self.saved_tensors = self.saved_values = arrays
+
+
 def of_methods(
     title: str, make: Callable, needed: list, value: str, slope: str | None, cls: type, fixed: bool = False
 ) -> Several:
     """A reading of objects: `make` is handed the arrays among the arguments that the constructor needs, else sizes and options."""
-    functions = [inspect.unwrap(getattr(cls, name)) for name in (value, slope) if name]
-    called_with = required(functions[0])
+    sources = [inspect.unwrap(getattr(cls, name)) for name in (value, slope) if name]
+    called_with = required(sources[0])
     if not isinstance(inspect.getattr_static(cls, value), staticmethod):
         called_with = called_with[1:]
+    context = bool(called_with) and called_with[0].name == "ctx"  # as in torch.autograd.Function
+    called_with = called_with[1:] if context else called_with
     names = {p.name for p in needed}
     cache: dict[str, Any] = {}
 
@@ -342,18 +352,21 @@ def of_methods(
                 put(fresh, path, arguments[name].copy())
         own = {p.name: arguments[p.name] for p in called_with}
         before = {path: np.array(array) for path, array in walk(fresh)}
-        method = getattr(fresh, value)
+        method, other = getattr(fresh, value), getattr(fresh, slope or value)
+        if context:
+            ctx = Context()
+            method, other = functools.partial(method, ctx), functools.partial(other, ctx)
         if slope is None:
-            return with_gradients(method(**own), functions[0], upstream)
-        outputs, found = apart(method, getattr(fresh, slope), own, upstream)
+            return with_gradients(method(**own), sources[0], upstream)
+        outputs, found = apart(method, other, own, upstream)
         return outputs, [*found, *left_by(fresh, before)]
 
     def held(arguments: Arrays) -> Arrays:
         return {} if needed else {name: array for name, (_, array) in held_by(thing_of(arguments)).items()}
 
-    keys = keys_of(functions, [p.name for p in called_with])
+    keys = keys_of(sources, [p.name for p in called_with])
     return Several(
-        title, functions[-1], [*called_with, *needed], run, keys, held, cls=None if fixed else cls, fixed=fixed
+        title, sources[-1], [*called_with, *needed], run, keys, held, cls=None if fixed else cls, fixed=fixed
     )
 
 
