@@ -72,10 +72,12 @@ def or_of_functions(
 ) -> Result:
     """A check of functions; where it cannot be done, those that belong to this one, as functions of several arguments."""
 
-    def readings() -> Iterator[several.Several]:
-        return (one for one in several.of_functions(functions) if one.name == name)
+    def other() -> Result | None:
+        readings = (one for one in several.of_functions(functions) if one.name == name)
+        return trials_of_several.best(readings, arguments[-1])
 
-    return with_fallback(lambda: check(*arguments), lambda: trials_of_several.best(readings(), arguments[-1]))
+    a_loss = losses.looks_like_loss(name) and len(required(functions[name])) == 2
+    return with_fallback(lambda: check(*arguments), other, believed=a_loss)
 
 
 def in_part(result: Result) -> bool:
@@ -84,17 +86,20 @@ def in_part(result: Result) -> bool:
     return result.code == RIGHT and bool(nothing or getattr(result.layer, "untrained", ()))
 
 
-def with_fallback(check: Callable[[], Result], other: Callable[[], Result | None]) -> Result:
+def with_fallback(check: Callable[[], Result], other: Callable[[], Result | None], believed: bool = True) -> Result:
+    """A check, or another where it cannot be done. believed: the first may say "wrong", which is else left to both."""
     try:
         result, raised = check(), None
     except NotImplementedError:
         raise
     except Exception as error:
         result, raised = None, error
-    if result is not None and result.code != UNUSABLE and not in_part(result):
+    if result is not None and result.code == RIGHT and not in_part(result):
+        return result
+    if result is not None and result.code == WRONG and believed:
         return result
     found = other()
-    if found is not None:
+    if found is not None and (result is None or result.code != WRONG or found.code == RIGHT):
         return found
     if raised is not None:
         raise raised
@@ -175,7 +180,7 @@ def varied(result: Result, signature: Any, check: Callable[..., Result]) -> Resu
     if result.code != RIGHT or signature is None:
         return result
     for options in variants(signature):
-        said = ", ".join(f"{key}={brief(option)}" for key, option in options.items())
+        said = ", ".join(f"{key}={trials_of_several.brief(option)}" for key, option in options.items())
         try:
             other = check(**options)
         except Exception:  # it does not take this option
@@ -185,10 +190,6 @@ def varied(result: Result, signature: Any, check: Callable[..., Result]) -> Resu
         if other.code == RIGHT:
             result.tried.options.append(said)
     return result
-
-
-def brief(option: Any) -> str:
-    return f"an array of shape {option.shape}" if isinstance(option, np.ndarray) else repr(option)
 
 
 def check_activation(name: str, value: Any, cls: type, others: type | None, file: Mapping[str, Any]) -> Result:

@@ -25,7 +25,7 @@ from .calls import BACKWARD, FORWARD, parameters_of
 from .copies import duplicate
 from .joined import DERIVATIVES, OF_METHODS, UPSTREAM
 from .names import Path, keys_of_gradient, plain, put, short, stem, stems_of_gradient, walk
-from .written import returned_names
+from .written import called, returned_names, returns
 
 SLOPES = (*BACKWARD, *OF_METHODS[1], "grads", "pullback", "compute_gradients", "get_gradients", "gradient_step")
 VALUES = (*FORWARD, *OF_METHODS[0], "objective", "energy", "log_likelihood", "predict", "cost_function", "nll")
@@ -122,33 +122,20 @@ def with_gradients(found: Any, source: Callable, upstream: Callable) -> tuple[li
 
 def names_in(function: Callable) -> list[str]:
     """The names in the `return` of a function; a lambda and an expression have none."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    except (OSError, TypeError, SyntaxError):
-        return []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):
-            return [called(item, i) for i, item in enumerate(node.value.elts)]
-        if isinstance(node, ast.Return) and isinstance(node.value, ast.Name):
-            return [node.value.id]
+    for node in returns(function):
+        if isinstance(node, ast.Tuple):
+            return [called(item, i) for i, item in enumerate(node.elts)]
+        if isinstance(node, ast.Name):
+            return [node.id]
     return []
 
 
 def nested_names(function: Callable) -> list[str]:
     """The names in the inner tuple of `return loss, (da, db)`."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    except (OSError, TypeError, SyntaxError):
-        return []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple) and len(node.value.elts) == 2:
-            inner = node.value.elts[1]
-            return [called(item, i) for i, item in enumerate(getattr(inner, "elts", []))]
+    for node in returns(function):
+        if isinstance(node, ast.Tuple) and len(node.elts) == 2:
+            return [called(item, i) for i, item in enumerate(getattr(node.elts[1], "elts", []))]
     return []
-
-
-def called(node: ast.expr, place: int) -> str:
-    return getattr(node, "id", getattr(node, "attr", str(place)))
 
 
 def keys_of(functions: Iterable[Callable], names: Sequence[str]) -> dict[str, list[str]]:

@@ -117,12 +117,21 @@ def examine(thing: Several, given: Mapping[str, Any], deadline: float) -> Result
     for ours, whole in [*([(known, True)] if known else []), ({}, True), ({}, False)]:
         try:
             for fitting in fitted(names, ours, Fits(thing, whole), seconds):
-                result = trials(thing, fitting, bool(ours))
-                if worst is None and result.code == WRONG:
-                    result = for_constants(thing, fitting, result)
-                if result.code == RIGHT:
-                    return result
-                worst = worst or result
+                if worst is None or promising(thing, fitting):
+                    result = trials(thing, fitting, bool(ours))
+                    if result.code == RIGHT:
+                        return result
+                    worst = worst or result
+                if worst.report is not None:
+                    for other in constants(fitting, {check.name for check in worst.report.checks}):
+                        if promising(thing, other) and (result := trials(thing, other, bool(ours))).code == RIGHT:
+                            changed = next(
+                                name for name, kind in other.chosen.items() if kind != fitting.chosen[name]
+                            )
+                            result.tried.left_out.append(
+                                f"{changed} of any numbers, for which the gradient is not that of the value"
+                            )
+                            return result
                 if time.process_time() > deadline:
                     return None  # what is left might be right
         except UnlikeError:
@@ -132,54 +141,87 @@ def examine(thing: Several, given: Mapping[str, Any], deadline: float) -> Result
     return None
 
 
-def for_constants(thing: Several, fitting: Fitting, wrong: Result) -> Result:
-    """Right after all, if the arguments without a gradient have to be of a kind, such as one-hot rows."""
-    for other in constants(fitting, {check.name for check in wrong.report.checks}):
-        result = trials(thing, other, bool(other.given))
-        if result.code == RIGHT:
-            changed = next(name for name, kind in other.chosen.items() if kind != fitting.chosen[name])
-            result.tried.left_out.append(f"{changed} of any numbers, for which the gradient is not that of the value")
-            return result
-    return wrong
+def promising(thing: Several, fitting: Fitting) -> bool:
+    """Whether the slopes along a random direction are those of the gradients, for two draws."""
+    try:
+        return all(
+            slopes_agree(thing, thing.complete(fitting(sizes, seed), seed))
+            for sizes, seed in ((0, 0), (fitting.second, 1))
+        )
+    except NotImplementedError:
+        raise
+    except Exception:
+        return False
+
+
+def slopes_agree(thing: Several, arguments: Mapping[str, Any]) -> bool:
+    """Whether one way to assign the gradients has the slopes along random directions of each tensor."""
+    tensors, labelled = tensors_of(arguments), evaluated(thing, arguments)[1]
+    known: dict[tuple[str, int], tuple[np.ndarray, float, float]] = {}
+
+    def slope(name: str, seed: int) -> tuple[np.ndarray, float, float]:
+        if (name, seed) not in known:
+            direction = 1e-6 * np.random.default_rng([len(name), seed]).standard_normal(tensors[name].shape)
+            sides = []
+            for sign in (1, -1):
+                moved = copied(arguments)
+                tensors_of(moved)[name][...] += sign * direction
+                sides.append(evaluated(thing, moved)[0])
+            change = float((sides[0] - sides[1]).sum()) / 2
+            known[name, seed] = direction, change, 1e-15 * float(np.abs(sides[0]).sum())
+        return known[name, seed]
+
+    def agree(gradients: Mapping[str, np.ndarray]) -> bool:
+        rows = []
+        for name in gradients:
+            for seed in (0, 1) if thing.updates else (0,):
+                direction, change, noise = slope(name, seed)
+                parts = np.asarray(gradients[name], float) * direction
+                rows.append((change, parts.sum(), 1e-5 * np.sqrt((parts**2).sum()), noise))
+        change, ours, slack, noise = np.array(rows).T
+        factor = change @ ours / (ours @ ours) if thing.updates and np.any(ours) else 1.0
+        return bool((np.abs(change - factor * ours) <= abs(factor) * slack + noise).all())
+
+    ways = [found for found, _ in assigned(labelled, tensors)]
+    if thing.updates:
+        ways += [{name: np.asarray(g) - tensors[name] for name, g in way.items()} for way in ways]
+    return any(map(agree, ways))
 
 
 def trials(thing: Several, make: Fitting, known: bool) -> Result:
     """Two sizes with two draws each, and every option."""
     tried, first = Tried(), None
-    drawn = ((0, 0), (0, 2)) if known else ((0, 0), (make.second, 1), (0, 2), (make.second, 3))
-    for sizes, seed in drawn:
-        report = attempt(thing, thing.complete(make(sizes, seed), seed), tried)
-        if report is None:
+    for sizes, seed in ((0, 0), (0, 2)) if known else ((0, 0), (make.second, 1), (0, 2), (make.second, 3)):
+        result = attempt(thing, thing.complete(make(sizes, seed), seed), tried, first is None)
+        if result is None:
             continue
-        if not report.passed:
-            return Result(WRONG, "", report=report, tried=tried)
-        first = first or report
-    for options in variants(thing.cls or thing.source):
-        words = {"options": options} if thing.cls is not None else options
-        try:
-            report = attempt(thing, thing.complete(make(0, 4) | words, 4), tried)
-        except UnlikeError:
-            report = None
-        if report is None:
-            continue
-        said = ", ".join(f"{name}={value!r}" for name, value in options.items())
-        tried.options.append(said)
-        if not report.passed:
-            return Result(WRONG, "", where=f"with {said}", report=report, tried=tried)
+        if result.code == WRONG:
+            return result
+        first = first or result
     if first is None:
         return Result(UNUSABLE, "", tried=tried)
+    for options in variants(thing.cls or thing.source):
+        words = {"options": options} if thing.cls is not None else options
+        result = attempt(thing, thing.complete(make(0, 4) | words, 4), tried, False)
+        if result is None:
+            continue
+        said = ", ".join(f"{name}={brief(value)}" for name, value in options.items())
+        tried.options.append(said)
+        if result.code == WRONG:
+            return replace(result, where=f"with {said}")
     arguments = thing.complete(make(0, 0), 0)
-    seen = {check.name for check in first.checks}
+    seen = {check.name for check in first.report.checks}
     unseen = [name for name in tensors_of(arguments) if name not in seen and matters(thing, arguments, name)]
     if unseen:
         tried.left_out.append(f"{', '.join(unseen)}: taken for constants, because no gradient of them comes back")
-    return Result(RIGHT, "", report=first, tried=tried)
+    return first
 
 
-def attempt(thing: Several, arguments: Mapping[str, Any], tried: Tried) -> GradientReport | None:
-    """The gradients of one trial; None if it does not run."""
+def attempt(thing: Several, arguments: Mapping[str, Any], tried: Tried, whole: bool) -> Result | None:
+    """One trial; None if it does not run. whole: every number is compared, not only a slope, if that is right."""
     try:
-        report = report_of(thing, arguments)
+        right = not whole and slopes_agree(thing, arguments)
+        report, diagnosed = (None, None) if right else report_of(thing, arguments)
     except NotImplementedError:
         raise
     except Exception:
@@ -190,7 +232,9 @@ def attempt(thing: Several, arguments: Mapping[str, Any], tried: Tried) -> Gradi
     )
     if shape and shape not in tried.shapes:
         tried.shapes.append(shape)
-    return report
+    if right or report.passed:
+        return Result(RIGHT, "", report=report, tried=tried)
+    return Result(WRONG, "", report=report, tried=tried, layer=diagnosed)
 
 
 def matters(thing: Several, arguments: dict[str, Any], name: str) -> bool:
@@ -203,8 +247,8 @@ def matters(thing: Several, arguments: dict[str, Any], name: str) -> bool:
         return True
 
 
-def report_of(thing: Several, arguments: Mapping[str, Any]) -> GradientReport:
-    """The gradients against central differences, in every way to assign them; the first that passes.
+def report_of(thing: Several, arguments: Mapping[str, Any]) -> tuple[GradientReport, FunctionExperiment]:
+    """The gradients against central differences, in every way to assign them; the first that passes. And what a diagnosis runs.
 
     What is called an update may be the gradient times a number, turned round, or the parameter with that added.
     """
@@ -221,10 +265,10 @@ def report_of(thing: Several, arguments: Mapping[str, Any]) -> GradientReport:
                 report = compared(thing, arguments, terms, {name: factor * g for name, g in way.items()})
             reports.append(report)
             if report.passed:
-                return report
-    report = reports[0]
-    wrong = tuple(check.name for check in report.checks if not check.passed)
-    names = [check.name for check in report.checks]
+                return report, None
+    names = [check.name for check in reports[0].checks if not check.passed][
+        :3
+    ]  # the others are held: a diagnosis takes long
 
     def function(*arrays: np.ndarray) -> tuple:
         moved = copied(arguments)
@@ -235,9 +279,13 @@ def report_of(thing: Several, arguments: Mapping[str, Any]) -> GradientReport:
         found = min(assigned(labelled, tensors), key=lambda way: way[1])[0]
         return (terms.sum(), *(found[name] for name in names))
 
-    experiment = FunctionExperiment(function, {name: tensors_of(arguments)[name] for name in names})
-    with np.errstate(all="ignore"):
-        return replace(report, findings=tuple(diagnose(experiment, wrong)))
+    return reports[0], FunctionExperiment(function, {name: tensors[name] for name in names})
+
+
+def diagnosed(result: Result) -> Result:
+    """A wrong result with what is wrong."""
+    found = tuple(diagnose(result.layer, tuple(result.layer.inputs)))
+    return replace(result, report=replace(result.report, findings=found), layer=None)
 
 
 def common_factor(report: GradientReport) -> float:
@@ -269,12 +317,17 @@ def compared(thing: Several, arguments: Mapping[str, Any], terms: np.ndarray, gr
 def best(readings: Iterable[Several], given: Mapping[str, Any]) -> Result | None:
     """Right if one reading is; else the first that is wrong; None if nothing could be read."""
     worst, deadline = None, time.process_time() + SEARCHED
-    for thing in readings:
-        result = examine(thing, given, deadline)
-        if result is not None and result.code == RIGHT:
-            return result
-        if result is not None and result.code == WRONG:
-            worst = worst or result
-        if time.process_time() > deadline:
-            break
-    return worst
+    with np.errstate(all="ignore"):
+        for thing in readings:
+            result = examine(thing, given, deadline)
+            if result is not None and result.code == RIGHT:
+                return result
+            if result is not None and result.code == WRONG:
+                worst = worst or result
+            if time.process_time() > deadline:
+                break
+        return diagnosed(worst) if worst is not None else None
+
+
+def brief(option: Any) -> str:
+    return f"an array of shape {option.shape}" if isinstance(option, np.ndarray) else repr(option)
