@@ -72,9 +72,9 @@ def or_of_functions(
 ) -> Result:
     """A check of functions; where it cannot be done, those that belong to this one, as functions of several arguments."""
 
-    def other() -> Result | None:
+    def other(strict: bool = False) -> Result | None:
         readings = (one for one in several.of_functions(functions) if one.name == name)
-        return trials_of_several.best(readings, arguments[-1])
+        return trials_of_several.best(readings, arguments[-1], strict)
 
     a_loss = losses.looks_like_loss(name) and len(required(functions[name])) == 2
     return with_fallback(lambda: check(*arguments), other, believed=a_loss)
@@ -86,8 +86,9 @@ def in_part(result: Result) -> bool:
     return result.code == RIGHT and bool(nothing or getattr(result.layer, "untrained", ()))
 
 
-def with_fallback(check: Callable[[], Result], other: Callable[[], Result | None], believed: bool = True) -> Result:
-    """A check, or another where it cannot be done. believed: the first may say "wrong", which is else left to both."""
+def with_fallback(check: Callable[[], Result], other: Callable[..., Result | None], believed: bool = True) -> Result:
+    """A check, or another where it cannot be done. believed: a "wrong" of the first stands;
+    else it falls if the other is right beyond doubt."""
     try:
         result, raised = check(), None
     except NotImplementedError:
@@ -98,8 +99,11 @@ def with_fallback(check: Callable[[], Result], other: Callable[[], Result | None
         return result
     if result is not None and result.code == WRONG and believed:
         return result
+    if result is not None and result.code == WRONG:
+        found = other(strict=True)
+        return found if found is not None and found.code == RIGHT else result
     found = other()
-    if found is not None and (result is None or result.code != WRONG or found.code == RIGHT):
+    if found is not None and not (result is not None and in_part(found)):
         return found
     if raised is not None:
         raise raised
@@ -179,7 +183,7 @@ def varied(result: Result, signature: Any, check: Callable[..., Result]) -> Resu
     """A right result, checked again with each option other than the default; the first that is wrong is said."""
     if result.code != RIGHT or signature is None:
         return result
-    for options in variants(signature):
+    for options in variants(signature, guards=False):
         said = ", ".join(f"{key}={trials_of_several.brief(option)}" for key, option in options.items())
         try:
             other = check(**options)

@@ -151,14 +151,19 @@ def constructed(cls: type, sizes: tuple[int, ...] = SIZES, **options: Any) -> Ma
         np.random.set_state(state)
 
 
-def variants(cls: type) -> Iterator[dict[str, Any]]:
-    """Options other than the defaults of a constructor, one at a time, and then all together."""
+def variants(cls: Any, guards: bool = True) -> Iterator[dict[str, Any]]:
+    """Options other than the defaults of a constructor or function, one at a time, and then all together.
+
+    guards: also those against dividing by 0 and the like, such as eps=1e-7; a loss that clips may leave their slope out.
+    """
     try:
         parameters = inspect.signature(cls).parameters.values()
     except (TypeError, ValueError):
         return
     every = {}
     for parameter in parameters:
+        if not guards and isinstance(parameter.default, float) and 0 < abs(parameter.default) < 1e-4:
+            continue
         others = list(other_values(parameter))
         for value in others:
             yield {parameter.name: value}
@@ -176,10 +181,6 @@ def other_values(parameter: inspect.Parameter) -> Iterator[Any]:
     elif default is None and re.fullmatch("(class|pos|sample)?weights?", name):
         yield np.array([0.5, 1.3, 0.8])
     if default is parameter.empty or name in LEFT_ALONE or default is None:
-        return
-    if (
-        isinstance(default, float) and 0 < abs(default) < 1e-4
-    ):  # a guard against dividing by 0, or a clip, whose slope is left out
         return
     if isinstance(default, bool):
         yield not default

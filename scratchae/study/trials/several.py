@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,14 +14,21 @@ from ..diagnosis import diagnose
 from ..diagnosis.experiment import FunctionExperiment
 from ..differences import EPS, STEP, GradientReport, compare, resolution
 from ..styles.copies import repeatable
-from ..styles.several import Several, UnlikeError, assigned
-from .fitting import Fitting, constants, fitted
+from ..styles.several import Several, UnlikeError, assigned, last_of
+from .fitting import WEIGHTS, Fitting, constants, fitted
 from .functions import source_of, tolerance_of
 from .inputs import variants
 from .layers import ELEMENTS, some
 from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
 
 SEARCHED = 6.0  # seconds after which nothing further is tried
+
+
+@dataclass
+class Part:
+    """What stands for the layer in a result that is right in part: the parameters of which no gradient comes back."""
+
+    untrained: tuple[str, ...]
 
 
 def upstream(y: np.ndarray) -> np.ndarray:
@@ -70,11 +77,11 @@ def evaluated(
 class Fits:
     """Whether a reading runs on arguments, and its gradients have the shapes of their tensors. Gives up where its form is another.
 
-    whole: no array that comes back may be left without a tensor.
+    whole: no array that comes back may be left without a tensor. strict: it may belong to one tensor only.
     """
 
-    def __init__(self, thing: Several, whole: bool):
-        self.thing, self.whole, self.unlike = thing, whole, 0
+    def __init__(self, thing: Several, whole: bool, strict: bool):
+        self.thing, self.whole, self.strict, self.unlike = thing, whole, strict, 0
 
     def __call__(self, arguments: Mapping[str, Any]) -> bool | None:
         if self.unlike >= 5:
@@ -92,16 +99,17 @@ class Fits:
         except Exception:
             return False
         tensors = tensors_of(arguments)
-        return any(
+        found = list(assigned(labelled, tensors))
+        return not (self.strict and len(found) > 1) and any(
             not (left and self.whole)
             and all(
-                np.shape(array) == tensors[name].shape and np.isfinite(array).all() for name, array in found.items()
+                np.shape(array) == tensors[name].shape and np.isfinite(array).all() for name, array in way.items()
             )
-            for found, left in assigned(labelled, tensors)
+            for way, left in found
         )
 
 
-def examine(thing: Several, given: Mapping[str, Any], deadline: float) -> Result | None:
+def examine(thing: Several, given: Mapping[str, Any], deadline: float, strict: bool) -> Result | None:
     """Right if one choice of arguments is; otherwise what is said of the first that fits; None if none fits."""
     known = {
         p.name: given[p.name]
@@ -114,9 +122,11 @@ def examine(thing: Several, given: Mapping[str, Any], deadline: float) -> Result
     names = [p.name for p in thing.parameters if p.name in known or p.name not in thing.keys] + names
     seconds = (2,) if thing.fixed else (1, 2) if thing.cls is not None else (1,)
     worst = None
-    for ours, whole in [*([(known, True)] if known else []), ({}, True), ({}, False)]:
+    for ours, whole in [*([(known, True)] if known else []), ({}, True), *([] if strict else [({}, False)])]:
         try:
-            for fitting in fitted(names, ours, Fits(thing, whole), seconds):
+            for fitting in fitted(names, ours, Fits(thing, whole, strict), seconds):
+                if strict and any(kind in "pn" for kind in fitting.chosen.values()):
+                    continue
                 if worst is None or promising(thing, fitting):
                     result = trials(thing, fitting, bool(ours))
                     if result.code == RIGHT:
@@ -200,7 +210,7 @@ def trials(thing: Several, make: Fitting, known: bool) -> Result:
         first = first or result
     if first is None:
         return Result(UNUSABLE, "", tried=tried)
-    for options in variants(thing.cls or thing.source):
+    for options in variants(thing.cls or thing.source, guards=False):
         words = {"options": options} if thing.cls is not None else options
         result = attempt(thing, thing.complete(make(0, 4) | words, 4), tried, False)
         if result is None:
@@ -212,9 +222,10 @@ def trials(thing: Several, make: Fitting, known: bool) -> Result:
     arguments = thing.complete(make(0, 0), 0)
     seen = {check.name for check in first.report.checks}
     unseen = [name for name in tensors_of(arguments) if name not in seen and matters(thing, arguments, name)]
-    if unseen:
-        tried.left_out.append(f"{', '.join(unseen)}: taken for constants, because no gradient of them comes back")
-    return first
+    trained = tuple(name.removeprefix("self.") for name in unseen if WEIGHTS.fullmatch(last_of(name)))
+    if rest := [name for name in unseen if name.removeprefix("self.") not in trained]:
+        tried.left_out.append(f"{', '.join(rest)}: taken for constants, because no gradient of them comes back")
+    return replace(first, layer=Part(trained)) if trained else first
 
 
 def attempt(thing: Several, arguments: Mapping[str, Any], tried: Tried, whole: bool) -> Result | None:
@@ -314,19 +325,21 @@ def compared(thing: Several, arguments: Mapping[str, Any], terms: np.ndarray, gr
     )  # fmt: skip
 
 
-def best(readings: Iterable[Several], given: Mapping[str, Any]) -> Result | None:
-    """Right if one reading is; else the first that is wrong; None if nothing could be read."""
-    worst, deadline = None, time.process_time() + SEARCHED
+def best(readings: Iterable[Several], given: Mapping[str, Any], strict: bool = False) -> Result | None:
+    """Right if one reading is; else the first that is wrong, or right in part; None if nothing could be read."""
+    worst, part, deadline = None, None, time.process_time() + SEARCHED
     with np.errstate(all="ignore"):
         for thing in readings:
-            result = examine(thing, given, deadline)
+            result = examine(thing, given, deadline, strict)
             if result is not None and result.code == RIGHT:
-                return result
+                if result.layer is None:
+                    return result
+                part = part or result
             if result is not None and result.code == WRONG:
                 worst = worst or result
             if time.process_time() > deadline:
                 break
-        return diagnosed(worst) if worst is not None else None
+        return diagnosed(worst) if worst is not None else None if strict else part
 
 
 def brief(option: Any) -> str:
