@@ -32,6 +32,7 @@ from ..study.trials import layers, models, optimizers
 from ..study.trials import several as trials_of_several
 from ..study.trials.inputs import required
 from ..study.trials.result import Result
+from .fallback import of_class, or_of_functions, or_several
 from .readers import (
     NotCheckableError,
     array_of,
@@ -43,9 +44,6 @@ from .readers import (
     check_optimizer,
     check_two,
     instance,
-    of_class,
-    or_of_functions,
-    or_several,
     returned,
     with_options,
 )
@@ -195,7 +193,7 @@ def of_others(module: ModuleType, named: set[str]) -> Iterator[Subject]:
             found.setdefault(reading.name, []).append(reading)
     for name, readings in found.items():
         if (result := trials_of_several.best(readings, file)) is not None:
-            yield Subject(name, readings[0].source, lambda r=result: r)
+            yield Subject(name, readings[-1].source, lambda r=result: r)
     for name, cls in own(module, inspect.isclass).items():
         if (
             check_of(cls) is None
@@ -210,7 +208,12 @@ def of_tables(module: ModuleType) -> Iterator[Subject]:
     for title, table in vars(module).items():
         for key, entry in table.items() if isinstance(table, dict) and not title.startswith("_") else ():
             pair = tuple(entry.values()) if isinstance(entry, dict) else entry
-            if isinstance(pair, tuple | list) and len(pair) == 2 and all(map(callable, pair)):
+            if (
+                isinstance(key, str)
+                and isinstance(pair, tuple | list)
+                and len(pair) == 2
+                and all(map(callable, pair))
+            ):
                 value, slope = (named(f"{title}[{key!r}]", f) for f in pair)
                 yield Subject(
                     value.__name__, pair[1], lambda v=value, s=slope: check_two(v.__name__, v, s, vars(module))

@@ -1,10 +1,6 @@
 """A person's own code whose values take several arrays, in the writings of courses and libraries: read, found right, and a slip found."""
 
-import textwrap
-
 import pytest
-
-from scratchae.tutorial import grade
 
 # each: a right file, then a place in it and the same with a slip
 FORMS = {
@@ -310,16 +306,6 @@ FORMS = {
         "(1 - self.b1)",
     ),
 }  # fmt: skip
-
-
-@pytest.fixture
-def graded(tmp_path):
-    def run(text):
-        path = tmp_path / "answer.py"
-        path.write_text("import numpy as np\n" + textwrap.dedent(text), encoding="utf-8")
-        return grade.grade(path)
-
-    return run
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -10,9 +10,7 @@ cell.forward(x, h) and cell.backward(dy), net.loss(X, y) -> (value, grads)      
 from __future__ import annotations
 
 import ast
-import functools
 import inspect
-import itertools
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,9 +20,8 @@ from typing import Any
 import numpy as np
 
 from .calls import BACKWARD, FORWARD, parameters_of
-from .copies import duplicate
 from .joined import DERIVATIVES, OF_METHODS, UPSTREAM
-from .names import Path, keys_of_gradient, plain, put, short, stem, stems_of_gradient, walk
+from .names import plain
 from .written import called, returned_names, returns
 
 SLOPES = (*BACKWARD, *OF_METHODS[1], "grads", "pullback", "compute_gradients", "get_gradients", "gradient_step")
@@ -45,6 +42,7 @@ class Several:
 
     parameters: the arguments of the value without a default. keys: of arguments that are dicts, the keys that are read. held: what an
     object itself holds that may have a gradient, by name. updates: what comes back is rather added to parameters.
+    one_of: how many functions give the gradients, one each.
     """
 
     name: str
@@ -54,6 +52,7 @@ class Several:
     keys: dict[str, list[str]]
     held: Callable[[Arrays], Arrays] = lambda arguments: {}
     updates: bool = False
+    one_of: int = 1
     cls: type | None = None
     fixed: bool = False
 
@@ -228,17 +227,19 @@ def of_functions(functions: Mapping[str, Callable]) -> Iterator[Several]:
             keys_of(functions.values(), [p.name for p in needed]),
         )
     for name, value in functions.items():
-        for other, slope in functions.items():
-            if other == name or not belongs(name, value, other, slope):
-                continue
-            needed = required(value)
+        slopes = {
+            other: slope for other, slope in functions.items() if other != name and belongs(name, value, other, slope)
+        }
+        needed = required(value)
+        for other, slope in slopes.items():
             yield Several(
-                name,
+                name if len(slopes) == 1 else other,
                 slope,
                 needed,
                 lambda arguments, upstream, v=value, s=slope: apart(v, s, arguments, upstream),
                 keys_of(functions.values(), [p.name for p in needed]),
                 updates=bool(DOWNHILL.search(other)),
+                one_of=len(slopes),
             )
 
 
@@ -254,191 +255,3 @@ def belongs(name: str, value: Callable, other: str, slope: Callable) -> bool:
     rest = [one for one in second if one not in first]
     same = len(first) >= 1 and set(first) <= set(second) and len(rest) <= 1 and all(map(is_upstream, rest))
     return named or (bool(IS_SLOPE.search(other)) and same)
-
-
-def of_class(title: str, cls: type, made: Any, make: Callable[..., Any]) -> Iterator[Several]:
-    """The readings of a class: each of its values with each of its derivatives, and values that return their gradients.
-
-    made: an object of the file, which is then the only one. Otherwise `make(sizes, **options)` makes one of numbers, the first or
-    the second sizes; and if its constructor takes arrays, they are arguments like those of the value.
-    """
-    methods = [
-        name for name in dir(cls) if callable(getattr(cls, name, None)) and (name == "__call__" or name[0] != "_")
-    ]
-    values = [name for name in VALUES if name in methods]
-    slopes = [name for name in SLOPES if name in methods]
-    pairs = [(value, None) for value in values if value not in slopes]
-    pairs += [(value, slope) for value in values for slope in slopes if slope != value]
-    for value, slope in pairs:
-        if made is not None:
-            yield of_methods(title, lambda *words: duplicate(made), [], value, slope, cls, fixed=True)
-            continue
-        needed = required(cls)
-        yield of_methods(title, make, [], value, slope, cls)
-        if needed and any(not is_size(p.name) for p in needed):
-            yield of_methods(title, cls, needed, value, slope, cls)
-
-
-def is_size(name: str) -> bool:
-    """Whether an argument of a constructor is rather a size or a setting than an array."""
-    return bool(
-        re.search(
-            r"^n|dim|size|num|count|units|^in|^out|hidden|^d\d*$|^[kh]$|width|seed|rng|^lr|vocab|len|depth|heads",
-            plain(name),
-        )
-    )
-
-
-def is_float(value: Any) -> bool:
-    return isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.size > 0
-
-
-def held_by(thing: Any) -> dict[str, tuple[Path, np.ndarray]]:
-    """The arrays of floats that an object holds and that are no gradients of others, with their places, as self.name."""
-    arrays = {short(path): (path, np.array(value)) for path, value in walk(thing) if is_float(value)}
-    stems = {name: stems_of_tensor(name) for name in arrays}
-    return {
-        f"self.{name}": found
-        for name, found in arrays.items()
-        if not any(stems_of_gradient(last_of(name)) & stems[other] for other in arrays if other != name)
-    }
-
-
-class Context:
-    """What a forward of static methods keeps for its backward."""
-
-    def save_for_backward(self, *arrays: Any) -> None:
-        self.saved = self.saved_tensors = self.saved_values = arrays
-
-
-def of_methods(
-    title: str, make: Callable, needed: list, value: str, slope: str | None, cls: type, fixed: bool = False
-) -> Several:
-    """A reading of objects: `make` is handed the arrays among the arguments that the constructor needs, else sizes and options."""
-    sources = [inspect.unwrap(getattr(cls, name)) for name in (value, slope) if name]
-    called_with = required(sources[0])
-    if not isinstance(inspect.getattr_static(cls, value), staticmethod):
-        called_with = called_with[1:]
-    context = bool(called_with) and called_with[0].name == "ctx"  # as in torch.autograd.Function
-    called_with = called_with[1:] if context else called_with
-    names = {p.name for p in needed}
-    cache: dict[str, Any] = {}
-
-    def thing_of(arguments: Arrays) -> Any:
-        if needed:
-            return make(**{name: arguments[name] for name in names}, **(arguments.get("options") or {}))
-        key = repr((arguments.get("sizes", 0), arguments.get("options")))
-        if key not in cache:
-            cache[key] = make(arguments.get("sizes", 0), **(arguments.get("options") or {}))
-        return duplicate(cache[key])
-
-    def run(arguments: Arrays, upstream: Callable) -> tuple[list, list]:
-        fresh = thing_of(arguments)
-        for name, (path, _) in ({} if needed else held_by(fresh)).items():
-            if name in arguments:
-                put(fresh, path, arguments[name].copy())
-        own = {p.name: arguments[p.name] for p in called_with}
-        before = {path: np.array(array) for path, array in walk(fresh)}
-        method, other = getattr(fresh, value), getattr(fresh, slope or value)
-        if context:
-            ctx = Context()
-            method, other = functools.partial(method, ctx), functools.partial(other, ctx)
-        if slope is None:
-            return with_gradients(method(**own), sources[0], upstream)
-        outputs, found = apart(method, other, own, upstream)
-        return outputs, [*found, *left_by(fresh, before)]
-
-    def held(arguments: Arrays) -> Arrays:
-        return {} if needed else {name: array for name, (_, array) in held_by(thing_of(arguments)).items()}
-
-    keys = keys_of(sources, [p.name for p in called_with])
-    return Several(
-        title, sources[-1], [*called_with, *needed], run, keys, held, cls=None if fixed else cls, fixed=fixed
-    )
-
-
-def left_by(thing: Any, before: Mapping[Path, np.ndarray]) -> Iterator[tuple[str, Any]]:
-    """The gradients that an object has in its attributes after its backward."""
-    for path, array in walk(thing):
-        now = np.asarray(array)
-        if keys_of_gradient(path) and is_float(now) and not same(now, before.get(path)):
-            yield f"self.{short(path)}", now
-
-
-def same(now: np.ndarray, before: np.ndarray | None) -> bool:
-    return before is not None and now.shape == before.shape and np.array_equal(now, before, equal_nan=True)
-
-
-def assigned(
-    gradients: Sequence[tuple[str, Any]], tensors: Mapping[str, np.ndarray]
-) -> Iterator[tuple[dict[str, np.ndarray], int]]:
-    """Each gradient to its tensor, in every way that may be meant, and how many arrays are left over.
-
-    Names tell; where they do not, order and shape.
-    """
-    found: dict[str, np.ndarray] = {}
-    unnamed: list[np.ndarray] = []
-    stems = {name: stems_of_tensor(name) for name in tensors}
-    for label, value in gradients:
-        array = np.asarray(value)
-        if array.dtype.kind not in "fiu":
-            continue
-        hits = [name for name in tensors if stems[name] & stems_of_label(label)]
-        hit = next((name for name in hits if name not in found), None)
-        if hit is not None:
-            found[hit] = array
-        elif not hits and array.ndim and not label.startswith("self."):
-            unnamed.append(array)
-    free = [name for name in tensors if name not in found]
-    outer = [name for name in free if not name.startswith("self.")] or free
-    if len(unnamed) == 1:
-        fitting = [name for name in outer if tensors[name].shape == unnamed[0].shape]
-        yield from ((found | {name: unnamed[0]}, 0) for name in fitting)
-        if not fitting and len(outer) == 1:
-            yield found | {outer[0]: unnamed[0]}, 0
-        if fitting or len(outer) == 1:
-            return
-    elif unnamed:
-        shapes = [array.shape for array in unnamed]
-        fitting = (
-            names
-            for these in (outer, free)
-            for names in itertools.combinations(these, len(unnamed))
-            if [tensors[name].shape for name in names] == shapes
-        )
-        ways = [found | dict(zip(names, unnamed, strict=True)) for names in itertools.islice(fitting, 3)]
-        if ways:
-            yield from ((way, 0) for way in ways)
-            return
-    if found:
-        yield found, len(unnamed)
-
-
-def last_of(name: str) -> str:
-    inner = re.findall(r"[A-Za-z_]\w*|\d+", name)
-    return inner[-1] if inner else name
-
-
-def stems_of_tensor(name: str) -> set[str]:
-    """self.params[W1], p[W1] and W1 are all w1."""
-    inner = re.findall(r"[A-Za-z_]\w*|\d+", name)
-    last = inner[-1] if inner else name
-    found = {stem(last)}
-    if last.isdigit() and len(inner) > 1:  # weights[0]
-        found = {f"{stem(inner[-2])}[{last}]"}
-    if plain(last) in ("data", "value", "w") and len(inner) > 1:
-        found.add(stem(inner[-2]))
-    return found
-
-
-def stems_of_label(label: str) -> set[str]:
-    """What a gradient of this name may belong to: dW1, grads[W1] and W1 all to w1."""
-    place = re.search(r"\[(\d+)\]$", label)
-    if place:
-        base = label[: place.start()]
-        return {f"{one}[{place[1]}]" for one in stems_of_gradient(base) | {stem(base)}}
-    inner = re.findall(r"[A-Za-z_]\w*|\d+", label)
-    last = inner[-1] if inner else label
-    if last in ("grad", "gradient", "g", "d") and len(inner) > 1:
-        return {stem(inner[-2])}
-    return stems_of_gradient(last) | {stem(last)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -13,13 +12,14 @@ import numpy as np
 from ..diagnosis import diagnose
 from ..diagnosis.experiment import FunctionExperiment
 from ..differences import EPS, STEP, GradientReport, compare, resolution
-from ..styles.copies import repeatable
-from ..styles.several import Several, UnlikeError, assigned, last_of
+from ..styles.assigned import assigned, last_of
+from ..styles.several import Several, UnlikeError
 from .fitting import WEIGHTS, Fitting, constants, fitted
 from .functions import source_of, tolerance_of
 from .inputs import variants
 from .layers import ELEMENTS, some
 from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
+from .terms import copied, evaluated, tensors_of
 
 SEARCHED = 6.0  # seconds after which nothing further is tried
 
@@ -29,49 +29,6 @@ class Part:
     """What stands for the layer in a result that is right in part: the parameters of which no gradient comes back."""
 
     untrained: tuple[str, ...]
-
-
-def upstream(y: np.ndarray) -> np.ndarray:
-    """∂L/∂y, the same for each y of a shape; 1 for a single number, which is a loss."""
-    if y.ndim == 0:
-        return np.float64(1.0)
-    return np.random.default_rng([y.size, y.ndim]).standard_normal(y.shape)
-
-
-def tensors_of(arguments: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """The arrays of floats among arguments, those in a dict by key."""
-    found = {}
-    for name, value in arguments.items():
-        if isinstance(value, dict):
-            found |= {f"{name}[{key}]": one for key, one in value.items() if np.ndim(one)}
-        elif isinstance(value, np.ndarray) and value.dtype.kind == "f":
-            found[name] = value
-    return found
-
-
-def copied(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: {key: np.copy(one) for key, one in value.items()}
-        if isinstance(value, dict)
-        else np.copy(value)
-        if isinstance(value, np.ndarray)
-        else value
-        for name, value in arguments.items()
-    }
-
-
-def evaluated(
-    thing: Several, arguments: Mapping[str, Any], anew: bool = True
-) -> tuple[np.ndarray, list[tuple[str, Any]]]:
-    """The terms of L = Σ r y, and the gradients with the names that their author gave them. anew: np.random begins anew."""
-    with repeatable() if anew else contextlib.nullcontext():
-        outputs, labelled = thing.run(copied(arguments), upstream)
-    outputs = [np.asarray(y) for y in outputs]
-    if any(y.dtype.kind != "f" or y.size == 0 for y in outputs):
-        raise UnlikeError
-    if not all(np.isfinite(y).all() for y in outputs):
-        raise FloatingPointError("y is not finite")
-    return np.concatenate([(upstream(y) * y).ravel() for y in outputs]), labelled
 
 
 class Fits:
@@ -222,7 +179,8 @@ def trials(thing: Several, make: Fitting, known: bool) -> Result:
     arguments = thing.complete(make(0, 0), 0)
     seen = {check.name for check in first.report.checks}
     unseen = [name for name in tensors_of(arguments) if name not in seen and matters(thing, arguments, name)]
-    trained = tuple(name.removeprefix("self.") for name in unseen if WEIGHTS.fullmatch(last_of(name)))
+    expected = unseen if thing.one_of == 1 else ()
+    trained = tuple(name.removeprefix("self.") for name in expected if WEIGHTS.fullmatch(last_of(name)))
     if rest := [name for name in unseen if name.removeprefix("self.") not in trained]:
         tried.left_out.append(f"{', '.join(rest)}: taken for constants, because no gradient of them comes back")
     return replace(first, layer=Part(trained)) if trained else first
