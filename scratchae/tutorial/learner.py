@@ -28,6 +28,7 @@ from ..study.styles.joined import OF_METHODS, partner
 from ..study.styles.names import plain
 from ..study.styles.several import Several
 from ..study.styles.updating import UPDATE
+from ..study.styles.written import is_empty
 from ..study.trials import layers, models, optimizers
 from ..study.trials import several as trials_of_several
 from ..study.trials.inputs import required
@@ -117,8 +118,9 @@ def of_classes(module: ModuleType) -> Iterator[Subject]:
 
 def stands_for(other: type, cls: type) -> bool:
     """Whether what a class does is seen in one made of it: that one has its forward or its backward."""
-    names = [name for name in (*FORWARD, *BACKWARD, *UPDATE) if name in vars(cls)]
-    return issubclass(other, cls) and (not names or any(name not in vars(other) for name in names))
+    methods = {name: vars(cls)[name] for name in (*FORWARD, *BACKWARD, *UPDATE) if name in vars(cls)}
+    own = [name for name, method in methods.items() if not is_empty(method)]
+    return issubclass(other, cls) and (not own or any(name not in vars(other) for name in own))
 
 
 def check_of(cls: type) -> Callable[..., Result] | None:

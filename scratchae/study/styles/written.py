@@ -37,6 +37,18 @@ def of_code(code: Any) -> tuple[ast.expr, ...]:
     return tuple(node.value for node in ast.walk(tree) if isinstance(node, ast.Return) and node.value is not None)
 
 
+def is_empty(method: Any) -> bool:
+    """Whether a method is only there to be written by others: pass, …, or raise NotImplementedError."""
+    try:
+        (function,) = ast.parse(textwrap.dedent(inspect.getsource(method))).body
+    except (OSError, TypeError, SyntaxError, ValueError):
+        return False
+    idle = ast.Pass | ast.Raise
+    return all(
+        isinstance(line, idle) or isinstance(getattr(line, "value", None), ast.Constant) for line in function.body
+    )
+
+
 def written_rate(kind: type, method: str) -> float:
     """The learning rate that is written into a backward: the number in `self.W -= 0.1 * …`; 1 if there is none."""
     try:

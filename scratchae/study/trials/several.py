@@ -179,7 +179,10 @@ def trials(thing: Several, make: Fitting, known: bool) -> Result:
     arguments = thing.complete(make(0, 0), 0)
     seen = {check.name for check in first.report.checks}
     unseen = [name for name in tensors_of(arguments) if name not in seen and matters(thing, arguments, name)]
-    expected = unseen if thing.one_of == 1 else ()
+    one_asked = (
+        evaluated(thing, arguments)[0].size == 1 and len(seen) == 1
+    )  # a function and its gradient in one argument
+    expected = () if thing.one_of > 1 or one_asked else unseen
     trained = tuple(name.removeprefix("self.") for name in expected if WEIGHTS.fullmatch(last_of(name)))
     if rest := [name for name in unseen if name.removeprefix("self.") not in trained]:
         tried.left_out.append(f"{', '.join(rest)}: taken for constants, because no gradient of them comes back")
