@@ -7,6 +7,7 @@ has an array with the name of an argument (x, prediction, target, z), that array
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import inspect
 import sys
@@ -21,14 +22,18 @@ import numpy as np
 from ..errors import OptionError
 from ..models import Model
 from ..optimizers import Optimizer
-from ..study.styles import losses
+from ..study.styles import losses, several
 from ..study.styles.calls import BACKWARD, FORWARD, method_of, parameters_of
 from ..study.styles.joined import OF_METHODS, partner
 from ..study.styles.names import plain
+from ..study.styles.several import Several
 from ..study.styles.updating import UPDATE
+from ..study.styles.written import is_empty
 from ..study.trials import layers, models, optimizers
+from ..study.trials import several as trials_of_several
 from ..study.trials.inputs import required
 from ..study.trials.result import Result
+from .fallback import of_class, or_of_functions, or_several
 from .readers import (
     NotCheckableError,
     array_of,
@@ -41,6 +46,7 @@ from .readers import (
     check_two,
     instance,
     returned,
+    with_options,
 )
 
 HOW = """nothing to check: write a class with `forward(self, x)` and `backward(self, dy)`, or a loss `def loss(prediction, target)` that returns (value, gradient), or an optimizer with `update(self, parameters, gradient)`. The shortest that works:
@@ -72,7 +78,8 @@ def load(path: Path) -> ModuleType:
 
 def subjects(module: ModuleType) -> list[Subject]:
     """Everything in the file that can be checked. Raises NotCheckableError if there is nothing."""
-    found = [*of_classes(module), *of_functions(module), *of_models(module)]
+    found = [*of_classes(module), *of_functions(module), *of_tables(module), *of_models(module)]
+    found += of_others(module, {subject.name for subject in found})
     if not found:
         raise NotCheckableError(HOW)
     return found
@@ -89,7 +96,7 @@ def own(module: ModuleType, kind: Callable[[Any], bool]) -> dict[str, Any]:
 
 def of_classes(module: ModuleType) -> Iterator[Subject]:
     classes = list(dict.fromkeys(own(module, inspect.isclass).values()))
-    classes = [c for c in classes if not any(issubclass(other, c) for other in classes if other is not c)]
+    classes = [c for c in classes if not any(stands_for(other, c) for other in classes if other is not c)]
     for cls in classes:
         if issubclass(cls, Model):
             continue
@@ -105,21 +112,29 @@ def of_classes(module: ModuleType) -> Iterator[Subject]:
             yield Subject(
                 title,
                 cls if value is None else value,
-                lambda v=value, c=cls, k=check, o=others, t=title: k(t, v, c, o, vars(module)),
+                lambda v=value, c=cls, k=check, o=others, t=title: or_several(k, t, v, c, o, vars(module)),
             )
+
+
+def stands_for(other: type, cls: type) -> bool:
+    """Whether what a class does is seen in one made of it: that one has its forward or its backward."""
+    methods = {name: vars(cls)[name] for name in (*FORWARD, *BACKWARD, *UPDATE) if name in vars(cls)}
+    own = [name for name, method in methods.items() if not is_empty(method)]
+    return issubclass(other, cls) and (not own or any(name not in vars(other) for name in own))
 
 
 def check_of(cls: type) -> Callable[..., Result] | None:
     """How objects of a class are checked; None if it is nothing that can be."""
     if losses.of_class(cls):
-        return check_loss_class
+        return functools.partial(with_options, check_loss_class)
     if is_layer(cls):
         return check_layer
-    if method_of(cls, UPDATE[:-1]) and (issubclass(cls, Optimizer) or takes_gradients(cls)):
+    if updating(cls) and (issubclass(cls, Optimizer) or takes_gradients(cls)):
         return check_optimizer
     value, slope = method_of(cls, OF_METHODS[0]), method_of(cls, OF_METHODS[1])
     if value and slope:
-        return check_activation if len(required(getattr(cls, value))) <= 2 else check_loss_class
+        check = check_activation if len(required(getattr(cls, value))) <= 2 else check_loss_class
+        return functools.partial(with_options, check)
     return check_function_class if "__call__" in vars(cls) else None
 
 
@@ -127,9 +142,17 @@ def is_layer(value: Any) -> bool:
     return bool(method_of(value, FORWARD) and method_of(value, BACKWARD))
 
 
+def updating(cls: type) -> str | None:
+    """The method of a class that updates parameters, if it is an optimizer; its call, if it is made with a learning rate."""
+    made = {plain(p.name) for p in parameters_of(cls)}
+    return method_of(cls, UPDATE[:-1]) or (
+        "__call__" if "__call__" in vars(cls) and made & set(optimizers.SETTINGS["lr"]) else None
+    )
+
+
 def takes_gradients(cls: type) -> bool:
     """Whether a class is an optimizer: its update takes gradients, or its name or constructor tells of a learning rate."""
-    names = [plain(p.name) for p in parameters_of(getattr(cls, method_of(cls, UPDATE[:-1])))[1:]]
+    names = [plain(p.name) for p in parameters_of(getattr(cls, updating(cls)))[1:]]
     told = any(
         name.startswith(("grad", "dw", "dp", "dtheta")) or name in ("g", "layer", "layers", "model", "network")
         for name in names
@@ -144,7 +167,11 @@ def of_functions(module: ModuleType) -> Iterator[Subject]:
     for name, value in all_own.items():
         if slope := partner(name, all_own):
             used |= {name, slope}
-            yield Subject(name, value, lambda n=name, v=value, s=all_own[slope]: check_two(n, v, s, file))
+            yield Subject(
+                name,
+                value,
+                lambda n=name, v=value, s=all_own[slope]: or_of_functions(n, all_own, check_two, n, v, s, file),
+            )
     for name, value in all_own.items():
         if name in used:
             continue
@@ -152,9 +179,58 @@ def of_functions(module: ModuleType) -> Iterator[Subject]:
             used.add(name)
             yield Subject(name, value, lambda n=name, v=value, f=flag: check_two(n, *losses.with_flag(v, f), file))
         elif len(required(value)) in (1, 2) and is_function_to_check(name, value, file):
-            yield Subject(name, value, lambda n=name, v=value: check_function(n, v, file))
+            yield Subject(
+                name, value, lambda n=name, v=value: or_of_functions(n, all_own, check_function, n, v, file)
+            )
         elif is_update(value):
             yield Subject(name, value, lambda n=name, v=value: optimizers.examine(n, v, None))
+
+
+def of_others(module: ModuleType, named: set[str]) -> Iterator[Subject]:
+    """Functions and classes with a value and gradients in a form that no other check reads, such as of several arguments."""
+    file = vars(module)
+    found: dict[str, list[Several]] = {}
+    for reading in several.of_functions(own(module, inspect.isfunction)):
+        if reading.name not in named:
+            found.setdefault(reading.name, []).append(reading)
+    for name, readings in found.items():
+        if (result := trials_of_several.best(readings, file)) is not None:
+            yield Subject(name, readings[-1].source, lambda r=result: r)
+    for name, cls in own(module, inspect.isclass).items():
+        if (
+            check_of(cls) is None
+            and not issubclass(cls, Model)
+            and (result := of_class(name, cls, None, file)) is not None
+        ):
+            yield Subject(name, cls, lambda r=result: r)
+
+
+def of_tables(module: ModuleType) -> Iterator[Subject]:
+    """The entries of a table of functions and their derivatives, {"tanh": (f, f_prime)} or {"tanh": {"f": …, "df": …}}."""
+    for title, table in vars(module).items():
+        for key, entry in table.items() if isinstance(table, dict) and not title.startswith("_") else ():
+            pair = tuple(entry.values()) if isinstance(entry, dict) else entry
+            if (
+                isinstance(key, str)
+                and isinstance(pair, tuple | list)
+                and len(pair) == 2
+                and all(map(callable, pair))
+            ):
+                value, slope = (named(f"{title}[{key!r}]", f) for f in pair)
+                yield Subject(
+                    value.__name__, pair[1], lambda v=value, s=slope: check_two(v.__name__, v, s, vars(module))
+                )
+
+
+def named(name: str, function: Callable) -> Callable:
+    """A function of a table, such as a lambda or np.tanh, under the name of its entry."""
+    needed = required(function) or [inspect.Parameter("x", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
+
+    def twin(*arguments: Any) -> Any:
+        return function(*arguments)
+
+    twin.__name__, twin.__signature__, twin.source = name, inspect.Signature(needed), function
+    return twin
 
 
 def is_update(function: Callable) -> bool:

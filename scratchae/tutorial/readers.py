@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from ..errors import OptionError
 from ..study.styles import losses
 from ..study.styles.calls import method_of, parameters_of
 from ..study.styles.copies import repeatable
 from ..study.styles.joined import OF_METHODS, choices, joined
 from ..study.styles.names import stem, stems_of_gradient
 from ..study.styles.written import returned_names
-from ..study.trials import functions, layers, optimizers, plan
-from ..study.trials.inputs import candidates, constructed, required
-from ..study.trials.result import UNUSABLE, Result
+from ..study.trials import fitting, functions, layers, optimizers, plan
+from ..study.trials import several as trials_of_several
+from ..study.trials.inputs import candidates, constructed, required, variants
+from ..study.trials.result import RIGHT, UNUSABLE, WRONG, Result
 
 SEARCHED = 10.0  # seconds after which no further weights are tried
 
@@ -47,6 +52,11 @@ def construct(cls: type) -> Any:
 
 
 def check_layer(name: str, value: Any, cls: type, others: type | None, file: Mapping[str, Any]) -> Result:
+    arrays = [] if value is not None else [p.name for p in required(cls) if fitting.WEIGHTS.fullmatch(p.name)]
+    if arrays and (
+        found := [*of_arrays(name, cls, file)]
+    ):  # where a number would do, such as W = 3, it would hide a transpose
+        return functions.best(iter(found))
     try:
         result = layers.examine(name, instance(cls, value), given=array_of(file, "x"), cls=others)
     except NotImplementedError:
@@ -64,7 +74,7 @@ def of_arrays(name: str, cls: type, file: Mapping[str, Any]) -> Iterator[Result]
     """A class whose constructor takes its weights: made with arrays of the shapes that fit the first input for which some do."""
     given, start = array_of(file, "x"), time.process_time()
     for x in [given] if given is not None else candidates():
-        fitting = 0
+        count = 0
         for arguments in choices(required(cls), x, file):
             if time.process_time() - start > SEARCHED:
                 return
@@ -75,9 +85,13 @@ def of_arrays(name: str, cls: type, file: Mapping[str, Any]) -> Iterator[Result]
             except Exception:
                 continue
             if plan.takes(thing, x) is None and plan.fits(thing, x):
-                fitting += 1
-                yield layers.examine(name, thing, given=x)
-        if fitting:
+                count += 1
+
+                def check(arguments: dict = arguments, x: np.ndarray = x, **options: Any) -> Result:
+                    return layers.examine(name, cls(**arguments, **options), given=x)
+
+                yield varied(check(), cls, check)
+        if count:
             return
 
 
@@ -95,6 +109,32 @@ def array_of(file: Mapping[str, Any], *names: str) -> np.ndarray | None:
     return None
 
 
+def with_options(
+    check: Callable[..., Result], name: str, value: Any, cls: type, others: type | None, file: Mapping[str, Any]
+) -> Result:
+    """A check of a loss or an activation as a class; if it is right, also with other options of the constructor."""
+    return varied(check(name, value, cls, others, file), cls if others is not None else None, lambda **options: check(
+        name, constructed(cls, **options).value, cls, None, file
+    ))  # fmt: skip
+
+
+def varied(result: Result, signature: Any, check: Callable[..., Result]) -> Result:
+    """A right result, checked again with each option other than the default; the first that is wrong is said."""
+    if result.code != RIGHT or signature is None:
+        return result
+    for options in variants(signature, guards=False):
+        said = ", ".join(f"{key}={trials_of_several.brief(option)}" for key, option in options.items())
+        try:
+            other = check(**options)
+        except Exception:  # it does not take this option
+            continue
+        if other.code == WRONG:
+            return replace(other, where=other.where or f"with {said}")
+        if other.code == RIGHT:
+            result.tried.options.append(said)
+    return result
+
+
 def check_activation(name: str, value: Any, cls: type, others: type | None, file: Mapping[str, Any]) -> Result:
     """A class with f and f′ as methods."""
     thing = instance(cls, value)
@@ -103,13 +143,27 @@ def check_activation(name: str, value: Any, cls: type, others: type | None, file
 
 
 def check_pair(name: str, value: Callable, derivative: Callable, file: Mapping[str, Any]) -> Result:
+    """Two functions as a layer, with the options that both take."""
+    both = {p.name for p in parameters_of(derivative)}
+
+    def check(**options: Any) -> Result:
+        if not options.keys() <= both:
+            raise OptionError("one of the two does not take it")
+        return check_one_pair(name, with_set(value, options), with_set(derivative, options), file)
+
+    return varied(check(), value if inspect.isfunction(value) else None, check)
+
+
+def check_one_pair(name: str, value: Callable, derivative: Callable, file: Mapping[str, Any]) -> Result:
     """Two functions as a layer, read in every way that fits: right if one of them is."""
 
     def results() -> Iterator[Result]:
         count = 0
         given = array_of(file, "x")
         for x in ([given] if given is not None else []) + [*candidates()]:
-            for layer in joined(value, derivative, x, file):
+            for layer in sorted(joined(value, derivative, x, file), key=hides):
+                if count and hides(layer):
+                    break
                 if plan.takes(layer, x) is None and plan.fits(layer, x):
                     count += 1
                     yield layers.examine(name, layer, given=x)
@@ -128,6 +182,11 @@ def check_pair(name: str, value: Callable, derivative: Callable, file: Mapping[s
         )
 
     return functions.best(results())
+
+
+def hides(layer: Any) -> bool:
+    """Whether an array among its arguments holds one number, which hides sums and transposes."""
+    return any(isinstance(value, np.ndarray | np.floating) and value.size == 1 for value in vars(layer).values())
 
 
 def check_optimizer(name: str, value: Any, cls: type, others: type | None, file: Mapping[str, Any]) -> Result:
@@ -187,7 +246,24 @@ def check_function_class(name: str, value: Any, cls: type, others: type | None, 
 
 
 def check_function(name: str, function: Callable, file: Mapping[str, Any]) -> Result:
-    """A loss (prediction, target) or a penalty (z) that returns its value and gradients."""
+    """A loss (prediction, target) or a penalty (z) that returns its value and gradients, with its options."""
+
+    def check(**options: Any) -> Result:
+        return check_one_function(name, with_set(function, options), file)
+
+    return varied(check(), function if inspect.isfunction(function) else None, check)
+
+
+def with_set(function: Callable, options: Mapping[str, Any]) -> Callable:
+    """A function with some of its options set."""
+    if not options:
+        return function
+    twin = functools.partial(function, **options)
+    twin.source, twin.__name__ = function, function.__name__
+    return twin
+
+
+def check_one_function(name: str, function: Callable, file: Mapping[str, Any]) -> Result:
     needed = required(function)
     if len(needed) == 2 and not gives_two(function, file):
         return read(

@@ -1,7 +1,5 @@
 """A person's own code under many conditions: what hides at the first shape, value, option or mode is found, and what is right is not accused."""
 
-import textwrap
-
 import pytest
 
 from scratchae.tutorial import grade
@@ -432,16 +430,6 @@ RIGHT = {
     for name, text in globals().items()
     if name.isupper() and isinstance(text, str)
 }  # fmt: skip
-
-
-@pytest.fixture
-def graded(tmp_path):
-    def run(text):
-        path = tmp_path / "mine.py"
-        path.write_text("import numpy as np\n" + textwrap.dedent(text), encoding="utf-8")
-        return grade.grade(path)
-
-    return run
 
 
 @pytest.mark.parametrize("name", RIGHT)

@@ -24,6 +24,12 @@ class Parameter:
         self.data = self.value = value
         self.grad = self.gradient = gradient
 
+    def __getitem__(self, name: str) -> np.ndarray:  # p["value"], p["grad"]
+        return getattr(self, name)
+
+    def __setitem__(self, name: str, value: np.ndarray) -> None:
+        setattr(self, name, value)
+
 
 def layer_of(p: Arrays, g: Arrays) -> SimpleNamespace:
     """A layer with weights and bias, under many names, for an optimizer that is handed layers."""
@@ -139,6 +145,55 @@ class Updating:
         }
 
 
+class Named(Updating):
+    """An optimizer that is handed one parameter at a time, with its name: update("W", W, dW) -> W."""
+
+    def __init__(self, theirs: Any):
+        super().__init__(theirs, by_arrays)
+        self.count = 2
+
+    def update(self, p: Arrays, g: Arrays, t: int) -> Arrays:
+        found = []
+        for name, value, gradient in zip(("W", "b"), p, g, strict=False):
+            value = value.copy()
+            new = self.method(name, value, gradient.copy())
+            found.append(np.array(value if new is None else new, np.float64))
+        return found
+
+
+class Shaped(Updating):
+    """An optimizer of one parameter, whose shape it is told when it is made."""
+
+    def __init__(self, cls: type, options: dict[str, Any], name: str):
+        self.cls, self.options, self.name, self.made = cls, options, name, False
+        super().__init__(cls(**{name: (1,)}, **options), by_arrays)
+
+    def update(self, p: Arrays, g: Arrays, t: int) -> Arrays:
+        if not self.made:
+            super().__init__(self.cls(**{self.name: p[0].shape}, **self.options), by_arrays)
+            self.made = True
+        return super().update(p, g, t)
+
+
+class Keeping(Updating):
+    """An optimizer that is given arrays when it is made, changes them in place, and is handed their gradients: step(gradients)."""
+
+    def __init__(self, cls: type, options: dict[str, Any]):
+        self.cls, self.options, self.made, self.config, self.count, self.form = cls, options, None, None, 2, None
+
+    def update(self, p: Arrays, g: Arrays, t: int) -> Arrays:
+        if self.made is None:
+            self.held = [value.copy() for value in p]
+            self.theirs = self.made = self.cls(self.held, **self.options)
+            self.method = getattr(self.made, method_of(self.made, UPDATE) or "step")
+        self.method([gradient.copy() for gradient in g])
+        kept = next(
+            (v for v in vars(self.made).values() if isinstance(v, list) and len(v) == len(p) and v is not g),
+            self.held,
+        )
+        return [np.array(value) for value in (kept if all(map(np.shape, kept)) else self.held)]
+
+
 class Holding(Updating):
     """An optimizer that is given the parameters when it is made, and reads their gradients in step()."""
 
@@ -160,8 +215,19 @@ def ways(make: Callable[[], Any], cls: type | None, options: dict[str, Any]) -> 
     """The ways to run an optimizer, each as a function that makes it anew."""
     if cls is not None and (name := method_of(cls, UPDATE[:-1])) is not None:
         needed = [p for p in parameters_of(getattr(cls, name))[1:] if p.default is p.empty]
+        made_with = [p.name for p in parameters_of(cls) if p.default is p.empty]
+        first = plain(needed[0].name) if needed else ""
         if not needed:
             yield lambda: Holding(cls, options)
             return
+        if len(needed) == 1 and len(made_with) == 1 and first.startswith(("g", "d")):
+            yield lambda: Keeping(cls, options)
+            return
+        if len(needed) == 3 and first in ("name", "key", "id", "k", "param", "paramname", "layername"):
+            yield lambda: Named(duplicate(make()))
+            return
+    if cls is not None and [plain(p.name) for p in parameters_of(cls) if p.default is p.empty] == ["shape"]:
+        yield lambda: Shaped(cls, options, "shape")
+        return
     for form in FORMS:
         yield lambda form=form: Updating(duplicate(make()), form)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import textwrap
 from typing import Any
@@ -10,18 +11,42 @@ from typing import Any
 
 def returned_names(method: Any, count: int) -> list[str]:
     """The names in `return dx, dW, db`; where there are none, places."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(method)))
-    except (OSError, TypeError, SyntaxError):
-        return [str(i) for i in range(count)]
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Return)
-            and isinstance(node.value, ast.Tuple | ast.List)
-            and len(node.value.elts) == count
-        ):
-            return [getattr(item, "id", getattr(item, "attr", str(i))) for i, item in enumerate(node.value.elts)]
+    for found in returns(getattr(method, "source", method)):
+        if isinstance(found, ast.Tuple | ast.List) and len(found.elts) == count:
+            return [called(item, i) for i, item in enumerate(found.elts)]
     return [str(i) for i in range(count)]
+
+
+def called(node: ast.expr, place: int) -> str:
+    """The name of what is returned at a place, or else the place."""
+    return getattr(node, "id", getattr(node, "attr", str(place)))
+
+
+def returns(function: Any) -> tuple[ast.expr, ...]:
+    """What a function or method returns, as written; nothing, where its text cannot be had."""
+    function = getattr(function, "__func__", function)
+    return of_code(getattr(function, "__code__", None))
+
+
+@functools.cache
+def of_code(code: Any) -> tuple[ast.expr, ...]:
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(code)))
+    except (OSError, TypeError, SyntaxError):
+        return ()
+    return tuple(node.value for node in ast.walk(tree) if isinstance(node, ast.Return) and node.value is not None)
+
+
+def is_empty(method: Any) -> bool:
+    """Whether a method is only there to be written by others: pass, …, or raise NotImplementedError."""
+    try:
+        (function,) = ast.parse(textwrap.dedent(inspect.getsource(method))).body
+    except (OSError, TypeError, SyntaxError, ValueError):
+        return False
+    idle = ast.Pass | ast.Raise
+    return all(
+        isinstance(line, idle) or isinstance(getattr(line, "value", None), ast.Constant) for line in function.body
+    )
 
 
 def written_rate(kind: type, method: str) -> float:

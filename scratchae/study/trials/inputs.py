@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -39,7 +40,20 @@ BELOW_ONE = {
     "rho",
     "beta",
 }
-LEFT_ALONE = {"seed", "rng", "randomstate", "name", "dtype", "xp", "device", "lr", "learningrate", "verbose", "debug"}
+LEFT_ALONE = {
+    "seed",
+    "rng",
+    "randomstate",
+    "name",
+    "dtype",
+    "xp",
+    "device",
+    "lr",
+    "learningrate",
+    "verbose",
+    "debug",
+    "axis",
+}
 
 
 @dataclass(frozen=True)
@@ -114,6 +128,8 @@ def argument(parameter: inspect.Parameter, sizes: Iterator[int]) -> Any:
 
 def constructed(cls: type, sizes: tuple[int, ...] = SIZES, **options: Any) -> Made:
     """An object of a class. Raises what its constructor raises."""
+    if any(plain(p.name) in ("heads", "numheads", "groups") for p in required(cls)):  # which divide the others
+        sizes = tuple(2 * size for size in sizes)
     numbers = itertools.chain(sizes, itertools.repeat(2))
     words, places = {}, []
     for parameter in required(cls):
@@ -135,14 +151,19 @@ def constructed(cls: type, sizes: tuple[int, ...] = SIZES, **options: Any) -> Ma
         np.random.set_state(state)
 
 
-def variants(cls: type) -> Iterator[dict[str, Any]]:
-    """Options other than the defaults of a constructor, one at a time, and then all together."""
+def variants(cls: Any, guards: bool = True) -> Iterator[dict[str, Any]]:
+    """Options other than the defaults of a constructor or function, one at a time, and then all together.
+
+    guards: also those against dividing by 0 and the like, such as eps=1e-7; a loss that clips may leave their slope out.
+    """
     try:
         parameters = inspect.signature(cls).parameters.values()
     except (TypeError, ValueError):
         return
     every = {}
     for parameter in parameters:
+        if not guards and isinstance(parameter.default, float) and 0 < abs(parameter.default) < 1e-4:
+            continue
         others = list(other_values(parameter))
         for value in others:
             yield {parameter.name: value}
@@ -155,6 +176,10 @@ def variants(cls: type) -> Iterator[dict[str, Any]]:
 def other_values(parameter: inspect.Parameter) -> Iterator[Any]:
     """Values that an option may have besides its default."""
     default, name = parameter.default, plain(parameter.name)
+    if default is None and "stride" in name:
+        yield 1
+    elif default is None and re.fullmatch("(class|pos|sample)?weights?", name):
+        yield np.array([0.5, 1.3, 0.8])
     if default is parameter.empty or name in LEFT_ALONE or default is None:
         return
     if isinstance(default, bool):
@@ -174,4 +199,12 @@ def other_values(parameter: inspect.Parameter) -> Iterator[Any]:
     elif isinstance(default, tuple) and default and all(isinstance(item, int) for item in default):
         yield tuple(item + 1 for item in default)
     elif isinstance(default, str):
-        yield from {"mean": ("sum",), "sum": ("mean",), "valid": ("same",), "same": ("valid",)}.get(default, ())
+        yield from {
+            "mean": ("sum",),
+            "sum": ("mean",),
+            "valid": ("same",),
+            "same": ("valid",),
+            "sigmoid": ("tanh", "relu"),
+            "relu": ("tanh",),
+            "tanh": ("sigmoid",),
+        }.get(default, ())

@@ -113,6 +113,10 @@ def examine(name: str, value: Any, cls: type | None) -> Result:
     makes = [(lambda: value, {}, "")]
     if cls is not None:
         for options in [{}, *variants_of(cls)]:
+            unknown = [key for key, option in options.items() if isinstance(option, bool) and not is_setting(key)]
+            if unknown:  # it makes another optimizer of it, such as centered=True
+                tried.left_out.append(", ".join(unknown))
+                continue
             said = ", ".join(f"{k}={v!r}" for k, v in options.items())
             makes.append((lambda options=options: constructed(cls, **options).value, options, said))
     way = next(
@@ -147,6 +151,15 @@ def examine(name: str, value: Any, cls: type | None) -> Result:
                         f"{name} is none of {', '.join(FAMILIES)}, so that there is no definition to compare it with"
                     ),
                 )
+            if (
+                which != "momentum"
+                and any(plain(key) == "momentum" and option for key, option in options.items())
+                and which != "sgd"
+            ):
+                tried.left_out.append(
+                    f"momentum in {NAMES[which].partition(',')[0]}"
+                )  # of which there is no definition here
+                break
             h = {key: setting(found, key) for key in SETTINGS}
             choices = list(filled(h, theirs))
             h = choices[0]
@@ -168,6 +181,10 @@ def examine(name: str, value: Any, cls: type | None) -> Result:
                 )
     tried.left_out.append("gradients of other sizes than about 1")
     return Result(RIGHT, "", tried=tried, findings=(), shape=None)
+
+
+def is_setting(name: str) -> bool:
+    return any(plain(name) in names for names in SETTINGS.values())
 
 
 def variants_of(cls: type) -> Iterator[dict[str, Any]]:

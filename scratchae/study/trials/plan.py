@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -256,10 +256,11 @@ def others(cls: type | None) -> Iterator[Made]:
 def with_other_options(value: Any) -> Iterator[Made]:
     """Two functions that are handed a dict of options, with others in it."""
     for name, options in vars(value).items() if isinstance(value, Joined) else ():
-        for key in {"stride", "pad"} & options.keys() if isinstance(options, dict) else ():
-            other = duplicate(value)
-            getattr(other, name)[key] += 1
-            yield Made(other, "", f"{name}[{key!r}] = {options[key] + 1}")
+        for key in sorted({"stride", "pad", "mode", "p"} & options.keys() if isinstance(options, dict) else ()):
+            for changed in {"mode": ("test",), "p": (0.3,)}.get(key, (options[key] + 1,) if key != "mode" else ()):
+                other = duplicate(value)
+                getattr(other, name)[key] = changed
+                yield Made(other, "", f"{name}[{key!r}] = {changed!r}")
 
 
 def of_another(made: Made, x: np.ndarray) -> Iterator[Trial]:
@@ -292,3 +293,6 @@ def of_another(made: Made, x: np.ndarray) -> Iterator[Trial]:
             continue
         count += 1
         yield Trial(aspect, says, "with the defaults" if made.option else "for the first", mover(layer, 4), other)
+        if made.option and count == 1:
+            for trial in modes(layer, other, mover(layer, 4)):
+                yield replace(trial, aspect=aspect, says=f"{says}, {trial.says}")

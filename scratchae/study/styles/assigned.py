@@ -1,0 +1,87 @@
+"""Which gradient belongs to which tensor: by the names that people give them, else by order and shape."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .names import plain, stem, stems_of_gradient
+
+
+def assigned(
+    gradients: Sequence[tuple[str, Any]], tensors: Mapping[str, np.ndarray]
+) -> Iterator[tuple[dict[str, np.ndarray], int]]:
+    """Each gradient to its tensor, in every way that may be meant, and how many arrays are left over.
+
+    Names tell; where they do not, order and shape.
+    """
+    found: dict[str, np.ndarray] = {}
+    unnamed: list[np.ndarray] = []
+    stems = {name: stems_of_tensor(name) for name in tensors}
+    for label, value in gradients:
+        array = np.asarray(value)
+        if array.dtype.kind not in "fiu":
+            continue
+        hits = [name for name in tensors if stems[name] & stems_of_label(label)]
+        hit = next((name for name in hits if name not in found), None)
+        if hit is not None:
+            found[hit] = array
+        elif not hits and array.ndim and not label.startswith("self."):
+            unnamed.append(array)
+    free = [name for name in tensors if name not in found]
+    outer = [name for name in free if not name.startswith("self.")] or free
+    if len(unnamed) == 1:
+        fitting = [name for name in outer if tensors[name].shape == unnamed[0].shape]
+        yield from ((found | {name: unnamed[0]}, 0) for name in fitting)
+        if not fitting and len(outer) == 1:
+            yield found | {outer[0]: unnamed[0]}, 0
+        if fitting or len(outer) == 1:
+            return
+    elif unnamed:
+        shapes = [array.shape for array in unnamed]
+        fitting = (
+            names
+            for these in (outer, free)
+            for names in itertools.combinations(these, len(unnamed))
+            if [tensors[name].shape for name in names] == shapes
+        )
+        ways = [found | dict(zip(names, unnamed, strict=True)) for names in itertools.islice(fitting, 3)]
+        if ways:
+            yield from ((way, 0) for way in ways)
+            return
+    if found:
+        yield found, len(unnamed)
+
+
+def last_of(name: str) -> str:
+    inner = re.findall(r"[A-Za-z_]\w*|\d+", name)
+    return inner[-1] if inner else name
+
+
+def stems_of_tensor(name: str) -> set[str]:
+    """self.params[W1], p[W1] and W1 are all w1."""
+    inner = re.findall(r"[A-Za-z_]\w*|\d+", name)
+    last = inner[-1] if inner else name
+    found = {stem(last)}
+    if last.isdigit() and len(inner) > 1:  # weights[0]
+        found = {f"{stem(inner[-2])}[{last}]"}
+    if plain(last) in ("data", "value", "w") and len(inner) > 1:
+        found.add(stem(inner[-2]))
+    return found
+
+
+def stems_of_label(label: str) -> set[str]:
+    """What a gradient of this name may belong to: dW1, grads[W1] and W1 all to w1."""
+    place = re.search(r"\[(\d+)\]$", label)
+    if place:
+        base = label[: place.start()]
+        return {f"{one}[{place[1]}]" for one in stems_of_gradient(base) | {stem(base)}}
+    inner = re.findall(r"[A-Za-z_]\w*|\d+", label)
+    last = inner[-1] if inner else label
+    if last in ("grad", "gradient", "g", "d") and len(inner) > 1:
+        return {stem(inner[-2])}
+    return stems_of_gradient(last) | {stem(last)}

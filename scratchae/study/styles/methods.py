@@ -1,0 +1,129 @@
+"""The readings of a class whose values take several arguments, or whose gradients come in a form of its own."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from .assigned import last_of, stems_of_tensor
+from .copies import duplicate
+from .names import Path, keys_of_gradient, plain, put, short, stems_of_gradient, walk
+from .several import SLOPES, VALUES, Arrays, Several, apart, keys_of, required, with_gradients
+
+
+def of_class(title: str, cls: type, made: Any, make: Callable[..., Any]) -> Iterator[Several]:
+    """The readings of a class: each of its values with each of its derivatives, and values that return their gradients.
+
+    made: an object of the file, which is then the only one. Otherwise `make(sizes, **options)` makes one of numbers, the first or
+    the second sizes; and if its constructor takes arrays, they are arguments like those of the value.
+    """
+    methods = [
+        name for name in dir(cls) if callable(getattr(cls, name, None)) and (name == "__call__" or name[0] != "_")
+    ]
+    values = [name for name in VALUES if name in methods]
+    slopes = [name for name in SLOPES if name in methods]
+    pairs = [(value, None) for value in values if value not in slopes]
+    pairs += [(value, slope) for value in values for slope in slopes if slope != value]
+    for value, slope in pairs:
+        if made is not None:
+            yield of_methods(title, lambda *words: duplicate(made), [], value, slope, cls, fixed=True)
+            continue
+        needed = required(cls)
+        yield of_methods(title, make, [], value, slope, cls)
+        if needed and any(not is_size(p.name) for p in needed):
+            yield of_methods(title, cls, needed, value, slope, cls)
+
+
+def is_size(name: str) -> bool:
+    """Whether an argument of a constructor is rather a size or a setting than an array."""
+    return bool(
+        re.search(
+            r"^n|dim|size|num|count|units|^in|^out|hidden|^d\d*$|^[kh]$|width|seed|rng|^lr|vocab|len|depth|heads",
+            plain(name),
+        )
+    )
+
+
+def is_float(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.size > 0
+
+
+def held_by(thing: Any) -> dict[str, tuple[Path, np.ndarray]]:
+    """The arrays of floats that an object holds and that are no gradients of others, with their places, as self.name."""
+    arrays = {short(path): (path, np.array(value)) for path, value in walk(thing) if is_float(value)}
+    stems = {name: stems_of_tensor(name) for name in arrays}
+    return {
+        f"self.{name}": found
+        for name, found in arrays.items()
+        if not any(stems_of_gradient(last_of(name)) & stems[other] for other in arrays if other != name)
+    }
+
+
+class Context:
+    """What a forward of static methods keeps for its backward."""
+
+    def save_for_backward(self, *arrays: Any) -> None:
+        self.saved = self.saved_tensors = self.saved_values = arrays
+
+
+def of_methods(
+    title: str, make: Callable, needed: list, value: str, slope: str | None, cls: type, fixed: bool = False
+) -> Several:
+    """A reading of objects: `make` is handed the arrays among the arguments that the constructor needs, else sizes and options."""
+    sources = [inspect.unwrap(getattr(cls, name)) for name in (value, slope) if name]
+    called_with = required(sources[0])
+    if not isinstance(inspect.getattr_static(cls, value), staticmethod):
+        called_with = called_with[1:]
+    context = bool(called_with) and called_with[0].name == "ctx"  # as in torch.autograd.Function
+    called_with = called_with[1:] if context else called_with
+    names = {p.name for p in needed}
+    cache: dict[str, Any] = {}
+
+    def thing_of(arguments: Arrays) -> Any:
+        if needed:
+            return make(**{name: arguments[name] for name in names}, **(arguments.get("options") or {}))
+        key = repr((arguments.get("sizes", 0), arguments.get("options")))
+        if key not in cache:
+            cache[key] = make(arguments.get("sizes", 0), **(arguments.get("options") or {}))
+        return duplicate(cache[key])
+
+    def run(arguments: Arrays, upstream: Callable) -> tuple[list, list]:
+        fresh = thing_of(arguments)
+        for name, (path, _) in ({} if needed else held_by(fresh)).items():
+            if name in arguments:
+                put(fresh, path, arguments[name].copy())
+        own = {p.name: arguments[p.name] for p in called_with}
+        before = {path: np.array(array) for path, array in walk(fresh)}
+        method, other = getattr(fresh, value), getattr(fresh, slope or value)
+        if context:
+            ctx = Context()
+            method, other = functools.partial(method, ctx), functools.partial(other, ctx)
+        if slope is None:
+            return with_gradients(method(**own), sources[0], upstream)
+        outputs, found = apart(method, other, own, upstream)
+        return outputs, [*found, *left_by(fresh, before)]
+
+    def held(arguments: Arrays) -> Arrays:
+        return {} if needed else {name: array for name, (_, array) in held_by(thing_of(arguments)).items()}
+
+    keys = keys_of(sources, [p.name for p in called_with])
+    return Several(
+        title, sources[-1], [*called_with, *needed], run, keys, held, cls=None if fixed else cls, fixed=fixed
+    )
+
+
+def left_by(thing: Any, before: Mapping[Path, np.ndarray]) -> Iterator[tuple[str, Any]]:
+    """The gradients that an object has in its attributes after its backward."""
+    for path, array in walk(thing):
+        now = np.asarray(array)
+        if keys_of_gradient(path) and is_float(now) and not same(now, before.get(path)):
+            yield f"self.{short(path)}", now
+
+
+def same(now: np.ndarray, before: np.ndarray | None) -> bool:
+    return before is not None and now.shape == before.shape and np.array_equal(now, before, equal_nan=True)

@@ -1,0 +1,204 @@
+"""Finds arrays for arguments: shapes that fit together, told by the arguments' names and by trying.
+
+A shape is written in letters: N examples, D features, K units, A outputs, T steps, H × W pixels, C channels; U is K, or
+3 K or 4 K for cells with gates. What fits is tried again with other
+sizes, which no accident outlives.
+"""
+
+from __future__ import annotations
+
+import collections
+import heapq
+import itertools
+import re
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..styles.names import plain
+
+FIRST = {"N": 5, "D": 3, "K": 4, "A": 2, "T": 6, "C": 4, "H": 4, "W": 5, "R": 12, "Z": 16}
+OTHER = {"N": 4, "D": 5, "K": 3, "A": 6, "T": 7, "C": 8, "H": 5, "W": 4, "R": 9, "Z": 12}
+SIZES = (
+    FIRST,
+    OTHER,
+    FIRST | {"N": 4, "T": 7, "H": 5, "W": 6},
+)  # the last for objects of whose sizes only those are free
+SECONDS = 1.0  # for trying shapes
+TRIES = 4000
+
+# what an argument of a name may be, the likeliest first: a kind, and the letters of its shape. Kinds: f floats, i class or row numbers,
+# o one-hot rows, b 0 and 1, s -1 and 1, p a single number, n a whole number, q rows that sum to 1,
+# y symmetric shares of pairs
+NAMED: tuple[tuple[str, str], ...] = (
+    (r"h|s|c|state|prev\w*|\w*prev|hidden|h0|c0|q|query|context", "fNK fND fK fD fTD"),
+    (r"(?:w|u|v|weights?|kernel|filters?|theta|table|emb\w*|e|centers?|centres?|memory|mu|m|means|a)(?:[a-z]{1,3}|\d)?|w\w{1,3}|.*weights?|.*matrix|.*vectors?|pesos",
+     "fDU fUD fKU fUK fUU fU fD fUA fDD fUCHH fND fNU fNN fU1 f1U"),
+    (r"b[a-z]?\d?|bias\w*|beta|gamma|scale|shift", "fU fD fA fC fN f1U f1D f1A fU1 fC11"),
+    (r"y|t|labels?|targets?|ytrue|truth|tags?|actions?|acts?|classes|same|events?|done|mask\w*|seg\w*|.*ids?|.*idx|.*ind\w*|tokens?|i|k|j",
+     "iN fNU fNA bN fND n oNU sN fN iND iNT bNT fN1 fDN iT bND"),
+    (r"k|v|keys?|values?|queries|memory", "fTD fND fTK"),
+    (r"lam\w*|reg\w*|l1|l2|margin|alpha|eta|lr|rate|eps\w*|slope|temperature|tau|p|rho|step\w*|clip\w*|weight|lo|hi|h|dt|scale|factor|floor", "p fNK fN fND fD"),
+    (r"n|g|groups?|heads?|num\w*|r|f|stride|pad|size|steps|kernelsize|poolsize", "n p fN"),
+    (r"adv\w*|returns?|rewards?|r|logp\w*|risk|time|event|scores?|pos|neg|done|energy", "fN fND bN"),
+    (r"adj\w*|a|graph", "fNN bNN"),
+    (r"axis|dim", "n"),
+)  # fmt: skip
+ANY = "fND fNU fDN fD fN fK fTD fNTD fNHWC fNCHW fDK p iN fNN bN n fN1 fKD fHW"
+LABELS = re.compile(r"lab|targ|^y|^t$|tag|act|class|event|same|done|seg|id|ind|tok|true|mask|^k$|^i$|^j$|^u$")
+
+# names of arrays that are trained, as a whole, which are never alike to data
+WEIGHTS = re.compile(
+    r"[WUV]\w{0,3}|w\w?\d?|b[a-z]?\d?|b_\w+|w_\w+|(?:weight|bias|kernel|filter)(?:s|es)?|table|theta|gamma|beta",
+    re.ASCII,
+)
+
+
+def likely(name: str) -> list[str]:
+    """What an argument may be, the likeliest first."""
+    found: dict[str, None] = {}
+    _, _, key = name.partition("[")
+    if key:  # an entry of a dict, which is rather a parameter
+        name = key[:-1]
+        found = dict.fromkeys((NAMED[2] if name[:1] == "b" else NAMED[1])[1].split())
+    for pattern, kinds in NAMED:
+        if re.fullmatch(pattern, plain(name)):
+            found |= dict.fromkeys(kinds.split())
+    return list(found | dict.fromkeys(ANY.split()))
+
+
+def made(kind: str, sizes: Mapping[str, int], seed: int, positive: bool) -> Any:
+    """An argument of this kind."""
+    rng = np.random.default_rng(seed)
+    shape = tuple(1 if letter == "1" else sizes[letter] for letter in kind[1:])
+    if kind[0] == "p":
+        return 0.7
+    if kind[0] == "n":
+        return 2
+    if kind[0] == "i":
+        return rng.integers(0, 3, shape)
+    if kind[0] == "o":
+        return np.eye(shape[1])[rng.integers(0, shape[1], shape[0])]
+    if kind[0] == "b":
+        drawn = rng.integers(0, 2, shape).astype(float)
+        drawn.flat[:2] = 1, 0
+        return drawn
+    if kind[0] in "qy":
+        drawn = rng.uniform(0.15, 0.9, shape)
+        if kind[0] == "q":
+            return drawn / drawn.sum(axis=1, keepdims=True)
+        drawn = (drawn + drawn.T) * (1 - np.eye(len(drawn)))
+        return drawn / drawn.sum()
+    if kind[0] == "s":
+        return np.where(rng.integers(0, 2, shape) > 0, 1.0, -1.0)
+    if positive:
+        return rng.uniform(0.15, 0.9, shape)
+    x = rng.standard_normal(shape)
+    return x + 0.05 * np.sign(x)
+
+
+def related(names: Sequence[str]) -> list[list[str]]:
+    """Groups of arguments that are alike, such as x1 and x2, or anchor, positive and negative: whatever one is, all are."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(
+            re.sub(r"\d+$|^(?:real|fake|pos|neg|old|new)_?|_?(?:pos|neg|old|new)$", "", name) or "x", []
+        ).append(name)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def choices(names: Sequence[str], given: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    """A kind for each argument: first those where all are alike, then those whose names tell most."""
+    free = [name for name in names if name not in given]
+    told = {name: "given" for name in names if name in given}
+    weights = any(WEIGHTS.fullmatch(name.partition("[")[2].rstrip("]") or name) for name in free)
+    if len(free) > 1 and not weights:
+        for kind in ("fND", "fN", "fTD", "fD", "fNK"):
+            yield told | dict.fromkeys(free, kind)
+    options = [likely(name) for name in free]
+    passes = ("K", 0, 800), ("Z", 0, 400), ("R", 0, 400), ("K", 800, TRIES)
+    for units, begin, end in passes if weights else (("K", 0, TRIES),):
+        for places in itertools.islice(in_order([len(kinds) for kinds in options]), begin, end):
+            yield told | {
+                name: kinds[i].replace("U", units) for name, kinds, i in zip(free, options, places, strict=True)
+            }
+
+
+def constants(fitting: Fitting, trained: Collection[str]) -> Iterator[Fitting]:
+    """The same shapes with other numbers where no gradient is asked for: what holds only for one-hot rows, shares, signs, symmetry."""
+    for name, kind in fitting.chosen.items():
+        if kind[0] != "f" or name in trained or len(kind) not in (2, 3):
+            continue
+        for other in ("y",) if kind[1:2] == kind[2:3] else ("o", "q", "b") if len(kind) == 3 else ("b", "s"):
+            if not (other in "oq" and "1" in kind):
+                yield replace(fitting, chosen={**fitting.chosen, name: other + kind[1:]})
+
+
+def in_order(counts: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    """The places in several lists, the first of all lists first: by their sum."""
+    start = (0,) * len(counts)
+    queue, seen = [(0, start)], {start}
+    while queue:
+        cost, places = heapq.heappop(queue)
+        yield places
+        for i in range(len(counts)):
+            after = (*places[:i], places[i] + 1, *places[i + 1 :])
+            if after[i] < counts[i] and after not in seen:
+                seen.add(after)
+                heapq.heappush(queue, (cost + 1, after))
+
+
+@dataclass
+class Fitting:
+    """Arguments that fit together: call(which sizes, seed). second: the sizes besides the first that fit too."""
+
+    chosen: Mapping[str, str]
+    given: Mapping[str, Any]
+    positive: bool
+    second: int = 0
+
+    def __call__(self, sizes: int, seed: int) -> dict[str, Any]:
+        found: dict[str, Any] = {"sizes": sizes % 2}
+        for place, (name, kind) in enumerate(self.chosen.items()):
+            value = (
+                self.given[name]
+                if name in self.given
+                else made(kind, SIZES[sizes], 100 * seed + place, self.positive)
+            )
+            one, _, key = name.partition("[")
+            if key:
+                found.setdefault(one, {})[key[:-1]] = value
+            else:
+                found[one] = value
+        return found
+
+
+def fitted(
+    names: Sequence[str],
+    given: Mapping[str, Any],
+    takes: Callable[[dict], bool | None],
+    seconds: Sequence[int],
+    most: int = 8,
+) -> Iterator[Fitting]:
+    """The first choices that `takes` accepts at the first sizes and at others; None from it says that a value was not finite."""
+    spent, count, seen = 0.0, 0, collections.Counter()
+    for chosen in choices(names, given):
+        start = time.process_time()
+        fitting = Fitting(chosen, given, False)
+        accepted = takes(fitting(0, 0))
+        if accepted is None:  # such as a logarithm of random numbers
+            fitting.positive = True
+            accepted = takes(fitting(0, 0))
+        if accepted:
+            fitting.second = next((sizes for sizes in seconds if takes(fitting(sizes, 1))), 0)
+        spent += time.process_time() - start
+        axes = tuple(len(kind) for kind in chosen.values())
+        if accepted and (fitting.second or given) and seen[axes] < 2:
+            seen[axes] += 1
+            count += 1
+            yield fitting
+        if count == most or spent > SECONDS:
+            return

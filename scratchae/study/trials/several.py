@@ -1,0 +1,307 @@
+"""The trials of a value of several arrays, whose gradients come in any writing: other sizes, other numbers, other options."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..diagnosis import diagnose
+from ..diagnosis.experiment import FunctionExperiment
+from ..differences import EPS, STEP, GradientReport, compare, resolution
+from ..styles.assigned import assigned, last_of
+from ..styles.several import Several, UnlikeError
+from .fitting import WEIGHTS, Fitting, constants, fitted
+from .functions import source_of, tolerance_of
+from .inputs import variants
+from .layers import ELEMENTS, some
+from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
+from .terms import copied, evaluated, tensors_of
+
+SEARCHED = 6.0  # seconds after which nothing further is tried
+
+
+@dataclass
+class Part:
+    """What stands for the layer in a result that is right in part: the parameters of which no gradient comes back."""
+
+    untrained: tuple[str, ...]
+
+
+class Fits:
+    """Whether a reading runs on arguments, and its gradients have the shapes of their tensors. Gives up where its form is another.
+
+    whole: no array that comes back may be left without a tensor. strict: it may belong to one tensor only.
+    """
+
+    def __init__(self, thing: Several, whole: bool, strict: bool):
+        self.thing, self.whole, self.strict, self.unlike = thing, whole, strict, 0
+
+    def __call__(self, arguments: Mapping[str, Any]) -> bool | None:
+        if self.unlike >= 5:
+            raise UnlikeError
+        try:
+            arguments = self.thing.complete(arguments, 0)
+            labelled = evaluated(self.thing, arguments, anew=False)[1]
+        except NotImplementedError:
+            raise
+        except UnlikeError:
+            self.unlike += 1
+            return False
+        except FloatingPointError:
+            return None
+        except Exception:
+            return False
+        tensors = tensors_of(arguments)
+        found = list(assigned(labelled, tensors))
+        return not (self.strict and len(found) > 1) and any(
+            not (left and self.whole)
+            and all(
+                np.shape(array) == tensors[name].shape and np.isfinite(array).all() for name, array in way.items()
+            )
+            for way, left in found
+        )
+
+
+def examine(thing: Several, given: Mapping[str, Any], deadline: float, strict: bool) -> Result | None:
+    """Right if one choice of arguments is; otherwise what is said of the first that fits; None if none fits."""
+    known = {
+        p.name: given[p.name]
+        for p in thing.parameters
+        if isinstance(given.get(p.name), np.ndarray | float | int | dict)
+    }
+    names = [
+        f"{p.name}[{key}]" for p in thing.parameters if p.name not in known for key in thing.keys.get(p.name, ())
+    ]
+    names = [p.name for p in thing.parameters if p.name in known or p.name not in thing.keys] + names
+    seconds = (2,) if thing.fixed else (1, 2) if thing.cls is not None else (1,)
+    worst = None
+    for ours, whole in [*([(known, True)] if known else []), ({}, True), *([] if strict else [({}, False)])]:
+        try:
+            for fitting in fitted(names, ours, Fits(thing, whole, strict), seconds):
+                if strict and any(kind in "pn" for kind in fitting.chosen.values()):
+                    continue
+                if worst is None or promising(thing, fitting):
+                    result = trials(thing, fitting, bool(ours))
+                    if result.code == RIGHT:
+                        return result
+                    worst = worst or result
+                if worst.report is not None:
+                    for other in constants(fitting, {check.name for check in worst.report.checks}):
+                        if promising(thing, other) and (result := trials(thing, other, bool(ours))).code == RIGHT:
+                            changed = next(
+                                name for name, kind in other.chosen.items() if kind != fitting.chosen[name]
+                            )
+                            result.tried.left_out.append(
+                                f"{changed} of any numbers, for which the gradient is not that of the value"
+                            )
+                            return result
+                if time.process_time() > deadline:
+                    return None  # what is left might be right
+        except UnlikeError:
+            return worst
+        if worst is not None:
+            return worst
+    return None
+
+
+def promising(thing: Several, fitting: Fitting) -> bool:
+    """Whether the slopes along a random direction are those of the gradients, for two draws."""
+    try:
+        return all(
+            slopes_agree(thing, thing.complete(fitting(sizes, seed), seed))
+            for sizes, seed in ((0, 0), (fitting.second, 1))
+        )
+    except NotImplementedError:
+        raise
+    except Exception:
+        return False
+
+
+def slopes_agree(thing: Several, arguments: Mapping[str, Any]) -> bool:
+    """Whether one way to assign the gradients has the slopes along random directions of each tensor."""
+    tensors, labelled = tensors_of(arguments), evaluated(thing, arguments)[1]
+    known: dict[tuple[str, int], tuple[np.ndarray, float, float]] = {}
+
+    def slope(name: str, seed: int) -> tuple[np.ndarray, float, float]:
+        if (name, seed) not in known:
+            direction = 1e-6 * np.random.default_rng([len(name), seed]).standard_normal(tensors[name].shape)
+            sides = []
+            for sign in (1, -1):
+                moved = copied(arguments)
+                tensors_of(moved)[name][...] += sign * direction
+                sides.append(evaluated(thing, moved)[0])
+            change = float((sides[0] - sides[1]).sum()) / 2
+            known[name, seed] = direction, change, 1e-15 * float(np.abs(sides[0]).sum())
+        return known[name, seed]
+
+    def agree(gradients: Mapping[str, np.ndarray]) -> bool:
+        rows = []
+        for name in gradients:
+            for seed in (0, 1) if thing.updates else (0,):
+                direction, change, noise = slope(name, seed)
+                parts = np.asarray(gradients[name], float) * direction
+                rows.append((change, parts.sum(), 1e-5 * np.sqrt((parts**2).sum()), noise))
+        change, ours, slack, noise = np.array(rows).T
+        factor = change @ ours / (ours @ ours) if thing.updates and np.any(ours) else 1.0
+        return bool((np.abs(change - factor * ours) <= abs(factor) * slack + noise).all())
+
+    ways = [found for found, _ in assigned(labelled, tensors)]
+    if thing.updates:
+        ways += [{name: np.asarray(g) - tensors[name] for name, g in way.items()} for way in ways]
+    return any(map(agree, ways))
+
+
+def trials(thing: Several, make: Fitting, known: bool) -> Result:
+    """Two sizes with two draws each, and every option."""
+    tried, first = Tried(), None
+    for sizes, seed in ((0, 0), (0, 2)) if known else ((0, 0), (make.second, 1), (0, 2), (make.second, 3)):
+        result = attempt(thing, thing.complete(make(sizes, seed), seed), tried, first is None)
+        if result is None:
+            continue
+        if result.code == WRONG:
+            return result
+        first = first or result
+    if first is None:
+        return Result(UNUSABLE, "", tried=tried)
+    for options in variants(thing.cls or thing.source, guards=False):
+        words = {"options": options} if thing.cls is not None else options
+        result = attempt(thing, thing.complete(make(0, 4) | words, 4), tried, False)
+        if result is None:
+            continue
+        said = ", ".join(f"{name}={brief(value)}" for name, value in options.items())
+        tried.options.append(said)
+        if result.code == WRONG:
+            return replace(result, where=f"with {said}")
+    arguments = thing.complete(make(0, 0), 0)
+    seen = {check.name for check in first.report.checks}
+    unseen = [name for name in tensors_of(arguments) if name not in seen and matters(thing, arguments, name)]
+    one_asked = (
+        evaluated(thing, arguments)[0].size == 1 and len(seen) == 1
+    )  # a function and its gradient in one argument
+    expected = () if thing.one_of > 1 or one_asked else unseen
+    trained = tuple(name.removeprefix("self.") for name in expected if WEIGHTS.fullmatch(last_of(name)))
+    if rest := [name for name in unseen if name.removeprefix("self.") not in trained]:
+        tried.left_out.append(f"{', '.join(rest)}: taken for constants, because no gradient of them comes back")
+    return replace(first, layer=Part(trained)) if trained else first
+
+
+def attempt(thing: Several, arguments: Mapping[str, Any], tried: Tried, whole: bool) -> Result | None:
+    """One trial; None if it does not run. whole: every number is compared, not only a slope, if that is right."""
+    try:
+        right = not whole and slopes_agree(thing, arguments)
+        report, diagnosed = (None, None) if right else report_of(thing, arguments)
+    except NotImplementedError:
+        raise
+    except Exception:
+        return None
+    tried.trials += 1
+    shape = " and ".join(
+        str(array.shape) for name, array in tensors_of(arguments).items() if not name.startswith("self.")
+    )
+    if shape and shape not in tried.shapes:
+        tried.shapes.append(shape)
+    if right or report.passed:
+        return Result(RIGHT, "", report=report, tried=tried)
+    return Result(WRONG, "", report=report, tried=tried, layer=diagnosed)
+
+
+def matters(thing: Several, arguments: dict[str, Any], name: str) -> bool:
+    """Whether the value changes with a tensor."""
+    moved = copied(arguments)
+    tensors_of(moved)[name][...] *= 1.1
+    try:
+        return not np.array_equal(evaluated(thing, moved)[0], evaluated(thing, arguments)[0])
+    except Exception:
+        return True
+
+
+def report_of(thing: Several, arguments: Mapping[str, Any]) -> tuple[GradientReport, FunctionExperiment]:
+    """The gradients against central differences, in every way to assign them; the first that passes. And what a diagnosis runs.
+
+    What is called an update may be the gradient times a number, turned round, or the parameter with that added.
+    """
+    terms, labelled = evaluated(thing, arguments)
+    tensors, reports = tensors_of(arguments), []
+    for found, _ in sorted(assigned(labelled, tensors), key=lambda way: way[1]):
+        gradients = {name: np.asarray(g, float) for name, g in found.items()}
+        ways = [gradients]
+        if thing.updates:
+            ways.append({name: g - tensors[name] for name, g in gradients.items()})
+        for way in ways:
+            report = compared(thing, arguments, terms, way)
+            if thing.updates and (factor := common_factor(report)):
+                report = compared(thing, arguments, terms, {name: factor * g for name, g in way.items()})
+            reports.append(report)
+            if report.passed:
+                return report, None
+    names = [check.name for check in reports[0].checks if not check.passed][
+        :3
+    ]  # the others are held: a diagnosis takes long
+
+    def function(*arrays: np.ndarray) -> tuple:
+        moved = copied(arguments)
+        tensors = tensors_of(moved)
+        for name, array in zip(names, arrays, strict=True):
+            tensors[name][...] = array
+        terms, labelled = evaluated(thing, moved)
+        found = min(assigned(labelled, tensors), key=lambda way: way[1])[0]
+        return (terms.sum(), *(found[name] for name in names))
+
+    return reports[0], FunctionExperiment(function, {name: tensors[name] for name in names})
+
+
+def diagnosed(result: Result) -> Result:
+    """A wrong result with what is wrong."""
+    found = tuple(diagnose(result.layer, tuple(result.layer.inputs)))
+    return replace(result, report=replace(result.report, findings=found), layer=None)
+
+
+def common_factor(report: GradientReport) -> float:
+    """By what all gradients are to be multiplied, so that they are as near to the differences as can be."""
+    moved = [(c.analytic[~np.isnan(c.numeric)], c.numeric[~np.isnan(c.numeric)]) for c in report.checks]
+    ours, theirs = (np.concatenate([pair[i].ravel() for pair in moved]) for i in (0, 1))
+    return float(ours @ theirs / (ours @ ours)) if np.any(ours) else 0.0
+
+
+def compared(thing: Several, arguments: Mapping[str, Any], terms: np.ndarray, gradients: dict) -> GradientReport:
+    moving = copied(arguments)
+    tensors = {name: tensor for name, tensor in tensors_of(moving).items() if name in gradients}
+
+    def evaluate() -> np.ndarray:
+        return evaluated(thing, moving)[0].copy()
+
+    def change(plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
+        return (plus - minus).sum()
+
+    known_to = EPS * max(float(np.abs(terms).sum()), 1e-2)
+    rounding, step = resolution(evaluate, next(iter(tensors.values())), change, known_to)
+    tolerance = max(tolerance_of(source_of(thing.source)), 10 * step**2 if step > STEP else 0)
+    return compare(
+        thing.name, tensors, gradients, evaluate, rounding, tolerance, change=change, chain=True, step=step,
+        elements=some(ELEMENTS),
+    )  # fmt: skip
+
+
+def best(readings: Iterable[Several], given: Mapping[str, Any], strict: bool = False) -> Result | None:
+    """Right if one reading is; else the first that is wrong, or right in part; None if nothing could be read."""
+    worst, part, deadline = None, None, time.process_time() + SEARCHED
+    with np.errstate(all="ignore"):
+        for thing in readings:
+            result = examine(thing, given, deadline, strict)
+            if result is not None and result.code == RIGHT:
+                if result.layer is None:
+                    return result
+                part = part or result
+            if result is not None and result.code == WRONG:
+                worst = worst or result
+            if time.process_time() > deadline:
+                break
+        return diagnosed(worst) if worst is not None else None if strict else part
+
+
+def brief(option: Any) -> str:
+    return f"an array of shape {option.shape}" if isinstance(option, np.ndarray) else repr(option)

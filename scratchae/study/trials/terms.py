@@ -1,0 +1,55 @@
+"""The scalar of a reading, L = Σ r y with a fixed r, and the tensors among its arguments."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..styles.copies import repeatable
+from ..styles.several import Several, UnlikeError
+
+
+def upstream(y: np.ndarray) -> np.ndarray:
+    """∂L/∂y, the same for each y of a shape; 1 for a single number, which is a loss."""
+    if y.ndim == 0:
+        return np.float64(1.0)
+    return np.random.default_rng([y.size, y.ndim]).standard_normal(y.shape)
+
+
+def tensors_of(arguments: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """The arrays of floats among arguments, those in a dict by key."""
+    found = {}
+    for name, value in arguments.items():
+        if isinstance(value, dict):
+            found |= {f"{name}[{key}]": one for key, one in value.items() if np.ndim(one)}
+        elif isinstance(value, np.ndarray) and value.dtype.kind == "f":
+            found[name] = value
+    return found
+
+
+def copied(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: {key: np.copy(one) for key, one in value.items()}
+        if isinstance(value, dict)
+        else np.copy(value)
+        if isinstance(value, np.ndarray)
+        else value
+        for name, value in arguments.items()
+    }
+
+
+def evaluated(
+    thing: Several, arguments: Mapping[str, Any], anew: bool = True
+) -> tuple[np.ndarray, list[tuple[str, Any]]]:
+    """The terms of L = Σ r y, and the gradients with the names that their author gave them. anew: np.random begins anew."""
+    with repeatable() if anew else contextlib.nullcontext():
+        outputs, labelled = thing.run(copied(arguments), upstream)
+    outputs = [np.asarray(y) for y in outputs]
+    if any(y.dtype.kind != "f" or y.size == 0 for y in outputs):
+        raise UnlikeError
+    if not all(np.isfinite(y).all() for y in outputs):
+        raise FloatingPointError("y is not finite")
+    return np.concatenate([(upstream(y) * y).ravel() for y in outputs]), labelled

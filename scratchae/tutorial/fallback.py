@@ -1,0 +1,73 @@
+"""A second way to read what the first check cannot: as a value of several arrays, with gradients in any form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..study.styles import losses, methods, several
+from ..study.trials import several as trials_of_several
+from ..study.trials.inputs import SIZES, constructed, required
+from ..study.trials.result import RIGHT, WRONG, Result
+from .readers import NotCheckableError
+
+
+def of_class(name: str, cls: type, value: Any, file: Mapping[str, Any]) -> Result | None:
+    """A class whose values take several arguments, or whose gradients come in another form; None if nothing of it could be read."""
+
+    def make(sizes: int, **options: Any) -> Any:
+        return constructed(cls, (SIZES, (5, 3, 4, 2))[sizes], **options).value
+
+    return trials_of_several.best(methods.of_class(name, cls, value, make), file)
+
+
+def or_several(
+    check: Callable[..., Result], name: str, value: Any, cls: type, others: type | None, file: Mapping[str, Any]
+) -> Result:
+    """A check of a class; where it cannot be done, or leaves parameters unseen, the class as one of several arguments."""
+    return with_fallback(lambda: check(name, value, cls, others, file), lambda: of_class(name, cls, value, file))
+
+
+def or_of_functions(
+    name: str, functions: Mapping[str, Callable], check: Callable[..., Result], *arguments: Any
+) -> Result:
+    """A check of functions; where it cannot be done, those that belong to this one, as functions of several arguments."""
+
+    def other(strict: bool = False) -> Result | None:
+        readings = (one for one in several.of_functions(functions) if one.name == name)
+        return trials_of_several.best(readings, arguments[-1], strict)
+
+    a_loss = losses.looks_like_loss(name) and len(required(functions[name])) == 2
+    return with_fallback(lambda: check(*arguments), other, believed=a_loss)
+
+
+def in_part(result: Result) -> bool:
+    """Whether what is right leaves out a parameter, or is nothing at all."""
+    nothing = result.report is not None and not result.report.checks
+    return result.code == RIGHT and bool(nothing or getattr(result.layer, "untrained", ()))
+
+
+def with_fallback(check: Callable[[], Result], other: Callable[..., Result | None], believed: bool = True) -> Result:
+    """A check, or another where it cannot be done. believed: a "wrong" of the first stands;
+    else it falls if the other is right beyond doubt."""
+    try:
+        result, raised = check(), None
+    except NotImplementedError:
+        raise
+    except Exception as error:
+        result, raised = None, error
+    if result is not None and result.code == RIGHT and not in_part(result):
+        return result
+    if result is not None and result.code == WRONG and believed:
+        return result
+    if result is not None and result.code == WRONG:
+        found = other(strict=True)
+        return found if found is not None and found.code == RIGHT else result
+    found = other()
+    if found is not None and not (result is not None and in_part(found)):
+        return found
+    if raised is not None:
+        raise raised
+    if result.report is not None and not result.report.checks:
+        raise NotCheckableError(f"{result.report.subject}: backward leaves no gradient that could be compared")
+    return result

@@ -1,0 +1,342 @@
+"""A person's own code whose values take several arrays, in the writings of courses and libraries: read, found right, and a slip found."""
+
+import pytest
+
+# each: a right file, then a place in it and the same with a slip
+FORMS = {
+    "a value with gradients": (
+        """
+        def triplet(anchor, positive, negative, margin=1.0):
+            raw = ((anchor - positive) ** 2).sum(1) - ((anchor - negative) ** 2).sum(1) + margin
+            on = (raw > 0)[:, None] / len(raw)
+            return np.maximum(raw, 0).mean(), 2 * on * (negative - positive), -2 * on * (anchor - positive), 2 * on * (anchor - negative)
+        """,
+        "-2 * on * (anchor - positive)",
+        "2 * on * (anchor - positive)",
+    ),
+    "a value with a tuple of gradients": (
+        """
+        def distance(a, b):
+            d = a - b
+            return (d**2).sum() / len(a), (2 * d / len(a), -2 * d / len(a))
+        """,
+        "-2 * d",
+        "2 * d",
+    ),
+    "a value with gradients by key": (
+        """
+        def net_loss(X, Y, params):
+            h = np.tanh(X @ params["W1"] + params["b1"])
+            d = (h @ params["W2"] - Y) / len(X)
+            dh = d @ params["W2"].T * (1 - h**2)
+            return 0.5 * len(X) * (d**2).sum(), {"W1": X.T @ dh, "b1": dh.sum(0), "W2": h.T @ d}
+        """,
+        "(1 - h**2)",
+        "(1 - h)",
+    ),
+    "a function of the upstream": (
+        """
+        def silu(x):
+            s = 1 / (1 + np.exp(-x))
+
+            def backward(dy):
+                return dy * (s + x * s * (1 - s))
+
+            return x * s, backward
+        """,
+        "x * s * (1 - s))",
+        "s * (1 - s))",
+    ),
+    "two steps of a cell": (
+        """
+        def cell_forward(x, h, c, Wx, Wh, b):
+            i, g = np.split(x @ Wx + h @ Wh + b, [b.size // 4], axis=1)[0], np.tanh((x @ Wx + h @ Wh + b)[:, b.size // 4 : b.size // 2])
+            o, f = (x @ Wx + h @ Wh + b)[:, b.size // 2 : 3 * b.size // 4], (x @ Wx + h @ Wh + b)[:, 3 * b.size // 4 :]
+            new = f * c + i * g
+            return o * new, new, (x, h, c, Wx, Wh, i, g, o, f, new)
+
+        def cell_backward(dh, dc, cache):
+            x, h, c, Wx, Wh, i, g, o, f, new = cache
+            d = dc + dh * o
+            da = np.concatenate([d * g, d * i * (1 - g**2), dh * new, d * c], axis=1)
+            return da @ Wx.T, da @ Wh.T, d * f, x.T @ da, h.T @ da, da.sum(0)
+        """,
+        "d = dc + dh * o",
+        "d = dh * o",
+    ),
+    "a cost and its gradient": (
+        """
+        def cost(theta, X, y, lam=0.0):
+            r = X @ theta - y
+            return (r @ r + lam * theta[1:] @ theta[1:]) / (2 * len(y))
+
+        def cost_gradient(theta, X, y, lam=0.0):
+            g = X.T @ (X @ theta - y)
+            g[1:] += lam * theta[1:]
+            return g / len(y)
+        """,
+        "g[1:] += lam * theta[1:]",
+        "g += lam * theta",
+    ),
+    "what is added to the weights": (
+        """
+        def error(X, y, W):
+            return 0.5 * ((y - np.tanh(X @ W)) ** 2).sum()
+
+        def updates(X, y, W):
+            out = np.tanh(X @ W)
+            return 0.1 * X.T @ ((y - out) * (1 - out**2))
+        """,
+        "(1 - out**2)",
+        "(1 + out**2)",
+    ),
+    "a layer of two inputs": (
+        """
+        class Bilinear:
+            def __init__(self, d1, d2, out):
+                self.W = np.random.default_rng(0).standard_normal((out, d1, d2))
+
+            def forward(self, a, b):
+                self.a, self.b = a, b
+                return np.einsum("ni,oij,nj->no", a, self.W, b)
+
+            def backward(self, dy):
+                self.dW = np.einsum("no,ni,nj->oij", dy, self.a, self.b)
+                return np.einsum("no,oij,nj->ni", dy, self.W, self.b), np.einsum("no,oij,ni->nj", dy, self.W, self.a)
+        """,
+        '"no,oij,ni->nj", dy, self.W, self.a',
+        '"no,oij,ni->nj", dy, 2 * self.W, self.a',
+    ),
+    "a net with its loss": (
+        """
+        class Net:
+            def __init__(self, inputs, hidden, outputs):
+                rng = np.random.default_rng(0)
+                self.params = {"W1": rng.standard_normal((inputs, hidden)), "W2": rng.standard_normal((hidden, outputs))}
+
+            def loss(self, X, y):
+                h = np.maximum(0, X @ self.params["W1"])
+                p = np.exp(h @ self.params["W2"])
+                p /= p.sum(1, keepdims=True)
+                d = p.copy()
+                d[np.arange(len(y)), y] -= 1
+                d /= len(y)
+                dh = d @ self.params["W2"].T * (h > 0)
+                return -np.log(p[np.arange(len(y)), y]).mean(), {"W1": X.T @ dh, "W2": h.T @ d}
+        """,
+        "d /= len(y)",
+        "d /= len(y) + 1",
+    ),
+    "arrays in the constructor": (
+        """
+        class Gate:
+            def __init__(self, p):
+                self.p = p
+
+            def forward(self, a, c):
+                self.c, self.o = c, np.tanh(a + self.p * c)
+                return self.o
+
+            def backward(self, dy):
+                d = dy * (1 - self.o**2)
+                return d, d * self.p, (d * self.c).sum(0)
+        """,
+        "d * self.p,",
+        "d,",
+    ),
+    "static methods with a context": (
+        """
+        class Power:
+            @staticmethod
+            def forward(ctx, x, y):
+                ctx.save_for_backward(x, y)
+                return x**2 * y
+
+            @staticmethod
+            def backward(ctx, grad_output):
+                x, y = ctx.saved_tensors
+                return 2 * x * y * grad_output, x**2 * grad_output
+        """,
+        "2 * x * y",
+        "2 * x",
+    ),
+    "a table of functions": (
+        """
+        ACTIVATIONS = {"tanh": (np.tanh, lambda z: 1 - np.tanh(z) ** 2), "square": (lambda z: z**2, lambda z: 2 * z)}
+        """,
+        "lambda z: 2 * z",
+        "lambda z: z",
+    ),
+    "symmetric shares": (
+        """
+        def spread(Y, P):
+            return (P * ((Y[:, None] - Y[None]) ** 2).sum(-1)).sum()
+
+        def spread_grad(Y, P):
+            return 4 * (P[:, :, None] * (Y[:, None] - Y[None])).sum(1)
+        """,
+        "return 4 *",
+        "return 2 *",
+    ),
+    "an option of a loss": (
+        """
+        def huber(prediction, target, delta=1.0):
+            d = prediction - target
+            small = np.abs(d) <= delta
+            return np.where(small, 0.5 * d**2, delta * (np.abs(d) - 0.5 * delta)).sum(), np.where(small, d, delta * np.sign(d))
+        """,
+        "d, delta * np.sign(d))",
+        "d, np.sign(d))",
+    ),
+    "class weights": (
+        """
+        class Cross:
+            def __init__(self, weight=None):
+                self.weight = weight
+
+            def forward(self, x, target):
+                self.w = np.ones(x.shape[1]) if self.weight is None else np.array(self.weight)
+                self.x, self.target = x, target
+                return (self.w * (x - target) ** 2).mean()
+
+            def backward(self):
+                return 2 * self.w * (self.x - self.target) / self.x.size
+        """,
+        "2 * self.w *",
+        "2 *",
+    ),
+    "an option in inference": (
+        """
+        class Drop:
+            def __init__(self, drop=0.5):
+                self.drop = drop
+
+            def forward(self, x, train=True):
+                self.keep = (np.random.rand(*x.shape) >= self.drop) * 1.0 if train else 1 - self.drop
+                self.train = train
+                return x * self.keep
+
+            def backward(self, dy):
+                return dy * self.keep
+        """,
+        "return dy * self.keep",
+        "return dy * (self.keep if self.train else self.drop)",
+    ),
+    "windows that overlap by an option": (
+        """
+        class Pool:
+            def __init__(self, size=2, stride=None):
+                self.size, self.stride = size, stride or size
+
+            def forward(self, x):
+                self.shape, k, s = x.shape, self.size, self.stride
+                self.n = (x.shape[1] - k) // s + 1
+                return np.stack([x[:, i * s : i * s + k].mean(1) for i in range(self.n)], axis=1)
+
+            def backward(self, dy):
+                dx = np.zeros(self.shape)
+                for i in range(self.n):
+                    dx[:, i * self.stride : i * self.stride + self.size] += dy[:, i : i + 1] / self.size
+                return dx
+        """,
+        "+= dy",
+        "= dy",
+    ),
+    "a base class of its own": (
+        """
+        class Square:
+            def forward(self, x):
+                self.x = x
+                return x**2
+
+            def backward(self, dy):
+                return 2 * self.x * dy
+
+        class Cube(Square):
+            def forward(self, x):
+                self.x = x
+                return x**3
+
+            def backward(self, dy):
+                return 3 * self.x**2 * dy
+        """,
+        "return 2 * self.x * dy",
+        "return self.x * dy",
+    ),
+    "an optimizer of named parameters": (
+        """
+        class Momentum:
+            def __init__(self, lr=0.1, mu=0.9):
+                self.lr, self.mu, self.v = lr, mu, {}
+
+            def update(self, name, w, g):
+                self.v[name] = self.mu * self.v.get(name, 0.0) - self.lr * g
+                return w + self.v[name]
+        """,
+        "- self.lr * g",
+        "+ self.lr * g",
+    ),
+    "an optimizer with arrays of its own": (
+        """
+        class SGD:
+            def __init__(self, params, lr=0.1):
+                self.params, self.lr = params, lr
+
+            def step(self, grads):
+                for p, g in zip(self.params, grads):
+                    p -= self.lr * g
+        """,
+        "p -= self.lr * g",
+        "p -= self.lr * g / 2",
+    ),
+    "an optimizer of one shape": (
+        """
+        class Adam:
+            def __init__(self, shape, lr=1e-3, b1=0.9, b2=0.999, eps=1e-8):
+                self.lr, self.b1, self.b2, self.eps, self.t = lr, b1, b2, eps, 0
+                self.m, self.v = np.zeros(shape), np.zeros(shape)
+
+            def __call__(self, theta, grad):
+                self.t += 1
+                self.m = self.b1 * self.m + (1 - self.b1) * grad
+                self.v = self.b2 * self.v + (1 - self.b2) * grad**2
+                return theta - self.lr * self.m / (1 - self.b1**self.t) / (np.sqrt(self.v / (1 - self.b2**self.t)) + self.eps)
+        """,
+        "(1 - self.b1**self.t)",
+        "(1 - self.b1)",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_each_form_is_read(form, graded):
+    text, before, after = FORMS[form]
+    code, said = graded(text)
+    assert code == 0, said
+    assert before in text
+    code, said = graded(text.replace(before, after))
+    assert code == 1, said
+
+
+def test_a_helper_with_several_arguments_is_no_subject(graded):
+    code, said = graded(
+        FORMS["a table of functions"][0] + "\n        def split(a, b):\n            return a + b, a - b\n"
+    )
+    assert code == 0, said
+    assert "split" not in said
+
+
+def test_an_option_without_a_definition_is_left_out(graded):
+    """RMSprop with momentum has no definition here, so that it is neither right nor wrong."""
+    code, said = graded("""
+        class RMSprop:
+            def __init__(self, lr=0.01, rho=0.9, eps=1e-8, momentum=0.0):
+                self.lr, self.rho, self.eps, self.momentum, self.s, self.v = lr, rho, eps, momentum, {}, {}
+
+            def update(self, name, w, g):
+                self.s[name] = self.rho * self.s.get(name, 0.0) + (1 - self.rho) * g**2
+                self.v[name] = self.momentum * self.v.get(name, 0.0) + g / (np.sqrt(self.s[name]) + self.eps)
+                return w - self.lr * self.v[name]
+        """)
+    assert code == 0, said
+    assert "not varied: momentum in RMSprop" in said
