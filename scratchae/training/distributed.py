@@ -16,8 +16,7 @@ import os
 import socket
 import subprocess
 import sys
-import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -131,8 +130,7 @@ class Ranks(Group):
             if not hasattr(error, "speaker"):
                 self.fail(error)
             raise
-        except BaseException:  # a second Ctrl-C: the others may be anywhere
-            traceback.print_exc()
+        except BaseException:  # such as a second Ctrl-C: the others may be anywhere
             self.end_all()
         finally:
             self.within = False
@@ -174,16 +172,15 @@ class Mpi(Ranks):
             raise OptionError(
                 f'distributed={self.name!r} needs mpi4py and a library of MPI ({error}): in a checkout, pip install ".[mpi]" brings both'
             ) from None
-        launched = next((name for name in LAUNCHERS if name in os.environ), None)
-        if launched is None:
+        if not any(name in os.environ for name in LAUNCHERS):
             raise OptionError(
                 f"distributed={self.name!r}: this process was started alone: start as many as shall train together with "
                 "mpiexec -n 2 scratchae train …, or mpiexec -n 2 python -m mpi4py SCRIPT"
             )
         self.MPI, self.comm = MPI, MPI.COMM_WORLD
         self.rank, self.size = self.comm.rank, self.comm.size
-        meant = os.environ.get(LAUNCHERS[launched], "")
-        if meant.isdigit() and int(meant) != self.size:
+        meant = number_in(LAUNCHERS.values())
+        if meant not in (None, self.size):
             raise OptionError(
                 f"distributed={self.name!r}: mpiexec has started {meant} processes, and mpi4py knows of {self.size}: they belong to two "
                 f"different MPIs; use the mpiexec beside {sys.executable}"
@@ -267,6 +264,17 @@ def all_or_none(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(*arguments, distributed=group, **named)
 
     return within
+
+
+def number_in(names: Iterable[str]) -> int | None:
+    """The first number that the environment has under one of these names."""
+    found = (os.environ.get(name, "") for name in names)
+    return next((int(text) for text in found if text.isdigit()), None)
+
+
+def launched_as() -> int:
+    """The rank that the launcher gave this process; 0 if none did."""
+    return number_in(LAUNCHERS) or 0
 
 
 def group_for(distributed: str | Group | None, device: str = "cpu") -> Group:
