@@ -164,11 +164,12 @@ class SomeRows:
     """A generator for some rows of a batch: it gives them the numbers that they get where one process computes the whole batch.
 
     A draw is made for the whole batch, and these rows are cut out of it. pieces: how the batch is drawn: generators, and for how many
-    rows each, one after the other (one for each part, see above). rows: those to draw for.
+    rows each, one after the other (one for each part, see above). rows: those to draw for. stacked: where something is drawn several
+    times for each example, whether the whole batch comes again, as two players see it, and not each example several times in a row.
     """
 
-    def __init__(self, pieces: Sequence[tuple[Any, int]], rows: slice):
-        self.pieces, self.rows = pieces, rows
+    def __init__(self, pieces: Sequence[tuple[Any, int]], rows: slice, stacked: bool = False):
+        self.pieces, self.rows, self.stacked = pieces, rows, stacked
 
     def random(self, size: Any = None, dtype: Any = np.float64) -> Array:
         """Uniform numbers in [0, 1)."""
@@ -192,9 +193,12 @@ class SomeRows:
             first, last = max(self.rows.start - start, 0), min(self.rows.stop - start, count)
             if first < last:
                 drawn = getattr(rng, name)((count * each, *size[1:]), dtype=dtype)
-                found.append(drawn[first * each : last * each])
+                if self.stacked:
+                    found.append(drawn.reshape(each, count, *size[1:])[:, first:last])
+                else:
+                    found.append(drawn[first * each : last * each])
             start += count
-        return found[0] if len(found) == 1 else array_module(found[0]).concatenate(found)
+        return array_module(found[0]).concatenate(found, axis=int(self.stacked)).reshape(size)
 
     def spawn(self, parts: int) -> list[SomeRows]:
         """Generators for so many parts of the rows, split as `training_step` splits them."""
@@ -202,7 +206,7 @@ class SomeRows:
         starts = self.rows.start + np.append(0, ends[:-1])
         # threads draw at the same time, each from copies of its own
         return [
-            SomeRows(copy.deepcopy(self.pieces), slice(int(start), int(self.rows.start + end)))
+            SomeRows(copy.deepcopy(self.pieces), slice(int(start), int(self.rows.start + end)), self.stacked)
             for start, end in zip(starts, ends, strict=True)
         ]
 
@@ -211,6 +215,6 @@ def of_rows(rng: Any, model: Model, x: Array, total: int, rows: slice) -> SomeRo
     """The noise of `rows` of a batch of `total` rows, of which x are those: as `Model.training_step` draws it for the whole batch."""
     parts = count_parts(model, x, rng, total)
     if parts == 1:
-        return SomeRows([(rng, total)], rows)
+        return SomeRows([(rng, total)], rows, model.stacks)
     sizes = [len(part) for part in np.array_split(np.empty(total), parts)]
-    return SomeRows([*zip(rng.spawn(parts), sizes, strict=True)], rows)
+    return SomeRows([*zip(rng.spawn(parts), sizes, strict=True)], rows, model.stacks)

@@ -214,7 +214,7 @@ def judged(model: Model, x: Array, batch_size: int = 250, group: Group = ALONE) 
     for start in range(0, len(x), batch_size):
         batch = xp.asarray(x[start : start + batch_size])
         rows, weight = group.part(len(batch))
-        drawn = rng if group.size == 1 else SomeRows([(rng, len(batch))], rows)
+        drawn = rng if group.size == 1 else SomeRows([(rng, len(batch))], rows, model.stacks)
         for name, value in model.judge(batch[rows], drawn).items():
             totals[name] = totals.get(name, 0.0) + xp.asarray(value, dtype=np.float64) * (weight * len(batch))
     totals = group.sums({name: float(total) for name, total in totals.items()})

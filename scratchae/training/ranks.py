@@ -228,7 +228,7 @@ class RecordedRankSteps(RecordedSteps):
         self.rng.draws = 0
         rows, weight = self.group.part(total)
         batch = take_batch(self.data, self.order, self.rng.position, self.own_size, rows.stop - rows.start)
-        metrics = self.model.training_step(batch, parallel.SomeRows([(self.rng, total)], rows))
+        metrics = self.model.training_step(batch, parallel.of_rows(self.rng, self.model, batch, total, rows))
         gradient = self.model.gradient
         gradient *= weight
         self.group.sum_(gradient)
