@@ -93,6 +93,7 @@ class Ranks(Group):
     """Several ranks that know when one of them has failed. A subclass says how they talk: `all_say`, `sum_`, `exchange`, `end_all`."""
 
     within = False  # inside `together`
+    speaker: int | None = None  # the rank that speaks of a failure, once all know of it
 
     def all_say(self, word: Any) -> list[Any]:
         """What every rank says, by rank."""
@@ -110,10 +111,8 @@ class Ranks(Group):
         words = self.all_say((said, None))
         failed = [failure for _, failure in words if failure is not None]
         if failed:
-            kind, message, speaker = failed[0]
-            error = kind(message)
-            error.speaker = speaker
-            raise error
+            kind, message, self.speaker = failed[0]
+            raise kind(message)
         return [word for word, _ in words]
 
     @contextlib.contextmanager
@@ -127,16 +126,17 @@ class Ranks(Group):
                 yield
             self.gather(None)
         except Exception as error:
-            if not hasattr(error, "speaker"):
+            if self.speaker is None:
                 self.fail(error)
+            error.speaker = self.speaker
             raise
         except BaseException:  # such as a second Ctrl-C: the others may be anywhere
             self.end_all()
         finally:
-            self.within = False
+            self.within, self.speaker = False, None
 
     def fail(self, error: Exception) -> None:
-        """Let the others know, whom the next `gather` tells, and note in the error who is to speak of it."""
+        """Let the others know, whom the next `gather` tells, and find out who is to speak of it."""
         ours = isinstance(error, ScratchaeError)
         here = f"{self.place()}, on {socket.gethostname()}"
         elsewhere = (
@@ -147,7 +147,7 @@ class Ranks(Group):
         kind = type(error) if ours else RankError
         said = str(error) if ours else f"{type(error).__name__}: {error}"
         failures = [failure for _, failure in self.all_say((None, (kind, f"{said} ({here}{elsewhere})", self.rank)))]
-        error.speaker = next(failure[2] for failure in failures if failure is not None)
+        self.speaker = next(failure[2] for failure in failures if failure is not None)
         if None in failures and ours:
             error.args = (f"{said} ({here}{elsewhere})",)
 

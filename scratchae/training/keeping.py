@@ -99,4 +99,6 @@ class Checkpoint:
             yield
         except DivergenceError as error:
             kept = "" if self.path is None else f"; {self.path} keeps the state after epoch {len(history)}"
+            if kept in str(error):  # another rank's, of whom this is heard
+                raise
             raise DivergenceError(f"{error}{kept}") from None

@@ -368,17 +368,20 @@ def test_when_a_rank_fails_in_an_epoch_all_end_at_once_with_its_error():
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # of the scale of x
-def test_a_loss_that_is_no_number_names_the_rank_that_has_it():
+def test_a_loss_that_is_no_number_names_the_rank_that_has_it(tmp_path):
+    path = tmp_path / "state.safetensors"
+
     def work(group):
         x = data() * np.where(np.arange(53)[:, None] == 5, 1e200, 1)
         with np.errstate(over="ignore"):
-            return train(dense, group, x, validation=None)
+            return train(dense, group, x, validation=None, checkpoint=path)
 
     found = on_ranks(2, work)
     assert {type(error) for error in found} == {DivergenceError}
     speaker = found[0].speaker
     assert str(found[0]) == str(found[1]) and f"rank {speaker} of 2" in str(found[0])
     assert "the loss became" in str(found[0]) and "epoch 1" in str(found[0])
+    assert str(found[0]).count(f"{path} keeps the state after epoch 0") == 1
 
 
 def test_a_checkpoint_that_cannot_be_written_ends_all(tmp_path, monkeypatch):
