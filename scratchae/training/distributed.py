@@ -166,17 +166,17 @@ class Mpi(Ranks):
     name = "mpi"
 
     def __init__(self):
+        if not any(name in os.environ for name in LAUNCHERS):
+            raise OptionError(
+                f"distributed={self.name!r}: this process was started alone: start as many as shall train together with "
+                "mpiexec -n 2 scratchae train …, or mpiexec -n 2 python -m mpi4py SCRIPT"
+            )
         try:
             from mpi4py import MPI
         except (ImportError, RuntimeError) as error:  # RuntimeError: it is installed, and finds no library of MPI
             raise OptionError(
                 f'distributed={self.name!r} needs mpi4py and a library of MPI ({error}): in a checkout, pip install ".[mpi]" brings both'
             ) from None
-        if not any(name in os.environ for name in LAUNCHERS):
-            raise OptionError(
-                f"distributed={self.name!r}: this process was started alone: start as many as shall train together with "
-                "mpiexec -n 2 scratchae train …, or mpiexec -n 2 python -m mpi4py SCRIPT"
-            )
         self.MPI, self.comm = MPI, MPI.COMM_WORLD
         self.rank, self.size = self.comm.rank, self.comm.size
         meant = number_in(LAUNCHERS.values())

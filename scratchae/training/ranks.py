@@ -72,25 +72,25 @@ def require_agreement(
             f"batch_size={batch_size} is smaller than the number of ranks, {group.size}: it counts the examples of a step of all ranks "
             "together, each of which needs one at least; choose a larger batch, or fewer ranks"
         )
-    weights = {name: fingerprint(to_numpy(tensor)) for name, tensor in model.tensors().items()}
     told = {
+        "data": (shard.shape, shard.mark),
+        "validation data": fingerprint(validation),
         **{name: ADDRESS.sub("", repr(value)) for name, value in {"model": model, **options}.items()},
-        **{"data": (shard.shape, shard.mark), "validation data": fingerprint(validation), "weights": weights},
+        "weights": {name: fingerprint(to_numpy(tensor)) for name, tensor in model.tensors().items()},
     }
     every = group.gather(told)
-    for name in told:
-        other = next((rank for rank, each in enumerate(every) if each[name] != every[0][name]), None)
-        if other is not None:
-            values = (
-                ""
-                if name in ("model", "weights", "data", "validation data")
-                else f" ({every[0][name]} and {every[other][name]})"
-            )
-            hint = {
-                "weights": "draw them from the same seed on every rank, rng=0",
+    for rank, other in enumerate(every):
+        names = [name for name in told if other[name] != every[0][name]]
+        if names:
+            hints = {
                 "data": "each rank is given all of the data, of which it takes its part, from files that are alike",
-            }.get(name, "start all of them with the same command")
-            raise RankError(f"ranks 0 and {other} differ in {name}{values}: {hint}")
+                "weights": "draw them from the same seed on every rank, rng=0",
+            }
+            values = (f" ({every[0][name]} and {other[name]})" if name in options else "" for name in names)
+            raise RankError(
+                f"ranks 0 and {rank} differ in {', '.join(map(''.join, zip(names, values, strict=True)))}: "
+                + hints.get(names[0], "start all of them with the same command")
+            )
 
 
 def require_apart(model: Model) -> None:
