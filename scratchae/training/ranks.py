@@ -19,7 +19,7 @@ from ..optimizers import Optimizer
 from .distributed import Group, part_of
 from .inputs import fingerprint, prepared
 from .settings import Repeatable
-from .steps import HostSteps, RecordedSteps, accumulate, take_batch
+from .steps import HostSteps, RecordedSteps, accumulate, recorder, take_batch
 
 BLOCK = 2**24  # bytes of data that are looked at in one go
 ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # of a function of a person's own, in another process another one
@@ -257,5 +257,6 @@ def steps_of_ranks(
     model: Model, shard: Shard, batch_size: int, optimizer: Optimizer, group: Group
 ) -> RankSteps | RecordedRankSteps:
     """The steps for the device of the model."""
-    kind = RankSteps if array_module(model.parameters) is np else RecordedRankSteps
-    return kind(model, shard, batch_size, optimizer, group)
+    if array_module(model.parameters) is np:
+        return RankSteps(model, shard, batch_size, optimizer, group)
+    return RecordedRankSteps(model, shard, batch_size, optimizer, group, recorder(model, optimizer))

@@ -202,21 +202,26 @@ class RecordedSteps(Steps):
 
 
 def steps_for(model: Model, data: Array, batch_size: int, optimizer: Optimizer) -> Steps:
-    """The steps for the device of the data. They are eager if the model is watched (`study.watch`), since the host looks on,
-    and for a person's own optimizer, whose numbers may be on the host.
-    """
+    """The steps for the device of the data."""
     if array_module(data) is np:
         return HostSteps(model, data, batch_size, optimizer)
-    eager = "training_step" in vars(model)
+    return RecordedSteps(model, data, batch_size, optimizer, recorded=recorder(model, optimizer))
+
+
+def recorder(model: Model, optimizer: Optimizer) -> Callable[[Callable[[], None]], Callable[[], None]] | None:
+    """What records a step. Steps are eager if the model is watched (`study.watch`), since the host looks on, and for a person's own
+    optimizer, whose numbers may be on the host.
+    """
     if isinstance(optimizer, OwnOptimizer):
-        eager = True
         warnings.warn(
             f"{optimizer!r} is your own optimizer, whose steps are not recorded as a CUDA graph: they run eagerly, with the same "
             "results but slower",
             RuntimeWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
-    return RecordedSteps(model, data, batch_size, optimizer, recorded=(lambda step: step) if eager else None)
+    elif "training_step" not in vars(model):
+        return None
+    return lambda step: step
 
 
 @one_kernel
