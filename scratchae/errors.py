@@ -46,7 +46,7 @@ class DivergenceError(ScratchaeError, ArithmeticError):
     """The loss became NaN or infinite."""
 
 
-class RankError(ScratchaeError, RuntimeError):
+class RankError(ScratchaeError, ValueError):
     """Of several processes that train together, another one failed, or they do not agree."""
 
 

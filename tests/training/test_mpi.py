@@ -20,6 +20,11 @@ from scratchae.presets import find_preset
 from scratchae.training import distributed
 from scratchae.training.distributed import Mpi, group_for
 
+# Open MPI asks whether it is meant, where root starts more ranks than there are cores
+MEANT = {
+    **dict.fromkeys(("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"), "1"),
+    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+}
 LIMIT = 100  # seconds, in which a machine that does other things too starts two processes
 BESIDE = Path(sys.executable).with_name("mpiexec")
 MPIEXEC = str(BESIDE) if BESIDE.exists() else shutil.which("mpiexec")
@@ -35,7 +40,7 @@ def mpiexec():
     def run(*programs, env=None, **options):
         parts = [["-n", str(ranks), sys.executable, *map(str, arguments)] for ranks, *arguments in programs]
         command = [MPIEXEC, *parts[0], *(word for part in parts[1:] for word in (":", *part))]
-        env = {**os.environ, "OPENBLAS_NUM_THREADS": "1", **(env or {})}
+        env = {**os.environ, **MEANT, "OPENBLAS_NUM_THREADS": "1", **(env or {})}
         return subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, env=env, **options)
 
     return run
