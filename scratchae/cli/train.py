@@ -127,19 +127,19 @@ def run(options: argparse.Namespace) -> int:
 
     left_out = ("run", "preset", "threads", "distributed")
     arguments = {name: value for name, value in vars(options).items() if name not in left_out}
-    rank = launched_as() if options.distributed else 0
+    group = None
     with contextlib.ExitStack() as stack:
         if options.threads is not None:
             stack.enter_context(threads(options.threads))
-        if rank > 0:  # the first rank speaks for all
-            stack.enter_context(
-                contextlib.redirect_stdout(stack.enter_context(open(os.devnull, "w", encoding="utf-8")))
-            )
-            stack.enter_context(warnings.catch_warnings(action="ignore"))
         try:
             group = group_for(options.distributed, options.device)
+            if group.rank > 0:  # the first rank speaks for all
+                nowhere = stack.enter_context(open(os.devnull, "w", encoding="utf-8"))
+                stack.enter_context(contextlib.redirect_stdout(nowhere))
+                stack.enter_context(warnings.catch_warnings(action="ignore"))
             record = runs.train(find_preset(options.preset), **arguments, distributed=group)
         except (ScratchaeError, OSError) as error:
+            rank = launched_as() if group is None and options.distributed else getattr(group, "rank", 0)
             if rank != getattr(error, "speaker", 0):
                 return 2
             raise

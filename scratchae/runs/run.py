@@ -102,7 +102,10 @@ def train(
     chosen = {"code": code, "hidden": hidden, "beta": beta}
     checked(chosen)
     whole("train", "seed", seed, least=0)
-    require_for_ranks(distributed, preset, watched)
+    if distributed.size > 1 and preset.pretrain is not None:
+        raise OptionError(
+            f"preset {preset.name!r} is pretrained layer by layer, which one process does: leave out --distributed"
+        )
     read = functools.partial(
         preset.examples, data, data_dir, {"label": label, "missing": missing, "size": size}, seed
     )
@@ -202,16 +205,6 @@ def train(
     print(f"\n{folder}/ holds {', '.join(sorted(path.name for path in folder.iterdir()))}")
     print(f"trained and drawn in {duration(since(began))}")
     return record
-
-
-def require_for_ranks(group: Group, preset: Preset, watched: bool) -> None:
-    """Raise OptionError for what only one process can do."""
-    if group.size > 1 and preset.pretrain is not None:
-        raise OptionError(
-            f"preset {preset.name!r} is pretrained layer by layer, which one process does: leave out --distributed"
-        )
-    if group.size > 1 and watched:
-        raise OptionError("--watch looks at the gradients of one process: leave out --distributed, or --watch")
 
 
 def checked(chosen: dict[str, Any]) -> None:

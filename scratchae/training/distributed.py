@@ -179,8 +179,8 @@ class Mpi(Ranks):
             ) from None
         self.MPI, self.comm = MPI, MPI.COMM_WORLD
         self.rank, self.size = self.comm.rank, self.comm.size
-        meant = number_in(LAUNCHERS.values())
-        if meant not in (None, self.size):
+        meant = number_in(LAUNCHERS.values()) or 1
+        if self.size == 1 < meant:
             raise OptionError(
                 f"distributed={self.name!r}: mpiexec has started {meant} processes, and mpi4py knows of {self.size}: they belong to two "
                 f"different MPIs; use the mpiexec beside {sys.executable}"
@@ -238,7 +238,8 @@ class Nccl(Mpi):
         here = self.comm.Split_type(self.MPI.COMM_TYPE_SHARED)
         with self.together():  # one machine may lack what the others have
             self.gpus = nccl.Gpus(self.rank, self.size, here.rank)
-        self.gpus.connect()
+        with self.together():
+            self.gpus.connect()
 
     def sum_(self, array: Array) -> None:
         self.gpus.sum_(array)

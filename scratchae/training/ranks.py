@@ -95,6 +95,10 @@ def require_agreement(
 
 def require_apart(model: Model) -> None:
     """Raise OptionError for a model that computes something else where it sees only a part of a batch."""
+    if "training_step" in vars(model):
+        raise OptionError(
+            "the model is watched, and a watch sees the gradients of one process: leave out --watch (in Python sae.watch), or --distributed"
+        )
     part = next(parallel.joining(model), None)
     if part is not None:
         raise OptionError(

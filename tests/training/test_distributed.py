@@ -318,6 +318,19 @@ def test_weights_that_were_drawn_apart():
             raise error
 
 
+def test_a_watched_model():
+    def work(group):
+        model = dense()
+        with sae.watch(model):
+            return train(lambda: model, group, dtype=np.float32)
+
+    for error in on_ranks(2, work):
+        with pytest.raises(
+            OptionError, match=r"the model is watched.* --watch \(in Python sae.watch\), or --distributed"
+        ):
+            raise error
+
+
 def test_a_batch_smaller_than_the_ranks_and_data_without_a_row_for_each():
     for error in on_ranks(3, lambda group: train(dense, group, batch_size=2)):
         with pytest.raises(OptionError, match="batch_size=2 is smaller than the number of ranks, 3"):
