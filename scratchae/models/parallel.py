@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..backend import Array, array_module, blas_threads, cores, in_blocks, on_all_cores
-from ..errors import OptionError
+from ..errors import MissingError, OptionError
 from ..layers import Layer
 from ..layers.observing import watched
 from ..losses import Loss
@@ -178,6 +178,13 @@ class SomeRows:
     def standard_normal(self, size: Any = None, dtype: Any = np.float64) -> Array:
         """Normal numbers."""
         return self.drawn("standard_normal", size, dtype)
+
+    def __getattr__(self, name: str) -> Any:
+        raise MissingError(
+            f"ranks that share a batch draw noise by random and standard_normal, and not by {name}",
+            name=name,
+            obj=self,
+        )
 
     def drawn(self, name: str, size: Any, dtype: Any) -> Array:
         size = size if isinstance(size, tuple) else (0 if size is None else size,)

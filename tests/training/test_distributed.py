@@ -7,7 +7,16 @@ from ranks_in_threads import held, on_ranks
 
 import scratchae as sae
 from scratchae.backend import to_numpy
-from scratchae.errors import CheckpointError, DataError, DeviceError, DivergenceError, OptionError, RankError
+from scratchae.data import Scaling, Stream
+from scratchae.errors import (
+    CheckpointError,
+    DataError,
+    DeviceError,
+    DivergenceError,
+    MissingError,
+    OptionError,
+    RankError,
+)
 from scratchae.models import parallel
 from scratchae.models.parallel import SomeRows
 from scratchae.models.warmup import Warmup
@@ -160,6 +169,8 @@ def test_rows_of_a_batch_get_the_numbers_that_the_whole_batch_gets():
         many.random((4, 5))
     with pytest.raises(OptionError, match=r"noise of shape \(0,\) for 3"):
         many.random()
+    with pytest.raises(MissingError, match="by random and standard_normal, and not by poisson"):
+        many.poisson(3)
 
 
 def test_every_row_belongs_to_one_rank():
@@ -187,6 +198,16 @@ def test_no_rank_holds_all():
         assert_allclose(model.parameters, alone.parameters, rtol=1e-9)
     assert sorted(seen)[0][:3] == (0, 12, 50) and sum(count for _, count, _, _ in seen) == 50
     assert len({mark for *_, mark in seen}) == 1
+
+
+def test_a_file_larger_than_memory_is_shared_row_by_row():
+    """One process streams it; ranks hold it together, and train on it as on any array."""
+    stored = data(80).astype(np.float32)
+    scaling = Scaling("halved", False, np.float32(0), np.float32(2))
+    stream = Stream(stored, np.arange(79, 9, -2), scaling).shaped((FEATURES,))
+    alone, _ = train(dense, x=(stored / 2)[79:9:-2])
+    for model, _ in held(on_ranks(3, lambda group: train(dense, group, stream))):
+        assert_allclose(model.parameters, alone.parameters, rtol=1e-6)
 
 
 def test_one_sum_of_the_gradient_a_step():
