@@ -123,7 +123,7 @@ def run(options: argparse.Namespace) -> int:
     from .. import runs
     from ..backend import threads
     from ..presets import find_preset
-    from ..training.distributed import group_for, launched_as
+    from ..training.distributed import end_unmet, group_for
 
     left_out = ("run", "preset", "threads", "distributed")
     arguments = {name: value for name, value in vars(options).items() if name not in left_out}
@@ -139,8 +139,9 @@ def run(options: argparse.Namespace) -> int:
                 stack.enter_context(warnings.catch_warnings(action="ignore"))
             record = runs.train(find_preset(options.preset), **arguments, distributed=group)
         except (ScratchaeError, OSError) as error:
-            rank = launched_as() if group is None and options.distributed else getattr(group, "rank", 0)
-            if rank != getattr(error, "speaker", 0):
+            if group is None:
+                end_unmet(error)
+            elif group.rank != getattr(error, "speaker", 0):
                 return 2
             raise
     return 130 if record["status"] == "interrupted" else 0

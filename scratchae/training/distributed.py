@@ -13,9 +13,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NoReturn
 
@@ -276,6 +278,17 @@ def number_in(names: Iterable[str]) -> int | None:
 def launched_as() -> int:
     """The rank that the launcher gave this process; 0 if none did."""
     return number_in(LAUNCHERS) or 0
+
+
+def end_unmet(error: Exception) -> None:
+    """Say the error and end the job, if mpiexec has started it, where this process cannot meet the other ranks: they wait for it in MPI's
+    start, and mpiexec ends them when it sees a process killed, but not when it sees one end.
+    """
+    if not any(name in os.environ for name in LAUNCHERS):
+        return
+    time.sleep(min(launched_as(), 5))  # if all fail, the first has said so by then, and mpiexec has ended the others
+    print(f"scratchae: {error}", file=sys.stderr, flush=True)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def group_for(distributed: str | Group | None, device: str = "cpu") -> Group:

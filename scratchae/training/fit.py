@@ -116,6 +116,7 @@ def fit(
     x, validation = prepared_both(x if batches is None else batches.first, validation, model)
     if shard is not None:
         options = {"epochs": epochs, "batch_size": batch_size, "seed": seed, "patience": patience, "resume": resume}
+        options |= {"checkpoint": checkpoint and str(checkpoint), "compiled": bool(kernels.compiled)}
         require_agreement(group, model, shard, validation, **options, optimizer=optimizer)
     for remark in remarks(model, x) if first else ():
         warnings.warn(remark, stacklevel=3)

@@ -302,6 +302,7 @@ def test_a_model_that_needs_the_whole_batch_is_refused_in_one_sentence(make, sai
         (RankError, r"ranks 0 and 1 differ in epochs \(2 and 3\)", {"epochs": 3}),
         (RankError, r"ranks 0 and 1 differ in seed \(0 and 7\)", {"seed": 7}),
         (RankError, r"ranks 0 and 1 differ in optimizer \(Adam.* and SGD\(0.1\)\)", {"optimizer": sae.SGD(0.1)}),
+        (RankError, "ranks 0 and 1 differ in checkpoint.*start all of them with the same", {"checkpoint": "here"}),
         (RankError, "ranks 0 and 1 differ in model", {"make": lambda: dense(sae.Dropout(0.1))}),
         (RankError, "ranks 0 and 1 differ in validation data", {"validation": data(31) + 1}),
         (RankError, "ranks 0 and 1 differ in data: each rank is given all of the data", {"x": data() + 1}),
