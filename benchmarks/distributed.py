@@ -1,10 +1,11 @@
 """How training scales over processes: measured on this machine, and as a model says for more machines.
 
     python benchmarks/distributed.py [PRESET] [--ranks 1,2] [--batch-sizes 64,128,256] [--rounds N] [--steps N] [--json FILE]
+    python benchmarks/distributed.py [PRESET] --agreement
 
 Each number of ranks is a run of its own under `mpiexec`, each rank with one thread; the runs take turns, round after round. A step is
 what `fit` does: the rows of the batch are exchanged, the gradient is computed and summed, the parameters are updated. The parameters
-after the first steps are compared with those of one rank.
+after the first steps are compared with those of one rank. With --agreement they are compared after two epochs, and nothing is timed.
 
 The model. A step of one machine with b examples takes t(b) = fixed + each · b, a line through the measured times of one rank; in
 `fixed` is the update, which every machine makes in full. N machines share a batch of B, and sum the P parameters' gradients around a
@@ -36,7 +37,9 @@ from scratchae.backend import recycle_memory, threads
 from scratchae.bench import machine
 from scratchae.bench.harness import BenchmarkError, note, save
 from scratchae.cli.types import whole_numbers
+from scratchae.files import scratch_folder, written_whole
 from scratchae.presets import find_preset
+from scratchae.training import fit
 from scratchae.training.distributed import group_for
 from scratchae.training.ranks import Shard, steps_of_ranks
 from scratchae.training.steps import steps_for
@@ -88,14 +91,50 @@ def work(preset_name: str, batch_size: int, steps: int) -> dict[str, Any]:
     return found if group.rank == 0 else {}
 
 
-def under_mpiexec(ranks: int, *arguments: Any) -> dict[str, Any]:
-    """What the first of so many ranks finds. Raises BenchmarkError."""
+def learn(preset_name: str, dtype: str, file: str) -> dict[str, Any]:
+    """What one rank does: two epochs of a preset's own training. The first writes the parameters to a file."""
+    preset, group = find_preset(preset_name), group_for("mpi")
+    x = preset.examples().train.astype(dtype)
+    model = preset.build(np.random.default_rng(0)).to(dtype=dtype)
+    optimizer = preset.optimizer(preset.lr, preset.epochs * -(-len(x) // preset.batch_size))
+    sizes = {"epochs": 2, "batch_size": preset.batch_size, "progress": False}
+    with threads(1):
+        fit(model, x, optimizer=optimizer, distributed=group, **sizes)
+    if group.rank > 0:
+        return {}
+    with written_whole(Path(file)) as temporary, open(temporary, "wb") as written:
+        np.save(written, model.parameters)
+    return {"examples": len(x)}
+
+
+def agreement(preset: str, ranks: int) -> str:
+    """How far the parameters after two epochs are from those of one rank; and those of one rank with other kernels of OpenBLAS."""
+    lines = [f"{preset}, two epochs: |difference of the parameters| / |parameters of one rank|"]
+    with scratch_folder() as folder:
+
+        def trained(n: int, dtype: str, kernels: str | None = None) -> np.ndarray:
+            note(f"{n} ranks, {dtype}, {kernels or 'own'} kernels")
+            file = folder / f"{n}-{dtype}-{kernels}.npy"
+            under_mpiexec(n, "learn", preset, dtype, file, kernels=kernels)
+            return np.load(file).astype(np.float64)
+
+        for dtype in ("float32", "float64"):
+            one = trained(1, dtype)
+            others = {f"{ranks} ranks": (ranks, dtype), "one rank, Haswell's kernels": (1, dtype, "Haswell")}
+            for what, how in others.items():
+                lines.append(f"{dtype}  {what:<28}{np.linalg.norm(trained(*how) - one) / np.linalg.norm(one):.1e}")
+    return "\n".join(lines)
+
+
+def under_mpiexec(ranks: int, *arguments: Any, kernels: str | None = None) -> dict[str, Any]:
+    """What the first of so many ranks finds, with OpenBLAS's kernels for this kind of processor. Raises BenchmarkError."""
     beside = Path(sys.executable).with_name("mpiexec")
     mpiexec = str(beside) if beside.exists() else shutil.which("mpiexec")
     if mpiexec is None:
         raise BenchmarkError('there is no mpiexec: in a checkout, pip install ".[mpi]"')
     command = [mpiexec, "-n", str(ranks), sys.executable, str(HERE), "--worker", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
+    chosen = {"OPENBLAS_NUM_THREADS": "1"} | ({"OPENBLAS_CORETYPE": kernels} if kernels else {})
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | chosen)
     if done.returncode:
         raise BenchmarkError(f"{ranks} ranks failed: {done.stderr.strip()[-500:]}")
     return json.loads(done.stdout)
@@ -111,7 +150,7 @@ def measured(
         for turn in range(rounds):
             note(f"batch {batch_size}, round {turn + 1} of {rounds}")
             for n in ranks:
-                blocks[n].append(under_mpiexec(n, preset, batch_size, steps))
+                blocks[n].append(under_mpiexec(n, "work", preset, batch_size, steps))
         for n in ranks:
             times = sorted(ms for block in blocks[n] for ms in block["ms"])
             sums = [ms for block in blocks[n] for ms in block["sum_ms"]]
@@ -138,7 +177,7 @@ def overheads(ranks: int, rounds: int, steps: int) -> dict[str, float]:
     """Seconds that a step of a net of 252 parameters takes alone, and on ranks: nearly all of it Python and messages."""
     found = {}
     for name, n in (("alone", 1), ("ranks", ranks)):
-        blocks = [under_mpiexec(n, TINY, 8, steps) for _ in range(rounds)]
+        blocks = [under_mpiexec(n, "work", TINY, 8, steps) for _ in range(rounds)]
         times = sorted(ms for block in blocks for ms in block["ms"])
         found[name] = times[len(times) // 10] / 1000
     return found
@@ -255,10 +294,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--batch-sizes", type=whole_numbers, default=(64, 128, 256), metavar="N,…", help="(default: 64,128,256)"
     )
     add_options(command, "distributed", steps=40, rounds=5)
-    command.add_argument("--worker", nargs=3, help=argparse.SUPPRESS)
+    command.add_argument(
+        "--agreement", action="store_true", help="compare parameters after two epochs; measure nothing"
+    )
+    command.add_argument("--worker", nargs=4, help=argparse.SUPPRESS)
     options = command.parse_args(sys.argv[1:] if arguments is None else arguments)
     if options.worker:
-        found = work(options.worker[0], *map(int, options.worker[1:]))
+        kind, preset, *rest = options.worker
+        found = learn(preset, *rest) if kind == "learn" else work(preset, *map(int, rest))
         print(json.dumps(found) if found else "", end="")
         return 0
     return exit_code("distributed", lambda: run(options))
@@ -266,6 +309,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(options: argparse.Namespace) -> None:
     """Measure, print, and write everything to a file."""
+    if options.agreement:
+        print(agreement(options.preset, max(options.ranks)))
+        return
     rows = measured(options.preset, options.ranks, options.batch_sizes, options.rounds, options.steps)
     overhead = overheads(max(options.ranks), options.rounds, 10 * options.steps)
     record = machine.record("distributed", rounds=options.rounds, steps=options.steps) | {
