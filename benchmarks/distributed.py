@@ -13,6 +13,8 @@ ring, in which each sends its neighbour 2 (N - 1) messages of 4 P / N bytes. `ta
 the time that a step of a tiny net takes longer on ranks than alone:
 
     T(N) = t(B / N) + talk + 2 (N - 1) / N · 4 P / bandwidth + 2 (N - 1) · latency
+
+t(b) comes from the processor time of one rank's steps, in which waiting for a core that others use does not count.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -70,17 +72,19 @@ def work(preset_name: str, batch_size: int, steps: int) -> dict[str, Any]:
         else:
             taken = steps_for(model, x, batch_size, optimizer)
         times: list[float] = []
+        busy: list[float] = []
         for epoch in range(1 + -(-steps // taken.count)):  # the first warms up
             taken.begin(0, epoch)
             for _ in range(taken.count):
-                start = time.perf_counter()
+                start, cpu = time.perf_counter(), time.thread_time()
                 taken.step()
                 group.any(False)  # as `fit` asks whether one was interrupted
                 times.append(1000 * (time.perf_counter() - start))
+                busy.append(1000 * (time.thread_time() - cpu))
             if epoch == 0:
                 found["sketch"] = model.parameters[:: max(len(model.parameters) // 1000, 1)].astype(float).tolist()
-                times.clear()
-        found["ms"] = times
+                times.clear(), busy.clear()
+        found |= {"ms": times, "busy_ms": busy}
         gradient, sums = model.gradient.copy(), []
         for _ in range(20 if group.size > 1 else 0):
             group.gather(None)
@@ -152,22 +156,26 @@ def measured(
             for n in ranks:
                 blocks[n].append(under_mpiexec(n, "work", preset, batch_size, steps))
         for n in ranks:
-            times = sorted(ms for block in blocks[n] for ms in block["ms"])
-            sums = [ms for block in blocks[n] for ms in block["sum_ms"]]
             sketch, alone = (np.array(blocks[k][0]["sketch"]) for k in (n, ranks[0]))
             rows.append(
                 {
                     "batch_size": batch_size,
                     "ranks": n,
                     "parameters": blocks[n][0]["parameters"],
-                    "ms": {"best_tenth": times[len(times) // 10], "median": statistics.median(times)},
-                    "sum_ms": {"best_tenth": sorted(sums)[len(sums) // 10], "median": statistics.median(sums)}
-                    if sums
-                    else None,
                     "difference": float(np.linalg.norm(sketch - alone) / np.linalg.norm(alone)),
+                    **{
+                        what: spread(ms for block in blocks[n] for ms in block[what])
+                        for what in ("ms", "busy_ms", "sum_ms")
+                    },
                 }
             )
     return rows
+
+
+def spread(times: Iterable[float]) -> dict[str, float] | None:
+    """Of times what a tenth of them stays below, and the median; None of none."""
+    found = sorted(times)
+    return {"best_tenth": found[len(found) // 10], "median": statistics.median(found)} if found else None
 
 
 # The model
@@ -178,14 +186,13 @@ def overheads(ranks: int, rounds: int, steps: int) -> dict[str, float]:
     found = {}
     for name, n in (("alone", 1), ("ranks", ranks)):
         blocks = [under_mpiexec(n, "work", TINY, 8, steps) for _ in range(rounds)]
-        times = sorted(ms for block in blocks for ms in block["ms"])
-        found[name] = times[len(times) // 10] / 1000
+        found[name] = spread(ms for block in blocks for ms in block["ms"])["best_tenth"] / 1000
     return found
 
 
-def line(rows: list[dict[str, Any]], which: str) -> tuple[float, float]:
+def line(rows: list[dict[str, Any]]) -> tuple[float, float]:
     """fixed and each, in seconds: the line through the times of one rank, with the least relative errors."""
-    points = [(row["batch_size"], row["ms"][which] / 1000) for row in rows if row["ranks"] == 1]
+    points = [(row["batch_size"], row["busy_ms"]["best_tenth"] / 1000) for row in rows if row["ranks"] == 1]
     b, t = np.array(points).T
     (fixed, each), *_ = np.linalg.lstsq(np.stack([1 / t, b / t], axis=1), np.ones_like(t), rcond=None)
     return max(float(fixed), 0.0), float(each)
@@ -225,7 +232,7 @@ class Scaling:
 
 def model_of(rows: list[dict[str, Any]], overhead: dict[str, float]) -> dict[str, Any]:
     """What the model says. In an own batch for each machine, n times the examples are done in a step."""
-    fixed, each = line(rows, "best_tenth")
+    fixed, each = line(rows)
     python, talk = min(overhead["alone"], fixed), max(overhead["ranks"] - overhead["alone"], 0)
     known = Scaling(fixed, each, python, talk, rows[0]["parameters"])
     found: dict[str, Any] = {"seconds": asdict(known), "shared": {}, "own": {}, "pays_from": {}, "predicted": []}
@@ -246,7 +253,7 @@ def report(record: dict[str, Any]) -> str:
     seconds = model["seconds"]
     lines = [
         f"{record['preset']}, {rows[0]['parameters']:,} parameters, float32, one thread a rank",
-        f"{'batch':>6} {'ranks':>5}  {'ms: best tenth, median':<22} {'times the examples/s':<20} {'sum, ms':<12} {'difference':<10} model, ms",
+        f"{'batch':>6} {'ranks':>5}  {'ms: best tenth, median':<22} {'processor':<10} {'times the examples/s':<20} {'sum, ms':<12} {'difference':<10} model, ms",
     ]
     first = {row["batch_size"]: row for row in reversed(rows)}
     said = {(each["batch_size"], each["ranks"]): f"{each['ms']:.1f}" for each in model["predicted"]}
@@ -256,11 +263,11 @@ def report(record: dict[str, Any]) -> str:
         sums = "" if row["sum_ms"] is None else f"{row['sum_ms']['best_tenth']:.2f}, {row['sum_ms']['median']:.2f}"
         ratios = f"{base['best_tenth'] / best:.2f}, {base['median'] / median:.2f}"
         lines.append(
-            f"{row['batch_size']:>6} {row['ranks']:>5}  {f'{best:.1f}, {median:.1f}':<22} {ratios:<20} {sums:<12} "
+            f"{row['batch_size']:>6} {row['ranks']:>5}  {f'{best:.1f}, {median:.1f}':<22} {row['busy_ms']['best_tenth']:<10.1f} {ratios:<20} {sums:<12} "
             f"{row['difference']:<10.1e} {said.get((row['batch_size'], row['ranks']), '')}"
         )
     lines.append(
-        f"\nmodel, of the best tenth: t(b) = {1000 * seconds['fixed']:.2f} ms + {1000 * seconds['each']:.4f} ms · b, "
+        f"\nmodel, of the processor time's best tenth: t(b) = {1000 * seconds['fixed']:.2f} ms + {1000 * seconds['each']:.4f} ms · b, "
         f"talk {1000 * seconds['talk']:.2f} ms"
     )
     heads = "".join(f"{n:>8}" for n in MACHINES)
