@@ -19,7 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from ..backend import Array, asked_for, threads
 from ..backend.cpu import available_cores
 from ..errors import DataError, DeviceError, OptionError, RankError, ScratchaeError
 
+F = TypeVar("F", bound=Callable[..., Any])
 KINDS = ("mpi", "nccl")
 # how launchers tell a process its number, and how many there are
 LAUNCHERS = {"PMI_RANK": "PMI_SIZE", "OMPI_COMM_WORLD_RANK": "OMPI_COMM_WORLD_SIZE", "SLURM_PROCID": "SLURM_NTASKS"}
@@ -257,7 +258,7 @@ class Nccl(Mpi):
 ALONE = Group()
 
 
-def all_or_none(function: Callable[..., Any]) -> Callable[..., Any]:
+def all_or_none(function: F) -> F:
     """`distributed`, an argument of the function, becomes the group that it names. If a rank fails in it, all do."""
 
     @functools.wraps(function)
