@@ -46,5 +46,9 @@ class DivergenceError(ScratchaeError, ArithmeticError):
     """The loss became NaN or infinite."""
 
 
+class RankError(ScratchaeError, ValueError):
+    """Of several processes that train together, another one failed, or they do not agree."""
+
+
 class FormulaError(ScratchaeError, ValueError):
     """A formula that a layer or a model declares cannot be read, or does not say what the code computes."""

@@ -12,6 +12,7 @@ that raises, as does all else that a CUDA graph cannot hold.
 """
 
 import contextlib
+import contextvars
 import functools
 import json
 import operator
@@ -47,7 +48,7 @@ DATA_DEPENDENT = words(
 CUBLAS = {"dot", "einsum", "inner", "kron", "outer", "tensordot"}
 
 host_reads = 0
-_recording = False
+_recording = contextvars.ContextVar("_recording", default=False)  # of each thread
 
 
 class RecordingError(RuntimeError):
@@ -59,16 +60,15 @@ def recording():
     """As while a CUDA graph is recorded: reading from the device or moving data to it raises RecordingError,
     as do CuPy's calls of cuBLAS.
     """
-    global _recording
-    _recording = True
+    token = _recording.set(True)
     try:
         yield
     finally:
-        _recording = False
+        _recording.reset(token)
 
 
 def not_recordable(what):
-    if _recording:
+    if _recording.get():
         raise RecordingError(f"{what} cannot be recorded into a CUDA graph")
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
+import warnings
 from typing import TYPE_CHECKING
 
+from ..errors import ScratchaeError
 from .types import add_data_dir, add_own_data, columns, positive, whole_numbers
 
 if TYPE_CHECKING:
@@ -56,6 +59,12 @@ def add(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--lr", type=positive(float), metavar="X", help="learning rate (default: the preset's)")
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="where to compute (default: cpu)")
+    parser.add_argument(
+        "--distributed",
+        choices=("mpi", "nccl"),
+        help="train in the processes that mpiexec has started, mpiexec -n 2 scratchae train …: mpi on CPUs, nccl on a GPU each. They share "
+        "the examples, and the --batch-size of each step",
+    )
     parser.add_argument(
         "--threads",
         type=positive(int),
@@ -114,8 +123,25 @@ def run(options: argparse.Namespace) -> int:
     from .. import runs
     from ..backend import threads
     from ..presets import find_preset
+    from ..training.distributed import end_unmet, group_for
 
-    arguments = {name: value for name, value in vars(options).items() if name not in ("run", "preset", "threads")}
-    with contextlib.nullcontext() if options.threads is None else threads(options.threads):
-        record = runs.train(find_preset(options.preset), **arguments)
+    left_out = ("run", "preset", "threads", "distributed")
+    arguments = {name: value for name, value in vars(options).items() if name not in left_out}
+    group = None
+    with contextlib.ExitStack() as stack:
+        if options.threads is not None:
+            stack.enter_context(threads(options.threads))
+        try:
+            group = group_for(options.distributed, options.device)
+            if group.rank > 0:  # the first rank speaks for all
+                nowhere = stack.enter_context(open(os.devnull, "w", encoding="utf-8"))
+                stack.enter_context(contextlib.redirect_stdout(nowhere))
+                stack.enter_context(warnings.catch_warnings(action="ignore"))
+            record = runs.train(find_preset(options.preset), **arguments, distributed=group)
+        except (ScratchaeError, OSError) as error:
+            if group is None:
+                end_unmet(error)
+            elif group.rank != getattr(error, "speaker", 0):
+                return 2
+            raise
     return 130 if record["status"] == "interrupted" else 0

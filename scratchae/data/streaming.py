@@ -52,6 +52,14 @@ class Stream:
     def __len__(self) -> int:
         return len(self.rows)
 
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        """Some of the rows, for one of several ranks that hold them all together."""
+        return self.scaling.apply(np.asarray(self.x[self.rows[rows]])).reshape(-1, *self.shape[1:])
+
     def said(self, held_out: int) -> str:
         """How it is read, and the memory that this takes beside so many examples for validation and test."""
         size = self.x[0].size

@@ -21,6 +21,7 @@ class Discriminating:
     """What both models have: a discriminator, and what either player descends."""
 
     discriminator: Layer
+    stacks = True  # the discriminator sees real and made examples in one batch
     random = True  # whether the last `objective` drew from the prior
     descends: Mapping[str, str] = {"discriminator": "discriminator_loss"}
     judging: Mapping[str, str] = {

@@ -30,6 +30,7 @@ class FreeEnergy(Layer):
     """
 
     parameter_names = ("W", "a", "b")
+    examples_apart = True
     symbols = {"chain": "C"}
 
     @property

@@ -41,6 +41,8 @@ class Model(FlatParameters):
 
     # whether `objective` treats every example by itself, so that the batch may be split (`parallel.py`); not inherited
     examples_apart = False
+    # whether a layer of it sees the batch twice, one after the other (`parallel.SomeRows`)
+    stacks = False
     # the metric that a part descends, by the part's name, where it is not the loss: see adversarial.py
     descends: Mapping[str, str] = {}
     # of a game the metric of each player

@@ -15,11 +15,13 @@ import copy
 import functools
 import operator
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..backend import Array, array_module, blas_threads, cores, in_blocks, on_all_cores
+from ..errors import MissingError, OptionError
 from ..layers import Layer
 from ..layers.observing import watched
 from ..losses import Loss
@@ -33,21 +35,25 @@ LEAST = 2**20
 MOST = 16  # parts: two, then four when each part is as large as that, and so on
 
 
-def count_parts(model: Model, x: Array, rng: np.random.Generator | None) -> int:
+def count_parts(model: Model, x: Array, rng: np.random.Generator | None, rows: int | None = None) -> int:
     """The number of parts to split a batch into; 1 if splitting does not pay or would change the result.
 
     Only the model and the batch decide, not the machine: each part draws its own noise, which should not depend on it.
+    rows: how many the batch has, if x is only some of them.
     """
-    if not declares_apart(model) or array_module(x) is not np or not x.ndim or len(x) < 2 or not can_spawn(rng):
+    if not declares_apart(model) or array_module(x) is not np or not x.ndim or not can_spawn(rng):
+        return 1
+    if (len(x) if rows is None else rows) < 2:
         return 1
     if model.team is None:
         model.team = Team(model)
     if x.shape[1:] not in model.team.counts and not treats_examples_apart(model):
         return 1  # asked first, since other layers may not work for the single example that the next line runs
-    parts = model.team.outputs(x) * len(x) // LEAST
+    rows = len(x) if rows is None else rows
+    parts = model.team.outputs(x) * rows // LEAST
     if parts < 1 or not treats_examples_apart(model):
         return 1
-    parts = min(max(parts, 2), len(x), MOST)
+    parts = min(max(parts, 2), rows, MOST)
     return 2 ** (parts.bit_length() - 1)  # a power of 2, as the number of cores usually is
 
 
@@ -123,10 +129,18 @@ def declares_apart(thing: object) -> bool:
 
 def treats_examples_apart(thing: object) -> bool:
     """Whether it and all of its parts say `examples_apart`."""
+    return next(joining(thing), None) is None
+
+
+def joining(thing: object) -> Iterator[object]:
+    """Of a thing and its parts those that do not say `examples_apart`, the parts first."""
     made_of = [value for value in vars(thing).values() if isinstance(value, Layer | Loss | Penalty)]
     if isinstance(thing, Layer):
         made_of += [layer for _, layer in thing.held_layers()]
-    return declares_apart(thing) and all(map(treats_examples_apart, made_of))
+    for part in made_of:
+        yield from joining(part)
+    if not declares_apart(thing):
+        yield thing
 
 
 def settings(thing: object) -> dict[str, object]:
@@ -143,4 +157,71 @@ def is_setting(value: object) -> bool:
 def can_spawn(rng: np.random.Generator | None) -> bool:
     """Whether rng can give further generators, or is None."""
     seed = getattr(getattr(rng, "bit_generator", None), "seed_seq", None)
-    return rng is None or isinstance(seed, np.random.SeedSequence)
+    return rng is None or isinstance(rng, SomeRows) or isinstance(seed, np.random.SeedSequence)
+
+
+class SomeRows:
+    """A generator for some rows of a batch: it gives them the numbers that they get where one process computes the whole batch.
+
+    A draw is made for the whole batch, and these rows are cut out of it. pieces: how the batch is drawn: generators, and for how many
+    rows each, one after the other (one for each part, see above). rows: those to draw for. stacked: where something is drawn several
+    times for each example, whether the whole batch comes again, as two players see it, and not each example several times in a row.
+    """
+
+    def __init__(self, pieces: Sequence[tuple[Any, int]], rows: slice, stacked: bool = False):
+        self.pieces, self.rows, self.stacked = pieces, rows, stacked
+
+    def random(self, size: Any = None, dtype: Any = np.float64) -> Array:
+        """Uniform numbers in [0, 1)."""
+        return self.drawn("random", size, dtype)
+
+    def standard_normal(self, size: Any = None, dtype: Any = np.float64) -> Array:
+        """Normal numbers."""
+        return self.drawn("standard_normal", size, dtype)
+
+    def __getattr__(self, name: str) -> Any:
+        raise MissingError(
+            f"ranks that share a batch draw noise by random and standard_normal, and not by {name}",
+            name=name,
+            obj=self,
+        )
+
+    def drawn(self, name: str, size: Any, dtype: Any) -> Array:
+        size = size if isinstance(size, tuple) else (0 if size is None else size,)
+        own = self.rows.stop - self.rows.start
+        each, rest = divmod(size[0], own)  # how many rows are drawn for an example
+        if rest or not each:
+            raise OptionError(
+                f"noise of shape {size} for {own} of the examples of a batch: where ranks share a batch, noise is drawn for each of "
+                "them, (N, …)"
+            )
+        found, start = [], 0
+        for rng, count in self.pieces:
+            first, last = max(self.rows.start - start, 0), min(self.rows.stop - start, count)
+            if first < last:
+                drawn = getattr(rng, name)((count * each, *size[1:]), dtype=dtype)
+                if self.stacked:
+                    found.append(drawn.reshape(each, count, *size[1:])[:, first:last])
+                else:
+                    found.append(drawn[first * each : last * each])
+            start += count
+        return array_module(found[0]).concatenate(found, axis=int(self.stacked)).reshape(size)
+
+    def spawn(self, parts: int) -> list[SomeRows]:
+        """Generators for so many parts of the rows, split as `training_step` splits them."""
+        ends = np.cumsum([len(part) for part in np.array_split(np.empty(self.rows.stop - self.rows.start), parts)])
+        starts = self.rows.start + np.append(0, ends[:-1])
+        # threads draw at the same time, each from copies of its own
+        return [
+            SomeRows(copy.deepcopy(self.pieces), slice(int(start), int(self.rows.start + end)), self.stacked)
+            for start, end in zip(starts, ends, strict=True)
+        ]
+
+
+def of_rows(rng: Any, model: Model, x: Array, total: int, rows: slice) -> SomeRows:
+    """The noise of `rows` of a batch of `total` rows, of which x are those: as `Model.training_step` draws it for the whole batch."""
+    parts = count_parts(model, x, rng, total)
+    if parts == 1:
+        return SomeRows([(rng, total)], rows, model.stacks)
+    sizes = [len(part) for part in np.array_split(np.empty(total), parts)]
+    return SomeRows([*zip(rng.spawn(parts), sizes, strict=True)], rows, model.stacks)

@@ -43,6 +43,7 @@ class RBM(Model):
     """
 
     part_names = ("energy",)
+    examples_apart = True  # but for persistent chains, which are a buffer
     symbols = {"logits": "ℓ", "drawn": "h\u0303", "fantasy": "v"}  # with a number behind it: fantasy_1 is v₁
 
     @property

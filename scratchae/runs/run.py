@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import platform
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,9 @@ from ..models import PCA, VAE, Model, Warmup
 from ..presets import Examples, Form, Preset
 from ..study import watch
 from ..training import History, fit, save
+from ..training.distributed import Group, all_or_none
 from ..training.progress import duration, since
+from ..training.ranks import Shard
 from .folder import CHECKPOINT, HISTORY, MODEL, run_folder, write_record
 from .results import Album, family, headline, remarks, table
 
@@ -58,6 +61,7 @@ class Recipe:
         return history
 
 
+@all_or_none
 def train(
     preset: Preset,
     *,
@@ -79,6 +83,7 @@ def train(
     watched: bool = False,
     compiled: bool = False,
     format: str = "png",
+    distributed: str | Group | None = None,
 ) -> dict[str, Any]:
     """Train a preset and leave model, history, figures and pictures in a folder; return the record of the run.
 
@@ -87,7 +92,7 @@ def train(
     Options that are not given are the preset's. `out` defaults to the first free runs/PRESET-DATA; with `resume=True`, to
     the last one, which is continued, with compiled kernels if it began with them. `watched` also records the gradients of the steps taken this time.
     `compiled` computes with compiled kernels, from now on in this process; these round differently (`compile_kernels`).
-    `format`: of the pictures, "png", "svg" or "pdf".
+    `format`: of the pictures, "png", "svg" or "pdf". `distributed`: as in `fit`; the first rank measures, draws and writes.
     """
     began = time.perf_counter()
     plots.require_format(format)
@@ -97,7 +102,14 @@ def train(
     chosen = {"code": code, "hidden": hidden, "beta": beta}
     checked(chosen)
     whole("train", "seed", seed, least=0)
-    examples = preset.examples(data, data_dir, {"label": label, "missing": missing, "size": size}, seed)
+    if distributed.size > 1 and preset.pretrain is not None:
+        raise OptionError(
+            f"preset {preset.name!r} is pretrained layer by layer, which one process does: leave out --distributed"
+        )
+    read = functools.partial(
+        preset.examples, data, data_dir, {"label": label, "missing": missing, "size": size}, seed
+    )
+    examples = read()
     recipe = Recipe(
         preset,
         preset.epochs if epochs is None else epochs,
@@ -118,7 +130,10 @@ def train(
     name = source if source in (*NAMES, "synthetic") else Path(source).stem
     record = {"preset": preset.name, "data": source, "seed": seed, "compiled": compiled, "status": "training"}
     about = f"{preset.name} · {name.replace('mnist', 'MNIST')}"
-    folder = run_folder(out, f"{preset.name}-{name}", record, resume)
+    # others may not see the folder
+    folder, record = distributed.from_first(
+        lambda: (run_folder(out, f"{preset.name}-{name}", record, resume), record)
+    )
     if record["compiled"] and not compiled:
         print("the run goes on with compiled kernels, as it began")
         compile_kernels()
@@ -131,15 +146,23 @@ def train(
     print(f"{preset.name}: {preset.summary}")
     print("".join(f"{line}\n" for line in examples.told), end="")
     print(f"{model.parameter_count():,} parameters; {name}: {sizes} examples")
+    if distributed.size > 1:
+        print(f"{distributed.size} ranks train together, each with its share of the examples")
+        examples = replace(examples, train=Shard.of(examples.train, model, distributed))
     try:
         if preset.pretrain is not None and not (folder / CHECKPOINT).exists():
             record["pretraining_seconds"] = pretrained(recipe, model, examples)
         with flow_kept(model, Album(folder, format, about)) if watched else contextlib.nullcontext():
-            kept = {"checkpoint": folder / CHECKPOINT, "resume": resume}
+            kept = {"checkpoint": folder / CHECKPOINT, "resume": resume, "distributed": distributed}
             history = recipe.fit(model, examples.train, validation=examples.validation, **kept)
     except DivergenceError:
-        write_record(folder, record | {"status": "diverged"})
+        if distributed.rank == 0:
+            write_record(folder, record | {"status": "diverged"})
         raise
+    if distributed.rank > 0:
+        return record | {"status": "interrupted" if history.interrupted else "done"}
+    if distributed.size > 1:
+        examples = read()  # to measure and to draw, which the first rank does alone
     if history.interrupted and len(history) < recipe.epochs:
         print(
             f"stopped in epoch {len(history) + 1}: the model is kept as it is now; "
@@ -158,6 +181,7 @@ def train(
             "batch_size": recipe.batch_size,
             "lr": recipe.lr,
             "device": device,
+            "ranks": distributed.size,
             "one_thread": history.crowded,
             "model": repr(model),
             "parameters": model.parameter_count(),

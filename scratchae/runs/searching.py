@@ -162,14 +162,20 @@ def run_all(
         return
     try:
         import joblib
+        from joblib.parallel import get_active_backend
     except ImportError:
         raise OptionError(
             f"search(jobs={jobs}) needs joblib, which is not installed: pip install 'scratchae[search]'; or jobs=1"
         ) from None
-    work = (joblib.delayed(trial)(preset.name, bare, planned[i], epochs, seed, cores) for i in left)
-    results = joblib.Parallel(n_jobs=jobs, return_as="generator")(work)
-    for place, (i, result) in enumerate(zip(left, results, strict=True)):
-        keep(folder, i, result, f"{place + 1}/{len(left)}")
+    # Ray's backend gives the results of a call when all of them are there: it gets few trials at a time, so that few can be lost
+    one_by_one = getattr(get_active_backend()[0], "supports_return_generator", False)
+    at_a_time = len(left) if one_by_one else jobs
+    for first in range(0, len(left), at_a_time or 1):
+        some = left[first : first + at_a_time]
+        work = (joblib.delayed(trial)(preset.name, bare, planned[i], epochs, seed, cores) for i in some)
+        results = joblib.Parallel(n_jobs=jobs, return_as="generator" if one_by_one else "list")(work)
+        for place, (i, result) in enumerate(zip(some, results, strict=True), first + 1):
+            keep(folder, i, result, f"{place}/{len(left)}")
 
 
 def keep(folder: Path, i: int, result: dict[str, Any], place: str) -> None:

@@ -180,13 +180,19 @@ def save_training(
 
 
 def resume_training(
-    path: str | Path, model: Model, optimizer: Optimizer, settings: dict[str, Any]
+    path: str | Path,
+    file: tuple[dict[str, Any], dict[str, np.ndarray]],
+    model: Model,
+    optimizer: Optimizer,
+    settings: dict[str, Any],
 ) -> tuple[History, dict[str, Any] | None, int | None]:
     """Put model and optimizer back to where the checkpoint was written; its history, the best so far, and the number of cores.
 
+    file: what `read(path)` gives.
+
     Raises CheckpointError where it is of another model, or training had other settings.
     """
-    metadata, tensors = read(path)
+    metadata, tensors = file
     with made_of(path, metadata, tensors):
         if "training" not in metadata:
             raise CheckpointError("it holds a model but no training to resume: load it and call fit anew")

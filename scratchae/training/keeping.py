@@ -12,6 +12,8 @@ from ..errors import CheckpointError, DivergenceError
 from ..models import Model
 from ..optimizers import Optimizer
 from .checkpoint import resume_training, save_training
+from .container import read
+from .distributed import Group
 from .history import History
 
 
@@ -43,9 +45,16 @@ class Checkpoint:
     """The file with the state after the last completed epoch; none where no path is given."""
 
     def __init__(
-        self, path: str | Path | None, model: Model, optimizer: Optimizer, settings: dict[str, Any], best: Best
+        self,
+        path: str | Path | None,
+        model: Model,
+        optimizer: Optimizer,
+        settings: dict[str, Any],
+        best: Best,
+        group: Group,
     ):
         self.path, self.model, self.optimizer, self.settings, self.best = path, model, optimizer, settings, best
+        self.group = group  # of which the first rank reads and writes, as others may not see its files
         self.cores: int | None = None  # on which the training began that is resumed
         self.anew = False  # whether there was nothing to resume
 
@@ -54,12 +63,13 @@ class Checkpoint:
         history = History()
         if self.path is None:
             return history
-        if not Path(self.path).exists():
+        if not self.group.from_first(Path(self.path).exists):
             self.anew = resume
             self.write(history)
         elif resume:
+            file = self.group.from_first(lambda: read(self.path))
             history, self.best.state, self.cores = resume_training(
-                self.path, self.model, self.optimizer, self.settings
+                self.path, file, self.model, self.optimizer, self.settings
             )
         else:
             raise CheckpointError(f"{self.path} exists: resume=True goes on with it; or choose another file")
@@ -67,7 +77,7 @@ class Checkpoint:
 
     def write(self, history: History) -> None:
         """An epoch has been completed."""
-        if self.path is not None:
+        if self.path is not None and self.group.rank == 0:
             save_training(self.path, self.model, self.optimizer, self.settings, history, self.best.state)
 
     def remark(self) -> str:
@@ -89,4 +99,6 @@ class Checkpoint:
             yield
         except DivergenceError as error:
             kept = "" if self.path is None else f"; {self.path} keeps the state after epoch {len(history)}"
+            if kept in str(error):  # another rank's, of whom this is heard
+                raise
             raise DivergenceError(f"{error}{kept}") from None

@@ -69,7 +69,7 @@ class Steps:
 
     def require_finite_parameters(self, batch: Array, rng: object) -> None:
         """Check the parameters at the end, since no further step would notice a fault of the last update."""
-        if not bool(array_module(self.data).isfinite(self.model.parameters).all()):
+        if not bool(array_module(self.model.parameters).isfinite(self.model.parameters).all()):
             raise diverged(f"the update after {self.place()}", self.model, batch, rng, self.optimizer)
 
     def place(self) -> str:
@@ -161,7 +161,10 @@ class RecordedSteps(Steps):
         """The step that is recorded, of `rows` examples."""
         self.rng.draws = 0  # not so after a recording that failed half way
         batch = take_batch(self.data, self.order, self.rng.position, self.batch_size, rows)
-        metrics = self.model.training_step(batch, self.rng)
+        self.apply(self.model.training_step(batch, self.rng), rows)
+
+    def apply(self, metrics: dict[str, Array], rows: int) -> None:
+        """The second half of a recorded step: update, and add the metrics to the sums."""
         coefficients = self.xp.take(self.table, self.rng.position, axis=0)
         self.optimizer.apply(self.model.parameters, self.model.gradient, coefficients)
         sums = self.sums[rows]
@@ -199,21 +202,26 @@ class RecordedSteps(Steps):
 
 
 def steps_for(model: Model, data: Array, batch_size: int, optimizer: Optimizer) -> Steps:
-    """The steps for the device of the data. They are eager if the model is watched (`study.watch`), since the host looks on,
-    and for a person's own optimizer, whose numbers may be on the host.
-    """
+    """The steps for the device of the data."""
     if array_module(data) is np:
         return HostSteps(model, data, batch_size, optimizer)
-    eager = "training_step" in vars(model)
+    return RecordedSteps(model, data, batch_size, optimizer, recorded=recorder(model, optimizer))
+
+
+def recorder(model: Model, optimizer: Optimizer) -> Callable[[Callable[[], None]], Callable[[], None]] | None:
+    """What records a step. Steps are eager if the model is watched (`study.watch`), since the host looks on, and for a person's own
+    optimizer, whose numbers may be on the host.
+    """
     if isinstance(optimizer, OwnOptimizer):
-        eager = True
         warnings.warn(
             f"{optimizer!r} is your own optimizer, whose steps are not recorded as a CUDA graph: they run eagerly, with the same "
             "results but slower",
             RuntimeWarning,
-            stacklevel=3,
+            stacklevel=5,
         )
-    return RecordedSteps(model, data, batch_size, optimizer, recorded=(lambda step: step) if eager else None)
+    elif "training_step" not in vars(model):
+        return None
+    return lambda step: step
 
 
 @one_kernel

@@ -77,8 +77,12 @@ def test_a_search_goes_on_where_it_stopped(tmp_path, monkeypatch, capsys):
         search("deep", space, epochs=1, out=tmp_path / "mine")
 
 
-def test_processes_give_the_same_as_one(tmp_path):
-    pytest.importorskip("joblib")
+@pytest.mark.parametrize("backend", ["loky", "all at once"])
+def test_processes_give_the_same_as_one(tmp_path, backend):
+    """Also where a backend gives no result before it has all of them, as Ray's."""
+    joblib = pytest.importorskip("joblib")
+    kind = type("AllAtOnce", (joblib._parallel_backends.ThreadingBackend,), {"supports_return_generator": False})
+    joblib.register_parallel_backend("all at once", kind)
     np.savetxt(
         tmp_path / "t.csv",
         np.random.default_rng(0).normal(size=(60, 4)),
@@ -86,11 +90,12 @@ def test_processes_give_the_same_as_one(tmp_path):
         header="a,b,c,d",
         comments="",
     )
-    space = read_space(["code=1,2"])
-    one, two = (
-        search("table", space, data=str(tmp_path / "t.csv"), epochs=2, jobs=jobs, out=tmp_path / f"{jobs}")
-        for jobs in (1, 2)
-    )
+    space = read_space(["code=1,2,3"])
+    with joblib.parallel_config(backend):
+        one, two = (
+            search("table", space, data=str(tmp_path / "t.csv"), epochs=2, jobs=jobs, out=tmp_path / f"{jobs}")
+            for jobs in (1, 2)
+        )
     assert [each["settings"] for each in one] == [each["settings"] for each in two]
     assert [each["figure"] for each in one] == pytest.approx([each["figure"] for each in two], rel=1e-4)
 
