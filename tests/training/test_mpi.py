@@ -146,6 +146,7 @@ def test_the_command_trains_and_the_first_rank_writes(mpiexec, rows, tmp_path):
     assert record["ranks"] == 3 and record["status"] == "done"
 
 
+@pytest.mark.slow
 def test_a_file_that_one_machine_does_not_have(mpiexec, rows, tmp_path):
     """As where the file system is not shared: the other rank would wait for ever."""
     there, missing = (
@@ -157,6 +158,7 @@ def test_a_file_that_one_machine_does_not_have(mpiexec, rows, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_file_that_is_another_on_one_machine(mpiexec, rows, tmp_path):
     other = tmp_path / "rows.csv"
     other.write_text(rows.read_text().replace("a,b,c,d,e,f\n", "a,b,c,d,e,f\n0,0,0,0,0,0\n"))
@@ -172,6 +174,7 @@ def test_ranks_with_other_options(mpiexec, rows, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_batch_smaller_than_the_ranks(mpiexec, rows, tmp_path):
     result = mpiexec((3, *train("table", "--batch-size", "2", "--data", rows, "--out", tmp_path / "run")))
     one_sentence(result, "batch_size=2 is smaller than the number of ranks, 3")
@@ -180,6 +183,7 @@ def test_a_batch_smaller_than_the_ranks(mpiexec, rows, tmp_path):
 WITHOUT_MPI4PY = "import sys; sys.modules['mpi4py'] = None; from scratchae.__main__ import run; run()"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("there", [0, 1], ids=["nowhere", "on one of two machines"])
 def test_without_mpi4py(mpiexec, rows, tmp_path, there):
     """The rank that has it would wait for the other in MPI's start."""
