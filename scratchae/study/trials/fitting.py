@@ -1,6 +1,6 @@
 """Finds arrays for arguments: shapes that fit together, told by the arguments' names and by trying.
 
-A shape is written in letters: N examples, D features, K units, A outputs, T steps, H × W pixels, C channels; U is K, or
+A shape is written in letters: N or M examples, D features, K units, A outputs, T steps, H × W pixels, C channels; U is K, or
 3 K or 4 K for cells with gates. What fits is tried again with other
 sizes, which no accident outlives.
 """
@@ -20,8 +20,8 @@ import numpy as np
 
 from ..styles.names import plain
 
-FIRST = {"N": 5, "D": 3, "K": 4, "A": 2, "T": 6, "C": 4, "H": 4, "W": 5, "R": 12, "Z": 16}
-OTHER = {"N": 4, "D": 5, "K": 3, "A": 6, "T": 7, "C": 8, "H": 5, "W": 4, "R": 9, "Z": 12}
+FIRST = {"N": 5, "D": 3, "K": 4, "A": 2, "M": 7, "T": 6, "C": 4, "H": 4, "W": 5, "R": 12, "Z": 16}
+OTHER = {"N": 4, "D": 5, "K": 3, "A": 6, "M": 6, "T": 7, "C": 8, "H": 5, "W": 4, "R": 9, "Z": 12}
 SIZES = (
     FIRST,
     OTHER,
@@ -135,6 +135,13 @@ def constants(fitting: Fitting, trained: Collection[str]) -> Iterator[Fitting]:
         for other in ("y",) if kind[1:2] == kind[2:3] else ("o", "q", "b") if len(kind) == 3 else ("b", "s"):
             if not (other in "oq" and "1" in kind):
                 yield replace(fitting, chosen={**fitting.chosen, name: other + kind[1:]})
+
+
+def of_other_counts(fitting: Fitting) -> Iterator[Fitting]:
+    """The same with one argument of as many examples as no other has, which real and fake logits may be."""
+    for name, kind in fitting.chosen.items():
+        if kind[:2] == "fN" and not fitting.given:
+            yield replace(fitting, chosen={**fitting.chosen, name: kind.replace("N", "M")})
 
 
 def in_order(counts: Sequence[int]) -> Iterator[tuple[int, ...]]:

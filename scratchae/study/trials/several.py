@@ -14,7 +14,7 @@ from ..diagnosis.experiment import FunctionExperiment
 from ..differences import EPS, STEP, GradientReport, compare, resolution
 from ..styles.assigned import assigned, last_of
 from ..styles.several import Several, UnlikeError
-from .fitting import WEIGHTS, Fitting, constants, fitted
+from .fitting import WEIGHTS, Fitting, constants, fitted, of_other_counts
 from .functions import source_of, tolerance_of
 from .inputs import variants
 from .layers import ELEMENTS, some
@@ -78,17 +78,19 @@ def examine(thing: Several, given: Mapping[str, Any], deadline: float, strict: b
     ]
     names = [p.name for p in thing.parameters if p.name in known or p.name not in thing.keys] + names
     seconds = (2,) if thing.fixed else (1, 2) if thing.cls is not None else (1,)
-    worst = None
+    worst, accused = None, {}
     for ours, whole in [*([(known, True)] if known else []), ({}, True), *([] if strict else [({}, False)])]:
         try:
             for fitting in fitted(names, ours, Fits(thing, whole, strict), seconds):
                 if strict and any(kind in "pn" for kind in fitting.chosen.values()):
                     continue
+                if any(kind in "pn" and accused.get(name, kind) not in "pn" for name, kind in fitting.chosen.items()):
+                    continue  # a single number in place of an array hides what is wrong with the array
                 if worst is None or promising(thing, fitting):
                     result = trials(thing, fitting, bool(ours))
                     if result.code == RIGHT:
                         return result
-                    worst = worst or result
+                    worst, accused = worst or result, accused or fitting.chosen
                 if worst.report is not None:
                     for other in constants(fitting, {check.name for check in worst.report.checks}):
                         if promising(thing, other) and (result := trials(thing, other, bool(ours))).code == RIGHT:
@@ -167,6 +169,10 @@ def trials(thing: Several, make: Fitting, known: bool) -> Result:
         first = first or result
     if first is None:
         return Result(UNUSABLE, "", tried=tried)
+    for other in of_other_counts(make):
+        result = attempt(thing, thing.complete(other(0, 5), 5), tried, False)
+        if result is not None and result.code == WRONG:
+            return replace(result, where="for arguments with different numbers of examples")
     for options in variants(thing.cls or thing.source, guards=False):
         words = {"options": options} if thing.cls is not None else options
         result = attempt(thing, thing.complete(make(0, 4) | words, 4), tried, False)
