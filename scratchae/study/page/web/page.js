@@ -1,8 +1,8 @@
 "use strict";
 // The page: shows one step of the trace at a time, and walks through them.
 
-const trace = JSON.parse(document.getElementById("trace").textContent);
-const tensors = Object.fromEntries(Object.entries(trace.tensors).map(([id, record]) => [id, new Tensor(id, record)]));
+const trace = unlessDamaged(() => JSON.parse(document.getElementById("trace").textContent));
+const tensors = Object.fromEntries(Object.entries(trace?.tensors ?? {}).map(([id, record]) => [id, new Tensor(id, record)]));
 const PHASES = {
   forward: "Forward",
   loss: "Loss",
@@ -114,6 +114,7 @@ function start() {
   setTheme(dark.matches ? "dark" : "light");
   dark.addEventListener("change", () => setTheme(dark.matches ? "dark" : "light"));
   byId("theme").addEventListener("click", () => setTheme(darkNow() ? "light" : "dark"));
+  for (const part of document.querySelectorAll("nav, main, footer")) part.hidden = false;
   diagram = new Diagram(byId("diagram"), trace, (number) => show(number));
   const parts = countBy(trace.steps, (step) => step.phase);
   byId("phases").append(
@@ -130,7 +131,9 @@ function start() {
     width = innerWidth;
     for (const map of maps.values()) map.fit(map.narrow ?? room());
   });
+  openLaboratory();
   show(fromAddress() ?? 0, { announce: false });
+  byId("waiting").remove();
 }
 
 function walk(event) {
@@ -142,4 +145,16 @@ function walk(event) {
   show(to);
 }
 
-start();
+// What a function gives; where the data of the page are not what they should be, a sentence in place of the page.
+function unlessDamaged(function_) {
+  try {
+    return function_();
+  } catch (error) {
+    for (const part of document.querySelectorAll("nav, main, footer, #laboratory")) part.hidden = true;
+    const text = `The numbers of this page are damaged (${error.message}). Write it again: scratchae study … --html FILE.`;
+    byId("waiting").replaceChildren(make("span", { class: "bad" }, text));
+    return undefined;
+  }
+}
+
+if (trace) unlessDamaged(start);
