@@ -30,6 +30,21 @@ def browser():
         launched.close()
 
 
+@pytest.fixture
+def browse(browser):
+    """browse(path, anchor="", **options) -> the page in a browser, about which there must be no complaint in the end."""
+    opened = []
+
+    def opening(path, anchor="", **options):
+        opened.append(open_page(browser, path.as_uri() + anchor, **options))
+        return opened[-1][0]
+
+    yield opening
+    for shown, _ in opened:
+        shown.context.close()
+    assert [problems for _, problems in opened if problems] == []
+
+
 def open_page(browser, url, width=1280, height=900, dark=False, **options):
     """A page of a window of that size, and the list of its problems, which grows while the page lives: errors and warnings
     of the console, exceptions, requests that failed, and every request that leaves the disk. Other options are those of
@@ -37,7 +52,7 @@ def open_page(browser, url, width=1280, height=900, dark=False, **options):
     """
     look = {"width": width, "height": height}
     context = browser.new_context(viewport=look, color_scheme="dark" if dark else "light", **options)
-    context.set_default_timeout(10 * 60 * 1000)  # on a busy machine a page takes its time
+    context.set_default_timeout(int(os.environ.get("BROWSER_TIMEOUT", 600)) * 1000)  # on a busy machine a page takes its time
     page = context.new_page()
     problems = []
     page.on("console", lambda m: problems.append(f"{m.type}: {m.text}") if m.type in ("error", "warning") else None)

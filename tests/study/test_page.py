@@ -6,7 +6,6 @@ import re
 
 import numpy as np
 import pytest
-from browser import open_page
 
 import scratchae as sae
 from scratchae.presets import find_preset
@@ -62,21 +61,6 @@ def written(request, tmp_path_factory):
 def tiny(tmp_path_factory):
     found = TRACES["dense"]()
     return found, write_page(found, tmp_path_factory.mktemp("page") / "page.html")
-
-
-@pytest.fixture
-def browse(browser):
-    """browse(path, anchor="", **options) -> the page in a browser, about which there must be no complaint in the end."""
-    opened = []
-
-    def opening(path, anchor="", **options):
-        opened.append(open_page(browser, path.as_uri() + anchor, **options))
-        return opened[-1][0]
-
-    yield opening
-    for shown, _ in opened:
-        shown.context.close()
-    assert [problems for _, problems in opened if problems] == []
 
 
 def count(browsed):

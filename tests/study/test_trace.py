@@ -476,7 +476,7 @@ def test_an_optimizer_goes_on_where_it_was():
     for array, (_, layer, attribute) in zip(updated, model.named_parameters(), strict=True):
         assert_allclose(array, getattr(layer, attribute), rtol=1e-4, atol=1e-6)
     assert [step.text for step in found if step.phase == "update"][:4] == [
-            "‖g‖ = √(Σ (∂L/∂W₁)² + Σ (∂L/∂b₁)² + Σ (∂L/∂W₂)² + Σ (∂L/∂b₂)² + Σ (∂L/∂W₃)² + Σ (∂L/∂b₃)²)",
+        "‖g‖ = √(Σ (∂L/∂W₁)² + Σ (∂L/∂b₁)² + Σ (∂L/∂W₂)² + Σ (∂L/∂b₂)² + Σ (∂L/∂W₃)² + Σ (∂L/∂b₃)²)",
         "∂L/∂W₁ ← c / max(‖g‖, c)·∂L/∂W₁",
         "W′₁ = (1 − η·λ)·W₁",
         "m_W₁ ← β₁·m_W₁ + (1 − β₁)·∂L/∂W₁",

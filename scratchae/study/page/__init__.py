@@ -32,7 +32,7 @@ STATISTICS = (("smallest", "min"), ("largest", "max"), ("mean", "mean"), ("norm"
 OPTIONS = {"K": "kernel", "S": "stride", "P": "padding", "N": "examples, N", "lr": "rate, η"}
 SCRIPTS = (
     *("tensor.js", "functions.js", "operators.js", "arrangements.js", "run.js"),
-    *("places.js", "recipe.js", "layouts.js", "heatmap.js", "diagram.js", "panels.js", "laboratory.js", "page.js"),
+    *("places.js", "recipe.js", "layouts.js", "heatmap.js", "diagram.js", "panels.js", "measured.js", "laboratory.js", "controls.js", "page.js"),
 )
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 FEW = 16  # numbers

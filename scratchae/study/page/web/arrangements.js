@@ -24,7 +24,11 @@ function windowed([n, , , c], steps, [rows, columns], [kh, kw], [sh, sw]) {
 
 // The adjoint of windows: numbers [n, rows, columns, KH, KW, C] added up in images of a size, which a padding surrounds.
 function overlapped(data, [n, rows, columns, c], [h, w], kernel, stride, [ph, pw]) {
-  const shape = [n, ...[h + 2 * ph, w + 2 * pw].map((size, i) => Math.max(size, ([rows, columns][i] - 1) * stride[i] + kernel[i])), c],
+  const shape = [
+      n,
+      ...[h + 2 * ph, w + 2 * pw].map((size, i) => Math.max(size, ([rows, columns][i] - 1) * stride[i] + kernel[i])),
+      c,
+    ],
     steps = strides(shape),
     out = new Float64Array(product(shape));
   put(out, data, ...windowed(shape, steps, [rows, columns], kernel, stride), 0, true);
@@ -33,7 +37,10 @@ function overlapped(data, [n, rows, columns, c], [h, w], kernel, stride, [ph, pw
 
 const reshaped = ({ data }, shape) => {
   const known = -product(shape);
-  return arrayOf(shape.map((size) => (size < 0 ? data.length / known : size)), data);
+  return arrayOf(
+    shape.map((size) => (size < 0 ? data.length / known : size)),
+    data,
+  );
 };
 
 // Several arrays, one behind the other along an axis.
@@ -54,7 +61,7 @@ function behind(arrays, at) {
 function moved({ shape: [n, t, d], data }, by) {
   const out = arrayOf([n, t, d]);
   for (let i = 0; i < n * t; i++)
-    if (i % t + by >= 0 && i % t + by < t) out.data.set(data.subarray((i + by) * d, (i + by + 1) * d), i * d);
+    if ((i % t) + by >= 0 && (i % t) + by < t) out.data.set(data.subarray((i + by) * d, (i + by + 1) * d), i * d);
   return out;
 }
 
@@ -70,7 +77,11 @@ const OPERATORS = {
   rows: (x) => reshaped(x, [-1, x.shape.at(-1)]),
   flat: (x) => reshaped(x, [x.shape[0], -1]),
   reshape: (x, shape) => reshaped(x, [shape].flat()),
-  per_row: (weights, x) => reshaped(weights, x.shape.map((size, axis) => (axis ? 1 : size))),
+  per_row: (weights, x) =>
+    reshaped(
+      weights,
+      x.shape.map((size, axis) => (axis ? 1 : size)),
+    ),
   expand: (x, axis) => {
     const at = axis < 0 ? axis + x.shape.length + 1 : axis;
     return arrayOf([...x.shape.slice(0, at), 1, ...x.shape.slice(at)], x.data);
@@ -83,7 +94,12 @@ const OPERATORS = {
       };
     const from = shape.map((size, axis) => at(2 * axis, size, 0)),
       sizes = shape.map((size, axis) => Math.max(0, at(2 * axis + 1, size, size) - from[axis]));
-    return taken(data, sizes, steps, from.reduce((sum, first, axis) => sum + first * steps[axis], 0));
+    return taken(
+      data,
+      sizes,
+      steps,
+      from.reduce((sum, first, axis) => sum + first * steps[axis], 0),
+    );
   },
   joined: (...arrays) => behind(arrays.slice(0, -1), -1),
   stacked: (...arrays) => behind(arrays.slice(0, -1), 0),
@@ -94,7 +110,8 @@ const OPERATORS = {
   later: (x, { every }) => {
     const out = moved(x, 1),
       [n, t, d] = x.shape;
-    if (every) for (let i = 0; i < n * t; i++) if ((i % t) % every === every - 1) out.data.fill(0, i * d, (i + 1) * d);
+    if (every)
+      for (let i = 0; i < n * t; i++) if ((i % t) % every === every - 1) out.data.fill(0, i * d, (i + 1) * d);
     return out;
   },
   at_last: ({ shape: [n, d], data }, steps) => {
@@ -120,7 +137,8 @@ const OPERATORS = {
   },
   from_windows: ({ shape: [n, rows, columns, , c], data }, size, kernel, stride) =>
     overlapped(data, [n, rows, columns, c], size, kernel, stride, [0, 0]),
-  spread: ({ shape: [n, h, w, c], data }, kernel) => taken(data, [n, h, w, product(kernel), c], [h * w * c, w * c, c, 0, 1]),
+  spread: ({ shape: [n, h, w, c], data }, kernel) =>
+    taken(data, [n, h, w, product(kernel), c], [h * w * c, w * c, c, 0, 1]),
   upsample: ({ shape: [n, h, w, c], data }, [sh, sw]) =>
     reshaped(taken(data, [n, h, sh, w, sw, c], [h * w * c, w * c, 0, c, 0, 1]), [n, h * sh, w * sw, c]),
   first_max: ({ shape, data }, { axis = 3 }) => {

@@ -1,14 +1,21 @@
 "use strict";
-// The laboratory: the page computes the step by itself, and says at first whether it comes to what the library has computed.
+// The laboratory: the page computes the step by itself, says at first whether it comes to what the library has computed, and
+// then lets the reader change numbers. What was done stands in a log, by which it can be shared and taken back.
 
 let run; // the numbers that are shown; undefined where there is no laboratory
+let library; // those of the library, which nobody changes
+let log = []; // {set: id, flat, value}, {turn: name, value}, {go: times, fresh} or {draw: true}, in order
+let losses = []; // L after so many updates
+let random; // draws normal() and uniform()
 const SLICE = 8; // milliseconds of work before the browser may draw
+const LOSS = "loss";
 
 function openLaboratory() {
   byId("laboratory").hidden = false;
   const { shut } = trace.laboratory;
   if (shut) return void (byId("agreement").textContent = shut);
-  run = new Run(trace, (id) => tensors[id].given);
+  [run, library] = [0, 1].map(() => new Run(trace, (id) => tensors[id].given));
+  random = seeded(1);
   setTimeout(compare, 0, 0);
 }
 
@@ -20,22 +27,22 @@ function compare(number) {
     const step = steps[number],
       where = `step ${number + 1}, ${tensors[step.result].symbol}`;
     try {
-      if (step.tree && differs(run, step)) return closeLaboratory(`At ${where}, it comes to other numbers than the library.`);
+      if (step.tree && differs(library, step))
+        return closeLaboratory(`At ${where}, it comes to other numbers than the library.`);
     } catch (error) {
-      if (error instanceof UnknownOperator)
-        return closeLaboratory(`The formula of ${where} has the operator ${error.message}, which this page does not know.`);
-      return closeLaboratory(`At ${where}, it cannot go on: ${error.message}.`);
+      const why =
+        error instanceof UnknownOperator ? `does not know the operator ${error.message}` : `fails: ${error.message}`;
+      return closeLaboratory(`At ${where}, it ${why}.`);
     }
   }
-  const left = steps.filter(({ tree, print }) => tree && !print).length,
-    rest = left ? `; ${left} were not compared, being 0 but for rounding, or made of that` : "";
-  byId("agreement").replaceChildren(
-    ...(number < steps.length
-      ? [`Computing the step again: ${number} of ${steps.length} …`]
-      : [make("span", { class: "good" }, "✓"), ` All ${steps.length - left} steps, computed again here, agree with the library${rest}.`]),
-  );
-  if (number < steps.length) setTimeout(compare, 0, number);
-  else byId("laboratory").dataset.state = "open";
+  if (number < steps.length) {
+    byId("agreement").textContent = `Computing the step again: ${number} of ${steps.length} …`;
+    return setTimeout(compare, 0, number);
+  }
+  byId("laboratory").dataset.state = "open";
+  byId("controls").hidden = false;
+  openControls();
+  recall(new URLSearchParams(location.hash.slice(1)).get("do") ?? "");
 }
 
 // Say loudly that the page is not to be trusted.
@@ -45,4 +52,173 @@ function closeLaboratory(why) {
     make("strong", { class: "bad" }, "✗ Do not trust this page."),
     ` ${why} It was changed, cut, or made by another version: write it again, scratchae study … --html FILE. Nothing can be changed here.`,
   );
+}
+
+const ready = () => byId("laboratory").dataset.state === "open";
+
+// What the reader does: a line in the log; one like the last takes its place.
+function act(entry) {
+  const last = log.at(-1);
+  apply(entry);
+  if (last && entry.go && last.go && last.fresh === entry.fresh) last.go += entry.go;
+  else if (last && alike(last, entry)) log[log.length - 1] = entry;
+  else log.push(entry);
+  refresh();
+}
+
+const alike = (a, b) => (a.set && a.set === b.set && a.flat === b.flat) || (a.turn && a.turn === b.turn);
+
+function apply({ set, flat, turn, value, go, fresh, draw }) {
+  if (set) run.set(set, flat, value);
+  if (turn) run.turn(turn, value);
+  if (draw) run.draw(random);
+  for (let i = 0; i < go; i++) {
+    run.advance();
+    if (fresh) run.draw(random);
+    losses[run.taken] = lossNow();
+  }
+}
+
+const lossNow = (of = run) => (tensors[LOSS] ? of.get(LOSS)[0] : NaN);
+
+// Begin anew with the library's numbers, and do what a log says.
+function again(entries) {
+  run.reset();
+  [log, losses, random] = [[], [], seeded(1)];
+  for (const tensor of Object.values(tensors)) tensor.forget();
+  losses[0] = lossNow();
+  for (const entry of entries) (apply(entry), log.push(entry));
+  refresh();
+}
+
+// Show what has changed.
+function refresh() {
+  losses[run.taken] = lossNow();
+  for (const map of maps.values()) (map.tensor.renew(), map.draw(), map.recolour?.());
+  const step = trace.steps[current];
+  if (step.recipe) pickCell(step, moved(step.result, maps.get(step.result).chosen));
+  showCheck(step);
+  showFacts(step);
+  diagram.change(run.taken ? new Set() : changed()); // after an update it would be all
+  tell();
+  showControls();
+  remember();
+}
+
+// The number to look at: the one that was chosen, or if it stays as it was, the one that has moved most.
+function moved(id, chosen) {
+  const [here, there] = [run.get(id), library.get(id)];
+  let best = chosen;
+  if (here[chosen] === there[chosen])
+    here.forEach((x, i) => Math.abs(x - there[i]) > Math.abs(here[best] - there[best]) && (best = i));
+  return best;
+}
+
+// The ids of what is not the library's, and of what follows from that.
+function changed() {
+  const steps = trace.steps.filter(
+    ({ numbers }) => numbers && Object.keys(run.knobs).some((name) => name in numbers),
+  );
+  return following([...run.own.keys(), ...steps.map(({ result }) => result)], trace.steps);
+}
+
+// Whose numbers these are.
+function tell() {
+  const { steps } = trace,
+    left = steps.filter(({ tree, print }) => tree && !print).length,
+    rest = left ? `; ${left} were not compared, being 0 but for rounding, or made of that` : "";
+  byId("agreement").replaceChildren(
+    ...(log.length
+      ? [make("strong", { class: "yours" }, "Your numbers"), `: ${log.slice(-4).map(spoken).join(", ")}. `]
+      : [
+          make("span", { class: "good" }, "✓"),
+          ` All ${steps.length - left} steps, computed again here, agree with the library${rest}.`,
+        ]),
+  );
+  const loss = lossNow(),
+    unfit = Number.isNaN(loss) ? tensors[LOSS] : !Number.isFinite(loss);
+  byId("trouble").textContent = unfit ? trouble(loss) : "";
+  if (unfit) pause();
+}
+
+// Where it is that the numbers leave what can be computed with.
+function trouble(loss) {
+  const bad = (id) => run.get(id).filter((x) => !Number.isFinite(x)).length,
+    number = trace.steps.findIndex(({ tree, result }) => tree && bad(result)),
+    { result } = trace.steps[number] ?? { result: LOSS };
+  return `L is ${written(loss)}: ${bad(result)} of the ${run.get(result).length} numbers of ${tensors[result].symbol}, step ${number + 1}, are the first that are not finite. “Undo” takes your last change back.`;
+}
+
+// In words, and in the address
+
+const named = (id, flat) => tensors[id].named(tensors[id].index(flat));
+
+function spoken({ set, flat, turn, value, go, fresh, draw }) {
+  if (set) return `${named(set, flat)} = ${written(value)} (${written(library.get(set)[flat])} by the library)`;
+  if (turn) return `${letterOf(turn)} = ${written(value)}`;
+  if (draw) return "other noise";
+  return `${go} update${go > 1 ? "s" : ""}${fresh ? " with new noise" : ""}`;
+}
+
+const letterOf = (name) => trace.steps.find(({ options }) => name in options)?.options[name] ?? name;
+
+function inAddress({ set, flat, turn, value, go, fresh }) {
+  if (set) return `${set}[${tensors[set].index(flat).join(",")}]:${value}`;
+  if (turn) return `${turn}=${value}`;
+  return go ? `${fresh ? "~" : ""}+${go}` : "~";
+}
+
+// Do what an address asks for; what it cannot mean is said.
+function recall(text) {
+  if (text === log.map(inAddress).join(";"))
+    return void (log.length || ((losses[0] = lossNow()), tell(), showControls()));
+  const entries = [],
+    refused = [];
+  for (const part of text.split(";").filter(Boolean)) {
+    const entry = asEntry(part);
+    if (entry) entries.push(entry);
+    else refused.push(part);
+  }
+  again(entries);
+  if (refused.length)
+    byId("trouble").textContent =
+      `The address asks for ${refused.join(", ")}, which this page does not have; that was left out.`;
+}
+
+function asEntry(part) {
+  const [, id, index, number] = /^(.+)\[([\d,]*)\]:(.+)$/.exec(part) ?? [],
+    [, name, setting] = /^(\w+)=(.+)$/.exec(part) ?? [],
+    [, fresh, times] = /^(~?)\+(\d{1,4})$/.exec(part) ?? [];
+  if (part === "~") return { draw: true };
+  if (times > 0) return { go: Number(times), fresh: Boolean(fresh) };
+  if (name && knobs().includes(name) && "value" in parsed(setting)) return { turn: name, ...parsed(setting) };
+  const place = index === "" ? [] : index?.split(",").map(Number),
+    fits =
+      place && tensors[id]?.shape.length === place.length && place.every((i, axis) => i < tensors[id].shape[axis]);
+  if (!fits || !run.leaf(id) || !("value" in parsed(number))) return null;
+  return { set: id, flat: tensors[id].flat(place), ...parsed(number) };
+}
+
+// What somebody wrote in a field: {value}, or {error}, a sentence.
+function parsed(text) {
+  const plain = text.trim().replace("−", "-");
+  if (/^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(plain)) {
+    const value = Number(plain);
+    return Number.isFinite(value) ? { value } : { error: `${plain} is too large a number.` };
+  }
+  if (!plain) return { error: "Write a number, such as 0.5." };
+  if (/^[-+]?\d*,\d+$/.test(plain))
+    return { error: `“${plain}” is no number here: write ${plain.replace(",", ".")}, with a point.` };
+  return { error: `“${plain}” is no number: write one, such as 0.5 or -2e-3.` };
+}
+
+// Random numbers of our own, the same at each visit: they are not those of NumPy. (mulberry32; Box and Muller 1958)
+function seeded(seed) {
+  const uniform = () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+  return { uniform, normal: () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform()) };
 }

@@ -66,17 +66,29 @@ function broadcast({ shape, data }, to) {
   const own = strides(shape),
     lead = to.length - shape.length;
   if (shape.some((size, axis) => size !== 1 && size !== to[lead + axis])) throw new Error(`${shape} is not as ${to}`);
-  return taken(data, to, to.map((_, axis) => (axis < lead || shape[axis - lead] === 1 ? 0 : own[axis - lead])));
+  return taken(
+    data,
+    to,
+    to.map((_, axis) => (axis < lead || shape[axis - lead] === 1 ? 0 : own[axis - lead])),
+  );
 }
 
 // Elementwise
 
 // The most frequent ones; p and q are 1, or 0 for a number that stays.
 const LOOPS = {
-  add: (out, a, p, b, q) => { for (let i = 0; i < out.length; i++) out[i] = a[p * i] + b[q * i]; },
-  sub: (out, a, p, b, q) => { for (let i = 0; i < out.length; i++) out[i] = a[p * i] - b[q * i]; },
-  mul: (out, a, p, b, q) => { for (let i = 0; i < out.length; i++) out[i] = a[p * i] * b[q * i]; },
-  div: (out, a, p, b, q) => { for (let i = 0; i < out.length; i++) out[i] = a[p * i] / b[q * i]; },
+  add: (out, a, p, b, q) => {
+    for (let i = 0; i < out.length; i++) out[i] = a[p * i] + b[q * i];
+  },
+  sub: (out, a, p, b, q) => {
+    for (let i = 0; i < out.length; i++) out[i] = a[p * i] - b[q * i];
+  },
+  mul: (out, a, p, b, q) => {
+    for (let i = 0; i < out.length; i++) out[i] = a[p * i] * b[q * i];
+  },
+  div: (out, a, p, b, q) => {
+    for (let i = 0; i < out.length; i++) out[i] = a[p * i] / b[q * i];
+  },
   pow: (out, a, p, b, q) => {
     if (!q && b[0] === 2) for (let i = 0; i < out.length; i++) out[i] = a[p * i] * a[p * i];
     else for (let i = 0; i < out.length; i++) out[i] = a[p * i] ** b[q * i];
@@ -89,7 +101,11 @@ function elementwise(op, args) {
   if (!arrays.length) return of(...args);
   const rank = Math.max(...arrays.map(({ shape }) => shape.length)),
     shape = Array.from({ length: rank }, (_, axis) =>
-      arrays.reduce((size, { shape }) => (shape[axis - rank + shape.length] ?? 1) === 1 ? size : shape[axis - rank + shape.length], 1),
+      arrays.reduce(
+        (size, { shape }) =>
+          (shape[axis - rank + shape.length] ?? 1) === 1 ? size : shape[axis - rank + shape.length],
+        1,
+      ),
     );
   const out = new Float64Array(product(shape)),
     data = args.map((arg) => (!isArray(arg) ? [arg] : arg.data.length === 1 ? arg.data : broadcast(arg, shape).data)),
@@ -157,7 +173,9 @@ function matmul(a, b) {
     m = b.shape.at(-1),
     lead = a.shape.length >= b.shape.length ? a.shape.slice(0, -2) : b.shape.slice(0, -2),
     count = product(lead),
-    [p, q] = [a, b].map(({ data }, i) => (data.length === (i ? inner * m : n * inner) ? 0 : i ? inner * m : n * inner));
+    [p, q] = [a, b].map(({ data }, i) =>
+      data.length === (i ? inner * m : n * inner) ? 0 : i ? inner * m : n * inner,
+    );
   if (inner !== b.shape.at(-2)) throw new Error(`${a.shape} and ${b.shape} make no product`);
   const out = new Float64Array(count * n * m);
   for (let i = 0; i < count; i++) product2(out, i * n * m, a.data, i * p, b.data, i * q, n, inner, m, false, false);
@@ -165,5 +183,8 @@ function matmul(a, b) {
 }
 
 function squeezed({ shape, data }, axis) {
-  return arrayOf(shape.filter((_, i) => i !== shape.length + axis), data);
+  return arrayOf(
+    shape.filter((_, i) => i !== shape.length + axis),
+    data,
+  );
 }

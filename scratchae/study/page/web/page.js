@@ -76,7 +76,15 @@ function show(number, { announce = true } = {}) {
   diagram.show(number);
   const spoken = `Step ${number + 1} of ${trace.steps.length}, ${PHASES[step.phase].toLowerCase()}: ${step.spoken}`;
   if (announce) say(spoken);
-  history.replaceState(null, "", `#step=${number + 1}`);
+  if (!run || ready()) remember();
+}
+
+// What is shown, in the address, so that it can be shared.
+function remember() {
+  const done = log.length ? `&do=${encodeURIComponent(log.map(inAddress).join(";"))}` : "",
+    pinned = maps.get(trace.steps[current].result).pin,
+    at = pinned === undefined ? "" : `&at=${tensors[trace.steps[current].result].index(pinned).join(",")}`;
+  history.replaceState(null, "", `#step=${current + 1}${at}${done}`);
 }
 
 function showPlace(number, step) {
@@ -123,7 +131,10 @@ function start() {
   byId("previous").addEventListener("click", () => show(current - 1));
   byId("next").addEventListener("click", () => show(current + 1));
   byId("slider").addEventListener("input", (event) => show(Number(event.target.value) - 1));
-  addEventListener("hashchange", () => show(fromAddress() ?? current));
+  addEventListener("hashchange", () => {
+    show(fromAddress() ?? current);
+    if (ready()) recall(new URLSearchParams(location.hash.slice(1)).get("do") ?? "");
+  });
   addEventListener("keydown", walk);
   let width = innerWidth;
   addEventListener("resize", () => {
@@ -152,7 +163,7 @@ function unlessDamaged(function_) {
   } catch (error) {
     for (const part of document.querySelectorAll("nav, main, footer, #laboratory")) part.hidden = true;
     const text = `The numbers of this page are damaged (${error.message}). Write it again: scratchae study … --html FILE.`;
-    byId("waiting").replaceChildren(make("span", { class: "bad" }, text));
+    document.getElementById("waiting").replaceChildren(make("span", { class: "bad" }, text));
     return undefined;
   }
 }

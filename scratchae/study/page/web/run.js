@@ -26,7 +26,11 @@ class Run {
       const step = this.trace.steps[this.maker.get(id)],
         loop = this.loops.find(({ steps }) => steps.includes(step));
       if (loop) this.round(loop);
-      else this.made.set(id, this.compute(step, (name) => this.get(name)));
+      else
+        this.made.set(
+          id,
+          this.compute(step, (name) => this.get(name)),
+        );
     }
     return this.made.get(id);
   }
@@ -44,9 +48,15 @@ class Run {
 
   // Steps that speak of what they make, at an earlier or a later place of a sequence: once for each of its places.
   round({ steps, times }) {
-    const values = new Map(steps.map(({ result }) => [result, new Float64Array(product(this.trace.tensors[result].shape))]));
+    const values = new Map(
+      steps.map(({ result }) => [result, new Float64Array(product(this.trace.tensors[result].shape))]),
+    );
     for (let i = 0; i < times; i++)
-      for (const step of steps) values.set(step.result, this.compute(step, (id) => values.get(id) ?? this.get(id)));
+      for (const step of steps)
+        values.set(
+          step.result,
+          this.compute(step, (id) => values.get(id) ?? this.get(id)),
+        );
     for (const [id, data] of values) this.made.set(id, data);
   }
 
@@ -80,7 +90,11 @@ class Run {
   // New noise, of normal() and of uniform() by the formulas' names for them.
   draw(random) {
     for (const { draws, result } of this.trace.steps) {
-      if (draws) this.own.set(result, Float64Array.from(this.given(result), () => random[draws]()));
+      if (draws)
+        this.own.set(
+          result,
+          Float64Array.from(this.given(result), () => random[draws]()),
+        );
     }
     this.made.clear();
   }
@@ -99,7 +113,10 @@ class Run {
     for (const step of this.trace.steps) {
       const sees = (name) => changed.has(name) && !(name === id && layer && step.layer !== layer);
       if (!step.tree || step.tree[0] === "sg" || step.derivative || !step.operands.some(sees)) continue;
-      changed.set(step.result, this.compute(step, (name) => (sees(name) ? changed.get(name) : this.get(name))));
+      changed.set(
+        step.result,
+        this.compute(step, (name) => (sees(name) ? changed.get(name) : this.get(name))),
+      );
       if (step.result === value) break;
     }
     return changed.get(value)?.[0];
@@ -114,10 +131,11 @@ function loopsOf({ steps, tensors }) {
   const found = [];
   for (let from = 0, to; from < steps.length; from = to) {
     const { layer, phase } = steps[from];
-    for (to = from + 1; steps[to]?.layer === layer && steps[to].phase === phase; ) to++;
+    for (to = from + 1; steps[to]?.layer === layer && steps[to].phase === phase;) to++;
     const stretch = layer ? steps.slice(from, to) : [],
       inside = stretch.filter((step) => following([step.result], stretch).again);
-    if (inside.length) found.push({ steps: inside, times: Math.max(...inside.map(({ result }) => tensors[result].shape[1] ?? 1)) });
+    if (inside.length)
+      found.push({ steps: inside, times: Math.max(...inside.map(({ result }) => tensors[result].shape[1] ?? 1)) });
   }
   return found;
 }
@@ -126,7 +144,7 @@ function loopsOf({ steps, tensors }) {
 function following(ids, steps) {
   const found = new Set(ids);
   let again = false;
-  for (let before = -1; before < found.size; ) {
+  for (let before = -1; before < found.size;) {
     before = found.size; // another round, for what is spoken of before it is made
     for (const { result, operands, tree } of steps) {
       if (!tree || !operands.some((id) => found.has(id))) continue;

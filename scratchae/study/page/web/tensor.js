@@ -6,7 +6,7 @@ class Tensor {
   // array are on this page (null: all); `data` is base64 of little-endian numbers, either exact ("f4", "f8") or
   // whole multiples of `unit` ("i2"); nothing where all are 0 ("zeros").
   constructor(id, record) {
-    Object.assign(this, record, { id });
+    Object.assign(this, record, { id, record });
     this.grid = this.shape.map((size, axis) => this.kept?.[axis]?.length ?? size);
     this.size = product(this.grid);
     this.steps = strides(this.grid);
@@ -40,6 +40,19 @@ class Tensor {
       numbers = new { f8: Float64Array, f4: Float32Array, i2: Int16Array }[this.type](bytes);
     if (numbers.length !== this.size) throw new Error(`${this.symbol} has ${numbers.length} numbers, not ${this.size}`);
     return this.type === "i2" ? Float64Array.from(numbers, (n) => n * this.unit) : numbers;
+  }
+
+  // What the scale of its picture depends on: while numbers change it only grows, so that colours do not jump.
+  renew() {
+    const before = this.top ?? 0;
+    this.top = undefined;
+    this.top = Math.max(before, this.largest);
+    this.signed ||= this.values.some((value) => value < 0);
+  }
+
+  forget() {
+    this.top = undefined;
+    this.signed = this.record.signed;
   }
 
   get largest() {
