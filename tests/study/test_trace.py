@@ -10,7 +10,7 @@ from scratchae.errors import ArrayTypeError, DataError, FormulaError, OptionErro
 from scratchae.models import Model
 from scratchae.presets import PRESETS
 from scratchae.study import CATALOGUE, trace
-from scratchae.study.tiny import LEARNING_RATE, tiny
+from scratchae.study.tiny import LEARNING_RATE, classic
 from scratchae.study.tracing.numerical import ALL, SAMPLE
 from scratchae.study.tracing.program import NOT_A_GRADIENT
 
@@ -558,7 +558,7 @@ def test_the_worked_example_after_the_step():
 
 
 def test_the_text_of_tiny_writes_everything_out():
-    model, x = tiny()
+    model, x = classic()
     text = trace(model, x, optimizer=s.SGD(LEARNING_RATE)).text()
     assert "z₁[0, 0] = 0.15·0.05 + 0.20·0.10 + 0.35 = 0.3775" in text
     assert "a₁[0, 0] = 1 / (1 + e^−0.3775) = 0.59327" in text

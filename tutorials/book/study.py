@@ -14,7 +14,7 @@ import numpy as np
 
 import scratchae as sae
 from scratchae.presets import find_preset
-from scratchae.study.tiny import LEARNING_RATE, tiny
+from scratchae.study.tiny import LEARNING_RATE, classic
 from scratchae.tutorial import study_page
 
 
@@ -32,7 +32,7 @@ def study(name, caption):
 # Two numbers, down to one, and back: 2-2-1-2-2, with sigmoids. [Chapter 02](02_backpropagation.py) derives each step.
 
 # %% tags=["hide-input"]
-trace = sae.trace(*tiny(), optimizer=sae.SGD(LEARNING_RATE))
+trace = sae.trace(*classic(), optimizer=sae.SGD(LEARNING_RATE))
 study_page(trace, "tiny", "One step of the network 2-2-1-2-2, with all of its arithmetic.")
 
 # %% [markdown]

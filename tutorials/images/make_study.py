@@ -14,7 +14,7 @@ from scratchae.cli import main
 IMAGES = Path(__file__).parent
 # name: preset, the array that is being made, colours
 PICTURES = {
-    "study-tiny": ("tiny", "∂L/∂W₄", "light"),
+    "study-tiny": ("classic", "∂L/∂W₄", "light"),
     "study-conv": ("conv", "z₁", "light"),
     "study-vae": ("vae", "z", "dark"),
 }

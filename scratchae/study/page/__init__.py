@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...files import written_whole
+from ..diagnosis.finding import KINDS
 from . import formulas
 from .network import network
 from .packing import as_lines, embed, whole
@@ -32,12 +33,42 @@ STATISTICS = (("smallest", "min"), ("largest", "max"), ("mean", "mean"), ("norm"
 OPTIONS = {"K": "kernel", "S": "stride", "P": "padding", "N": "examples, N", "lr": "rate, η"}
 SCRIPTS = (
     *("tensor.js", "functions.js", "operators.js", "arrangements.js", "run.js"),
-    *("places.js", "recipe.js", "layouts.js", "heatmap.js", "diagram.js", "panels.js", "measured.js", "laboratory.js", "controls.js", "page.js"),
+    *(
+        "places.js",
+        "recipe.js",
+        "layouts.js",
+        "heatmap.js",
+        "diagram.js",
+        "panels.js",
+        "measured.js",
+        "mistakes.js",
+        "predict.js",
+        "laboratory.js",
+        "controls.js",
+        "page.js",
+    ),
 )
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 FEW = 16  # numbers
 ROWS = 8  # of the table of gradients
 # how far a sum of rounded numbers may be off, of the result's largest
+MISTAKES = {
+    kind: KINDS[kind][0].partition(": with")[0]
+    for kind in (
+        "batch_missing",
+        "sign",
+        "factor",
+        "not_averaged",
+        "averaged_twice",
+        "upstream_ignored",
+        "operation_missing",
+        "parameter_turned",
+    )
+} | {
+    "left_out": "{name} is left out",
+    "mean": "the {wrong} is taken in place of the {right}",
+    "first_term": "the sum is missing: only its first term is in it",
+}
 TOLERANCE = {"zeros": 0.0, "f8": 1e-9, "f4": 1e-4, "i2": 2e-3}
 
 
@@ -107,7 +138,14 @@ def content(trace: TraceData) -> dict[str, Any]:
         for step in trace.steps
     ]
     laboratory = {"shut": shut, "carried": trace.carried, "untold": trace.untold}
-    return {"tensors": records, **network(trace), "steps": steps, "sources": sources, "laboratory": laboratory}
+    return {
+        "tensors": records,
+        **network(trace),
+        "steps": steps,
+        "sources": sources,
+        "laboratory": laboratory,
+        "mistakes": MISTAKES,
+    }
 
 
 # Arrays

@@ -131,7 +131,8 @@ class HeatMap {
       for (let y = 0; y < h; y++) {
         for (let x = 0; x < w; x++) {
           const flat = this.flatAt(column, row, x, y);
-          dots[y * w + x] = flat < 0 ? 0 : Number.isFinite(values[flat]) ? table[shade(values[flat], low, high)] : 0xff808080;
+          if (flat === this.secret && flat !== undefined) dots[y * w + x] = 0xff808080;
+          else dots[y * w + x] = flat < 0 ? 0 : Number.isFinite(values[flat]) ? table[shade(values[flat], low, high)] : 0xff808080;
         }
       }
       pen.putImageData(picture, 0, 0);
@@ -153,7 +154,7 @@ class HeatMap {
     ink.textBaseline = "middle";
     this.tensor.values.forEach((value, flat) => {
       const [x, y] = this.corner(flat),
-        text = written(value, w > 54 ? 4 : 3);
+        text = flat === this.secret ? "?" : written(value, w > 54 ? 4 : 3);
       ink.font = `${text.length > 7 ? 10.5 : 12.5}px ${family}`;
       ink.fillStyle = luminance(this.colour(value, colours)) > 0.179 ? "#000" : "#fff";
       ink.fillText(text, x + w / 2, y + h / 2, w - 4);
@@ -247,7 +248,8 @@ class HeatMap {
   }
 
   says(flat) {
-    return `${this.tensor.named(this.tensor.index(flat))} = ${written(this.tensor.values[flat])}`;
+    const value = flat === this.secret ? "?" : written(this.tensor.values[flat]);
+    return `${this.tensor.named(this.tensor.index(flat))} = ${value}`;
   }
 
   go(flat) {

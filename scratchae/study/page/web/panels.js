@@ -5,6 +5,7 @@
 
 function showTensors(step) {
   editor?.remove();
+  asked = undefined;
   maps = new Map();
   const result = tensors[step.result];
   byId("result").replaceChildren(figureOf(result, true, step));
@@ -141,14 +142,13 @@ function numbersOf(tensor) {
 // One number of the result: marks what it was computed from, writes the sum, and returns it as a text
 
 function pickCell(step, flat) {
+  flat = asked ?? flat; // what is hidden stays chosen
   const result = tensors[step.result],
-    index = result.index(flat);
-  const variables = Object.fromEntries(index.map((i, axis) => [`i${axis}`, i]));
-  const named = Object.fromEntries(Object.entries(step.names).map(([name, id]) => [name, tensors[id]]));
-  const writing = new Writing(named, step.options),
+    { index, variables, named } = placeOf(step, flat),
+    writing = new Writing(named, step.options),
     symbols = writing.symbols(step.recipe, variables),
-    digits = writing.digits(step.recipe, variables);
-  const reading = new Reading(named),
+    digits = writing.digits(step.recipe, variables),
+    reading = new Reading(named),
     value = reading.value(step.recipe, variables) ?? undefined,
     traced = result.values[flat];
   const marked = new Map();
@@ -159,9 +159,14 @@ function pickCell(step, flat) {
   for (const [id, map] of maps) if (id !== step.result) map.mark(marked.get(id) ?? [], undefined);
   maps.get(step.result).mark([], flat);
   const name = result.named(index),
-    simple = digits.nodes.join("") === written(value ?? traced);
+    head = make("p", { class: "symbols" }, `${name} = `, ...symbols.nodes);
+  if (asked !== undefined) {
+    if (!byId("question")) byId("sum").replaceChildren(head, question(step, flat));
+    return `${name} is hidden`;
+  }
+  const simple = digits.nodes.join("") === written(value ?? traced);
   byId("sum").replaceChildren(
-    make("p", { class: "symbols" }, `${name} = `, ...symbols.nodes),
+    head,
     make(
       "p",
       { class: "digits" },
@@ -170,9 +175,20 @@ function pickCell(step, flat) {
       ...(simple ? [] : [" = ", make("b", {}, written(value ?? traced))]),
     ),
     verdict(value, traced, reading, step, flat),
+    simple || value === undefined ? "" : question(step, flat),
   );
   Object.assign(byId("sum").dataset, { index: index.join(","), value: String(value ?? ""), traced: String(traced) });
   return `${name} ${byId("sum").querySelector(".digits").textContent}`;
+}
+
+// A place of the result: its index, the variables of its recipe, and what the names in that mean.
+function placeOf(step, flat) {
+  const index = tensors[step.result].index(flat);
+  return {
+    index,
+    variables: Object.fromEntries(index.map((i, axis) => [`i${axis}`, i])),
+    named: Object.fromEntries(Object.entries(step.names).map(([name, id]) => [name, tensors[id]])),
+  };
 }
 
 // Does what this page computes agree with what the library computed?
