@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from browser import repacked
 from numpy.testing import assert_allclose
 
 import scratchae as sae
@@ -96,7 +97,7 @@ def test_it_says_that_its_numbers_are_the_librarys(pages, browse):
 )
 def test_a_page_that_was_changed_is_not_to_be_trusted(pages, browse, tmp_path, pattern, instead, said):
     text = pages("classic")[1].read_text("utf-8")
-    changed = re.sub(pattern, instead, text, count=1)
+    changed = repacked(text, lambda data: re.sub(pattern, instead, data, count=1))
     assert changed != text
     (tmp_path / "page.html").write_text(changed, "utf-8")
     browsed = browse(tmp_path / "page.html")
@@ -106,20 +107,32 @@ def test_a_page_that_was_changed_is_not_to_be_trusted(pages, browse, tmp_path, p
     assert browsed.locator("#controls").is_hidden()
 
 
-@pytest.mark.parametrize(
-    ("ending", "said"),
-    [
-        (lambda text: text[: text.index('"tensors":') + 500], "this file is not complete"),
-        (lambda text: text.replace('"tensors":{', '"tensors":', 1), "The numbers of this page are damaged"),
-        (lambda text: text.replace('"steps":', '"stairs":', 1), "The numbers of this page are damaged"),
-    ],
-    ids=["cut", "no JSON", "other names"],
-)
-def test_a_page_of_which_something_is_missing_says_so(pages, browse, tmp_path, ending, said):
-    (tmp_path / "page.html").write_text(ending(pages("classic")[1].read_text("utf-8")), "utf-8")
-    browsed = browse(tmp_path / "page.html")
+MISSING = {
+    "the end": (lambda text: text[: text.index('id="trace"') + 500], "this file is not complete"),
+    "a piece": (
+        lambda text: re.sub(r'(id="trace">.{200}).{40}', r"\1", text),
+        "The numbers of this page cannot be read",
+    ),
+    "a name": (lambda text: repacked(text, lambda data: data.replace('"steps":', '"stairs":', 1)), "cannot be read"),
+}
+
+
+@pytest.mark.parametrize("what", MISSING)
+def test_a_page_of_which_something_is_missing_says_so(pages, browse, tmp_path, what):
+    change, said = MISSING[what]
+    (tmp_path / "page.html").write_text(change(pages("classic")[1].read_text("utf-8")), "utf-8")
+    browsed = browse(tmp_path / "page.html", whole=what != "the end")
     assert said in browsed.inner_text("#waiting")
     assert browsed.locator("main").is_hidden()
+
+
+def test_a_browser_that_cannot_unpack_the_page_is_told_so(pages, browse, tmp_path):
+    text = pages("classic")[1].read_text("utf-8")
+    old = text.replace(
+        "<head>", "<head><script>delete window.DecompressionStream; delete window.MathMLElement</script>"
+    )
+    (tmp_path / "page.html").write_text(old, "utf-8")
+    assert "this browser is too old" in browse(tmp_path / "page.html").inner_text("#waiting")
 
 
 def test_what_no_formula_tells_cannot_be_changed(browse, tmp_path):

@@ -1,8 +1,7 @@
 "use strict";
 // The page: shows one step of the trace at a time, and walks through them.
 
-const trace = unlessDamaged(() => JSON.parse(document.getElementById("trace").textContent));
-const tensors = Object.fromEntries(Object.entries(trace?.tensors ?? {}).map(([id, record]) => [id, new Tensor(id, record)]));
+let trace, tensors; // unpacked at the end of this file
 const PHASES = {
   forward: "Forward",
   loss: "Loss",
@@ -156,16 +155,25 @@ function walk(event) {
   show(to);
 }
 
-// What a function gives; where the data of the page are not what they should be, a sentence in place of the page.
-function unlessDamaged(function_) {
-  try {
-    return function_();
-  } catch (error) {
-    for (const part of document.querySelectorAll("nav, main, footer, #laboratory")) part.hidden = true;
-    const text = `The numbers of this page are damaged (${error.message}). Write it again: scratchae study … --html FILE.`;
-    document.getElementById("waiting").replaceChildren(make("span", { class: "bad" }, text));
-    return undefined;
-  }
+// The data of the page: JSON, compressed by gzip, which also tells whether it is whole.
+async function unpackedText(text) {
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)),
+    stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return JSON.parse(await new Response(stream).text());
 }
 
-if (trace) unlessDamaged(start);
+async function begin() {
+  try {
+    if (!window.DecompressionStream) throw new Error("this browser is too old to unpack them");
+    trace = await unpackedText(byId("trace").textContent);
+    tensors = Object.fromEntries(Object.entries(trace.tensors).map(([id, record]) => [id, new Tensor(id, record)]));
+    start();
+  } catch (error) {
+    for (const part of document.querySelectorAll("nav, main, footer, #laboratory")) part.hidden = true;
+    const text = `The numbers of this page cannot be read (${error.message}). Write it again, scratchae study … --html FILE, or take another browser.`;
+    byId("waiting")?.replaceChildren(make("span", { class: "bad" }, text));
+  }
+  document.documentElement.dataset.ready = "";
+}
+
+begin();
