@@ -339,6 +339,43 @@ def test_every_step_of_a_changed_page_shows_without_a_complaint(pages, browse):
         assert browsed.evaluate("document.documentElement.scrollWidth") == 390
 
 
+# Drawing
+
+
+def test_a_drawing_is_rebuilt_and_shared(browse, tmp_path):
+    rng = np.random.default_rng(0)
+    encoder = sae.Sequential(sae.Dense(49, 8, rng=rng), sae.ReLU())
+    decoder = sae.Sequential(sae.Dense(8, 49, rng=rng), sae.Sigmoid())
+    model = sae.Autoencoder(encoder, decoder, loss=sae.MSE())
+    path = trace(model, rng.random((2, 49), np.float32), numerical=False).html(tmp_path / "page.html")
+    browsed = opened(browse(path, has_touch=True))
+    browsed.click("#own")
+    assert (
+        not values(browsed, "x")[:49].any() and values(browsed, "x")[49:].any()
+    )  # an empty sheet, for the first example
+    box = browsed.locator("#paper").bounding_box()
+    browsed.mouse.move(box["x"] + box["width"] / 2, box["y"] + 5)
+    browsed.mouse.down()
+    browsed.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] - 5, steps=4)
+    browsed.mouse.up()
+    sheet = values(browsed, "x")[:49].reshape(7, 7)
+    assert (sheet[:, 3] == 1).all() and not sheet[:, [0, 6]].any()  # a line down its middle
+    copy = model.to("cpu", np.float64)
+    assert_allclose(
+        values(browsed, "decoder.1.y")[:49], copy.reconstruct(values(browsed, "x").reshape(2, 49))[0], rtol=1e-9
+    )
+    browsed.focus("#paper")
+    for key in ("ArrowLeft", "ArrowLeft", "ArrowLeft", "Space"):
+        browsed.keyboard.press(key)
+    assert values(browsed, "x").reshape(2, 7, 7)[0, 3, 0] == 1
+    assert browsed.evaluate("byId('rebuilt').toDataURL() !== byId('paper').toDataURL()")
+    again = opened(browse(path, anchor=browsed.url[browsed.url.index("#") :]))
+    assert_allclose(values(again, "x"), values(browsed, "x"))
+    assert "Your numbers: a drawing" in again.inner_text("#agreement")
+    browsed.click("#clear")
+    assert not values(browsed, "x")[:49].any()
+
+
 # Predicting
 
 

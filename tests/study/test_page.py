@@ -274,6 +274,24 @@ def test_no_motion_where_none_is_wanted(tiny, browse):
     assert browse(tiny[1], reduced_motion="no-preference").evaluate(moving) != "0s"
 
 
+def test_without_mathml_formulas_are_text(tiny, browse, tmp_path):
+    text = tiny[1].read_text("utf-8").replace("<head>", "<head><script>delete window.MathMLElement</script>")
+    (tmp_path / "page.html").write_text(text, "utf-8")
+    browsed = browse(tmp_path / "page.html")
+    assert browsed.inner_text("#formula") == tiny[0].steps[0].text
+    assert browsed.inner_text("#operands .tensor:nth-child(2) .name") == "W₁"
+
+
+def test_the_step_comes_first_on_a_low_screen_and_its_phase_is_named_on_a_narrow_one(tiny, browse):
+    browsed = browse(tiny[1], width=1024, height=700)
+    assert browsed.locator("#diagram").is_hidden()
+    assert browsed.locator("#operands .map").first.bounding_box()["y"] < 700
+    browsed = browse(tiny[1], width=320, height=700, has_touch=True)
+    for step in tiny[0]:
+        assert browsed.inner_text("#phases .current") == step.phase.capitalize()
+        browsed.keyboard.press("PageDown")
+
+
 # Large models
 
 

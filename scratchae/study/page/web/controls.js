@@ -71,6 +71,7 @@ function openControls() {
   byId("draw").hidden = byId("fresh").parentElement.hidden = !drawn;
   byId("fresh").checked = trace.steps.some(({ phase }) => phase === "negative"); // chains are drawn on
   byId("draw").addEventListener("click", () => act({ draw: true }));
+  openPad();
   byId("undo").addEventListener("click", () => (pause(), again(log.slice(0, -1))));
   byId("reset").addEventListener("click", () => (pause(), again([])));
   byId("take").addEventListener("click", () => (pause(), train()));

@@ -170,7 +170,7 @@ class HeatMap {
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.clearRect(0, 0, this.wide, this.high);
     if (this.marked.size && this.marked.size < this.tensor.size) {
-      if (w < TEXT_FROM) {
+      if (w < TEXT_FROM && this.marked.size * 100 >= this.tensor.size) {
         pen.fillStyle = dark ? "#15171B99" : "#FBFAF6A6";
         pen.fillRect(0, 0, this.wide, this.high);
       }
@@ -215,7 +215,10 @@ class HeatMap {
       ]);
     }
     if (w < 6 && edges.length > 2 * this.marked.size) {
-      for (const [left, top, right, bottom] of tiles.values()) path.rect(left, top, right - left, bottom - top);
+      for (const [left, top, right, bottom] of tiles.values()) {
+        const [x, y] = [Math.max(0, 7 - right + left) / 2, Math.max(0, 7 - bottom + top) / 2]; // large enough to be seen
+        path.rect(left - x, top - y, right - left + 2 * x, bottom - top + 2 * y);
+      }
     } else {
       for (const [x1, y1, x2, y2] of edges) (path.moveTo(x1, y1), path.lineTo(x2, y2));
     }

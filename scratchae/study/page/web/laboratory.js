@@ -4,7 +4,7 @@
 
 let run; // the numbers that are shown; undefined where there is no laboratory
 let library; // those of the library, which nobody changes
-let log = []; // {set: id, flat, value}, {turn: name, value}, {go: times, fresh} or {draw: true}, in order
+let log = []; // {set: id, flat, value}, {turn: name, value}, {go: times, fresh}, {draw: true} or {paint: pixels}, in order
 let losses = []; // L after so many updates
 let random; // draws normal() and uniform()
 const SLICE = 8; // milliseconds of work before the browser may draw
@@ -66,12 +66,14 @@ function act(entry) {
   refresh();
 }
 
-const alike = (a, b) => (a.set && a.set === b.set && a.flat === b.flat) || (a.turn && a.turn === b.turn);
+const alike = (a, b) =>
+  (a.set && a.set === b.set && a.flat === b.flat) || (a.turn && a.turn === b.turn) || (a.paint && b.paint);
 
-function apply({ set, flat, turn, value, go, fresh, draw }) {
+function apply({ set, flat, turn, value, go, fresh, draw, paint }) {
   if (set) run.set(set, flat, value);
   if (turn) run.turn(turn, value);
   if (draw) run.draw(random);
+  if (paint) run.fill("x", paint);
   for (let i = 0; i < go; i++) {
     run.advance();
     if (fresh) run.draw(random);
@@ -102,6 +104,7 @@ function refresh() {
   diagram.change(run.taken ? new Set() : changed()); // after an update it would be all
   tell();
   showControls();
+  showPad();
   remember();
 }
 
@@ -153,18 +156,20 @@ function trouble(loss) {
 
 const named = (id, flat) => tensors[id].named(tensors[id].index(flat));
 
-function spoken({ set, flat, turn, value, go, fresh, draw }) {
+function spoken({ set, flat, turn, value, go, fresh, draw, paint }) {
   if (set) return `${named(set, flat)} = ${written(value)} (${written(library.get(set)[flat])} by the library)`;
   if (turn) return `${letterOf(turn)} = ${written(value)}`;
   if (draw) return "other noise";
+  if (paint) return "a drawing";
   return `${go} update${go > 1 ? "s" : ""}${fresh ? " with new noise" : ""}`;
 }
 
 const letterOf = (name) => trace.steps.find(({ options }) => name in options)?.options[name] ?? name;
 
-function inAddress({ set, flat, turn, value, go, fresh }) {
+function inAddress({ set, flat, turn, value, go, fresh, paint }) {
   if (set) return `${set}[${tensors[set].index(flat).join(",")}]:${value}`;
   if (turn) return `${turn}=${value}`;
+  if (paint) return `!${asHex(paint)}`;
   return go ? `${fresh ? "~" : ""}+${go}` : "~";
 }
 
@@ -190,6 +195,8 @@ function asEntry(part) {
     [, name, setting] = /^(\w+)=(.+)$/.exec(part) ?? [],
     [, fresh, times] = /^(~?)\+(\d{1,4})$/.exec(part) ?? [];
   if (part === "~") return { draw: true };
+  if (/^![0-9a-f]+$/.test(part) && part.length - 1 === product(pictureSize() ?? []))
+    return { paint: fromHex(part.slice(1)) };
   if (times > 0) return { go: Number(times), fresh: Boolean(fresh) };
   if (name && knobs().includes(name) && "value" in parsed(setting)) return { turn: name, ...parsed(setting) };
   const place = index === "" ? [] : index?.split(",").map(Number),

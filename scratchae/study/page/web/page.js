@@ -66,7 +66,11 @@ function show(number, { announce = true } = {}) {
   byId("step").dataset.phase = step.phase;
   byId("where").replaceChildren(make("b", {}, PHASES[step.phase]), ` · ${step.where}`);
   byId("about").textContent = step.about;
-  byId("formula").innerHTML = step.formula;
+  const text = step.spoken.slice(0, -step.where.length - 2);
+  if (window.MathMLElement) byId("formula").innerHTML = step.formula;
+  else byId("formula").textContent = text; // a browser without MathML
+  byId("formula").setAttribute("aria-label", text);
+  document.title = `${number + 1} · ${text.split(/ [=←~] /)[0]} · ${document.querySelector("h1").textContent}`;
   showTensors(step);
   showCheck(step);
   showSource(step);
@@ -94,11 +98,14 @@ function showPlace(number, step) {
   byId("count").textContent = `${number + 1} / ${trace.steps.length}`;
   byId("previous").disabled = number === 0;
   byId("next").disabled = number === trace.steps.length - 1;
-  for (const span of byId("phases").children) {
+  const spans = [...byId("phases").children],
+    tight = (span) => span.scrollWidth > span.clientWidth;
+  for (const span of spans) {
     span.className = span.dataset.phase === step.phase ? "current" : "";
     span.textContent = PHASES[span.dataset.phase];
-    if (span.scrollWidth > span.clientWidth) span.textContent = ""; // no room for the word: the bar alone
   }
+  const narrow = tight(spans.find(({ className }) => className)); // then its word alone, beyond its bar
+  for (const span of spans) if (!span.className && (narrow || tight(span))) span.textContent = "";
 }
 
 // The whole page
@@ -123,6 +130,8 @@ function start() {
   byId("theme").addEventListener("click", () => setTheme(darkNow() ? "light" : "dark"));
   for (const part of document.querySelectorAll("nav, main, footer")) part.hidden = false;
   diagram = new Diagram(byId("diagram"), trace, (number) => show(number));
+  byId("fold").open = innerHeight >= 800 && innerWidth >= 600; // on a small screen the step itself comes first
+  byId("fold").addEventListener("toggle", () => current >= 0 && diagram.show(current));
   const parts = countBy(trace.steps, (step) => step.phase);
   byId("phases").append(
     ...[...parts].map(([phase, count]) => make("span", { "data-phase": phase, style: `flex: ${count} 1 0` })),
@@ -147,9 +156,11 @@ function start() {
 }
 
 function walk(event) {
-  if (event.altKey || event.ctrlKey || event.metaKey || event.target.closest?.("input, .map, pre, .numbers, summary"))
-    return;
-  const to = { ArrowRight: current + 1, ArrowLeft: current - 1, Home: 0, End: trace.steps.length - 1 }[event.key];
+  if (event.altKey || event.ctrlKey || event.metaKey || event.target.closest?.("input[type=text]")) return;
+  const always = { PageDown: current + 1, PageUp: current - 1, ".": current + 1, ",": current - 1 },
+    arrows = { ArrowRight: current + 1, ArrowLeft: current - 1, Home: 0, End: trace.steps.length - 1 },
+    elsewhere = event.target.closest?.("input, .map, pre, .numbers, summary"); // where arrows have a meaning of their own
+  const to = always[event.key] ?? (elsewhere ? undefined : arrows[event.key]);
   if (to === undefined) return;
   event.preventDefault();
   show(to);

@@ -34,7 +34,9 @@ function figureOf(tensor, isResult, step) {
   const caption = make(
     "figcaption",
     {},
-    markup("span", { class: "name" }, tensor.mathml),
+    window.MathMLElement
+      ? markup("span", { class: "name" }, tensor.mathml)
+      : make("span", { class: "name" }, tensor.symbol),
     make("span", { class: "shape" }, shapeText(tensor.shape)),
   );
   return make(

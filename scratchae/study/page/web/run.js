@@ -71,6 +71,13 @@ class Run {
     this.forget([id]);
   }
 
+  // Put the first numbers of a leaf.
+  fill(id, values) {
+    if (!this.own.has(id)) this.own.set(id, Float64Array.from(this.given(id)));
+    this.own.get(id).set(values);
+    this.forget([id]);
+  }
+
   // Set a plain number, such as lr; undefined for the library's.
   turn(name, value) {
     if (value === undefined) delete this.knobs[name];
