@@ -86,6 +86,8 @@ function showPad(cursor) {
   paper(byId("paper"), drawing(), size, cursor);
   byId("rebuilt").parentElement.hidden = !end;
   if (!end) return;
+  const known = tensors.x.shape[0];
+  byId("knows").textContent = `What the network makes of it${run.taken ? `, which learns ${known} example${known > 1 ? "s" : ""} by heart` : ""}`;
   const made = run.get(end.result).slice(0, product(size));
   paper(byId("rebuilt"), logits ? made.map(FUNCTIONS.sigmoid.of) : made, size);
 }
