@@ -4,7 +4,8 @@
 # Each frame below is one training step of a network, whole: every tensor with its name, its shape, its formula and its
 # numbers, forward, then the loss, then backward, then the update. Walk with the slider or with the arrow keys. Point at a
 # number to see which numbers it was computed from. Every gradient stands beside the one that
-# [finite differences](glossary.md#finite-differences) measured.
+# [finite differences](glossary.md#finite-differences) measured. Click a number of what is given to change it, hide one to predict
+# it, and press *Play* to train.
 #
 # `scratchae study NAME --html FILE` makes such a page of any preset, of a model that you have trained, or, as
 # `scratchae.trace(model, x).html(path)`, of any model that you have built.
