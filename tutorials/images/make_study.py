@@ -50,9 +50,7 @@ def draw(page: Page) -> None:
 
 # name: preset, the array that is being made, colours, height, what is done before the picture is taken
 PICTURES = {
-    "study-tiny": ("classic", "∂L/∂W₄", "light", 1160, look),
     "study-conv": ("conv", "z₁", "light", 1160, look),
-    "study-vae": ("vae", "z", "dark", 1160, look),
     "study-edit": ("tiny", "z₁", "light", 1040, edit),
     "study-predict": ("tiny", "z₁", "light", 860, predict),
     "study-draw": ("deep", "a₆", "light", 860, draw),
