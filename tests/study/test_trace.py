@@ -99,9 +99,27 @@ def test_source_lines():
     path, name, highlighted = lines("∂L/∂W₁")
     assert name == "Dense.backward_parameters" and len(highlighted) == 1 and "out=self.dW" in highlighted[0]
     assert "matmul(dy, self.W.T)" in lines("∂L/∂a₁")[2][0]
-    assert lines("∂L/∂z₃")[1] == "MSE.__call__"
+    assert lines("∂L/∂z₃")[1:] == ("MSE.__call__", ["difference = prediction - target", "difference *= 2 / n"])
     update = next(step.source for step in found if step.phase == "update")
     assert update.name == "SGD.formula" and update.path == "scratchae/optimizers/descent.py"
+
+
+def test_only_lines_that_ran_are_marked():
+    encoder = s.Sequential(s.GaussianNoise(0.1, clip=(0, 1)), s.Dense(4, 2, rng=0))
+    model = s.Autoencoder(encoder, s.Sequential(s.Dense(2, 4, rng=1)), loss=s.MSE())
+    x = draw(3, 4)
+
+    def lines(symbol, **options):
+        found = trace(model, x, numerical=False, **options)[symbol].source
+        assert found.path.startswith("scratchae/") and "calls" not in found.path
+        return [found.lines[number - found.first].strip().partition("  #")[0] for number in found.highlighted]
+
+    assert lines("encoder.0.y") == ["return x"]
+    [line] = lines("encoder.0.y", rng=0)
+    assert line.startswith("return self.noisy if self.clip is None")
+    plain, decayed = (lines("encoder.1.W'", optimizer=s.Adam(0.1, weight_decay=decay)) for decay in (0, 0.1))
+    assert plain == ["θ -= change"] and decayed == ["θ *= keep", "θ -= change"]
+    assert "limit / size" in lines("norm", optimizer=s.SGD(0.1, clip_norm=1))[0]
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -11,6 +11,7 @@ from ..formula import Symbol, parse
 from .making import Place
 from .program import Program
 from .recording import host
+from .sources import noting_lines
 from .steps import Step, Tensor
 
 
@@ -25,7 +26,9 @@ def update_steps(program: Program, optimizer: Optimizer) -> list[Step]:
     program.phase = "update"
     made = len(program.steps)
     clipped = {} if optimizer.clip_norm is None else {"norm": norm(program, optimizer)}
-    optimizer.update(model.parameters, model.gradient)
+    with noting_lines() as lines:
+        optimizer.update(model.parameters, model.gradient)
+    program.lines |= lines
     start = 0
     for name, layer, attribute in model.named_parameters():
         owner = name.rpartition(".")[0]
