@@ -302,6 +302,14 @@ def test_a_rate_and_a_weight_can_be_set(pages, browse):
     model, x, _ = SUBJECTS["vae"]()
     model.beta = 0.25
     compare(browsed, trace(model, x, rng=0, optimizer=sae.Adam(0.5, clip_norm=0.5)))
+    browsed.click("#take")
+    for number in range(browsed.evaluate("trace.steps.length")):  # what is written out comes to what is computed
+        browsed.evaluate("show", number)
+        if browsed.locator("#sum").is_visible():
+            shown = browsed.locator("#sum")
+            assert float(shown.get_attribute("data-value") or 0) == pytest.approx(
+                float(shown.get_attribute("data-traced")), rel=1e-9, abs=1e-15
+            )
     browsed.fill("#knob-lr", "fast")
     assert "“fast” is no number" in browsed.inner_text("#trouble")
 

@@ -220,14 +220,18 @@ def as_json(step: Step, trace: TraceData, rounded: dict[str, Any], sources: dict
         "recipe": step.formula.recipe,
         "derivative": step.derivative,
         "first": first_cell(step),
-        "options": {
-            name: letter for name in step.options if not (letter := step.formula.symbols[name])[:1].isdigit()
-        },
+        "options": {name: written for name in step.options if (written := letter(step, name))},
         "tolerance": max(TOLERANCE[rounded[key]["type"] if rounded else "f8"] for key in shown),
         "facts": facts(step),
         "check": None if step.check is None else comparison(step.result, step.check),
         "sources": code(step, trace, sources),
     }
+
+
+def letter(step: Step, name: str) -> str:
+    """How a plain number is written in the formula; "" if by its digits."""
+    written = str(step.formula.symbols[name])
+    return "" if written[:1].isdigit() else written
 
 
 def first_cell(step: Step) -> list[int]:
@@ -250,7 +254,7 @@ def facts(step: Step) -> list[list[Any]]:
     if step.bytes_kept:
         found.append(["kept for backward", f"{step.bytes_kept:,} bytes"])
     found += [
-        [OPTIONS.get(name, name), str(value)]
+        [OPTIONS.get(name) or letter(step, name) or name, str(value)]
         for name, value in step.options.items()
         if not name.endswith(("_size", "_shape"))
     ]

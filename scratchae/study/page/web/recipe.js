@@ -12,6 +12,9 @@ function* ranges(over, variables) {
 
 // What a recipe comes to
 
+// A plain number with a name, as it is now.
+const optionNow = ([, name, value]) => run?.plain(name, value, trace.steps[current]?.phase) ?? value;
+
 class Reading {
   // tensors: what the names of a recipe mean. `cells` collects which numbers were read, by name; `missing` counts those
   // that this page does not hold.
@@ -35,7 +38,7 @@ class Reading {
   value(recipe, variables) {
     const [op] = recipe;
     if (op === "num") return recipe[1];
-    if (op === "option") return recipe[2];
+    if (op === "option") return optionNow(recipe);
     if (op === "cell")
       return this.cell(
         recipe[1],
@@ -123,7 +126,7 @@ class Writing {
   joined(op, parts, sign, rank, name, recipe, variables) {
     if (op === "neg") return { nodes: ["−", ...brackets(parts[0], 2)], rank: 0.5 };
     if (op === "pow") {
-      const exponent = recipe[2][1];
+      const exponent = recipe[2][0] === "option" ? optionNow(recipe[2]) : recipe[2][1];
       return {
         nodes: [
           ...brackets(parts[0], 9),
@@ -205,7 +208,7 @@ class Writing {
   symbols(recipe, variables) {
     const [op] = recipe;
     if (op === "num") return this.number(recipe[1]);
-    if (op === "option") return { nodes: [this.options[recipe[1]] ?? written(recipe[2])], rank: 9 };
+    if (op === "option") return { nodes: [this.options[recipe[1]] ?? written(optionNow(recipe))], rank: 9 };
     if (op === "cell") {
       const [, name, index] = recipe,
         symbol = this.tensors[name]?.symbol ?? name;

@@ -37,13 +37,17 @@ class Run {
 
   // What a step's formula gives, of values(id).
   compute({ tree, names, numbers, result, phase }, values) {
-    const { shape } = this.trace.tensors[result],
-      own = { ...numbers, ...this.knobs };
-    if (phase === "update" && "t" in own) own.t += this.taken;
+    const { shape } = this.trace.tensors[result];
     const found = evaluate(tree, (name) =>
-      name in names ? arrayOf(this.trace.tensors[names[name]].shape, values(names[name])) : unpacked(own[name]),
+      name in names ? arrayOf(this.trace.tensors[names[name]].shape, values(names[name])) : this.plain(name, unpacked(numbers[name]), phase),
     );
     return broadcast(isArray(found) ? found : arrayOf([], Float64Array.of(found)), shape).data;
+  }
+
+  // A plain number of a step: as the reader has set it, and the count of updates as it has come to be.
+  plain(name, value, phase) {
+    if (name in this.knobs) return this.knobs[name];
+    return name === "t" && phase === "update" ? value + this.taken : value;
   }
 
   // Steps that speak of what they make, at an earlier or a later place of a sequence: once for each of its places.
