@@ -292,6 +292,14 @@ def test_the_step_comes_first_on_a_low_screen_and_its_phase_is_named_on_a_narrow
         browsed.keyboard.press("PageDown")
 
 
+def test_within_another_page_it_is_the_step_alone_in_the_colours_of_that_page(tiny, browse):
+    browsed = browse(tiny[1], anchor="?embed#step=3")
+    assert browsed.locator("header").is_hidden() and browsed.locator("#diagram").is_hidden()
+    assert count(browsed).startswith("3 /")
+    browsed.evaluate("postMessage({ theme: 'dark' }, '*')")
+    browsed.wait_for_selector("html[data-theme=dark]")
+
+
 # Large models
 
 

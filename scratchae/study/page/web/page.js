@@ -128,9 +128,12 @@ function start() {
   setTheme(dark.matches ? "dark" : "light");
   dark.addEventListener("change", () => setTheme(dark.matches ? "dark" : "light"));
   byId("theme").addEventListener("click", () => setTheme(darkNow() ? "light" : "dark"));
+  const embedded = parent !== window || location.search === "?embed"; // within a chapter: the step alone, in its colours
+  document.querySelector(".top").hidden = embedded;
+  addEventListener("message", ({ data }) => ["light", "dark"].includes(data?.theme) && setTheme(data.theme));
   for (const part of document.querySelectorAll("nav, main, footer")) part.hidden = false;
   diagram = new Diagram(byId("diagram"), trace, (number) => show(number));
-  byId("fold").open = innerHeight >= 800 && innerWidth >= 600; // on a small screen the step itself comes first
+  byId("fold").open = !embedded && innerHeight >= 800 && innerWidth >= 600; // on a small screen the step itself comes first
   byId("fold").addEventListener("toggle", () => current >= 0 && diagram.show(current));
   const parts = countBy(trace.steps, (step) => step.phase);
   byId("phases").append(
