@@ -294,6 +294,23 @@ def test_noise_is_drawn_anew(pages, browse):
     assert_allclose([np.mean(numbers[0]), np.mean(numbers[1]), np.std(numbers[1])], [0.5, 0, 1], atol=0.03)
 
 
+def test_a_number_on_the_way_can_be_held(pages, browse):
+    found, path = pages("vae")
+    decoder = next(step for step in found if step.layer == "decoder.0")
+    browsed = opened(browse(path, anchor=f"#step={decoder.number}"))
+    change(browsed, 1, (0.25, 0.1), "3")
+    z = found["z"].result.array.copy()
+    z[0, 0] = 3
+    model, _, _ = SUBJECTS["vae"]()
+    assert_allclose(values(browsed, decoder.result.key), (z @ model.decoder.layers[0].W).ravel(), rtol=1e-9)
+    browsed.evaluate("show", found["∂L/∂W₁"].number - 1)
+    assert "Nothing is measured while a number on the way is held" in browsed.inner_text("#comparison")
+    again = opened(browse(path, anchor=browsed.url[browsed.url.index("#") :]))
+    assert_allclose(values(again, found["z"].result.key), z.ravel())
+    browsed.click("#reset")
+    compare(browsed, found)
+
+
 def test_a_rate_and_a_weight_can_be_set(pages, browse):
     _, path = pages("vae")
     browsed = opened(browse(path))

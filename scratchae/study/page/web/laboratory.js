@@ -202,7 +202,7 @@ function asEntry(part) {
   const place = index === "" ? [] : index?.split(",").map(Number),
     fits =
       place && tensors[id]?.shape.length === place.length && place.every((i, axis) => i < tensors[id].shape[axis]);
-  if (!fits || !run.leaf(id) || !("value" in parsed(number))) return null;
+  if (!fits || !run.free(id) || !("value" in parsed(number))) return null;
   return { set: id, flat: tensors[id].flat(place), ...parsed(number) };
 }
 

@@ -11,6 +11,7 @@ function showMeasured(step) {
     say = (...nodes) => byId("comparison").replaceChildren(make("p", { class: "verdict" }, ...nodes));
   if (!of || run.loops.length)
     return say("Where a formula comes back to itself, differences are measured by the library only.");
+  if (run.held) return say("Nothing is measured while a number on the way is held: it would not move.");
   const rows = step.check.rows.map(([index]) => {
     const flat = tensors[step.result].flat(index);
     return [index, gradient[flat], difference(value, of, flat, layer)];

@@ -10,7 +10,7 @@ function showTensors(step) {
   const result = tensors[step.result];
   byId("result").replaceChildren(figureOf(result, true, step));
   byId("operands").replaceChildren(...step.operands.map((id) => figureOf(tensors[id], false, step)));
-  byId("free").hidden = !step.operands.some((id) => run?.leaf(id));
+  byId("free").hidden = !step.operands.some((id) => run?.free(id));
   byId("from").hidden = step.operands.length === 0;
   byId("cell").hidden = !step.recipe;
   if (step.recipe) pickCell(step, result.flat(step.first) ?? 0);
@@ -21,7 +21,7 @@ const room = () => byId("makes").clientWidth;
 function figureOf(tensor, isResult, step) {
   const role = isResult ? "result" : "operand";
   tensor.renew();
-  const free = run?.leaf(tensor.id),
+  const free = run?.free(tensor.id),
     label = `${tensor.symbol}, ${role}, ${shapeText(tensor.shape)}. Arrow keys move from number to number${free ? "; Enter changes one" : ""}.`;
   const map = new HeatMap(tensor, {
     label,

@@ -7,7 +7,7 @@ class Run {
   constructor(trace, given) {
     this.trace = trace;
     this.given = given;
-    this.own = new Map(); // leaves that are not the library's any more, by id
+    this.own = new Map(); // what is not the library's any more, by id
     this.made = new Map(); // what was computed, by id
     this.knobs = {}; // plain numbers that the reader sets, such as lr
     this.taken = 0; // updates
@@ -19,9 +19,20 @@ class Run {
     return !this.trace.steps[this.maker.get(id)]?.tree;
   }
 
+  // Whether it can be changed: what is given, and what the forward pass makes, which is then held, whatever comes before it.
+  free(id) {
+    const step = this.trace.steps[this.maker.get(id)];
+    return this.leaf(id) || (step.phase === "forward" && !this.loops.some(({ steps }) => steps.includes(step)));
+  }
+
+  get held() {
+    return [...this.own.keys()].some((id) => !this.leaf(id));
+  }
+
   // The numbers of an array.
   get(id) {
-    if (this.leaf(id)) return this.own.get(id) ?? this.given(id);
+    if (this.own.has(id)) return this.own.get(id);
+    if (this.leaf(id)) return this.given(id);
     if (!this.made.has(id)) {
       const step = this.trace.steps[this.maker.get(id)],
         loop = this.loops.find(({ steps }) => steps.includes(step));
@@ -70,14 +81,14 @@ class Run {
 
   // Put one number of a leaf.
   set(id, flat, value) {
-    if (!this.own.has(id)) this.own.set(id, Float64Array.from(this.given(id)));
+    if (!this.own.has(id)) this.own.set(id, Float64Array.from(this.get(id)));
     this.own.get(id)[flat] = value;
     this.forget([id]);
   }
 
   // Put the first numbers of a leaf.
   fill(id, values) {
-    if (!this.own.has(id)) this.own.set(id, Float64Array.from(this.given(id)));
+    if (!this.own.has(id)) this.own.set(id, Float64Array.from(this.get(id)));
     this.own.get(id).set(values);
     this.forget([id]);
   }
