@@ -254,12 +254,42 @@ def test_updates_are_those_of_the_library(pages, browse, name):
     for _ in range(21):
         losses.append(float(model.training_step(x.astype(np.float64), Again(draws))["loss"]))
         optimizer.update(model.parameters, model.gradient)
-    shown = browsed.evaluate("losses")
+    shown = browsed.evaluate("run.losses")
     assert shown == pytest.approx(losses, rel=1e-9)
     assert f"L = {shown[-1]:.7g}"[:9] in browsed.inner_text("#loss")
     assert "after 20 updates" in browsed.inner_text("#loss")
     assert len(browsed.get_attribute("#curve polyline", "points").split()) == 21
     browsed.click("#reset")
+    compare(browsed, found)
+
+
+def test_two_runs_stand_side_by_side(pages, browse):
+    found, path = pages("vae")
+    browsed = opened(browse(path))
+    browsed.check("#fresh")
+    browsed.click("#take")
+    browsed.click("#pin")
+    browsed.fill("#knob-lr", "0.5")
+    for _ in range(3):
+        browsed.click("#take")
+    key = "encoder.0.W"
+    a, b = (np.array(browsed.evaluate(f"[...{run}.get('{key}')]")) for run in ("pinned", "yours"))
+    assert np.abs(a - b).max() > 0.5  # a rate of 0.01 against one of 0.5
+    assert browsed.evaluate("pinned.taken") == browsed.evaluate("yours.taken") == 4
+    noise = browsed.evaluate("trace.steps.find(({ draws }) => draws).result")
+    assert_allclose(browsed.evaluate(f"[...pinned.get('{noise}')]"), browsed.evaluate(f"[...yours.get('{noise}')]"))
+    shown = "[...tensors['encoder.0.W'].values]"
+    for view, expected in (("A", a), ("B − A", b - a), ("B", b)):
+        browsed.select_option("#view", view)
+        assert_allclose(browsed.evaluate(shown), expected, err_msg=view)
+        assert browsed.locator("#sum").is_visible() == (view != "B − A")
+    assert browsed.locator("#curve polyline").count() == 2
+    assert "; A " in browsed.inner_text("#loss")
+    browsed.select_option("#view", "A")
+    browsed.fill("#knob-lr", "0.1")  # what is changed is B
+    assert browsed.input_value("#view") == "B"
+    browsed.click("#reset")
+    assert browsed.locator("#view").is_hidden()
     compare(browsed, found)
 
 
@@ -320,7 +350,9 @@ def test_a_rate_and_a_weight_can_be_set(pages, browse):
     model.beta = 0.25
     compare(browsed, trace(model, x, rng=0, optimizer=sae.Adam(0.5, clip_norm=0.5)))
     browsed.click("#take")
-    for number in range(browsed.evaluate("trace.steps.length")):  # what is written out comes to what is computed
+    for number in range(
+        0, browsed.evaluate("trace.steps.length"), 4
+    ):  # what is written out comes to what is computed
         browsed.evaluate("show", number)
         if browsed.locator("#sum").is_visible():
             shown = browsed.locator("#sum")
@@ -358,7 +390,7 @@ def test_a_network_that_changes_more_than_formulas_tell_is_not_trained(browse, t
 def test_every_step_of_a_changed_page_shows_without_a_complaint(pages, browse):
     found, path = pages("vae")
     browsed = opened(browse(path, anchor="#do=%2B3", width=390, height=800))
-    for number in range(0, len(found), 2):
+    for number in range(0, len(found), 4):
         browsed.evaluate("show", number)
         assert "✗" not in browsed.inner_text("main")
         assert browsed.evaluate("document.documentElement.scrollWidth") == 390

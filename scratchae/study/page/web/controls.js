@@ -72,6 +72,8 @@ function openControls() {
   byId("fresh").checked = trace.steps.some(({ phase }) => phase === "negative"); // chains are drawn on
   byId("draw").addEventListener("click", () => act({ draw: true }));
   openPad();
+  byId("pin").addEventListener("click", pin);
+  byId("view").addEventListener("change", (event) => see(event.target.value));
   byId("undo").addEventListener("click", () => (pause(), again(log.slice(0, -1))));
   byId("reset").addEventListener("click", () => (pause(), again([])));
   byId("take").addEventListener("click", () => (pause(), train()));
@@ -107,6 +109,7 @@ function pause() {
 
 function showControls() {
   byId("play").textContent = playing ? "Pause" : "Play";
+  byId("view").parentElement.hidden = !pinned;
   byId("undo").disabled = byId("reset").disabled = !log.length;
   for (const name of knobs()) {
     const field = byId(`knob-${name}`);
@@ -116,7 +119,7 @@ function showControls() {
     before = lossNow(library),
     updates = `${run.taken} update${run.taken === 1 ? "" : "s"}`;
   byId("loss").textContent =
-    `L = ${written(loss, 7)}${log.length ? ` after ${updates}; ${written(before, 7)} by the library` : ""}`;
+    `L = ${written(loss, 7)}${log.length ? ` after ${updates}; ${written(before, 7)} by the library` : ""}${pinned ? `; A ${written(lossNow(pinned), 7)}` : ""}`;
   byId("curve").replaceChildren(...curve());
   if (playing && performance.now() - lastSaid > 2000) {
     lastSaid = performance.now();
@@ -124,15 +127,18 @@ function showControls() {
   }
 }
 
-// L after each update, on a scale of powers of ten where it is nowhere below zero.
+// L after each update, of both runs, on a scale of powers of ten where it is nowhere below zero.
 function curve() {
-  const known = losses.map((y, x) => [x, y]).filter(([, y]) => Number.isFinite(y)),
-    logarithmic = known.every(([, y]) => y > 0),
-    heights = known.map(([, y]) => (logarithmic ? Math.log(y) : y)),
-    [low, high] = [Math.min(...heights), Math.max(...heights)];
-  byId("curve").toggleAttribute("hidden", known.length < 2);
-  if (known.length < 2) return [];
-  const at = ([x], i) =>
-    `${(2 + (116 * x) / (losses.length - 1)).toFixed(1)},${(32 - (30 * (heights[i] - low)) / (high - low || 1)).toFixed(1)}`;
-  return [draw("polyline", { points: known.map(at).join(" ") })];
+  const runs = pinned ? [yours, pinned] : [yours],
+    known = runs.map(({ losses }) => losses.map((y, x) => [x, y]).filter(([, y]) => Number.isFinite(y))),
+    logarithmic = known.flat().every(([, y]) => y > 0),
+    height = (y) => (logarithmic ? Math.log(y) : y),
+    all = known.flat().map(([, y]) => height(y)),
+    [low, high] = [Math.min(...all), Math.max(...all)];
+  byId("curve").toggleAttribute("hidden", known[0].length < 2);
+  const at = ([x, y]) => {
+    const [across, up] = [x / (yours.losses.length - 1 || 1), (height(y) - low) / (high - low || 1)];
+    return `${(2 + 116 * across).toFixed(1)},${(32 - 30 * up).toFixed(1)}`;
+  };
+  return known.map((points, i) => draw("polyline", { class: "BA"[i], points: points.map(at).join(" ") }));
 }

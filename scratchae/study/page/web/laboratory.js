@@ -5,8 +5,9 @@
 let run; // the numbers that are shown; undefined where there is no laboratory
 let library; // those of the library, which nobody changes
 let log = []; // {set: id, flat, value}, {turn: name, value}, {go: times, fresh}, {draw: true} or {paint: pixels}, in order
-let losses = []; // L after so many updates
-let random; // draws normal() and uniform()
+let yours; // run B, which the reader changes
+let pinned; // run A, if there is one: it takes the same steps, and nothing else is changed in it
+let compared = false; // whether B − A is shown
 const SLICE = 8; // milliseconds of work before the browser may draw
 const LOSS = "loss";
 
@@ -14,10 +15,12 @@ function openLaboratory() {
   byId("laboratory").hidden = false;
   const { shut } = trace.laboratory;
   if (shut) return void (byId("agreement").textContent = shut);
-  [run, library] = [0, 1].map(() => new Run(trace, (id) => tensors[id].given));
-  random = seeded(1);
+  [run, library] = [newRun(), newRun()];
+  yours = run;
   setTimeout(compare, 0, 0);
 }
+
+const newRun = () => new Run(trace, (id) => tensors[id].given);
 
 // Compute the steps from one on, and compare each with the library's.
 function compare(number) {
@@ -59,7 +62,9 @@ const ready = () => byId("laboratory").dataset.state === "open";
 // What the reader does: a line in the log; one like the last takes its place.
 function act(entry) {
   const last = log.at(-1);
+  if (run !== yours || compared) see("B");
   apply(entry);
+  if (pinned && entry.go) apply(entry, pinned);
   if (last && entry.go && last.go && last.fresh === entry.fresh) last.go += entry.go;
   else if (last && alike(last, entry)) log[log.length - 1] = entry;
   else log.push(entry);
@@ -69,35 +74,54 @@ function act(entry) {
 const alike = (a, b) =>
   (a.set && a.set === b.set && a.flat === b.flat) || (a.turn && a.turn === b.turn) || (a.paint && b.paint);
 
-function apply({ set, flat, turn, value, go, fresh, draw, paint }) {
-  if (set) run.set(set, flat, value);
-  if (turn) run.turn(turn, value);
-  if (draw) run.draw(random);
-  if (paint) run.fill("x", paint);
+function apply({ set, flat, turn, value, go, fresh, draw, paint }, of = run) {
+  if (set) of.set(set, flat, value);
+  if (turn) of.turn(turn, value);
+  if (draw) of.draw();
+  if (paint) of.fill("x", paint);
   for (let i = 0; i < go; i++) {
-    run.advance();
-    if (fresh) run.draw(random);
-    losses[run.taken] = lossNow();
+    of.advance();
+    if (fresh) of.draw();
+    of.losses[of.taken] = lossNow(of);
   }
+}
+
+// Keep the run as it is, as A, to compare with what is changed from now on.
+function pin() {
+  pinned = newRun();
+  pinned.losses[0] = lossNow(pinned);
+  for (const entry of log) apply(entry, pinned);
+  pinned.losses = [...yours.losses];
+  refresh();
+}
+
+// Show run A, run B, or their difference.
+function see(view) {
+  run = view === "A" ? pinned : yours;
+  compared = view === "B − A";
+  byId("view").value = view;
+  for (const tensor of Object.values(tensors)) tensor.forget();
+  refresh();
 }
 
 const lossNow = (of = run) => (tensors[LOSS] ? of.get(LOSS)[0] : NaN);
 
 // Begin anew with the library's numbers, and do what a log says.
 function again(entries) {
+  [run, pinned, compared, log] = [yours, undefined, false, []];
   run.reset();
-  [log, losses, random] = [[], [], seeded(1)];
   for (const tensor of Object.values(tensors)) tensor.forget();
-  losses[0] = lossNow();
+  run.losses[0] = lossNow();
   for (const entry of entries) (apply(entry), log.push(entry));
   refresh();
 }
 
 // Show what has changed.
 function refresh() {
-  losses[run.taken] = lossNow();
+  run.losses[run.taken] = lossNow();
   for (const map of maps.values()) (map.tensor.renew(), map.draw(), map.recolour?.());
   const step = trace.steps[current];
+  byId("cell").hidden = !step.recipe || compared;
   if (step.recipe) pickCell(step, moved(step.result, maps.get(step.result).chosen));
   showCheck(step);
   showFacts(step);
@@ -176,7 +200,7 @@ function inAddress({ set, flat, turn, value, go, fresh, paint }) {
 // Do what an address asks for; what it cannot mean is said.
 function recall(text) {
   if (text === log.map(inAddress).join(";"))
-    return void (log.length || ((losses[0] = lossNow()), tell(), showControls()));
+    return void (log.length || ((run.losses[0] = lossNow()), tell(), showControls()));
   const entries = [],
     refused = [];
   for (const part of text.split(";").filter(Boolean)) {
@@ -217,15 +241,4 @@ function parsed(text) {
   if (/^[-+]?\d*,\d+$/.test(plain))
     return { error: `“${plain}” is no number here: write ${plain.replace(",", ".")}, with a point.` };
   return { error: `“${plain}” is no number: write one, such as 0.5 or -2e-3.` };
-}
-
-// Random numbers of our own, the same at each visit: they are not those of NumPy. (mulberry32; Box and Muller 1958)
-function seeded(seed) {
-  const uniform = () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-  return { uniform, normal: () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform()) };
 }

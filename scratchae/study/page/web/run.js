@@ -11,6 +11,8 @@ class Run {
     this.made = new Map(); // what was computed, by id
     this.knobs = {}; // plain numbers that the reader sets, such as lr
     this.taken = 0; // updates
+    this.losses = []; // the loss after so many of them
+    this.random = seeded(1);
     this.maker = new Map(trace.steps.map((step, number) => [step.result, number]));
     this.loops = loopsOf(trace);
   }
@@ -50,7 +52,9 @@ class Run {
   compute({ tree, names, numbers, result, phase }, values) {
     const { shape } = this.trace.tensors[result];
     const found = evaluate(tree, (name) =>
-      name in names ? arrayOf(this.trace.tensors[names[name]].shape, values(names[name])) : this.plain(name, unpacked(numbers[name]), phase),
+      name in names
+        ? arrayOf(this.trace.tensors[names[name]].shape, values(names[name]))
+        : this.plain(name, unpacked(numbers[name]), phase),
     );
     return broadcast(isArray(found) ? found : arrayOf([], Float64Array.of(found)), shape).data;
   }
@@ -110,12 +114,12 @@ class Run {
   }
 
   // New noise, of normal() and of uniform() by the formulas' names for them.
-  draw(random) {
+  draw() {
     for (const { draws, result } of this.trace.steps) {
       if (draws)
         this.own.set(
           result,
-          Float64Array.from(this.given(result), () => random[draws]()),
+          Float64Array.from(this.given(result), () => this.random[draws]()),
         );
     }
     this.made.clear();
@@ -126,6 +130,8 @@ class Run {
     this.made.clear();
     this.knobs = {};
     this.taken = 0;
+    this.losses = [];
+    this.random = seeded(1);
   }
 
   // A value, if some numbers of an array were others: what lies between is computed anew, and kept by nobody. layer: the only one
@@ -189,4 +195,15 @@ function differs(run, step) {
     far = (a, b, scale) => !(Object.is(a, b) || a === b || Math.abs(a - b) <= 1e-9 * scale);
   const own = Math.sqrt(data.reduce((sum, x) => sum + x * x, 0));
   return far(own, norm, Math.max(norm, scale)) || some.some((number, i) => far(data[at(i)], number, scale));
+}
+
+// Random numbers of our own, the same at each visit: they are not those of NumPy. (mulberry32; Box and Muller 1958)
+function seeded(seed) {
+  const uniform = () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+  return { uniform, normal: () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform()) };
 }

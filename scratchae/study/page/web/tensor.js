@@ -23,7 +23,8 @@ class Tensor {
   get values() {
     if (!run || this.id.startsWith("numeric ")) return this.given;
     try {
-      return run.get(this.id);
+      const numbers = run.get(this.id);
+      return compared ? numbers.map((number, i) => number - pinned.get(this.id)[i]) : numbers;
     } catch {
       return new Float64Array(this.size).fill(NaN);
     }
