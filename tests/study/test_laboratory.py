@@ -283,6 +283,9 @@ def test_two_runs_stand_side_by_side(pages, browse):
         browsed.select_option("#view", view)
         assert_allclose(browsed.evaluate(shown), expected, err_msg=view)
         assert browsed.locator("#sum").is_visible() == (view != "B − A")
+    browsed.select_option("#view", "B − A")
+    browsed.evaluate("show", 5)
+    assert browsed.locator("#sum").is_hidden()  # of a difference there is no arithmetic
     assert browsed.locator("#curve polyline").count() == 2
     assert "; A " in browsed.inner_text("#loss")
     browsed.select_option("#view", "A")

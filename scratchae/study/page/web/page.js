@@ -131,7 +131,7 @@ function start() {
   const embedded = parent !== window || location.search === "?embed"; // within a chapter: the step alone, in its colours
   document.querySelector(".top").hidden = embedded;
   addEventListener("message", ({ data }) => ["light", "dark"].includes(data?.theme) && setTheme(data.theme));
-  for (const part of document.querySelectorAll("nav, main, footer")) part.hidden = false;
+  for (const part of document.querySelectorAll("nav, main, .transport")) part.hidden = false;
   diagram = new Diagram(byId("diagram"), trace, (number) => show(number));
   byId("fold").open = !embedded && innerHeight >= 800 && innerWidth >= 600; // on a small screen the step itself comes first
   byId("fold").addEventListener("toggle", () => current >= 0 && diagram.show(current));
@@ -183,7 +183,7 @@ async function begin() {
     tensors = Object.fromEntries(Object.entries(trace.tensors).map(([id, record]) => [id, new Tensor(id, record)]));
     start();
   } catch (error) {
-    for (const part of document.querySelectorAll("nav, main, footer, #laboratory")) part.hidden = true;
+    for (const part of document.querySelectorAll("nav, main, .transport, #laboratory")) part.hidden = true;
     const text = `The numbers of this page cannot be read (${error.message}). Write it again, scratchae study … --html FILE, or take another browser.`;
     byId("waiting")?.replaceChildren(make("span", { class: "bad" }, text));
   }

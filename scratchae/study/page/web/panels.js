@@ -12,7 +12,7 @@ function showTensors(step) {
   byId("operands").replaceChildren(...step.operands.map((id) => figureOf(tensors[id], false, step)));
   byId("free").hidden = !step.operands.some((id) => run?.free(id));
   byId("from").hidden = step.operands.length === 0;
-  byId("cell").hidden = !step.recipe;
+  byId("cell").hidden = !step.recipe || compared;
   if (step.recipe) pickCell(step, result.flat(step.first) ?? 0);
 }
 
