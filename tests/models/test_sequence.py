@@ -1,6 +1,5 @@
 """The sequence autoencoder: what it is given step by step, several lengths, free running, and all that a model must do."""
 
-
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
