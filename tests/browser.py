@@ -65,9 +65,7 @@ def open_page(browser, url, width=1280, height=900, dark=False, **options):
     """
     look = {"width": width, "height": height}
     context = browser.new_context(viewport=look, color_scheme="dark" if dark else "light", **options)
-    context.set_default_timeout(
-        int(os.environ.get("BROWSER_TIMEOUT", 600)) * 1000
-    )  # on a busy machine a page takes its time
+    context.set_default_timeout(10 * 60 * 1000)  # on a busy machine a page takes its time
     page = context.new_page()
     problems = []
     page.on("console", lambda m: problems.append(f"{m.type}: {m.text}") if m.type in ("error", "warning") else None)
