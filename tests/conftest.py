@@ -9,7 +9,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import strict
-from browser import browser  # noqa: F401  a fixture
+from browser import browse, browser  # noqa: F401  fixtures
 from hypothesis import HealthCheck, settings
 from real_gpu import gpu_problem
 

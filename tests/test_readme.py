@@ -59,7 +59,7 @@ def test_the_example_prints_what_stands_below_it():
 
 
 def test_the_trace_is_what_the_command_prints(capsys):
-    assert main(["study", "tiny"]) == 0
+    assert main(["study", "classic"]) == 0
     assert_printed(TINY, capsys.readouterr().out)
 
 

@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 def add(commands: argparse._SubParsersAction) -> None:
     from ..presets import PRESETS
 
-    tiny = ("tiny", "2-2-1-2-2, sigmoid: small enough to write out all of its arithmetic")
-    presets = columns([tiny, *((preset.name, preset.summary) for preset in PRESETS.values())])
+    small = [
+        ("tiny", "3-2-3, sigmoid, two examples: small enough to write out all of its arithmetic"),
+        ("classic", "2-2-1-2-2, sigmoid, one example, as textbooks have it"),
+    ]
+    presets = columns([*small, *((preset.name, preset.summary) for preset in PRESETS.values())])
     parser = commands.add_parser(
         "study",
         help="every quantity of one training step: formula, numbers, finite differences",
@@ -33,7 +36,9 @@ def add(commands: argparse._SubParsersAction) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "preset", metavar="PRESET", help="tiny, one of the presets below, or the folder or model file of a run"
+        "preset",
+        metavar="PRESET",
+        help="tiny, classic, one of the presets below, or the folder or model file of a run",
     )
     parser.add_argument(
         "--html", metavar="FILE", help="instead of printing, write a page to step through, which needs no network"
@@ -93,12 +98,13 @@ def subject(options: argparse.Namespace) -> tuple[str, Model, np.ndarray, Optimi
     from ..optimizers import SGD
     from ..presets import find_preset
     from ..runs import open_run
-    from ..study.tiny import LEARNING_RATE, tiny
+    from ..study.tiny import LEARNING_RATE, classic, tiny
 
-    if options.preset == "tiny":
+    if options.preset in ("tiny", "classic"):
         if options.data or options.data_dir or options.examples:
-            raise OptionError("tiny has its own example: leave out --data, --data-dir and --examples")
-        return "tiny", *tiny(), SGD(LEARNING_RATE)
+            raise OptionError(f"{options.preset} has its own examples: leave out --data, --data-dir and --examples")
+        make = tiny if options.preset == "tiny" else classic
+        return options.preset, *make(), SGD(LEARNING_RATE)
     count = options.examples or 3
     if Path(options.preset).exists():
         run = open_run(options.preset)

@@ -50,6 +50,8 @@ class Model(FlatParameters):
     # how names in the formulas are written, as in layers; and a word on what parts put out
     symbols: Mapping[str, str] = {}
     notes: Mapping[str, str] = {}
+    # what the next step begins with, beside the parameters, by the name that this step's formulas have for it
+    carried: Mapping[str, str] = {}
     # what it computes beside its layers, in the order it does, as expressions that study/formula/ reads: encoder(x) runs a
     # part, loss(prediction, x) gives a value and a gradient, backward(encoder, dz) goes back through a part, and through(…) does
     # so for the sake of its input only; dz is ∂loss/∂z, and dz_of_NAME the gradient of another number

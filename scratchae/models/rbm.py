@@ -56,6 +56,11 @@ class RBM(Model):
         """The phase of each formula: "positive", "loss" (the monitor), "negative" or "direction"."""
         return {name: phase for name, phase, _ in self.phases()}
 
+    @property
+    def carried(self) -> dict[str, str]:
+        """The chains go on from where they are."""
+        return {"energy.chain": f"drawn_{self.k}"} if self.persistent else {}
+
     def phases(self) -> list[tuple[str, str, str]]:
         """Name, phase and expression of each array that `training_step` computes."""
         binary, pixels = self.hidden_units == "bernoulli", self.visible_units == "bernoulli"

@@ -28,8 +28,8 @@ def run(command):
         return ended.code
 
 
-def test_tiny_in_full(capsys):
-    assert run("study tiny") == 0
+def test_classic_in_full(capsys):
+    assert run("study classic") == 0
     text = capsys.readouterr().out
     assert "a₁[0, 0] = 0.15·0.05 + 0.20·0.10 + 0.35 = 0.3775" in text
     assert "THE PARAMETERS NOW" in text and "all 16 gradients agree" in text
@@ -64,7 +64,7 @@ def test_the_seed_decides(capsys):
 
 
 def test_a_page(tmp_path, capsys):
-    assert run("study tiny --html tiny.html") == 0
+    assert run("study classic --html tiny.html") == 0
     text = capsys.readouterr().out
     assert "tiny.html, " in text and "all 16 gradients agree" in text
     assert (tmp_path / "tiny.html").read_text().startswith("<!doctype html>")
@@ -114,7 +114,7 @@ def test_what_is_no_run(tmp_path, capsys):
         ("study deep --examples 0", "0: expected a number above 0"),
         ("study deep --seed -1", "study(seed=-1): expected a whole number, at least 0"),
         ("study overcomplete --data mnist", "makes its own data: leave out --data mnist"),
-        ("study tiny --data mnist", "tiny has its own example: leave out --data, --data-dir and --examples"),
+        ("study tiny --data mnist", "tiny has its own examples: leave out --data, --data-dir and --examples"),
         ("study deep --html nowhere/page.html", "nowhere"),
     ],
 )
@@ -124,9 +124,9 @@ def test_mistakes(command, message, capsys):
 
 
 def test_on_the_device(stand_in, capsys):
-    assert run("study tiny --device gpu") == 0
+    assert run("study classic --device gpu") == 0
     on_gpu = capsys.readouterr().out
-    assert run("study tiny") == 0
+    assert run("study classic") == 0
     assert capsys.readouterr().out.split("all 16")[0].count("·") == on_gpu.split("all 16")[0].count("·")
 
 
@@ -142,4 +142,4 @@ def test_without_a_gpu(monkeypatch, capsys):
 def test_help_names_every_preset(capsys):
     assert run("study --help") == 0
     text = capsys.readouterr().out
-    assert all(f"  {name}" in text for name in ["tiny", *PRESETS])
+    assert all(f"  {name}" in text for name in ["tiny", "classic", *PRESETS])

@@ -1,8 +1,5 @@
 """The sequence autoencoder: what it is given step by step, several lengths, free running, and all that a model must do."""
 
-import json
-import re
-
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -11,7 +8,7 @@ import scratchae as s
 from scratchae.backend import to_numpy
 from scratchae.errors import DataError, OptionError, ShapeError
 from scratchae.models import parallel
-from scratchae.study.page import page
+from scratchae.study.page import content
 
 
 def make(kind=s.GRU, *, D=3, K=2, loss=None, last=True, **options):
@@ -72,8 +69,7 @@ def test_a_trace_tells_every_step_and_checks_each_gradient(options):
     assert all(step.check.error < 1e-6 for step in found if step.phase == "backward")
     assert {step.result.key for step in found} >= {"encoder.0.h", "decoder.0.dh", "decoder.1.dW", "dz"}
     assert "h₁[t−1]" in found["encoder.0.ar"].text and "[t+1]" in found["encoder.0.dh"].text
-    content = re.search(r'<script[^>]*type="application/json"[^>]*>(.*?)</script>', page(found), re.S)[1]
-    assert all(step["recipe"] and step["sources"] for step in json.loads(content)["steps"] if step["where"])
+    assert all(step["recipe"] and step["sources"] for step in content(found)["steps"] if step["where"])
 
 
 @pytest.mark.parametrize("padding", [None, -1.0])
@@ -106,8 +102,7 @@ def test_a_trace_tells_what_attention_computes():
         "decoder.0.dk",
         "decoder.0.dx",
     }
-    content = re.search(r'<script[^>]*type="application/json"[^>]*>(.*?)</script>', page(found), re.S)[1]
-    assert all(step["recipe"] and step["sources"] for step in json.loads(content)["steps"] if step["where"])
+    assert all(step["recipe"] and step["sources"] for step in content(found)["steps"] if step["where"])
 
 
 def test_the_decoder_is_given_the_code_at_every_step_and_the_row_before():

@@ -93,6 +93,10 @@ def test_the_formulas_of_a_layer_are_its_code(name, n, d, seed, training):
 @settings(max_examples=5)
 @given(n=st.integers(1, 3), d=st.integers(1, 4), seed=st.integers(0, 10**6))
 def test_the_formulas_of_a_loss_are_its_code(name, n, d, seed):
+    check_loss(name, n, d, seed)
+
+
+def check_loss(name, n, d, seed):
     loss = CATALOGUE[name].make(d)
     arguments = CATALOGUE[name].inputs(np.random.default_rng(seed), n, d)
     found, *gradients = loss(*arguments)

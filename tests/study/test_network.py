@@ -19,6 +19,14 @@ def test_every_array_that_is_made_has_a_box_that_leads_to_its_step(found):
         assert boxes[step.result.key]["made"]
 
 
+def test_a_box_says_the_shape_that_an_array_has(found):
+    boxes = {box["id"]: box["spoken"] for box in network(found)["boxes"]}
+    for parameter in found.parameters:
+        assert boxes[parameter.key].endswith(", parameter, " + " × ".join(map(str, parameter.shape)))
+        assert boxes[parameter.key + "'"].endswith(", updated, " + " × ".join(map(str, parameter.shape)))
+    assert boxes["encoder.0.y"] == "a₁, activation, 2"  # of an example
+
+
 def test_what_belongs_together_stands_in_one_column(found):
     boxes = {box["id"]: (box["lane"], box["column"]) for box in network(found)["boxes"]}
     assert boxes["x"] == ("value", 0)

@@ -1,12 +1,11 @@
 """The page, in a headless browser: does it show what the trace holds, and can everybody use it?"""
 
 import itertools
-import json
 import re
 
 import numpy as np
 import pytest
-from browser import open_page
+from browser import unpacked
 
 import scratchae as sae
 from scratchae.presets import find_preset
@@ -62,21 +61,6 @@ def written(request, tmp_path_factory):
 def tiny(tmp_path_factory):
     found = TRACES["dense"]()
     return found, write_page(found, tmp_path_factory.mktemp("page") / "page.html")
-
-
-@pytest.fixture
-def browse(browser):
-    """browse(path, anchor="", **options) -> the page in a browser, about which there must be no complaint in the end."""
-    opened = []
-
-    def opening(path, anchor="", **options):
-        opened.append(open_page(browser, path.as_uri() + anchor, **options))
-        return opened[-1][0]
-
-    yield opening
-    for shown, _ in opened:
-        shown.context.close()
-    assert [problems for _, problems in opened if problems] == []
 
 
 def count(browsed):
@@ -180,7 +164,7 @@ def test_text_of_the_trace_is_never_markup():
     assert "<script>alert" not in text
     assert "<img" not in text
     assert text.count("</script>") == text.count("<script")
-    data = json.loads(re.search(r'<script type="application/json" id="trace">(.*?)</script>', text, re.DOTALL)[1])
+    data = unpacked(text)
     assert data["steps"][0]["about"] == "</script><img src=x onerror=alert(1)>."
 
 
@@ -278,8 +262,8 @@ def test_it_fits_a_phone(written, browse):
 def test_whatever_can_be_used_has_a_name(tiny, browse):
     browsed = browse(tiny[1])
     nameless = browsed.evaluate("""() => [...document.querySelectorAll("button, input, [tabindex], [role], nav, summary")]
-        .filter((element) => element.id !== "step" && element.id !== "live")
-        .filter((element) => !(element.getAttribute("aria-label") || element.getAttribute("aria-labelledby") || element.textContent.trim()))
+        .filter((element) => element.id !== "step" && element.id !== "live" && element.getAttribute("role") !== "alert")
+        .filter((element) => !(element.getAttribute("aria-label") || element.getAttribute("aria-labelledby") || element.textContent.trim() || element.labels?.length))
         .map((element) => element.outerHTML.slice(0, 80))""")
     assert nameless == []
 
@@ -288,6 +272,32 @@ def test_no_motion_where_none_is_wanted(tiny, browse):
     moving = "getComputedStyle(document.querySelector('#diagram .box rect')).transitionDuration"
     assert browse(tiny[1], reduced_motion="reduce").evaluate(moving) == "0s"
     assert browse(tiny[1], reduced_motion="no-preference").evaluate(moving) != "0s"
+
+
+def test_without_mathml_formulas_are_text(tiny, browse, tmp_path):
+    text = tiny[1].read_text("utf-8").replace("<head>", "<head><script>delete window.MathMLElement</script>")
+    (tmp_path / "page.html").write_text(text, "utf-8")
+    browsed = browse(tmp_path / "page.html")
+    assert browsed.inner_text("#formula") == tiny[0].steps[0].text
+    assert browsed.inner_text("#operands .tensor:nth-child(2) .name") == "W₁"
+
+
+def test_the_step_comes_first_on_a_low_screen_and_its_phase_is_named_on_a_narrow_one(tiny, browse):
+    browsed = browse(tiny[1], width=1024, height=700)
+    assert browsed.locator("#diagram").is_hidden()
+    assert browsed.locator("#operands .map").first.bounding_box()["y"] < 700
+    browsed = browse(tiny[1], width=320, height=700, has_touch=True)
+    for step in tiny[0]:
+        assert browsed.inner_text("#phases .current") == step.phase.capitalize()
+        browsed.keyboard.press("PageDown")
+
+
+def test_within_another_page_it_is_the_step_alone_in_the_colours_of_that_page(tiny, browse):
+    browsed = browse(tiny[1], anchor="?embed#step=3")
+    assert browsed.locator("header").is_hidden() and browsed.locator("#diagram").is_hidden()
+    assert count(browsed).startswith("3 /")
+    browsed.evaluate("postMessage({ theme: 'dark' }, '*')")
+    browsed.wait_for_selector("html[data-theme=dark]")
 
 
 # Large models

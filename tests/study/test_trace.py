@@ -10,7 +10,7 @@ from scratchae.errors import ArrayTypeError, DataError, FormulaError, OptionErro
 from scratchae.models import Model
 from scratchae.presets import PRESETS
 from scratchae.study import CATALOGUE, trace
-from scratchae.study.tiny import LEARNING_RATE, tiny
+from scratchae.study.tiny import LEARNING_RATE, classic
 from scratchae.study.tracing.numerical import ALL, SAMPLE
 from scratchae.study.tracing.program import NOT_A_GRADIENT
 
@@ -99,9 +99,27 @@ def test_source_lines():
     path, name, highlighted = lines("∂L/∂W₁")
     assert name == "Dense.backward_parameters" and len(highlighted) == 1 and "out=self.dW" in highlighted[0]
     assert "matmul(dy, self.W.T)" in lines("∂L/∂y₁")[2][0]
-    assert lines("∂L/∂a₃")[1] == "MSE.__call__"
+    assert lines("∂L/∂a₃")[1:] == ("MSE.__call__", ["difference = prediction - target", "difference *= 2 / n"])
     update = next(step.source for step in found if step.phase == "update")
     assert update.name == "SGD.formula" and update.path == "scratchae/optimizers/descent.py"
+
+
+def test_only_lines_that_ran_are_marked():
+    encoder = s.Sequential(s.GaussianNoise(0.1, clip=(0, 1)), s.Dense(4, 2, rng=0))
+    model = s.Autoencoder(encoder, s.Sequential(s.Dense(2, 4, rng=1)), loss=s.MSE())
+    x = draw(3, 4)
+
+    def lines(symbol, **options):
+        found = trace(model, x, numerical=False, **options)[symbol].source
+        assert found.path.startswith("scratchae/") and "calls" not in found.path
+        return [found.lines[number - found.first].strip().partition("  #")[0] for number in found.highlighted]
+
+    assert lines("encoder.0.y") == ["return x"]
+    [line] = lines("encoder.0.y", rng=0)
+    assert line.startswith("return self.noisy if self.clip is None")
+    plain, decayed = (lines("encoder.1.W'", optimizer=s.Adam(0.1, weight_decay=decay)) for decay in (0, 0.1))
+    assert plain == ["θ -= change"] and decayed == ["θ *= keep", "θ -= change"]
+    assert "limit / size" in lines("norm", optimizer=s.SGD(0.1, clip_norm=1))[0]
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -475,7 +493,8 @@ def test_an_optimizer_goes_on_where_it_was():
     updated = [step.result.array for step in found if step.result.role == "updated"]
     for array, (_, layer, attribute) in zip(updated, model.named_parameters(), strict=True):
         assert_allclose(array, getattr(layer, attribute), rtol=1e-4, atol=1e-6)
-    assert [step.text for step in found if step.phase == "update"][:3] == [
+    assert [step.text for step in found if step.phase == "update"][:4] == [
+        "‖g‖ = √(Σ (∂L/∂W₁)² + Σ (∂L/∂b₁)² + Σ (∂L/∂W₂)² + Σ (∂L/∂b₂)² + Σ (∂L/∂W₃)² + Σ (∂L/∂b₃)²)",
         "∂L/∂W₁ ← c / max(‖g‖, c)·∂L/∂W₁",
         "W′₁ = (1 − η·λ)·W₁",
         "m_W₁ ← β₁·m_W₁ + (1 − β₁)·∂L/∂W₁",
@@ -557,7 +576,7 @@ def test_the_worked_example_after_the_step():
 
 
 def test_the_text_of_tiny_writes_everything_out():
-    model, x = tiny()
+    model, x = classic()
     text = trace(model, x, optimizer=s.SGD(LEARNING_RATE)).text()
     assert "a₁[0, 0] = 0.15·0.05 + 0.20·0.10 + 0.35 = 0.3775" in text
     assert "y₁[0, 0] = 1 / (1 + e^−0.3775) = 0.59327" in text

@@ -4,7 +4,8 @@
 # Each frame below is one training step of a network, whole: every tensor with its name, its shape, its formula and its
 # numbers, forward, then the loss, then backward, then the update. Walk with the slider or with the arrow keys. Point at a
 # number to see which numbers it was computed from. Every gradient stands beside the one that
-# [finite differences](glossary.md#finite-differences) measured.
+# [finite differences](glossary.md#finite-differences) measured. Click a number of what is given to change it, hide one to predict
+# it, and press *Play* to train.
 #
 # `scratchae study NAME --html FILE` makes such a page of any preset, of a model that you have trained, or, as
 # `scratchae.trace(model, x).html(path)`, of any model that you have built.
@@ -14,7 +15,7 @@ import numpy as np
 
 import scratchae as sae
 from scratchae.presets import find_preset
-from scratchae.study.tiny import LEARNING_RATE, tiny
+from scratchae.study.tiny import LEARNING_RATE, classic
 from scratchae.tutorial import study_page
 
 
@@ -32,7 +33,7 @@ def study(name, caption):
 # Two numbers, down to one, and back: 2-2-1-2-2, with sigmoids. [Chapter 02](02_backpropagation.py) derives each step.
 
 # %% tags=["hide-input"]
-trace = sae.trace(*tiny(), optimizer=sae.SGD(LEARNING_RATE))
+trace = sae.trace(*classic(), optimizer=sae.SGD(LEARNING_RATE))
 study_page(trace, "tiny", "One step of the network 2-2-1-2-2, with all of its arithmetic.")
 
 # %% [markdown]

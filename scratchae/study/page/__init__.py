@@ -5,7 +5,9 @@ The page itself, its style and its scripts are in web/. This module gives them t
 
 from __future__ import annotations
 
+import base64
 import errno
+import gzip
 import json
 import math
 import os
@@ -20,8 +22,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...files import written_whole
+from ..diagnosis.finding import KINDS
+from . import formulas
 from .network import network
-from .packing import as_lines, embed
+from .packing import as_lines, embed, whole
 
 if TYPE_CHECKING:
     from ..differences import TensorCheck
@@ -29,11 +33,45 @@ if TYPE_CHECKING:
 
 STATISTICS = (("smallest", "min"), ("largest", "max"), ("mean", "mean"), ("norm", "norm"))
 OPTIONS = {"K": "kernel", "S": "stride", "P": "padding", "N": "examples, N", "lr": "rate, η"}
-SCRIPTS = ("tensor.js", "places.js", "recipe.js", "layouts.js", "heatmap.js", "diagram.js", "panels.js", "page.js")
+SCRIPTS = (
+    *("tensor.js", "functions.js", "operators.js", "arrangements.js", "run.js"),
+    *(
+        "places.js",
+        "recipe.js",
+        "layouts.js",
+        "heatmap.js",
+        "diagram.js",
+        "panels.js",
+        "measured.js",
+        "mistakes.js",
+        "predict.js",
+        "pad.js",
+        "laboratory.js",
+        "controls.js",
+        "page.js",
+    ),
+)
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 FEW = 16  # numbers
 ROWS = 8  # of the table of gradients
 # how far a sum of rounded numbers may be off, of the result's largest
+MISTAKES = {
+    kind: KINDS[kind][0].partition(": with")[0]
+    for kind in (
+        "batch_missing",
+        "sign",
+        "factor",
+        "not_averaged",
+        "averaged_twice",
+        "upstream_ignored",
+        "operation_missing",
+        "parameter_turned",
+    )
+} | {
+    "left_out": "{name} is left out",
+    "mean": "the {wrong} is taken in place of the {right}",
+    "first_term": "the sum is missing: only its first term is in it",
+}
 TOLERANCE = {"zeros": 0.0, "f8": 1e-9, "f4": 1e-4, "i2": 2e-3}
 
 
@@ -55,16 +93,22 @@ def page(trace: TraceData) -> str:
         "title": escape(trace.title),
         "lead": escape(lead(trace)),
         "style": (web / "page.css").read_text("utf-8"),
-        "data": data.replace("<", "\\u003c"),  # so that no text of the trace can end the script element around it
-        "scripts": "\n".join(f"<script>\n{(web / name).read_text('utf-8')}</script>" for name in SCRIPTS),
+        "data": base64.b64encode(gzip.compress(data.encode(), mtime=0)).decode(),
+        "scripts": "\n".join(f"<script>\n{squeezed((web / name).read_text('utf-8'))}</script>" for name in SCRIPTS),
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], (web / "page.html").read_text("utf-8"))
+
+
+def squeezed(script: str) -> str:
+    """A script without indents, and without its lines of comment: a page should be small."""
+    lines = (line.strip() for line in script.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//")) + "\n"
 
 
 def lead(trace: TraceData) -> str:
     """The subject of the page, in a sentence."""
     examples = f"{len(trace.x.array)} example{'s' if len(trace.x.array) > 1 else ''}"
-    return f"One training step on {examples}, formula by formula: {len(trace)} of them. Walk with the arrow keys; point at a number to see what it was computed from."
+    return f"One training step on {examples}, in {len(trace)} formulas. Walk with the arrow keys; point at a number to see where it comes from."
 
 
 def content(trace: TraceData) -> dict[str, Any]:
@@ -75,16 +119,36 @@ def content(trace: TraceData) -> dict[str, Any]:
         for step in trace.steps
         if step.check and not step.check.sampled and step.check.numeric.ndim
     }
-    records = embed(
-        {key: tensor.array for key, tensor in tensors.items()} | {key: array for key, (_, array) in numeric.items()},
-        minor=[key for key, tensor in tensors.items() if tensor.role in ("state", "updated")],
-    )
+    arrays = {key: tensor.array for key, tensor in tensors.items()}
+    differences = {key: array for key, (_, array) in numeric.items()}
+    shut, given = formulas.closed(trace), formulas.leaves(trace)
+    exact = None if shut else whole({key: arrays[key] for key in arrays if key in given} | differences)
+    if exact:
+        later = {
+            key: {"shape": arrays[key].shape, "kept": None, "type": "computed"} for key in arrays if key not in given
+        }
+        records = exact | later
+    else:
+        minor = [key for key, tensor in tensors.items() if tensor.role in ("state", "updated")]
+        records, shut = embed(arrays | differences, minor), shut or formulas.THINNED
     features = image_features(trace.x.array)
     for key, tensor in [*tensors.items(), *((key, tensor) for key, (tensor, _) in numeric.items())]:
         records[key] |= looks(tensor, features)
     sources: dict[str, dict[str, Any]] = {}
-    steps = [as_json(step, trace, records, sources) for step in trace.steps]
-    return {"tensors": records, **network(trace), "steps": steps, "sources": sources}
+    rounding = formulas.roundings(trace)
+    steps = [
+        as_json(step, trace, {} if exact else records, sources) | formulas.computed(step, rounding)
+        for step in trace.steps
+    ]
+    laboratory = {"shut": shut, "carried": trace.carried, "untold": trace.untold}
+    return {
+        "tensors": records,
+        **network(trace),
+        "steps": steps,
+        "sources": sources,
+        "laboratory": laboratory,
+        "mistakes": MISTAKES,
+    }
 
 
 # Arrays
@@ -137,13 +201,15 @@ def tidied(mathml: str) -> str:
 # Steps
 
 
-def as_json(step: Step, trace: TraceData, records: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]:
-    """A step as the page shows it; the source that it speaks of is added to `sources`."""
+def as_json(step: Step, trace: TraceData, rounded: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]:
+    """A step as the page shows it; the source that it speaks of is added to `sources`. rounded: the records of arrays, where
+    they may be rounded."""
     operands = {operand.name: operand.tensor.key for operand in step.operands}
     shown = [step.result.key, *operands.values()]
     where = f"{step.layer} · {step.kind}" if step.layer else step.kind
     return {
         "phase": step.phase,
+        "layer": step.layer,
         "where": where,
         "spoken": f"{step.text}, {where}",
         "about": step.note[:1].upper() + step.note[1:] + ("." if step.note else ""),
@@ -152,20 +218,26 @@ def as_json(step: Step, trace: TraceData, records: dict[str, Any], sources: dict
         "operands": list(dict.fromkeys(operands.values())),
         "names": operands,
         "recipe": step.formula.recipe,
+        "derivative": step.derivative,
         "first": first_cell(step),
-        "options": {
-            name: letter for name in step.options if not (letter := step.formula.symbols[name])[:1].isdigit()
-        },
-        "tolerance": max(TOLERANCE[records[key]["type"]] for key in shown),
+        "options": {name: written for name in step.options if (written := letter(step, name))},
+        "tolerance": max(TOLERANCE[rounded[key]["type"] if rounded else "f8"] for key in shown),
         "facts": facts(step),
         "check": None if step.check is None else comparison(step.result, step.check),
         "sources": code(step, trace, sources),
     }
 
 
+def letter(step: Step, name: str) -> str:
+    """How a plain number is written in the formula; "" if by its digits."""
+    written = str(step.formula.symbols[name])
+    return "" if written[:1].isdigit() else written
+
+
 def first_cell(step: Step) -> list[int]:
     """The number to look at first: the first of a few, the largest of many, in an update the one with the largest gradient."""
-    gradient = next((operand.tensor.array for operand in step.operands if operand.name == "g"), step.result.array)
+    operands = {operand.name: operand.tensor.array for operand in step.operands}
+    gradient = next((operands[name] for name in ("g", "m", "v") if name in operands), step.result.array)
     array = gradient if gradient.shape == step.result.shape else step.result.array
     flat = int(np.abs(array).argmax()) if array.size > FEW else 0
     return [int(i) for i in np.unravel_index(flat, array.shape)]
@@ -182,7 +254,7 @@ def facts(step: Step) -> list[list[Any]]:
     if step.bytes_kept:
         found.append(["kept for backward", f"{step.bytes_kept:,} bytes"])
     found += [
-        [OPTIONS.get(name, name), str(value)]
+        [OPTIONS.get(name) or letter(step, name) or name, str(value)]
         for name, value in step.options.items()
         if not name.endswith(("_size", "_shape"))
     ]

@@ -55,11 +55,16 @@ def network(trace: TraceData) -> dict[str, Any]:
 
     def place(tensor: Tensor, number: int, made: bool, where: str, at: int) -> None:
         column[tensor.key] = at
-        spoken = f"{tensor.symbol.text}, {tensor.role}, {shape(tensor) or 'one number'}"
+        spoken = f"{tensor.symbol.text}, {tensor.role}, {size(tensor, where)}"
         boxes[tensor.key] = {
             **{"id": tensor.key, "symbol": tensor.symbol.text, "spoken": spoken},
             **{"lane": where, "column": at, "step": number, "made": made},
         }
+
+    def size(tensor: Tensor, where: str) -> str:
+        # only values and their gradients have an axis of examples
+        one = where in ("value", "gradient") and tensor.shape[:1] == trace.x.shape[:1]
+        return (shape(tensor) if one else " × ".join(map(str, tensor.shape))) or "one number"
 
     for number, step in enumerate(trace.steps):
         result, where = step.result, lane(step.result, step.phase, parameters)

@@ -23,6 +23,26 @@ LARGEST = 2**20  # the most numbers to keep of one array, even if there is room 
 STRINGS = {number for number, name in tokenize.tok_name.items() if "STRING" in name}
 
 
+def whole(arrays: Mapping[str, np.ndarray]) -> dict[str, dict[str, Any]] | None:
+    """Each array with all of its digits, as `embed` gives them; None where that is more than the budget."""
+    records, room = {}, BUDGET
+    for name, array in arrays.items():
+        with np.errstate(over="ignore"):
+            short = array.astype("<f4")
+        exact = short if np.array_equal(short, array) else array.astype("<f8")  # data and weights of float32 are
+        data = base64.b64encode(np.ascontiguousarray(exact).tobytes()).decode() if array.any() else ""
+        records[name] = {
+            "shape": array.shape,
+            "kept": None,
+            "type": exact.dtype.str[1:] if data else "zeros",
+            "data": data,
+        }
+        room -= len(data)
+        if room < 0:
+            return None
+    return records
+
+
 def embed(arrays: Mapping[str, np.ndarray], minor: Collection[str] = ()) -> dict[str, dict[str, Any]]:
     """Each array as {"shape", "kept", "type", "unit", "data"}, all together within the budget.
 

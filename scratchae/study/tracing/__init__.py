@@ -8,6 +8,7 @@ beside that code. The two are compared wherever both say something; what differs
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,18 @@ def trace(
     steps: list[Step] = program.steps
     if numerical:
         steps = checked(program, before, x, seed, training=rng is not None)
-    steps = [*steps, *update_steps(program, optimizer)]
+    steps = [*program.differentiated(steps), *update_steps(program, optimizer)]
     parameters = tuple(tensor for tensor in program.names.values() if tensor.role == "parameter")
-    return Trace(title, repr(model), program.x, parameters, tuple(steps), seed)
+    carried, untold = left_behind(model, steps)
+    return Trace(title, repr(model), program.x, parameters, tuple(steps), seed, carried, untold)
+
+
+def left_behind(model: Model, steps: Sequence[Step]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """What the next step finds changed by these: as {key: key of what it became}, and what no formula tells of."""
+    made = [step.result.key for step in steps]
+    carried = {name: result for name, result in model.carried.items() if result in made}
+    for step in steps:
+        if step.phase == "update" and (before := step.result.key.rstrip("'")) not in made:
+            carried[before] = step.result.key
+    used = {operand.tensor.key for step in steps for operand in step.operands}
+    return carried, tuple(name for name, _, _ in model.named_buffers() if name in used and name not in carried)

@@ -37,15 +37,15 @@ class Place:
 
 
 class Maker:
-    """Keeps the steps made so far, the tensors that have a name, and the phase. ran: the methods that ran."""
+    """Keeps the steps made so far, the tensors that have a name, and the phase. ran: the methods that ran; lines: the lines, as (file, number)."""
 
-    def __init__(self, x: np.ndarray, ran: Iterable[tuple[int, str]]):
+    def __init__(self, x: np.ndarray, ran: Iterable[tuple[int, str]], lines: set[tuple[str, int]]):
         self.steps: list[Step] = []
         self.symbols = Symbols()
         self.keys: set[str] = set()
         self.ahead: dict[str, Tensor] = {}
         self.phase = "forward"
-        self.ran = ran
+        self.ran, self.lines = ran, lines
         self.x = self.tensor("x", self.symbols.new("x"), x, "input")
         self.names: dict[str, Tensor] = {"x": self.x}
 
@@ -145,15 +145,18 @@ class Maker:
         """The lines of code that computed a tensor."""
         name, gradient = place.key.rpartition(".")[2].rstrip("'"), place.role == "gradient"
         if isinstance(thing, Layer):
-            return source(methods(thing, self.ran), name, type(thing).backward if gradient else type(thing).forward)
+            last = type(thing).backward if gradient else type(thing).forward
+            return source(methods(thing, self.ran), name, last, self.lines)
         if isinstance(thing, Model):
-            return source(methods(thing, self.ran), name)
+            return source(methods(thing, self.ran), name, ran=self.lines)
         if isinstance(thing, Optimizer):
+            if name in ("norm", "g"):
+                return source([optimizers.clip_norm], name, optimizers.clip_norm, self.lines)
             update = getattr(optimizers, thing.kernel, type(thing).formula)  # Adam's is a function, a kernel on a GPU
-            return source([inspect.unwrap(update)], name if name in thing.state_names else "θ")
+            return source([inspect.unwrap(update)], name if name in thing.state_names else "θ", ran=self.lines)
         function = getattr(thing, "function", thing)  # of somebody's own, made a loss or a penalty
         function = function if inspect.isfunction(function) else type(function).__call__
-        return source([function], "value" if place.role == "loss" else name, function)
+        return source([function], "value" if place.role == "loss" else name, function, self.lines)
 
     def agree(self, where: str, name: str, by_formula: np.ndarray, by_code: np.ndarray, largest: float = 1.0) -> None:
         """Raise FormulaError if the two differ. largest: number of an operand: where all cancels, as in Σ dy before a

@@ -23,7 +23,7 @@ class Passes(Maker):
     """Follows the layers of a model of which a step has been recorded, in float64."""
 
     def __init__(self, model: Model, x: Array, recording: Recording):
-        super().__init__(host(x), recording.ran)
+        super().__init__(host(x), recording.ran, recording.lines)
         self.model, self.recording = model, recording
         self.leaf_tensors: dict[str, dict[str, Tensor]] = {}  # by layer, then by the name in its formulas
         # gradients with respect to a tensor: {key of the gradient: (key of the tensor, the only layer that counts, value)}

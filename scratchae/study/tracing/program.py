@@ -6,6 +6,7 @@ formula's own. Wherever both are known they must agree: else FormulaError. So wh
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +22,7 @@ from ..formula import Node, Symbol, opaque, parse
 from .making import Place, kind
 from .passes import Passes, completed, kept
 from .recording import Event, Recording, host
-from .steps import Tensor
+from .steps import Step, Tensor
 from .symbols import letter
 
 BACKWARD = ("backward", "through")  # the latter back to what a part was given only
@@ -201,6 +202,16 @@ class Program(Passes):
                 f"they need backward({owner.partition('.')[0]}, …)"
             )
         return self.names[f"{owner}.d{attribute}"]
+
+    def differentiated(self, steps: Sequence[Step]) -> list[Step]:
+        """The steps, those of gradients with what they are the derivative of."""
+        found = []
+        for step in steps:
+            if step.result.key in self.derivative_of:
+                of, layer, value = self.derivative_of[step.result.key]
+                step = replace(step, derivative=(of, layer, self.names[value].key))
+            found.append(step)
+        return found
 
     # Formula and code
 

@@ -15,6 +15,7 @@ from ...backend import Array, array_module, to_numpy
 from ...layers import Layer
 from ...layers.observing import Call, wrapped
 from ...models import Model
+from .sources import noting_lines
 
 
 def host(x: Array) -> np.ndarray:
@@ -87,7 +88,7 @@ class Recording:
     """events: by the name of the layer. draws: of the model itself; all_draws: in order, of the layers as well.
 
     buffers: what layers remember from step to step, such as an RBM's chains, as it was before. ran: the methods of the
-    model and its layers that were called, in order, as (id of the object, name).
+    model and its layers that were called, in order, as (id of the object, name); lines: those that ran, as (file, number).
     """
 
     events: dict[str, Event]
@@ -96,6 +97,7 @@ class Recording:
     all_draws: list[Array]
     buffers: dict[str, np.ndarray]
     ran: Sequence[tuple[int, str]]
+    lines: set[tuple[str, int]]
 
 
 def record(model: Model, x: Array, rng: Any, itemsize: int) -> Recording:
@@ -103,14 +105,20 @@ def record(model: Model, x: Array, rng: Any, itemsize: int) -> Recording:
     leaves, draws = list(model.leaves()), None if rng is None else Draws(rng, model.parameters)
     events = {name: Event() for name, _ in leaves}
     buffers = {name: host(getattr(layer, attribute)) for name, layer, attribute in model.named_buffers()}
-    with watching(leaves, events, draws, itemsize), noting_calls([model, *(layer for _, layer in leaves)]) as ran:
+    with (
+        watching(leaves, events, draws, itemsize),
+        noting_calls([model, *(layer for _, layer in leaves)]) as ran,
+        noting_lines() as lines,
+    ):
         if type(model).training_step is not Model.training_step:
             metrics = model.training_step(x, draws)
         else:
             metrics = model.objective(x, draws)
             model.backward()
     found = {name: float(value) for name, value in metrics.items()}
-    return Recording(events, found, draws.model if draws else [], draws.all if draws else [], buffers, list(ran))
+    return Recording(
+        events, found, draws.model if draws else [], draws.all if draws else [], buffers, list(ran), lines
+    )
 
 
 @contextlib.contextmanager

@@ -7,13 +7,16 @@ returns (`return {"loss": …}`). Where formulas have another name for that, a c
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import inspect
 import re
+import sys
 import textwrap
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from .steps import Source
@@ -33,24 +36,66 @@ def methods(thing: Any, ran: Iterable[tuple[int, str]]) -> list[Callable]:
     return found
 
 
-def source(functions: Iterable[Callable], name: str, last: Callable | None = None) -> Source | None:
+@contextlib.contextmanager
+def noting_lines() -> Iterator[set[tuple[str, int]]]:
+    """While the block runs, the lines that run are noted, as (file, number); in this thread, and not in other packages."""
+    ran: set[tuple[str, int]] = set()
+
+    def line(frame: FrameType, event: str, argument: object) -> Callable:
+        if event == "line":
+            ran.add((frame.f_code.co_filename, frame.f_lineno))
+        return line
+
+    def call(frame: FrameType, event: str, argument: object) -> Callable | None:
+        return None if "site-packages" in frame.f_code.co_filename else line
+
+    before = sys.gettrace()
+    sys.settrace(call)
+    try:
+        yield ran
+    finally:
+        sys.settrace(before)
+
+
+def source(
+    functions: Iterable[Callable], name: str, last: Callable | None = None, ran: Collection[tuple[str, int]] = ()
+) -> Source | None:
     """The lines that make what formulas call by a name, in the first of some functions that does: a comment that says so counts
-    before a name that is assigned to, u_2 before u, dz_of_adversarial before dz. Where none does, the lines that `last` returns.
+    before a name that is assigned to, u_2 before u, dz_of_adversarial before dz. Where none does, the lines that make what `last`
+    returns. Of a function that ran, only lines that did.
     """
     read = [found for function in functions if (found := parsed(function))]
     for makes in (says, assigns, gives):
         for wanted in dict.fromkeys((name, re.sub(r"_\d+$|_of_\w+$", "", name))):
             for found, statements in read:
                 if places := [s for s in statements if makes(s, found, wanted)]:
-                    return marked(found, places)
+                    return marked(found, executed(places, found, ran))
     if last is None or not (found := parsed(last)):
         return None
-    return marked(found[0], [statement for statement in found[1] if isinstance(statement, ast.Return)])
+    return marked(found[0], returned(executed(found[1], found[0], ran), gradient=name[:1] == "d"))
+
+
+def executed(statements: list[ast.stmt], source: Source, ran: Collection[tuple[str, int]]) -> list[ast.stmt]:
+    """Those of the statements that ran; all of them if nothing is known of the function, which may have run elsewhere."""
+    path = source.path if Path(source.path).is_absolute() else str(ROOT / source.path)
+    lines = {number - source.first + 1 for file, number in ran if file == path}
+    return [s for s in statements if lines.intersection(range(s.lineno, s.end_lineno + 1))] or statements
+
+
+def returned(statements: list[ast.stmt], gradient: bool) -> list[ast.stmt]:
+    """The statements that assign to the names that are returned, of a gradient after a value; where there are none, the returns."""
+    returns = [statement for statement in statements if isinstance(statement, ast.Return)]
+    names = set()
+    for statement in returns:
+        given = statement.value.elts[gradient:] if isinstance(statement.value, ast.Tuple) else [statement.value]
+        names.update(item.id for item in given if isinstance(item, ast.Name))
+    return [s for s in statements if s not in returns and names.intersection(targets(s))] or returns
 
 
 @functools.lru_cache(256)
 def parsed(function: Callable) -> tuple[Source, list[ast.stmt]] | None:
     """The lines of a function, none marked, and its statements; None where there are none to be had, as in an interactive session."""
+    function = inspect.unwrap(function)  # layers' methods have a wall around them
     try:
         lines, first = inspect.getsourcelines(function)
         path = Path(inspect.getsourcefile(function) or "")

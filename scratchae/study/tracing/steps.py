@@ -84,7 +84,8 @@ class Step:
     phase: "forward", "loss", "backward" or "update"; of an RBM "positive", "negative", "loss", "direction" or "update".
     layer: its name, such as "encoder.0", or "" for what the model, the loss or the optimizer does itself; kind: what that is.
     bytes_kept: what the layer keeps for its backward, in the model's own dtype (and not held by an earlier layer already).
-    check: of gradients, unless switched off.
+    check: of gradients, unless switched off. derivative: of a gradient the key of what it is of, the only layer through which it
+    counts ("": all), and the key of the value.
     """
 
     number: int
@@ -101,6 +102,7 @@ class Step:
     check: TensorCheck | None
     source: Source | None
     note: str = ""
+    derivative: tuple[str, str, str] | None = None
 
     def __repr__(self) -> str:
         return f"Step({self.number}, {self.phase!r}, {self.text!r})"
@@ -130,7 +132,8 @@ class TraceData:
     """What a trace holds: the steps of one forward and backward pass, a loss and an update, in the order they are computed.
 
     x: the examples, in float64. title: what was traced; model: its repr. seed: of the elements that were compared with
-    central differences, where that was not all.
+    central differences, where that was not all. carried: what the next step begins with, {key: key of what this one made of it};
+    untold: what this one changes besides, by no formula.
     """
 
     title: str
@@ -139,6 +142,8 @@ class TraceData:
     parameters: tuple[Tensor, ...]
     steps: tuple[Step, ...]
     seed: int
+    carried: dict[str, str]
+    untold: tuple[str, ...]
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.title!r}, {len(self)} steps)"

@@ -11,7 +11,8 @@ from ..formula import Symbol, parse
 from .making import Place
 from .program import Program
 from .recording import host
-from .steps import Step
+from .sources import noting_lines
+from .steps import Step, Tensor
 
 
 def update_steps(program: Program, optimizer: Optimizer) -> list[Step]:
@@ -22,15 +23,17 @@ def update_steps(program: Program, optimizer: Optimizer) -> list[Step]:
     if any(vector.shape != model.parameters.shape for vector in state.values()):
         state = {}
     numbers = {"lr": optimizer.learning_rate(), "t": optimizer.t + 1 if state or not optimizer.state_names else 1}
-    numbers["norm"] = float(np.linalg.norm(to_numpy(model.gradient)))
-    optimizer.update(model.parameters, model.gradient)
     program.phase = "update"
     made = len(program.steps)
+    clipped = {} if optimizer.clip_norm is None else {"norm": norm(program, optimizer)}
+    with noting_lines() as lines:
+        optimizer.update(model.parameters, model.gradient)
+    program.lines |= lines
     start = 0
     for name, layer, attribute in model.named_parameters():
         owner = name.rpartition(".")[0]
         old, gradient = program.names[name], program.gradient_of(owner, attribute)
-        local = {"theta": old, "g": gradient}
+        local = {"theta": old, "g": gradient, **clipped}
         for own in optimizer.state_names:
             vector = state.get(own)
             before = (
@@ -47,3 +50,16 @@ def update_steps(program: Program, optimizer: Optimizer) -> list[Step]:
                 place, value = Place(f"{name}.{own}", symbol, "state", owner), None
             local[own] = program.emit(place, parse(text), local, optimizer, value, numbers)
     return program.steps[made:]
+
+
+def norm(program: Program, optimizer: Optimizer) -> Tensor:
+    """The step that makes the norm of the whole gradient, √(Σ g₁² + Σ g₂² + …)."""
+    gradients = [
+        program.gradient_of(name.rpartition(".")[0], attribute)
+        for name, _, attribute in program.model.named_parameters()
+    ]
+    square = " + ".join(f"sum('{gradient.key}' ** 2)" for gradient in gradients)
+    value = np.array(np.linalg.norm(to_numpy(program.model.gradient)))
+    known = {gradient.key: gradient for gradient in gradients}
+    place = Place("norm", Symbol(optimizer.symbols["norm"]), "state")
+    return program.emit(place, parse(f"sqrt({square})"), known, optimizer, value)

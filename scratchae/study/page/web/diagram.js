@@ -99,6 +99,7 @@ class Diagram {
           current ? "current" : "",
           operands.has(id) ? "operand" : "",
           box.made && box.step > number ? "to-come" : "",
+          box.group.classList.contains("changed") ? "changed" : "",
         ].join(" "),
       );
       box.group.setAttribute("tabindex", current ? "0" : "-1");
@@ -117,6 +118,14 @@ class Diagram {
       this.edges.append(this.edge(operand, result, "edge current"), this.arrow(operand, result));
     if (here)
       scrollSideways(this.host, ((here.x + BOX.width / 2) * this.svg.clientWidth) / this.svg.viewBox.baseVal.width);
+  }
+
+  // Mark what is not the library's.
+  change(ids) {
+    for (const [id, { group, spoken }] of this.boxes) {
+      group.classList.toggle("changed", ids.has(id));
+      group.setAttribute("aria-label", ids.has(id) ? `${spoken}, changed` : spoken);
+    }
   }
 
   // Whether a line between two boxes helps to see the way, rather than covering it.

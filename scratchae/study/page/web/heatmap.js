@@ -6,8 +6,9 @@ const TEXT_FROM = 34; // cells this wide hold their number
 class HeatMap {
   // pick(flat) is called for the cell that the pointer or the keyboard is at; what it returns is said.
   // width, height: room for it; top: the largest number of its scale.
-  constructor(tensor, { label, pick = () => {}, width, height, top }) {
-    Object.assign(this, { tensor, pick, height, top });
+  // change(flat) is called for one that is clicked.
+  constructor(tensor, { label, pick = () => {}, change, width, height, top }) {
+    Object.assign(this, { tensor, pick, change, height, top });
     this.layouts = layouts(tensor);
     this.layout = this.layouts[0];
     this.marked = new Set();
@@ -24,7 +25,11 @@ class HeatMap {
     this.element.append(this.below, this.above);
     this.element.addEventListener("pointermove", (event) => this.point(event));
     this.element.addEventListener("pointerdown", (event) => this.point(event));
-    this.element.addEventListener("pointerleave", hideTip);
+    this.element.addEventListener("pointerleave", () => {
+      hideTip();
+      if (this.pin !== undefined) this.pick(this.pin); // a pinned number comes back
+    });
+    this.element.addEventListener("click", () => this.press());
     this.element.addEventListener("focus", () => this.element.matches(":focus-visible") && this.go(this.at));
     this.element.addEventListener("blur", () => {
       hideTip();
@@ -110,23 +115,24 @@ class HeatMap {
       canvas.style.height = `${this.high}px`;
     }
     const colours = ramp(this.stops),
+      table = Uint32Array.from(colours, ([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r), // as little-endian bytes
+      [low, high] = this.ends,
+      { values } = this.tensor,
       ink = this.below.getContext("2d");
     ink.scale(ratio, ratio);
     ink.imageSmoothingEnabled = this.cell.w < 1;
     ink.imageSmoothingQuality = "high";
     const plane = make("canvas", { width: w, height: h }),
       pen = plane.getContext("2d", { willReadFrequently: true }),
-      picture = pen.createImageData(w, h);
+      picture = pen.createImageData(w, h),
+      dots = new Uint32Array(picture.data.buffer);
     for (let tile = 0; tile < count; tile++) {
       const [column, row] = [tile % across, Math.floor(tile / across)];
       for (let y = 0; y < h; y++) {
         for (let x = 0; x < w; x++) {
-          const flat = this.flatAt(column, row, x, y),
-            value = flat < 0 ? undefined : this.tensor.values[flat];
-          picture.data.set(
-            value === undefined ? [0, 0, 0, 0] : [...this.colour(value, colours), 255],
-            4 * (y * w + x),
-          );
+          const flat = this.flatAt(column, row, x, y);
+          if (flat === this.secret && flat !== undefined) dots[y * w + x] = 0xff808080;
+          else dots[y * w + x] = flat < 0 ? 0 : Number.isFinite(values[flat]) ? table[shade(values[flat], low, high)] : 0xff808080;
         }
       }
       pen.putImageData(picture, 0, 0);
@@ -137,10 +143,7 @@ class HeatMap {
   }
 
   colour(value, colours) {
-    const [low, high] = this.ends;
-    return Number.isFinite(value)
-      ? colours[Math.max(0, Math.min(255, Math.round(((value - low) / (high - low || 1)) * 255)))]
-      : [128, 128, 128];
+    return Number.isFinite(value) ? colours[shade(value, ...this.ends)] : [128, 128, 128];
   }
 
   // The numbers themselves, where a cell has room for them, in black or white, whichever is plainer.
@@ -151,7 +154,7 @@ class HeatMap {
     ink.textBaseline = "middle";
     this.tensor.values.forEach((value, flat) => {
       const [x, y] = this.corner(flat),
-        text = written(value, w > 54 ? 4 : 3);
+        text = flat === this.secret ? "?" : written(value, w > 54 ? 4 : 3);
       ink.font = `${text.length > 7 ? 10.5 : 12.5}px ${family}`;
       ink.fillStyle = luminance(this.colour(value, colours)) > 0.179 ? "#000" : "#fff";
       ink.fillText(text, x + w / 2, y + h / 2, w - 4);
@@ -167,7 +170,7 @@ class HeatMap {
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.clearRect(0, 0, this.wide, this.high);
     if (this.marked.size && this.marked.size < this.tensor.size) {
-      if (w < TEXT_FROM) {
+      if (w < TEXT_FROM && this.marked.size * 100 >= this.tensor.size) {
         pen.fillStyle = dark ? "#15171B99" : "#FBFAF6A6";
         pen.fillRect(0, 0, this.wide, this.high);
       }
@@ -212,7 +215,10 @@ class HeatMap {
       ]);
     }
     if (w < 6 && edges.length > 2 * this.marked.size) {
-      for (const [left, top, right, bottom] of tiles.values()) path.rect(left, top, right - left, bottom - top);
+      for (const [left, top, right, bottom] of tiles.values()) {
+        const [x, y] = [Math.max(0, 7 - right + left) / 2, Math.max(0, 7 - bottom + top) / 2]; // large enough to be seen
+        path.rect(left - x, top - y, right - left + 2 * x, bottom - top + 2 * y);
+      }
     } else {
       for (const [x1, y1, x2, y2] of edges) (path.moveTo(x1, y1), path.lineTo(x2, y2));
     }
@@ -245,7 +251,8 @@ class HeatMap {
   }
 
   says(flat) {
-    return `${this.tensor.named(this.tensor.index(flat))} = ${written(this.tensor.values[flat])}`;
+    const value = flat === this.secret ? "?" : written(this.tensor.values[flat]);
+    return `${this.tensor.named(this.tensor.index(flat))} = ${value}`;
   }
 
   go(flat) {
@@ -257,7 +264,15 @@ class HeatMap {
     showTip(this.says(flat), box.left + x + this.cell.w, box.top + y + this.cell.h);
   }
 
+  // A click or Enter: the number stays chosen, or can be changed.
+  press() {
+    this.pin = this.at;
+    this.change?.(this.at);
+  }
+
   key(event) {
+    if (event.key === "Escape") return void (hideTip(), (this.pin = undefined));
+    if (event.key === "Enter") return void (event.preventDefault(), this.press());
     const move = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
     if (!move || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
@@ -271,6 +286,9 @@ class HeatMap {
     if (flat >= 0) this.go(flat);
   }
 }
+
+// Which of 256 colours a value has on a scale.
+const shade = (value, low, high) => Math.max(0, Math.min(255, Math.round(((value - low) / (high - low || 1)) * 255)));
 
 function luminance(colour) {
   const [r, g, b] = colour.map((c) => ((c /= 255), c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));

@@ -1,8 +1,7 @@
 "use strict";
 // The page: shows one step of the trace at a time, and walks through them.
 
-const trace = JSON.parse(document.getElementById("trace").textContent);
-const tensors = Object.fromEntries(Object.entries(trace.tensors).map(([id, record]) => [id, new Tensor(id, record)]));
+let trace, tensors; // unpacked at the end of this file
 const PHASES = {
   forward: "Forward",
   loss: "Loss",
@@ -67,7 +66,11 @@ function show(number, { announce = true } = {}) {
   byId("step").dataset.phase = step.phase;
   byId("where").replaceChildren(make("b", {}, PHASES[step.phase]), ` · ${step.where}`);
   byId("about").textContent = step.about;
-  byId("formula").innerHTML = step.formula;
+  const text = step.spoken.slice(0, -step.where.length - 2);
+  if (window.MathMLElement) byId("formula").innerHTML = step.formula;
+  else byId("formula").textContent = text; // a browser without MathML
+  byId("formula").setAttribute("aria-label", text);
+  document.title = `${number + 1} · ${text.split(/ [=←~] /)[0]} · ${document.querySelector("h1").textContent}`;
   showTensors(step);
   showCheck(step);
   showSource(step);
@@ -76,7 +79,15 @@ function show(number, { announce = true } = {}) {
   diagram.show(number);
   const spoken = `Step ${number + 1} of ${trace.steps.length}, ${PHASES[step.phase].toLowerCase()}: ${step.spoken}`;
   if (announce) say(spoken);
-  history.replaceState(null, "", `#step=${number + 1}`);
+  if (!run || ready()) remember();
+}
+
+// What is shown, in the address, so that it can be shared.
+function remember() {
+  const done = log.length ? `&do=${encodeURIComponent(log.map(inAddress).join(";"))}` : "",
+    pinned = maps.get(trace.steps[current].result).pin,
+    at = pinned === undefined ? "" : `&at=${tensors[trace.steps[current].result].index(pinned).join(",")}`;
+  history.replaceState(null, "", `#step=${current + 1}${at}${done}`);
 }
 
 function showPlace(number, step) {
@@ -87,11 +98,14 @@ function showPlace(number, step) {
   byId("count").textContent = `${number + 1} / ${trace.steps.length}`;
   byId("previous").disabled = number === 0;
   byId("next").disabled = number === trace.steps.length - 1;
-  for (const span of byId("phases").children) {
+  const spans = [...byId("phases").children],
+    tight = (span) => span.scrollWidth > span.clientWidth;
+  for (const span of spans) {
     span.className = span.dataset.phase === step.phase ? "current" : "";
     span.textContent = PHASES[span.dataset.phase];
-    if (span.scrollWidth > span.clientWidth) span.textContent = ""; // no room for the word: the bar alone
   }
+  const narrow = tight(spans.find(({ className }) => className)); // then its word alone, beyond its bar
+  for (const span of spans) if (!span.className && (narrow || tight(span))) span.textContent = "";
 }
 
 // The whole page
@@ -114,7 +128,13 @@ function start() {
   setTheme(dark.matches ? "dark" : "light");
   dark.addEventListener("change", () => setTheme(dark.matches ? "dark" : "light"));
   byId("theme").addEventListener("click", () => setTheme(darkNow() ? "light" : "dark"));
+  const embedded = parent !== window || location.search === "?embed"; // within a chapter: the step alone, in its colours
+  document.querySelector(".top").hidden = embedded;
+  addEventListener("message", ({ data }) => ["light", "dark"].includes(data?.theme) && setTheme(data.theme));
+  for (const part of document.querySelectorAll("nav, main, .transport")) part.hidden = false;
   diagram = new Diagram(byId("diagram"), trace, (number) => show(number));
+  byId("fold").open = !embedded && innerHeight >= 800 && innerWidth >= 600; // on a small screen the step itself comes first
+  byId("fold").addEventListener("toggle", () => current >= 0 && diagram.show(current));
   const parts = countBy(trace.steps, (step) => step.phase);
   byId("phases").append(
     ...[...parts].map(([phase, count]) => make("span", { "data-phase": phase, style: `flex: ${count} 1 0` })),
@@ -122,7 +142,10 @@ function start() {
   byId("previous").addEventListener("click", () => show(current - 1));
   byId("next").addEventListener("click", () => show(current + 1));
   byId("slider").addEventListener("input", (event) => show(Number(event.target.value) - 1));
-  addEventListener("hashchange", () => show(fromAddress() ?? current));
+  addEventListener("hashchange", () => {
+    show(fromAddress() ?? current);
+    if (ready()) recall(new URLSearchParams(location.hash.slice(1)).get("do") ?? "");
+  });
   addEventListener("keydown", walk);
   let width = innerWidth;
   addEventListener("resize", () => {
@@ -130,16 +153,41 @@ function start() {
     width = innerWidth;
     for (const map of maps.values()) map.fit(map.narrow ?? room());
   });
+  openLaboratory();
   show(fromAddress() ?? 0, { announce: false });
+  byId("waiting").remove();
 }
 
 function walk(event) {
-  if (event.altKey || event.ctrlKey || event.metaKey || event.target.closest?.("input, .map, pre, .numbers, summary"))
-    return;
-  const to = { ArrowRight: current + 1, ArrowLeft: current - 1, Home: 0, End: trace.steps.length - 1 }[event.key];
+  if (event.altKey || event.ctrlKey || event.metaKey || event.target.closest?.("input[type=text]")) return;
+  const always = { PageDown: current + 1, PageUp: current - 1, ".": current + 1, ",": current - 1 },
+    arrows = { ArrowRight: current + 1, ArrowLeft: current - 1, Home: 0, End: trace.steps.length - 1 },
+    elsewhere = event.target.closest?.("input, .map, pre, .numbers, summary"); // where arrows have a meaning of their own
+  const to = always[event.key] ?? (elsewhere ? undefined : arrows[event.key]);
   if (to === undefined) return;
   event.preventDefault();
   show(to);
 }
 
-start();
+// The data of the page: JSON, compressed by gzip, which also tells whether it is whole.
+async function unpackedText(text) {
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)),
+    stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return JSON.parse(await new Response(stream).text());
+}
+
+async function begin() {
+  try {
+    if (!window.DecompressionStream) throw new Error("this browser is too old to unpack them");
+    trace = await unpackedText(byId("trace").textContent);
+    tensors = Object.fromEntries(Object.entries(trace.tensors).map(([id, record]) => [id, new Tensor(id, record)]));
+    start();
+  } catch (error) {
+    for (const part of document.querySelectorAll("nav, main, .transport, #laboratory")) part.hidden = true;
+    const text = `The numbers of this page cannot be read (${error.message}). Write it again, scratchae study … --html FILE, or take another browser.`;
+    byId("waiting")?.replaceChildren(make("span", { class: "bad" }, text));
+  }
+  document.documentElement.dataset.ready = "";
+}
+
+begin();

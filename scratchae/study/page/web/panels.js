@@ -4,12 +4,15 @@
 // Its arrays
 
 function showTensors(step) {
+  editor?.remove();
+  asked = undefined;
   maps = new Map();
   const result = tensors[step.result];
   byId("result").replaceChildren(figureOf(result, true, step));
   byId("operands").replaceChildren(...step.operands.map((id) => figureOf(tensors[id], false, step)));
+  byId("free").hidden = !step.operands.some((id) => run?.free(id));
   byId("from").hidden = step.operands.length === 0;
-  byId("cell").hidden = !step.recipe;
+  byId("cell").hidden = !step.recipe || compared;
   if (step.recipe) pickCell(step, result.flat(step.first) ?? 0);
 }
 
@@ -17,10 +20,13 @@ const room = () => byId("makes").clientWidth;
 
 function figureOf(tensor, isResult, step) {
   const role = isResult ? "result" : "operand";
-  const label = `${tensor.symbol}, ${role}, ${shapeText(tensor.shape)}. Arrow keys move from number to number.`;
+  tensor.renew();
+  const free = run?.free(tensor.id),
+    label = `${tensor.symbol}, ${role}, ${shapeText(tensor.shape)}. Arrow keys move from number to number${free ? "; Enter changes one" : ""}.`;
   const map = new HeatMap(tensor, {
     label,
     pick: isResult && step.recipe ? (flat) => pickCell(step, flat) : undefined,
+    change: free ? (flat) => edit(tensor, flat, map.element) : undefined,
     width: room(),
     height: isResult ? 340 : 300,
   });
@@ -28,7 +34,9 @@ function figureOf(tensor, isResult, step) {
   const caption = make(
     "figcaption",
     {},
-    markup("span", { class: "name" }, tensor.mathml),
+    window.MathMLElement
+      ? markup("span", { class: "name" }, tensor.mathml)
+      : make("span", { class: "name" }, tensor.symbol),
     make("span", { class: "shape" }, shapeText(tensor.shape)),
   );
   return make(
@@ -45,17 +53,15 @@ function figureOf(tensor, isResult, step) {
 // Below a heat map: its scale, and the other ways to lay it out.
 function underneath(map) {
   if (map.tensor.size === 1) return "";
-  if (!map.tensor.largest) return make("p", { class: "under" }, "all 0");
-  const [low, high] = map.ends,
-    scale = make("i", {});
-  const paint = () => (scale.style.background = `linear-gradient(to right, ${map.stops.join(", ")})`);
-  paint();
-  map.recolour = paint;
-  const under = make(
-    "div",
-    { class: "under" },
-    make("span", { class: "scale" }, written(low, 3), scale, written(high, 3)),
-  );
+  const bar = make("i", {}),
+    scale = make("span", { class: "scale" });
+  map.recolour = () => {
+    const [low, high] = map.ends;
+    bar.style.background = `linear-gradient(to right, ${map.stops.join(", ")})`;
+    scale.replaceChildren(...(map.tensor.largest ? [written(low, 3), bar, written(high, 3)] : ["all 0"]));
+  };
+  map.recolour();
+  const under = make("div", { class: "under" }, scale);
   if (map.layouts.length > 1) {
     const button = make("button", { type: "button" });
     const name = () => (button.textContent = `Show as ${otherLayout(map).name}`);
@@ -138,14 +144,13 @@ function numbersOf(tensor) {
 // One number of the result: marks what it was computed from, writes the sum, and returns it as a text
 
 function pickCell(step, flat) {
+  flat = asked ?? flat; // what is hidden stays chosen
   const result = tensors[step.result],
-    index = result.index(flat);
-  const variables = Object.fromEntries(index.map((i, axis) => [`i${axis}`, i]));
-  const named = Object.fromEntries(Object.entries(step.names).map(([name, id]) => [name, tensors[id]]));
-  const writing = new Writing(named, step.options),
+    { index, variables, named } = placeOf(step, flat),
+    writing = new Writing(named, step.options),
     symbols = writing.symbols(step.recipe, variables),
-    digits = writing.digits(step.recipe, variables);
-  const reading = new Reading(named),
+    digits = writing.digits(step.recipe, variables),
+    reading = new Reading(named),
     value = reading.value(step.recipe, variables) ?? undefined,
     traced = result.values[flat];
   const marked = new Map();
@@ -156,9 +161,14 @@ function pickCell(step, flat) {
   for (const [id, map] of maps) if (id !== step.result) map.mark(marked.get(id) ?? [], undefined);
   maps.get(step.result).mark([], flat);
   const name = result.named(index),
-    simple = digits.nodes.join("") === written(value ?? traced);
+    head = make("p", { class: "symbols" }, `${name} = `, ...symbols.nodes);
+  if (asked !== undefined) {
+    if (!byId("question")) byId("sum").replaceChildren(head, question(step, flat));
+    return `${name} is hidden`;
+  }
+  const simple = digits.nodes.join("") === written(value ?? traced);
   byId("sum").replaceChildren(
-    make("p", { class: "symbols" }, `${name} = `, ...symbols.nodes),
+    head,
     make(
       "p",
       { class: "digits" },
@@ -166,14 +176,25 @@ function pickCell(step, flat) {
       ...digits.nodes,
       ...(simple ? [] : [" = ", make("b", {}, written(value ?? traced))]),
     ),
-    verdict(value, traced, reading, step),
+    verdict(value, traced, reading, step, flat),
+    simple || value === undefined ? "" : question(step, flat),
   );
   Object.assign(byId("sum").dataset, { index: index.join(","), value: String(value ?? ""), traced: String(traced) });
   return `${name} ${byId("sum").querySelector(".digits").textContent}`;
 }
 
+// A place of the result: its index, the variables of its recipe, and what the names in that mean.
+function placeOf(step, flat) {
+  const index = tensors[step.result].index(flat);
+  return {
+    index,
+    variables: Object.fromEntries(index.map((i, axis) => [`i${axis}`, i])),
+    named: Object.fromEntries(Object.entries(step.names).map(([name, id]) => [name, tensors[id]])),
+  };
+}
+
 // Does what this page computes agree with what the library computed?
-function verdict(value, traced, { missing, outside }, step) {
+function verdict(value, traced, { missing, outside }, step, flat) {
   const edge = outside ? " What lies outside of the image counts for nothing." : "";
   if (value === undefined) {
     return make(
@@ -182,15 +203,23 @@ function verdict(value, traced, { missing, outside }, step) {
       `${written(traced, 7)} by the library. ${grouped(missing)} of the numbers are not on this page, which holds a sample of large arrays.`,
     );
   }
+  if (log.length) {
+    const before = library.get(step.result)[flat],
+      same = Object.is(before, traced) || written(before, 7) === written(traced, 7);
+    const text = same ? "the same as with the library's numbers" : `with your numbers; ${written(before, 7)} with the library's`;
+    return make("p", { class: "verdict" }, make("span", { class: "yours" }, written(value, 7)), ` ${text}.${edge}`);
+  }
   const close =
     Object.is(value, traced) ||
     Math.abs(value - traced) <= step.tolerance * Math.max(1e-30, Math.abs(traced), tensors[step.result].largest);
   const word = make("span", { class: close ? "good" : "bad" }, close ? "✓ agrees" : "✗ differs");
+  let digits = 7; // no more of them than are the same
+  while (close && digits > 1 && written(value, digits) !== written(traced, digits)) digits--;
   return make(
     "p",
     { class: "verdict" },
     word,
-    `: ${written(value, 7)} computed here from the marked numbers, ${written(traced, 7)} by the library.${edge}`,
+    `: ${written(value, digits)} computed here from the marked numbers, ${written(traced, digits)} by the library.${edge}`,
   );
 }
 
@@ -201,6 +230,7 @@ function showCheck(step) {
     section = byId("check");
   section.hidden = !check;
   if (!check) return;
+  if (log.length) return showMeasured(step);
   const [look, answer] = { yes: ["good", "✓ Yes."], no: ["bad", "✗ No."], open: ["", "Not comparable."] }[check.verdict];
   const word = make("span", { class: look }, answer);
   const nodes = [make("p", { class: "verdict" }, word, ` ${check.text}`)];
@@ -228,30 +258,13 @@ function showCheck(step) {
     });
     nodes.push(make("div", { class: "pair" }, ...pair));
   }
-  const head = ["", "by backward", "by differences", "difference"].map((text, i) =>
-    make(i ? "th" : "td", i ? { scope: "col" } : {}, text),
-  );
-  const rows = check.rows.map(([index, analytic, numeric, difference]) => {
-    const numbers = [
-      written(analytic, 6),
-      written(numeric, 6),
-      difference === null ? "at a kink" : written(difference, 2),
-    ];
-    return make(
-      "tr",
-      {},
-      make("th", { scope: "row" }, tensors[step.result].named(index)),
-      ...numbers.map((text) => make("td", {}, text)),
-    );
-  });
-  if (rows.length)
-    nodes.push(
-      make(
-        "div",
-        { class: "numbers" },
-        make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows)),
-      ),
-    );
+  const rows = check.rows.map(([index, analytic, numeric, difference]) => [
+    tensors[step.result].named(index),
+    written(analytic, 6),
+    written(numeric, 6),
+    difference === null ? "at a kink" : written(difference, 2),
+  ]);
+  if (rows.length) nodes.push(rowsOf(["", "by backward", "by differences", "difference"], rows));
   byId("comparison").replaceChildren(...nodes);
 }
 
@@ -283,8 +296,9 @@ function showSource(step) {
 }
 
 function showFacts(step) {
-  const text = (value) => (typeof value === "number" ? written(value) : value);
+  const text = (value) => (typeof value === "number" ? written(value) : value),
+    own = log.length ? figuresOf(tensors[step.result].values) : {};
   byId("facts").replaceChildren(
-    ...step.facts.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, text(value))]),
+    ...step.facts.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, text(own[name] ?? value))]),
   );
 }

@@ -3,35 +3,6 @@
 // A recipe is what scratchae/study/formula/cells.py makes of a formula; it is described there.
 
 const TERMS = 8; // so many terms of a sum are written out
-const sigmoid = (x) => 1 / (1 + Math.exp(-x));
-const truth = (yes) => (yes ? 1 : 0);
-
-// Elementwise functions: what they compute, how they are written, how tightly they bind.
-const FUNCTIONS = {
-  add: { of: (a, b) => a + b, sign: " + ", rank: 1 },
-  sub: { of: (a, b) => a - b, sign: " − ", rank: 1 },
-  mul: { of: (a, b) => a * b, sign: " · ", rank: 2 },
-  div: { of: (a, b) => a / b, sign: " / ", rank: 2 },
-  lt: { of: (a, b) => truth(a < b), sign: " < ", rank: 0 },
-  le: { of: (a, b) => truth(a <= b), sign: " ≤ ", rank: 0 },
-  gt: { of: (a, b) => truth(a > b), sign: " > ", rank: 0 },
-  ge: { of: (a, b) => truth(a >= b), sign: " ≥ ", rank: 0 },
-  pow: { of: (a, b) => a ** b },
-  neg: { of: (a) => -a },
-  exp: { of: Math.exp, name: "exp" },
-  log: { of: Math.log, name: "log" },
-  sqrt: { of: Math.sqrt, name: "√" },
-  abs: { of: Math.abs, name: "abs" },
-  sign: { of: Math.sign, name: "sign" },
-  tanh: { of: Math.tanh, name: "tanh" },
-  sigmoid: { of: sigmoid, name: "σ" },
-  softplus: { of: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))), name: "softplus" },
-  maximum: { of: Math.max, name: "max" },
-  minimum: { of: Math.min, name: "min" },
-  clip: { of: (x, low, high) => Math.min(Math.max(x, low), high), name: "clip" },
-  where: { of: (yes, a, b) => (yes ? a : b) },
-};
-
 // All values of the variables that a sum runs over.
 function* ranges(over, variables) {
   if (over.length === 0) return yield variables;
@@ -40,6 +11,9 @@ function* ranges(over, variables) {
 }
 
 // What a recipe comes to
+
+// A plain number with a name, as it is now.
+const optionNow = ([, name, value]) => run?.plain(name, value, trace.steps[current]?.phase) ?? value;
 
 class Reading {
   // tensors: what the names of a recipe mean. `cells` collects which numbers were read, by name; `missing` counts those
@@ -64,7 +38,7 @@ class Reading {
   value(recipe, variables) {
     const [op] = recipe;
     if (op === "num") return recipe[1];
-    if (op === "option") return recipe[2];
+    if (op === "option") return optionNow(recipe);
     if (op === "cell")
       return this.cell(
         recipe[1],
@@ -152,7 +126,7 @@ class Writing {
   joined(op, parts, sign, rank, name, recipe, variables) {
     if (op === "neg") return { nodes: ["−", ...brackets(parts[0], 2)], rank: 0.5 };
     if (op === "pow") {
-      const exponent = recipe[2][1];
+      const exponent = recipe[2][0] === "option" ? optionNow(recipe[2]) : recipe[2][1];
       return {
         nodes: [
           ...brackets(parts[0], 9),
@@ -234,7 +208,7 @@ class Writing {
   symbols(recipe, variables) {
     const [op] = recipe;
     if (op === "num") return this.number(recipe[1]);
-    if (op === "option") return { nodes: [this.options[recipe[1]] ?? written(recipe[2])], rank: 9 };
+    if (op === "option") return { nodes: [this.options[recipe[1]] ?? written(optionNow(recipe))], rank: 9 };
     if (op === "cell") {
       const [, name, index] = recipe,
         symbol = this.tensors[name]?.symbol ?? name;

@@ -6,7 +6,7 @@ class Tensor {
   // array are on this page (null: all); `data` is base64 of little-endian numbers, either exact ("f4", "f8") or
   // whole multiples of `unit` ("i2"); nothing where all are 0 ("zeros").
   constructor(id, record) {
-    Object.assign(this, record, { id });
+    Object.assign(this, record, { id, record });
     this.grid = this.shape.map((size, axis) => this.kept?.[axis]?.length ?? size);
     this.size = product(this.grid);
     this.steps = strides(this.grid);
@@ -19,15 +19,41 @@ class Tensor {
     return this.size === product(this.shape);
   }
 
-  // The numbers, decoded when they are first asked for.
+  // The numbers: in a laboratory those of the run that is shown; NaN where it fails, which the laboratory says by itself.
   get values() {
-    if (!this.decoded && this.type === "zeros") this.decoded = new Float64Array(this.size);
-    if (!this.decoded) {
-      const bytes = Uint8Array.from(atob(this.data), (letter) => letter.charCodeAt(0)).buffer;
-      if (this.type === "i2") this.decoded = Float64Array.from(new Int16Array(bytes), (n) => n * this.unit);
-      else this.decoded = this.type === "f4" ? new Float32Array(bytes) : new Float64Array(bytes);
+    if (!run || this.id.startsWith("numeric ")) return this.given;
+    try {
+      const numbers = run.get(this.id);
+      return compared ? numbers.map((number, i) => number - pinned.get(this.id)[i]) : numbers;
+    } catch {
+      return new Float64Array(this.size).fill(NaN);
     }
-    return this.decoded;
+  }
+
+  // The library's, decoded when they are first asked for.
+  get given() {
+    return (this.decoded ??= this.decode());
+  }
+
+  decode() {
+    if (this.type === "zeros") return new Float64Array(this.size);
+    const bytes = Uint8Array.from(atob(this.data), (letter) => letter.charCodeAt(0)).buffer,
+      numbers = new { f8: Float64Array, f4: Float32Array, i2: Int16Array }[this.type](bytes);
+    if (numbers.length !== this.size) throw new Error(`${this.symbol} has ${numbers.length} numbers, not ${this.size}`);
+    return this.type === "i2" ? Float64Array.from(numbers, (n) => n * this.unit) : numbers;
+  }
+
+  // What the scale of its picture depends on: while numbers change it only grows, so that colours do not jump.
+  renew() {
+    const before = this.top ?? 0;
+    this.top = undefined;
+    this.top = Math.max(before, this.largest);
+    this.signed ||= this.values.some((value) => value < 0);
+  }
+
+  forget() {
+    this.top = undefined;
+    this.signed = this.record.signed;
   }
 
   get largest() {

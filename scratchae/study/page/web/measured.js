@@ -1,0 +1,81 @@
+"use strict";
+// What is measured anew where the reader has changed numbers: differences of L, and the figures of an array.
+
+const MOVED = 1e-5; // how far a number is moved to both sides
+
+// The gradient beside differences of the value that it is of, at the numbers that stand in the table.
+function showMeasured(step) {
+  const [of, layer, value] = step.derivative ?? [],
+    gradient = run.get(step.result),
+    largest = Math.max(...gradient.map(Math.abs)),
+    say = (...nodes) => byId("comparison").replaceChildren(make("p", { class: "verdict" }, ...nodes));
+  if (!of || run.loops.length)
+    return say("Where a formula comes back to itself, differences are measured by the library only.");
+  if (run.held) return say("Nothing is measured while a number on the way is held: it would not move.");
+  const rows = step.check.rows.map(([index]) => {
+    const flat = tensors[step.result].flat(index);
+    return [index, gradient[flat], difference(value, of, flat, layer)];
+  });
+  const off = Math.max(...rows.map(([, analytic, numeric]) => Math.abs(analytic - numeric))) / (largest || 1);
+  if (!Number.isFinite(off)) return say("With these numbers there is nothing to compare: some are not finite.");
+  say(
+    make("span", { class: off < 1e-5 ? "good" : "bad" }, off < 1e-5 ? "✓ Yes." : "✗ Not here."),
+    ` Measured with your numbers, [L(θ + h) − L(θ − h)] / 2h, at ${rows.length} of them: largest difference ${written(off, 2)} of the largest.`,
+    off < 1e-5 ? "" : " Between θ − h and θ + h may lie a corner, such as that of ReLU at 0.",
+  );
+  byId("comparison").append(
+    rowsOf(
+      ["", "by backward", "by differences", "difference"],
+      rows.map(([index, analytic, numeric]) => [
+        tensors[step.result].named(index),
+        written(analytic, 6),
+        written(numeric, 6),
+        written(Math.abs(analytic - numeric), 2),
+      ]),
+    ),
+  );
+}
+
+function difference(value, of, flat, layer) {
+  const moved = (by) => {
+    const data = Float64Array.from(run.get(of));
+    data[flat] += by;
+    return run.without(value, of, data, layer);
+  };
+  const h = MOVED * Math.max(1, Math.abs(run.get(of)[flat]));
+  return (moved(h) - moved(-h)) / (2 * h);
+}
+
+// A table of texts, the first of each row its name.
+function rowsOf(head, rows) {
+  const cells = (row, tag) =>
+    row.map((text, i) =>
+      make(
+        i ? tag : tag === "th" ? "td" : "th",
+        i ? (tag === "th" ? { scope: "col" } : {}) : tag === "th" ? {} : { scope: "row" },
+        text,
+      ),
+    );
+  return make(
+    "div",
+    { class: "numbers" },
+    make(
+      "table",
+      {},
+      make("thead", {}, make("tr", {}, ...cells(head, "th"))),
+      make("tbody", {}, ...rows.map((row) => make("tr", {}, ...cells(row, "td")))),
+    ),
+  );
+}
+
+// The figures of an array, by their names in the list.
+function figuresOf(values) {
+  const sum = values.reduce((all, x) => all + x, 0);
+  return {
+    smallest: values.reduce((least, x) => Math.min(least, x), Infinity),
+    largest: values.reduce((top, x) => Math.max(top, x), -Infinity),
+    mean: sum / values.length,
+    norm: Math.sqrt(values.reduce((all, x) => all + x * x, 0)),
+    zeros: `${((100 * values.filter((x) => x === 0).length) / values.length).toFixed(1)}%`,
+  };
+}

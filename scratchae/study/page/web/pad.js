@@ -1,0 +1,106 @@
+"use strict";
+// A pad for a digit of one's own: it takes the place of the first example, and is rebuilt while it is drawn.
+
+const LEVELS = 15; // shades, so that a drawing can stand in the address
+
+// The picture that an example is: height and width; undefined if it is none in shades of grey.
+function pictureSize() {
+  const { shape, image, pixels } = tensors.x;
+  if (!pixels) return undefined;
+  return image ?? (shape.length === 4 && shape[3] === 1 ? shape.slice(1, 3) : undefined);
+}
+
+function openPad() {
+  const size = pictureSize();
+  byId("own").hidden = !size;
+  if (!size) return;
+  const pad = byId("pad"),
+    canvas = byId("paper");
+  let last; // where the pen was, in pixels of the picture
+  let cursor = [size[0] >> 1, size[1] >> 1];
+  byId("own").addEventListener("click", () => {
+    pad.hidden = !pad.hidden;
+    byId("own").setAttribute("aria-expanded", !pad.hidden);
+    if (pad.hidden) return;
+    if (!log.some(({ paint }) => paint)) stroke([]); // an empty sheet
+    showPad();
+    canvas.focus();
+  });
+  byId("clear").addEventListener("click", () => stroke([]));
+  const place = (event) => {
+    const box = canvas.getBoundingClientRect();
+    return [((event.clientY - box.top) / box.height) * size[0], ((event.clientX - box.left) / box.width) * size[1]];
+  };
+  canvas.addEventListener("pointerdown", (event) => {
+    canvas.setPointerCapture(event.pointerId);
+    stroke([(last = place(event))], drawing());
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    if (!last) return;
+    const to = place(event),
+      steps = Math.ceil(Math.hypot(to[0] - last[0], to[1] - last[1]) * 2) || 1;
+    stroke(
+      Array.from({ length: steps }, (_, i) =>
+        [0, 1].map((axis) => last[axis] + ((to[axis] - last[axis]) * (i + 1)) / steps),
+      ),
+      drawing(),
+    );
+    last = to;
+  });
+  for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => (last = undefined));
+  canvas.addEventListener("keydown", (event) => {
+    const move = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+    if (!move && event.key !== " ") return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (move) cursor = cursor.map((at, axis) => Math.max(0, Math.min(size[axis] - 1, at + move[axis])));
+    else stroke([cursor.map((at) => at + 0.5)], drawing());
+    showPad(cursor);
+    say(`row ${cursor[0] + 1}, column ${cursor[1] + 1}`);
+  });
+}
+
+const drawing = () => Array.from(run.get("x").slice(0, product(pictureSize())));
+
+// A round pen at some places of a sheet.
+function stroke(places, sheet = new Array(product(pictureSize())).fill(0)) {
+  const [h, w] = pictureSize();
+  for (const [y, x] of places)
+    for (let i = Math.max(0, Math.floor(y - 2)); i < Math.min(h, y + 2); i++)
+      for (let j = Math.max(0, Math.floor(x - 2)); j < Math.min(w, x + 2); j++) {
+        const ink = Math.max(0, Math.min(1, 1.7 - Math.hypot(i + 0.5 - y, j + 0.5 - x)));
+        sheet[i * w + j] = Math.max(sheet[i * w + j], Math.round(ink * LEVELS) / LEVELS);
+      }
+  act({ paint: sheet });
+}
+
+// The sheet, and what the network makes of it: the last array of the forward pass that is as large as the data.
+function showPad(cursor) {
+  if (byId("pad").hidden) return;
+  const { steps } = trace,
+    size = pictureSize(),
+    end = steps.findLast(
+      ({ phase, tree, result }) => tree && phase === "forward" && tensors[result].size === tensors.x.size,
+    ),
+    logits = steps.some(({ phase, kind, where }) => phase === "loss" && where.includes("Logits"));
+  paper(byId("paper"), drawing(), size, cursor);
+  byId("rebuilt").parentElement.hidden = !end;
+  if (!end) return;
+  const known = tensors.x.shape[0];
+  byId("knows").textContent = `What the network makes of it${run.taken ? `, which learns ${known} example${known > 1 ? "s" : ""} by heart` : ""}`;
+  const made = run.get(end.result).slice(0, product(size));
+  paper(byId("rebuilt"), logits ? made.map(FUNCTIONS.sigmoid.of) : made, size);
+}
+
+function paper(canvas, values, [h, w], cursor) {
+  [canvas.width, canvas.height] = [w, h];
+  const colours = ramp(PALETTES[darkNow() ? "dark" : "light"].pixels),
+    pen = canvas.getContext("2d"),
+    picture = pen.createImageData(w, h);
+  values.forEach((value, i) => picture.data.set([...colours[shade(value, 0, 1)], 255], 4 * i));
+  if (cursor) picture.data.set([10, 88, 194, 255], 4 * (cursor[0] * w + cursor[1]));
+  pen.putImageData(picture, 0, 0);
+}
+
+const asHex = (sheet) => sheet.map((ink) => Math.round(ink * LEVELS).toString(16)).join("");
+const fromHex = (text) => Array.from(text, (letter) => parseInt(letter, 16) / LEVELS);
