@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+from typing import Any
 
 from .types import add_data_dir
 
@@ -23,8 +25,9 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=run)
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> tuple[int, Any]:
     from ..runs.comparing import compare
+    from ..runs.folder import read_record
 
     compare(options.folders, out=options.out, data_dir=options.data_dir, format=options.format)
-    return 0
+    return 0, {folder: read_record(Path(folder)) for folder in options.folders}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from .types import add_data_dir, add_own_data, columns, positive, whole_numbers
+from .types import ListBelow, add_data_dir, add_own_data, columns, given, positive, whole_numbers
 
 if TYPE_CHECKING:
     from ..models import Warmup
@@ -22,9 +22,9 @@ def add(commands: argparse._SubParsersAction) -> None:
         help="train a preset, and write a model, figures and pictures to a folder",
         description="Train a preset, and write the model, its figures and its pictures to a folder.",
         epilog=f"presets:\n{presets}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=ListBelow,
     )
-    parser.add_argument("preset", metavar="PRESET", help="one of the presets below")
+    parser.add_argument("preset", metavar="PRESET", help="one of the presets below").completer = lambda **_: PRESETS
     parser.add_argument(
         "--data",
         metavar="NAME|FILE|FOLDER",
@@ -110,12 +110,11 @@ def beta(text: str) -> float | Warmup:
     return Warmup(int(steps), value)
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> tuple[int, Any]:
     from .. import runs
     from ..backend import threads
     from ..presets import find_preset
 
-    arguments = {name: value for name, value in vars(options).items() if name not in ("run", "preset", "threads")}
     with contextlib.nullcontext() if options.threads is None else threads(options.threads):
-        record = runs.train(find_preset(options.preset), **arguments)
-    return 130 if record["status"] == "interrupted" else 0
+        record = runs.train(find_preset(options.preset), **given(options, "preset", "threads"))
+    return 130 if record["status"] == "interrupted" else 0, record
