@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import OptionError
-from .types import positive
+from .types import positive, spelled_out
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -43,9 +43,10 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def run(options: argparse.Namespace) -> tuple[int, Any]:
-    several = len(options.names) > 1 or options.junit is not None
-    listed = [several or (options.json and name.endswith(".py")) for name in options.names]
-    files = [path_of(name) if row else named(name) for name, row in zip(options.names, listed, strict=True)]
+    names = spelled_out(options.names)
+    several = len(names) > 1 or options.junit is not None
+    listed = [several or (options.json and name.endswith(".py")) for name in names]
+    files = [path_of(name) if row else named(name) for name, row in zip(names, listed, strict=True)]
     if not files and several:
         raise OptionError("check: --junit wants files: scratchae check a.py b.py --junit report.xml")
     if files and files[0] is not None:
@@ -101,7 +102,7 @@ def named(name: str) -> Path | None:
     if path.stem in exercises():
         return hand_out(path.stem)
     if path.is_dir():
-        raise OptionError(f"check: {name} is a folder: name the files in it, such as {name.rstrip('/')}/*.py")
+        raise OptionError(f"check: {name} is a folder: name the files in it, such as {path / '*.py'}")
     if name.endswith(".py") or name[:1].isdigit():
         raise OptionError(
             f"check: there is no file or exercise {name}; the exercises are {', '.join(exercises())}; the chapters explain "

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from .types import add_data_dir
+from .types import add_data_dir, spelled_out
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -29,5 +29,6 @@ def run(options: argparse.Namespace) -> tuple[int, Any]:
     from ..runs.comparing import compare
     from ..runs.folder import read_record
 
-    compare(options.folders, out=options.out, data_dir=options.data_dir, format=options.format)
-    return 0, {folder: read_record(Path(folder)) for folder in options.folders}
+    folders = spelled_out(options.folders)
+    compare(folders, out=options.out, data_dir=options.data_dir, format=options.format)
+    return 0, {folder: read_record(Path(folder)) for folder in folders}

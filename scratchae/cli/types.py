@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import glob
 import json
 import math
 import shutil
 import textwrap
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 
@@ -91,6 +93,12 @@ def as_json(figures: Any) -> str:
         return value if value is None or isinstance(value, str | int) else str(value)
 
     return json.dumps(plain(figures), indent=2)
+
+
+def spelled_out(names: Sequence[str]) -> list[str]:
+    """The names, with what each pattern such as *.py stands for: the shells of Windows hand patterns on as they are."""
+    found = [[name] if Path(name).exists() else sorted(glob.glob(name)) or [name] for name in names]
+    return [name for some in found for name in some]
 
 
 class ListBelow(argparse.HelpFormatter):
