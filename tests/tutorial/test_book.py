@@ -165,7 +165,7 @@ def copied_tutorials(folder, chapter):
     """A small `tutorials/` with one chapter."""
     shutil.copytree(ROOT / "tutorials" / "book", folder / "book")
     (folder / "book" / "study.py").unlink()
-    for page in ("hour.md", "index.md", "bibliography.md", "glossary.md"):
+    for page in ("hour.md", "classroom.md", "index.md", "bibliography.md", "glossary.md"):
         (folder / "book" / page).write_text(
             "# Page\n\n```{toctree}\n:hidden:\n\n<!-- names -->\n```\n"
             if page == "index.md"
