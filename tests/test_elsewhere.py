@@ -48,12 +48,10 @@ COMMANDS = {
     "train simple --data rows.csv --epochs 1 --out run": 0,
     "train simple --data rows.csv --epochs 2 --out run --resume": 0,
     "use reconstruct run": 0,
-    "use score run --data rows.csv": 0,
     "compare run run": 0,
     "compare run run --quiet": 0,
     "export run --torch weights.safetensors": 0,
     "study tiny --html page.html": 0,
-    "check Dense": 0,
     "check *.py --junit report.xml": 0,
     "data show rows.csv": 0,
 }
@@ -69,7 +67,8 @@ RUN = """
 
 @pytest.mark.parametrize("system", ["windows", "macos"])
 def test_the_commands(system, folder):
-    commands = COMMANDS if system == "windows" else {name: COMMANDS[name] for name in list(COMMANDS)[::4]}
+    some = [name for name in COMMANDS if system == "windows" or name.startswith(("train", "check"))]
+    commands = {name: COMMANDS[name] for name in some}
     said = played(system, f"COMMANDS = {commands!r}\n" + textwrap.dedent(RUN), folder)
     assert "1 of 1 right" in said
     assert (folder / "run" / "run.json").is_file()
