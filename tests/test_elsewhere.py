@@ -164,3 +164,26 @@ def test_our_files_can_be_checked_out_anywhere():
     assert len(names) > 300
     assert [name for name in names if FORBIDDEN.search(name.rpartition("/")[2])] == []
     assert [name for name, count in Counter(map(str.lower, names)).items() if count > 1] == []
+
+
+def test_backslashes(folder, monkeypatch, capsys):
+    r"""Paths as Windows has them: neither \n nor \1 in them means anything, and what is printed names them as they are."""
+    deep = r"C:\new\1\table"  # one name on Linux
+    (folder / f"{deep}.csv").write_bytes((folder / "rows.csv").read_bytes())
+    (folder / f"{deep}.py").write_text(LAYER, encoding="utf-8")
+    monkeypatch.chdir(folder)
+    for command in (
+        ["train", "simple", "--data", f"{deep}.csv", "--epochs", "1", "--out", deep],
+        ["use", "reconstruct", deep],
+        ["compare", deep, deep, "--out", rf"{deep}\compared"],
+        ["study", "tiny", "--html", f"{deep}.html"],
+        ["export", deep, "--torch", rf"{deep}\torch"],
+        ["check", f"{deep}.py", "--junit", f"{deep}.xml"],
+    ):
+        assert cli.main(command) == 0
+        said = capsys.readouterr().out
+        assert (deep in said or "check" in command) and "\new" not in said, said
+    assert json.loads((folder / deep / "run.json").read_text(encoding="utf-8"))["prepared"]["source"].endswith(
+        f"{deep}.csv"
+    )
+    assert f'name="{deep}.py"' in (folder / f"{deep}.xml").read_text(encoding="utf-8")
