@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from scratchae.bench.harness import RESULTS
+from scratchae.environment import open_streams
 from scratchae.errors import ScratchaeError
 
 
@@ -36,6 +37,7 @@ def positive(text: str) -> int:
 
 def exit_code(benchmark: str, run: Callable[[], None]) -> int:
     """Run a benchmark; its exit code: 0, 1 for an error, 130 after Ctrl-C."""
+    open_streams()
     try:
         run()
     except ScratchaeError as error:

@@ -103,8 +103,8 @@ def give_new_name(temporary: Path, path: Path) -> None:
 
 
 def flush(path: Path) -> None:
-    """Wait until a file is on the disk."""
-    with open(path, "rb") as file:
+    """Wait until a file is on the disk. Windows flushes only what is open for writing, Linux anything."""
+    with open(path, "r+b" if os.access(path, os.W_OK) else "rb") as file:
         os.fsync(file.fileno())
 
 

@@ -48,9 +48,47 @@ def test_a_console_without_our_letters(tmp_path, encoding, command):
     assert done.stdout and b"Traceback" not in done.stderr
 
 
+TWINS = {
+    "∂L/∂W₂ = xᵀ ∂L/∂y": "dL/dW_2 = x^T dL/dy",
+    "½ ‖x̂ − x‖², 10⁻³ ± 2 × θ·λ": "1/2 ||xhat - x||^2, 10^-3 +- 2 x theta*lambda",
+    "x₍ᵢ₊₁₎ ≥ Σₙ σ′(a) → ⌊N/2⌋ …": "x_(i+1) >= Sigma_n sigma'(a) -> floor(N/2) ...",
+    "Poincaré, Ø, 𝔼 z̄ z̃ “a” – µ": 'Poincare, O, E zbar ztilde "a" - mu',
+    "日本 \udce9": "?? ?",
+}
+
+
+@pytest.mark.parametrize("text", TWINS)
+def test_letters_have_twins_in_ascii(text):
+    assert text.encode("ascii", environment.TWINS).decode() == TWINS[text]
+    assert text.encode("cp1252", environment.TWINS)  # and what a console has, it shows
+    assert "½ x̂²".encode("cp1252", environment.TWINS).decode("cp1252") == "½ xhat²"
+
+
+def test_every_letter_that_we_print_has_a_twin():
+    sources = [*(ROOT / "scratchae").rglob("*.py"), *(ROOT / "tutorials").glob("*.py")]
+    letters = set("".join(path.read_text(encoding="utf-8") for path in sources))
+    assert len(letters) > 150
+    assert {letter for letter in letters if environment.ascii_twin(letter) == "?"} == {"?"}
+
+
+def test_the_numbers_of_a_step_on_a_console_without_our_letters(tmp_path):
+    said = run("study tiny", tmp_path, PYTHONIOENCODING="ascii").stdout.decode("ascii")
+    assert "dL/dW_4 = a_3^T dL/dz_4" in said and "sigma(z_1)" in said and "?" not in said
+
+
+def test_a_learner_checks_a_layer_on_a_console_without_our_letters(tmp_path):
+    (tmp_path / "mine.py").write_text("import scratchae as sae\nsae.check(sae.ReLU())\n", encoding="utf-8")
+    wanted = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "cp1252"}
+    done = subprocess.run([sys.executable, "mine.py"], cwd=tmp_path, env=wanted, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode("ascii", "replace")
+    assert b"ReLU: right; dL/dx equal" in done.stdout
+
+
 @pytest.mark.slow
-def test_a_chapter_on_a_console_without_our_letters(tmp_path):
-    done = run("tutorial 0", tmp_path, PYTHONIOENCODING="ascii")
+@pytest.mark.parametrize("command", [["-m", "scratchae", "tutorial", "0"], [ROOT / "tutorials" / "00_one_neuron.py"]])
+def test_a_chapter_on_a_console_without_our_letters(tmp_path, command):
+    wanted = os.environ | {"FAST": "1", "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([sys.executable, *command], cwd=tmp_path, env=wanted, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode("ascii", "replace")
 
 
@@ -63,7 +101,7 @@ def test_streams_are_opened_where_there_are_none(monkeypatch):
     monkeypatch.setattr(sys, "stderr", None)
     monkeypatch.setattr(sys, "stdout", Stream())
     environment.open_streams()
-    assert sys.stdout.options == {"errors": "replace"}
+    assert sys.stdout.options == {"errors": environment.TWINS}
     print("nobody hears this", file=sys.stderr)
     assert sys.stderr.name == os.devnull
     sys.stderr.close()

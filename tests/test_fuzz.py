@@ -116,7 +116,24 @@ shapes = hnp.array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=4)
 arrays = hnp.arrays(st.sampled_from([np.float32, np.float64]), shapes, elements=numbers)
 
 
-@pytest.mark.parametrize("name", [name for name, row in CATALOGUE.items() if not isinstance(row.make(4), s.Model)])
+PARTS = [name for name, row in CATALOGUE.items() if not isinstance(row.make(4), s.Model)]
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_no_examples_at_all(name):
+    """They come back as none, forward and backward, or are refused."""
+    row = CATALOGUE[name]
+    thing, (x, *others) = row.make(4), [each[:0] for each in row.inputs(np.random.default_rng(0), 3, 4)]
+    try:
+        if hasattr(thing, "forward"):
+            assert thing.backward(np.ones_like(thing.forward(x, *others))).shape == x.shape
+        else:
+            thing(x, *others)
+    except ScratchaeError:
+        pass
+
+
+@pytest.mark.parametrize("name", PARTS)
 @given(x=arrays, change=st.sampled_from((*LAYOUTS, *NEARLY, lambda x: x)))
 def test_any_array(name, x, change):
     """It is refused, or the result is that of the same numbers in float64."""

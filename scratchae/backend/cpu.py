@@ -30,12 +30,17 @@ def recycle_memory() -> None:
     is a setting of the whole process. It does nothing if the C library is not glibc.
     """
     M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+    if (mallopt := c_function("mallopt")) is not None:
+        mallopt(M_MMAP_THRESHOLD, 32 * 2**20)  # glibc's upper limit
+        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def c_function(name: str) -> Callable[..., int] | None:
+    """A function of the C library; None where it has none of that name, as musl and macOS, or cannot be asked, as on Windows."""
     try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):  # musl, macOS, Windows
-        return
-    mallopt(M_MMAP_THRESHOLD, 32 * 2**20)  # glibc's upper limit
-    mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+        return getattr(ctypes.CDLL(None), name, None)
+    except (OSError, TypeError):
+        return None
 
 
 # in floats: a block of parameters, of the gradient and of Adam's m and v fits into a core's L2 cache

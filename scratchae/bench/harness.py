@@ -7,7 +7,6 @@ JSON on its standard input with a line of JSON on its standard output, and the p
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import subprocess
@@ -20,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from ..backend.cpu import c_function
 from ..environment import SETTINGS, on_terminal
 from ..errors import ScratchaeError
 from ..files import written_whole
@@ -193,7 +193,8 @@ def peak_memory(work: Callable[[], Any]) -> float | None:
     What the allocator has free goes back to the system first, else the work would find it there and seem to need less.
     None where it cannot be measured: not Linux, or /proc/self/clear_refs is not ours to write to.
     """
-    getattr(ctypes.CDLL(None), "malloc_trim", lambda pad: None)(0)  # glibc
+    if (trim := c_function("malloc_trim")) is not None:
+        trim(0)
     try:
         Path("/proc/self/clear_refs").write_text(
             "5", encoding="ascii"

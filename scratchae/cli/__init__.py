@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
 
 from .. import __version__
+from ..environment import open_streams, silent
 from ..errors import ScratchaeError, printable
 from ..files import OF_THE_DISK, cannot_write
 from . import bench, check, compare, data, export, search, study, train, tutorial, use
+from .types import as_json
 
-# each has add(commands), which defines its arguments, and run(options), which returns an exit code
+# each has add(commands), which defines its arguments, and run(options), which returns an exit code and what --json prints
 COMMANDS = (train, search, use, compare, export, study, check, bench, data, tutorial)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command. Exit code 0 if all is well, 1 if a check failed, 2 for a mistake of the caller, 130 after Ctrl-C, 141 if
     nothing reads the output any more."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a console that has no ∂ shows a question mark
-            stream.reconfigure(errors="replace")
+    open_streams()
     try:
-        options = parser().parse_args(arguments)
-        code = options.run(options)
+        top = parser()
+        if "_ARGCOMPLETE" in os.environ:  # the shell asks what may come next
+            import argcomplete
+
+            argcomplete.autocomplete(top)
+        options = top.parse_args(arguments)
+        with silent() if options.quiet or options.json else contextlib.nullcontext():
+            code, figures = options.run(options)
+        if options.json and figures is not None:
+            print(as_json(figures))
         sys.stdout.flush()  # here and not when Python ends, where a closed pipe could not be caught
         return code
     except BrokenPipeError:  # the reader of the output, such as `head`, has seen enough
@@ -50,4 +59,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add(commands)
+    for command in commands.choices.values():
+        command.add_argument("--quiet", action="store_true", help="print nothing but errors")
+        command.add_argument("--json", action="store_true", help="print nothing but the figures, as JSON")
     return top

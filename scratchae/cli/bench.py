@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import json
+from typing import Any
 
 from .types import whole_numbers
 
@@ -39,11 +41,11 @@ def ascending(text: str) -> list[int]:
     return sorted(set(whole_numbers(text)))
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> tuple[int, Any]:
     from ..bench.command import bench
     from ..presets import find_preset
 
-    bench(
+    file = bench(
         [find_preset(name) for name in options.presets],
         devices=DEVICES[options.device],
         batch_sizes=options.batch_sizes,
@@ -51,4 +53,4 @@ def run(options: argparse.Namespace) -> int:
         quick=options.quick,
         out=options.out,
     )
-    return 0
+    return 0, json.loads(file.read_text(encoding="utf-8"))

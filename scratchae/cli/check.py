@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from ..errors import OptionError
-from .types import positive
+from .types import positive, spelled_out
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -38,16 +38,17 @@ def add(commands: argparse._SubParsersAction) -> None:
         metavar="SECONDS",
         help="time that a file may take (default: 60)",
     )
-    parser.add_argument("--json", action="store_true", help="print the results of files as JSON")
     parser.add_argument("--junit", type=Path, metavar="FILE.xml", help="write the results of files as JUnit XML")
     parser.set_defaults(run=run)
 
 
-def run(options: argparse.Namespace) -> int:
-    several = len(options.names) > 1 or options.json or options.junit is not None
-    files = [path_of(name) if several else named(name) for name in options.names]
+def run(options: argparse.Namespace) -> tuple[int, Any]:
+    names = spelled_out(options.names)
+    several = len(names) > 1 or options.junit is not None
+    listed = [several or (options.json and name.endswith(".py")) for name in names]
+    files = [path_of(name) if row else named(name) for name, row in zip(names, listed, strict=True)]
     if not files and several:
-        raise OptionError("check: --json and --junit want files: scratchae check a.py b.py --json")
+        raise OptionError("check: --junit wants files: scratchae check a.py b.py --junit report.xml")
     if files and files[0] is not None:
         return check_files(files, options)
 
@@ -72,7 +73,15 @@ def run(options: argparse.Namespace) -> int:
     print(
         f"{len(reports) - len(failed)} of {len(reports)} right: relative error at most 1e-7, central differences in float64"
     )
-    return 1 if failed else 0
+    figures = {
+        entry: {
+            "passed": report.passed,
+            "largest_relative_error": report.worst,
+            "tensors": {check.name: check.error for check in report.checks},
+        }
+        for entry, report in reports.items()
+    }
+    return 1 if failed else 0, figures
 
 
 def path_of(name: str) -> Path:
@@ -93,7 +102,7 @@ def named(name: str) -> Path | None:
     if path.stem in exercises():
         return hand_out(path.stem)
     if path.is_dir():
-        raise OptionError(f"check: {name} is a folder: name the files in it, such as {name.rstrip('/')}/*.py")
+        raise OptionError(f"check: {name} is a folder: name the files in it, such as {path / '*.py'}")
     if name.endswith(".py") or name[:1].isdigit():
         raise OptionError(
             f"check: there is no file or exercise {name}; the exercises are {', '.join(exercises())}; the chapters explain "
@@ -102,21 +111,19 @@ def named(name: str) -> Path | None:
     return None
 
 
-def check_files(files: list[Path], options: argparse.Namespace) -> int:
+def check_files(files: list[Path], options: argparse.Namespace) -> tuple[int, Any]:
     from ..tutorial import homework
 
-    alone = len(files) == 1 and not options.json
+    alone = len(files) == 1
     graded = []
     for file in files:
         graded.append(homework.graded(file, options.limit, sys.stdout if alone else None))
         if alone:
             print(graded[0].text)
-        elif not options.json:
+        else:
             print(homework.row(graded[-1], max(len(str(one)) for one in files)), flush=True)
-    if options.json:
-        print(json.dumps([one.record() for one in graded], indent=2, ensure_ascii=False))
-    elif not alone:
+    if not alone:
         print(homework.summary(graded))
     if options.junit is not None:
         homework.write_junit(graded, options.junit)
-    return homework.overall(one.code for one in graded)
+    return homework.overall(one.code for one in graded), [one.record() for one in graded]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+from typing import Any
 
-from .types import add_data_dir
+from .types import add_data_dir, spelled_out
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -23,8 +25,10 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=run)
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> tuple[int, Any]:
     from ..runs.comparing import compare
+    from ..runs.folder import read_record
 
-    compare(options.folders, out=options.out, data_dir=options.data_dir, format=options.format)
-    return 0
+    folders = spelled_out(options.folders)
+    compare(folders, out=options.out, data_dir=options.data_dir, format=options.format)
+    return 0, {folder: read_record(Path(folder)) for folder in folders}

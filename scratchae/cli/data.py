@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from .types import size
 
@@ -38,11 +39,11 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=run)
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> tuple[int, Any]:
     return show(options) if options.action == "show" else originals(options)
 
 
-def originals(options: argparse.Namespace) -> int:
+def originals(options: argparse.Namespace) -> tuple[int, Any]:
     """Download or verify the files of MNIST or Fashion-MNIST."""
     from ..arguments import choice
     from ..data import mnist
@@ -53,13 +54,15 @@ def originals(options: argparse.Namespace) -> int:
         if folder.name != options.name:
             folder /= options.name  # the files of both datasets have the same names
         mnist.download(options.name, folder)
+    found = {}
     for file in mnist.FILES[options.name]:
         path = mnist.checked(options.name, folder / file)
-        print(f"{path}  {path.stat().st_size:,} bytes, SHA-256 as published")
-    return 0
+        found[path] = path.stat().st_size
+        print(f"{path}  {found[path]:,} bytes, SHA-256 as published")
+    return 0, {"bytes": found}
 
 
-def show(options: argparse.Namespace) -> int:
+def show(options: argparse.Namespace) -> tuple[int, Any]:
     """Say what the data are, and draw some of them."""
     from ..arguments import whole
     from ..data import NAMES, load_examples, named_examples
@@ -83,7 +86,8 @@ def show(options: argparse.Namespace) -> int:
     path = Path(options.out) if options.out else unused(Path(Path(options.name).resolve().stem + ".png"))
     sheet(examples, path)
     print(path)
-    return 0
+    counts = {part: len(getattr(examples, part)) for part in ("train", "validation", "test")}
+    return 0, {"picture": path, "examples": counts, "shape": examples.shape, **examples.kept}
 
 
 def columns_of(examples) -> str:

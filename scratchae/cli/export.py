@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -19,7 +20,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=run)
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> tuple[int, Any]:
     import numpy as np
 
     from ..runs import open_run
@@ -31,4 +32,4 @@ def run(options: argparse.Namespace) -> int:
     write(run.model, np.zeros((1, *shape), np.float32), path)
     numbers = "" if about.scaling.unit and about.scaling.divisor == 1 else f"; x is scaled: {about.scaling.said}"
     print(f"{path}: x (N, {', '.join(map(str, shape))}){numbers}")
-    return 0
+    return 0, {"file": path, "shape": shape, "scaling": about.scaling.record()}

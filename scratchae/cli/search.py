@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
-from .types import add_data_dir, add_own_data, positive
+from .types import add_data_dir, add_own_data, given, positive
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -46,11 +47,9 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=run)
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> tuple[int, Any]:
     from ..arguments import whole
     from ..runs.searching import read_space, search
 
     whole("search", "seed", options.seed, least=0)
-    arguments = {name: value for name, value in vars(options).items() if name not in ("run", "preset", "over")}
-    search(options.preset, read_space(options.over), **arguments)
-    return 0
+    return 0, search(options.preset, read_space(options.over), **given(options, "preset", "over"))

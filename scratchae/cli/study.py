@@ -6,9 +6,9 @@ import argparse
 import dataclasses
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from .types import add_data_dir, columns, positive
+from .types import ListBelow, add_data_dir, columns, positive
 
 STEPS = 500  # of an epoch; a schedule is looked at in its first step only
 
@@ -33,13 +33,13 @@ def add(commands: argparse._SubParsersAction) -> None:
         description="Run one forward and backward pass, a loss and an update, and show every tensor: name, formula, shape, "
         "numbers, and its gradient beside central differences. It computes in float64, and writes only the page.",
         epilog=f"presets:\n{presets}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=ListBelow,
     )
     parser.add_argument(
         "preset",
         metavar="PRESET",
         help="tiny, classic, one of the presets below, or the folder or model file of a run",
-    )
+    ).completer = lambda **_: ("tiny", "classic", *PRESETS)
     parser.add_argument(
         "--html", metavar="FILE", help="instead of printing, write a page to step through, which needs no network"
     )
@@ -55,7 +55,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=run)
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> tuple[int, Any]:
     import numpy as np
 
     from ..arguments import whole
@@ -87,7 +87,13 @@ def run(options: argparse.Namespace) -> int:
                 ]
             )
         )
-    return 0 if found.passed else 1
+    gradients = {
+        step.result.symbol.text: {"passed": step.check.passed, "largest_relative_error": step.check.error}
+        for step in found
+        if step.check is not None
+    }
+    figures = {"title": found.title, "steps": len(found), "passed": found.passed, "gradients": gradients}
+    return 0 if found.passed else 1, figures
 
 
 def subject(options: argparse.Namespace) -> tuple[str, Model, np.ndarray, Optimizer]:

@@ -6,10 +6,10 @@ import argparse
 import contextlib
 import os
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ScratchaeError
-from .types import add_data_dir, add_own_data, columns, positive, whole_numbers
+from .types import ListBelow, add_data_dir, add_own_data, columns, given, positive, whole_numbers
 
 if TYPE_CHECKING:
     from ..models import Warmup
@@ -25,9 +25,9 @@ def add(commands: argparse._SubParsersAction) -> None:
         help="train a preset, and write a model, figures and pictures to a folder",
         description="Train a preset, and write the model, its figures and its pictures to a folder.",
         epilog=f"presets:\n{presets}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=ListBelow,
     )
-    parser.add_argument("preset", metavar="PRESET", help="one of the presets below")
+    parser.add_argument("preset", metavar="PRESET", help="one of the presets below").completer = lambda **_: PRESETS
     parser.add_argument(
         "--data",
         metavar="NAME|FILE|FOLDER",
@@ -119,14 +119,13 @@ def beta(text: str) -> float | Warmup:
     return Warmup(int(steps), value)
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> tuple[int, Any]:
     from .. import runs
     from ..backend import threads
     from ..presets import find_preset
     from ..training.distributed import end_unmet, group_for
 
-    left_out = ("run", "preset", "threads", "distributed")
-    arguments = {name: value for name, value in vars(options).items() if name not in left_out}
+    arguments = given(options, "preset", "threads", "distributed")
     group = None
     with contextlib.ExitStack() as stack:
         if options.threads is not None:
@@ -142,6 +141,6 @@ def run(options: argparse.Namespace) -> int:
             if group is None:
                 end_unmet(error)
             elif group.rank != getattr(error, "speaker", 0):
-                return 2
+                return 2, None
             raise
-    return 130 if record["status"] == "interrupted" else 0
+    return 130 if record["status"] == "interrupted" else 0, record if group.rank == 0 else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -25,7 +26,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=run)
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> tuple[int, Any]:
     from ..tutorial import chapters
     from ..tutorial.showing import DATA
 
@@ -34,16 +35,19 @@ def run(options: argparse.Namespace) -> int:
 
         book.require_packages()
     if options.book is not None:
-        print(book.build(Path(options.book), None if options.number is None else [options.number]))
-        return 0
+        first = book.build(Path(options.book), None if options.number is None else [options.number])
+        print(first)
+        return 0, {"book": first}
     if options.notebooks is not None:
-        for path in chapters.write_notebooks(Path(options.notebooks)):
-            print(path)
-        return 0
+        written = chapters.write_notebooks(Path(options.notebooks))
+        print("\n".join(map(str, written)))
+        return 0, {"notebooks": written}
     if options.number is not None:
         environment = {} if options.data is None else {DATA: options.data}
-        return chapters.run(chapters.find(options.number), environment)
-    for chapter in chapters.chapters():
+        code = chapters.run(chapters.find(options.number), environment)
+        return code, {"chapter": options.number, "exit_code": code}
+    there = chapters.chapters()
+    for chapter in there:
         print(f"{chapter.number:>3}  {chapter.title}\n     {chapter.question}\n     {chapter.time}\n")
     print("run one:         scratchae tutorial 0\nbuild the book:  scratchae tutorial --book book")
-    return 0
+    return 0, [vars(chapter) for chapter in there]

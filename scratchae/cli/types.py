@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import glob
+import json
+import math
+import shutil
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 
 def positive(kind: type) -> type:
@@ -66,7 +73,48 @@ def add_own_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", type=size, metavar="N|HxW", help="fit your images to this height and width")
 
 
+def given(options: argparse.Namespace, *apart: str) -> dict[str, Any]:
+    """The options of a command by name, without those named here and those that every command has."""
+    return {name: value for name, value in vars(options).items() if name not in ("run", "quiet", "json", *apart)}
+
+
+def as_json(figures: Any) -> str:
+    """What a command found, as JSON in ASCII, which any console can print; numbers that are not finite become null."""
+
+    def plain(value: Any) -> Any:
+        if hasattr(value, "tolist"):  # an array, or a number of NumPy's
+            value = value.tolist()
+        if isinstance(value, Mapping):
+            return {str(key): plain(each) for key, each in value.items()}
+        if isinstance(value, list | tuple):
+            return [plain(each) for each in value]
+        if isinstance(value, float):
+            return value if math.isfinite(value) else None
+        return value if value is None or isinstance(value, str | int) else str(value)
+
+    return json.dumps(plain(figures), indent=2)
+
+
+def spelled_out(names: Sequence[str]) -> list[str]:
+    """The names, with what each pattern such as *.py stands for: the shells of Windows hand patterns on as they are."""
+    found = [[name] if Path(name).exists() else sorted(glob.glob(name)) or [name] for name in names]
+    return [name for some in found for name in some]
+
+
+class ListBelow(argparse.HelpFormatter):
+    """Wraps the help as usual, but for a list below it, which is laid out already."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return text if "\n" in text else super()._fill_text(text, width, indent)
+
+
 def columns(rows: Sequence[tuple[str, str]]) -> str:
-    """Names and their meanings, aligned below each other."""
-    width = max(len(name) for name, _ in rows) + 2
-    return "\n".join(f"  {name:<{width}}{meaning}" for name, meaning in rows)
+    """Names and their meanings, aligned below each other, as wide as the terminal or as $COLUMNS says."""
+    indent = max(len(name) for name, _ in rows) + 4
+    width = max(shutil.get_terminal_size().columns - 2, indent + 20)
+    return "\n".join(
+        textwrap.fill(
+            f"{f'  {name}':<{indent}}{meaning}", width, subsequent_indent=" " * indent, break_on_hyphens=False
+        )
+        for name, meaning in rows
+    )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
-from .types import add_data_dir, add_table, columns, positive
+from .types import ListBelow, add_data_dir, add_table, columns, given, positive
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -18,7 +19,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         help="use a trained model: rebuild, encode, generate, find what is unusual, …",
         description="Do a job with the model of a run, on the run's test examples or on your own data, which are scaled as the run's were.",
         epilog=f"jobs:\n{jobs}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=ListBelow,
     )
     parser.add_argument("job", metavar="JOB", choices=JOBS, help="one of the jobs below")
     parser.add_argument("run_folder", metavar="RUN", help="the folder that `scratchae train` wrote")
@@ -67,11 +68,11 @@ def share(text: str) -> float:
     return value
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> tuple[int, Any]:
     from ..arguments import whole
     from ..runs.jobs import use
 
     whole("use", "seed", options.seed, least=0)
-    arguments = {name: value for name, value in vars(options).items() if name not in ("run", "job", "run_folder")}
-    use(options.job, options.run_folder, **arguments)
-    return 0
+    task = use(options.job, options.run_folder, **given(options, "job", "run_folder"))
+    files = [str(task.out / name) for name in task.written]
+    return 0, {"job": options.job, "examples": len(task.x), **task.figures, "files": files}

@@ -99,7 +99,7 @@ class Attention(Layer):
             raise DataError(f"{self.label()} got x of shape {tuple(x.shape)}: a sequence needs at least one step")
         self.x = flat(x)
         self.k, self.v = (
-            xp.matmul(self.x, W).reshape(*x.shape[:2], -1) for W in (self.K, self.V)
+            xp.matmul(self.x, W).reshape(*x.shape[:2], W.shape[1]) for W in (self.K, self.V)
         )  # (N, T, width), …
         self.q = self.Q / math.sqrt(self.width)
         a = xp.matmul(self.q, self.k.swapaxes(1, 2))  # (N, queries, T)

@@ -54,6 +54,8 @@ def compress(task: Task) -> str:
         f"the model and its codec, which the reader needs too, take {model_bytes(task):,} bytes, as much as "
         f"{model_bytes(task) * 8 / max(8 * size / len(task.x), 1e-9):,.0f} compressed examples",
     ]
+    task.figures |= {"bytes": size, "bits_per_example": 8 * size / len(task.x), "squared_error": error}
+    task.figures |= {"bytes_of_model_and_codec": model_bytes(task)}
     x = task.x[:CURVE]
     curves = {task.run.preset.name: curve(codec, x)}
     size_of_code = int(np.prod(codec.shape))
@@ -74,6 +76,7 @@ def decompress(task: Task) -> str:
     """What `compress` wrote, as examples again."""
     made = read_file(task.options["data"], codec_of(task), task.model.parameters)
     task.data("decompressed", made)
+    task.figures |= {"examples": len(made)}
     return f"{len(made):,} examples"
 
 

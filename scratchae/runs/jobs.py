@@ -40,6 +40,7 @@ def reconstruct(task: Task) -> str:
         caption="From the example that is rebuilt best to the one that is rebuilt worst, in even steps"
         + ("; the number below is the squared error." if task.about.images else "."),
     )
+    task.figures |= {"squared_error": errors.mean(), "least": errors.min(), "largest": errors.max()}
     return f"squared error: {errors.mean():.4g} on average, from {errors.min():.4g} to {errors.max():.4g} (row {errors.argmax() + 1})"
 
 
@@ -55,6 +56,7 @@ def encode(task: Task) -> str:
         if task.given.labels is not None:
             classes, labels = np.unique(task.given.labels, return_inverse=True)
         task.picture("encode", lambda path: plots.latent_scatter(z, labels, path, classes))
+    task.figures |= {"code": z.shape[1]}
     return f"{len(z):,} code{'s' * (len(z) != 1)} of {z.shape[1]} numbers"
 
 
@@ -70,6 +72,7 @@ def denoise(task: Task) -> str:
     if not own:
         return f"{len(made):,} examples"
     before, after = (mean_squared_error(clean, x) for x in (noisy, made))
+    task.figures |= {"squared_error_with_noise": before, "squared_error": after}
     peak = (
         f"; peak signal-to-noise ratio {psnr(before / clean[0].size):.1f} to {psnr(after / clean[0].size):.1f} dB"
         if task.about.scaling.unit
@@ -93,6 +96,7 @@ def generate(task: Task) -> str:
         task.picture("generate", lambda path: plots.mosaic(tiles, path, caption))
     else:
         task.picture("generate", lambda path: plots.spread(made, task.about.columns, path, "new examples"))
+    task.figures |= {"generated": count}
     return f"{count:,} new examples"
 
 
@@ -125,6 +129,7 @@ def interpolate(task: Task) -> str:
         above=["original", "its code", *[""] * (steps - 2), "its code", "original"],
         caption="Between two originals: what the decoder makes of their codes, and of codes in even steps on the line between these.",
     )
+    task.figures |= {"pairs": len(made), "steps": steps}
     return f"{len(made)} pairs, {steps} steps from code to code"
 
 
@@ -146,6 +151,7 @@ def traverse(task: Task) -> str:
         caption=f"Example {row}, with one number of its code moved from the 1st to the 99th percentile of the codes, and all others kept. The "
         "numbers that change the output most come first.",
     )
+    task.figures |= {"numbers_of_the_code": units}
     return f"{len(units)} of {task.model.encode(task.x[:1]).size} numbers of the code, those that change most"
 
 

@@ -59,6 +59,7 @@ def probe(task: Task) -> str:
     ]
     task.table("probe", ["what", "labels", "accuracy", "spread", "draws"], list(zip(*lines, strict=True)))
     task.picture("probe", lambda path: plots.accuracies(found, path))
+    task.figures |= {"accuracy": {name: {n: np.mean(each) for n, each in row.items()} for name, row in found.items()}}
     return table(found, counts)
 
 
@@ -138,4 +139,5 @@ def embed(task: Task) -> str:
         return f"{len(z):,} codes of {z.shape[1]} numbers; k-means has put them into 10 groups"
     raw = k_means(task.target[:10_000].reshape(len(task.target[:10_000]), -1), len(classes))
     pure, plain = purity(groups, labels[:10_000]), purity(raw, labels[:10_000])
+    task.figures |= {"groups": len(classes), "purity": pure, "purity_of_the_data": plain}
     return f"{len(classes)} groups by k-means: {pure:.1%} of the codes have the most frequent class of their group (of the data themselves: {plain:.1%})"

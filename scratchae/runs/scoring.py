@@ -30,11 +30,14 @@ def score(task: Task) -> str:
         f"{found.kind}: the limit {limit:.4g} is the {quantile:.1%} quantile of {len(validation.values):,} validation examples; "
         f"{above.sum():,} of {len(above):,} examples lie above it"
     ]
+    task.figures |= {"kind": found.kind, "limit": limit, "above": above.sum()}
     unusual = which_are_unusual(task)
     if unusual is not None:
         curve = uses.roc(found.values, unusual)
         task.table("curve", ["false_positives", "true_positives"], [curve["false"].tolist(), curve["true"].tolist()])
         hits, missed = int((above & unusual).sum()), int((~above & unusual).sum())
+        task.figures |= {"unusual": unusual.sum(), "found": hits, "missed": missed}
+        task.figures |= {name: curve[name] for name in ("auc", "average_precision")}
         said += [
             f"{unusual.sum():,} are unusual by their class: area under the ROC curve {curve['auc']:.4f}, average precision "
             f"{curve['average_precision']:.4f}",

@@ -136,7 +136,6 @@ def begin(folder: Path, plan: dict[str, Any]) -> None:
     if folder.is_dir() and any(folder.iterdir()):
         raise RunError(f"{folder} is not empty and holds no search: choose another --out, so that nothing is lost")
     try:
-        (folder / TRIALS).mkdir(parents=True, exist_ok=True)
         with written_whole(path) as temporary:
             temporary.write_text(json.dumps(plan, indent=2), encoding="utf-8")
     except OSError as error:

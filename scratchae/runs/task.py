@@ -22,7 +22,7 @@ SHOWN = 10  # examples in a picture
 
 @dataclass
 class Task:
-    """A job's run, its examples, the folder for what it makes, and the options that it was given."""
+    """A job's run, its examples, the folder for what it makes, the options that it was given, and what it found."""
 
     run: Run
     given: Batch
@@ -30,6 +30,7 @@ class Task:
     form: str = "png"
     options: dict[str, Any] = field(default_factory=dict)
     written: list[str] = field(default_factory=list)
+    figures: dict[str, Any] = field(default_factory=dict)  # what was found, in numbers
 
     @property
     def model(self) -> Any:

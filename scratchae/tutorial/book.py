@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..errors import OptionError, RunError
 from ..files import folder_written_whole, scratch_folder
-from .chapters import Chapter, chapters, folder, notebook
+from .chapters import Chapter, badge, chapters, folder, notebook
 from .showing import BOOK, CHAPTER
 
 MARK = ".scratchae-book"  # the file that says which files of the folder are the book's
@@ -136,7 +136,7 @@ def page(chapter: Chapter) -> str:
     """The chapter for Sphinx: with a link to the notebook below its head, and a hidden cell that gives its name."""
     head, mark, rest = chapter.path.read_text(encoding="utf-8").partition("\n# %%")
     name = chapter.path.stem
-    run = f"# Run it: `scratchae tutorial {chapter.number}`, or [as a notebook](path:notebooks/{name}.ipynb)."
+    run = f"# Run it: `scratchae tutorial {chapter.number}`, or [as a notebook](path:notebooks/{name}.ipynb). {badge(chapter.path)}".rstrip()
     hidden = f'# %% tags=["remove-cell"]\nimport os\n\nos.environ["{CHAPTER}"] = "{name}"\n'
     return f"{head.rstrip()}\n#\n{run}\n\n{hidden}{mark}{rest}"
 

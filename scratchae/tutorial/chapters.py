@@ -19,8 +19,14 @@ from ..files import written_whole
 # this folder exists only if the package was installed from a wheel
 INSTALLED = Path(__file__).parents[1] / "tutorials"
 
-# the first cell of a notebook: it imports the package of the environment, or of the checkout that the notebook is in
+# Where the project can be cloned from: "https://github.com/OWNER/NAME", once it is published. The badges of the notebooks, of the list
+# of chapters and of the book, and what Colab installs, follow from it; as long as it is empty there are none.
+HOME = ""
+
+# the first cell of a notebook: it imports the package of the environment, or of the checkout that the notebook is in; on Colab it
+# installs what lies in HOME
 FIND = """\
+# This cell finds the package scratchae, here or in the checkout around this notebook. {what}
 import sys
 from pathlib import Path
 
@@ -29,13 +35,20 @@ try:
 except ImportError:
     checkouts = [folder for folder in Path.cwd().parents if (folder / "scratchae" / "__init__.py").is_file()]
     sys.path[:0] = map(str, checkouts[:1])
-    try:
+{install}    try:
         import scratchae
     except ImportError as error:
         print(
-            f"{error}. This notebook needs the package scratchae and what it depends on. Install it into the Python of this "
-            f"notebook from a checkout or from a wheel, then run this cell again:\\n    {sys.executable} -m pip install PATH"
+            f"{{error}}. This notebook needs the package scratchae and what it depends on. Install it into the Python of this "
+            f"notebook from a checkout or from a wheel, then run this cell again:\\n    {{sys.executable}} -m pip install PATH"
         )"""
+INSTALL = """\
+    if not checkouts and "google.colab" in sys.modules:
+        import subprocess
+
+        print("installs scratchae from {home}, and what is missing of numpy, matplotlib, safetensors, threadpoolctl and tqdm")
+        subprocess.run([sys.executable, "-m", "pip", "install", "-q", "git+{home}"], check=True)
+"""
 
 
 @dataclass(frozen=True)
@@ -120,13 +133,31 @@ def hand_out(name: str) -> Path:
     return own
 
 
+def first_cell() -> str:
+    """The code of a notebook's first cell, which says what it installs."""
+    if not HOME:
+        return FIND.format(what="It installs nothing.", install="")
+    what = "On Colab it installs scratchae; elsewhere it installs nothing."
+    return FIND.format(what=what, install=INSTALL.format(home=HOME))
+
+
+def badge(path: Path) -> str:
+    """A badge that opens a chapter's notebook on Colab, in Markdown; empty as long as the project has no home."""
+    if not HOME:
+        return ""
+    place = f"{HOME.removeprefix('https://')}/blob/main/tutorials/notebooks/{path.stem}.ipynb"
+    colab = "https://colab.research.google.com"
+    return f"[![Open in Colab]({colab}/assets/colab-badge.svg)]({colab}/{place.replace('.com', '', 1)})"
+
+
 def notebook(path: Path) -> str:
-    """A chapter as a Jupyter notebook without outputs. Its first cell looks for the library."""
+    """A chapter as a Jupyter notebook without outputs, with a badge. Its first cell of code looks for the library."""
     import jupytext
     import nbformat
 
     made = jupytext.reads(relinked(path.read_text(encoding="utf-8")), fmt="py:percent")
-    made.cells.insert(1, nbformat.v4.new_code_cell(FIND))
+    made.cells[0].source = "\n\n".join(filter(None, (made.cells[0].source, badge(path))))
+    made.cells.insert(1, nbformat.v4.new_code_cell(first_cell()))
     for i, cell in enumerate(made.cells):
         cell["id"] = f"cell-{i}"  # so that the ids are the same each time
     made.metadata = {

@@ -123,7 +123,10 @@ def run(file: Path, limit: float, report: Path, out: TextIO | None) -> tuple[int
         return -9, True
     finally:
         with contextlib.suppress(OSError):  # nothing of it is left
-            os.killpg(process.pid, signal.SIGKILL)
+            if hasattr(os, "killpg"):
+                os.killpg(process.pid, signal.SIGKILL)
+            else:  # Windows: what the file itself has started goes on
+                process.kill()
         process.wait()
         reader.join(1)
         if not reader.is_alive():

@@ -186,7 +186,7 @@ def code_of(each: Any) -> tuple[str, str]:
     lines, start = inspect.getsourcelines(each)
     path = Path(inspect.getsourcefile(inspect.unwrap(each)))
     package = Path(__file__).parents[1]
-    place = path.relative_to(package.parent) if package in path.parents else path.name
+    place = path.relative_to(package.parent).as_posix() if package in path.parents else path.name
     return textwrap.dedent("".join(lines)).rstrip() + "\n", f"{Path(place).as_posix()}, line {start}"
 
 

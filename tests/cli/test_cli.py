@@ -220,12 +220,20 @@ def test_help(capsys, command, words):
 
 
 @pytest.mark.parametrize("command", ["train", "study"])
-def test_the_help_lists_the_presets_in_columns(capsys, command):
+def test_the_help_lists_the_presets_in_columns(capsys, monkeypatch, command):
+    monkeypatch.setenv("COLUMNS", "200")
     run(f"{command} --help")
     rows = capsys.readouterr().out.partition("presets:\n")[2].splitlines()
     assert len({row.index(row.split()[1], len(row.split()[0]) + 4) for row in rows}) == 1
     for preset in PRESETS.values():
         assert any(row.startswith(f"  {preset.name}  ") and row.endswith(preset.summary) for row in rows)
+
+
+@pytest.mark.parametrize("command", [command.__name__.rpartition(".")[2] for command in cli.COMMANDS])
+def test_the_help_is_as_wide_as_it_is_asked_to_be(capsys, monkeypatch, command):
+    monkeypatch.setenv("COLUMNS", "60")
+    run(f"{command} --help")
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 60
 
 
 def test_a_reader_that_has_seen_enough_is_no_error():

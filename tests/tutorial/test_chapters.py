@@ -172,7 +172,7 @@ def first_cell(folder, *, without=""):
     """What the first cell of a notebook in a folder prints, on an interpreter that lacks a package."""
     block = f"import sys\nsys.modules['{without}'] = None\n" if without else ""
     return subprocess.run(
-        [sys.executable, "-I", "-c", block + chapters.FIND + "\nprint('scratchae' in sys.modules)"],
+        [sys.executable, "-I", "-c", block + chapters.first_cell() + "\nprint('scratchae' in sys.modules)"],
         cwd=folder,
         capture_output=True,
         text=True,

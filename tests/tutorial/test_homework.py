@@ -60,9 +60,9 @@ def test_json_and_junit(file, tmp_path, capsys):
     assert "the sign is flipped" in suites.find("testsuite/testcase/failure").text
 
 
-def test_json_wants_files(capsys):
-    assert main(["check", "--json"]) == 2
-    assert "--json and --junit want files" in capsys.readouterr().err
+def test_junit_wants_files(capsys):
+    assert main(["check", "--junit", "report.xml"]) == 2
+    assert "--junit wants files" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
