@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..study.styles import losses, methods, several
+from ..study.styles.calls import BACKWARD
 from ..study.trials import several as trials_of_several
 from ..study.trials.inputs import SIZES, constructed, required
 from ..study.trials.result import RIGHT, WRONG, Result
@@ -47,6 +49,12 @@ def in_part(result: Result) -> bool:
     return result.code == RIGHT and bool(nothing or getattr(result.layer, "untrained", ()))
 
 
+def breaks(result: Result) -> bool:
+    """Whether its backward raises an error, which says more than that a gradient is wrong where it does not."""
+    trace = result.error.__traceback__ if result.error is not None else None
+    return any(frame.name in BACKWARD for frame in traceback.extract_tb(trace))
+
+
 def with_fallback(check: Callable[[], Result], other: Callable[..., Result | None], believed: bool = True) -> Result:
     """A check, or another where it cannot be done. believed: a "wrong" of the first stands;
     else it falls if the other is right beyond doubt."""
@@ -64,7 +72,7 @@ def with_fallback(check: Callable[[], Result], other: Callable[..., Result | Non
         found = other(strict=True)
         return found if found is not None and found.code == RIGHT else result
     found = other()
-    if found is not None and not (result is not None and in_part(found)):
+    if found is not None and (result is None or not (in_part(found) or (found.code == WRONG and breaks(result)))):
         return found
     if raised is not None:
         raise raised

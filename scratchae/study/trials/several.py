@@ -205,9 +205,11 @@ def attempt(thing: Several, arguments: Mapping[str, Any], tried: Tried, whole: b
     except Exception:
         return None
     tried.trials += 1
-    shape = " and ".join(
-        str(array.shape) for name, array in tensors_of(arguments).items() if not name.startswith("self.")
-    )
+    whole_numbers = {name: value for name, value in arguments.items() if getattr(value, "dtype", None) == int}
+    given = {
+        name: array for name, array in (tensors_of(arguments) | whole_numbers).items() if not name.startswith("self.")
+    }
+    shape = " and ".join(str(array.shape) for array in given.values())
     if shape and shape not in tried.shapes:
         tried.shapes.append(shape)
     if right or report.passed:
