@@ -49,10 +49,9 @@ def in_part(result: Result) -> bool:
     return result.code == RIGHT and bool(nothing or getattr(result.layer, "untrained", ()))
 
 
-def breaks(result: Result) -> bool:
-    """Whether its backward raises an error, which says more than that a gradient is wrong where it does not."""
-    trace = result.error.__traceback__ if result.error is not None else None
-    return any(frame.name in BACKWARD for frame in traceback.extract_tb(trace))
+def breaks(error: BaseException | None) -> bool:
+    """Whether an error comes from a backward: it says more than that a gradient is wrong where none is raised."""
+    return error is not None and any(frame.name in BACKWARD for frame in traceback.extract_tb(error.__traceback__))
 
 
 def with_fallback(check: Callable[[], Result], other: Callable[..., Result | None], believed: bool = True) -> Result:
@@ -72,7 +71,12 @@ def with_fallback(check: Callable[[], Result], other: Callable[..., Result | Non
         found = other(strict=True)
         return found if found is not None and found.code == RIGHT else result
     found = other()
-    if found is not None and (result is None or not (in_part(found) or (found.code == WRONG and breaks(result)))):
+    error = raised if result is None else result.error
+    if (
+        found is not None
+        and not (result is not None and in_part(found))
+        and not (found.code == WRONG and breaks(error))
+    ):
         return found
     if raised is not None:
         raise raised

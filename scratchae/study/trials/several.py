@@ -205,7 +205,9 @@ def attempt(thing: Several, arguments: Mapping[str, Any], tried: Tried, whole: b
     except Exception:
         return None
     tried.trials += 1
-    whole_numbers = {name: value for name, value in arguments.items() if getattr(value, "dtype", None) == int}
+    whole_numbers = {
+        name: value for name, value in arguments.items() if isinstance(value, np.ndarray) and value.dtype.kind == "i"
+    }
     given = {
         name: array for name, array in (tensors_of(arguments) | whole_numbers).items() if not name.startswith("self.")
     }
