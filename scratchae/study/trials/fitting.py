@@ -119,7 +119,11 @@ def choices(names: Sequence[str], given: Mapping[str, Any]) -> Iterator[dict[str
         for kind in ("fND", "fN", "fTD", "fD", "fNK"):
             yield told | dict.fromkeys(free, kind)
     options = [likely(name) for name in free]
-    passes = ("K", 0, 800), ("Z", 0, 400), ("R", 0, 400), ("K", 800, TRIES)
+    passes = [("K", 0, 800), ("Z", 0, 400), ("R", 0, 400), ("K", 800, TRIES)]
+    if any(
+        re.fullmatch(r"(?:prev|next)?c(?:prev|0|ell)?", plain(name)) for name in free
+    ):  # the cell of an LSTM, with four gates
+        passes.insert(0, passes.pop(1))
     for units, begin, end in passes if weights else (("K", 0, TRIES),):
         for places in itertools.islice(in_order([len(kinds) for kinds in options]), begin, end):
             yield told | {
