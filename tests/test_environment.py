@@ -73,7 +73,7 @@ def test_every_letter_that_we_print_has_a_twin():
 
 def test_the_numbers_of_a_step_on_a_console_without_our_letters(tmp_path):
     said = run("study tiny", tmp_path, PYTHONIOENCODING="ascii").stdout.decode("ascii")
-    assert "dL/dW_4 = a_3^T dL/dz_4" in said and "sigma(z_1)" in said and "?" not in said
+    assert "dL/dW_2 = y_1^T dL/da_2" in said and "sigma(a_1)" in said and "?" not in said
 
 
 def test_a_learner_checks_a_layer_on_a_console_without_our_letters(tmp_path):

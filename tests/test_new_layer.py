@@ -1,10 +1,8 @@
 """A layer that is written here, and nowhere else, is checked, diagnosed, traced, shown on a page, counted, timed and compared."""
 
-import json
-import re
-
 import numpy as np
 import pytest
+from browser import unpacked
 
 import scratchae as s
 from scratchae.bench import flops, peers
@@ -95,10 +93,7 @@ def test_its_trace_speaks_its_own_language():
 
 
 def test_its_page_shows_formulas_numbers_and_source():
-    data = re.search(
-        r'<script[^>]*type="application/json"[^>]*>(.*?)</script>', page(trace(model(), examples())), re.S
-    )
-    content = json.loads(data[1])
+    content = unpacked(page(trace(model(), examples())))
     shown = [step for step in content["steps"] if step["where"].startswith("encoder.1 · Stretch(3)")]
     assert len([step for step in shown if step["recipe"] and step["sources"]]) >= 5
     assert "Stretch.forward" in {source["name"] for source in content["sources"].values()}
