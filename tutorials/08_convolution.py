@@ -477,9 +477,11 @@ for stride in (2, 3):
 # bias gets the sum of $dy$ over images and pixels. `col2im` is linear, and its adjoint is `im2col`, so
 #
 # $$
-# dC = \mathrm{im2col}(dy), \qquad
-# C_{mk} = \sum_d x_{md} W_{kd} \;\Rightarrow\; dW_{kd} = \sum_m dC_{mk}\, x_{md},
-# \quad dW = dC^\top x, \quad dx = dC\, W .
+# \begin{aligned}
+# dC &= \mathrm{im2col}(dy), \\
+# C_{mk} = \sum_d x_{md} W_{kd} \;\Rightarrow\; dW_{kd} &= \sum_m dC_{mk}\, x_{md}, \\
+# dW &= dC^\top x, \quad dx = dC\, W .
+# \end{aligned}
 # $$
 #
 # There is a second way to see $dW$: $\langle A x, y\rangle$ and $\langle x, A^\top y\rangle$ are the same number,

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import to_numpy
+from ..backend import require_examples, to_numpy
 from ..errors import OptionError
 from ..files import written_whole
 from ..layers import (
@@ -73,6 +73,7 @@ def arranged(
     shapes: dict[int, tuple[tuple[int, ...], tuple[int, ...]]] = {}
     leaves = list(model.leaves())
     if x is not None and not isinstance(model, RBM):
+        require_examples(x)
         with watched(
             [layer for _, layer in leaves], lambda layer, x, y: shapes.update({id(layer): (x.shape[1:], y.shape[1:])})
         ):

@@ -42,7 +42,8 @@ class Several:
 
     parameters: the arguments of the value without a default. keys: of arguments that are dicts, the keys that are read. held: what an
     object itself holds that may have a gradient, by name. updates: what comes back is rather added to parameters.
-    one_of: how many functions give the gradients, one each.
+    one_of: how many functions give the gradients, one each. cls: the class whose options can be tried; fixed: its object is one of the
+    file's.
     """
 
     name: str

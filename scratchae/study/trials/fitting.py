@@ -1,8 +1,7 @@
 """Finds arrays for arguments: shapes that fit together, told by the arguments' names and by trying.
 
-A shape is written in letters: N or M examples, D features, K units, A outputs, T steps, H × W pixels, C channels; U is K, or
-3 K or 4 K for cells with gates. What fits is tried again with other
-sizes, which no accident outlives.
+A shape is written in letters: N or M examples, D features, K units, A outputs, T steps, H × W pixels, C channels; U is K, or 3 K or
+4 K for cells with gates. What fits is tried again with other sizes, which no accident outlives.
 """
 
 from __future__ import annotations
@@ -22,17 +21,14 @@ from ..styles.names import plain
 
 FIRST = {"N": 5, "D": 3, "K": 4, "A": 2, "M": 7, "T": 6, "C": 4, "H": 4, "W": 5, "R": 12, "Z": 16}
 OTHER = {"N": 4, "D": 5, "K": 3, "A": 6, "M": 6, "T": 7, "C": 8, "H": 5, "W": 4, "R": 9, "Z": 12}
-SIZES = (
-    FIRST,
-    OTHER,
-    FIRST | {"N": 4, "T": 7, "H": 5, "W": 6},
-)  # the last for objects of whose sizes only those are free
+FREE = FIRST | {"N": 4, "T": 7, "H": 5, "W": 6}  # for objects of whose sizes only these can vary
+SIZES = FIRST, OTHER, FREE
 SECONDS = 1.0  # for trying shapes
 TRIES = 4000
 
 # what an argument of a name may be, the likeliest first: a kind, and the letters of its shape. Kinds: f floats, i class or row numbers,
-# o one-hot rows, b 0 and 1, s -1 and 1, p a single number, n a whole number, q rows that sum to 1,
-# y symmetric shares of pairs
+# o one-hot rows, b 0 and 1, s -1 and 1, p a single number, n a whole number, q rows that sum to 1, y symmetric
+# shares of pairs
 NAMED: tuple[tuple[str, str], ...] = (
     (r"h|s|c|state|prev\w*|\w*prev|hidden|h0|c0|q|query|context", "fNK fND fK fD fTD"),
     (r"(?:w|u|v|weights?|kernel|filters?|theta|table|emb\w*|e|centers?|centres?|memory|mu|m|means|a)(?:[a-z]{1,3}|\d)?|w\w{1,3}|.*weights?|.*matrix|.*vectors?|pesos",
@@ -48,7 +44,6 @@ NAMED: tuple[tuple[str, str], ...] = (
     (r"axis|dim", "n"),
 )  # fmt: skip
 ANY = "fND fNU fDN fD fN fK fTD fNTD fNHWC fNCHW fDK p iN fNN bN n fN1 fKD fHW"
-LABELS = re.compile(r"lab|targ|^y|^t$|tag|act|class|event|same|done|seg|id|ind|tok|true|mask|^k$|^i$|^j$|^u$")
 
 # names of arrays that are trained, as a whole, which are never alike to data
 WEIGHTS = re.compile(
@@ -100,16 +95,6 @@ def made(kind: str, sizes: Mapping[str, int], seed: int, positive: bool) -> Any:
     return x + 0.05 * np.sign(x)
 
 
-def related(names: Sequence[str]) -> list[list[str]]:
-    """Groups of arguments that are alike, such as x1 and x2, or anchor, positive and negative: whatever one is, all are."""
-    groups: dict[str, list[str]] = {}
-    for name in names:
-        groups.setdefault(
-            re.sub(r"\d+$|^(?:real|fake|pos|neg|old|new)_?|_?(?:pos|neg|old|new)$", "", name) or "x", []
-        ).append(name)
-    return [group for group in groups.values() if len(group) > 1]
-
-
 def choices(names: Sequence[str], given: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     """A kind for each argument: first those where all are alike, then those whose names tell most."""
     free = [name for name in names if name not in given]
@@ -120,10 +105,8 @@ def choices(names: Sequence[str], given: Mapping[str, Any]) -> Iterator[dict[str
             yield told | dict.fromkeys(free, kind)
     options = [likely(name) for name in free]
     passes = [("K", 0, 800), ("Z", 0, 400), ("R", 0, 400), ("K", 800, TRIES)]
-    if any(
-        re.fullmatch(r"(?:prev|next)?c(?:prev|0|ell)?", plain(name)) for name in free
-    ):  # the cell of an LSTM, with four gates
-        passes.insert(0, passes.pop(1))
+    if any(re.fullmatch(r"(?:prev|next)?c(?:prev|0|ell)?", plain(name)) for name in free):
+        passes.insert(0, passes.pop(1))  # the cell of an LSTM, which has four gates
     for units, begin, end in passes if weights else (("K", 0, TRIES),):
         for places in itertools.islice(in_order([len(kinds) for kinds in options]), begin, end):
             yield told | {

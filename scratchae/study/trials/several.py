@@ -185,9 +185,8 @@ def trials(thing: Several, make: Fitting, known: bool) -> Result:
     arguments = thing.complete(make(0, 0), 0)
     seen = {check.name for check in first.report.checks}
     unseen = [name for name in tensors_of(arguments) if name not in seen and matters(thing, arguments, name)]
-    one_asked = (
-        evaluated(thing, arguments)[0].size == 1 and len(seen) == 1
-    )  # a function and its gradient in one argument
+    # a function and its gradient in one argument
+    one_asked = evaluated(thing, arguments)[0].size == 1 and len(seen) == 1
     expected = () if thing.one_of > 1 or one_asked else unseen
     trained = tuple(name.removeprefix("self.") for name in expected if WEIGHTS.fullmatch(last_of(name)))
     if rest := [name for name in unseen if name.removeprefix("self.") not in trained]:
@@ -248,9 +247,8 @@ def report_of(thing: Several, arguments: Mapping[str, Any]) -> tuple[GradientRep
             reports.append(report)
             if report.passed:
                 return report, None
-    names = [check.name for check in reports[0].checks if not check.passed][
-        :3
-    ]  # the others are held: a diagnosis takes long
+    # a diagnosis takes long, so that the other tensors are held
+    names = [check.name for check in reports[0].checks if not check.passed][:3]
 
     def function(*arrays: np.ndarray) -> tuple:
         moved = copied(arguments)
