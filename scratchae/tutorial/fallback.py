@@ -9,10 +9,23 @@ from typing import Any
 
 from ..study.styles import losses, methods, several
 from ..study.styles.calls import BACKWARD
+from ..study.styles.names import plain
 from ..study.trials import several as trials_of_several
 from ..study.trials.inputs import SIZES, constructed, required
 from ..study.trials.result import RIGHT, WRONG, Result
 from .readers import NotCheckableError
+
+WORDS = {
+    "target",
+    "targets",
+    "ytrue",
+    "prediction",
+    "predictions",
+    "pred",
+    "preds",
+    "ypred",
+    "yhat",
+}  # arguments of a loss
 
 
 def of_class(name: str, cls: type, value: Any, file: Mapping[str, Any]) -> Result | None:
@@ -40,7 +53,8 @@ def or_of_functions(
         readings = (one for one in several.of_functions(functions) if one.name == name)
         return trials_of_several.best(readings, arguments[-1], strict)
 
-    a_loss = losses.looks_like_loss(name) and len(required(functions[name])) == 2
+    names = [plain(p.name) for p in required(functions[name])]
+    a_loss = len(names) == 2 and (losses.looks_like_loss(name) or bool(WORDS & set(names)))
     return with_fallback(lambda: check(*arguments), other, believed=a_loss)
 
 
