@@ -57,15 +57,19 @@ def assigned(
         yield found, len(unnamed)
 
 
+def parts_of(name: str) -> list[str]:
+    """The names and places in a path, self, params and W1 of self.params['W1']; the path itself where there is none."""
+    return re.findall(r"[A-Za-z_]\w*|\d+", name) or [name]
+
+
 def last_of(name: str) -> str:
-    inner = re.findall(r"[A-Za-z_]\w*|\d+", name)
-    return inner[-1] if inner else name
+    return parts_of(name)[-1]
 
 
 def stems_of_tensor(name: str) -> set[str]:
     """self.params[W1], p[W1] and W1 are all w1."""
-    inner = re.findall(r"[A-Za-z_]\w*|\d+", name)
-    last = inner[-1] if inner else name
+    inner = parts_of(name)
+    last = inner[-1]
     found = {stem(last)}
     if last.isdigit() and len(inner) > 1:  # weights[0]
         found = {f"{stem(inner[-2])}[{last}]"}
@@ -80,8 +84,8 @@ def stems_of_label(label: str) -> set[str]:
     if place:
         base = label[: place.start()]
         return {f"{one}[{place[1]}]" for one in stems_of_gradient(base) | {stem(base)}}
-    inner = re.findall(r"[A-Za-z_]\w*|\d+", label)
-    last = inner[-1] if inner else label
+    inner = parts_of(label)
+    last = inner[-1]
     if last in ("grad", "gradient", "g", "d") and len(inner) > 1:
         return {stem(inner[-2])}
     return stems_of_gradient(last) | {stem(last)}

@@ -83,6 +83,12 @@ def parameters_of(function: Callable) -> list[inspect.Parameter]:
         return []
 
 
+def required(function: Any) -> list[inspect.Parameter]:
+    """The parameters without a default, besides *args and **kwargs."""
+    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [p for p in parameters_of(function) if p.kind not in kinds and p.default is p.empty]
+
+
 def is_flag(parameter: inspect.Parameter) -> bool:
     return plain(parameter.name) in TRAINING | INFERENCE | {"mode"}
 

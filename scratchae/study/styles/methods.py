@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from .assigned import last_of, stems_of_tensor
+from .calls import required
 from .copies import duplicate
 from .names import Path, keys_of_gradient, plain, put, short, stems_of_gradient, walk
-from .several import SLOPES, VALUES, Arrays, Several, apart, keys_of, required, with_gradients
+from .several import SLOPES, VALUES, Arrays, Several, apart, keys_of, with_gradients
 
 
 def of_class(title: str, cls: type, made: Any, make: Callable[..., Any]) -> Iterator[Several]:

@@ -12,17 +12,16 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .calls import BACKWARD, FORWARD, parameters_of
+from .calls import BACKWARD, FORWARD, parameters_of, required
 from .joined import DERIVATIVES, OF_METHODS, UPSTREAM
 from .names import plain
-from .written import called, returned_names, returns
+from .written import called, returned_names, returns, tree_of
 
 SLOPES = (*BACKWARD, *OF_METHODS[1], "grads", "pullback", "compute_gradients", "get_gradients", "gradient_step")
 VALUES = (*FORWARD, *OF_METHODS[0], "objective", "energy", "log_likelihood", "predict", "cost_function", "nll")
@@ -67,11 +66,6 @@ class Several:
             for name, array in self.held(arguments).items()
         }
         return arguments | moved
-
-
-def required(function: Callable) -> list[inspect.Parameter]:
-    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return [p for p in parameters_of(function) if p.default is p.empty and p.kind not in kinds]
 
 
 def labelled(found: Any, names: Sequence[str]) -> Iterator[tuple[str, Any]]:
@@ -142,11 +136,7 @@ def keys_of(functions: Iterable[Callable], names: Sequence[str]) -> dict[str, li
     """The arguments from which keys are read, here or where they are handed on, as in `W, b = p["W"], p["b"]`, and those keys."""
     found: dict[str, list[str]] = {}
     for function in functions:
-        try:
-            tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-        except (OSError, TypeError, SyntaxError):
-            continue
-        for node in ast.walk(tree):
+        for node in ast.walk(tree_of(function)):
             if (
                 isinstance(node, ast.Subscript)
                 and isinstance(node.value, ast.Name)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .calls import RATES, method_of, parameters_of
+from .calls import RATES, method_of, parameters_of, required
 from .copies import duplicate
 from .names import plain
 
@@ -164,13 +164,13 @@ class Named(Updating):
 class Shaped(Updating):
     """An optimizer of one parameter, whose shape it is told when it is made."""
 
-    def __init__(self, cls: type, options: dict[str, Any], name: str):
-        self.cls, self.options, self.name, self.made = cls, options, name, False
-        super().__init__(cls(**{name: (1,)}, **options), by_arrays)
+    def __init__(self, cls: type, options: dict[str, Any]):
+        self.cls, self.options, self.made = cls, options, False
+        super().__init__(cls(shape=(1,), **options), by_arrays)
 
     def update(self, p: Arrays, g: Arrays, t: int) -> Arrays:
         if not self.made:
-            super().__init__(self.cls(**{self.name: p[0].shape}, **self.options), by_arrays)
+            super().__init__(self.cls(shape=p[0].shape, **self.options), by_arrays)
             self.made = True
         return super().update(p, g, t)
 
@@ -213,9 +213,9 @@ class Holding(Updating):
 
 def ways(make: Callable[[], Any], cls: type | None, options: dict[str, Any]) -> Iterator[Callable[[], Updating]]:
     """The ways to run an optimizer, each as a function that makes it anew."""
+    made_with = [] if cls is None else [p.name for p in required(cls)]
     if cls is not None and (name := method_of(cls, UPDATE[:-1])) is not None:
         needed = [p for p in parameters_of(getattr(cls, name))[1:] if p.default is p.empty]
-        made_with = [p.name for p in parameters_of(cls) if p.default is p.empty]
         first = plain(needed[0].name) if needed else ""
         if not needed:
             yield lambda: Holding(cls, options)
@@ -226,8 +226,8 @@ def ways(make: Callable[[], Any], cls: type | None, options: dict[str, Any]) -> 
         if len(needed) == 3 and first in ("name", "key", "id", "k", "param", "paramname", "layername"):
             yield lambda: Named(duplicate(make()))
             return
-    if cls is not None and [plain(p.name) for p in parameters_of(cls) if p.default is p.empty] == ["shape"]:
-        yield lambda: Shaped(cls, options, "shape")
+    if made_with == ["shape"]:
+        yield lambda: Shaped(cls, options)
         return
     for form in FORMS:
         yield lambda form=form: Updating(duplicate(make()), form)

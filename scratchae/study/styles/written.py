@@ -22,40 +22,41 @@ def called(node: ast.expr, place: int) -> str:
     return getattr(node, "id", getattr(node, "attr", str(place)))
 
 
-def returns(function: Any) -> tuple[ast.expr, ...]:
+def returns(function: Any) -> list[ast.expr]:
     """What a function or method returns, as written; nothing, where its text cannot be had."""
-    function = getattr(function, "__func__", function)
+    return [
+        node.value for node in ast.walk(tree_of(function)) if isinstance(node, ast.Return) and node.value is not None
+    ]
+
+
+def tree_of(function: Any) -> ast.Module:
+    """A function or method as it is written; an empty module where its text cannot be had."""
+    function = inspect.unwrap(getattr(function, "__func__", function))
     return of_code(getattr(function, "__code__", None))
 
 
 @functools.cache
-def of_code(code: Any) -> tuple[ast.expr, ...]:
+def of_code(code: Any) -> ast.Module:
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(code)))
+        return ast.parse(textwrap.dedent(inspect.getsource(code)))
     except (OSError, TypeError, SyntaxError):
-        return ()
-    return tuple(node.value for node in ast.walk(tree) if isinstance(node, ast.Return) and node.value is not None)
+        return ast.Module([], [])
 
 
 def is_empty(method: Any) -> bool:
     """Whether a method is only there to be written by others: pass, …, or raise NotImplementedError."""
-    try:
-        (function,) = ast.parse(textwrap.dedent(inspect.getsource(method))).body
-    except (OSError, TypeError, SyntaxError, ValueError):
-        return False
     idle = ast.Pass | ast.Raise
-    return all(
-        isinstance(line, idle) or isinstance(getattr(line, "value", None), ast.Constant) for line in function.body
+    return any(
+        all(
+            isinstance(line, idle) or isinstance(getattr(line, "value", None), ast.Constant) for line in function.body
+        )
+        for function in tree_of(method).body
     )
 
 
 def written_rate(kind: type, method: str) -> float:
     """The learning rate that is written into a backward: the number in `self.W -= 0.1 * …`; 1 if there is none."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(getattr(kind, method))))
-    except (OSError, TypeError, SyntaxError):
-        return 1.0
-    for node in ast.walk(tree):
+    for node in ast.walk(tree_of(getattr(kind, method))):
         change = node.value if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Sub) else None
         if (
             change is None

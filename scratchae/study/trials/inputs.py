@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..styles.calls import required
 from ..styles.names import plain
 
 SIZES = (3, 4, 5, 2)  # the arguments for a constructor, one after the other
@@ -79,16 +80,6 @@ def indices(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
 def candidates() -> Iterator[np.ndarray]:
     yield from map(drawn, SHAPES)
     yield from map(indices, INDICES)
-
-
-def required(function: Any) -> list[inspect.Parameter]:
-    """The parameters without a default, besides *args and **kwargs."""
-    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return []
-    return [p for p in parameters if p.kind not in kinds and p.default is inspect.Parameter.empty]
 
 
 def argument(parameter: inspect.Parameter, sizes: Iterator[int]) -> Any:
