@@ -1,6 +1,6 @@
 """How well the presets do: each trained with several seeds, the figures as mean ± standard deviation over the runs.
 
-    python benchmarks/quality.py [deep/mnist …] [--seeds 3] [--jobs 2] [--runs DIR] [--json FILE] [--table]
+    python benchmarks/quality.py [deep/mnist "vae --beta 1:5000/mnist" …] [--seeds 3] [--jobs 2] [--runs DIR] [--json FILE] [--table]
 
 A run is `scratchae train PRESET --data DATA --seed S` in a process of its own, with one BLAS thread, so that --jobs of them share
 the cores without disturbing each other. Whatever is finished is kept in the JSON file at once, and is not trained again; a run that
@@ -36,6 +36,8 @@ TASKS: dict[str, tuple[str, ...]] = {
     "simple/mnist": ("squared_error",),
     "vae/mnist": ("negative_elbo", "kl", "squared_error", "units_in_use"),
     "vae-400/mnist": ("negative_elbo", "kl", "squared_error", "units_in_use"),
+    "vae --beta 1:5000/mnist": ("negative_elbo", "kl", "squared_error", "units_in_use"),
+    "vae-400 --beta 1:2000/mnist": ("negative_elbo", "kl", "squared_error", "units_in_use"),
     "contractive/mnist": ("squared_error",),
     "sparse/mnist": ("squared_error", "active_units"),
     "k-sparse/mnist": ("squared_error", "active_units"),
@@ -57,6 +59,7 @@ TASKS: dict[str, tuple[str, ...]] = {
     "vqvae/mnist": ("squared_error", "bits", "prior_bits", "perplexity"),
     "sequence/mnist": ("squared_error",),
     "sequence-gru/mnist": ("squared_error",),
+    "sequence-attention/mnist": ("squared_error",),
 }
 PER_PIXEL = {"cross_entropy"}  # published so
 WORDS = {
@@ -86,7 +89,7 @@ def parser() -> argparse.ArgumentParser:
     command = argparse.ArgumentParser(
         prog="quality.py", description="Train presets with several seeds; their figures with the spread."
     )
-    command.add_argument("tasks", nargs="*", metavar="PRESET/DATA", help="default: those of the README")
+    command.add_argument("tasks", nargs="*", metavar="PRESET [OPTIONS]/DATA", help="default: those of the README")
     command.add_argument("--seeds", type=positive, default=3, metavar="N", help="runs of each (default: 3)")
     command.add_argument(
         "--jobs", type=positive, default=os.cpu_count(), metavar="N", help="runs at a time (default: all cores)"
@@ -103,9 +106,7 @@ def run(options: argparse.Namespace) -> None:
     """Train what is missing, keep each result, print the table. Raises BenchmarkError if a task is unknown or a run fails."""
     tasks = options.tasks or list(TASKS)
     for task in tasks:
-        preset, _, data = task.partition("/")
-        if preset not in PRESETS or not data:
-            raise BenchmarkError(f"{task}: expected PRESET/DATA, such as {next(iter(TASKS))}")
+        named(task)
     file = options.json or RESULTS / "quality.json"
     record = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"benchmark": "quality", "runs": {}}
     wanted = [] if options.table else [(task, seed) for seed in range(options.seeds) for task in tasks]
@@ -121,18 +122,27 @@ def run(options: argparse.Namespace) -> None:
                 continue
             record["runs"][name] = result
             save(record, file)
-            print(f"{name}: {result['figures'][name.partition('/')[0]]}", flush=True)
+            print(f"{name}: {result['figures'][named(name)[0]]}", flush=True)
     if failed:
         raise BenchmarkError("not every run ended well:\n" + "\n".join(failed))
     print(table(record["runs"], tasks))
 
 
+def named(task: str) -> tuple[str, list[str], str]:
+    """The preset, the options of its training, and the data of a task. Raises BenchmarkError."""
+    command, _, data = task.partition("/")
+    preset, *chosen = command.split() or [""]
+    if preset not in PRESETS or not data:
+        raise BenchmarkError(f"{task}: expected PRESET/DATA, such as {next(iter(TASKS))}")
+    return preset, chosen, data
+
+
 def trained(task: str, seed: int, runs: Path) -> tuple[str, dict[str, Any] | str]:
     """A run's name and what is kept of its record; in place of that the last words of a command that failed."""
-    preset, _, data = task.partition("/")
-    folder = runs / f"{preset}-{data}-{seed}"
+    preset, chosen, data = named(task)
+    folder = runs / "-".join([preset, *(word.strip("-").replace(":", "-") for word in chosen), data, str(seed)])
     options = ["--data", data, "--seed", str(seed), "--out", str(folder), "--resume"]
-    command = [sys.executable, "-m", "scratchae", "train", preset, *options]
+    command = [sys.executable, "-m", "scratchae", "train", preset, *chosen, *options]
     done = subprocess.run(
         command, env=os.environ | {"OPENBLAS_NUM_THREADS": "1"}, capture_output=True, encoding="utf-8"
     )
@@ -158,7 +168,7 @@ def table(runs: dict[str, Any], tasks: Sequence[str]) -> str:
         "| --- | ---: | --- | ---: | ---: | --- |",
     ]
     for task in tasks:
-        preset, _, data = task.partition("/")
+        preset, chosen, data = named(task)
         found = [one for name, one in runs.items() if name.rpartition("/")[0] == task]
         for key in TASKS.get(task) or tuple(found[0]["figures"][preset]) if found else ():
             figures = found[0]["figures"]
@@ -166,7 +176,7 @@ def table(runs: dict[str, Any], tasks: Sequence[str]) -> str:
             if key == "cross_entropy":
                 beside["the pixels' entropy"] = figures[preset]["cross_entropy_floor"]
             cells = (
-                f"`{preset}`, {data}",
+                f"`{' '.join([preset, *chosen])}`, {data}",
                 found[0]["epochs"],
                 WORDS.get(key, key),
                 spread(key, [one["figures"][preset][key] for one in found]),

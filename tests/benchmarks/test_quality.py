@@ -72,6 +72,9 @@ def test_a_run_is_the_command_that_a_person_types(tmp_path, monkeypatch):
         *("-m", "scratchae", "train", "deep", "--data", "mnist", "--seed", "2"),
         *("--out", str(tmp_path / "deep-mnist-2"), "--resume"),
     ]
+    quality.trained("vae --beta 1:5000/mnist", 0, tmp_path)
+    assert commands[1][4:7] == ["vae", "--beta", "1:5000"]
+    assert commands[1][-2] == str(tmp_path / "vae-beta-1-5000-mnist-0")
 
 
 def test_a_run_that_fails_leaves_its_last_words(tmp_path):
