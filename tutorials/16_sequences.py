@@ -533,8 +533,8 @@ assert quick(pca.mean() < min(each.sum() for each in by_row.values()), True)
 # 240 steps. What follows compares such nets with one another. Given time they pass it. On MNIST,
 # 28 rows of 28 pixels, code 32, ten epochs, `scratchae train sequence --data mnist` ends with a
 # squared error of 12.19 per test image (one seed), where PCA-32 has 13.19. The dense `deep`, with
-# the same code and as many epochs, has 8.74: reading row by row is no advantage for an image,
-# which is there at once.
+# the same code and as many epochs, has 8.74. The kind of layer counts for more: with gates, as
+# `sequence-gru`, the same net ends at 6.36 (one seed as well).
 #
 # ## The teacher, and what happens without
 #
