@@ -575,6 +575,8 @@ assert report.passed
 exercise("03_bug_dense")
 exercise("03_bug_tanh")
 exercise("03_bug_softmax")
+exercise("03_directional")
+exercise("03_dropout")
 
 # %% [markdown]
 # **Think, then compute.**
