@@ -154,7 +154,7 @@ def masked_dense(module: ModuleType) -> list[str]:
         equal("dx", dx, dy @ V.T, {"the mask is missing": dy @ layer.W.T}),
     ]
     square = module.Dense(3, 3)
-    square.W = normal(3, 3, seed=3)
+    square.W, square.M = normal(3, 3, seed=3), layer.M[1:]
     return [*facts, gradients(layer, x), gradients(square, normal(3, 3))]
 
 
