@@ -8,14 +8,16 @@
 # %% [markdown]
 # ## The question
 #
-# A neuron is a small machine: two numbers go in, one comes out. The number that comes out depends on three numbers inside the neuron, which
-# you may turn like knobs. Show the neuron an example, and compare its answer with the answer that you wanted. It is off by some amount.
+# A neuron is a small machine: two numbers go in, one comes out. The number that comes out depends on three numbers inside
+# the neuron, which you may turn like knobs. Show the neuron an example, and compare its answer with the answer that you
+# wanted. It is off by some amount.
 #
 # **Which way, and how far, should you turn each knob so that it is less wrong next time?**
 #
 # All of deep learning answers that question, for a million knobs at once, by the same chain rule that you will now use by
-# hand. You need derivatives. From [the section on batches](00_one_neuron.py#many-examples-and-matrices) on you also need matrix products.
-# Chapters 00 to 02 need nothing more. What later chapters assume stands [on a page of its own](mathematics.md).
+# hand. You need derivatives. From [the section on batches](00_one_neuron.py#many-examples-and-matrices) on you also need
+# matrix products. Chapters 00 to 02 need nothing more. What later chapters assume stands [on a page of its
+# own](mathematics.md).
 #
 # These are the numbers. The input is $x = (x_1, x_2)$. The knobs are two [weights](glossary.md#weight) $w_1, w_2$ and a
 # [bias](glossary.md#bias) $b$. The target $t$ is the answer that you want.
@@ -43,8 +45,9 @@ t = 1.0
 # a = w_1 x_1 + w_2 x_2 + b
 # $$
 #
-# The sum can be any number, but we want an answer between "no" and "yes". The [sigmoid](glossary.md#sigmoid) bends it into the range from
-# 0 to 1, so that you can read the output $y$ as "how sure are you?". It does so smoothly, so that it has a derivative everywhere:
+# The sum can be any number, but we want an answer between "no" and "yes". The [sigmoid](glossary.md#sigmoid) bends it into
+# the range from 0 to 1, so that you can read the output $y$ as "how sure are you?". It does so smoothly, so that it has a
+# derivative everywhere:
 #
 # $$
 # y = \sigma(a) = \frac{1}{1 + e^{-a}}
@@ -57,9 +60,9 @@ t = 1.0
 # L = (y - t)^2
 # $$
 #
-# The loss is 0 if the answer is right, and grows with the distance, on either side. The square is a common choice, because it has a simple derivative,
-# which becomes smaller as the answer becomes better. [Chapter 07](07_cross_entropy.py) asks for better choices. Computing these three lines, from left to
-# right, is the [forward pass](glossary.md#forward-pass).
+# The loss is 0 if the answer is right, and grows with the distance, on either side. The square is a common choice, because
+# it has a simple derivative, which becomes smaller as the answer becomes better. [Chapter 07](07_cross_entropy.py) asks for
+# better choices. Computing these three lines, from left to right, is the [forward pass](glossary.md#forward-pass).
 
 
 # %%
@@ -156,12 +159,14 @@ show(
 # %% [markdown]
 # The neuron says 0.44 where you wanted 1. Which knob do you turn?
 #
-# *Predict (★, 1 minute):* before you read on, decide for each of $w_1$, $w_2$ and $b$ whether it should become larger or smaller.
+# *Predict (★, 1 minute):* before you read on, decide for each of $w_1$, $w_2$ and $b$ whether it should become larger or
+# smaller.
 #
 # ## Backward: from the error to the knobs
 #
-# Turn one knob by a tiny amount, watch the loss, and divide: that is a derivative. $\partial L / \partial w_1$, the *partial derivative*, says how
-# fast the loss grows as $w_1$ grows while all other knobs are held still. If you know it, you know which way to turn: *against* it.
+# Turn one knob by a tiny amount, watch the loss, and divide: that is a derivative. $\partial L / \partial w_1$, the *partial
+# derivative*, says how fast the loss grows as $w_1$ grows while all other knobs are held still. If you know it, you know
+# which way to turn: *against* it.
 #
 # The knob $w_1$ moves $a$, $a$ moves $y$, and $y$ moves $L$. The chain rule multiplies the three effects:
 #
@@ -196,8 +201,8 @@ show(
 #
 # The last step holds because $1 - y = 1 - \frac{1}{1 + e^{-a}} = \frac{e^{-a}}{1 + e^{-a}}$.
 #
-# **The sum.** $a = w_1 x_1 + w_2 x_2 + b$. The derivative of $a$ by $w_1$ is what $w_1$ is multiplied by, which is $x_1$. The derivative by
-# $b$ is 1, and the derivative by $x_1$ is $w_1$:
+# **The sum.** $a = w_1 x_1 + w_2 x_2 + b$. The derivative of $a$ by $w_1$ is what $w_1$ is multiplied by, which is $x_1$.
+# The derivative by $b$ is 1, and the derivative by $x_1$ is $w_1$:
 #
 # $$
 # dw_1 = da \cdot x_1 \qquad dw_2 = da \cdot x_2 \qquad db = da \qquad dx_1 = da \cdot w_1 \qquad dx_2 = da \cdot w_2
@@ -233,9 +238,9 @@ show(
 )
 
 # %% [markdown]
-# Read the signs. The output was too small, so $dy$ is negative: a larger $y$ would make the loss smaller. A larger $w_1$ raises
-# $a$, because $x_1 = 2$ is positive, so turn it up. A larger $w_2$ lowers $a$, because $x_2 = -1$ is negative, so turn it down. And $|dw_1|$ is twice
-# $|dw_2|$, because $|x_1|$ is twice $|x_2|$: the same $da$ is multiplied by the input.
+# Read the signs. The output was too small, so $dy$ is negative: a larger $y$ would make the loss smaller. A larger $w_1$
+# raises $a$, because $x_1 = 2$ is positive, so turn it up. A larger $w_2$ lowers $a$, because $x_2 = -1$ is negative, so
+# turn it down. And $|dw_1|$ is twice $|dw_2|$, because $|x_1|$ is twice $|x_2|$: the same $da$ is multiplied by the input.
 
 # %%
 assert dw1 < 0 < dw2
@@ -304,17 +309,17 @@ assert new_L < L / 5
 # knob mattered.
 #
 # How far can a step go? The derivatives only describe the loss close by. The next picture follows the loss as the step
-# grows, beside what the derivatives promise. For small changes of the knobs the loss changes by about
-# [the sum of each derivative times its change](mathematics.md#first-order-change). A step changes $w_1$ by $-\eta\,dw_1$, so the first term of the sum is
-# $dw_1 \cdot (-\eta\,dw_1)$, and the other knobs have terms like it:
+# grows, beside what the derivatives promise. For small changes of the knobs the loss changes by about [the sum of each
+# derivative times its change](mathematics.md#first-order-change). A step changes $w_1$ by $-\eta\,dw_1$, so the first term
+# of the sum is $dw_1 \cdot (-\eta\,dw_1)$, and the other knobs have terms like it:
 #
 # $$
 # -\eta\, dw_1^2 - \eta\, dw_2^2 - \eta\, db^2 = -\eta\, \|g\|^2,
 # \qquad \|g\|^2 = dw_1^2 + dw_2^2 + db^2 .
 # $$
 #
-# The *gradient* $g$ is the list of the three derivatives, and $\|g\|$ is its length. So the promise is a straight line, which falls by
-# $\|g\|^2$ for each unit of $\eta$.
+# The *gradient* $g$ is the list of the three derivatives, and $\|g\|$ is its length. So the promise is a straight line,
+# which falls by $\|g\|^2$ for each unit of $\eta$.
 
 # %% tags=["hide-input"]
 steps = np.linspace(0, 2, 101)
@@ -364,8 +369,8 @@ assert abs(found / promised - 1) < 1e-3
 # \underset{(N, H)}{a} = \underset{(N, D)}{x}\;\underset{(D, H)}{W} + \underset{(H)}{b}
 # $$
 #
-# with $D$ inputs and $H$ neurons; $b$ is added to every row. For our neuron $N = 1$, $D = 2$, $H = 1$. Always read the shapes below the
-# letters: a product whose inner sizes do not match cannot be right.
+# with $D$ inputs and $H$ neurons; $b$ is added to every row. For our neuron $N = 1$, $D = 2$, $H = 1$. Always read the
+# shapes below the letters: a product whose inner sizes do not match cannot be right.
 #
 # The loss of a batch is the mean over its examples. If an example has several outputs, their squared errors are summed first:
 #
@@ -381,9 +386,10 @@ assert abs(found / promised - 1) < 1e-3
 # \underset{(N, H)}{da} = dy \odot y \odot (1 - y)
 # $$
 #
-# ($\odot$ multiplies element by element.) One thing is new. All examples now use the same weight, so turning it changes the loss of each of them,
-# and its derivative is a sum over the examples. Take two examples with two inputs each, and one neuron. With one number for one example and
-# one input it was $dw_1 = da \cdot x_1$. Now there is one such term for each example:
+# ($\odot$ multiplies element by element.) One thing is new. All examples now use the same weight, so turning it changes the
+# loss of each of them, and its derivative is a sum over the examples. Take two examples with two inputs each, and one
+# neuron. With one number for one example and one input it was $dw_1 = da \cdot x_1$. Now there is one such term for each
+# example:
 #
 # $$
 # \begin{aligned}
@@ -396,8 +402,8 @@ assert abs(found / promised - 1) < 1e-3
 # \begin{bmatrix} da_1 \\ da_2 \end{bmatrix} = x^\top da .
 # $$
 #
-# Here $x_{nd}$ is input $d$ of example $n$, so the matrix is $x$ with rows and columns exchanged, $x^\top$. The bias is used by all examples as well, with
-# the factor 1. So for any number of examples, inputs and neurons:
+# Here $x_{nd}$ is input $d$ of example $n$, so the matrix is $x$ with rows and columns exchanged, $x^\top$. The bias is used
+# by all examples as well, with the factor 1. So for any number of examples, inputs and neurons:
 #
 # $$
 # \underset{(D, H)}{dW} = \underset{(D, N)}{x^\top}\,\underset{(N, H)}{da} \qquad
@@ -535,7 +541,8 @@ assert right > 0.95
 
 # %% [markdown]
 # Three numbers, found by a rule that knows nothing of digits, are right for more than 95 % of drawings that the neuron has
-# never seen. You can read the weights: more ink in the middle makes the answer "one" more likely, and more ink around it makes it less likely.
+# never seen. You can read the weights: more ink in the middle makes the answer "one" more likely, and more ink around it
+# makes it less likely.
 #
 # The neuron says 0.5 where $w_1 x_1 + w_2 x_2 + b = 0$, which is a straight line. So a single neuron can only divide the plane
 # into two halves.
@@ -586,7 +593,8 @@ show(
 #
 # ### Derive
 #
-# 1. The forward and backward pass of this neuron, with three inputs. After *Backward*. ★, 15 minutes. The grader says what kind of mistake it sees.
+# 1. The forward and backward pass of this neuron, with three inputs. After *Backward*. ★, 15 minutes. The grader says what
+#    kind of mistake it sees.
 
 # %%
 exercise("00_neuron")
@@ -598,13 +606,14 @@ exercise("00_neuron")
 # 3. ★ The input is $x = (0, -1)$. Which knob does not move, and why is that sensible? After *Backward*. 3 minutes.
 # 4. ★★ The bias is $b = 10$ and the target $t = 0$: the neuron is as wrong as it can be. How large is $da$? What happens to
 #    learning? After *Backward*. 5 minutes.
-# 5. ★★ All weights start at 0 in the experiment, and it works. Two neurons in one layer, whose outputs go on to one neuron with equal weights, stay equal
-#    for ever if both start at 0. Why? After *An experiment*. 5 minutes.
+# 5. ★★ All weights start at 0 in the experiment, and it works. Two neurons in one layer, whose outputs go on to one neuron
+#    with equal weights, stay equal for ever if both start at 0. Why? After *An experiment*. 5 minutes.
 # 6. ★★ For which $y$ between 0 and 1 is $|da|$ largest, if $t = 1$? After *Backward*. 10 minutes.
 #
 # ### Explore
 #
-# 7. ★ In the experiment, take the learning rate 0.1, 1, 10, 100 in place of 2. Which of them end at the same loss, and which not? 10 minutes.
+# 7. ★ In the experiment, take the learning rate 0.1, 1, 10, 100 in place of 2. Which of them end at the same loss, and which
+#    not? 10 minutes.
 # 8. ★★ Choose two other digits, and two other numbers to measure. For which pair of digits is the neuron worst? 20 minutes.
 
 
@@ -646,10 +655,11 @@ assert np.isclose(steepest, 1 / 3)
 # 4\. $da$ is almost 0, although the answer is wrong. The sigmoid is flat there, so its slope $y(1 - y)$ is almost 0. The
 # neuron hardly learns. [Chapter 07](07_cross_entropy.py) mends this with another loss.
 #
-# 5\. They compute the same, so they get the same derivatives and take the same steps. Random starting weights make them different.
+# 5\. They compute the same, so they get the same derivatives and take the same steps. Random starting weights make them
+# different.
 #
-# 6\. $|da| = 2 (1 - y)^2 y$. Its derivative, $2 (1 - y)(1 - 3y)$, is 0 at $y = \frac13$. So the neuron learns fastest when it is wrong, but not
-# too sure of it.
+# 6\. $|da| = 2 (1 - y)^2 y$. Its derivative, $2 (1 - y)(1 - 3y)$, is 0 at $y = \frac13$. So the neuron learns fastest when
+# it is wrong, but not too sure of it.
 #
 # </details>
 

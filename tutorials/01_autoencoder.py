@@ -41,10 +41,10 @@ rng = np.random.default_rng(0)
 # network. Its rows of pixels are put one behind the other, so that an image is one row of $D = 784$ numbers, its
 # *features*. And each number is divided by 255, so that it lies between 0 and 1, because the output of a sigmoid lies there too.
 #
-# The images are divided into three sets, and you should be strict about it. The network learns from the *training*
-# images. While it learns, it is measured on *validation* images, so that you can choose, for instance,
-# how long to train. The *test* images are used once, at the end. If a figure is to tell how the network does on new images, then nothing
-# may have been chosen by the images that it is computed from.
+# The images are divided into three sets, and you should be strict about it. The network learns from the *training* images.
+# While it learns, it is measured on *validation* images, so that you can choose, for instance, how long to train. The *test*
+# images are used once, at the end. If a figure is to tell how the network does on new images, then nothing may have been
+# chosen by the images that it is computed from.
 
 # %%
 data = dataset()
@@ -108,8 +108,8 @@ show(
 )
 
 # %% [markdown]
-# The narrow place in the middle is the [bottleneck](glossary.md#bottleneck). Without it the task would be trivial, because the network
-# could copy every pixel. [Chapter 06](06_pca.py) looks at what happens then.
+# The narrow place in the middle is the [bottleneck](glossary.md#bottleneck). Without it the task would be trivial, because
+# the network could copy every pixel. [Chapter 06](06_pca.py) looks at what happens then.
 #
 # ## Forward
 #
@@ -140,8 +140,9 @@ show(
 # L = \frac{1}{N} \sum_{n=1}^{N} \sum_{d=1}^{D} (\hat x_{nd} - x_{nd})^2
 # $$
 #
-# Here are the five lines in plain NumPy, for a batch of 100 images, with random weights to begin with. The weights are small: they are drawn
-# with a standard deviation of $\sqrt{2 / (D + H)}$, for which [chapter 05](05_going_deep.py) gives the reason. The biases are 0.
+# Here are the five lines in plain NumPy, for a batch of 100 images, with random weights to begin with. The weights are
+# small: they are drawn with a standard deviation of $\sqrt{2 / (D + H)}$, for which [chapter 05](05_going_deep.py) gives the
+# reason. The biases are 0.
 
 
 # %%
@@ -164,8 +165,9 @@ L = ((x_hat - x) ** 2).sum() / N
 print(f"x {x.shape}  z {z.shape}  x̂ {x_hat.shape}  L = {L:.1f} squared error per image")
 
 # %% [markdown]
-# That is a bad reconstruction. Compare it with two answers that ignore the image: 0.5 for every pixel, and the mean of all training
-# images for every image. A network that has learned anything about single images is better than the second (exercise 6).
+# That is a bad reconstruction. Compare it with two answers that ignore the image: 0.5 for every pixel, and the mean of all
+# training images for every image. A network that has learned anything about single images is better than the second
+# (exercise 6).
 #
 # *Predict (★, 1 minute):* which of the three costs most?
 
@@ -216,8 +218,8 @@ assert P == W1.size + b1.size + W2.size + b2.size == 402_448
 # where $dz$ is short for $\partial L / \partial z$, as in chapter 00. [Chapter 02](02_backpropagation.py) derives
 # every one of these arrows. Until then the library computes them.
 #
-# The derivative by $x$ is not among them. $x$ enters the loss twice, as input and as target, so $\partial L / \partial x$ exists and has two
-# terms. We never compute it, because the images are given and cannot be changed.
+# The derivative by $x$ is not among them. $x$ enters the loss twice, as input and as target, so $\partial L / \partial x$
+# exists and has two terms. We never compute it, because the images are given and cannot be changed.
 #
 # ## The library's code
 #
@@ -357,16 +359,16 @@ assert simple < quick(2, 20)
 assert abs(history["loss"][-1] - history["validation_loss"][-1]) < quick(1, 3)
 
 # %% [markdown]
-# The network has never seen these images, and its reconstructions can hardly be told from them. The validation images say how long
-# to train. As long as their loss falls, more epochs help. If it rose while the training loss fell, the network would learn its
-# training images by heart, and you would keep the epoch before.
+# The network has never seen these images, and its reconstructions can hardly be told from them. The validation images say
+# how long to train. As long as their loss falls, more epochs help. If it rose while the training loss fell, the network
+# would learn its training images by heart, and you would keep the epoch before.
 #
-# Now compare it with an older method. [PCA](glossary.md#pca), principal component analysis, writes each image as the mean image plus a
-# weighted sum of 256 fixed images, the best 256 that there are; [chapter 06](06_pca.py) says how they are found. PCA
-# needs no gradient descent: its 256 images are computed from the training images in one go. With 256 numbers it is *better* than our
-# network. So the bottleneck is wide enough for a linear method, and ten epochs are few. An autoencoder is worth its cost only
-# where the code is short, and that is the next experiment. Whenever somebody shows you an autoencoder's error, ask for that of PCA
-# with as many numbers.
+# Now compare it with an older method. [PCA](glossary.md#pca), principal component analysis, writes each image as the mean
+# image plus a weighted sum of 256 fixed images, the best 256 that there are; [chapter 06](06_pca.py) says how they are
+# found. PCA needs no gradient descent: its 256 images are computed from the training images in one go. With 256 numbers it
+# is *better* than our network. So the bottleneck is wide enough for a linear method, and ten epochs are few. An autoencoder
+# is worth its cost only where the code is short, and that is the next experiment. Whenever somebody shows you an
+# autoencoder's error, ask for that of PCA with as many numbers.
 
 # %%
 assert pca < simple
@@ -478,10 +480,11 @@ if data_name() == "strokes":
     assert quick(reached[2] > straight[2], True)
 
 # %% [markdown]
-# With 32 numbers the network's error is little more than half of PCA's (with MNIST, two thirds). Its encoder is a
-# matrix product, as PCA's is. In addition it has the sigmoid at the end of the decoder. A sigmoid can answer "full
-# ink" or "empty" with a large positive or negative sum, while PCA has to hit 1 and 0 exactly with its sums. With two numbers the network
-# loses, and the reason is only that ten epochs are few. Here is the same network with more time, and with a learning rate that falls:
+# With 32 numbers the network's error is little more than half of PCA's (with MNIST, two thirds). Its encoder is a matrix
+# product, as PCA's is. In addition it has the sigmoid at the end of the decoder. A sigmoid can answer "full ink" or "empty"
+# with a large positive or negative sum, while PCA has to hit 1 and 0 exactly with its sums. With two numbers the network
+# loses, and the reason is only that ten epochs are few. Here is the same network with more time, and with a learning rate
+# that falls:
 
 # %%
 longer = with_code(2)
@@ -498,8 +501,8 @@ assert quick(errors[0] < errors[1], True)
 # %% [markdown]
 # Before you say what a network cannot do, let it train to the end.
 #
-# A code of two numbers is a point in the plane. So you can look at how the network describes the test images. It was never told which
-# digit an image shows; the colours and the numerals are ours.
+# A code of two numbers is a point in the plane. So you can look at how the network describes the test images. It was never
+# told which digit an image shows; the colours and the numerals are ours.
 #
 # *Predict (★, 1 minute):* which digits will lie next to each other?
 
@@ -539,13 +542,14 @@ print(
 assert share > 0.2
 
 # %% [markdown]
-# Images of one digit lie together far more than by chance, although nobody asked for it. The decoder is continuous, so it makes similar drawings
-# of codes that lie together. So images that are alike can be rebuilt well if their codes lie together, and training finds such codes.
+# Images of one digit lie together far more than by chance, although nobody asked for it. The decoder is continuous, so it
+# makes similar drawings of codes that lie together. So images that are alike can be rebuilt well if their codes lie
+# together, and training finds such codes.
 #
 # ## Three things that an autoencoder is not
 #
-# **It is no lossless compressor.** The reconstruction is close to the input, and not equal to it. And few numbers are not few bits.
-# Count: an image is 784 bytes, and each number of the code is kept in 32 bits (the format is called float32).
+# **It is no lossless compressor.** The reconstruction is close to the input, and not equal to it. And few numbers are not
+# few bits. Count: an image is 784 bytes, and each number of the code is kept in 32 bits (the format is called float32).
 
 # %%
 image_bits, code_bits = 784 * 8, 256 * 32
@@ -564,7 +568,8 @@ assert exact < 0.01
 #
 # **It knows one kind of images.** Suppose that you give it digits upside down, or the same pixels in a random order.
 #
-# *Predict (★, 1 minute):* which costs more, the digits upside down or the shuffled ones, and how many times as much as the digits?
+# *Predict (★, 1 minute):* which costs more, the digits upside down or the shuffled ones, and how many times as much as the
+# digits?
 
 # %%
 strange = {
@@ -597,8 +602,8 @@ show(
 )
 
 # %% [markdown]
-# This can be useful. An image that is rebuilt badly is unlike those that the network learned from, so an autoencoder can raise an alarm.
-# How good such an alarm is, and when it fails, is measured in [chapter 17](17_what_a_code_is_good_for.py).
+# This can be useful. An image that is rebuilt badly is unlike those that the network learned from, so an autoencoder can
+# raise an alarm. How good such an alarm is, and when it fails, is measured in [chapter 17](17_what_a_code_is_good_for.py).
 
 # %% [markdown]
 # **It is no source of new images.** The decoder takes any 32 numbers. So invent some: draw each number at random,
@@ -618,8 +623,8 @@ show(
 )
 
 # %% [markdown]
-# They show strokes, but hardly a digit. Each number alone is distributed as in real codes, but the numbers together are not: real codes fill
-# only a part of the space of all codes, and the loss does not say what the decoder should make of the rest.
+# They show strokes, but hardly a digit. Each number alone is distributed as in real codes, but the numbers together are not:
+# real codes fill only a part of the space of all codes, and the loss does not say what the decoder should make of the rest.
 # [Chapter 11](11_variational.py) changes the model so that inventing works.
 #
 # ## Where it comes from
@@ -654,17 +659,19 @@ exercise("01_parameters")
 # 4. ★ Somebody reports "MSE 0.0027" for 784 pixels, averaged over pixels. What is that in squared error per image? Is
 #    it better than `simple` here? After *What the number means*. 3 minutes.
 # 5. ★ A code of 784 numbers could copy every pixel. Why does that make the task useless? After *A picture of it*. 3 minutes.
-# 6. ★★ Show that among all answers that ignore the image, the mean image has the least squared error. After *Forward*. 10 minutes.
-# 7. ★★ You choose the size of the code by the error on the test images, and report this error. In which direction is it wrong, and
-#    what should you have done? After *The images as a matrix*. 5 minutes.
+# 6. ★★ Show that among all answers that ignore the image, the mean image has the least squared error. After *Forward*. 10
+#    minutes.
+# 7. ★★ You choose the size of the code by the error on the test images, and report this error. In which direction is it
+#    wrong, and what should you have done? After *The images as a matrix*. 5 minutes.
 #
 # ### Explore
 #
-# 8. ★★ Draw the plane of two numbers again with three other seeds. Which digits share a region each time? What stays the same and what does not? 15 minutes.
-# 9. ★★ Take the codes of a 3 and of an 8 from `trained[32]`, and decode ten points on the line between them. Do all of them look like drawings?
-#    15 minutes.
-# 10. ★★★ Train on all digits but one. How much larger is the error on the digit that was left out? For which digit is the alarm worst, and
-#     why? 40 minutes.
+# 8. ★★ Draw the plane of two numbers again with three other seeds. Which digits share a region each time? What stays the
+#    same and what does not? 15 minutes.
+# 9. ★★ Take the codes of a 3 and of an 8 from `trained[32]`, and decode ten points on the line between them. Do all of them
+#    look like drawings? 15 minutes.
+# 10. ★★★ Train on all digits but one. How much larger is the error on the digit that was left out? For which digit is the
+#     alarm worst, and why? 40 minutes.
 
 # %% tags=["hide-cell"]
 weights, biases = 2 * 784 * 32, 32 + 784
@@ -689,8 +696,8 @@ assert moved[1] < min(moved[0], moved[2])
 #
 # 2\. $2 \cdot 784 \cdot 32 + 32 + 784 = 50{,}992$, of which 816 are biases, 1.6 %.
 #
-# 3\. Its output lies between 0 and 1, and the targets go up to 255. The best output is then 1 wherever there is ink, and the error that is
-# left is printed above. It may learn where there is ink, but not how much.
+# 3\. Its output lies between 0 and 1, and the targets go up to 255. The best output is then 1 wherever there is ink, and the
+# error that is left is printed above. It may learn where there is ink, but not how much.
 #
 # 4\. $0.0027 \cdot 784 = 2.12$ per image. `simple` is better.
 #
@@ -698,12 +705,12 @@ assert moved[1] < min(moved[0], moved[2])
 # not shorter than the input is [overcomplete](glossary.md#overcomplete), and needs another reason not to copy:
 # noise ([chapter 09](09_denoising.py)) or a penalty ([chapter 10](10_sparse_contractive.py)).
 #
-# 6\. Let $c_d$ be the answer for pixel $d$. The loss is a sum over pixels, so each $c_d$ can be chosen by itself. The derivative of
-# $\frac1N \sum_n (c_d - x_{nd})^2$ by $c_d$ is $\frac2N \sum_n (c_d - x_{nd}) = 2\,(c_d - \bar x_d)$. It is 0 at the mean $\bar x_d$ only, negative below
-# it and positive above it.
+# 6\. Let $c_d$ be the answer for pixel $d$. The loss is a sum over pixels, so each $c_d$ can be chosen by itself. The
+# derivative of $\frac1N \sum_n (c_d - x_{nd})^2$ by $c_d$ is $\frac2N \sum_n (c_d - x_{nd}) = 2\,(c_d - \bar x_d)$. It is 0
+# at the mean $\bar x_d$ only, negative below it and positive above it.
 #
-# 7\. It is too low, because the least of several errors on the same images is partly luck with these images. Choose by validation images, and
-# compute one error on the test images for the size that you chose.
+# 7\. It is too low, because the least of several errors on the same images is partly luck with these images. Choose by
+# validation images, and compute one error on the test images for the size that you chose.
 #
 # </details>
 #

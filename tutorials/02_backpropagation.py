@@ -47,8 +47,9 @@ assert P == 402_448
 # %% [markdown]
 # ## A picture of it
 #
-# The pieces in the order they run. Above each arrow stands what flows forward, with its shape; below, what flows
-# backward. $N$ images in a batch, $D = 784$ pixels, $H = 256$ numbers in the code.
+# These are the pieces in the order in which they run. Above each arrow you see the array that flows forward, with its shape.
+# Below it you see the gradient that flows backward. There are $N$ images in a batch, $D = 784$ pixels, and $H = 256$ numbers
+# in the code.
 
 # %% tags=["hide-input"]
 drawn, axes = figure(7, 2.4)
@@ -262,8 +263,8 @@ assert (grid * (1 - grid)).max() == 0.25
 # Three things went in, so three gradients come out. For each of them: find the outputs that it acts on, and add up the
 # paths.
 #
-# *While reading (★, 3 minutes).* Before you go on: on how many numbers of $y$ does one weight $W_{dh}$ act? One bias $b_h$? One input
-# $x_{nd}$? The picture has the answers, for two examples, three inputs and two outputs.
+# *While reading (★, 3 minutes).* Before you go on: on how many numbers of $y$ does one weight $W_{dh}$ act? One bias $b_h$?
+# One input $x_{nd}$? The picture has the answers, for two examples, three inputs and two outputs.
 
 
 # %% tags=["hide-input"]
@@ -425,9 +426,9 @@ for name, loops in (("dW", dW), ("db", db), ("dx", dx)):
     assert np.allclose(loops, library[name], rtol=0, atol=1e-14)
 
 # %% [markdown]
-# If you forget the formulas, the shapes bring them back: $dW$ must be $(D, H)$, and there is only one product of $x$ $(N, D)$ and
-# $dy$ $(N, H)$ that has this shape. But beware: if $D = H$, the transposed result has the right shape as well. Shapes are a
-# help, and no proof.
+# If you forget the formulas, the shapes bring them back: $dW$ must be $(D, H)$, and there is only one product of $x$
+# $(N, D)$ and $dy$ $(N, H)$ that has this shape. But beware: if $D = H$, the transposed result has the right shape as well.
+# Shapes are a help, and no proof.
 #
 # You may know another way to write this: with the *Jacobian*, the table of all $\partial y_{nk} / \partial W_{dh}$.
 # It is correct, and nobody computes it. For the encoder of chapter 01 and a batch of 100 it would have
@@ -567,8 +568,8 @@ assert np.isclose(loss, L, rtol=1e-5)
 # %% [markdown]
 # ## Any number of layers
 #
-# The same three derivations are enough for a network of any depth. Number its layers $l = 1, 2, \dots, M$. With $y_0 = x$, layer $l$
-# computes
+# The same three derivations are enough for a network of any depth. Number its layers $l = 1, 2, \dots, M$. With $y_0 = x$,
+# layer $l$ computes
 #
 # $$
 # \underset{(N, H_l)}{a_l} = \underset{(N, H_{l-1})}{y_{l-1}}\;\underset{(H_{l-1}, H_l)}{W_l} + \underset{(H_l)}{b_l},
@@ -576,8 +577,8 @@ assert np.isclose(loss, L, rtol=1e-5)
 # \underset{(N, H_l)}{y_l} = f_l(a_l),
 # $$
 #
-# where $f_l$ is applied to each number by itself, with the slope $f_l'$. The loss is a function of the last output $y_M$, and gives
-# $dy_M$. Then, for the last layer and for all others,
+# where $f_l$ is applied to each number by itself, with the slope $f_l'$. The loss is a function of the last output $y_M$,
+# and gives $dy_M$. Then, for the last layer and for all others,
 #
 # $$
 # \begin{aligned}
@@ -591,15 +592,18 @@ assert np.isclose(loss, L, rtol=1e-5)
 #
 # **Proof,** by induction from the last layer to the first.
 #
-# - *Start.* A number $a_{M,nh}$ acts on the loss through one number only, $y_{M,nh}$, because $f_M$ takes each number by itself. One path,
-#   so rule 2 has one term, and it is the first line.
-# - *Step.* Suppose that the formula for $da_{l+1}$ is right. The output $y_l$ is used in one place, $a_{l+1} = y_l W_{l+1} + b_{l+1}$. This is a
-#   `Dense` with input $y_l$ and output $a_{l+1}$, so the formula for its input holds: $dy_l = da_{l+1} W_{l+1}^\top$. And $a_l$ acts through $y_l$ only,
-#   number by number, so $da_l = dy_l \odot f_l'(a_l)$. Together this is the second line, so the formula for $da_l$ is right too.
-# - $W_l$ and $b_l$ act through $a_l$ only, and that is again the `Dense` of the section above, with input $y_{l-1}$ and output $a_l$: the third line. ∎
+# - *Start.* A number $a_{M,nh}$ acts on the loss through one number only, $y_{M,nh}$, because $f_M$ takes each number by
+#   itself. One path, so rule 2 has one term, and it is the first line.
+# - *Step.* Suppose that the formula for $da_{l+1}$ is right. The output $y_l$ is used in one place,
+#   $a_{l+1} = y_l W_{l+1} + b_{l+1}$. This is a `Dense` with input $y_l$ and output $a_{l+1}$, so the formula for its input
+#   holds: $dy_l = da_{l+1} W_{l+1}^\top$. And $a_l$ acts through $y_l$ only, number by number, so
+#   $da_l = dy_l \odot f_l'(a_l)$. Together this is the second line, so the formula for $da_l$ is right too.
+# - $W_l$ and $b_l$ act through $a_l$ only, and that is again the `Dense` of the section above, with input $y_{l-1}$ and
+#   output $a_l$: the third line. ∎
 #
-# **The product that chapter 05 is about.** Take one example, so that $da_l$ is a row. To multiply a row element by element with $f_l'$ is
-# to multiply it with the diagonal matrix $F_l = \operatorname{diag} f_l'(a_l)$. So $da_l = da_{l+1}\, W_{l+1}^\top F_l$, and if each is put into the next,
+# **The product that chapter 05 is about.** Take one example, so that $da_l$ is a row. To multiply a row element by element
+# with $f_l'$ is to multiply it with the diagonal matrix $F_l = \operatorname{diag} f_l'(a_l)$. So
+# $da_l = da_{l+1}\, W_{l+1}^\top F_l$, and if each is put into the next,
 #
 # $$
 # \underset{(1, H_1)}{da_1} = \underset{(1, H_M)}{da_M}\;
@@ -608,10 +612,10 @@ assert np.isclose(loss, L, rtol=1e-5)
 # \underbrace{W_2^\top F_1}_{(H_2, H_1)}
 # $$
 #
-# Between the loss and the first layer stands a *product of $M - 1$ matrices*, the [Jacobians](mathematics.md#gradient-jacobian-hessian) of the
-# layers. If each of them makes the row half as long, ten of them make it a thousand times shorter, and the first layer learns a
-# thousand times more slowly. If each makes it twice as long, it grows a thousandfold. That is all that
-# [chapter 05](05_going_deep.py) is about.
+# Between the loss and the first layer stands a *product of $M - 1$ matrices*, the
+# [Jacobians](mathematics.md#gradient-jacobian-hessian) of the layers. If each of them makes the row half as long, ten of
+# them make it a thousand times shorter, and the first layer learns a thousand times more slowly. If each makes it twice as
+# long, it grows a thousandfold. That is all that [chapter 05](05_going_deep.py) is about.
 #
 # *Predict (★, 1 minute):* below is a network with four sigmoids. By how much, at least, is $da_1$ shorter than $da_4$?
 
@@ -641,8 +645,8 @@ assert length[1] < length[4] / 8
 # Each of the three factors holds a sigmoid's slope, which is at most ¼, and a $W$ that does not make up for it here. So the
 # row becomes shorter at each layer.
 #
-# The library's `Sequential` is this recursion. Each layer's `backward` turns $dy$ into its own $dx$, which is the next layer's $dy$:
-# `dy = layer.backward(dy)`, in reverse order.
+# The library's `Sequential` is this recursion. Each layer's `backward` turns $dy$ into its own $dx$, which is the next
+# layer's $dy$: `dy = layer.backward(dy)`, in reverse order.
 
 # %%
 source(sae.Sequential.forward, sae.Sequential.backward, sae.Sequential.backward_down_to)
@@ -650,13 +654,13 @@ source(sae.Sequential.forward, sae.Sequential.backward, sae.Sequential.backward_
 # %% [markdown]
 # ## Forks and joins: the rule for every graph
 #
-# So far each layer's output was used in one place, so the layers stood in a row. Many networks are no row. Draw any computation as a
-# graph: a box computes something, and an arrow carries an array from the box that made it to a box that uses it. Where two or more
-# arrows leave one array, there is a *fork*. Where two arrays are added, there is a *join*.
+# So far each layer's output was used in one place, so the layers stood in a row. Many networks are no row. Draw any
+# computation as a graph: a box computes something, and an arrow carries an array from the box that made it to a box that
+# uses it. Where two or more arrows leave one array, there is a *fork*. Where two arrays are added, there is a *join*.
 #
-# **At a fork: where a value is used twice, its gradients are added.** Why? Let $y$ be used in two boxes. Pretend that each got a copy
-# of its own, $y' = y$ and $y'' = y$. Each box gives the gradient of its copy, $dy'$ and $dy''$. A number of $y$ acts on the loss
-# through the same number of each copy, with slope 1. So there are two paths, and by rule 2
+# **At a fork: where a value is used twice, its gradients are added.** Why? Let $y$ be used in two boxes. Pretend that each
+# got a copy of its own, $y' = y$ and $y'' = y$. Each box gives the gradient of its copy, $dy'$ and $dy''$. A number of $y$
+# acts on the loss through the same number of each copy, with slope 1. So there are two paths, and by rule 2
 #
 # $$
 # dy = dy' \cdot 1 + dy'' \cdot 1 = dy' + dy'' .
@@ -664,16 +668,18 @@ source(sae.Sequential.forward, sae.Sequential.backward, sae.Sequential.backward_
 #
 # If it is used $m$ times, there are $m$ copies, and $m$ gradients are added.
 #
-# **At a join, each gets all of the gradient.** If $y = u + v$, then the slope of $y$ by each of them is 1. So $du = dy$ and $dv = dy$.
+# **At a join, each gets all of the gradient.** If $y = u + v$, then the slope of $y$ by each of them is 1. So $du = dy$ and
+# $dv = dy$.
 #
-# A fork copies forward and adds backward; a join adds forward and copies backward. You have met the rule already: a weight is used by
-# $N$ examples, so $dW$ is a sum over $n$, and an input is used by $H$ neurons, so $dx$ is a sum over $h$.
+# A fork copies forward and adds backward; a join adds forward and copies backward. You have met the rule already: a weight
+# is used by $N$ examples, so $dW$ is a sum over $n$, and an input is used by $H$ neurons, so $dx$ is a sum over $h$.
 #
-# **In which order?** A box can start its backward pass only when the gradients from *all* users of its output have come. Forward, every box
-# runs before those that use its output. So in the reverse of that order, every box runs after them. This is backpropagation for every
-# network without a circle: run the boxes in reverse, and add at forks.
+# **In which order?** A box can start its backward pass only when the gradients from *all* users of its output have come.
+# Forward, every box runs before those that use its output. So in the reverse of that order, every box runs after them. This
+# is backpropagation for every network without a circle: run the boxes in reverse, and add at forks.
 #
-# **An example: a residual connection** ([Prince 2023](bibliography.md#prince-2023), chapter 11). A block adds what it computes to its input, $y = x + f(x)$. Here $x$ forks: it goes into $f$, and past it. Then comes a join. So
+# **An example: a residual connection** ([Prince 2023](bibliography.md#prince-2023), chapter 11). A block adds what it
+# computes to its input, $y = x + f(x)$. Here $x$ forks: it goes into $f$, and past it. Then comes a join. So
 #
 # $$
 # dx = \underbrace{dy}_{\text{past } f} + \underbrace{dy\, J_f}_{\text{through } f},
@@ -709,8 +715,8 @@ for kind in (Residual, OnePathOnly):
     assert report.passed == (kind is Residual)
 
 # %% [markdown]
-# *Predict (★, 1 minute):* twenty such blocks in a row, and the same twenty without the path past them. A gradient of length 1 comes in from
-# the right. How long is it when it arrives on the left?
+# *Predict (★, 1 minute):* twenty such blocks in a row, and the same twenty without the path past them. A gradient of length
+# 1 comes in from the right. How long is it when it arrives on the left?
 
 # %%
 arrived = {}
@@ -726,8 +732,8 @@ for name in ("in a row", "with paths past them"):
 assert arrived["in a row"] < 1e-6 and 0.01 < arrived["with paths past them"] < 100
 
 # %% [markdown]
-# In a row, twenty small matrices are multiplied. With the paths, each factor is the identity plus a small matrix, so the gradient that goes
-# past all blocks arrives whole. That is one of the cures for what [chapter 05](05_going_deep.py) shows.
+# In a row, twenty small matrices are multiplied. With the paths, each factor is the identity plus a small matrix, so the
+# gradient that goes past all blocks arrives whole. That is one of the cures for what [chapter 05](05_going_deep.py) shows.
 #
 # In the library's autoencoder there are two forks. The code $z$ goes into the decoder, and also into a penalty if there is one
 # ([chapter 10](10_sparse_contractive.py)). A matrix that encoder and decoder share is used twice. Both sums stand in `backward`:
@@ -739,8 +745,8 @@ source(sae.Autoencoder.backward)
 # ## What it costs
 #
 # Count multiplications. Those of the matrix products outnumber all others. Forward, a `Dense` needs $N D H$ of them.
-# Backward, $dW$ needs $D N H$ and $dx$ needs $N H D$, together twice as many. So a whole step costs as much as three forward passes at
-# most, whatever the number of parameters.
+# Backward, $dW$ needs $D N H$ and $dx$ needs $N H D$, together twice as many. So a whole step costs as much as three forward
+# passes at most, whatever the number of parameters.
 
 # %%
 forward_cost = 100 * 784 * 256 + 100 * 256 * 784
@@ -770,8 +776,9 @@ print(f"a training step takes {took * 1e3:.1f} ms here")
 # %% [markdown]
 # ## The right order
 #
-# Why do we start at the loss, and not at the input? For one image, the derivative of the loss by $x$ is a product of Jacobians, one
-# for each piece of the chain. Leave out the two sigmoids, whose Jacobians are diagonal and cost little. Three factors are left:
+# Why do we start at the loss, and not at the input? For one image, the derivative of the loss by $x$ is a product of
+# Jacobians, one for each piece of the chain. Leave out the two sigmoids, whose Jacobians are diagonal and cost little. Three
+# factors are left:
 #
 # $$
 # \underset{(1, 784)}{dx}
@@ -781,10 +788,11 @@ print(f"a training step takes {took * 1e3:.1f} ms here")
 # A product of matrices may be multiplied in any order, and the result is the same. The price is not.
 #
 # - **From the loss on** (backpropagation, also called *reverse mode*), each product is a row times a matrix. A matrix
-#   $(H_l, H_{l-1})$ costs $H_l H_{l-1}$ multiplications, and the layers together cost $\sum_l H_l H_{l-1}$, as much as a forward pass.
-# - **From the input on** (*forward mode*), each product is a matrix times a matrix: what has been multiplied so far is a table with a
-#   column for each of the $H_0$ inputs. So each layer costs $H_0$ times as much, here 784 times, but for the first layer: its matrix
-#   is the table to begin with, and costs nothing.
+#   $(H_l, H_{l-1})$ costs $H_l H_{l-1}$ multiplications, and the layers together cost $\sum_l H_l H_{l-1}$, as much as a
+#   forward pass.
+# - **From the input on** (*forward mode*), each product is a matrix times a matrix: what has been multiplied so far is a
+#   table with a column for each of the $H_0$ inputs. So each layer costs $H_0$ times as much, here 784 times, but for the
+#   first layer: its matrix is the table to begin with, and costs nothing.
 #
 # *Predict (★, 1 minute):* the counts differ by a factor of 394. Do the times on your machine?
 
@@ -811,9 +819,9 @@ assert times["from the input on"] > 3 * times["from the loss on"]
 # The times differ by less than the counts, because a processor multiplies two matrices more efficiently than a row and a
 # matrix ([chapter 13](13_cpu_gpu.py) says why). The right order is still much faster.
 #
-# The rule: *begin at the narrow end.* A network that learns has one number at its end, the loss, and hundreds of thousands of
-# parameters at its start, so we begin at the loss. If it is the other way round, the other order wins. One knob $c$ that makes an
-# image $x$ brighter, $c\,x$, acts on all 784 pixels of the output. There the row is on the input's side:
+# The rule: *begin at the narrow end.* A network that learns has one number at its end, the loss, and hundreds of thousands
+# of parameters at its start, so we begin at the loss. If it is the other way round, the other order wins. One knob $c$ that
+# makes an image $x$ brighter, $c\,x$, acts on all 784 pixels of the output. There the row is on the input's side:
 # $\partial \hat x / \partial c = x\, W_1 W_2$, again without the sigmoids.
 
 # %%
@@ -869,6 +877,9 @@ for place, (name, values, colours) in zip(axes, cells, strict=True):
     low = 0 if colours == "gray_r" else -limit
     place.imshow(values.reshape(28, 28), cmap=colours, vmin=low, vmax=limit)
     place.set(xticks=[], yticks=[], title=name, xlabel=f"{low:.2g} … {limit:.2g}")
+    if low < 0:  # the sign, for those who do not see the colour
+        rows, across = np.nonzero(values.reshape(28, 28) < -limit / 6)
+        place.plot(across, rows, "_", color="black", markersize=2.5, markeredgewidth=0.6)
     place.grid(visible=False)
     place.spines[:].set_visible(True)
 show(
@@ -879,8 +890,8 @@ show(
     "stroke, the same after the sigmoid, weaker where the output is nearly black or "
     "white, and the gradient of one unit's weights, "
     "which is the three itself.",
-    "One image on its way back. Red is positive, blue negative, white 0; the range stands"
-    " below.",
+    "One image on its way back. Red is positive, blue with a dash is negative, and white is 0; the range is written "
+    "below. Look at where an error in the third picture is pale in the fourth.",
 )
 
 # %% [markdown]
@@ -990,9 +1001,9 @@ if data_name() == "strokes":
 #
 # ### Four mistakes, and how they show
 #
-# - *Value and gradient are reduced differently*: the loss is a mean over $N D$, and its gradient divides by $N$ only.
-#   The network trains, but its gradient is 784 times larger than the one of the printed loss. A gradient check finds it, because it compares
-#   the two: [chapter 03](03_gradient_check.py#breaking-it) breaks a loss by a factor of 2, as `LostFactor`.
+# - *Value and gradient are reduced differently*: the loss is a mean over $N D$, and its gradient divides by $N$ only. The
+#   network trains, but its gradient is 784 times larger than the one of the printed loss. A gradient check finds it, because
+#   it compares the two: [chapter 03](03_gradient_check.py#breaking-it) breaks a loss by a factor of 2, as `LostFactor`.
 # - *Divided by $N$ twice*: once in the loss, and once more in $dW$, as `x.T @ dy / len(x)`. With batches of 100 the gradient is
 #   100 times too small. Chapter 03 plants this one as `AveragedTwice`.
 # - *The sum over the batch is missing* in $db$: the bias learns from one example only. Chapter 03 plants it as
@@ -1015,7 +1026,8 @@ if data_name() == "strokes":
 exercise("02_sigmoid")
 
 # %% [markdown]
-# 2. Squared error with a weight for each pixel, and the gradient of these weights. After *MSE: where the chain begins*. ★, 10 minutes.
+# 2. Squared error with a weight for each pixel, and the gradient of these weights. After *MSE: where the chain begins*. ★,
+#    10 minutes.
 
 # %%
 exercise("02_mse")
@@ -1047,20 +1059,23 @@ exercise("02_fork")
 # %% [markdown]
 # On paper:
 #
-# 7. ★ A layer multiplies all its inputs by one number: $y = c\,x$, with $x$ and $y$ $(N, D)$. What are $dx$ and $dc$? After *Dense*. 5 minutes.
-# 8. ★ The activation is $y = \tanh(a) = (e^a - e^{-a}) / (e^a + e^{-a})$. Show that its slope is $1 - y^2$. What is $da$? How large is the slope at most?
-#    After *Sigmoid*. 10 minutes.
+# 7. ★ A layer multiplies all its inputs by one number: $y = c\,x$, with $x$ and $y$ $(N, D)$. What are $dx$ and $dc$? After
+#    *Dense*. 5 minutes.
+# 8. ★ The activation is $y = \tanh(a) = (e^a - e^{-a}) / (e^a + e^{-a})$. Show that its slope is $1 - y^2$. What is $da$?
+#    How large is the slope at most? After *Sigmoid*. 10 minutes.
 # 9. ★ You leave out the sigmoid of the decoder: $\hat x = a_2$. Which lines of `step` change? After *All together*. 3 minutes.
-# 10. ★★ Two layers share the matrix $W$: $y = (x W) W^\top$. Through which two arrays does $W_{dh}$ act on the loss, and what is $dW$?
-#     After *Forks and joins*. 15 minutes.
-# 11. ★★★ In an autoencoder $x$ is used twice, as input and as target. What is $\partial L / \partial x$, all of it? After *Forks and joins*. 10 minutes.
+# 10. ★★ Two layers share the matrix $W$: $y = (x W) W^\top$. Through which two arrays does $W_{dh}$ act on the loss, and
+#     what is $dW$? After *Forks and joins*. 15 minutes.
+# 11. ★★★ In an autoencoder $x$ is used twice, as input and as target. What is $\partial L / \partial x$, all of it? After
+#     *Forks and joins*. 10 minutes.
 #
 # ### Explore
 #
 # 12. ★★ Set the batch of *What it costs* to 1, 10, 100 and 1000 images, and divide the time of a training step by the number of
 #     images. When does a larger batch stop being cheaper per image? 15 minutes.
-# 13. ★★★ In *Any number of layers*, put `sae.Tanh()` in place of the sigmoid, and draw the lengths of $da_l$ for twenty layers of 50. Multiply
-#     all weights by one number. For which number do the lengths neither shrink nor grow? (Chapter 05 computes it.) 30 minutes.
+# 13. ★★★ In *Any number of layers*, put `sae.Tanh()` in place of the sigmoid, and draw the lengths of $da_l$ for twenty
+#     layers of 50. Multiply all weights by one number. For which number do the lengths neither shrink nor grow? (Chapter 05
+#     computes it.) 30 minutes.
 
 # %% tags=["hide-cell"]
 N, D = 4, 5
@@ -1118,18 +1133,18 @@ assert np.isclose(dx[2, 3], measured)
 #
 # 9\. `x_hat = a2` and `da2 = dx_hat`; no other line. Each piece knows only its own line.
 #
-# 10\. Through $u = xW$ and through $y = uW^\top$. Each use gives its own gradient as if the other were a constant, and the two are added:
-# $dW = x^\top (dy\, W) + dy^\top (x W)$. Autoencoders with [tied weights](glossary.md#tied-weights) do this.
+# 10\. Through $u = xW$ and through $y = uW^\top$. Each use gives its own gradient as if the other were a constant, and the
+# two are added: $dW = x^\top (dy\, W) + dy^\top (x W)$. Autoencoders with [tied weights](glossary.md#tied-weights) do this.
 #
-# 11\. As input, $da_1 W_1^\top$. As target, $-d\hat x$, because $x$ stands in $(\hat x - x)^2$ with a minus. The sum of both is the derivative.
-# Nobody needs it, because the image is given.
+# 11\. As input, $da_1 W_1^\top$. As target, $-d\hat x$, because $x$ stands in $(\hat x - x)^2$ with a minus. The sum of both
+# is the derivative. Nobody needs it, because the image is given.
 #
-# 12\. It depends on your machine. For small batches the time per image falls, because the weights are read from memory once for all
-# images of a batch. When the arithmetic takes longer than the reading, a larger batch is no cheaper any more.
+# 12\. It depends on your machine. For small batches the time per image falls, because the weights are read from memory once
+# for all images of a batch. When the arithmetic takes longer than the reading, a larger batch is no cheaper any more.
 #
-# 13\. In a long product each factor must keep the length on average. $W_l^\top$ multiplies the mean square by $50 \operatorname{Var} W$, which is 1 for the
-# library's weights, and $F_{l-1}$ by the mean of $f'^2$, which is below 1, because the slope of tanh is at most 1. So the number is
-# $1 / \sqrt{\text{mean of } f'^2}$, which is above 1.
+# 13\. In a long product each factor must keep the length on average. $W_l^\top$ multiplies the mean square by
+# $50 \operatorname{Var} W$, which is 1 for the library's weights, and $F_{l-1}$ by the mean of $f'^2$, which is below 1,
+# because the slope of tanh is at most 1. So the number is $1 / \sqrt{\text{mean of } f'^2}$, which is above 1.
 #
 # </details>
 #

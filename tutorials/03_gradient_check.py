@@ -101,8 +101,8 @@ show(
 # learns from a single example in a hundred. A network has so many knobs that most of them can make up for a few that
 # turn the wrong way. **A loss that falls proves nothing.**
 #
-# With Adam in place of gradient descent ([chapter 04](04_optimizers.py)) a loss proves even less. Adam divides each gradient by its
-# own usual size, so a gradient that is 100 times too small does not show at all:
+# With Adam in place of gradient descent ([chapter 04](04_optimizers.py)) a loss proves even less. Adam divides each gradient
+# by its own usual size, so a gradient that is 100 times too small does not show at all:
 
 # %%
 adam = {
@@ -129,8 +129,8 @@ if data_name() == "strokes":
 #
 # ## How far to turn the knob
 #
-# A derivative is a limit, and a computer cannot take limits. It can take a small step $h$ and divide. There are two ways to do so,
-# called [finite differences](glossary.md#finite-differences). How wrong are they?
+# A derivative is a limit, and a computer cannot take limits. It can take a small step $h$ and divide. There are two ways to
+# do so, called [finite differences](glossary.md#finite-differences). How wrong are they?
 #
 # Write the function at a distance $h$ as a [Taylor series](mathematics.md#taylors-theorem), that is, by its derivatives at $x$:
 #
@@ -159,8 +159,9 @@ if data_name() == "strokes":
 # \frac{f(x + h) - f(x - h)}{2h} = f'(x) + \tfrac{h^2}{6} f'''(x) + \dots
 # $$
 #
-# For small $h$ the error is proportional to $h^2$. Both ways need two evaluations of $f$. Try both on $f(x) = e^x$ at $x = 1$, where all derivatives
-# are $e$. For $h = 10^{-3}$ the central difference is then $\frac{h}{2} / \frac{h^2}{6} = 3000$ times better:
+# For small $h$ the error is proportional to $h^2$. Both ways need two evaluations of $f$. Try both on $f(x) = e^x$ at
+# $x = 1$, where all derivatives are $e$. For $h = 10^{-3}$ the central difference is then
+# $\frac{h}{2} / \frac{h^2}{6} = 3000$ times better:
 
 
 # %%
@@ -183,12 +184,12 @@ for h in (1e-1, 1e-2, 1e-3):
     assert np.allclose(errors, predicted, rtol=0.05)
 
 # %% [markdown]
-# Why not take $h = 10^{-15}$ then? Because the computer rounds. Each value of $f$ is off by up to about
-# $\varepsilon |f|$, where $\varepsilon$ is the precision of its numbers. In float64, which keeps about 16 digits of a number in
-# 64 bits, it is $2 \cdot 10^{-16}$. In float32, about 7 digits in 32 bits, it is $10^{-7}$; this is the format in which
-# networks are usually trained. The two values of $f$ are nearly equal, so their difference is small, while the rounding error of that
-# difference is not. Divided by $2h$, this error is about $\varepsilon |f| / h$, and *grows* as $h$ shrinks. The two
-# errors together:
+# Why not take $h = 10^{-15}$ then? Because the computer rounds. Each value of $f$ is off by up to about $\varepsilon |f|$,
+# where $\varepsilon$ is the precision of its numbers. In float64, which keeps about 16 digits of a number in 64 bits, it is
+# $2 \cdot 10^{-16}$. In float32, about 7 digits in 32 bits, it is $10^{-7}$; this is the format in which networks are
+# usually trained. The two values of $f$ are nearly equal, so their difference is small, while the rounding error of that
+# difference is not. Divided by $2h$, this error is about $\varepsilon |f| / h$, and *grows* as $h$ shrinks. The two errors
+# together:
 #
 # $$
 # E(h) = \underbrace{\tfrac{h^2}{6} |f'''|}_{\text{too long a step}} + \underbrace{\tfrac{\varepsilon |f|}{h}}_{\text{rounding}}
@@ -272,8 +273,8 @@ assert at_step < 1e-9
 # %% [markdown]
 # ## From a layer to one number
 #
-# A derivative belongs to a single number $L$, but a layer puts out an array $y$. So turn $y$ into one number: draw a random array $r$ of
-# the same shape, and let $L = \sum r y$.
+# A derivative belongs to a single number $L$, but a layer puts out an array $y$. So turn $y$ into one number: draw a random
+# array $r$ of the same shape, and let $L = \sum r y$.
 #
 # $$
 # L = \sum_{n, h} r_{nh}\, y_{nh}
@@ -288,8 +289,8 @@ assert at_step < 1e-9
 # y_{nd} = x_{nd} - \frac{1}{D} \sum_{k} x_{nk}
 # $$
 #
-# The outputs of a row always add up to 0. So with $r = 1$ the loss is 0 for every input, and its true derivative is 0. The backward
-# pass below returns nothing but zeros, which is wrong, and with $r = 1$ it passes:
+# The outputs of a row always add up to 0. So with $r = 1$ the loss is 0 for every input, and its true derivative is 0. The
+# backward pass below returns nothing but zeros, which is wrong, and with $r = 1$ it passes:
 
 
 # %%
@@ -350,9 +351,9 @@ assert largest_error(CentreRight(), x, r) < 1e-9
 # \text{relative error} = \frac{\max |g_{\text{derived}} - g_{\text{measured}}|}{\max |g|}
 # $$
 #
-# In float64 with central differences, a right gradient has a relative error of about $10^{-10}$, and a wrong one mostly more than
-# $10^{-2}$. There is a wide gap between the two, and the library draws the line at $10^{-7}$. It checks the input and every
-# parameter:
+# In float64 with central differences, a right gradient has a relative error of about $10^{-10}$, and a wrong one mostly more
+# than $10^{-2}$. There is a wide gap between the two, and the library draws the line at $10^{-7}$. It checks the input and
+# every parameter:
 
 # %%
 report = sae.check_gradients(sae.Dense(5, 3, rng=rng), rng.standard_normal((4, 5)))
@@ -361,9 +362,10 @@ assert report.passed and report.worst < 1e-9
 assert differences.TOLERANCE == 1e-7
 
 # %% [markdown]
-# By this formula alone, a small number among much larger ones could be wrong by any factor. Below, the second number of a gradient
-# is $-3$ times what it should be, but the first is a hundred million times as large, so the relative error is far below the
-# line. The library therefore measures small numbers a second time, with a longer step, because the rounding error then counts for less:
+# By this formula alone, a small number among much larger ones could be wrong by any factor. Below, the second number of a
+# gradient is $-3$ times what it should be, but the first is a hundred million times as large, so the relative error is far
+# below the line. The library therefore measures small numbers a second time, with a longer step, because the rounding error
+# then counts for less:
 
 
 # %%
@@ -392,12 +394,12 @@ source(gradcheck.check_layer)
 # %% [markdown]
 # ## Breaking it
 #
-# Now the four mistakes from the beginning, and two more. The check also names the mistake, because each kind leaves its own pattern
-# in the numbers. The two others are a product with $W$ in place of $W^\top$, in a layer with as many outputs as inputs, so that the
-# shapes agree, and a squared error whose gradient lost its factor 2.
+# Now the four mistakes from the beginning, and two more. The check also names the mistake, because each kind leaves its own
+# pattern in the numbers. The two others are a product with $W$ in place of $W^\top$, in a layer with as many outputs as
+# inputs, so that the shapes agree, and a squared error whose gradient lost its factor 2.
 #
-# *Predict (★★, 4 minutes):* which of the gradients $\partial L/\partial x$, $\partial L/\partial W$ and $\partial L/\partial b$ will be wrong in each
-# of the five broken layers?
+# *Predict (★★, 4 minutes):* which of the gradients $\partial L/\partial x$, $\partial L/\partial W$ and
+# $\partial L/\partial b$ will be wrong in each of the five broken layers?
 
 
 # %%
@@ -441,7 +443,8 @@ for kind, report in broken.items():
     assert [found.kind for found in report.findings] == [kind]
 
 # %% [markdown]
-# Each is caught, by a wide margin, and named. The whole report for the first has the evidence and what to look at:
+# Each mistake is caught, by a wide margin, and named. The whole report also holds the evidence, and says where to look. For
+# the first mistake:
 
 # %%
 first = broken["batch_missing"].findings[0]
@@ -520,8 +523,9 @@ for p in (0.2, 0.5):
     assert abs((y == 0).mean() - p) < 0.01 and abs(y.mean() - 1) < 0.02
 
 # %% [markdown]
-# With another mask it is another function. So if the two losses of a central difference are computed with different masks, the difference
-# says nothing about a derivative. Draw the noise from a generator that starts from the same seed each time, as `check_gradients` does.
+# With another mask it is another function. So if the two losses of a central difference are computed with different masks,
+# the difference says nothing about a derivative. Draw the noise from a generator that starts from the same seed each time,
+# as `check_gradients` does.
 
 # %%
 dropout = sae.Dropout(0.5)
@@ -550,9 +554,9 @@ assert report.passed and report.checks[0].kinks == 1
 # %% [markdown]
 # ## What a check cannot see
 #
-# A gradient check compares `backward` with `forward`. If `forward` computes the wrong thing, and `backward` is the right derivative
-# of that wrong thing, the check passes. Here is a loss that forgot the mean over the batch, in
-# the value *and* in the gradient:
+# A gradient check compares `backward` with `forward`. If `forward` computes the wrong thing, and `backward` is the right
+# derivative of that wrong thing, the check passes. Here is a loss that forgot the mean over the batch, in the value *and* in
+# the gradient:
 
 
 # %%
@@ -600,18 +604,19 @@ assert report.passed
 # %% [markdown]
 # ## One direction instead of every parameter
 #
-# The large model itself can be checked too, with *two* losses. Choose a direction $v$ of length 1 in the space of all $P$ parameters.
-# Along it the loss is a function of one number, $f(h) = L(\theta + h v)$. For a small $h$ the loss changes by
-# [the sum of each derivative times its change](mathematics.md#first-order-change), which is $\sum_i g_i\, h v_i$. Divide by $h$, and let
-# $h$ go to 0:
+# The large model itself can be checked too, with *two* losses. Choose a direction $v$ of length 1 in the space of all $P$
+# parameters. Along it the loss is a function of one number, $f(h) = L(\theta + h v)$. For a small $h$ the loss changes by
+# [the sum of each derivative times its change](mathematics.md#first-order-change), which is $\sum_i g_i\, h v_i$. Divide by
+# $h$, and let $h$ go to 0:
 #
 # $$
 # f'(0) = \sum_{i=1}^{P} g_i v_i = g \cdot v \approx \frac{L(\theta + h v) - L(\theta - h v)}{2h} .
 # $$
 #
-# **What does it see?** Let the derived gradient be $g + e$, with an error $e$. Then the two sides differ by $e \cdot v$. Draw the
-# direction at random, all directions alike. Then $\mathbb E[v_i v_j] = 0$ for $i \ne j$, because $v$ and the same direction with $-v_i$ in place of $v_i$
-# are equally likely. And $\mathbb E[v_i^2] = 1/P$, because the $P$ squares have the same expectation and add up to 1. So
+# **What does it see?** Let the derived gradient be $g + e$, with an error $e$. Then the two sides differ by $e \cdot v$.
+# Draw the direction at random, all directions alike. Then $\mathbb E[v_i v_j] = 0$ for $i \ne j$, because $v$ and the same
+# direction with $-v_i$ in place of $v_i$ are equally likely. And $\mathbb E[v_i^2] = 1/P$, because the $P$ squares have the
+# same expectation and add up to 1. So
 #
 # $$
 # \mathbb E\bigl[(e \cdot v)^2\bigr] = \sum_{i, j} e_i e_j\, \mathbb E[v_i v_j] = \frac{1}{P} \sum_i e_i^2 = \frac{\lVert e \rVert^2}{P},
@@ -619,13 +624,13 @@ assert report.passed
 # \mathbb E\bigl[(g \cdot v)^2\bigr] = \frac{\lVert g \rVert^2}{P} .
 # $$
 #
-# So the typical difference, divided by the typical slope, is $\lVert e \rVert / \lVert g \rVert$, however many parameters there are. An
-# error in a whole array is seen at once. An error in a single small number of 400,000 is not, and it is not said *where* an error is.
-# Use one direction to find out that something is wrong, and the slow check of a small model to find out what.
+# So the typical difference, divided by the typical slope, is $\lVert e \rVert / \lVert g \rVert$, however many parameters
+# there are. An error in a whole array is seen at once. An error in a single small number of 400,000 is not, and it is not
+# said *where* an error is. Use one direction to find out that something is wrong, and the slow check of a small model to
+# find out what.
 #
-# Here are the five autoencoders of the beginning at full size, 402,448 parameters, in three random directions each. What is printed
-# is the difference divided by the typical slope. (The function is folded, because
-# exercise 4 asks you to write it.)
+# Here are the five autoencoders of the beginning at full size, 402,448 parameters, in three random directions each. What is
+# printed is the difference divided by the typical slope. (The function is folded, because exercise 4 asks you to write it.)
 
 
 # %% tags=["hide-cell"]
@@ -683,8 +688,8 @@ exercise("03_bug_dense")
 exercise("03_bug_tanh")
 
 # %% [markdown]
-# 3. Softmax, in which every input acts on every output of its example. After *From a layer to one number*; `CentreRight` has the same kind
-#    of paths. You derive $\partial y_j / \partial x_i$ with the quotient rule. ★★★, 30 minutes.
+# 3. Softmax, in which every input acts on every output of its example. After *From a layer to one number*; `CentreRight` has
+#    the same kind of paths. You derive $\partial y_j / \partial x_i$ with the quotient rule. ★★★, 30 minutes.
 
 # %%
 exercise("03_bug_softmax")
@@ -708,18 +713,20 @@ exercise("03_dropout")
 #
 # 6. ★ The function is $f(x) = x^2$. How large is the error of the central difference, apart from rounding? And for
 #    $f(x) = x^3$ at $x = 1$ with $h = 0.1$? After *How far to turn the knob*. 5 minutes.
-# 7. ★★ A colleague checks in float32 with $h = 10^{-8}$ and finds a relative error of 1. What is wrong? After *How far to turn the knob*. 5 minutes.
-# 8. ★ Someone multiplies the gradient of every layer by 1.001. Does the check notice? Does the training? After *How wrong is wrong?* 3 minutes.
+# 7. ★★ A colleague checks in float32 with $h = 10^{-8}$ and finds a relative error of 1. What is wrong? After *How far to
+#    turn the knob*. 5 minutes.
+# 8. ★ Someone multiplies the gradient of every layer by 1.001. Does the check notice? Does the training? After *How wrong is
+#    wrong?* 3 minutes.
 # 9. ★★ Break `Centre` in a way that neither $r = 1$ nor random $r$ notices. After *What a check cannot see*. 5 minutes.
-# 10. ★★★ $f(x + h) - 8 f(x + \frac h2) + 8 f(x - \frac h2) - f(x - h)$, divided by $-6h$, is a derivative too. To which power of $h$ is its error
-#     proportional? After *How far to turn the knob*. 20 minutes.
+# 10. ★★★ $f(x + h) - 8 f(x + \frac h2) + 8 f(x - \frac h2) - f(x - h)$, divided by $-6h$, is a derivative too. To which
+#     power of $h$ is its error proportional? After *How far to turn the knob*. 20 minutes.
 #
 # ### Explore
 #
-# 11. ★★ With which learning rate does `averaged twice` learn as fast as the right one with 0.1? Try it, and say why it is not quite the same
-#     curve (which of the gradients was divided?). 15 minutes.
-# 12. ★★★ Plant a mistake in one number of `dW` in a copy of `Dense`, in a net of 784-256-784. Does one direction find it? Do a thousand? How does
-#     the answer depend on the size of that number? 30 minutes.
+# 11. ★★ With which learning rate does `averaged twice` learn as fast as the right one with 0.1? Try it, and say why it is
+#     not quite the same curve (which of the gradients was divided?). 15 minutes.
+# 12. ★★★ Plant a mistake in one number of `dW` in a copy of `Dense`, in a net of 784-256-784. Does one direction find it? Do
+#     a thousand? How does the answer depend on the size of that number? 30 minutes.
 
 # %% tags=["hide-cell"]
 square = central(lambda x: x**2, 1.0, 0.1) - 2
@@ -756,24 +763,27 @@ assert np.isclose(errors[0] / errors[1], 16, rtol=0.02)
 # %% [markdown]
 # <details><summary>Answers</summary>
 #
-# 6\. None for $x^2$, because $f''' = 0$ and all later derivatives are 0. For $x^3$, $f''' = 6$, so the error is $\frac{h^2}{6} \cdot 6 = h^2 = 0.01$, exactly.
+# 6\. None for $x^2$, because $f''' = 0$ and all later derivatives are 0. For $x^3$, $f''' = 6$, so the error is
+# $\frac{h^2}{6} \cdot 6 = h^2 = 0.01$, exactly.
 #
-# 7\. The gradient may be perfectly right. In float32 such a step is below the precision, so $x + h$ is $x$, the difference is 0, and the
-# relative error is 1. Use float64 and $10^{-5}$.
+# 7\. The gradient may be perfectly right. In float32 such a step is below the precision, so $x + h$ is $x$, the difference
+# is 0, and the relative error is 1. Use float64 and $10^{-5}$.
 #
-# 8\. The check does, because 0.001 is far above $10^{-7}$. Training hardly does: a gradient that has passed $k$ layers is $1.001^k$ times as
-# long, as if its learning rate were that much larger.
+# 8\. The check does, because 0.001 is far above $10^{-7}$. Training hardly does: a gradient that has passed $k$ layers is
+# $1.001^k$ times as long, as if its learning rate were that much larger.
 #
 # 9\. Change `forward` and `backward` alike: `x - 2 * mean` with its right derivative passes, and is not what was meant.
 #
-# 10\. To $h^4$. Let $c(h)$ be the central difference, $c(h) = f' + \frac{h^2}{6} f''' + \frac{h^4}{120} f^{(5)} + \dots$ The formula is
-# $\frac43 c(\frac h2) - \frac13 c(h)$. In it the terms with $h^2$ cancel, because $\frac43 \cdot \frac14 = \frac13$.
+# 10\. To $h^4$. Let $c(h)$ be the central difference, $c(h) = f' + \frac{h^2}{6} f''' + \frac{h^4}{120} f^{(5)} + \dots$ The
+# formula is $\frac43 c(\frac h2) - \frac13 c(h)$. In it the terms with $h^2$ cancel, because
+# $\frac43 \cdot \frac14 = \frac13$.
 #
-# 11\. About 10, because $dW$ is 100 times too small. It is not the same curve, because $db$ was right, and with a rate of 10 its steps are
-# 100 times as long as in the right run.
+# 11\. About 10, because $dW$ is 100 times too small. It is not the same curve, because $db$ was right, and with a rate of 10
+# its steps are 100 times as long as in the right run.
 #
-# 12\. The difference is about $|e| / \sqrt P$, and the typical slope $\lVert g \rVert / \sqrt P$. So it is found if $|e| / \lVert g \rVert$ is well above the rounding
-# error, about $10^{-7}$ here. More directions help little, because each of them sees the same typical size.
+# 12\. The difference is about $|e| / \sqrt P$, and the typical slope $\lVert g \rVert / \sqrt P$. So it is found if
+# $|e| / \lVert g \rVert$ is well above the rounding error, about $10^{-7}$ here. More directions help little, because each
+# of them sees the same typical size.
 #
 # </details>
 #
