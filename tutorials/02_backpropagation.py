@@ -17,7 +17,7 @@
 #
 # By [backpropagation](glossary.md#backpropagation). The network is a chain of simple pieces, and there are three kinds of
 # them here: `Dense`, `Sigmoid`, and the loss `MSE`. This chapter derives the backward pass of each piece, one element at a
-# time. Then it puts the pieces together: two layers, any number of layers, and networks that are no chain. You need matrix
+# time. Then it puts the pieces together: two layers, any number of layers, and networks that are not a chain. You need matrix
 # products and the chain rule.
 
 # %%
@@ -114,7 +114,7 @@ show(
 # $$
 #
 # This is the chain rule for several paths. Here is an example that you can check without it: $v_1 = 3u$, $v_2 = u^2$ and
-# $L = v_1 v_2^2$. Put together, $L = 3u \cdot u^4 = 3u^5$, so $\partial L / \partial u = 15u^4$. By paths:
+# $L = v_1 v_2^2$. Put together, $L = 3u \cdot u^4 = 3u^5$, so $\partial L / \partial u = 15u^4$. Now by paths:
 
 # %%
 u = 2.0
@@ -614,10 +614,11 @@ assert np.isclose(loss, L, rtol=1e-5)
 #
 # Between the loss and the first layer stands a *product of $M - 1$ matrices*, the
 # [Jacobians](mathematics.md#gradient-jacobian-hessian) of the layers. If each of them makes the row half as long, ten of
-# them make it a thousand times shorter, and the first layer learns a thousand times more slowly. If each makes it twice as
-# long, it grows a thousandfold. That is all that [chapter 05](05_going_deep.py) is about.
+# them make it a thousand times shorter, and with gradient descent the first layer learns a thousand times more slowly. If
+# each makes it twice as long, it grows a thousandfold. That is all that [chapter 05](05_going_deep.py) is about.
 #
-# *Predict (★, 1 minute):* below is a network with four sigmoids. By how much, at least, is $da_1$ shorter than $da_4$?
+# *Predict (★, 1 minute):* below is a network with four sigmoids. Suppose that the matrices $W_l$ alone left the length of a
+# row as it is. By how much, at least, would $da_1$ then be shorter than $da_4$?
 
 # %%
 sizes = [7, 6, 5, 4, 3]
@@ -642,8 +643,9 @@ assert np.allclose(x.T @ da, layers[0].dW, rtol=0, atol=1e-12)
 assert length[1] < length[4] / 8
 
 # %% [markdown]
-# Each of the three factors holds a sigmoid's slope, which is at most ¼, and a $W$ that does not make up for it here. So the
-# row becomes shorter at each layer.
+# Each of the three factors holds the slopes of a sigmoid, which are at most ¼. So with matrices that keep the length, $da_1$
+# would be at least $4^3 = 64$ times shorter. Here the matrices change the length too, but they do not make up for the
+# slopes.
 #
 # The library's `Sequential` is this recursion. Each layer's `backward` turns $dy$ into its own $dx$, which is the next
 # layer's $dy$: `dy = layer.backward(dy)`, in reverse order.
@@ -654,7 +656,7 @@ source(sae.Sequential.forward, sae.Sequential.backward, sae.Sequential.backward_
 # %% [markdown]
 # ## Forks and joins: the rule for every graph
 #
-# So far each layer's output was used in one place, so the layers stood in a row. Many networks are no row. Draw any
+# So far each layer's output was used in one place, so the layers stood in a row. In many networks they do not. Draw any
 # computation as a graph: a box computes something, and an arrow carries an array from the box that made it to a box that
 # uses it. Where two or more arrows leave one array, there is a *fork*. Where two arrays are added, there is a *join*.
 #
@@ -685,7 +687,8 @@ source(sae.Sequential.forward, sae.Sequential.backward, sae.Sequential.backward_
 # dx = \underbrace{dy}_{\text{past } f} + \underbrace{dy\, J_f}_{\text{through } f},
 # $$
 #
-# where $dy\, J_f$ is what the backward pass of $f$ returns. As a layer, and with the mistake that the rule warns of:
+# where $dy\, J_f$ is what the backward pass of $f$ returns. Here it is as a layer, once right, and once with the mistake
+# that the rule warns of:
 
 
 # %%
@@ -820,7 +823,7 @@ assert times["from the input on"] > 3 * times["from the loss on"]
 # matrix ([chapter 13](13_cpu_gpu.py) says why). The right order is still much faster.
 #
 # The rule: *begin at the narrow end.* A network that learns has one number at its end, the loss, and hundreds of thousands
-# of parameters at its start, so we begin at the loss. If it is the other way round, the other order wins. One knob $c$ that
+# of parameters act on it, so we begin at the loss. If it is the other way round, the other order wins. One knob $c$ that
 # makes an image $x$ brighter, $c\,x$, acts on all 784 pixels of the output. There the row is on the input's side:
 # $\partial \hat x / \partial c = x\, W_1 W_2$, again without the sigmoids.
 
@@ -995,7 +998,7 @@ if data_name() == "strokes":
     assert first < quick(30, 60) and second > quick(4, 2) * first
 
 # %% [markdown]
-# Adam hides this mistake: it divides by the size of the gradient, so that a constant factor cancels ([chapter
+# Adam hides a wrong scale, because it divides by the size of the gradient, so that a constant factor cancels ([chapter
 # 04](04_optimizers.py)). It is hidden no longer when the loss has a second term. The weight of the second term beside the
 # first then changes by a factor of 784: [chapter 11](11_variational.py).
 #
