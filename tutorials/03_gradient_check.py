@@ -782,7 +782,7 @@ assert np.isclose(errors[0] / errors[1], 16, rtol=0.02)
 # its steps are 100 times as long as in the right run.
 #
 # 12\. The difference is about $|e| / \sqrt P$, and the typical slope $\lVert g \rVert / \sqrt P$. So it is found if
-# $|e| / \lVert g \rVert$ is well above the rounding error, about $10^{-7}$ here. More directions help little, because each
+# $|e| / \lVert g \rVert$ is well above the rounding error, about $10^{-8}$ above. More directions help little, because each
 # of them sees the same typical size.
 #
 # </details>

@@ -318,7 +318,7 @@ for B in (1, 4, 16, 64, 128):
 # %% [markdown]
 # **Steps are not epochs.** An [epoch](glossary.md#epoch) is one pass over the data, which has $\lceil N / B \rceil$ steps.
 # Some tutorials draw one batch in each turn of their loop and call 10,000 turns "10,000 epochs". These are 10,000 steps. On
-# 60,000 examples that is far less:
+# 60,000 examples these are far fewer epochs:
 
 # %%
 per_epoch = math.ceil(60_000 / 128)
@@ -353,18 +353,18 @@ assert per_epoch == 469 and round(10_000 / per_epoch, 1) == 21.3
 # $$
 #
 # Why do the [eigenvalues](mathematics.md#eigenvalues-trace-determinant) of $M$ say how fast this converges? After $t$ steps
-# the state is $M^t$ times the start. Write the start as a sum of two eigenvectors. Each step multiplies each of them by its
-# eigenvalue $r$, so after $t$ steps it is $r^t$ times as long. So the distance to the minimum falls, in the long run, like
-# $|r|^t$ with the larger of the two $|r|$.
+# the state is $M^t$ times the start. If the two eigenvalues differ, write the start as a sum of two eigenvectors. Each step
+# multiplies each of them by its eigenvalue $r$, so after $t$ steps it is $r^t$ times as long. So the distance to the minimum
+# falls, in the long run, like $|r|^t$ with the larger of the two $|r|$.
 #
-# The eigenvalues are the roots of $r^2 - T r + D = 0$, with the trace $T = 1 + \mu - \eta\lambda$ and the determinant
-# $D = (1 - \eta\lambda)\mu + \eta\mu\lambda = \mu$:
+# The trace of $M$ is $s = 1 + \mu - \eta\lambda$, and its determinant is $(1 - \eta\lambda)\mu + \eta\mu\lambda = \mu$. The
+# eigenvalues add up to the first and multiply to the second, so they are the roots of $r^2 - s r + \mu = 0$:
 #
 # $$
-# r = \tfrac12 \Big( T \pm \sqrt{T^2 - 4\mu} \Big) .
+# r = \tfrac12 \Big( s \pm \sqrt{s^2 - 4\mu} \Big) .
 # $$
 #
-# If $T^2 < 4\mu$, the two are complex and conjugate. Their product is $\mu$, so both have the absolute value $\sqrt\mu$:
+# If $s^2 < 4\mu$, the two are complex and conjugate. Their product is $\mu$, so both have the absolute value $\sqrt\mu$:
 # each step multiplies the distance by $\sqrt\mu$, *whatever the curvature*. The condition $(1 + \mu - \eta\lambda)^2 < 4\mu$
 # is the same as
 #
@@ -512,7 +512,7 @@ for t, g in enumerate(constant[:, 0], start=1):
 
 # %% [markdown]
 # **The loss scale.** This library sums the squared error over the pixels. Many programs take the mean over them as well.
-# The two gradients differ by the number of pixels, 784. Here the same network is trained both ways.
+# The two gradients differ by a factor of 784, the number of pixels. Here the same network is trained both ways.
 #
 # *Predict (★, 1 minute):* which of the three lines will show the same number twice?
 
@@ -768,6 +768,7 @@ chosen = min(results, key=results.get)
 print(f"chosen: {chosen}; on the test images {error_of(runs[chosen][0], test):.2f}")
 assert quick(chosen == "warm-up, then falling", True)
 assert quick(results["0.01 after a warm-up"] < results["0.01, falling to 0"], True)
+assert quick(results["0.01, falling to 0"] > 0.8 * results["0.01 throughout"], True)
 for without, with_warmup in (
     ("0.01 throughout", "0.01 after a warm-up"),
     ("0.01, falling to 0", "warm-up, then falling"),
@@ -900,8 +901,8 @@ print("7. all eigenvalues on a grid of the interval lie between -1 and 0")
 # $\lambda\theta$. Adam divides by the size of this sum, so only the shares count, and the share of the decay has become
 # larger, up to twice as large.
 #
-# 7\. Above the window $T = 1 + \mu - \eta\lambda < -2\sqrt\mu$, so the sum of the real roots is negative, and their product
-# $\mu$ is positive: both are negative. The parabola $r^2 - Tr + \mu$ is $1 + T + \mu = 2(1 + \mu) - \eta\lambda > 0$ at
+# 7\. Above the window $s = 1 + \mu - \eta\lambda < -2\sqrt\mu$, so the sum of the real roots is negative, and their product
+# $\mu$ is positive: both are negative. The parabola $r^2 - sr + \mu$ is $1 + s + \mu = 2(1 + \mu) - \eta\lambda > 0$ at
 # $r = -1$, so $-1$ lies on the same side of both roots. It is not between them. It lies below both, because their product
 # $\mu$ is less than 1, so one of them at least is above $-1$.
 #
