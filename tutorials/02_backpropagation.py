@@ -1021,40 +1021,62 @@ if data_name() == "strokes":
 #
 # ## Exercises
 #
-# ### Derive
+# ### From memory
 #
-# 1. A number that opens its own gate, $y = a\,\sigma(a)$. After *Sigmoid: each number by itself*. ★, 10 minutes.
-
-# %%
-exercise("02_sigmoid")
-
-# %% [markdown]
-# 2. Squared error with a weight for each pixel, and the gradient of these weights. After *MSE: where the chain begins*. ★,
-#    10 minutes.
+# Write each of the three pieces from memory. Look at its derivation afterwards.
+#
+# 1. The squared error. After *MSE: where the chain begins*. ★, 5 minutes.
 
 # %%
 exercise("02_mse")
 
 # %% [markdown]
-# 3. A dense layer, some of whose connections are cut. After *Dense: three gradients*. ★★, 15 minutes.
+# 2. The sigmoid. After *Sigmoid: each number by itself*. ★, 5 minutes.
+
+# %%
+exercise("02_sigmoid")
+
+# %% [markdown]
+# 3. The dense layer. After *Dense: three gradients*. ★, 10 minutes.
 
 # %%
 exercise("02_dense")
 
 # %% [markdown]
-# 4. All gradients of two layers, as one function without the library. After *All together*. ★★, 25 minutes.
+# ### Derive
+#
+# 4. A number that opens its own gate, $y = a\,\sigma(a)$. After *Sigmoid: each number by itself*. ★, 10 minutes.
+
+# %%
+exercise("02_gate")
+
+# %% [markdown]
+# 5. Squared error with a weight for each pixel, and the gradient of these weights. After *MSE: where the chain begins*. ★,
+#    10 minutes.
+
+# %%
+exercise("02_weighted_mse")
+
+# %% [markdown]
+# 6. A dense layer, some of whose connections are cut. After *Dense: three gradients*. ★★, 15 minutes.
+
+# %%
+exercise("02_masked")
+
+# %% [markdown]
+# 7. All gradients of two layers, as one function without the library. After *All together*. ★★, 25 minutes.
 
 # %%
 exercise("02_two_layers")
 
 # %% [markdown]
-# 5. The same for any number of layers. After *Any number of layers*. ★★★, 40 minutes.
+# 8. The same for any number of layers. After *Any number of layers*. ★★★, 40 minutes.
 
 # %%
 exercise("02_L_layers")
 
 # %% [markdown]
-# 6. A residual connection and two heads. After *Forks and joins*. ★★, 20 minutes.
+# 9. A residual connection and two heads. After *Forks and joins*. ★★, 20 minutes.
 
 # %%
 exercise("02_fork")
@@ -1062,21 +1084,21 @@ exercise("02_fork")
 # %% [markdown]
 # On paper:
 #
-# 7. ★ A layer multiplies all its inputs by one number: $y = c\,x$, with $x$ and $y$ $(N, D)$. What are $dx$ and $dc$? After
-#    *Dense*. 5 minutes.
-# 8. ★ The activation is $y = \tanh(a) = (e^a - e^{-a}) / (e^a + e^{-a})$. Show that its slope is $1 - y^2$. What is $da$?
-#    How large is the slope at most? After *Sigmoid*. 10 minutes.
-# 9. ★ You leave out the sigmoid of the decoder: $\hat x = a_2$. Which lines of `step` change? After *All together*. 3 minutes.
-# 10. ★★ Two layers share the matrix $W$: $y = (x W) W^\top$. Through which two arrays does $W_{dh}$ act on the loss, and
+# 10. ★ A layer multiplies all its inputs by one number: $y = c\,x$, with $x$ and $y$ $(N, D)$. What are $dx$ and $dc$? After
+#     *Dense*. 5 minutes.
+# 11. ★ The activation is $y = \tanh(a) = (e^a - e^{-a}) / (e^a + e^{-a})$. Show that its slope is $1 - y^2$. What is $da$?
+#     How large is the slope at most? After *Sigmoid*. 10 minutes.
+# 12. ★ You leave out the sigmoid of the decoder: $\hat x = a_2$. Which lines of `step` change? After *All together*. 3 minutes.
+# 13. ★★ Two layers share the matrix $W$: $y = (x W) W^\top$. Through which two arrays does $W_{dh}$ act on the loss, and
 #     what is $dW$? After *Forks and joins*. 15 minutes.
-# 11. ★★★ In an autoencoder $x$ is used twice, as input and as target. What is $\partial L / \partial x$, all of it? After
+# 14. ★★★ In an autoencoder $x$ is used twice, as input and as target. What is $\partial L / \partial x$, all of it? After
 #     *Forks and joins*. 10 minutes.
 #
 # ### Explore
 #
-# 12. ★★ Set the batch of *What it costs* to 1, 10, 100 and 1000 images, and divide the time of a training step by the number of
+# 15. ★★ Set the batch of *What it costs* to 1, 10, 100 and 1000 images, and divide the time of a training step by the number of
 #     images. When does a larger batch stop being cheaper per image? 15 minutes.
-# 13. ★★★ In *Any number of layers*, put `sae.Tanh()` in place of the sigmoid, and draw the lengths of $da_l$ for twenty
+# 16. ★★★ In *Any number of layers*, put `sae.Tanh()` in place of the sigmoid, and draw the lengths of $da_l$ for twenty
 #     layers of 50. Multiply all weights by one number. For which number do the lengths neither shrink nor grow? (Chapter 05
 #     computes it.) 30 minutes.
 
@@ -1085,12 +1107,12 @@ N, D = 4, 5
 x, dy, c = rng.standard_normal((N, D)), rng.standard_normal((N, D)), 0.7
 dc = (dy * x).sum()
 measured = ((((c + nudge) * x) * dy).sum() - (((c - nudge) * x) * dy).sum()) / (2 * nudge)
-print(f"7. dx = c·dy; dc = Σ dy·x = {dc:.6f}, measured {measured:.6f}")
+print(f"10. dx = c·dy; dc = Σ dy·x = {dc:.6f}, measured {measured:.6f}")
 assert np.isclose(dc, measured)
 
 report = sae.check_gradients(sae.Tanh(), x)
 print(
-    f"8. da = dy·(1 - y²), slope at most 1; the library's Tanh: largest error {report.worst:.0e}"
+    f"11. da = dy·(1 - y²), slope at most 1; the library's Tanh: largest error {report.worst:.0e}"
 )
 assert report.passed and (1 - np.tanh(x) ** 2).max() <= 1
 
@@ -1106,7 +1128,7 @@ def shared(W):
 bump = np.zeros_like(W)
 bump[1, 2] = nudge
 measured = (shared(W + bump) - shared(W - bump)) / (2 * nudge)
-print(f"10. dW[1, 2] = {dW[1, 2]:.6f}, measured {measured:.6f}")
+print(f"13. dW[1, 2] = {dW[1, 2]:.6f}, measured {measured:.6f}")
 assert np.isclose(dW[1, 2], measured)
 
 
@@ -1123,29 +1145,29 @@ dx = da1 @ W1.T - dx_hat  # as input, and as target
 bump = np.zeros_like(x)
 bump[2, 3] = nudge
 measured = (whole(x + bump) - whole(x - bump)) / (2 * nudge)
-print(f"11. ∂L/∂x[2, 3] = {dx[2, 3]:.6f}, measured {measured:.6f}")
+print(f"14. ∂L/∂x[2, 3] = {dx[2, 3]:.6f}, measured {measured:.6f}")
 assert np.isclose(dx[2, 3], measured)
 
 # %% [markdown]
 # <details><summary>Answers</summary>
 #
-# 7\. $dx = c\,dy$, and $dc = \sum_{nd} dy_{nd}\, x_{nd}$: the number $c$ is used $N D$ times, so $N D$ gradients are added.
+# 10\. $dx = c\,dy$, and $dc = \sum_{nd} dy_{nd}\, x_{nd}$: the number $c$ is used $N D$ times, so $N D$ gradients are added.
 #
-# 8\. Let $u$ and $v$ be the numerator and the denominator. Then $u' = v$ and $v' = u$, so by the quotient rule
+# 11\. Let $u$ and $v$ be the numerator and the denominator. Then $u' = v$ and $v' = u$, so by the quotient rule
 # $y' = (u'v - uv') / v^2 = (v^2 - u^2) / v^2 = 1 - y^2$. So $da = dy \odot (1 - y^2)$, and the slope is at most 1, at $a = 0$.
 #
-# 9\. `x_hat = a2` and `da2 = dx_hat`; no other line. Each piece knows only its own line.
+# 12\. `x_hat = a2` and `da2 = dx_hat`; no other line. Each piece knows only its own line.
 #
-# 10\. Through $u = xW$ and through $y = uW^\top$. Each use gives its own gradient as if the other were a constant, and the
+# 13\. Through $u = xW$ and through $y = uW^\top$. Each use gives its own gradient as if the other were a constant, and the
 # two are added: $dW = x^\top (dy\, W) + dy^\top (x W)$. Autoencoders with [tied weights](glossary.md#tied-weights) do this.
 #
-# 11\. As input, $da_1 W_1^\top$. As target, $-d\hat x$, because $x$ stands in $(\hat x - x)^2$ with a minus. The sum of both
+# 14\. As input, $da_1 W_1^\top$. As target, $-d\hat x$, because $x$ stands in $(\hat x - x)^2$ with a minus. The sum of both
 # is the derivative. Nobody needs it, because the image is given.
 #
-# 12\. It depends on your machine. For small batches the time per image falls, because the weights are read from memory once
+# 15\. It depends on your machine. For small batches the time per image falls, because the weights are read from memory once
 # for all images of a batch. When the arithmetic takes longer than the reading, a larger batch is no cheaper any more.
 #
-# 13\. In a long product each factor must keep the length on average. $W_l^\top$ multiplies the mean square by
+# 16\. In a long product each factor must keep the length on average. $W_l^\top$ multiplies the mean square by
 # $50 \operatorname{Var} W$, which is 1 for the library's weights, and $F_{l-1}$ by the mean of $f'^2$, which is below 1,
 # because the slope of tanh is at most 1. So the number is $1 / \sqrt{\text{mean of } f'^2}$, which is above 1.
 #

@@ -341,7 +341,7 @@ assert per_epoch == 469 and round(10_000 / per_epoch, 1) == 21.3
 # **Gradients that agree add up.** Unrolled, $v_t = \sum_{s \le t} \mu^{t - s} g_s$. If $g$ stays the same, $v$ becomes
 # $g\,(1 + \mu + \mu^2 + \dots) = g / (1 - \mu)$. With $\mu = 0.9$ that is a step ten times as long, so compare $\eta = 0.01$
 # with momentum 0.9 to $\eta = 0.1$ without. (Some programs write $v \leftarrow \mu v + (1 - \mu) g$. Then the factor is 1,
-# and the same $\eta$ means something else: exercise 1.)
+# and the same $\eta$ means something else: exercise 3.)
 #
 # **Gradients that alternate cancel**, and we can compute how much is gained. In one direction, with curvature $\lambda$, the
 # gradient is $\lambda\theta$, and a step is
@@ -808,7 +808,7 @@ show(
 # The warm-up helps more than the falling rate, and the table says why. Without a warm-up, the first long steps switch many
 # more units off. A ReLU that gives 0 for every image has the slope 0 for every image, so its weights get no gradient and it
 # stays off. A rate that falls later cannot undo this, and alone it is hardly better than the same rate throughout. With a
-# warm-up it is: both together come out best. This is one run of each, with one seed, so try others (exercise 8). The preset
+# warm-up it is: both together come out best. This is one run of each, with one seed, so try others (exercise 10). The preset
 # `science2006` uses both.
 #
 # ## What to change for MNIST
@@ -819,39 +819,55 @@ show(
 #
 # ## Exercises
 #
-# ### Derive and write
+# ### From memory
 #
-# 1. Momentum with a mean in place of a sum, on the same path. After *Momentum*. ★★, 15 minutes.
+# The questions give the formulas. Write the code from memory, and look at the chapter's code afterwards.
+#
+# 1. Momentum. After *Momentum*. ★, 5 minutes.
 
 # %%
 exercise("04_momentum")
 
 # %% [markdown]
-# 2. Adam with weight decay of both kinds. After *Adam*. ★★, 25 minutes.
+# 2. Adam. After *Adam*. ★, 10 minutes.
 
 # %%
 exercise("04_adam")
 
 # %% [markdown]
+# ### Derive and write
+#
+# 3. Momentum with a mean in place of a sum, on the same path. After *Momentum*. ★★, 15 minutes.
+
+# %%
+exercise("04_mean_momentum")
+
+# %% [markdown]
+# 4. Adam with weight decay of both kinds. After *Adam*. ★★, 25 minutes.
+
+# %%
+exercise("04_adamw")
+
+# %% [markdown]
 # On paper:
 #
-# 3. ★★ Rescale the parameters: $\theta = s\,\phi$, and do gradient descent on $\phi$. Which $\eta$ gives the same path in
+# 5. ★★ Rescale the parameters: $\theta = s\,\phi$, and do gradient descent on $\phi$. Which $\eta$ gives the same path in
 #    $\theta$? After *Gradient descent*. 10 minutes.
-# 4. ★ You double the batch size and keep the number of epochs. How many steps are left, and what happens to the noise of
+# 6. ★ You double the batch size and keep the number of epochs. How many steps are left, and what happens to the noise of
 #    each? After *A batch instead of all examples*. 3 minutes.
-# 5. ★★★ A gradient component alternates, $+1, -1, +1, \dots$ What is the length of Adam's steps in the long run? Of
+# 7. ★★★ A gradient component alternates, $+1, -1, +1, \dots$ What is the length of Adam's steps in the long run? Of
 #    momentum's? After *Adam*. 20 minutes.
-# 6. ★★ Halve the loss. What changes for Adam, if `weight_decay` is set, which is decoupled? And if decay were a term
+# 8. ★★ Halve the loss. What changes for Adam, if `weight_decay` is set, which is decoupled? And if decay were a term
 #    $\frac\lambda2 \lVert\theta\rVert^2$ of the loss, whose weight $\lambda$ stays as it is? After *Relatives*. 10 minutes.
-# 7. ★★★★ For $\eta\lambda$ above the window the eigenvalues of momentum are real. Show that both lie between $-1$ and 0 as
+# 9. ★★★★ For $\eta\lambda$ above the window the eigenvalues of momentum are real. Show that both lie between $-1$ and 0 as
 #    long as $\eta\lambda < 2(1 + \mu)$, so that momentum converges there. After *Momentum*. 25 minutes.
 #
 # ### Explore
 #
-# 8. ★ Run the five schedules with three other seeds. Which order of them is the same each time? 10 minutes.
-# 9. ★★ Draw the picture of the valley for Adam with $\eta = 0.1$ and 2, and for momentum 0.99. What does the best of them
-#    look like, and how far is it from the minimum after 200 steps? 15 minutes.
-# 10. ★★★ Measure the noise of the gradient of `small_network` after 0, 1 and 5 epochs, beside $\lVert g \rVert$. From when
+# 10. ★ Run the five schedules with three other seeds. Which order of them is the same each time? 10 minutes.
+# 11. ★★ Draw the picture of the valley for Adam with $\eta = 0.1$ and 2, and for momentum 0.99. What does the best of them
+#     look like, and how far is it from the minimum after 200 steps? 15 minutes.
+# 12. ★★★ Measure the noise of the gradient of `small_network` after 0, 1 and 5 epochs, beside $\lVert g \rVert$. From when
 #     on is the noise of a batch of 128 larger than the gradient? What does it say for the choice of $B$ and $\eta$ late in
 #     training? 40 minutes.
 
@@ -861,7 +877,7 @@ phi, path = np.array([-4.0, 1.0]) / s, descend(sae.SGD(eta), 10)
 for place in path:
     assert np.allclose(s * phi, place)
     phi -= eta / s**2 * s * (curvature * s * phi)  # ∂L/∂φ = s ∂L/∂θ
-print("3. η / s²: the gradient grows by s, and the same step in θ is 1 / s of it in φ")
+print("5. η / s²: the gradient grows by s, and the same step in θ is 1 / s of it in φ")
 
 alternating = np.tile([[1.0], [-1.0]], (3000, 1))
 visited = textbook_adam(alternating)[:, 0]
@@ -872,7 +888,7 @@ for g in alternating[:200]:
     heavy.append(theta.item())
 swing_heavy = np.abs(np.diff(heavy)[-10:]).mean()
 print(
-    f"5. Adam {swing:.4f} η = (1 − β₁) / (1 + β₁); momentum {swing_heavy:.4f} η = 1 / (1 + μ)"
+    f"7. Adam {swing:.4f} η = (1 − β₁) / (1 + β₁); momentum {swing_heavy:.4f} η = 1 / (1 + μ)"
 )
 assert np.isclose(swing, 0.1 / 1.9, rtol=0.01) and np.isclose(
     swing_heavy, 1 / 1.9, rtol=1e-3
@@ -882,27 +898,27 @@ for mu in (0.3, 0.9):
     for eta_lambda in np.linspace((1 + math.sqrt(mu)) ** 2, 2 * (1 + mu), 50)[1:-1]:
         matrix = np.array([[1 - eta_lambda, -mu], [eta_lambda, mu]])
         assert ((roots := np.linalg.eigvals(matrix)) < 0).all() and (roots > -1).all()
-print("7. all eigenvalues on a grid of the interval lie between -1 and 0")
+print("9. all eigenvalues on a grid of the interval lie between -1 and 0")
 
 # %% [markdown]
 # <details><summary>Answers</summary>
 #
-# 3\. $\eta / s^2$. The derivative by $\phi$ is $s$ times that by $\theta$, and a step in $\phi$ is $1/s$ of the same step in
+# 5\. $\eta / s^2$. The derivative by $\phi$ is $s$ times that by $\theta$, and a step in $\phi$ is $1/s$ of the same step in
 # $\theta$.
 #
-# 4\. Half as many, each with $1/\sqrt2$ of the noise. To get as far, each must go further, which is why people raise $\eta$
+# 6\. Half as many, each with $1/\sqrt2$ of the noise. To get as far, each must go further, which is why people raise $\eta$
 # with the batch size.
 #
-# 5\. Let $m$ be $+c$ after a positive gradient and $-c$ after a negative one. Then $c = -\beta_1 c + (1 - \beta_1)$, so
+# 7\. Let $m$ be $+c$ after a positive gradient and $-c$ after a negative one. Then $c = -\beta_1 c + (1 - \beta_1)$, so
 # $c = (1 - \beta_1)/(1 + \beta_1)$. And $\hat v = 1$, so Adam's steps are $c\,\eta = 0.053\,\eta$. For momentum
 # $c = -\mu c + 1$, so its steps are $\eta/(1 + \mu)$.
 #
-# 6\. With decoupled decay nothing changes, because it does not pass through $m$ and $v$, and in these the factor ½ cancels.
+# 8\. With decoupled decay nothing changes, because it does not pass through $m$ and $v$, and in these the factor ½ cancels.
 # If the decay is a term of the loss and its $\lambda$ stays, then $g$ is half the gradient of the data plus all of
 # $\lambda\theta$. Adam divides by the size of this sum, so only the shares count, and the share of the decay has become
 # larger, up to twice as large.
 #
-# 7\. Above the window $s = 1 + \mu - \eta\lambda < -2\sqrt\mu$, so the sum of the real roots is negative, and their product
+# 9\. Above the window $s = 1 + \mu - \eta\lambda < -2\sqrt\mu$, so the sum of the real roots is negative, and their product
 # $\mu$ is positive: both are negative. The parabola $r^2 - sr + \mu$ is $1 + s + \mu = 2(1 + \mu) - \eta\lambda > 0$ at
 # $r = -1$, so $-1$ lies on the same side of both roots. It is not between them. It lies below both, because their product
 # $\mu$ is less than 1, so one of them at least is above $-1$.

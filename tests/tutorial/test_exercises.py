@@ -94,21 +94,33 @@ def test_the_bugs_are_diagnosed(name, kind, capsys):
     assert code == grade.WRONG and kind in text and "look at:" in text
 
 
+def test_a_plain_dense_layer_has_no_bug(tmp_path, capsys):
+    plain = tmp_path / "03_bug_dense.py"
+    plain.write_text((EXERCISES / "solutions" / "02_dense.py").read_text(encoding="utf-8"), encoding="utf-8")
+    code, text = run(plain, capsys)
+    assert code == grade.RIGHT, text
+
+
 # One change in a right solution, and what is said of it
 MISTAKES = [
     ("00_neuron", "2 * (y - t)", "(y - t)", "the 2 of the square is missing"),
     ("00_neuron", "da = dy * y * (1 - y)", "da = dy", "σ is not differentiated"),
     ("01_parameters", "n * m + m", "n * m", "the biases are missing"),
-    ("02_dense", "(self.x.T @ dy) * self.M", "self.x.T @ dy", "a cut connection has a gradient here"),
-    ("02_dense", "dy @ (self.W * self.M).T", "dy @ self.W.T", "dx: the mask is missing"),
     ("02_dense", "dy.sum(axis=0)", "dy", "it is not summed over the batch"),
-    ("02_sigmoid", "dy * (self.s + self.a * self.s * (1 - self.s))", "dy * self.s", "the path through σ is missing"),
-    ("02_sigmoid", "dy * (self.s + self.a * self.s * (1 - self.s))", "dy * self.a * self.s * (1 - self.s)", "the path of a itself is missing"),
-    ("02_sigmoid", "dy * (self.s", "(self.s", "dy is left out"),
-    ("02_mse", "2 * w * difference / n", "2 * w * difference", "summed over the batch where the value is averaged"),
-    ("02_mse", "(w * difference**2).sum() / n", "(w * difference**2).mean()", "it is averaged over the features too"),
-    ("02_mse", "(difference**2).sum(axis=0) / n", "(w * difference**2).sum(axis=0) / n", "its slope has no w"),
-    ("02_mse", "(difference**2).sum(axis=0) / n", "(difference**2).sum() / n", "dw should be an array of shape (3,)"),
+    ("02_dense", "self.x.T @ dy", "dy.T @ self.x", "it is transposed"),
+    ("02_sigmoid", "dy * self.y * (1 - self.y)", "self.y * (1 - self.y)", "dy is left out"),
+    ("02_mse", "2 * difference / n", "2 * difference", "summed over the batch where the value is averaged"),
+    ("02_mse", "(difference**2).sum() / n", "(difference**2).mean()", "it is averaged over the features too"),
+    ("02_masked", "(self.x.T @ dy) * self.M", "self.x.T @ dy", "a cut connection has a gradient here"),
+    ("02_masked", "dy @ (self.W * self.M).T", "dy @ self.W.T", "dx: the mask is missing"),
+    ("02_masked", "dy.sum(axis=0)", "dy", "it is not summed over the batch"),
+    ("02_gate", "dy * (self.s + self.a * self.s * (1 - self.s))", "dy * self.s", "the path through σ is missing"),
+    ("02_gate", "dy * (self.s + self.a * self.s * (1 - self.s))", "dy * self.a * self.s * (1 - self.s)", "the path of a itself is missing"),
+    ("02_gate", "dy * (self.s", "(self.s", "dy is left out"),
+    ("02_weighted_mse", "2 * w * difference / n", "2 * w * difference", "summed over the batch where the value is averaged"),
+    ("02_weighted_mse", "(w * difference**2).sum() / n", "(w * difference**2).mean()", "it is averaged over the features too"),
+    ("02_weighted_mse", "(difference**2).sum(axis=0) / n", "(w * difference**2).sum(axis=0) / n", "its slope has no w"),
+    ("02_weighted_mse", "(difference**2).sum(axis=0) / n", "(difference**2).sum() / n", "dw should be an array of shape (3,)"),
     ("02_two_layers", "(p - t) / len(x)", "(p - t)", "the 1/N of the loss is missing"),
     ("02_two_layers", "dz * (1 - z**2)", "dz", "tanh is not differentiated"),
     ("02_two_layers", "dz * (1 - z**2)", "dz * (1 - a**2)", "with its output z, not with a"),
@@ -140,11 +152,14 @@ MISTAKES = [
     ("03_dropout", "x**2 * self.rate / (1 - self.rate)", "x**2 * self.rate * (1 - self.rate)", "the variance of a mask of 0 and 1"),
     ("03_dropout", "x**2 * self.rate / (1 - self.rate)", "x**2 / (1 - self.rate)", "this is E[y²]"),
     ("04_momentum", "self.v *= self.momentum", "self.v *= 0", "v does not last"),
-    ("04_momentum", "self.lr / (1 - self.momentum) * self.v", "self.lr * self.v", "the steps are too short"),
-    ("04_momentum", "parameters -= self.lr", "parameters = parameters - self.lr", "works in place"),
+    ("04_momentum", "parameters -= self.lr * self.v", "parameters = parameters - self.lr * self.v", "works in place"),
     ("04_adam", "self.m / (1 - self.beta1**self.t)", "self.m", "the parameters after step 1 is wrong"),
-    ("04_adam", "1 - self.lr * self.decay", "1 - self.decay", "it shrinks θ by 1 - lr λ"),
-    ("04_adam", "g = gradient + self.decay * parameters", "g = gradient", "its gradient λ θ is added to g"),
+    ("04_mean_momentum", "self.v *= self.momentum", "self.v *= 0", "v does not last"),
+    ("04_mean_momentum", "self.lr / (1 - self.momentum) * self.v", "self.lr * self.v", "the steps are too short"),
+    ("04_mean_momentum", "parameters -= self.lr", "parameters = parameters - self.lr", "works in place"),
+    ("04_adamw", "self.m / (1 - self.beta1**self.t)", "self.m", "the parameters after step 1 is wrong"),
+    ("04_adamw", "1 - self.lr * self.decay", "1 - self.decay", "it shrinks θ by 1 - lr λ"),
+    ("04_adamw", "g = gradient + self.decay * parameters", "g = gradient", "its gradient λ θ is added to g"),
     ("05_relu", "self.y > 0", "self.y <= 0", "the mask is inverted"),
     ("05_he", "np.sqrt(2 / inputs)", "2 / inputs", "this is the variance"),
     ("05_he", "np.sqrt(2 / inputs)", "np.sqrt(1 / inputs)", "ReLU halves"),

@@ -1,10 +1,8 @@
-"""The backward pass of a dense layer, some of whose connections are cut.
+"""The backward pass of a dense layer.
 
-The mask M (inputs, outputs) is given and does not change: it holds True where a connection is, and
-False where it is cut. Forward, for N examples at once:
+Forward, for N examples at once:
 
-    V = W ⊙ M            element by element: a cut connection has weight 0
-    y = x V + b          x (N, inputs), W (inputs, outputs), b (outputs,), y (N, outputs)
+    y = x W + b          x (N, inputs), W (inputs, outputs), b (outputs,), y (N, outputs)
 
 Backward is given dy = ∂L/∂y, as large as y. Derive and write
 
@@ -12,8 +10,8 @@ Backward is given dy = ∂L/∂y, as large as y. Derive and write
     self.db = ∂L/∂b      (outputs,)
     return ∂L/∂x         (N, inputs)
 
-Begin with one number: yₙₖ = Σᵢ xₙᵢ Wᵢₖ Mᵢₖ + bₖ. In which y does Wᵢₖ stand, and times what? Add up
-over all of them, then write the sum as a product of matrices.
+Begin with one number: yₙₖ = Σᵢ xₙᵢ Wᵢₖ + bₖ. In which y does Wᵢₖ stand, and times what? Add up
+over all of them, then write the sum as a product of matrices. The shapes leave little choice.
 
 Check:  scratchae check 02_dense
 """
@@ -26,11 +24,10 @@ class Dense:
         rng = np.random.default_rng(rng)  # takes a generator, a seed, or None
         self.W = rng.standard_normal((inputs, outputs)) / np.sqrt(inputs)
         self.b = np.zeros(outputs)
-        self.M = rng.random((inputs, outputs)) < 0.5
 
     def forward(self, x):
         self.x = x
-        return x @ (self.W * self.M) + self.b
+        return x @ self.W + self.b
 
     def backward(self, dy):
         raise NotImplementedError("self.dW = …, self.db = …, and return ∂L/∂x")

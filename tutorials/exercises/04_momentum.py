@@ -1,13 +1,11 @@
-"""Momentum with a mean in place of a sum.
+"""Gradient descent with momentum.
 
-The chapter adds up gradients:      v ← μ v + g,             θ ← θ - lr · v
-Many programs average them:         v ← μ v + (1 - μ) g,     θ ← θ - (…) · v
+A ball rolls down the loss: its speed v keeps a share μ of itself, and gains the gradient.
 
-Write the second form, so that θ takes the *same path* as with the first, for any lr and μ. What stands
-in place of the dots? (Unroll both v. It is why a learning rate cannot be copied from one program to
-another without a look at its formula.)
+    v ← μ v + g
+    θ ← θ - lr · v        θ, g, v are flat vectors of one size; v is 0 before the first step
 
-`update` changes `parameters` in place, and returns nothing. `self.v` is the mean.
+`update` changes `parameters` in place, and returns nothing. Keep v between the calls.
 
 Check:  scratchae check 04_momentum
 """
@@ -17,9 +15,10 @@ import numpy as np
 
 class Momentum:
     def __init__(self, lr, momentum):
-        self.lr, self.momentum, self.v = lr, momentum, None
+        self.lr, self.momentum = lr, momentum
+        self.v = None
 
     def update(self, parameters, gradient):
         if self.v is None:
             self.v = np.zeros_like(parameters)
-        raise NotImplementedError("v, then parameters -= …, both in place")
+        raise NotImplementedError("self.v first, then parameters -= …, in place")

@@ -134,7 +134,7 @@ def softmax(module: ModuleType) -> list[str]:
 
 
 def masked_dense(module: ModuleType) -> list[str]:
-    layer, x, dy = module.Dense(4, 3), normal(5, 4), normal(5, 3, seed=3)
+    layer, x, dy = module.MaskedDense(4, 3), normal(5, 4), normal(5, 3, seed=3)
     layer.W, layer.b = normal(4, 3, seed=2), normal(3, seed=1)
     layer.M = np.array([[1, 0, 1], [0, 1, 1], [1, 1, 0], [0, 0, 1]], bool)
     V = layer.W * layer.M
@@ -153,7 +153,7 @@ def masked_dense(module: ModuleType) -> list[str]:
         ),
         equal("dx", dx, dy @ V.T, {"the mask is missing": dy @ layer.W.T}),
     ]
-    square = module.Dense(3, 3)
+    square = module.MaskedDense(3, 3)
     square.W, square.M = normal(3, 3, seed=3), layer.M[1:]
     return [*facts, gradients(layer, x), gradients(square, normal(3, 3))]
 
@@ -174,9 +174,23 @@ def gate(module: ModuleType) -> list[str]:
 
 
 def mse(module: ModuleType) -> list[str]:
+    p, t = unit(5, 3), unit(5, 3, seed=1)
+    value, _ = several("mse(prediction, target)", module.mse(p.copy(), t.copy()), 2)
+    square = ((p - t) ** 2).sum()
+    mistakes = {
+        "it is averaged over the features too: only the batch is averaged": square / p.size,
+        "the mean over the batch is missing": square,
+        "there is a ½ in it that the question has not": square / 10,
+    }
+    return [equal("the value", value, square / 5, mistakes), gradients(module.mse, p, t)]
+
+
+def weighted_mse(module: ModuleType) -> list[str]:
     p, t, w = unit(5, 3), unit(5, 3, seed=1), np.array([0.5, 2.0, 3.0])
     value, _, dw = several(
-        "mse(prediction, target, w)", module.mse(p.copy(), t.copy(), w.copy()), 3
+        "weighted_mse(prediction, target, w)",
+        module.weighted_mse(p.copy(), t.copy(), w.copy()),
+        3,
     )
     each = (p - t) ** 2
     square = (w * each).sum()
@@ -194,8 +208,8 @@ def mse(module: ModuleType) -> list[str]:
         / 5,
     }
     facts.append(equal("dw", dw, each.sum(axis=0) / 5, mistakes))
-    of_prediction = lambda p, t: module.mse(p, t, w.copy())[:2]  # noqa: E731
-    of_prediction.__name__ = "mse"
+    of_prediction = lambda p, t: module.weighted_mse(p, t, w.copy())[:2]  # noqa: E731
+    of_prediction.__name__ = "weighted_mse"
     return [*facts, gradients(of_prediction, p, t)]
 
 
@@ -466,7 +480,7 @@ def directional(module: ModuleType) -> list[str]:
 
 def dropout(module: ModuleType) -> list[str]:
     rate, x, dy = 0.25, normal(50, 40) + 3, normal(50, 40, seed=1)
-    layer = module.Dropout(rate)
+    layer = module.DropoutWithMoments(rate)
     y = layer.forward(x.copy(), np.random.default_rng(0))
     dx = layer.backward(dy.copy())
     m = np.asarray(y, float) / x
@@ -520,7 +534,7 @@ def dropout(module: ModuleType) -> list[str]:
         "the variance of m is to be multiplied by x²": np.full_like(x, rate / (1 - rate)),
     }
     facts.append(equal("Var[y]", variance, x**2 * rate / (1 - rate), mistakes))
-    return [*facts, gradients(module.Dropout(0.5), normal(6, 5))]
+    return [*facts, gradients(module.DropoutWithMoments(0.5), normal(6, 5))]
 
 
 def optimizer(make, twin, mistakes=lambda g, lr: {}):
@@ -552,9 +566,9 @@ def optimizer(make, twin, mistakes=lambda g, lr: {}):
     return check
 
 
-def momentum(module: ModuleType) -> list[str]:
+def mean_momentum(module: ModuleType) -> list[str]:
     compare = optimizer(
-        lambda module: module.Momentum(0.1, 0.9),
+        lambda module: module.MeanMomentum(0.1, 0.9),
         lambda: s.SGD(0.1, 0.9),
         lambda g, t: {
             "v is the mean now, 1 - μ times the sum: the steps are too short": 0.1
@@ -564,7 +578,7 @@ def momentum(module: ModuleType) -> list[str]:
         },
     )
     facts = compare(module)
-    mine, g = module.Momentum(0.1, 0.75), normal(3)
+    mine, g = module.MeanMomentum(0.1, 0.75), normal(3)
     mine.update(normal(3, seed=1), g.copy())
     forms = {"this v is the sum: the question asks for the mean": g}
     return [*facts, equal("v after one step", mine.v, 0.25 * g, forms)]
@@ -580,14 +594,14 @@ class Decaying:
         self.adam.update(parameters, gradient + self.decay * parameters)
 
 
-def adam(module: ModuleType) -> list[str]:
-    plain = optimizer(lambda module: module.Adam(lr=0.1), lambda: s.Adam(0.1))
+def adam_with_decay(module: ModuleType) -> list[str]:
+    plain = optimizer(lambda module: module.AdamWithDecay(lr=0.1), lambda: s.Adam(0.1))
     decoupled = optimizer(
-        lambda module: module.Adam(lr=0.1, decay=0.5, decoupled=True),
+        lambda module: module.AdamWithDecay(lr=0.1, decay=0.5, decoupled=True),
         lambda: s.Adam(0.1, weight_decay=0.5),
     )
     coupled = optimizer(
-        lambda module: module.Adam(lr=0.1, decay=0.5, decoupled=False),
+        lambda module: module.AdamWithDecay(lr=0.1, decay=0.5, decoupled=False),
         lambda: Decaying(0.1, 0.5),
     )
     facts = [f"without decay: {fact}" for fact in plain(module)[-1:]]
@@ -1490,9 +1504,12 @@ def unchanged(what: str, given: object, before: object) -> None:
 CHECKS = {
     "00_neuron": neuron,
     "01_parameters": parameters,
-    "02_dense": masked_dense,
-    "02_sigmoid": gate,
+    "02_dense": dense,
+    "02_sigmoid": activation("Sigmoid", sigmoid),
     "02_mse": mse,
+    "02_gate": gate,
+    "02_weighted_mse": weighted_mse,
+    "02_masked": masked_dense,
     "02_two_layers": two_layers,
     "02_L_layers": any_layers,
     "02_fork": fork,
@@ -1501,8 +1518,14 @@ CHECKS = {
     "03_bug_softmax": softmax,
     "03_directional": directional,
     "03_dropout": dropout,
-    "04_momentum": momentum,
-    "04_adam": adam,
+    "04_momentum": optimizer(
+        lambda module: module.Momentum(0.1, 0.9),
+        lambda: s.SGD(0.1, 0.9),
+        lambda g, t: {"v does not last: the gradient alone is used": 0.1 * g},
+    ),
+    "04_adam": optimizer(lambda module: module.Adam(lr=0.1), lambda: s.Adam(0.1)),
+    "04_mean_momentum": mean_momentum,
+    "04_adamw": adam_with_decay,
     "05_relu": activation("ReLU", lambda x: np.maximum(x, 0)),
     "05_he": he,
     "06_pca": pca,

@@ -1,20 +1,17 @@
-"""Squared error with a weight for each pixel, and its gradients.
+"""Squared error and its gradient.
 
 Summed over the features of an example, averaged over the N examples:
 
-    L = 1/N Σₙ Σⱼ wⱼ (pₙⱼ - tₙⱼ)²        prediction p (N, D), target t (N, D), w (D,), L a number
+    L = 1/N Σₙ Σⱼ (pₙⱼ - tₙⱼ)²        prediction p (N, D), target t (N, D), L a number
 
-Return (L, ∂L/∂p, ∂L/∂w). Each gradient has the shape of what it belongs to. In how many terms of the
-double sum does one wⱼ stand?
+Return (L, ∂L/∂p); the gradient is (N, D).
 
 Check:  scratchae check 02_mse
 """
 
 
-def mse(prediction, target, w):
-    """(L, dprediction, dw)."""
+def mse(prediction, target):
+    """(L, dprediction)."""
     n = len(prediction)
     difference = prediction - target
-    L = (w * difference**2).sum() / n
-    # pₙⱼ stands in one term; wⱼ in N of them, one for each example
-    return L, 2 * w * difference / n, (difference**2).sum(axis=0) / n
+    return (difference**2).sum() / n, 2 * difference / n

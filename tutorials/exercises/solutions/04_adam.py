@@ -1,13 +1,14 @@
-"""Adam, with weight decay of two kinds.
+"""Adam.
 
-Adam (Kingma and Ba 2015, algorithm 1) divides each gradient by its own usual size. Its four lines stand
-in the chapter; write them down from memory, and look afterwards. `decay`, λ, makes weights smaller:
+Adam (Kingma and Ba 2015, algorithm 1) divides each gradient by its own usual size. t counts the
+steps, from 1:
 
-    decoupled=True       θ ← (1 - lr λ) θ before the step, and g stays as it is      (AdamW)
-    decoupled=False      the loss has the term λ/2 ‖θ‖² too, whose gradient you derive and add to g
+    m ← β₁ m + (1 - β₁) g           running mean of the gradient
+    v ← β₂ v + (1 - β₂) g²          and of its square
+    m̂ = m / (1 - β₁ᵗ),  v̂ = v / (1 - β₂ᵗ)      both began at 0, and are corrected for that
+    θ ← θ - lr · m̂ / (√v̂ + ε)
 
-Only one of the two passes through m and v. `update` changes `parameters` in place and returns nothing;
-it leaves `gradient` as it was. How large is the very first step?
+`update` changes `parameters` in place, and returns nothing. How large is the very first step?
 
 Check:  scratchae check 04_adam
 """
@@ -16,11 +17,8 @@ import numpy as np
 
 
 class Adam:
-    def __init__(
-        self, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, decay=0.0, decoupled=True
-    ):
+    def __init__(self, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
         self.lr, self.beta1, self.beta2, self.eps = lr, beta1, beta2, eps
-        self.decay, self.decoupled = decay, decoupled
         self.t = 0
 
     def update(self, parameters, gradient):
@@ -28,13 +26,8 @@ class Adam:
             self.m = np.zeros_like(parameters)
             self.v = np.zeros_like(parameters)
         self.t += 1
-        if self.decoupled:
-            parameters *= 1 - self.lr * self.decay
-            g = gradient
-        else:
-            g = gradient + self.decay * parameters  # of λ/2 ‖θ‖²
-        self.m = self.beta1 * self.m + (1 - self.beta1) * g
-        self.v = self.beta2 * self.v + (1 - self.beta2) * g**2
-        m = self.m / (1 - self.beta1**self.t)
-        v = self.v / (1 - self.beta2**self.t)
-        parameters -= self.lr * m / (np.sqrt(v) + self.eps)
+        self.m = self.beta1 * self.m + (1 - self.beta1) * gradient
+        self.v = self.beta2 * self.v + (1 - self.beta2) * gradient**2
+        m_hat = self.m / (1 - self.beta1**self.t)
+        v_hat = self.v / (1 - self.beta2**self.t)
+        parameters -= self.lr * m_hat / (np.sqrt(v_hat) + self.eps)
