@@ -3,22 +3,24 @@
 #
 # *How does a machine learn from one example? One neuron, one step, every number written out.*
 #
-# **Time** 25 minutes to read, 3 s to run on two cores.
+# **Time** 30 minutes to read, 3 s to run on two cores.
 
 # %% [markdown]
 # ## The question
 #
-# A neuron is a small machine: two numbers go in, one comes out. What comes out depends on three numbers inside it, which
-# you may turn like knobs. Show it an example and tell it the answer that you wanted. It is off by some amount.
+# A neuron is a small machine: two numbers go in, one comes out. The number that comes out depends on three numbers inside
+# the neuron, which you may turn like knobs. Show the neuron an example, and compare its answer with the answer that you
+# wanted. It is off by some amount.
 #
 # **Which way, and how far, should you turn each knob so that it is less wrong next time?**
 #
 # All of deep learning answers that question, for a million knobs at once, by the same chain rule that you will now use by
-# hand. You need derivatives; from [the section on batches](00_one_neuron.py#many-examples-and-matrices) on you also need matrix products.
-# Chapters 00 to 02 need nothing more. What later chapters assume stands [on a page of its own](mathematics.md).
+# hand. You need derivatives. From [the section on batches](00_one_neuron.py#many-examples-and-matrices) on you also need
+# matrix products. Chapters 00 to 02 need nothing more. What later chapters assume stands [on a page of its
+# own](mathematics.md).
 #
-# These are the numbers. The input is $x = (x_1, x_2)$, the knobs are two [weights](glossary.md#weight) $w_1, w_2$ and a
-# [bias](glossary.md#bias) $b$, and $t$, the target, is the answer that you want.
+# These are the numbers. The input is $x = (x_1, x_2)$. The knobs are two [weights](glossary.md#weight) $w_1, w_2$ and a
+# [bias](glossary.md#bias) $b$. The target $t$ is the answer that you want.
 
 # %%
 import math
@@ -43,8 +45,9 @@ t = 1.0
 # a = w_1 x_1 + w_2 x_2 + b
 # $$
 #
-# The sum can be any number. The [sigmoid](glossary.md#sigmoid) bends it into the range from 0 to 1, so that you can read
-# the output $y$ as "how sure are you?":
+# The sum can be any number, but we want an answer between "no" and "yes". The [sigmoid](glossary.md#sigmoid) bends it into
+# the range from 0 to 1, so that you can read the output $y$ as "how sure are you?". It does so smoothly, so that it has a
+# derivative everywhere:
 #
 # $$
 # y = \sigma(a) = \frac{1}{1 + e^{-a}}
@@ -57,8 +60,9 @@ t = 1.0
 # L = (y - t)^2
 # $$
 #
-# The loss is 0 if the answer is right and grows with the distance, on either side. Computing these three lines, from left to
-# right, is the [forward pass](glossary.md#forward-pass).
+# The loss is 0 if the answer is right, and grows with the distance, on either side. The square is a common choice, because
+# it has a simple derivative, which becomes smaller as the answer becomes better. [Chapter 07](07_cross_entropy.py) asks for
+# better choices. Computing these three lines, from left to right, is the [forward pass](glossary.md#forward-pass).
 
 
 # %%
@@ -77,7 +81,7 @@ print(f"L = ({y:.4f} - {t:.0f})² = {L:.4f}")
 # %% [markdown]
 # ## A picture of it
 #
-# The same three lines as boxes. Numbers flow from left to right.
+# Here are the same three lines as boxes. Numbers flow from left to right.
 
 
 # %% tags=["hide-input"]
@@ -155,10 +159,14 @@ show(
 # %% [markdown]
 # The neuron says 0.44 where you wanted 1. Which knob do you turn?
 #
+# *Predict (★, 1 minute):* before you read on, decide for each of $w_1$, $w_2$ and $b$ whether it should become larger or
+# smaller.
+#
 # ## Backward: from the error to the knobs
 #
-# Turn one knob by a tiny amount, watch the loss, and divide: that is a derivative. $\partial L / \partial w_1$ says how
-# fast the loss grows as $w_1$ grows. If you know it, you know which way to turn: *against* it.
+# Turn one knob by a tiny amount, watch the loss, and divide: that is a derivative. $\partial L / \partial w_1$, the *partial
+# derivative*, says how fast the loss grows as $w_1$ grows while all other knobs are held still. If you know it, you know
+# which way to turn: *against* it.
 #
 # The knob $w_1$ moves $a$, $a$ moves $y$, and $y$ moves $L$. The chain rule multiplies the three effects:
 #
@@ -167,12 +175,12 @@ show(
 # = \frac{\partial L}{\partial y} \cdot \frac{\partial y}{\partial a} \cdot \frac{\partial a}{\partial w_1}
 # $$
 #
-# The first two factors are the same for $w_2$ and for $b$. So compute them once, starting at the loss, and hand them to the
+# The first two factors are the same for $w_2$ and for $b$. So compute them once, beginning at the loss, and hand them to the
 # left. This is all that [backpropagation](glossary.md#backpropagation) is: the chain rule, from right to left, where
-# nothing is computed twice. It needs a short name for "the derivative of the loss by this": we write $dy$ for
+# nothing is computed twice. We need a short name for "the derivative of the loss by this": we write $dy$ for
 # $\partial L / \partial y$, $da$ for $\partial L / \partial a$, and so on. The code has the same names.
 #
-# Above each derivative stands the forward line that it comes from.
+# Before each derivative we repeat the forward line that it differentiates.
 #
 # **The loss.** $L = (y - t)^2$, so
 #
@@ -191,15 +199,17 @@ show(
 # da = dy \cdot y\,(1 - y)
 # $$
 #
-# **The sum.** $a = w_1 x_1 + w_2 x_2 + b$. The derivative of $a$ by $w_1$ is whatever $w_1$ is multiplied by, which is $x_1$; by
-# $b$ it is 1; and by $x_1$ it is $w_1$:
+# The last step holds because $1 - y = 1 - \frac{1}{1 + e^{-a}} = \frac{e^{-a}}{1 + e^{-a}}$.
+#
+# **The sum.** $a = w_1 x_1 + w_2 x_2 + b$. The derivative of $a$ by $w_1$ is what $w_1$ is multiplied by, which is $x_1$.
+# The derivative by $b$ is 1, and the derivative by $x_1$ is $w_1$:
 #
 # $$
 # dw_1 = da \cdot x_1 \qquad dw_2 = da \cdot x_2 \qquad db = da \qquad dx_1 = da \cdot w_1 \qquad dx_2 = da \cdot w_2
 # $$
 #
 # Nobody can turn the input, so why $dx$? Because $x$ may be the output of another neuron to the left, and then $dx$ is what
-# that neuron needs: its own $dy$. That is how layers are stacked.
+# that neuron needs: its own $dy$. In this way layers are stacked.
 
 # %%
 dy = 2 * (y - t)
@@ -228,9 +238,9 @@ show(
 )
 
 # %% [markdown]
-# Read the signs. The output was too small, so $dy$ is negative: a larger $y$ would make the loss smaller. More $w_1$ raises
-# $a$, since $x_1 = 2$ is positive: turn it up. More $w_2$ lowers $a$, since $x_2 = -1$ is negative: turn it down. And the
-# knob with the larger input has the larger derivative.
+# Read the signs. The output was too small, so $dy$ is negative: a larger $y$ would make the loss smaller. A larger $w_1$
+# raises $a$, because $x_1 = 2$ is positive, so turn it up. A larger $w_2$ lowers $a$, because $x_2 = -1$ is negative, so
+# turn it down. And $|dw_1|$ is twice $|dw_2|$, because $|x_1|$ is twice $|x_2|$: the same $da$ is multiplied by the input.
 
 # %%
 assert dw1 < 0 < dw2
@@ -239,7 +249,7 @@ assert abs(dw1) == 2 * abs(dw2)
 # %% [markdown]
 # ## Is it right? Measure it
 #
-# A derivative can be measured without any derivation. Turn one knob a little up, then a little down, leave all others alone,
+# You can measure a derivative without any derivation. Turn one knob a little up, then a little down, leave all others alone,
 # and divide the change of the loss by the change of the knob:
 #
 # $$
@@ -247,7 +257,7 @@ assert abs(dw1) == 2 * abs(dw2)
 # $$
 #
 # These are [finite differences](glossary.md#finite-differences). They cost two forward passes for each knob, far too much for
-# a million of them; but they know nothing of the derivation, so if they agree with it here, it is very unlikely to be wrong.
+# a million of them. But they use nothing of the derivation, so if they agree with it here, it is very unlikely to be wrong.
 # [Chapter 03](03_gradient_check.py) is about how small $h$ should be, and about what this test cannot see.
 
 
@@ -278,7 +288,9 @@ for i, name in enumerate(values):
 # w_1 \leftarrow w_1 - \eta\, dw_1 \qquad w_2 \leftarrow w_2 - \eta\, dw_2 \qquad b \leftarrow b - \eta\, db
 # $$
 #
-# This is one step of [gradient descent](glossary.md#gradient-descent). Here with $\eta = 1$:
+# This is one step of [gradient descent](glossary.md#gradient-descent). Here it is with $\eta = 1$.
+#
+# *Predict (★, 1 minute):* the loss is 0.316. Will it be a little smaller, half as large, or much smaller?
 
 # %%
 eta = 1.0
@@ -293,14 +305,21 @@ print(f"L  was {L:.4f}, is {new_L:.4f}")
 assert new_L < L / 5
 
 # %% [markdown]
-# One step, and the loss is less than a fifth of what it was. The neuron has learned something, and nobody told it which
+# After one step the loss is less than a fifth of what it was. The neuron has learned something, and nobody told it which
 # knob mattered.
 #
 # How far can a step go? The derivatives only describe the loss close by. The next picture follows the loss as the step
-# grows, beside what the derivatives promise. For small changes of the knobs the loss changes by
-# [the sum of each derivative times its change](mathematics.md#first-order-change). A step changes $w_1$ by $-\eta\,dw_1$, which
-# changes the loss by $-\eta\,dw_1^2$, and so for the other two. Together that is a straight line, which falls by
-# $\|g\|^2 = dw_1^2 + dw_2^2 + db^2$ for each unit of $\eta$.
+# grows, beside what the derivatives promise. For small changes of the knobs the loss changes by about [the sum of each
+# derivative times its change](mathematics.md#first-order-change). A step changes $w_1$ by $-\eta\,dw_1$, so the first term
+# of the sum is $dw_1 \cdot (-\eta\,dw_1)$, and the other knobs have terms like it:
+#
+# $$
+# -\eta\, dw_1^2 - \eta\, dw_2^2 - \eta\, db^2 = -\eta\, \|g\|^2,
+# \qquad \|g\|^2 = dw_1^2 + dw_2^2 + db^2 .
+# $$
+#
+# The *gradient* $g$ is the list of the three derivatives, and $\|g\|$ is its length. So the promise is a straight line,
+# which falls by $\|g\|^2$ for each unit of $\eta$.
 
 # %% tags=["hide-input"]
 steps = np.linspace(0, 2, 101)
@@ -342,16 +361,16 @@ assert abs(found / promised - 1) < 1e-3
 # %% [markdown]
 # ## Many examples, and matrices
 #
-# So far one example. Learning needs many, and a computer handles them together: $N$ examples, a
-# [batch](glossary.md#batch), lie as the rows of a matrix $x$. Then a whole batch goes through the neuron in one matrix
+# So far there was one example. Learning needs many, and a computer handles them together: $N$ examples, a
+# [batch](glossary.md#batch), are the rows of a matrix $x$. Then a whole batch goes through the neuron in one matrix
 # product. With one column of weights for each neuron, so does a whole layer of neurons:
 #
 # $$
 # \underset{(N, H)}{a} = \underset{(N, D)}{x}\;\underset{(D, H)}{W} + \underset{(H)}{b}
 # $$
 #
-# with $D$ inputs and $H$ neurons; $b$ is added to every row. For our neuron $N = 1$, $D = 2$, $H = 1$. The shapes below the
-# letters are worth more than the letters: a product whose inner sizes do not match cannot be right.
+# with $D$ inputs and $H$ neurons; $b$ is added to every row. For our neuron $N = 1$, $D = 2$, $H = 1$. Always read the
+# shapes below the letters: a product whose inner sizes do not match cannot be right.
 #
 # The loss of a batch is the mean over its examples. If an example has several outputs, their squared errors are summed first:
 #
@@ -360,13 +379,31 @@ assert abs(found / promised - 1) < 1e-3
 # $$
 #
 # *Sum over the features, mean over the batch*: this convention holds in the whole book. The formulas of the backward pass stay
-# the same, with matrices for numbers. The mean brings a factor $1/N$. And one weight is now used by all examples, so its
-# derivative is a sum over them; the matrix product $x^\top da$ is that sum:
+# the same, with matrices for numbers, and the mean brings a factor $1/N$ into $dy$:
 #
 # $$
 # \underset{(N, H)}{dy} = \frac{2}{N} (y - t) \qquad
 # \underset{(N, H)}{da} = dy \odot y \odot (1 - y)
 # $$
+#
+# ($\odot$ multiplies element by element.) One thing is new. All examples now use the same weight, so turning it changes the
+# loss of each of them, and its derivative is a sum over the examples. Take two examples with two inputs each, and one
+# neuron. With one number for one example and one input it was $dw_1 = da \cdot x_1$. Now there is one such term for each
+# example:
+#
+# $$
+# \begin{aligned}
+# dw_1 &= x_{11}\, da_1 + x_{21}\, da_2 \\
+# dw_2 &= x_{12}\, da_1 + x_{22}\, da_2
+# \end{aligned}
+# \qquad\text{which is}\qquad
+# \begin{bmatrix} dw_1 \\ dw_2 \end{bmatrix} =
+# \begin{bmatrix} x_{11} & x_{21} \\ x_{12} & x_{22} \end{bmatrix}
+# \begin{bmatrix} da_1 \\ da_2 \end{bmatrix} = x^\top da .
+# $$
+#
+# Here $x_{nd}$ is input $d$ of example $n$, so the matrix is $x$ with rows and columns exchanged, $x^\top$. The bias is used
+# by all examples as well, with the factor 1. So for any number of examples, inputs and neurons:
 #
 # $$
 # \underset{(D, H)}{dW} = \underset{(D, N)}{x^\top}\,\underset{(N, H)}{da} \qquad
@@ -374,11 +411,22 @@ assert abs(found / promised - 1) < 1e-3
 # \underset{(N, D)}{dx} = \underset{(N, H)}{da}\;\underset{(H, D)}{W^\top}
 # $$
 #
-# ($\odot$ multiplies element by element.) [Chapter 02](02_backpropagation.py) derives these term by term.
-#
+# [Chapter 02](02_backpropagation.py) derives these term by term.
+
+# %%
+x_two, da_two = np.array([[2.0, -1.0], [0.5, 3.0]]), np.array([[0.1], [-0.2]])
+by_sum = [
+    x_two[0, d] * da_two[0, 0] + x_two[1, d] * da_two[1, 0] for d in range(2)
+]  # one term for each example
+print(
+    f"dw by the sums {np.round(by_sum, 6)}, by xᵀ da {(x_two.T @ da_two).ravel().round(6)}"
+)
+assert np.allclose(by_sum, (x_two.T @ da_two).ravel())
+
+# %% [markdown]
 # ## The library's code
 #
-# The library cuts the neuron into two layers, `Dense` for the sum and `Sigmoid` for the bend, and a loss, `MSE`. Each has the
+# The library divides the neuron into two layers, `Dense` for the sum and `Sigmoid` for the bend, and a loss, `MSE`. Each has the
 # formula and its derivative side by side. This is the code that runs, taken from its file:
 
 # %%
@@ -386,8 +434,11 @@ source(sae.Dense.forward, sae.Dense.backward, sae.Dense.backward_parameters)
 source(sae.Sigmoid)
 
 # %% [markdown]
-# `dy` in a layer is always the gradient that comes in from the right, whatever lies there, and what `backward` returns goes
-# out to the left. So the layers do not need to know each other. The same numbers, and the same results as by hand:
+# A few words in it belong to later chapters: `xp` is NumPy (or the same functions on a graphics card,
+# [chapter 13](13_cpu_gpu.py)), and `out=` writes the result into an array that exists already.
+#
+# `dy` in a layer is always the gradient that comes in from the right, whatever lies there. What `backward` returns goes
+# out to the left. So the layers do not need to know each other. Here are the same numbers as by hand, and the same results:
 
 # %%
 neuron = sae.Sequential(sae.Dense(2, 1), sae.Sigmoid()).to(dtype=np.float64)
@@ -410,7 +461,7 @@ assert np.allclose(
 )
 
 # %% [markdown]
-# And the library measures its derivatives as we did, every element of every tensor:
+# The library measures its derivatives as we did, every element of every array:
 
 # %%
 report = sae.check_gradients(neuron, np.random.default_rng(0).standard_normal((4, 2)))
@@ -421,8 +472,8 @@ assert report.passed
 # ## An experiment: a neuron that tells 0 from 1
 #
 # Now with data: drawings of digits, 28 × 28 pixels. We take the zeros and the ones. The neuron has two inputs only, so we
-# give it two numbers for each drawing: how much ink lies in the middle, and how much around it. A zero is hollow; a one
-# is not. Both are measured in standard deviations from their mean, so that they have the same scale.
+# give it two numbers for each drawing: how much ink lies in the middle, and how much around it. A zero is hollow, and a one
+# is not. Both numbers are measured in standard deviations from their mean, so that they have the same scale.
 
 # %%
 data = dataset()
@@ -450,7 +501,6 @@ target = labels[:, None].astype(float)  # (N, 1)
 x_test = (middle_and_around(test_images) - mean) / deviation
 print(f"{data_name()}: {len(x)} drawings to learn from, {len(x_test)} to be tested with")
 
-
 # %% tags=["hide-input"]
 rows = {"zeros": images[labels == 0][:8] / 255, "ones": images[labels == 1][:8] / 255}
 show(
@@ -461,6 +511,8 @@ show(
 
 # %% [markdown]
 # Start with all knobs at 0, and repeat what we did by hand: forward, loss, backward, update.
+#
+# *Predict (★, 1 minute):* what does the neuron answer before the first step, and what is its loss then?
 
 # %%
 dense.W[:] = 0
@@ -489,10 +541,11 @@ assert right > 0.95
 
 # %% [markdown]
 # Three numbers, found by a rule that knows nothing of digits, are right for more than 95 % of drawings that the neuron has
-# never seen. The weights can be read: ink in the middle speaks for a one, ink around it against.
+# never seen. You can read the weights: more ink in the middle makes the answer "one" more likely, and more ink around it
+# makes it less likely.
 #
-# The neuron says 0.5 where $w_1 x_1 + w_2 x_2 + b = 0$, and that is a straight line: this is all that one neuron can do, it
-# cuts the plane in two.
+# The neuron says 0.5 where $w_1 x_1 + w_2 x_2 + b = 0$, which is a straight line. So a single neuron can only divide the plane
+# into two halves.
 
 # %%
 assert dense.W[0, 0] > 0 > dense.W[1, 0]
@@ -527,7 +580,7 @@ show(
 )
 
 # %% [markdown]
-# **With MNIST.** `scratchae tutorial 0 --data mnist` does the same with handwritten digits; it downloads them once (11 MB).
+# **With MNIST.** `scratchae tutorial 0 --data mnist` does the same with handwritten digits, which it downloads once (11 MB).
 # It takes a few seconds as well, and the neuron is right about as often.
 #
 # ## What comes next
@@ -538,26 +591,33 @@ show(
 #
 # ## Exercises
 #
-# **Write it yourself.** The forward and backward pass of this neuron, left out; the grader says what kind of mistake it sees.
+# ### Derive
+#
+# 1. The forward and backward pass of this neuron, with three inputs. After *Backward*. ★, 15 minutes. The grader says what
+#    kind of mistake it sees.
 
 # %%
 exercise("00_neuron")
 
 # %% [markdown]
-# **Think, then compute.**
+# On paper:
 #
-# 1. The target is $t = 0$ instead of 1. Which signs change? Does $|dw_1|$ grow or shrink?
-# 2. The input is $x = (0, -1)$. Which knob does not move, and why is that sensible?
-# 3. The bias is $b = 10$ and the target $t = 0$: the neuron is as wrong as it can be. How large is $da$? What happens to
-#    learning?
-# 4. All weights start at 0 in the experiment, and it works. Two neurons in one layer that both start at 0 would stay equal
-#    for ever: why?
+# 2. ★ The target is $t = 0$ instead of 1. Which signs change? Does $|dw_1|$ grow or shrink? After *Backward*. 5 minutes.
+# 3. ★ The input is $x = (0, -1)$. Which knob does not move, and why is that sensible? After *Backward*. 3 minutes.
+# 4. ★★ The bias is $b = 10$ and the target $t = 0$: the neuron is as wrong as it can be. How large is $da$? What happens to
+#    learning? After *Backward*. 5 minutes.
+# 5. ★★ All weights start at 0 in the experiment, and it works. Two neurons in one layer, whose outputs go on to one neuron
+#    with equal weights, stay equal for ever if both start at 0. Why? After *An experiment*. 5 minutes.
+# 6. ★★ For which $y$ between 0 and 1 is $|da|$ largest, if $t = 1$? After *Backward*. 10 minutes.
 #
-# Answers, computed:
+# ### Explore
+#
+# 7. ★ In the experiment, take the learning rate 0.1, 1, 10, 100 in place of 2. Which of them end at the same loss, and which
+#    not? 10 minutes.
+# 8. ★★ Choose two other digits, and two other numbers to measure. For which pair of digits is the neuron worst? 20 minutes.
 
-# %%
 
-
+# %% tags=["hide-cell"]
 def by_hand(x1, x2, w1, w2, b, t):
     y = sigmoid(w1 * x1 + w2 * x2 + b)
     da = 2 * (y - t) * y * (1 - y)
@@ -566,9 +626,9 @@ def by_hand(x1, x2, w1, w2, b, t):
 
 cases = {
     "as above": (x1, x2, w1, w2, b, 1.0),
-    "1. t = 0": (x1, x2, w1, w2, b, 0.0),
-    "2. x₁ = 0": (0.0, x2, w1, w2, b, 1.0),
-    "3. b = 10, t = 0": (x1, x2, w1, w2, 10.0, 0.0),
+    "2. t = 0": (x1, x2, w1, w2, b, 0.0),
+    "3. x₁ = 0": (0.0, x2, w1, w2, b, 1.0),
+    "4. b = 10, t = 0": (x1, x2, w1, w2, 10.0, 0.0),
 }
 for name, case in cases.items():
     output, gradient = by_hand(*case)
@@ -576,19 +636,32 @@ for name, case in cases.items():
         f"{name:<17} y = {output:.4f}  "
         + "  ".join(f"{key} = {value:+.4f}" for key, value in gradient.items())
     )
+outputs = np.linspace(0, 1, 3001)
+steepest = outputs[np.abs(2 * (outputs - 1) * outputs * (1 - outputs)).argmax()]
+print(f"6. |da| is largest at y = {steepest:.4f}")
+assert by_hand(*cases["2. t = 0"])[1]["dw₁"] > 0 > dw1
+assert abs(by_hand(*cases["2. t = 0"])[1]["dw₁"]) < abs(dw1)
+assert by_hand(*cases["3. x₁ = 0"])[1]["dw₁"] == 0
+assert abs(by_hand(*cases["4. b = 10, t = 0"])[1]["da"]) < 0.001
+assert np.isclose(steepest, 1 / 3)
 
 # %% [markdown]
-# 1. All signs change, since $y - t$ does. The derivatives shrink, since 0.44 is closer to 0 than to 1.
-# 2. $w_1$ does not move: it was multiplied by 0, so it had no part in the answer.
-# 3. $da$ is almost 0, although the answer is wrong: the sigmoid is flat there, and its slope $y(1 - y)$ vanishes. The
-#    neuron hardly learns. [Chapter 07](07_cross_entropy.py) mends this with another loss.
-# 4. They compute the same, so they get the same derivatives and take the same steps. Random starting weights break the tie.
-
-# %%
-assert by_hand(*cases["1. t = 0"])[1]["dw₁"] > 0 > dw1
-assert abs(by_hand(*cases["1. t = 0"])[1]["dw₁"]) < abs(dw1)
-assert by_hand(*cases["2. x₁ = 0"])[1]["dw₁"] == 0
-assert abs(by_hand(*cases["3. b = 10, t = 0"])[1]["da"]) < 0.001
+# <details><summary>Answers</summary>
+#
+# 2\. All signs change, because $y - t$ does. The derivatives shrink, because 0.44 is closer to 0 than to 1.
+#
+# 3\. $w_1$ does not move. It was multiplied by 0, so it had no part in the answer.
+#
+# 4\. $da$ is almost 0, although the answer is wrong. The sigmoid is flat there, so its slope $y(1 - y)$ is almost 0. The
+# neuron hardly learns. [Chapter 07](07_cross_entropy.py) mends this with another loss.
+#
+# 5\. They compute the same, so they get the same derivatives and take the same steps. Random starting weights make them
+# different.
+#
+# 6\. $|da| = 2 (1 - y)^2 y$. Its derivative, $2 (1 - y)(1 - 3y)$, is 0 at $y = \frac13$. So the neuron learns fastest when
+# it is wrong, but not too sure of it.
+#
+# </details>
 
 # %% [markdown]
 # ## Further reading

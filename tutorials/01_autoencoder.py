@@ -3,7 +3,7 @@
 #
 # *What can a network learn if nobody tells it any answers? To rebuild its input from fewer numbers.*
 #
-# **Time** 25 minutes to read, 25 s to run on two cores.
+# **Time** 30 minutes to read, 25 s to run on two cores.
 
 # %% [markdown]
 # ## The question
@@ -15,15 +15,16 @@
 #
 # Here is a task that needs no answers. Look at an image of 784 pixels. Describe it with 256 numbers. Then, from
 # these numbers alone, draw it again. Whoever does this well must have noticed something about the images: that
-# strokes are connected, that borders are empty, that pixels side by side are mostly alike. Nobody has to tell; the
-# image itself is the answer.
+# strokes are connected, that borders are empty, that pixels side by side are mostly alike. Nobody has to say what is right,
+# because the image itself is the answer.
 #
 # A network that does this is an [autoencoder](glossary.md#autoencoder). The part that describes is the
 # [encoder](glossary.md#encoder), the description is the [code](glossary.md#code), and the part that draws is the
-# [decoder](glossary.md#decoder).
+# [decoder](glossary.md#decoder). The network recognises nothing: it never hears which digit an image shows.
 
 # %%
 import numpy as np
+from matplotlib.patheffects import withStroke
 
 import scratchae as sae
 from scratchae import plots
@@ -36,14 +37,14 @@ rng = np.random.default_rng(0)
 # ## The images as a matrix
 #
 # The drawings are `strokes`: digits, drawn by code, so that nothing has to be downloaded.
-# A drawing has 28 × 28 pixels, each a whole number from 0 (empty) to 255 (full ink). Two changes make it fit for a
+# A drawing has 28 × 28 pixels, each a whole number from 0 (empty) to 255 (full ink). Two changes prepare it for a
 # network. Its rows of pixels are put one behind the other, so that an image is one row of $D = 784$ numbers, its
-# *features*. And each is divided by 255, so that it lies between 0 and 1, which is what a sigmoid can answer.
+# *features*. And each number is divided by 255, so that it lies between 0 and 1, because the output of a sigmoid lies there too.
 #
-# The images are parted into three, and it is good to be strict about it. The network learns from the *training*
-# images. While it learns, it is measured now and then on *validation* images, so that you can choose, for instance,
-# how long to go on. The *test* images are used once, at the end: a figure is only honest on images that nothing was
-# chosen by.
+# The images are divided into three sets, and you should be strict about it. The network learns from the *training* images.
+# While it learns, it is measured on *validation* images, so that you can choose, for instance, how long to train. The *test*
+# images are used once, at the end. If a figure is to tell how the network does on new images, then nothing may have been
+# chosen by the images that it is computed from.
 
 # %%
 data = dataset()
@@ -107,12 +108,12 @@ show(
 )
 
 # %% [markdown]
-# The narrow place in the middle is the [bottleneck](glossary.md#bottleneck). Without it the task would be trivial:
-# copy every pixel. [Chapter 06](06_pca.py) looks at what happens then.
+# The narrow place in the middle is the [bottleneck](glossary.md#bottleneck). Without it the task would be trivial, because
+# the network could copy every pixel. [Chapter 06](06_pca.py) looks at what happens then.
 #
 # ## Forward
 #
-# A *layer* of $H$ neurons computes $H$ sums of the same inputs, each with weights of its own; the weights of neuron
+# A *layer* of $H$ neurons computes $H$ sums of the same inputs, each with weights of its own. The weights of neuron
 # $h$ are column $h$ of a matrix $W$. $N$ images, a [batch](glossary.md#batch), go through together, one in each
 # row. The encoder is such a layer and a [sigmoid](glossary.md#sigmoid), with $D = 784$ inputs and $H = 256$
 # outputs:
@@ -123,7 +124,7 @@ show(
 # \underset{(N, H)}{z} = \sigma(a_1)
 # $$
 #
-# The decoder is another one, the other way round:
+# The decoder is another layer, from 256 numbers to 784:
 #
 # $$
 # \underset{(N, D)}{a_2} = \underset{(N, H)}{z}\;\underset{(H, D)}{W_2} + \underset{(D)}{b_2}
@@ -131,16 +132,17 @@ show(
 # \underset{(N, D)}{\hat x} = \sigma(a_2)
 # $$
 #
-# $\sigma$ bends each number by itself; $b_1$ and $b_2$ are added to every row. $\hat x$, read "x hat", is the
-# [reconstruction](glossary.md#reconstruction). The target of the loss is $x$, the input itself, and so nobody had to
-# write anything down:
+# $\sigma$ is applied to each number by itself, and $b_1$ and $b_2$ are added to every row. $\hat x$, read "x hat", is the
+# [reconstruction](glossary.md#reconstruction). The target of the loss is $x$, the input itself, so nobody had to
+# write down any answers:
 #
 # $$
 # L = \frac{1}{N} \sum_{n=1}^{N} \sum_{d=1}^{D} (\hat x_{nd} - x_{nd})^2
 # $$
 #
-# The four lines in plain NumPy, for a batch of 100 images, with random weights to begin with. They are drawn small,
-# with a standard deviation of $\sqrt{2 / (D + H)}$; [chapter 05](05_going_deep.py) says why so. The biases are 0.
+# Here are the five lines in plain NumPy, for a batch of 100 images, with random weights to begin with. The weights are
+# small: they are drawn with a standard deviation of $\sqrt{2 / (D + H)}$, for which [chapter 05](05_going_deep.py) gives the
+# reason. The biases are 0.
 
 
 # %%
@@ -163,9 +165,11 @@ L = ((x_hat - x) ** 2).sum() / N
 print(f"x {x.shape}  z {z.shape}  x̂ {x_hat.shape}  L = {L:.1f} squared error per image")
 
 # %% [markdown]
-# That is a bad reconstruction. Two numbers that know nothing are good to have beside it: what it costs to answer
-# 0.5 to every pixel, and what it costs to answer every image with the mean of all training images. A network
-# that has learned anything is better than the second.
+# That is a bad reconstruction. Compare it with two answers that ignore the image: 0.5 for every pixel, and the mean of all
+# training images for every image. A network that has learned anything about single images is better than the second
+# (exercise 6).
+#
+# *Predict (★, 1 minute):* which of the three costs most?
 
 
 # %%
@@ -186,8 +190,8 @@ assert np.isclose(L, error_per_image(x_hat, x))
 # ## How many knobs?
 #
 # You may hear that an autoencoder "has no parameters", or that it needs none. What is meant is that it needs no
-# *labels*, the answers that somebody writes down. [Parameters](glossary.md#parameter), the knobs that training
-# turns, it has plenty: every entry of $W_1, b_1, W_2, b_2$.
+# *labels*, the answers that somebody writes down. But it has many [parameters](glossary.md#parameter), the knobs that training
+# turns: every entry of $W_1, b_1, W_2, b_2$.
 #
 # $$
 # P = \underbrace{D H}_{W_1} + \underbrace{H}_{b_1} + \underbrace{H D}_{W_2} + \underbrace{D}_{b_2} = 2 D H + H + D
@@ -201,9 +205,9 @@ assert P == W1.size + b1.size + W2.size + b2.size == 402_448
 # %% [markdown]
 # ## Backward, in one paragraph
 #
-# Training needs the derivative of $L$ by each of these knobs, and [backpropagation](glossary.md#backpropagation)
-# finds them all in one pass from right to left: from the loss to $\hat x$, through the decoder to $z$, through the
-# encoder to $W_1$. Each derivative has the shape of the thing that it belongs to:
+# Training needs the derivative of $L$ by each of these knobs. [Backpropagation](glossary.md#backpropagation)
+# finds them all in one pass from right to left: from the loss to $\hat x$, through the decoder to $z$, and through the
+# encoder to $W_1$. Each derivative has the shape of what it belongs to:
 #
 # $$
 # \underset{(N, D)}{d\hat x} \;\to\; \underset{(N, D)}{da_2} \;\to\;
@@ -212,15 +216,15 @@ assert P == W1.size + b1.size + W2.size + b2.size == 402_448
 # $$
 #
 # where $dz$ is short for $\partial L / \partial z$, as in chapter 00. [Chapter 02](02_backpropagation.py) derives
-# every one of these arrows, and until then you may take them from the library.
+# every one of these arrows. Until then the library computes them.
 #
-# Note what is not in the chain. $x$ stands in the loss twice: as input, and as target. Both ways a
-# derivative by $x$ exists. Nobody needs it: the images are given, and only knobs are turned.
+# The derivative by $x$ is not among them. $x$ enters the loss twice, as input and as target, so $\partial L / \partial x$
+# exists and has two terms. We never compute it, because the images are given and cannot be changed.
 #
 # ## The library's code
 #
-# The library's model takes an encoder, a decoder and a loss. `objective` is the forward pass above, `backward` the
-# chain. (What it says about a penalty and about tied weights belongs to later chapters; here there is neither.)
+# The library's model takes an encoder, a decoder and a loss. `objective` is the forward pass above, and `backward` is the
+# chain. (Its lines about a penalty and about tied weights belong to later chapters; here there is neither.)
 
 # %%
 source(sae.Autoencoder.objective, sae.Autoencoder.backward)
@@ -244,9 +248,9 @@ assert model.parameter_count() == P
 assert np.isclose(model.objective(x)["loss"], L, rtol=1e-4)
 
 # %% [markdown]
-# And its gradients are those of its loss. The check moves every parameter of a small autoencoder of the same make a
-# little to both sides and compares, which [chapter 03](03_gradient_check.py) explains. For 402,448 parameters that
-# would be 804,896 forward passes.
+# Are its gradients those of its loss? The check moves every parameter of a small autoencoder with the same layers a
+# little up and down, and compares ([chapter 03](03_gradient_check.py) explains how). For 402,448 parameters that
+# would take 804,896 forward passes, so we take a small one.
 
 # %%
 small = sae.Autoencoder(
@@ -261,10 +265,10 @@ assert report.passed
 # %% [markdown]
 # ## One training step
 #
-# Take a batch. `training_step` computes its loss and leaves the gradient, all derivatives as one long vector, in
+# Take a batch. `training_step` computes its loss, and leaves the gradient, which is all derivatives as one long vector, in
 # `model.gradient`. The optimizer moves the parameters, another long vector, against it. `Adam` is gradient descent
 # that chooses the length of the step for each parameter by itself; [chapter 04](04_optimizers.py) builds it. Its
-# learning rate is 0.01.
+# learning rate here is 0.01.
 
 # %%
 optimizer = sae.Adam(0.01)
@@ -275,9 +279,9 @@ print(f"the loss of this batch was {before:.1f} and is {after:.1f} after one ste
 assert after < before
 
 # %% [markdown]
-# Going through all training images once, batch by batch, is an [epoch](glossary.md#epoch). The words are often mixed
-# up. With `strokes` and batches of 100 an epoch has 295 steps, so "10,000 epochs" that were really 10,000 steps
-# were 34 epochs.
+# Going through all training images once, batch by batch, is an [epoch](glossary.md#epoch). Steps and epochs are often
+# confused. With `strokes` and batches of 100, an epoch has 295 steps. Somebody who trains for 10,000 steps and calls them
+# "10,000 epochs" has trained for 34 epochs.
 
 # %%
 steps = -(-len(x_train) // 100)
@@ -289,8 +293,10 @@ if data_name() == "strokes":
 # %% [markdown]
 # ## The experiment: `simple`
 #
-# `fit` repeats that step: each epoch goes through the images in a new order. This autoencoder is the library's
+# `fit` repeats that step, and goes through the images in a new order in each epoch. This autoencoder is the library's
 # preset `simple`; `scratchae train simple` trains it from the command line.
+#
+# *Predict (★, 1 minute):* the loss of random weights was near 190. Where will it be after ten epochs?
 
 # %%
 preset = find_preset("simple")
@@ -347,17 +353,22 @@ show(
 )
 
 # %%
+best = int(np.argmin(history["validation_loss"])) + 1
+print(f"by the validation images, epoch {best} of {len(history)} is the best")
 assert simple < quick(2, 20)
 assert abs(history["loss"][-1] - history["validation_loss"][-1]) < quick(1, 3)
 
 # %% [markdown]
-# The network has never seen these images, and rebuilds them so that you have to look twice.
+# The network has never seen these images, and its reconstructions can hardly be told from them. The validation images say
+# how long to train. As long as their loss falls, more epochs help. If it rose while the training loss fell, the network
+# would learn its training images by heart, and you would keep the epoch before.
 #
-# Now be fair. [PCA](glossary.md#pca), principal component analysis, writes each image as the mean image plus a
-# weighted sum of 256 fixed images, the best 256 that there are; [chapter 06](06_pca.py) says how they are found. It
-# needs no training at all. With 256 numbers it is *better* than our network. So the bottleneck is wide enough for a
-# straight method, and ten epochs are few. An autoencoder has to earn its keep where the code is short, and that is
-# the next experiment. Whenever somebody shows you an autoencoder's error, ask for PCA's beside it.
+# Now compare it with an older method. [PCA](glossary.md#pca), principal component analysis, writes each image as the mean
+# image plus a weighted sum of 256 fixed images, the best 256 that there are; [chapter 06](06_pca.py) says how they are
+# found. PCA needs no gradient descent: its 256 images are computed from the training images in one go. With 256 numbers it
+# is *better* than our network. So the bottleneck is wide enough for a linear method, and ten epochs are few. An autoencoder
+# is worth its cost only where the code is short, and that is the next experiment. Whenever somebody shows you an
+# autoencoder's error, ask for that of PCA with as many numbers.
 
 # %%
 assert pca < simple
@@ -366,9 +377,9 @@ assert pca < simple
 # ## What the number means
 #
 # The loss is squared error, *summed* over the 784 pixels of an image, *averaged* over the images. Other programs
-# average over the pixels too, and print a number that is 784 times smaller. Both say the same, and it is the most
-# common reason why two people's losses do not compare. The root of the mean over pixels is the easiest to picture:
-# by how much a pixel is typically off.
+# average over the pixels too, and print a number that is 784 times smaller. Both say the same, and this difference is the most
+# common reason why the losses of two people cannot be compared. The root of the mean over pixels is the easiest to picture,
+# because it says by how much a pixel is typically off.
 
 # %%
 per_pixel = simple / 784
@@ -380,15 +391,16 @@ print(
 assert np.isclose(per_pixel, ((model.reconstruct(x_test) - x_test) ** 2).mean(), rtol=1e-4)
 
 # %% [markdown]
-# A loss that is 784 times smaller has a gradient that is 784 times smaller, and a learning rate that was right for
-# the one does next to nothing for the other: [chapter 02](02_backpropagation.py) trains both.
+# A loss that is 784 times smaller has a gradient that is 784 times smaller, so a learning rate that was right for
+# the one is far too small for the other: [chapter 02](02_backpropagation.py) trains both.
 #
 # ## A shorter code
 #
-# How many numbers does a drawing need? Four autoencoders, with codes of 2, 8, 32 and 128 numbers, each trained on
-# 10,000 images. Three things differ from `simple`: there is no sigmoid after the encoder, so that the numbers of the
-# code may be as large as they like, which helps short codes to learn; there are fewer images; and the learning rate is
-# 0.003, not 0.01.
+# How many numbers does a drawing need? Here are four autoencoders, with codes of 2, 8, 32 and 128 numbers, each trained on
+# 10,000 images. They differ from `simple` in three things: there is no sigmoid after the encoder, so that the numbers of the
+# code may be of any size, as those of PCA may; there are fewer images; and the learning rate is 0.003, not 0.01.
+#
+# *Predict (★, 2 minutes):* for which of the four sizes is the autoencoder better than PCA?
 
 
 # %%
@@ -468,10 +480,11 @@ if data_name() == "strokes":
     assert quick(reached[2] > straight[2], True)
 
 # %% [markdown]
-# With 32 numbers the network's error is little more than half of PCA's (with MNIST, two thirds). Its encoder is a
-# matrix product as PCA's is; what it has in addition is the sigmoid at the end of the decoder, which says "full
-# ink" or "empty" where PCA can only add up shades. With two numbers it loses, and the reason is only that ten epochs
-# are few. Here is the same network with more time, and with a learning rate that falls:
+# With 32 numbers the network's error is little more than half of PCA's (with MNIST, two thirds). Its encoder is a matrix
+# product, as PCA's is. In addition it has the sigmoid at the end of the decoder. A sigmoid can answer "full ink" or "empty"
+# with a large positive or negative sum, while PCA has to hit 1 and 0 exactly with its sums. With two numbers the network
+# loses, and the reason is only that ten epochs are few. Here is the same network with more time, and with a learning rate
+# that falls:
 
 # %%
 longer = with_code(2)
@@ -488,11 +501,55 @@ assert quick(errors[0] < errors[1], True)
 # %% [markdown]
 # Before you say what a network cannot do, let it train to the end.
 #
+# A code of two numbers is a point in the plane. So you can look at how the network describes the test images. It was never
+# told which digit an image shows; the colours and the numerals are ours.
+#
+# *Predict (★, 1 minute):* which digits will lie next to each other?
+
+# %% tags=["hide-input"]
+drawn, axes = figure(6, 5)
+plane = longer.encode(x_test[:1500])
+for digit in range(10):
+    mine = plane[data.test_labels[:1500] == digit]
+    axes.scatter(*mine.T, s=9, color=f"C{digit}", alpha=0.6, linewidths=0)
+    axes.text(
+        *np.median(mine, axis=0),
+        str(digit),
+        fontsize=15,
+        weight="bold",
+        ha="center",
+        va="center",
+        color=f"C{digit}",
+        path_effects=[withStroke(linewidth=3, foreground="white")],
+    )
+axes.set(xlabel="$z_1$", ylabel="$z_2$")
+show(
+    drawn,
+    "plane",
+    "Points in the plane, one for each test image. Images of the same digit lie together in patches or arms, which partly overlap; "
+    "a numeral stands at the middle of each digit's points.",
+    "The codes of 1,500 test images, two numbers each. Each numeral stands at the median of its digit's points. Look at which digits have a region of "
+    "their own, and which share one.",
+)
+
+# %%
+centres = np.array([plane[data.test_labels[:1500] == d].mean(axis=0) for d in range(10)])
+nearest = ((plane[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
+share = float((nearest == data.test_labels[:1500]).mean())
+print(
+    f"{share:.0%} of the codes are nearest to the mean code of their own digit; by chance 10%"
+)
+assert share > 0.2
+
+# %% [markdown]
+# Images of one digit lie together far more than by chance, although nobody asked for it. The decoder is continuous, so it
+# makes similar drawings of codes that lie together. So images that are alike can be rebuilt well if their codes lie
+# together, and training finds such codes.
+#
 # ## Three things that an autoencoder is not
 #
-# **It is no lossless compressor.** The reconstruction is close to the input, and not equal to it. Nor is the code
-# small because it has few numbers. Count bits: an image is 784 bytes, and each number of the code is kept in 32
-# bits (the format is called float32).
+# **It is no lossless compressor.** The reconstruction is close to the input, and not equal to it. And few numbers are not
+# few bits. Count: an image is 784 bytes, and each number of the code is kept in 32 bits (the format is called float32).
 
 # %%
 image_bits, code_bits = 784 * 8, 256 * 32
@@ -509,9 +566,10 @@ assert exact < 0.01
 # %% [markdown]
 # The code of `simple` takes *more* room than the image.
 #
-# **It knows one kind of images.** Give it digits upside down, and it does worse. Give it the same pixels in a
-# random order, and what comes back has nothing to do with them. That can be useful: an image that is rebuilt badly
-# is unlike those before, and so an autoencoder can raise an alarm.
+# **It knows one kind of images.** Suppose that you give it digits upside down, or the same pixels in a random order.
+#
+# *Predict (★, 1 minute):* which costs more, the digits upside down or the shuffled ones, and how many times as much as the
+# digits?
 
 # %%
 strange = {
@@ -544,8 +602,14 @@ show(
 )
 
 # %% [markdown]
+# This can be useful. An image that is rebuilt badly is unlike those that the network learned from, so an autoencoder can
+# raise an alarm. How good such an alarm is, and when it fails, is measured in [chapter 17](17_what_a_code_is_good_for.py).
+
+# %% [markdown]
 # **It is no source of new images.** The decoder takes any 32 numbers. So invent some: draw each number at random,
 # with the mean and the standard deviation that it has in the codes of real drawings.
+#
+# *Predict (★, 1 minute):* will they look like digits?
 
 # %%
 codes = trained[32].encode(x_validation)
@@ -559,8 +623,8 @@ show(
 )
 
 # %% [markdown]
-# Strokes, but hardly a digit. Each number alone is as in real codes, but together they are not: real codes fill
-# some odd corner of the space of all codes, and nothing in the loss asks what lies outside of it.
+# They show strokes, but hardly a digit. Each number alone is distributed as in real codes, but the numbers together are not:
+# real codes fill only a part of the space of all codes, and the loss does not say what the decoder should make of the rest.
 # [Chapter 11](11_variational.py) changes the model so that inventing works.
 #
 # ## Where it comes from
@@ -579,39 +643,76 @@ show(
 #
 # ## Exercises
 #
-# **Write it yourself.** Count the parameters of any dense autoencoder, from its sizes.
+# ### Derive
+#
+# 1. Count the parameters of any dense autoencoder, from its sizes. After *How many knobs?* ★, 10 minutes.
 
 # %%
 exercise("01_parameters")
 
 # %% [markdown]
-# **Think, then compute.**
+# On paper:
 #
-# 1. How many parameters has 784-32-784? What share of them is in the biases?
-# 2. Would the network learn if you divided the pixels by 1 instead of 255? What is the least error that an output
-#    between 0 and 1 can have then?
-# 3. Somebody reports "MSE 0.0027" for 784 pixels, averaged over pixels. What is that in squared error per image? Is
-#    it better than `simple` here?
-# 4. A code of 784 numbers could copy every pixel. Why does that make the task useless?
+# 2. ★ How many parameters has 784-32-784? What share of them is in the biases? After *How many knobs?* 5 minutes.
+# 3. ★★ Would the network learn if you divided the pixels by 1 instead of 255? What is the least error that an output
+#    between 0 and 1 can have then? After *Forward*. 10 minutes.
+# 4. ★ Somebody reports "MSE 0.0027" for 784 pixels, averaged over pixels. What is that in squared error per image? Is
+#    it better than `simple` here? After *What the number means*. 3 minutes.
+# 5. ★ A code of 784 numbers could copy every pixel. Why does that make the task useless? After *A picture of it*. 3 minutes.
+# 6. ★★ Show that among all answers that ignore the image, the mean image has the least squared error. After *Forward*. 10
+#    minutes.
+# 7. ★★ You choose the size of the code by the error on the test images, and report this error. In which direction is it
+#    wrong, and what should you have done? After *The images as a matrix*. 5 minutes.
 #
-# Answers, computed where there is something to compute:
+# ### Explore
+#
+# 8. ★★ Draw the plane of two numbers again with three other seeds. Which digits share a region each time? What stays the
+#    same and what does not? 15 minutes.
+# 9. ★★ Take the codes of a 3 and of an 8 from `trained[32]`, and decode ten points on the line between them. Do all of them
+#    look like drawings? 15 minutes.
+# 10. ★★★ Train on all digits but one. How much larger is the error on the digit that was left out? For which digit is the
+#     alarm worst, and why? 40 minutes.
 
-# %%
+# %% tags=["hide-cell"]
 weights, biases = 2 * 784 * 32, 32 + 784
 print(
-    f"1. {weights + biases:,} parameters, {biases / (weights + biases):.1%} of them biases"
+    f"2. {weights + biases:,} parameters, {biases / (weights + biases):.1%} of them biases"
 )
 raw = 255 * x_test
 least = error_per_image(np.clip(raw, 0, 1), raw)
-print(f"2. at least {least:,.0f} squared error per image, whatever the weights")
-print(f"3. {0.0027 * 784:.2f} squared error per image; simple has {simple:.2f}")
+print(f"3. at least {least:,.0f} squared error per image, whatever the weights")
+print(f"4. {0.0027 * 784:.2f} squared error per image; simple has {simple:.2f}")
+moved = [error_per_image(x_train.mean(axis=0) + step, x_train) for step in (-0.01, 0, 0.01)]
+print(
+    "6. the mean image, a little lighter, itself, a little darker:",
+    *(f"{m:.3f}" for m in moved),
+)
 assert weights + biases == 50_992
 assert least > 1e5
+assert moved[1] < min(moved[0], moved[2])
 
 # %% [markdown]
-# 4. The code then need not contain anything but the pixels, and nothing has been learned about them. A code that is
-#    not shorter than the input is [overcomplete](glossary.md#overcomplete), and needs another reason not to copy:
-#    noise ([chapter 09](09_denoising.py)) or a penalty ([chapter 10](10_sparse_contractive.py)).
+# <details><summary>Answers</summary>
+#
+# 2\. $2 \cdot 784 \cdot 32 + 32 + 784 = 50{,}992$, of which 816 are biases, 1.6 %.
+#
+# 3\. Its output lies between 0 and 1, and the targets go up to 255. The best output is then 1 wherever there is ink, and the
+# error that is left is printed above. It may learn where there is ink, but not how much.
+#
+# 4\. $0.0027 \cdot 784 = 2.12$ per image. `simple` is better.
+#
+# 5\. The code then need not contain anything but the pixels, and nothing has been learned about them. A code that is
+# not shorter than the input is [overcomplete](glossary.md#overcomplete), and needs another reason not to copy:
+# noise ([chapter 09](09_denoising.py)) or a penalty ([chapter 10](10_sparse_contractive.py)).
+#
+# 6\. Let $c_d$ be the answer for pixel $d$. The loss is a sum over pixels, so each $c_d$ can be chosen by itself. The
+# derivative of $\frac1N \sum_n (c_d - x_{nd})^2$ by $c_d$ is $\frac2N \sum_n (c_d - x_{nd}) = 2\,(c_d - \bar x_d)$. It is 0
+# at the mean $\bar x_d$ only, negative below it and positive above it.
+#
+# 7\. It is too low, because the least of several errors on the same images is partly luck with these images. Choose by
+# validation images, and compute one error on the test images for the size that you chose.
+#
+# </details>
 #
 # ## Further reading
 #

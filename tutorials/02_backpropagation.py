@@ -3,23 +3,25 @@
 #
 # *Where do 402,448 derivatives come from? From three small derivations, and from multiplying in the right order.*
 #
-# **Time** 45 minutes to read, 8 s to run on two cores.
+# **Time** 55 minutes to read, 8 s to run on two cores.
 
 # %% [markdown]
 # ## The question
 #
 # The autoencoder of [chapter 01](01_autoencoder.py) has 402,448 knobs. To turn them the right way, you need the
-# derivative of the loss by each. [Chapter 00](00_one_neuron.py) measured derivatives: turn one knob a little up and
-# a little down, and see what the loss does. That takes two forward passes for every knob, 804,896 of them, for a
-# single step of training.
+# derivative of the loss by each of them. [Chapter 00](00_one_neuron.py) measured derivatives: it turned one knob a little up
+# and a little down, and looked at what the loss did. That takes two forward passes for every knob, which is 804,896 forward
+# passes for a single step of training.
 #
 # **How do you get all derivatives at once, for the price of about three forward passes?**
 #
-# By [backpropagation](glossary.md#backpropagation). The network is a chain of simple pieces. There are three kinds
-# of them here: `Dense`, `Sigmoid`, and the loss `MSE`. This chapter derives the backward pass of each, one element
-# at a time, with no step left out, and then puts them together. You need matrix products and the chain rule.
+# By [backpropagation](glossary.md#backpropagation). The network is a chain of simple pieces, and there are three kinds of
+# them here: `Dense`, `Sigmoid`, and the loss `MSE`. This chapter derives the backward pass of each piece, one element at a
+# time. Then it puts the pieces together: two layers, any number of layers, and networks that are not a chain. You need matrix
+# products and the chain rule.
 
 # %%
+import itertools
 import time
 
 import numpy as np
@@ -45,8 +47,9 @@ assert P == 402_448
 # %% [markdown]
 # ## A picture of it
 #
-# The pieces in the order they run. Above each arrow stands what flows forward, with its shape; below, what flows
-# backward. $N$ images in a batch, $D = 784$ pixels, $H = 256$ numbers in the code.
+# These are the pieces in the order in which they run. Above each arrow you see the array that flows forward, with its shape.
+# Below it you see the gradient that flows backward. There are $N$ images in a batch, $D = 784$ pixels, and $H = 256$ numbers
+# in the code.
 
 # %% tags=["hide-input"]
 drawn, axes = figure(7, 2.4)
@@ -95,22 +98,23 @@ show(
 # (dW)_{dh} = \frac{\partial L}{\partial W_{dh}},
 # $$
 #
-# and the same for $dx$, $dz$, $db$: an array of the same shape, with a number in each place that says how fast the
-# loss grows when the number in that place grows. The loss is one number, so this always works.
+# and the same for $dx$, $dz$ and $db$. Each is an array of the same shape as $W$, $x$, $z$ or $b$. The number in each place says
+# how fast the loss grows when the number in that place grows. This always works, because the loss is one number.
+# ($dy$ is one letter for $\partial L / \partial y$ here. It is not the $dy$ that stands under an integral.)
 #
 # **Rule 2: add up over all paths.** Let a number $u$ act on the loss through several numbers
 # $v_1, v_2, \dots, v_m$. Move $u$ by a tiny $\delta$. Then each $v_k$ moves by
 # $\frac{\partial v_k}{\partial u}\delta$, and each of these moves the loss by
 # $\frac{\partial L}{\partial v_k}\frac{\partial v_k}{\partial u}\delta$. For a small $\delta$ these effects
 # [add up](mathematics.md#first-order-change): what is left out are products of two small changes, of order $\delta^2$, and
-# they vanish when we divide by $\delta$ and let $\delta$ go to 0:
+# they vanish when we divide by $\delta$ and let $\delta$ go to 0. So
 #
 # $$
 # \frac{\partial L}{\partial u} = \sum_{k=1}^{m} \frac{\partial L}{\partial v_k}\,\frac{\partial v_k}{\partial u}
 # $$
 #
-# This is the chain rule for several paths. An example that you can check without it: $v_1 = 3u$, $v_2 = u^2$ and
-# $L = v_1 v_2^2$. Put together, $L = 3u \cdot u^4 = 3u^5$, so $\partial L / \partial u = 15u^4$. By paths:
+# This is the chain rule for several paths. Here is an example that you can check without it: $v_1 = 3u$, $v_2 = u^2$ and
+# $L = v_1 v_2^2$. Put together, $L = 3u \cdot u^4 = 3u^5$, so $\partial L / \partial u = 15u^4$. Now by paths:
 
 # %%
 u = 2.0
@@ -121,13 +125,12 @@ print(f"by paths {dv1:g}·3 + {dv2:g}·{2 * u:g} = {du:g}; directly 15 u⁴ = {1
 assert du == 15 * u**4
 
 # %% [markdown]
-# Each piece below plays the same game. It is handed $dy$, the [gradient coming in](glossary.md#upstream-gradient)
-# from the right: how fast the loss grows with each number of its output $y$. It has to return $dx$, the same for
-# its input, and keep the gradients of its parameters. It need not know what lies to its right. All of that is in
-# $dy$.
+# Each piece below does the same job. It is handed $dy$, the [gradient coming in](glossary.md#upstream-gradient)
+# from the right, which says how fast the loss grows with each number of the piece's output $y$. The piece returns $dx$, which
+# says the same for each number of its input, and it keeps the gradients of its parameters. It need not know what lies to its
+# right, because $dy$ holds all that matters of it.
 #
-# We check each result on small random arrays, with sizes that all differ, so that a product in the wrong order
-# would not even run.
+# We check each result on small random arrays. Their sizes all differ, so a product in the wrong order would not even run.
 
 # %%
 N, D, H = 4, 5, 3
@@ -142,7 +145,7 @@ N, D, H = 4, 5, 3
 # $$
 #
 # Take one prediction $p_{nd}$. It stands in one term of the double sum, the one with the same $n$ and $d$. All
-# other terms do not move:
+# other terms do not change when it changes, so their derivative is 0:
 #
 # $$
 # \begin{aligned}
@@ -158,7 +161,7 @@ N, D, H = 4, 5, 3
 # \underset{(N, D)}{dp} = \frac{2}{N}\,\bigl(\underset{(N, D)}{p} - \underset{(N, D)}{t}\bigr)
 # $$
 #
-# The factor $1/N$ enters *here*, once, and nowhere else. No layer below divides by $N$ again.
+# The factor $1/N$ enters *here*, once, and nowhere else. No layer to the left divides by $N$ again.
 
 # %%
 p, t = rng.random((N, D)), rng.random((N, D))
@@ -171,6 +174,12 @@ L, dp = sae.MSE()(p, t)
 print(f"dp {dp.shape}, largest difference {np.abs(dp - by_element).max():.0e}")
 assert np.isclose(L, ((p - t) ** 2).sum() / N)
 assert np.allclose(dp, by_element, rtol=0, atol=1e-15)
+
+# %% [markdown]
+# The library's code is these two lines, value and gradient:
+
+# %%
+source(sae.MSE.__call__)
 
 # %% [markdown]
 # ## Sigmoid: each number by itself
@@ -221,9 +230,15 @@ assert np.allclose(y * (1 - y), slope)
 assert np.allclose(da, dy * y * (1 - y))
 
 # %% [markdown]
-# How large can the slope be? $y(1 - y) = \tfrac14 - (y - \tfrac12)^2$, so at most $\tfrac14$, where $y = \tfrac12$.
-# Every sigmoid on the way back makes the gradient at least four times smaller, and far more where its output is
-# close to 0 or 1. With two of them that does no harm. With ten it does: [chapter 05](05_going_deep.py).
+# The library's layer is the last formula:
+
+# %%
+source(sae.Sigmoid)
+
+# %% [markdown]
+# How large can the slope be? $y(1 - y) = \tfrac14 - (y - \tfrac12)^2$, so it is at most $\tfrac14$, where $y = \tfrac12$.
+# So every sigmoid on the way back makes the gradient at least four times smaller, and far more than four times where its
+# output is close to 0 or 1. Two sigmoids do no harm. Ten of them do: [chapter 05](05_going_deep.py) shows it.
 
 # %%
 grid = np.linspace(0, 1, 101)
@@ -245,10 +260,79 @@ assert (grid * (1 - grid)).max() == 0.25
 # y_{nh} = \sum_{d=1}^{D} x_{nd} W_{dh} + b_h
 # $$
 #
-# Three things went in, so three gradients come out. For each one: find the outputs that it acts on, and add up the
+# Three things went in, so three gradients come out. For each of them: find the outputs that it acts on, and add up the
 # paths.
 #
-# **The weights.** Where does $W_{dh}$ stand? Only in column $h$ of $y$; but there in *every* row, since all examples
+# *While reading (★, 3 minutes).* Before you go on: on how many numbers of $y$ does one weight $W_{dh}$ act? One bias $b_h$?
+# One input $x_{nd}$? The picture has the answers, for two examples, three inputs and two outputs.
+
+
+# %% tags=["hide-input"]
+def draw_paths(axes, title, wires, letters, bias=False):
+    """Two examples of a layer with three inputs and two outputs; `wires` (n, d, h) are the paths of one number."""
+    axes.set(xlim=(-0.75, 3.5), ylim=(-5.2, 3.1))
+    axes.axis("off")
+    axes.set_title(title, fontsize=10)
+    circle = {"boxstyle": "circle,pad=0.28", "facecolor": "white", "edgecolor": plots.GREY}
+    look = {"ha": "center", "va": "center", "fontsize": 8}
+    outputs = {}
+    for n in (0, 1):
+        top = 2.4 - 4.2 * n
+        left = [(0, top - d) for d in range(3)] + ([(0.9, top - 2.75)] if bias else [])
+        right = [(1.9, top - 0.5 - h) for h in range(2)]
+        for d, start in enumerate(left):
+            for h, end in enumerate(right):
+                chosen = (n, d, h) in wires
+                if chosen:
+                    outputs[end] = None
+                colour, width = (plots.RED, 2.4) if chosen else ("#BBBBBB", 0.8)
+                axes.plot(
+                    *zip(start, end, strict=True), color=colour, linewidth=width, zorder=0
+                )
+            name = "1" if d == 3 else f"x{'₁₂'[n]}{'₁₂₃'[d]}"
+            axes.text(*start, name, bbox=circle, **look)
+        for h, end in enumerate(right):
+            axes.text(*end, f"y{'₁₂'[n]}{'₁₂'[h]}", bbox=circle, **look)
+    for x, y in outputs:
+        axes.plot(
+            [x, 3.1], [y, -1.4], color=plots.RED, linewidth=2.4, linestyle="--", zorder=0
+        )
+    axes.text(3.1, -1.4, "L", bbox=circle, **look)
+    for x, y, text in letters:
+        axes.text(x, y, text, color=plots.RED, fontsize=9, ha="center", va="bottom")
+
+
+drawn, places = figure(7, 3.3, columns=3)
+draw_paths(
+    places[0],
+    "dW₂₁ = x₁₂ dy₁₁ + x₂₂ dy₂₁",
+    {(0, 1, 0), (1, 1, 0)},
+    [(0.95, 1.75, "W₂₁"), (0.95, -2.45, "W₂₁")],
+)
+draw_paths(
+    places[1],
+    "db₁ = 1 · dy₁₁ + 1 · dy₂₁",
+    {(0, 3, 0), (1, 3, 0)},
+    [(0.93, 0.0, "b₁"), (0.93, -4.2, "b₁")],
+    bias=True,
+)
+draw_paths(
+    places[2],
+    "dx₁₂ = dy₁₁ W₂₁ + dy₁₂ W₂₂",
+    {(0, 1, 0), (0, 1, 1)},
+    [(0.95, 1.75, "W₂₁"), (0.95, 0.42, "W₂₂")],
+)
+show(
+    drawn,
+    "paths",
+    "Three nets of two examples each. One weight lies on one line of each example, so its two paths lead through y11 and y21. "
+    "One bias lies on one line of each example as well. One input has two lines, to both outputs of its own example.",
+    "Look at the thick lines: they are all paths from one weight, one bias, one input to the loss. A weight and a bias act "
+    "on one output of every example; an input acts on every output of one example.",
+)
+
+# %% [markdown]
+# **The weights.** Where does $W_{dh}$ stand? Only in column $h$ of $y$, but there in *every* row, because all examples
 # share the weights. In $y_{nh}$ it is multiplied by $x_{nd}$. So there are $N$ paths, one for each example:
 #
 # $$
@@ -268,15 +352,15 @@ assert (grid * (1 - grid)).max() == 0.25
 # \end{aligned}
 # $$
 #
-# The last line is row $d$ of $x^\top$ times column $h$ of $dy$, which is what a matrix product is:
+# The last line is row $d$ of $x^\top$ times column $h$ of $dy$, and that is an element of a matrix product:
 #
 # $$
 # \underset{(D, H)}{dW} = \underset{(D, N)}{x^\top}\;\underset{(N, H)}{dy}
 # $$
 #
-# The sum over the batch is inside the product: it is the index $n$ that vanishes.
+# The sum over the batch is inside the product, because $n$ is the index that both factors share.
 #
-# **The bias.** $b_h$ is added to column $h$ of every row, times 1. Again $N$ paths:
+# **The bias.** $b_h$ is added to column $h$ of every row, times 1. Again there are $N$ paths:
 #
 # $$
 # \begin{aligned}
@@ -290,11 +374,11 @@ assert (grid * (1 - grid)).max() == 0.25
 # \underset{(H)}{db} = \sum_{n=1}^{N} \underset{(H)}{dy_n}
 # $$
 #
-# where $dy_n$ is row $n$. Here the sum has to be written by hand, since there is no product that does it. It is the
-# one that people forget.
+# where $dy_n$ is row $n$. Here the sum must be written out (or as $\mathbf 1^\top dy$, with a row of $N$ ones). It is the one
+# that people forget.
 #
-# **The input.** $x_{nd}$ stands in row $n$ only, since examples do not mix; but there in *every* column, as each of
-# the $H$ neurons looks at it. In $y_{nk}$ it is multiplied by $W_{dk}$. So there are $H$ paths:
+# **The input.** $x_{nd}$ stands in row $n$ only, because examples do not mix, but there in *every* column, because each of
+# the $H$ neurons uses it. In $y_{nk}$ it is multiplied by $W_{dk}$. So there are $H$ paths:
 #
 # $$
 # \begin{aligned}
@@ -312,10 +396,10 @@ assert (grid * (1 - grid)).max() == 0.25
 # \underset{(N, D)}{dx} = \underset{(N, H)}{dy}\;\underset{(H, D)}{W^\top}
 # $$
 #
-# Forward, $W$ spreads an input over the neurons. Backward, $W^\top$ collects from the neurons what each asks of
-# that input.
+# Forward, $W$ hands each input to all neurons. Backward, $W^\top$ adds up, for each input, the gradients of all neurons that
+# used it.
 #
-# The sums as loops, beside the products, beside the library:
+# Next come the sums as loops, beside the matrix products, beside the library:
 
 # %%
 layer = sae.Dense(D, H, rng=rng).to(dtype=np.float64)
@@ -342,14 +426,14 @@ for name, loops in (("dW", dW), ("db", db), ("dx", dx)):
     assert np.allclose(loops, library[name], rtol=0, atol=1e-14)
 
 # %% [markdown]
-# If you forget the formulas, the shapes bring them back: $dW$ must be $(D, H)$, and from $x$ $(N, D)$ and $dy$
-# $(N, H)$ there is one way to make that. But beware: with $D = H$ the wrong way fits as well. Shapes are a help,
-# and no proof.
+# If you forget the formulas, the shapes bring them back: $dW$ must be $(D, H)$, and there is only one product of $x$
+# $(N, D)$ and $dy$ $(N, H)$ that has this shape. But beware: if $D = H$, the transposed result has the right shape as well.
+# Shapes are a help, and no proof.
 #
 # You may know another way to write this: with the *Jacobian*, the table of all $\partial y_{nk} / \partial W_{dh}$.
 # It is correct, and nobody computes it. For the encoder of chapter 01 and a batch of 100 it would have
-# $N H \cdot D H$ entries, nearly all of them 0. The derivation above went around it: each line used only what is
-# not 0.
+# $N H \cdot D H$ entries, nearly all of them 0. The derivation above never wrote this table down, because each of its lines
+# kept only the terms that are not 0.
 
 # %%
 entries = 100 * 256 * 784 * 256
@@ -359,7 +443,7 @@ assert entries > 5e9
 # %% [markdown]
 # ## All together
 #
-# Now the whole autoencoder: five lines forward, and beside each the line or lines of the backward pass that belong
+# Now the whole autoencoder: five lines forward, and beside each the lines of the backward pass that belong
 # to it. Read the left side down, and then the right side *up*: each line on the right uses what the line below it
 # has found.
 #
@@ -373,8 +457,8 @@ assert entries > 5e9
 # \end{aligned}
 # $$
 #
-# In code, everything that an autoencoder needs to learn is this function. `scale` is the number that the summed
-# error is divided by; it is $N$ throughout, but for one experiment below.
+# In code, this function is all that an autoencoder needs to learn. `scale` is the number that the summed
+# error is divided by. It is $N$ throughout, but for one experiment below.
 
 
 # %%
@@ -403,22 +487,22 @@ def step(x, W1, b1, W2, b2, scale=None):
 
 
 # %% [markdown]
-# Is it right? Measure some derivatives of a small one, as in chapter 00, and compare.
+# Is it right? Measure all derivatives of a small one, as in chapter 00, and compare.
 
 # %%
 small = [rng.standard_normal(shape) for shape in ((D, H), H, (H, D), D)]
 x = rng.random((N, D))
 _, gradients = step(x, *small)
-h, worst = 1e-5, 0.0
+nudge, worst = 1e-5, 0.0
 for parameter, gradient in zip(small, gradients, strict=True):
     for index in np.ndindex(*parameter.shape):
         value = parameter[index]
-        parameter[index] = value + h
+        parameter[index] = value + nudge
         up, _ = step(x, *small)
-        parameter[index] = value - h
+        parameter[index] = value - nudge
         down, _ = step(x, *small)
         parameter[index] = value
-        worst = max(worst, abs((up - down) / (2 * h) - gradient[index]))
+        worst = max(worst, abs((up - down) / (2 * nudge) - gradient[index]))
 count = sum(parameter.size for parameter in small)
 print(f"{count} derivatives, measured and derived: they differ by {worst:.0e} at most")
 assert worst < 1e-9
@@ -449,16 +533,14 @@ assert trace.passed
 # ## The library's code
 #
 # The library's pieces are the same formulas. Above each line of a `backward` stands the line of the `forward` that it
-# differentiates. A `Sequential` runs its layers in order, and backward in reverse: that is the chain rule.
+# differentiates.
 
 # %%
 source(sae.Dense.forward, sae.Dense.backward, sae.Dense.backward_parameters)
-source(sae.Sequential.forward, sae.Sequential.backward)
-source(sae.Autoencoder.backward)
 
 # %% [markdown]
-# Why two methods in `Dense`? The first layer of a model needs no $dx$: nobody turns the pixels.
-# `backward_parameters` leaves that product out. For the rest, the two programs agree:
+# Why two methods in `Dense`? The first layer of a model needs no $dx$, because nobody turns the pixels.
+# `backward_parameters` leaves that product out. The library and the function above agree:
 
 # %%
 encoder = sae.Sequential(sae.Dense(784, 256, rng=rng), sae.Sigmoid())
@@ -484,23 +566,190 @@ for name, ours, theirs in zip(
 assert np.isclose(loss, L, rtol=1e-5)
 
 # %% [markdown]
+# ## Any number of layers
+#
+# The same three derivations are enough for a network of any depth. Number its layers $l = 1, 2, \dots, M$. With $y_0 = x$,
+# layer $l$ computes
+#
+# $$
+# \underset{(N, H_l)}{a_l} = \underset{(N, H_{l-1})}{y_{l-1}}\;\underset{(H_{l-1}, H_l)}{W_l} + \underset{(H_l)}{b_l},
+# \qquad
+# \underset{(N, H_l)}{y_l} = f_l(a_l),
+# $$
+#
+# where $f_l$ is applied to each number by itself, with the slope $f_l'$. The loss is a function of the last output $y_M$,
+# and gives $dy_M$. Then, for the last layer and for all others,
+#
+# $$
+# \begin{aligned}
+# da_M &= dy_M \odot f_M'(a_M) \\
+# da_l &= \bigl(da_{l+1}\, W_{l+1}^\top\bigr) \odot f_l'(a_l), \qquad l = M-1, \dots, 1 \\
+# dW_l &= y_{l-1}^\top\, da_l, \qquad db_l = \textstyle\sum_n da_{l,n}, \qquad l = M, \dots, 1
+# \end{aligned}
+# $$
+#
+# (Many books write $\delta_l$ for $da_l$.)
+#
+# **Proof,** by induction from the last layer to the first.
+#
+# - *Start.* A number $a_{M,nh}$ acts on the loss through one number only, $y_{M,nh}$, because $f_M$ takes each number by
+#   itself. One path, so rule 2 has one term, and it is the first line.
+# - *Step.* Suppose that the formula for $da_{l+1}$ is right. The output $y_l$ is used in one place,
+#   $a_{l+1} = y_l W_{l+1} + b_{l+1}$. This is a `Dense` with input $y_l$ and output $a_{l+1}$, so the formula for its input
+#   holds: $dy_l = da_{l+1} W_{l+1}^\top$. And $a_l$ acts through $y_l$ only, number by number, so
+#   $da_l = dy_l \odot f_l'(a_l)$. Together this is the second line, so the formula for $da_l$ is right too.
+# - $W_l$ and $b_l$ act through $a_l$ only, and that is again the `Dense` of the section above, with input $y_{l-1}$ and
+#   output $a_l$: the third line. ∎
+#
+# **The product that chapter 05 is about.** Take one example, so that $da_l$ is a row. To multiply a row element by element
+# with $f_l'$ is to multiply it with the diagonal matrix $F_l = \operatorname{diag} f_l'(a_l)$. So
+# $da_l = da_{l+1}\, W_{l+1}^\top F_l$, and if each is put into the next,
+#
+# $$
+# \underset{(1, H_1)}{da_1} = \underset{(1, H_M)}{da_M}\;
+# \underbrace{W_M^\top F_{M-1}}_{(H_M, H_{M-1})}\;
+# \underbrace{W_{M-1}^\top F_{M-2}}_{(H_{M-1}, H_{M-2})} \cdots
+# \underbrace{W_2^\top F_1}_{(H_2, H_1)}
+# $$
+#
+# Between the loss and the first layer stands a *product of $M - 1$ matrices*, the
+# [Jacobians](mathematics.md#gradient-jacobian-hessian) of the layers. If each of them makes the row half as long, ten of
+# them make it a thousand times shorter, and with gradient descent the first layer learns a thousand times more slowly. If
+# each makes it twice as long, it grows a thousandfold. That is all that [chapter 05](05_going_deep.py) is about.
+#
+# *Predict (★, 1 minute):* below is a network with four sigmoids. Suppose that the matrices $W_l$ alone left the length of a
+# row as it is. By how much, at least, would $da_1$ then be shorter than $da_4$?
+
+# %%
+sizes = [7, 6, 5, 4, 3]
+layers = []
+for inputs, outputs in itertools.pairwise(sizes):
+    layers += [sae.Dense(inputs, outputs, rng=rng), sae.Sigmoid()]
+net = sae.Sequential(*layers).to(dtype=np.float64)
+x, dy = rng.standard_normal((1, 7)), rng.standard_normal((1, 3))
+net.forward(x)
+net.backward(dy)
+
+W = [dense.W for dense in layers[::2]]  # W[0] is W₁ of the text
+F = [np.diag((bend.y * (1 - bend.y))[0]) for bend in layers[1::2]]
+da = dy @ F[3]
+length = {4: np.linalg.norm(da)}
+for i in (2, 1, 0):
+    da = da @ (W[i + 1].T @ F[i])  # one more factor of the product
+    length[i + 1] = np.linalg.norm(da)
+print("\n".join(f"‖da{'₁₂₃₄'[i - 1]}‖ = {size:.6f}" for i, size in length.items()))
+print(f"dW₁ by the product and by the library: {np.abs(x.T @ da - layers[0].dW).max():.0e}")
+assert np.allclose(x.T @ da, layers[0].dW, rtol=0, atol=1e-12)
+assert length[1] < length[4] / 8
+
+# %% [markdown]
+# Each of the three factors holds the slopes of a sigmoid, which are at most ¼. So with matrices that keep the length, $da_1$
+# would be at least $4^3 = 64$ times shorter. Here the matrices change the length too, but they do not make up for the
+# slopes.
+#
+# The library's `Sequential` is this recursion. Each layer's `backward` turns $dy$ into its own $dx$, which is the next
+# layer's $dy$: `dy = layer.backward(dy)`, in reverse order.
+
+# %%
+source(sae.Sequential.forward, sae.Sequential.backward, sae.Sequential.backward_down_to)
+
+# %% [markdown]
+# ## Forks and joins: the rule for every graph
+#
+# So far each layer's output was used in one place, so the layers stood in a row. In many networks they do not. Draw any
+# computation as a graph: a box computes something, and an arrow carries an array from the box that made it to a box that
+# uses it. Where two or more arrows leave one array, there is a *fork*. Where two arrays are added, there is a *join*.
+#
+# **At a fork: where a value is used twice, its gradients are added.** Why? Let $y$ be used in two boxes. Pretend that each
+# got a copy of its own, $y' = y$ and $y'' = y$. Each box gives the gradient of its copy, $dy'$ and $dy''$. A number of $y$
+# acts on the loss through the same number of each copy, with slope 1. So there are two paths, and by rule 2
+#
+# $$
+# dy = dy' \cdot 1 + dy'' \cdot 1 = dy' + dy'' .
+# $$
+#
+# If it is used $m$ times, there are $m$ copies, and $m$ gradients are added.
+#
+# **At a join, each gets all of the gradient.** If $y = u + v$, then the slope of $y$ by each of them is 1. So $du = dy$ and
+# $dv = dy$.
+#
+# A fork copies forward and adds backward; a join adds forward and copies backward. You have met the rule already: a weight
+# is used by $N$ examples, so $dW$ is a sum over $n$, and an input is used by $H$ neurons, so $dx$ is a sum over $h$.
+#
+# **In which order?** A box can start its backward pass only when the gradients from *all* users of its output have come.
+# Forward, every box runs before those that use its output. So in the reverse of that order, every box runs after them. This
+# is backpropagation for every network without a circle: run the boxes in reverse, and add at forks.
+#
+# **An example: a residual connection** ([Prince 2023](bibliography.md#prince-2023), chapter 11). A block adds what it
+# computes to its input, $y = x + f(x)$. Here $x$ forks: it goes into $f$, and past it. Then comes a join. So
+#
+# $$
+# dx = \underbrace{dy}_{\text{past } f} + \underbrace{dy\, J_f}_{\text{through } f},
+# $$
+#
+# where $dy\, J_f$ is what the backward pass of $f$ returns. Here it is as a layer, once right, and once with the mistake
+# that the rule warns of:
+
+
+# %%
+class Residual(sae.Layer):
+    """y = x + f(x)."""
+
+    def __init__(self, f):
+        self.f = f
+
+    def forward(self, x, rng=None):
+        return x + self.f.forward(x, rng)
+
+    def backward(self, dy):
+        return dy + self.f.backward(dy)  # x is used twice: the gradients add
+
+
+class OnePathOnly(Residual):
+    def backward(self, dy):
+        return self.f.backward(dy)  # wrong: the path past f is missing
+
+
+for kind in (Residual, OnePathOnly):
+    block = kind(sae.Sequential(sae.Dense(4, 4, rng=rng), sae.Sigmoid()))
+    report = sae.check_gradients(block, rng.standard_normal((5, 4)))
+    wrong = ", ".join(f"∂L/∂{check.name}" for check in report.checks if not check.passed)
+    print(f"{kind.__name__:<12} {'right' if report.passed else f'wrong in {wrong}'}")
+    assert report.passed == (kind is Residual)
+
+# %% [markdown]
+# *Predict (★, 1 minute):* twenty such blocks in a row, and the same twenty without the path past them. A gradient of length
+# 1 comes in from the right. How long is it when it arrives on the left?
+
+# %%
+arrived = {}
+for name in ("in a row", "with paths past them"):
+    blocks = [sae.Sequential(sae.Dense(16, 16, rng=rng), sae.Sigmoid()) for _ in range(20)]
+    if name != "in a row":
+        blocks = [Residual(block) for block in blocks]
+    chain = sae.Sequential(*blocks).to(dtype=np.float64)
+    y = chain.forward(rng.standard_normal((1, 16)))
+    dx = chain.backward(np.full_like(y, 0.25))  # 16 numbers of ¼: length 1
+    arrived[name] = np.linalg.norm(dx)
+    print(f"twenty layers {name:<21} ‖dx‖ = {arrived[name]:.1e}")
+assert arrived["in a row"] < 1e-6 and 0.01 < arrived["with paths past them"] < 100
+
+# %% [markdown]
+# In a row, twenty small matrices are multiplied. With the paths, each factor is the identity plus a small matrix, so the
+# gradient that goes past all blocks arrives whole. That is one of the cures for what [chapter 05](05_going_deep.py) shows.
+#
+# In the library's autoencoder there are two forks. The code $z$ goes into the decoder, and also into a penalty if there is one
+# ([chapter 10](10_sparse_contractive.py)). A matrix that encoder and decoder share is used twice. Both sums stand in `backward`:
+
+# %%
+source(sae.Autoencoder.backward)
+
+# %% [markdown]
 # ## What it costs
 #
-# Count multiplications; those of the matrix products outnumber all others. Forward, a `Dense` needs $N D H$.
-# Backward, $dW$ needs $D N H$ and $dx$ needs $N H D$: twice as much. So a whole step costs three forward passes at
-# most, whatever the number of parameters.
-#
-# **The right order.** Why start at the loss? For one image the derivative of the loss by $x$ is a product of
-# [Jacobians](mathematics.md#gradient-jacobian-hessian), one for each piece of the chain. Leave out the two sigmoids,
-# whose Jacobians are diagonal, and three factors are left:
-#
-# $$
-# \underset{(1, 784)}{\frac{\partial L}{\partial x}}
-# = \underset{(1, 784)}{d\hat x}\; \underset{(784, 256)}{W_2^\top}\; \underset{(256, 784)}{W_1^\top} .
-# $$
-#
-# A product of matrices may be multiplied in any order, and the result is the same. From the loss on, each product is a
-# row times a matrix. From the input on, the first product is a matrix times a matrix:
+# Count multiplications. Those of the matrix products outnumber all others. Forward, a `Dense` needs $N D H$ of them.
+# Backward, $dW$ needs $D N H$ and $dx$ needs $N H D$, together twice as many. So a whole step costs as much as three forward
+# passes at most, whatever the number of parameters.
 
 # %%
 forward_cost = 100 * 784 * 256 + 100 * 256 * 784
@@ -513,23 +762,86 @@ print(
 )
 assert backward_cost == 1.5 * forward_cost
 
-dx_hat = rng.standard_normal((1, 784))
-second, first = rng.standard_normal((784, 256)), rng.standard_normal((256, 784))
-from_the_loss, from_the_input = (dx_hat @ second) @ first, dx_hat @ (second @ first)
-assert np.allclose(from_the_loss, from_the_input)
-row_cost, matrix_cost = 784 * 256 + 256 * 784, 784 * 256 * 784 + 784 * 784
-print(f"from the loss on {row_cost:,} multiplications, from the input on {matrix_cost:,}")
-assert matrix_cost > 390 * row_cost
 
-start = time.perf_counter()
-for _ in range(10):
-    model.training_step(batch)
-print(f"a training step takes {(time.perf_counter() - start) / 10 * 1e3:.1f} ms here")
+def seconds(compute, repeats=10):
+    """The shortest time of several tries."""
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        compute()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+took = seconds(lambda: model.training_step(batch))
+print(f"a training step takes {took * 1e3:.1f} ms here")
+
+# %% [markdown]
+# ## The right order
+#
+# Why do we start at the loss, and not at the input? For one image, the derivative of the loss by $x$ is a product of
+# Jacobians, one for each piece of the chain. Leave out the two sigmoids, whose Jacobians are diagonal and cost little. Three
+# factors are left:
+#
+# $$
+# \underset{(1, 784)}{dx}
+# = \underset{(1, 784)}{d\hat x}\; \underset{(784, 256)}{W_2^\top}\; \underset{(256, 784)}{W_1^\top} .
+# $$
+#
+# A product of matrices may be multiplied in any order, and the result is the same. The price is not.
+#
+# - **From the loss on** (backpropagation, also called *reverse mode*), each product is a row times a matrix. A matrix
+#   $(H_l, H_{l-1})$ costs $H_l H_{l-1}$ multiplications, and the layers together cost $\sum_l H_l H_{l-1}$, as much as a
+#   forward pass.
+# - **From the input on** (*forward mode*), each product is a matrix times a matrix: what has been multiplied so far is a
+#   table with a column for each of the $H_0$ inputs. So each layer costs $H_0$ times as much, here 784 times, but for the
+#   first layer: its matrix is the table to begin with, and costs nothing.
+#
+# *Predict (★, 1 minute):* the counts differ by a factor of 394. Do the times on your machine?
+
+# %%
+dx_hat = rng.standard_normal((1, 784)).astype(np.float32)
+later, earlier = dense2.W.T.copy(), dense1.W.T.copy()  # (784, 256), (256, 784)
+counts = {
+    "from the loss on": 784 * 256 + 256 * 784,
+    "from the input on": 784 * 256 * 784 + 784 * 784,
+}
+orders = {
+    "from the loss on": lambda: (dx_hat @ later) @ earlier,
+    "from the input on": lambda: dx_hat @ (later @ earlier),
+}
+times = {name: seconds(order) for name, order in orders.items()}
+for name, count in counts.items():
+    print(f"{name:<18} {count:>12,} multiplications, {times[name] * 1e3:8.3f} ms")
+loss_on, input_on = (order() for order in orders.values())
+assert np.allclose(loss_on, input_on, atol=1e-3 * np.abs(loss_on).max())
+assert round(counts["from the input on"] / counts["from the loss on"]) == 394
+assert times["from the input on"] > 3 * times["from the loss on"]
+
+# %% [markdown]
+# The times differ by less than the counts, because a processor multiplies two matrices more efficiently than a row and a
+# matrix ([chapter 13](13_cpu_gpu.py) says why). The right order is still much faster.
+#
+# The rule: *begin at the narrow end.* A network that learns has one number at its end, the loss, and hundreds of thousands
+# of parameters act on it, so we begin at the loss. If it is the other way round, the other order wins. One knob $c$ that
+# makes an image $x$ brighter, $c\,x$, acts on all 784 pixels of the output. There the row is on the input's side:
+# $\partial \hat x / \partial c = x\, W_1 W_2$, again without the sigmoids.
+
+# %%
+knob = {
+    "from the input on": lambda: (chosen_row @ dense1.W) @ dense2.W,
+    "from the output on": lambda: chosen_row @ (dense1.W @ dense2.W),
+}
+chosen_row = batch[:1]
+times = {name: seconds(order) for name, order in knob.items()}
+for name, took in times.items():
+    print(f"one knob, all pixels, {name:<18} {took * 1e3:8.3f} ms")
+assert times["from the output on"] > 3 * times["from the input on"]
 
 # %% [markdown]
 # ## Watching a gradient flow
 #
-# All of these arrays can be looked at. Train the model a little, so that there is something to see; then take one
+# You can look at all of these arrays. Train the model a little, so that there is something to see. Then take one
 # image, and follow its gradient back. The *root mean square* of an array is the typical size of its numbers.
 
 # %%
@@ -554,7 +866,6 @@ for name, values in (
         f"{name:<4} {values.shape!s:<11} root mean square {np.sqrt((values**2).mean()):.1e}"
     )
 
-
 # %% tags=["hide-input"]
 drawn, axes = figure(7, 2.1, columns=5)
 cells = [
@@ -569,6 +880,9 @@ for place, (name, values, colours) in zip(axes, cells, strict=True):
     low = 0 if colours == "gray_r" else -limit
     place.imshow(values.reshape(28, 28), cmap=colours, vmin=low, vmax=limit)
     place.set(xticks=[], yticks=[], title=name, xlabel=f"{low:.2g} … {limit:.2g}")
+    if low < 0:  # the sign, for those who do not see the colour
+        rows, across = np.nonzero(values.reshape(28, 28) < -limit / 6)
+        place.plot(across, rows, "_", color="black", markersize=2.5, markeredgewidth=0.6)
     place.grid(visible=False)
     place.spines[:].set_visible(True)
 show(
@@ -579,18 +893,18 @@ show(
     "stroke, the same after the sigmoid, weaker where the output is nearly black or "
     "white, and the gradient of one unit's weights, "
     "which is the three itself.",
-    "One image on its way back. Red is positive, blue negative, white 0; the range stands"
-    " below.",
+    "One image on its way back. Red is positive, blue with a dash is negative, and white is 0; the range is written "
+    "below. Look at where an error in the third picture is pale in the fourth.",
 )
 
 # %% [markdown]
-# Read it from left to right. $d\hat x$ is twice the error: positive where the reconstruction has too much ink,
-# negative where it has too little. $da_2$ is the same, times the sigmoid's slope: where $\hat x$ is nearly 0 or 1,
-# the slope is nearly 0, and an error hardly gets through. Look for the pixel with the largest error of all: the
-# network was so sure of its answer there that $da_2$ is pale. The last image is one column of $dW_1 = x^\top da_1$,
-# that of the unit with the largest gradient. For a single example it is a number, this unit's $da_1$, times the
-# image itself: **a weight's gradient is "what came in" times "what was asked for"**. A pixel without ink does not
-# turn its weight.
+# Read it from left to right. $d\hat x$ is twice the error: it is positive where the reconstruction has too much ink, and
+# negative where it has too little. $da_2$ is the same times the sigmoid's slope. Where $\hat x$ is nearly 0 or 1,
+# the slope is nearly 0, so an error there hardly changes the weights. Look for the pixel with the largest error of all: the
+# network was so sure of its wrong answer there that $da_2$ is pale. The last image is one column of $dW_1 = x^\top da_1$,
+# that of the unit with the largest gradient. For a single example this column is one number, the unit's $da_1$, times the
+# image itself: **a weight's gradient is what came in, times the gradient of what went out**. A pixel without ink does not
+# change its weight.
 
 # %%
 assert np.allclose(dense1.dW[:, unit], chosen[0] * da1[0, unit], atol=1e-6)
@@ -611,7 +925,9 @@ if data_name() == "strokes":
 #
 # This book sums the squared error over the $D$ pixels and averages over the $N$ images. Many programs average over
 # pixels as well: they divide by $N D$. Value and gradient are then 784 times smaller. The minimum is at the same place. But
-# a step of gradient descent with the same learning rate is 784 times shorter, and "it does not learn".
+# a step of gradient descent with the same learning rate is 784 times shorter, and people say that the network does not learn.
+#
+# *Predict (★, 1 minute):* three runs are compared below. Which two of them give the same curve?
 
 
 # %%
@@ -671,9 +987,9 @@ show(
 )
 
 # %% [markdown]
-# The first and the third run are the same, down to rounding: a loss divided by 784 and a learning rate multiplied
-# by 784 cancel. The second has the learning rate of the first, and crawls. So a learning rate means nothing without
-# the loss that it belongs to. When you copy one, copy both, and how the loss is reduced.
+# The first and the third run are the same, down to rounding, because a loss divided by 784 and a learning rate multiplied
+# by 784 cancel. The second has the learning rate of the first, and learns very slowly. So a learning rate means nothing without
+# the loss that it belongs to. When you copy a learning rate, copy the loss too, and whether it is summed or averaged.
 
 # %%
 first, second, third = (losses[-1] for losses in runs.values())
@@ -682,58 +998,121 @@ if data_name() == "strokes":
     assert first < quick(30, 60) and second > quick(4, 2) * first
 
 # %% [markdown]
-# Adam hides this mistake: it divides by the size of the gradient, so that a constant factor cancels ([chapter
-# 04](04_optimizers.py)). It is not hidden any more as soon as the loss has a second term, whose weight beside the
-# first then changes by 784: [chapter 11](11_variational.py).
+# Adam hides a wrong scale, because it divides by the size of the gradient, so that a constant factor cancels ([chapter
+# 04](04_optimizers.py)). It is hidden no longer when the loss has a second term. The weight of the second term beside the
+# first then changes by a factor of 784: [chapter 11](11_variational.py).
 #
 # ### Four mistakes, and how they show
 #
-# - *Value and gradient are reduced differently*: the loss is a mean over $N D$, its gradient divides by $N$ only.
-#   The network trains, with a learning rate that is not what you think. A gradient check finds it.
-# - *Divided by $N$ twice*: once in the loss, once more in $dW$, `x.T @ dy / len(x)`. The larger the batch, the
-#   slower it learns.
-# - *The sum over the batch is missing* in $db$: the bias listens to one example only.
+# - *Value and gradient are reduced differently*: the loss is a mean over $N D$, and its gradient divides by $N$ only. The
+#   network trains, but its gradient is 784 times larger than the one of the printed loss. A gradient check finds it, because
+#   it compares the two: [chapter 03](03_gradient_check.py#breaking-it) breaks a loss by a factor of 2, as `LostFactor`.
+# - *Divided by $N$ twice*: once in the loss, and once more in $dW$, as `x.T @ dy / len(x)`. With batches of 100 the gradient is
+#   100 times too small. Chapter 03 plants this one as `AveragedTwice`.
+# - *The sum over the batch is missing* in $db$: the bias learns from one example only. Chapter 03 plants it as
+#   `FirstExampleOnly`.
 # - *Gradients of the last step are left in the array*, and the new ones are added to them. In this library
-#   `backward` *sets* gradients, so there is nothing to clear.
-#
-# [Chapter 03](03_gradient_check.py) plants such mistakes, and catches them.
+#   `backward` *sets* gradients, so there is nothing to clear. Exercise `03_bug_dense` has this mistake.
 #
 # ## What to change for MNIST
 #
-# `scratchae tutorial 2 --data mnist` does all of this with handwritten digits, in about the same time, since 6,000
+# `scratchae tutorial 2 --data mnist` does all of this with handwritten digits, in about the same time, because 6,000
 # images are used of either.
 #
 # ## Exercises
 #
-# **Write it yourself.** The backward pass of each of the three pieces.
+# ### From memory
+#
+# Write each of the three pieces from memory. Look at its derivation afterwards.
+#
+# 1. The squared error. After *MSE: where the chain begins*. ★, 5 minutes.
 
 # %%
 exercise("02_mse")
+
+# %% [markdown]
+# 2. The sigmoid. After *Sigmoid: each number by itself*. ★, 5 minutes.
+
+# %%
 exercise("02_sigmoid")
+
+# %% [markdown]
+# 3. The dense layer. After *Dense: three gradients*. ★, 10 minutes.
+
+# %%
 exercise("02_dense")
 
 # %% [markdown]
-# **Think, then compute.**
+# ### Derive
 #
-# 1. A layer multiplies all its inputs by one number: $y = c\,x$, with $x$ and $y$ $(N, D)$. What are $dx$ and $dc$?
-# 2. One activation is $y = \tanh(a)$, with $\tanh' = 1 - \tanh^2$. What is $da$? How large is the slope at most?
-# 3. You leave out the sigmoid of the decoder: $\hat x = a_2$. Which lines of `step` change?
-# 4. Two layers share the matrix $W$: $y = (x W) W^\top$. How many paths lead from $W_{dh}$ to the loss, and what
-#    does rule 2 say about $dW$?
-#
-# Answers, computed:
+# 4. A number that opens its own gate, $y = a\,\sigma(a)$. After *Sigmoid: each number by itself*. ★, 10 minutes.
 
 # %%
+exercise("02_gate")
+
+# %% [markdown]
+# 5. Squared error with a weight for each pixel, and the gradient of these weights. After *MSE: where the chain begins*. ★,
+#    10 minutes.
+
+# %%
+exercise("02_weighted_mse")
+
+# %% [markdown]
+# 6. A dense layer, some of whose connections are cut. After *Dense: three gradients*. ★★, 15 minutes.
+
+# %%
+exercise("02_masked")
+
+# %% [markdown]
+# 7. All gradients of two layers, as one function without the library. After *All together*. ★★, 25 minutes.
+
+# %%
+exercise("02_two_layers")
+
+# %% [markdown]
+# 8. The same for any number of layers. After *Any number of layers*. ★★★, 40 minutes.
+
+# %%
+exercise("02_L_layers")
+
+# %% [markdown]
+# 9. A residual connection and two heads. After *Forks and joins*. ★★, 20 minutes.
+
+# %%
+exercise("02_fork")
+
+# %% [markdown]
+# On paper:
+#
+# 10. ★ A layer multiplies all its inputs by one number: $y = c\,x$, with $x$ and $y$ $(N, D)$. What are $dx$ and $dc$? After
+#     *Dense*. 5 minutes.
+# 11. ★ The activation is $y = \tanh(a) = (e^a - e^{-a}) / (e^a + e^{-a})$. Show that its slope is $1 - y^2$. What is $da$?
+#     How large is the slope at most? After *Sigmoid*. 10 minutes.
+# 12. ★ You leave out the sigmoid of the decoder: $\hat x = a_2$. Which lines of `step` change? After *All together*. 3 minutes.
+# 13. ★★ Two layers share the matrix $W$: $y = (x W) W^\top$. Through which two arrays does $W_{dh}$ act on the loss, and
+#     what is $dW$? After *Forks and joins*. 15 minutes.
+# 14. ★★★ In an autoencoder $x$ is used twice, as input and as target. What is $\partial L / \partial x$, all of it? After
+#     *Forks and joins*. 10 minutes.
+#
+# ### Explore
+#
+# 15. ★★ Set the batch of *What it costs* to 1, 10, 100 and 1000 images, and divide the time of a training step by the number of
+#     images. When does a larger batch stop being cheaper per image? 15 minutes.
+# 16. ★★★ In *Any number of layers*, put `sae.Tanh()` in place of the sigmoid, and draw the lengths of $da_l$ for twenty
+#     layers of 50. Multiply all weights by one number. For which number do the lengths neither shrink nor grow? (Chapter 05
+#     computes it.) 30 minutes.
+
+# %% tags=["hide-cell"]
 N, D = 4, 5
 x, dy, c = rng.standard_normal((N, D)), rng.standard_normal((N, D)), 0.7
 dc = (dy * x).sum()
-measured = ((((c + h) * x) * dy).sum() - (((c - h) * x) * dy).sum()) / (2 * h)
-print(f"1. dx = c·dy; dc = Σ dy·x = {dc:.6f}, measured {measured:.6f}")
+measured = ((((c + nudge) * x) * dy).sum() - (((c - nudge) * x) * dy).sum()) / (2 * nudge)
+print(f"10. dx = c·dy; dc = Σ dy·x = {dc:.6f}, measured {measured:.6f}")
 assert np.isclose(dc, measured)
 
 report = sae.check_gradients(sae.Tanh(), x)
 print(
-    f"2. da = dy·(1 - y²), slope at most 1; the library's Tanh: largest error {report.worst:.0e}"
+    f"11. da = dy·(1 - y²), slope at most 1; the library's Tanh: largest error {report.worst:.0e}"
 )
 assert report.passed and (1 - np.tanh(x) ** 2).max() <= 1
 
@@ -747,15 +1126,52 @@ def shared(W):
 
 
 bump = np.zeros_like(W)
-bump[1, 2] = h
-measured = (shared(W + bump) - shared(W - bump)) / (2 * h)
-print(f"4. dW[1, 2] = {dW[1, 2]:.6f}, measured {measured:.6f}")
+bump[1, 2] = nudge
+measured = (shared(W + bump) - shared(W - bump)) / (2 * nudge)
+print(f"13. dW[1, 2] = {dW[1, 2]:.6f}, measured {measured:.6f}")
 assert np.isclose(dW[1, 2], measured)
 
+
+def whole(x):
+    return step(x, *small)[0]
+
+
+W1, b1, W2, b2 = small
+z = sigmoid(x @ W1 + b1)
+x_hat = sigmoid(z @ W2 + b2)
+dx_hat = 2 / N * (x_hat - x)
+da1 = ((dx_hat * x_hat * (1 - x_hat)) @ W2.T) * z * (1 - z)
+dx = da1 @ W1.T - dx_hat  # as input, and as target
+bump = np.zeros_like(x)
+bump[2, 3] = nudge
+measured = (whole(x + bump) - whole(x - bump)) / (2 * nudge)
+print(f"14. ∂L/∂x[2, 3] = {dx[2, 3]:.6f}, measured {measured:.6f}")
+assert np.isclose(dx[2, 3], measured)
+
 # %% [markdown]
-# 3. `x_hat = a2` and `da2 = dx_hat`; nothing else. Each piece knows only its own line.
-# 4. Two kinds of paths: through the first use and through the second. Each use gives its own gradient as if the
-#    other were a constant, and they add up. Autoencoders with [tied weights](glossary.md#tied-weights) do this.
+# <details><summary>Answers</summary>
+#
+# 10\. $dx = c\,dy$, and $dc = \sum_{nd} dy_{nd}\, x_{nd}$: the number $c$ is used $N D$ times, so $N D$ gradients are added.
+#
+# 11\. Let $u$ and $v$ be the numerator and the denominator. Then $u' = v$ and $v' = u$, so by the quotient rule
+# $y' = (u'v - uv') / v^2 = (v^2 - u^2) / v^2 = 1 - y^2$. So $da = dy \odot (1 - y^2)$, and the slope is at most 1, at $a = 0$.
+#
+# 12\. `x_hat = a2` and `da2 = dx_hat`; no other line. Each piece knows only its own line.
+#
+# 13\. Through $u = xW$ and through $y = uW^\top$. Each use gives its own gradient as if the other were a constant, and the
+# two are added: $dW = x^\top (dy\, W) + dy^\top (x W)$. Autoencoders with [tied weights](glossary.md#tied-weights) do this.
+#
+# 14\. As input, $da_1 W_1^\top$. As target, $-d\hat x$, because $x$ stands in $(\hat x - x)^2$ with a minus. The sum of both
+# is the derivative. Nobody needs it, because the image is given.
+#
+# 15\. It depends on your machine. For small batches the time per image falls, because the weights are read from memory once
+# for all images of a batch. When the arithmetic takes longer than the reading, a larger batch is no cheaper any more.
+#
+# 16\. In a long product each factor must keep the length on average. $W_l^\top$ multiplies the mean square by
+# $50 \operatorname{Var} W$, which is 1 for the library's weights, and $F_{l-1}$ by the mean of $f'^2$, which is below 1,
+# because the slope of tanh is at most 1. So the number is $1 / \sqrt{\text{mean of } f'^2}$, which is above 1.
+#
+# </details>
 #
 # ## Further reading
 #

@@ -12,7 +12,10 @@
 # no shape complains, and in training the loss falls. Is the gradient right?
 #
 # Before you answer, look at an experiment. Here are five autoencoders, alike but for one line of a backward pass. One
-# of the five is right.
+# of the five is right. Each wrong layer is written as a *subclass*: `class FlippedSign(sae.Dense)` is a `Dense` in everything
+# but the method that is written below it, and `super().backward(dy)` calls the method of `Dense` itself.
+#
+# *Predict (★, 2 minutes):* read the four wrong lines. In which of the five runs will the loss fall?
 
 # %%
 import textwrap
@@ -94,12 +97,12 @@ show(
 )
 
 # %% [markdown]
-# All five losses fall. One of the wrong ones cannot be told from the right one, and that is the one whose bias
-# listens to a single example in a hundred. A network has so many knobs that most of them can make up for a few that
+# All five losses fall. One of the wrong ones cannot be told from the right one. It is the one whose bias
+# learns from a single example in a hundred. A network has so many knobs that most of them can make up for a few that
 # turn the wrong way. **A loss that falls proves nothing.**
 #
-# With Adam in place of gradient descent ([chapter 04](04_optimizers.py)) it gets worse. It divides by the size of
-# the gradient, so that being 100 times too small does not show at all:
+# With Adam in place of gradient descent ([chapter 04](04_optimizers.py)) a loss proves even less. Adam divides each gradient
+# by its own usual size, so a gradient that is 100 times too small does not show at all:
 
 # %%
 adam = {
@@ -126,8 +129,8 @@ if data_name() == "strokes":
 #
 # ## How far to turn the knob
 #
-# A derivative is a limit; a computer cannot take limits. It can take a small step $h$ and divide. There are two ways,
-# called [finite differences](glossary.md#finite-differences). How wrong are they?
+# A derivative is a limit, and a computer cannot take limits. It can take a small step $h$ and divide. There are two ways to
+# do so, called [finite differences](glossary.md#finite-differences). How wrong are they?
 #
 # Write the function at a distance $h$ as a [Taylor series](mathematics.md#taylors-theorem), that is, by its derivatives at $x$:
 #
@@ -138,15 +141,15 @@ if data_name() == "strokes":
 # \end{aligned}
 # $$
 #
-# **One-sided.** Take $f(x)$ from the first line, and divide by $h$:
+# **One-sided.** Subtract $f(x)$ from the first line, and divide by $h$:
 #
 # $$
 # \frac{f(x + h) - f(x)}{h} = f'(x) + \tfrac{h}{2} f''(x) + \dots
 # $$
 #
-# The error is proportional to $h$.
+# For small $h$ the error is proportional to $h$.
 #
-# **Central.** Take the second line from the first. The terms with $f$ and $f''$ cancel, the others double:
+# **Central.** Subtract the second line from the first. The terms with $f$ and $f''$ cancel, and the others double:
 #
 # $$
 # f(x + h) - f(x - h) = 2h f'(x) + \tfrac{h^3}{3} f'''(x) + \dots
@@ -156,8 +159,9 @@ if data_name() == "strokes":
 # \frac{f(x + h) - f(x - h)}{2h} = f'(x) + \tfrac{h^2}{6} f'''(x) + \dots
 # $$
 #
-# The error is proportional to $h^2$. For $h = 10^{-3}$ that is $\frac{h}{2} / \frac{h^2}{6} = 3000$ times better,
-# for the same two evaluations. Try both on $f(x) = e^x$ at $x = 1$, where all derivatives are $e$:
+# For small $h$ the error is proportional to $h^2$. Both ways need two evaluations of $f$. Try both on $f(x) = e^x$ at
+# $x = 1$, where all derivatives are $e$. For $h = 10^{-3}$ the central difference is then
+# $\frac{h}{2} / \frac{h^2}{6} = 3000$ times better:
 
 
 # %%
@@ -180,12 +184,12 @@ for h in (1e-1, 1e-2, 1e-3):
     assert np.allclose(errors, predicted, rtol=0.05)
 
 # %% [markdown]
-# Why not take $h = 10^{-15}$ then? Because the computer rounds. Each value of $f$ is off by up to about
-# $\varepsilon |f|$, where $\varepsilon$ is the precision of its numbers: $2 \cdot 10^{-16}$ in float64, which keeps
-# about 16 digits of a number in 64 bits, and $10^{-7}$ in float32, about 7 digits in 32 bits, the format that
-# networks are usually trained in. The two values are nearly equal, so that their difference is small, while its
-# error is not. Divided by $2h$, that error is about $\varepsilon |f| / h$, and *grows* as $h$ shrinks. The two
-# errors together:
+# Why not take $h = 10^{-15}$ then? Because the computer rounds. Each value of $f$ is off by up to about $\varepsilon |f|$,
+# where $\varepsilon$ is the precision of its numbers. In float64, which keeps about 16 digits of a number in 64 bits, it is
+# $2 \cdot 10^{-16}$. In float32, about 7 digits in 32 bits, it is $10^{-7}$; this is the format in which networks are
+# usually trained. The two values of $f$ are nearly equal, so their difference is small, while the rounding error of that
+# difference is not. Divided by $2h$, this error is about $\varepsilon |f| / h$, and *grows* as $h$ shrinks. The two errors
+# together:
 #
 # $$
 # E(h) = \underbrace{\tfrac{h^2}{6} |f'''|}_{\text{too long a step}} + \underbrace{\tfrac{\varepsilon |f|}{h}}_{\text{rounding}}
@@ -201,7 +205,7 @@ for h in (1e-1, 1e-2, 1e-3):
 # h = \sqrt[3]{3 \varepsilon\, |f| / |f'''|}
 # $$
 #
-# Here $|f| = |f'''|$, and the best step is the cube root of $3\varepsilon$. In float64 that is about $10^{-5}$. In
+# Here $|f| = |f'''|$, so the best step is the cube root of $3\varepsilon$. In float64 that is about $10^{-5}$. In
 # float32 it is about $10^{-2}$, and even the best step leaves an error far too large to find small mistakes.
 # **Check gradients in float64**, whatever you train in.
 
@@ -269,8 +273,8 @@ assert at_step < 1e-9
 # %% [markdown]
 # ## From a layer to one number
 #
-# A derivative belongs to a single number $L$. A layer puts out an array $y$. So make a number of it: multiply each
-# output by a number of its own, drawn at random, and add up.
+# A derivative belongs to a single number $L$, but a layer puts out an array $y$. So turn $y$ into one number: draw a random
+# array $r$ of the same shape, and let $L = \sum r y$.
 #
 # $$
 # L = \sum_{n, h} r_{nh}\, y_{nh}
@@ -279,13 +283,14 @@ assert at_step < 1e-9
 # $$
 #
 # So the array $r$ is what you hand to `backward`. Why at random? The obvious choice, $r = 1$ everywhere, hides
-# mistakes. Look at a layer that subtracts from each row its mean. Its outputs add up to 0, always; with $r = 1$ the
-# loss is 0 whatever happens, and its true derivative is 0. The backward pass below is empty, and with $r = 1$ it
-# passes:
+# mistakes. Look at a layer that subtracts from each row its mean:
 #
 # $$
 # y_{nd} = x_{nd} - \frac{1}{D} \sum_{k} x_{nk}
 # $$
+#
+# The outputs of a row always add up to 0. So with $r = 1$ the loss is 0 for every input, and its true derivative is 0. The
+# backward pass below returns nothing but zeros, which is wrong, and with $r = 1$ it passes:
 
 
 # %%
@@ -322,9 +327,9 @@ print(f"r random:   largest error {with_random:.2f}, wrong")
 assert with_ones < 1e-9 and with_random > 0.1
 
 # %% [markdown]
-# The right backward pass has the same form as the forward pass: $x_{nd}$ acts on its own $y_{nd}$ with slope 1, and
-# on every $y_{nk}$ of its row with slope $-1/D$. By rule 2 of chapter 02,
-# $dx_{nd} = dy_{nd} - \frac1D \sum_k dy_{nk}$.
+# For the right backward pass, look for the paths, as in chapter 02. $x_{nd}$ acts on its own $y_{nd}$ with slope 1, and,
+# because it is part of the mean, on every $y_{nk}$ of its row with slope $-1/D$. By rule 2,
+# $dx_{nd} = dy_{nd} - \frac1D \sum_k dy_{nk}$. It has the same form as the forward pass.
 
 
 # %%
@@ -339,16 +344,16 @@ assert largest_error(CentreRight(), x, r) < 1e-9
 # %% [markdown]
 # ## How wrong is wrong?
 #
-# Is a difference of 0.001 much? That depends on the size of the gradient. Compare with the largest gradient $g$ in
+# Is a difference of 0.001 much? That depends on the size of the gradient. So compare it with the largest gradient $g$ in
 # the array:
 #
 # $$
 # \text{relative error} = \frac{\max |g_{\text{derived}} - g_{\text{measured}}|}{\max |g|}
 # $$
 #
-# In float64 with central differences a right gradient has about $10^{-10}$, and a wrong one mostly more than
-# $10^{-2}$. There is a wide gap between, and the library draws the line at $10^{-7}$. It checks the input and every
-# parameter:
+# In float64 with central differences, a right gradient has a relative error of about $10^{-10}$, and a wrong one mostly more
+# than $10^{-2}$. There is a wide gap between the two, and the library draws the line at $10^{-7}$. It checks the input and
+# every parameter:
 
 # %%
 report = sae.check_gradients(sae.Dense(5, 3, rng=rng), rng.standard_normal((4, 5)))
@@ -357,9 +362,10 @@ assert report.passed and report.worst < 1e-9
 assert differences.TOLERANCE == 1e-7
 
 # %% [markdown]
-# By this formula alone, a number among much larger ones could be wrong by any factor. Here the second number of a gradient
-# is $-3$ times what it should be, but the first is a hundred million times as large, so the relative error is far below the
-# line. The library therefore moves small numbers once more, further, so that rounding counts for less:
+# By this formula alone, a small number among much larger ones could be wrong by any factor. Below, the second number of a
+# gradient is $-3$ times what it should be, but the first is a hundred million times as large, so the relative error is far
+# below the line. The library therefore measures small numbers a second time, with a longer step, because the rounding error
+# then counts for less:
 
 
 # %%
@@ -380,7 +386,7 @@ print(f"by the formula about {by_formula:.0e}; the library finds {report.worst:.
 assert by_formula < differences.TOLERANCE and not report.passed
 
 # %% [markdown]
-# This is the code that checks a layer. `compare` does the moving and dividing; you have seen what it does.
+# This is the code that checks a layer. `compare` moves each number up and down and divides, as you have seen.
 
 # %%
 source(gradcheck.check_layer)
@@ -388,10 +394,12 @@ source(gradcheck.check_layer)
 # %% [markdown]
 # ## Breaking it
 #
-# Now the four mistakes from the beginning, and two more. The check does not only notice them. From the way in which
-# the numbers are wrong it can tell what was done wrong. The two more: a product with $W$ in place of $W^\top$, in a
-# layer with as many outputs as inputs, so that the shapes agree; and a squared error whose gradient lost its factor
-# 2.
+# Now the four mistakes from the beginning, and two more. The check also names the mistake, because each kind leaves its own
+# pattern in the numbers. The two others are a product with $W$ in place of $W^\top$, in a layer with as many outputs as
+# inputs, so that the shapes agree, and a squared error whose gradient lost its factor 2.
+#
+# *Predict (★★, 4 minutes):* which of the gradients $\partial L/\partial x$, $\partial L/\partial W$ and
+# $\partial L/\partial b$ will be wrong in each of the five broken layers?
 
 
 # %%
@@ -435,7 +443,8 @@ for kind, report in broken.items():
     assert [found.kind for found in report.findings] == [kind]
 
 # %% [markdown]
-# Each is caught, by a wide margin, and named. The whole report for the first has the evidence and what to look at:
+# Each mistake is caught, by a wide margin, and named. The whole report also holds the evidence, and says where to look. For
+# the first mistake:
 
 # %%
 first = broken["batch_missing"].findings[0]
@@ -473,7 +482,7 @@ print(f"NotTransposed at W = 0: {'passed' if report.passed else 'failed'}")
 assert report.passed
 
 # %% [markdown]
-# **With more than one example.** A batch of one has nothing to sum over. `FirstExampleOnly` is right there:
+# **With more than one example.** In a batch of one there is nothing to sum over, so `FirstExampleOnly` is right there:
 
 # %%
 report = sae.check_gradients(FirstExampleOnly(3, 3, rng=rng), x[:1])
@@ -481,9 +490,42 @@ print(f"FirstExampleOnly with a batch of 1: {'passed' if report.passed else 'fai
 assert report.passed
 
 # %% [markdown]
-# **With the same noise each time.** A layer that draws random numbers, such as dropout, which sets half of its
-# inputs to 0 and doubles the others, is another function at each call, and differences between two functions mean
-# nothing. Draw from a generator that starts from the same seed each time. `check_gradients` does.
+# **With the same noise each time.** Some layers draw random numbers. The best known is *dropout*
+# ([Srivastava et al. 2014](bibliography.md#srivastava-2014)). In training it sets each number of its input to 0 with
+# probability $p$, and divides the others by $1 - p$:
+#
+# $$
+# y = x \odot m, \qquad m_{nd} = \begin{cases} 0 & \text{with probability } p \\ 1 / (1 - p) & \text{otherwise} \end{cases}
+# $$
+#
+# Once the mask $m$ is drawn, this is a product with given numbers. So $x_{nd}$ acts on $y_{nd}$ only, with slope $m_{nd}$:
+#
+# $$
+# dx = dy \odot m
+# $$
+#
+# The mask must be that of the forward pass, so the layer keeps it. Why is the rest divided by $1 - p$? Because then the
+# [expectation](mathematics.md#expectation-variance-covariance) of $y$ is $x$,
+#
+# $$
+# \mathbb E[m_{nd}] = p \cdot 0 + (1 - p) \cdot \frac{1}{1 - p} = 1,
+# \qquad \mathbb E[y_{nd}] = x_{nd}\, \mathbb E[m_{nd}] = x_{nd} .
+# $$
+#
+# So the next layer gets, on average, what it gets when the trained network is used, with nothing dropped. In the library:
+
+# %%
+source(sae.Dropout.draw, sae.Dropout.forward, sae.Dropout.backward)
+ones, drawing = np.ones(100_000), np.random.default_rng(0)
+for p in (0.2, 0.5):
+    y = sae.Dropout(p).forward(ones, drawing)
+    print(f"p = {p}: {(y == 0).mean():.3f} are dropped, the mean of y is {y.mean():.3f}")
+    assert abs((y == 0).mean() - p) < 0.01 and abs(y.mean() - 1) < 0.02
+
+# %% [markdown]
+# With another mask it is another function. So if the two losses of a central difference are computed with different masks,
+# the difference says nothing about a derivative. Draw the noise from a generator that starts from the same seed each time,
+# as `check_gradients` does.
 
 # %%
 dropout = sae.Dropout(0.5)
@@ -497,10 +539,10 @@ assert slopes[0] < 2.01 and slopes[1] > 1e3
 assert sae.check_gradients(dropout, x).passed
 
 # %% [markdown]
-# The slope of dropout is 0 or 2: what is kept is doubled. The other number is nonsense.
+# The slope of dropout with $p = \frac12$ is 0 or 2, because what is kept is doubled. The other number is nonsense.
 #
-# **Away from corners.** [ReLU](glossary.md#relu), $\max(0, a)$, has a corner at 0: slope 0 on the left, 1 on the
-# right. At the corner a central difference gives ½, which neither side would call right. The library looks at both
+# **Away from corners.** [ReLU](glossary.md#relu), $\max(0, a)$, has a corner at 0: its slope is 0 on the left and 1 on the
+# right. At the corner a central difference gives ½, which is the slope of neither side. The library looks at both
 # sides, and says so:
 
 # %%
@@ -512,9 +554,9 @@ assert report.passed and report.checks[0].kinks == 1
 # %% [markdown]
 # ## What a check cannot see
 #
-# A gradient check compares `backward` with `forward`. If `forward` computes the wrong thing, and `backward` is its
-# right derivative, all is well as far as the check can see. Here is a loss that forgot the mean over the batch, in
-# the value *and* in the gradient:
+# A gradient check compares `backward` with `forward`. If `forward` computes the wrong thing, and `backward` is the right
+# derivative of that wrong thing, the check passes. Here is a loss that forgot the mean over the batch, in the value *and* in
+# the gradient:
 
 
 # %%
@@ -534,16 +576,16 @@ assert np.isclose(sae.MSE()(p, t)[0], by_hand)
 assert np.isclose(summed(p, t)[0], 4 * by_hand)
 
 # %% [markdown]
-# So test the forward pass as well: against numbers worked out by hand, against a slow version with loops, against
-# what must hold (a loss is 0 if the prediction is right). Some mistakes of this kind stand in published models;
-# chapters [11](11_variational.py) and [14](14_errors.py) show them. A check sees neither a wrong optimizer nor a
-# wrong target, such as a denoising network that is asked to return its noisy input.
+# So test the forward pass as well: against numbers worked out by hand, against a slow version with loops, and against
+# what must hold (a loss is 0 if the prediction is right). Some mistakes of this kind stand in published models, which
+# chapters [11](11_variational.py) and [14](14_errors.py) show. Nor does a check see a wrong optimizer, or a
+# wrong target, such as that of a denoising network that is asked to return its noisy input.
 #
 # ## Checking a whole model
 #
-# A model is checked like a layer, with its loss as the number. It costs two forward passes for each parameter, so
-# take a small model with every kind of layer that the large one has. If the small one is right, so is the large
-# one: the code is the same.
+# A model is checked like a layer, with its loss as the number. The check costs two forward passes for each parameter, so
+# take a small model that has every kind of layer that the large one has. If the small one is right, so is the large
+# one, because both run the same code.
 
 # %%
 small = sae.Autoencoder(
@@ -560,42 +602,141 @@ print(
 assert report.passed
 
 # %% [markdown]
-# `scratchae check` does this for everything in the library, in a few seconds. Run it after you have changed a layer.
+# ## One direction instead of every parameter
+#
+# The large model itself can be checked too, with *two* losses. Choose a direction $v$ of length 1 in the space of all $P$
+# parameters. Along it the loss is a function of one number, $f(h) = L(\theta + h v)$. For a small $h$ the loss changes by
+# [the sum of each derivative times its change](mathematics.md#first-order-change), which is $\sum_i g_i\, h v_i$. Divide by
+# $h$, and let $h$ go to 0:
+#
+# $$
+# f'(0) = \sum_{i=1}^{P} g_i v_i = g \cdot v \approx \frac{L(\theta + h v) - L(\theta - h v)}{2h} .
+# $$
+#
+# **What does it see?** Let the derived gradient be $g + e$, with an error $e$. Then the two sides differ by $e \cdot v$.
+# Draw the direction at random, all directions alike. Then $\mathbb E[v_i v_j] = 0$ for $i \ne j$, because $v$ and the same
+# direction with $-v_i$ in place of $v_i$ are equally likely. And $\mathbb E[v_i^2] = 1/P$, because the $P$ squares have the
+# same expectation and add up to 1. So
+#
+# $$
+# \mathbb E\bigl[(e \cdot v)^2\bigr] = \sum_{i, j} e_i e_j\, \mathbb E[v_i v_j] = \frac{1}{P} \sum_i e_i^2 = \frac{\lVert e \rVert^2}{P},
+# \qquad
+# \mathbb E\bigl[(g \cdot v)^2\bigr] = \frac{\lVert g \rVert^2}{P} .
+# $$
+#
+# So the typical difference, divided by the typical slope, is $\lVert e \rVert / \lVert g \rVert$, however many parameters
+# there are. An error in a whole array is seen at once. An error in a single small number of 400,000 is not, and it is not
+# said *where* an error is. Use one direction to find out that something is wrong, and the slow check of a small model to
+# find out what.
+#
+# Here are the five autoencoders of the beginning at full size, 402,448 parameters, in three random directions each. What is
+# printed is the difference divided by the typical slope. (The function is folded, because exercise 4 asks you to write it.)
+
+
+# %% tags=["hide-cell"]
+def along_one_direction(model, x, rng, h=1e-5):
+    """The slope along a random direction, derived less measured, divided by the typical slope."""
+    model.to(dtype=np.float64)
+    model.training_step(x)
+    theta, g = model.parameters.copy(), model.gradient.copy()
+    v = rng.standard_normal(len(theta))
+    v /= np.linalg.norm(v)
+    ends = []
+    for move in (h, -h):
+        model.parameters[...] = theta + move * v
+        ends.append(float(model.objective(x)["loss"]))
+    model.parameters[...] = theta
+    typical = np.linalg.norm(g) / len(theta) ** 0.5
+    return abs(g @ v - (ends[0] - ends[1]) / (2 * h)) / typical
+
+
+# %%
+few = images[:100].astype(np.float64)
+directions = {
+    name: [along_one_direction(autoencoder(**parts), few, rng) for _ in range(3)]
+    for name, parts in VARIANTS.items()
+}
+for name, found in directions.items():
+    print(f"{name:<20} " + "  ".join(f"{difference:.0e}" for difference in found))
+    assert max(found) < 1e-4 if name == "right" else max(found) > 1e-2
+
+# %% [markdown]
+# All four mistakes are seen, also the one that no loss curve showed.
+#
+# `scratchae check` checks everything in the library, in a few seconds. Run it after you have changed a layer.
 #
 # ## What to change for MNIST
 #
-# Gradients do not care about the data. `scratchae tutorial 3 --data mnist` repeats the experiment at the beginning
-# with handwritten digits, in the same time: the wrong gradients learn there too.
+# A gradient is right or wrong for any data. `scratchae tutorial 3 --data mnist` repeats the experiment at the beginning
+# with handwritten digits, in the same time. The wrong gradients learn there too.
 #
 # ## Exercises
 #
-# **Find the bug.** Three layers that run, and are wrong in one place. Read the report, find the line, mend it.
+# ### Find the bug
+#
+# Three layers that run, and are wrong in one place. Read the report, find the line, mend it.
+#
+# 1. The first gradient is right, and the second is not. After *Breaking it*. ★, 5 minutes.
 
 # %%
 exercise("03_bug_dense")
+
+# %% [markdown]
+# 2. tanh. After *Breaking it*. ★★, 10 minutes.
+
+# %%
 exercise("03_bug_tanh")
+
+# %% [markdown]
+# 3. Softmax, in which every input acts on every output of its example. After *From a layer to one number*; `CentreRight` has
+#    the same kind of paths. You derive $\partial y_j / \partial x_i$ with the quotient rule. ★★★, 30 minutes.
+
+# %%
 exercise("03_bug_softmax")
 
 # %% [markdown]
-# **Think, then compute.**
+# ### Derive and write
 #
-# 1. The function is $f(x) = x^2$. How large is the error of the central difference, apart from rounding? And for
-#    $f(x) = x^3$ at $x = 1$ with $h = 0.1$?
-# 2. A colleague checks in float32 with $h = 10^{-8}$ and finds a relative error of 1. What is wrong?
-# 3. Someone multiplies the gradient of every layer by 1.001. Does the check notice? Does the training?
-# 4. Break `Centre` in a way that neither $r = 1$ nor random $r$ notices.
-#
-# Answers, computed:
+# 4. The check along one direction, for any loss. After *One direction instead of every parameter*. ★★★, 25 minutes.
 
 # %%
+exercise("03_directional")
+
+# %% [markdown]
+# 5. Dropout, with the expectation and the variance of what it puts out. After *With the same noise each time*. ★★, 25 minutes.
+
+# %%
+exercise("03_dropout")
+
+# %% [markdown]
+# On paper:
+#
+# 6. ★ The function is $f(x) = x^2$. How large is the error of the central difference, apart from rounding? And for
+#    $f(x) = x^3$ at $x = 1$ with $h = 0.1$? After *How far to turn the knob*. 5 minutes.
+# 7. ★★ A colleague checks in float32 with $h = 10^{-8}$ and finds a relative error of 1. What is wrong? After *How far to
+#    turn the knob*. 5 minutes.
+# 8. ★ Someone multiplies the gradient of every layer by 1.001. Does the check notice? Does the training? After *How wrong is
+#    wrong?* 3 minutes.
+# 9. ★★ Break `Centre` in a way that neither $r = 1$ nor random $r$ notices. After *What a check cannot see*. 5 minutes.
+# 10. ★★★ $f(x + h) - 8 f(x + \frac h2) + 8 f(x - \frac h2) - f(x - h)$, divided by $-6h$, is a derivative too. To which
+#     power of $h$ is its error proportional? After *How far to turn the knob*. 20 minutes.
+#
+# ### Explore
+#
+# 11. ★★ With which learning rate does `averaged twice` learn as fast as the right one with 0.1? Try it, and say why it is
+#     not quite the same curve (which of the gradients was divided?). 15 minutes.
+# 12. ★★★ Plant a mistake in one number of `dW` in a copy of `Dense`, in a net of 784-256-784. Does one direction find it? Do
+#     a thousand? How does the answer depend on the size of that number? 30 minutes.
+
+# %% tags=["hide-cell"]
 square = central(lambda x: x**2, 1.0, 0.1) - 2
 cube = central(lambda x: x**3, 1.0, 0.1) - 3
-print(f"1. x²: {square:.0e}, rounding only, since f''' = 0; x³: {cube:.4f} = h²/6 · 6 = h²")
+print(f"6. x²: {square:.0e}, rounding only, since f''' = 0; x³: {cube:.4f} = h²/6 · 6 = h²")
 assert abs(square) < 1e-12 and np.isclose(cube, 0.01)
 
 tiny = abs(float(central(np.exp, np.float32(1), np.float32(1e-8))) - e) / e
 moved = np.float32(1) + np.float32(1e-8) != np.float32(1)
-print(f"2. with h = 1e-8, 1 + h == 1 in float32: {not moved}; relative error {tiny:.0f}")
+print(f"7. with h = 1e-8, 1 + h == 1 in float32: {not moved}; relative error {tiny:.0f}")
 assert tiny == 1 and not moved
 
 
@@ -606,16 +747,45 @@ class Slightly(sae.Sigmoid):
 
 report = sae.check_gradients(Slightly(), x)
 print(
-    f"3. {'passed' if report.passed else 'noticed'}, relative error {report.worst:.0e}; training hardly notices"
+    f"8. {'passed' if report.passed else 'noticed'}, relative error {report.worst:.0e}; training hardly notices"
 )
 assert not report.passed and 5e-4 < report.worst < 2e-3
 
+
+def wide(f, x, h):
+    return -(f(x + h) - 8 * f(x + h / 2) + 8 * f(x - h / 2) - f(x - h)) / (6 * h)
+
+
+errors = [abs(wide(np.exp, 1.0, h) - e) for h in (0.2, 0.1)]
+print(f"10. half the step, 1/{errors[0] / errors[1]:.1f} of the error")
+assert np.isclose(errors[0] / errors[1], 16, rtol=0.02)
+
 # %% [markdown]
-# **Question 2.** The gradient may be perfectly right. Rounding swallows the step: in float32 such a step is
-# below the precision: $x + h$ is $x$, and the difference 0. Use float64 and $10^{-5}$.
+# <details><summary>Answers</summary>
 #
-# **Question 4.** Change `forward` and `backward` alike: `x - 2 * mean` with its right derivative passes, and is not
-# what was meant.
+# 6\. None for $x^2$, because $f''' = 0$ and all later derivatives are 0. For $x^3$, $f''' = 6$, so the error is
+# $\frac{h^2}{6} \cdot 6 = h^2 = 0.01$, exactly.
+#
+# 7\. The gradient may be perfectly right. In float32 such a step is below the precision, so $x + h$ is $x$, the difference
+# is 0, and the relative error is 1. Use float64 and $10^{-5}$.
+#
+# 8\. The check does, because 0.001 is far above $10^{-7}$. Training hardly does: a gradient that has passed $k$ layers is
+# $1.001^k$ times as long, as if its learning rate were that much larger.
+#
+# 9\. Change `forward` and `backward` alike: `x - 2 * mean` with its right derivative passes, and is not what was meant.
+#
+# 10\. To $h^4$. Let $c(h)$ be the central difference, $c(h) = f' + \frac{h^2}{6} f''' + \frac{h^4}{120} f^{(5)} + \dots$ The
+# formula is $\frac43 c(\frac h2) - \frac13 c(h)$. In it the terms with $h^2$ cancel, because
+# $\frac43 \cdot \frac14 = \frac13$.
+#
+# 11\. About 10, because $dW$ is 100 times too small. It is not the same curve, because $db$ was right, and with a rate of 10
+# its steps are 100 times as long as in the right run.
+#
+# 12\. The difference is about $|e| / \sqrt P$, and the typical slope $\lVert g \rVert / \sqrt P$. So it is found if
+# $|e| / \lVert g \rVert$ is well above the rounding error, about $10^{-8}$ above. More directions help little, because each
+# of them sees the same typical size.
+#
+# </details>
 #
 # ## Further reading
 #

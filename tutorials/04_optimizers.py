@@ -3,17 +3,17 @@
 #
 # *You know the slope. How far do you step, and why does nearly everyone let Adam decide?*
 #
-# **Time** 45 minutes to read, 20 s to run on two cores.
+# **Time** 45 minutes to read, 25 s to run on two cores.
 
 # %% [markdown]
 # ## The question
 #
-# [Backpropagation](02_backpropagation.py) ends with a long vector $g$: for every [parameter](glossary.md#parameter), how
-# much the [loss](glossary.md#loss) grows when that parameter grows. It says which way is down. It says nothing about how far
-# to go, and "as far as it is downhill" is not something that you can see from where you stand.
+# [Backpropagation](02_backpropagation.py) ends with a long vector $g$. For every [parameter](glossary.md#parameter) it says how
+# fast the [loss](glossary.md#loss) grows when that parameter grows. So it says which way is down. It does not say how far
+# to go, because the gradient is the slope at one place, and does not tell how far this slope goes on.
 #
-# The rule that turns $g$ into a step is the [optimizer](glossary.md#optimizer). This chapter builds the three that matter, each
-# because the one before fails at something that you will measure: gradient descent, momentum, Adam.
+# The rule that turns $g$ into a step is the [optimizer](glossary.md#optimizer). This chapter builds the three that matter:
+# gradient descent, momentum, and Adam. Each is built because the one before fails at something that you will measure.
 
 # %%
 import math
@@ -25,7 +25,7 @@ from scratchae import plots
 from scratchae.data import pixels
 from scratchae.errors import DivergenceError
 from scratchae.presets.dense import deep
-from scratchae.tutorial import dataset, exercise, figure, quick, show, source
+from scratchae.tutorial import data_name, dataset, exercise, figure, quick, show, source
 
 rng = np.random.default_rng(0)
 
@@ -36,8 +36,9 @@ rng = np.random.default_rng(0)
 #
 # ## A picture of it
 #
-# A long valley: $L(\theta) = \frac12 (\lambda_1 \theta_1^2 + \lambda_2 \theta_2^2)$ with curvatures $\lambda = (1, 25)$. Its gradient is
-# $g = (\lambda_1 \theta_1, \lambda_2 \theta_2)$. Twenty-five steps of four optimizers, all from the same place:
+# Take a long valley, $L(\theta) = \frac12 (\lambda_1 \theta_1^2 + \lambda_2 \theta_2^2)$ with the curvatures
+# $\lambda = (1, 25)$. Its gradient is $g = (\lambda_1 \theta_1, \lambda_2 \theta_2)$. Here are twenty-five steps of four
+# optimizers, all from the same place:
 
 # %%
 curvature = np.array([1.0, 25.0])
@@ -94,16 +95,18 @@ show(
 # %% [markdown]
 # ## Gradient descent, and how far it may step
 #
-# **Why against the gradient?** For a small step $\delta$, by [Taylor's theorem](mathematics.md#taylors-theorem) to [first order](mathematics.md#first-order-change)
-# and the [inequality of Cauchy and Schwarz](mathematics.md#norms),
+# **Why against the gradient?** For a small step $\delta$, [Taylor's theorem](mathematics.md#taylors-theorem) to [first
+# order](mathematics.md#first-order-change) says how much the loss changes, and the [inequality of Cauchy and
+# Schwarz](mathematics.md#norms) says how much that can be at most:
 #
 # $$
 # L(\theta + \delta) \approx L(\theta) + \underset{(1, P)}{g^\top}\, \underset{(P, 1)}{\delta},
 # \qquad |g^\top \delta| \le \lVert g \rVert\, \lVert \delta \rVert \quad\text{(Cauchy–Schwarz)} .
 # $$
 #
-# Among all steps of one length, $g^\top\delta$ is most negative for $\delta$ opposite to $g$. So
-# [gradient descent](glossary.md#gradient-descent) is, with the [learning rate](glossary.md#learning-rate) $\eta$,
+# If $\delta$ points opposite to $g$, then $g^\top \delta = -\lVert g \rVert\, \lVert \delta \rVert$. So among all steps of
+# one length, this one makes the loss fall most. With the [learning rate](glossary.md#learning-rate) $\eta$ this is [gradient
+# descent](glossary.md#gradient-descent):
 #
 # $$
 # \theta \leftarrow \theta - \eta\, g .
@@ -116,27 +119,34 @@ show(
 # L(\theta - \eta g) \approx L(\theta) - \eta\, \lVert g \rVert^2 + \tfrac12 \eta^2\, g^\top H g .
 # $$
 #
-# The first correction grows with $\eta$, the second with $\eta^2$. If $g^\top H g > 0$, that is if the loss bends upwards along
-# $g$, they cancel at $\eta^* = 2 \lVert g \rVert^2 / g^\top H g$. Where the loss is quadratic, **a step beyond $\eta^*$ makes it
-# larger**, although the step goes downhill. Any other loss need only do so as far as the second-order formula describes it. If
-# $g^\top H g \le 0$ there is no such limit.
+# The first correction grows with $\eta$, the second with $\eta^2$. If $g^\top H g > 0$, that is if the loss bends upwards
+# along $g$, they cancel at $\eta^* = 2 \lVert g \rVert^2 / g^\top H g$. Where the loss is quadratic, **a step beyond
+# $\eta^*$ makes it larger**, although the step begins downhill. For any other loss this holds only as well as the
+# second-order formula describes it. If $g^\top H g \le 0$, there is no such limit.
 #
-# In the valley this is exact, and each direction is on its own. $g_i = \lambda_i \theta_i$, so a step multiplies:
+# In the valley the formula is exact, and the two directions do not influence each other: $g_i = \lambda_i \theta_i$, so a
+# step multiplies each $\theta_i$ by a number of its own,
 #
 # $$
 # \theta_i \leftarrow (1 - \eta \lambda_i)\, \theta_i
 # \qquad\Rightarrow\qquad \theta_i^{(t)} = (1 - \eta\lambda_i)^t\, \theta_i^{(0)} .
 # $$
 #
-# - In this quadratic valley it converges if and only if $|1 - \eta \lambda_i| < 1$ for all $i$, that is $0 < \eta < 2 / \lambda_{\max}$.
-# - The slowest direction decides. The best $\eta$ makes the two extremes equal, $1 - \eta\lambda_{\min} = -(1 - \eta\lambda_{\max})$,
-#   so $\eta = 2 / (\lambda_{\min} + \lambda_{\max})$, and each step then leaves
+# - In this quadratic valley, gradient descent converges if and only if $|1 - \eta \lambda_i| < 1$ for all $i$, that is if
+#   $0 < \eta < 2 / \lambda_{\max}$.
+# - The direction with the largest $|1 - \eta\lambda_i|$ is the slowest. It is one of the two extremes, of $\lambda_{\min}$
+#   or of $\lambda_{\max}$. The best $\eta$ makes both equal, $1 - \eta\lambda_{\min} = -(1 - \eta\lambda_{\max})$, because
+#   any other $\eta$ makes one of them larger. That is $\eta = 2 / (\lambda_{\min} + \lambda_{\max})$, and then each step
+#   multiplies the distance to the minimum by at most
 #
 # $$
-# \frac{\kappa - 1}{\kappa + 1}, \qquad \kappa = \frac{\lambda_{\max}}{\lambda_{\min}}
+# \frac{\kappa - 1}{\kappa + 1}, \qquad \kappa = \frac{\lambda_{\max}}{\lambda_{\min}} .
 # $$
 #
-# of the distance. $\kappa$ is the condition number. For $\kappa = 25$ this is 0.92; for $\kappa = 2500$ it is 0.9992.
+# $\kappa$ is called the condition number. For $\kappa = 25$ the factor is 0.92; for $\kappa = 2500$ it is 0.9992.
+#
+# *Predict (★, 1 minute):* below are 200 steps with $\eta$ 2 % below the limit, and 200 with $\eta$ 2 % above it. How far
+# from the minimum do the two end?
 
 # %%
 t = np.arange(26)[:, None]
@@ -158,9 +168,12 @@ print(
 assert np.allclose(ratio, (kappa - 1) / (kappa + 1))
 
 # %% [markdown]
-# **On a real network.** Does the second-order formula say anything about an autoencoder, whose loss is no valley? Train a
-# small one for an epoch, stop, and look around, in float64. $H$ is too large to write down, but $g^\top H g$ needs only $H g$, and that is a
-# difference of two gradients: $H v \approx \big(g(\theta + h v) - g(\theta - h v)\big) / 2h$.
+# **On a real network.** Does the second-order formula say anything about an autoencoder, whose loss is not quadratic? Train
+# a small one for an epoch, stop, and try steps of several lengths, in float64. $H$ is too large to write down, but
+# $g^\top H g$ needs only the vector $H g$. $H$ is the Jacobian of the gradient, so $H v$ is how fast the gradient changes
+# along $v$. That is a difference of two gradients: $H v \approx \big(g(\theta + h v) - g(\theta - h v)\big) / 2h$.
+#
+# *Predict (★, 1 minute):* what does the loss do at $\eta = 2\eta^*$, twice the limit?
 
 # %%
 data = dataset()
@@ -226,38 +239,56 @@ for share in (0.001, 0.01, 0.1, 0.5, 1.0, 2.0, 4.0):
         )
 
 # %% [markdown]
-# For small steps both formulas hold, to many digits: that is also a check of the whole gradient, at full size, with one
-# number. At $\eta^*$ the gain is about used up, and beyond it the loss goes up. Remember this $\eta^*$: in the experiment below,
-# the best learning rate for a network of this kind is a little less, and ten times as much ruins it.
+# For small steps both formulas agree with the measured change in many digits. So this is also a check of the whole gradient
+# along one direction, as in [chapter 03](03_gradient_check.py#one-direction-instead-of-every-parameter). At $\eta^*$ the
+# gain is about used up, and beyond it the loss goes up. Remember this $\eta^*$: in the experiment below, the best learning
+# rate for a network of this kind is a little less, and a rate ten times as large ruins it.
 #
 # ## A batch instead of all examples
 #
-# The loss is a mean over $N$ examples, so $g = \frac1N \sum_n g_n$: one forward and backward pass through all data for one
-# step. A random [batch](glossary.md#batch) of $B$ examples gives an estimate $g_B$ for a fraction of the work. How good is it?
+# The loss is a mean over $N$ examples, so $g = \frac1N \sum_n g_n$, where $g_n$ is the gradient of the loss of example $n$.
+# One step then costs a forward and a backward pass through all data. A random [batch](glossary.md#batch) of $B$ examples
+# gives an estimate $g_B$ for a fraction of the work. How good is it?
 #
-# Let $I_n$ be 1 if example $n$ is in the batch, else 0 ($\mathbb E$ is the [expectation](mathematics.md#expectation-variance-covariance)), and let $d_n = g_n - g$, so that $\sum_n d_n = 0$. Drawing without
-# replacement, $\mathbb E[I_n] = B / N$, so $\mathbb E[g_B] = \frac1B \sum_n \frac BN g_n = g$: on average it is right. And
-#
-# $$
-# \begin{aligned}
-# \operatorname{Var}[I_n] &= \frac BN\Big(1 - \frac BN\Big) = \frac{B (N - B)}{N^2}, \\
-# \operatorname{Cov}[I_n, I_m] &= \frac{B (B - 1)}{N (N - 1)} - \frac{B^2}{N^2} = - \frac{B (N - B)}{N^2 (N - 1)} .
-# \end{aligned}
-# $$
-#
-# From $\sum_n d_n = 0$ follows $\sum_{n \ne m} d_n^\top d_m = - \sum_n \lVert d_n \rVert^2$. So
+# **Draws that are independent.** First let each example of the batch be any of the $N$ with equal odds, whatever the others
+# are. Let $d = g_n - g$ be how far the gradient of a drawn example is from $g$. Its
+# [expectation](mathematics.md#expectation-variance-covariance) is 0, because the $N$ differences add up to 0. Let $S$ be the
+# expectation of its squared length,
 #
 # $$
-# \begin{aligned}
-# \mathbb E \lVert g_B - g \rVert^2
-# &= \frac1{B^2} \Big( \sum_n \operatorname{Var}[I_n]\, \lVert d_n \rVert^2
-#    + \sum_{n \ne m} \operatorname{Cov}[I_n, I_m]\, d_n^\top d_m \Big) \\
-# &= \frac1{B^2} \cdot \frac{B (N - B)}{N^2} \Big( 1 + \frac1{N - 1} \Big) \sum_n \lVert d_n \rVert^2
-# = \frac{N - B}{N - 1} \cdot \frac1B \cdot \frac1N \sum_n \lVert d_n \rVert^2 .
-# \end{aligned}
+# \mathbb E[d] = \frac1N \sum_n (g_n - g) = 0, \qquad S = \mathbb E \lVert d \rVert^2 = \frac1N \sum_n \lVert g_n - g \rVert^2 .
 # $$
 #
-# For $B \ll N$ the noise in the gradient, the root of this, falls with $1 / \sqrt B$: **four times the batch, half the noise**.
+# The batch's gradient is a mean of $B$ such draws, so $g_B - g = \frac1B (d_1 + \dots + d_B)$. Its expectation is 0: on
+# average $g_B$ is right. The square of the sum has $B$ squares and $B(B-1)$ products of two different draws,
+#
+# $$
+# \mathbb E \lVert g_B - g \rVert^2 = \frac1{B^2} \Big( \sum_b \mathbb E \lVert d_b \rVert^2 + \sum_{b \ne c} \mathbb E\bigl[d_b^\top d_c\bigr] \Big)
+# = \frac1{B^2} (B\,S + 0) = \frac SB .
+# $$
+#
+# The products have the expectation 0, because the draws are independent:
+# $\mathbb E[d_b^\top d_c] = \mathbb E[d_b]^\top\, \mathbb E[d_c] = 0$.
+#
+# **Draws without repetition.** A batch holds no example twice, so two draws are not independent: they are one of the
+# $N (N - 1)$ pairs of *different* examples, with equal odds. Now the products count. All $N$ differences add up to 0, so the
+# square of their sum is 0:
+#
+# $$
+# 0 = \Big\lVert \sum_n (g_n - g) \Big\rVert^2 = N S + \sum_{n \ne m} (g_n - g)^\top (g_m - g)
+# \quad\Rightarrow\quad
+# \mathbb E\bigl[d_b^\top d_c\bigr] = \frac{-N S}{N (N - 1)} = - \frac{S}{N - 1} .
+# $$
+#
+# Put this into the line above:
+#
+# $$
+# \mathbb E \lVert g_B - g \rVert^2 = \frac1{B^2} \Big( B\,S - B (B - 1)\, \frac{S}{N - 1} \Big)
+# = \frac SB \cdot \frac{N - B}{N - 1} .
+# $$
+#
+# The last factor is 0 for the whole data, $B = N$, as it should be, and nearly 1 for $B \ll N$. The noise in the gradient,
+# the root of this, then falls with $1 / \sqrt B$: **four times the batch, half the noise**.
 
 # %%
 N = 128
@@ -285,8 +316,9 @@ for B in (1, 4, 16, 64, 128):
     assert np.isclose(measured, formula, rtol=0.15, atol=1e-6)
 
 # %% [markdown]
-# **Steps are not epochs.** An [epoch](glossary.md#epoch) is one pass over the data: $\lceil N / B \rceil$ steps. "10,000 epochs" in a
-# tutorial that draws one batch per turn of the loop are 10,000 steps, which on 60,000 examples is something else:
+# **Steps are not epochs.** An [epoch](glossary.md#epoch) is one pass over the data, which has $\lceil N / B \rceil$ steps.
+# Some tutorials draw one batch in each turn of their loop and call 10,000 turns "10,000 epochs". These are 10,000 steps. On
+# 60,000 examples these are far fewer epochs:
 
 # %%
 per_epoch = math.ceil(60_000 / 128)
@@ -299,44 +331,60 @@ assert per_epoch == 469 and round(10_000 / per_epoch, 1) == 21.3
 # ## Momentum
 #
 # In the valley, gradient descent has a dilemma: $\eta$ must be small for the steep direction, and is then too small for the
-# flat one. But across the valley successive gradients alternate in sign, along it they agree. So add them up, and forget
-# slowly, with a factor $0 \le \mu < 1$ ([Polyak 1964](bibliography.md#polyak-1964)):
+# flat one. But across the valley successive gradients alternate in sign, and along it they agree. So add them up, and forget
+# old ones slowly, with a factor $0 \le \mu < 1$ ([Polyak 1964](bibliography.md#polyak-1964)):
 #
 # $$
 # v \leftarrow \mu v + g, \qquad \theta \leftarrow \theta - \eta\, v, \qquad v, g, \theta \text{ of shape } (P,) .
 # $$
 #
-# **What agrees grows.** Unrolled, $v_t = \sum_{s \le t} \mu^{t - s} g_s$. If $g$ stays the same, $v$ becomes
-# $g\,(1 + \mu + \mu^2 + \dots) = g / (1 - \mu)$: with $\mu = 0.9$ a step ten times as long. So compare $\eta = 0.01$ with momentum 0.9 to
-# $\eta = 0.1$ without. (Some write $v \leftarrow \mu v + (1 - \mu) g$. Then the factor is 1, and the same $\eta$ means something else.)
+# **Gradients that agree add up.** Unrolled, $v_t = \sum_{s \le t} \mu^{t - s} g_s$. If $g$ stays the same, $v$ becomes
+# $g\,(1 + \mu + \mu^2 + \dots) = g / (1 - \mu)$. With $\mu = 0.9$ that is a step ten times as long, so compare $\eta = 0.01$
+# with momentum 0.9 to $\eta = 0.1$ without. (Some programs write $v \leftarrow \mu v + (1 - \mu) g$. Then the factor is 1,
+# and the same $\eta$ means something else: exercise 3.)
 #
-# **What alternates cancels**, and how much is gained can be computed. In one direction, with curvature $\lambda$, a step is
+# **Gradients that alternate cancel**, and we can compute how much is gained. In one direction, with curvature $\lambda$, the
+# gradient is $\lambda\theta$, and a step is
 #
 # $$
 # \begin{bmatrix} \theta \\ v \end{bmatrix} \leftarrow
-# \underbrace{\begin{bmatrix} 1 - \eta\lambda & -\eta\mu \\ \lambda & \mu \end{bmatrix}}_{(2, 2)}
+# \underbrace{\begin{bmatrix} 1 - \eta\lambda & -\eta\mu \\ \lambda & \mu \end{bmatrix}}_{M\ (2, 2)}
 # \begin{bmatrix} \theta \\ v \end{bmatrix} .
 # $$
 #
-# The matrix has the trace $1 + \mu - \eta\lambda$ and the [determinant](mathematics.md#eigenvalues-trace-determinant) $(1 - \eta\lambda)\mu + \eta\mu\lambda = \mu$. So its two eigenvalues have the product $\mu$. If they are complex, they are conjugates, and both have absolute value $\sqrt\mu$:
-# each step leaves $\sqrt\mu$ of the distance, *whatever the curvature*. They are complex when
-# $(1 + \mu - \eta\lambda)^2 < 4\mu$, that is
+# Why do the [eigenvalues](mathematics.md#eigenvalues-trace-determinant) of $M$ say how fast this converges? After $t$ steps
+# the state is $M^t$ times the start. If the two eigenvalues differ, write the start as a sum of two eigenvectors. Each step
+# multiplies each of them by its eigenvalue $r$, so after $t$ steps it is $r^t$ times as long. So the distance to the minimum
+# falls, in the long run, like $|r|^t$ with the larger of the two $|r|$.
+#
+# The trace of $M$ is $s = 1 + \mu - \eta\lambda$, and its determinant is $(1 - \eta\lambda)\mu + \eta\mu\lambda = \mu$. The
+# eigenvalues add up to the first and multiply to the second, so they are the roots of $r^2 - s r + \mu = 0$:
+#
+# $$
+# r = \tfrac12 \Big( s \pm \sqrt{s^2 - 4\mu} \Big) .
+# $$
+#
+# If $s^2 < 4\mu$, the two are complex and conjugate. Their product is $\mu$, so both have the absolute value $\sqrt\mu$:
+# each step multiplies the distance by $\sqrt\mu$, *whatever the curvature*. The condition $(1 + \mu - \eta\lambda)^2 < 4\mu$
+# is the same as
 #
 # $$
 # (1 - \sqrt\mu)^2 < \eta\lambda < (1 + \sqrt\mu)^2 .
 # $$
 #
-# Fit all curvatures into this window: $\eta\lambda_{\min} = (1 - \sqrt\mu)^2$ and $\eta\lambda_{\max} = (1 + \sqrt\mu)^2$. The quotient of the two is
-# $\sqrt\kappa = (1 + \sqrt\mu) / (1 - \sqrt\mu)$, so
+# Choose $\eta$ and $\mu$ so that all curvatures fit into this window: $\eta\lambda_{\min} = (1 - \sqrt\mu)^2$ and
+# $\eta\lambda_{\max} = (1 + \sqrt\mu)^2$. The root of the quotient of the two is
+# $\sqrt\kappa = (1 + \sqrt\mu) / (1 - \sqrt\mu)$. Solve for $\sqrt\mu$:
 #
 # $$
-# \sqrt\mu = \frac{\sqrt\kappa - 1}{\sqrt\kappa + 1} :
+# \sqrt\mu = \frac{\sqrt\kappa - 1}{\sqrt\kappa + 1}
 # $$
 #
-# what gradient descent does with $\kappa$, momentum does with $\sqrt\kappa$. For $\kappa = 2500$ a step leaves 0.961 instead of 0.9992,
-# fifty times fewer steps in the long run. (At the two ends of the window the two eigenvalues coincide, and the distance
-# falls like $t\,\sqrt\mu^{\,t}$: the factor $t$ is there always, but $\sqrt\mu^{\,t}$ falls faster than it grows.) It still diverges, beyond $\eta\lambda_{\max} = 2 (1 + \mu)$, where the trace reaches $-(1 + \mu)$ and an
-# eigenvalue $-1$.
+# This is the factor of gradient descent with $\sqrt\kappa$ in place of $\kappa$. For $\kappa = 2500$ a step multiplies the
+# distance by 0.961 instead of 0.9992, so momentum needs fifty times fewer steps in the long run. (At the two ends of the
+# window the two eigenvalues coincide, and the distance falls like $t\,\sqrt\mu^{\,t}$. The factor $t$ is there always, but
+# $\sqrt\mu^{\,t}$ falls faster than $t$ grows.) Momentum diverges too, if $\eta\lambda_{\max} > 2 (1 + \mu)$: there the
+# trace is below $-(1 + \mu)$, and one eigenvalue is below $-1$.
 
 # %%
 for mu, eta_lambda in ((0.5, 0.3), (0.9, 1.0), (0.9, 3.7)):
@@ -376,10 +424,11 @@ source(sae.SGD.formula)
 # %% [markdown]
 # ## Adam
 #
-# Momentum has one $\eta$ for all parameters. In a network the biases, the first layer and the last have gradients of very
-# different size, and so would want different rates. Worse, $\eta$ depends on how the loss is *scaled*: multiply the loss by
-# 784, and gradient descent steps 784 times as far. Adam ([Kingma and Ba 2015](bibliography.md#kingma-2015)) divides each
-# component by its own typical size. All operations are element by element, all vectors $(P,)$, $t = 1, 2, \dots$:
+# Momentum has one $\eta$ for all parameters. In a network, the biases, the first layer and the last layer have gradients of
+# very different size, so each would need a rate of its own. And $\eta$ depends on how the loss is *scaled*: multiply the
+# loss by 784, and gradient descent steps 784 times as far. Adam ([Kingma and Ba 2015](bibliography.md#kingma-2015)) divides
+# each component of the gradient by its own typical size. All operations are element by element, all vectors $(P,)$,
+# $t = 1, 2, \dots$:
 #
 # $$
 # \begin{aligned}
@@ -390,26 +439,28 @@ source(sae.SGD.formula)
 # \end{aligned}
 # $$
 #
-# The usual values are $\beta_1 = 0.9$, $\beta_2 = 0.999$ and $\varepsilon = 10^{-8}$: $m$ looks back over about
-# $1 / (1 - \beta_1) = 10$ steps, $v$ over about 1000.
+# The usual values are $\beta_1 = 0.9$, $\beta_2 = 0.999$ and $\varepsilon = 10^{-8}$. So $m$ is a mean over about the last
+# $1 / (1 - \beta_1) = 10$ steps, and $v$ over about the last 1000.
 #
-# **Why the correction.** $m$ starts at 0 and is too small at first. Unrolled, $m_t = (1 - \beta_1) \sum_{s=1}^{t} \beta_1^{t-s} g_s$. If the
-# expected gradient stays $\mathbb E[g]$ over these steps, the geometric sum gives
+# **Why the correction?** $m$ starts at 0 and is too small at first. Unrolled,
+# $m_t = (1 - \beta_1) \sum_{s=1}^{t} \beta_1^{t-s} g_s$. If the expected gradient stays $\mathbb E[g]$ over these steps, the
+# geometric sum gives
 #
 # $$
 # \mathbb E[m_t] = (1 - \beta_1)\, \frac{1 - \beta_1^t}{1 - \beta_1}\, \mathbb E[g] = (1 - \beta_1^t)\, \mathbb E[g],
 # $$
 #
-# so that $\hat m$ has the right mean; the same for $\hat v$. At the first step $\hat m = g$ and $\hat v = g^2$, and each parameter moves
-# by $\eta\, g / |g| = \pm\eta$, whatever its gradient. Without the corrections the first step would be
-# $\eta\, (1 - \beta_1) / \sqrt{1 - \beta_2} = 3.16\, \eta$: too large, just when least is known.
+# so $\hat m$ has the right mean, and for the same reason $\hat v$ has. At the first step $\hat m = g$ and $\hat v = g^2$, so
+# each parameter moves by $\eta\, g / |g| = \pm\eta$, whatever its gradient. Without the corrections the first step would be
+# $\eta\, (1 - \beta_1) / \sqrt{1 - \beta_2} = 3.16\, \eta$, which is too large, just when least is known.
 #
-# **How large is a step?** $|\hat m| / \sqrt{\hat v}$ is about 1 when the gradients agree, and small when they are mostly noise. So $\eta$ is
-# roughly *how far each parameter may move in a step*, in the parameter's own units. That is why one value, $10^{-3}$, is a
-# usable first guess for so many networks, and why it makes no sense to copy it to gradient descent.
+# **How large is a step?** $|\hat m| / \sqrt{\hat v}$ is about 1 if the gradients agree, and small if they are mostly noise.
+# So $\eta$ is roughly *how far each parameter may move in a step*, in the parameter's own units. That is why one value,
+# $10^{-3}$, is a usable first guess for so many networks, and why it makes no sense to use Adam's value for gradient
+# descent.
 #
-# **The library's form.** It takes both corrections into two numbers, so that each step touches the vectors less often. With
-# $c = \sqrt{1 - \beta_2^t}$, $\sqrt{\hat v} = \sqrt v / c$, and
+# **The library's form.** It puts both corrections into two numbers, so that each step reads and writes the vectors less
+# often. With $c = \sqrt{1 - \beta_2^t}$, $\sqrt{\hat v} = \sqrt v / c$, and
 #
 # $$
 # \eta\, \frac{\hat m}{\sqrt{\hat v} + \varepsilon}
@@ -460,9 +511,10 @@ for t, g in enumerate(constant[:, 0], start=1):
     assert np.isclose(m, (1 - 0.9**t) * 0.7)  # E[m] = (1 − β₁ᵗ) E[g]
 
 # %% [markdown]
-# **The loss scale.** This library sums the squared error over the pixels; many programs take the mean over them as well.
-# The gradients differ by the number of pixels, 784. Here the same network is trained both ways. For gradient descent the
-# same $\eta$ is then a different algorithm; copied from one convention to the other it does not learn. Adam does not notice.
+# **The loss scale.** This library sums the squared error over the pixels. Many programs take the mean over them as well.
+# The two gradients differ by a factor of 784, the number of pixels. Here the same network is trained both ways.
+#
+# *Predict (★, 1 minute):* which of the three lines will show the same number twice?
 
 
 # %%
@@ -512,9 +564,13 @@ assert np.isclose(scale["the same, 0.01 · 784"][1], summed, rtol=0.02)
 assert np.isclose(*scale["Adam, 0.001"], rtol=0.05)
 
 # %% [markdown]
-# **Break Adam's indifference.** It holds as long as $\varepsilon$ is small beside $\sqrt{\hat v}$. Scale the loss down until the gradients are
-# about $10^{-8}$, and the steps shrink: for $g = \varepsilon$, by half. That happens with averaged losses, tiny weights of a loss term, or
-# half precision, and it looks like a learning rate that is too small.
+# With gradient descent, the rate that was right for the sum leaves the network at the mean image when the loss is a mean.
+# Adam gives the same result for both.
+#
+# **Where Adam does notice the scale.** The scale cancels as long as $\varepsilon$ is small beside $\sqrt{\hat v}$. Make the
+# loss smaller until the gradients are about $10^{-8}$, and the steps become shorter: for $g = \varepsilon$, by half. That
+# happens with averaged losses, with tiny weights of a loss term, or in half precision, and it looks like a learning rate
+# that is too small.
 
 # %%
 for size in (1.0, 1e-6, 1e-8, 1e-10):
@@ -523,10 +579,20 @@ for size in (1.0, 1e-6, 1e-8, 1e-10):
     assert np.isclose(step, size / (size + 1e-8))
 
 # %% [markdown]
+# **Relatives.** These are the other names that you will meet, each as its difference to what you have derived:
+#
+# | name | the difference |
+# | --- | --- |
+# | Nesterov's momentum | $g$ is computed at $\theta - \eta\mu v$, where momentum alone would lead, and not at $\theta$ ([Sutskever et al. 2013](bibliography.md#sutskever-2013)) |
+# | RMSprop | Adam without the mean of the gradient and without the corrections: $\theta \leftarrow \theta - \eta\, g / (\sqrt v + \varepsilon)$ |
+# | weight decay | a term $\frac\lambda2 \lVert\theta\rVert^2$ in the loss, which adds $\lambda\theta$ to $g$: large weights cost something |
+# | AdamW | Adam with $\theta \leftarrow (1 - \eta\lambda)\,\theta$ before each step in place of that term, so that the decay does not pass through $m$ and $v$ ([Loshchilov and Hutter 2019](bibliography.md#loshchilov-2019)); the library's `weight_decay` |
+
+# %% [markdown]
 # ## The code
 #
-# What all optimizers share: clip the gradient if asked, decay the weights if asked, then the formula, block by block so that
-# the vectors stay in the processor's cache.
+# All optimizers share the following. Clip the gradient if asked, decay the weights if asked, then apply the formula. It is
+# applied block by block, so that the vectors stay in the processor's cache.
 
 # %%
 source(sae.optimizers.Optimizer.update, sae.optimizers.Optimizer.apply, sae.Cosine)
@@ -534,8 +600,8 @@ source(sae.optimizers.Optimizer.update, sae.optimizers.Optimizer.apply, sae.Cosi
 # %% [markdown]
 # ## Checking it
 #
-# There is no gradient to check in an optimizer. What can be checked: that it is the formula (above, against the textbook's
-# lines), that it goes down where it must, and that the gradient which it is given is right.
+# An optimizer has no gradient of its own to check. Three things can be checked: that it is the formula (above, against the
+# textbook's lines), that the loss falls where it must (in the valley), and that the gradient which it is given is right.
 
 # %%
 tiny = sae.Autoencoder(
@@ -552,10 +618,12 @@ assert report.passed
 # %% [markdown]
 # ## An experiment: the learning rate is a power of ten
 #
-# One epoch of 20,000 images for the network of the preset `deep` (784-128-64-32 and back) with each optimizer, at learning rates that are equally spaced *on a
-# logarithmic scale*. $\eta$ multiplies, so what matters is its ratio: from 0.001 to 0.002 is as far as from 0.1 to 0.2. To choose a
-# rate is to fit a number to the images that it is chosen by, so it is chosen by *validation* images; the test images judge what
-# was chosen, once, at the end.
+# One epoch of 20,000 images for the network of the preset `deep` (784-128-64-32 and back) with each optimizer, at learning
+# rates that are equally spaced *on a logarithmic scale*. $\eta$ multiplies, so its ratio matters: from 0.001 to 0.002 is as
+# far as from 0.1 to 0.2. To choose a rate is to fit a number to the images that it is chosen by, so it is chosen by
+# *validation* images. The test images judge the choice once, at the end.
+#
+# *Predict (★, 2 minutes):* each curve has a minimum. Which of the three is lowest, and which lies farthest to the right?
 
 # %%
 train = x[: quick(20_000, 7_500)]
@@ -633,79 +701,183 @@ ranking = (
 assert quick(ranking, True)
 
 # %% [markdown]
-# Read the picture from the left. Too small a rate: in one epoch nothing much happens. Then, for gradient descent and for
-# momentum, a shelf near the error of the mean image: the biases have learned, the weights have not. Then the valley; that of
-# gradient descent has its floor at 0.01, a little below $\eta^*$, and ends soon after. Then too large: the error jumps, since ReLUs die and
-# sigmoids saturate ([chapter 05](05_going_deep.py)), and may never come back. A search on a linear grid would have put all its
-# points there.
+# Read the picture from the left. With a rate that is too small, little happens in one epoch. Then, for gradient descent and
+# for momentum, the curve is flat near the error of the mean image, because the biases have learned and the weights have not.
+# Then comes the minimum; that of gradient descent is at 0.01, a little below $\eta^*$, and the error rises soon after. Then
+# the rate is too large: the error jumps, because ReLUs die and sigmoids saturate ([chapter 05](05_going_deep.py)), and it
+# may never come back. A search on a linear grid would have put all its points there.
 #
-# **A rate that falls.** At a constant rate the parameters jitter around the minimum, by about the length of a step. So you want a
-# large rate first and a small one last. The library's `Cosine` falls along half a cosine,
-# $\eta_t = \eta \cdot \frac12 \big(1 + \cos(\pi t / T)\big)$, over $T$ steps. A large rate at the very start has a price of its own:
-# $v$ has seen a few gradients only, the network has not found its scale, and a long step can switch units off for good. So the
-# rate may rise first, in a straight line: the *warm-up*.
+# **A rate that falls.** At a constant rate the parameters move to and fro around the minimum, by about the length of a step.
+# So a large rate is best at first and a small one at the end. The library's `Cosine` falls along half a cosine,
+# $\eta_t = \eta \cdot \frac12 \big(1 + \cos(\pi t / T)\big)$, over $T$ steps. A large rate at the very start has a price of
+# its own: $v$ is a mean of few gradients then, and a long step can switch units off for good. So the rate may rise first, in
+# a straight line, which is called a *warm-up*. Five schedules for Adam:
+#
+# *Predict (★, 1 minute):* which helps more, the falling rate or the warm-up? Or do you need both?
 
 # %%
 epochs = quick(4, 2)
-steps = epochs * math.ceil(len(x) / 128)
+per_epoch = math.ceil(len(x) / 128)
+steps = epochs * per_epoch
+warmup = steps // 10
 schedule = sae.Cosine(0.01, steps)
 assert np.allclose(
     [schedule(t) for t in range(steps)],
     [0.01 * 0.5 * (1 + math.cos(math.pi * t / steps)) for t in range(steps)],
 )
-models = {
-    "Adam, 0.003, the best above": trained(sae.Adam(3e-3), x, epochs),
-    "Adam, 0.01": trained(sae.Adam(0.01), x, epochs),
-    "0.01, falling to 0": trained(sae.Adam(sae.Cosine(0.01, steps)), x, epochs),
-    "the same, with a warm-up": trained(
-        sae.Adam(sae.Cosine(0.01, steps, warmup=steps // 10)), x, epochs
-    ),
+
+
+def learning_curve(lr):
+    """The network after training with Adam, and the loss of every step."""
+    model, optimizer, losses = deep(np.random.default_rng(0)), sae.Adam(lr), []
+    for order in (
+        np.random.default_rng(epoch).permutation(len(x)) for epoch in range(epochs)
+    ):
+        for first in range(0, len(x), 128):
+            losses.append(float(model.training_step(x[order[first : first + 128]])["loss"]))
+            optimizer.update(model.parameters, model.gradient)
+    return model, np.array(losses)
+
+
+schedules = {
+    "0.003 throughout": 3e-3,
+    "0.01 throughout": 0.01,
+    "0.01 after a warm-up": lambda t: 0.01 * min(1.0, (t + 1) / warmup),
+    "0.01, falling to 0": sae.Cosine(0.01, steps),
+    "warm-up, then falling": sae.Cosine(0.01, steps, warmup=warmup),
 }
-results = {name: error_of(model, validation) for name, model in models.items()}
+
+
+def dead_units(model):
+    """How many ReLU units give 0 for every validation image."""
+    y, dead = validation, 0
+    for layer in (*model.encoder.layers, *model.decoder.layers):
+        y = layer.forward(y)
+        if isinstance(layer, sae.ReLU):
+            dead += int((y.max(axis=0) == 0).sum())
+    return dead
+
+
+runs = {name: learning_curve(lr) for name, lr in schedules.items()}
+results = {name: error_of(model, validation) for name, (model, _) in runs.items()}
+dead = {name: dead_units(model) for name, (model, _) in runs.items()}
+print(f"after {epochs} epochs        squared error per validation image   dead units")
 for name, error in results.items():
-    print(
-        f"{name:<28} squared error {error:6.2f} per validation image after {epochs} epochs"
-    )
+    print(f"{name:<22} {error:34.2f} {dead[name]:12d}")
 chosen = min(results, key=results.get)
-print(f"chosen: {chosen}; on the test images {error_of(models[chosen], test):.2f}")
-assert quick(chosen == "the same, with a warm-up", True)
+print(f"chosen: {chosen}; on the test images {error_of(runs[chosen][0], test):.2f}")
+if data_name() == "strokes":
+    assert quick(chosen == "warm-up, then falling", True)
+    assert quick(results["0.01 after a warm-up"] < results["0.01, falling to 0"], True)
+    assert quick(results["0.01, falling to 0"] > 0.8 * results["0.01 throughout"], True)
+    for without, with_warmup in (
+        ("0.01 throughout", "0.01 after a warm-up"),
+        ("0.01, falling to 0", "warm-up, then falling"),
+    ):
+        assert quick(dead[without] > 1.3 * dead[with_warmup], True)
+
+# %% tags=["hide-input"]
+drawn, axes = figure(6.4, 3.9)
+looks = (
+    (plots.GREY, ":"),
+    (plots.RED, "--"),
+    (plots.ORANGE, "-."),
+    ("black", "-"),
+    (plots.BLUE, "-"),
+)
+for (name, (_, losses)), (colour, look) in zip(runs.items(), looks, strict=True):
+    window = per_epoch // 10
+    means = losses[: len(losses) // window * window].reshape(-1, window).mean(axis=1)
+    place = (np.arange(len(means)) + 0.5) * window / per_epoch
+    width = 2.2 if name == "warm-up, then falling" else 1.4
+    axes.plot(place, means, look, color=colour, linewidth=width, label=name)
+axes.set(yscale="log", xlabel="epoch", ylabel="squared error per training image")
+axes.set_yticks([5, 10, 20, 50, 100], ["5", "10", "20", "50", "100"])
+axes.minorticks_off()
+axes.legend(fontsize=9)
+show(
+    drawn,
+    "curves",
+    "Five falling learning curves on a logarithmic scale. The two with a warm-up begin highest, are lowest after one epoch, and "
+    "end lowest; the lowest of all is the one whose rate falls as well.",
+    "Learning curves; each point is a mean over a tenth of an epoch. Look at the left end, where the two runs with a warm-up are the highest, "
+    "and at the first epoch, after which they are the lowest.",
+)
 
 # %% [markdown]
-# Of these four the falling rate with a warm-up comes out best. It is one run of each, with one seed, which proves little: try
-# others, in `trained`. (A warm-up to a constant rate was not tried.) The preset `science2006` uses both.
+# The warm-up helps more than the falling rate, and the table says why. Without a warm-up, the first long steps switch many
+# more units off. A ReLU that gives 0 for every image has the slope 0 for every image, so its weights get no gradient and it
+# stays off. A rate that falls later cannot undo this, and alone it is hardly better than the same rate throughout. With a
+# warm-up it is: both together come out best. This is one run of each, with one seed, so try others (exercise 10). The preset
+# `science2006` uses both.
 #
 # ## What to change for MNIST
 #
-# `scratchae tutorial 4 --data mnist` runs this chapter on MNIST, in about 30 s. `scratchae train deep --data mnist`
-# (10 epochs) reached 8.6 per test image in one run, squared error summed over the pixels, with Adam at 0.001 throughout; other seeds
-# gave 8.2 and 9.4 (`benchmarks/README.md`).
+# `scratchae tutorial 4 --data mnist` runs this chapter on MNIST, in about 30 s. `scratchae train deep --data mnist` (10
+# epochs) reached 8.6 per test image in one run, squared error summed over the pixels, with Adam at 0.001 throughout; other
+# seeds gave 8.2 and 9.4 (`benchmarks/README.md`).
 #
 # ## Exercises
+#
+# ### From memory
+#
+# The questions give the formulas. Write the code from memory, and look at the chapter's code afterwards.
+#
+# 1. Momentum. After *Momentum*. ★, 5 minutes.
 
 # %%
 exercise("04_momentum")
+
+# %% [markdown]
+# 2. Adam. After *Adam*. ★, 10 minutes.
 
 # %%
 exercise("04_adam")
 
 # %% [markdown]
-# **Think, then compute.**
+# ### Derive and write
 #
-# 1. Rescale the parameters: $\theta = s\,\phi$, and do gradient descent on $\phi$. Which $\eta$ gives the same path in $\theta$?
-# 2. You double the batch size and keep the number of epochs. How many steps are left, and what happens to the noise of each?
-# 3. A gradient component alternates, $+1, -1, +1, \dots$ What is the length of Adam's steps in the long run? Of momentum's?
-# 4. Halve the loss. What changes for Adam, if `weight_decay` is set? (The decay is decoupled:
-#    $\theta \leftarrow (1 - \eta\lambda)\,\theta$ before each step.) And if decay were a term $\frac\lambda2 \lVert\theta\rVert^2$ of the loss?
-#
-# Answers:
+# 3. Momentum with a mean in place of a sum, on the same path. After *Momentum*. ★★, 15 minutes.
 
 # %%
+exercise("04_mean_momentum")
+
+# %% [markdown]
+# 4. Adam with weight decay of both kinds. After *Adam*. ★★, 25 minutes.
+
+# %%
+exercise("04_adamw")
+
+# %% [markdown]
+# On paper:
+#
+# 5. ★★ Rescale the parameters: $\theta = s\,\phi$, and do gradient descent on $\phi$. Which $\eta$ gives the same path in
+#    $\theta$? After *Gradient descent*. 10 minutes.
+# 6. ★ You double the batch size and keep the number of epochs. How many steps are left, and what happens to the noise of
+#    each? After *A batch instead of all examples*. 3 minutes.
+# 7. ★★★ A gradient component alternates, $+1, -1, +1, \dots$ What is the length of Adam's steps in the long run? Of
+#    momentum's? After *Adam*. 20 minutes.
+# 8. ★★ Halve the loss. What changes for Adam, if `weight_decay` is set, which is decoupled? And if decay were a term
+#    $\frac\lambda2 \lVert\theta\rVert^2$ of the loss, whose weight $\lambda$ stays as it is? After *Relatives*. 10 minutes.
+# 9. ★★★★ For $\eta\lambda$ above the window the eigenvalues of momentum are real. Show that both lie between $-1$ and 0 as
+#    long as $\eta\lambda < 2(1 + \mu)$, so that momentum converges there. After *Momentum*. 25 minutes.
+#
+# ### Explore
+#
+# 10. ★ Run the five schedules with three other seeds. Which order of them is the same each time? 10 minutes.
+# 11. ★★ Draw the picture of the valley for Adam with $\eta = 0.1$ and 2, and for momentum 0.99. What does the best of them
+#     look like, and how far is it from the minimum after 200 steps? 15 minutes.
+# 12. ★★★ Measure the noise of the gradient of `small_network` after 0, 1 and 5 epochs, beside $\lVert g \rVert$. From when
+#     on is the noise of a batch of 128 larger than the gradient? What does it say for the choice of $B$ and $\eta$ late in
+#     training? 40 minutes.
+
+# %% tags=["hide-cell"]
 s, eta = 3.0, 0.02
 phi, path = np.array([-4.0, 1.0]) / s, descend(sae.SGD(eta), 10)
 for place in path:
     assert np.allclose(s * phi, place)
     phi -= eta / s**2 * s * (curvature * s * phi)  # ∂L/∂φ = s ∂L/∂θ
-print("1. η / s²: the gradient grows by s, and the same step in θ is 1 / s of it in φ")
+print("5. η / s²: the gradient grows by s, and the same step in θ is 1 / s of it in φ")
 
 alternating = np.tile([[1.0], [-1.0]], (3000, 1))
 visited = textbook_adam(alternating)[:, 0]
@@ -716,24 +888,47 @@ for g in alternating[:200]:
     heavy.append(theta.item())
 swing_heavy = np.abs(np.diff(heavy)[-10:]).mean()
 print(
-    f"3. Adam {swing:.4f} η = (1 − β₁) / (1 + β₁); momentum {swing_heavy:.4f} η = 1 / (1 + μ)"
+    f"7. Adam {swing:.4f} η = (1 − β₁) / (1 + β₁); momentum {swing_heavy:.4f} η = 1 / (1 + μ)"
 )
 assert np.isclose(swing, 0.1 / 1.9, rtol=0.01) and np.isclose(
     swing_heavy, 1 / 1.9, rtol=1e-3
 )
 
+for mu in (0.3, 0.9):
+    for eta_lambda in np.linspace((1 + math.sqrt(mu)) ** 2, 2 * (1 + mu), 50)[1:-1]:
+        matrix = np.array([[1 - eta_lambda, -mu], [eta_lambda, mu]])
+        assert ((roots := np.linalg.eigvals(matrix)) < 0).all() and (roots > -1).all()
+print("9. all eigenvalues on a grid of the interval lie between -1 and 0")
+
 # %% [markdown]
-# 2\. Half as many, each with $1/\sqrt2$ of the noise. To get as far, each must go further: that is why people raise $\eta$ with the
-# batch size.
+# <details><summary>Answers</summary>
 #
-# 4\. Nothing changes: decoupled decay does not pass through $m$ and $v$. As a term of the loss it would be half as much beside
-# what it was, but Adam divides by the size of the gradient, so what counts is its share of the sum: with the data's part
-# halved and the term kept, the term weighs twice as much.
+# 5\. $\eta / s^2$. The derivative by $\phi$ is $s$ times that by $\theta$, and a step in $\phi$ is $1/s$ of the same step in
+# $\theta$.
+#
+# 6\. Half as many, each with $1/\sqrt2$ of the noise. To get as far, each must go further, which is why people raise $\eta$
+# with the batch size.
+#
+# 7\. Let $m$ be $+c$ after a positive gradient and $-c$ after a negative one. Then $c = -\beta_1 c + (1 - \beta_1)$, so
+# $c = (1 - \beta_1)/(1 + \beta_1)$. And $\hat v = 1$, so Adam's steps are $c\,\eta = 0.053\,\eta$. For momentum
+# $c = -\mu c + 1$, so its steps are $\eta/(1 + \mu)$.
+#
+# 8\. With decoupled decay nothing changes, because it does not pass through $m$ and $v$, and in these the factor ½ cancels.
+# If the decay is a term of the loss and its $\lambda$ stays, then $g$ is half the gradient of the data plus all of
+# $\lambda\theta$. Adam divides by the size of this sum, so only the shares count, and the share of the decay has become
+# larger, up to twice as large.
+#
+# 9\. Above the window $s = 1 + \mu - \eta\lambda < -2\sqrt\mu$, so the sum of the real roots is negative, and their product
+# $\mu$ is positive: both are negative. The parabola $r^2 - sr + \mu$ is $1 + s + \mu = 2(1 + \mu) - \eta\lambda > 0$ at
+# $r = -1$, so $-1$ lies on the same side of both roots. It is not between them. It lies below both, because their product
+# $\mu$ is less than 1, so one of them at least is above $-1$.
+#
+# </details>
 #
 # ## Further reading
 #
-# - [Kingma and Ba 2015](bibliography.md#kingma-2015): Adam. [Loshchilov and Hutter 2019](bibliography.md#loshchilov-2019): decoupled weight decay;
-#   [2017](bibliography.md#loshchilov-2017): the cosine.
+# - [Kingma and Ba 2015](bibliography.md#kingma-2015): Adam. [Loshchilov and Hutter 2019](bibliography.md#loshchilov-2019):
+#   decoupled weight decay; [2017](bibliography.md#loshchilov-2017): the cosine.
 # - [Sutskever et al. 2013](bibliography.md#sutskever-2013): what momentum and initialisation do together.
 # - [Goodfellow et al. 2016](bibliography.md#goodfellow-2016), chapter 8: optimization of deep models.
 #

@@ -87,11 +87,18 @@ def test_the_question_says_how_to_check(path):
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("03_bug_dense", "averaged over the batch once too often"), ("03_bug_tanh", "wants the output y, and gets x"), ("03_bug_softmax", "a path is missing")],
+    [("03_bug_dense", "it is added to instead of set"), ("03_bug_tanh", "wants the output y, and gets x"), ("03_bug_softmax", "a path is missing")],
 )  # fmt: skip
 def test_the_bugs_are_diagnosed(name, kind, capsys):
     code, text = run(EXERCISES / f"{name}.py", capsys)
     assert code == grade.WRONG and kind in text and "look at:" in text
+
+
+def test_a_plain_dense_layer_has_no_bug(tmp_path, capsys):
+    plain = tmp_path / "03_bug_dense.py"
+    plain.write_text((EXERCISES / "solutions" / "02_dense.py").read_text(encoding="utf-8"), encoding="utf-8")
+    code, text = run(plain, capsys)
+    assert code == grade.RIGHT, text
 
 
 # One change in a right solution, and what is said of it
@@ -104,9 +111,55 @@ MISTAKES = [
     ("02_sigmoid", "dy * self.y * (1 - self.y)", "self.y * (1 - self.y)", "dy is left out"),
     ("02_mse", "2 * difference / n", "2 * difference", "summed over the batch where the value is averaged"),
     ("02_mse", "(difference**2).sum() / n", "(difference**2).mean()", "it is averaged over the features too"),
+    ("02_masked", "(self.x.T @ dy) * self.M", "self.x.T @ dy", "a cut connection has a gradient here"),
+    ("02_masked", "dy @ (self.W * self.M).T", "dy @ self.W.T", "dx: the mask is missing"),
+    ("02_masked", "dy.sum(axis=0)", "dy", "it is not summed over the batch"),
+    ("02_gate", "dy * (self.s + self.a * self.s * (1 - self.s))", "dy * self.s", "the path through σ is missing"),
+    ("02_gate", "dy * (self.s + self.a * self.s * (1 - self.s))", "dy * self.a * self.s * (1 - self.s)", "the path of a itself is missing"),
+    ("02_gate", "dy * (self.s", "(self.s", "dy is left out"),
+    ("02_weighted_mse", "2 * w * difference / n", "2 * w * difference", "summed over the batch where the value is averaged"),
+    ("02_weighted_mse", "(w * difference**2).sum() / n", "(w * difference**2).mean()", "it is averaged over the features too"),
+    ("02_weighted_mse", "(difference**2).sum(axis=0) / n", "(w * difference**2).sum(axis=0) / n", "its slope has no w"),
+    ("02_weighted_mse", "(difference**2).sum(axis=0) / n", "(difference**2).sum() / n", "dw should be an array of shape (3,)"),
+    ("02_two_layers", "(p - t) / len(x)", "(p - t)", "the 1/N of the loss is missing"),
+    ("02_two_layers", "dz * (1 - z**2)", "dz", "tanh is not differentiated"),
+    ("02_two_layers", "dz * (1 - z**2)", "dz * (1 - a**2)", "with its output z, not with a"),
+    ("02_two_layers", "dz * (1 - z**2)", "dz * z * (1 - z)", "the slope of σ stands here"),
+    ("02_two_layers", "dp @ W2.T", "dp @ (W2 if len(W2) == len(W2.T) else W2.T)", "times W2 transposed"),
+    ("02_two_layers", "da.sum(axis=0)", "da.mean(axis=0)", "db1: the sum over the batch is missing"),
+    ("02_L_layers", "da = dy * slopes[l]", "da = dy", "no activation is differentiated"),
+    ("02_L_layers", "da = dy * slopes[l]", "da = dy * slopes[l] if l + 1 < len(Ws) else dy", "the last activation is not differentiated"),
+    ("02_L_layers", "da = dy * slopes[l]", "da = dy * slopes[min(l + 1, len(Ws) - 1)]", "by the slope of the layer after it"),
+    ("02_L_layers", "ys[l].T @ da", "(ys[l + 1] if ys[l].shape == ys[l + 1].shape else ys[l]).T @ da", "what went into W is the output before"),
+    ("02_L_layers", "da @ Ws[l].T", "da @ (Ws[l] if len(Ws[l]) == len(Ws[l].T) else Ws[l].T)", "is da times W transposed"),
+    ("02_L_layers", "dWs.insert(0, ", "dWs.append(", "in the order of the loop backward"),
+    ("02_fork", " + dv @ C.T", "", "only the gradient of u has come back"),
+    ("02_fork", "du @ A.T + dv @ C.T", "(du @ A.T + dv @ C.T) / 2", "they add up"),
+    ("02_fork", "dx = dy + da @ W.T", "dx = da @ W.T", "the path past the layer is missing"),
+    ("02_fork", "dx = dy + da @ W.T", "dx = dy", "only the path past the layer is there"),
+    ("02_fork", "1 - h**2", "1 - y**2", "its slope is 1 - h², not 1 - y²"),
+    ("03_directional", "v /= np.linalg.norm(v)", "", "divide it by its length"),
+    ("03_directional", "v = rng.standard_normal(theta.shape)", "v = gradient.copy()", "v points along the gradient"),
+    ("03_directional", "v = rng.standard_normal(theta.shape)", "v = np.ones(theta.shape)", "the same sign"),
+    ("03_directional", "loss(theta - h * v)) / (2 * h)", "loss(theta)) / h", "that difference is one-sided"),
+    ("03_directional", "/ (2 * h)", "/ h", "the two places are 2h apart"),
+    ("03_directional", "return gradient @ v, measured", "theta += h * v\n    return gradient @ v, measured", "theta is changed"),
+    ("03_dropout", " / (1 - self.rate)\n", " * 1.0\n", "so E[y] = (1 - p) x"),
+    ("03_dropout", ">= self.rate", "< self.rate", "is the share to drop"),
+    ("03_dropout", "else dy * self.m", "else dy", "the mask is missing: a dropped number has no path"),
+    ("03_dropout", "else dy * self.m", "else dy * (self.m > 0)", "dy is dropped, but not divided by 1 - p"),
+    ("03_dropout", "self.m = None\n        if rng is None:", "if rng is None:", "the mask of the forward before is still there"),
+    ("03_dropout", "x**2 * self.rate / (1 - self.rate)", "x**2 * self.rate * (1 - self.rate)", "the variance of a mask of 0 and 1"),
+    ("03_dropout", "x**2 * self.rate / (1 - self.rate)", "x**2 / (1 - self.rate)", "this is E[y²]"),
     ("04_momentum", "self.v *= self.momentum", "self.v *= 0", "v does not last"),
     ("04_momentum", "parameters -= self.lr * self.v", "parameters = parameters - self.lr * self.v", "works in place"),
     ("04_adam", "self.m / (1 - self.beta1**self.t)", "self.m", "the parameters after step 1 is wrong"),
+    ("04_mean_momentum", "self.v *= self.momentum", "self.v *= 0", "v does not last"),
+    ("04_mean_momentum", "self.lr / (1 - self.momentum) * self.v", "self.lr * self.v", "the steps are too short"),
+    ("04_mean_momentum", "parameters -= self.lr", "parameters = parameters - self.lr", "works in place"),
+    ("04_adamw", "self.m / (1 - self.beta1**self.t)", "self.m", "the parameters after step 1 is wrong"),
+    ("04_adamw", "1 - self.lr * self.decay", "1 - self.decay", "it shrinks θ by 1 - lr λ"),
+    ("04_adamw", "g = gradient + self.decay * parameters", "g = gradient", "its gradient λ θ is added to g"),
     ("05_relu", "self.y > 0", "self.y <= 0", "the mask is inverted"),
     ("05_he", "np.sqrt(2 / inputs)", "2 / inputs", "this is the variance"),
     ("05_he", "np.sqrt(2 / inputs)", "np.sqrt(1 / inputs)", "ReLU halves"),

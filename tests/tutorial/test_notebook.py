@@ -47,6 +47,7 @@ def test_an_exercise_is_known_by_what_it_asks_for(name, exercise):
 
 def test_what_is_called_otherwise_belongs_to_no_exercise():
     assert asked_in("MyDense") is None and asked_in("sigmoid") is None
+    assert asked_in("Dropout") is None and asked_in("AdamW") is None
 
 
 class Double:

@@ -133,6 +133,46 @@ def softmax(module: ModuleType) -> list[str]:
     ]
 
 
+def masked_dense(module: ModuleType) -> list[str]:
+    layer, x, dy = module.MaskedDense(4, 3), normal(5, 4), normal(5, 3, seed=3)
+    layer.W, layer.b = normal(4, 3, seed=2), normal(3, seed=1)
+    layer.M = np.array([[1, 0, 1], [0, 1, 1], [1, 1, 0], [0, 0, 1]], bool)
+    V = layer.W * layer.M
+    facts = [equal("forward", layer.forward(x.copy()), x @ V + layer.b)]
+    dx = layer.backward(dy.copy())
+    uncut = x.T @ dy
+    facts += [
+        equal(
+            "dW",
+            layer.dW,
+            uncut * layer.M,
+            {
+                "a cut connection has a gradient here: it has no path to the loss, so its gradient is 0": uncut,
+                "it is divided by N: the loss has done that already": uncut * layer.M / 5,
+            },
+        ),
+        equal("dx", dx, dy @ V.T, {"the mask is missing": dy @ layer.W.T}),
+    ]
+    square = module.MaskedDense(3, 3)
+    square.W, square.M = normal(3, 3, seed=3), layer.M[1:]
+    return [*facts, gradients(layer, x), gradients(square, normal(3, 3))]
+
+
+def gate(module: ModuleType) -> list[str]:
+    layer, a, dy = module.Gate(), 2 * normal(5, 4), normal(5, 4, seed=1)
+    s = sigmoid(a)
+    facts = [equal("forward", layer.forward(a.copy()), a * s)]
+    mistakes = {
+        "the path through σ is missing": dy * s,
+        "the path of a itself is missing": dy * a * s * (1 - s),
+        "σ is not differentiated: its slope is s (1 - s)": dy * (s + a * s),
+        "dy is left out": s + a * s * (1 - s),
+    }
+    found = layer.backward(dy.copy())
+    facts.append(equal("da", found, dy * (s + a * s * (1 - s)), mistakes))
+    return [*facts, gradients(module.Gate(), a)]
+
+
 def mse(module: ModuleType) -> list[str]:
     p, t = unit(5, 3), unit(5, 3, seed=1)
     value, _ = several("mse(prediction, target)", module.mse(p.copy(), t.copy()), 2)
@@ -143,6 +183,358 @@ def mse(module: ModuleType) -> list[str]:
         "there is a ½ in it that the question has not": square / 10,
     }
     return [equal("the value", value, square / 5, mistakes), gradients(module.mse, p, t)]
+
+
+def weighted_mse(module: ModuleType) -> list[str]:
+    p, t, w = unit(5, 3), unit(5, 3, seed=1), np.array([0.5, 2.0, 3.0])
+    value, _, dw = several(
+        "weighted_mse(prediction, target, w)",
+        module.weighted_mse(p.copy(), t.copy(), w.copy()),
+        3,
+    )
+    each = (p - t) ** 2
+    square = (w * each).sum()
+    mistakes = {
+        "it is averaged over the features too: only the batch is averaged": square / p.size,
+        "the mean over the batch is missing": square,
+        "there is a ½ in it that the question has not": square / 10,
+        "the weights are squared too": (w**2 * each).sum() / 5,
+    }
+    facts = [equal("the value", value, square / 5, mistakes)]
+    mistakes = {
+        "it is summed over the batch where the value is averaged": each.sum(axis=0),
+        "w itself is in it: L is linear in w, so its slope has no w": w
+        * each.sum(axis=0)
+        / 5,
+    }
+    facts.append(equal("dw", dw, each.sum(axis=0) / 5, mistakes))
+    of_prediction = lambda p, t: module.weighted_mse(p, t, w.copy())[:2]  # noqa: E731
+    of_prediction.__name__ = "weighted_mse"
+    return [*facts, gradients(of_prediction, p, t)]
+
+
+def two_layers(module: ModuleType) -> list[str]:
+    facts = []
+    for N, D, H, M in ((5, 4, 3, 2), (4, 3, 3, 3)):  # the square one: transposes fit
+        x, t = normal(N, D), normal(N, M, seed=1)
+        W1, b1 = normal(D, H, seed=2), normal(H, seed=3)
+        W2, b2 = normal(H, M, seed=4), normal(M, seed=5)
+        given = [x, t, W1, b1, W2, b2]
+        found = several(
+            "two_layers(x, t, W1, b1, W2, b2)",
+            module.two_layers(*(array.copy() for array in given)),
+            6,
+        )
+        a = x @ W1 + b1
+        z = np.tanh(a)
+        p = z @ W2 + b2
+        square = ((p - t) ** 2).sum()
+        facts = [
+            equal(
+                "L",
+                found[0],
+                square / N,
+                {
+                    "it is averaged over the outputs too": square / N / M,
+                    "the mean over the batch is missing": square,
+                },
+            )
+        ]
+
+        def gradients_of(dp, W2T=W2.T, slope=1 - z**2, W1T=W1.T, x=x, z=z):
+            da = (dp @ W2T) * slope
+            return x.T @ da, da.sum(axis=0), z.T @ dp, dp.sum(axis=0), da @ W1T
+
+        dp = 2 * (p - t) / N
+        others = {
+            "the 1/N of the loss is missing": gradients_of(2 * (p - t)),
+            "there is a sigmoid's slope at the output, and there is no sigmoid": gradients_of(
+                dp * p * (1 - p)
+            ),
+            "tanh is not differentiated": gradients_of(dp, slope=1.0),
+            "the slope of tanh is 1 - z², with its output z, not with a": gradients_of(
+                dp, slope=1 - a**2
+            ),
+            "the slope of σ stands here, z (1 - z); the one of tanh is 1 - z²": gradients_of(
+                dp, slope=z * (1 - z)
+            ),
+        }
+        if H == M:
+            others["dz is da of the next layer times W2 transposed"] = gradients_of(
+                dp, W2T=W2
+            )
+            others["dx is da times W1 transposed"] = gradients_of(dp, W1T=W1)
+        names = ("dW1", "db1", "dW2", "db2", "dx")
+        right = gradients_of(dp)
+        for i in (2, 3, 0, 1, 4):  # from the loss back, so that the first mistake is named
+            mistakes = {text: wrong[i] for text, wrong in others.items()}
+            if names[i].startswith("db"):
+                mistakes["the sum over the batch is missing: this is its mean"] = (
+                    right[i] / N
+                )
+            facts.append(equal(names[i], found[i + 1], right[i], mistakes))
+    return facts
+
+
+def all_layers(x, t, Ws, bs, fs, mistake=""):
+    """The answer to 02_L_layers, or what one mistake makes of it."""
+    ys, slopes = [x], []
+    for W, b, f in zip(Ws, bs, fs, strict=True):
+        y, slope = f(ys[-1] @ W + b)
+        ys.append(y)
+        slopes.append(slope)
+    n, last = len(x), len(Ws) - 1
+    dy, dWs, dbs = 2 * (ys[-1] - t) / (1 if mistake == "N" else n), [], []
+    for k in range(last, -1, -1):
+        da = dy * slopes[min(k + (mistake == "next slope"), last)]
+        if mistake == "no slopes" or (mistake == "no last slope" and k == last):
+            da = dy
+        dWs.insert(0, ys[k + (mistake == "own y")].T @ da)
+        dbs.insert(0, da.sum(axis=0))
+        dy = da @ (Ws[k] if mistake == "W" else Ws[k].T)
+    return ((ys[-1] - t) ** 2).sum() / n, dWs, dbs
+
+
+def any_layers(module: ModuleType) -> list[str]:
+    names = {
+        "N": "the 1/N of the loss is missing",
+        "no slopes": "no activation is differentiated: da = dy ⊙ f′(a)",
+        "no last slope": "the last activation is not differentiated: da = dy ⊙ f′(a) there too",
+        "next slope": "da of a layer is multiplied by the slope of the layer after it",
+        "own y": "dW has the layer's own output in it: what went into W is the output before, y_{l-1}",
+        "W": "dy of the layer before is da times W transposed",
+    }
+
+    def tanh(a):
+        return np.tanh(a), 1 - np.tanh(a) ** 2
+
+    def logistic(a):
+        return sigmoid(a), sigmoid(a) * (1 - sigmoid(a))
+
+    def relu(a):
+        return np.maximum(a, 0), (a > 0) * 1.0
+
+    facts = []
+    cases = (
+        ([3, 3, 3, 3], [tanh, logistic, tanh]),  # square, so that any product fits
+        ([5, 4, 3, 2, 6], [relu, tanh, logistic, logistic]),
+        ([4, 3], [tanh]),
+    )
+    for sizes, fs in cases:
+        pairs = list(zip(sizes, sizes[1:], strict=False))
+        Ws = [normal(*pair, seed=i) for i, pair in enumerate(pairs)]
+        bs = [normal(m, seed=9 + i) for i, (_, m) in enumerate(pairs)]
+        x, t = normal(6, sizes[0], seed=20), normal(6, sizes[-1], seed=21)
+        given = ([W.copy() for W in Ws], [b.copy() for b in bs])
+        found = several(
+            "any_layers(x, t, Ws, bs, fs)", module.any_layers(x.copy(), t, *given, fs), 3
+        )
+        found = found[0], list(found[1]), list(found[2])
+        right = all_layers(x, t, Ws, bs, fs)
+        what = f"sizes {sizes}"
+        facts.append(equal(f"{what}: L", found[0], right[0]))
+        others = [
+            (text, all_layers(x, t, Ws, bs, fs, mistake))
+            for mistake, text in names.items()
+            if min(sizes) == max(sizes) or mistake not in ("next slope", "own y", "W")
+        ]
+        turned = "the list is in the order of the loop backward, the last layer first"
+        dWs, dbs = right[1:]
+        for wrong in ((dWs[::-1], dbs[::-1]), (dWs[::-1], dbs), (dWs, dbs[::-1])):
+            others.append((turned, (None, *wrong)))
+        for text, wrong in others:
+            as_wrong, as_right = (
+                all(
+                    np.shape(a) == b.shape and np.allclose(a, b)
+                    for a, b in zip(found[1] + found[2], case[1] + case[2], strict=False)
+                )
+                for case in (wrong, right)
+            )
+            if as_wrong and not as_right:
+                raise AnswerError(f"{what}: {text}")
+        for which, letter in ((1, "dW"), (2, "db")):
+            if len(found[which]) != len(fs):
+                raise AnswerError(
+                    f"{what}: there should be {len(fs)} {letter}, and there are {len(found[which])}"
+                )
+        for k in reversed(range(len(fs))):  # as the gradient flows
+            for which, letter in ((2, "db"), (1, "dW")):
+                label = f"{what}: {letter} of layer {k + 1}"
+                facts.append(equal(label, found[which][k], right[which][k]))
+    return [
+        f"{sum(len(fs) for _, fs in cases)} layers in {len(cases)} networks: dW and db right"
+    ]
+
+
+def fork(module: ModuleType) -> list[str]:
+    x, W, b = normal(5, 4), normal(4, 4, seed=1), normal(4, seed=2)
+    A, C = normal(4, 3, seed=3), normal(4, 2, seed=4)
+    du, dv = normal(5, 3, seed=5), normal(5, 2, seed=6)
+    given = (x, W, b, A, C, du, dv)
+    found = several(
+        "fork(x, W, b, A, C, du, dv)", module.fork(*(array.copy() for array in given)), 5
+    )
+    h = np.tanh(x @ W + b)
+
+    def back(dy, slope=1 - h**2):
+        da = dy * slope
+        return dy + da @ W.T, x.T @ da, da.sum(axis=0)
+
+    both = du @ A.T + dv @ C.T
+    right = back(both)
+    others = {
+        "y goes into two heads, and only the gradient of u has come back": back(du @ A.T),
+        "y goes into two heads, and only the gradient of v has come back": back(dv @ C.T),
+        "the gradients of the two heads are averaged: they add up": back(both / 2),
+        "tanh is not differentiated": back(both, 1.0),
+        "its slope is 1 - h², not 1 - y²": back(both, 1 - (x + h) ** 2),
+    }
+    layer = right[0] - both
+    facts = [
+        equal(
+            "dA", found[3], (x + h).T @ du, {"u = y A: y stands before A, not h": h.T @ du}
+        ),
+        equal(
+            "dC", found[4], (x + h).T @ dv, {"v = y C: y stands before C, not h": h.T @ dv}
+        ),
+    ]
+    for i, name in ((2, "db"), (1, "dW")):
+        facts.append(
+            equal(
+                name, found[i], right[i], {text: wrong[i] for text, wrong in others.items()}
+            )
+        )
+    mistakes = {
+        "the path past the layer is missing: x is used in y = x + h too": layer,
+        "only the path past the layer is there: x went into the layer too": both,
+    }
+    mistakes |= {text: wrong[0] for text, wrong in others.items()}
+    return [*facts, equal("dx", found[0], right[0], mistakes)]
+
+
+def directional(module: ModuleType) -> list[str]:
+    theta, h, facts, seen = normal(7), 1e-4, [], []
+    factor = np.arange(1.0, 8.0)
+    for seed in range(2):
+        places = []
+
+        def loss(place, places=places):
+            places.append(np.array(place, float))
+            return float((factor * np.sin(place)).sum() + place[0] * place[1])
+
+        gradient = factor * np.cos(theta)
+        gradient[:2] += theta[1::-1]
+        before = theta.copy()
+        derived, measured = several(
+            "directional(loss, theta, gradient, rng, h)",
+            module.directional(loss, theta, gradient, np.random.default_rng(seed), h),
+            2,
+        )
+        if (theta != before).any():
+            theta[...] = before
+            raise AnswerError("theta is changed: work on copies, θ + h v and θ - h v")
+        if len(places) != 2:
+            raise AnswerError(f"loss was called {len(places)} times: two are enough")
+        first, second = places
+        if (first == before).all() or (second == before).all():
+            raise AnswerError(
+                "one of the two losses was taken at θ itself: that difference is one-sided, and its error falls "
+                "with h only, not with h²"
+            )
+        if not np.allclose(first + second, 2 * before, rtol=0, atol=1e-9):
+            raise AnswerError(
+                "the two places are not θ + h v and θ - h v with the same v: draw v once"
+            )
+        v = (first - second) / (2 * h)
+        length = float(np.linalg.norm(v))
+        if abs(length - 1) > 1e-6:
+            raise AnswerError(f"v has the length {length:.4g}: divide it by its length")
+        v = v if derived * (gradient @ v) >= 0 else -v
+        if np.isclose(abs(v @ gradient), np.linalg.norm(gradient)):
+            raise AnswerError(
+                "v points along the gradient: a wrong part at right angles to it would not be seen; draw v at random"
+            )
+        if (v > 0).all() or (v < 0).all():
+            raise AnswerError(
+                "all numbers of v have the same sign: draw them from rng.standard_normal"
+            )
+        seen.append(v)
+        slope = (loss(before + h * v) - loss(before - h * v)) / (2 * h)
+        facts += [
+            equal("derived, g · v", derived, gradient @ v),
+            equal(
+                "measured",
+                measured,
+                slope,
+                {
+                    "it is divided by h: the two places are 2h apart": 2 * slope,
+                    "it is not divided by 2h": 2 * h * slope,
+                    "the signs of the two losses are exchanged": -slope,
+                },
+            ),
+        ]
+    if np.allclose(seen[0], seen[1]):
+        raise AnswerError("two seeds gave the same direction: draw v with rng")
+    return [*facts[:2], "θ is left as it was, with two losses"]
+
+
+def dropout(module: ModuleType) -> list[str]:
+    rate, x, dy = 0.25, normal(50, 40) + 3, normal(50, 40, seed=1)
+    layer = module.DropoutWithMoments(rate)
+    y = layer.forward(x.copy(), np.random.default_rng(0))
+    dx = layer.backward(dy.copy())
+    m = np.asarray(y, float) / x
+    dropped = float((m == 0).mean())
+    if abs(dropped - (1 - rate)) < 0.05:
+        raise AnswerError(
+            f"{dropped:.0%} are dropped: `rate` = {rate} is the share to drop"
+        )
+    if abs(dropped - rate) > 0.05:
+        raise AnswerError(
+            f"{dropped:.0%} of the numbers are dropped, and should be {rate:.0%}"
+        )
+    if (m == m[0]).all() or (m == m[:, :1]).all():
+        raise AnswerError("one mask serves several numbers: draw one for each number of x")
+    kept = m[m != 0]
+    scales = {
+        "what is kept is not divided by 1 - p, so E[y] = (1 - p) x": np.ones_like(kept),
+        "what is kept is multiplied by 1 - p: divide": np.full_like(kept, 1 - rate),
+        "what is kept is divided by p, the share that is dropped": np.full_like(
+            kept, 1 / rate
+        ),
+    }
+    facts = [equal("what is kept", kept, np.full_like(kept, 1 / (1 - rate)), scales)]
+    mistakes = {
+        "the mask is missing: a dropped number has no path to the loss": dy,
+        "dy is dropped, but not divided by 1 - p": dy * (m != 0),
+    }
+    other = (np.asarray(dx) == 0) != (m == 0) if np.shape(dx) == m.shape else np.zeros(1)
+    if other.any() and not np.allclose(dx, dy):
+        raise AnswerError("dx: another mask was drawn: backward needs the one of forward")
+    facts.append(equal("dx", dx, dy * m, mistakes))
+    facts.append(equal("y without an rng", layer.forward(x.copy()), x))
+    facts.append(
+        equal(
+            "dx after a forward without an rng",
+            layer.backward(dy.copy()),
+            dy,
+            {"the mask of the forward before is still there": dy * m},
+        )
+    )
+    mean, variance = several("moments(x)", layer.moments(x.copy()), 2)
+    facts.append(
+        equal("E[y]", mean, x, {"the division by 1 - p is left out": (1 - rate) * x})
+    )
+    mistakes = {
+        "this is E[y²]: E[y]² is to be taken away": x**2 / (1 - rate),
+        "this is the variance of a mask of 0 and 1, which is not divided by 1 - p": x**2
+        * rate
+        * (1 - rate),
+        "it is the standard deviation": np.abs(x) * np.sqrt(rate / (1 - rate)),
+        "the variance of m is to be multiplied by x²": np.full_like(x, rate / (1 - rate)),
+    }
+    facts.append(equal("Var[y]", variance, x**2 * rate / (1 - rate), mistakes))
+    return [*facts, gradients(module.DropoutWithMoments(0.5), normal(6, 5))]
 
 
 def optimizer(make, twin, mistakes=lambda g, lr: {}):
@@ -172,6 +564,64 @@ def optimizer(make, twin, mistakes=lambda g, lr: {}):
         return facts
 
     return check
+
+
+def mean_momentum(module: ModuleType) -> list[str]:
+    compare = optimizer(
+        lambda module: module.MeanMomentum(0.1, 0.9),
+        lambda: s.SGD(0.1, 0.9),
+        lambda g, t: {
+            "v is the mean now, 1 - μ times the sum: the steps are too short": 0.1
+            * 0.1
+            * g,
+            "v does not last: the gradient alone is used": 0.1 * g if t > 1 else np.nan * g,
+        },
+    )
+    facts = compare(module)
+    mine, g = module.MeanMomentum(0.1, 0.75), normal(3)
+    mine.update(normal(3, seed=1), g.copy())
+    forms = {"this v is the sum: the question asks for the mean": g}
+    return [*facts, equal("v after one step", mine.v, 0.25 * g, forms)]
+
+
+class Decaying:
+    """Adam with a term λ/2 |θ|² in the loss, beside the library's Adam."""
+
+    def __init__(self, lr: float, decay: float):
+        self.adam, self.decay = s.Adam(lr), decay
+
+    def update(self, parameters: np.ndarray, gradient: np.ndarray) -> None:
+        self.adam.update(parameters, gradient + self.decay * parameters)
+
+
+def adam_with_decay(module: ModuleType) -> list[str]:
+    plain = optimizer(lambda module: module.AdamWithDecay(lr=0.1), lambda: s.Adam(0.1))
+    decoupled = optimizer(
+        lambda module: module.AdamWithDecay(lr=0.1, decay=0.5, decoupled=True),
+        lambda: s.Adam(0.1, weight_decay=0.5),
+    )
+    coupled = optimizer(
+        lambda module: module.AdamWithDecay(lr=0.1, decay=0.5, decoupled=False),
+        lambda: Decaying(0.1, 0.5),
+    )
+    facts = [f"without decay: {fact}" for fact in plain(module)[-1:]]
+    for name, compare, remark in (
+        (
+            "decoupled",
+            decoupled,
+            "it shrinks θ by 1 - lr λ, before the step, and not by way of m and v",
+        ),
+        (
+            "in the loss",
+            coupled,
+            "its gradient λ θ is added to g, before m and v, for θ as it is then",
+        ),
+    ):
+        try:
+            facts.append(f"decay {name}: {compare(module)[-1]}")
+        except AnswerError as error:
+            raise AnswerError(f"decay {name}: {remark}\n{error}") from None
+    return facts
 
 
 def he(module: ModuleType) -> list[str]:
@@ -1057,15 +1507,25 @@ CHECKS = {
     "02_dense": dense,
     "02_sigmoid": activation("Sigmoid", sigmoid),
     "02_mse": mse,
+    "02_gate": gate,
+    "02_weighted_mse": weighted_mse,
+    "02_masked": masked_dense,
+    "02_two_layers": two_layers,
+    "02_L_layers": any_layers,
+    "02_fork": fork,
     "03_bug_dense": dense,
     "03_bug_tanh": activation("Tanh", np.tanh),
     "03_bug_softmax": softmax,
+    "03_directional": directional,
+    "03_dropout": dropout,
     "04_momentum": optimizer(
         lambda module: module.Momentum(0.1, 0.9),
         lambda: s.SGD(0.1, 0.9),
         lambda g, t: {"v does not last: the gradient alone is used": 0.1 * g},
     ),
     "04_adam": optimizer(lambda module: module.Adam(lr=0.1), lambda: s.Adam(0.1)),
+    "04_mean_momentum": mean_momentum,
+    "04_adamw": adam_with_decay,
     "05_relu": activation("ReLU", lambda x: np.maximum(x, 0)),
     "05_he": he,
     "06_pca": pca,

@@ -1,7 +1,7 @@
 """Find the bug: a dense layer.
 
-This layer runs, its shapes fit, and a network with it even learns a little. One line of it is
-wrong. Read what the check says, find the line, mend it, and say why the shapes did not show it.
+This layer runs, its shapes fit, and the first gradient that it computes is right. One line of it is wrong.
+Read what the check says, find the line, mend it, and say how training would go with it.
 
     y = x W + b          x (N, inputs), W (inputs, outputs), b (outputs,), y (N, outputs)
 
@@ -16,6 +16,8 @@ class Dense:
         rng = np.random.default_rng(rng)  # takes a generator, a seed, or None
         self.W = rng.standard_normal((inputs, outputs)) / np.sqrt(inputs)
         self.b = np.zeros(outputs)
+        self.dW = np.zeros_like(self.W)
+        self.db = np.zeros_like(self.b)
 
     def forward(self, x):
         self.x = x

@@ -1,0 +1,23 @@
+"""Forks and joins: a residual connection, and two heads.
+
+    h = tanh(x W + b)           x (N, D), W (D, D), b (D,)
+    y = x + h                   a join: x arrives by itself and through the layer
+    u = y A                     A (D, K)
+    v = y C                     C (D, M): y goes into two heads
+
+The loss depends on u and v; you are given du = ∂L/∂u (N, K) and dv = ∂L/∂v (N, M).
+Return (dx, dW, db, dA, dC).
+
+Draw the graph first. Every number that is used twice gets the sum of two gradients.
+
+Check:  scratchae check 02_fork
+"""
+
+import numpy as np
+
+
+def fork(x, W, b, A, C, du, dv):
+    """(dx, dW, db, dA, dC)."""
+    h = np.tanh(x @ W + b)
+    y = x + h
+    raise NotImplementedError("dA and dC; dy from both heads; then back to W, b and x")
