@@ -3,12 +3,12 @@
 #
 # *How do you teach a machine which images are probable, when nobody can add up all images?*
 #
-# **Time** 100 minutes to read, 45 s to run on two cores.
+# **Time** 90 minutes to read (short path 55), 45 s to run on two cores.
 
 # %% [markdown]
 # ## The question
 #
-# An autoencoder gives back an image. It does not say how *probable* an image is. A model that did could tell a digit
+# An autoencoder gives back an image. It does not say how *probable* an image is. A model that does say it can tell a digit
 # from noise, complete half an image, and make new ones. So give every possible image $v$ of 0s and 1s a number
 # $F(v)$, low for what you want to see, and let
 #
@@ -25,17 +25,17 @@
 # pseudo-likelihood, annealed importance sampling. Then come real images, RBMs on top of each other as one model, the deep
 # belief network, and the experiment of 2006 that made deep autoencoders work.
 #
-# **A short path** of @SHORT@ minutes leaves out the sections that are marked *beyond the short path*: nothing in the others needs them.
+# **A short path** of 55 minutes leaves out the sections that are marked *beyond the short path*: nothing in the others needs them.
 #
 # | part | sections | minutes |
 # | --- | --- | ---: |
-# | the model | from here to *Gibbs sampling* | @M1@ |
-# | its gradient, exact and by contrastive divergence | *Backward* to *Four ways to train* | @M2@ |
-# | judging a model | *Judging without Z*, up to pseudo-likelihood; *An experiment: images* | @M3@ |
-# | 2006 | *2006: layer by layer, then all at once*, *The step, tensor by tensor* | @M4@ |
-# | beyond the short path | *The partition function by steps*, *Overfitting, seen without Z*, *Real-valued hidden units*, *Real-valued data*, *The deep belief network* | @M5@ |
+# | the model | from here to *Gibbs sampling* | 20 |
+# | its gradient, exact and by contrastive divergence | *Backward* to *Four ways to train* | 25 |
+# | judging a model | *Judging without Z*, up to pseudo-likelihood; *An experiment: images* | 5 |
+# | 2006 | *2006: layer by layer, then all at once*, *The step, tensor by tensor* | 5 |
+# | beyond the short path | *The partition function by steps*, *Overfitting, seen without Z*, *Real-valued hidden units*, *Real-valued data*, *The deep belief network* | 35 |
 #
-# Whoever wants all of it has two sittings: the first ends with *Four ways to train*.
+# If you read all of it, take two sittings: the first ends with *Four ways to train*.
 
 # %%
 import itertools
@@ -601,7 +601,7 @@ source(sae.RBM.continue_chains)
 # deviation of 0.01, which suits hundreds of pixels. With nine pixels every $c_j$ would then be near 0 and every hidden unit near ½, whatever the
 # image is, and the first hundreds of updates would change little. So we begin with ten times that.
 #
-# Predict two winners: which way ends with the smallest cost of its reconstructions, and which with the largest likelihood?
+# Predict, for CD-1 and the exact gradient: which of the two ends with the smaller cost of its reconstructions, and which with the larger likelihood?
 
 # %%
 lines = all_states(3)
@@ -1344,7 +1344,7 @@ show(
     "Left: four RBMs, one above the other, 784-200, 200-100, 100-50 and 50-10; what one has learned is the data of the next. "
     "Middle: the four weights as an encoder from 784 to 10, and their transposes as a decoder back to 784. Right: the same tower, "
     "each weight with a change of its own.",
-    "Pretraining, unrolling, fine-tuning, with the sizes that are used below (after figure 1 of the paper).",
+    "Follow one matrix: an RBM learns W₁ on the left, the middle uses it twice, and on the right its two copies go apart. The sizes are those used below (after figure 1 of the paper).",
 )
 
 # %%
