@@ -942,7 +942,8 @@ assert 200 < growth < 5000  # 2¹⁰ = 1024, but for chance
 # ### 27. "PCA assumes Gaussian data, an autoencoder assumes nothing"
 #
 # **Wrong.** PCA minimises a squared error, and the proof in chapter 06 holds for every matrix of data. As a test take data that are
-# nowhere near Gaussian, coin flips with a few huge values, and 2,000 other subspaces:
+# nowhere near Gaussian, coin flips with a few huge values, and 2,000 other
+# [planes](mathematics.md#orthonormal-directions-projection-rank):
 
 # %%
 coins = rng.integers(0, 2, (400, 5)) * rng.exponential(1, (400, 5)) ** 3
