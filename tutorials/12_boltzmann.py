@@ -188,7 +188,8 @@ P_v, P_h = P.sum(axis=1), P.sum(axis=0)
 given_v = (P / P_v[:, None]) @ hidden  # E[h | v] by enumeration, (16, 3)
 given_h = (P / P_h).T @ V  # E[v | h], (8, 4)
 print(
-    f"log Z by 128 states: {np.log(Z):.9f}; by the library: {rbm.log_partition_function():.9f}"
+    f"log Z by 128 states: {np.log(Z):.9f}; by the library: "
+    f"{rbm.log_partition_function():.9f}"
 )
 print(f"P(h = 1 | v): {np.abs(given_v - sigmoid(V @ W + b)).max():.0e} from σ(vW + b)")
 print(
@@ -440,7 +441,8 @@ load(theta)
 rbm.training_step(many, rng)
 one_step = np.concatenate([rbm.energy.dW.ravel(), rbm.energy.da, rbm.energy.db])
 print(
-    f"training_step on {len(many):,} rows: {np.abs(one_step - expected_cd1(theta)).max():.4f} "
+    f"training_step on {len(many):,} rows: "
+    f"{np.abs(one_step - expected_cd1(theta)).max():.4f} "
     "from the enumerated mean"
 )
 assert np.abs(one_step - expected_cd1(theta)).max() < 0.01
@@ -574,7 +576,8 @@ def reconstruction_cost(theta):
 r = numerical_jacobian(reconstruction_cost, theta)
 d = expected_cd1(theta)
 print(
-    f"reconstruction error's gradient r: |r| = {np.linalg.norm(r):.3f}; CD-1: |d| = {np.linalg.norm(d):.3f}"
+    f"reconstruction error's gradient r: |r| = {np.linalg.norm(r):.3f}; CD-1: |d| = "
+    f"{np.linalg.norm(d):.3f}"
 )
 print(
     f"|d - r| / |r| = {np.linalg.norm(d - r) / np.linalg.norm(r):.3f}, "
@@ -731,7 +734,8 @@ flipped = [
 ]
 pseudo = sum(np.log(P_v / (P_v + P_v[others])) for others in flipped)
 print(
-    f"PL of 16 states, enumerated against the library's: {np.abs(pseudo - rbm.pseudo_log_likelihood(V)).max():.0e}"
+    "PL of 16 states, enumerated against the library's: "
+    f"{np.abs(pseudo - rbm.pseudo_log_likelihood(V)).max():.0e}"
 )
 assert np.allclose(pseudo, rbm.pseudo_log_likelihood(V))
 print(f"v = 0000: PL {pseudo[0]:.2f}, log P {np.log(P_v[0]):.2f} nats")
@@ -775,7 +779,8 @@ recipe = {
 sae.fit(twelve, train_images[:5000], **recipe)
 log_Z = twelve.log_partition_function()
 print(
-    f"log Z, exactly: {log_Z:.3f}; log P of test images {twelve.log_likelihood(test, log_Z).mean():.1f} nats"
+    f"log Z, exactly: {log_Z:.3f}; log P of test images "
+    f"{twelve.log_likelihood(test, log_Z).mean():.1f} nats"
 )
 estimates = {}
 for begin, frequencies in (("pixels' frequencies", train_images), ("the biases a", None)):
@@ -792,7 +797,8 @@ assert abs(poor - log_Z) > max(5 * poor_error, abs(value - log_Z))
 
 tiny_log_Z, tiny_error = rbm.ais(2000, 50, np.random.default_rng(2))
 print(
-    f"the machine of 4 and 3 units: {tiny_log_Z:.4f} ± {tiny_error:.4f}, exactly {np.log(Z):.4f}"
+    f"the machine of 4 and 3 units: {tiny_log_Z:.4f} ± {tiny_error:.4f}, exactly "
+    f"{np.log(Z):.4f}"
 )
 assert abs(tiny_log_Z - np.log(Z)) < 5 * tiny_error
 
@@ -840,7 +846,10 @@ show(
 # log-likelihoods is
 #
 # $$
-# \mathbb E_{\text{training}}[\log P(x)] - \mathbb E_{\text{validation}}[\log P(x)] = \mathbb E_{\text{validation}}[F(x)] - \mathbb E_{\text{training}}[F(x)],
+# \begin{aligned}
+# & \mathbb E_{\text{training}}[\log P(x)] - \mathbb E_{\text{validation}}[\log P(x)] \\
+# &\quad = \mathbb E_{\text{validation}}[F(x)] - \mathbb E_{\text{training}}[F(x)],
+# \end{aligned}
 # $$
 #
 # because both hold the same $-\log Z$, which cancels. [Hinton 2010](bibliography.md#hinton-2010) recommends this **free-energy gap** as a monitor, in nats per image: it
@@ -910,7 +919,8 @@ log_Z, error = images_rbm.ais(
 likelihood = float(images_rbm.log_likelihood(test, log_Z).mean())
 shuffled = test[:, rng.permutation(784)]
 print(
-    f"pseudo-log-likelihood of test images: {before:.1f} before, {after:.1f} nats after training"
+    f"pseudo-log-likelihood of test images: {before:.1f} before, {after:.1f} nats after "
+    "training"
 )
 print(
     f"log P, Z by AIS: test images {likelihood:.1f}, the same with pixels shuffled "
@@ -989,7 +999,8 @@ for v in all_states(3)[[1, 6]]:
     weight = np.exp(-energy)
     by_sum = -np.log(weight.sum() * (grid[1] - grid[0]))
     print(
-        f"v = {v.astype(int)}: F {real.free_energy(v[None])[0]:.6f}, by the integral {by_sum:.6f}; "
+        f"v = {v.astype(int)}: F {real.free_energy(v[None])[0]:.6f}, by the integral "
+        f"{by_sum:.6f}; "
         f"mean of h {weight @ grid / weight.sum():.4f} = c {real.propup(v[None])[0, 0]:.4f}"
     )
     assert np.isclose(real.free_energy(v[None])[0], by_sum)
@@ -1045,7 +1056,8 @@ for name, kind in (("drawn", sae.RBM), ("its mean", MeanReply)):
     heights_of[name] = log_p
     size = np.linalg.norm(machine.energy.W, axis=0).max()
     print(
-        f"v₁ {name:<9} longest column of W {size:.2f}; log-likelihood {log_p:.3f} nats, of N(0, I) {truth:.3f}"
+        f"v₁ {name:<9} longest column of W {size:.2f}; log-likelihood {log_p:.3f} nats, "
+        f"of N(0, I) {truth:.3f}"
     )
     columns_of[name] = size
 assert (
@@ -1184,7 +1196,8 @@ log_Z2 = net.prior.log_partition_function()
 draws = net.bound(np.repeat(x, 4000, axis=0), log_Z2, rng)
 error = draws.std() / np.sqrt(len(draws))
 print(
-    f"the bound by {len(draws):,} draws {draws.mean():.3f} ± {error:.3f}, by the sum {heights(net)[1]:.3f}"
+    f"the bound by {len(draws):,} draws {draws.mean():.3f} ± {error:.3f}, by the sum "
+    f"{heights(net)[1]:.3f}"
 )
 assert abs(draws.mean() - heights(net)[1]) < 5 * error
 
@@ -1194,7 +1207,8 @@ seen = np.bincount((pictures @ 2 ** np.arange(D)[::-1]).astype(int), minlength=1
 log_v = log_bits(net.descend(0, hidden), V).T
 exact = np.exp(log_v + net.prior.log_likelihood(hidden, log_Z2)).sum(axis=1)
 print(
-    f"20,000 samples: largest |share seen - P(v)| over the 16 states {np.abs(seen - exact).max():.4f}"
+    "20,000 samples: largest |share seen - P(v)| over the 16 states "
+    f"{np.abs(seen - exact).max():.4f}"
 )
 assert np.abs(seen - exact).max() < 5 * 0.5 / np.sqrt(20_000)
 
@@ -1404,7 +1418,8 @@ mean_image = float(((some.mean(axis=0) - test) ** 2).sum(axis=1).mean())
 print("squared error per test image, by epochs of fine-tuning")
 for name, errors in by_epoch.items():
     print(
-        f"{name:<22} 0: {errors[0]:6.1f}   1: {errors[1]:5.1f}   {rounds}: {errors[-1]:5.1f}"
+        f"{name:<22} 0: {errors[0]:6.1f}   1: {errors[1]:5.1f}   {rounds}: "
+        f"{errors[-1]:5.1f}"
     )
 print(f"{'PCA, 10 numbers':<22} {pca:37.1f}\n{'the mean image':<22} {mean_image:37.1f}")
 assert by_epoch["sigmoid, random"][2] > 0.9 * mean_image  # it has learned the mean
@@ -1542,7 +1557,8 @@ load(theta)
 q = joint(theta)[0].sum(axis=1)
 at_truth = np.linalg.norm(expected_cd(theta, 1)), np.linalg.norm(expected_cd1(theta))
 print(
-    f"8. |CD-1| at q = P: all units drawn {at_truth[0]:.0e}, the library's {at_truth[1]:.3f}"
+    f"8. |CD-1| at q = P: all units drawn {at_truth[0]:.0e}, the library's "
+    f"{at_truth[1]:.3f}"
 )
 assert at_truth[0] < 1e-12 < 1e-3 < at_truth[1]
 
@@ -1552,7 +1568,8 @@ inverse.energy.W[...], inverse.energy.a[...] = -W, -a
 inverse.energy.b[...] = b + W.sum(axis=0)
 of_inverse = inverse.log_likelihood(1 - V, inverse.log_partition_function())
 print(
-    f"10. log P(1 - v) of the inverted machine: {np.abs(of_inverse - np.log(P_v)).max():.0e} off"
+    "10. log P(1 - v) of the inverted machine: "
+    f"{np.abs(of_inverse - np.log(P_v)).max():.0e} off"
 )
 assert np.allclose(of_inverse, np.log(P_v))
 

@@ -253,7 +253,8 @@ with blas_threads().limit(limits=1):
     P, B = roofs["gflops_per_second"], roofs["gb_per_second"]
     print(machine.processor())
     print(
-        f"peak P = {P:.0f} GFLOP/s (matrices of {roofs['size']}), memory B = {B:.1f} GB/s:\n"
+        f"peak P = {P:.0f} GFLOP/s (matrices of {roofs['size']}), memory B = {B:.1f} "
+        "GB/s:\n"
         f"they meet at {P / B:.1f} operations for each byte"
     )
     for N in (1, 2, 4, 8, 16, 32, 64, 128, 256):
@@ -329,7 +330,8 @@ source(recycle_memory)
 for name, (seconds, faults) in (("as it comes", fresh), ("recycled", recycled)):
     told = "unknown" if faults is None else f"{faults:6.1f}"
     print(
-        f"textbook sigmoid, memory {name:<11}: {1e6 * seconds:7.1f} µs, page faults a call: {told}"
+        f"textbook sigmoid, memory {name:<11}: {1e6 * seconds:7.1f} µs, page faults a "
+        f"call: {told}"
     )
 print(f"ratio of times: {fresh[0] / recycled[0]:.2f}")
 if fresh[1] is not None:
@@ -351,7 +353,8 @@ for rows in (128, 4096):
         best(lambda v=v: activations.sigmoid(v)),
     )
     print(
-        f"sigmoid of {rows:>4} × 784 numbers ({v.nbytes / 2**20:4.1f} MiB): textbook / library {textbooks / ours:.2f}"
+        f"sigmoid of {rows:>4} × 784 numbers ({v.nbytes / 2**20:4.1f} MiB): textbook / "
+        f"library {textbooks / ours:.2f}"
     )
 
 # %% [markdown]
@@ -431,7 +434,8 @@ metrics, alone = as_a_whole(), conv.gradient.copy()
 shared = parallel.training_step(conv, batch, None, max(parts, 2))
 error = np.abs(conv.gradient - alone).max() / np.abs(alone).max()
 print(
-    f"conv, batch 128: {parts} parts on {cores()} cores; losses {float(metrics['loss']):.4f} and "
+    f"conv, batch 128: {parts} parts on {cores()} cores; losses "
+    f"{float(metrics['loss']):.4f} and "
     f"{float(shared['loss']):.5f}; gradients differ by {error:.0e} of the largest"
 )
 assert error < 1e-4 and np.isclose(float(metrics["loss"]), float(shared["loss"]), rtol=1e-5)
@@ -440,7 +444,8 @@ split = best(lambda: parallel.training_step(conv, batch, None, max(parts, 2)))
 with blas_threads().limit(limits=1):
     one_core = best(as_a_whole)
 print(
-    f"whole batch / split: {whole_batch / split:.2f}; one core / split: {one_core / split:.2f}"
+    f"whole batch / split: {whole_batch / split:.2f}; one core / split: "
+    f"{one_core / split:.2f}"
 )
 
 # %% [markdown]
@@ -519,7 +524,8 @@ for N in (128, 512):
     tracemalloc.stop()
     print(
         f"batch {N}: parameters, gradient and Adam {16 * count / 2**20:.2f} MiB; "
-        f"kept for backward {4 * N * kept[N] / 2**20:.2f} MiB, {kept[N]:,.0f} numbers an example"
+        f"kept for backward {4 * N * kept[N] / 2**20:.2f} MiB, {kept[N]:,.0f} numbers "
+        "an example"
     )
     assert np.isclose(kept[N], 416 + 784 + 784, rtol=0.02)
 print(f"both are equal at a batch of {4 * count / 1984:.0f}")
@@ -529,7 +535,8 @@ fresh_conv.objective(batch.reshape(-1, 28, 28, 1))
 of_conv = tracemalloc.get_traced_memory()[0] / 4 / len(batch)
 tracemalloc.stop()
 print(
-    f"conv has {fresh_conv.parameters.size:,} parameters, and keeps {of_conv:,.0f} numbers an example"
+    f"conv has {fresh_conv.parameters.size:,} parameters, and keeps {of_conv:,.0f} "
+    "numbers an example"
 )
 assert 8 < of_conv / kept[512] < 12 and fresh_conv.parameters.size < count
 
@@ -776,10 +783,12 @@ one = np.ones(1, np.float32)
 t_call = best(lambda: [np.multiply(one, one, out=one) for _ in range(1000)]) / 1000
 calls = in_step + in_update
 print(
-    f"a NumPy call on one number takes {1e6 * t_call:.2f} µs; {calls} of them {1e3 * calls * t_call:.3f} ms"
+    f"a NumPy call on one number takes {1e6 * t_call:.2f} µs; {calls} of them "
+    f"{1e3 * calls * t_call:.3f} ms"
 )
 print(
-    f"a step of deep on one image: {1e3 * per_step[1]:.3f} ms, on 512 images: {1e3 * per_step[512]:.3f} ms, "
+    f"a step of deep on one image: {1e3 * per_step[1]:.3f} ms, on 512 images: "
+    f"{1e3 * per_step[512]:.3f} ms, "
     f"a ratio of {per_step[512] / per_step[1]:.0f}"
 )
 print("\nif a launch costs the host            5 µs     10 µs     20 µs")
@@ -921,10 +930,12 @@ replayed = two_epochs(steps)
 (graph,) = steps.run.values()
 difference = np.abs(host_model.parameters - device_model.parameters.get()).max()
 print(
-    f"{graph.calls} steps, of which {graph.calls - 3} replayed; the graph holds {len(graph.notes)} launches"
+    f"{graph.calls} steps, of which {graph.calls - 3} replayed; the graph holds "
+    f"{len(graph.notes)} launches"
 )
 print(
-    f"loss {expected:.6f} on the host, {replayed:.6f} replayed; parameters differ by {difference:.0e}"
+    f"loss {expected:.6f} on the host, {replayed:.6f} replayed; parameters differ by "
+    f"{difference:.0e}"
 )
 assert np.isclose(expected, replayed, rtol=1e-4) and difference < 1e-3
 
@@ -1115,7 +1126,8 @@ halves = np.concatenate(
     [norm.forward(half, rng=rng) for half in (numbers[:4], numbers[4:])]
 )
 print(
-    f"5. outputs of the whole batch and of its halves differ by {np.abs(both - halves).max():.2f}"
+    "5. outputs of the whole batch and of its halves differ by "
+    f"{np.abs(both - halves).max():.2f}"
 )
 assert np.abs(both - halves).max() > 0.05
 assert not sae.BatchNorm.examples_apart

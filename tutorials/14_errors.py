@@ -127,7 +127,7 @@ show(
 
 
 class WrongDraw(sae.Layer):
-    """z = μ + e^ℓ ε for x = (μ, ℓ) side by side, with the noise held fixed: WRONG, and consistent."""
+    """z = μ + e^ℓ ε, with μ and ℓ side by side in x, and fixed noise: WRONG, and consistent."""
 
     epsilon = rng.standard_normal((4, 3))
 
@@ -145,7 +145,8 @@ caught["σ without the half"] = not sae.check_gradients(
 l0, draws = -1.2, rng.standard_normal(100_000)
 wrong_spread, right_spread = (math.exp(l0) * draws).std(), (math.exp(l0 / 2) * draws).std()
 print(
-    f"log σ² = {l0}, so σ = {math.exp(l0 / 2):.3f}; draws spread by {wrong_spread:.3f} (wrong), {right_spread:.3f} (right)"
+    f"log σ² = {l0}, so σ = {math.exp(l0 / 2):.3f}; draws spread by {wrong_spread:.3f} "
+    f"(wrong), {right_spread:.3f} (right)"
 )
 assert abs(right_spread - math.exp(l0 / 2)) < 0.01 < abs(wrong_spread - math.exp(l0 / 2))
 
@@ -243,7 +244,8 @@ for pixels_by, code_by, beta in (
     )
     same = (terms[:, 0] + beta * terms[:, 1]) / (D if pixels_by == "mean" else 1)
     print(
-        f"pixels: {pixels_by:<4}  code: {code_by:<4}  the ELBO's KL term counts {beta:6.2f} times"
+        f"pixels: {pixels_by:<4}  code: {code_by:<4}  the ELBO's KL term counts "
+        f"{beta:6.2f} times"
     )
     assert np.allclose(loss, same)
 
@@ -303,7 +305,8 @@ for name, factor in scale.items():
 # %%
 steps_an_epoch = math.ceil(60_000 / 128)
 print(
-    f"60,000 images, batch 128: {steps_an_epoch} steps an epoch; 10,000 steps are {10_000 / steps_an_epoch:.1f} epochs"
+    f"60,000 images, batch 128: {steps_an_epoch} steps an epoch; 10,000 steps are "
+    f"{10_000 / steps_an_epoch:.1f} epochs"
 )
 assert steps_an_epoch == 469 and round(10_000 / steps_an_epoch, 1) == 21.3
 
@@ -354,7 +357,8 @@ for a, t, name in ((30, 1, "perfect"), (30, 0, "certain and wrong")):
         float(np.squeeze(part)) for part in from_logits(column(a), column(t))
     )
     print(
-        f"a = {a}, t = {t}, {name:<17}: clipped {cost:7.4f} nats, slope {slope:g}; right {true_cost:7.4f}, slope {true_slope:.0e}"
+        f"a = {a}, t = {t}, {name:<17}: clipped {cost:7.4f} nats, slope {slope:g}; "
+        f"right {true_cost:7.4f}, slope {true_slope:.0e}"
     )
 assert np.isclose(clipped_bce(column(30), column(1))[0], 0.001, rtol=0.01)
 assert (
@@ -407,7 +411,8 @@ noisy = clean + rng.standard_normal(100_000)
 for name, target in (("noisy", noisy), ("clean", clean)):
     w = float(noisy @ target / (noisy @ noisy))
     print(
-        f"{name} target: w = {w:.3f}, squared error to the clean signal {np.mean((w * noisy - clean) ** 2):.3f}"
+        f"{name} target: w = {w:.3f}, squared error to the clean signal "
+        f"{np.mean((w * noisy - clean) ** 2):.3f}"
     )
     assert np.isclose(w, 1 if name == "noisy" else 0.5, atol=0.01)
 
@@ -418,7 +423,8 @@ weights = np.linalg.lstsq(few + once, few, rcond=None)[0]
 fresh = rng.standard_normal(few.shape)
 on_pairs, on_new = (float((((few + e) @ weights - few) ** 2).mean()) for e in (once, fresh))
 print(
-    f"noise drawn once: error {on_pairs:.3f} on these pairs, {on_new:.3f} on the same signals with fresh noise"
+    f"noise drawn once: error {on_pairs:.3f} on these pairs, {on_new:.3f} on the same "
+    "signals with fresh noise"
 )
 assert on_pairs < 1e-6 < 0.3 < on_new
 
@@ -440,7 +446,8 @@ truth = rng.integers(0, 2, (2, 100))
 accuracy = (models == truth).mean(axis=2)
 winner = accuracy[:, 0].argmax()
 print(
-    f"the best of 200 coins: {accuracy[winner, 0]:.0%} right on the set it was chosen on, {accuracy[winner, 1]:.0%} on new data"
+    f"the best of 200 coins: {accuracy[winner, 0]:.0%} right on the set it was chosen "
+    f"on, {accuracy[winner, 1]:.0%} on new data"
 )
 assert accuracy[winner, 0] > 0.58 and accuracy[winner, 0] > accuracy[winner, 1]
 
@@ -466,7 +473,8 @@ for name, points in (
     ("other data", rng.uniform(50, 60, (5000, 2))),
 ):
     print(
-        f"{name:<13} 2 - 50 - 2 without training: squared error {((points @ encode @ decode - points) ** 2).sum(axis=1).mean():.0e}"
+        f"{name:<13} 2 - 50 - 2 without training: squared error "
+        f"{((points @ encode @ decode - points) ** 2).sum(axis=1).mean():.0e}"
     )
     assert np.allclose(points @ encode @ decode, points)
 points = rng.standard_normal((50_000, 2))
@@ -505,7 +513,8 @@ sparse = np.where(np.eye(20) == 1, 0.99, 0.0005)
 constant = np.full((20, 20), 0.05)  # says the same of every example
 for name, z in (("each unit on in 1 of 20", sparse), ("all 0.05, always", constant)):
     print(
-        f"{name:<24} wrong {per_example(z)[0]:6.3f}, right {abs(sae.SparseKL(0.05, 1.0)(z)[0]):6.3f} nats"
+        f"{name:<24} wrong {per_example(z)[0]:6.3f}, right "
+        f"{abs(sae.SparseKL(0.05, 1.0)(z)[0]):6.3f} nats"
     )
 assert per_example(sparse)[0] > 1 > 0.001 > sae.SparseKL(0.05, 1.0)(sparse)[0]
 assert np.isclose(per_example(constant)[0], 0)
@@ -569,7 +578,8 @@ for name, rbm in (("copies everything", copier), ("knows the two images", knower
     log_p = rbm.log_likelihood(patterns, rbm.log_partition_function()).mean()
     judged[name] = float(rbm.objective(patterns)["loss"]), log_p
     print(
-        f"{name:<21} reconstruction {judged[name][0]:.3f} nats, log-likelihood {log_p:.3f} nats per image"
+        f"{name:<21} reconstruction {judged[name][0]:.3f} nats, log-likelihood "
+        f"{log_p:.3f} nats per image"
     )
 assert judged["copies everything"][0] < 0.01 < 0.5 < judged["knows the two images"][0]
 assert np.isclose(judged["copies everything"][1], -math.log(16), atol=1e-3)
@@ -607,10 +617,12 @@ error, error_strange = (
     float(((model.reconstruct(v) - v) ** 2).sum(axis=1).mean()) for v in (test, strange)
 )
 print(
-    f"images that come back exactly: {exact:.0%}; a code of {numbers} floats has {32 * numbers:,} bits"
+    f"images that come back exactly: {exact:.0%}; a code of {numbers} floats has "
+    f"{32 * numbers:,} bits"
 )
 print(
-    f"squared error: {error:.1f} per image of the kind it knows, {error_strange:.0f} per image of noise"
+    f"squared error: {error:.1f} per image of the kind it knows, {error_strange:.0f} "
+    "per image of noise"
 )
 assert exact == 0 and error_strange > 2 * error
 
@@ -700,7 +712,7 @@ try:
     wide.forward(points)
     raise AssertionError("it should have been refused")
 except ShapeError as error:
-    print(textwrap.fill(f"ShapeError: {error}", 92))
+    print(textwrap.fill(f"ShapeError: {error}", 88))
 codes = wide.forward(np.ascontiguousarray(points.T))
 print(f"the transpose is taken: {len(codes)} codes for {len(points):,} points")
 assert len(codes) == 2
@@ -725,7 +737,7 @@ except ShapeError:
 
 # %%
 class SharedMean(sae.Layer):
-    """z = μ + e^(ℓ/2) ε with one column each for μ and ℓ: WRONG for a code of two numbers, and consistent."""
+    """z = μ + e^(ℓ/2) ε, one column each for μ and ℓ: WRONG for two numbers, and consistent."""
 
     epsilon = rng.standard_normal((4, 2))
 
@@ -774,7 +786,8 @@ last = [
 ]  # 128 + 128 + 128 + the rest
 whole = [float(of_each[order].mean()) for order in orders]
 print(
-    f"the same network and images in 50 orders: last batch {min(last):.1f} to {max(last):.1f}, "
+    f"one network, 50 orders of the images: last batch {min(last):.1f} to "
+    f"{max(last):.1f}, "
     f"all batches {min(whole):.2f} to {max(whole):.2f}"
 )
 assert max(last) > 1.05 * min(last) and np.ptp(whole) < 1e-3
@@ -812,7 +825,8 @@ for name, W in (
     y = 1 / (1 + np.exp(-a))
     flat[name] = float((y * (1 - y) < 0.025).mean())
     print(
-        f"weights {name:<25}: a has a std of {a.std():4.1f}; slope below 0.025 for {flat[name]:.0%}"
+        f"weights {name:<25}: a has a std of {a.std():4.1f}; slope below 0.025 for "
+        f"{flat[name]:.0%}"
     )
 energy = float((train[:2000] ** 2).sum(axis=1).mean())
 print(f"the mean of Σ x² is {energy:.0f}, its root {math.sqrt(energy):.1f}")
@@ -834,14 +848,23 @@ assert flat["from N(0, 1)"] > 0.5 and flat["as chapter 05 draws them"] == 0
 # and begin at $u = w = \frac12$:
 
 # %%
-product_loss = lambda u, w: (u * w - 1) ** 2  # noqa: E731
+
+
+def product_loss(u, w):
+    """E[(w u x - x)²] for E[x²] = 1."""
+    return (u * w - 1) ** 2
+
+
 grid = np.linspace(0, 4, 4001)
 u_best = grid[product_loss(grid, 0.5).argmin()]  # for the decoder w = ½
 w_best = grid[product_loss(0.5, grid).argmin()]  # for the encoder u = ½
-print(
-    f"at the start L = {product_loss(0.5, 0.5):.4f}; with the best u for w = ½ {product_loss(u_best, 0.5):.4f}; "
-    f"with the best w for u = ½ {product_loss(0.5, w_best):.4f}; with both {product_loss(u_best, w_best):.4f}"
-)
+for name, u, w in (
+    ("at the start", 0.5, 0.5),
+    ("with the best u for w = ½", u_best, 0.5),
+    ("with the best w for u = ½", 0.5, w_best),
+    ("with both of these", u_best, w_best),
+):
+    print(f"{name:<26} L = {product_loss(u, w):.4f}")
 assert u_best == w_best == 2 and product_loss(2, 2) == 9 > product_loss(0.5, 0.5)
 
 # %% [markdown]
@@ -906,7 +929,8 @@ for name, given in (("z alone", z), ("z and x", np.concatenate([z, x], axis=1)))
     decoder = np.linalg.lstsq(given, x, rcond=None)[0]
     error = ((given @ decoder - x) ** 2).sum(axis=1).mean()
     print(
-        f"a decoder of {name}: squared error {error:.3f}, largest weight on z {np.abs(decoder[:2]).max():.0e}"
+        f"a decoder of {name}: squared error {error:.3f}, largest weight on z "
+        f"{np.abs(decoder[:2]).max():.0e}"
     )
     assert (error < 1e-20) == (name == "z and x")
 assert np.abs(decoder[:2]).max() < 1e-12
@@ -1016,7 +1040,8 @@ for name, (encoder, decoder) in contestants.items():
     made = net.reconstruct(test.reshape(shape)).reshape(-1, 784)
     flat_or_not[name] = float(((made - test) ** 2).sum(axis=1).mean())
     print(
-        f"{name:<29} squared error {flat_or_not[name]:5.1f}, of the mean image {mean_error:.1f}"
+        f"{name:<29} squared error {flat_or_not[name]:5.1f}, of the mean image "
+        f"{mean_error:.1f}"
     )
 assert flat_or_not["deep, of sigmoids"] > 0.9 * mean_error
 assert flat_or_not["convolutional"] < 0.8 * mean_error
@@ -1036,12 +1061,20 @@ assert flat_or_not["three dense layers, one back"] < 0.8 * mean_error
 # %%
 drawn_back = model.reconstruct(test)
 print(
-    f"the pixels of a reconstruction add up to {drawn_back.sum(axis=1).mean():.0f} on average"
+    f"the pixels of a reconstruction add up to {drawn_back.sum(axis=1).mean():.0f} on "
+    "average"
 )
 pale = test / 3  # nothing as grey as this was among the training images
-error_of = lambda v: float(((model.reconstruct(v) - v) ** 2).sum(axis=1).mean())  # noqa: E731
+
+
+def error_of(v):
+    """Squared error per image, by the model of entry 16."""
+    return float(((model.reconstruct(v) - v) ** 2).sum(axis=1).mean())
+
+
 print(
-    f"squared error: digits {error_of(test):.1f}, the same at a third of their brightness {error_of(pale):.1f}"
+    f"squared error: digits {error_of(test):.1f}, the same at a third of their "
+    f"brightness {error_of(pale):.1f}"
 )
 assert drawn_back.sum(axis=1).mean() > 10 and error_of(pale) < 0.85 * error_of(test)
 
@@ -1059,7 +1092,8 @@ assert drawn_back.sum(axis=1).mean() > 10 and error_of(pale) < 0.85 * error_of(t
 # %%
 for name, failed in caught.items():
     print(
-        f"{name:<32} gradient check: {'fails, error found' if failed else 'passes, error not seen'}"
+        f"{name:<32} gradient check: "
+        f"{'fails, error found' if failed else 'passes, error not seen'}"
     )
 assert [name for name, failed in caught.items() if failed] == [
     "MSE: value and gradient mixed"
@@ -1158,7 +1192,8 @@ exercise("14_sparsity_mistake")
 p = np.clip(model.reconstruct(test), 1e-6, 1 - 1e-6)  # by the network of entry 16
 grey_cost, binary_cost = (float(sae.BCE()(p, v)[0]) for v in (test, np.rint(test)))
 print(
-    f"4. the same predictions: {grey_cost:.0f} nats for grey pixels, {binary_cost:.0f} for rounded ones"
+    f"4. the same predictions: {grey_cost:.0f} nats for grey pixels, {binary_cost:.0f} "
+    "for rounded ones"
 )
 assert abs(grey_cost - binary_cost) > 1
 print(f"5. {1.0 / 784:.6f}")
