@@ -142,7 +142,8 @@ show(
 # \qquad P(v, h) = \frac{e^{-E(v, h)}}{Z} .
 # $$
 #
-# Here $v$ and $h$ are rows, as everywhere in this book. A positive $W_{ij}$ makes it cheap for $v_i$ and $h_j$ to be
+# Here $v$ and $h$ are rows, as everywhere in this book. Two letters are local to this chapter: $a$ is the bias of the visible units, and no
+# pre-activation; the pre-activation of the hidden units is $c$. A positive $W_{ij}$ makes it cheap for $v_i$ and $h_j$ to be
 # 1 together. The name comes from physics, where a state of energy $E$ has a probability proportional to $e^{-E}$:
 # Boltzmann's distribution.
 #
@@ -159,7 +160,7 @@ show(
 # \end{aligned}
 # $$
 #
-# A [sigmoid](glossary.md#sigmoid), from nothing but probabilities. By the same steps, with the roles exchanged,
+# So a [sigmoid](glossary.md#sigmoid) follows from nothing but probabilities. By the same steps, with the roles exchanged,
 # $P(v_i = 1 \mid h) = \sigma\big((h W^\top + a)_i\big)$.
 #
 # **The [free energy](glossary.md#free-energy)** sums the hidden units out, $e^{-F(v)} = \sum_h e^{-E(v, h)}$. It is
@@ -401,10 +402,10 @@ assert gap < 1e-8
 source(sae.RBM.training_step, sae.RBM.follow, FreeEnergy.backward_contrast)
 
 # %% [markdown]
-# Look at what is drawn and what is not. The hidden units that drive a reconstruction are drawn, 0 or 1: a probability
+# Look at what is drawn and what is not. The hidden units that drive a reconstruction are drawn, 0 or 1, because probabilities
 # would tell the visible units more than $H$ bits. The reply $v_1$ and the last hidden units are left as
-# probabilities, which is less noisy. For the last hidden units that changes nothing on average; with a reply $v_1$
-# of probabilities it is not quite Gibbs sampling any more.
+# probabilities, which is less noisy. For the last hidden units this changes nothing on average, because the direction is linear in them. But with a
+# reply $v_1$ of probabilities the chain is not quite one of Gibbs sampling any more.
 #
 # **While you read** (★, 3 minutes): when is $da$ zero? What does this say about the images that a machine dreams of after long training?
 # (Exercise 6.)
@@ -462,10 +463,13 @@ assert (
     > off["CD-5, all units drawn"]
     > off["CD-20, all units drawn"]
 )
-assert off["CD-1 of the library"] > 0.02 and off["CD-20, all units drawn"] < 1e-3
+assert all(
+    0.04 < off[name] < 0.25 for name in ("CD-1 of the library", "CD-1, all units drawn")
+)
+assert off["CD-20, all units drawn"] < 1e-3
 
 # %% [markdown]
-# The direction of CD-1 differs from the gradient by several percent of its length, and points nearly the same way. With more steps the
+# The direction of CD-1 differs from the gradient by about a tenth of its length, and points nearly the same way. With more steps the
 # difference goes to 0, because $q\,T^k$ goes to $P$.
 #
 # ### It is the gradient of nothing
@@ -969,7 +973,7 @@ show(
 # -\tfrac12 (h_j - b_j)^2 + (vW)_j h_j = -\tfrac12 (h_j - c_j)^2 + \tfrac12 \big(c_j^2 - b_j^2\big) .
 # $$
 #
-# So $P(h_j \mid v) = \mathcal N(c_j, 1)$, a [normal distribution](mathematics.md#density-and-the-normal-distribution) around $c_j$; and as
+# So $P(h_j \mid v) = \mathcal N(c_j, 1)$, a [normal distribution](mathematics.md#density-and-the-normal-distribution) around $c_j$. And because
 # $\int e^{-\frac12 (h - c)^2} dh = \sqrt{2\pi}$,
 #
 # $$
@@ -1028,7 +1032,7 @@ assert np.allclose(-w @ c + layer.b * w.sum(), -w @ c)  # the weights add up to 
 #
 # Each hidden unit that is on shifts the mean of $v$ by its column of $W$. So $P(v)$ is a mixture of $2^H$ normal
 # distributions, each of variance 1, which is why the columns of the data should first be standardised to mean 0 and
-# variance 1. $Z$ is a sum over $h$ again, as the integral over $v$ is known:
+# variance 1. $Z$ is a sum over $h$ again, because the integral over $v$ is known:
 # $Z = (2\pi)^{D/2} \sum_h e^{h \cdot b + \frac12 |a + h W^\top|^2 - \frac12 |a|^2}$.
 #
 # One thing changes in contrastive divergence: the reply $v_1$ has to be *drawn*. The data have a variance of 1 around
@@ -1184,7 +1188,7 @@ assert log_P[-1] > bound[-1] > start[0] + 0.02
 
 # %% [markdown]
 # Three warnings. The second step has to raise the *likelihood* of the second RBM, and contrastive divergence does not promise this. A second
-# RBM of another size cannot begin upside down; then the bound still holds, but it begins lower. And once the bound is no longer tight,
+# RBM of another size cannot begin upside down; then the bound still holds, but it is not tight at the beginning. And once the bound is no longer tight,
 # $\log P(v)$ itself may fall, as long as it stays above the bound.
 #
 # With hundreds of units the bound is estimated by draws: $h \sim Q$, then
@@ -1290,10 +1294,11 @@ show(
 #
 # 1. **Pretrain.** Train an RBM on the images. Take its hidden probabilities as the data of a second RBM, and so on,
 #    as for a deep belief network. No gradient passes through more than one layer here, so none vanishes. (The gradients of step 3 do pass
-#    through all layers, but they begin at weights that are no longer small.)
+#    through all layers, but they begin at weights that are no longer small.) The last RBM, whose hidden units become the code, has real-valued ones.
 # 2. **Unroll.** Lay the layers out as an encoder, $W_1, W_2, \dots$, and once more, transposed and in reverse, as a
 #    decoder. From here on it is no model of probabilities any more; the RBMs were a place to start from.
-# 3. **Fine-tune** the whole by backpropagation, on the cross-entropy of the images. The copies may now part.
+# 3. **Fine-tune** the whole by backpropagation, on the cross-entropy of the images. From now on the two copies of a matrix are
+#    trained separately.
 
 # %% tags=["hide-input"]
 drawn, (stacked, unrolled_axes, tuned) = figure(
@@ -1484,7 +1489,7 @@ study_page(
 # %% [markdown]
 # ## What to change for MNIST
 #
-# `scratchae tutorial 12 --data mnist` runs this chapter on MNIST, in about the same time. The full ones (one run and one
+# `scratchae tutorial 12 --data mnist` runs this chapter on MNIST, in about the same time. The full trainings (one run and one
 # core each): `scratchae train rbm --data mnist`, 15 epochs, 67 s: a pseudo-log-likelihood of −58.6 nats per test
 # image; `scratchae train dbn --data mnist`, 10 epochs for each layer and 80 of fine-tuning, 10 min 48 s.
 #

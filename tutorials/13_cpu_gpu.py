@@ -24,7 +24,7 @@
 # (you will build one below); it has been run, tested and measured on one real GPU, an H200, whose figures stand at the
 # end. If the machine that runs this chapter has a GPU, the last tables have a column for it; otherwise they say why not.
 #
-# The first measurement has to come before anything else runs, because it needs a process that has not yet kept any memory.
+# The first measurement has to come before anything else runs, because it needs a process whose C library does not keep memory yet.
 
 # %%
 import re
@@ -364,7 +364,7 @@ for rows in (128, 4096):
 #
 # **Adam, in blocks.** Adam's update makes a dozen passes over four vectors as long as the model has parameters,
 # 2,837,314 in `science2006`, which are 11 MB each. Instead, take 32,768 numbers at a time, make all passes over them, and go on: then each
-# block comes from memory once and stays in the core's own cache. How much this gains depends on your caches; it gains more that all
+# block comes from memory once and stays in the core's own cache. How much this gains depends on your caches. A second gain is that all
 # cores share the vector. The result is the same to the last bit, because every number is computed by itself.
 
 # %%

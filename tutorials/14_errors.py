@@ -454,7 +454,8 @@ assert accuracy[winner, 0] > 0.58 and accuracy[winner, 0] > accuracy[winner, 1]
 # %% [markdown]
 # **Right:** choose on a *validation* set, held out from training; touch the test set once, at the end; say how the
 # data were split. [Chapter 01](01_autoencoder.py#the-images-as-a-matrix). Nor may the test set be part of training, which it is
-# when all 70,000 images of MNIST are joined.
+# when all 70,000 images of MNIST are joined. Where examples are few, let each fifth of the training set be the validation set once, and average the
+# five figures: **cross-validation**. [Chapter 17](17_what_a_code_is_good_for.py#choosing) chooses among settings that are drawn at random.
 #
 # ### 12. "Compressing" two numbers into fifty
 #
@@ -486,8 +487,14 @@ for angle in (0, 0.7, 2):
     )
 print("share lost by keeping one direction:", ", ".join(f"{lost:.3f}" for lost in losses))
 assert np.allclose(losses, 0.5, atol=0.01)
+least = float(((points - points.clip(0, 1)) ** 2).sum(axis=1).mean())
+print(f"outputs between 0 and 1: a squared error of at least {least:.2f} of 2")
+assert 1.1 < least < 1.2
 
 # %% [markdown]
+# The last line is a second error of the same program: its output is a sigmoid, which lies between 0 and 1, and half of all these numbers
+# are negative. The range of the output has to hold the data, whatever the code is.
+#
 # **Right:** an overcomplete code learns something only if another rule forbids copying: noise, sparsity, contraction,
 # a KL term. [Chapter 06](06_pca.py#when-the-code-is-larger-than-the-data), chapters [09](09_denoising.py) to
 # [11](11_variational.py).
@@ -1224,7 +1231,8 @@ assert abs(best_of[height.argmax()] - 1.5) < 0.01
 #
 # ## Further reading
 #
-# - [Goodfellow et al. 2016](bibliography.md#goodfellow-2016), chapter 14, and [Bishop 2006](bibliography.md#bishop-2006), chapter 12: what to compare a claim with.
+# - [Goodfellow et al. 2016](bibliography.md#goodfellow-2016), chapter 14, and [Bishop 2006](bibliography.md#bishop-2006), chapter 12: what to compare a claim
+#   with. (The first, *Deep Learning*, is sometimes ascribed to Hinton. It is by Goodfellow, Bengio and Courville.)
 #
 # ## What to read in the source next
 #
