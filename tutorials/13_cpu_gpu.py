@@ -545,7 +545,7 @@ assert 8 < of_conv / kept[512] < 12 and fresh_conv.parameters.size < count
 # each weight is used at many places, and the numbers of all places are kept. If a step does not fit, make the batch smaller first.
 #
 # **Half of the bytes: mixed precision.** GPUs multiply matrices of 16-bit numbers several times as fast as those of 32-bit numbers, and half of the bytes move. But
-# float16 has 11 bits for the digits, and nothing below $6 \cdot 10^{-8}$. Three things go wrong. A step that is small beside its parameter is lost in rounding, so
+# float16 keeps 11 binary digits, which are about three decimal ones, and its smallest positive number is $6 \cdot 10^{-8}$. Three things go wrong. A step that is small beside its parameter is lost in rounding, so
 # one keeps $\theta$ in float32 and makes a 16-bit copy for each step. Small gradients become 0, so one multiplies the loss by a large number and
 # divides the gradient by it afterwards. And long sums stop growing, so products are taken in 16 bits and added up in 32. This is **mixed precision**. This library
 # does not do it: all its arrays are float32, or float64 for gradient checks. Predict the four results:
@@ -886,8 +886,8 @@ source(Recorded)
 source(RecordedSteps.one_step)
 
 # %% [markdown]
-# It runs on cardboard too, given a generator whose counter lies on the device. Two epochs of training, recorded,
-# against the host's:
+# `RecordedSteps` runs on cardboard too, given a generator whose counter lies on the device. The next cell compares two recorded epochs of training
+# with two on the host:
 
 
 # %%
@@ -989,7 +989,7 @@ except RuntimeError as error:
     print("RuntimeError:", error)
 
 # %% [markdown]
-# The parameters are others, and nothing told you. The refusal in the last line is the other rule: while a step is recorded the host may not ask for a number,
+# The parameters differ, and no message says so. The refusal in the last line is the other rule: while a step is recorded the host may not ask for a number,
 # because none is computed yet. So the loss is added up on the device, and read a few times a second.
 #
 # ## An experiment: CPU against GPU
@@ -1074,8 +1074,8 @@ show(
 #
 # ## What to change for MNIST
 #
-# `scratchae tutorial 13 --data mnist`. Nothing changes: the shapes are the same, and time does not look at the
-# pixels.
+# `scratchae tutorial 13 --data mnist`. Nothing changes, because the shapes are the same, and the time of a step does not
+# depend on the pixels.
 #
 # ## Exercises
 #

@@ -1182,7 +1182,7 @@ exercise("14_sparsity_mistake")
 # Derive:
 #
 # 7. ★★, 10 minutes. $p$ has the shape $(N, 1)$ and equals the target $t$, whose shape is $(N)$. Show that the mean of
-#    `(p - t) ** 2` is twice the variance of $t$. After *20. A shape that broadcasts*.
+#    the squares of `p - t` is twice the variance of $t$. After *20. A shape that broadcasts*.
 # 8. ★★★, 20 minutes. Which normal distribution $q = \mathcal N(\mu, \sigma^2)$ makes
 #    $-\mathrm{KL}(q \,\|\, \mathcal N(0, 1)) + \lambda\,\mathrm{Ent}(q)$ largest? After *24. The entropy counted twice*.
 #
