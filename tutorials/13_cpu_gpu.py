@@ -3,30 +3,34 @@
 #
 # *Where does the time of a training step go, and what can be done about it, on a processor and on a graphics card?*
 #
-# **Time** 60 minutes to read, 12 s to run on two cores.
+# **Time** 45 minutes to read, 12 s to run on two cores. For programmers; it can be skipped.
 
 # %% [markdown]
 # ## The question
 #
+# **This chapter is for programmers.** It derives no new gradient, and no other chapter needs it. Whoever came for the mathematics
+# can go on with [chapter 14](14_errors.py).
+#
 # You have derived every formula of a training step. Now run it a million times. Two programs with the same formulas
-# may differ in time by a large factor, and the difference is in none of the formulas. It is in how often each number
-# travels between memory and processor, in how many small errands Python runs, and in how many cores have nothing to
+# may differ in time by a large factor, and the difference is in none of the formulas. It lies in how often each number
+# travels between memory and processor, in how many small orders Python gives, and in how many cores have nothing to
 # do.
 #
-# This chapter measures all of that, on the machine that it runs on. So the milliseconds that you see belong to the
+# This chapter measures all three, on the machine that it runs on. So the milliseconds that you see belong to the
 # machine that built this page, and yours will print others. What is *asserted* here is only what holds everywhere:
 # that the fast way computes the same numbers.
 #
-# A word on honesty. The library runs on NVIDIA GPUs through CuPy. Every run of its tests proves that part on a stand-in
+# What was run where? The library runs on NVIDIA GPUs through CuPy. Every run of its tests proves that part on a stand-in
 # (you will build one below); it has been run, tested and measured on one real GPU, an H200, whose figures stand at the
-# end. If the machine that runs this chapter has a GPU, the last tables have its column; else they say why not.
+# end. If the machine that runs this chapter has a GPU, the last tables have a column for it; otherwise they say why not.
 #
-# The first measurement has to come before anything else runs.
+# The first measurement has to come before anything else runs, because it needs a process whose C library does not keep memory yet.
 
 # %%
 import re
 import textwrap
 import time
+import tracemalloc
 from types import SimpleNamespace
 
 import numpy as np
@@ -95,8 +99,10 @@ recycled = best(textbook), faults_of(textbook)
 # %% [markdown]
 # ## A picture of it: where a step spends its time
 #
-# `by_layer` runs training steps of a model with a clock around each layer. Here for the preset `deep`, 784-128-64-32
-# and back, on 128 images, and for `conv`.
+# `by_layer` runs training steps of a model with a clock around each layer. We use it for the preset `deep`, 784-128-64-32
+# and back, and for `conv`, on 128 images each.
+#
+# **While you read** (★, 2 minutes): which two layers of `deep` take longest? Count their numbers before you look.
 
 # %%
 data = dataset()  # strokes, or what --data names
@@ -164,8 +170,8 @@ show(
 # %% [markdown]
 # ## Forward, backward: count what has to be done
 #
-# Two quantities are needed. **FLOPs** are floating-point operations: products, sums, exponentials. **Bytes** are what
-# must move between memory and processor. For one dense layer $y = xW$ with $x$ of $(N, I)$ and $W$ of $(I, O)$ in
+# Two quantities are needed. **FLOPs** are floating-point operations: products, sums, exponentials. **Bytes** are how much
+# has to move between memory and processor. For one dense layer $y = xW$ with $x$ of $(N, I)$ and $W$ of $(I, O)$ in
 # float32, 4 bytes a number:
 #
 # $$
@@ -181,15 +187,15 @@ show(
 #
 # Forward moves $4\,(NI + IO + NO)$ bytes: $x$ and $W$ are read, $y$ is written.
 #
-# The backward pass costs twice the forward pass (the first layer needs no $dx$). Operations for each byte are the
-# **[arithmetic intensity](glossary.md#arithmetic-intensity)**:
+# So the backward pass takes twice the operations of the forward pass, because it has two products of the same size. (The first layer needs
+# no $dx$.) The operations for each byte that is moved are the **[arithmetic intensity](glossary.md#arithmetic-intensity)**; forward it is
 #
 # $$
 # \frac{2NIO}{4\,(NI + IO + NO)} \;=\; \frac{1}{2}\,\frac{1}{\frac1O + \frac1N + \frac1I} \;\approx\; \frac N2 \quad \text{for } N \ll I, O .
 # $$
 #
-# An image at a time does half an operation for each byte. A batch of 128 uses each weight that it fetches 128 times.
-# **That is why batches are fast.**
+# With one image at a time, half an operation is done for each byte. With a batch of 128, each weight that is fetched from memory is used
+# for 128 images. **That is why batches are fast.**
 #
 # A machine that does at most $P$ operations and moves at most $B$ bytes a second needs at least
 #
@@ -224,9 +230,9 @@ for N in (1, 16, 128, 1024):
 # %% [markdown]
 # ### The roof of this machine
 #
-# $P$ is measured by multiplying large square matrices, $B$ by adding vectors that fit into no cache. Below the roof
-# are points of one dense layer, forward, with more and more examples, and of whole steps of `deep`. All matrix
-# products run on one core here, those of the roof too: then it matters less what else the machine does.
+# $P$ is measured by multiplying large square matrices, $B$ by adding vectors that fit into no cache. The points are those
+# of one dense layer, forward, with more and more examples, and those of whole steps of `deep`. All matrix
+# products run on one core here, those of the roof too, because then it matters less what else the machine does.
 
 # %%
 layer = sae.Dense(quick(3072, 1024), quick(3072, 1024))
@@ -247,7 +253,8 @@ with blas_threads().limit(limits=1):
     P, B = roofs["gflops_per_second"], roofs["gb_per_second"]
     print(machine.processor())
     print(
-        f"peak P = {P:.0f} GFLOP/s (matrices of {roofs['size']}), memory B = {B:.1f} GB/s:\n"
+        f"peak P = {P:.0f} GFLOP/s (matrices of {roofs['size']}), memory B = {B:.1f} "
+        "GB/s:\n"
         f"they meet at {P / B:.1f} operations for each byte"
     )
     for N in (1, 2, 4, 8, 16, 32, 64, 128, 256):
@@ -306,24 +313,25 @@ show(
 )
 
 # %% [markdown]
-# The distance from a point to the roof is what is lost: to elementwise work, to small matrices, to Python. The rest
+# The distance from a point to the roof is the speed that is lost: to elementwise work, to small matrices, to Python. The rest
 # of the chapter goes through these losses one by one.
 #
 # ## Memory that comes back
 #
 # The textbook sigmoid, $1 / (1 + e^{-x})$, on a batch of images makes temporary arrays of 392 KiB. The C library
-# (glibc, on Linux) takes large arrays fresh from the system, at first those above 128 KiB, and gives memory back when it is freed. And the
-# system hands out memory page by page, 4 KiB each, at the moment when it is first touched: a
-# **[page fault](glossary.md#page-fault)**, which stops the program, and zeros the page, for nothing.
-# `recycle_memory`, which `fit` calls, asks the C library to keep freed memory. This is what was measured at the top
-# of the chapter, before and after:
+# (glibc, on Linux) takes large arrays fresh from the system, at first those above 128 KiB, and gives their memory back when they are freed. The
+# system hands out memory page by page, 4 KiB each, at the moment when a page is first touched. This is a
+# **[page fault](glossary.md#page-fault)**: it interrupts the program while the system finds a page and clears it, and nothing is computed meanwhile.
+# `recycle_memory`, which `fit` calls, asks the C library to keep memory that is freed. An array of 392 KiB has 98 pages. Guess how many page faults a call of
+# the textbook sigmoid causes, and how many are left after `recycle_memory`. Both were measured at the top of the chapter:
 
 # %%
 source(recycle_memory)
 for name, (seconds, faults) in (("as it comes", fresh), ("recycled", recycled)):
     told = "unknown" if faults is None else f"{faults:6.1f}"
     print(
-        f"textbook sigmoid, memory {name:<11}: {1e6 * seconds:7.1f} µs, page faults a call: {told}"
+        f"textbook sigmoid, memory {name:<11}: {1e6 * seconds:7.1f} µs, page faults a "
+        f"call: {told}"
     )
 print(f"ratio of times: {fresh[0] / recycled[0]:.2f}")
 if fresh[1] is not None:
@@ -332,8 +340,8 @@ if fresh[1] is not None:
 # %% [markdown]
 # ## Fewer passes over the numbers
 #
-# An elementwise formula in NumPy is a pass over the whole array for each operation: for $-x$, $\exp$, $1 + {}$,
-# $1 / {}$ four times read, four times written. The library's `sigmoid` makes one array and works in it:
+# An elementwise formula in NumPy makes a pass over the whole array for each operation. For $-x$, $\exp$, $1 + {}$ and
+# $1 / {}$ the array is read four times and written four times. The library's `sigmoid` makes one array and works in it. Predict the ratio of the two times:
 
 # %%
 source(activations.sigmoid)
@@ -345,19 +353,19 @@ for rows in (128, 4096):
         best(lambda v=v: activations.sigmoid(v)),
     )
     print(
-        f"sigmoid of {rows:>4} × 784 numbers ({v.nbytes / 2**20:4.1f} MiB): textbook / library {textbooks / ours:.2f}"
+        f"sigmoid of {rows:>4} × 784 numbers ({v.nbytes / 2**20:4.1f} MiB): textbook / "
+        f"library {textbooks / ours:.2f}"
     )
 
 # %% [markdown]
-# Near 1, perhaps to your surprise. Inside one expression NumPy reuses a temporary array that nobody else holds, so
-# the textbook line makes no more than two. What made it slow at the top of the chapter were page faults, not its
-# looks. (Measure before you make code ugly.) What remains are four passes; how to make one of them comes below, with
-# the kernels.
+# On a quiet machine the ratio is near 1, perhaps to your surprise. Inside one expression NumPy reuses a temporary array that nobody else holds, so
+# the textbook line makes no more than two arrays. What made it slow at the top of the chapter were page faults, not the way it is
+# written. (So measure before you make code ugly.) Four passes remain. The section on kernels makes one pass of them.
 #
 # **Adam, in blocks.** Adam's update makes a dozen passes over four vectors as long as the model has parameters,
-# 2,837,314 in `science2006`: 11 MB each. Take 32,768 numbers at a time, make all passes over those, go on: then each
-# block comes from memory once and stays in the core's own cache. How much that gains depends on your caches; that all
-# cores share the vector gains more. The result is the same to the last bit, since every number is computed by itself.
+# 2,837,314 in `science2006`, which are 11 MB each. Instead, take 32,768 numbers at a time, make all passes over them, and go on: then each
+# block comes from memory once and stays in the core's own cache. How much this gains depends on your caches. A second gain is that all
+# cores share the vector. The result is the same to the last bit, because every number is computed by itself.
 
 # %%
 source(in_blocks)
@@ -395,8 +403,8 @@ assert all((one == two).all() for one, two in zip(whole, parted, strict=True))
 # %% [markdown]
 # ## All cores
 #
-# NumPy hands matrix products to a BLAS, a library that uses all cores; everything elementwise runs on one, while the
-# others wait. The remedy needs no new layer. The loss is a mean over the $N$ examples of the batch. Split them in
+# NumPy hands matrix products to a BLAS, a library that uses all cores. Everything elementwise runs on one core, while the
+# others wait. The remedy needs no new layer, because the loss is a mean over the $N$ examples of the batch. Split the batch into
 # parts of $N_1 + N_2 + \dots = N$ examples:
 #
 # $$
@@ -406,8 +414,8 @@ assert all((one == two).all() for one, two in zip(whole, parted, strict=True))
 # $$
 #
 # So every core runs forward and backward on a part, with a BLAS of one thread, on a twin of the model that shares its
-# parameters; the gradients are added. (Not where examples depend on each other, as in batch normalisation or a
-# sparsity measured over the batch.)
+# parameters; then the gradients are added. (This is wrong where examples depend on each other, as in batch normalisation or in a
+# sparsity that is measured over the batch. There the library does not split.)
 
 # %%
 source(parallel.training_step)
@@ -426,7 +434,8 @@ metrics, alone = as_a_whole(), conv.gradient.copy()
 shared = parallel.training_step(conv, batch, None, max(parts, 2))
 error = np.abs(conv.gradient - alone).max() / np.abs(alone).max()
 print(
-    f"conv, batch 128: {parts} parts on {cores()} cores; losses {float(metrics['loss']):.4f} and "
+    f"conv, batch 128: {parts} parts on {cores()} cores; losses "
+    f"{float(metrics['loss']):.4f} and "
     f"{float(shared['loss']):.5f}; gradients differ by {error:.0e} of the largest"
 )
 assert error < 1e-4 and np.isclose(float(metrics["loss"]), float(shared["loss"]), rtol=1e-5)
@@ -435,7 +444,8 @@ split = best(lambda: parallel.training_step(conv, batch, None, max(parts, 2)))
 with blas_threads().limit(limits=1):
     one_core = best(as_a_whole)
 print(
-    f"whole batch / split: {whole_batch / split:.2f}; one core / split: {one_core / split:.2f}"
+    f"whole batch / split: {whole_batch / split:.2f}; one core / split: "
+    f"{one_core / split:.2f}"
 )
 
 # %% [markdown]
@@ -444,8 +454,8 @@ print(
 # A **[kernel](glossary.md#kernel-program)** is a small compiled program that makes one number of the result, run for
 # all of them. It does a whole formula in one pass. The library has kernels for a handful of formulas, in one file,
 # `scratchae/backend/kernels/kernels.cu`, in the C++ dialect of CUDA. A GPU runs it; and where a C++ compiler is at hand, *the
-# same source* is built for the CPU. Beside each stands its plain twin in NumPy, which you have read already. Here are
-# two of them:
+# same source* is built for the CPU. Each kernel has a plain twin in NumPy, which computes the same, and which you have read already. Here are
+# two of the kernels, and a twin:
 
 
 # %%
@@ -459,8 +469,8 @@ source(adam)
 
 # %% [markdown]
 # `EACH(i, n)` is a loop on a CPU; on a GPU it is "thread number $i$ takes number $i$". `sae.compile_kernels()` builds
-# the library once (some seconds, kept in your cache folder) and uses it from then on in this process. It is off
-# unless you ask for it: the last digits differ from NumPy's.
+# the library once (this takes some seconds, and the result is kept in your cache folder) and uses it from then on in this process. It is off
+# unless you ask for it, because the last digits differ from NumPy's.
 
 # %%
 plain = {
@@ -490,7 +500,75 @@ else:
         kernels.compiled = None  # NumPy again, for the rest of the chapter
 
 # %% [markdown]
+# ## How much memory a step needs
+#
+# Before you buy a larger GPU, count. Two kinds of numbers have to be there at the same time, 4 bytes each in float32:
+#
+# - four for each *parameter*: $\theta$, its gradient $g$, and Adam's $m$ and $v$. They do not depend on the batch.
+# - for each *example* what the layers keep from forward to backward. A dense layer keeps its input $x$, and ReLU and sigmoid keep their
+#   output $y$, which is the next layer's $x$ and counts once. The loss keeps the derivative by its prediction.
+#
+# For `deep` these are $128 + 64 + 32 + 64 + 128$ outputs of ReLU, 784 of the sigmoid and 784 derivatives: 1,984 numbers for each example. The next cell
+# asks Python how much memory the forward pass has kept.
+
+# %%
+deep = PRESETS["deep"].build(np.random.default_rng(0))
+count, kept = deep.parameters.size, {}
+assert deep.encoder.layers[0].W.size + deep.decoder.layers[-2].W.size > 0.9 * count
+for N in (128, 512):
+    batch = rng.random((N, 784), dtype=np.float32)
+    fresh_deep = PRESETS["deep"].build(np.random.default_rng(0))  # has kept nothing yet
+    tracemalloc.start()
+    fresh_deep.objective(batch)
+    kept[N] = tracemalloc.get_traced_memory()[0] / 4 / N
+    tracemalloc.stop()
+    print(
+        f"batch {N}: parameters, gradient and Adam {16 * count / 2**20:.2f} MiB; "
+        f"kept for backward {4 * N * kept[N] / 2**20:.2f} MiB, {kept[N]:,.0f} numbers "
+        "an example"
+    )
+    assert np.isclose(kept[N], 416 + 784 + 784, rtol=0.02)
+print(f"both are equal at a batch of {4 * count / 1984:.0f}")
+fresh_conv = PRESETS["conv"].build(np.random.default_rng(0))
+tracemalloc.start()
+fresh_conv.objective(batch.reshape(-1, 28, 28, 1))
+of_conv = tracemalloc.get_traced_memory()[0] / 4 / len(batch)
+tracemalloc.stop()
+print(
+    f"conv has {fresh_conv.parameters.size:,} parameters, and keeps {of_conv:,.0f} "
+    "numbers an example"
+)
+assert 8 < of_conv / kept[512] < 12 and fresh_conv.parameters.size < count
+
+# %% [markdown]
+# So a batch that is twice as large needs twice as much of the second kind. `conv` has fewer parameters than `deep` and keeps ten times as much for an example, because
+# each weight is used at many places, and the numbers of all places are kept. If a step does not fit, make the batch smaller first.
+#
+# **Half of the bytes: mixed precision.** GPUs multiply matrices of 16-bit numbers several times as fast as those of 32-bit numbers, and half of the bytes move. But
+# float16 keeps 11 binary digits, which are about three decimal ones, and its smallest positive number is $6 \cdot 10^{-8}$. Three things go wrong. A step that is small beside its parameter is lost in rounding, so
+# one keeps $\theta$ in float32 and makes a 16-bit copy for each step. Small gradients become 0, so one multiplies the loss by a large number and
+# divides the gradient by it afterwards. And long sums stop growing, so products are taken in 16 bits and added up in 32. This is **mixed precision**. This library
+# does not do it: all its arrays are float32, or float64 for gradient checks. Predict the four results:
+
+# %%
+half = np.float16
+lost = half(1) + half(0.0004)  # a parameter and a step
+gone, saved = half(1e-8), half(1e-8 * 2**14)  # a gradient, and the same of a scaled loss
+total = half(0)
+for _ in range(5000):
+    total += half(1)
+print(
+    f"1 + 0.0004 = {lost}; 1e-8 = {gone}; scaled and back {saved / np.float32(2**14):.1e}"
+)
+print(f"5,000 ones added up one by one: {total:.0f}")
+assert lost == 1 and gone == 0 and np.isclose(saved / np.float32(2**14), 1e-8, rtol=0.01)
+assert total == 2048
+
+# %% [markdown]
 # ## The same code on a GPU
+#
+# A GPU does nothing by itself. The program on the processor, the *host*, sends it an order: run this kernel on these arrays. Such an order is a
+# **launch**. The arrays lie in the GPU's own memory.
 #
 # Not one layer of this library asks where it runs. Each asks *its array*:
 
@@ -499,7 +577,7 @@ source(array_module, sae.Dense.forward, sae.Dense.backward)
 
 # %% [markdown]
 # For a CuPy array, `array_module` gives CuPy's functions, which have NumPy's names. `fit(..., device="gpu")` moves
-# model and data, and that is the whole difference for you. And without a GPU?
+# model and data, and this is the whole difference for you. What happens where there is no GPU?
 
 # %%
 try:
@@ -527,12 +605,13 @@ except DeviceError as error:
 #
 # You can watch what a GPU would be asked to do, without one. All that the library demands of an array is that it
 # names its module (`__array_namespace__`). So here is a device of our own. Its arrays hold memory that NumPy may not
-# touch, and its module runs each function as one **launch**, an order to the device, which it counts. It can also
-# take notes of the orders: that will be needed soon. (The library's tests have a stricter one, `tests/strict.py`,
+# touch, and its module runs each function as one launch, which it counts. It can also
+# take notes of the orders, which the section on graphs needs. You can leave its code folded: all that matters is that each function of NumPy, called on its arrays, is
+# one launch. (The library's tests have a stricter device, `tests/strict.py`,
 # that knows which names and arguments CuPy has; the whole test suite runs on it.)
 
 
-# %%
+# %% tags=["hide-input"]
 class Device:
     """An array module: NumPy's functions, each call a launch; some only look at memory in another way."""
 
@@ -655,7 +734,8 @@ def to_cardboard(model):
 
 
 # %% [markdown]
-# Not a line of the library was touched. Does it run?
+# Not a line of the library was changed for this device. Does it run? And how many launches do you expect of a training step of `deep`, with six dense layers and an update
+# by Adam?
 
 # %%
 host_model = PRESETS["deep"].build(np.random.default_rng(0))
@@ -687,26 +767,28 @@ except TypeError as error:
 # %% [markdown]
 # ### The arithmetic of launches
 #
-# A GPU works through its orders on its own; the host only gives them, one by one. Giving one costs time, whatever its
-# size: call it $t_\ell$. With $n$ launches in a step, and with $t_k$ for what kernel $k$ itself takes, the host and
+# A GPU works through its orders on its own; the host only gives them, one by one. Giving one takes time, however small the arrays
+# are: call it $t_\ell$. With $n$ launches in a step, and with $t_k$ for what kernel $k$ itself takes, the host and
 # the device work side by side, and a step lasts at least
 #
 # $$
 # t \;\ge\; \max\!\Big(n\,t_\ell,\ \sum_{k=1}^{n} t_k\Big) .
 # $$
 #
-# For small arrays the first is the larger, and the GPU waits for Python most of the time. NumPy has such a cost as
-# well; it can be measured here.
+# For small arrays the first of the two is the larger, so the GPU waits for Python most of the time. NumPy has such a cost as
+# well, and it can be measured here.
 
 # %%
 one = np.ones(1, np.float32)
 t_call = best(lambda: [np.multiply(one, one, out=one) for _ in range(1000)]) / 1000
 calls = in_step + in_update
 print(
-    f"a NumPy call on one number takes {1e6 * t_call:.2f} µs; {calls} of them {1e3 * calls * t_call:.3f} ms"
+    f"a NumPy call on one number takes {1e6 * t_call:.2f} µs; {calls} of them "
+    f"{1e3 * calls * t_call:.3f} ms"
 )
 print(
-    f"a step of deep on one image: {1e3 * per_step[1]:.3f} ms, on 512 images: {1e3 * per_step[512]:.3f} ms, "
+    f"a step of deep on one image: {1e3 * per_step[1]:.3f} ms, on 512 images: "
+    f"{1e3 * per_step[512]:.3f} ms, "
     f"a ratio of {per_step[512] / per_step[1]:.0f}"
 )
 print("\nif a launch costs the host            5 µs     10 µs     20 µs")
@@ -715,11 +797,11 @@ for name, count in (("as written", calls), ("half as many", calls // 2), ("one",
     print(f"{name:<13} {count:>3} launches, at least{least}")
 
 # %% [markdown]
-# The three costs of a launch are suppositions, to see what follows from them; measure yours. Two ways lead out: fewer
+# The three costs of a launch are suppositions, to see what follows from them; measure those of your machine. There are two ways out: fewer
 # launches, and one launch for many.
 #
-# **Fewer launches: kernels.** The very kernels from above, one launch for a whole formula. `one_kernel`, the line
-# above `sigmoid` and `adam`, asks the array's module whether it has any:
+# **Fewer launches: kernels.** With the kernels from above a whole formula is one launch. `one_kernel`, the line
+# above `sigmoid` and `adam`, asks the array's module whether it has any kernels:
 
 # %%
 source(backend.one_kernel)
@@ -757,7 +839,7 @@ assert launches.get("with kernels", 0) < launches["as written"]
 #
 # The orders of a training step are the same every time. So record them once, and from then on say "again". CUDA calls
 # such a recording a **[graph](glossary.md#cuda-graph)**. It is a list of kernels with the *addresses* of what they
-# read and write: a replay runs no Python, no layer, no `if`. On our device it takes a few lines: the notes are the
+# read and write, so a replay runs no Python, no layer, no `if`. On our device a graph takes a few lines, because the notes that it takes are the
 # graph.
 
 
@@ -787,16 +869,16 @@ class CardboardGraph:
 
 
 # %% [markdown]
-# And the library's, for a real GPU. There, while a step is recorded its kernels are *not* run, so the graph is
-# launched right after; and temporary arrays come from a memory pool that lives as long as the graph, since their
+# And this is the library's graph, for a real GPU. There, while a step is recorded its kernels are *not* run, so the graph is
+# launched right afterwards. And temporary arrays come from a memory pool that lives as long as the graph, because their
 # addresses are in it.
 
 # %%
 source(Recorded)
 
 # %% [markdown]
-# What may a recorded step not do? Anything that differs from one step to the next and lives on the host. Which images
-# are in the batch? Which number has Adam's $t$ reached? A replay knows only addresses. So the library keeps all that
+# What may a recorded step not do? It may not use anything that differs from one step to the next and lives on the host, such as which images
+# are in the batch, or which number Adam's $t$ has reached, because a replay knows only addresses. So the library keeps all this
 # on the device: the order of the examples, a table of Adam's coefficients for each step, and a counter that each step
 # raises itself. `RecordedSteps` is what `fit` runs on a GPU:
 
@@ -804,8 +886,8 @@ source(Recorded)
 source(RecordedSteps.one_step)
 
 # %% [markdown]
-# It runs on cardboard too, given a generator whose counter lies on the device. Two epochs of training, recorded,
-# against the host's:
+# `RecordedSteps` runs on cardboard too, given a generator whose counter lies on the device. The next cell compares two recorded epochs of training
+# with two on the host:
 
 
 # %%
@@ -848,16 +930,19 @@ replayed = two_epochs(steps)
 (graph,) = steps.run.values()
 difference = np.abs(host_model.parameters - device_model.parameters.get()).max()
 print(
-    f"{graph.calls} steps, of which {graph.calls - 3} replayed; the graph holds {len(graph.notes)} launches"
+    f"{graph.calls} steps, of which {graph.calls - 3} replayed; the graph holds "
+    f"{len(graph.notes)} launches"
 )
 print(
-    f"loss {expected:.6f} on the host, {replayed:.6f} replayed; parameters differ by {difference:.0e}"
+    f"loss {expected:.6f} on the host, {replayed:.6f} replayed; parameters differ by "
+    f"{difference:.0e}"
 )
 assert np.isclose(expected, replayed, rtol=1e-4) and difference < 1e-3
 
 # %% [markdown]
-# **Break it.** Record a step with `optimizer.update`, which computes Adam's coefficients on the host. They are
-# numbers in the notes, frozen at the third step: $t = 3$ for ever. Nothing complains; the parameters go elsewhere.
+# **Break it.** Record a step with `optimizer.update`, which computes Adam's coefficients on the host. In the notes they are plain
+# numbers, those of the third step, so that $t = 3$ for ever. No error is raised. Predict: will the parameters after 30 steps differ from those of a training
+# that is not recorded?
 
 # %%
 
@@ -904,12 +989,13 @@ except RuntimeError as error:
     print("RuntimeError:", error)
 
 # %% [markdown]
-# The second refusal is the other rule: while a step is recorded the host may not ask for a number, as none is
-# computed yet. So the loss is added up on the device, and read a few times a second.
+# The parameters differ, and no message says so. The refusal in the last line is the other rule: while a step is recorded the host may not ask for a number,
+# because none is computed yet. So the loss is added up on the device, and read a few times a second.
 #
 # ## An experiment: CPU against GPU
 #
-# Steps as `fit` takes them, at growing batches: on a CPU one after the other, on a GPU recorded.
+# We measure steps as `fit` takes them, at growing batches: on a CPU one after the other, on a GPU recorded. If a batch of 1,024 has 64 times the images of a batch of
+# 16, how many times as long does its step take?
 
 # %%
 sizes = quick((16, 128, 1024), (16, 256))
@@ -971,57 +1057,67 @@ show(
 )
 
 # %% [markdown]
-# The dotted line is what you would see if a step cost the same whatever its size: pure overhead. Where the curve
-# leaves it, arithmetic and memory begin to count. A GPU has a much higher roof and a higher cost for each order: it
-# stays on its dotted line for longer, and overtakes at the batch size where the curves cross. `scratchae bench` draws
+# The dotted line is that of steps which cost the same whatever their size, which is pure overhead. Where the curve
+# leaves it, arithmetic and memory begin to count. A GPU has a much higher roof and a higher cost for each order. So it
+# stays near its dotted line for longer, and is the faster one from the batch size on at which the curves cross. `scratchae bench` draws
 # this picture for all presets, on your machine, with roofline and layers.
 #
-# Published beside it: on two cores of an AMD EPYC (Zen 4, `python benchmarks/training_step.py --rounds 5`) a
+# For comparison, published figures: on two cores of an AMD EPYC (Zen 4, `python benchmarks/training_step.py --rounds 5`) a
 # step of `deep` took 2.3 ms, PyTorch in eager mode 1.52 times as long, JAX 0.79 times; a step of `conv` 12.5 ms,
 # PyTorch 1.48 times, JAX 3.56 times as long. JAX wins on dense nets because its compiler fuses the elementwise work,
 # which is what the kernels of this chapter do by hand.
 #
 # And on a GPU, an NVIDIA H200 (`python benchmarks/on_gpu.py`): sent kernel by kernel, a step of `deep` at batch 128 took
-# 5.4 ms, longer than on two cores. Recorded as a graph it took 0.161 ms, **34 times less, for the same kernels**: so
-# much was launches. PyTorch in eager mode took 12.7 times as long as the recorded step, JAX, which also sends a step as
+# 5.4 ms, longer than on two cores. Recorded as a graph it took 0.161 ms, **34 times less, for the same kernels**: the
+# rest of the time had gone into launches. PyTorch in eager mode took 12.7 times as long as the recorded step, JAX, which also sends a step as
 # one, 1.49 times. At batch 8,192 arithmetic counts, and JAX was 2.2 times as fast as we are.
 #
 # ## What to change for MNIST
 #
-# `scratchae tutorial 13 --data mnist`. Nothing changes: the shapes are the same, and time does not look at the
-# pixels.
+# `scratchae tutorial 13 --data mnist`. Nothing changes, because the shapes are the same, and the time of a step does not
+# depend on the pixels.
 #
 # ## Exercises
+#
+# 1. ★★, 15 minutes. Is a matrix product bound by arithmetic or by memory? After *Forward, backward: count what has to be done*.
 
 # %%
 exercise("13_roofline")
 
 # %% [markdown]
-# **Think, then compute.**
+# Without code:
 #
-# 1. For which batch size does a layer 1024 × 1024 reach the ridge of this machine, where
-#    $B \cdot \text{intensity} = P$?
-# 2. Adam does 12 operations for each parameter and moves 7 numbers of 4 bytes (reads θ, g, m, v; writes θ, m, v).
-#    What limits it?
-# 3. A step has 60 launches of 10 µs and 200 µs of work on the GPU. How much faster is it recorded, if one launch of
-#    the graph costs 10 µs?
-# 4. Batch normalisation is not in the list of layers whose batch may be split. What would go wrong?
+# 2. ★, 2 minutes. The question in *A picture of it*: which layers of `deep` take longest?
+# 3. ★★, 5 minutes. Adam does 12 operations for each parameter and moves 7 numbers of 4 bytes (it reads θ, g, m, v; it writes θ, m, v).
+#    What limits it? After *The roof of this machine*.
+# 4. ★, 5 minutes. A step has 60 launches of 10 µs and 200 µs of work on the GPU. How much faster is it recorded, if one launch of
+#    the graph costs 10 µs? After *One launch for a step: CUDA graphs*.
+# 5. ★★, 5 minutes. Batch normalisation is not in the list of layers whose batch may be split. What would go wrong? After *All cores*.
+# 6. ★, 5 minutes. A model has 100 million parameters. How many bytes do parameters, gradient and Adam take? And with mixed precision, where $\theta$, $m$, $v$ are kept in
+#    32 bits, and the gradient and a copy of $\theta$ in 16? After *How much memory a step needs*.
 #
-# Answers:
+# Derive:
+#
+# 7. ★★, 10 minutes. For which batch size does a layer 1024 × 1024 reach the ridge of this machine, where $B \cdot \text{intensity} = P$?
+#    After *The roof of this machine*.
+#
+# Explore:
+#
+# 8. ★★, 20 minutes. Run `scratchae bench` on your machine. Which preset is nearest to its roof, and which layer of `conv` is farthest from it? After
+#    *An experiment: CPU against GPU*.
+# 9. ★★★, 30 minutes. Count by hand what `conv` keeps for each example, as was done for `deep`, and compare with `tracemalloc`. After *How much memory a step needs*.
 
-# %%
+# %% tags=["hide-cell"]
+# Answers, in numbers
 ridge = P / B
-slots = 1 / (2 * ridge) - 2 / 1024  # from ½ / (1/N + 2/1024) = ridge
-told = f"N = {1 / slots:.0f}" if slots > 0 else "never: it has too few rows and columns"
-print(f"1. intensity {ridge:.1f} is needed: {told}")
 adam_intensity = 12 / (7 * 4)
 print(
-    f"2. {adam_intensity:.2f} operations a byte, the ridge is at {ridge:.1f}: memory "
+    f"3. {adam_intensity:.2f} operations a byte, the ridge is at {ridge:.1f}: memory "
     f"({100 * adam_intensity / ridge:.0f} % of the peak at best)"
 )
 assert adam_intensity < ridge
 before, after = max(60 * 10, 200), max(10, 200)
-print(f"3. {before} µs before, {after} µs after: {before / after:.0f} times as fast")
+print(f"4. {before} µs before, {after} µs after: {before / after:.0f} times as fast")
 assert before / after == 3
 norm = sae.BatchNorm(3)
 numbers = rng.standard_normal((8, 3)).astype(np.float32)
@@ -1030,13 +1126,32 @@ halves = np.concatenate(
     [norm.forward(half, rng=rng) for half in (numbers[:4], numbers[4:])]
 )
 print(
-    f"4. outputs of the whole batch and of its halves differ by {np.abs(both - halves).max():.2f}"
+    "5. outputs of the whole batch and of its halves differ by "
+    f"{np.abs(both - halves).max():.2f}"
 )
 assert np.abs(both - halves).max() > 0.05
 assert not sae.BatchNorm.examples_apart
+print(f"6. {1e8 * 16 / 1e9:.1f} GB, and {1e8 * (3 * 4 + 2 * 2) / 1e9:.1f} GB")
+slots = 1 / (2 * ridge) - 2 / 1024  # from ½ / (1/N + 2/1024) = ridge
+told = f"N = {1 / slots:.0f}" if slots > 0 else "never: it has too few rows and columns"
+print(f"7. intensity {ridge:.1f} is needed: {told}")
 
 # %% [markdown]
-# 4\. It subtracts the mean *of the batch*: the halves have other means, so the parts would compute another function.
+# <details><summary>Answers</summary>
+#
+# 2\. The first and the last, 784 × 128 and 128 × 784: they have 90 % of all weights.
+#
+# 3\. Memory: its intensity lies far below the ridge, whatever the machine.
+#
+# 4\. Three times as fast: 600 µs of launches before, 200 µs of work after.
+#
+# 5\. It subtracts the mean *of the batch*. The halves have other means, so the parts would compute another function.
+#
+# 6\. 1.6 GB, and 1.6 GB: mixed precision saves nothing here. It saves half of what is kept for each example, and half of the traffic of products.
+#
+# 7\. Solve $\frac12 / (\frac1N + \frac2{1024}) = P / B$ for $N$. If $P/B$ is above 256, no batch is large enough.
+#
+# </details>
 #
 # ## Further reading
 #

@@ -903,6 +903,38 @@ def reparameterise(module: ModuleType) -> list[str]:
     ]
 
 
+def heads(module: ModuleType) -> list[str]:
+    a, eps, dz = normal(5, 6), normal(5, 3, seed=1), normal(5, 3, seed=2)
+    mu, log_var = a[:, :3], a[:, 3:]
+    drawn = lambda mu, log_var: mu + np.exp(log_var / 2) * eps  # noqa: E731
+    mistakes = {
+        "one mean and one spread are stretched over all numbers of the code": drawn(
+            a[:, :1], a[:, 1:2]
+        ),
+        "one mean is stretched over all numbers of the code": drawn(a[:, :1], log_var),
+        "one spread is stretched over all numbers of the code": drawn(mu, a[:, 3:4]),
+        "μ and log σ² have changed places": drawn(log_var, mu),
+        "μ is the first K columns, log σ² the last K: they do not alternate": drawn(
+            a[:, ::2], a[:, 1::2]
+        ),
+        "e^(log σ²) is the variance σ²: σ is its root": mu + np.exp(log_var) * eps,
+    }
+    facts = [equal("z", module.forward(a.copy(), eps.copy()), drawn(mu, log_var), mistakes)]
+    dlog_var = dz * eps * np.exp(log_var / 2) / 2
+    beside = lambda dmu, dlog_var: np.concatenate([dmu, dlog_var], axis=1)  # noqa: E731
+    only_first = np.zeros((5, 6))
+    only_first[:, 0] = dz.sum(axis=1)
+    only_first[:, 1] = (dz * eps * np.exp(a[:, 1:2] / 2)).sum(axis=1) / 2
+    mistakes = {
+        "it is that of one mean and one spread: all other columns get nothing": only_first,
+        "the ½ of ∂σ/∂log σ² = σ / 2 is missing": beside(dz, 2 * dlog_var),
+        "dμ and dlog σ² have changed places": beside(dlog_var, dz),
+        "ε is missing": beside(dz, dz * np.exp(log_var / 2) / 2),
+    }
+    found = module.backward(dz.copy(), a.copy(), eps.copy())
+    return [*facts, equal("da", found, beside(dz, dlog_var), mistakes)]
+
+
 def free_energy(module: ModuleType) -> list[str]:
     W, a, b = normal(4, 3), normal(4, seed=1), normal(3, seed=2)
     v = (unit(6, 4) < 0.5).astype(float)
@@ -1075,6 +1107,103 @@ def bound(module: ModuleType) -> list[str]:
     log_p = np.log(np.exp(own + log_v).sum(axis=1))
     equal("the bound with the RBM's own P(h), which is log P(v)", found(own), log_p)
     return [*facts, "with the RBM's own P(h) it is log P(v): the bound is tight"]
+
+
+def enumerate_(module: ModuleType) -> list[str]:
+    W, a, b, states = normal(4, 3), normal(4, seed=1), normal(3, seed=2), bits_of(4)
+    x = states[[12, 12, 3, 9, 14]]
+    given = (x, states, W, a, b)
+    found = several(
+        "exact(x, states, W, a, b)",
+        module.exact(*(array.copy() for array in given)),
+        4,
+    )
+    F = lambda v: -v @ a - np.logaddexp(0, v @ W + b).sum(axis=1)  # noqa: E731
+    P = np.exp(-F(states))
+    log_Z = np.log(P.sum())
+    P /= P.sum()
+
+    def gradient(model, data=1 / 5, unit=lambda c: sigmoid(c)):
+        v = np.concatenate([x, states])
+        weights = np.concatenate([np.full(5, data), -model])
+        p = unit(v @ W + b)
+        return -v.T @ (weights[:, None] * p), -weights @ v, -weights @ p
+
+    mistakes = {
+        "the sign is flipped: this climbs": [-part for part in gradient(P)],
+        "the second average is missing: ∂ log Z/∂θ": gradient(0 * P),
+        "the second average has equal weights: each state counts as P(v)": gradient(
+            np.full(16, 1 / 16)
+        ),
+        "the second average is not divided by Z": gradient(P * np.exp(log_Z)),
+        "the two averages are added: the second is subtracted": gradient(-P),
+        "the mean over the data is missing": gradient(P, data=1),
+        "the second average is over the data again": gradient(0 * P, data=0),
+        "∂ log(1 + eᶜ)/∂c is the sigmoid of c": gradient(P, unit=lambda c: c),
+    }
+    losses = {
+        "log Z is missing": F(x).mean(),
+        "this is log P: L is its negative": -F(x).mean() - log_Z,
+        "it is summed over the data: take the mean": F(x).sum() + 5 * log_Z,
+        "Z stands where log Z should": F(x).mean() + np.exp(log_Z),
+    }
+    facts = [equal("L", found[0], F(x).mean() + log_Z, losses)]
+    for k, name in enumerate(("dW", "da", "db")):
+        wrong = {text: parts[k] for text, parts in mistakes.items()}
+        facts.append(equal(name, found[k + 1], gradient(P)[k], wrong))
+    return facts
+
+
+def gibbs(module: ModuleType) -> list[str]:
+    W, a, b = normal(4, 3), normal(4, seed=1), normal(3, seed=2)
+    visible, hidden = bits_of(4), bits_of(3)
+    v, u, w = visible[[0, 3, 5, 9, 12, 14]], unit(6, 3, seed=4), unit(6, 4, seed=5)
+
+    def stepped(h, last=lambda p: (w < p).astype(float)):
+        return last(sigmoid(h @ W.T + a))
+
+    p = sigmoid(v @ W + b)
+    h = (u < p).astype(float)
+    mistakes = {
+        "v' is not drawn: these are its probabilities": stepped(h, lambda p: p),
+        "h is not drawn: its probabilities drive v'": stepped(p),
+        "the draws are turned round: a unit is 1 where u < p": stepped(
+            (u > p).astype(float), lambda p: (w > p).astype(float)
+        ),
+    }
+    given = [array.copy() for array in (v, W, a, b, u, w)]
+    facts = [equal("v'", module.step(*given), stepped(h), mistakes)]
+
+    def of_bits(p, bits):  # (A, n) and (B, n): (A, B)
+        return np.where(bits == 1, p[:, None], 1 - p[:, None]).prod(axis=2)
+
+    up, down = sigmoid(visible @ W + b), sigmoid(hidden @ W.T + a)
+    right = of_bits(up, hidden) @ of_bits(down, visible)
+    mistakes = {
+        "it is transposed: the rows are where a chain comes from": right.T,
+        "h is replaced by its mean: the sum is over all h": of_bits(
+            sigmoid(up @ W.T + a), visible
+        ),
+        "P(h | v) is missing: every h counts alike": np.ones((16, 8))
+        @ of_bits(down, visible),
+        "a bit of 0 has the probability 1 - p": np.exp(np.log(up) @ hidden.T)
+        @ np.exp(np.log(down) @ visible.T),
+    }
+    given = [array.copy() for array in (W, a, b, visible, hidden)]
+    T = module.transition(*given)
+    facts.append(equal("T", T, right, mistakes))
+    rng, chains = np.random.default_rng(0), np.repeat(visible[:1], 20_000, axis=0)
+    for _ in range(3):
+        chains = module.step(
+            chains, W, a, b, rng.random((20_000, 3)), rng.random((20_000, 4))
+        )
+    seen = (chains[:, None] == visible).all(axis=2).mean(axis=0)
+    gap = np.abs(seen - np.linalg.matrix_power(T, 3)[0]).max()
+    if gap > 0.02:
+        raise AnswerError(
+            f"20,000 chains after 3 steps are {gap:.3f} away from T³: does `step` change its v?"
+        )
+    return [*facts, f"20,000 chains after 3 steps: at most {gap:.4f} away from T³"]
 
 
 def bits_of(n: int) -> np.ndarray:
@@ -1543,10 +1672,12 @@ CHECKS = {
     "11_linear_vae": linear_vae,
     "12_free_energy": free_energy,
     "12_cd1": cd1,
+    "12_enumerate": enumerate_,
+    "12_gibbs": gibbs,
     "12_bound": bound,
     "13_roofline": roofline,
     "14_kl_mistake": kl,
-    "14_sigma_mistake": reparameterise,
+    "14_heads_mistake": heads,
     "14_sparsity_mistake": sparse_kl,
     "15_gan_step": gan_step,
     "16_bptt": bptt,
