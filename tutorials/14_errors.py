@@ -1149,7 +1149,7 @@ assert (
 #
 # ## Exercises
 #
-# Three of the errors are here as files that run, pass every gradient check, and are wrong. Mend them.
+# Four of the errors are here as files that run, pass every gradient check, and are wrong. Mend them.
 #
 # 1. ★★, 15 minutes. A KL term that is right for another variable. After *1. A KL term with the variance squared*.
 
@@ -1167,6 +1167,12 @@ exercise("14_heads_mistake")
 
 # %%
 exercise("14_sparsity_mistake")
+
+# %% [markdown]
+# One more is short, and repeats what chapter 11 says of the sampler. ★, 10 minutes. A sampler that takes $\log\sigma^2$ for $\log\sigma$.
+
+# %%
+exercise("14_sigma_mistake")
 
 # %% [markdown]
 # Without code:

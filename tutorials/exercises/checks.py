@@ -1677,6 +1677,7 @@ CHECKS = {
     "12_bound": bound,
     "13_roofline": roofline,
     "14_kl_mistake": kl,
+    "14_sigma_mistake": reparameterise,
     "14_heads_mistake": heads,
     "14_sparsity_mistake": sparse_kl,
     "15_gan_step": gan_step,
