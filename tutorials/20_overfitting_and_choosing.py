@@ -8,14 +8,14 @@
 # %% [markdown]
 # ## The question
 #
-# A net is trained on some examples and used on others. A small loss on the first does not say that it
-# is good on the second, since the net may have learned these examples instead of what such examples
-# are like. That is **[overfitting](glossary.md#overfitting)**. Everybody who trains a net asks the same
-# five questions about it: how do I see it, when do I stop, what helps against it, how do I search for
-# good settings, and what may I report at the end? This chapter measures an answer to each.
+# A net is trained on some examples and used on others. A small loss on the first does not say that it is
+# good on the second, since the net may have learned these examples instead of what such examples are like.
+# That is **[overfitting](glossary.md#overfitting)**. Everybody who trains a net asks the same five
+# questions about it: how do I see it, when do I stop, what helps against it, how do I search for good
+# settings, and what may I report at the end? This chapter measures an answer to each.
 #
-# One rule holds throughout. *Training* images are for gradients. *Validation* images are for every
-# choice. *Test* images are looked at once, at the end of this chapter, when nothing is left to choose.
+# One rule holds throughout. *Training* images are for gradients. *Validation* images are for every choice.
+# *Test* images are looked at once, at the end of this chapter, when nothing is left to choose.
 
 # %%
 import dataclasses
@@ -73,8 +73,9 @@ def error(model, images):
 # %% [markdown]
 # ## How many images
 #
-# Train the same net, 784-64-16-64-784, for the same number of *steps* on more and more images. Before you
-# look: with more images, does the training error rise or fall? And the validation error?
+# Train the same net, 784-64-16-64-784, for the same number of *steps* on more and more images.
+#
+# *Predict (★, 1 minute):* with more images, does the training error rise or fall? And the validation error?
 
 # %%
 sizes = quick((50, 100, 200, 400, 800, 1600, 3200), (50, 400, 3200))
@@ -109,20 +110,22 @@ show(
 )
 
 # %% [markdown]
-# With few images the training error is small, because the net can learn them one by one, and the
-# validation error is large. Each image more makes the task harder, so that the training error mostly rises, and it
-# tells more about what such images are like, so that the validation error falls. The two curves close in on each other.
+# With few images the training error is small, because the net can learn them one by one, and the validation
+# error is large. Each image more makes the task harder, so that the training error mostly rises, and it
+# tells more about what such images are like, so that the validation error falls. The two curves close in on
+# each other.
 #
-# This picture is the first thing to draw when a net is not good enough, because it says which of two remedies will
-# help. A wide gap means too little data, and what helps is the rest of this chapter. No gap means
-# that more data will not help, and what helps is a larger net, longer training or a better
+# This picture is the first thing to draw when a net is not good enough, because it says which of two
+# remedies will help. A wide gap means too little data, and what helps is the rest of this chapter. No gap
+# means that more data will hardly help, and what may help is a larger net, longer training or a better
 # learning rate.
 #
 # ## How large a code
 #
-# A code with few numbers is said to force a net to learn what matters, since it has no room to
-# memorise. Now 300 images, and codes from 1 number to 64. Before you look: for which codes will the gap
-# between training and validation be widest?
+# A code with few numbers is said to force a net to learn what matters, since it has no room to memorise.
+# Here are 300 images, and codes from 1 number to 64.
+#
+# *Predict (★, 1 minute):* for which codes will the gap between training and validation be widest?
 
 # %%
 codes = quick((1, 2, 4, 8, 16, 32, 64), (1, 4, 32))
@@ -142,24 +145,26 @@ if settled:
     assert gap[4] > 1.2 * gap[32] and validation[-1] == validation.min()
 
 # %% [markdown]
-# The gap is widest for narrow codes, and the widest code has the smallest validation error. So a narrow code is no
-# protection against memorising. Why not? Count what a code of *one* number can do. Let $z_n = x_n w$ with
-# any vector $w$ $(D, 1)$ that makes the $N$ codes different, and let the images be sorted by their code. A decoder
-# with one layer of $N - 1$ ReLUs,
+# The gap is wider for codes of 4 and 8 numbers than for 32 and 64, and the widest code has the smallest
+# validation error. (With one number the net has not learned even the training images in this time.) So a
+# narrow code is no protection against memorising. Why not? Count what a code of *one* number can do. Let
+# $z_n = x_n w$ with any vector $w$ $(D, 1)$ that makes the $N$ codes different, and let the images be
+# sorted by their code. A decoder with one layer of $N - 1$ ReLUs,
 #
 # $$
 # \underset{(D)}{\hat x(z)} = x_1 + \sum_{i=1}^{N-1} s_i \, \max(z - z_i,\, 0) ,
 # $$
 #
-# is a broken line through $D$-dimensional space, whose direction changes by $s_i$ at $z_i$. Between $z_i$ and $z_{i+1}$ it has the direction $s_1 + \dots + s_i$,
-# because the ReLUs after $i$ are 0 there. Let
+# is a broken line through $D$-dimensional space, whose direction changes by $s_i$ at $z_i$. Between $z_i$
+# and $z_{i+1}$ it has the direction $s_1 + \dots + s_i$, because the ReLUs after $i$ are 0 there. Let
 #
 # $$
 # s_1 + \dots + s_i = \frac{x_{i+1} - x_i}{z_{i+1} - z_i} \qquad \text{for all } i .
 # $$
 #
-# Then the line goes from $x_1$ to $x_2$, on to $x_3$, and so on: it passes through *every* training image exactly. The images
-# are stored in the decoder's weights, and the one number of the code says only where to look.
+# Then the line goes from $x_1$ to $x_2$, on to $x_3$, and so on: it passes through *every* training image
+# exactly. The images are stored in the decoder's weights, and the one number of the code says only where to
+# look.
 
 # %%
 few = x[:300].astype(np.float64)
@@ -185,16 +190,19 @@ print(
 assert missed[0].max() < 1e-9 and np.median(missed[1]) > 1.3 * mean_image
 
 # %% [markdown]
-# An autoencoder with one number in its code gives back 300 images without an error, and on a new image it is worse
-# than a net that always answers with the mean image. What limits memorising is the number of parameters
-# behind the code, the time of training and the data; the width of the code limits only what a net can
-# *do* with what is new.
+# An autoencoder with one number in its code gives back 300 images without an error, and on a new image it
+# is worse than a net that always answers with the mean image. So the width of the code does not limit what
+# a net can memorise. The number of its parameters does: the line needs $N - 1$ ReLUs with $D$ weights each,
+# which is room for all images. What the width does limit is what a net can do with a *new* image, and for
+# that a wider code was better.
 #
 # ## Stopping early
 #
-# Watch the validation loss during training, and keep the parameters of the epoch in which it was
-# least: **[early stopping](glossary.md#early-stopping)**. It costs a measurement for each epoch, and
-# the time that it saves is a gift. Before you look: code 8, 300 images, 180 epochs; in which epoch is the least validation loss?
+# Watch the validation loss during training, and keep the parameters of the epoch in which it was least:
+# **[early stopping](glossary.md#early-stopping)**. It costs a measurement for each epoch, and it saves the
+# epochs that would have come after.
+#
+# *Predict (★, 1 minute):* a code of 8, 300 images, 180 epochs. In which epoch is the validation loss least?
 
 # %%
 long = quick(180, 50)
@@ -229,9 +237,10 @@ show(
 # %% [markdown]
 # ### How patient to be
 #
-# The curve is not smooth: steps are noisy, so the validation loss rises now and then before its minimum. Whoever stops at the first
-# rise stops too early. So one waits: stop when $p$ epochs in a row have not been better than the best so far, and go
-# back to the best. $p$ is the **patience**. What each patience would have done can be read off the recorded curve:
+# The curve is not smooth: steps are noisy, so the validation loss rises now and then before its minimum.
+# Whoever stops at the first rise stops too early. So one waits: stop when $p$ epochs in a row have not been
+# better than the best so far, and go back to the best. $p$ is the **patience**. What each patience would
+# have done can be read off the recorded curve:
 
 
 # %%
@@ -263,25 +272,26 @@ if settled:
     assert validation[stopped(validation, wait)[1] - 1] < 1.01 * validation[best]
 
 # %% [markdown]
-# `fit(…, validation=valid, patience=10)` does it, and the last lines check that it stops where the table says. A patience of 1
-# gives up at the first rise. A patience of ten epochs costs ten epochs and ends within a hundredth of the best. [Prechelt
-# 1998](bibliography.md#prechelt-1998) compares such rules on many problems and finds the same exchange: slower rules stop at
-# slightly better places, and take much longer.
+# `fit(…, validation=valid, patience=10)` does it, and the last lines check that it stops where the table
+# says. A patience of 1 gives up at the first rise. A patience of ten epochs costs ten epochs and ends
+# within a hundredth of the best. [Prechelt 1998](bibliography.md#prechelt-1998) compares such rules on many
+# problems and finds the same exchange: slower rules stop at slightly better places, and take much longer.
 #
 # ### "Until convergence"
 #
 # A recipe that says "train until convergence" leaves out the rule. These would be three:
 #
-# - *The training loss has stopped falling.* With a constant learning rate it never stops altogether, because
-#   [a batch's gradient is noisy](04_optimizers.py). The cell below prints by how much it fell in the last quarter of the run above, long after the
-#   best epoch. So this rule says when the optimizer is done, and not when the net is good.
+# - *The training loss has stopped falling.* With a constant learning rate it never stops altogether,
+#   because [a batch's gradient is noisy](04_optimizers.py). The cell below prints by how much it fell in
+#   the last quarter of the run above, long after the best epoch. So this rule says when the optimizer is
+#   done, and not when the net is good.
 # - *The gradient is 0.* For the same reason it is never 0 on a batch.
-# - *The validation loss has not improved for $p$ epochs.* This is a rule that can be written down: what was measured, on which images,
-#   how long one waited, and the largest number of epochs that was allowed.
+# - *The validation loss has not improved for $p$ epochs.* This is a rule that can be written down: what was
+#   measured, on which images, how long one waited, and the largest number of epochs that was allowed.
 #
-# A learning rate that falls to 0 on a schedule, as in most of this book's presets, needs no such rule, because the schedule ends. There the
-# number of epochs is a setting like others, and it is chosen on validation images. Do not combine it with a short patience: the
-# largest gains come at the end, when the rate is small, and a short patience would stop before.
+# A learning rate that falls to 0 on a schedule, as in most of this book's presets, needs no such rule,
+# because the schedule ends. There the number of epochs is a setting like others, and it is chosen on
+# validation images. Do not combine it with a short patience, which may stop before the rate has fallen.
 
 # %%
 quarter = long // 4
@@ -292,20 +302,22 @@ assert fell > 0
 # %% [markdown]
 # ## Weight decay
 #
-# A net that memorises needs large weights, since it has to turn small differences between inputs into large ones
-# between outputs. So shrink all parameters a little in each step:
+# The broken line that memorises has large weights $s_i$, because it turns small differences between codes
+# into large differences between images. So make large weights costly, and shrink all parameters a little in
+# each step:
 #
 # $$
 # \theta \leftarrow (1 - \eta\lambda)\,\theta - \eta\, g .
 # $$
 #
-# This is **[weight decay](glossary.md#weight-decay)**. For gradient descent it is the same as adding the penalty
-# $\frac\lambda2 \|\theta\|^2$ to the loss, called L2: the penalty's gradient is $\lambda\theta$, and $\theta - \eta(g + \lambda\theta)$ is the
-# line above.
+# This is **[weight decay](glossary.md#weight-decay)**. For gradient descent it is the same as adding the
+# penalty $\frac\lambda2 \|\theta\|^2$ to the loss, called L2: the penalty's gradient is $\lambda\theta$,
+# and $\theta - \eta(g + \lambda\theta)$ is the line above.
 #
-# **What shrinks, and what does not.** Near a minimum $\theta^*$ take the loss to second order ([Taylor's theorem](mathematics.md#taylors-theorem)), in the directions in
-# which its [Hessian](mathematics.md#gradient-jacobian-hessian) is diagonal, with curvatures $h_i$. Where decay and gradient
-# balance,
+# **What shrinks, and what does not.** Near a minimum $\theta^*$ take the loss to second order
+# ([Taylor's theorem](mathematics.md#taylors-theorem)), in the directions in which its
+# [Hessian](mathematics.md#gradient-jacobian-hessian) is diagonal, with curvatures $h_i$. Where decay and
+# gradient balance,
 #
 # $$
 # h_i (\theta_i - \theta_i^*) + \lambda\theta_i = 0
@@ -313,19 +325,21 @@ assert fell > 0
 # \theta_i = \frac{h_i}{h_i + \lambda}\; \theta_i^* .
 # $$
 #
-# A direction in which the loss is steep, $h_i \gg \lambda$, keeps its value. One to which the data are nearly indifferent,
-# $h_i \ll \lambda$, goes to 0. So decay gives up what few data could not have told reliably.
+# A direction in which the loss is steep, $h_i \gg \lambda$, keeps its value. One to which the data are
+# nearly indifferent, $h_i \ll \lambda$, goes to 0. So decay gives up what few data could not have told
+# reliably.
 #
-# **Stopping early does nearly the same.** Gradient descent from $\theta = 0$ multiplies the distance to $\theta_i^*$ by $1 - \eta h_i$ in each step ([chapter
-# 04](04_optimizers.py)), so after $t$ steps
+# **Stopping early does nearly the same.** Gradient descent from $\theta = 0$ multiplies the distance to
+# $\theta_i^*$ by $1 - \eta h_i$ in each step ([chapter 04](04_optimizers.py)), so after $t$ steps
 #
 # $$
 # \theta_i = \big(1 - (1 - \eta h_i)^t\big)\; \theta_i^* \approx \big(1 - e^{-u}\big)\,\theta_i^* , \qquad u = \eta t h_i .
 # $$
 #
-# With $\lambda = 1 / \eta t$ decay's factor is $u / (u + 1)$. Both are $\approx u$ for small $u$, and $\approx 1$ for
-# large $u$. In both, flat directions have not got anywhere, and steep ones have arrived. The number of steps is a kind of
-# $1/\lambda$ ([Goodfellow et al. 2016](bibliography.md#goodfellow-2016), section 7.8).
+# With $\lambda = 1 / \eta t$ decay's factor is $u / (u + 1)$. Both are $\approx u$ for small $u$, and
+# $\approx 1$ for large $u$. In both, flat directions have not got anywhere, and steep ones have arrived.
+# The number of steps is a kind of $1/\lambda$ ([Goodfellow et al. 2016](bibliography.md#goodfellow-2016),
+# section 7.8).
 
 # %%
 u = np.geomspace(1e-3, 1e3, 601)
@@ -344,8 +358,8 @@ assert np.allclose(theta, 1 - (1 - η * h) ** t)
 # %% [markdown]
 # ### With Adam, L2 is not decay
 #
-# [Adam](04_optimizers.py) divides the gradient by the root of a running mean of its square. Put the penalty's gradient into it, $g + \lambda\theta$, and
-# the penalty is divided as well:
+# [Adam](04_optimizers.py) divides the gradient by the root of a running mean of its square. Put the
+# penalty's gradient into it, $g + \lambda\theta$, and the penalty is divided as well:
 #
 # $$
 # \theta \leftarrow \theta - \eta\, \frac{\hat m}{\sqrt{\hat v}}, \qquad
@@ -354,20 +368,26 @@ assert np.allclose(theta, 1 - (1 - η * h) ** t)
 #
 # (a bar is a running mean). Two cases show what becomes of $\lambda$:
 #
-# - *A parameter with large gradients*, $\sqrt{\hat v} \approx |g| \gg \lambda|\theta|$. It shrinks by $\eta\lambda\theta / \sqrt{\hat v}$: the larger its
-#   gradients are, the less. That is not what $\lambda\theta$ was meant to do.
-# - *A parameter without any gradient*, $g = 0$. Then $\hat m / \sqrt{\hat v} \approx \lambda\theta / \lambda|\theta| = \pm 1$: it moves to 0 by $\eta$ in
+# - *A parameter with large gradients*, $\sqrt{\hat v} \approx |g| \gg \lambda|\theta|$. It shrinks by
+#   $\eta\lambda\theta / \sqrt{\hat v}$: the larger its gradients are, the less. That is not what
+#   $\lambda\theta$ was meant to do.
+# - *A parameter without any gradient*, $g = 0$. Then
+#   $\hat m / \sqrt{\hat v} \approx \lambda\theta / \lambda|\theta| = \pm 1$: it moves to 0 by $\eta$ in
 #   each step, **whatever $\lambda$ is**.
 #
-# Hence **decoupled** weight decay, AdamW ([Loshchilov and Hutter 2019](bibliography.md#loshchilov-2019)): shrink first, and give Adam $g$ alone. It is what
-# `Adam(…, weight_decay=λ)` does in this library. The first of the `coefficients` is $1 - \eta\lambda$, and the line `θ *= keep` is the formula:
+# Hence **decoupled** weight decay, AdamW ([Loshchilov and Hutter 2019](bibliography.md#loshchilov-2019)):
+# shrink first, and give Adam $g$ alone. It is what `Adam(…, weight_decay=λ)` does in this library. The
+# first of the `coefficients` is $1 - \eta\lambda$, and the line `θ *= keep` is the formula:
 
 # %%
 source(sae.Adam.coefficients, adam)
 
 # %% [markdown]
-# The second case is not rare. A pixel that is black in all training images has $x = 0$, so its row of the encoder's $dW = x^\top da$ is 0
-# in every step. Before you look: the rows of such pixels under L2 with $\lambda = 0.01$ and $\lambda = 1$; how do they differ?
+# The second case is not rare. A pixel that is black in all training images has $x = 0$, so its row of the
+# encoder's $dW = x^\top da$ is 0 in every step.
+#
+# *Predict (★, 1 minute):* such rows under L2 with $\lambda = 0.01$, and with $\lambda = 1$. How do the two
+# differ after 300 steps?
 
 # %%
 images = x[:300]
@@ -411,7 +431,7 @@ if dead.any():
 
 # %% tags=["hide-input"]
 drawn, axes = figure(6, 3.4)
-looks = ("-", plots.RED), (":", plots.RED), ("-", plots.BLUE), ("--", plots.BLUE)
+looks = ("-", plots.RED), (":", "black"), ("-.", plots.BLUE), ("--", plots.BLUE)
 for ((λ, name), sizes_of), (line, colour) in zip(shrunk.items(), looks, strict=True):
     axes.plot(
         np.arange(1, turns + 1), sizes_of, line, color=colour, label=f"{name}, λ = {λ:g}"
@@ -421,21 +441,24 @@ axes.legend()
 show(
     drawn,
     "decay",
-    "Mean absolute weight against the step. The two curves of L2 in Adam fall together along the same steep line to 0, the two of decoupled decay hardly fall and fall by a quarter.",
+    "Mean absolute weight against the step. The two curves of L2 in Adam lie on each other and fall to 0 within 200 steps. Of the decoupled ones, one is level and one falls slowly.",
     "Look at the two curves of L2: a hundred times the λ, and the same fall. Decoupled, each falls by its own rate.",
 )
 
 # %% [markdown]
 # ## Dropout
 #
-# **[Dropout](glossary.md#dropout)** sets each hidden unit to 0 with probability $p$, anew in each step, so that no unit can rely on a few others ([Srivastava et al.
-# 2014](bibliography.md#srivastava-2014)). With $m$ $(N, H)$ of independent zeros and ones, 1 with probability $1 - p$:
+# **[Dropout](glossary.md#dropout)** sets each hidden unit to 0 with probability $p$, anew in each step, so
+# that no unit can rely on a few others ([Srivastava et al. 2014](bibliography.md#srivastava-2014)). With
+# $m$ $(N, H)$ of independent zeros and ones, 1 with probability $1 - p$:
 #
 # $$
 # \underset{(N, H)}{y} = \frac{x \odot m}{1 - p} .
 # $$
 #
-# **Why the factor.** In use nothing is dropped, and the layer after it should see inputs of the size that it was trained with. The [expectation](mathematics.md#expectation-variance-covariance) of $m$ is $1 - p$, and of $m^2 = m$ as well, so
+# **Why the factor.** In use nothing is dropped, and the layer after it should see inputs of the size that
+# it was trained with. The [expectation](mathematics.md#expectation-variance-covariance) of $m$ is $1 - p$,
+# and of $m^2 = m$ as well, so
 #
 # $$
 # \begin{aligned}
@@ -445,17 +468,20 @@ show(
 # \end{aligned}
 # $$
 #
-# With $1/(1 - p)$ the next pre-activation $a = yW + b$ has the mean $xW + b$, which is what it is in use. Without the factor it would have
-# $(1 - p)\,xW + b$ in training and $xW + b$ in use. Only this first sum is right on average: what follows bends, and
-# the mean of a bent function is not the function of the mean ([Jensen's inequality](mathematics.md#jensens-inequality)).
+# With $1/(1 - p)$ the next pre-activation $a = yW + b$ has the mean $xW + b$, which is what it is in use.
+# Without the factor it would have $(1 - p)\,xW + b$ in training and $xW + b$ in use. Only this first sum is
+# right on average: what follows bends, and the mean of a bent function is not the function of the mean
+# ([Jensen's inequality](mathematics.md#jensens-inequality)).
 #
-# **Backward.** $m$ is drawn before the step and held still, so $y$ is $x$ times a constant, element by element:
+# **Backward.** $m$ is drawn before the step and held still, so $y$ is $x$ times a constant, element by
+# element:
 #
 # $$
 # y = x \odot \frac{m}{1 - p} \qquad\Rightarrow\qquad dx = dy \odot \frac{m}{1 - p} ,
 # $$
 #
-# with *the same* $m$. A unit that was dropped had no influence, so it gets no gradient. The library keeps $m / (1 - p)$ as `mask`:
+# with *the same* $m$. A unit that was dropped had no influence, so it gets no gradient. The library keeps
+# $m / (1 - p)$ as `mask`:
 
 # %%
 source(sae.Dropout.draw, sae.Dropout.forward, sae.Dropout.backward)
@@ -482,9 +508,11 @@ assert sae.check_gradients(layer, one[None]).passed
 # %% [markdown]
 # ## What to try first
 #
-# All of it on one problem: 300 images, code 8, 180 epochs, error on validation images without noise and dropout. "Shifted" trains on nine copies of
-# each image, moved by a pixel in each direction, for as many steps. Each strength was tried at several values; the table has the best
-# of them. Guess the order before you run it.
+# All of it on one problem: 300 images, code 8, 180 epochs, error on validation images without noise and
+# dropout. "Shifted" trains on nine copies of each image, moved by a pixel in each direction, for as many
+# steps. Each strength was tried at several values, by validation error; the table has the best of them.
+#
+# *Predict (★, 2 minutes):* write down the order of the lines, the best first.
 
 # %%
 pictures = x[:300].reshape(-1, 28, 28)
@@ -512,44 +540,48 @@ for name, value in sorted(found.items(), key=lambda item: item[1]):
     print(f"{name:<30} {value:16.2f} {value / found['nothing'] - 1:10.0%}")
 assert found["four times the images"] < found["nothing"]
 if settled:
-    better = [name for name in found if found[name] < 0.95 * found["nothing"]]
-    assert set(found) - set(better) <= {"nothing", "a smaller net, 784-16-8-…"}
-    assert min(found["shifted images"], found["four times the images"]) < 0.85 * min(
-        found[name] for name in better if "images" not in name and name != "code 32"
-    )
+    of_images = ("shifted images", "four times the images")
+    noisy = ("noise on the input, σ = 0.5", "dropout, p = 0.1", "weight decay, λ = 1")
+    stopping = found["stopping early, patience 20"]
+    most, middle = max(found[name] for name in of_images), [found[name] for name in noisy]
+    assert most < 0.9 * min(middle) and max(middle) < 1.15 * min(middle)
+    assert max(middle) < stopping < found["a smaller net, 784-16-8-…"] < found["nothing"]
 
 # %% [markdown]
-# Read the table from the top.
+# Read the table like this:
 #
-# - *More images* help most, and images that one makes are images too: a shifted stroke is a stroke. Such **[augmentation](glossary.md#augmentation)** tells the net
-#   something that is true of the data and that it could not know. Ask for it first: what may be changed in an example so that it stays an example?
-# - *A larger code* helps as much here, since with 8 numbers little can be said about a new image. If the size of the code is given, this
-#   is no remedy.
-# - *Noise, dropout and decay* come next, and are nearly equal. None of them needs to know anything about the data. Try the one that takes the least
-#   of your time, and then its strength.
+# - *More images* help most, and images that one makes are images too: a shifted stroke is a stroke. Such
+#   **[augmentation](glossary.md#augmentation)** tells the net something that is true of the data and that
+#   it could not know. Ask for it first: what may be changed in an example so that it stays an example?
+# - *A larger code* helps as much here, since with 8 numbers little can be said about a new image. If the
+#   size of the code is given, this is no remedy.
+# - *Noise, dropout and decay* come next, and are not far apart. None of them needs to know anything about
+#   the data. Try the one that takes the least of your time, and then its strength.
 # - *Stopping early* gains least of what helps, and it is free. It can be combined with all others.
 # - *A smaller net* has hardly helped. It fits the training images worse, and the new ones no better.
 #
-# The order is that of this problem: few images, a small net. What carries over is the way to find the order, and that each line is a figure
-# on validation images.
+# The order is that of this problem: few images, a small net. What carries over is the way to find the
+# order, and that each line is a figure on validation images.
 #
 # ## Random against grid search
 #
-# Settings such as the learning rate cannot be learned by going down a gradient, so one tries some and compares. Which ones? With nine trials
-# and two settings a *grid* takes three values of each and all nine pairs. A *random* search draws nine pairs.
+# Settings such as the learning rate cannot be learned by going down a gradient, so one tries some and
+# compares. Which ones? With nine trials and two settings a *grid* takes three values of each and all nine
+# pairs. A *random* search draws nine pairs.
 #
-# Suppose that only one of the settings matters, and that a share $f$ of its range is good. The grid has tried it at three values only, each of them three times. Random
-# trials have nine different values of it. In general, with $n$ trials and $d$ settings the grid has
-# $n^{1/d}$ values of each. Let its first value lie anywhere with equal odds. Then the probabilities to have hit the good
-# part at least once are
+# Suppose that only one of the settings matters, and that a share $f$ of its range is good. The grid has
+# tried it at three values only, each of them three times. Random trials have nine different values of it.
+# In general, with $n$ trials and $d$ settings the grid has $n^{1/d}$ values of each. Let its first value
+# lie anywhere with equal odds. Then the probabilities to have hit the good part at least once are
 #
 # $$
 # P_{\text{grid}} = \min\big(1,\; n^{1/d} f\big), \qquad P_{\text{random}} = 1 - (1 - f)^n .
 # $$
 #
-# For the grid this is because its values are $1 / n^{1/d}$ of the range apart, so a good part of the length $f$ holds one of them for a share $f\, n^{1/d}$ of all offsets. For
-# random trials it is because each misses with probability $1 - f$, independently. The probability for random trials does not depend on
-# $d$: settings that do not matter cost nothing ([Bergstra and Bengio 2012](bibliography.md#bergstra-2012)).
+# For the grid this is because its values are $1 / n^{1/d}$ of the range apart, so a good part of the length
+# $f$ holds one of them for a share $f\, n^{1/d}$ of all offsets. For random trials it is because each
+# misses with probability $1 - f$, independently. The probability for random trials does not depend on $d$:
+# settings that do not matter cost nothing ([Bergstra and Bengio 2012](bibliography.md#bergstra-2012)).
 
 # %%
 n, draw = 9, np.random.default_rng(0)
@@ -571,11 +603,13 @@ for f in (0.02, 0.1, 0.3, 0.5):
     assert abs(hit["random"].any(axis=1).mean() - by_random) < 0.04
 
 # %% [markdown]
-# Read it both ways. With one setting the grid is better, because its values keep their distance and random ones do not. With two or more, random search is better as soon as
-# the good part is small, and that is when searching is hard.
+# Read it both ways. With one setting the grid is better, because its values keep their distance and random
+# ones do not. With two or more, random search is better as soon as the good part is small, and that is when
+# searching is hard.
 #
-# Is it true that only one setting matters? The library's own `trial`, of which `scratchae search` takes many, on the same 300 images: the
-# learning rate from 0.0001 to 0.03 and the code from 6 to 12, both drawn evenly in the logarithm.
+# Is it true that only one setting matters? The library's own `trial`, of which `scratchae search` takes
+# many, on the same 300 images: the learning rate from 0.0001 to 0.03 and the code from 6 to 12, both drawn
+# evenly in the logarithm.
 
 # %%
 source(trials_of)
@@ -616,6 +650,7 @@ for axes, values, name in zip(
     axes.plot(values, figures, "o", color=plots.BLUE, markersize=4)
     axes.set(xlabel=name)
 panels[0].set(xscale="log", ylabel="validation error")
+panels[1].set_xticks(range(6, 13))
 show(
     drawn,
     "search",
@@ -624,8 +659,9 @@ show(
 )
 
 # %% [markdown]
-# Against the learning rate the trials lie along a curve, and against the code they are a cloud. So of these two settings
-# mostly one matters, though nobody knew before which one. The trials also tell what a grid would have found: take the curve through them, and search on it 4,000 times.
+# Against the learning rate the trials lie along a curve, and against the code they are a cloud. So of these
+# two settings mostly one matters, though nobody knew before which one. The trials also tell what a grid
+# would have found: take the curve through them, and search on it 4,000 times.
 
 # %%
 order = np.argsort(lr)
@@ -646,20 +682,26 @@ assert by_random.mean() < by_grid.mean() or not settled
 # %% [markdown]
 # ## Many small validation sets
 #
-# With 60 images in all, how many of them should be for validation? Few, and the figure is luck. Many, and few are left to train on.
-# **[Cross-validation](glossary.md#cross-validation)** ([Stone 1974](bibliography.md#stone-1974)) cuts the images into $k$ parts, *folds*, of equal size. Train $k$ times, each time without one fold, and measure
-# on that fold. Then every image has been used for validation once, and never by a net that was trained on it. Average all $N$ errors.
+# With 60 images in all, how many of them should be for validation? Few, and the figure is luck. Many, and
+# few are left to train on. **[Cross-validation](glossary.md#cross-validation)**
+# ([Stone 1974](bibliography.md#stone-1974)) cuts the images into $k$ parts, *folds*, of equal size. Train
+# $k$ times, each time without one fold, and measure on that fold. Then every image has been used for
+# validation once, and never by a net that was trained on it. Average all $N$ errors.
 #
 # What does it cost, and what does it give?
 #
 # - *Time:* $k$ trainings for each setting, and one more, on all images, for the setting that won.
-# - *Luck:* the error is averaged over $N$ images, not over $N / k$. If they were independent, its [standard error](mathematics.md#standard-error-of-a-mean) would be $\sqrt k$ times
-#   smaller. The trainings share most of their images, so it is somewhat more.
-# - *A bias:* each training had $N (1 - 1/k)$ images, and the net that is used in the end has $N$. So the figure is a little too
-#   pessimistic, and less so for large $k$. One split has the same bias.
+# - *Luck:* the error is averaged over $N$ images, not over $N / k$. If they were independent, its
+#   [standard error](mathematics.md#standard-error-of-a-mean) would be $\sqrt k$ times smaller. The
+#   trainings share most of their images, so it is somewhat more.
+# - *A bias:* each training had $N (1 - 1/k)$ images, and the net that is used in the end has $N$. So the
+#   figure is a little too pessimistic, and less so for large $k$. One split has the same bias.
 #
-# A case in which trainings cost nothing: [PCA as a denoiser](09_denoising.py), whose $k$ (another $k$: of directions) must be chosen. 60 images with noise of 0.5, drawn 60 times from all.
-# Once with one split, 48 for PCA and 12 for validation; once with five folds. Before you look: does cross-validation choose better, report better, or both?
+# A case in which trainings cost nothing: [PCA as a denoiser](09_denoising.py), whose $k$ (another $k$: of
+# directions) must be chosen. 60 images with noise of 0.5, drawn 60 times from all. Once with one split, 48
+# for PCA and 12 for validation; once with five folds.
+#
+# *Predict (★, 1 minute):* does cross-validation choose better, report better, or both?
 
 # %%
 noise = 0.5
@@ -702,27 +744,32 @@ if settled:
     assert (results[:, :, 2].mean(axis=0) > 0).all()
 
 # %% [markdown]
-# It reports better, and it hardly chooses better. The choice was good with a single split already, because all settings are
-# measured on the *same* images: if these are difficult, they are difficult for every setting, and the order of the settings stays. What is reported has no such help, and five folds
-# make its spread about half as large. And both report too large an error, as 48 images are fewer than
-# 60.
+# It reports better, and it hardly chooses better. The choice was good with a single split already, because
+# all settings are measured on the *same* images: if these are difficult, they are difficult for every
+# setting, and the order of the settings stays. What is reported has no such help, and five folds make its
+# spread about half as large. And both report too large an error, as 48 images are fewer than 60.
 #
-# So: cross-validation is for few examples and cheap trainings, and above all for a figure that is to be believed. With thousands of validation images one split does. Where one training takes a day, nobody makes five.
+# So: cross-validation is for few examples and cheap trainings, and above all for a figure that is to be
+# believed. With thousands of validation images one split does, and where a training takes a day, five are
+# too many.
 #
 # ## The winner's luck
 #
-# [Chapter 17](17_what_a_code_is_good_for.py) showed that the best of several settings looks better on the images that it was chosen by than it is. By how much, and how does
-# it grow with the number of trials?
+# [Chapter 17](17_what_a_code_is_good_for.py) showed that the best of several settings looks better on the
+# images that it was chosen by than it is. By how much, and how does it grow with the number of trials?
 #
-# Let $n$ trials be equally good in truth. Their validation errors differ by luck, $v_i = e - s\,\xi_i$ with independent [normal](mathematics.md#density-and-the-normal-distribution)
-# $\xi_i \sim \mathcal N(0, 1)$. The winner has the largest $\xi$, so its figure is too good by $s\,M_n$ on average, with $M_n = \mathbb E[\max_i \xi_i]$. The maximum is at most $t$ if all are, so its distribution function is $\Phi(t)^n$, and its density is
-# the derivative of that:
+# Let $n$ trials be equally good in truth. Their validation errors differ by luck, $v_i = e - s\,\xi_i$ with
+# independent [normal](mathematics.md#density-and-the-normal-distribution) $\xi_i \sim \mathcal N(0, 1)$.
+# The winner has the largest $\xi$, so its figure is too good by $s\,M_n$ on average, with
+# $M_n = \mathbb E[\max_i \xi_i]$. The maximum is at most $t$ if all are, so its distribution function is
+# $\Phi(t)^n$, and its density is the derivative of that:
 #
 # $$
 # M_n = \int t \; n\, \varphi(t)\, \Phi(t)^{n-1}\, dt .
 # $$
 #
-# How fast does it grow? For any $r > 0$, by [Jensen's inequality](mathematics.md#jensens-inequality), and because the largest of positive numbers is at most their sum,
+# How fast does it grow? For any $r > 0$, by [Jensen's inequality](mathematics.md#jensens-inequality), and
+# because the largest of positive numbers is at most their sum,
 #
 # $$
 # \begin{aligned}
@@ -731,8 +778,8 @@ if settled:
 # \end{aligned}
 # $$
 #
-# It grows slowly, and it never stops. $s$ falls with the root of the number of validation images. So the optimism is large for few
-# images, and it is there for any number.
+# It grows slowly, and it never stops. $s$ falls with the root of the number of validation images. So the
+# optimism is large for few images, and it is there for any number.
 
 # %%
 t = np.linspace(-8, 8, 4001)
@@ -755,14 +802,17 @@ assert abs(largest.mean() - M[20]) < 0.02 and abs(M[2] - 1 / math.sqrt(math.pi))
 assert all(M[n] <= math.sqrt(2 * math.log(n)) + 1e-9 for n in numbers)
 
 # %% [markdown]
-# Now nets: the same settings, other seeds, as when one trains several times and keeps the best. In truth they are not quite equal: let $e_i$ have the variance $\tau^2$ between
-# seeds, so that $v_i$ has the variance $\tau^2 + s^2$. Of a deviation of $v$ only the share $s^2 / (\tau^2 + s^2)$ is luck (exercise 5), so
+# Now nets: the same settings, other seeds, as when one trains several times and keeps the best. In truth
+# they are not quite equal: let $e_i$ have the variance $\tau^2$ between seeds, so that $v_i$ has the
+# variance $\tau^2 + s^2$. Of a deviation of $v$ only the share $s^2 / (\tau^2 + s^2)$ is luck (exercise 5),
+# so
 #
 # $$
 # \text{reported} - \text{true} \approx - \frac{s^2}{\sqrt{\tau^2 + s^2}}\; M_n .
 # $$
 #
-# $s$ is the standard error of the *differences* between nets on the same images: luck that all share cancels.
+# $s$ is the standard error of the *differences* between nets on the same images: luck that all share
+# cancels.
 
 # %%
 seeds = quick(12, 6)
@@ -797,13 +847,16 @@ for n in (2, seeds // 2, seeds):
         assert abs(too_good - formula) < 0.35 * formula + 0.2
 
 # %% [markdown]
-# The formula tells how much of the winner's figure was luck: with twelve trials and twenty images about a standard error of the difference. Report the winner's
-# figure on images that had no part in the choice, and the luck is gone, since those images do not know who won.
+# The formula tells how much of a winner's figure is luck. Report the winner's figure on images that had no
+# part in the choice, and the luck is gone, since those images do not know who won.
 #
 # ## The test images, once
 #
-# All choices of this chapter are made. From the table above, with 300 images and a code of 8, the choice is the recipe with the least
-# validation error. Before you look: ten recipes were compared on 500 images; will the test error be larger than the validation error?
+# All choices of this chapter are made. From the table above, with 300 images and a code of 8, the choice is
+# the recipe with the least validation error.
+#
+# *Predict (★, 1 minute):* the winner of the table had the least error on 500 images. Will its test error be
+# larger?
 
 # %%
 allowed = {
@@ -821,18 +874,21 @@ print(
 assert abs(judged.mean() - found[choice]) < 4 * standard
 
 # %% [markdown]
-# They agree to within the luck of the images. The recipes differ so much that hardly any luck was needed to win. Where trials are
-# many and alike, as in the section before, it is different, and nobody knows beforehand which case is his. That is why there is a test set.
+# They agree to within the luck of the images. The recipes differ so much that hardly any luck was needed to
+# win. Where trials are many and alike, as in the section before, it is different, and nobody knows
+# beforehand which case is his. That is why there is a test set.
 #
 # ## What to change for MNIST
 #
-# `scratchae tutorial 20 --data mnist` runs this chapter on MNIST. For a search with any preset and any data,
-# `scratchae search deep --over code=8..64 --over lr=1e-4..1e-2 --trials 20 --data mnist`.
+# `scratchae tutorial 20 --data mnist` runs this chapter on MNIST. For a search with any preset and any
+# data, `scratchae search deep --over code=8..64 --over lr=1e-4..1e-2 --trials 20 --data mnist`.
 #
 # ## Exercises
 #
-# 1. **While reading**, ★, 5 minutes. After *How patient to be*. The validation losses of seven epochs are 9, 7, 8, 6, 6.5, 7, 5. What do patience 1, 2 and 3 do?
-# 2. ★★, 20 minutes. After *Stopping early*. Early stopping for a loop of your own, with the parameters of the best epoch.
+# 1. **While reading**, ★, 5 minutes. After *How patient to be*. The validation losses of seven epochs are
+#    9, 7, 8, 6, 6.5, 7, 5. What do patience 1, 2 and 3 do?
+# 2. ★★, 20 minutes. After *Stopping early*. Early stopping for a loop of your own, with the parameters of
+#    the best epoch.
 
 # %%
 exercise("20_early_stopping")
@@ -850,33 +906,45 @@ exercise("20_weight_decay")
 exercise("20_folds")
 
 # %% [markdown]
-# 5. **Derive**, ★★, 20 minutes. After *The winner's luck*. A net's true error is normal with variance $\tau^2$ around $\mu$, and its validation error is that minus
-#    $s\,\xi$. What is the [conditional](mathematics.md#conditional-probability-and-bayes-rule) mean of the luck, $\mathbb E[s\,\xi \mid v]$? And the optimism of the winner of $n$?
-# 6. **Derive**, ★★, 15 minutes. After *The winner's luck*. Show that $M_2 = 1 / \sqrt\pi$, without an integral of $\Phi$. (The larger of two numbers is half of their sum plus half of their distance.)
-# 7. **Derive**, ★, 10 minutes. After *Random against grid search*. How many random trials does it take to hit a good part of 5 % with a probability of 95 %?
-# 8. **Explore**, ★★★, 40 minutes. After *What to try first*. Combine the recipes of the table: shifts, noise, dropout and decay in pairs. Do the gains add up? Which pair has the least validation
-#    error, and what is its test error? Decide beforehand how many pairs you will try.
+# 5. **Derive**, ★★, 20 minutes. After *The winner's luck*. A net's true error is normal with variance
+#    $\tau^2$ around $\mu$, and its validation error is that minus $s\,\xi$. What is the
+#    [conditional](mathematics.md#conditional-probability-and-bayes-rule) mean of the luck,
+#    $\mathbb E[s\,\xi \mid v]$? And the optimism of the winner of $n$?
+# 6. **Derive**, ★★, 15 minutes. After *The winner's luck*. Show that $M_2 = 1 / \sqrt\pi$, without an
+#    integral of $\Phi$. (The larger of two numbers is half of their sum plus half of their distance.)
+# 7. **Derive**, ★, 10 minutes. After *Random against grid search*. How many random trials does it take to
+#    hit a good part of 5 % with a probability of 95 %?
+# 8. **Explore**, ★★★, 40 minutes. After *What to try first*. Combine the recipes of the table: shifts,
+#    noise, dropout and decay in pairs. Do the gains add up? Which pair has the least validation error, and
+#    what is its test error? Decide beforehand how many pairs you will try.
 #
 # <details><summary>Answers</summary>
 #
-# 1\. Patience 1 stops after the third epoch and keeps the second, with a loss of 7. Patience 2 stops after the sixth, since the fifth and sixth are no better than the fourth, and keeps
-# the fourth, 6. Patience 3 sees the seventh, which is better, and keeps it, 5.
+# 1\. Patience 1 stops after the third epoch and keeps the second, with a loss of 7. Patience 2 stops after
+# the sixth, since the fifth and sixth are no better than the fourth, and keeps the fourth, 6. Patience 3
+# sees the seventh, which is better, and keeps it, 5.
 #
-# 5\. $v = \mu + \tau\zeta - s\xi$ with normal $\zeta$, so $v$ has the variance $\tau^2 + s^2$, and its covariance with $s\xi$ is $-s^2$. For normal numbers the conditional mean is linear:
-# $\mathbb E[s\xi \mid v] = -\frac{s^2}{\tau^2 + s^2} (v - \mu)$. The winner's $v$ is $\mu - \sqrt{\tau^2 + s^2}\, M_n$ on average, so its luck is $\frac{s^2}{\sqrt{\tau^2 + s^2}}\, M_n$.
+# 5\. $v = \mu + \tau\zeta - s\xi$ with normal $\zeta$, so $v$ has the variance $\tau^2 + s^2$, and its
+# covariance with $s\xi$ is $-s^2$. For normal numbers the conditional mean is linear:
+# $\mathbb E[s\xi \mid v] = -\frac{s^2}{\tau^2 + s^2} (v - \mu)$. The winner's $v$ is
+# $\mu - \sqrt{\tau^2 + s^2}\, M_n$ on average, so its luck is $\frac{s^2}{\sqrt{\tau^2 + s^2}}\, M_n$.
 #
-# 6\. $\max(\xi_1, \xi_2) = \frac12 (\xi_1 + \xi_2) + \frac12 |\xi_1 - \xi_2|$. The first term has the mean 0. $\xi_1 - \xi_2$ is normal with variance 2, and the mean of $|\xi|$ is
-# $\sqrt{2/\pi}$, so $M_2 = \frac12 \sqrt2 \sqrt{2/\pi} = 1/\sqrt\pi$.
+# 6\. $\max(\xi_1, \xi_2) = \frac12 (\xi_1 + \xi_2) + \frac12 |\xi_1 - \xi_2|$. The first term has the mean 0.
+# $\xi_1 - \xi_2$ is normal with variance 2, and the mean of $|\xi|$ is $\sqrt{2/\pi}$, so
+# $M_2 = \frac12 \sqrt2 \sqrt{2/\pi} = 1/\sqrt\pi$.
 #
-# 7\. $1 - 0.95^n \ge 0.95$, so $n \ge \log 0.05 / \log 0.95 = 58.4$: 59 trials, whatever the number of settings.
+# 7\. $1 - 0.95^n \ge 0.95$, so $n \ge \log 0.05 / \log 0.95 = 58.4$: 59 trials, whatever the number of
+# settings.
 #
-# 8\. There is no one answer. Two remedies that do the same thing, such as dropout and decay, add less than their sum.
+# 8\. There is no one answer. Two remedies that do the same thing, such as dropout and decay, add less than
+# their sum.
 #
 # </details>
 #
 # ## Further reading
 #
-# - [Goodfellow et al. 2016](bibliography.md#goodfellow-2016), chapter 7: regularisation; chapter 11: how to go about it in practice.
+# - [Goodfellow et al. 2016](bibliography.md#goodfellow-2016), chapter 7: regularisation; chapter 11: how to
+#   go about it in practice.
 # - [Prechelt 1998](bibliography.md#prechelt-1998): rules for stopping, compared.
 # - [Bergstra and Bengio 2012](bibliography.md#bergstra-2012): random search.
 #
