@@ -144,6 +144,22 @@ gap = dict(zip(codes, validation - training, strict=True))
 if settled:
     assert gap[4] > 1.2 * gap[32] and validation[-1] == validation.min()
 
+# %% tags=["hide-input"]
+drawn, axes = figure(6, 3.4)
+axes.plot(codes, validation, "o-", color=plots.BLUE, label="validation")
+axes.plot(codes, training, "s--", color=plots.RED, label="training")
+axes.set(xscale="log", xlabel="numbers in the code", ylabel="squared error per image")
+axes.set_xticks(codes, [str(code) for code in codes])
+axes.minorticks_off()
+axes.set_ylim(0)
+axes.legend()
+show(
+    drawn,
+    "codes",
+    "Two curves against the size of the code. Both start near 45 at one number. Training error falls fast to about 5, validation error follows slowly down to about 16.",
+    "300 images. Look at the distance between the curves: it is largest at 4 and 8 numbers.",
+)
+
 # %% [markdown]
 # The gap is wider for codes of 4 and 8 numbers than for 32 and 64, and the widest code has the smallest
 # validation error. (With one number the net has not learned even the training images in this time.) So a
@@ -188,6 +204,22 @@ print(
     f"validation error: median {np.median(missed[1]):.0f}; the mean image {mean_image:.0f}"
 )
 assert missed[0].max() < 1e-9 and np.median(missed[1]) > 1.3 * mean_image
+
+# %% tags=["hide-input"]
+rows = {
+    "training images": few[:8],
+    "by the line": memory(few[:8]),
+    "new images": valid[:8],
+    "by the line ": memory(valid[:8]),
+}
+show(
+    lambda path: plots.image_rows(
+        {name: each.clip(0, 1).reshape(-1, 28, 28) for name, each in rows.items()}, path
+    ),
+    "memory",
+    "Four rows of eight digits. The first two rows are the same. The third are other digits, and the fourth, what the line makes of them, has overlays of two digits that have nothing to do with them.",
+    "One number in the code. Training images come back exactly, and of a new image the line makes a mixture of the two training images whose codes are next to its own.",
+)
 
 # %% [markdown]
 # An autoencoder with one number in its code gives back 300 images without an error, and on a new image it
@@ -655,7 +687,7 @@ panels[1].set_xticks(range(6, 13))
 show(
     drawn,
     "search",
-    "The same trials in two panels. Against the learning rate their errors lie on a valley with its floor near 0.01; against the size of the code they are a cloud without a shape.",
+    "The same trials in two panels. Against the learning rate their errors fall along a curve that is lowest near 0.01; against the size of the code they are a cloud without a shape.",
     "The same trials twice. Look at which of the two settings the error follows.",
 )
 
