@@ -40,7 +40,7 @@ test = pixels(data.test_images[:2000])
 
 
 def network(code=8, hidden=64, seed=0, noise=0.0, dropout=0.0):
-    """784-hidden-code-hidden-784, with noise on the input and dropout on the hidden units."""
+    """784-hidden-code-hidden-784, with noise on the input and dropout on hidden units."""
     draw = np.random.default_rng(seed)
 
     def half(inputs, outputs, *end):
@@ -428,7 +428,7 @@ turns, η = quick(300, 60), 1e-3
 
 
 def norms(λ, decoupled):
-    """The size of the encoder's weights, after each step, of pixels that are always black."""
+    """The size of the encoder's weights of black pixels, after each step."""
     model = network()
     optimizer = sae.Adam(η, weight_decay=λ if decoupled else 0.0)
     W, rows = model.encoder.layers[1].W, []
@@ -449,7 +449,8 @@ shrunk = {
 print(f"{dead.sum()} of 784 pixels are black in all 300 images; the mean |W| of their rows")
 for (λ, name), sizes_of in shrunk.items():
     print(
-        f"  {name:<11} λ = {λ:<5g} after {turns} steps {sizes_of[-1] / sizes_of[0]:7.2%} of the first"
+        f"  {name:<11} λ = {λ:<5g} after {turns} steps"
+        f" {sizes_of[-1] / sizes_of[0]:7.2%} of the first"
     )
 at = quick(30, 30)
 assert dead.sum() > 20 or data_name() != "strokes"
@@ -702,7 +703,7 @@ draw = np.random.default_rng(0)
 
 
 def best_found(places):
-    """The least error of each search (S, n), whose learning rates lie at these places of the range, 0 to 1."""
+    """The least error of each search. places (S, n): of its rates in the range, 0 to 1."""
     logs = np.log(1e-4) + places * np.log(300)
     return np.interp(logs, np.log(lr[order]), figures[order]).min(axis=1)
 
@@ -748,7 +749,7 @@ def denoised(train, noisy, clean):
     mean = train.mean(axis=0)
     V = np.linalg.svd(train - mean, full_matrices=False)[2].T
     z, wanted = (noisy - mean) @ V, (clean - mean) @ V
-    # |x - Σ zᵢ vᵢ|² = |x|² + Σ (zᵢ² - 2 zᵢ xᵢ) for the first directions, with x and z from the mean
+    # |x - Σ zᵢ vᵢ|² = |x|² + Σ (zᵢ² - 2 zᵢ xᵢ), with x and z counted from the mean
     sums = np.cumsum(z**2 - 2 * z * wanted, axis=1)[:, directions - 1]
     return ((clean - mean) ** 2).sum(axis=1)[:, None] + sums
 
@@ -902,7 +903,8 @@ judged = error(recipes[choice][0], test)
 standard = judged.std() * math.sqrt(1 / len(test) + 1 / len(valid))
 print(f"chosen: {choice}")
 print(
-    f"validation error {found[choice]:.2f}, test error {judged.mean():.2f}; luck of the images ± {standard:.2f}"
+    f"validation error {found[choice]:.2f}, test error {judged.mean():.2f},"
+    f" luck of the images ± {standard:.2f}"
 )
 assert abs(judged.mean() - found[choice]) < 4 * standard
 
