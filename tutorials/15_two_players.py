@@ -326,25 +326,25 @@ source(sae.AdversarialAutoencoder.backward)
 #
 # ## Exercises
 #
-# 1. ★★, 20 minutes. After *Through the discriminator, and past it*. One step of the game by hand: both
-#    players' gradients, for a discriminator with one layer.
+# 1. One step of the game by hand: both players' gradients, for a discriminator with one layer. After
+#    *Through the discriminator, and past it*. ★★, 20 minutes.
 
 # %%
 exercise("15_gan_step")
 
 # %% [markdown]
-# 2. **While reading**, ★, 5 minutes. After *The game*. What is $L_D$ if the discriminator answers ½ to
-#    everything? To which values do the two losses go if it is always right, and more and more sure?
-# 3. **Derive**, ★★, 15 minutes. After *No hill to go down*. Both players of $V = \theta\varphi$ move in
-#    turn instead of at once: first $\theta$, then $\varphi$ with the new $\theta$. Write the two moves as
-#    one $2 \times 2$ matrix. Does the distance to $(0, 0)$ still grow without end?
-# 4. **Derive**, ★★, 20 minutes. After *What the best discriminator knows*. Let the discriminator be the
-#    best one, $D^*$. Show that $L_G$ is then $\mathrm{KL}(q \,\|\, p) - \mathrm{KL}(q \,\|\, m) + \log 2$
-#    on average. (Begin with $-\log D^* = \log \frac{2m}{p}$.) What does it say about a part of the data
-#    that the generator never makes?
-# 5. **Explore**, ★★, 30 minutes. After *Eight clouds*. Make every second cloud four times as heavy, as in
-#    [chapter 19](19_diffusion.py). Does the generator get the weights right? Use several seeds before you
-#    answer.
+# 2. **While reading.** What is $L_D$ if the discriminator answers ½ to everything? To which values do the
+#    two losses go if it is always right, and more and more sure? After *The game*. ★, 5 minutes.
+# 3. **Derive.** Both players of $V = \theta\varphi$ move in turn instead of at once: first $\theta$, then
+#    $\varphi$ with the new $\theta$. Write the two moves as one $2 \times 2$ matrix. Does the distance to
+#    $(0, 0)$ still grow without end? After *No hill to go down*. ★★, 15 minutes.
+# 4. **Derive.** Let the discriminator be the best one, $D^*$. Show that $L_G$ is then
+#    $\mathrm{KL}(q \,\|\, p) - \mathrm{KL}(q \,\|\, m) + \log 2$ on average. (Begin with
+#    $-\log D^* = \log \frac{2m}{p}$.) What does it say about a part of the data that the generator never
+#    makes? After *What the best discriminator knows*. ★★, 20 minutes.
+# 5. **Explore.** Make every second cloud four times as heavy, as in [chapter 19](19_diffusion.py). Does the
+#    generator get the weights right? Use several seeds before you answer. After *Eight clouds*. ★★, 30
+#    minutes.
 #
 # <details><summary>Answers</summary>
 #

@@ -700,36 +700,36 @@ show(
 #
 # ## Exercises
 #
-# 1. ★★★★, 45 minutes. After *Back through time*. Backpropagation through time, for a layer with an initial
-#    state.
+# 1. Backpropagation through time, for a layer with an initial state. After *Back through time*. ★★★★, 45
+#    minutes.
 
 # %%
 exercise("16_bptt")
 
 # %% [markdown]
-# 2. ★★★, 25 minutes. After *Attention*. The backward pass through one head of attention.
+# 2. The backward pass through one head of attention. After *Attention*. ★★★, 25 minutes.
 
 # %%
 exercise("16_attention")
 
 # %% [markdown]
-# 3. ★★, 10 minutes. After *Clipping*. Clip the gradients of several weights by their norm.
+# 3. Clip the gradients of several weights by their norm. After *Clipping*. ★★, 10 minutes.
 
 # %%
 exercise("16_clip")
 
 # %% [markdown]
-# 4. **While reading**, ★, 5 minutes. After *Gates*. A GRU has $z = 0.9$ at every step, for every number.
-#    Which share of a gradient is left after 50 steps by the term $dh \odot z$ alone? What must $z$ be for
-#    half of it to be left?
-# 5. **Derive**, ★★, 10 minutes. After *A product of many factors*. $U$ is a rotation. What does the product
-#    of [Jacobians](mathematics.md#gradient-jacobian-hessian) do to the length of a gradient near $h = 0$?
-#    And farther away?
-# 6. **Derive**, ★★, 10 minutes. After *Attention*. All scores $a$ of a row of attention grow by 3. What
-#    changes? What does it say about $\sum_u da_u$? Show it from the formula for $da_u$ as well.
-# 7. **Explore**, ★★★, 40 minutes. After *Gates*. How small can $b_z$ be at the beginning for a GRU to learn
-#    to recall the first of sixty numbers in 400 steps? Guess first: which $z$ leaves a hundredth of the
-#    gradient after sixty steps? Use several seeds.
+# 4. **While reading.** A GRU has $z = 0.9$ at every step, for every number. Which share of a gradient is
+#    left after 50 steps by the term $dh \odot z$ alone? What must $z$ be for half of it to be left? After
+#    *Gates*. ★, 5 minutes.
+# 5. **Derive.** $U$ is a rotation. What does the product of
+#    [Jacobians](mathematics.md#gradient-jacobian-hessian) do to the length of a gradient near $h = 0$? And
+#    farther away? After *A product of many factors*. ★★, 10 minutes.
+# 6. **Derive.** All scores $a$ of a row of attention grow by 3. What changes? What does it say about
+#    $\sum_u da_u$? Show it from the formula for $da_u$ as well. After *Attention*. ★★, 10 minutes.
+# 7. **Explore.** How small can $b_z$ be at the beginning for a GRU to learn to recall the first of sixty
+#    numbers in 400 steps? Guess first: which $z$ leaves a hundredth of the gradient after sixty steps? Use
+#    several seeds. After *Gates*. ★★★, 40 minutes.
 #
 # <details><summary>Answers</summary>
 #

@@ -920,38 +920,39 @@ assert abs(judged.mean() - found[choice]) < 4 * standard
 #
 # ## Exercises
 #
-# 1. **While reading**, ★, 5 minutes. After *How patient to be*. The validation losses of seven epochs are
-#    9, 7, 8, 6, 6.5, 7, 5. What do patience 1, 2 and 3 do?
-# 2. ★★, 20 minutes. After *Stopping early*. Early stopping for a loop of your own, with the parameters of
-#    the best epoch.
+# 1. **While reading.** The validation losses of seven epochs are 9, 7, 8, 6, 6.5, 7, 5. What do patience 1,
+#    2 and 3 do? After *How patient to be*. ★, 5 minutes.
+# 2. Early stopping for a loop of your own, with the parameters of the best epoch. After *Stopping early*.
+#    ★★, 20 minutes.
 
 # %%
 exercise("20_early_stopping")
 
 # %% [markdown]
-# 3. ★★, 20 minutes. After *Weight decay*. One step of Adam with L2, and one of AdamW.
+# 3. One step of Adam with L2, and one of AdamW. After *Weight decay*. ★★, 20 minutes.
 
 # %%
 exercise("20_weight_decay")
 
 # %% [markdown]
-# 4. ★★, 20 minutes. After *Many small validation sets*. Cross-validation for anything that can be fitted.
+# 4. Cross-validation for anything that can be fitted. After *Many small validation sets*. ★★, 20 minutes.
 
 # %%
 exercise("20_folds")
 
 # %% [markdown]
-# 5. **Derive**, ★★, 20 minutes. After *The winner's luck*. A net's true error is normal with variance
-#    $\tau^2$ around $\mu$, and its validation error is that minus $s\,\xi$. What is the
+# 5. **Derive.** A net's true error is normal with variance $\tau^2$ around $\mu$, and its validation error
+#    is that minus $s\,\xi$. What is the
 #    [conditional](mathematics.md#conditional-probability-and-bayes-rule) mean of the luck,
-#    $\mathbb E[s\,\xi \mid v]$? And the optimism of the winner of $n$?
-# 6. **Derive**, ★★, 15 minutes. After *The winner's luck*. Show that $M_2 = 1 / \sqrt\pi$, without an
-#    integral of $\Phi$. (The larger of two numbers is half of their sum plus half of their distance.)
-# 7. **Derive**, ★, 10 minutes. After *Random against grid search*. How many random trials does it take to
-#    hit a good part of 5 % with a probability of 95 %?
-# 8. **Explore**, ★★★, 40 minutes. After *What to try first*. Combine the recipes of the table: shifts,
-#    noise, dropout and decay in pairs. Do the gains add up? Which pair has the least validation error, and
-#    what is its test error? Decide beforehand how many pairs you will try.
+#    $\mathbb E[s\,\xi \mid v]$? And the optimism of the winner of $n$? After *The winner's luck*. ★★, 20
+#    minutes.
+# 6. **Derive.** Show that $M_2 = 1 / \sqrt\pi$, without an integral of $\Phi$. (The larger of two numbers
+#    is half of their sum plus half of their distance.) After *The winner's luck*. ★★, 15 minutes.
+# 7. **Derive.** How many random trials does it take to hit a good part of 5 % with a probability of 95 %?
+#    After *Random against grid search*. ★, 10 minutes.
+# 8. **Explore.** Combine the recipes of the table: shifts, noise, dropout and decay in pairs. Do the gains
+#    add up? Which pair has the least validation error, and what is its test error? Decide beforehand how
+#    many pairs you will try. After *What to try first*. ★★★, 40 minutes.
 #
 # <details><summary>Answers</summary>
 #
@@ -971,11 +972,21 @@ exercise("20_folds")
 # 7\. $1 - 0.95^n \ge 0.95$, so $n \ge \log 0.05 / \log 0.95 = 58.4$: 59 trials, whatever the number of
 # settings.
 #
-# 8\. There is no one answer. Two remedies that do the same thing, such as dropout and decay, add less than
-# their sum.
+# 8\. There is no one answer. Report the pairs that did not help as well.
 #
 # </details>
-#
+
+# %% tags=["hide-cell"]
+losses = (9, 7, 8, 6, 6.5, 7, 5)
+assert [stopped(losses, p) for p in (1, 2, 3)] == [(3, 2), (6, 4), (7, 7)]
+assert [1 - 0.95**n > 0.95 for n in (58, 59)] == [False, True]
+draw, τ, s = np.random.default_rng(0), 0.7, 1.3
+luck = s * draw.standard_normal((100_000, 10))
+v = τ * draw.standard_normal(luck.shape) - luck
+of_winner = np.take_along_axis(luck, v.argmin(axis=1)[:, None], axis=1).mean()
+assert np.isclose(of_winner, s**2 / math.hypot(τ, s) * largest_of(10), rtol=0.02)
+
+# %% [markdown]
 # ## Further reading
 #
 # - [Goodfellow et al. 2016](bibliography.md#goodfellow-2016), chapter 7: regularisation; chapter 11: how to
