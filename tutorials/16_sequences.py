@@ -307,7 +307,7 @@ assert ends["clipped"] < 0.01 < 0.1 < ends["as it is"]
 #
 # $$
 # da_n = dn \odot (1 - n^2), \quad dm = da_n \odot r, \quad da_r = da_n \odot m \odot r (1 - r),
-# \quad da_z = dz \odot z (1 - z),
+# \quad da_z = dz \odot z (1 - z) .
 # $$
 #
 # The state of the step before, $h_{-}$, is used in four places, whose gradients are added:

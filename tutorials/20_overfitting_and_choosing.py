@@ -369,9 +369,9 @@ assert fell > 0
 # $$
 #
 # With $\lambda = 1 / \eta t$ decay's factor is $u / (u + 1)$. Both are $\approx u$ for small $u$, and
-# $\approx 1$ for large $u$. In both, flat directions have not got anywhere, and steep ones have arrived.
-# The number of steps is a kind of $1/\lambda$ ([Goodfellow et al. 2016](bibliography.md#goodfellow-2016),
-# section 7.8).
+# $\approx 1$ for large $u$. So in both cases the flat directions stay near 0, and the steep ones reach
+# their minimum. The number of steps acts like $1/(\eta\lambda)$
+# ([Goodfellow et al. 2016](bibliography.md#goodfellow-2016), section 7.8).
 
 # %%
 u = np.geomspace(1e-3, 1e3, 601)
@@ -407,9 +407,10 @@ assert np.allclose(theta, 1 - (1 - η * h) ** t)
 #   $\hat m / \sqrt{\hat v} \approx \lambda\theta / \lambda|\theta| = \pm 1$: it moves to 0 by $\eta$ in
 #   each step, **whatever $\lambda$ is**.
 #
-# Hence **decoupled** weight decay, AdamW ([Loshchilov and Hutter 2019](bibliography.md#loshchilov-2019)):
-# shrink first, and give Adam $g$ alone. It is what `Adam(…, weight_decay=λ)` does in this library. The
-# first of the `coefficients` is $1 - \eta\lambda$, and the line `θ *= keep` is the formula:
+# The remedy is **decoupled** weight decay, AdamW
+# ([Loshchilov and Hutter 2019](bibliography.md#loshchilov-2019)): shrink first, and give Adam $g$ alone. It
+# is what `Adam(…, weight_decay=λ)` does in this library. The first of the `coefficients` is
+# $1 - \eta\lambda$, and the line `θ *= keep` is the formula:
 
 # %%
 source(sae.Adam.coefficients, adam)
@@ -541,9 +542,11 @@ assert sae.check_gradients(layer, one[None]).passed
 # %% [markdown]
 # ## What to try first
 #
-# All of it on one problem: 300 images, code 8, 180 epochs, error on validation images without noise and
-# dropout. "Shifted" trains on nine copies of each image, moved by a pixel in each direction, for as many
-# steps. Each strength was tried at several values, by validation error; the table has the best of them.
+# Now all remedies are compared on one problem: 300 images, a code of 8, 180 epochs. The error is that of
+# validation images, without noise and dropout. "Shifted images" are nine copies of each image, moved by a
+# pixel in each direction, and the net is trained on them for as many steps as the others. For decay,
+# dropout and noise several strengths were tried before, and the one with the least validation error stands
+# here.
 #
 # *Predict (★, 2 minutes):* write down the order of the lines, the best first.
 
@@ -641,9 +644,9 @@ for f in (0.02, 0.1, 0.3, 0.5):
 # ones do not. With two or more, random search is better as soon as the good part is small, and that is when
 # searching is hard.
 #
-# Is it true that only one setting matters? The library's own `trial`, of which `scratchae search` takes
-# many, on the same 300 images: the learning rate from 0.0001 to 0.03 and the code from 6 to 12, both drawn
-# evenly in the logarithm.
+# Is it true that only one setting matters? The cell takes forty trials with the library's own `trial`, as
+# `scratchae search` does, on the same 300 images. The learning rate is drawn from 0.0001 to 0.03 and the
+# size of the code from 6 to 12, both evenly in the logarithm.
 
 # %%
 source(trials_of)
@@ -716,8 +719,8 @@ assert by_random.mean() < by_grid.mean() or not settled
 # %% [markdown]
 # ## Many small validation sets
 #
-# With 60 images in all, how many of them should be for validation? Few, and the figure is luck. Many, and
-# few are left to train on. **[Cross-validation](glossary.md#cross-validation)**
+# With 60 images in all, how many of them should be for validation? If they are few, the figure is mostly
+# luck. If they are many, few are left to train on. **[Cross-validation](glossary.md#cross-validation)**
 # ([Stone 1974](bibliography.md#stone-1974)) cuts the images into $k$ parts, *folds*, of equal size. Train
 # $k$ times, each time without one fold, and measure on that fold. Then every image has been used for
 # validation once, and never by a net that was trained on it. Average all $N$ errors.
@@ -731,9 +734,10 @@ assert by_random.mean() < by_grid.mean() or not settled
 # - *A bias:* each training had $N (1 - 1/k)$ images, and the net that is used in the end has $N$. So the
 #   figure is a little too pessimistic, and less so for large $k$. One split has the same bias.
 #
-# A case in which trainings cost nothing: [PCA as a denoiser](09_denoising.py), whose $k$ (another $k$: of
-# directions) must be chosen. 60 images with noise of 0.5, drawn 60 times from all. Once with one split, 48
-# for PCA and 12 for validation; once with five folds.
+# Here is a case in which a training costs next to nothing. [PCA denoises](09_denoising.py) an image by
+# keeping its first directions only, and the number of directions must be chosen. There are 60 images, with
+# noise of standard deviation 0.5. The number is chosen once with one split, 48 images for PCA and 12 for
+# validation, and once with five folds. All of it is repeated 60 times with other images.
 #
 # *Predict (★, 1 minute):* does cross-validation choose better, report better, or both?
 
@@ -780,12 +784,11 @@ if settled:
 # %% [markdown]
 # It reports better, and it hardly chooses better. The choice was good with a single split already, because
 # all settings are measured on the *same* images: if these are difficult, they are difficult for every
-# setting, and the order of the settings stays. What is reported has no such help, and five folds make its
-# spread about half as large. And both report too large an error, as 48 images are fewer than 60.
+# setting, and the order of the settings stays. The reported figure has no such help, and five folds make
+# its spread about half as large. Both report too large an error, because 48 images are fewer than 60.
 #
-# So: cross-validation is for few examples and cheap trainings, and above all for a figure that is to be
-# believed. With thousands of validation images one split does, and where a training takes a day, five are
-# too many.
+# So cross-validation is for few examples and cheap trainings, and more for the report than for the choice.
+# With thousands of validation images one split does, and where a training takes a day, five are too many.
 #
 # ## The winner's luck
 #
@@ -836,17 +839,17 @@ assert abs(largest.mean() - M[20]) < 0.02 and abs(M[2] - 1 / math.sqrt(math.pi))
 assert all(M[n] <= math.sqrt(2 * math.log(n)) + 1e-9 for n in numbers)
 
 # %% [markdown]
-# Now nets: the same settings, other seeds, as when one trains several times and keeps the best. In truth
-# they are not quite equal: let $e_i$ have the variance $\tau^2$ between seeds, so that $v_i$ has the
-# variance $\tau^2 + s^2$. Of a deviation of $v$ only the share $s^2 / (\tau^2 + s^2)$ is luck (exercise 5),
-# so
+# The same with nets: one trains several times with the same settings and other seeds, and keeps the best.
+# Such nets are not quite equal in truth. Let their true errors $e_i$ have the variance $\tau^2$, so that
+# $v_i$ has the variance $\tau^2 + s^2$. Then of a deviation of $v_i$ from the mean only the share
+# $s^2 / (\tau^2 + s^2)$ is luck (exercise 5), so
 #
 # $$
 # \text{reported} - \text{true} \approx - \frac{s^2}{\sqrt{\tau^2 + s^2}}\; M_n .
 # $$
 #
-# $s$ is the standard error of the *differences* between nets on the same images: luck that all share
-# cancels.
+# Here $s$ is the standard error of the *differences* between nets on the same images, because luck that all
+# nets share does not decide who wins.
 
 # %%
 seeds = quick(12, 6)
@@ -910,8 +913,8 @@ assert abs(judged.mean() - found[choice]) < 4 * standard
 
 # %% [markdown]
 # They agree to within the luck of the images. The recipes differ so much that hardly any luck was needed to
-# win. Where trials are many and alike, as in the section before, it is different, and nobody knows
-# beforehand which case is his. That is why there is a test set.
+# win. Where trials are many and alike, as in the section before, luck decides more. Before the test images
+# are looked at nobody knows which of the two cases it is, and that is why there is a test set.
 #
 # ## What to change for MNIST
 #
