@@ -9,14 +9,14 @@
 # ## The question
 #
 # Every model so far was told how far its output is from what it should be. A
-# **[generative adversarial network](glossary.md#gan)** is not: its *generator* makes examples
-# from noise, and nobody knows what a given noise should become. What it gets is the opinion of a
-# *discriminator*, which sees real and made examples and learns to tell them apart (Goodfellow et
-# al. 2014).
+# **[generative adversarial network](glossary.md#gan)**
+# ([Goodfellow et al. 2014](bibliography.md#goodfellow-2014)) is not told. Its *generator* makes examples
+# from noise, and nobody knows what example a given noise should become. The generator learns from a
+# *discriminator*, a second net, which sees real and made examples and learns to tell them apart.
 #
-# Three things are new in it. The gradient that trains the generator is one with respect to an
-# *input* of another net. The two nets descend *different* losses. And so there is no hill that
-# both go down: training need not come to rest.
+# Three things are new in this. The gradient that trains the generator is a gradient by the *input* of
+# another net. The two nets descend *different* losses. And because the losses differ, there is no one loss
+# that both make smaller, so training need not come to rest.
 
 # %%
 import numpy as np
@@ -32,10 +32,12 @@ rng = np.random.default_rng(0)
 # %% [markdown]
 # ## The game
 #
-# The discriminator gives an example $x$ a [logit](glossary.md#logit) $a(x)$, and
-# $D(x) = \sigma(a)$ is its probability that $x$ is real. It answers a yes-or-no question, so its
-# loss is the [cross-entropy](glossary.md#cross-entropy) of chapter 07, over real examples $x$
-# and made ones $\tilde x = G(z)$, with $z$ drawn from $N(0, 1)$:
+# The discriminator gives an example $x$ a [logit](glossary.md#logit) $a(x)$, and $D(x) = \sigma(a)$ is its
+# probability that $x$ is real. "Real or made?" has two answers, so its loss is the
+# [cross-entropy](glossary.md#cross-entropy) of [chapter 07](07_cross_entropy.py): with target 1 for real
+# examples $x$, and with target 0 for made examples $\tilde x = G(z)$, whose $z$ is drawn from $N(0, 1)$. In
+# logits $-\log\sigma(a) = \operatorname{softplus}(-a)$ and
+# $-\log(1 - \sigma(a)) = \operatorname{softplus}(a)$, so
 #
 # $$
 # \begin{aligned}
@@ -44,22 +46,25 @@ rng = np.random.default_rng(0)
 # \end{aligned}
 # $$
 #
-# The generator would like to be taken for real. So it descends
+# The generator is to make examples that the discriminator takes for real. So its loss is the cross-entropy
+# of the made examples with the target 1:
 #
 # $$
 # L_G = -\frac1N \sum_n \log D(\tilde x_n) = \frac1N \sum_n \operatorname{softplus}(-a(\tilde x_n)) .
 # $$
 #
-# Why not $-L_D$, so that what the one loses, the other gains? Its gradient in $a$ is
-# $-\sigma(a) / N$, which vanishes exactly where the generator is bad, as $D$ is sure there:
-# $\sigma(a) \approx 0$. That of $L_G$ is
+# Why does the generator not descend $-L_D$, so that one player gains what the other loses? Compare the two
+# gradients by the logit of a made example:
 #
 # $$
-# \frac{\partial L_G}{\partial a_n} = \frac{\sigma(a_n) - 1}{N} ,
+# \frac{\partial (-L_D)}{\partial a_n} = -\frac{\sigma(a_n)}{N} , \qquad
+# \frac{\partial L_G}{\partial a_n} = \frac{\sigma(a_n) - 1}{N} .
 # $$
 #
-# which is largest there. That is the cross-entropy's $(\text{prediction} - \text{target})/N$ of
-# chapter 07 with the target 1.
+# The second is the cross-entropy's $(\text{prediction} - \text{target})/N$ of chapter 07 with the target 1.
+# Where the generator is bad, the discriminator is sure that its examples are made, $\sigma(a) \approx 0$.
+# There the first gradient vanishes, and the second is as large as it can be. So with $-L_D$ a generator
+# would learn least where it has most to learn.
 
 # %%
 a = np.linspace(-8, 8, 161)
@@ -79,19 +84,21 @@ show(
 # %% [markdown]
 # ## Through the discriminator, and past it
 #
-# How should a made example change, so that $D$ takes it more for real? That is
-# $\partial L_G / \partial \tilde x$: send $\partial L_G / \partial a$ back through the
-# discriminator and take what comes out *at its input*. No other chapter asks for this gradient,
-# since nobody wants to change the data. From there it goes on through the generator, as if the
-# two were one deep net:
+# In which direction should a made example change, so that $D$ finds it more probably real? The answer is
+# $-\partial L_G / \partial \tilde x$. To compute it, send $\partial L_G / \partial a$ back through the
+# discriminator and take the `dx` that its first layer returns. In the chapters before, `dx` of the first
+# layer was not needed, because the data are given and do not change. Here the input was made by the
+# generator, so the gradient goes on through the generator, as if the two nets were one deep net:
 
 # %%
 source(Discriminating.backward_made, sae.GAN.backward)
 
 # %% [markdown]
-# On its way the discriminator's own `dW` and `db` were computed too, and they say how to change
-# the *discriminator* to make $L_G$ small: the opposite of what it wants. They must not be used.
-# The library goes back through it twice, and last for its own loss:
+# On the way, `backward` has also set the `dW` and `db` of the discriminator. They are gradients of $L_G$:
+# they say how the *discriminator* would have to change to make $L_G$ small, which is against its own
+# interest. They must not be used. So the library sends a second gradient back through the discriminator,
+# that of $L_D$. It comes last, because each `backward` *sets* `dW` and `db`, and those that are set last
+# stay:
 
 # %%
 source(Discriminating.backward_discriminator)
@@ -99,10 +106,12 @@ small = points(6, rng).astype(np.float64)
 print(sae.check_gradients(players(rng, width=4), small))
 
 # %% [markdown]
-# The check compares the generator's gradients with differences of $L_G$, and the discriminator's
-# with differences of $L_D$.
+# The check compares the generator's gradients with differences of $L_G$, and the discriminator's with
+# differences of $L_D$.
 #
-# **Break it.** Go back for the discriminator first, and for the generator last:
+# **Break it.** Send the gradient of $L_D$ back first, and that of $L_G$ last.
+#
+# *Predict (★, 1 minute):* whose gradients will be wrong, the generator's, the discriminator's, or both?
 
 # %%
 
@@ -120,13 +129,15 @@ print("wrong:", ", ".join(wrong))
 assert wrong and all(name.startswith("discriminator") for name in wrong)
 
 # %% [markdown]
-# The discriminator would help the generator to deceive it. Nothing else is wrong, no shape, no
-# sign, and the losses even fall.
+# The generator's gradients are right. The discriminator's are those of $L_G$: it would change so that it
+# takes made examples for real. No shape is wrong and no array is missing, so only the check finds it.
 #
 # ## What the best discriminator knows
 #
-# Let real examples have probabilities $p(x)$ and made ones $q(x)$. At each $x$ the loss $L_D$ has
-# the terms $-p \log D - q \log(1 - D)$. Its slope in $D$ is $-p/D + q/(1 - D)$, which is 0 at
+# Let real examples have probabilities $p(x)$ and made ones $q(x)$. With many examples the two means of
+# $L_D$ become sums over $x$, and each $x$ contributes $-p \log D - q \log(1 - D)$. The slope of this in $D$
+# is $-p/D + q/(1 - D)$. It is negative for small $D$ and positive for large $D$, so the least value is
+# where it is 0, at
 #
 # $$
 # D^*(x) = \frac{p(x)}{p(x) + q(x)} .
@@ -140,10 +151,11 @@ assert wrong and all(name.startswith("discriminator") for name in wrong)
 #       = \log 4 - 2\, \mathrm{JS}(p, q) .
 # $$
 #
-# JS is the divergence of Jensen and Shannon: 0 if $p = q$, and $\log 2$ if the two share no $x$.
-# So if the discriminator were always the best one, it would measure how far $q$ is from $p$. On
-# four points all of it can be enumerated; a discriminator with a logit for each, trained by
-# gradient descent, must come to it:
+# $\mathrm{JS}(p, q) = \frac12 \mathrm{KL}(p \,\|\, m) + \frac12 \mathrm{KL}(q \,\|\, m)$ is the divergence
+# of Jensen and Shannon. It is 0 if $p = q$, and $\log 2$ if no $x$ is possible under both. So the loss of
+# the *best* discriminator measures how far $q$ is from $p$. On four points everything can be computed. The
+# cell trains a discriminator that has a logit of its own for each point, and compares it with the two
+# formulas:
 
 # %%
 p, q = np.array([0.4, 0.3, 0.2, 0.1]), np.array([0.1, 0.1, 0.3, 0.5])
@@ -160,24 +172,32 @@ print(f"L_D {L_D:.6f}, log 4 - 2 JS = {np.log(4) - 2 * js:.6f}")
 assert np.allclose(D, p / (p + q)) and np.isclose(L_D, np.log(4) - 2 * js)
 
 # %% [markdown]
-# A trained discriminator is not the best one, and the generator descends $L_G$, not $-L_D^*$. So
-# this says where the game would end, at $p = q$ with $D = \tfrac12$ everywhere, $L_D = \log 4 = 1.386$
-# and $L_G = \log 2 = 0.693$. It does not say that training gets there.
+# If the made examples are distributed like the real ones, $p = q$, then $D^* = \tfrac12$ everywhere,
+# $L_D = \log 4 = 1.386$ and $L_G = \log 2 = 0.693$. That is where the game could end. It does not follow
+# that training gets there, for two reasons: a trained discriminator is not the best one, and the generator
+# descends $L_G$ and not $-L_D^*$.
 #
 # ## No hill to go down
 #
-# The smallest game has two numbers. One player descends $V = \theta\varphi$ in $\theta$, the
-# other descends $-V$ in $\varphi$. Both take a step of rate $\eta$ at once:
+# The smallest game has two numbers. One player descends $V = \theta\varphi$ in $\theta$, the other descends
+# $-V$ in $\varphi$. Both take a step at the same time, with the learning rate $\eta$:
 #
 # $$
 # \theta' = \theta - \eta \varphi, \qquad \varphi' = \varphi + \eta \theta,
 # \qquad \theta'^2 + \varphi'^2 = (1 + \eta^2)(\theta^2 + \varphi^2) .
 # $$
 #
-# Each step turns the pair, and takes it *away* from the only point of rest, $(0, 0)$, whatever
-# the rate. The field $(\varphi, -\theta)$ is the gradient of nothing: the [Jacobian](mathematics.md#gradient-jacobian-hessian) of a gradient
-# is symmetric (second derivatives commute), and this one is not. Nor is that of a real pair of
-# players, in the two blocks that say how each one's gradient depends on the *other*:
+# The only point of rest is $(0, 0)$. Each step multiplies the distance to it by $\sqrt{1 + \eta^2}$, so the
+# pair moves *away* from it, however small the rate is.
+#
+# The reason is that the field of the two steps, $(\varphi, -\theta)$, is not the gradient of any loss. The
+# [Jacobian](mathematics.md#gradient-jacobian-hessian) of a gradient is symmetric, because the order of two
+# derivatives does not matter. The Jacobian of this field has the rows $(0, 1)$ and $(-1, 0)$. It is not
+# symmetric. The next cell measures the Jacobian of a real pair of players, by differences. Within the block
+# of one player it must be symmetric, since each descends a loss while the other holds still.
+#
+# *Predict (★, 1 minute):* is it symmetric in the two blocks that say how one player's gradient depends on
+# the *other's* parameters?
 
 # %%
 θ, φ, η = 1.0, 0.0, 0.1
@@ -216,13 +236,13 @@ print(f"asymmetry within a player {inside:.0e}, between the players {across:.2f}
 assert inside < 1e-5 and across > 0.01
 
 # %% [markdown]
-# Within a player it is symmetric, up to the rounding of the differences: each descends a loss
-# while the other holds still. Together they do not.
+# Within a player it is symmetric, up to the rounding of the differences. Between the players it is not, so
+# the two together descend no loss.
 #
 # ## Eight clouds
 #
-# What does that look like? The data are eight small clouds on a ring. The generator has noise of
-# two numbers, and two hidden layers.
+# What does such a training look like? The data are points in eight small clouds on a ring. The generator
+# makes points from two numbers of noise, with two hidden layers.
 
 # %%
 epochs = quick(40, 6)
@@ -264,10 +284,10 @@ show(
 )
 
 # %% [markdown]
-# The usual momentum of [Adam](glossary.md#adam), $\beta_1 = 0.9$, goes on for about ten steps in
-# a direction that the other player has made wrong meanwhile: it goes round for longer before it
-# finds the clouds. But one run proves little in a game that need not come to rest. Five seeds of
-# 100 epochs each, by `python benchmarks/modes.py` (mean ± standard deviation over the seeds):
+# [Adam](glossary.md#adam) with its usual $\beta_1 = 0.9$ averages the gradients of about ten steps. In a
+# game the oldest of them belong to a state of the other player that is gone. So one might expect a smaller
+# $\beta_1$ to do better. But one run proves little where training need not come to rest. Here are five
+# seeds of 100 epochs each, by `python benchmarks/modes.py` (mean ± standard deviation over the seeds):
 #
 # | way | clouds found | points in a cloud |
 # | --- | ---: | ---: |
@@ -277,61 +297,90 @@ show(
 # | β₁ = 0.5, the discriminator five times as fast | 7.2 ± 0.8 | 81.4 ± 6.0 % |
 # | the same, noise 0.1 | 7.8 ± 0.4 | 82.3 ± 9.0 % |
 #
-# Noise on what the discriminator sees ([Sønderby et al.
-# 2017](bibliography.md#sønderby-2017)) blurs both kinds alike, so that it
-# cannot win by a detail. In the library that is a layer at its beginning, `GaussianNoise(0.1)`,
-# and nothing else. Given time, all five ways find nearly all clouds here. Even where the
-# discriminator is fast, noise gains no more than the spread of five seeds: what looks like a cure
-# after one run may be a matter of patience.
+# Noise on what the discriminator sees ([Sønderby et al. 2017](bibliography.md#sønderby-2017)) blurs real
+# and made examples alike, so that it cannot tell them apart by a small detail. In the library this is a
+# layer `GaussianNoise(0.1)` at the beginning of the discriminator.
+#
+# In 100 epochs all five ways find seven clouds or more on average. The differences between them are no
+# larger than the spread over five seeds, also where noise is added for a fast discriminator. So a
+# difference that is seen in one run says little.
 #
 # ## An autoencoder with a critic
 #
-# A [VAE](glossary.md#variational-autoencoder) pulls the code of *each* image to the prior
-# $N(0, 1)$. What is wanted is less: that the codes of *all* images together, the aggregated
-# posterior, look like draws of the prior, so that draws of the prior decode to images. A
-# discriminator can tell whether they do. In an **[adversarial
-# autoencoder](glossary.md#adversarial-autoencoder)** (Makhzani et al. 2016) real examples are
-# draws of $N(0, 1)$, and made ones are the codes $z = \text{encoder}(x)$. The encoder descends
-# the reconstruction's loss and $L_G$; the code goes into the decoder and into the discriminator,
-# so its gradients add, as in chapter 10:
+# A [VAE](glossary.md#variational-autoencoder) pulls the code of *each* image to the prior $N(0, 1)$. To
+# make new images from draws of the prior less is enough: the codes of *all* images together, the
+# [aggregated posterior](glossary.md#aggregated-posterior), should be distributed like the prior. A
+# discriminator can compare the two. In an
+# **[adversarial autoencoder](glossary.md#adversarial-autoencoder)**
+# ([Makhzani et al. 2016](bibliography.md#makhzani-2016)) the "real" examples of the discriminator are draws
+# of $N(0, 1)$, and the "made" ones are the codes $z = \text{encoder}(x)$. The encoder descends the sum of
+# two losses, that of the reconstruction and $L_G$. The code is used twice, by the decoder and by the
+# discriminator, so the gradients of its two uses are added:
 
 # %%
 source(sae.AdversarialAutoencoder.backward)
 
 # %% [markdown]
-# On MNIST: `scratchae train aae --data mnist` draws the codes of the test images and images from
-# draws of $N(0, 1)$; `scratchae train gan --data mnist` and `gan-conv` make digits from noise.
+# On MNIST: `scratchae train aae --data mnist` draws the codes of the test images and images from draws of
+# $N(0, 1)$; `scratchae train gan --data mnist` and `gan-conv` make digits from noise.
 #
 # ## Exercises
 #
-# 1. One step of the game by hand: both players' gradients, for a discriminator with one layer. ★★,
-#    20 minutes.
+# 1. One step of the game by hand: both players' gradients, for a discriminator with one layer. After
+#    *Through the discriminator, and past it*. ★★, 20 minutes.
 
 # %%
 exercise("15_gan_step")
 
 # %% [markdown]
-# Without code:
+# 2. **While reading.** What is $L_D$ if the discriminator answers ½ to everything? To which values do the
+#    two losses go if it is always right, and more and more sure? After *The game*. ★, 5 minutes.
+# 3. **Derive.** Both players of $V = \theta\varphi$ move in turn instead of at once: first $\theta$, then
+#    $\varphi$ with the new $\theta$. Write the two moves as one $2 \times 2$ matrix. Does the distance to
+#    $(0, 0)$ still grow without end? After *No hill to go down*. ★★, 15 minutes.
+# 4. **Derive.** Let the discriminator be the best one, $D^*$. Show that $L_G$ is then
+#    $\mathrm{KL}(q \,\|\, p) - \mathrm{KL}(q \,\|\, m) + \log 2$ on average. (Begin with
+#    $-\log D^* = \log \frac{2m}{p}$.) What does it say about a part of the data that the generator never
+#    makes? After *What the best discriminator knows*. ★★, 20 minutes.
+# 5. **Explore.** Make every second cloud four times as heavy, as in [chapter 19](19_diffusion.py). Does the
+#    generator get the weights right? Use several seeds before you answer. After *Eight clouds*. ★★, 30
+#    minutes.
 #
-# 2. What is $L_D$ if the discriminator answers ½ to everything? What are the two losses if it is
-#    always right and sure?
-# 3. Both players of $V = \theta\varphi$ move in turn instead of at once: first $\theta$, then
-#    $\varphi$ with the new $\theta$. Does the distance still grow?
+# <details><summary>Answers</summary>
 #
-# *Answers:* 2. $\log 4$; $L_D \to 0$ and $L_G \to \infty$. 3. No: for $\eta < 2$ the map has
-# [determinant](mathematics.md#eigenvalues-trace-determinant) 1 and eigenvalues of size 1, so the pair goes round for ever, neither away nor home.
+# 2\. $\log 4$. If it is always right and sure, $L_D \to 0$ and $L_G \to \infty$.
+#
+# 3\. No. With $\theta' = \theta - \eta\varphi$ and $\varphi' = \varphi + \eta\theta'$ the matrix has the
+# rows $(1, -\eta)$ and $(\eta, 1 - \eta^2)$. Its
+# [determinant](mathematics.md#eigenvalues-trace-determinant) is 1, and its trace is $2 - \eta^2$. For
+# $\eta < 2$ the eigenvalues are complex and conjugate, so both have the absolute value 1. The pair goes
+# round for ever, neither away nor to rest. The next cell checks it.
+#
+# 4\. $-\log D^* = \log\frac{2m}{p} = \log\frac qp - \log\frac qm + \log 2$, and the mean over made examples
+# is the mean under $q$. Both divergences are sums with the weight $q(x)$. Where $q(x) = 0$ they have no
+# term, so leaving out a part of the data costs nothing there. This is one reason why generators leave out
+# parts of the data.
+#
+# 5\. There is no one answer, and it differs between seeds: nothing in the game asks for the weights more
+# than for the places.
+#
+# </details>
 
-# %%
+# %% tags=["hide-cell"]
 step = np.array([[1, -0.1], [0, 1]])  # θ moves, then φ with the new θ
 turn = np.array([[1, 0], [0.1, 1]]) @ step
-assert np.isclose(np.linalg.det(turn), 1) and np.allclose(
-    np.abs(np.linalg.eigvals(turn)), 1
-)
+assert np.allclose(turn, [[1, -0.1], [0.1, 1 - 0.01]])
+assert np.isclose(np.linalg.det(turn), 1)
+assert np.allclose(np.abs(np.linalg.eigvals(turn)), 1)
+of_made = (q * np.log((p + q) / p)).sum()  # answer 4, on the four points
+kl = lambda a, b: (a * np.log(a / b)).sum()  # noqa: E731
+assert np.isclose(of_made, kl(q, p) - kl(q, m) + np.log(2))
 
 # %% [markdown]
 # ## Further reading
 #
-# - [Goodfellow et al. 2014](bibliography.md#goodfellow-2014): the GAN. [Makhzani et al. 2016](bibliography.md#makhzani-2016): the adversarial autoencoder.
+# - [Goodfellow et al. 2014](bibliography.md#goodfellow-2014): the GAN.
+#   [Makhzani et al. 2016](bibliography.md#makhzani-2016): the adversarial autoencoder.
 # - [Radford et al. 2016](bibliography.md#radford-2016): GANs of convolutions, and what made them train.
 # - [Prince 2023](bibliography.md#prince-2023), chapter 15: why the game is hard, with pictures.
 #

@@ -3,19 +3,21 @@
 #
 # *How can a net read an image row by row, and learn from a mistake that shows 28 steps after its cause?*
 #
-# **Time** 70 minutes to read, 30 s to run on two cores.
+# **Time** 70 minutes to read (50 on the short path), 30 s to run on two cores.
 
 # %% [markdown]
 # ## The question
 #
-# Every net so far saw an example all at once. A sentence, a heartbeat or a melody comes step by
-# step, and in no fixed length. A **[recurrent net](glossary.md#recurrent-net)** reads one step at
-# a time, and keeps a *state*: what it remembers of the steps before.
+# Every net so far saw an example all at once. A sentence, a heartbeat or a melody comes step by step, and
+# in no fixed length. A **[recurrent net](glossary.md#recurrent-net)** reads one step at a time, and keeps a
+# *state*: what it remembers of the steps before.
 #
-# An image is a sequence too, of rows. In this chapter an autoencoder reads digits row by row,
-# keeps a code, and writes them back row by row. Nothing in it is more than matrix products and
-# activations. What is new is that the same weights are used again at every step, so that a
-# gradient must go back through all of them.
+# An image is a sequence too, of rows. In this chapter an autoencoder reads digits row by row, keeps a code,
+# and writes the digits back row by row. It consists of matrix products and activations only. What is new is
+# that the same weights are used at every step, so that their gradient is a sum over all steps.
+#
+# **The short path** takes 50 minutes: leave out *Clipping*, *The price of a cut*, *Several lengths*, and
+# *The teacher, and what happens without*. Nothing later needs them, and they can be read by themselves.
 
 # %%
 import numpy as np
@@ -30,15 +32,15 @@ rng = np.random.default_rng(0)
 # %% [markdown]
 # ## One step, and many
 #
-# At step $t$ the net is given $x_t$, of shape $(N, D)$, and the state $h_{t-1}$, of shape
-# $(N, H)$. It makes the next state ([Elman 1990](bibliography.md#elman-1990)):
+# At step $t$ the net is given $x_t$, of shape $(N, D)$, and the state $h_{t-1}$, of shape $(N, H)$. It
+# makes the next state ([Elman 1990](bibliography.md#elman-1990)):
 #
 # $$
 # a_t = x_t W + h_{t-1} U + b, \qquad h_t = \tanh(a_t), \qquad h_0 = 0,
 # $$
 #
-# with $W$ $(D, H)$, $U$ $(H, H)$ and $b$ $(H,)$, *the same at every step*. So the net can read
-# sequences of any length $T$. What it gives out are the states.
+# with $W$ $(D, H)$, $U$ $(H, H)$ and $b$ $(H,)$, *the same at every step*. So the net can read sequences of
+# any length $T$. What it gives out are the states.
 
 # %% tags=["hide-input"]
 drawn, axes = figure(7, 2.4)
@@ -80,27 +82,28 @@ assert np.allclose(layer.forward(x), states, rtol=1e-12)
 source(sae.RNN.forward)
 
 # %% [markdown]
-# The library computes $x_t W + b$ of all steps in one product, since that does not need the
-# state. Only $h_{t-1} U$ must wait for the step before.
+# The library computes $x_t W + b$ for all steps in one product, because that part does not depend on the
+# state. Only $h_{t-1} U$ has to wait for the step before.
 #
 # ## Back through time
 #
-# Let $dh_t$ be $\partial L / \partial h_t$, and $dy_t$ the part of it that comes from what is
-# behind the layer at step $t$. The state $h_t$ has two ways to the loss: out at step $t$, and on
-# to step $t + 1$, through $a_{t+1} = \dots + h_t U$. Their gradients add, as in chapter 02
-# wherever something is used twice:
+# The state $h_t$ is used twice: it is the layer's output at step $t$, and it goes into step $t + 1$,
+# through $a_{t+1} = \dots + h_t U$. Let $dy_t$ be the gradient that comes in at the output of step $t$, and
+# $dh_t = \partial L / \partial h_t$ the gradient of the state with both of its uses. Where a value is used
+# twice, the gradients of its uses are added ([chapter 02](02_backpropagation.py)):
 #
 # $$
 # dh_t = dy_t + da_{t+1} U^\top , \qquad da_t = dh_t \odot (1 - h_t^2), \qquad da_{T+1} = 0 .
 # $$
 #
-# So $da_T$ comes first, and each $da_t$ needs the one after it. This is *all* there is to
-# [backpropagation through time](glossary.md#backpropagation-through-time): the usual backward
-# pass, through a net that is $T$ layers deep.
+# So $da_T$ is computed first, and each $da_t$ needs $da_{t+1}$. This is
+# [backpropagation through time](glossary.md#backpropagation-through-time): the usual backward pass, through
+# a net that is $T$ layers deep.
 #
-# The weights are used $T$ times. Think of a copy $U_t$ for each step. The chain rule gives each
-# copy its own gradient, as of a Dense layer: $\partial L/\partial U_t = h_{t-1}^\top da_t$. All
-# copies move together, $U_t = U$, so that $L$ changes by the sum of what each copy does:
+# The weights are used $T$ times. Imagine a copy $U_t$ of $U$ for each step. Each copy is the matrix of a
+# dense layer, so its gradient is $\partial L/\partial U_t = h_{t-1}^\top da_t$. A change of $U$ changes all
+# copies alike, so the gradient of $U$ is the sum of the gradients of its copies. The same holds for $W$ and
+# $b$:
 #
 # $$
 # dW = \sum_t x_t^\top da_t, \qquad dU = \sum_t h_{t-1}^\top da_t, \qquad db = \sum_t \sum_n da_{t,n},
@@ -120,8 +123,8 @@ assert np.allclose(layer.dU, sum(dU_of_step.values()), rtol=1e-10)
 source(sae.RNN.backward_parameters)
 
 # %% [markdown]
-# Are the copies more than a way of speaking? Change one number of $U$ at step 3 only, and
-# measure what the loss does, $L = \sum dy \odot y$:
+# Is the gradient of a single copy a quantity that can be measured? Yes. Change one number of $U$ at step 3
+# only, and measure by how much the loss $L = \sum dy \odot y$ changes:
 
 # %%
 
@@ -144,8 +147,9 @@ print(report)
 assert report.passed
 
 # %% [markdown]
-# **Break it.** Forget the way from the next step, so that $dh_t = dy_t$. Which gradients are
-# wrong then? All of them, since each is made of the $da_t$:
+# **Break it.** Leave out the term that comes from the next step, so that $dh_t = dy_t$.
+#
+# *Predict (★, 1 minute):* which of the gradients $dx$, $dW$, $dU$ and $db$ are wrong then?
 
 # %%
 forgetful = sae.RNN(D, H, truncate=1, rng=0).to(dtype=np.float64)
@@ -155,23 +159,29 @@ print("wrong:", ", ".join(sorted(wrong)))
 assert wrong == {"x", "W", "U", "b"}
 
 # %% [markdown]
+# All of them are wrong, because each is computed from the $da_t$.
+#
 # ## A product of many factors
 #
-# How much of a mistake at the last step arrives $k$ steps earlier? Each step multiplies the
-# gradient by the same kind of matrix,
+# Let the loss depend on the last state only. How large is its gradient $k$ steps earlier? Each step
+# multiplies the gradient by a matrix of the same form,
 #
 # $$
 # dh_{t-1} = dh_t \, J_t, \qquad J_t = \operatorname{diag}(1 - h_t^2)\, U^\top,
 # \qquad dh_{T-k} = dh_T \, J_T J_{T-1} \cdots J_{T-k+1} .
 # $$
 #
-# Where the states are near 0, $1 - h^2$ is near 1, and the product is the power $(U^\top)^k$. Let
-# $U$ have the [eigenvalues](mathematics.md#eigenvalues-trace-determinant) $\lambda_i$. In the directions of its eigenvectors $U^k$ multiplies by
-# $\lambda_i^k$, so that in the end the largest one decides: $\|U^k\| \approx c\,|\lambda_1|^k$,
-# whose rate $\|U^k\|^{1/k}$ goes to $|\lambda_1|$ (Gelfand's formula). Below 1 the gradient
-# **vanishes**, above 1 it **explodes** (Bengio et al. 1994; Pascanu et al. 2013). Where states are
-# large, $1 - h^2 < 1$ takes more away. Here are both, measured, for three sizes of
-# $|\lambda_1|$:
+# Where the states are near 0, $1 - h^2$ is near 1, and the product is nearly the power $(U^\top)^k$. Let
+# $U$ have the [eigenvalues](mathematics.md#eigenvalues-trace-determinant) $\lambda_i$, and let
+# $|\lambda_1|$ be the largest absolute value among them. $U^k$ multiplies an eigenvector by $\lambda_i^k$,
+# and for large $k$ the largest factor outgrows all others. So $\|U^k\|^{1/k}$, the factor of one step, goes
+# to $|\lambda_1|$ (Gelfand's formula). If $|\lambda_1| < 1$, the gradient **vanishes**. If
+# $|\lambda_1| > 1$, it **explodes** ([Bengio et al. 1994](bibliography.md#bengio-1994);
+# [Pascanu et al. 2013](bibliography.md#pascanu-2013)). Where the states are large, $1 - h^2$ is clearly
+# below 1 and makes the gradient smaller at each step.
+#
+# *Predict (★, 1 minute):* let $|\lambda_1| = 1.2$, and let the inputs be drawn at random, so that the
+# states are large. Does the gradient vanish or explode?
 
 # %%
 steps, radii = 60, (0.8, 1.0, 1.2)
@@ -211,17 +221,19 @@ show(
 )
 
 # %% [markdown]
-# On the left, the eigenvalue alone predicts the rate within 2 %. On the right even
-# $|\lambda_1| = 1.2$ fades, since the inputs push the states to where tanh is flat.
+# On the left, where the states are 0, the eigenvalue predicts the factor of a step within 2 %. On the right
+# the gradient vanishes even with $|\lambda_1| = 1.2$, because the inputs make the states so large that tanh
+# is nearly flat there.
 #
 # ## Clipping
 #
-# Where a gradient explodes, the loss has a cliff. Take one number as state, no input, and a bias
-# $b$ that is to make $h_T = \tfrac12$. With $U = 2$ a tiny $b$ is doubled at each step, until tanh
-# bends. So $L(b) = (h_T - \tfrac12)^2$ is flat, except within a few millionths around 0, where it is
-# very steep. A step of gradient descent from the slope of the cliff leaps far away, to where the
-# gradient is 0, and stays there. Bounding the *norm* of the gradient keeps its direction
-# (Pascanu et al. 2013):
+# Where a gradient explodes, the loss has a place that is steep like a cliff. Here is the smallest example.
+# The state is one number, there is no input, and the bias $b$ is to be learned so that $h_T = \tfrac12$.
+# Let $U = 2$. Then a tiny $b$ is doubled at each step, until tanh bends. So the loss
+# $L(b) = (h_T - \tfrac12)^2$ is flat except within a few millionths around $b = 0$, where it is very steep.
+# A step of gradient descent from the steep place is so long that it ends on the flat part, where the
+# gradient is nearly 0, and training stays there. The remedy is to bound the *norm* of the gradient and to
+# keep its direction ([Pascanu et al. 2013](bibliography.md#pascanu-2013)):
 #
 # $$
 # g \leftarrow g \cdot \min\Big(1, \frac{c}{\|g\|}\Big) .
@@ -263,15 +275,16 @@ for name, limit in (("as it is", None), ("clipped", 1e-3)):
 assert ends["clipped"] < 0.01 < 0.1 < ends["as it is"]
 
 # %% [markdown]
-# `clip_norm` of any optimizer does this. It repairs what explodes. What has vanished it cannot
-# bring back.
+# `clip_norm` of any optimizer does this. It is a remedy for gradients that explode, and not for gradients
+# that vanish.
 #
 # ## Gates
 #
-# To keep a number for many steps, an RNN must hold it against a product with $U$ and a tanh at
-# each. A **[gated recurrent unit](glossary.md#gated-recurrent-unit)** (Cho et al. 2014) may leave
-# the state alone. It computes what would be new, $n$, and a gate $z$ in $(0, 1)$ for each number
-# of the state, which says how much of the old stays:
+# An RNN multiplies its state by $U$ and sends it through tanh at every step, so it is hard for it to keep a
+# number unchanged. A **[gated recurrent unit](glossary.md#gated-recurrent-unit)**
+# ([Cho et al. 2014](bibliography.md#cho-2014)) can leave the state as it is. It computes a proposal $n$ for
+# the new state, and for each number of the state a gate $z$ in $(0, 1)$, which says which share of the old
+# number stays:
 #
 # $$
 # \begin{aligned}
@@ -282,28 +295,29 @@ assert ends["clipped"] < 0.01 < 0.1 < ends["as it is"]
 # \end{aligned}
 # $$
 #
-# with $h_{-} = h_{t-1}$. The way back takes the lines from below. From the last one,
+# with $h_{-} = h_{t-1}$. The backward pass takes these lines from the last to the first. From the last
+# line,
 #
 # $$
-# dn = dh \odot (1 - z), \qquad dz = dh \odot (h_{-} - n), \qquad dh_{-} \ni dh \odot z ,
+# dn = dh \odot (1 - z), \qquad dz = dh \odot (h_{-} - n), \qquad \text{and } dh \odot z \text{ as a part of } dh_{-} .
 # $$
 #
-# then through tanh and σ with the derivatives of chapter 02, $a_r, a_z, a_n$ being what stands
-# in the brackets:
+# Then it goes through tanh and σ with the derivatives of chapter 02. Let $a_r$, $a_z$ and $a_n$ be what
+# stands in the brackets of $\sigma$ and tanh:
 #
 # $$
 # da_n = dn \odot (1 - n^2), \quad dm = da_n \odot r, \quad da_r = da_n \odot m \odot r (1 - r),
-# \quad da_z = dz \odot z (1 - z),
+# \quad da_z = dz \odot z (1 - z) .
 # $$
 #
-# and the state of the step before is in four places, which add up:
+# The state of the step before, $h_{-}$, is used in four places, whose gradients are added:
 #
 # $$
 # dh_{-} = dh \odot z + da_r U_r^\top + da_z U_z^\top + dm\, U_n^\top .
 # $$
 #
-# The first term is what a gate is for: where $z$ is near 1, the gradient passes the step almost
-# unchanged, with no matrix and no tanh' in its way.
+# The first term is the purpose of the gate: where $z$ is near 1, the gradient passes the step almost
+# unchanged, without a product with a matrix and without the factor of tanh.
 
 # %%
 gated = sae.GRU(D, H, rng=rng).to(dtype=np.float64)
@@ -314,9 +328,14 @@ assert report.passed
 source(sae.GRU.backward_parameters)
 
 # %% [markdown]
-# **Does it help?** Give a net random numbers, one at each step, and ask after the last for the
-# first of them. The mean squared error of somebody who always says 0 is the numbers' [variance](mathematics.md#expectation-variance-covariance),
-# 1/3.
+# **Does it help?** Give a net random numbers between −1 and 1, one at each step, and ask after the last
+# step for the first number. Whoever always answers 0 has as mean squared error the
+# [variance](mathematics.md#expectation-variance-covariance) of the numbers, 1/3. Three nets are tried: an
+# RNN, a GRU that begins with $b_z = 0$, and a GRU that begins with $b_z = 3$, so that its gates begin at
+# $z \approx \sigma(3) = 0.95$.
+#
+# *Predict (★, 1 minute):* which of them learn to recall the first of ten numbers, and which the first of
+# sixty?
 
 # %%
 
@@ -392,22 +411,23 @@ show(
 )
 
 # %% [markdown]
-# Over ten steps all three can. Over sixty only one learns. The picture says why the GRU does not:
-# it begins with $b_z = 0$, so that $z \approx \tfrac12$, by the direct way half of the gradient is lost
-# at each step, and next to nothing arrives. With $b_z = 3$ it is $z \approx \sigma(3) = 0.95$.
+# Over ten steps all three learn it. Over sixty only the GRU with $b_z = 3$ does. The picture shows why the
+# other GRU does not: it begins with $b_z = 0$, so $z \approx \tfrac12$, and the term $dh \odot z$ loses
+# half of the gradient at each step. Next to nothing is left of it after sixty steps.
 #
-# The RNN shows that this is not all. Its $U$ begins with $|\lambda_1|$ near 1, its gradient
-# arrives, and still it does not learn in 400 steps. To hold a number it needs a $U$ that keeps it
-# through 60 products, and through 59 other numbers that come in by the same $W$. The GRU can
-# *close* its gate to them: where $z = 1$, $x$ does not enter the state at all.
+# For the RNN there is another reason, because its gradient does arrive: its $U$ begins with $|\lambda_1|$
+# near 1. Still it does not learn the task in 400 steps. To recall the number it needs a $U$ that keeps it
+# through 60 products, while 59 other numbers come in through the same $W$ and disturb the state. The GRU
+# can shut them out: where $z = 1$, $x$ does not enter the state at all.
 #
 # ## The price of a cut
 #
-# A stream has no end at which to turn back. *Truncated* backpropagation ends the way back after
-# some steps, as if the state there had come from outside: `truncate=10` cuts after every tenth.
-# The cut makes gradients shorter, cheaper to keep, and wrong. What it leaves out is what depends
-# on times before the cut. Here is the gradient of all weights of a GRU that has learnt to recall the
-# first of ten numbers, cut and not cut, and then training with the cut from the beginning:
+# A stream of data has no last step from which a backward pass could begin. *Truncated* backpropagation
+# therefore ends the backward pass after some steps, as if the state there had been given from outside:
+# `truncate=10` cuts after every tenth step. Then fewer states have to be kept, and the gradient is wrong:
+# it leaves out how the loss depends on what came before the cut. The next cell computes the gradient of all
+# weights of a GRU that has learned to recall the first of ten numbers, with cuts and without, and then
+# trains another with cuts from the beginning:
 
 # %%
 begin = np.random.default_rng(0)
@@ -428,17 +448,16 @@ print(f"first of 10, trained with the cut: error {cut_error:.3f}, without: {erro
 assert quick(cut_error > 20 * error and error < 0.02, True)
 
 # %% [markdown]
-# With the cut, no gradient leads from the question to the step that is asked for. Training can
-# only learn to read what the state happens to have kept of it. Where only short times matter, a
-# cut costs little; which of the two it is, only a longer stretch can tell.
+# With the cut, no gradient leads from the answer back to the step that is asked for. So training can only
+# learn to read what the state happens to have kept of the first number. Where only short times matter, a
+# cut costs little. Whether that is so in a given task can be tested only by training with a longer stretch.
 #
 # ## Several lengths
 #
-# A batch is one array, and sequences differ in length. So the short ones are filled up with a
-# number that the data do not hold, and every layer is told: *a step that holds only this is
-# none*. Its state is that of the step before, $h_t = h_{t-1}$; so its gradient goes to the step
-# before as it is, $dh_{t-1} \ni dh_t$, and it adds nothing to $dW$, $dU$ and $db$, nor to the
-# loss:
+# A batch is one array, but sequences differ in length. So the short ones are filled up with a number that
+# does not occur in the data, and every layer is told this number: a step that holds only it counts as *no
+# step*. The state stays as it was, $h_t = h_{t-1}$. So the gradient of $h_t$ goes to $h_{t-1}$ unchanged,
+# and such a step adds nothing to $dW$, $dU$ and $db$, nor to the loss:
 
 # %%
 lengths = (5, 2, 3)
@@ -458,15 +477,14 @@ assert np.allclose(masked.dU, dU) and not np.allclose(plain.forward(together), y
 source(type(masked).skip, type(masked).arriving)
 
 # %% [markdown]
-# Without the mask the filling is read like data, and the states are others, as the last assert
-# says.
+# Without the mask the filling is read like data, and the states differ, as the last assert says.
 #
 # ## An autoencoder that reads and writes
 #
-# The *encoder* reads the rows; a Dense layer makes its last state a code $z$. The *decoder* is a
-# second recurrent net. It is given $z$ at every step, and writes a row at each. The gradient of
-# $z$ is a sum over the steps, as $z$ is used at each of them. The digits are made smaller here,
-# 14 rows of 14 pixels, so that all trainings of this section take seconds.
+# The *encoder* reads the rows; a Dense layer makes its last state a code $z$. The *decoder* is a second
+# recurrent net. It is given $z$ at every step, and writes a row at each. The gradient of $z$ is a sum over
+# the steps, as $z$ is used at each of them. The digits are made smaller here, 14 rows of 14 pixels, so that
+# all trainings of this section take seconds.
 
 # %%
 data = dataset()
@@ -529,23 +547,25 @@ for name, each in by_row.items():
 assert quick(pca.mean() < min(each.sum() for each in by_row.values()), True)
 
 # %% [markdown]
-# PCA, which sees a whole image at once, is far ahead here: both nets are 28 layers deep, and had
-# 240 steps. What follows compares such nets with one another. Given time they pass it. On MNIST,
-# 28 rows of 28 pixels, code 32, ten epochs, `scratchae train sequence --data mnist` ends with a
-# squared error of 12.19 per test image (one seed), where PCA-32 has 13.19. The dense `deep`, with
-# the same code and as many epochs, has 8.74. The kind of layer counts for more: with gates, as
-# `sequence-gru`, the same net ends at 6.36 (one seed as well).
+# PCA, which sees a whole image at once, has a much smaller error here: both nets are 28 layers deep, and
+# were trained for 240 steps only. What follows compares such nets with one another. With longer training
+# they pass PCA. On MNIST, 28 rows of 28 pixels, code 32, ten epochs,
+# `scratchae train sequence --data mnist` ends with a squared error of 12.19 per test image (one seed),
+# where PCA-32 has 13.19. The dense `deep`, with the same code and as many epochs, has 8.74. The kind of
+# recurrent layer matters more than the order of reading: with gates, as `sequence-gru`, the same net ends
+# at 6.36 (one seed as well).
 #
 # ## The teacher, and what happens without
 #
-# A decoder that also sees the row before has an easier task: rows resemble their neighbours. In
-# training the row before is known, so it is given the *right* one, whatever the net has written
-# itself. This is **[teacher forcing](glossary.md#teacher-forcing)** ([Williams and
-# Zipser 1989](bibliography.md#williams-1989)).
-# In use there is no right row: the decoder runs *free*, and reads what it wrote. It then meets
-# its own mistakes, which it never saw in training ([Bengio et al.
-# 2015](bibliography.md#bengio-2015) call this exposure bias).
-# Both errors of one and the same net:
+# A decoder that is also given the row before has an easier task, because rows resemble their neighbours. In
+# training the right row before is known, so the decoder is given the *right* one, whatever it has written
+# itself. This is **[teacher forcing](glossary.md#teacher-forcing)**
+# ([Williams and Zipser 1989](bibliography.md#williams-1989)). In use the right row is not known: the
+# decoder runs *free*, and reads the row that it wrote itself. Such rows have its own mistakes in them, and
+# it was never trained on rows with mistakes ([Bengio et al. 2015](bibliography.md#bengio-2015)).
+#
+# *Predict (★, 1 minute):* the same net is measured with the teacher and free. How much larger is its error
+# when it runs free?
 
 # %%
 forced, by_row["forced, runs free"] = fitted(plain_model(sae.GRU, forced=True))
@@ -577,40 +597,43 @@ show(
 )
 
 # %% [markdown]
-# The loss of training is the dashed line, and what one gets is the solid red one. A figure
-# measured under the teacher says too much.
+# The training loss is measured with the teacher, the dashed line. In use the net has the error of the solid
+# red line. So an error that was measured with the teacher is too good a figure.
 #
 # ## Attention
 #
-# All that the encoder has read must fit into its last state, and the gradient of the first row
-# has the longest way. **[Attention](glossary.md#attention)** ([Bahdanau et al.
-# 2015](bibliography.md#bahdanau-2015); [Vaswani et al. 2017](bibliography.md#vaswani-2017)) goes round both: it reads *all* states, each with a weight. A *query* $q$ asks; every
-# step $t$ has a *key* $k_t$, by which it is found, and a *value* $v_t$, which is read:
+# All that the encoder has read must fit into its last state, and the gradient has the longest way to the
+# first row. **[Attention](glossary.md#attention)** ([Bahdanau et al. 2015](bibliography.md#bahdanau-2015);
+# [Vaswani et al. 2017](bibliography.md#vaswani-2017)) avoids both, because it reads *all* states, each with
+# a weight. A *query* $q$ says what is looked for. Every step $t$ has a *key* $k_t$, with which the query is
+# compared, and a *value* $v_t$, which is read:
 #
 # $$
 # k = xK, \quad v = xV, \qquad a = \frac{q\,k^\top}{\sqrt{w}}, \qquad p = \operatorname{softmax}(a), \qquad y = p\,v .
 # $$
 #
-# For one example: $x$ $(T, D)$, $K$ $(D, w)$, $V$ $(D, E)$; with $M$ queries $q$ $(M, w)$, the
-# scores $a$ and the weights $p$ are $(M, T)$, each row of $p$ adds up to 1, and $y$ is $(M, E)$.
-# The $\sqrt w$ keeps scores of keys and queries of variance 1 at variance 1, whatever $w$ is.
+# For one example: $x$ $(T, D)$, $K$ $(D, w)$, $V$ $(D, E)$; with $M$ queries $q$ $(M, w)$, the scores $a$
+# and the weights $p$ are $(M, T)$, each row of $p$ adds up to 1, and $y$ is $(M, E)$. A score is a sum of
+# $w$ products. If the numbers in $q$ and $k$ are independent with mean 0 and variance 1, each product has
+# variance 1, and their sum has variance $w$. Divided by $\sqrt w$ it has variance 1, whatever $w$ is.
 #
-# The way back. $y = pv$ and $a = qk^\top/\sqrt w$ are matrix products, as in chapter 02:
+# **Backward.** $y = pv$ and $a = qk^\top/\sqrt w$ are matrix products, as in chapter 02:
 #
 # $$
 # dp = dy\,v^\top, \qquad dv = p^\top dy, \qquad dq = \frac{da\,k}{\sqrt w}, \qquad dk = \frac{da^\top q}{\sqrt w} .
 # $$
 #
-# In between stands the softmax of a row, $p_t = e^{a_t} / \sum_s e^{a_s}$. Raising $a_u$ raises
-# $p_u$, and lowers all others through the sum: $\partial p_t/\partial a_u = p_t\,([t = u] - p_u)$.
-# So
+# Between them is the [softmax](07_cross_entropy.py) of each row, $p_t = e^{a_t} / \sum_s e^{a_s}$. A larger
+# $a_u$ makes $p_u$ larger, and it makes all others smaller through the sum:
+# $\partial p_t/\partial a_u = p_t\,([t = u] - p_u)$. So
 #
 # $$
 # da_u = \sum_t dp_t\, p_t\,([t = u] - p_u) = p_u \Big( dp_u - \sum_t dp_t\, p_t \Big) .
 # $$
 #
-# In words: the score of a step should grow if its value is better than the mean of what is read.
-# If all steps were equally good, nothing would change.
+# In words: $dp_u$ says how the loss changes if step $u$ is read more. Its score gets a gradient to the
+# extent that $dp_u$ differs from the mean of all $dp_t$ with the weights $p$. If all $dp_t$ are equal, the
+# scores get no gradient, because the weights always add up to 1.
 
 # %%
 reads = sae.Attention(2, D, 3, width=4, rng=rng).to(dtype=np.float64)
@@ -626,15 +649,14 @@ assert report.passed
 source(sae.Attention.forward, sae.Attention.backward_parameters)
 
 # %% [markdown]
-# Who asks? In a translation the decoder's state does, since what is needed next depends on what
-# has been written. Row 5 of an image is always row 5, so here the queries are learned: one for
-# each row that is written, the same for all images.
+# Where do the queries come from? In a translation they are computed from the decoder's state, because what
+# is needed next depends on what has been written. In an image row 5 is always row 5, so here the queries
+# are learned: one for each row that is written, the same for all images.
 #
-# And what is read? If the decoder read all states of the encoder, 14 vectors of 64 numbers, there
-# would be no code to speak of: row $t$ could be copied from step $t$. *With attention over the
-# states the bottleneck is gone.* So the encoder ends with attention too: 8 queries read its
-# states, and make 8 vectors of 4 numbers. The code still has 32 numbers. It has become a memory
-# of 8 vectors, each of which tells about the steps that its query looked for.
+# And what do they read? If the decoder read all states of the encoder, 14 vectors of 64 numbers, these
+# would be the code, and it would be larger than the image: row $t$ could be copied from step $t$. So the
+# encoder ends with attention too: 8 queries read its states and make 8 vectors of 4 numbers. The code then
+# has 32 numbers, as before. It is a memory of 8 vectors, each of which holds what its query has read.
 
 # %%
 begin = np.random.default_rng(0)
@@ -672,59 +694,73 @@ show(
 )
 
 # %% [markdown]
-# A row of the last map says where the content of a written row came from. A state holds what was
-# read *so far*, so that a later state can stand for earlier rows as well.
+# A row of the last map says from which steps the content of a written row came. A state depends on all rows
+# that were read until then, so a later state can hold earlier rows as well.
 #
-# Does this memory help? The two errors are close, and each is of one seed. With a code of 16
-# numbers, in vectors of 2, one run of the same nets went the other way: 8.70 for the GRU and 8.85
-# with attention. So these digits do not decide it. What the map shows does not depend on that.
+# Does this memory help? Each of the two errors above is of one seed, so this run does not decide it.
 #
 # ## Exercises
 #
-# 1. Backpropagation through time, for a layer with an initial state. ★★★★, 45 minutes, after
-#    *Back through time*.
+# 1. Backpropagation through time, for a layer with an initial state. After *Back through time*. ★★★★, 45
+#    minutes.
 
 # %%
 exercise("16_bptt")
 
 # %% [markdown]
-# 2. The way back through one head of attention. ★★★, 25 minutes, after *Attention*.
+# 2. The backward pass through one head of attention. After *Attention*. ★★★, 25 minutes.
 
 # %%
 exercise("16_attention")
 
 # %% [markdown]
-# 3. Clip the gradients of several weights by their norm. ★★, 10 minutes, after *Clipping*.
+# 3. Clip the gradients of several weights by their norm. After *Clipping*. ★★, 10 minutes.
 
 # %%
 exercise("16_clip")
 
 # %% [markdown]
-# Without code:
-#
-# 4. $U$ is a rotation. What does the product of [Jacobians](mathematics.md#gradient-jacobian-hessian) do near $h = 0$?
-# 5. A GRU has $z = 0.9$ at every step, for every number. What is left of a gradient after 50
-#    steps, by the direct way? What must $z$ be for half of it to be left?
-# 6. All scores $a$ of a row of attention grow by 3. What changes?
+# 4. **While reading.** A GRU has $z = 0.9$ at every step, for every number. Which share of a gradient is
+#    left after 50 steps by the term $dh \odot z$ alone? What must $z$ be for half of it to be left? After
+#    *Gates*. ★, 5 minutes.
+# 5. **Derive.** $U$ is a rotation. What does the product of
+#    [Jacobians](mathematics.md#gradient-jacobian-hessian) do to the length of a gradient near $h = 0$? And
+#    farther away? After *A product of many factors*. ★★, 10 minutes.
+# 6. **Derive.** All scores $a$ of a row of attention grow by 3. What changes? What does it say about
+#    $\sum_u da_u$? Show it from the formula for $da_u$ as well. After *Attention*. ★★, 10 minutes.
+# 7. **Explore.** How small can $b_z$ be at the beginning for a GRU to learn to recall the first of sixty
+#    numbers in 400 steps? Guess first: which $z$ leaves a hundredth of the gradient after sixty steps? Use
+#    several seeds. After *Gates*. ★★★, 40 minutes.
 #
 # <details><summary>Answers</summary>
 #
-# 4. Its eigenvalues have size 1, and it keeps every length: the gradient neither fades nor grows.
-# 5. $0.9^{50} = 0.005$. For a half, $z = 0.5^{1/50} = 0.986$. 6. Nothing: $e^3$ cancels. So
-# $\sum_u da_u = 0$, which is a quick test of your answer to exercise 2.
+# 4\. $0.9^{50} = 0.005$. For a half, $z = 0.5^{1/50} = 0.986$.
+#
+# 5\. A rotation keeps every length, so near $h = 0$ the gradient neither vanishes nor explodes. Farther
+# away the factor $1 - h^2$ is below 1 and makes it shorter.
+#
+# 6\. Nothing changes, because $e^3$ cancels in the softmax. So the loss does not change along the direction
+# in which all scores grow alike, and $\sum_u da_u = 0$. By the formula
+# $\sum_u p_u dp_u - \sum_u p_u \sum_t dp_t\, p_t = 0$, because $\sum_u p_u = 1$. This is a quick test of
+# your answer to exercise 2.
+#
+# 7\. There is no one answer. $z^{60} = 0.01$ for $z = 0.926$, and $\sigma(2.53) = 0.926$.
 #
 # </details>
 
-# %%
+# %% tags=["hide-cell"]
 turn = np.array([[np.cos(0.3), -np.sin(0.3)], [np.sin(0.3), np.cos(0.3)]])
 assert np.isclose(np.linalg.norm(np.linalg.matrix_power(turn, 50), 2), 1)
 assert round(0.9**50, 3) == 0.005 and round(0.5 ** (1 / 50), 3) == 0.986
+assert round(0.01 ** (1 / 60), 3) == 0.926 == round(1 / (1 + np.exp(-2.53)), 3)
 
 # %% [markdown]
 # ## Further reading
 #
-# - [Bengio et al. 1994](bibliography.md#bengio-1994): why long dependencies are hard. [Cho et al. 2014](bibliography.md#cho-2014): the GRU.
-# - [Zhang et al. 2023](bibliography.md#zhang-2023), chapters 9 to 11: recurrent nets and attention, with code.
+# - [Bengio et al. 1994](bibliography.md#bengio-1994): why long dependencies are hard.
+#   [Cho et al. 2014](bibliography.md#cho-2014): the GRU.
+# - [Zhang et al. 2023](bibliography.md#zhang-2023), chapters 9 to 11: recurrent nets and attention, with
+#   code.
 #
 # ## What to read in the source next
 #

@@ -354,6 +354,69 @@ if settled:
 # few labels" is true of some readers, on some data, up to some number of labels. How it is on
 # MNIST and with fine-tuning tells `scratchae use probe RUN`, which makes this table for any run.
 #
+# ### A classifier
+#
+# The ridge probe fits zeros and ones, though what is asked for is a class. A **classifier** answers with the probability of each of
+# the $C$ classes. Its last layer makes a logit for each class, and the [softmax](glossary.md#softmax) of [chapter
+# 07](07_cross_entropy.py) makes them probabilities. Let $Y$ hold a single 1 in each row, at the label. The loss is minus the logarithm of the probability
+# that the label is given, averaged over the examples:
+#
+# $$
+# \begin{aligned}
+# & \underset{(N, C)}{a} = \underset{(N, K)}{z} W + b, \qquad
+# p_{nj} = \frac{e^{a_{nj}}}{\sum_k e^{a_{nk}}}, \qquad
+# L = -\frac1N \sum_{n,j} Y_{nj} \log p_{nj} .
+# \end{aligned}
+# $$
+#
+# **Backward.** $\log p_{nj} = a_{nj} - \log \sum_k e^{a_{nk}}$, and the derivative of the last term by $a_{ni}$ is $p_{ni}$. So
+#
+# $$
+# \frac{\partial L}{\partial a_{ni}}
+# = -\frac1N \sum_j Y_{nj} \big([i = j] - p_{ni}\big)
+# = \frac{p_{ni} - Y_{ni}}{N} ,
+# $$
+#
+# because each row of $Y$ adds up to 1. What is left is an ordinary backward pass: $dW = z^\top da$, $db = \sum_n da_n$, and $dz = da\,W^\top$
+# goes on into the encoder, if that is to learn too (*fine-tuning*). In the code $Y$ is called `target`, and $da$ is the second thing that the loss returns:
+
+# %%
+source(sae.SoftmaxCrossEntropy.__call__, sae.Classifier.objective, sae.Classifier.backward)
+draw = np.random.default_rng(0)
+z, few_labels = draw.standard_normal((9, 4)), np.arange(9) % 3
+tiny = sae.Classifier(sae.Sequential(sae.Dense(4, 3, rng=draw)), 3)
+report = sae.check_gradients(tiny, sae.with_labels(z, few_labels, 3))
+print(f"largest relative error of a gradient {report.worst:.0e}")
+assert report.passed
+dense = tiny.net.layers[0]
+tiny.training_step(rows := sae.with_labels(z, few_labels, 3))
+da = (tiny.probabilities(z) - rows[:, 4:]) / 9
+assert np.allclose(dense.dW, z.T @ da) and np.allclose(dense.db, da.sum(axis=0))
+
+# %% [markdown]
+# Is it a better probe? With 100 labels and the autoencoder's codes, five draws of the labels again:
+
+
+# %%
+def classifier_probe(z, labels, z_test, test_labels):
+    """The share of test examples that one layer with a softmax tells rightly."""
+    mean, deviation = z.mean(axis=0), z.std(axis=0) + 1e-6
+    z, z_test = ((each - mean) / deviation for each in (z, z_test))
+    model = sae.Classifier(sae.Dense(z.shape[1], 10, rng=np.random.default_rng(0)), 10)
+    steps = {"epochs": quick(200, 50), "batch_size": len(z), "progress": False}
+    sae.fit(model, sae.with_labels(z, labels, 10), optimizer=sae.Adam(0.02), **steps)
+    return (model.predict(z_test) == test_labels).mean()
+
+
+z, z_test = codes["autoencoder"]
+places = [few(labels, 100, np.random.default_rng(seed)) for seed in range(draws)]
+by_softmax = [classifier_probe(z[p], labels[p], z_test, test_labels) for p in places]
+by_ridge = accuracy["linear", "autoencoder", 100]
+print(f"100 labels: softmax {np.mean(by_softmax):.3f} ± {np.std(by_softmax):.3f}")
+print(f"            ridge   {by_ridge[0]:.3f} ± {by_ridge[1]:.3f}")
+assert abs(np.mean(by_softmax) - by_ridge[0]) < 0.1
+
+# %% [markdown]
 # ## What a bit is
 #
 # A code of 16 numbers in float32 has 512 bits. Is that what it takes to store an image? That

@@ -236,6 +236,19 @@ MISTAKES = [
     ("19_schedule", "a**2 / (2 * c**2)", "1 / (2 * c**2)", "the means are a (x - x̂) apart"),
     ("13_roofline", "2 * N * I * O", "N * I * O", "a multiplication and an addition are two operations"),
     ("13_roofline", "max(operations / P, traffic / B)", "operations / P + traffic / B", "the two overlap"),
+    ("20_early_stopping", "parameters.copy()", "parameters", "keep a copy"),
+    ("20_early_stopping", "parameters[...] = self.kept", "parameters = self.kept", "write into the vector"),
+    ("20_early_stopping", "loss < self.best", "loss <= self.best", "an equal loss counts as better"),
+    ("20_early_stopping", "self.since >= self.patience", "self.since > self.patience", "this stops one later"),
+    ("20_early_stopping", "self.since += 1", "self.since, self.best = self.since + 1, loss", "compare with the best so far"),
+    ("20_weight_decay", "g + decay * theta", "g + 2 * decay * theta", "without a 2"),
+    ("20_weight_decay", "g + decay * theta, m, v, t, lr, 0", "g, m, v, t, lr, decay", "it is decoupled"),
+    ("20_weight_decay", "(1 - lr * decay) * theta", "(1 - decay) * theta", "not multiplied by the learning rate"),
+    ("20_weight_decay", "theta = (1 - lr * decay) * theta", "g = g + decay * theta", "give Adam g alone"),
+    ("20_folds", "fit(x[rest])", "fit(x)", "that is the training error"),
+    ("20_folds", "np.concatenate(found).mean()", "np.mean([each.mean() for each in found])", "the mean of the folds' means"),
+    ("20_folds", "np.array_split(order, k)", "np.array_split(np.arange(len(x)), k)", "data are often sorted"),
+    ("20_folds", "errors(fit(x[rest]), x[held])", "errors(fit(x[held]), x[rest])", "fit it to the others"),
 ]  # fmt: skip
 
 

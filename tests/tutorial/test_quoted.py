@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from scratchae.tutorial import chapters, reading
@@ -67,3 +68,13 @@ def test_the_vae_of_chapter_11_and_the_classifiers_of_chapter_12_are_those_of_th
     # what vae-400 reaches with PyTorch's rate is a note beside the recipe
     note = (ROOT / "scratchae" / "presets" / "variational.py").read_text(encoding="utf-8")
     assert "106.2 with a constant rate of 1e-3" in note and "ended at 106.2" in prose(11)
+
+
+def test_the_clouds_of_chapter_15_are_those_of_the_file():
+    text = prose(15)
+    for found in result("modes-2026-11-27-2.json")["ways"].values():
+        clouds, shares = np.array(found["clouds"]), 100 * np.array(found["shares"])
+        assert (
+            f"| {clouds.mean():.1f} ± {clouds.std(ddof=1):.1f} | {shares.mean():.1f} ± {shares.std(ddof=1):.1f} % |"
+            in text
+        )
