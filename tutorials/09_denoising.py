@@ -205,8 +205,18 @@ assert of_mean < of_likeliest
 undecided = int(np.abs(weight.max(axis=1) - 0.4).argmin())  # several images are likely
 candidates = np.argsort(-weight[undecided])[:5]
 drawn, axes = figure(7, 1.5, columns=8)
-images = [known[chosen_rows[undecided]], seen[undecided], *known[candidates], mean[undecided]]
-names = ["clean", "noisy x̃", *(f"w = {weight[undecided, i]:.2f}" for i in candidates), "mean"]
+images = [
+    known[chosen_rows[undecided]],
+    seen[undecided],
+    *known[candidates],
+    mean[undecided],
+]
+names = [
+    "clean",
+    "noisy x̃",
+    *(f"w = {weight[undecided, i]:.2f}" for i in candidates),
+    "mean",
+]
 for ax, image, name in zip(axes, images, names, strict=True):
     ax.imshow(image.reshape(28, 28), cmap="gray_r", vmin=0, vmax=1)
     ax.set(xticks=[], yticks=[])

@@ -581,6 +581,10 @@ for kind in (ContractiveAutoencoder, OneWay):
 # %%
 source(one_layer, sparse, sparse_kl, k_sparse, contractive)
 
+# %% [markdown]
+# **Predict.** Which of the six will have the smallest $\|J\|^2$? And will `k-sparse`, with 25 numbers
+# that are not 0, be better or worse than PCA with 25 directions?
+
 # %%
 images, epochs = quick(8000, 1500), quick(12, 3)
 builders = {
@@ -721,6 +725,124 @@ show(
 )
 
 # %% [markdown]
+# And here are 64 words of each of four dictionaries. All four nets began with the same random
+# numbers.
+
+
+# %%
+def concentration(rows):
+    """The share of a row's squared weights that its 40 strongest pixels, 5 %, have; the mean over rows."""
+    square = np.sort(rows**2, axis=1)[:, ::-1]
+    return float((square[:, :40].sum(axis=1) / square.sum(axis=1)).mean())
+
+
+named = {
+    "plain (ReLU)": "ReLU",
+    "sparse: L1": "sparse",
+    "k-sparse": "k-sparse",
+    "contractive": "contractive",
+}
+drawn, grid = figure(7, 7.4, rows=2, columns=2)
+for ax, (title, name) in zip(grid.flat, named.items(), strict=True):
+    rows = models[name].decoder.layers[0].W[:64]
+    rows = rows / np.abs(rows).max(axis=1, keepdims=True)
+    sheet = np.pad(
+        rows.reshape(8, 8, 28, 28), ((0, 0), (0, 0), (0, 2), (0, 2)), constant_values=1
+    )
+    ax.imshow(sheet.transpose(0, 2, 1, 3).reshape(240, 240), cmap="gray", vmin=-1, vmax=1)
+    ax.set(xticks=[], yticks=[], title=title)
+    ax.grid(visible=False)
+    print(
+        f"{title:<13} 5 % of the pixels hold {concentration(rows):.0%} of a row's squares"
+    )
+show(
+    drawn,
+    "dictionaries",
+    "Four sheets of 64 small grey pictures: the rows of the decoders of a plain, a sparse, a k-sparse and a "
+    "contractive autoencoder.",
+    "64 rows of four decoders (white adds ink, black removes it, grey is 0; each row is scaled by itself).",
+)
+
+# %% [markdown]
+# ### Units that are never chosen
+#
+# Today sparse autoencoders are used to read large language models. The examples are then the
+# activations of one layer, a few thousand numbers each; the code has many times as many units; and people
+# look at the texts that turn a unit on ([Bricken et al. 2023](bibliography.md#bricken-2023) with an L1 penalty,
+# [Gao et al. 2024](bibliography.md#gao-2024) with the $k$ largest, which they call TopK). The
+# trouble with such codes can be seen here. Let unit $j$ be among the $k$ largest for no example. Then
+# $z_{nj} = 0$ for all $n$, and the mask lets no gradient through, $da_{nj} = 0$. So both its
+# gradients are 0, in an encoder and a decoder that are not tied:
+#
+# $$
+# dW^{\mathrm{enc}}_{ij} = \sum_n x_{ni}\, da_{nj} = 0, \qquad dW^{\mathrm{dec}}_{jd} = \sum_n z_{nj}\, d\hat x_{nd} = 0 .
+# $$
+#
+# Its weights do not change, so it is not chosen in the next step either: it is a [dead
+# unit](glossary.md#dead-unit). One cure is to *tie* the weights, as the preset does. Another is to *revive* dead units
+# from time to time: look for the images that are rebuilt worst, and make what is missing in one of
+# them the weights of a dead unit (Bricken et al. do it with the images themselves). Gao et al. add a
+# term to the loss in which dead units alone rebuild what the others have left.
+#
+# **Predict.** How many of 256 units with $k = 25$ will be dead if the weights are not tied?
+
+
+# %%
+def dead(model, x):
+    return (model.encode(x) != 0).sum(axis=0) == 0
+
+
+def revive(model, x):
+    """Give each dead unit what is missing in one of the images that are rebuilt worst."""
+    unused, missing = dead(model, x), x - model.reconstruct(x)
+    worst = np.argsort(-(missing**2).sum(axis=1))[: unused.sum()]
+    pattern = missing[worst] / np.linalg.norm(missing[worst], axis=1, keepdims=True)
+    inner, outer = model.encoder.layers[0], model.decoder.layers[0]
+    inner.W[:, unused] = pattern.T * np.linalg.norm(inner.W[:, ~unused], axis=0).mean()
+    inner.b[unused] = 0
+    outer.W[unused] = pattern * np.linalg.norm(outer.W[~unused], axis=1).mean()
+
+
+def not_tied(parts):
+    """A k-sparse autoencoder whose training is cut into parts, with dead units revived between them."""
+    model = one_layer(np.random.default_rng(0), ROWS, sae.ReLU(), sae.KSparse(25))
+    for part in range(parts):
+        if part:
+            revive(model, x)
+        optimizer = warm_cosine()(2e-3, epochs // parts * -(-images // 100))
+        options = {"epochs": epochs // parts, "batch_size": 100, "progress": False}
+        sae.fit(model, x, optimizer=optimizer, **options)
+    return model
+
+
+x = train[:images]
+nets = {
+    "not tied": not_tied(1),
+    "not tied, revived": not_tied(3),
+    "tied": models["k-sparse"],
+}
+share, of_test = {}, {}
+print("k = 25              dead units   squared error on test images")
+for name, model in nets.items():
+    share[name] = float(dead(model, x).mean())
+    of_test[name] = float(((model.reconstruct(test) - test) ** 2).sum(axis=1).mean())
+    print(f"{name:<18} {share[name]:11.1%} {of_test[name]:15.1f}")
+assert share["not tied"] > quick(0.4, 0.2) and share["tied"] < quick(0.05, 0.4)
+assert share["not tied, revived"] < share["not tied"] / 2
+assert quick(of_test["not tied, revived"] < of_test["not tied"], True)
+
+model = nets["not tied"]
+model.objective(x)
+model.backward()
+unused = dead(model, x)
+assert (model.encoder.layers[0].dW[:, unused] == 0).all()
+assert (model.decoder.layers[0].dW[unused] == 0).all()
+
+# %% [markdown]
+# More than half of the units are dead if nothing is done, and the gradients of their weights are 0 to
+# the last bit. A code of 256 was paid for and less than half of it is used; with the units
+# revived, the same net rebuilds better.
+#
 # ## What to change for MNIST
 #
 # `scratchae tutorial 10 --data mnist` runs this chapter on MNIST, in the same time. The full

@@ -379,6 +379,47 @@ def sparse_kl(module: ModuleType) -> list[str]:
     return [equal("the value", value, right, mistakes), gradients(module.sparse_kl, z)]
 
 
+def tied(module: ModuleType) -> list[str]:
+    x, W, b, c = normal(5, 4), normal(4, 3, seed=1), normal(3, seed=2), normal(4, seed=3)
+    given = [array.copy() for array in (x, W, b, c)]
+    L, dW, db, dc = several("tied(x, W, b, c)", module.tied(*given), 4)
+    z = sigmoid(x @ W + b)
+    r = z @ W.T + c - x
+
+    def step(n=5, slope=True, encoder=1, decoder=1):
+        dprediction = 2 * r / n
+        da = dprediction @ W * (z * (1 - z) if slope else 1)
+        dW = encoder * x.T @ da + decoder * dprediction.T @ z
+        return dW, da.sum(axis=0), dprediction.sum(axis=0)
+
+    right = step()
+    mistakes = {
+        "the mean over the batch is missing": step(n=1),
+        "the 2 of the square is missing": step(n=10),
+        "σ is not differentiated": step(slope=False),
+    }
+    of_uses = {
+        "this is the encoder's use alone: x̂ = z Wᵀ + c uses W too": step(decoder=0),
+        "this is the decoder's use alone: a = x W + b uses W too": step(encoder=0),
+        "half of it: the 2 of the square is missing, or the two uses are averaged, and they add up": step(
+            n=10
+        ),
+        "the decoder's use is subtracted": step(decoder=-1),
+    }
+    values = {
+        "the mean over the batch is missing": (r**2).sum(),
+        "it is averaged over the features too": (r**2).mean(),
+    }
+    facts = [equal("L", L, (r**2).sum() / 5, values)]
+    for k, (name, mine) in enumerate(zip(("dW", "db", "dc"), (dW, db, dc), strict=True)):
+        known = of_uses | mistakes if k == 0 else mistakes
+        facts.append(
+            equal(name, mine, right[k], {text: wrong[k] for text, wrong in known.items()})
+        )
+    unchanged("tied", given, (x, W, b, c))
+    return facts
+
+
 def contractive(module: ModuleType) -> list[str]:
     x, W, b = normal(5, 4), normal(4, 3, seed=1), normal(3, seed=2)
     value, _, _ = several(
@@ -1077,6 +1118,7 @@ CHECKS = {
     "09_masking_noise": masking_noise,
     "10_l1": l1,
     "10_sparse_kl": sparse_kl,
+    "10_tied": tied,
     "10_contractive": contractive,
     "11_kl": kl,
     "11_reparameterise": reparameterise,
