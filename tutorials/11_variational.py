@@ -197,13 +197,13 @@ for ax, density, title in zip(
     densities, (average, prior2), ("VAE: the average of all clouds", "N(0, I)"), strict=True
 ):
     ax.contourf(
-        across, up, density, levels=np.linspace(0, 0.24, 9), cmap="Blues", extend="max"
+        across, up, density, levels=np.linspace(0.01, 0.24, 9), cmap="Blues", extend="max"
     )
     ax.contour(
         across,
         up,
         density,
-        levels=np.linspace(0.03, 0.24, 8),
+        levels=np.linspace(0.01, 0.24, 9),
         colors=plots.GREY,
         linewidths=0.5,
     )
@@ -290,46 +290,47 @@ def arrow(ax, start, end, bend, line, colour):
 
 
 drawn, ax = figure(7, 3.4)
-ax.set(xlim=(-0.3, 7.3), ylim=(-1.75, 1.6))
+ax.set(xlim=(-0.3, 7.5), ylim=(-1.8, 1.8))
 diagram(
     ax,
     {
         "x": (0, 0, "x\n784"),
-        "a": (1, 0, "256\nReLU"),
-        "h": (2, 0, "h\n128"),
-        "mu": (3.05, 0.8, "μ\n8"),
-        "l": (3.05, -0.8, "ℓ = log σ²\n8"),
-        "e": (4.25, 1.3, "ε ~ N(0, I)"),
-        "z": (4.25, 0, "z = μ + σ ε\n8"),
-        "b": (5.35, 0, "128\nReLU"),
-        "c": (6.15, 0, "256\nReLU"),
-        "y": (7, 0, "x̂\n784"),
-        "kl": (4.25, -1.5, "KL(q ‖ p)"),
-        "r": (7, -1.5, "−log p(x | z)"),
+        "a": (0.95, 0, "256\nReLU"),
+        "h": (1.9, 0, "h\n128"),
+        "mu": (3.1, 1.25, "μ\n8"),
+        "l": (3.1, -1.25, "ℓ = log σ²\n8"),
+        "kl": (3.1, 0, "KL(q ‖ p)"),
+        "e": (4.7, 1.5, "ε ~ N(0, I)"),
+        "z": (4.7, 0, "z = μ + σ ε\n8"),
+        "b": (5.75, 0, "128\nReLU"),
+        "c": (6.5, 0, "256\nReLU"),
+        "y": (7.2, 0, "x̂\n784"),
+        "r": (6.9, -1.5, "−log p(x | z)"),
     },
     [
-        *(("x", "a", 0), ("a", "h", 0), ("h", "mu", 0.12), ("h", "l", 0.12)),
+        *(("x", "a", 0), ("a", "h", 0), ("h", "mu", 0.12), ("h", "l", -0.12)),
         *(("mu", "z", 0.12), ("l", "z", 0.12), ("e", "z", 0), ("z", "b", 0)),
-        *(("b", "c", 0), ("c", "y", 0), ("y", "r", 0.1), ("l", "kl", 0.1)),
-        ("mu", "kl", 0.12),
+        *(("b", "c", 0), ("c", "y", 0), ("y", "r", 0.1)),
+        *(("mu", "kl", 0.2), ("l", "kl", -0.2)),
     ],
     [
-        ("r", "y", 0.35, "dx̂", 6.7, -0.8),
-        ("z", "mu", 0.2, "dz", 3.95, 0.62),
-        ("z", "l", 0.2, "dz ε σ/2", 3.98, -0.36),
-        ("kl", "l", 0.35, "½(e^ℓ − 1)/N", 3.05, -1.6),
-        ("mu", "h", 0.2, "dμ", 2.35, 0.7),
-        ("l", "h", 0.2, "dℓ", 2.35, -0.75),
+        ("r", "y", 0.35, "dx̂", 6.65, -0.85),
+        ("z", "mu", 0.25, "dz", 4.15, 0.95),
+        ("z", "l", -0.25, "dz ε σ/2", 4.4, -1.05),
+        ("kl", "mu", 0.2, "", 0, 0),
+        ("kl", "l", -0.2, "", 0, 0),
+        ("mu", "h", 0.25, "dμ", 2.25, 0.95),
+        ("l", "h", -0.25, "dℓ", 2.2, -0.95),
     ],
 )
 show(
     drawn,
     "architecture",
-    "A chain of boxes from x through 256 and 128 units to two heads, mu and log sigma squared; both and the "
-    "noise epsilon lead to z, and z through 128 and 256 units to the reconstruction. The two terms of the loss "
-    "hang below: the KL divergence from the heads, the reconstruction's term from the output.",
-    "The VAE of this chapter. Both heads get gradients in two ways: from the reconstruction, through z, and from the KL "
-    "(for μ it is not drawn).",
+    "A chain of boxes from x through 256 and 128 units to two heads, mu and log sigma squared; both lead to the KL "
+    "divergence between them, and, with the noise epsilon, to z. From z the chain goes on through 128 and 256 units to "
+    "the reconstruction and its term of the loss. Dashed arrows lead back.",
+    "The VAE of this chapter. Each head has two dashed arrows coming in, one from z and one from the KL: its gradient is the "
+    "sum of the two. So is that of h.",
 )
 
 # %% [markdown]
@@ -551,16 +552,16 @@ diagram(
     axes[0],
     below | {"z": (0, 1, "z ~ N(μ, σ²)")},
     [("mu", "z", 0), ("l", "z", 0), ("z", "f", 0)],
-    [("f", "z", 0.5, "∂f/∂z", 0.62, 1.55)],
+    [("f", "z", 0.5, "∂f/∂z", -0.55, 1.5)],
 )
 axes[0].text(0, 0.42, "✗", ha="center", va="center", fontsize=22, color=plots.RED)
-axes[0].text(1.2, 0.55, "a draw has\nno slope", ha="center", fontsize=9, color=plots.RED)
+axes[0].text(1.15, 0.6, "a draw has\nno slope", ha="center", fontsize=9, color=plots.RED)
 diagram(
     axes[1],
     below | {"z": (0, 1, "z = μ + σ ε"), "e": (1.4, 1, "ε ~ N(0, I)")},
     [("mu", "z", 0), ("l", "z", 0), ("z", "f", 0), ("e", "z", 0)],
     [
-        ("f", "z", 0.5, "dz = ∂f/∂z", 0.72, 1.55),
+        ("f", "z", 0.5, "dz = ∂f/∂z", -0.72, 1.5),
         ("z", "mu", 0.4, "dμ = dz", -0.95, 0.62),
         ("z", "l", -0.4, "dℓ = dz ε σ/2", 1.15, 0.48),
     ],
