@@ -164,25 +164,25 @@ def normal_density(z, mean, sigma):
 side = np.linspace(-3.5, 3.5, 141)
 across, up = np.meshgrid(side, side)
 prior2 = normal_density(across, 0, 1) * normal_density(up, 0, 1)
-average = np.zeros_like(prior2)  # the mean of the clouds of all test images
-for mean, sigma in zip(means, sigmas, strict=True):
-    average += normal_density(across, mean[0], sigma[0]) * (
-        normal_density(up, mean[1], sigma[1]) / len(means)
-    )
-
-
-def empty(codes):
-    """The share of 16 × 16 cells, two spreads to each side of the mean, without a code."""
-    scaled = (codes - codes.mean(axis=0)) / codes.std(axis=0)
-    counts = np.histogram2d(*scaled.T, bins=16, range=[(-2, 2)] * 2)[0]
-    return float((counts == 0).mean())
-
+# the mean of the clouds of all training images: each is a product of a density across and one up
+all_means, all_log_vars = flat.infer_all(train[:images])
+one, other = (
+    normal_density(side, all_means[:, k, None], np.exp(all_log_vars[:, k, None] / 2))
+    for k in (0, 1)
+)
+average = other.T @ one / images
 
 drawn2 = means + sigmas * rng.standard_normal(means.shape)
-gaps = {"plain": empty(codes2), "VAE": empty(drawn2)}
-for name, share in gaps.items():
-    print(f"{name:<6} {share:.0%} of 256 cells hold no code of 1,000 test images")
-assert quick(gaps["VAE"] < gaps["plain"], True)
+near = {
+    "plain": float((np.linalg.norm(codes2, axis=1) < 3).mean()),
+    "VAE": float((np.linalg.norm(drawn2, axis=1) < 3).mean()),
+}
+print(
+    "share of the codes of 1,000 test images that lie within 3 of 0 (of N(0, I): 98.9 %):"
+)
+for name, share in near.items():
+    print(f"{name:<6} {share:.1%}")
+assert quick(near["VAE"] > near["plain"] + 0.05, True)
 
 # %% tags=["hide-input"]
 drawn, axes = figure(7, 7, rows=2, columns=2)
@@ -213,14 +213,18 @@ for ax in (clouds, *densities):
 show(
     drawn,
     "clouds",
-    "Four panels. The codes of a plain autoencoder form strands that leave large empty regions. The "
-    "ellipses of the variational one are small, of different sizes, and lie close together around zero. "
-    "Their average density is uneven, and covers about what the round hill of N(0, I) covers.",
-    "Where codes lie. The average of the VAE's clouds (below left) is what its decoder was trained on; new codes "
-    "are drawn from N(0, I) (below right).",
+    "Four panels. The codes of a plain autoencoder lie in an uneven heap that reaches far from 0, with empty "
+    "regions. The ellipses of the variational one are small, of different sizes, and lie around 0. Their average density "
+    "is a hill around 0, but not a round one as that of N(0, I).",
+    "Where codes lie (look at the numbers on the axes). The average of the VAE's clouds, below left, is where its decoder was "
+    "trained; new codes are drawn from N(0, I), below right.",
 )
 
 # %% [markdown]
+# Nothing in the plain loss holds codes near 0. The KL term holds the clouds of the VAE there, and their noise fills a part of
+# the gaps. But the average of the clouds is not quite $\mathcal N(0, I)$: it has dents. A code that is drawn from a dent is one that the
+# decoder has hardly seen. *What the KL term pays for* measures how much that is.
+#
 # ## Forward: a story of how images come about
 #
 # The story is this. First a code $z$ is drawn from $p(z) = \mathcal N(0, I)$, the **[prior](glossary.md#prior)**. Then $x$
@@ -1183,7 +1187,7 @@ for p in (0.6, 0.9, 0.99):
     assert np.isclose(integral, (2 * p - 1) / a) and integral < 1
 
 # %% [markdown]
-# So "−ELBO about 94" on grey images is a training loss and no $-\log p(x)$. (A density for grey
+# So "−ELBO about 94" on grey images is a training loss, and not a bound on $-\log p(x)$. (A density for grey
 # pixels puts the missing constant in: the continuous Bernoulli, [Loaiza-Ganem and Cunningham
 # 2019](bibliography.md#loaiza-ganem-2019).) Values that can be compared with the literature's
 # come from **binarised** pixels: each drawn as 1 with probability $x$, anew in every step
@@ -1271,8 +1275,8 @@ assert np.isclose(sse / (2 * 0.5), sae.MSE()(prediction, x)[0]) and np.isclose(
 # \sigma_k^2 = \frac{c}{c + |w_k|^2},
 # $$
 #
-# the same for every image. Put back, they are $\frac{\beta}{2} \big(1 + \log(1 + |w_k|^2 / c)\big)$, and the 1
-# cancels the $-1$ of the KL.
+# the same for every image. With this $\sigma_k^2$ the terms are $\frac{\beta}{2} \big(1 + \log(1 + |w_k|^2 / c)\big)$, and the 1
+# in them cancels the $-1$ of the KL.
 #
 # **2. μ.** What is left for each image is $\frac{1}{2s^2} \big( |x - \mu W|^2 + c\, |\mu|^2 \big)$. Its derivative
 # is 0 where $(x - \mu W) W^\top = c \mu$, so $\mu = x W^\top (W W^\top + cI)^{-1}$: linear in $x$, as a
@@ -1290,7 +1294,7 @@ assert np.isclose(sse / (2 * 0.5), sae.MSE()(prediction, x)[0]) and np.isclose(
 # L = \frac{\beta}{2} \Big[ \mathrm{tr}(C M^{-1}) + \sum_{k=1}^K \log\Big(1 + \frac{|w_k|^2}{c}\Big) \Big] .
 # $$
 #
-# **3. Rows at right angles.** $1 + |w_k|^2 / c$ are the diagonal of the $(K, K)$ matrix $I + WW^\top / c$.
+# **3. Rows at right angles.** The numbers $1 + |w_k|^2 / c$ are the diagonal of the $(K, K)$ matrix $I + WW^\top / c$.
 # By Hadamard's inequality their product is at least its determinant, and equal to it only if the
 # matrix is diagonal. The determinant is also that of the $(D, D)$ matrix $I + W^\top W / c = M / c$. So
 #
@@ -1298,19 +1302,19 @@ assert np.isclose(sse / (2 * 0.5), sae.MSE()(prediction, x)[0]) and np.isclose(
 # L \ge \frac{\beta}{2} \big[ \mathrm{tr}(C M^{-1}) + \log\det M - D \log c \big] .
 # $$
 #
-# An [orthogonal](mathematics.md#orthonormal-directions-projection-rank) $U$ in $W \to UW$ leaves $M$ as it is, and can make the rows orthogonal: the right side
-# can be reached. It is, up to $\beta$ and a constant, the negative log-likelihood of
+# If $W$ is replaced by $UW$ with an [orthogonal](mathematics.md#orthonormal-directions-projection-rank) matrix $U$, $M$ stays the same; and there is a $U$ that makes the rows of
+# $UW$ orthogonal. So the right side can be reached. It is, up to the factor $\beta$ and a constant, the negative log-likelihood of
 # $x \sim \mathcal N(0, M)$: **probabilistic PCA** ([Tipping and Bishop
 # 1999](bibliography.md#tipping-1999)). Orthogonal rows are more than the linear autoencoder of
 # [chapter 06](06_pca.py) finds, which is PCA's subspace without its axes.
 #
 # **4. Which λ are used.** Let $m_i \ge c$ be the eigenvalues of $M$; at most $K$ of them exceed $c$. The
 # trace is least if $M$ has the eigenvectors of $C$, the largest $m$ with the largest $\lambda$ (von
-# Neumann's inequality), and then each direction is alone: minimise
+# Neumann's inequality). Then each direction can be treated by itself: minimise
 # $f(m) = \lambda_i / m + \log m$ over $m \ge c$. Its derivative $(m - \lambda_i)/m^2$ is negative up to
-# $m = \lambda_i$ and positive from there. So $m_i = \lambda_i$ if $\lambda_i > c$, else $m_i = c$. What that
-# gains, $\lambda/c - 1 - \log(\lambda/c)$, grows with $\lambda$: if there are too few numbers, the largest
-# $\lambda$ get them. As $M = W^\top W + cI$, $|w_i|^2 = \lambda_i - c$.
+# $m = \lambda_i$ and positive from there. So $m_i = \lambda_i$ if $\lambda_i > c$, else $m_i = c$. Compared with
+# $m_i = c$ this gains $\lambda/c - 1 - \log(\lambda/c)$, which grows with $\lambda$. So if the code has fewer numbers than there are
+# $\lambda > c$, the largest $\lambda$ get them. And as $M = W^\top W + cI$, we have $|w_i|^2 = \lambda_i - c$.
 #
 # **5. What it costs.** $\sigma_i^2 = c / \lambda_i$; and with the unit eigenvector $v_i$,
 # $\mu_i = x v_i^\top \sqrt{\lambda_i - c} / \lambda_i$, whose mean square is $1 - c / \lambda_i$. So
@@ -1321,9 +1325,12 @@ assert np.isclose(sse / (2 * 0.5), sae.MSE()(prediction, x)[0]) and np.isclose(
 # \mathrm{KL}_i = \tfrac12 \log \frac{\lambda_i}{\beta s^2} \ } \qquad \blacksquare
 # $$
 #
-# A direction in which the data vary less than the decoder expects noise is left to the noise. That is
-# **[posterior collapse](glossary.md#posterior-collapse)** without any mistake: the optimum itself. Measure it, with `MSE()`, which
-# means $s^2 = \frac12$:
+# A direction in which the data vary less than the noise that the decoder expects, times $\beta$, is treated as noise. That is
+# **[posterior collapse](glossary.md#posterior-collapse)** without any mistake, because it is the optimum itself. Now measure it, with `MSE()`, which
+# means $s^2 = \frac12$.
+#
+# **Predict.** The largest eigenvalue of the covariance of `strokes` is 4.8. How many of 20 numbers will be used with $\beta = 8$, and how many with
+# $\beta = 10$?
 
 # %%
 rows = train[:images]
@@ -1369,8 +1376,8 @@ show(
 )
 
 # %% [markdown]
-# So a mean over pixels in place of the sum, $s^2 = 392$ (error 3), must silence every number of a linear VAE: no
-# eigenvalue is as large. A deep decoder has no such formula, but the same two things are weighed: what
+# So a mean over pixels in place of the sum, $s^2 = 392$ (error 3), must silence every number of a linear VAE, because no
+# eigenvalue is as large. For a deep decoder there is no such formula, but its loss weighs the same two things against each other: what
 # a number explains, and $\beta s^2$.
 #
 # On MNIST (`python benchmarks/linear_vae.py --data mnist`, 60,000 images, a code of 40, 20 epochs, one run) the formula
@@ -1401,9 +1408,11 @@ show(
 # \mathrm{ELBO} = -\text{reconstruction} - I(n; z) - \mathrm{KL}\big(q(z) \,\|\, p(z)\big) .
 # $$
 #
-# Only the last term asks for what the sampler needs. The KL of each cloud charges for the information as
-# well, which is why it can silence a code. First five clouds of one number each, where integrals are
-# sums, then the trained nets, where $z$ is drawn.
+# Only the last term asks for what the sampler needs. The KL of the single clouds contains the information as
+# well, so making the KL smaller can silence a code. We look first at five clouds of one number each, where integrals are
+# sums, then at the trained nets, where $z$ is drawn.
+#
+# **Predict.** Which of the four encoders in the first table tells most about the number of the image? Which of them pays for nothing?
 
 # %%
 grid = np.linspace(-14, 14, 28_001)
