@@ -888,7 +888,7 @@ assert 0.3 < share < 0.7 and np.isfinite(np.exp(guess / 2)).all()
 # %% [markdown]
 # ### 5. A VAE without its KL term
 #
-# **Wrong:** drop the KL term because "the images get sharper". They do. But then nothing holds
+# **Wrong:** drop the KL term because "the images get sharper". Reconstructions may. But then nothing holds
 # $q(z \mid x)$ near the prior. The net makes its own noise small, $\sigma \to 0$, and moves the codes
 # apart, because both make the reconstruction better; it becomes a plain autoencoder. Then there is no
 # reason any more to draw codes from $\mathcal N(0, I)$. The case $\beta = 0$ below shows it.
@@ -1060,7 +1060,7 @@ show(
 # \end{aligned}
 # $$
 #
-# So the loss of a **conditional VAE** ([Sohn et al. 2015](bibliography.md#sohn-2015)) is
+# So the loss of a **[conditional VAE](glossary.md#conditional-variational-autoencoder)** ([Sohn et al. 2015](bibliography.md#sohn-2015)) is
 #
 # $$
 # L = \mathbb E_q[-\log p(x \mid z, y)] + \mathrm{KL}(q(z \mid x, y) \,\|\, p(z)) .
