@@ -1214,6 +1214,7 @@ for p in (0.6, 0.9, 0.99):
 # so $z$ and the target depend on each other.
 
 # %%
+source(sae.VAE.as_drawn)
 grey, logits_of = test[:1], rng.standard_normal((1, 784))
 redrawn = (rng.random((5000, 784)) < grey).astype(float)
 of_grey = float(sae.BCEWithLogits()(logits_of, grey.astype(float))[0])
