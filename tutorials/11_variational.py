@@ -462,8 +462,6 @@ show(
 # \end{aligned}
 # $$
 #
-# **While reading** (★, 3 minutes). Take the expectation of the last line under $q$ yourself. You need $\mathbb E(z - \mu)^2$ and $\mathbb E z^2$.
-#
 # Under $q$, $\mathbb E(z - \mu)^2 = \sigma^2$ and $\mathbb E z^2 = \mu^2 + \sigma^2$. So
 #
 # $$
@@ -481,6 +479,16 @@ show(
 #
 # It is never negative, because $u - \log u - 1 \ge 0$ for every $u > 0$, here $u = e^\ell$, with equality only at
 # $u = 1$. So it is 0 only at $\mu = 0$, $\sigma = 1$.
+#
+# **While reading** (★, 3 minutes). How many nats does a number of the code cost with $\mu = 1$ and $\sigma = \frac12$? In which
+# direction do the two gradients pull $\mu$ and $\ell$ there?
+#
+# <details><summary>Answer</summary>
+#
+# $\frac12 (1 + 0.25 - \log 0.25 - 1) = 0.818$ nats. Both towards $\mathcal N(0, 1)$: $\mu$ is positive and a step against its
+# gradient makes it smaller; $e^\ell - 1 = -0.75$ is negative, so a step makes $\ell$, and with it $\sigma$, larger.
+#
+# </details>
 
 # %%
 source(sae.gaussian_kl)
@@ -497,7 +505,8 @@ assert sae.gaussian_kl(zero, zero)[0] == 0 and sae.gaussian_kl(mu, log_var)[0] >
 # A gradient check tells whether `backward` fits `forward`. It cannot tell whether `forward` is
 # the KL divergence. For that, go back to the definition: draw $z$ from $q$, and average
 # $\log q(z) - \log p(z)$. The mean of $n$ draws, a *Monte Carlo* estimate, has a
-# [standard error](mathematics.md#standard-error-of-a-mean) of (their standard deviation) $/ \sqrt n$; a right formula lies within a few of these.
+# [standard error](mathematics.md#standard-error-of-a-mean) of (their standard deviation) $/ \sqrt n$. The
+# value of a right formula lies within a few standard errors of the estimate.
 
 # %%
 
@@ -1497,9 +1506,9 @@ assert told["code of 8"] > told["code of 2"]
 #
 # The average of $k$ weights has mean $p(x)$ too, and spreads less. The logarithm is concave, so
 # the mean of a logarithm is at most the logarithm of the mean ([Jensen's inequality](mathematics.md#jensens-inequality)):
-# $\mathcal L_k \le \log p(x)$. And $\mathcal L_k \le \mathcal L_{k+1}$, since the average of
-# $k + 1$ weights is the average of the $k + 1$ averages that leave one weight out; apply Jensen
-# to that. $\mathcal L_1$ is the ELBO ([Burda et al. 2016](bibliography.md#burda-2016)). On the
+# $\mathcal L_k \le \log p(x)$. And $\mathcal L_k \le \mathcal L_{k+1}$, for this reason: the average of
+# $k + 1$ weights is also the average of the $k + 1$ averages that leave one weight out, and Jensen's inequality holds for this
+# outer average. $\mathcal L_1$ is the ELBO ([Burda et al. 2016](bibliography.md#burda-2016)). On the
 # example where everything is known, with a guess $q$ that is wrong on purpose:
 
 # %%
@@ -1535,8 +1544,8 @@ assert (
 # \frac{\partial \mathcal L}{\partial \log w_i} = \frac{w_i}{\sum_j w_j} = \tilde w_i, \qquad \sum_i \tilde w_i = 1,
 # $$
 #
-# as $\partial w_i / \partial \log w_i = w_i$. From there each $z_i = \mu + \sigma\varepsilon_i$
-# is a reparameterised draw, and all draws of an image share $\mu$ and $\sigma$, so their
+# as $\partial w_i / \partial \log w_i = w_i$. Each $z_i = \mu + \sigma\varepsilon_i$
+# is a reparameterised draw. All draws of an image have the same $\mu$ and $\sigma$, so their
 # gradients add. With
 # $\log w = \log p(x \mid z) - \tfrac12 \sum z^2 + \tfrac12 \sum \varepsilon^2 + \tfrac12 \sum \ell$
 # (the constants of the two normal densities cancel, and $(z - \mu)/\sigma = \varepsilon$) and
