@@ -1053,7 +1053,7 @@ show(
 # *Can be left out, 13 minutes; no later chapter needs it.*
 #
 # A VAE makes digits, but not the digit that you ask for. Let the data be pairs of an image $x$ $(N, D)$ and a
-# label $y$ $(N, C)$, a row with a 1 for the class and 0 elsewhere. Model $x$ *given* $y$: the code is drawn from the same prior
+# label $y$ $(N, C)$, a row with a 1 for the class and 0 elsewhere. We model $x$ *given* $y$: the code is drawn from the same prior
 # for every class, and the decoder is told the label,
 #
 # $$
@@ -1172,7 +1172,7 @@ print(
 assert obeyed > quick(0.7, 0)
 
 # %% [markdown]
-# Told the label, the code need not say it, so the linear classifier finds less of it there. How much can a label save? The best possible $-\log p(x \mid y)$ is
+# The conditional VAE is told the label, so its code need not contain it, and the linear classifier finds less of it there. How much can a label save? The best possible $-\log p(x \mid y)$ is
 # below the best $-\log p(x)$ by the [mutual information](glossary.md#mutual-information) of image and label, averaged over images. That is at most the surprise about the label,
 # $\log 10 = 2.3$ nats. (What two trained nets differ by may be more or less, as neither is the best possible.)
 #
