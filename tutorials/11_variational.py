@@ -1733,14 +1733,15 @@ exercise("11_iwae_weights")
 # </details>
 
 # %% tags=["hide-cell"]
-score = (z0 - mu0) / sigma0**2
-best_c = (z0**2 * score**2).mean() / (score**2).mean()
-with_c, without = (z0**2 - best_c) * score, z0**2 * score
+spread, drawn_z = 0.6, 1.0 + 0.6 * rng.standard_normal(200_000)  # q = N(1, 0.36)
+score = (drawn_z - 1.0) / spread**2
+baseline = (drawn_z**2 * score**2).mean() / (score**2).mean()
+with_it, without = (drawn_z**2 - baseline) * score, drawn_z**2 * score
 print(
-    f"baseline {best_c:.2f}: mean {with_c.mean():.3f}, spread {with_c.std():.2f} in place of {without.std():.2f}"
+    f"baseline {baseline:.2f}: mean {with_it.mean():.3f}, spread {with_it.std():.2f} in place of {without.std():.2f}"
 )
-assert abs(with_c.mean() - 2 * mu0) < 5 * with_c.std() / math.sqrt(n)
-assert with_c.std() < without.std()
+assert abs(with_it.mean() - 2.0) < 5 * with_it.std() / math.sqrt(200_000)
+assert with_it.std() < without.std()
 zk = m + math.sqrt(v) * rng.standard_normal(6)
 log_w = -0.5 * math.log(2 * math.pi * s**2) - (x0 - c * zk) ** 2 / (2 * s**2) - zk**2 / 2
 log_w += 0.5 * math.log(v) + (zk - m) ** 2 / (2 * v)
