@@ -225,10 +225,13 @@ for ax, image, name in zip(axes, images, names, strict=True):
 show(
     drawn,
     "posterior",
-    "Eight images in a row: a clean digit, the same under heavy noise, the five clean images that are "
-    "most probable given the noisy one, each with its probability, and the mean of all images "
+    "Eight images in a row: a clean digit, the same under heavy noise, the five clean "
+    "images that are "
+    "most probable given the noisy one, each with its probability, and the mean of all "
+    "images "
     "weighted by their probabilities, which is blurred.",
-    "One noisy image, the five clean ones that it most probably came from, and the mean of all of them: "
+    "One noisy image, the five clean ones that it most probably came from, and the mean of "
+    "all of them: "
     "the best denoiser's answer.",
 )
 

@@ -740,7 +740,7 @@ def dead(model, x):
 
 
 def smoothness(rows):
-    """The correlation of each pixel with its right neighbour, averaged over rows: of grain it is 0."""
+    """The mean correlation of a pixel with its right neighbour: of grain it is 0."""
     images = rows.reshape(-1, 28, 28)
     pairs = zip(images[:, :, :-1], images[:, :, 1:], strict=True)
     return float(np.mean([np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in pairs]))
@@ -769,10 +769,13 @@ for ax, (title, name) in zip(grid.flat, named.items(), strict=True):
 show(
     drawn,
     "dictionaries",
-    "Four sheets of 64 small grey pictures: the rows of the decoders of a plain, a sparse, a k-sparse and a "
-    "contractive autoencoder. The first is grainy, the second has a few digits among grain, the third is full of digits and "
+    "Four sheets of 64 small grey pictures: the rows of the decoders of a plain, a sparse, "
+    "a k-sparse and a "
+    "contractive autoencoder. The first is grainy, the second has a few digits among "
+    "grain, the third is full of digits and "
     "strokes, the last of soft light and dark spots.",
-    "64 rows of four decoders (white adds ink, black removes it, grey is 0; each row is scaled by itself). Compare the grain.",
+    "64 rows of four decoders (white adds ink, black removes it, grey is 0; each row is "
+    "scaled by itself). Compare the grain.",
 )
 
 # how smooth are the rows of the units that are on most often, and least often?
@@ -780,7 +783,8 @@ rate = (models["sparse"].encode(x) > 0).mean(axis=0)
 order, rows = np.argsort(-rate), models["sparse"].decoder.layers[0].W
 busy, idle = smoothness(rows[order[:64]]), smoothness(rows[order[-64:]])
 print(
-    f"sparse: the 64 units that are on most often, in {rate[order[:64]].mean():.1%} of the images, have rows of smoothness {busy:.2f}"
+    f"sparse: the 64 units that are on most often, in {rate[order[:64]].mean():.1%} of the "
+    f"images, have rows of smoothness {busy:.2f}"
 )
 print(f"        the 64 least, in {rate[order[-64:]].mean():.1%}: {idle:.2f}")
 assert quick(busy > idle + 0.1, True)
@@ -831,7 +835,7 @@ def revive(model, x):
 
 
 def not_tied(parts):
-    """A k-sparse autoencoder whose training is cut into parts, with dead units revived between them."""
+    """A k-sparse autoencoder, trained in parts; dead units are revived between them."""
     model = one_layer(np.random.default_rng(0), ROWS, sae.ReLU(), sae.KSparse(25))
     for part in range(parts):
         if part:

@@ -213,10 +213,13 @@ for ax in (clouds, *densities):
 show(
     drawn,
     "clouds",
-    "Four panels. The codes of a plain autoencoder lie in an uneven heap that reaches far from 0, with empty "
-    "regions. The ellipses of the variational one are small, of different sizes, and lie around 0. Their average density "
+    "Four panels. The codes of a plain autoencoder lie in an uneven heap that reaches far "
+    "from 0, with empty "
+    "regions. The ellipses of the variational one are small, of different sizes, and lie "
+    "around 0. Their average density "
     "is a hill around 0, but not a round one as that of N(0, I).",
-    "Where codes lie (look at the numbers on the axes). The average of the VAE's clouds, below left, is where its decoder was "
+    "Where codes lie (look at the numbers on the axes). The average of the VAE's clouds, "
+    "below left, is where its decoder was "
     "trained; new codes are drawn from N(0, I), below right.",
 )
 
@@ -259,7 +262,8 @@ show(
 
 # %% tags=["hide-input"]
 def diagram(ax, boxes, forward, backward=()):
-    """Boxes {name: (x, y, text)}, round if the text has a ~; arrows (from, to, bend) and (from, to, bend, label, x, y)."""
+    """Boxes {name: (x, y, text)}, round if the text has a ~, and arrows between them:
+    forward (from, to, bend), backward (from, to, bend, label, x, y)."""
     drawn_boxes = {}
     for name, (x, y, text) in boxes.items():
         look = {"boxstyle": "round4,pad=0.5" if "~" in text else "square,pad=0.4"}
@@ -330,10 +334,13 @@ diagram(
 show(
     drawn,
     "architecture",
-    "A chain of boxes from x through 256 and 128 units to two heads, mu and log sigma squared; both lead to the KL "
-    "divergence between them, and, with the noise epsilon, to z. From z the chain goes on through 128 and 256 units to "
+    "A chain of boxes from x through 256 and 128 units to two heads, mu and log sigma "
+    "squared; both lead to the KL "
+    "divergence between them, and, with the noise epsilon, to z. From z the chain goes on "
+    "through 128 and 256 units to "
     "the reconstruction and its term of the loss. Dashed arrows lead back.",
-    "The VAE of this chapter. Each head has two dashed arrows coming in, one from z and one from the KL: its gradient is the "
+    "The VAE of this chapter. Each head has two dashed arrows coming in, one from z and "
+    "one from the KL: its gradient is the "
     "sum of the two. So is that of h.",
 )
 
@@ -582,10 +589,13 @@ diagram(
 show(
     drawn,
     "graphs",
-    "Two graphs. Left: mu and log-variance lead to a drawn z, and z to f; a dashed arrow leads from f back to z, and ends "
-    "there. Right: z is computed from mu, log-variance and a drawn epsilon; dashed arrows lead back through z to mu and "
+    "Two graphs. Left: mu and log-variance lead to a drawn z, and z to f; a dashed arrow "
+    "leads from f back to z, and ends "
+    "there. Right: z is computed from mu, log-variance and a drawn epsilon; dashed arrows "
+    "lead back through z to mu and "
     "to the log-variance.",
-    "Before and after the trick. Solid: forward. Dashed: gradients. A round box is drawn at random; on the right no "
+    "Before and after the trick. Solid: forward. Dashed: gradients. A round box is drawn "
+    "at random; on the right no "
     "gradient has to pass through one.",
 )
 
@@ -650,7 +660,8 @@ for K in (1, 10, 100):
     zs = mu0 + sigma0 * noise
     spreads[K] = (2 * zs[:, 0]).std(), ((zs**2).sum(axis=1) * noise[:, 0] / sigma0).std()
     print(
-        f"K = {K:<4} spread of one draw of ∂μ₁: reparameterised {spreads[K][0]:.2f}, score function {spreads[K][1]:6.1f}"
+        f"K = {K:<4} spread of one draw of ∂μ₁: reparameterised {spreads[K][0]:.2f}, score "
+        f"function {spreads[K][1]:6.1f}"
     )
 assert spreads[100][1] > 20 * spreads[1][1] and spreads[100][0] < 1.1 * spreads[1][0]
 
@@ -1157,7 +1168,8 @@ asked = {
 image_rows(
     asked,
     "conditional",
-    "Four rows of ten images, the digits 0 to 9 in order. The digits of a row are alike in width and slant.",
+    "Four rows of ten images, the digits 0 to 9 in order. The digits of a row are alike in "
+    "width and slant.",
     "In each row one draw of z, decoded with each of the ten labels.",
     columns=10,
 )
@@ -1167,7 +1179,8 @@ pictures = told.decode(many_z, eye[wanted])
 distance = (train[:4000] ** 2).sum(1) - 2 * pictures @ train[:4000].T
 obeyed = float((data.train_labels[:4000][distance.argmin(axis=1)] == wanted).mean())
 print(
-    f"of 200 images made on request, the nearest training image has the label asked for in {obeyed:.0%}"
+    "of 200 images made on request, the nearest training image has the label asked for in "
+    f"{obeyed:.0%}"
 )
 assert obeyed > quick(0.7, 0)
 
@@ -1231,7 +1244,8 @@ of_drawn = -log_probability(
     sae.BCEWithLogits(), np.repeat(logits_of, 5000, axis=0), redrawn
 )
 print(
-    f"a fixed prediction: cross-entropy to the grey image {of_grey:.2f}, mean over drawn ones {of_drawn.mean():.2f}"
+    f"a fixed prediction: cross-entropy to the grey image {of_grey:.2f}, mean over drawn "
+    f"ones {of_drawn.mean():.2f}"
 )
 assert abs(of_drawn.mean() - of_grey) < 5 * of_drawn.std() / math.sqrt(5000)
 
@@ -1365,7 +1379,8 @@ for beta in (1.0, 4.0, 8.0):
     assert np.abs(kl - predicted).max() < quick(0.2, 0.5)
     assert abs(int(used[0]) - int(used[1])) <= quick(1, 3)
 print(
-    f"largest eigenvalue {eigenvalues[0]:.1f}: none is used from β = {eigenvalues[0] / 0.5:.1f} on, so certainly with β = 784"
+    f"largest eigenvalue {eigenvalues[0]:.1f}: none is used from β = "
+    f"{eigenvalues[0] / 0.5:.1f} on, so certainly with β = 784"
 )
 if data_name() == "strokes":
     assert 4.5 < eigenvalues[0] < 5.1
@@ -1738,7 +1753,8 @@ score = (drawn_z - 1.0) / spread**2
 baseline = (drawn_z**2 * score**2).mean() / (score**2).mean()
 with_it, without = (drawn_z**2 - baseline) * score, drawn_z**2 * score
 print(
-    f"baseline {baseline:.2f}: mean {with_it.mean():.3f}, spread {with_it.std():.2f} in place of {without.std():.2f}"
+    f"baseline {baseline:.2f}: mean {with_it.mean():.3f}, spread {with_it.std():.2f} in "
+    f"place of {without.std():.2f}"
 )
 assert abs(with_it.mean() - 2.0) < 5 * with_it.std() / math.sqrt(200_000)
 assert with_it.std() < without.std()
