@@ -3,7 +3,7 @@
 #
 # *How does an autoencoder become a machine that makes new images, and what does its loss mean?*
 #
-# **Time** 125 minutes to read, 120 s to run on two cores.
+# **Time** 125 minutes to read, 90 s to run on two cores.
 #
 # **In two sittings.** The first, of 55 minutes, goes from the start to *The manifold*, without what is marked *can be left out*.
 # The second, of an hour, begins where the text says that the first ends. Its sections can be read in any order; if you have time for
