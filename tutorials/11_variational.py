@@ -164,7 +164,7 @@ def normal_density(z, mean, sigma):
 side = np.linspace(-3.5, 3.5, 141)
 across, up = np.meshgrid(side, side)
 prior2 = normal_density(across, 0, 1) * normal_density(up, 0, 1)
-# the mean of the clouds of all training images: each is a product of a density across and one up
+# the mean of all training images' clouds, each a density across times one up
 all_means, all_log_vars = flat.infer_all(train[:images])
 one, other = (
     normal_density(side, all_means[:, k, None], np.exp(all_log_vars[:, k, None] / 2))
