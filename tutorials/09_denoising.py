@@ -3,7 +3,7 @@
 #
 # *What does an autoencoder learn that must give back more than it was shown?*
 #
-# **Time** 40 minutes to read, 15 s to run on two cores.
+# **Time** 50 minutes to read, 20 s to run on two cores.
 
 # %% [markdown]
 # ## The question
@@ -14,10 +14,10 @@
 # copied too. To tell what is damage and what is digit, the net must know what digits look like.
 #
 # This is a **[denoising autoencoder](glossary.md#denoising-autoencoder)** ([Vincent et al.
-# 2008](bibliography.md#vincent-2008)). It changes one line of an autoencoder, and raises good
-# questions. What is the best that *any* denoiser can do? What exactly does the net learn? Where
-# does the noise stand in the backward pass? And what goes wrong if the target is noisy as well,
-# or the noise is drawn only once?
+# 2008](bibliography.md#vincent-2008)). It changes one line of an autoencoder, and this chapter
+# answers four questions about it. What is the best that *any* denoiser can do? What exactly does
+# the net learn? Where does the noise stand in the backward pass? And what goes wrong if the target
+# is noisy as well, or if the noise is drawn only once?
 
 # %%
 import numpy as np
@@ -46,9 +46,9 @@ def squared_error(made, wanted):
 # ## A picture of it
 #
 # Three ways to damage an image. *[Gaussian](mathematics.md#density-and-the-normal-distribution)*: to every pixel add $\sigma\varepsilon$ with
-# $\varepsilon \sim \mathcal N(0, 1)$, here $\sigma = 0.5$, and cut what leaves $[0, 1]$.
-# *Masking*: set each pixel to 0 with probability ½. *Salt and pepper*: with probability ¼ replace
-# a pixel by 0 or 1.
+# $\varepsilon \sim \mathcal N(0, 1)$, here with $\sigma = 0.5$; then the pixel is *cut*, which means
+# that a value below 0 becomes 0 and a value above 1 becomes 1. *Masking*: set each pixel to 0 with
+# probability ½. *Salt and pepper*: with probability ¼ replace a pixel by 0 or by 1.
 
 # %%
 noises = {
@@ -97,7 +97,8 @@ image_rows(
 #
 # The noise comes first, and the **target is the clean** $x$. So a denoising autoencoder needs no
 # class of its own: it is an `Autoencoder` whose encoder begins with a noise layer. `objective`
-# hands the noise layer $x$, and the loss the same $x$, untouched.
+# gives $x$ to the encoder, whose first layer makes a damaged copy of it; and it gives the same,
+# undamaged $x$ to the loss as the target.
 
 # %%
 source(
@@ -109,9 +110,9 @@ source(
 )
 
 # %% [markdown]
-# `rng` tells training from use. With a generator the layers draw; without one, $\tilde x = x$.
-# How much damage is done follows from the formulas. Its [expectation](mathematics.md#expectation-variance-covariance) for
-# an image, with $D = 784$ pixels, rate $r$ and no cutting, is
+# With an `rng`, as in training, the layers draw noise. Without one, as in use, they pass $x$ through,
+# so that $\tilde x = x$. How large is the damage? For one image with $D = 784$ pixels, a rate $r$ of
+# damaged pixels and no cutting, the [expectation](mathematics.md#expectation-variance-covariance) of the squared error is
 #
 # $$
 # \mathbb E\,\|\tilde x - x\|^2 =
@@ -121,6 +122,18 @@ source(
 # r \sum_d \tfrac12 \left(x_d^2 + (1 - x_d)^2\right) & \text{salt and pepper: } x_d \text{ becomes 0 or 1, with equal odds}
 # \end{cases}
 # $$
+#
+# **While reading** (★, 3 minutes). An image has 150 pixels of 1, and all others are 0. How large is
+# the expected damage of masking with $r = \frac12$, and of salt and pepper with $r = \frac14$? Why
+# does the second not depend on the number of ink pixels?
+#
+# <details><summary>Answer</summary>
+#
+# Masking: $\frac12 \cdot 150 = 75$. Salt and pepper: $\frac14 \cdot \frac12 \cdot 784 = 98$, because
+# $x_d^2 + (1 - x_d)^2$ is 1 for $x_d = 0$ and also for $x_d = 1$: a pixel of either kind is changed
+# with probability ½ when it is replaced, and then the error is 1.
+#
+# </details>
 
 # %%
 predicted = {
@@ -144,9 +157,9 @@ assert cut < 784 * 0.5**2 / 2  # most pixels are 0 or 1, where half of the noise
 # %% [markdown]
 # ## What is the best denoiser?
 #
-# Suppose the error is squared error, and any function $r(\tilde x)$ is allowed. One noisy image
+# Suppose that the error is squared error, and that any function $r(\tilde x)$ is allowed. One noisy image
 # may have come from many clean ones, some more likely than others. Fix $\tilde x$, write
-# $m = \mathbb E[x \mid \tilde x]$ for the mean of $x$ given $\tilde x$, and let
+# $m = \mathbb E[x \mid \tilde x]$ for the [mean of $x$ given $\tilde x$](mathematics.md#conditional-probability-and-bayes-rule), and let
 # $r = r(\tilde x)$:
 #
 # $$
@@ -165,10 +178,70 @@ assert cut < 784 * 0.5**2 / 2  # most pixels are 0 or 1, where half of the noise
 # r^*(\tilde x) = \mathbb E[x \mid \tilde x] .
 # $$
 #
-# A mean of several sharp images is blurred. That is why denoised images look soft where the net
-# cannot know: it hedges, and squared error rewards it. (The cross-entropy, which the presets use,
-# has the same minimiser: it is linear in the target, so that only $\mathbb E[x \mid \tilde x]$
-# matters.)
+# Here is such a mean. Suppose for a moment that only the 2,000 images $x_i$ of a list exist, all
+# equally likely. One of them got noise with $\sigma = 2$, and we see the result $\tilde x$.
+# The noise that would have made $\tilde x$ from $x_i$ is $\tilde x - x_i$, and its density is
+# proportional to $\exp(-\|\tilde x - x_i\|^2 / 2\sigma^2)$. So Bayes' rule gives $x_i$ this
+# number, divided by the sum of all of them, as its probability $w_i$ given $\tilde x$; and
+# $\mathbb E[x \mid \tilde x] = \sum_i w_i x_i$.
+#
+# **Predict.** Two answers are compared on 400 noisy images: the image with the largest $w_i$, which
+# is sharp, and the mean, which is blurred. Which one has the smaller squared error?
+
+# %%
+known, far = train[: quick(2000, 500)], 2.0
+chosen_rows = np.arange(400) % len(known)
+seen = known[chosen_rows] + far * rng.standard_normal((400, 784)).astype(np.float32)
+apart = (seen**2).sum(1)[:, None] - 2 * seen @ known.T + (known**2).sum(1)  # |x̃ - xᵢ|²
+weight = np.exp((apart.min(axis=1, keepdims=True) - apart) / (2 * far**2))
+weight /= weight.sum(axis=1, keepdims=True)
+likeliest, mean = known[weight.argmax(axis=1)], weight @ known
+of_likeliest, of_mean = (
+    squared_error(answer, known[chosen_rows]) for answer in (likeliest, mean)
+)
+print(f"squared error of the likeliest image {of_likeliest:.1f}, of the mean {of_mean:.1f}")
+assert of_mean < of_likeliest
+
+undecided = int(np.abs(weight.max(axis=1) - 0.4).argmin())  # several images are likely
+candidates = np.argsort(-weight[undecided])[:5]
+drawn, axes = figure(7, 1.5, columns=8)
+images = [
+    known[chosen_rows[undecided]],
+    seen[undecided],
+    *known[candidates],
+    mean[undecided],
+]
+names = [
+    "clean",
+    "noisy x̃",
+    *(f"w = {weight[undecided, i]:.2f}" for i in candidates),
+    "mean",
+]
+for ax, image, name in zip(axes, images, names, strict=True):
+    ax.imshow(image.reshape(28, 28), cmap="gray_r", vmin=0, vmax=1)
+    ax.set(xticks=[], yticks=[])
+    ax.set_title(name, fontsize=9)
+    ax.grid(visible=False)
+show(
+    drawn,
+    "posterior",
+    "Eight images in a row: a clean digit, the same under heavy noise, the five clean "
+    "images that are "
+    "most probable given the noisy one, each with its probability, and the mean of all "
+    "images "
+    "weighted by their probabilities, which is blurred.",
+    "One noisy image, the five clean ones that it most probably came from, and the mean of "
+    "all of them: "
+    "the best denoiser's answer.",
+)
+
+# %% [markdown]
+# The mean has the smaller error, though no image of the list looks like it. A mean of several sharp
+# images is blurred. That is why denoised images look soft where the net cannot know which sharp
+# image is right: an answer between the candidates is never far from the right one. (The
+# cross-entropy, which the presets use, has the same best answer. It is linear in the target $x$, so
+# its expectation depends on $\mathbb E[x \mid \tilde x]$ alone; and [chapter
+# 07](07_cross_entropy.py) shows that it is least where the prediction equals that mean.)
 #
 # ### A case that you can solve by hand
 #
@@ -183,8 +256,13 @@ assert cut < 784 * 0.5**2 / 2  # most pixels are 0 or 1, where half of the noise
 # \mathbb E[x \mid \tilde x] = \frac{e^{2\tilde x/\sigma^2} - 1}{e^{2\tilde x/\sigma^2} + 1} = \tanh\frac{\tilde x}{\sigma^2} .
 # $$
 #
-# Train a denoising autoencoder of 1 → 16 → 1 on such numbers, and compare. Nobody tells it of
-# Bayes' rule.
+# The second formula follows from the first: with odds $o$ the probability of $+1$ is $o / (o + 1)$,
+# that of $-1$ is $1 / (o + 1)$, so the mean is $(o - 1) / (o + 1)$. For example, with $\sigma = 0.7$
+# and $\tilde x = 0.3$ the odds are $e^{0.6 / 0.49} = 3.4$, the probability of $+1$ is 0.77, and the
+# best answer is $0.77 - 0.23 = 0.55$: a number that $x$ never is.
+#
+# Train a denoising autoencoder of 1 → 16 → 1 on such numbers, and compare. The net is told nothing
+# of Bayes' rule.
 
 # %%
 std = 0.7
@@ -247,6 +325,7 @@ show(
 # Now look at the step $r^*(\tilde x) - \tilde x$ from a noisy point to its denoised place. With
 # the density of noisy points,
 # $p(\tilde x) = \frac1n \sum_i (2\pi\sigma^2)^{-D/2} \exp(-\|\tilde x - x_i\|^2 / 2\sigma^2)$,
+# whose constant factors cancel in the quotient,
 #
 # $$
 # \begin{aligned}
@@ -260,10 +339,11 @@ show(
 # $$
 #
 # **A denoiser's step points uphill on the log of the *noisy* data's density**: that of the data,
-# blurred by noise of standard deviation $\sigma$. The data themselves are $n$ points here, and
-# between points there is no density to climb; it is the blur that makes one. The net has learned,
-# without ever computing a density, where noisy data are more likely. How far its arrows reach
-# depends on $\sigma$, which is why [chapter 19](19_diffusion.py) uses many levels of noise. The
+# blurred by noise of standard deviation $\sigma$. The data themselves are $n$ points here, and a
+# set of points has no density; the density $p$ exists because the noise spreads each point over its
+# surroundings. So a net that denoises well has learned the slope of $\log p$, although no density
+# was ever computed. How far its arrows reach depends on $\sigma$, because noise of size $\sigma$
+# spreads the data about that far. That is why [chapter 19](19_diffusion.py) uses many levels of noise. The
 # identity is known as Tweedie's formula ([Robbins 1956](bibliography.md#robbins-1956), [Miyasawa
 # 1961](bibliography.md#miyasawa-1961), [Efron 2011](bibliography.md#efron-2011)); that a denoising
 # autoencoder learns it was shown by [Vincent 2011](bibliography.md#vincent-2011) and [Alain and
@@ -351,14 +431,14 @@ show(
 
 # %% [markdown]
 # This is why the code of a denoising autoencoder may be
-# **[overcomplete](glossary.md#overcomplete)** (here 64 numbers for 2): the identity is no longer
-# the best function, whatever the size of the code.
+# **[overcomplete](glossary.md#overcomplete)** (here 64 numbers for 2): the best function is
+# $\mathbb E[x \mid \tilde x]$, and not the identity, whatever the size of the code.
 
 # %% [markdown]
 # ## Backward, with shapes
 #
-# The noise is drawn, then it is a constant. A gradient is taken *given the draw*, and each layer
-# differentiates what it did with it:
+# Once the noise has been drawn, it is a constant like the data. So the gradient is taken *given the
+# draw*, and each layer differentiates the line that it computed with it in the forward pass:
 #
 # $$
 # \begin{aligned}
@@ -373,9 +453,9 @@ show(
 # \end{aligned}
 # $$
 #
-# where $[\cdot]$ is 1 if true, else 0. All layers keep what they drew (`noise`, `mask`, `salt`),
-# so that you can look at it. A gradient check evaluates the layer many times, and must get the
-# same noise each time; `check_gradients` gives it a fresh generator with the same seed.
+# where $[\cdot]$ is 1 if the condition in it holds, else 0. All layers keep what they drew (`noise`,
+# `mask`, `salt`), so that you can look at it. A gradient check evaluates the layer many times, and must get the
+# same noise each time; so `check_gradients` gives it each time a new generator with the same seed.
 
 # %%
 source(sae.GaussianNoise.backward, Masked.backward)
@@ -386,10 +466,10 @@ for noise in (*noises.values(), sae.GaussianNoise(0.5)):
     assert report.passed
 
 # %% [markdown]
-# **Break it.** Forget the mask in `backward`. Put the layer first in an autoencoder, check the
-# gradients of the whole model, and they pass: nobody asks for $\partial L / \partial x$ of the
-# data, and `backward_parameters` never calls the noise layer. Put it in the middle, on the code,
-# and the gradients of everything before it are wrong.
+# **Break it.** Forget the mask in `backward`, and check the gradients of a whole autoencoder, once
+# with this layer at the very beginning and once with it on the code, in the middle.
+#
+# **Predict.** Which parameters have wrong gradients in each of the two?
 
 # %%
 
@@ -424,6 +504,10 @@ for first in (True, False):
     assert wrong == ([] if first else ["encoder.0.W", "encoder.0.b"])
 
 # %% [markdown]
+# At the beginning the mistake does no harm: no parameter stands before the noise layer, so its
+# $dx$, the gradient of the data, is used for nothing, and `backward_parameters` does not even compute it. On
+# the code it makes all gradients before it wrong, because they are computed from its $dx$.
+#
 # ## Two errors that you will meet
 #
 # ### The target must be clean
@@ -443,8 +527,8 @@ for first in (True, False):
 # \end{aligned}
 # $$
 #
-# With $s = 1$ and $\sigma = 1$ the right weight is ½, and it halves the error. The wrong one
-# removes nothing.
+# With $s = 1$ and $\sigma = 1$ the right weight is ½, and it halves the error. The wrong weight is 1,
+# and removes no noise at all.
 
 # %%
 clean = rng.standard_normal(200_000)
@@ -467,11 +551,14 @@ assert abs(right - 0.5) < 0.01 and wrong == 1.0
 #
 # **Wrong:** make one noisy copy of the training set, and train on these pairs for many epochs.
 # That is a data set of fixed pairs, and the net can learn the noise of each image by heart.
-# **Right:** draw new noise for every batch; then no two visits to an image are alike, and there
-# is nothing to learn by heart.
+# **Right:** draw new noise for every batch. Then an image never comes twice with the same noise, so
+# that there is no noise to learn by heart.
 #
 # To see both errors on images, here is a training step written out, with the two choices as
-# arguments. It is what `fit` does with the preset `denoising`.
+# arguments. With its default arguments it does what `fit` does with the preset `denoising`.
+#
+# **Predict.** Both nets train on the same images for as long. Which one has the smaller error on the
+# noisy copies that were drawn once, and which one on new images?
 
 # %%
 noise = noises["Gaussian 0.5, cut"]
@@ -511,8 +598,9 @@ assert errors["drawn once"][0] < errors["drawn afresh"][0]  # it knows these ver
 assert quick(errors["drawn once"][1] > 1.05 * errors["drawn afresh"][1], True)
 
 # %% [markdown]
-# Drawn once, the net is better on the pairs that it knows, and worse on new ones: it has learned
-# the noise. Now the target:
+# The net whose noise was drawn once is better on the pairs that it knows, and worse on new ones,
+# because a part of what it has learned is the noise of these pairs. Now the other error, the noisy
+# target. **Predict**: will its answers be better than the noisy images themselves?
 
 # %%
 model, _ = train_denoiser(few, passes, clean_target=False)
@@ -525,23 +613,24 @@ assert errors["drawn afresh"][1] < quick(0.5, 0.8) * errors["noisy target"]
 assert errors["noisy target"] < squared_error(noisy_test, test)
 
 # %% [markdown]
-# Even with the noisy target some of the noise goes: a code of 256 numbers has no room for the
-# noise of 784 pixels. That is why this error can stay undetected: the pictures do look better
-# than the input. Measure against the clean images.
+# Even with the noisy target some of the noise goes, because a code of 256 numbers has no room for
+# the noise of 784 pixels. That is why this error can stay undetected: the pictures look better
+# than the input. So compare with the clean images, and not with the input.
 #
 # ## An experiment
 #
 # The preset, 784-512-256-512-784, beside three baselines: the noisy images themselves; the
 # **median** of each pixel and its eight neighbours; and [PCA](glossary.md#pca) with $k$
-# directions, with the $k$ that is best on validation images. PCA removes noise by a simple rule. With $P$ the [projection](mathematics.md#orthonormal-directions-projection-rank)
+# directions, with the $k$ that is best on validation images. How much noise PCA removes can be computed. With $P$ the [projection](mathematics.md#orthonormal-directions-projection-rank)
 # on $k$ directions and noise that is not cut,
 #
 # $$
 # \mathbb E\, \|P(x + \sigma\varepsilon) - x\|^2 = \|Px - x\|^2 + \sigma^2\, \mathbb E \|P\varepsilon\|^2 = \|Px - x\|^2 + k\,\sigma^2,
 # $$
 #
-# as $Px - x$ is orthogonal to $P\varepsilon$, and a projection on $k$ directions keeps $k$ of the
-# noise's $D$ directions. More directions: less is lost of the digit, and more noise gets through.
+# because $Px - x$ is orthogonal to $P\varepsilon$, and because the noise has the variance $\sigma^2$ in
+# each direction, of which $P$ keeps $k$. So with more directions less of the digit is lost, as
+# $\|Px - x\|^2$ falls, and more noise gets through, as $k\sigma^2$ grows.
 
 # %%
 uncut = (test + 0.5 * np.random.default_rng(3).standard_normal(test.shape)).astype(
@@ -616,7 +705,8 @@ image_rows(
 )
 
 # %% [markdown]
-# One more thing that surprises. Give the trained net *clean* images:
+# **Predict.** Give the trained net *clean* images, which need no denoising. Will the error be
+# smaller or larger than that on noisy ones?
 
 # %%
 on_clean = squared_error(model.reconstruct(test), test)
@@ -625,18 +715,18 @@ if data_name() == "strokes":
     assert quick(on_clean > 1.5 * error["autoencoder"], True)
 
 # %% [markdown]
-# The error on clean images is *larger*. The net has seen images of one noise level alone; a page
-# without any grain is unusual to it, and it removes noise that is not there (grey edges of
-# strokes, thin strokes). So `model.reconstruct(test)` does not measure a denoiser: damage the
+# The error on clean images is *larger*. The net has seen images with one level of noise only, so an
+# image without any noise is unusual to it. It still removes what noise would look like: grey edges of
+# strokes and thin strokes. So `model.reconstruct(test)` does not measure a denoiser: damage the
 # test images first, with the same noise as in training.
 #
-# What is it good for? As pretraining, in its time: a classifier with three hidden layers, each
-# first trained as a denoising autoencoder of the layer below, erred on 9.53 % of digits that were
-# turned by random angles, where plain autoencoders gave 10.30 %
-# ([Vincent et al. 2010](bibliography.md#vincent-2010), table 3). On MNIST as it is, 1.28 % and
-# 1.40 % are too close to tell apart. And the arrows
-# above, followed step by step from pure noise, while the noise level falls, are the idea behind
-# diffusion models.
+# What were denoising autoencoders used for? They pretrained classifiers. A classifier with three
+# hidden layers, each of which was first trained as a denoising autoencoder of the layer below, was
+# wrong on 9.53 % of digits that were turned by random angles; with plain autoencoders it was 10.30 %
+# ([Vincent et al. 2010](bibliography.md#vincent-2010), table 3). On MNIST as it is the two figures are 1.28 % and
+# 1.40 %, which are too close to tell apart. Today the arrows above matter more: if you start at pure
+# noise and follow them step by step, while the noise level falls, you end at new data. That is the
+# idea behind diffusion models, and [chapter 19](19_diffusion.py) does it.
 
 # %% [markdown]
 # ## What to change for MNIST
@@ -650,36 +740,73 @@ if data_name() == "strokes":
 # %% [markdown]
 # ## Exercises
 #
-# 1. The backward pass of masking noise.
+# 1. ★, 10 minutes. After *Backward, with shapes*. The backward pass of masking noise, in training
+#    and in use.
 
 # %%
 exercise("09_masking_noise")
 
 # %% [markdown]
-# Without code:
+# Derive, on paper:
 #
-# 2. Two noisy copies of the same image, with *independent* noise of mean 0: one is the input, the
-#    other the target ([Lehtinen et al. 2018](bibliography.md#lehtinen-2018)). What is the best
-#    denoiser now?
-# 3. For salt-and-pepper noise the median is much better than PCA, for Gaussian noise it is the
-#    other way round. Why? Try it: change `noise`.
-# 4. The best denoiser of a *finite* training set is $\sum_i w_i x_i$, the formula above. What
-#    does it answer for a noisy test image, at small $\sigma$? Why is it good that the net does
-#    not find it?
+# 2. ★★, 10 minutes. After *What is the best denoiser?* There are two noisy copies of the same image,
+#    with *independent* noise of mean 0. One is the input, the other the target ([Lehtinen et al.
+#    2018](bibliography.md#lehtinen-2018)). What is the best denoiser now?
+# 3. ★★, 15 minutes. After *Where the arrows point*. Let $x \sim \mathcal N(0, s^2)$ be one number, and
+#    $\tilde x = x + \sigma\varepsilon$. Find the best denoiser from the slope of $\log p(\tilde x)$, and
+#    compare it with the weight $w$ of *The target must be clean*.
+# 4. ★★, 10 minutes. After *Where the arrows point*. The best denoiser of a *finite* training set is
+#    $\sum_i w_i x_i$. What does it answer for a noisy test image if $\sigma$ is small? Why is it good
+#    that the net does not find it?
 #
-# *Answers:* 2. The same one: $\mathbb E[\tilde x' \mid \tilde x] = \mathbb E[x \mid \tilde x]$,
-# as the second noise has mean 0 given the first. So clean images are not needed, if you have each
-# twice (noise that is cut has not mean 0, though). The next cell tries it with the one weight of
-# before. 3. The median ignores a few values that are far off, however far; PCA is linear, and an
-# outlier's weight grows with its size.
-# 4. The training image nearest to it. It would know the training set by heart, and nothing of new
-#    images; the net is too smooth for that, which is called generalisation.
+# Explore, with the code of this chapter:
+#
+# 5. ★★, 15 minutes. After *An experiment*. For salt-and-pepper noise the median is much better than
+#    PCA, for Gaussian noise it is the other way round. Set `noise` to each in turn, look, and say why.
+# 6. ★★★, 20 minutes. After *An experiment*. `model` was trained with noise of $\sigma = 0.5$. Give it
+#    test images with $\sigma$ from 0.1 to 1. At which levels is its answer worse than its input?
+#
+# <details><summary>Answers</summary>
+#
+# 2\. The same one: $\mathbb E[\tilde x' \mid \tilde x] = \mathbb E[x \mid \tilde x]$, because the second
+# noise has mean 0 whatever the first one is. So no clean images are needed, if you have each image
+# twice. (Noise that is cut does not have mean 0, though.) The next cell tries it with the one weight
+# of *The target must be clean*.
+#
+# 3\. The sum of two independent normal numbers is normal and their variances add up, so
+# $\tilde x \sim \mathcal N(0, s^2 + \sigma^2)$ and
+# $\frac{d}{d\tilde x} \log p(\tilde x) = -\tilde x / (s^2 + \sigma^2)$. Then
+# $r^*(\tilde x) = \tilde x - \sigma^2 \tilde x / (s^2 + \sigma^2) = \frac{s^2}{s^2 + \sigma^2}\, \tilde x$,
+# which is the weight $w$. For normal data the best of all denoisers is linear.
+#
+# 4\. It answers with the training image that is nearest to $\tilde x$, because for small $\sigma$ one weight is
+# nearly 1 and all others are nearly 0. Such a denoiser knows the training images by heart, and answers
+# a new image with an old one. The net cannot store 10,000 images so exactly, and interpolates
+# between them. That it then does well on new images is called generalisation.
+#
+# 5\. The median of nine pixels does not change if a few of them are far off, however far. PCA is
+# linear, so a pixel that is twice as far off does twice the harm. Gaussian noise changes all nine
+# pixels a little, and PCA averages over many more than nine.
+#
+# 6\. On `strokes`, of the levels in the second of the next cells, at $\sigma = 0.1$ alone. There is little noise to remove, and the net
+# damages strokes as it does on clean images.
+#
+# </details>
 
-# %%
+# %% tags=["hide-cell"]
 other = clean + rng.standard_normal(len(clean))  # the same numbers, other noise
 weight = (clean + rng.standard_normal(len(clean))) @ other / (noisy @ noisy)
 print(f"independent noisy target: w = {weight:.3f}")
 assert abs(weight - 0.5) < 0.01
+
+# %% tags=["hide-cell"]
+print("σ      error of the noisy images   of the denoised ones")
+for sigma in (0.1, 0.25, 0.5, 0.75, 1.0):
+    there = sae.GaussianNoise(sigma, clip=(0, 1)).forward(test, np.random.default_rng(5))
+    before, after = (squared_error(a, test) for a in (there, model.reconstruct(there)))
+    print(f"{sigma:<6g} {before:12.1f} {after:22.1f}")
+    if data_name() == "strokes":
+        assert quick((after > before) == (sigma == 0.1), True)
 
 # %% [markdown]
 # ## Further reading

@@ -3,25 +3,31 @@
 #
 # *What can keep a large code from copying, when the input is left whole?*
 #
-# **Time** 45 minutes to read, 15 s to run on two cores.
+# **Time** 65 minutes to read, 30 s to run on two cores.
+#
+# **Short path**, 55 minutes: leave out the two sections that are marked so.
 
 # %% [markdown]
 # ## The question
 #
-# A code of 256 numbers for images that need a few dozen has room to spare. [Chapter
+# A code of 256 numbers is larger than images need that can be described by a few dozen. [Chapter
 # 09](09_denoising.py) made copying useless by damaging the input. This chapter leaves the input
-# alone and puts a price on the **code** itself. Two prices are classic:
+# whole and asks something of the **code** itself. Two demands are classic:
 #
-# - a code that is mostly 0: **[sparse](glossary.md#sparse-code)**. Each image is then described
-#   by the few units that fit it, as a sentence uses few words of the dictionary;
-# - a code that hardly moves when the image does:
-#   **[contractive](glossary.md#contractive-autoencoder)**. What it keeps must then be what
-#   matters.
+# - The code is mostly 0, that is **[sparse](glossary.md#sparse-code)**. Each image is then described
+#   by the few units that fit it, as a sentence uses few words of the dictionary.
+# - The code hardly moves when the image does, that is, it is
+#   **[contractive](glossary.md#contractive-autoencoder)**. Then it can only tell images apart that
+#   differ much.
 #
-# A price is a **[penalty](glossary.md#penalty)**: a term added to the [loss](glossary.md#loss),
-# that depends on the code. We shall meet two penalties and one rule that make codes sparse, and a
-# third penalty that makes them insensitive to small changes of the image. We derive the gradient of
-# each, and see three popular ways to get them wrong.
+# (Do not confuse sparse *codes* with sparse *connections*. Where connections are sparse, most entries of $W$
+# are 0, the same ones for every image; a convolution is an example. Where a code is sparse, $W$ may
+# be full, and most numbers of $z$ are 0, other ones for every image.)
+#
+# The usual way to demand something is a **[penalty](glossary.md#penalty)**: a term that depends on
+# the code and is added to the [loss](glossary.md#loss). We shall meet two penalties and one rule
+# that make codes sparse, and a third penalty that makes them insensitive to small changes of the
+# image. We derive the gradient of each, and see three popular ways to get them wrong.
 
 # %%
 import numpy as np
@@ -59,9 +65,9 @@ small = rng.uniform(0.05, 0.95, (5, 4))  # a batch for gradient checks
 # $$
 #
 # For $z > 0$ the slope is $z - a + \lambda$, which is 0 at $z = a - \lambda$, if that is
-# positive. For $z < 0$ likewise at $z = a + \lambda$, if that is negative. In between, when
-# $|a| \le \lambda$, the slope is positive on the right of 0 and negative on the left: the least
-# is *at* 0. So
+# positive. For $z < 0$ the slope is $z - a - \lambda$, which is 0 at $z = a + \lambda$, if that is
+# negative. If neither holds, $|a| \le \lambda$. Then the slope is positive everywhere to the right of
+# 0 and negative everywhere to the left, so that $f$ is least *at* 0. In one formula,
 #
 # $$
 # z^* = \operatorname{sign}(a)\, \max(|a| - \lambda, 0),
@@ -69,8 +75,18 @@ small = rng.uniform(0.05, 0.95, (5, 4))  # a batch for gradient checks
 # \tfrac12 (z - a)^2 + \lambda z^2 \;\text{ has its least at }\; z^* = \frac{a}{1 + 2\lambda} .
 # $$
 #
-# The absolute value pulls with the same force $\lambda$ at any distance, and so reaches 0; the
-# square pulls less and less.
+# The absolute value pulls $z$ towards 0 with the same force $\lambda$ at any distance. So it wins
+# against any pull of the reconstruction that is weaker than $\lambda$. The square pulls with the
+# force $2\lambda z$, which vanishes on the way to 0, so $z$ never arrives.
+#
+# **While reading** (★, 2 minutes). Let $\lambda = \frac12$. What is $z^*$ for $a = 1.3$, and for
+# $a = -0.4$, with each of the two penalties?
+#
+# <details><summary>Answer</summary>
+#
+# With $\lambda |z|$: 0.8 and 0. With $\lambda z^2$: 0.65 and −0.2.
+#
+# </details>
 
 # %%
 weight = 0.5
@@ -110,22 +126,24 @@ show(
 # L = \mathrm{loss}(\hat x, x) + \Omega(z) .
 # $$
 #
-# $z$ goes two ways, into the decoder and into the penalty. A small change of $z$ changes $L$ by
-# both, so the two gradients **add**:
+# $z$ is used twice, by the decoder and by the penalty. A small change of $z$ changes $L$ through
+# both uses, and the two changes add up; so the two gradients **add**:
 #
 # $$
 # \underset{(N, K)}{dz} = \underset{\text{from } \mathrm{decoder.backward}}{dz_{\mathrm{rec}}} + \frac{\partial \Omega}{\partial z} .
 # $$
 #
-# From there, the encoder's backward pass goes on as ever. The decoder never hears of the penalty.
+# From there, the encoder's backward pass is the usual one. The decoder's gradients do not change at
+# all, because the penalty does not depend on what the decoder does.
 
 # %%
 source(sae.Autoencoder.objective, sae.Autoencoder.backward)
 
 
 # %% [markdown]
-# **Break it.** Leave the penalty out of `backward`, though it is in the loss. Which gradients
-# will be wrong?
+# **Break it.** Leave the penalty out of `backward`, though it is in the loss.
+#
+# **Predict.** Which gradients will be wrong?
 
 
 # %%
@@ -160,8 +178,8 @@ for kind in (sae.Autoencoder, Forgetful):
 # $$
 #
 # At $z = 0$ the absolute value has a corner, and any slope between $-\lambda/N$ and $\lambda/N$
-# would do; `sign` gives 0. Behind a [ReLU](glossary.md#relu) it does not matter: a unit that is
-# off passes no gradient.
+# would do; `sign` gives 0. Behind a [ReLU](glossary.md#relu) the choice does not matter, because a
+# unit with $z = 0$ passes no gradient on to its $a$.
 
 # %%
 source(sae.L1.__call__)
@@ -177,12 +195,12 @@ assert report.passed
 # %% [markdown]
 # ### A penalty that costs nothing
 #
-# There is a way out for the net. Divide the encoder's $W$ and $b$ by 10, and multiply the
+# The net can escape this penalty. Divide the encoder's $W$ and $b$ by 10, and multiply the
 # decoder's $W$ by 10. Since $\mathrm{ReLU}(a / 10) = \mathrm{ReLU}(a) / 10$, all reconstructions
-# stay the same, and the penalty is a tenth. Training finds this way: codes shrink and nothing
-# becomes sparse. The preset `sparse` therefore **[ties](glossary.md#tied-weights)** the decoder's
-# matrix to the encoder's, $W_{\mathrm{dec}} = W_{\mathrm{enc}}^\top$: what makes the code small
-# then makes the reconstruction small, which costs.
+# stay the same, and the penalty is a tenth of what it was. So a small penalty need not mean a sparse
+# code. The preset `sparse` therefore **[ties](glossary.md#tied-weights)** the decoder's
+# matrix to the encoder's, $W_{\mathrm{dec}} = W_{\mathrm{enc}}^\top$. A smaller $W$ then makes the
+# code *and* the reconstruction smaller, and the second costs squared error.
 
 # %%
 free = tiny(last=sae.ReLU, penalty=sae.L1(0.3)).to(dtype=np.float64)
@@ -199,9 +217,10 @@ for name, (parts, _) in {"before": before, "after": after}.items():
 assert np.isclose(after[0]["penalty"], before[0]["penalty"] / 10)
 
 # %% [markdown]
-# With tied weights the matrix is used twice, and its gradient is the sum of both uses. In the
-# encoder $a = xW + b$ asks for $x^\top da$; in the decoder $\hat a = z W^\top + c$ asks, for
-# $W^\top$, for $z^\top d\hat a$, which is $d\hat a^\top z$ for $W$:
+# With tied weights the matrix is used twice, and its gradient is the sum of what both uses give. The
+# encoder's line is $a = xW + b$, and its gradient by $W$ is $x^\top da$. The decoder's line is
+# $\hat a = z W^\top + c$. Its gradient by the matrix that it multiplies, $W^\top$, is
+# $z^\top d\hat a$; so by $W$ it is the transpose, $d\hat a^\top z$:
 #
 # $$
 # \underset{(D, K)}{dW} = \underset{(D, N)}{x^\top}\, \underset{(N, K)}{da} + \underset{(D, N)}{d\hat a^\top}\, \underset{(N, K)}{z} .
@@ -217,15 +236,15 @@ assert report.passed
 # %% [markdown]
 # ## Sparse by a target: KL divergence of the mean activation
 #
-# Another way to say "sparse": each unit, a number between 0 and 1, shall be on in a share $\rho$
-# of the examples, such as 5 %. Measure its mean over the batch,
+# There is another way to say "sparse". Let each unit be a number between 0 and 1, and demand that it
+# is on in a share $\rho$ of the examples, such as 5 %. The unit's mean over the batch is
 #
 # $$
-# \underset{(K)}{\hat\rho_j} = \frac1N \sum_{n=1}^N z_{nj},
+# \underset{(K)}{\hat\rho_j} = \frac1N \sum_{n=1}^N z_{nj} .
 # $$
 #
-# and compare the two coins, one that shows heads with probability $\rho$ and one with
-# $\hat\rho_j$, by their [KL divergence](glossary.md#kl-divergence):
+# Think of two coins, one that shows heads with probability $\rho$ and one that does with probability
+# $\hat\rho_j$. How far they differ is told by their [KL divergence](glossary.md#kl-divergence):
 #
 # $$
 # \Omega(z) = \lambda \sum_{j=1}^K \mathrm{KL}(\rho \,\|\, \hat\rho_j), \qquad
@@ -244,8 +263,8 @@ assert report.passed
 # \end{aligned}
 # $$
 #
-# No example knows whether it should be the one that is on: all are pushed alike, and the
-# reconstruction decides.
+# The push is the same for every example, because only the mean over the examples enters the penalty.
+# Which of the examples keep the unit on is decided by the reconstruction term.
 
 # %%
 source(sae.SparseKL.__call__)
@@ -282,9 +301,9 @@ show(
 # ### Three ways to get it wrong
 #
 # **1. A code that is not between 0 and 1.** $\hat\rho_j$ has to be a probability. With ReLU or no
-# activation the mean may exceed 1, and the second logarithm has no value. **Wrong:** sparse KL on
-# a ReLU code. **Right:** on a sigmoid's output; for ReLU take L1. The library refuses to train
-# the first.
+# activation the mean may exceed 1, and then $1 - \hat\rho_j$ is negative and has no logarithm.
+# **Wrong:** sparse KL on a ReLU code. **Right:** sparse KL on a sigmoid's output; for ReLU take L1.
+# The library refuses to train the wrong one.
 
 # %%
 relu_mean = np.maximum(rng.standard_normal((50, 3)) + 2, 0).mean(axis=0)
@@ -302,8 +321,8 @@ except errors.DataError as error:
 # %% [markdown]
 # **2. A sigmoid inside the penalty only.** **Wrong:**
 # $\hat\rho_j = \frac1N \sum_n \sigma(z_{nj})$, while the decoder gets $z$ itself. Then a code of
-# large negative numbers counts as "off", though for the decoder it is loud. The counter-example:
-# each number of the code is −3, and the penalty is nearly 0.
+# large negative numbers counts as "off", though the decoder gets large numbers. The counter-example
+# is a code of nothing but −3: no number of it is 0, and yet the penalty is nearly 0.
 
 # %%
 loud = np.full((20, 4), -3.0)
@@ -315,8 +334,10 @@ assert inside_only < 0.001
 # **3. The mean over the wrong axis.** **Wrong:** $\hat\rho$ for each example by itself,
 # $\sum_n \sum_j \mathrm{KL}(\rho \,\|\, z_{nj}) / N$. **Right:** one $\hat\rho_j$ for each unit,
 # over the batch. Two codes show the difference. In the first each unit is on (0.99) in 1 of 20
-# examples and off (0.0005) otherwise: what we want. In the second every number is 0.05 for every
-# image: it says nothing at all.
+# examples and off (0.0005) in the others, which is what we want. In the second every number is 0.05
+# for every image, so that the code says nothing about the image.
+#
+# **Predict.** Which of the two codes does each of the two penalties prefer?
 
 # %%
 wanted = np.where(np.eye(20) == 1, 0.99, 0.0005)  # 20 examples, 20 units, each on once
@@ -329,10 +350,11 @@ for name, code in (("on in 1 of 20", wanted), ("always 0.05", useless)):
     assert (wrong > 1) if code is wanted else np.isclose(wrong, 0)
 
 # %% [markdown]
-# The wrong penalty punishes the sparse code and rewards the useless one. (By [Jensen's inequality](mathematics.md#jensens-inequality)
-# it is never less than the right one, as KL is convex in $\hat\rho$. For the same reason a *small
-# batch* pays more than a large one with the same units: this penalty looks at the whole batch,
-# and is the one loss here that depends on its size.)
+# The wrong penalty punishes the sparse code and rewards the useless one. It is never less than the
+# right one, by [Jensen's inequality](mathematics.md#jensens-inequality), because KL bends upwards as a function of
+# $\hat\rho$. For the same reason a *small batch* pays more than a large one, on average, with the same
+# units. All other losses of this chapter are means over examples, and have the same expectation for
+# batches of any size; this one has not.
 
 # %%
 codes = rng.uniform(0, 1, (400, 10)) ** 8
@@ -348,18 +370,18 @@ assert np.mean(in_batches) > whole
 # %% [markdown]
 # ## Sparse by rule: k-sparse
 #
-# The most direct way: of each code, keep the $k$ largest numbers, and set the others to 0
-# ([Makhzani and Frey 2014](bibliography.md#makhzani-2014)). There is no penalty and no weight to
-# choose:
+# The most direct way to a sparse code is to keep the $k$ largest numbers of each code, and to set all
+# others to 0 ([Makhzani and Frey 2014](bibliography.md#makhzani-2014)). Then there is no penalty, and
+# no weight $\lambda$ to choose:
 #
 # $$
 # y = x \odot \mathrm{mask}, \qquad \mathrm{mask}_{nj} = [\,x_{nj} \text{ is among the } k \text{ largest of row } n\,],
 # \qquad \underset{(N, K)}{dx} = dy \odot \mathrm{mask} .
 # $$
 #
-# The mask depends on $x$ too, but does not move when $x$ moves a little: its derivative is 0,
-# except where two numbers change places, where there is none. The same argument gives the
-# derivative of ReLU and of max-pooling.
+# The mask depends on $x$ too, but it stays the same when $x$ changes a little. So its derivative is 0,
+# except where two numbers are equal and change places; there it has none. The same argument gives the
+# derivatives of ReLU and of max-pooling.
 
 # %%
 source(sae.KSparse.forward, sae.KSparse.backward)
@@ -429,9 +451,10 @@ assert np.allclose(J, s * dense.W, atol=1e-9) and np.isclose(np.sum(J**2), np.su
 # $$
 #
 # (That noise on the input acts like a penalty on slopes: [Bishop 1995](bibliography.md#bishop-1995).)
-# So the penalty asks that the code be deaf to small noise, in all directions alike. The
-# reconstruction asks that it hear what tells images apart. What remains are the directions in
-# which the data really vary.
+# So the penalty asks that the code be deaf to small noise, in all directions alike, because
+# $\|J\|^2$ counts all directions alike. The reconstruction asks that the code hear what tells images
+# apart. Both together contract the directions in which the data do not vary: to hear them would cost
+# penalty, and would gain nothing in the reconstruction.
 
 # %%
 std = 0.01
@@ -443,9 +466,69 @@ assert abs(moved.mean() / std**2 - np.sum(J**2)) < 5 * moved.std() / np.sqrt(
 ) / std**2 + 1e-3 * np.sum(J**2)
 
 # %% [markdown]
+# ### Denoising with little noise is contractive
+#
+# *Can be left out; 5 minutes.*
+#
+# The denoising autoencoder of [chapter 09](09_denoising.py) has noise on the input too, and compares
+# what it rebuilds with the clean $x$. Is it contractive? Write $r(x)$ for the whole map from $x$ to
+# $\hat x$, and $J_{id} = \partial r_d / \partial x_i$ for the Jacobian of $r$, now $(D, D)$. By
+# [Taylor's theorem](mathematics.md#taylors-theorem) to second order,
+#
+# $$
+# r_d(x + \sigma\varepsilon) - x_d = \underbrace{r_d(x) - x_d}_{e_d}
+# + \sigma \sum_i \varepsilon_i J_{id}
+# + \frac{\sigma^2}{2} \sum_{i,k} \varepsilon_i \varepsilon_k \frac{\partial^2 r_d}{\partial x_i \partial x_k} + \dots
+# $$
+#
+# Square this, add over $d$, and take the expectation. Terms with an odd number of $\varepsilon$ vanish,
+# because $-\varepsilon$ is as likely as $\varepsilon$; and again $\mathbb E\,\varepsilon_i\varepsilon_k$
+# is 1 for $i = k$ and 0 else. To order $\sigma^2$ three terms are left: the first squared, the second
+# squared, and twice the first times the third:
+#
+# $$
+# \mathbb E\, \|r(x + \sigma\varepsilon) - x\|^2
+# \approx \underbrace{\|r(x) - x\|^2}_{\text{plain}}
+# + \underbrace{\sigma^2\, \|J\|^2}_{\text{contractive}}
+# + \sigma^2 \sum_d e_d \sum_i \frac{\partial^2 r_d}{\partial x_i^2} .
+# $$
+#
+# The last term is small where images are rebuilt well, because then each $e_d$ is small; for a linear
+# net it is 0, because then the second derivatives are. So a denoising autoencoder with little noise
+# is, up to this term, a contractive one with $\lambda = \sigma^2$ ([Alain and Bengio
+# 2014](bibliography.md#alain-2014)). But what it contracts is the *reconstruction*, the
+# encoder and the decoder together, whereas the penalty of this section contracts the code; and it
+# needs draws, whereas the penalty is exact.
+
+# %%
+V = rng.standard_normal((6, 4))  # any decoder: r(x) = code(x) V
+
+
+def rebuilt(x):
+    return code(x) @ V
+
+
+h, std = 1e-3, 0.02
+ahead, behind = (
+    np.concatenate([rebuilt(x + s * h * e) for e in np.eye(4)]) for s in (1, -1)
+)
+e, J_r = rebuilt(x) - x, (ahead - behind) / (2 * h)
+curvature = (ahead - 2 * rebuilt(x) + behind).sum(axis=0) / h**2  # Σᵢ ∂²r_d/∂xᵢ²
+contractive_term, last_term = np.sum(J_r**2), np.sum(e * curvature)
+pairs = [rebuilt(x + s * std * epsilon[:50_000]) - x for s in (1, -1)]  # ε and -ε
+excess = np.mean([(pair**2).sum(axis=1) for pair in pairs], axis=0) - np.sum(e**2)
+drawn_excess = excess.mean() / std**2
+print(
+    f"what noise adds to the squared error, in σ²: drawn {drawn_excess:.3f}, "
+    f"formula {contractive_term:.3f} + {last_term:.3f} = {contractive_term + last_term:.3f}"
+)
+assert abs(drawn_excess - contractive_term - last_term) < 0.05 * contractive_term
+
+# %% [markdown]
 # ### Backward, with shapes
 #
-# $W$ acts on $\Omega$ in **two ways**: through $z$, in $s$, and directly, in $g$. One line each:
+# $W$ acts on $\Omega$ in **two ways**: through $z$, on which $s$ depends, and directly, in $g$. Each
+# way takes three lines, and ends with what it adds to a gradient:
 #
 # $$
 # \begin{aligned}
@@ -458,16 +541,18 @@ assert abs(moved.mean() / std**2 - np.sum(J**2)) < 5 * moved.std() / np.sqrt(
 # \end{aligned}
 # $$
 #
-# A penalty on the code, which sees $z$ alone, could not do the last line. That is why this is a
-# model of its own.
+# A penalty on the code is given $z$ alone, and could not compute the last line, which needs $W$. That
+# is why the contractive autoencoder is a model of its own in the library.
 
 # %%
 source(sae.ContractiveAutoencoder.objective, sae.ContractiveAutoencoder.backward)
 
 
 # %% [markdown]
-# **Break it.** Forget the direct way, the last line of the derivation. Guess first which of the
-# four gradients is wrong.
+# **Break it.** Forget the direct way, the last line of the derivation.
+#
+# **Predict.** Which of the four gradients will be wrong: $W$ and $b$ of the encoder, $W$ and $b$ of
+# the decoder?
 
 
 # %%
@@ -487,17 +572,22 @@ for kind in (ContractiveAutoencoder, OneWay):
     assert wrong == ([] if kind is ContractiveAutoencoder else ["encoder.0.W"])
 
 # %% [markdown]
-# Only $W$ of the encoder: $b$ has one way only, through $z$, and the decoder none.
+# Only $W$ of the encoder is wrong. Its $b$ acts on the penalty in one way, through $z$, and the
+# decoder does not act on it at all.
 #
 # ## An experiment
 #
-# Six autoencoders 784-256-784, in the same number of steps: without a penalty, with a ReLU and
-# with a sigmoid code; and the four presets of this chapter. All have [tied
-# weights](glossary.md#tied-weights), the same learning rate and the same start, so that what differs
-# is the penalty. (The preset `sparse-kl` is not tied; here it is.)
+# We train six autoencoders 784-256-784 for the same number of steps: two without a penalty, of which
+# one has a ReLU code and one a sigmoid code, and the four presets of this chapter. All have [tied
+# weights](glossary.md#tied-weights), the same learning rate and the same start, so that they differ
+# in the penalty, or the rule, and the activation alone. (The preset `sparse-kl` is not tied; here it is.)
 
 # %%
 source(one_layer, sparse, sparse_kl, k_sparse, contractive)
+
+# %% [markdown]
+# **Predict.** Which of the six will have the smallest $\|J\|^2$? And will `k-sparse`, with 25 numbers
+# that are not 0, be better or worse than PCA with 25 directions?
 
 # %%
 images, epochs = quick(8000, 1500), quick(12, 3)
@@ -575,15 +665,16 @@ if data_name() == "strokes":
     )
 
 # %% [markdown]
-# Read the table by its columns. *Zeros*: nearly half of a plain ReLU code is 0 already; L1 makes
-# it about nine tenths, at a price in squared error; `k-sparse` keeps 25 of 256, by rule. A
-# sigmoid is never 0, so for it look at the *mean*: `sparse-kl` is pulled towards 0.05, and pays for
-# it in the squared error. $\|J\|^2$: least where the code is quiet, `sparse-kl`; `contractive`
-# comes next, clearly below the plain sigmoid net.
+# Read the table by its columns. *Zeros*: a part of a plain ReLU code is 0 already; with L1 it is the
+# larger part, and the squared error is larger too; `k-sparse` keeps 25 of 256, by rule. A
+# sigmoid is never 0, so for a sigmoid code look at the *mean*: that of `sparse-kl` is pulled towards
+# 0.05, and its squared error is larger than that of the plain sigmoid net. $\|J\|^2$ is smallest for
+# `sparse-kl`, because the slope $z(1 - z)$ is small where $z$ is near 0; that of `contractive` is
+# clearly below that of the plain sigmoid net.
 #
-# PCA-25 describes each image by 25 numbers, the same 25 directions for all. `k-sparse` spends as
-# many numbers that are not 0, but *chooses* which of its 256, image by image, and its error is
-# smaller. (The choice itself is information too, so the comparison is not quite a fair one.)
+# PCA-25 describes each image by 25 numbers along the same 25 directions. `k-sparse` has as
+# many numbers that are not 0, but *chooses* which of its 256 they are, image by image, and its error is
+# smaller. (Which ones were chosen is information too, so PCA's code is the shorter one.)
 
 # %%
 one = test[int(np.flatnonzero(data.test_labels[:1000] == 8)[0])][None]
@@ -602,9 +693,9 @@ show(
 )
 
 # %% [markdown]
-# What are the words of this language? With tied weights, unit $j$ adds $z_j$ times row $j$ of the
-# decoder's $W$ to the picture. Here is one digit, and the eight strongest words that the `sparse`
-# net uses for it.
+# What does a unit stand for? With tied weights, unit $j$ adds $z_j$ times row $j$ of the
+# decoder's $W$ to the picture. If a code is a sentence, these rows are the words of the dictionary.
+# Here is one digit, and the eight strongest words that the `sparse` net uses for it.
 
 # %%
 model = models["sparse"]
@@ -638,6 +729,150 @@ show(
 )
 
 # %% [markdown]
+# And here are 64 words of each of four dictionaries, the same 64 units of each. All four nets began with
+# the same random numbers.
+
+
+# %%
+def dead(model, x):
+    """Which units are off for every image."""
+    return (model.encode(x) != 0).sum(axis=0) == 0
+
+
+def smoothness(rows):
+    """The mean correlation of a pixel with its right neighbour: of grain it is 0."""
+    images = rows.reshape(-1, 28, 28)
+    pairs = zip(images[:, :, :-1], images[:, :, 1:], strict=True)
+    return float(np.mean([np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in pairs]))
+
+
+named = {
+    "plain (ReLU)": "ReLU",
+    "sparse: L1": "sparse",
+    "k-sparse": "k-sparse",
+    "contractive": "contractive",
+}
+x, smooth, off = train[:images], {}, {}
+print("64 of 256 rows   smoothness   units that are off for every training image")
+drawn, grid = figure(7, 7.4, rows=2, columns=2)
+for ax, (title, name) in zip(grid.flat, named.items(), strict=True):
+    rows = models[name].decoder.layers[0].W[:64]
+    rows = rows / np.abs(rows).max(axis=1, keepdims=True)
+    sheet = np.pad(
+        rows.reshape(8, 8, 28, 28), ((0, 0), (0, 0), (0, 2), (0, 2)), constant_values=1
+    )
+    ax.imshow(sheet.transpose(0, 2, 1, 3).reshape(240, 240), cmap="gray", vmin=-1, vmax=1)
+    ax.set(xticks=[], yticks=[], title=title)
+    ax.grid(visible=False)
+    smooth[name], off[name] = smoothness(rows), float(dead(models[name], x).mean())
+    print(f"{title:<16} {smooth[name]:10.2f} {off[name]:12.1%}")
+show(
+    drawn,
+    "dictionaries",
+    "Four sheets of 64 small grey pictures: the rows of the decoders of a plain, a sparse, "
+    "a k-sparse and a "
+    "contractive autoencoder. The first is grainy, the second has a few digits among "
+    "grain, the third is full of digits and "
+    "strokes, the last of soft light and dark spots.",
+    "64 rows of four decoders (white adds ink, black removes it, grey is 0; each row is "
+    "scaled by itself). Compare the grain.",
+)
+
+# how smooth are the rows of the units that are on most often, and least often?
+rate = (models["sparse"].encode(x) > 0).mean(axis=0)
+order, rows = np.argsort(-rate), models["sparse"].decoder.layers[0].W
+busy, idle = smoothness(rows[order[:64]]), smoothness(rows[order[-64:]])
+print(
+    f"sparse: the 64 units that are on most often, in {rate[order[:64]].mean():.1%} of the "
+    f"images, have rows of smoothness {busy:.2f}"
+)
+print(f"        the 64 least, in {rate[order[-64:]].mean():.1%}: {idle:.2f}")
+assert quick(busy > idle + 0.1, True)
+assert quick(min(smooth["k-sparse"], smooth["contractive"]) > smooth["ReLU"], True)
+
+# %% [markdown]
+# The words of `k-sparse` look like digits and strokes, and those of `contractive` like soft spots. In both,
+# neighbouring pixels are more alike than in the plain net. There many units are on at a time, so what one row adds too
+# much another can take away, and no single row has to look like anything. Among the words of `sparse` many look like
+# grain. They are still near the random numbers of the start, because their units are seldom on, and a unit that is off
+# gets no gradient. That leads to a question:
+#
+# ### Units that are never chosen
+#
+# *Can be left out; 5 minutes.*
+#
+# Today sparse autoencoders are used to read large language models. The examples are then the
+# activations of one layer, a few thousand numbers each; the code has many times as many units; and people
+# look at the texts that turn a unit on ([Bricken et al. 2023](bibliography.md#bricken-2023) with an L1 penalty,
+# [Gao et al. 2024](bibliography.md#gao-2024) with the $k$ largest, which they call TopK). The
+# trouble with such codes can be seen here. Let unit $j$ be among the $k$ largest for no example. Then
+# $z_{nj} = 0$ for all $n$, and the mask lets no gradient through, $da_{nj} = 0$. So both its
+# gradients are 0, in an encoder and a decoder that are not tied:
+#
+# $$
+# dW^{\mathrm{enc}}_{ij} = \sum_n x_{ni}\, da_{nj} = 0, \qquad dW^{\mathrm{dec}}_{jd} = \sum_n z_{nj}\, d\hat x_{nd} = 0 .
+# $$
+#
+# Its weights do not change, so it is not chosen in the next step either: it is a [dead
+# unit](glossary.md#dead-unit). One cure is to *tie* the weights, as the preset does. Another is to *revive* dead units
+# from time to time: look for the images that are rebuilt worst, and make what is missing in one of
+# them the weights of a dead unit (Bricken et al. do it with the images themselves). Gao et al. add a
+# term to the loss in which dead units alone rebuild what the others have left.
+#
+# **Predict.** How many of 256 units with $k = 25$ will be dead if the weights are not tied?
+
+
+# %%
+def revive(model, x):
+    """Give each dead unit what is missing in one of the images that are rebuilt worst."""
+    unused, missing = dead(model, x), x - model.reconstruct(x)
+    worst = np.argsort(-(missing**2).sum(axis=1))[: unused.sum()]
+    pattern = missing[worst] / np.linalg.norm(missing[worst], axis=1, keepdims=True)
+    inner, outer = model.encoder.layers[0], model.decoder.layers[0]
+    inner.W[:, unused] = pattern.T * np.linalg.norm(inner.W[:, ~unused], axis=0).mean()
+    inner.b[unused] = 0
+    outer.W[unused] = pattern * np.linalg.norm(outer.W[~unused], axis=1).mean()
+
+
+def not_tied(parts):
+    """A k-sparse autoencoder, trained in parts; dead units are revived between them."""
+    model = one_layer(np.random.default_rng(0), ROWS, sae.ReLU(), sae.KSparse(25))
+    for part in range(parts):
+        if part:
+            revive(model, x)
+        optimizer = warm_cosine()(2e-3, epochs // parts * -(-images // 100))
+        options = {"epochs": epochs // parts, "batch_size": 100, "progress": False}
+        sae.fit(model, x, optimizer=optimizer, **options)
+    return model
+
+
+nets = {
+    "not tied": not_tied(1),
+    "not tied, revived": not_tied(3),
+    "tied": models["k-sparse"],
+}
+share, of_test = {}, {}
+print("k = 25              dead units   squared error on test images")
+for name, model in nets.items():
+    share[name] = float(dead(model, x).mean())
+    of_test[name] = float(((model.reconstruct(test) - test) ** 2).sum(axis=1).mean())
+    print(f"{name:<18} {share[name]:11.1%} {of_test[name]:15.1f}")
+assert share["not tied"] > quick(0.4, 0.2) and share["tied"] < quick(0.05, 0.4)
+assert share["not tied, revived"] < share["not tied"] / 2
+assert quick(of_test["not tied, revived"] < of_test["not tied"], True)
+
+model = nets["not tied"]
+model.objective(x)
+model.backward()
+unused = dead(model, x)
+assert (model.encoder.layers[0].dW[:, unused] == 0).all()
+assert (model.decoder.layers[0].dW[unused] == 0).all()
+
+# %% [markdown]
+# More than half of the units are dead if nothing is done, and the gradients of their weights are 0 to
+# the last bit. A code of 256 was paid for and less than half of it is used; with the units
+# revived, the same net rebuilds better.
+#
 # ## What to change for MNIST
 #
 # `scratchae tutorial 10 --data mnist` runs this chapter on MNIST, in the same time. The full
@@ -649,27 +884,73 @@ show(
 # %% [markdown]
 # ## Exercises
 #
-# 1. The L1 penalty. 2. The sparse KL penalty. 3. The contractive penalty, with its gradients in
-#    $W$ and $b$: both ways of $W$.
+# 1. ★, 5 minutes. After *Sparse by L1*. The L1 penalty and its gradient.
 
 # %%
-for name in ("10_l1", "10_sparse_kl", "10_contractive"):
-    exercise(name)
+exercise("10_l1")
 
 # %% [markdown]
-# Without code:
-#
-# 4. The contractive penalty of a *linear* encoder $z = xW$ is what, in terms of $W$? Does it
-#    depend on $x$?
-# 5. An untied contractive autoencoder can escape its penalty much as the L1 net could. How?
-# 6. For a ReLU code, what is $\|J\|^2$, and how does sparsity make it smaller?
-#
-# *Answers:* 4. $\lambda \sum_{ij} W_{ij}^2$ for every $x$: it is weight decay. 5. By a small
-# encoder $W$ and a large decoder $W$: codes near ½ that hardly move, and a decoder that magnifies
-# what little they do. 6. The sum of $g_j$ over the units that are on: fewer units on, fewer terms
-# (`jacobian_norm` above). The cell below checks 4 and 5.
+# 2. ★★, 15 minutes. After *A penalty that costs nothing*. A whole autoencoder with tied weights: the
+#    loss, and the gradient of the one matrix that is used twice.
 
 # %%
+exercise("10_tied")
+
+# %% [markdown]
+# 3. ★★, 15 minutes. After *Sparse by a target: KL divergence of the mean activation*. The sparse KL
+#    penalty and its gradient.
+
+# %%
+exercise("10_sparse_kl")
+
+# %% [markdown]
+# 4. ★★★★, 40 minutes. After *Contractive: a code that hardly moves*. The contractive penalty, with its
+#    gradients by $W$ and $b$. Derive them before you read *Backward, with shapes*.
+
+# %%
+exercise("10_contractive")
+
+# %% [markdown]
+# Derive, on paper:
+#
+# 5. ★, 5 minutes. After *Contractive: a code that hardly moves*. What is the contractive penalty of a
+#    *linear* encoder $z = xW$, in terms of $W$? Does it depend on $x$?
+# 6. ★★, 10 minutes. After *A penalty that costs nothing*. A contractive autoencoder that is not tied can
+#    escape its penalty much as the L1 net could. How?
+# 7. ★★, 10 minutes. After *Contractive: a code that hardly moves*. What is $\|J\|^2$ for a ReLU code, and
+#    how does sparsity make it smaller?
+# 8. ★★★, 20 minutes. After *Denoising with little noise is contractive*. Let $r(x) = xA$ be linear. Compute
+#    $\mathbb E\,\|r(x + \sigma\varepsilon) - x\|^2$ without any approximation, and compare.
+#
+# Explore, with the code of this chapter:
+#
+# 9. ★★, 15 minutes. After *An experiment*. Give `trained` an L1 penalty of weight 0.05, 0.2 and 0.8. Draw
+#    squared error against the share of zeros. Where does `k-sparse` lie?
+# 10. ★★★, 25 minutes. After *Units that are never chosen*. Take $k = 5$ in place of 25. How many units are
+#     dead with tied weights, and how many without? Does one revival suffice?
+#
+# <details><summary>Answers</summary>
+#
+# 5\. $\lambda \sum_{ij} W_{ij}^2$ for every $x$, because $J_{ij} = W_{ij}$. This is the penalty that is
+# called weight decay.
+#
+# 6\. By a small encoder $W$ and a large decoder $W$. All codes are then near ½ and hardly move, so the
+# penalty is small; and the decoder magnifies their small differences.
+#
+# 7\. The slope of ReLU is 1 where a unit is on and 0 where it is off. So $\|J\|^2$ is the sum of
+# $g_j = \sum_i W_{ij}^2$ over the units that are on (`jacobian_norm` above computes it). The fewer units are on, the
+# fewer terms it has.
+#
+# 8\. $r(x + \sigma\varepsilon) - x = (xA - x) + \sigma\varepsilon A$, and the two parts have no
+# correlation, as $\mathbb E\,\varepsilon = 0$. So it is
+# $\|xA - x\|^2 + \sigma^2 \|A\|^2$, exactly: $J = A$, and the third term is 0. This is the objective of *ridge
+# regression* from $x$ to itself.
+#
+# The next cell checks 5 and 6.
+#
+# </details>
+
+# %% tags=["hide-cell"]
 W = rng.standard_normal((4, 3))
 J = (
     np.stack([(small[0] + 1e-4 * e) @ W - (small[0] - 1e-4 * e) @ W for e in np.eye(4)])
@@ -696,6 +977,7 @@ assert after[0]["penalty"] < 1e-5 * before[0]["penalty"] and change < 0.1
 # - [Olshausen and Field 1996](bibliography.md#olshausen-1996): a sparse code for natural images.
 # - [Ng 2011](bibliography.md#ng-2011) and [Lee et al. 2008](bibliography.md#lee-2008): the penalty on the mean activation.
 # - [Rifai et al. 2011](bibliography.md#rifai-2011): contractive autoencoders.
+# - [Bricken et al. 2023](bibliography.md#bricken-2023): what the units of a sparse autoencoder find in a language model.
 #
 # ## What to read in the source next
 #
@@ -704,5 +986,5 @@ assert after[0]["penalty"] < 1e-5 * before[0]["penalty"] and change < 0.1
 # - `Autoencoder.named_parameters` and `gather` in `scratchae/models/autoencoder.py`: how a tied
 #   $W$ is one parameter, seen twice.
 #
-# In [chapter 11](11_variational.py) the code itself becomes uncertain, and the price is counted
-# in [nats](glossary.md#nat).
+# In [chapter 11](11_variational.py) the code itself is drawn at random, and the penalty on it is
+# counted in [nats](glossary.md#nat).

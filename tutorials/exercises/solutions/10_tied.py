@@ -1,0 +1,27 @@
+"""An autoencoder whose decoder uses the encoder's matrix.
+
+One matrix W (D, K), used twice:
+
+    a = x W + b,   z = σ(a),   x̂ = z Wᵀ + c          x (N, D), z (N, K), b (K,), c (D,)
+    L = 1/N Σₙ |x̂ₙ - xₙ|²
+
+with σ(a) = 1 / (1 + e⁻ᵃ). A small change of W changes L through both of its uses, and the two changes
+add up. Derive what each use gives, in the shape of W, and return (L, dW, db, dc).
+
+Check:  scratchae check 10_tied
+"""
+
+import numpy as np
+
+
+def tied(x, W, b, c):
+    """(L, dW, db, dc)."""
+    n = len(x)
+    z = 1 / (1 + np.exp(-(x @ W + b)))
+    prediction = z @ W.T + c
+    L = ((prediction - x) ** 2).sum() / n
+    dprediction = 2 * (prediction - x) / n
+    dz = dprediction @ W
+    da = dz * z * (1 - z)
+    dW = x.T @ da + dprediction.T @ z  # the encoder's use, and the decoder's, transposed
+    return L, dW, da.sum(axis=0), dprediction.sum(axis=0)
