@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import html
-import inspect
 import io
 import os
 import sys
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..data import Dataset, load_data
 from ..files import scratch_folder, written_whole
+from .sources import codes_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -89,9 +89,12 @@ def show(picture: Figure | Callable[[Path], object], name: str, alt: str, captio
 
 
 def source(*objects: Any) -> None:
-    """Show the library's own code of classes, functions or methods, read from where they are defined."""
-    for each in objects:
-        code, place = code_of(each)
+    """Show the library's own code of classes, functions or methods, read from where they are defined.
+
+    `# …` stands for checks of arguments and the settings of a class. Below are the short functions that the code calls for its
+    formulas, unless the chapter has shown them.
+    """
+    for code, place in codes_of(objects):
         if in_notebook():
             publish({"text/markdown": f"`{place}`\n\n```python\n{code}```\n", "text/plain": code})
         else:
@@ -179,15 +182,6 @@ def png(picture: Figure | Callable[[Path], object]) -> bytes:
     with scratch_folder() as scratch:
         picture(scratch / "picture.png")
         return (scratch / "picture.png").read_bytes()
-
-
-def code_of(each: Any) -> tuple[str, str]:
-    """The source of an object, unindented, and the place of its definition."""
-    lines, start = inspect.getsourcelines(each)
-    path = Path(inspect.getsourcefile(inspect.unwrap(each)))
-    package = Path(__file__).parents[1]
-    place = path.relative_to(package.parent).as_posix() if package in path.parents else path.name
-    return textwrap.dedent("".join(lines)).rstrip() + "\n", f"{Path(place).as_posix()}, line {start}"
 
 
 def highlighted(code: str) -> str:

@@ -1,6 +1,5 @@
 """A chapter runs as a script; what it links to is there; its notebook is up to date; the code that it shows is the library's."""
 
-import inspect
 import json
 import os
 import re
@@ -268,23 +267,6 @@ def test_a_notebook_that_is_not_ours_is_not_removed(notebooks, monkeypatch, kind
 
 
 # ── what chapters use ──
-
-
-def test_source_prints_the_code_of_the_object(capsys):
-    tutorial.source(sae.Dense.forward, sae.MSE)
-    printed = capsys.readouterr().out
-    assert printed.startswith("[source] scratchae/layers/dense.py, line ")
-    shown = [line.removeprefix("    ") for line in printed.splitlines()]
-    for line in inspect.getsource(sae.MSE).splitlines():
-        assert line in shown
-
-
-def test_the_source_of_a_wrapped_function_is_where_it_is_defined():
-    from scratchae.layers.activations import sigmoid
-
-    code, place = tutorial.code_of(sigmoid)
-    assert place.startswith("scratchae/layers/activations.py")
-    assert "def sigmoid(" in code
 
 
 @pytest.fixture
