@@ -46,8 +46,9 @@ def folded(code: str) -> str:
                 dots = " " * statement.col_offset + "# …"
                 for i in range(statement.lineno, statement.end_lineno + 1):
                     lines.pop(i)
-                if lines.get(statement.lineno - 1) != dots:
-                    lines[statement.end_lineno] = dots
+                if lines.get(statement.lineno - 1) == dots:
+                    lines.pop(statement.lineno - 1)
+                lines[statement.end_lineno] = dots
     return "\n".join(lines[i] for i in sorted(lines)) + "\n"
 
 

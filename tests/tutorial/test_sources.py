@@ -36,7 +36,8 @@ def test_source_folds_checks_and_settings_and_nothing_else():
         assert re.search(r"refuse|require|examples_apart", lost) and not re.search(
             r"return|matmul|self\.\w+ = ", lost
         )
-    assert sources.code_of(sae.Dense.forward)[0].count("# …") == 1
+    for each in (sae.Dense.forward, sae.Sigmoid):
+        assert sources.code_of(each)[0].count("# …") == 1
 
 
 def test_source_prints_the_functions_that_hold_the_formulas_once(capsys, monkeypatch):
