@@ -560,9 +560,9 @@ drawn, axes = figure(7, 2.1, columns=5)
 cells = [
     ("x", chosen, "gray_r"),
     ("x̂", x_hat, "gray_r"),
-    ("dx̂", dx_hat, "RdBu_r"),
-    ("da₂", da2, "RdBu_r"),
-    (f"dW₁, unit {unit}", dense1.dW[:, unit], "RdBu_r"),
+    ("dx̂", dx_hat, plots.signed()),
+    ("da₂", da2, plots.signed()),
+    (f"dW₁, unit {unit}", dense1.dW[:, unit], plots.signed()),
 ]
 for place, (name, values, colours) in zip(axes, cells, strict=True):
     limit = float(np.abs(values).max())
@@ -579,15 +579,15 @@ show(
     "stroke, the same after the sigmoid, weaker where the output is nearly black or "
     "white, and the gradient of one unit's weights, "
     "which is the three itself.",
-    "One image on its way back. Red is positive, blue negative, white 0; the range stands"
-    " below.",
+    "One image on its way back. Dark red is positive, pale blue negative, grey 0; the"
+    " range stands below.",
 )
 
 # %% [markdown]
 # Read it from left to right. $d\hat x$ is twice the error: positive where the reconstruction has too much ink,
 # negative where it has too little. $da_2$ is the same, times the sigmoid's slope: where $\hat x$ is nearly 0 or 1,
 # the slope is nearly 0, and an error hardly gets through. Look for the pixel with the largest error of all: the
-# network was so sure of its answer there that $da_2$ is pale. The last image is one column of $dW_1 = x^\top da_1$,
+# network was so sure of its answer there that $da_2$ is grey, nearly 0. The last image is one column of $dW_1 = x^\top da_1$,
 # that of the unit with the largest gradient. For a single example it is a number, this unit's $da_1$, times the
 # image itself: **a weight's gradient is "what came in" times "what was asked for"**. A pixel without ink does not
 # turn its weight.

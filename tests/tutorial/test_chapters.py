@@ -301,6 +301,24 @@ def test_show_displays_a_picture_in_a_notebook_with_its_words(kernel, picture):
     assert "data:image/png;base64,iVBOR" in bundle["text/html"]
 
 
+@pytest.mark.parametrize("picture", [drawn, lambda: lambda path: plots.image_rows({"x": np.zeros((2, 4, 4))}, path)])
+def test_the_book_has_a_picture_for_light_pages_and_one_for_dark_pages(tmp_path, kernel, monkeypatch, picture):
+    monkeypatch.setenv(tutorial.BOOK, str(tmp_path))
+    tutorial.show(picture(), "line", "a line")
+    files = re.findall(
+        r'<img src="_static/(pictures/\S+)" alt="a line" loading="lazy" class="only-(\w+)"', kernel[0]["text/html"]
+    )
+    assert [kind for _, kind in files] == ["light", "dark"]
+    light, dark = (pixels_of(tmp_path / name) for name, _ in files)
+    assert light.shape == dark.shape and light[0, 0].tolist() == [1, 1, 1, 1] and dark[0, 0, 3] == 0
+
+
+def pixels_of(path):
+    from matplotlib.image import imread
+
+    return imread(path)
+
+
 class Page:
     """Stands for a trace."""
 
