@@ -380,7 +380,7 @@ def test_every_colour_stands_out_in_the_dark_and_stays_what_it_is():
     ground = luminance(np.array(to_rgb("#131416")))  # of a dark page of the book
     for name in (plots.BLUE, plots.ORANGE, plots.RED, plots.GREY, "black", *plots.DIGITS, *TABLEAU_COLORS.values()):
         colour, dark = np.array(to_rgb(name)), np.array(in_dark(*to_rgb(name)))
-        assert (luminance(dark) + 0.05) / (ground + 0.05) > 4, name
+        assert (luminance(dark) + 0.05) / (ground + 0.05) > 3, name
         assert name in ("black", plots.GREY) or abs(rgb_to_hsv(colour)[0] - rgb_to_hsv(dark)[0]) < 0.01, name
     assert luminance(np.array(in_dark(1, 1, 1))) < 0.01 and luminance(np.array(in_dark(0.95, 0.95, 0.95))) < 0.02
 
