@@ -36,7 +36,9 @@ SCRIPTS = {
     "^": str.maketrans("0123456789+-=()ni", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱ"),
 }
 
-FOLD = re.compile(r"<details><summary>(.*?)</summary>\n(.*)</details>", re.DOTALL)  # an answer, in the pages of the book
+FOLD = re.compile(
+    r"<details><summary>(.*?)</summary>\n(.*)</details>", re.DOTALL
+)  # an answer, in the pages of the book
 
 
 class Formula:

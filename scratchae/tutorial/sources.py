@@ -73,6 +73,7 @@ def helpers(each: Any) -> list[Any]:
         place = getattr(called, "__module__", "").partition(".")[2]
         if inspect.isfunction(called) and place.startswith(FORMULAS) and place != "layers.layer":
             code = code_of(called)[0]
-            if not called.__name__.startswith(CHECKS) and "return " in code and code.count("\n") <= LONGEST:
+            checking = called.__name__.startswith(CHECKS) or "raise " in code or ".refuse(" in code
+            if not checking and "return " in code and code.count("\n") <= LONGEST:
                 found[called] = None
     return list(found)
