@@ -386,8 +386,8 @@ assert in_use[0.0][-1] < 10 and in_use[0.03][-1] > 40
 # %% [markdown]
 # ## An experiment: images as 49 whole numbers
 #
-# The preset `vqvae`: convolutions take an image to $7 \times 7$ places with 16 numbers each, and
-# each of these vectors is replaced by the nearest of 64. The code of an image is 49 whole numbers
+# In the preset `vqvae`, convolutions turn an image into $7 \times 7$ places with 16 numbers each, and
+# each of these 49 vectors is replaced by the nearest of 64. So the code of an image is 49 whole numbers
 # from 0 to 63.
 
 # %%
@@ -563,9 +563,10 @@ print(f"largest relative error of a gradient {report.worst:.0e}")
 assert report.passed and report.worst < 1e-7
 
 # %% [markdown]
-# (The library multiplies prediction *and* target by $h$. For a cross-entropy of logits, a logit of
-# 0 for a target of 0 costs $\log 2$ all the same, which it takes off again: a constant, without a
-# gradient.)
+# (The library multiplies prediction *and* target by $h$, and gives both to the loss. A seen pixel then
+# has the prediction 0 and the target 0, which costs nothing by the squared error. By the cross-entropy
+# of logits it costs $\log 2$, because a logit of 0 is a probability of ½. The library subtracts this
+# again. It is a constant, so it has no gradient.)
 #
 # ### What the rate does
 #

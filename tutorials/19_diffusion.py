@@ -413,7 +413,7 @@ assert np.allclose(weights * chain[:-1] ** 2, ((chain[0] / chain[1]) ** 2 - 1) /
 # ## An experiment: digits out of noise
 #
 # The preset `diffusion` is a dense net, 800-512-512-784, which predicts the logits of the clean image.
-# It is trained here for a tenth of the time that the preset asks for.
+# It is trained here for a tenth of the epochs that the preset asks for, on fewer images.
 
 # %%
 data = dataset()  # strokes, or what --data names
@@ -555,7 +555,7 @@ show(
 )
 
 # %% [markdown]
-# The net's images are not as clean as the data. `scratchae train diffusion` trains ten times as long.
+# The net's images are not as clean as the data. `scratchae train diffusion` trains for ten times as many epochs, on all images.
 #
 # ## What to change for MNIST
 #

@@ -94,13 +94,19 @@ def test_every_page_is_whole_in_a_browser(site, browser, width, height, dark):
         page.wait_for_function("document.querySelectorAll('.math').length == 0 || document.querySelector('.katex')")
         for picture in page.locator("img:visible").all():
             picture.scroll_into_view_if_needed()
+        page.wait_for_function("[...document.images].every((image) => !image.offsetParent || image.complete)")
         found = page.evaluate(LOOK)
         assert found["formulas"] == found["rendered"], path.name
         assert found["wrong"] == [], path.name
         assert found["broken"] == [], path.name
         assert found["overflow"] <= 0, f"{path.name} is wider than the screen"
+        assert found["unreachable"] == [], f"{path.name}: scrolls, but not with the keyboard"
+        assert found["white"] == [] or not dark, f"{path.name}: white boxes in the dark"
         assert found["fonts"] == [], path.name
         wide += [(path.name, formula) for formula in found["wide"] if width > 1000]
+        for narrower in (1024, 640) if width > 1000 else ():  # 640 is 1280 at a zoom of 200 %
+            page.set_viewport_size({"width": narrower, "height": height})
+            assert page.evaluate(LOOK)["overflow"] <= 0, f"{path.name} at {narrower}"
         assert problems == [], path.name
         page.context.close()
     assert wide == [], "formulas wider than the page; break them into lines"
@@ -119,6 +125,10 @@ LOOK = """() => {
     wide: [...document.querySelectorAll('div.math .katex')]
       .filter((formula) => scrolls(formula.querySelector('.katex-html')))
       .map((formula) => formula.querySelector('annotation').textContent),
+    unreachable: [...document.querySelectorAll('pre, .katex-display, .table-wrapper, .chapter-figure > div')]
+      .filter((box) => box.clientWidth && box.scrollWidth > box.clientWidth && box.tabIndex < 0)
+      .map((box) => box.textContent.slice(0, 80)),
+    white: images.filter((image) => image.classList.contains('only-light')).map((image) => image.alt),
     fonts: [...document.fonts].filter((font) => font.status == 'error').map((font) => font.family),
   }
 }"""
