@@ -723,7 +723,7 @@ assert quick(probes["pixels"][1] > least[1], True)
 # that of random weights (one training each, three choices of labels). With 75 % hidden it is worse than
 # with 30 %, perhaps because the net then sees too little of an image to learn much from it. But the
 # plain autoencoder is at least as good, and with 500 labels the pixels themselves are better, after these
-# few seconds of training. So on drawn digits of $28 \times 28$ pixels, hidden patches are not what makes a
+# few seconds of training. So in this experiment, on drawn digits, hidden patches are not what makes a
 # code good. He et al. found that they are on photographs, for much larger nets. Take from this how to
 # measure it: `python benchmarks/probe.py --data strokes --presets masked denoising denoising-masking
 # simple` trains the presets' larger nets, at equal cost, and probes them with up to all labels.
