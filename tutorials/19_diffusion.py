@@ -643,6 +643,7 @@ def without_noise(model, n, steps, rng):
 for steps in (3, 5, 20, 100):
     heavy, near = judged(without_noise(best, 1000, steps, np.random.default_rng(0)))
     print(f"{steps:4} steps: {heavy:.0%} in the heavy clouds, {near:.0%} near a cloud")
+    assert near > 0.95 and (steps > 5 or heavy < 0.75)
 
 # %% [markdown]
 # ## Further reading
