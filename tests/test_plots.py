@@ -1,10 +1,12 @@
 """Pictures: each is a PNG file of a sensible size, drawn without a screen and without warnings."""
 
 import contextlib
+import re
 import struct
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +24,8 @@ def history(epochs, **columns):
         filled.append({"epoch": epoch + 1, **{name: values[epoch] for name, values in columns.items()}})
     return filled
 
+
+ROOT = Path(__file__).parents[1]
 
 rng = np.random.default_rng(0)
 IMAGES = rng.random((10, 28, 28), dtype=np.float32)
@@ -383,6 +387,23 @@ def test_every_colour_stands_out_in_the_dark_and_stays_what_it_is():
         assert (luminance(dark) + 0.05) / (ground + 0.05) > 3, name
         assert name in ("black", plots.GREY) or abs(rgb_to_hsv(colour)[0] - rgb_to_hsv(dark)[0]) < 0.01, name
     assert luminance(np.array(in_dark(1, 1, 1))) < 0.01 and luminance(np.array(in_dark(0.95, 0.95, 0.95))) < 0.02
+
+
+def test_no_picture_shows_a_sign_by_colour_alone():
+    for path in (*(ROOT / "scratchae").rglob("*.py"), *(ROOT / "tutorials").glob("*.py")):
+        assert not re.search("RdBu|coolwarm|seismic|bwr|PuOr", path.read_text(encoding="utf-8")), path
+
+
+def test_contours_are_dark_where_they_were_pale(tmp_path):
+    from matplotlib.figure import Figure
+
+    drawn = Figure()
+    filled = drawn.subplots().contourf(np.add.outer(np.arange(5.0), np.arange(5.0)), cmap="Blues")
+    drawn.savefig(tmp_path / "light.png")
+    before = luminance(filled.get_facecolor()[:, :3])
+    save_dark(drawn, tmp_path / "dark.png")
+    after = luminance(filled.get_facecolor()[:, :3])
+    assert before[0] > 0.8 and after[0] < 0.1 and after[-1] > after[0]
 
 
 def test_images_and_what_lies_on_them_keep_their_colours_in_the_dark(tmp_path):

@@ -30,8 +30,10 @@ def also_dark(path: Path) -> Iterator[None]:
 
 
 def save_dark(drawn: Figure, path: Path) -> None:
-    """Save a figure, which was drawn before, for a dark page; it is changed. Images, and what lies on them, keep their colours."""
+    """Save a figure, which was drawn before, for a dark page; it is changed. Images, what lies on
+    them, and points that are coloured by a value keep their colours."""
     from matplotlib.collections import QuadMesh
+    from matplotlib.contour import ContourSet
     from matplotlib.lines import Line2D
     from matplotlib.text import Text
 
@@ -50,7 +52,9 @@ def save_dark(drawn: Figure, path: Path) -> None:
             recolour(artist, "color")
             for part in (artist.get_bbox_patch(), getattr(artist, "arrow_patch", None)):
                 recolour(part, "facecolor", "edgecolor")
-        elif getattr(artist, "get_array", lambda: None)() is None:  # otherwise its colours are values
+        elif isinstance(artist, ContourSet) or getattr(artist, "get_array", lambda: None)() is None:
+            if isinstance(artist, ContourSet):
+                artist.set_array(None)  # it keeps the colours of its levels
             recolour(artist, "facecolor", "edgecolor")
     with written_whole(path) as temporary:
         drawn.savefig(temporary, format="png", transparent=True)
