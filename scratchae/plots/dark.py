@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import colorsys
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,8 @@ from ..files import written_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+Colour = tuple[float, float, float]
 
 ALSO: ContextVar[Path | None] = ContextVar("where pictures are also saved for a dark page", default=None)
 
@@ -27,6 +29,18 @@ def also_dark(path: Path) -> Iterator[None]:
         yield
     finally:
         ALSO.reset(token)
+
+
+def inverse(red: float, green: float, blue: float) -> Colour:
+    """A colour that is as light as this one is dark."""
+    hue, light, lively = colorsys.rgb_to_hls(red, green, blue)
+    return colorsys.hls_to_rgb(hue, 0.08 + 0.84 * (1 - light), lively)
+
+
+def in_dark(red: float, green: float, blue: float) -> Colour:
+    """A colour for a dark ground: black becomes nearly white, a pale fill becomes dark, and a lively colour stays or becomes lighter."""
+    light = max(red, green, blue) + min(red, green, blue)  # twice the lightness
+    return (red, green, blue) if 1 < light < 1.4 else inverse(red, green, blue)
 
 
 def save_dark(drawn: Figure, path: Path) -> None:
@@ -52,9 +66,10 @@ def save_dark(drawn: Figure, path: Path) -> None:
             recolour(artist, "color")
             for part in (artist.get_bbox_patch(), getattr(artist, "arrow_patch", None)):
                 recolour(part, "facecolor", "edgecolor")
-        elif isinstance(artist, ContourSet) or getattr(artist, "get_array", lambda: None)() is None:
-            if isinstance(artist, ContourSet):
-                artist.set_array(None)  # it keeps the colours of its levels
+        elif isinstance(artist, ContourSet):
+            artist.set_array(None)  # it keeps the colours of its levels, and these keep their order
+            recolour(artist, "facecolor", "edgecolor", change=inverse)
+        elif getattr(artist, "get_array", lambda: None)() is None:
             recolour(artist, "facecolor", "edgecolor")
     with written_whole(path) as temporary:
         drawn.savefig(temporary, format="png", transparent=True)
@@ -65,7 +80,7 @@ def middle(text: Any) -> tuple[float, float]:
     return (place.x0 + place.x1) / 2, (place.y0 + place.y1) / 2
 
 
-def recolour(artist: Any, *names: str) -> None:
+def recolour(artist: Any, *names: str, change: Callable[..., Colour] = in_dark) -> None:
     """Give a part of a figure the colours that it has in the dark."""
     from matplotlib.colors import to_rgba_array
 
@@ -73,12 +88,5 @@ def recolour(artist: Any, *names: str) -> None:
     for name, colour in was.items():
         colours = to_rgba_array(colour)
         if len(colours):
-            look = np.array([[*in_dark(*rgba[:3]), rgba[3]] for rgba in colours])
+            look = np.array([[*change(*rgba[:3]), rgba[3]] for rgba in colours])
             getattr(artist, f"set_{name}")(tuple(look[0]) if len(look) == 1 else look)
-
-
-def in_dark(red: float, green: float, blue: float) -> tuple[float, float, float]:
-    """A colour for a dark ground: black becomes nearly white, a pale fill becomes dark, and a lively colour stays or becomes lighter."""
-    hue, light, lively = colorsys.rgb_to_hls(red, green, blue)
-    inverse = 0.08 + 0.84 * (1 - light)
-    return colorsys.hls_to_rgb(hue, max(light, inverse) if light < 0.7 else inverse, lively)
