@@ -1,16 +1,19 @@
 """Pictures: each is a PNG file of a sensible size, drawn without a screen and without warnings."""
 
 import contextlib
+import re
 import struct
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from scratchae import MSE, PCA, Autoencoder, Dense, History, ReLU, Sequential, Sigmoid, plots, watch
 from scratchae.errors import OptionError
+from scratchae.plots.dark import in_dark, save_dark
 from scratchae.plots.figure import number
 from scratchae.uses import roc
 
@@ -21,6 +24,8 @@ def history(epochs, **columns):
         filled.append({"epoch": epoch + 1, **{name: values[epoch] for name, values in columns.items()}})
     return filled
 
+
+ROOT = Path(__file__).parents[1]
 
 rng = np.random.default_rng(0)
 IMAGES = rng.random((10, 28, 28), dtype=np.float32)
@@ -358,3 +363,62 @@ def test_drawing_touches_nothing_else():
         assert "matplotlib.pyplot" not in sys.modules
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=True)
+
+
+# ── colours ──
+
+
+def luminance(colours):
+    """Of sRGB colours (…, 3), as in WCAG 2."""
+    linear = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
+    return linear @ [0.2126, 0.7152, 0.0722]
+
+
+def test_the_sign_of_a_number_is_seen_without_colour():
+    assert (np.diff(luminance(plots.signed()(np.linspace(0, 1, 101))[:, :3])) < 0).all()
+
+
+def test_every_colour_stands_out_in_the_dark_and_stays_what_it_is():
+    from matplotlib.colors import TABLEAU_COLORS, rgb_to_hsv, to_rgb
+
+    ground = luminance(np.array(to_rgb("#131416")))  # of a dark page of the book
+    for name in (plots.BLUE, plots.ORANGE, plots.RED, plots.GREY, "black", *plots.DIGITS, *TABLEAU_COLORS.values()):
+        colour, dark = np.array(to_rgb(name)), np.array(in_dark(*to_rgb(name)))
+        assert (luminance(dark) + 0.05) / (ground + 0.05) > 3, name
+        assert name in ("black", plots.GREY) or abs(rgb_to_hsv(colour)[0] - rgb_to_hsv(dark)[0]) < 0.01, name
+    assert luminance(np.array(in_dark(1, 1, 1))) < 0.01 and luminance(np.array(in_dark(0.95, 0.95, 0.95))) < 0.02
+
+
+def test_no_picture_shows_a_sign_by_colour_alone():
+    for path in (*(ROOT / "scratchae").rglob("*.py"), *(ROOT / "tutorials").glob("*.py")):
+        assert not re.search("RdBu|coolwarm|seismic|bwr|PuOr", path.read_text(encoding="utf-8")), path
+
+
+def test_contours_are_dark_where_they_were_pale(tmp_path):
+    from matplotlib.figure import Figure
+
+    drawn = Figure()
+    filled = drawn.subplots().contourf(np.add.outer(np.arange(5.0), np.arange(5.0)), cmap="Blues")
+    drawn.savefig(tmp_path / "light.png")
+    before = luminance(filled.get_facecolor()[:, :3])
+    save_dark(drawn, tmp_path / "dark.png")
+    after = luminance(filled.get_facecolor()[:, :3])
+    assert (np.diff(before) < 0).all() and (np.diff(after) > 0).all() and after[0] < 0.1
+
+
+def test_images_and_what_lies_on_them_keep_their_colours_in_the_dark(tmp_path):
+    from matplotlib.figure import Figure
+
+    drawn = Figure()
+    plain, image = drawn.subplots(1, 2)
+    image.imshow(np.zeros((2, 2)))
+    on, beside = image.text(0, 0, "on it", color="black"), image.text(0, -1.5, "beside it", color="black")
+    line = plain.plot([0, 1], color="black", marker="o")[0]
+    points = plain.scatter([0, 1], [0, 1], c=["black", "white"])
+    plain.annotate("", (0, 0), (1, 1), arrowprops={"arrowstyle": "->", "color": "black"})
+    drawn.savefig(tmp_path / "light.png")
+    save_dark(drawn, tmp_path / "dark.png")
+    assert on.get_color() == "black" and min(beside.get_color()[:3]) > 0.9
+    assert min(line.get_color()[:3]) > 0.9 and min(line.get_markerfacecolor()[:3]) > 0.9
+    assert points.get_facecolor()[0, 0] > 0.9 and points.get_facecolor()[1, 0] < 0.1
+    assert plain.texts[0].arrow_patch.get_edgecolor()[0] > 0.9

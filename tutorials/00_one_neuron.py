@@ -427,7 +427,12 @@ assert np.allclose(by_sum, (x_two.T @ da_two).ravel())
 # ## The library's code
 #
 # The library divides the neuron into two layers, `Dense` for the sum and `Sigmoid` for the bend, and a loss, `MSE`. Each has the
-# formula and its derivative side by side. This is the code that runs, taken from its file:
+# formula and its derivative side by side. Below is the code that runs, taken from its file. Some words in it are no mathematics, and
+# you may skip them in all chapters: `xp = array_module(x)` is NumPy, or its twin for a GPU ([chapter 13](13_cpu_gpu.py)); `out=`
+# writes a result into an array that exists already, which saves memory; `rng` draws random numbers, which these layers do not
+# need; `@one_kernel` lets a GPU, or some CPUs, compute the whole function in one go. `# …` stands for lines that were left out
+# here: checks of what a function is given, and settings for other tools. Where the printed code calls a short function that holds
+# a formula, as `Sigmoid` calls `sigmoid_backward`, that function is printed below it.
 
 # %%
 source(sae.Dense.forward, sae.Dense.backward, sae.Dense.backward_parameters)

@@ -871,18 +871,15 @@ drawn, axes = figure(7, 2.1, columns=5)
 cells = [
     ("x", chosen, "gray_r"),
     ("x̂", x_hat, "gray_r"),
-    ("dx̂", dx_hat, "RdBu_r"),
-    ("da₂", da2, "RdBu_r"),
-    (f"dW₁, unit {unit}", dense1.dW[:, unit], "RdBu_r"),
+    ("dx̂", dx_hat, plots.signed()),
+    ("da₂", da2, plots.signed()),
+    (f"dW₁, unit {unit}", dense1.dW[:, unit], plots.signed()),
 ]
 for place, (name, values, colours) in zip(axes, cells, strict=True):
     limit = float(np.abs(values).max())
     low = 0 if colours == "gray_r" else -limit
     place.imshow(values.reshape(28, 28), cmap=colours, vmin=low, vmax=limit)
     place.set(xticks=[], yticks=[], title=name, xlabel=f"{low:.2g} … {limit:.2g}")
-    if low < 0:  # the sign, for those who do not see the colour
-        rows, across = np.nonzero(values.reshape(28, 28) < -limit / 6)
-        place.plot(across, rows, "_", color="black", markersize=2.5, markeredgewidth=0.6)
     place.grid(visible=False)
     place.spines[:].set_visible(True)
 show(
@@ -893,15 +890,15 @@ show(
     "stroke, the same after the sigmoid, weaker where the output is nearly black or "
     "white, and the gradient of one unit's weights, "
     "which is the three itself.",
-    "One image on its way back. Red is positive, blue with a dash is negative, and white is 0; the range is written "
-    "below. Look at where an error in the third picture is pale in the fourth.",
+    "One image on its way back. Dark red is positive, pale blue is negative, and grey is 0; the range is written "
+    "below. Look at where an error in the third picture is grey in the fourth.",
 )
 
 # %% [markdown]
 # Read it from left to right. $d\hat x$ is twice the error: it is positive where the reconstruction has too much ink, and
 # negative where it has too little. $da_2$ is the same times the sigmoid's slope. Where $\hat x$ is nearly 0 or 1,
 # the slope is nearly 0, so an error there hardly changes the weights. Look for the pixel with the largest error of all: the
-# network was so sure of its wrong answer there that $da_2$ is pale. The last image is one column of $dW_1 = x^\top da_1$,
+# network was so sure of its wrong answer there that $da_2$ is grey. The last image is one column of $dW_1 = x^\top da_1$,
 # that of the unit with the largest gradient. For a single example this column is one number, the unit's $da_1$, times the
 # image itself: **a weight's gradient is what came in, times the gradient of what went out**. A pixel without ink does not
 # change its weight.

@@ -918,8 +918,8 @@ show(
     "One digit, and below it the first eight channels after each activation: at half "
     "and a quarter of the resolution on the way "
     "down, growing again on the way up, the reconstruction at the end.",
-    "One image on its way: the first 8 channels after each activation. White is 0; "
-    "after a ReLU nothing is negative.",
+    "One image on its way: the first 8 channels after each activation. Grey is 0, dark "
+    "red positive; after a ReLU nothing is negative.",
 )
 
 # %% [markdown]

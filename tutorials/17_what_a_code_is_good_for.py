@@ -4,6 +4,9 @@
 # *The autoencoder is trained. What can you do with it, and how do you know that it works?*
 #
 # **Time** 70 minutes to read, 30 s to run on two cores.
+#
+# **Short path** 45 minutes: leave out the three sections on compression, from *What a bit is* to *Without any loss: bits back*.
+# Nothing after them needs them, except exercises 3 and 5.
 
 # %% [markdown]
 # ## The question
@@ -11,9 +14,9 @@
 # Nobody needs a copy of an image that is there already. An autoencoder is trained for what comes
 # with the copy: an error that tells usual examples from unusual ones, a code from which classes
 # can be read with few labels, a short description that can be stored, and a space in which one can
-# walk from image to image. This chapter takes these uses in turn. Each gets a figure that says how
-# well it works, the figure gets a derivation, and something simpler stands beside it. Each also
-# has a place where it fails, and the chapter goes there.
+# walk from image to image. This chapter takes these uses in turn. For each use we derive a number
+# that says how well it works, and compare the code with something simpler. Each use also fails
+# somewhere, and the chapter shows where.
 
 # %%
 import bisect
@@ -67,8 +70,9 @@ def autoencoder(code, seed=0):
 #
 # ## What is unusual?
 #
-# Train on examples that are usual. A net that has seen no 3 has no need to rebuild one. So the
-# **score** of an example is its squared error,
+# Train a net on usual examples only. It learns to rebuild these, and nothing in its training asks it
+# to rebuild anything else. So we expect its error to be larger on an example that is unlike them. The
+# **score** of an example is therefore its squared error,
 #
 # $$
 # \underset{(N)}{s} = \sum_{d=1}^{D} \big(\underset{(N, D)}{\hat x} - \underset{(N, D)}{x}\big)^2 ,
@@ -98,9 +102,15 @@ print(
 # Of *which* usual examples? If $n$ scores and the score of one new usual example are drawn in the
 # same way, then each of the $n + 1$ is equally likely to be the largest, or the second largest,
 # and so on. So the new one exceeds the $k$-th largest of the $n$ with probability $k / (n + 1)$,
-# whatever the distribution is. This needs only that all were drawn in the same way. Training
-# images were not: the net was fitted to them, and their errors are smaller. A limit from them
-# gives more alarms than was agreed. Validation images keep the promise.
+# whatever the distribution is. This needs only that all were drawn in the same way. Scores of
+# training images are not drawn like those of new images, because the net was fitted to the training
+# images: their errors are smaller. A limit that is taken from them is too low, and gives more alarms
+# than was agreed. The net was not fitted to the validation images, so a limit from these keeps the
+# promise.
+#
+# *Predict, before you read the output:* the second half of the cell trains a net on only 300 images
+# and asks for 5 % of false alarms, first with a limit from these 300 images, then with one from the
+# validation images. How many false alarms does each limit give?
 
 # %%
 source(uses.threshold)
@@ -133,9 +143,10 @@ assert wrong > 0.1 > right or not settled
 # AUC, is one number for the score itself, whatever the limit. What does it mean?
 #
 # Let $P$ examples be unusual and $Q$ usual. Lower the limit from $\infty$, past one example after
-# the other. Past an unusual one the curve goes up by $1/P$. Past a usual one it goes to the right
-# by $1/Q$, and below this step lies a strip whose height is the share of the unusual that came
-# before, which are those with a larger score. Add up the strips:
+# the other. When it passes an unusual example, one more of the $P$ raises an alarm, so the curve goes
+# up by $1/P$. When it passes a usual one, the curve goes to the right by $1/Q$. Below this step to the
+# right lies a strip of width $1/Q$. Its height is the share of the unusual examples that the limit has
+# passed before, and these are the ones with a larger score. The area is the sum of the strips:
 #
 # $$
 # \mathrm{AUC} = \sum_{q=1}^{Q} \frac1Q \cdot \frac{\#\{p : s_p > s_q\}}{P}
@@ -145,8 +156,8 @@ assert wrong > 0.1 > right or not settled
 # So the area is the share of pairs, one unusual and one usual, that the score puts in the right
 # order: the probability that it does so for a pair drawn at random ([Hanley and McNeil
 # 1982](bibliography.md#hanley-1982)). Where scores are equal the curve goes up and right at once,
-# along a diagonal, which halves the strip: an equal pair counts ½. A score that knows nothing
-# has ½.
+# along a diagonal, which halves the strip: an equal pair counts ½. A score that is independent of
+# the class has ½ on average, because either order of a pair is as likely.
 
 # %%
 source(uses.roc)
@@ -163,13 +174,18 @@ for name, each in (("the scores", scores), ("rounded to tens", np.rint(scores / 
     assert np.isclose(auc, share_of_pairs(each, unusual))
 
 # %% [markdown]
-# The area does not depend on how *many* examples are unusual. Whoever has to look at the alarms
-# does care. If a share $\pi$ is unusual, a limit that finds a share $t$ of it and falsely alarms for a
-# share $f$ of the rest has the precision
+# The area does not depend on how *many* examples are unusual. But whoever has to look at the alarms
+# wants to know how many of them are true, and that does depend on it. Let a share $\pi$ of all
+# examples be unusual, and let a limit find a share $t$ of these and raise a false alarm for a share
+# $f$ of the rest. Then $\pi t$ of all examples raise a true alarm and $(1 - \pi) f$ a false one. The
+# share of the alarms that are true, the precision, is
 #
 # $$
 # \frac{\pi t}{\pi t + (1 - \pi) f} .
 # $$
+#
+# *Predict:* one example in ten is unusual, or one in a thousand. Which share of the alarms is true,
+# with the limit above?
 
 # %%
 t = (scores[unusual] > limit).mean()
@@ -181,11 +197,13 @@ assert precision < 0.05
 # %% [markdown]
 # ### Where it fails
 #
-# The score trusts that the net *cannot* rebuild what it has not seen. Nothing in its loss says so.
-# It was asked to rebuild the usual well, and what it learned for that may serve for the rest too:
-# strokes are strokes. The larger the code, the more it can rebuild. So before you look: does a net
-# with 32 numbers in its code, which rebuilds everything better than one with 8, find the 3s better
-# or worse? And what does it say of an empty image, which is no digit at all?
+# The score is of use only if the net *cannot* rebuild what it has not seen, and nothing in the loss
+# says that it cannot. The loss asks it to rebuild the usual digits well. What the net learns for that
+# may serve for a 3 too, because a 3 consists of the same strokes. And the larger the code, the more
+# kinds of images the net can rebuild.
+#
+# *Predict:* a net with 32 numbers in its code rebuilds everything better than one with 8. Does it find
+# the 3s better or worse? And what score does it give to an empty image, which is no digit at all?
 
 # %%
 large = fit(autoencoder(32), x[labels != UNUSUAL])
@@ -236,17 +254,19 @@ show(
 )
 
 # %% [markdown]
-# The net with the larger code has the smaller loss and is the worse detector, and neither sees
-# anything odd in a blank page. A reconstruction error measures how *complicated* an image is for
-# the net, as much as how strange. So the size of the code has to be chosen for this job, and a
-# loss on usual examples cannot choose it: it takes some examples that are known to be unusual.
+# The net with the larger code has the smaller loss on usual digits and is the worse detector, and
+# both nets give an empty image a lower score than most digits. The reason is that a reconstruction
+# error measures two things at once: how strange an image is, and how *complicated* it is for the net.
+# So the size of the code has to be chosen for this job. The loss on usual examples cannot choose it,
+# because it prefers the larger code. The choice takes some examples that are known to be unusual.
 #
 # ## Few labels
 #
-# Images are plenty, labels are dear. Train the encoder on all images, without labels. Then label a
-# few, and fit something simple to *codes*. Is the code worth more than the pixels? The simplest
-# thing to fit is linear, a **[linear probe](glossary.md#linear-probe)**: with the labels as rows
-# with a single 1, $Y$,
+# Images are cheap and labels are expensive, because a person has to give each label. So train the
+# encoder on all images, without labels. Then label a few images, and fit something simple to their
+# *codes*. Is the code worth more than the pixels? The simplest thing to fit is linear, a **[linear
+# probe](glossary.md#linear-probe)**. Row $n$ of $Z$ is the code of labelled example $n$, and row $n$
+# of $Y$ holds a 1 at its class and 0 elsewhere:
 #
 # $$
 # \begin{aligned}
@@ -256,13 +276,17 @@ show(
 # \end{aligned}
 # $$
 #
-# It says $\hat Y = H Y$ with $H = Z (Z^\top Z + \lambda)^{-1} Z^\top$, of shape $(N, N)$. With ten
-# labels none can be spared to choose $\lambda$. So each is left out in turn, predicted from the
-# others, and the $\lambda$ with the smallest error is taken. Must $N$ fits be made for that? No.
-# Leave out example $n$, and call its prediction by the others $\tilde y_n$. Now put it back with
-# the label $\tilde y_n$ instead of $y_n$. The fit does not change: the new term of the sum is 0
-# there, and it is never negative. But that is a fit of all $N$, whose labels differ from $Y$ in
-# row $n$ only, so
+# The second line sets the derivative by $W$ to 0. The predictions for the labelled examples are then
+# $\hat Y = Z W = H Y$ with $H = Z (Z^\top Z + \lambda)^{-1} Z^\top$, of shape $(N, N)$.
+#
+# How is $\lambda$ chosen? With ten labels none can be set aside for validation. So each example is
+# left out in turn and predicted from the others, and the $\lambda$ with the smallest error is taken.
+# This seems to need $N$ fits for each $\lambda$, but one is enough. Leave out example $n$, and call
+# what the others predict for it $\tilde y_n$. Now put the example back, with the label $\tilde y_n$
+# in place of $y_n$. The fit to the others is still the best one: it makes the new term 0, no fit makes
+# this term smaller, and all other terms are as before. So the fit of all $N$ examples, whose labels
+# differ from $Y$ in row $n$ only, predicts $\tilde y_n$ for example $n$. Row $n$ of $\hat Y = H Y$
+# changes by $H_{nn}$ times the change of the label, hence
 #
 # $$
 # \tilde y_n = \hat y_n + H_{nn} (\tilde y_n - y_n)
@@ -288,9 +312,11 @@ source(linear_probe)
 # %% [markdown]
 # (The library also takes off the mean of the labels, whose share in $H_{nn}$ is $1/N$.)
 #
-# The other simple thing is to take the class of the nearest labelled code. Both are tried on the
-# codes of an autoencoder, of a VAE and of PCA, 16 numbers each, and on the 784 pixels; five times
-# with other labels. The encoders have seen all images and no label.
+# Another simple probe takes the class of the nearest labelled code. Both probes are tried on the
+# codes of an autoencoder, of a VAE and of PCA, 16 numbers each, and on the 784 pixels, five times
+# with other labelled images. The encoders have seen all images and no label.
+#
+# *Predict:* which of the four does a linear probe read best with 20 labels, and which with 1,000?
 
 # %%
 ae = fit(autoencoder(16), x)
@@ -348,11 +374,12 @@ if settled:
 
 # %% [markdown]
 # With few labels a linear probe reads the autoencoder's 16 numbers better than the 784 pixels.
-# With 1,000 labels it is the other way round: now there is enough to learn from, and the pixels
-# hold what the code has thrown away. Nearest neighbours gain little from any code here, because
-# images that are near each other as pixels are mostly of one class already. So "a code helps with
-# few labels" is true of some readers, on some data, up to some number of labels. How it is on
-# MNIST and with fine-tuning tells `scratchae use probe RUN`, which makes this table for any run.
+# With 1,000 labels it is the other way round, because now there are enough labels to fit the 784
+# weights of a class, and the pixels still hold what the code has left out. With nearest neighbours
+# the four differ by less than five points at 100 labels, so there a code gains little. So the
+# sentence "a code helps with few labels" is true for some probes, on some data, up to some number of
+# labels. `scratchae use probe RUN` makes this table for any run of yours, on MNIST too, and adds
+# fine-tuning.
 #
 # ### A classifier
 #
@@ -419,48 +446,58 @@ assert abs(np.mean(by_softmax) - by_ridge[0]) < 0.1
 # %% [markdown]
 # ## What a bit is
 #
-# A code of 16 numbers in float32 has 512 bits. Is that what it takes to store an image? That
-# depends on how rare the code is, as follows.
+# A code of 16 numbers in float32 has 512 bits. Does it take 512 bits to store an image? No: the
+# number of bits that an image needs depends on how probable its code is, as this section derives.
 #
 # Let symbols $k$ have probabilities $p_k$, and write each as a word of $l_k$ bits. Words are to be
-# read one after the other without commas, so no word may begin another. Flip a coin for ever: the
-# flips begin with word $k$ with probability $2^{-l_k}$, and they begin with at most one of the
-# words. So (**[Kraft's inequality](glossary.md#krafts-inequality)**)
+# read one after the other without commas, so no word may be the beginning of another. Now flip a coin
+# for ever and read the flips as bits. They begin with word $k$ with probability $2^{-l_k}$. They
+# cannot begin with two of the words, since one of the two would begin the other. Probabilities of
+# events that exclude each other add up to at most 1 (**[Kraft's
+# inequality](glossary.md#krafts-inequality)**):
 #
 # $$
 # \sum_k 2^{-l_k} \le 1 .
 # $$
 #
-# This is a budget: a short word takes up much of it. How is it spent best? The logarithm is concave, so the mean of a
-# logarithm is at most the logarithm of the mean:
+# This is a budget of 1, of which a word of $l$ bits uses $2^{-l}$: a short word uses much of it. How
+# is the budget spent best? The logarithm is concave, so the mean of a logarithm is at most the
+# logarithm of the mean ([Jensen's inequality](mathematics.md#jensens-inequality)):
 #
 # $$
 # \sum_k p_k \log_2 \frac{1}{p_k} - \sum_k p_k\, l_k = \sum_k p_k \log_2 \frac{2^{-l_k}}{p_k}
 #     \le \log_2 \sum_k 2^{-l_k} \le 0 .
 # $$
 #
-# The mean length is at least the **[entropy](glossary.md#entropy)** $\sum_k p_k \log_2 (1 / p_k)$,
-# and it is reached by $l_k = -\log_2 p_k$ ([Shannon
-# 1948](bibliography.md#shannon-1948)): a symbol of probability $p$ is worth $-\log_2 p$ bits. If
-# the lengths were made for another distribution $q$, the loss is
-# $\sum_k p_k \log_2 (p_k / q_k)$, the [KL divergence](glossary.md#kl-divergence) in bits.
+# So the mean length $\sum_k p_k l_k$ is at least the **[entropy](glossary.md#entropy)**
+# $\sum_k p_k \log_2 (1 / p_k)$. With $l_k = -\log_2 p_k$ the two are equal ([Shannon
+# 1948](bibliography.md#shannon-1948)): a symbol of probability $p$ is worth $-\log_2 p$ bits. If the
+# lengths are $-\log_2 q_k$, made for another distribution $q$, the mean length is larger than the
+# entropy by $\sum_k p_k \log_2 (1 / q_k) - \sum_k p_k \log_2 (1 / p_k) = \sum_k p_k \log_2 (p_k / q_k)$,
+# the [KL divergence](glossary.md#kl-divergence) in bits.
 #
 # ### Fractions of a bit
 #
 # $-\log_2 p$ is seldom whole, and a word has at least one bit, however probable its symbol is. So
-# words waste up to a bit for each symbol, and an image has 16 of them. The way out is to give up words. Put the whole message into *one* whole number $s$ ([Duda
+# words waste up to a bit for each symbol, and an image has 16 symbols. The way out is to use no words
+# at all, and to put the whole message into *one* whole number $s$ ([Duda
 # 2009](bibliography.md#duda-2009)). Let the probabilities be $f_k / 2^M$ with whole
-# $f_k$, and let $c_k$ be the sum of those before $f_k$. Then
+# $f_k$, and let $c_k$ be the sum of the $f$ before $f_k$. To *push* a symbol is to put it into $s$,
+# and to *pop* it is to take it out again:
 #
 # $$
 # \text{push: } s' = \lfloor s / f_k \rfloor\, 2^M + c_k + (s \bmod f_k), \qquad
 # \text{pop: } s = f_k \lfloor s' / 2^M \rfloor + (s' \bmod 2^M) - c_k .
 # $$
 #
-# The remainder $s' \bmod 2^M$ lies between $c_k$ and $c_k + f_k$, so it tells $k$, and nothing is
-# lost. A push makes $s' \approx s \cdot 2^M / f_k = s / p_k$: the number grows by a factor of
-# $1/p_k$, and its length by $-\log_2 p_k$ bits, fractions included. What is pushed last is popped
-# first.
+# After a push the remainder $s' \bmod 2^M$ is $c_k + (s \bmod f_k)$. It lies between $c_k$ and
+# $c_k + f_k$, so it tells $k$. Then $\lfloor s' / 2^M \rfloor$ is $\lfloor s / f_k \rfloor$, and with
+# $s \bmod f_k$ it gives back $s$: nothing is lost. A push makes $s' \approx s \cdot 2^M / f_k = s / p_k$.
+# So the number grows by a factor of $1/p_k$, and its length by $-\log_2 p_k$ bits, fractions
+# included. The symbol that is pushed last is popped first.
+#
+# *Predict:* 5,000 symbols, of which nine in ten are the same, take at least 5,000 bits as words. How
+# many bits has the one whole number?
 
 # %%
 M = 16
@@ -509,14 +546,16 @@ assert abs(length - counted) < 0.01 * counted and words[message].sum() > 1.5 * c
 # %% [markdown]
 # ## Compression for real
 #
-# A number of the code is no symbol yet: there are too many. So it is rounded to a multiple of a
-# step $\Delta$, and the whole number $k = \mathrm{round}(z / \Delta)$ is the symbol. Its
-# probability is that of all $z$ which round to it, estimated from the training images. Rounding
-# is where the loss comes in. How large is it?
+# A number of the code is not a symbol yet, because it has too many possible values. So it is rounded
+# to a multiple of a step $\Delta$, and the whole number $k = \mathrm{round}(z / \Delta)$ is the symbol.
+# Its probability is that of all $z$ which are rounded to it, estimated from the training images. Of
+# all steps of the codec, only rounding changes the image. By how much does it raise the error?
 #
-# Rounding moves $z$ by $\delta$, evenly spread over $[-\Delta/2, \Delta/2]$, whose mean square is
-# $\Delta^2 / 12$. The decoder turns that into a change of the image: with $J$ the $(K, D)$ matrix
-# of the slopes $\partial \hat x_d / \partial z_k$, and the [expectation](mathematics.md#expectation-variance-covariance) over codes,
+# Rounding moves each number of $z$ by a $\delta$ that is nearly evenly spread over
+# $[-\Delta/2, \Delta/2]$. The mean of $\delta^2$ is then $\Delta^2 / 12$. The decoder turns the vector
+# $\delta$ into a change of the image. Let $J$ be the $(K, D)$ matrix of the slopes
+# $\partial \hat x_d / \partial z_k$, and let $\mathbb E$ be the
+# [expectation](mathematics.md#expectation-variance-covariance) over codes:
 #
 # $$
 # \hat x(z + \delta) \approx \hat x(z) + \delta J, \qquad
@@ -524,17 +563,24 @@ assert abs(length - counted) < 0.01 * counted and words[message].sum() > 1.5 * c
 # \underset{(K, K)}{A} = \mathbb E[J J^\top] .
 # $$
 #
-# The same $\delta$ costs much in one direction of the code and little in another, which is a waste
-# of bits. So round $t = z\,T$ instead, with $A = L L^\top$ and $T = L R$, $R$ any rotation. Then
-# $\delta = \varepsilon\, T^{-1}$ for a rounding error $\varepsilon$ of $t$, and
+# The error of an image becomes $|\hat x - x + \delta J|^2$. Its mixed term has the mean 0, because
+# $\delta$ is as often positive as negative, whatever the image is. So rounding adds the mean of
+# $\delta A \delta^\top$.
+#
+# A $\delta$ of the same length costs much in one direction of the code and little in another. This
+# wastes bits, because in the cheap directions the steps are finer than they need to be. So round
+# $t = z\,T$ instead of $z$, with $A = L L^\top$ and $T = L R$, where $R$ is any rotation. A rounding error
+# $\varepsilon$ of $t$ is an error $\delta = \varepsilon\, T^{-1}$ of $z$, and
 #
 # $$
 # \delta\, A\, \delta^\top = \varepsilon\, R^{-1} L^{-1} (L L^\top) L^{-\top} R\, \varepsilon^\top = |\varepsilon|^2 ,
 # $$
 #
-# whose mean is $K \Delta^2 / 12$: the added error is known before any image is coded. ($R$ turns
-# to the directions in which $t$ varies most, so that its numbers depend on each other less: each
-# is coded as if it knew nothing of the others.)
+# whose mean is $K \Delta^2 / 12$: the added error is known before any image is coded. (The library
+# takes the $R$ that turns to the directions in which $t$ varies most. Then the numbers of $t$ are
+# uncorrelated, which costs fewer bits, because each number is coded as if it were independent of the others.)
+#
+# *Predict:* how many bits more does an image of 16 numbers cost if the step is halved?
 
 # %%
 source(metric, Codec.probabilities, Codec.symbols)
@@ -569,9 +615,9 @@ assert abs(fine - coarse - 16) < 1
 assert 60 < coarse < 80 or not settled
 
 # %% [markdown]
-# Half the step costs one bit more for each of the 16 numbers: twice as many symbols are as
-# probable as one was. It does not cost 512 bits, but about 70, to store an image nearly as well as
-# the code can.
+# Half the step costs one bit more for each of the 16 numbers, because each interval is cut into two
+# with about half of its probability. And to store an image nearly as well as the code can does not
+# take 512 bits, but about 70 (step 0.4).
 
 # %% tags=["hide-input"]
 drawn, axes = figure(6, 3.6)
@@ -596,9 +642,10 @@ if settled:
         assert error > at
 
 # %% [markdown]
-# These lengths were promised by $-\log_2 p$. Is it so? Push all symbols, and count. Two things
-# must come back: the symbols, exactly; and so the same images that the rounded codes give. It is
-# still **lossy**: not the images that went in.
+# So far these lengths are only what $-\log_2 p$ promises. The next cell pushes all symbols into one
+# number, and counts its bits. The symbols must come back exactly, and with them the images that the
+# decoder makes of rounded codes. The codec is still **lossy**, because these are not the images that
+# went in.
 
 # %%
 codec, step = codecs["autoencoder, 16"], 0.4
@@ -645,9 +692,10 @@ else:
 # Can an autoencoder compress so that the image comes back *exactly*? Images of black and white
 # pixels, and a VAE: it gives $p(z)$, $p(x \mid z)$ and $q(z \mid x)$. A first try: choose a good
 # $z$, send it with $-\log_2 p(z)$ bits, and then the image with $-\log_2 p(x \mid z)$ bits. Since
-# the image is coded, not replaced by $\hat x$, it comes back exactly, however bad the decoder is:
-# a bad one only makes it long. But $z$ has to be fine enough, so it costs much, although many
-# other $z$ would have done as well. That freedom is worth bits, and they can be had back.
+# the image itself is coded, and not replaced by $\hat x$, it comes back exactly, however bad the
+# decoder is. A bad decoder only makes the message longer. But to name one $z$ of a fine grid costs many
+# bits, although its neighbours would have served as well. Which of them is sent is a free choice. A
+# free choice can carry a message of its own, and in this way its bits can be had back.
 #
 # The trick of **[bits-back coding](glossary.md#bits-back-coding)** is that *popping draws*. If $s$
 # is a number whose low bits are random, then popping with the table of $q$ yields the symbol $k$
@@ -672,12 +720,13 @@ else:
 # $\mathrm{KL}(q(z \mid x) \,\|\, p(z \mid x))$: a wrong $q$ costs the bits that it does not get
 # back.
 #
-# One thing has to be seen to. The low bits hold the $z$ that was pushed last, so they are not
-# random: with $q = p(z)$ a pop would yield the same $z$ again and again. So the last $M$ bits are
-# mixed with random ones that both sides know (`^`, exclusive or), which costs nothing and is undone
-# by doing it again.
+# One condition is left: the low bits must be random, and they are not, because they hold the $z$ that
+# was pushed last. With $q = p(z)$ a pop would yield the same $z$ again and again. So the last $M$ bits
+# are mixed with random ones that both sides know (`^`, exclusive or). This costs nothing, and it is
+# undone by doing it again.
 #
-# First where all is known: four values of $z$, eight of $x$, and a $q$ that may be right or wrong.
+# First an example in which every probability is known: four values of $z$, eight of $x$, and a $q$ that
+# is right or wrong. *Predict:* with the right $q$, how does the length compare with the entropy of $x$?
 
 # %%
 prior = np.array([0.4, 0.3, 0.2, 0.1])
@@ -718,10 +767,11 @@ print(f"the entropy of x is {entropy:.4f} bits")
 
 # %% [markdown]
 # Now the VAE of this chapter, and images of black and white pixels, drawn with the grey value as
-# the probability of ink. Its $z$ is no symbol. So it is taken from a grid of step $\Delta$, with
+# the probability of ink. Its $z$ is no symbol, so it is taken from a grid of step $\Delta$, with
 # $q(z \mid x)\,\Delta$ and $p(z)\,\Delta$ as probabilities. In the sum of the three lengths
-# $\Delta$ *cancels*: with bits back a fine grid costs nothing. Without it each halving costs a
-# bit for each number of $z$, and the best grid is coarse.
+# $\Delta$ *cancels*, so with bits back a fine grid costs nothing. Without bits back, each halving of
+# the step costs a bit for each number of $z$. *Predict:* which step of the grid is best then, and how
+# much longer is the message than with bits back?
 
 # %%
 ink = (rng.random((200, 784)) < test[:200]).astype(np.float32)
@@ -767,18 +817,23 @@ else:
     print("constriction is not installed: pip install 'scratchae[codec]'")
 
 # %% [markdown]
-# All 200 images come back, pixel for pixel. Even so, bits back gains only a few percent over the best
-# grid: a step of 1 is about as wide as $q$, so little freedom is left to pay for. And −ELBO as a
-# *score* of what is unusual, `uses.score(model, x, "elbo")`, is now a length. It has the blind spot
-# of the reconstruction error: an empty image is quickly told. Two things are not counted. The receiver needs the
-# model, whose weights are much larger than 200 images. And the number that the first image draws
-# from had to be there; with many images that is little.
+# All 200 images come back, pixel for pixel. But bits back gains less than a tenth over the best grid,
+# because a coarse grid leaves little freedom to pay for. The −ELBO can also be the *score* of what is
+# unusual, `uses.score(model, x, "elbo")`, and now we know that this score is a length. It has the same
+# weakness as the reconstruction error: an empty image takes less than half the bits of a digit.
+#
+# Two things are not counted. The receiver needs the model, whose weights take many more bits than 200
+# images. And the number from which the first image draws had to be there; among many images its bits
+# do not matter.
 #
 # ## Between codes, and along one
 #
-# Halfway between two images of different digits lies, in pixels, a double exposure. Halfway
-# between their *codes* lies what the decoder makes of a code that no image has. Is that an image?
-# One measure of it is the squared distance to the nearest training image.
+# The mean of two images of different digits shows both digits at once. The mean of their *codes* is
+# a code that perhaps no image has, and the decoder makes an image of it too. Is that an image of a
+# digit? One measure is the squared distance to the nearest training image.
+#
+# *Predict:* which middle is nearest to a training image, that of the pixels, of the autoencoder's codes
+# or of the VAE's? Is the best of them as near as a test image that was only rebuilt?
 
 # %%
 pairs = rng.integers(len(test), size=(300, 2))
@@ -821,13 +876,15 @@ show(
 )
 
 # %% [markdown]
-# Halfway in a code is nearer to real images than halfway in the pixels, and halfway in the VAE's is
-# nearest: its $q$ is a cloud, and clouds that touch leave fewer holes between them (chapter 11). But
-# that is still farther from real images than the ends are. Between a 0 and a 2 there is no digit, in
-# any code.
+# The middle of two codes is nearer to real images than the middle of the pixels, and the middle of the
+# VAE's codes is nearest. A VAE gives each image a cloud $q$ instead of a point, and clouds that touch
+# leave fewer holes between them ([chapter 11](11_variational.py)). But even this middle is farther from
+# real images than the rebuilt ends are. No code can mend that, since between a 0 and a 2 there is no
+# digit.
 #
 # What does one number of the code stand for? Move it alone, from its 1st to its 99th percentile,
-# and look. `traverse` puts those first that change the image most, since some change nothing.
+# and look at the images. `traverse` puts the numbers first that change the image most, because some
+# change nothing. *Predict:* will there be one number for the slant and one for the width?
 
 # %%
 source(uses.traverse)
@@ -852,17 +909,21 @@ show(
 )
 
 # %% [markdown]
-# No number is "slant" or "width" alone: most change several things at once, and the end of a row
-# need not be a digit. Nothing in the loss asks for such names. The
+# No number stands for the slant or the width alone: most numbers change several things at once, and the
+# image at the end of a row need not be a digit. This is no surprise, because nothing in the loss asks
+# that a number stand for something we have a word for. The
 # [normal](mathematics.md#density-and-the-normal-distribution) prior $\mathcal N(0, I)$ is the
-# same after any rotation of the code. (A $q$ with independent numbers is not, so it prefers some
-# axes to others; but it is not told ours.)
+# same after any rotation of the code, so it prefers no axes. (A $q$ with independent numbers does
+# prefer some axes, but it does not know for which properties we have words.)
 #
 # ## Choosing
 #
-# Code size, learning rate, epochs: what is best? Try some and compare, but on which images? Below,
-# ten settings drawn at random, each trained on only 400 images. Which will have the smallest error
-# on *these*?
+# Which code size, learning rate and number of epochs are best? One tries some settings and compares
+# the errors, but on which images? The next cell draws ten settings at random and trains each of them
+# on only 400 images.
+#
+# *Predict:* which code size will have the smallest error on these 400 images? Will the same setting be
+# best on new images?
 
 # %%
 source(trials_of)
@@ -889,22 +950,23 @@ if settled:
     assert gap.min() > 0 and gap.max() > 2 * gap.min() and chosen[1] < chosen[0]
 
 # %% [markdown]
-# Every net does better on the images that it was fitted to, and some by far more than others: they
-# have learned these images rather than what such images are like. So the training error is no
-# judge between nets.
+# Every net has a smaller error on the images that it was fitted to than on others, and the gap is
+# more than twice as large for some nets than for others: these have learned the 400 images rather than
+# what such images have in common. So the training error cannot judge between nets.
 #
-# Then why not choose on the test images, which no net was fitted to? Because **choosing is
-# fitting**. Let $v_i$ be the validation error of setting $i$, the true error $e_i$ plus luck:
-# $\mathbb E[v_i] = e_i$. The least of them is smaller than any one of them, so
+# Then why not choose by the test images, to which no net was fitted? Because **choosing is
+# fitting**. Let $e_i$ be the true error of setting $i$, that on all images there could be. The
+# validation error $v_i$ is $e_i$ plus luck, since few images were drawn: $\mathbb E[v_i] = e_i$. The
+# least of the $v_i$ is at most as large as any of them, so
 #
 # $$
 # \mathbb E\big[\min_i v_i\big] \le \min_i \mathbb E[v_i] = \min_i e_i :
 # $$
 #
-# the winner's own figure is better than what *any* setting truly reaches, the more so the fewer
-# images and the more trials there are, since who wins is partly who had luck. As a choice it is
-# fine. As a report it is a mistake. To measure it, the choice is given only ten of the validation
-# images, 2,000 times over:
+# on average the winner's own validation error is smaller than the true error of the *best* setting,
+# because the winner is partly the one that had luck. It is right to choose by it. It is a mistake to
+# report it as the error of the chosen net. How large is the mistake? The next cell lets only ten
+# validation images choose, 2,000 times over, and compares what is reported with what is true.
 
 # %%
 each = np.array(errors["validation"])  # (trials, images)
@@ -917,33 +979,39 @@ print(f"the best setting of all has {means['validation'].min():.2f}")
 assert reported < means["validation"].min() < true
 
 # %% [markdown]
-# Hence three sets of images, and a test set that is looked at once. `scratchae search deep --over
-# code=8..128 --over lr=1e-4..1e-2 --trials 20` does this for any preset and any data of yours. It
-# compares on validation images only, and can be stopped and continued.
+# The reported error is smaller than that of the best setting there is, and the true error of the
+# winners is larger. That is why there are three sets of images, and why the test set is looked at
+# once. `scratchae search deep --over code=8..128 --over lr=1e-4..1e-2 --trials 20` does such a search
+# for any preset and any data of yours. It compares on validation images only, and can be stopped and
+# continued.
 #
 # ## Exercises
 #
-# 1. **While reading** *Every line at once*: AUC from scores, by pairs, with equal scores counted
-#    right, and in fewer than $PQ$ steps if you like. ★, 10 minutes.
+# 1. **While reading.** A detector has an AUC of 0.1. Is it useless? After *Every line at once*. ★, 2 minutes.
+# 2. **While reading.** Compute the AUC from scores, by pairs, with equal scores counted right, and in fewer than $PQ$
+#    steps if you like. After *Every line at once*. ★, 10 minutes.
 
 # %%
 exercise("17_auc")
 
 # %% [markdown]
-# 2. **Derive**: the number of bits that rounded numbers cost if they are normal. What is the
-#    probability of a whole number $k$, and what does half the step cost? ★★, 20 minutes.
+# 3. **Derive** the number of bits that rounded numbers cost if they are normal. What is the probability of a whole
+#    number $k$, and what does half the step cost? After *Compression for real*. ★★, 20 minutes.
 
 # %%
 exercise("17_bits")
 
 # %% [markdown]
-# 3. **Explore**, ★★★, 40 minutes. Fool a detector. Train on all digits but one, as above. Find a
-#    picture with 100 or more dark pixels that is no digit, and that has a score below the 0.9 quantile
-#    of the usual test images. A start: take noise, and go down the gradient of the score in the
-#    *pixels*. How does it look? Then try to mend the detector without losing AUC: a smaller code,
-#    noise in training, −ELBO. The next cell shows that such pictures are there, without a gradient.
+# 4. **Derive.** One example in 1,000 is unusual, and a limit finds three of ten of these. How rare must false alarms be
+#    so that half of the alarms are true? After *Every line at once*. ★, 5 minutes.
+# 5. **While reading.** A friend reports that his autoencoder compresses images of 784 bytes to 16 numbers, "a factor of 49".
+#    Name two things that he has counted too low, and one that he could make lower. After *Compression for real*. ★, 5 minutes.
+# 6. **Explore.** Fool a detector. Train on all digits but one, as above. Find a picture with 100 or more dark pixels that is no
+#    digit, and that has a score below the 0.9 quantile of the usual test images. A start: take noise, and go down the gradient
+#    of the score in the *pixels*. How does the picture look? Then try to mend the detector without losing AUC: a smaller
+#    code, noise in training, −ELBO. The folded cell finds such pictures without a gradient. After *Where it fails*. ★★★, 40 minutes.
 
-# %%
+# %% tags=["hide-cell"]
 lines = np.zeros((24, 28, 28), np.float32)
 for i in range(24):
     lines[i, 3:25, i : i + 5] = 1  # a thick upright bar of 110 pixels, at every place
@@ -955,16 +1023,25 @@ print(
 assert bars.min() < limit or not settled
 
 # %% [markdown]
-# Without code:
+# <details><summary>Answers</summary>
 #
-# 4. A detector has an AUC of 0.1. Is it useless?
-# 5. A friend reports that his autoencoder compresses images of 784 bytes to 16 numbers, "a factor
-#    of 49". Name three things that he has not counted.
+# 1\. No: take minus its score, which puts the pairs in the opposite order. It has an AUC of 0.9.
 #
-# *Answers:* 4. No: minus its score has 0.9. 5. That 16 float32 numbers are 64 bytes; the error, as
-# the images do not come back; the decoder, which must be stored as well. On the other hand, he
-# could have had less than 64 bytes by rounding and coding.
+# 4\. Half of the alarms are true if $\pi t = (1 - \pi) f$. With $\pi = 0.001$ and $t = 0.3$ this is
+# $f = 0.0003 / 0.999 \approx 0.0003$: about three false alarms among 10,000 usual examples.
 #
+# 5\. 16 numbers in float32 are 64 bytes, so the factor is 12. The receiver needs the decoder, which has to be stored as
+# well. (And the images do not come back exactly.) On the other hand, rounding and coding would bring the
+# 64 bytes down, here to about 9.
+#
+# </details>
+
+# %% tags=["hide-cell"]
+f = 0.001 * 0.3 / 0.999
+assert np.isclose(0.001 * 0.3 / (0.001 * 0.3 + 0.999 * f), 0.5) and round(f, 4) == 0.0003
+assert round(784 / 64) == 12 and (round(promised / 8) in (8, 9) or not settled)
+
+# %% [markdown]
 # ## Further reading
 #
 # - [Townsend et al. 2019](bibliography.md#townsend-2019): bits-back coding with a VAE.

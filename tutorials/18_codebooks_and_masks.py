@@ -8,16 +8,18 @@
 # %% [markdown]
 # ## The question
 #
-# Text is a list of whole numbers, and the strongest models that we have predict the next one. An
-# image is not such a list. A **[vector-quantised autoencoder](glossary.md#vq-vae)** ([van den Oord,
-# Vinyals and Kavukcuoglu 2017](bibliography.md#van-den-oord-2017)) makes it one: each number of
-# its code names a vector in a learned *[codebook](glossary.md#codebook)*. To name a vector is to
-# jump from one to the next, and a jump has no slope. So the first half of this chapter trains with
-# a gradient that is *wrong on purpose*, and asks in which way it is wrong.
+# Text is a list of whole numbers, and a language model predicts the next one. An image is not such a
+# list. A **[vector-quantised autoencoder](glossary.md#vq-vae)** ([van den Oord, Vinyals and
+# Kavukcuoglu 2017](bibliography.md#van-den-oord-2017)) makes it one: each number of its code names a
+# vector in a learned *[codebook](glossary.md#codebook)*. When the encoder's output moves a little, the
+# name stays the same, or it jumps to another. Neither has a slope that could train the encoder. So
+# the first half of this chapter trains with a gradient that is *wrong on purpose*, and asks in which
+# way it is wrong.
 #
-# The second half hides parts of an image and asks for them: a **[masked
-# autoencoder](glossary.md#masked-autoencoder)** ([He et al. 2022](bibliography.md#he-2022)). It
-# is chapter 09 with one change, in the loss, and its code is for other tasks. Which, we measure.
+# The second half hides parts of an image and asks the net for them. This is a **[masked
+# autoencoder](glossary.md#masked-autoencoder)** ([He et al. 2022](bibliography.md#he-2022)): the
+# denoising autoencoder of [chapter 09](09_denoising.py) with one change in the loss. Its code is meant
+# for other tasks, and we measure how good it is for one of them.
 
 # %%
 import numpy as np
@@ -53,8 +55,8 @@ def squared_error(made, wanted):
 # $$
 #
 # $M$ is the number of vectors in the batch: one for each image, or one for each *place* of each
-# image, if the encoder is convolutional. The squared distance has a part that is the same for all
-# $j$, so that the search is one matrix product:
+# image, if the encoder is convolutional. The squared distance has a part $\|z\|^2$ that is the same
+# for all $j$, so it does not decide which vector is nearest. The rest is one matrix product:
 #
 # $$
 # \|z - e_j\|^2 = \|z\|^2 - 2\,c_j, \qquad c_j = z^\top e_j - \tfrac12 \|e_j\|^2,
@@ -70,21 +72,21 @@ distances = ((z[:, None] - book.E) ** 2).sum(axis=2)  # (M, K), each written out
 assert np.array_equal(book.k, distances.argmin(axis=1))
 
 # %% [markdown]
-# (The code counts $z$ and $e_j$ from the middle of the codebook, so that less is rounded. Distances
-# do not notice.)
+# (The code measures $z$ and $e_j$ from the mean of the codebook, so that less is rounded. This changes
+# no distance.)
 #
 # ## Backward: nothing comes through
 #
-# Let $R(e)$ be the loss that the decoder makes of $e$. Move $z$ by a little: the nearest vector is
-# the same one, and $R$ does not change. At a border between two vectors $R$ jumps, and has no
-# derivative there at all. So
+# Let $R(e)$ be the loss that follows from $e$ through the decoder. Move $z$ a little: the nearest vector
+# is still the same one, so $R$ does not change. At a border between two vectors $R$ jumps, and has no
+# derivative at all. So
 #
 # $$
 # \frac{\partial R}{\partial z} = 0 \quad\text{almost everywhere},
 # $$
 #
-# and the encoder, which is behind $z$, would never learn. A drawing for a code of one number, with
-# six vectors:
+# and the encoder, which makes $z$, would never learn. Here is $R$ for a code of one number and a
+# codebook of six vectors:
 
 # %% tags=["hide-input"]
 line = np.linspace(-2, 2, 801)
@@ -114,7 +116,7 @@ show(
 # %% [markdown]
 # ## Straight through
 #
-# The way out is to act *as if* $e$ were $z$: hand the gradient at $e$ to $z$, past the codebook,
+# The way out is to act *as if* $e$ were $z$: the gradient by $e$ is handed to $z$, past the codebook,
 #
 # $$
 # \frac{\partial R}{\partial z} := \frac{\partial R}{\partial e} .
@@ -130,17 +132,17 @@ show(
 # $$
 #
 # has the value of $e$ and the slope 1 in $z$, so $\partial R(q) / \partial z = \partial R /
-# \partial q$. Nothing else is meant by sg: it names the variables that a *partial* derivative
-# leaves alone. With bars for those,
+# \partial q$. There is nothing more to sg: it names the variables that a *partial* derivative
+# leaves alone. Write these with bars. The whole loss of an example is
 #
 # $$
 # L(z, e, \bar z, \bar e) = R(z + \bar e - \bar z) + \|\bar z - e\|^2 + \beta\,\|z - \bar e\|^2,
 # $$
 #
-# the gradient is $\partial L / \partial z$ and $\partial L / \partial e$ with the bars fixed, and
-# afterwards $\bar z = z$, $\bar e = e$. The second term draws the codebook to the codes, the third,
-# the *commitment*, the codes to the codebook. Both keep $e$ near $z$. Line by line, for the mean
-# over $N$ examples:
+# and its gradient is $\partial L / \partial z$ and $\partial L / \partial e$ with the bars fixed, and
+# with $\bar z = z$ and $\bar e = e$ put in afterwards. The second term draws the vectors of the
+# codebook to the codes. The third term, the *commitment*, draws the codes to the vectors. Both keep
+# $e$ near $z$. Line by line, for the mean over $N$ examples:
 #
 # $$
 # \begin{aligned}
@@ -152,7 +154,8 @@ show(
 # $$
 #
 # where $\mathrm{chosen}$ $(M, K)$ has a 1 at $k$ in each row, so that $e = \mathrm{chosen}\,E$.
-# The codebook gets nothing of $R$, and the decoder gets all of it, exactly.
+# $R$ does not contain $e$ but only $\bar e$, so the codebook gets no gradient of $R$. The decoder gets
+# its exact gradient, because no bar stands between it and $R$.
 
 # %%
 source(sae.VQVAE.backward)
@@ -160,9 +163,12 @@ source(sae.VQVAE.backward)
 # %% [markdown]
 # ### What does a gradient check say of a wrong gradient?
 #
-# Compared with differences of the loss it must fail. So the model says what its gradient *is* the
-# derivative of: `descended`, the loss above with the bars held at what they were. The check
-# compares with that, and then with the loss itself, and reports where the two disagree:
+# A check that compares the gradient with differences of the loss must fail here. So the model says
+# what its gradient *is* the derivative of: its method `descended` computes the loss above with the bars
+# held at what they were. The check compares the gradient with differences of `descended`, and then
+# these with differences of the loss itself, and reports where the two disagree.
+#
+# *Predict:* for which tensors do they disagree: the encoder's, the codebook, the decoder's?
 
 
 # %%
@@ -188,12 +194,12 @@ assert remark.kind == "straight_through"
 assert not any(name.startswith("decoder") for name in remark.tensors)
 
 # %% [markdown]
-# The remark names the tensors before the codebook, and the codebook, and no tensor of the decoder:
-# that one's gradient is the slope of the loss. So a wrong gradient on purpose does not switch the
-# check off.
+# The remark names the encoder's tensors and the codebook. It names no tensor of the decoder, because
+# the decoder's gradient is the slope of the loss. So although the gradient is wrong on purpose, it can
+# still be checked.
 #
-# **Break it.** The classic mistake is to forget one sg, so that the reconstruction trains the
-# codebook too:
+# **Break it.** A common mistake is to forget one sg, so that the reconstruction trains the codebook
+# too. *Predict:* for which tensors does the check fail now?
 
 
 # %%
@@ -213,15 +219,16 @@ assert wrong == ["codebook.E"]
 # %% [markdown]
 # ### How wrong is it?
 #
-# Were there no codebook, the gradient would be $\nabla R(z)$. The straight-through gradient is
-# $\nabla R(e)$. With $H$ for the second derivatives of $R$,
+# Without a codebook the gradient would be $\nabla R(z)$. The straight-through gradient is
+# $\nabla R(e)$. With $H$ for the second derivatives of $R$ at $z$ ([Taylor](mathematics.md#taylors-theorem)),
 #
 # $$
 # \nabla R(e) - \nabla R(z) = H\,(e - z) + O(\|e - z\|^2) :
 # $$
 #
-# the nearer the vectors, the less wrong. Try it: 1,000 points of the plane, a decoder with random
-# weights, and codebooks of more and more vectors.
+# so the gradient is the less wrong, the nearer $e$ is to $z$. The next cell tries this with 1,000 points
+# of the plane, a decoder with random weights, and codebooks of more and more vectors. *Predict:* if the
+# mean distance becomes half as large, what becomes of the error?
 
 
 # %%
@@ -263,8 +270,8 @@ away, error = np.array(found).T
 assert (np.diff(error) < 0).all() and 0.7 < error[3] / error[1] / (away[3] / away[1]) < 1.4
 
 # %% [markdown]
-# The error falls as the distance does, in proportion, as the formula says. That is why the two
-# other terms of the loss are there: they pay for the distance.
+# The error falls in proportion to the distance, as the formula says. That is why the loss has its two
+# other terms: they make the distance small.
 #
 # ## The codebook's gradient is k-means
 #
@@ -276,15 +283,16 @@ assert (np.diff(error) < 0).all() and 0.7 < error[3] / error[1] / (away[3] / awa
 # = 2 \sum_{m : k_m = j} (e_j - z_m) = 2\,n_j\,(e_j - m_j) .
 # $$
 #
-# It points from the vector away from the mean of its codes. The term is a parabola in $e_j$ with
-# second derivative $2 n_j$, so a step of size $1 / 2 n_j$ lands on its minimum: $e_j \leftarrow
-# m_j$. To choose the nearest vector, then to move each vector to the mean of its codes, and so on, is
-# **[k-means](glossary.md#k-means)** ([Lloyd 1982](bibliography.md#lloyd-1982)). The sum of squares
-# never rises: choosing again lowers each term or leaves it, and the mean is the best place for what
-# chose it. (It ends in *a* minimum, not in the least one.)
+# The gradient vanishes where $e_j$ is the mean of its codes. The sum is a parabola in $e_j$ with second
+# derivative $2 n_j$, so one step of size $1 / 2 n_j$ against the gradient lands on its minimum:
+# $e_j \leftarrow m_j$. To choose the nearest vector for each code, then to move each vector to the mean
+# of its codes, and so on, is **[k-means](glossary.md#k-means)** ([Lloyd
+# 1982](bibliography.md#lloyd-1982)). The sum of squares never rises. When codes choose again, each
+# distance becomes smaller or stays. When a vector moves to the mean of its codes, their sum of squares
+# becomes as small as it can. (k-means ends in *a* minimum, which need not be the least one.)
 #
 # A **moving average** makes this step without a gradient. Over many small batches, keep for each
-# vector the mean share $s_j$ of codes that chose it, and the mean $u_j$ of their sum:
+# vector the mean share $s_j$ of the codes that chose it, and the mean $u_j$ of their sum:
 #
 # $$
 # s_j \leftarrow \gamma s_j + (1 - \gamma) \frac{n_j}{M}, \qquad
@@ -292,9 +300,10 @@ assert (np.diff(error) < 0).all() and 0.7 < error[3] / error[1] / (away[3] / awa
 # e_j = \frac{u_j}{s_j} .
 # $$
 #
-# With $\gamma = 0$ that is $e_j = m_j$: an exact step of k-means on the batch. With $\gamma = 0.99$
-# it is one on about the last hundred batches, the older the less. Then the second term of the loss
-# is left out, and $E$ is no parameter that an optimizer moves.
+# With $\gamma = 0$ this is $e_j = m_j$: an exact step of k-means on the batch. With $\gamma = 0.99$ it is
+# a step of k-means on about the last hundred batches, in which older batches have smaller weights. The
+# second term of the loss is then left out, because the moving average does its work, and the optimizer
+# does not move $E$.
 
 # %%
 source(sae.Codebook.follow)
@@ -343,20 +352,22 @@ show(
 # %% [markdown]
 # ## Dead codes
 #
-# A vector that nothing chooses has $n_j = 0$, and its gradient is 0. It does not move, so nothing
-# will choose it: it is *dead*, as a ReLU can be ([chapter 05](05_going_deep.py)). How many vectors
-# are in use? Counting those that were chosen at all would count one that is chosen once in a
-# million. The **[perplexity](glossary.md#perplexity)** weighs them, by the entropy of the shares
-# $p_j = n_j / M$:
+# A vector that no code chooses has $n_j = 0$, so its gradient is 0 and it does not move. Then most
+# likely no code will choose it later either: it is *dead*, as a ReLU can be ([chapter
+# 05](05_going_deep.py)). How many vectors are in use? To count all that were chosen at least once is a
+# poor measure, because it counts a vector that is chosen once in a million. The
+# **[perplexity](glossary.md#perplexity)** takes account of how often each is chosen, by the
+# [entropy](glossary.md#entropy) of the shares $p_j = n_j / M$:
 #
 # $$
 # \text{perplexity} = e^{H}, \qquad H = -\sum_j p_j \log p_j ,
 # $$
 #
-# which is $n$ if $n$ vectors are used alike and the others never; by [Jensen's inequality](mathematics.md#jensens-inequality) it is at
-# most $K$. The remedy is blunt: a vector whose share falls below a few hundredths of $1/K$ is moved
-# to a random code of the batch. A codebook of 64 that begins far from the codes, as it does in a
-# new net:
+# which is $n$ if $n$ vectors are chosen equally often and the others never; by [Jensen's
+# inequality](mathematics.md#jensens-inequality) it is at most $K$. The remedy for dead vectors is
+# simple: a vector whose share falls below a few hundredths of $1/K$ is moved to a random code of the
+# batch. The next cell begins with a codebook of 64 vectors far from the codes, as they are in a new
+# net. *Predict:* how many vectors are in use in the end, without the remedy and with it?
 
 # %%
 assert np.isclose(float(perplexity(np.eye(8)[[0, 1, 2, 3] * 5])), 4)
@@ -375,8 +386,8 @@ assert in_use[0.0][-1] < 10 and in_use[0.03][-1] > 40
 # %% [markdown]
 # ## An experiment: images as 49 whole numbers
 #
-# The preset `vqvae`: convolutions take an image to $7 \times 7$ places with 16 numbers each, and
-# each of these vectors is replaced by the nearest of 64. The code of an image is 49 whole numbers
+# In the preset `vqvae`, convolutions turn an image into $7 \times 7$ places with 16 numbers each, and
+# each of these 49 vectors is replaced by the nearest of 64. So the code of an image is 49 whole numbers
 # from 0 to 63.
 
 # %%
@@ -404,23 +415,25 @@ assert quick(error < 0.4 * mean_error and use > 8, True)
 # %% [markdown]
 # ### What a code costs
 #
-# If all vectors are as probable, a code takes $49 \log_2 64 = 294$ bits, 37 bytes. A code for
-# compression gives frequent vectors short names: a code that has probability $P$ can be written in
-# about $-\log_2 P$ bits (arithmetic coding). The better one knows which codes are probable, the
-# fewer bits it takes. In [expectation](mathematics.md#expectation-variance-covariance) over the data,
+# If all vectors are equally probable, the code of an image takes $49 \log_2 64 = 294$ bits, or 37
+# bytes. If they are not, frequent vectors can have short names: a code of probability $P$ can be
+# written in about $-\log_2 P$ bits ([chapter 17](17_what_a_code_is_good_for.py#what-a-bit-is)). The
+# better the prior $P$ knows which codes are frequent, the fewer bits the codes take. In
+# [expectation](mathematics.md#expectation-variance-covariance) over the data,
 #
 # $$
 # \mathbb E\,[-\log_2 P(k)] = \underbrace{\mathbb E\,[-\log_2 Q(k)]}_{\text{entropy of the codes}} + \underbrace{\mathrm{KL}(Q \,\|\, P)}_{\text{for not knowing } Q} ,
 # $$
 #
-# where $Q$ is how codes are really distributed. Three priors $P$: all alike; each place by itself;
-# and a small table that knows each place with its neighbours to the left and above (`CodePrior`).
-# They are counted on training images and judged on test images.
+# where $Q$ is how codes are really distributed. Here are three priors $P$. The first takes all vectors
+# as equally probable. The second has shares for each place by itself. The third is a small table of
+# what each place holds, given its neighbours to the left and above (`CodePrior`). They are counted on
+# training images and judged on test images. *Predict:* what is the third worth, of 294 bits?
 #
-# (For readers of [chapter 11](11_variational.py): as a VAE, this model has the posterior
-# $q(k|x) = 1$ at one $k$. Its KL to a uniform prior is $\log K$ at every place, whatever the
-# encoder does: a constant, without a gradient. So the loss has no KL term, and the prior is learned
-# afterwards, from codes that stand still.)
+# (For readers of [chapter 11](11_variational.py): taken as a VAE, this model has the posterior
+# $q(k|x) = 1$ at one $k$. Its KL to a uniform prior is $\log K$ at every place, whatever the encoder
+# does. This is a constant without a gradient, so the loss has no KL term. The prior is learned
+# afterwards, when the encoder no longer changes.)
 
 # %%
 places = codes.reshape(len(codes), 49)
@@ -442,9 +455,8 @@ assert quick(bits["with the neighbours"] < 0.9 * bits["each place by itself"] < 
 # %% [markdown]
 # ### New images
 #
-# A prior can also be drawn from, place after place, and the decoder makes an image of what was
-# drawn. This is what large models of images do, with a transformer for the prior instead of a table
-# of neighbours.
+# Codes can be drawn from the prior, place after place, and the decoder makes an image of each. Large
+# models of images do the same with a transformer as the prior, instead of a table of neighbours.
 
 # %%
 drawn_codes = prior.sample(8, rng=0)
@@ -467,8 +479,8 @@ assert quick(abs(ink["drawn by the prior"] / ink["original"] - 1) < 0.5, True)
 print("mean ink:", ", ".join(f"{name} {value:.3f}" for name, value in ink.items()))
 
 # %% [markdown]
-# And what do the vectors stand for? Cut a window of $12 \times 12$ pixels around each place of the
-# training images, and take the mean over all windows whose place has chosen the same vector:
+# What do the vectors stand for? The next cell cuts a window of $12 \times 12$ pixels around each place of
+# the training images, and takes the mean of all windows whose places have chosen the same vector:
 
 # %%
 padded = np.pad(train[: len(codes), ..., 0], ((0, 0), (4, 4), (4, 4)))
@@ -503,15 +515,15 @@ show(
 # \underset{(N, D)}{d\hat x} = \frac1N\, \frac{\partial \ell}{\partial \hat x} \odot h .
 # $$
 #
-# A pixel that is seen costs nothing, so that there is nothing to be gained by copying. The best
-# answer is, as in chapter 09, a mean: for squared error and for cross-entropy alike,
+# A pixel that is seen costs nothing, so the net gains nothing by copying it. The best answer is a mean,
+# as in [chapter 09](09_denoising.py). For squared error and for cross-entropy alike it is
 #
 # $$
 # \hat x_d = \mathbb E\,[x_d \mid x_s] \quad\text{for hidden } d,
 # $$
 #
-# the mean of the pixel over all images that agree with what is seen, $x_s$. For a pixel that is
-# seen, no answer is better than another. So nothing of the code need be spent on it.
+# the mean of the pixel over all images that agree with what is seen, $x_s$. For a pixel that is seen,
+# no answer is better than another, so the code need not describe it.
 
 
 # %%
@@ -551,14 +563,16 @@ print(f"largest relative error of a gradient {report.worst:.0e}")
 assert report.passed and report.worst < 1e-7
 
 # %% [markdown]
-# (The library multiplies prediction *and* target by $h$. For a cross-entropy of logits, a logit of
-# 0 for a target of 0 costs $\log 2$ all the same, which it takes off again: a constant, without a
-# gradient.)
+# (The library multiplies prediction *and* target by $h$, and gives both to the loss. A seen pixel then
+# has the prediction 0 and the target 0, which costs nothing by the squared error. By the cross-entropy
+# of logits it costs $\log 2$, because a logit of 0 is a probability of ½. The library subtracts this
+# again. It is a constant, so it has no gradient.)
 #
 # ### What the rate does
 #
-# How much should be hidden? The best error can only grow with it. By the law of total variance,
-# what is seen in addition, $x_t$, takes away the variance of a mean:
+# How much should be hidden? The more is hidden, the larger is even the best possible error. For if some
+# pixels $x_t$ are seen in addition to $x_s$, the law of total variance says that the remaining
+# variance becomes smaller, by the variance of the new mean:
 #
 # $$
 # \mathbb E \operatorname{Var}(x_d \mid x_s)
@@ -566,16 +580,18 @@ assert report.passed and report.worst < 1e-7
 # \ge \mathbb E \operatorname{Var}(x_d \mid x_s, x_t) .
 # $$
 #
-# With little hidden, the neighbours tell nearly everything. With nearly all hidden, nothing can be
-# told, and the best answer nears the mean image. For images that were normally distributed, the best
-# answer is a formula, with the mean $\mu$ and the covariance $C$ of pixels:
+# If little is hidden, a pixel's neighbours tell it nearly exactly. If nearly everything is hidden, the
+# best answer is close to the mean image. If images were [normally
+# distributed](mathematics.md#density-and-the-normal-distribution), the best answer would be a formula
+# of the mean $\mu$ and the covariance $C$ of the pixels:
 #
 # $$
 # \mathbb E\,[x_h \mid x_s] = \mu_h + C_{hs} C_{ss}^{-1} (x_s - \mu_s),
 # $$
 #
-# which is at the same time the best *linear* answer for any data. It is an opponent to be taken
-# seriously:
+# For any data this formula is the best *linear* answer, so it is a strong opponent.
+#
+# *Predict:* does a net that is trained for a few seconds come closer than the linear answer?
 
 # %%
 images, epochs = quick(5000, 1000), quick(6, 3)
@@ -629,13 +645,10 @@ assert quick(error[0.3] < error[0.5] < error[0.75], True)
 
 # %% [markdown]
 # The table has the squared error per image, scaled as if all pixels had been hidden. The more is
-# hidden, the larger it is, as it must be. And the *linear* answer is better than that of this small
-# net. Two reasons: the linear answer is told which pixels are hidden, whereas the net is given a 0
-# there, which is also the white of the paper; and the net has been trained for two seconds.
-#
-# Given time, the net wins. `scratchae train masked`, a larger net and 20 epochs of 29,500 images, ends
-# at a squared error of 4.78 per test image with 24 of 49 patches hidden. `linear` has 9.7 on the
-# first 300 of them with the same patches hidden (covariance of 10,000 images), the mean image 24.7.
+# hidden, the larger it is. And the *linear* answer is better than that of this small net. There may be
+# two reasons. The linear answer is told which pixels are hidden, whereas the net is given a 0 there,
+# which is also the value of a pixel without ink. And the net has been trained for a few seconds only;
+# `scratchae train masked` trains a larger net for longer.
 
 # %%
 shown, hidden = test[:8], models[0.75].hide(test[:8], rng=0)
@@ -654,10 +667,13 @@ show(
 # %% [markdown]
 # ### What the code is good for
 #
-# Filling in is not the aim. The aim is the code, of the whole image, with nothing hidden: is it a
-# good place to start for another task? A **[linear probe](glossary.md#linear-probe)** answers: how
-# well can a *linear* function of the code tell the digit, with few labels? Beside it the same net,
+# The aim is not to fill in images. The aim is a code of the whole image, with nothing hidden, from which
+# another task can be learned with few labels. A **[linear probe](glossary.md#linear-probe)** measures
+# that: how well does a *linear* function of the code tell the digit ([chapter
+# 17](17_what_a_code_is_good_for.py#few-labels))? The masked code is compared with codes of the same net,
 # trained for as long on the same images as a plain and as a denoising autoencoder.
+#
+# *Predict:* which rate is best, and is the masked code better than the plain one?
 
 # %%
 labels, test_labels = data.train_labels[:images], data.test_labels[: len(test)]
@@ -699,34 +715,24 @@ least, most = probes["masked, 30%"], probes["masked, 75%"]
 for at in (0, 1):
     assert quick(least[at] > max(probes["denoising"][at], most[at]), True)
     assert quick(least[at] > probes["random weights"][at] + 0.05, True)
+    assert quick(probes["plain"][at] > least[at] - 0.02, True)
 assert quick(probes["pixels"][1] > least[1], True)
 
 # %% [markdown]
-# With 30 % hidden, the code is a better start than the denoising one at equal cost, by three to five
-# points (one training each, three choices of labels), and than that of random weights by far. With
-# 75 % hidden it is worse. But the plain autoencoder is at least as good, and with 500 labels PCA and
-# the pixels themselves are better, after these few seconds of training. With the presets' larger nets
-# and 3 epochs of 29,500 images each (one seed), `python benchmarks/probe.py --data strokes --epochs 3
-# --presets masked denoising denoising-masking simple` gives errors on 5,000 test images:
-#
-# | code of | 100 labels | 1,000 labels | 10,000 labels |
-# | --- | ---: | ---: | ---: |
-# | masked | 22.40 % | 4.52 % | 1.18 % |
-# | denoising | 21.52 % | 5.54 % | 1.66 % |
-# | denoising-masking | 18.98 % | 3.32 % | 0.62 % |
-# | simple | 23.36 % | 5.48 % | 1.76 % |
-# | pixels | 23.90 % | 5.52 % | 2.00 % |
-# | PCA-64 | 31.72 % | 7.20 % | 2.24 % |
-#
-# There the masked code is better than the denoising one from 1,000 labels on, and better than the
-# pixels. Best is `denoising-masking`, which hides single pixels and is judged by all of them. So on
-# drawn digits of $28 \times 28$ pixels, patches are not what makes a code good. He et al. found them to
-# be on photographs, for much larger nets. Take from this how to measure it.
+# With 30 % hidden, a linear probe reads the masked code better than the denoising one, and much better than
+# that of random weights (one training each, three choices of labels). With 75 % hidden it is worse than
+# with 30 %, perhaps because the net then sees too little of an image to learn much from it. But the
+# plain autoencoder is at least as good, and with 500 labels the pixels themselves are better, after these
+# few seconds of training. So in this experiment, on drawn digits, hidden patches are not what makes a
+# code good. He et al. found that they are on photographs, for much larger nets. Take from this how to
+# measure it: `python benchmarks/probe.py --data strokes --presets masked denoising denoising-masking
+# simple` trains the presets' larger nets, at equal cost, and probes them with up to all labels.
 #
 # ### With convolutions
 #
-# Nothing in the loss asks for dense layers. A hidden patch is $4 \times 4$ pixels, so a convolutional net must look farther
-# than that: two convolutions of stride 2 and a $5 \times 5$ kernel on their maps see 23 pixels across.
+# The loss works with any layers. A hidden patch is $4 \times 4$ pixels, so a unit of a convolutional net must see farther
+# than that to know what lies around the patch. Two convolutions of stride 2, and a $5 \times 5$ kernel on what they make,
+# see 23 pixels across.
 
 
 # %%
@@ -758,7 +764,8 @@ print(
 assert quick(of_conv < 1.3 * error[0.5], True)
 
 # %% [markdown]
-# With a tenth of the parameters and fewer images it fills in about as well: a stroke goes on in the same way wherever it is.
+# The convolutional net has a tenth of the parameters, has seen fewer images, and fills in about as well. A likely reason is that a
+# stroke continues in the same way wherever it is, so kernels that are used at all places learn this from fewer images.
 #
 # ## What to change for MNIST
 #
@@ -768,33 +775,58 @@ assert quick(of_conv < 1.3 * error[0.5], True)
 #
 # ## Exercises
 #
-# 1. One step of a vector-quantised autoencoder, all three gradients. After *Straight through*. ★★★, 25 minutes.
+# 1. **Derive** one step of a vector-quantised autoencoder, all three gradients. After *Straight through*. ★★★, 25 minutes.
 
 # %%
 exercise("18_straight_through")
 
 # %% [markdown]
-# 2. The loss of a masked autoencoder. After *Masks*. ★, 10 minutes.
+# 2. **While reading.** The loss of a masked autoencoder, and its gradient. After *Masks: judged by what is hidden*. ★, 10 minutes.
 
 # %%
 exercise("18_masked_loss")
 
 # %% [markdown]
-# Without code:
+# 3. **While reading.** The mean over the hidden pixels of the batch, or the sum over each image and the mean over images: when do
+#    the two losses differ by more than a factor that the learning rate can make good? After *Masks: judged by what is hidden*. ★, 5 minutes.
+# 4. **While reading.** A codebook has one vector. What does the vector become, what is the perplexity, and what does the decoder
+#    learn? After *Dead codes*. ★★, 5 minutes.
+# 5. **Derive.** Let $\beta$ be 0. The loss of the reconstruction trains the encoder all the same. Which term still asks that
+#    $\|z - e\|^2$ be small, and of which tensor? What may go wrong with the gradient? After *How wrong is it?* ★★, 10 minutes.
+# 6. **Derive.** Why is the perplexity of $K$ vectors at most $K$? Write $\log K - H$ as a KL divergence. After *Dead codes*.
+#    ★★, 10 minutes.
+# 7. **Explore.** A VAE rounds too, because its noise makes nearby codes alike. Compare the bits: with `MSE()` (variance ½), what
+#    does `scratchae train vae` pay as KL in bits, and what does `vqvae` pay with its prior, at which squared error? After *What a code
+#    costs*. ★★★, 30 minutes.
 #
-# 3. ★ The mean over the hidden pixels of the batch, or the sum over each image and the mean over images: when do the two losses
-#    differ by more than a factor that the learning rate can make good?
-# 4. ★★ A codebook of one vector: what does the vector become, what is the perplexity, and what does the decoder learn?
-# 5. ★★ Let $\beta$ be 0. The loss of the reconstruction trains the encoder all the same. What may go wrong with
-#    $\|z - e\|^2$, and what with the gradient?
-# 6. ★★★ A VAE rounds too: its noise makes nearby codes alike. Compare the bits: with `MSE()` (variance ½), what does
-#    `scratchae train vae` pay as KL in bits, and what does `vqvae` pay with its prior, at which squared error?
+# <details><summary>Answers</summary>
 #
-# *Answers:* 3. When different images have different numbers of hidden pixels: then the mean over all pixels counts an image the more,
-# the more of it is hidden. Here each has as many. 4. The mean of all codes, 1, and the mean image: it is given the same
-# for every image. 5. Nothing keeps $z$ near $e$. The codebook follows, but $z$ may run ahead of it as far as it
-# likes, and then the gradient at $e$ says little about $z$: the error of the gradient grows with the distance.
-# 6. KL in nats divided by $\log 2$. Only the pairs of bits and error compare: a model is better if it has less of both.
+# 3\. When different images have different numbers of hidden pixels. The mean over all hidden pixels then gives more weight to an
+# image of which more is hidden. Here the same number is hidden of each image, so the losses differ by a factor only.
+#
+# 4\. The vector becomes the mean of all codes, and the perplexity is 1. The decoder is given the same vector for every image, so
+# the best it can learn is the mean image.
+#
+# 5\. The second term draws the codebook to the codes, but no term draws the codes to the codebook. The codebook follows $z$, but $z$
+# may move faster than it. Then $e$ is far from $z$, and the error of the gradient grows with this distance.
+#
+# 6\. With $u_j = 1/K$: $\mathrm{KL}(p \,\|\, u) = \sum_j p_j \log (p_j K) = \log K - H$. It is at least 0, so $H \le \log K$, and
+# the perplexity is $K e^{-\mathrm{KL}(p \| u)}$.
+#
+# 7\. The bits of the VAE are its KL in nats divided by $\log 2$. Only pairs of bits and error can be compared: a model is better if
+# it has less of both.
+#
+# </details>
+
+# %% tags=["hide-cell"]
+p = np.array([0.5, 0.25, 0.25, 0.0])  # answer 6
+H = -(p[:3] * np.log(p[:3])).sum()
+assert np.isclose(np.exp(H), 4 * np.exp(-(p[:3] * np.log(p[:3] * 4)).sum()))
+constant = sae.Codebook(1, 2, decay=0.0, dead=0.0, rng=0).to(dtype=np.float64)  # answer 4
+constant.forward(points)
+assert np.isclose(float(perplexity(constant.chosen)), 1)
+constant.follow(rng)
+assert np.allclose(constant.E, points.mean(axis=0))
 
 # %% [markdown]
 # ## Further reading

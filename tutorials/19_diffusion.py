@@ -1,23 +1,23 @@
 # %% [markdown]
 # # 19 · From denoising to diffusion
 #
-# *How does a net that has only learned to take noise away make new images of nothing but noise?*
+# *How does a net that has only learned to take noise away make new images out of nothing but noise?*
 #
 # **Time** 50 minutes to read, 30 s to run on two cores.
 
 # %% [markdown]
 # ## The question
 #
-# [Chapter 09](09_denoising.py) ended with arrows: a denoiser's step points to where data are more
-# probable. Follow the arrows from a random point, and you should arrive at data that nobody has
-# seen. It is nearly true. This chapter says what is missing, a list of noise levels, and how from
-# there a few lines lead to a **[diffusion model](glossary.md#diffusion-model)** ([Sohl-Dickstein
-# et al. 2015](bibliography.md#sohl-dickstein-2015), [Song and Ermon
-# 2019](bibliography.md#song-2019), [Ho, Jain and Abbeel 2020](bibliography.md#ho-2020)).
+# [Chapter 09](09_denoising.py) ended with arrows: a denoiser's step points to where noisy data are more
+# probable. If you follow the arrows from a random point, do you arrive at a new example that is like
+# the data? Nearly. This chapter shows what is missing, namely a list of noise levels, and how a few
+# lines lead from there to a **[diffusion model](glossary.md#diffusion-model)** ([Sohl-Dickstein et al.
+# 2015](bibliography.md#sohl-dickstein-2015), [Song and Ermon 2019](bibliography.md#song-2019), [Ho,
+# Jain and Abbeel 2020](bibliography.md#ho-2020)).
 #
-# On the way each claim is tried where everything can be computed: on data that are a few points, for
-# which the best denoiser is a formula. What goes wrong there is the method's fault, and not the
-# net's.
+# Each claim is first tried where everything can be computed: on data that are a few points, for which
+# the best denoiser is a formula. If something goes wrong there, the method is to blame and not the
+# net.
 
 # %%
 import numpy as np
@@ -44,11 +44,11 @@ rng = np.random.default_rng(0)
 # $$
 #
 # The middle term is 0: given $y$, the first factor is a constant, and the second has the mean
-# $m - \mathbb E[x \mid y] = 0$. The last does not depend on $r$. So $r = m$ is best, at *each* $y$.
-# Two things follow that this chapter needs:
+# $m - \mathbb E[x \mid y] = 0$. The last term does not depend on $r$. The first is 0 for $r = m$ and
+# otherwise positive. So $r = m$ is best, at *each* $y$. Two things follow that this chapter needs:
 #
-# - A weight on the error that depends on $s$ (or on $y$) changes nothing about the best answer,
-#   since it is best for each $s$ by itself.
+# - A weight on the error that depends on $s$ (or on $y$) does not change which answer is best, because
+#   $m$ is best for each $s$ and each $y$ by itself.
 # - One net can be the best denoiser for *all* $s$, if it is told $s$.
 #
 # ## Tweedie: the mean is a slope
@@ -68,13 +68,14 @@ rng = np.random.default_rng(0)
 #
 # In the second line $p(x)\,\mathcal N(y; x, s^2) = p_s(y)\, p(x \mid y)$ is [Bayes' rule](mathematics.md#conditional-probability-and-bayes-rule). The gradient
 # of the log of a density is called its **[score](glossary.md#score)**; the formula is Tweedie's
-# ([Efron 2011](bibliography.md#efron-2011)). It needs no density: whoever can denoise knows the
-# score. And it is the score of the *noisy* data. The data themselves, points in a training set,
-# have none.
+# ([Efron 2011](bibliography.md#efron-2011)). It gives the score without the density, because
+# $\mathbb E[x \mid y]$ is what a denoiser learns. And it is the score of the *noisy* data. The data
+# themselves, points in a training set, have no score, because a set of points has no density.
 #
 # If the data are $n$ points $x_i$, all of this can be computed: $\mathbb E[x \mid y] = \sum_i w_i
-# x_i$ with $w_i \propto e^{-\|y - x_i\|^2 / 2s^2}$, as in chapter 09. Here is a `Diffusion` whose
-# denoiser is that formula instead of a net. Its other methods are the library's:
+# x_i$ with $w_i \propto e^{-\|y - x_i\|^2 / 2s^2}$, as in chapter 09. The next cell makes a `Diffusion`
+# whose denoiser is this formula instead of a net; its other methods are the library's. It compares
+# Tweedie's score with differences of $\log p_s$, which is known for a few points.
 
 
 # %%
@@ -117,16 +118,17 @@ assert deviation < 1e-8
 # %% [markdown]
 # ## Langevin: a walk that draws
 #
-# Climbing by the score alone ends on a peak, and always on the nearest. To *draw* from a density, add
-# noise to each step. **[Langevin](glossary.md#langevin-dynamics)'s walk** with step $\eta$ is
+# A walk that only follows the score ends on a peak of the density, so it always ends on the same few
+# points. To *draw* from a density, add noise to each step.
+# **[Langevin](glossary.md#langevin-dynamics)'s walk** with step $\eta$ is
 #
 # $$
 # y \leftarrow y + \eta\, \nabla \log p(y) + \sqrt{2\eta}\;\xi, \qquad \xi \sim \mathcal N(0, I) ,
 # $$
 #
-# and for small $\eta$ it comes to visit each region as often as $p$ says. For a normal density of
-# variance $v$ that can be seen by hand. The score is $-y/v$, so a step multiplies $y$ by $1 - \eta/v$
-# and adds variance $2\eta$. A variance that stays as it is obeys
+# and for small $\eta$ it visits, in the long run, each region as often as $p$ says. For a normal density
+# of variance $v$ this can be seen by hand. The score is $-y/v$, so a step multiplies $y$ by
+# $1 - \eta/v$ and adds the variance $2\eta$. The variance $V$ that a step leaves as it is obeys
 #
 # $$
 # V = \Big(1 - \frac\eta v\Big)^2 V + 2\eta
@@ -148,18 +150,21 @@ assert abs(walkers.var() / (v / (1 - eta / (2 * v))) - 1) < 0.04
 # ### Why one level of noise is not enough
 #
 # The data are eight small clouds on a ring, as in [chapter 15](15_two_players.py), but every other
-# cloud holds four times as many points as its neighbours. Begin with 500 walkers far and wide, and
-# let them walk by the exact score at one small level, $s = 0.1$.
+# cloud holds four times as many points as its neighbours. Place 500 walkers at random in a large square,
+# and let them walk by the exact score at one small level, $s = 0.1$.
 #
-# Between two clouds that are far apart, the score points to the nearer one. *How much* either of
-# them weighs hardly changes it there: for $p = \pi_1 p_1 + \pi_2 p_2$, near the first cloud $p_2
-# \approx 0$, so that $\nabla \log p \approx \nabla \log (\pi_1 p_1) = \nabla \log p_1$. The weight is
-# a constant under the log, and its gradient is 0. So a walker goes to the cloud that it began next
-# to, and stays. A large $s$ blurs the clouds into one heap, in which the weights do count, but then
-# one draws from a blur.
+# Between two clouds that are far apart, the score points to the nearer one. The *weights* of the clouds
+# hardly change it there. For let $p = \pi_1 p_1 + \pi_2 p_2$. Near the first cloud $p_2 \approx 0$, so
+# $\nabla \log p \approx \nabla \log (\pi_1 p_1) = \nabla \log p_1$: the logarithm makes a summand of the
+# weight, and a constant summand has the gradient 0. So a walker goes to the cloud that is nearest to
+# its start, and stays there. A large $s$ blurs the clouds into one, so that the weights do change the
+# score, but then the walkers draw from the blurred data.
 #
-# **[Annealing](glossary.md#annealed-langevin-dynamics)** does both: begin at a large $s$, walk some
-# steps, go on at a smaller one, with $\eta \propto s^2$.
+# **[Annealing](glossary.md#annealed-langevin-dynamics)** uses both: begin at a large $s$, walk some
+# steps, then go on at a smaller one, with $\eta \propto s^2$.
+#
+# *Predict:* four heavy clouds hold 80 % of the data. Which share of the walkers ends in them, at one
+# level and with annealing?
 
 
 # %%
@@ -199,15 +204,16 @@ assert abs(judged(walks["one level, s = 0.1"])[0] - 0.5) < 0.1
 assert abs(judged(walks["annealed, s = 3 … 0.1"])[0] - 0.8) < 0.07
 
 # %% [markdown]
-# Both walks have taken 480 steps with the exact score. At one level half of the walkers end in the
-# heavy clouds: they stand for the *regions* that they began in, not for the data. Annealed, four of
-# five do.
+# Both walks have taken 480 steps with the exact score. At one level about half of the walkers end in
+# the heavy clouds, because half of them began nearest to one: they are spread like their starts, and
+# not like the data. With annealing about four of five end there, as in the data.
 #
 # ## One net for all levels
 #
-# So a model needs the best denoiser at every level from "larger than the data" to "too small to be
-# seen". One net learns them all, if it is told the level. `Diffusion` draws a level for each example,
-# uniformly in $\log\sigma$ (with $u$ from 0 to 1), and from then on is a denoising autoencoder:
+# So a model needs the best denoiser at every level, from noise that is larger than the data to noise
+# that is too small to be seen. One net learns them all, if it is told the level. `Diffusion` draws a
+# level for each example, uniformly in $\log\sigma$ (with $u$ from 0 to 1). The rest is a denoising
+# autoencoder:
 #
 # $$
 # \begin{aligned}
@@ -218,10 +224,10 @@ assert abs(judged(walks["annealed, s = 3 … 0.1"])[0] - 0.8) < 0.07
 # \end{aligned}
 # $$
 #
-# Dividing by $\sqrt{1 + \sigma^2}$ keeps the input as large as 1, more or less, at all levels. $f(u)$
-# are a few bumps, each of which is large at one level: a net of ReLUs can switch its units by them
-# as it could not by the single number $u$. Noise and level are drawn, so they are constants, and
-# nothing is new in the backward pass.
+# Dividing by $\sqrt{1 + \sigma^2}$ keeps the input near the size 1 at all levels. $f(u)$ are a few
+# bumps, each of which is large near one level. With them a net of ReLUs can switch units on for some
+# levels and off for others, which is hard with the single number $u$. Noise and level are drawn and
+# not learned, so they are constants for the gradient, and the backward pass has nothing new.
 
 # %%
 source(sae.Diffusion.objective, sae.Diffusion.told, sae.Diffusion.backward)
@@ -280,40 +286,44 @@ show(
 )
 
 # %% [markdown]
-# With the net's score the walk finds the clouds, but the light ones get less than they should. An
-# error of the score adds up on the way from one cloud to the next, as $\log p(b) - \log p(a)$ is the
-# integral of the score along the way; and a walk that has time to settle settles at a wrong ratio.
+# With the net's score the walk finds the clouds, but too few walkers end in the light ones. The reason
+# is that errors of the score add up between two clouds: $\log p(b) - \log p(a)$ is the integral of the
+# score along a way from $a$ to $b$, so a small error everywhere on the way is a large error of the
+# ratio. A walk that has the time to settle at a level settles at the wrong ratio.
 #
 # ## From one level to the next, in one step
 #
-# Langevin walks many steps at each level. There is a shorter way ([Ho et al.
-# 2020](bibliography.md#ho-2020)). Let $\tilde x_\tau = x + \tau\varepsilon$ have little noise, and
-# $\tilde x_\sigma = \tilde x_\tau + \sqrt{\sigma^2 - \tau^2}\,\varepsilon'$ more. Suppose that we have
-# $\tilde x_\sigma$ *and know* $x$. What is $\tilde x_\tau$? By Bayes' rule its log-density is, up to a
-# constant,
+# Langevin's walk takes many steps at each level. There is a shorter way ([Ho et al.
+# 2020](bibliography.md#ho-2020)). Let $\tilde x_\tau = x + \tau\varepsilon$ have little noise, and let
+# $\tilde x_\sigma = \tilde x_\tau + \sqrt{\sigma^2 - \tau^2}\,\varepsilon'$ have more. Suppose that we have
+# $\tilde x_\sigma$ *and know* $x$. How is $\tilde x_\tau$ distributed? By Bayes' rule its log-density is,
+# up to a constant,
 #
 # $$
 # -\frac{\|\tilde x_\tau - x\|^2}{2\tau^2} - \frac{\|\tilde x_\sigma - \tilde x_\tau\|^2}{2(\sigma^2 - \tau^2)} ,
 # $$
 #
-# a parabola in $\tilde x_\tau$: a normal density. The precisions add up,
-# $\frac1{\tau^2} + \frac1{\sigma^2 - \tau^2} = \frac{\sigma^2}{\tau^2(\sigma^2 - \tau^2)}$, and the mean
-# weighs $x$ and $\tilde x_\sigma$ by theirs:
+# which is a parabola in $\tilde x_\tau$, so the density is normal. Its precision, which is 1 over the
+# variance, is the sum of the two precisions,
+# $\frac1{\tau^2} + \frac1{\sigma^2 - \tau^2} = \frac{\sigma^2}{\tau^2(\sigma^2 - \tau^2)}$. Its mean is the
+# mean of $x$ and $\tilde x_\sigma$, weighted with their precisions:
 #
 # $$
 # \tilde x_\tau = x + \frac{\tau^2}{\sigma^2}\,(\tilde x_\sigma - x) + \tau\sqrt{1 - \frac{\tau^2}{\sigma^2}}\;\xi .
 # $$
 #
-# We do not know $x$. So put the net's $\hat x = \mathbb E[x \mid \tilde x_\sigma]$ in its place. That is
-# the whole sampler:
+# We do not know $x$, so we put the net's $\hat x = \mathbb E[x \mid \tilde x_\sigma]$ in its place. The
+# sampler begins with noise alone and repeats this step from level to level:
 
 # %%
 source(sae.Diffusion.steps)
 
 # %% [markdown]
-# With $\hat x$ for $x$ the step is not exact, unless $\sigma$ and $\tau$ are near each other: then the
-# step is small, and what it adds of $\hat x$ is corrected in the next one. The exact denoiser shows it,
-# as nothing else can be wrong with it. Few steps find the clouds, but not how much they weigh:
+# With $\hat x$ in place of $x$ the step is exact only in the limit in which $\tau$ is close to $\sigma$.
+# Then a step moves $\tilde x$ only a little towards $\hat x$, and the next step has a new $\hat x$. The
+# exact denoiser shows how much the number of steps matters, because nothing else can be wrong with it.
+#
+# *Predict:* with 3 steps, do points end between the clouds, or in clouds but with wrong weights?
 
 # %%
 spread = {}
@@ -330,12 +340,13 @@ print(f" 100 steps of the net: {heavy:.0%} in the heavy clouds, {near:.0%} near 
 assert quick(abs(heavy - 0.8) < min(0.12, abs(walked - 0.8)) and near > 0.9, True)
 
 # %% [markdown]
-# The same net, with a fifth of the calls, comes nearer to 80 %: no level is given the time to settle at its own error.
+# Few steps find the clouds, but not their weights. And with 100 steps the same net comes nearer to 80 % than Langevin's walk,
+# which called it 480 times: the walk takes 40 steps at each level, and so has the time to settle at a wrong ratio.
 #
 # ## "Predict the noise" is chapter 09
 #
-# Papers write it differently. DDPM ([Ho et al. 2020](bibliography.md#ho-2020)) shrinks the data while
-# it adds noise, and trains the net to tell the noise:
+# Papers write the same model differently. DDPM ([Ho et al. 2020](bibliography.md#ho-2020)) shrinks the
+# data while it adds noise, and trains the net to predict the noise:
 #
 # $$
 # x_t = \sqrt{\bar\alpha_t}\,x + \sqrt{1 - \bar\alpha_t}\;\varepsilon, \qquad
@@ -344,8 +355,8 @@ assert quick(abs(heavy - 0.8) < min(0.12, abs(walked - 0.8)) and near > 0.9, Tru
 #
 # Divide by $\sqrt{\bar\alpha_t}$: $x_t / \sqrt{\bar\alpha_t} = x + \sigma\varepsilon$ with $\sigma^2 =
 # (1 - \bar\alpha_t)/\bar\alpha_t$. So $1 + \sigma^2 = 1/\bar\alpha_t$, and $x_t = \tilde x / \sqrt{1 +
-# \sigma^2}$ is exactly what our net is given. To know the noise is to know the data, since $\tilde x
-# = \hat x + \sigma\hat\varepsilon$:
+# \sigma^2}$ is exactly what our net is given. A net that predicts the noise also predicts the data,
+# because $\tilde x = \hat x + \sigma\hat\varepsilon$:
 #
 # $$
 # \hat\varepsilon = \frac{\tilde x - \hat x}{\sigma}, \qquad
@@ -353,27 +364,31 @@ assert quick(abs(heavy - 0.8) < min(0.12, abs(walked - 0.8)) and near > 0.9, Tru
 # = \frac{\|x - \hat x\|^2}{\sigma^2} .
 # $$
 #
-# The loss of DDPM *is* that of a denoising autoencoder with a time input, with the weight
-# $1/\sigma^2$. By the first section the weight changes nothing about the best answer. It changes what
-# a net of finite size cares for: with $1/\sigma^2$ for the last details, with ours for what the image
-# is at all.
+# So the loss of DDPM *is* that of a denoising autoencoder that is told the level, with the weight
+# $1/\sigma^2$. By the first section the weight does not change which answer is best. But a net of finite
+# size cannot be best everywhere, and the weight decides where it should be good. $1/\sigma^2$ is large
+# at small levels, where only details are missing. Our loss has the weight 1, so most of it comes from
+# the large levels, where it is not yet decided what the image shows.
 #
 # ### Where a weight comes from
 #
-# A sampler draws $\tilde x_\tau$ from the density above with $\hat x$ for $x$. How far is that from the
-# one with $x$? Both are normal with variance $c^2 = \tau^2(1 - \tau^2/\sigma^2)$, and their means are
-# $(1 - \tau^2/\sigma^2)(x - \hat x)$ apart, so
+# A sampler draws $\tilde x_\tau$ from the density above with $\hat x$ in place of $x$. How far is this
+# from the density with $x$? Both are normal with the variance $c^2 = \tau^2(1 - \tau^2/\sigma^2)$, and
+# their means differ by $d = (1 - \tau^2/\sigma^2)(x - \hat x)$. The KL divergence of two such densities
+# is $\|d\|^2 / 2c^2$:
 #
 # $$
 # \mathrm{KL} = \frac{(1 - \tau^2/\sigma^2)^2\, \|x - \hat x\|^2}{2\,\tau^2\,(1 - \tau^2/\sigma^2)}
 # = \frac12 \Big(\frac1{\tau^2} - \frac1{\sigma^2}\Big) \|x - \hat x\|^2 .
 # $$
 #
-# Added up over the steps (and with two terms for the ends) it is the ELBO of a VAE with as many layers
-# as steps, whose encoder has nothing to learn: it adds noise ([chapter 11](11_variational.py)). If
-# each level is a fixed factor below the one before, $\tau = \sigma / r$, the weight is $\frac12 (r^2 -
-# 1) / \sigma^2$. So, with levels drawn uniformly in $\log\sigma$, to predict the noise with weight 1
-# is to descend the bound on $-\log p(x)$ ([Kingma et al. 2021](bibliography.md#kingma-2021)).
+# The sum of this over the steps, with two terms for the ends, is the −ELBO of a VAE with as many layers
+# as steps ([chapter 11](11_variational.py)). Its encoder adds noise, and so has nothing to learn. If
+# each level is a fixed factor below the one before, $\tau = \sigma / r$, the weight of
+# $\|x - \hat x\|^2$ is $\frac12 (r^2 - 1) / \sigma^2$. This is a constant times $1/\sigma^2$, the weight
+# that DDPM's loss has. So, with levels drawn uniformly in $\log\sigma$, a net that learns to predict the
+# noise with weight 1 descends the bound on $-\log p(x)$ ([Kingma et al.
+# 2021](bibliography.md#kingma-2021)).
 
 # %%
 x, u = ring[:500], rng.random((500, 1))
@@ -397,8 +412,8 @@ assert np.allclose(weights * chain[:-1] ** 2, ((chain[0] / chain[1]) ** 2 - 1) /
 # %% [markdown]
 # ## An experiment: digits out of noise
 #
-# The preset `diffusion` is a dense net, 800-512-512-784, which predicts the clean image by logits. It
-# is trained for less time here than the preset asks for.
+# The preset `diffusion` is a dense net, 800-512-512-784, which predicts the logits of the clean image.
+# It is trained here for a tenth of the epochs that the preset asks for, on fewer images.
 
 # %%
 data = dataset()  # strokes, or what --data names
@@ -416,10 +431,14 @@ history = sae.fit(
 )
 
 # %% [markdown]
-# How good is it as a denoiser, level by level? Beside it two that are formulas. The best *linear*
-# one is $\mu + C(C + \sigma^2 I)^{-1}(\tilde x - \mu)$, with mean and covariance of the training
-# images. And `Exact` on the training images themselves is the *least possible loss on the training
-# set*: no net can be better there.
+# How good is it as a denoiser, level by level? It is compared with two formulas. The first is the best
+# *linear* denoiser, $\mu + C(C + \sigma^2 I)^{-1}(\tilde x - \mu)$, with the mean and the covariance of
+# the training images. The second is `Exact` on the training images themselves. No net can have a
+# smaller loss on the *training* images, because this is the mean of all training images that the noisy
+# one can have come from.
+#
+# *Predict:* all three are judged on test images. At which levels is the net the best of them, and at
+# which is it not?
 
 # %%
 memory = exact(train[: quick(3000, 800)], net.low, net.high)
@@ -446,7 +465,8 @@ for sigma in at.tolist():
         errors[name].append(squared_error(denoise(noisy, sigma), test))
     print(f"{sigma:<12.2f}" + "".join(f"{errors[name][-1]:17.1f}" for name in denoisers))
 middle = 4  # σ = 0.71
-assert quick(errors["net"][middle] < errors["linear"][middle], True)
+others = errors["linear"][middle], errors["training images"][middle]
+assert quick(errors["net"][middle] < min(others), True)
 assert quick(errors["linear"][0] < errors["net"][0] < errors["training images"][0], True)
 
 # %% tags=["hide-input"]
@@ -470,15 +490,16 @@ show(
 )
 
 # %% [markdown]
-# At the largest levels all answer nearly with the mean image. In the middle the net is best: it knows
-# what digits look like. At the smallest it is worse than the linear one, since next to nothing should
-# be changed there, and it has to send 784 pixels through 512 units. (A net that predicts the noise
-# would have the image for nothing: $\hat x = \tilde x - \sigma\hat\varepsilon$.)
+# At the largest levels all three answer nearly with the mean image. In the middle, at $\sigma = 0.71$, the
+# net is best, because it has learned what digits look like. At the smallest level it is worse than the linear one.
+# There almost nothing should be changed, and the net has to send 784 pixels through 512 units. (A net
+# that predicts the noise would not need to: $\hat x = \tilde x - \sigma\hat\varepsilon$ begins with the image.)
 #
-# And at the smallest levels the best denoiser *of the training images* answers with the nearest of
-# them (here of 3,000), which for a new image is quite wrong. The net does not find this answer, though
-# its training loss asks for nothing else: it is too smooth to know its images by heart. All that is
-# new in what a diffusion model makes comes from there. Sample with both:
+# At the smallest levels the best denoiser *of the training images* answers with the nearest of them
+# (here of 3,000). For a new image this answer is wrong. The training loss asks the net for exactly this
+# answer, but the net does not give it, because a net of this size, trained for so short a time, is too
+# smooth to store its images. Only because of this can a diffusion model make new images. The next cell
+# draws images with both denoisers. *Predict:* how far is each image from the nearest training image?
 
 # %%
 n = 8
@@ -534,7 +555,7 @@ show(
 )
 
 # %% [markdown]
-# The images are not as clean as the data: a dense net, and few epochs. `scratchae train diffusion` trains ten times as long.
+# The net's images are not as clean as the data. `scratchae train diffusion` trains for ten times as many epochs, on all images.
 #
 # ## What to change for MNIST
 #
@@ -543,39 +564,55 @@ show(
 #
 # ## Exercises
 #
-# 1. The best denoiser of a few points, and the score. After *Tweedie*. ★★, 15 minutes.
+# 1. **While reading.** The best denoiser of a few points, and the score. After *Tweedie: the mean is a slope*. ★★, 15 minutes.
 
 # %%
 exercise("19_tweedie")
 
 # %% [markdown]
-# 2. A step of the sampler, and its weight in the bound. After *From one level to the next*. ★★, 20 minutes.
+# 2. **Derive** a step of the sampler, and its weight in the bound. After *Where a weight comes from*. ★★, 20 minutes.
 
 # %%
 exercise("19_schedule")
 
 # %% [markdown]
-# Without code:
+# 3. **While reading.** What does `sample` make if the net is the best denoiser, and `steps=2`? (The first step is from `high` to `low`.)
+#    After *From one level to the next, in one step*. ★, 5 minutes.
+# 4. **Derive.** Differentiate Tweedie's formula once more: what is $\operatorname{Cov}[x \mid y]$ in terms of $p_s$, and what does that
+#    say of the [Jacobian](mathematics.md#gradient-jacobian-hessian) of the best denoiser? After *Tweedie: the mean is a slope*. ★★★, 20 minutes.
+# 5. **Derive.** The noise of the sampler can be left out: a step $\tilde x_\tau = \hat x + \frac\tau\sigma (\tilde x_\sigma - \hat x)$
+#    also leads from noise $\sigma$ to noise $\tau$ ([Song, Meng and Ermon 2021](bibliography.md#song-2021), DDIM). Check that it does if
+#    $\hat x = x$. What is the sampler then a function of, and what could that be used for? After *From one level to the next, in one
+#    step*. ★★, 10 minutes.
+# 6. **While reading.** A net predicts the noise instead of the image. What must its last layer be able to give at $\sigma = 10$, and what
+#    does an error in it become in $\hat x$? After *"Predict the noise" is chapter 09*. ★★, 10 minutes.
+# 7. **Explore.** How many steps does a sampler need? Write the step of exercise 5 as a loop over levels that calls `best.denoise`, and
+#    compare the share in the heavy clouds with that of `best.sample` for 3, 5, 20 and 100 steps. Then do the same with `plane`. After *From one
+#    level to the next, in one step*. ★★★, 30 minutes.
 #
-# 3. ★ What does `sample` make if the net is the best denoiser, and `steps=2`? (The first step is from `high` to `low`.)
-# 4. ★★ Differentiate Tweedie's formula once more: what is $\operatorname{Cov}[x \mid y]$ in terms of $p_s$, and what does that say of
-#    the [Jacobian](mathematics.md#gradient-jacobian-hessian) of the best denoiser?
-# 5. ★★ The noise of the sampler can be left out: a step $\tilde x_\tau = \hat x + \frac\tau\sigma (\tilde x_\sigma - \hat x)$ also
-#    leads from noise $\sigma$ to noise $\tau$ ([Song, Meng and Ermon
-#    2021](bibliography.md#song-2021), DDIM). Check that it does if $\hat x = x$. What is the
-#    sampler then a function of, and what could that be used for?
-# 6. ★★★ Make the net predict the noise instead: what must its last layer be able to give at $\sigma = 10$, and what does an error in it
-#    become in $\hat x$?
+# <details><summary>Answers</summary>
 #
-# *Answers:* 3. $\hat x$ at `high` is the mean of the data. The step then leads to noise of the size `low` around it, and what comes out is the
-# mean image again, nearly. 4. The derivative of $\mathbb E[x|y] = y + s^2 \nabla\log p_s$ is $I + s^2 \nabla^2 \log p_s$, and it
-# equals $\operatorname{Cov}[x|y] / s^2$. So the Jacobian of the best denoiser is symmetric, as any field of gradients has it, and has no negative
-# [eigenvalue](mathematics.md#eigenvalues-trace-determinant). 5. $x + \frac\tau\sigma\,\sigma\varepsilon = x + \tau\varepsilon$. Of the first noise alone: then that is a code of the
-# image, and images can be interpolated in it. 6. Nearly its input, $\varepsilon \approx \tilde x / \sigma$, to within a hundredth: an
-# error $\delta$ of $\hat\varepsilon$ is an error of $\sigma\delta$ of $\hat x$.
+# 3\. At `high` $\hat x$ is nearly the mean of the data, and the step leads to noise of the size `low` around this mean. The best
+# denoiser of the ring's points then answers with the point that is nearest, so 200 samples are only a few points, those nearest
+# to the middle of the ring. (A net, which has seen no such input in training, may answer with the mean itself.)
+#
+# 4\. The derivative of $\mathbb E[x|y] = y + s^2 \nabla\log p_s$ is $I + s^2 \nabla^2 \log p_s$, and it equals
+# $\operatorname{Cov}[x|y] / s^2$. So the Jacobian of the best denoiser is symmetric, as is that of every field of gradients, and it has no
+# negative [eigenvalue](mathematics.md#eigenvalues-trace-determinant), because a covariance has none.
+#
+# 5\. $x + \frac\tau\sigma\,\sigma\varepsilon = x + \tau\varepsilon$. The sampler is then a function of the first noise alone. So this
+# noise is a code of the image, and one can walk between two images in it.
+#
+# 6\. Nearly its own input: $\varepsilon = (\tilde x - x) / \sigma$ differs from $\tilde x / \sigma$ by at most a tenth, as $x$ is at most 1. An
+# error $\delta$ of $\hat\varepsilon$ becomes an error $\sigma\delta$ of $\hat x$, ten times as large.
+#
+# 7\. The folded cell has the loop. With few steps both samplers find the clouds and not their weights.
+#
+# </details>
 
-# %%
-y, h, s = rng.standard_normal(2), 1e-5, 0.5  # answer 4, on the 20 points
+# %% tags=["hide-cell"]
+# answer 4, on the 20 points
+y, h, s = rng.standard_normal(2), 1e-5, 0.5
 model = exact(few, 0.01, 10.0)
 model.X = few
 J = np.stack(
@@ -587,6 +624,26 @@ J = np.stack(
 w = np.exp(-((y - few) ** 2).sum(axis=1) / (2 * s**2))
 covariance = np.cov(few.T, aweights=w, bias=True)
 assert np.allclose(J, covariance / s**2, atol=1e-6) and (np.linalg.eigvalsh(J) >= 0).all()
+
+# answer 3
+made = best.sample(200, steps=2, rng=0)
+assert len(np.unique(made.round(2), axis=0)) < 40
+
+
+# answer 7
+def without_noise(model, n, steps, rng):
+    levels = np.geomspace(model.high, model.low, steps)
+    y = model.high * rng.standard_normal((n, 2))
+    for sigma, tau in zip(levels, [*levels[1:], 0.0], strict=True):
+        guess = model.denoise(y, sigma)
+        y = guess + tau / sigma * (y - guess)
+    return y
+
+
+for steps in (3, 5, 20, 100):
+    heavy, near = judged(without_noise(best, 1000, steps, np.random.default_rng(0)))
+    print(f"{steps:4} steps: {heavy:.0%} in the heavy clouds, {near:.0%} near a cloud")
+    assert near > 0.95 and (steps > 5 or heavy < 0.75)
 
 # %% [markdown]
 # ## Further reading

@@ -17,7 +17,7 @@ from .codes import (
     spread,
     unit_kl,
 )
-from .figure import BLUE, DIGITS, FORMATS, GREY, ORANGE, RED, STYLE, figure, require_format, small_print
+from .figure import BLUE, DIGITS, FORMATS, GREY, ORANGE, RED, STYLE, figure, require_format, signed, small_print
 from .images import contributions, feature_maps, filters, image_rows, kernels, manifold, mosaic
 from .judging import accuracies, detection, rates, scores, trials
 from .training import gradient_flow, loss_curve, several_losses, through_time
@@ -55,6 +55,7 @@ __all__ = [
     "require_format",
     "scores",
     "several_losses",
+    "signed",
     "small_print",
     "spread",
     "through_time",

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..models import PCA
 from ..training import History
-from .figure import BLUE, DIGITS, GREY, ORANGE, RED, figure
+from .figure import BLUE, DIGITS, GREY, ORANGE, RED, figure, signed
 
 MARKERS = "osD^vPX*<>"  # the shapes of the digits, beside their colours
 POINTS = 1500  # more points would cover one another
@@ -41,7 +41,7 @@ def cells(rows: dict[str, np.ndarray], path: Path, columns: Sequence[str], capti
     with figure(path, 2.2 + 0.2 * max(width, 12), 1.9 + 0.16 * sum(heights), caption) as drawn:
         grid = drawn.subplots(len(rows), squeeze=False, height_ratios=heights)[:, 0]
         for axes, (name, x) in zip(grid, rows.items(), strict=True):
-            look = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit, "aspect": "auto", "interpolation": "nearest"}
+            look = {"cmap": signed(), "vmin": -limit, "vmax": limit, "aspect": "auto", "interpolation": "nearest"}
             shown = axes.imshow(x[:, :width], **look)
             axes.set(xticks=[], yticks=[])
             axes.grid(visible=False)

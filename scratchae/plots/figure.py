@@ -14,10 +14,12 @@ import numpy as np
 
 from ..errors import OptionError
 from ..files import written_whole
+from .dark import ALSO, save_dark
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
+    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
 BLUE, ORANGE, RED, GREY, FAINT = "#0072B2", "#E69F00", "#D55E00", "#666666", "#CCCCCC"
@@ -33,6 +35,8 @@ DIGITS = [
     "#7F7F7F",
     "#6A3D9A",
 ]
+# from −1 over 0 to 1: each is darker than the one before, so that the sign of a number is seen without colour too
+SIGNED = ["#CFE8FF", "#8FC1EA", "#A6A6A6", "#B5483A", "#6B0010"]
 STYLE = {
     "font.size": 10,
     "axes.spines.top": False,
@@ -94,6 +98,8 @@ def figure(path: Path, width: float, height: float, caption: str = "") -> Iterat
         yield drawn
         with written_whole(Path(path)) as temporary:
             drawn.savefig(temporary, format=form, metadata=FORMATS[form])
+        if dark := ALSO.get():
+            save_dark(drawn, dark)
 
 
 def require_format(form: str) -> str:
@@ -101,6 +107,13 @@ def require_format(form: str) -> str:
     if form not in FORMATS:
         raise OptionError(f"format={form!r}: pictures are drawn as {', '.join(FORMATS)}; choose one of them")
     return form
+
+
+def signed() -> Colormap:
+    """The colours of numbers with a sign: pale blue is negative, grey 0, dark red positive."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("signed", SIGNED)
 
 
 def frame(axes: Axes) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .figure import FAINT, figure, frame, number
+from .figure import FAINT, figure, frame, number, signed
 
 
 def image_rows(
@@ -101,7 +101,7 @@ def kernels(layers: dict[str, np.ndarray], path: Path, count: int = 32) -> None:
                 axes.spines[:].set_visible(False)
             for axes, image in zip(axes_row, images, strict=False):
                 image = image / (np.abs(image).max() or 1)
-                shown = axes.imshow(image, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
+                shown = axes.imshow(image, cmap=signed(), vmin=-1, vmax=1, interpolation="nearest")
         bar = drawn.colorbar(
             shown, ax=grid, orientation="horizontal", shrink=0.4, aspect=40, pad=0.02, ticks=[-1, 0, 1]
         )
@@ -118,7 +118,7 @@ def filters(
     units = W.shape[1]
     caption = (
         f"{f'The {count} strongest of {units}' if units > count else f'All {units}'} units of the first layer, the strongest "
-        "first. Ink at a red pixel speaks for the unit, ink at a blue one against it: a pixel's colour is its weight times how "
+        "first. Ink at a dark red pixel speaks for the unit, ink at a pale blue one against it: a pixel's colour is its weight times how "
         "much the pixel varies among the examples (its standard deviation), as a part of the unit's largest."
     )
     with figure(path, 0.55 * columns, 0.57 * rows + 0.6, caption) as drawn:
@@ -127,7 +127,7 @@ def filters(
             axes.set_axis_off()
         for axes, image in zip(grid.flat, images, strict=False):
             image = image / (np.abs(image).max() or 1)
-            shown = axes.imshow(image, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
+            shown = axes.imshow(image, cmap=signed(), vmin=-1, vmax=1, interpolation="nearest")
         bar = drawn.colorbar(
             shown, ax=grid, orientation="horizontal", shrink=0.4, aspect=40, pad=0.02, ticks=[-1, 0, 1]
         )
@@ -148,7 +148,7 @@ def contributions(
 
 def feature_maps(outputs: dict[str, np.ndarray], path: Path, count: int = 16) -> None:
     """One image on its way through the layers: for each name the first `count` channels of an output (H, W, C). A code of one
-    pixel is drawn as one strip of all its channels. Zero is white, and each layer has its own scale.
+    pixel is drawn as one strip of all its channels. Zero is grey, and each layer has its own scale.
     """
     caption = (
         "One image on its way through the layers, channel by channel. Each layer has its own colour scale, which ends at "
@@ -169,7 +169,7 @@ def feature_maps(outputs: dict[str, np.ndarray], path: Path, count: int = 16) ->
                 cells = [(output[:, :, c], half + np.array([c + 0.5, c + 0.5, 0, 0])) for c in range(min(C, count))]
             for image, (left, right, low, high) in cells:
                 place = {"extent": (left, right, low, high), "aspect": "auto"}
-                shown = axes.imshow(image / limit, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest", **place)
+                shown = axes.imshow(image / limit, cmap=signed(), vmin=-1, vmax=1, interpolation="nearest", **place)
                 edge = [left, right, right, left, left], [low, low, high, high, low]
                 axes.plot(*edge, color=FAINT, linewidth=0.8, scalex=False, scaley=False)
             some = "" if H * W == 1 or count >= C else f", {count} shown"

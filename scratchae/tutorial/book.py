@@ -148,6 +148,6 @@ def entry(chapter: Chapter, pages: Path) -> str:
     image = ""
     if picture.is_file():
         shutil.copyfile(picture, pages / picture.name)
-        image = f"[![]({picture.name})]({chapter.path.name})\n\n"
+        image = f"[![{chapter.title}]({picture.name})]({chapter.path.name})\n\n"
     title = f"**[{chapter.number:02d} · {chapter.title}]({chapter.path.name})**"
     return f"```{{container}} chapter\n{image}{title}\n\n{chapter.question}\n\n*{chapter.time}*\n```\n"

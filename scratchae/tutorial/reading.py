@@ -36,6 +36,10 @@ SCRIPTS = {
     "^": str.maketrans("0123456789+-=()ni", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱ"),
 }
 
+FOLD = re.compile(
+    r"<details><summary>(.*?)</summary>\n(.*)</details>", re.DOTALL
+)  # an answer, in the pages of the book
+
 
 class Formula:
     """LaTeX as plain text for a terminal: \\frac{a}{b} as a/b, x_{nd} as x_nd, \\sigma as σ.
@@ -229,15 +233,17 @@ def read(path: Path) -> None:
         print("[formulas] the shape of an array is in ⟨ ⟩ after it")
     for markdown, start, end in cells(text):
         if markdown:
-            asked, *answered = re.split(r"^(?=\*?Answers\b)|^(?=## )", markdown, flags=re.MULTILINE)
-            for part in (asked, *answered):
+            for part in re.split(r"^(?=\*?Answers\b|<details>|## )|(?<=^</details>)\n", markdown, flags=re.MULTILINE):
                 answering = part.startswith(("Answers", "*Answers")) or (answering and not part.startswith("## "))
+                folded = re.fullmatch(FOLD, part)
                 if part.strip():
-                    print(f"\n{prose(part, width)}\n", file=answers if answering else None)
+                    told = prose("\n\n".join(folded.groups()) if folded else part, width)
+                    print(f"\n{told}\n", file=answers if answering or folded else None)
             sys.stdout.flush()
             continue
         code = ast.Module([node for node in statements if start < node.lineno <= end], [])
-        with contextlib.redirect_stdout(answers) if answering else contextlib.nullcontext():
+        hidden = answering or "hide-cell" in text.split("\n")[start - 1]
+        with contextlib.redirect_stdout(answers) if hidden else contextlib.nullcontext():
             exec(compile(code, str(path), "exec"), vars(main))
     if answers.getvalue():
         print(f"\n{prose('## Answers', width)}\n\n{answers.getvalue().strip()}")

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import base64
 import html
-import inspect
-import io
 import os
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..data import Dataset, load_data
 from ..files import scratch_folder, written_whole
+from .sources import codes_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -71,27 +71,46 @@ def show(picture: Figure | Callable[[Path], object], name: str, alt: str, captio
     if not in_notebook():
         path = output(f"{name}.png")
         with written_whole(path) as temporary:
-            temporary.write_bytes(png(picture))
+            temporary.write_bytes(png(picture)[0])
         print(f"[picture] {path}: {caption or alt}")
         return
-    content = png(picture)
-    data = base64.b64encode(content).decode("ascii")
-    pixels = int.from_bytes(content[16:20], "big")  # the bytes of a PNG that hold its width
-    width = pixels * 736 // (7 * 160)  # 7 inches fill the page, and then letters are as large as the text's
+    light, dark = png(picture, dark=BOOK in os.environ)
+    # 7 inches fill the page, and then letters are as large as the text's; these bytes of a PNG hold its size in pixels
+    width, height = (int.from_bytes(light[i : i + 4], "big") * 736 // (7 * 160) for i in (16, 20))
     # on a phone a wide picture stays large enough to read, and can be moved sideways
-    look = f'width="{width}" style="max-width: 100%; min-width: min({width}px, 34rem); height: auto"'
-    image = f'<img src="data:image/png;base64,{data}" alt="{html.escape(alt)}" {look}>'
+    look = (
+        f'width="{width}" height="{height}" style="max-width: 100%; min-width: min({width}px, 34rem); height: auto"'
+    )
+    images = "".join(
+        f'<img src="{src}" alt="{html.escape(alt)}" loading="lazy" {kind}{look}>'
+        for src, kind in addresses(light, dark, name)
+    )
     below = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
     display_html(
-        f'<figure class="chapter-figure" id="{html.escape(name)}"><div style="overflow-x: auto">{image}</div>{below}</figure>',
+        f'<figure class="chapter-figure" id="{html.escape(name)}"><div style="overflow-x: auto">{images}</div>{below}</figure>',
         alt,
     )
 
 
+def addresses(light: bytes, dark: bytes, name: str) -> Iterator[tuple[str, str]]:
+    """Where a page finds a picture, and the class of the element: a file beside the book, otherwise in the notebook itself."""
+    if not dark:
+        yield f"data:image/png;base64,{base64.b64encode(light).decode('ascii')}", ""
+    for content, kind in ((light, "light"), (dark, "dark")) if dark else ():
+        path = Path(os.environ[BOOK]) / "pictures" / f"{chapter()}-{name}-{kind}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with written_whole(path) as temporary:
+            temporary.write_bytes(content)
+        yield f"_static/pictures/{path.name}", f'class="only-{kind}" '
+
+
 def source(*objects: Any) -> None:
-    """Show the library's own code of classes, functions or methods, read from where they are defined."""
-    for each in objects:
-        code, place = code_of(each)
+    """Show the library's own code of classes, functions or methods, read from where they are defined.
+
+    `# …` stands for checks of arguments and the settings of a class. Below are the short functions that the code calls for its
+    formulas, unless the chapter has shown them.
+    """
+    for code, place in codes_of(objects):
         if in_notebook():
             publish({"text/markdown": f"`{place}`\n\n```python\n{code}```\n", "text/plain": code})
         else:
@@ -170,24 +189,20 @@ def output(name: str) -> Path:
     return path
 
 
-def png(picture: Figure | Callable[[Path], object]) -> bytes:
-    """A figure, or what a function draws to a path, as PNG."""
-    if hasattr(picture, "savefig"):
-        drawn = io.BytesIO()
-        picture.savefig(drawn, format="png")
-        return drawn.getvalue()
+def png(picture: Figure | Callable[[Path], object], dark: bool = False) -> tuple[bytes, bytes]:
+    """A figure, or what a function draws to a path, as PNG, and if asked for the same for a dark page; otherwise b""."""
+    from ..plots.dark import also_dark, save_dark
+
     with scratch_folder() as scratch:
-        picture(scratch / "picture.png")
-        return (scratch / "picture.png").read_bytes()
-
-
-def code_of(each: Any) -> tuple[str, str]:
-    """The source of an object, unindented, and the place of its definition."""
-    lines, start = inspect.getsourcelines(each)
-    path = Path(inspect.getsourcefile(inspect.unwrap(each)))
-    package = Path(__file__).parents[1]
-    place = path.relative_to(package.parent).as_posix() if package in path.parents else path.name
-    return textwrap.dedent("".join(lines)).rstrip() + "\n", f"{Path(place).as_posix()}, line {start}"
+        paths = scratch / "picture.png", scratch / "dark.png"
+        if hasattr(picture, "savefig"):
+            picture.savefig(paths[0])
+            if dark:
+                save_dark(picture, paths[1])
+        else:
+            with also_dark(paths[1]) if dark else nullcontext():
+                picture(paths[0])
+        return paths[0].read_bytes(), paths[1].read_bytes() if dark else b""
 
 
 def highlighted(code: str) -> str:

@@ -1,6 +1,7 @@
 """The book builds, opens from disk without a network, and every page of it is whole: links, formulas, pictures, on a desktop and a phone."""
 
 import contextlib
+import itertools
 import re
 import shutil
 import subprocess
@@ -89,18 +90,25 @@ def test_nothing_is_fetched_from_elsewhere(site):
 )
 def test_every_page_is_whole_in_a_browser(site, browser, width, height, dark):
     wide = []
-    for path in pages_of(site):
+    for path, narrower in zip(pages_of(site), itertools.cycle((1024, 640)), strict=False):
         page, problems = open_page(browser, path.as_uri(), width, height, dark=dark)
         page.wait_for_function("document.querySelectorAll('.math').length == 0 || document.querySelector('.katex')")
         for picture in page.locator("img:visible").all():
             picture.scroll_into_view_if_needed()
+        page.wait_for_function("[...document.images].every((image) => !image.offsetParent || image.complete)")
         found = page.evaluate(LOOK)
         assert found["formulas"] == found["rendered"], path.name
         assert found["wrong"] == [], path.name
         assert found["broken"] == [], path.name
         assert found["overflow"] <= 0, f"{path.name} is wider than the screen"
+        assert found["unreachable"] == [], f"{path.name}: scrolls, but not with the keyboard"
+        assert found["nameless"] == [], f"{path.name}: links that cannot be heard"
+        assert found["white"] == [] or not dark, f"{path.name}: white boxes in the dark"
         assert found["fonts"] == [], path.name
         wide += [(path.name, formula) for formula in found["wide"] if width > 1000]
+        if width > 1000:  # every other page at 1024 as well, the others at 640, which is 1280 at a zoom of 200 %
+            page.set_viewport_size({"width": narrower, "height": height})
+            assert page.evaluate("document.documentElement.scrollWidth") <= narrower, f"{path.name} at {narrower}"
         assert problems == [], path.name
         page.context.close()
     assert wide == [], "formulas wider than the page; break them into lines"
@@ -119,6 +127,13 @@ LOOK = """() => {
     wide: [...document.querySelectorAll('div.math .katex')]
       .filter((formula) => scrolls(formula.querySelector('.katex-html')))
       .map((formula) => formula.querySelector('annotation').textContent),
+    unreachable: [...document.querySelectorAll('pre, .katex-display, .table-wrapper, .chapter-figure > div')]
+      .filter((box) => box.clientWidth && box.scrollWidth > box.clientWidth && box.tabIndex < 0)
+      .map((box) => box.textContent.slice(0, 80)),
+    nameless: [...document.querySelectorAll('a[href]')]
+      .filter((link) => !link.textContent.trim() && !link.ariaLabel && ![...link.querySelectorAll('img')].some((image) => image.alt))
+      .map((link) => link.href),
+    white: images.filter((image) => image.classList.contains('only-light')).map((image) => image.alt),
     fonts: [...document.fonts].filter((font) => font.status == 'error').map((font) => font.family),
   }
 }"""

@@ -1,6 +1,5 @@
 """A chapter runs as a script; what it links to is there; its notebook is up to date; the code that it shows is the library's."""
 
-import inspect
 import json
 import os
 import re
@@ -270,23 +269,6 @@ def test_a_notebook_that_is_not_ours_is_not_removed(notebooks, monkeypatch, kind
 # ── what chapters use ──
 
 
-def test_source_prints_the_code_of_the_object(capsys):
-    tutorial.source(sae.Dense.forward, sae.MSE)
-    printed = capsys.readouterr().out
-    assert printed.startswith("[source] scratchae/layers/dense.py, line ")
-    shown = [line.removeprefix("    ") for line in printed.splitlines()]
-    for line in inspect.getsource(sae.MSE).splitlines():
-        assert line in shown
-
-
-def test_the_source_of_a_wrapped_function_is_where_it_is_defined():
-    from scratchae.layers.activations import sigmoid
-
-    code, place = tutorial.code_of(sigmoid)
-    assert place.startswith("scratchae/layers/activations.py")
-    assert "def sigmoid(" in code
-
-
 @pytest.fixture
 def kernel(monkeypatch):
     """Play a notebook: what is displayed is collected."""
@@ -317,6 +299,24 @@ def test_show_displays_a_picture_in_a_notebook_with_its_words(kernel, picture):
     assert 'alt="a line, &quot;steep&quot; &amp; &lt; 1"' in bundle["text/html"]
     assert "<figcaption>a caption</figcaption>" in bundle["text/html"]
     assert "data:image/png;base64,iVBOR" in bundle["text/html"]
+
+
+@pytest.mark.parametrize("picture", [drawn, lambda: lambda path: plots.image_rows({"x": np.zeros((2, 4, 4))}, path)])
+def test_the_book_has_a_picture_for_light_pages_and_one_for_dark_pages(tmp_path, kernel, monkeypatch, picture):
+    monkeypatch.setenv(tutorial.BOOK, str(tmp_path))
+    tutorial.show(picture(), "line", "a line")
+    files = re.findall(
+        r'<img src="_static/(pictures/\S+)" alt="a line" loading="lazy" class="only-(\w+)"', kernel[0]["text/html"]
+    )
+    assert [kind for _, kind in files] == ["light", "dark"]
+    light, dark = (pixels_of(tmp_path / name) for name, _ in files)
+    assert light.shape == dark.shape and light[0, 0].tolist() == [1, 1, 1, 1] and dark[0, 0, 3] == 0
+
+
+def pixels_of(path):
+    from matplotlib.image import imread
+
+    return imread(path)
 
 
 class Page:

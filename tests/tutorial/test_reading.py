@@ -45,6 +45,23 @@ print("it is", 1 + 1, Here.__module__)
 # %% [markdown]
 # 2\\. Nothing.
 #
+# ## More
+#
+# <details><summary>The third answer</summary>
+#
+# It is *three*.
+#
+# </details>
+#
+# After the fold.
+
+# %%
+print("shown")
+
+# %% tags=["hide-cell"]
+print("hidden")
+
+# %% [markdown]
 # ## What to read next
 #
 # The end.
@@ -80,15 +97,20 @@ def test_text_and_numbers_come_in_order_and_answers_last(short, tmp_path):
         "a number: 2",
         "Exercises\n",
         "1. What is 1 + 1?",
+        "After the fold.",
+        "shown",
         "What to read next\n",
         "The end.",
         "Answers\n───────",
         "Answers: 1. See below.",
         "it is 2 __main__",
         "2. Nothing.",
+        "The third answer\n\nIt is three.\n",
+        "hidden",
     ]
     places = [ran.stdout.index(text) for text in expected]
     assert places == sorted(places)
+    assert "details" not in ran.stdout and "summary" not in ran.stdout
 
 
 def test_prose_is_as_wide_as_the_terminal(short, tmp_path):
