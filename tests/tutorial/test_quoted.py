@@ -25,6 +25,9 @@ TABLES = {
         (12, "| `scratchae train science2006 --data mnist`", ["2.87"]),
         (12, "| `scratchae train dbn --data mnist`", ["2.63"]),
         (12, "| `scratchae train rbm --data mnist`", ["−58.6"]),
+        (16, "| `sequence`, mnist", ["12.19", "13.19"]),
+        (16, "| `sequence-gru`, mnist", ["6.36"]),
+        (16, "| `deep`, mnist", ["8.74"]),
     ],
     "README.md": [
         (13, "| `deep`, 128", ["2.3 ms", "1.52", "0.79"]),
@@ -78,3 +81,11 @@ def test_the_clouds_of_chapter_15_are_those_of_the_file():
             f"| {clouds.mean():.1f} ± {clouds.std(ddof=1):.1f} | {shares.mean():.1f} ± {shares.std(ddof=1):.1f} % |"
             in text
         )
+
+
+def test_the_linear_vae_of_chapter_11_on_mnist_is_that_of_the_file():
+    betas = result("linear_vae-2026-11-28-mnist.json")["betas"]
+    for beta, words in (("1.0", "KL of 10.17 nats for β = 1, and 10.16"), ("4.0", "1.39 and 1.36"), ("8.0", "0.12 nats")):
+        predicted, found = (sum(betas[beta][key]) for key in ("predicted", "found"))
+        assert words in prose(11).replace("\n", " ")
+        assert {f"{predicted:.2f}", f"{found:.2f}"} >= set(re.findall(r"\d+\.\d+", words))
