@@ -1459,7 +1459,7 @@ show(
     "experiment_2006",
     "Error by epoch. From random weights the sigmoid network stays on the line of the mean image for several epochs; pretrained, it falls "
     "from the first epoch on, below PCA. The softplus network falls from random weights as well.",
-    "The experiment of 2006, in small. From random weights the sigmoids stay at the mean image; pretrained they learn. A softplus with He's initialisation, which was found later, needs no pretraining.",
+    "The experiment of 2006, in small. From random weights the sigmoids stay at the mean image; pretrained they learn. A softplus with He's initialisation, which was found later, learns from random weights too.",
 )
 
 # %% [markdown]
