@@ -22,8 +22,8 @@
 #
 # This chapter answers it with a model small enough that we *can* add everything up, so that every shortcut is
 # measured against the truth: Gibbs sampling, contrastive divergence (and why it is the gradient of nothing),
-# pseudo-likelihood, annealed importance sampling. Then come real images, RBMs on top of each other as one model, the deep
-# belief network, and the experiment of 2006 that made deep autoencoders work.
+# pseudo-likelihood, annealed importance sampling. Then come real images, several such models
+# on top of each other as one (the deep belief network), and the experiment of 2006 that made deep autoencoders work.
 #
 # **A short path** of 55 minutes leaves out the sections that are marked *beyond the short path*: nothing in the others needs them.
 #
@@ -78,7 +78,7 @@ def all_states(n):
 # occur together. A weight $W_{ij}$ joins visible unit $i$ to hidden unit $j$. *Restricted* means: no
 # visible unit is joined to a visible one, and no hidden to a hidden one.
 #
-# Ours has 4 visible and 3 hidden units, so the whole has $2^4 \cdot 2^3 = 128$ states. Its weights are drawn at random.
+# Ours has 4 visible and 3 hidden units, so the whole machine has $2^4 \cdot 2^3 = 128$ states. Its weights are drawn at random.
 
 # %%
 D, H = 4, 3
@@ -128,7 +128,7 @@ show(
     "machine",
     "Left: four visible units below, three hidden units above, each visible one joined to each hidden one by lines of "
     "different width. Right: bars of the probabilities of the 16 visible states, some large, most small.",
-    "The machine, and what it believes. Solid lines are positive weights, dashed ones negative, thick ones large.",
+    "Left, the machine: solid lines are positive weights, dashed ones negative, thick ones large. Right, what it believes: a few of the 16 visible states have most of the probability.",
 )
 
 # %% [markdown]
@@ -142,7 +142,7 @@ show(
 # \qquad P(v, h) = \frac{e^{-E(v, h)}}{Z} .
 # $$
 #
-# Here $v$ and $h$ are rows, as everywhere in this book. Two letters are local to this chapter: $a$ is the bias of the visible units, and no
+# Here $v$ and $h$ are rows, as everywhere in this book; the biases stand as columns in $E$, and as rows where they are added, as in $vW + b$. Two letters are local to this chapter: $a$ is the bias of the visible units, and no
 # pre-activation; the pre-activation of the hidden units is $c$. A positive $W_{ij}$ makes it cheap for $v_i$ and $h_j$ to be
 # 1 together. The name comes from physics, where a state of energy $E$ has a probability proportional to $e^{-E}$:
 # Boltzmann's distribution.
@@ -217,10 +217,11 @@ assert np.allclose(given_v, rbm.propup(V)) and np.allclose(given_h, rbm.propdown
 # Every entry of $T$ is positive, so any starting distribution $q$ comes closer and closer to $P$: $q\,T^k \to P$.
 #
 # How fast? Write the difference $q - P$ as a sum of (left) [eigenvectors](mathematics.md#eigenvalues-trace-determinant) of $T$. A step
-# multiplies each of them by its eigenvalue. $P$ itself has the eigenvalue 1; all others are smaller in size, so after many steps the
-# largest of these, the **second eigenvalue** of $T$, decides: each step multiplies the distance by it. As distance we take the **total variation**
-# $\frac12 \sum_v |q_v - P_v|$, the largest difference in probability that the two distributions give to any event. Here it is after $k$
-# steps from $v = 0000$, for our weights and for multiples of them. Predict: do larger weights make the chain faster or slower?
+# multiplies each of them by its eigenvalue. $P$ itself has the eigenvalue 1, but it has no share in $q - P$, because the entries of $q - P$ add up to 0 and
+# so do those of every other eigenvector. All other eigenvalues are smaller in size. So after many steps the
+# largest of these, the **second eigenvalue** of $T$, decides: each step multiplies the distance by the size of this eigenvalue. As distance we take the **total variation**
+# $\frac12 \sum_v |q_v - P_v|$, the largest difference in probability that the two distributions give to any event. The next cell computes this
+# distance after $k$ steps from $v = 0000$, for our weights and for multiples of them. Predict: do larger weights make the chain faster or slower?
 
 # %%
 
@@ -282,7 +283,7 @@ show(
     drawn,
     "mixing",
     "Four falling lines on a logarithmic axis, straight after the first steps: the larger the weights, the flatter the line.",
-    "In the long run each step multiplies the distance by T's second eigenvalue. The larger the weights, the longer a chain remembers.",
+    "In the long run each step multiplies the distance by T's second eigenvalue, so the lines become straight. The larger the weights, the longer a chain remembers its start.",
 )
 
 # %% [markdown]
@@ -297,7 +298,7 @@ show(
 # L = -\frac1N \sum_{n=1}^N \log P(x_n) = \frac1N \sum_n F(x_n) + \log Z .
 # $$
 #
-# Its derivative by any parameter $\theta$, with $\mathbb E$ for the [expectation](mathematics.md#expectation-variance-covariance):
+# Its derivative by any parameter $\theta$ needs that of $\log Z$ first. With $\mathbb E$ for the [expectation](mathematics.md#expectation-variance-covariance),
 #
 # $$
 # \begin{aligned}
@@ -310,7 +311,7 @@ show(
 #
 # A descent step lowers $F$ at the data and raises it at the states that the model finds probable. Where the two
 # averages agree, the gradient is zero. The free energy is an ordinary layer, so it has a backward pass. With $p = \sigma(c)$, since $\frac{d}{dc}\log(1 + e^c) = \sigma(c)$,
-# and with a weight $w_n$ for each row in place of an upstream gradient:
+# and with a weight $w_n$ for each row in place of an upstream gradient (row $n$ of $w \odot p$ is $w_n p_n$):
 #
 # $$
 # \begin{aligned}
@@ -386,8 +387,8 @@ assert gap < 1e-8
 #
 # **[Contrastive divergence](glossary.md#contrastive-divergence)**, CD-$k$
 # ([Hinton 2002](bibliography.md#hinton-2002)), begins the chain *at the data* and stops after $k$ steps, often after
-# one. With $p_0 = \sigma(x W + b)$, $h_0$ drawn from $p_0$, $v_1$ the reply, and $p_1 = \sigma(v_1 W + b)$, it
-# descends
+# one. With $p_0 = \sigma(x W + b)$, $h_0$ drawn from $p_0$, the machine's *reply* $v_1 = \sigma(h_0 W^\top + a)$, and $p_1 = \sigma(v_1 W + b)$, CD-1
+# descends along
 #
 # $$
 # \underset{(D, H)}{dW} = -\frac1N \big(\underset{(D, N)}{x^\top}\,\underset{(N, H)}{p_0} - v_1^\top p_1\big), \qquad
@@ -402,7 +403,7 @@ assert gap < 1e-8
 source(sae.RBM.training_step, sae.RBM.follow, FreeEnergy.backward_contrast)
 
 # %% [markdown]
-# Look at what is drawn and what is not. The hidden units that drive a reconstruction are drawn, 0 or 1, because probabilities
+# Look at what is drawn and what is not. The hidden units that make a reply are drawn, 0 or 1, because probabilities
 # would tell the visible units more than $H$ bits. The reply $v_1$ and the last hidden units are left as
 # probabilities, which is less noisy. For the last hidden units this changes nothing on average, because the direction is linear in them. But with a
 # reply $v_1$ of probabilities the chain is not quite one of Gibbs sampling any more.
@@ -413,7 +414,7 @@ source(sae.RBM.training_step, sae.RBM.follow, FreeEnergy.backward_contrast)
 # ### Beside the exact gradient
 #
 # With 8 hidden states even the *expected* direction of CD can be added up. So no noise is in the comparison, only the systematic error
-# of CD. For Gibbs sampling proper, the negative phase of CD-$k$ is an expectation under $q\,T^k$, where $q$ is the
+# of CD. Where the replies, too, are drawn, as Gibbs sampling does it, the negative phase of CD-$k$ is an expectation under $q\,T^k$, where $q$ is the
 # distribution of the data. Guess by how many percent CD-1 differs from the gradient, and CD-5.
 
 # %%
@@ -476,7 +477,7 @@ assert off["CD-20, all units drawn"] < 1e-3
 #
 # Perhaps CD-1 is the exact gradient of some *other* loss? No. If a direction $G(\theta)$ is the gradient of a
 # function $f$, then its [Jacobian](mathematics.md#gradient-jacobian-hessian) is a matrix of second derivatives, and those do not depend
-# on the order:
+# on the order in which one differentiates:
 #
 # $$
 # G_i = \frac{\partial f}{\partial\theta_i} \quad\Rightarrow\quad
@@ -504,7 +505,8 @@ assert asymmetry["CD-1 of the library"] > 0.05 and asymmetry["CD-1, all units dr
 # ([Sutskever and Tieleman 2010](bibliography.md#sutskever-2010) prove it, and construct a penalty on the weights with
 # which CD goes in circles for ever). There is a second way to see it. Walk once around a circle in the space of
 # parameters and add up $G \cdot d\theta$, which is how far you climb. If $G$ is a gradient, then you are back at the height at
-# which you began, because the height depends on the place alone. We take the circle in the plane where $J - J^\top$ is largest.
+# which you began, because the height depends on the place alone. We take the circle
+# in the plane of two directions $e_1$ and $e_2$ (rows of length 1) for which $e_1 (J - J^\top)\, e_2^\top$ is largest in size.
 
 # %%
 J = jacobians["CD-1 of the library"]
@@ -562,7 +564,7 @@ show(
 # %% [markdown]
 # The last line printed is [Stokes' theorem](mathematics.md#work-along-a-closed-path) for a small circle. It says that what a lap around a small circle
 # gains is the circle's area times the rotation of the field in its plane, $e_2 J e_1^\top - e_1 J e_2^\top$. This rotation is 0 for all pairs of directions only
-# where $J$ is symmetric. So the two ways of seeing it are one.
+# where $J$ is symmetric. So both ways of seeing that CD-1 is no gradient are the same.
 #
 # Why is CD no gradient? The reply $v_1$ depends on $\theta$ too, and CD leaves this dependence out. For the same reason CD is not the
 # gradient of the reconstruction error either, though this is often said. At these random weights the two directions are similar,
@@ -594,7 +596,7 @@ assert np.linalg.norm(d - r) > 0.05 * np.linalg.norm(r)
 #
 # **Persistent** contrastive divergence, PCD ([Tieleman 2008](bibliography.md#tieleman-2008)), keeps a hundred Gibbs
 # chains from one update to the next instead of beginning at the data each time. If the weights change slowly, the
-# chains stay near $P$, although each update takes only one step of them.
+# chains stay near $P$, although each update moves them by one step only.
 
 # %%
 source(sae.RBM.continue_chains)
@@ -602,9 +604,9 @@ source(sae.RBM.continue_chains)
 # %% [markdown]
 # ### Four ways to train, judged by the truth
 #
-# *Bars and stripes*: of the 512 images of 3 × 3 pixels the 14 in which either every row or every column is of one
-# colour. The best that any model can do is to give each of them $\frac{1}{14}$, which is a log-likelihood of $-\log 14$. The machine has eight
-# hidden units, so that $Z$ can be added up. All four ways have the same start and the same learning rate. The library draws $W$ with a standard
+# The data are *bars and stripes*: of the 512 images of 3 × 3 pixels, those 14 in which every row is of one colour, or every column.
+# The best that any model can do is to give each of them $\frac{1}{14}$, which is a log-likelihood of $-\log 14$. The machine has eight
+# hidden units, so that $Z$ can be added up. The four ways (the exact gradient, CD-1, CD-10 and PCD-1) have the same start and the same learning rate. The library draws $W$ with a standard
 # deviation of 0.01, which suits hundreds of pixels. With nine pixels every $c_j$ would then be near 0 and every hidden unit near ½, whatever the
 # image is, and the first hundreds of updates would change little. So we begin with ten times that.
 #
@@ -680,13 +682,13 @@ show(
     "bars",
     "Left: log-likelihood by updates. CD-1 rises first, then flattens below the others; CD-10 and the exact gradient end near "
     "the best possible. Right: the reconstruction's cost falls for all, and for CD-1 lower than for the exact gradient.",
-    "CD-1 has the better reconstruction and the worse model. Judge an RBM by its likelihood.",
+    "Compare CD-1 with the exact gradient at the right end of both panels: CD-1 has the better reconstruction and the worse model. Judge an RBM by its likelihood.",
 )
 
 # %% [markdown]
 # CD-1 ends with a *better* reconstruction than the exact gradient and a clearly *worse* probability of the data. The reason: CD-1
 # raises the free energy only of what lies one step from the data. States that are probable and lie farther away are never visited, so their
-# probability is never lowered. PCD ends above CD-1, and its curve is restless, because its chains follow a model that moves. (The experiment with
+# probability is never lowered. PCD ends with a larger likelihood than CD-1, and its curve is restless, because its chains follow a model that moves. (The experiment with
 # images below lets the learning rate fall for this reason.)
 #
 # **Break it.** A mistake that is often made: the last hidden units are taken from the data instead of from the reply,
@@ -719,7 +721,7 @@ assert stale[-1, 1] < final["CD-1"][1] - 0.3
 #
 # For real images $Z$ cannot be added up, and so the likelihood is not known. There are substitutes.
 #
-# **[Pseudo-likelihood](glossary.md#pseudo-likelihood)** ([Besag 1975](bibliography.md#besag-1975)) asks how probable each pixel is, given *all others*. Then only two
+# **[Pseudo-likelihood](glossary.md#pseudo-likelihood)** ([Besag 1975](bibliography.md#besag-1975)) asks how probable each pixel $v_i$ is, given *all others*, $v_{-i}$. Then only two
 # images are possible, $v$ and $v^{(i)}$ with pixel $i$ flipped, so $Z$ cancels:
 #
 # $$
@@ -727,7 +729,7 @@ assert stale[-1, 1] < final["CD-1"][1] - 0.3
 # \mathrm{PL}(v) = \sum_{i=1}^D \log P(v_i \mid v_{-i}) .
 # $$
 #
-# It is no bound on $\log P(v)$, and nothing says that it rises when the likelihood does. In practice the two mostly rise together early
+# The pseudo-likelihood is no bound on $\log P(v)$, and nothing says that it rises when the likelihood does. In practice the two mostly rise together early
 # in training, and it can be computed.
 
 # %%
@@ -749,7 +751,7 @@ print(f"mean over the data: PL {q @ pseudo:.2f}, log P {q @ np.log(P_v):.2f} nat
 # ### The partition function by steps
 #
 # *Beyond the short path.* **Annealed importance sampling**, AIS ([Neal 2001](bibliography.md#neal-2001); for RBMs
-# [Salakhutdinov and Murray 2008](bibliography.md#salakhutdinov-2008)), estimates $Z$ itself. Take $K + 1$ distributions $p_k = p^*_k / Z_k$, from one that is easy ($p_0$: independent
+# [Salakhutdinov and Murray 2008](bibliography.md#salakhutdinov-2008)), estimates $Z$ itself. Take $K + 1$ distributions of images $p_k = p^*_k / Z_k$ ($p_0$ and $p_1$ are no hidden units here), from one that is easy ($p_0$: independent
 # pixels, whose $Z_0$ is known) to the model's own ($p_K$), each a little different from the last. Draw $v_0$ from
 # $p_0$; at step $k$ note the ratio $p^*_{k}(v_{k-1}) / p^*_{k-1}(v_{k-1})$, then take a Gibbs step of $p_k$ to $v_k$.
 # The product of the ratios is a weight $w$ whose mean is the quotient that we want:
@@ -758,15 +760,17 @@ print(f"mean over the data: PL {q @ pseudo:.2f}, log P {q @ np.log(P_v):.2f} nat
 # \mathbb E[w] = \mathbb E\left[\prod_{k=1}^{K} \frac{p^*_k(v_{k-1})}{p^*_{k-1}(v_{k-1})}\right] = \frac{Z_K}{Z_0} .
 # $$
 #
-# Why is it? For one step:
+# Why is this its mean? Take one step, and all chains that end at the same $v'$. The probabilities of these chains, each times its weight, add up to
 # $\sum_v \frac{p^*_0(v)}{Z_0} \frac{p^*_1(v)}{p^*_0(v)} T_1(v \to v') = \frac{1}{Z_0} \sum_v p^*_1(v)\, T_1(v \to v') = \frac{p_1^*(v')}{Z_0}$,
-# because a step of $T_1$ does not change the distribution $p_1$. So $\mathbb E[w f(v')] = \sum_{v'} f(v')\, p^*_1(v') / Z_0$ for every function $f$, and
-# the argument repeats for the next step; the sum over the last $v'$ is $Z_K / Z_0$. The steps here are
-# $p^*_\beta(v) = e^{(1 - \beta)\, a_0 \cdot v + \beta\, a \cdot v} \prod_j (1 + e^{\beta c_j})$ with $\beta$ from 0
-# to 1.
+# because a Gibbs step $T_1$ of $p_1$ does not change this distribution. So $p^*_1 / Z_0$ has taken the place of $p^*_0 / Z_0$, and
+# the argument repeats for the next step. After the last one it is $p^*_K(v') / Z_0$, and its sum over $v'$ is $Z_K / Z_0$. The distributions here, with the biases $a_0$ of the
+# independent pixels, are
+# $p^*_\beta(v) = e^{(1 - \beta)\, a_0 \cdot v + \beta\, a \cdot v} \prod_j (1 + e^{\beta c_j})$, with $\beta$ from 0 (independent pixels)
+# to 1 (the model).
 #
 # On a machine with 784 pixels and 12 hidden units $Z$ can still be added up, over the $2^{12}$ *hidden* states. So here the estimate of AIS
-# can be compared with the truth. The chains begin at two different distributions: predict which of the two needs fewer steps.
+# can be compared with the truth. The chains begin at independent pixels, either with the frequencies that
+# the pixels have in the data, or with $a_0 = a$: predict which of the two needs fewer steps.
 
 # %%
 data = dataset()  # strokes, or what --data names
@@ -837,7 +841,7 @@ show(
     "ais",
     "Estimates of log Z against the number of steps. From the pixels' frequencies they lie on the exact line from few steps on; from "
     "the biases they begin far too low and reach the line only with many steps.",
-    "AIS with 100 chains; bars are two standard errors, as AIS itself estimates them.",
+    "AIS with 100 chains; bars are two standard errors, as AIS itself estimates them. Look at the squares on the left: their bars do not reach the exact value.",
 )
 
 # %% [markdown]
@@ -858,7 +862,7 @@ show(
 #
 # because both hold the same $-\log Z$, which cancels. [Hinton 2010](bibliography.md#hinton-2010) recommends this **free-energy gap** as a monitor, in nats per image: it
 # is near 0 as long as the machine learns what all such images have in common, and grows when it learns its training images by heart. Two machines
-# with 128 hidden units, one for 200 images and one for 3,000, and as many updates. Predict the two curves.
+# with 128 hidden units are trained by equally many updates, one on 200 images and one on 3,000. Predict the two curves.
 
 # %%
 held_out = pixels(data.train_images)[20_000:21_000]
@@ -894,14 +898,14 @@ show(
     drawn,
     "gap",
     "The free-energy gap against updates: for 200 images the line rises steeply, for 3,000 images it stays close to 0.",
-    "A model that learns 200 images by heart: the distance of the upper line from 0 is how much more probable they are to it than new ones.",
+    "The upper line is a model that learns 200 images by heart: the line's height is by how many nats these images have a larger log P than new ones.",
 )
 
 # %% [markdown]
 # ## An experiment: images
 #
-# Now a machine with 256 hidden units learns the images, by PCD with a learning rate that falls. Grey pixels stand for the probability to
-# be on.
+# Now a machine with 256 hidden units learns the images, by PCD with a learning rate that falls. A grey pixel of the
+# data is taken as the probability that this pixel is on.
 
 # %%
 epochs = quick(10, 3)
@@ -934,7 +938,7 @@ assert after > before / 2 and before < -500
 assert likelihood > images_rbm.log_likelihood(shuffled, log_Z).mean() + 100
 
 # %% [markdown]
-# Before training every pixel is a fair coin, which is $784 \log 2 = 543$ nats. What do the hidden units look for, and what
+# Before training every pixel is nearly a fair coin, and 784 fair coins have a pseudo-log-likelihood of $-784 \log 2 = -543$ nats. What do the hidden units look for, and what
 # does the machine dream? Each of the chains below begins at a test image and goes on for many steps. Predict what is left of the image after 1, 10 and 100
 # steps.
 
@@ -960,14 +964,14 @@ show(
     "dreams",
     "Rows of eight images: test images, and Gibbs chains from them after 1 step and more. After one step they resemble their start, "
     "after many they have become other digits.",
-    "Gibbs chains that begin at test images, as probabilities. After one step, all that CD-1 ever sees, each is close to its start.",
+    "Gibbs chains that begin at test images, as probabilities. Read a column downwards: after one step, which is all that CD-1 ever sees, the image is still close to its start.",
 )
 
 # %% [markdown]
 # ## Real-valued hidden units
 #
-# *Beyond the short path.* A hidden unit that is 0 or 1 can tell at most one bit about the image. So the last layer of the network of 2006, which makes
-# the code of the autoencoder, has hidden units that are real numbers: $E(v, h) = -v\,a + \frac12 |h - b|^2 - v W h^\top$. Complete the square, with $c = vW + b$ as before:
+# *Beyond the short path.* A hidden unit that is 0 or 1 can tell at most one bit about the image. So the last layer of the network of 2006 (a later section), which makes
+# the code of the autoencoder, has hidden units that are real numbers, with the energy $E(v, h) = -v\,a + \frac12 |h - b|^2 - v W h^\top$. Complete the square, with $c = vW + b$ as before:
 #
 # $$
 # -\tfrac12 (h_j - b_j)^2 + (vW)_j h_j = -\tfrac12 (h_j - c_j)^2 + \tfrac12 \big(c_j^2 - b_j^2\big) .
@@ -1088,14 +1092,14 @@ assert report.passed
 # \end{aligned}
 # $$
 #
-# Only the top pair is an RBM. Below it the arrows point down: to sample, run Gibbs steps in the top RBM, then go down
+# Here $h^1$ and $h^2$ are two layers of hidden units, and only the pair of them is an RBM. To sample, run Gibbs steps in this top RBM, then draw $v$ given $h^1$
 # once. What becomes hard is the way up. In an RBM the units of $h$ are independent given $v$; here $P(h^1 \mid v)$ is
 # proportional to $P(v \mid h^1)\, P(h^1)$, and the units of $h^1$ are not independent under $P(h^1)$. So $P(v) = \sum_{h^1} P(v \mid h^1) P(h^1)$
 # has no short form either.
 #
-# Articles say other things of it. "All layers share their weights": no, each RBM has its own; what is used twice is $W_1$, upwards as $W_1$ and downwards as
+# Articles say other things of the DBN. "All layers share their weights": no, each RBM has its own; what is used twice is $W_1$, upwards as $W_1$ and downwards as
 # $W_1^\top$. "Its loss is $-\log p_{\text{data}}(x) + \dots + \mathrm{KL}(\text{prior} \,\|\, \text{posterior})$": the first term holds no parameter, so its gradient is 0, and the
-# divergence that occurs is the other one, from $Q(h \mid v)$ to $P(h)$, as the bound will show.
+# KL stands the wrong way round, as the bound will show.
 #
 # ### The bound
 #
@@ -1111,12 +1115,12 @@ assert report.passed
 # \end{aligned}
 # $$
 #
-# The last step puts $P(v \mid h) P(h) = P(h \mid v) P(v)$ into the fraction. It is the ELBO of
+# The last step puts $P(v \mid h) P(h) = P(h \mid v) P(v)$ into the fraction. The bound is the ELBO of
 # [chapter 11](11_variational.py), with a sum in place of the integral.
 #
 # ### Why one layer after the other may be right
 #
-# 1. *Start.* Train the first RBM. Let $Q(h \mid v) = P(h \mid v)$ of it, and let the second RBM begin as the first
+# 1. *Start.* Train the first RBM. Let $Q(h \mid v)$ be the $P(h \mid v)$ of this RBM, and let the second RBM begin as the first
 #    one upside down: $W_2 = W_1^\top$, $a_2 = b_1$, $b_2 = a_1$. The energy is the same function with the roles
 #    exchanged, so $P(h^1)$ is the first RBM's, and so is $P(v, h^1)$. $Q$ is the true posterior, the KL is 0, and
 #    **the bound is tight**: it is $\log P(v)$ of the first RBM.
@@ -1124,7 +1128,7 @@ assert report.passed
 #    $\mathbb E_{v \sim \text{data}}\, \mathbb E_Q[\log P(h)]$ can change. That is the log-likelihood of the second RBM on
 #    "data" $h$ that were drawn from $Q(h \mid v)$.
 # 3. *So* every step that makes the second RBM better on these $h$ raises the bound. $\log P(v)$ lies above the bound,
-#    and the bound lies above where it started: the DBN is a better model of the data than the RBM was.
+#    and the bound lies above its start, the first RBM's $\log P(v)$: the DBN is a better model of the data than the RBM was.
 #
 # The next cell does all of it in numbers, with 4-3-4 units and the data $x$ of above. The first RBM is stopped early, so that something is left
 # for the second one to learn.
@@ -1220,12 +1224,12 @@ assert np.abs(seen - exact).max() < 5 * 0.5 / np.sqrt(20_000)
 # ### Up and down: all layers together
 #
 # The weights of the first RBM were frozen before there was anything above them. The **[up-down
-# algorithm](glossary.md#up-down-algorithm)** of the same paper, with the idea of
+# algorithm](glossary.md#up-down-algorithm)** of the paper that introduced the DBN, with the idea of
 # [Hinton et al. 1995](bibliography.md#hinton-1995), trains all of them further. It unties the two uses of $W_1$: weights $R$ guess on the way up, $Q(h \mid v) = \sigma(vR + r)$,
 # and weights $G$ make the image on the way down, $P(v \mid h) = \sigma(hG + g)$. Each step has three parts:
 #
 # 1. **Awake**: draw $h \sim Q(h \mid v)$ from the data. The only term of the bound with $G$ in it is
-#    $\mathbb E_Q[\log P(v \mid h)]$, a cross-entropy with $h$ as the input and $v$ as the target. With the logits
+#    $\mathbb E_Q[\log P(v \mid h)]$; its negative is a cross-entropy with $h$ as the input and $v$ as the target. With the logits
 #    $l = hG + g$ ([chapter 07](07_cross_entropy.py)):
 #    $\;\underset{(N, D)}{dl} = \frac1N (\sigma(l) - v)$, $\;\underset{(H, D)}{dG} = h^\top dl$, $\;dg = \sum_n dl_n$.
 # 2. **The top** learns these $h$ as its data, by CD-$k$: the term $\mathbb E_Q[\log P(h)]$.
@@ -1235,8 +1239,8 @@ assert np.abs(seen - exact).max() < 5 * 0.5 / np.sqrt(20_000)
 #
 # The third part is not the slope of the bound. The bound depends on $R$ through *which* $h$ are drawn, and a bit that
 # is drawn has no derivative. Asleep, one descends $\mathrm{KL}(P(h \mid v) \| Q(h \mid v))$ for dreams in place of
-# $\mathrm{KL}(Q(h \mid v) \| P(h \mid v))$ for the data. So this, too, is the gradient of no single loss; given the
-# states that were drawn, each part is one.
+# $\mathrm{KL}(Q(h \mid v) \| P(h \mid v))$ for the data. So the step as a whole is, again, the gradient of no single loss. Given the
+# states that were drawn, each of its three parts is the gradient of a loss of its own.
 
 # %%
 source(
@@ -1294,10 +1298,10 @@ show(
 #
 # 1. **Pretrain.** Train an RBM on the images. Take its hidden probabilities as the data of a second RBM, and so on,
 #    as for a deep belief network. No gradient passes through more than one layer here, so none vanishes. (The gradients of step 3 do pass
-#    through all layers, but they begin at weights that are no longer small.) The last RBM, whose hidden units become the code, has real-valued ones.
+#    through all layers, but by then the weights are no longer small.) The last RBM, whose hidden units become the code, has real-valued ones.
 # 2. **Unroll.** Lay the layers out as an encoder, $W_1, W_2, \dots$, and once more, transposed and in reverse, as a
-#    decoder. From here on it is no model of probabilities any more; the RBMs were a place to start from.
-# 3. **Fine-tune** the whole by backpropagation, on the cross-entropy of the images. From now on the two copies of a matrix are
+#    decoder. From here on the network is no model of probabilities any more; the RBMs were a place to start from.
+# 3. **Fine-tune** the whole network by backpropagation, on the cross-entropy of the images. From now on the two copies of a matrix are
 #    trained separately.
 
 # %% tags=["hide-input"]
@@ -1370,9 +1374,9 @@ show(
 source(sae.pretrain, sae.DBN.upward, sae.DBN.unroll)
 
 # %% [markdown]
-# Here is the experiment in small, 784-200-100-50-10 and back: a fifth of the width, a third of the code. Three
-# contestants have the same sizes, the same batches, and Adam with the same rate; the pretrained one has had its epochs
-# of pretraining before. Predict who is still at the mean image after two epochs, and who is best at the end.
+# Here is the experiment in small, 784-200-100-50-10 and back; the paper has 784-1000-500-250-30. Three
+# contestants, pretrained sigmoids, sigmoids from random weights and softplus from random weights, have the same sizes, the same batches, and Adam with the
+# same rate; the pretrained one has had its epochs of pretraining before. Predict who is still at the mean image after two epochs, and who is best at the end.
 
 # %%
 sizes = [784, 200, 100, 50, 10]
@@ -1455,11 +1459,11 @@ show(
     "experiment_2006",
     "Error by epoch. From random weights the sigmoid network stays on the line of the mean image for several epochs; pretrained, it falls "
     "from the first epoch on, below PCA. The softplus network falls from random weights as well.",
-    "The experiment of 2006, in small. Pretraining lets sigmoids learn; so does what was found later, He's initialisation.",
+    "The experiment of 2006, in small. From random weights the sigmoids stay at the mean image; pretrained they learn. A softplus with He's initialisation, which was found later, learns from random weights too.",
 )
 
 # %% [markdown]
-# The random sigmoid network stays at the mean image, as the paper reports of its curves. Pretrained, the same network
+# The random sigmoid network stays at the mean image, as the paper reports too. Pretrained, the same network
 # learns at once. (All three have the same epochs of backpropagation. The time of the pretraining comes on top.) And the third line shows what has changed
 # since 2006: with an activation and an initialisation that keep the size of signals ([chapter 05](05_going_deep.py)) a network of these sizes learns from
 # random weights too.
@@ -1489,9 +1493,9 @@ study_page(
 # %% [markdown]
 # ## What to change for MNIST
 #
-# `scratchae tutorial 12 --data mnist` runs this chapter on MNIST, in about the same time. The full trainings (one run and one
-# core each): `scratchae train rbm --data mnist`, 15 epochs, 67 s: a pseudo-log-likelihood of −58.6 nats per test
-# image; `scratchae train dbn --data mnist`, 10 epochs for each layer and 80 of fine-tuning, 10 min 48 s.
+# `scratchae tutorial 12 --data mnist` runs this chapter on MNIST, in about the same time. The full trainings, one run and one
+# core each: `scratchae train rbm --data mnist` takes 15 epochs and 67 s, and ends at a pseudo-log-likelihood of −58.6 nats per test
+# image; `scratchae train dbn --data mnist` takes 10 epochs for each layer and 80 of fine-tuning, 10 min 48 s.
 #
 # ## Exercises
 #
@@ -1537,8 +1541,8 @@ exercise("12_bound")
 # Derive:
 #
 # 9. ★, 5 minutes. Add a constant to all $E(v, h)$. What changes in $P$, in $Z$, in the gradient? After *Backward: the gradient that you would want*.
-# 10. ★★, 15 minutes. Training data are inverted, $v \to 1 - v$. Which machine has the same probabilities for them? After
-#     *Forward: from energy to probability*.
+# 10. ★★, 15 minutes. Training data are inverted, $v \to 1 - v$. Which $W$, $a$ and $b$ give the inverted images the probabilities that
+#     the images had before? After *Forward: from energy to probability*.
 # 11. ★★★, 20 minutes. In $T$ the sum runs over $h$ between $v$ and $v'$. Show that $P(v)\, T_{vv'} = P(v')\, T_{v'v}$, so that a film of a long chain looks
 #     the same when it runs backwards. After *Gibbs sampling*.
 #
@@ -1586,7 +1590,7 @@ assert np.allclose(flow, flow.T)
 # <details><summary>Answers</summary>
 #
 # 6\. Where the mean of the replies is the mean of the data, pixel by pixel. So after long training the machine's reconstructions have, on average,
-# the mean image of the data. Of dreams far away from the data CD-1 says nothing.
+# the mean image of the data. About dreams far away from the data this says nothing.
 #
 # 7\. Independent pixels with $P(v_i = 1) = \sigma(a_i)$. Then other pixels tell nothing about pixel $i$, so
 # pseudo-likelihood and likelihood are the same.

@@ -20,11 +20,12 @@
 # machine that built this page, and yours will print others. What is *asserted* here is only what holds everywhere:
 # that the fast way computes the same numbers.
 #
-# What was run where? The library runs on NVIDIA GPUs through CuPy. Every run of its tests proves that part on a stand-in
-# (you will build one below); it has been run, tested and measured on one real GPU, an H200, whose figures stand at the
+# What was run where? The library runs on NVIDIA GPUs through CuPy. Every run of its tests checks that part on a stand-in for a GPU
+# (you will build one below); and it has been run, tested and measured on one real GPU, an H200, whose figures stand at the
 # end. If the machine that runs this chapter has a GPU, the last tables have a column for it; otherwise they say why not.
 #
-# The first measurement has to come before anything else runs, because it needs a process whose C library does not keep memory yet.
+# The first cell already takes a measurement; the section *Memory that comes back* explains it. This measurement has to come before anything else runs, because it needs a
+# process whose C library still gives freed memory back to the system.
 
 # %%
 import re
@@ -164,7 +165,7 @@ show(
     "by_layer",
     "Two panels of bars, one bar for each layer of deep and of conv: the layers that touch the image take most, Adam takes a visible share of deep, the "
     "bottleneck hardly anything.",
-    "A step layer by layer, on one pass through the whole batch. The widest arrays cost most, not the deepest layers.",
+    "A step layer by layer, without splitting the batch among the cores. Look for the longest bars: the layers with the widest arrays cost most, not the deepest ones.",
 )
 
 # %% [markdown]
@@ -187,7 +188,7 @@ show(
 #
 # Forward moves $4\,(NI + IO + NO)$ bytes: $x$ and $W$ are read, $y$ is written.
 #
-# So the backward pass takes twice the operations of the forward pass, because it has two products of the same size. (The first layer needs
+# The backward pass takes twice the operations of the forward pass, because it has two products of the same size. (The first layer needs
 # no $dx$.) The operations for each byte that is moved are the **[arithmetic intensity](glossary.md#arithmetic-intensity)**; forward it is
 #
 # $$
@@ -197,7 +198,8 @@ show(
 # With one image at a time, half an operation is done for each byte. With a batch of 128, each weight that is fetched from memory is used
 # for 128 images. **That is why batches are fast.**
 #
-# A machine that does at most $P$ operations and moves at most $B$ bytes a second needs at least
+# A machine that does at most $P$ operations and moves at most $B$ bytes a second needs at least the larger of two times. Dividing the operations by
+# both sides gives the second form:
 #
 # $$
 # t \ge \max\!\left(\frac{\text{operations}}{P}, \frac{\text{bytes}}{B}\right)
@@ -207,7 +209,7 @@ show(
 #
 # Drawn over the intensity, the right side is a **[roofline](glossary.md#roofline)**
 # ([Williams et al. 2009](bibliography.md#williams-2009)): a slope, where memory is the limit, and a flat roof, where
-# arithmetic is. The library counts both from the layers' formulas, in `scratchae/bench/flops.py`:
+# arithmetic is; they meet at the *ridge*. The library counts operations and bytes from the layers' formulas, in `scratchae/bench/flops.py`:
 
 # %%
 source(traffic)
@@ -230,8 +232,8 @@ for N in (1, 16, 128, 1024):
 # %% [markdown]
 # ### The roof of this machine
 #
-# $P$ is measured by multiplying large square matrices, $B$ by adding vectors that fit into no cache. The points are those
-# of one dense layer, forward, with more and more examples, and those of whole steps of `deep`. All matrix
+# $P$ is measured by multiplying large square matrices, $B$ by adding vectors that fit into no cache (a cache is a small, fast memory inside the processor). The points in the
+# picture are those of one dense layer, forward, with more and more examples, and those of whole steps of `deep`. All matrix
 # products run on one core here, those of the roof too, because then it matters less what else the machine does.
 
 # %%
@@ -309,11 +311,11 @@ show(
     "roofline",
     "A roofline: a slope that bends into a flat roof. The points of the dense layer climb along the slope as the batch grows and come near the roof; those of whole steps "
     "climb as well and stay further below.",
-    "The roofline of the machine that built this page, and what is reached. A point above the slope works from the caches.",
+    "The roofline (black) of the machine that built this page, and what is reached (points): see how far a point is below the black line. A point above the slope works from the caches.",
 )
 
 # %% [markdown]
-# The distance from a point to the roof is the speed that is lost: to elementwise work, to small matrices, to Python. The rest
+# The distance from a point up to the black line is the speed that is lost: to elementwise work, to small matrices, to Python. The rest
 # of the chapter goes through these losses one by one.
 #
 # ## Memory that comes back
@@ -362,10 +364,10 @@ for rows in (128, 4096):
 # the textbook line makes no more than two arrays. What made it slow at the top of the chapter were page faults, not the way it is
 # written. (So measure before you make code ugly.) Four passes remain. The section on kernels makes one pass of them.
 #
-# **Adam, in blocks.** Adam's update makes a dozen passes over four vectors as long as the model has parameters,
-# 2,837,314 in `science2006`, which are 11 MB each. Instead, take 32,768 numbers at a time, make all passes over them, and go on: then each
+# **Adam, in blocks.** Adam's update makes a dozen passes over four vectors, each of which has a number for every parameter: in `science2006`
+# these are 2,837,314 numbers, or 11 MB, in each vector. Instead, take 32,768 numbers at a time, make all passes over them, and go on: then each
 # block comes from memory once and stays in the core's own cache. How much this gains depends on your caches. A second gain is that all
-# cores share the vector. The result is the same to the last bit, because every number is computed by itself.
+# cores can work at once, each on its own blocks. The result is the same to the last bit, because every number is computed by itself.
 
 # %%
 source(in_blocks)
@@ -469,8 +471,8 @@ source(adam)
 
 # %% [markdown]
 # `EACH(i, n)` is a loop on a CPU; on a GPU it is "thread number $i$ takes number $i$". `sae.compile_kernels()` builds
-# the library once (this takes some seconds, and the result is kept in your cache folder) and uses it from then on in this process. It is off
-# unless you ask for it, because the last digits differ from NumPy's.
+# the library once (this takes some seconds, and the result is kept in your cache folder) and uses it from then on in this process. The kernels are off
+# unless you ask for them, because the last digits of their results differ from NumPy's.
 
 # %%
 plain = {
@@ -506,9 +508,9 @@ else:
 #
 # - four for each *parameter*: $\theta$, its gradient $g$, and Adam's $m$ and $v$. They do not depend on the batch.
 # - for each *example* what the layers keep from forward to backward. A dense layer keeps its input $x$, and ReLU and sigmoid keep their
-#   output $y$, which is the next layer's $x$ and counts once. The loss keeps the derivative by its prediction.
+#   output $y$, which is the next layer's $x$ and counts once. The loss keeps its derivative by the prediction.
 #
-# For `deep` these are $128 + 64 + 32 + 64 + 128$ outputs of ReLU, 784 of the sigmoid and 784 derivatives: 1,984 numbers for each example. The next cell
+# For `deep` these are $128 + 64 + 32 + 64 + 128$ outputs of ReLU, 784 of the sigmoid and 784 derivatives: 1,984 numbers for each example. (The first layer's $x$ is the batch, which is there anyway.) The next cell
 # asks Python how much memory the forward pass has kept.
 
 # %%
@@ -548,7 +550,7 @@ assert 8 < of_conv / kept[512] < 12 and fresh_conv.parameters.size < count
 # float16 keeps 11 binary digits, which are about three decimal ones, and its smallest positive number is $6 \cdot 10^{-8}$. Three things go wrong. A step that is small beside its parameter is lost in rounding, so
 # one keeps $\theta$ in float32 and makes a 16-bit copy for each step. Small gradients become 0, so one multiplies the loss by a large number and
 # divides the gradient by it afterwards. And long sums stop growing, so products are taken in 16 bits and added up in 32. This is **mixed precision**. This library
-# does not do it: all its arrays are float32, or float64 for gradient checks. Predict the four results:
+# does not do it: all its arrays are float32, or float64 for gradient checks. Predict the four results of the next cell:
 
 # %%
 half = np.float16
@@ -797,11 +799,11 @@ for name, count in (("as written", calls), ("half as many", calls // 2), ("one",
     print(f"{name:<13} {count:>3} launches, at least{least}")
 
 # %% [markdown]
-# The three costs of a launch are suppositions, to see what follows from them; measure those of your machine. There are two ways out: fewer
+# The three costs of a launch are suppositions, to see what follows from them; measure those of your machine. There are two ways to wait less: fewer
 # launches, and one launch for many.
 #
-# **Fewer launches: kernels.** With the kernels from above a whole formula is one launch. `one_kernel`, the line
-# above `sigmoid` and `adam`, asks the array's module whether it has any kernels:
+# **Fewer launches: kernels.** With the kernels from above a whole formula is one launch. `one_kernel`, which stands in the line
+# above the definitions of `sigmoid` and `adam`, asks the array's module whether it has a kernel of this name:
 
 # %%
 source(backend.one_kernel)
@@ -839,7 +841,7 @@ assert launches.get("with kernels", 0) < launches["as written"]
 #
 # The orders of a training step are the same every time. So record them once, and from then on say "again". CUDA calls
 # such a recording a **[graph](glossary.md#cuda-graph)**. It is a list of kernels with the *addresses* of what they
-# read and write, so a replay runs no Python, no layer, no `if`. On our device a graph takes a few lines, because the notes that it takes are the
+# read and write, so a replay runs no Python, no layer, no `if`. On our device a graph takes a few lines, because its notes of the orders are the
 # graph.
 
 
@@ -886,7 +888,7 @@ source(Recorded)
 source(RecordedSteps.one_step)
 
 # %% [markdown]
-# `RecordedSteps` runs on cardboard too, given a generator whose counter lies on the device. The next cell compares two recorded epochs of training
+# `RecordedSteps` runs on cardboard too, given a random generator whose counter lies on the device. The next cell compares two recorded epochs of training
 # with two on the host:
 
 
@@ -989,13 +991,13 @@ except RuntimeError as error:
     print("RuntimeError:", error)
 
 # %% [markdown]
-# The parameters differ, and no message says so. The refusal in the last line is the other rule: while a step is recorded the host may not ask for a number,
+# The parameters differ, and no message says so. The refusal in the last line printed shows a second rule: while a step is recorded the host may not ask for a number,
 # because none is computed yet. So the loss is added up on the device, and read a few times a second.
 #
 # ## An experiment: CPU against GPU
 #
-# We measure steps as `fit` takes them, at growing batches: on a CPU one after the other, on a GPU recorded. If a batch of 1,024 has 64 times the images of a batch of
-# 16, how many times as long does its step take?
+# We measure steps as `fit` takes them, at growing batches: on a CPU one after the other, on a GPU recorded. A batch of 1,024 has 64 times the images of a batch of
+# 16. How many times as long, do you think, does its step take?
 
 # %%
 sizes = quick((16, 128, 1024), (16, 256))
@@ -1053,17 +1055,17 @@ show(
     drawn,
     "throughput",
     "Images a second against batch size on logarithmic axes: the line climbs with the batch and falls behind the dotted line of slope 1.",
-    "Larger batches spread the cost of launches, Python and Adam over more images, until arithmetic is the limit.",
+    "See where a curve falls behind the dotted line. Larger batches spread the cost of launches, Python and Adam over more images, until arithmetic is the limit.",
 )
 
 # %% [markdown]
-# The dotted line is that of steps which cost the same whatever their size, which is pure overhead. Where the curve
-# leaves it, arithmetic and memory begin to count. A GPU has a much higher roof and a higher cost for each order. So it
+# On the dotted line a step costs the same whatever its size, so its whole cost is overhead. Where the curve
+# leaves this line, arithmetic and memory begin to count. A GPU has a much higher roof and a higher cost for each order. So it
 # stays near its dotted line for longer, and is the faster one from the batch size on at which the curves cross. `scratchae bench` draws
 # this picture for all presets, on your machine, with roofline and layers.
 #
 # For comparison, published figures: on two cores of an AMD EPYC (Zen 4, `python benchmarks/training_step.py --rounds 5`) a
-# step of `deep` took 2.3 ms, PyTorch in eager mode 1.52 times as long, JAX 0.79 times; a step of `conv` 12.5 ms,
+# step of `deep` took 2.3 ms, PyTorch in eager mode (it runs one operation after the other) 1.52 times as long, JAX 0.79 times; a step of `conv` 12.5 ms,
 # PyTorch 1.48 times, JAX 3.56 times as long. JAX wins on dense nets because its compiler fuses the elementwise work,
 # which is what the kernels of this chapter do by hand.
 #
@@ -1090,7 +1092,7 @@ exercise("13_roofline")
 # 2. ★, 2 minutes. The question in *A picture of it*: which layers of `deep` take longest?
 # 3. ★★, 5 minutes. Adam does 12 operations for each parameter and moves 7 numbers of 4 bytes (it reads θ, g, m, v; it writes θ, m, v).
 #    What limits it? After *The roof of this machine*.
-# 4. ★, 5 minutes. A step has 60 launches of 10 µs and 200 µs of work on the GPU. How much faster is it recorded, if one launch of
+# 4. ★, 5 minutes. A step has 60 launches of 10 µs and 200 µs of work on the GPU. How many times as fast is the recorded step, if one launch of
 #    the graph costs 10 µs? After *One launch for a step: CUDA graphs*.
 # 5. ★★, 5 minutes. Batch normalisation is not in the list of layers whose batch may be split. What would go wrong? After *All cores*.
 # 6. ★, 5 minutes. A model has 100 million parameters. How many bytes do parameters, gradient and Adam take? And with mixed precision, where $\theta$, $m$, $v$ are kept in
@@ -1141,11 +1143,11 @@ print(f"7. intensity {ridge:.1f} is needed: {told}")
 #
 # 2\. The first and the last, 784 × 128 and 128 × 784: they have 90 % of all weights.
 #
-# 3\. Memory: its intensity lies far below the ridge, whatever the machine.
+# 3\. Memory limits it: the intensity of the update lies far below the ridge, whatever the machine.
 #
-# 4\. Three times as fast: 600 µs of launches before, 200 µs of work after.
+# 4\. Three times as fast: before, 600 µs of launches are the limit, and after it 200 µs of work.
 #
-# 5\. It subtracts the mean *of the batch*. The halves have other means, so the parts would compute another function.
+# 5\. Batch normalisation subtracts the mean *of the batch*. The halves have other means, so the parts would compute another function.
 #
 # 6\. 1.6 GB, and 1.6 GB: mixed precision saves nothing here. It saves half of what is kept for each example, and half of the traffic of products.
 #

@@ -58,8 +58,8 @@ def column(value):
 #
 # **Wrong**, for $\ell = \log \sigma^2$: $\;\mathrm{KL} = \frac12 \big(\mu^2 + (e^{\ell})^2\big) - \ell - 1$.
 #
-# The [KL divergence](glossary.md#kl-divergence) of two equal distributions is 0, and it is never negative. At
-# $\mu = 0$, $\ell = 0$ both are the [normal distribution](mathematics.md#density-and-the-normal-distribution) $\mathcal N(0, 1)$.
+# The [KL divergence](glossary.md#kl-divergence) of two equal distributions is 0, and it is never negative. This one compares the
+# [normal distribution](mathematics.md#density-and-the-normal-distribution) $\mathcal N(\mu, \sigma^2)$ with $\mathcal N(0, 1)$, and at $\mu = 0$, $\ell = 0$ the two are equal.
 
 
 # %%
@@ -108,12 +108,12 @@ show(
     drawn,
     "kl",
     "Left: the right KL touches 0 at log variance 0 and is positive elsewhere; the wrong one goes below 0. Right: their derivatives both cross 0 at 0, the wrong one much more steeply.",
-    "Both have their minimum at σ = 1, so training still runs with the wrong one; there it is four times as stiff.",
+    "Left: both have their minimum at σ = 1, so training still runs with the wrong one, whose minimum lies below 0. Right: near σ = 1 its slope changes four times as fast.",
 )
 
 # %% [markdown]
 # **Right:** $\mathrm{KL} = \frac12 \big(\mu^2 + e^{\ell} - \ell - 1\big)$, summed over the code, averaged over the
-# batch. Where the variable is $\log\sigma$, the formula on top is right but for a constant ½. So say in every program
+# batch. Where the variable is $\log\sigma$, the wrong formula is right, except for a constant ½. So say in every program
 # which of the two logarithms a variable holds. Derived in [chapter 11](11_variational.py#the-kl-term-by-hand).
 #
 # ### 2. σ from log σ² without the half
@@ -179,8 +179,8 @@ assert share > 0.2 and np.isfinite(np.exp(variance / 2)).all()
 # **Wrong:** "Drop the KL term and train on the squared error: it is still a VAE, with sharper images."
 #
 # The smallest VAE has one number: $\hat x = c\,(\mu + \sigma\varepsilon)$. Its expected squared error is
-# $(x - c\mu)^2 + c^2\sigma^2$. Its derivative by $\ell$ is $c^2 e^{\ell}$. Because this is positive everywhere, descent lowers
-# $\ell$ for ever. With the Gaussian [likelihood](mathematics.md#likelihood-and-logarithms) of variance $s^2$ and the KL term, the part that depends on $\sigma$ is
+# $(x - c\mu)^2 + c^2\sigma^2$. The derivative of this error by $\ell$ is $c^2 e^{\ell}$. Because this is positive everywhere, descent lowers
+# $\ell$ for ever. With the Gaussian [likelihood](mathematics.md#likelihood-and-logarithms) of variance $s^2$ and the KL term, the part of the loss that depends on $\sigma$ is
 #
 # $$
 # \frac{c^2\sigma^2}{2s^2} + \frac12\big(\sigma^2 - \log\sigma^2\big)
@@ -259,8 +259,8 @@ def mean_kl(mu, log_var):
 caught["KL averaged over the code"] = not sae.check_gradients(mean_kl, mu, log_var).passed
 
 # %% [markdown]
-# With the *squared* error averaged over pixels the KL term counts $D/2 = 392$ times, because the likelihood with $s = 1$ is
-# half the *sum*. **Right:** sum over pixels, sum over the code, one mean over the batch.
+# With the *squared* error averaged over pixels the KL term counts $D/2 = 392$ times, because
+# $-\log p(x \mid z)$ with $s = 1$ is *half* the *sum* of the squares, plus a constant. **Right:** sum over pixels, sum over the code, one mean over the batch.
 # [Chapter 11](11_variational.py#3-sums-and-means).
 #
 # ### 6. The factor in front of the squared error
@@ -492,7 +492,7 @@ print(f"outputs between 0 and 1: a squared error of at least {least:.2f} of 2")
 assert 1.1 < least < 1.2
 
 # %% [markdown]
-# The last line is a second error of the same program: its output is a sigmoid, which lies between 0 and 1, and half of all these numbers
+# The last line printed shows a second error, an output by a sigmoid: it lies between 0 and 1, but half of all the numbers of these points
 # are negative. The range of the output has to hold the data, whatever the code is.
 #
 # **Right:** an overcomplete code learns something only if another rule forbids copying: noise, sparsity, contraction,
@@ -501,8 +501,8 @@ assert 1.1 < least < 1.2
 #
 # ### 13. Sparsity of the wrong thing
 #
-# **Wrong:** the sparse KL penalty with each single activation for $\hat\rho$; or on a ReLU code; or with a sigmoid
-# that only the penalty sees.
+# **Wrong:** the sparse KL penalty with each single activation in place of the mean $\hat\rho$; or on a ReLU code; or on $\sigma(z)$, while
+# the decoder gets $z$.
 #
 # The penalty asks that each unit be on in a share $\rho$ *of the examples*. A code with exactly that property should
 # cost nothing.
@@ -542,7 +542,7 @@ assert (abs(code) < 0.01).mean() < 0.1
 # %% [markdown]
 # The wrong penalty punishes the sparse code and rewards the useless one. **Right:**
 # $\hat\rho_j = \frac1N\sum_n z_{nj}$, of a sigmoid's output; for ReLU use L1. And "sparse connections", a layer with few weights that are not 0,
-# are not a sparse *code*: the last line printed shows that hardly a number of such a code is 0. A sparse code may well have more numbers than the image.
+# do not make a sparse *code*: the last line printed shows that hardly a number of the code behind them is 0. A sparse code may well have more numbers than the image.
 # [Chapter 10](10_sparse_contractive.py#three-ways-to-get-it-wrong).
 #
 # ## Operators and models
@@ -569,10 +569,10 @@ assert np.isclose(one, other) and change > 0.3
 #
 # ### 15. "Contrastive divergence minimises the reconstruction error"
 #
-# **Wrong**, and so are "it is the gradient of the log-likelihood" and "it compares the distances between samples": it is a
-# difference of two averages of $\partial F / \partial\theta$, and no distance is in it. Nor is a small reconstruction error the sign of a good RBM.
+# **Wrong**, and so are "it is the gradient of the log-likelihood" and "it compares the distances between samples": its direction is a
+# difference of two averages of $\partial F / \partial\theta$, and no distance is in this difference. Nor is a small reconstruction error the sign of a good RBM.
 # Take two machines for data of two images, 1100 and 0011. The first copies each pixel through a hidden unit of its own. The second has
-# one hidden unit, which says which of the two images it is. Predict which of them rebuilds better, and which is the better model.
+# one hidden unit, which says which of the two images is there. Predict which of them rebuilds better, and which is the better model.
 
 # %%
 patterns = np.array([[1, 1, 0, 0], [0, 0, 1, 1]], float)
@@ -595,8 +595,8 @@ assert judged["knows the two images"][1] > judged["copies everything"][1] + 1
 # %% [markdown]
 # The copier rebuilds both images without fault, and gives all 16 images the same probability. So it knows nothing about which of them
 # are the data. **Right:** CD is the gradient of no function; judge by likelihood, exact, by AIS, or by pseudo-likelihood.
-# [Chapter 12](12_boltzmann.py#it-is-the-gradient-of-nothing), where the [Jacobian](mathematics.md#gradient-jacobian-hessian) is measured, and where a third error
-# of this family is broken open: the last hidden units taken from the data.
+# [Chapter 12](12_boltzmann.py#it-is-the-gradient-of-nothing), where the [Jacobian](mathematics.md#gradient-jacobian-hessian) is measured, and where a further
+# mistake is tried out: the last hidden units are taken from the data.
 #
 # ## Words
 #
@@ -673,8 +673,8 @@ assert PRESETS["vae-400"].build(np.random.default_rng(0)).parameter_count() == 6
 #
 # ### 18. "The autoencoder was invented in 2006"
 #
-# Or in 2012. **Wrong** by twenty years or more. Nor is variational inference "the follow-up work of the autoencoder", because it is
-# the older of the two ideas that meet in the VAE. A counter-example to a date is an earlier date:
+# **Wrong** by twenty years or more, and so is "in 2012". Nor is variational inference "the follow-up work of the autoencoder", because it was
+# made for graphical models, and the VAE is one use of it. A counter-example to a date is an earlier date:
 
 # %%
 history = {
@@ -709,8 +709,8 @@ assert min(history) < 2006
 #
 # **Wrong:** "My data are 1,000 points of two numbers each, so the input of the network has the shape (1000,)."
 #
-# The sizes of a layer are numbers of *features*. A network for 1,000 features cannot take these points. It takes their
-# transpose, and this is worse than an error, because it runs: it holds two "examples" of 1,000 numbers each.
+# The sizes of a layer are numbers of *features*. A network for 1,000 features refuses these points. But it takes their
+# transpose, which it reads as two "examples" of 1,000 numbers each. This is worse than an error, because the program runs on.
 
 # %%
 points = rng.standard_normal((1000, 2)).astype(np.float32)
@@ -782,8 +782,8 @@ except ShapeError as error:
 #
 # ### 21. The loss of the last batch, printed as that of the epoch
 #
-# **Wrong:** `for batch in data: loss = step(batch)`, and after the loop `print(epoch, loss)`. Before you read on: by how much,
-# would you say, does this figure change if only the order of the images is another?
+# **Wrong:** `for batch in data: loss = step(batch)`, and after the loop `print(epoch, loss)`. Predict: by how much does
+# this figure change if nothing but the order of the images changes?
 
 # %%
 of_each = ((model.reconstruct(test) - test) ** 2).sum(axis=1)  # the model of entry 16
@@ -819,8 +819,8 @@ assert np.isclose(weighted, some.mean(), rtol=1e-5) and abs(unweighted - weighte
 # **Wrong:** `W = rng.standard_normal((784, 32))` in front of a sigmoid.
 #
 # For one image, $a_j = \sum_i x_i W_{ij}$ is a sum of independent terms, so its variance is $\sum_i x_i^2$: near 90 for a
-# digit. At $|a| = 9$ the slope $y(1 - y)$ of the sigmoid is 0.0001. Predict which share of the units has a slope below a
-# tenth of the largest, $\frac14$:
+# digit. At $|a| = 9$ the slope $y(1 - y)$ of the sigmoid is 0.0001. The largest slope is $\frac14$. Predict for which share of the units the slope is below a
+# tenth of this:
 
 # %%
 flat = {}
@@ -840,7 +840,7 @@ print(f"the mean of Σ x² is {energy:.0f}, its root {math.sqrt(energy):.1f}")
 assert flat["from N(0, 1)"] > 0.5 and flat["as chapter 05 draws them"] == 0
 
 # %% [markdown]
-# So most units begin with hardly any gradient. **Right:** a variance of $\frac{2}{D + H}$ for sigmoid and tanh, $\frac 2D$ for ReLU,
+# So most units begin with hardly any gradient. **Right:** with $D$ inputs and $H$ outputs, a variance of $\frac{2}{D + H}$ for sigmoid and tanh, $\frac 2D$ for ReLU,
 # so that a signal keeps its size. [Chapter 05](05_going_deep.py#forward-what-a-layer-does-to-the-size-of-a-signal).
 #
 # ## Formulas in articles
@@ -884,8 +884,8 @@ assert u_best == w_best == 2 and product_loss(2, 2) == 9 > product_loss(0.5, 0.5
 # **Wrong**, as the objective of a VAE, to be made large:
 # $\;\mathbb E_q[\log p(x \mid z)] - \mathrm{KL}(q \,\|\, p) + \lambda\,\mathrm{Ent}(q)$, "with the entropy of $q$ as a regulariser".
 #
-# The KL term has the entropy in it: $-\mathrm{KL}(q \,\|\, p) = \mathbb E_q[\log p(z)] - \mathbb E_q[\log q(z)]$, and the last term *is*
-# $+\mathrm{Ent}(q)$. Counted once more, the sum is a lower bound of nothing. In the model $p(z) = \mathcal N(0, 1)$,
+# The KL term has the entropy in it: with $p(z)$, the prior of the code, $-\mathrm{KL}(q \,\|\, p) = \mathbb E_q[\log p(z)] - \mathbb E_q[\log q(z)]$, and the last term *is*
+# $+\mathrm{Ent}(q)$. With the entropy counted once more, the objective is no lower bound of $\log p(x)$ any more. In the model $p(z) = \mathcal N(0, 1)$,
 # $p(x \mid z) = \mathcal N(z, s^2)$ everything is known: $p(x) = \mathcal N(0, 1 + s^2)$, and the true posterior is
 # $q = \mathcal N(vx / s^2, v)$ with $v = \frac{s^2}{1 + s^2}$.
 
@@ -919,7 +919,7 @@ flattest = np.log(1 + weight) * np.ones((4, 3))  # the minimum: σ² = 1 + λ, n
 assert np.allclose(kl_and_entropy(0 * mu, flattest)[2], 0)
 
 # %% [markdown]
-# With nothing to say about an image, this $q$ does not become the prior but $\mathcal N(0, 1 + \lambda)$. **Right:** the ELBO has two
+# And where the code says nothing about an image, the $q$ that is best by the wrong objective is not the prior but $\mathcal N(0, 1 + \lambda)$. **Right:** the ELBO has two
 # terms, and the entropy of $q$ is within the second. [Chapter 11](11_variational.py#the-bound).
 #
 # ### 25. A decoder that may look
@@ -952,7 +952,7 @@ assert np.abs(decoder[:2]).max() < 1e-12
 #
 # ### 26. "ReLU keeps values from being negative, or too large"
 #
-# **Wrong** in its second half: $\max(0, a)$ has no upper limit. Ten layers with weights twice as large as He's:
+# **Wrong** in its second half: $\max(0, a)$ has no upper limit. Here are ten layers with weights twice as large as He's:
 
 # %%
 signal = rng.standard_normal((200, 100))
@@ -973,7 +973,7 @@ assert 200 < growth < 5000  # 2¹⁰ = 1024, but for chance
 # ### 27. "PCA assumes Gaussian data, an autoencoder assumes nothing"
 #
 # **Wrong.** PCA minimises a squared error, and the proof in chapter 06 holds for every matrix of data. As a test take data that are
-# nowhere near Gaussian, coin flips with a few huge values, and 2,000 other
+# nowhere near Gaussian (before centring half of the numbers are 0, and a few are huge), and compare the plane of PCA with 2,000 other
 # [planes](mathematics.md#orthonormal-directions-projection-rank):
 
 # %%
@@ -997,7 +997,7 @@ assert np.isclose(by_pca, least) and by_pca < min(others)
 # ### 28. "Unlike convolutional and recurrent nets, an autoencoder needs no pretraining"
 #
 # **Wrong** twice. Convolutional and recurrent nets need none either, and a deep autoencoder once did need it. Here are three
-# autoencoders that begin with random weights and have equal epochs (the recurrent net of [chapter 16](16_sequences.py) begins so too). Guess which of
+# autoencoders that begin with random weights and are trained for the same number of epochs (the recurrent net of [chapter 16](16_sequences.py) begins so too). Guess which of
 # the three gets no farther than the mean image:
 
 # %%
@@ -1063,7 +1063,7 @@ assert flat_or_not["three dense layers, one back"] < 0.8 * mean_error
 # ### 29. "The output of an autoencoder is a probability distribution"
 #
 # **Wrong.** The output is an image: for each pixel the mean of what is expected there. Its pixels do not add up to 1, and the error of a
-# reconstruction is no $-\log p(x)$. If it were, an image with a smaller error would be a more probable one. Which images have it?
+# reconstruction is no $-\log p(x)$. If it were, an image with a smaller error would be a more probable one. Guess which images have a smaller error than the digits:
 
 # %%
 drawn_back = model.reconstruct(test)
@@ -1086,7 +1086,7 @@ print(
 assert drawn_back.sum(axis=1).mean() > 10 and error_of(pale) < 0.85 * error_of(test)
 
 # %% [markdown]
-# By their error the pale digits would be more probable than the digits, though there was none among the training images; and no
+# By their error the pale digits would be more probable than the digits, though no pale digit was among the training images; and no
 # net of [chapter 17](17_what_a_code_is_good_for.py#where-it-fails) sees anything odd in a blank page. **Right:** a decoder gives the parameters of
 # $p(x \mid z)$. A probability of $x$ needs a distribution of $z$ as well ([chapter 11](11_variational.py#the-bound)), or an
 # energy and its partition function ([chapter 12](12_boltzmann.py#forward-from-energy-to-probability)).
@@ -1109,7 +1109,7 @@ print(f"{sum(caught.values())} of {len(caught)} found")
 assert len(caught) == 8
 
 # %% [markdown]
-# One. Each of the others computes a wrong quantity, and differentiates *that* quantity correctly. So a gradient check is necessary
+# It finds one. Each of the other formulas computes a wrong quantity, and differentiates *that* quantity correctly. So a gradient check is necessary
 # ([chapter 03](03_gradient_check.py#what-a-check-cannot-see)) and not enough. What finds the rest is a second kind of
 # question, about what the number *means*:
 #
@@ -1120,11 +1120,11 @@ assert len(caught) == 8
 # | What does the formula do in the limit: very large, very small, for ever? | 3, 4, 9, 22, 26 |
 # | How does the number change when I double the pixels, the code, the batch, or shuffle the examples? | 5, 6, 7, 19, 21 |
 # | Would something useless score well? A copier, a constant, a coin. | 10, 11, 12, 13, 15, 16, 25, 29 |
-# | Does the identity hold that gives it its name? | 14 |
-# | Does it still hold when both parts change at once? | 23 |
-# | Is there one case, a count or a date that contradicts it? Look it up, or train it. | 17, 18, 27, 28 |
+# | Does the operation have the property that its name promises? | 14 |
+# | Is the statement still true when both parts change at once? | 23 |
+# | Is there one case, a count or a date that contradicts the statement? Look it up, or train a network. | 17, 18, 27, 28 |
 #
-# The library's own tests ask these questions beside the gradient checks. As an example of the first, its KL term:
+# The library's own tests ask these questions beside the gradient checks. As an example of the second question, the KL term of the library:
 
 # %%
 source(sae.gaussian_kl)
@@ -1169,7 +1169,8 @@ exercise("14_heads_mistake")
 exercise("14_sparsity_mistake")
 
 # %% [markdown]
-# One more is short, and repeats what chapter 11 says of the sampler. ★, 10 minutes. A sampler that takes $\log\sigma^2$ for $\log\sigma$.
+# The fourth file is short, and repeats what chapter 11 says of the sampler. ★, 10 minutes. A sampler that takes $\log\sigma^2$ for $\log\sigma$. After
+# *2. σ from log σ² without the half*.
 
 # %%
 exercise("14_sigma_mistake")
@@ -1179,10 +1180,10 @@ exercise("14_sigma_mistake")
 #
 # 4. ★, 5 minutes. Somebody reports a "loss of 105" for a VAE on MNIST, somebody else "87". What do you ask before you compare
 #    them? After *8. "The cross-entropy should go to 0"*.
-# 5. ★, 5 minutes. A program takes `mean` over all numbers for the squared error of 784 pixels, and a learning rate of 1.0
-#    with plain gradient descent. Which rate gives the same steps with the sum over features? After *6. The factor in front of
+# 5. ★, 5 minutes. A program averages the squared error over the 784 pixels, too, and trains by plain gradient descent with a learning rate of 1.0.
+#    Which rate gives the same steps if the error is summed over the pixels? After *6. The factor in front of
 #    the squared error*.
-# 6. ★★, 5 minutes. A gradient check passes, and the loss falls. Name a third thing to look at for a VAE, in one line of code.
+# 6. ★★, 5 minutes. A gradient check passes, and the loss falls. Name a third test of a VAE, in one line of code.
 #    After *Which test would have caught it?*
 #
 # Derive:
@@ -1195,7 +1196,7 @@ exercise("14_sigma_mistake")
 # Explore:
 #
 # 9. ★★, 20 minutes. The sigmoid network of entry 28 stays at the mean image. Change one thing at a time, the activation, the number of
-#    epochs, the learning rate, the depth, and find out which of them lets it leave. After *28. "Unlike convolutional and recurrent nets, an
+#    epochs, the learning rate, the depth, and find out which change lets the network leave it. After *28. "Unlike convolutional and recurrent nets, an
 #    autoencoder needs no pretraining"*.
 # 10. ★★★, 40 minutes. Take an article or a program about autoencoders that you find on the web. Look for one statement that fails one of the
 #     questions of the table, and write its counter-example in five lines. After *Which test would have caught it?*
@@ -1219,7 +1220,7 @@ assert abs(best_of[height.argmax()] - 1.5) < 0.01
 # %% [markdown]
 # <details><summary>Answers</summary>
 #
-# 4\. Are the pixels grey or rounded (the costs differ for one and the same prediction)? Is the number a bound, −ELBO, or an estimate of
+# 4\. Are the pixels grey or rounded (the same prediction has different costs)? Is the number a bound, −ELBO, or an estimate of
 # $-\log p(x)$ by importance sampling? Is it a sum or a mean over pixels? Was it measured on test or on training images?
 #
 # 5\. $1 / 784$, because the sum's gradient is 784 times as large.
@@ -1230,7 +1231,7 @@ assert abs(best_of[height.argmax()] - 1.5) < 0.01
 # the mean over all pairs the product of the two brackets vanishes, because each bracket has the mean 0. Two squares are left, each with the mean
 # $\operatorname{Var}[t]$.
 #
-# 8\. The sum is $\frac12(1 + \lambda)\log\sigma^2 - \frac12(\mu^2 + \sigma^2)$, but for a constant. So $\mu = 0$, and the derivative by
+# 8\. The sum is $\frac12(1 + \lambda)\log\sigma^2 - \frac12(\mu^2 + \sigma^2)$, plus a constant. So $\mu = 0$, and the derivative by
 # $\sigma^2$, which is $\frac{1 + \lambda}{2\sigma^2} - \frac12$, vanishes at $\sigma^2 = 1 + \lambda$.
 #
 # </details>
