@@ -724,9 +724,24 @@ assert quick(probes["pixels"][1] > least[1], True)
 # with 30 %, perhaps because the net then sees too little of an image to learn much from it. But the
 # plain autoencoder is at least as good, and with 500 labels the pixels themselves are better, after these
 # few seconds of training. So in this experiment, on drawn digits, hidden patches are not what makes a
-# code good. He et al. found that they are on photographs, for much larger nets. Take from this how to
-# measure it: `python benchmarks/probe.py --data strokes --presets masked denoising denoising-masking
-# simple` trains the presets' larger nets, at equal cost, and probes them with up to all labels.
+# code good.
+#
+# On MNIST, with the presets' larger nets, three epochs each and two trainings, they are worth more.
+# `python benchmarks/probe.py --presets masked denoising denoising-masking simple --epochs 3 --seeds 2` gives
+# the accuracy of a linear probe on the test images:
+#
+# | code of | 100 labels | 1,000 labels | all labels |
+# | --- | ---: | ---: | ---: |
+# | `masked` | 82.5 % | 90.7 % | 92.8 % |
+# | `denoising` | 78.6 % | 88.6 % | 92.0 % |
+# | `denoising-masking` | 81.0 % | 91.0 % | 93.1 % |
+# | `simple` | 70.8 % | 84.5 % | 87.5 % |
+# | the pixels | 71.9 % | 83.9 % | 86.3 % |
+#
+# The masked code is better than the denoising one, of a net of the same size, and both are better than that of
+# `simple`, whose net is smaller. As good as `masked` is
+# `denoising-masking`, which hides single pixels and is judged by all of them. So what helps here is that something is
+# hidden, not that it is a patch. He et al. found that patches help on photographs, for much larger nets.
 #
 # ### With convolutions
 #

@@ -89,3 +89,11 @@ def test_the_linear_vae_of_chapter_11_on_mnist_is_that_of_the_file():
         predicted, found = (sum(betas[beta][key]) for key in ("predicted", "found"))
         assert words in prose(11).replace("\n", " ")
         assert {f"{predicted:.2f}", f"{found:.2f}"} >= set(re.findall(r"\d+\.\d+", words))
+
+
+def test_the_probes_of_chapter_18_on_mnist_are_those_of_the_file():
+    found = result("probe-2026-11-28-masked.json")["test_accuracy_by_labels"]["mnist"]
+    rows = {"`masked`": "masked", "`denoising`": "denoising", "`denoising-masking`": "denoising-masking", "`simple`": "simple"}
+    for said, name in (rows | {"the pixels": "pixels"}).items():
+        shares = [100 * sum(each) / len(each) for count, each in found[f"{name}, linear"].items() if count != "10"]
+        assert f"| {said} | {' | '.join(f'{share:.1f} %' for share in shares)} |" in prose(18)
