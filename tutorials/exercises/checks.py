@@ -455,6 +455,50 @@ def conv_transpose(module: ModuleType) -> list[str]:
     return [*facts, equal("⟨ConvTranspose x, y⟩ = ⟨x, Conv y⟩", left, across)]
 
 
+def maxpool(module: ModuleType) -> list[str]:
+    layer, x, dy = module.MaxPool2d(), normal(2, 6, 4, 3), normal(2, 3, 2, 3, seed=1)
+    right, mean = s.MaxPool2d(2), s.AvgPool2d(2)
+    y = right.forward(x)
+    known = {
+        "this is the mean of each window: the largest number is asked for": mean.forward(x),
+        "this is the least number of each window": -s.MaxPool2d(2).forward(-x),
+    }
+    facts = [equal("y", layer.forward(x.copy()), y, known)]
+    spread = s.UpSample2d(2).forward(dy)
+    known = {
+        "all four numbers of a window get dy: only the largest one moves y": spread,
+        "each number gets a quarter of dy: that is average pooling": spread / 4,
+        "the largest number gets the gradient of another window": right.backward(
+            dy[:, ::-1]
+        ),
+    }
+    facts.append(equal("dx", layer.backward(dy.copy()), right.backward(dy), known))
+    equals = np.maximum(np.round(x), 0)  # as after a ReLU, and on a coarse grid
+    y = right.forward(equals)
+    equal("y, where several are equal", layer.forward(equals.copy()), y)
+    largest = equals == s.UpSample2d(2).forward(y)
+    count = 4 * mean.forward(largest.astype(float))
+    turned = s.MaxPool2d(2)
+    turned.forward(equals[:, ::-1, ::-1].copy())
+    known = {
+        "each of several equal numbers gets all of dy: give it to the first, or their sum is too large": spread
+        * largest,
+        "equal numbers share dy: give it to the first": spread
+        * largest
+        / s.UpSample2d(2).forward(count),
+        "the last of several equal numbers gets dy: give it to the first in reading order": turned.backward(
+            dy[:, ::-1, ::-1].copy()
+        )[:, ::-1, ::-1],
+        "a window of zeros gets no gradient: its first number is a maximum too": right.backward(
+            dy
+        )
+        * (equals > 0),
+    }
+    found = layer.backward(dy.copy())
+    facts.append(equal("dx, where several are equal", found, right.backward(dy), known))
+    return [*facts, gradients(layer, x)]
+
+
 def masking_noise(module: ModuleType) -> list[str]:
     facts = [gradients(module.MaskingNoise(0.4), normal(6, 5))]
     layer, x, dy = module.MaskingNoise(0.4), normal(6, 5), normal(6, 5, seed=1)
@@ -1191,6 +1235,7 @@ CHECKS = {
     "08_im2col": columns,
     "08_conv": conv,
     "08_conv_transpose": conv_transpose,
+    "08_maxpool": maxpool,
     "09_masking_noise": masking_noise,
     "10_l1": l1,
     "10_sparse_kl": sparse_kl,
