@@ -208,7 +208,7 @@ assert all(
 # \end{aligned}
 # $$
 #
-# Now put $\hat X = X W_1 W_2$ in, and write $C = \frac1N X^\top X$, $(D, D)$, for the [covariance](mathematics.md#expectation-variance-covariance) of the centred data:
+# Now replace $\hat X$ by $X W_1 W_2$, and write $C = \frac1N X^\top X$, $(D, D)$, for the [covariance](mathematics.md#expectation-variance-covariance) of the centred data:
 #
 # $$
 # dW_2 = 2\, W_1^\top C\,(W_1 W_2 - I), \qquad dW_1 = 2\, C\,(W_1 W_2 - I)\, W_2^\top .
@@ -279,10 +279,10 @@ assert np.allclose(matrix @ V2t.T, U2 * s2)
 # **Theorem** ([Eckart and Young 1936](bibliography.md#eckart-1936)). For every $Y$ $(N, D)$ of rank at most $k$
 #
 # $$
-# \lVert X - Y \rVert^2 \;\ge\; \sum_{i > k} s_i^2 ,
+# \lVert X - Y \rVert^2 \;\ge\; \sum_{i > k} s_i^2 .
 # $$
 #
-# with equality for $Y = X V_k V_k^\top$; and for no other $Y$, if $s_k > s_{k+1}$.
+# Equality holds for $Y = X V_k V_k^\top$, and if $s_k > s_{k+1}$, it holds for no other $Y$.
 #
 # **Proof** (*beyond the short path*). *One.* Take $Q$ $(N, k)$ with orthonormal columns, $Q^\top Q = I$, whose span holds all columns of $Y$; so
 # $Q Q^\top Y = Y$. Split the error into its part outside that span and its part inside:
@@ -320,7 +320,7 @@ assert np.allclose(matrix @ V2t.T, U2 * s2)
 # \end{aligned}
 # $$
 #
-# *Four.* Together $\lVert X - Y \rVert^2 \ge \sum_i s_i^2 - \sum_{i \le k} s_i^2 = \sum_{i > k} s_i^2$. For
+# *Four.* Together the two give $\lVert X - Y \rVert^2 \ge \sum_i s_i^2 - \sum_{i \le k} s_i^2 = \sum_{i > k} s_i^2$. For
 # $Y = X V_k V_k^\top$ the error is $X - Y = \sum_{i > k} s_i u_i v_i^\top$, whose square is this sum.
 #
 # *Five: for no other $Y$.* Let $s_k > s_{k+1}$, and let the bound be reached. Then each line above is an equality. The first line then says
@@ -364,10 +364,11 @@ assert np.isclose(reached, tail) and closest > tail
 # $\hat X = X W_1 W_2$ has rank at most $k$, so the theorem bounds its error:
 #
 # $$
-# L \;\ge\; \frac1N \sum_{i > k} s_i^2 = \sum_{i > k} \lambda_i ,
+# L \;\ge\; \frac1N \sum_{i > k} s_i^2 = \sum_{i > k} \lambda_i .
 # $$
 #
-# the variance in the directions that were left out. And it can be reached: with any invertible $A$ $(k, k)$ take
+# This sum is the variance of the data in the directions that were left out. The bound can be reached: with any invertible $A$
+# $(k, k)$ take
 #
 # $$
 # \underset{(D, k)}{W_1} = V_k A, \qquad \underset{(k, D)}{W_2} = A^{-1} V_k^\top,
@@ -1225,6 +1226,6 @@ assert np.isclose(ahead.objective(X)["loss"], variances[3:].sum())
 #
 # ## What to read in the source next
 #
-# `scratchae/models/pca.py`, 65 lines, all of the theorem. `scratchae/presets/dense.py`: the presets `overcomplete`, `deep` and
+# `scratchae/models/pca.py`: the theorem as an algorithm, in 65 lines. `scratchae/presets/dense.py`: the presets `overcomplete`, `deep` and
 # `science2006`, a few lines each. `tests/models/test_pca.py` has this chapter's claims as tests. Then
 # [chapter 07](07_cross_entropy.py): what other losses are there, and what does the value of one mean?

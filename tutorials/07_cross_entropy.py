@@ -156,7 +156,7 @@ show(
 #
 # ## Backward, with shapes
 #
-# The derivative of softplus is $\frac{e^a}{1 + e^a} = \sigma(a)$, so
+# The derivative of softplus is $\frac{e^a}{1 + e^a} = \sigma(a)$ ([chapter 05](05_going_deep.py#the-slopes-of-five-functions)), so
 #
 # $$
 # \underset{(N, D)}{da} = \frac1N \big( \underset{(N, D)}{\sigma(a)} - \underset{(N, D)}{t} \big):
@@ -531,7 +531,8 @@ assert outcome["clipped"] < 1e-9 and outcome["from logits"] > 0.9
 # %% [markdown]
 # ## What a value means: the floor
 #
-# For a target of exactly 0 or 1, the least cross-entropy is 0. For a grey target $t$ it is not. Write
+# For a target of exactly 0 or 1 the least cross-entropy is 0. For a grey target $t$ the least is larger. To see how large, write the
+# cross-entropy as a sum of two terms, of which only the second depends on $p$:
 #
 # $$
 # \underbrace{- t \log p - (1 - t) \log (1 - p)}_{\text{cross-entropy}}
@@ -539,7 +540,7 @@ assert outcome["clipped"] < 1e-9 and outcome["from logits"] > 0.9
 # + \underbrace{t \log \frac tp + (1 - t) \log \frac{1 - t}{1 - p}}_{\mathrm{KL}(t \,\|\, p)} .
 # $$
 #
-# The last term is never negative. With $\log u \le u - 1$, which is an equality only at $u = 1$:
+# The second term is never negative. This follows from $\log u \le u - 1$, which is an equality only at $u = 1$:
 #
 # $$
 # \begin{aligned}
@@ -766,7 +767,8 @@ assert (
 #
 # `scratchae tutorial 7 --data mnist` runs this chapter on MNIST, in about 20 s. The floor there is 0.0581 nats per pixel on the test images; in one run each,
 # `scratchae train conv-pool --data mnist` (15 epochs, 87 s) reached 0.0929, and `scratchae train conv-denoising --data mnist` (30 epochs,
-# 8 min) 0.0835 (`benchmarks/README.md`). So what looks like "9 % error" is 0.0348 nats above what is possible.
+# 8 min) 0.0835 (`benchmarks/README.md`). So a loss of 0.0929 is no
+# error of 9 %: it is 0.0348 nats above what is possible.
 
 # %%
 print(

@@ -103,7 +103,8 @@ show(
 # %% [markdown]
 # If $T$ moves an image, then $\mathrm{conv}(Tx) = T\,\mathrm{conv}(x)$, at stride 1 and wherever
 # the border does not interfere: the layer is **equivariant** to shifts. A dense layer of the same
-# input and output would have to learn that, with a weight for each pair of pixels.
+# input and output would have to learn this from examples, with a weight for each pair of an input and an
+# output pixel.
 
 # %%
 inside, from_inside = slice(6, 26), (slice(3, 23), slice(4, 24))
@@ -175,12 +176,12 @@ assert np.allclose(
 # %% [markdown]
 # ## The same as a matrix product: im2col
 #
-# Take an image of 4 × 4 pixels and number them 0 to 15. A kernel of 3 × 3 fits in 4 places. Lay
-# the 9 pixels that it sees at each place in a row: a matrix of 4 rows and 9 columns. Lay the
-# kernel in a column of 9 weights. Their product is the 4 numbers of $y$.
+# Take an image of 4 × 4 pixels and number them 0 to 15. A kernel of 3 × 3 fits in 4 places. For each
+# place write the 9 pixels that the kernel sees there in a row. The 4 rows are a matrix with 9 columns.
+# Write the kernel as a column of 9 weights. Then the matrix times the column is the 4 numbers of $y$.
 #
-# This step from image to matrix is called **[im2col](glossary.md#im2col)**. With the numbers of
-# the pixels in place of their values:
+# This step from image to matrix is called **[im2col](glossary.md#im2col)**. The next cell does it with the
+# numbers of the pixels in place of their values:
 
 # %%
 numbered = np.arange(16.0).reshape(1, 4, 4, 1)
@@ -445,9 +446,9 @@ show(
 # %% [markdown]
 # ## Backward, with shapes
 #
-# Two steps forward, `columns = im2col(x)` and `y = columns W + b`; two steps backward, in
-# reverse. The second is a dense layer, whose backward pass [chapter 02](02_backpropagation.py)
-# has derived. With $M = N \cdot O_H \cdot O_W$ rows and $dy = \partial L / \partial y$ laid out
+# The forward pass has two steps, `columns = im2col(x)` and `y = columns W + b`, so the backward pass has
+# two steps in reverse order. The second step is a dense layer, whose backward pass
+# [chapter 02](02_backpropagation.py) has derived. With $M = N \cdot O_H \cdot O_W$ rows and $dy = \partial L / \partial y$ laid out
 # as $(M, D)$:
 #
 # $$
@@ -465,10 +466,10 @@ show(
 #
 # $$
 # \mathrm{columns}_{mk} = \sum_u P_{(mk),\,u}\; x_u, \qquad
-# P_{(mk),\,u} = 1 \text{ if pixel } u \text{ is what entry } (m, k) \text{ copies, else } 0,
+# P_{(mk),\,u} = 1 \text{ if pixel } u \text{ is what entry } (m, k) \text{ copies, else } 0 .
 # $$
 #
-# and the chain rule sums over everything that depends on $x_u$:
+# The chain rule sums over all entries that depend on $x_u$:
 #
 # $$
 # \frac{\partial L}{\partial x_u}
