@@ -531,7 +531,7 @@ show(
 # %% [markdown]
 # With small weights the signal is lost, because nothing but zeros arrives. With large weights most outputs lie at the ends of tanh,
 # where the slope $1 - y^2$ is nearly 0, so hardly any gradient passes these units: they are **[saturated](glossary.md#saturated-unit)**. With $s^2 = 1/D$ the
-# outputs keep their shape, and become smaller slowly.
+# outputs stay spread out, and become smaller slowly.
 #
 # ## The code
 #
@@ -843,9 +843,10 @@ assert report.passed
 # \end{aligned}
 # $$
 #
-# These are the lines of the library (it writes $\mu$, $\sigma^2$ for $m$, $v$, and `scale` for $r$). What they say is plain: adding a constant
-# to all $x_i$ changes no output, and making all of them larger by one factor changes no output either (but for $\epsilon$). So the
-# gradient loses its mean, and it loses its part along $\hat x$.
+# These are the lines of the library, which writes $\mu$, $\sigma^2$ for $m$, $v$, and `scale` for $r$. What do the two terms with a minus
+# mean? If the same constant is added to all $x_i$, no output changes, and if the distances of all $x_i$ from their mean grow by the same
+# factor, no output changes either (but for $\epsilon$). A gradient is 0 along a change that does not change the loss. So its mean is taken
+# off, and its part along $\hat x$ is taken off.
 
 # %%
 source(sae.BatchNorm.backward)
@@ -866,13 +867,13 @@ print(report)
 assert report.passed
 
 # %% [markdown]
-# In use, an example comes alone, so there is no batch to take the mean of. Then the layer uses running averages of $m$ and $v$ that it
-# kept while it was trained. That is its price: a layer that behaves in one way in training and in another afterwards, and examples that
-# depend on each other as long as they are in one batch.
+# In use, an example may come alone, so there is no batch to take the mean of. Then the layer uses running averages of $m$ and $v$, which it
+# kept while it was trained. This is its price: the layer computes one thing in training and another in use, and in training the output for
+# an example depends on the other examples of its batch.
 #
-# **Both cures on the network at the top.** It has ten layers with sigmoids, and Glorot's weights. We leave it as it is, add a road past
-# each layer of 128 units, or normalise before each sigmoid. How much of the gradient arrives at the first layer before training, and
-# what is the error after two epochs?
+# **Both cures on the network at the top.** It has ten layers with sigmoids, and Glorot's weights. We leave it as it is, or add a road past
+# each layer from 128 to 128 units, or normalise before each hidden sigmoid. **Predict:** how much of the gradient arrives at the first
+# layer before training, and which of the three leaves the mean image within two epochs?
 
 
 # %%
@@ -912,10 +913,10 @@ if data_name() == "strokes":
     assert after["normalised"] < 0.9 * without_learning < 0.95 * after["as it is"]
 
 # %% [markdown]
-# Both cures bring the gradient to the first layer. The normalised network leaves the mean image within two epochs, with the same
-# sigmoids that stayed there above. Most presets of this library do with the first two cures, because they have few layers; the generator
-# of [chapter 15](15_two_players.py)'s `gan-conv` normalises. Networks of a hundred layers have residual connections, and mostly a
-# normalisation too.
+# With both cures the gradient arrives at the first layer. The normalised network leaves the mean image within two epochs, although its
+# activation functions are the same sigmoids with which the network at the top stayed there. Most presets of this library need only the
+# first two cures, the draw of the weights and the ReLU, because they have few layers. The preset `gan-conv` of
+# [chapter 15](15_two_players.py) normalises. Networks of a hundred layers have residual connections, and mostly a normalisation too.
 #
 # ## 2006
 #

@@ -295,8 +295,8 @@ print("columns", columns.shape, " W", layer.W.reshape(-1, 4).shape, " y", y.shap
 # halved, and rounded up. And because of the floor several sizes become one: images of 27 and of 28
 # pixels both become 14. We shall need that on the way back.
 #
-# **While reading** (★, 3 minutes). An image of 5 × 5 pixels, a kernel of 3 × 3. How large is the
-# output for $s = 1$, $p = 0$, and for $s = 2$, $p = 1$? The picture below shows both.
+# **Predict** before you look at the picture: an image has 5 × 5 pixels, the kernel has 3 × 3. How large is
+# the output for $s = 1$, $p = 0$, and how large for $s = 2$, $p = 1$?
 
 # %% tags=["hide-input"]
 
@@ -484,7 +484,18 @@ show(
 # $$
 #
 # In words: the gradient of every copy is **added** at the place that the copy was taken from. The
-# function **col2im** does that. Here is $P$ for the image of 4 × 4 pixels; black is 1.
+# function **col2im** does that.
+#
+# **While reading** (★, 2 minutes). An image has 28 × 28 pixels, the kernel 3 × 3 weights, the stride is 1, and there is no padding. How
+# many gradients add up at a pixel in the middle, and how many at a corner?
+#
+# <details><summary>Answer</summary>
+#
+# Nine in the middle, because the pixel lies in nine windows. One at a corner.
+#
+# </details>
+#
+# Here is $P$ for the image of 4 × 4 pixels; black is 1.
 
 # %%
 # (36, 16)
@@ -500,6 +511,8 @@ uses = col2im(np.ones((4, 9)), (4, 4), (3, 3))[0, :, :, 0]
 print("in how many windows each pixel lies, col2im of ones:")
 print(uses.astype(int))
 assert uses.sum() == 36 and uses[0, 0] == 1 and uses[1, 1] == 4
+large = col2im(np.ones((26 * 26, 9)), (28, 28), (3, 3))[0, :, :, 0]
+assert large[14, 14] == 9 and large[0, 0] == 1
 
 drawn, (left, right) = figure(7, 3.9, columns=2, width_ratios=[1, 1])
 left.imshow(P, cmap="gray_r", aspect="auto", interpolation="nearest")
