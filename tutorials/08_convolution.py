@@ -863,11 +863,11 @@ for K in (3, 4):
 # %% [markdown]
 # ## Pooling and up-sampling: layers without weights
 #
-# Three more layers change the size of images. The first two are called **[pooling](glossary.md#pooling)**. Each treats every channel by itself. Their windows
+# Three more layers change the size of images: two kinds of **[pooling](glossary.md#pooling)**, and up-sampling. Each treats every channel by itself. Their windows
 # usually lie side by side, with the stride $s = K$; where windows overlap, what they send back to a pixel
 # adds up, as in col2im.
 #
-# **Max pooling** keeps the largest number of each window. For window $m$ with the numbers $x_{m1} \dots x_{mk} \dots$
+# **Max pooling** keeps the largest number of each window. For the window $m$ with the numbers $x_{m1}, x_{m2}, \dots$
 #
 # $$
 # y_m = \max_k x_{mk} = x_{m k^*}, \qquad k^* = \arg\max_k x_{mk} .
@@ -880,8 +880,8 @@ for K in (3, 4):
 # dx_{mk} = dy_m\, [k = k^*] .
 # $$
 #
-# The gradient goes to the *place* that the maximum was taken from, so forward must keep what it takes to
-# find it again. If two numbers are equally large, there is a corner, as for the ReLU at 0. The library gives
+# The gradient goes to the *place* that the maximum was taken from, so the forward pass must keep what is
+# needed to find this place again. If two numbers are equally large, there is a corner, as for the ReLU at 0. The library gives
 # the gradient to the first of them in reading order.
 #
 # **Average pooling** takes the mean. Each of the $K^2$ numbers has the same slope:
@@ -1080,51 +1080,25 @@ boxes = [(28, 1), (14, 16), (7, 32), (1, 64), (7, 32), (14, 16), (28, 1)]
 drawn, ax = figure(7, 2.6)
 x_at, names = 0.0, ["3 × 3, stride 2"] * 2 + ["7 × 7"] * 2 + ["3 × 3, stride 2"] * 2
 for i, (size, channels) in enumerate(boxes):
-    wide, lift = 2 + channels / 5, 0.3 * size
-    corners = [
-        (x_at, -size / 2),
-        (x_at + wide, -size / 2),
-        (x_at + wide, size / 2),
-        (x_at, size / 2),
+    left, right, half = x_at, x_at + 2 + channels / 5, size / 2
+    back = 0.3 * size  # how far the rear of the box is shifted, up and to the right
+    front = [(left, -half), (right, -half), (right, half), (left, half)]
+    top = [
+        (left, half),
+        (right, half),
+        (right + back, half + back),
+        (left + back, half + back),
     ]
-    face = plots.ORANGE if i == 3 else "#9ECAE9"
-    ax.add_patch(drawing.Polygon(corners, facecolor=face, edgecolor="black", linewidth=0.8))
-    for base, height in ((corners[2], size), (corners[3], 0)):
-        slope = [(base[0], base[1]), (base[0] + lift, base[1] + lift)]
-        if height:
-            side = [
-                *slope,
-                (base[0] + lift, base[1] + lift - size),
-                (base[0], base[1] - size),
-            ]
-        else:
-            side = [
-                *slope,
-                (base[0] + wide + lift, base[1] + lift),
-                (base[0] + wide, base[1]),
-            ]
-        ax.add_patch(
-            drawing.Polygon(side, facecolor=face, edgecolor="black", linewidth=0.8)
-        )
-    ax.text(
-        x_at + wide / 2,
-        -size / 2 - 1,
-        f"{size}×{size}\n×{channels}",
-        ha="center",
-        va="top",
-        fontsize=8,
-    )
-    x_at += wide + lift + 9
+    side = [(right, half), (right, -half), (right + back, back - half), top[2]]
+    for corners in (front, top, side):
+        look = {"facecolor": plots.ORANGE if i == 3 else "#9ECAE9", "edgecolor": "black"}
+        ax.add_patch(drawing.Polygon(corners, linewidth=0.8, **look))
+    below = {"ha": "center", "va": "top", "fontsize": 8}
+    ax.text((left + right) / 2, -half - 1, f"{size}×{size}\n×{channels}", **below)
+    x_at = right + back + 9
     if i < 6:
         ax.annotate("", (x_at - 1, 0), (x_at - 8, 0), arrowprops={"arrowstyle": "->"})
-        ax.text(
-            x_at - 4.5,
-            1.5,
-            names[i].replace(", ", "\n"),
-            ha="center",
-            va="bottom",
-            fontsize=7,
-        )
+        ax.text(x_at - 4.5, 1.5, names[i].replace(", ", "\n"), ha="center", fontsize=7)
 ax.set(xlim=(-2, x_at), ylim=(-22, 26), xticks=[], yticks=[], aspect="equal")
 ax.spines[:].set_visible(False)
 ax.grid(visible=False)
