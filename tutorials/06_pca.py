@@ -3,7 +3,11 @@
 #
 # *What does an autoencoder learn when nothing in it bends, and what when its code is larger than the data?*
 #
-# **Time** 45 minutes to read, 12 s to run on two cores.
+# **Time** 65 minutes to read (short path 45), 14 s to run on two cores.
+#
+# **A short path** of 45 minutes leaves out what is marked *beyond the short path*; nothing else in this chapter needs it. These are the
+# proof of the theorem, *PCA as a model of probabilities*, the last page of *Can training get stuck?*, and *When the code is larger than
+# the data*.
 
 # %% [markdown]
 # ## The question
@@ -12,14 +16,19 @@
 # another. What does training find?
 #
 # For this one network there is a complete answer, on paper, for every data set: it finds the subspace of
-# [principal component analysis](glossary.md#pca) (PCA), wherever there is only one. This chapter proves it from matrix products
-# and the [singular value decomposition](mathematics.md#singular-value-decomposition), proves that the loss has no local
-# minimum but the global one, and then trains the network and measures, in degrees, how far it is from
-# what was proved. At the end it asks the opposite: what does an autoencoder learn whose code is *larger* than its data?
+# [principal component analysis](glossary.md#pca) (PCA), wherever there is only one such subspace. This chapter proves it from matrix
+# products and the [singular value decomposition](mathematics.md#singular-value-decomposition), and it proves that the loss has no local
+# minimum but the global one. Then it trains the network and measures, in degrees, how far the network is from what was proved. At the
+# end it asks the opposite: what does an autoencoder learn whose code is *larger* than its data?
 #
 # You need this for two reasons. PCA is the yardstick of every other chapter: a network with a code of $k$ numbers that
-# does not beat PCA with $k$ numbers has gained nothing by being a network. And it is the one place where you can compare
-# what gradient descent found with what there was to find.
+# does not beat PCA with $k$ numbers has gained nothing by being a network. And the linear autoencoder is the one network of this book
+# for which you can compare what gradient descent found with the best that there is.
+#
+# (Some letters have their own meaning in this chapter. $k$ is the size of the code, $C$ a
+# [covariance](mathematics.md#expectation-variance-covariance), $P$ a
+# [projection](mathematics.md#orthonormal-directions-projection-rank), and $A$ any invertible matrix. $S$ and $s_i$ are singular values,
+# and $h_i$ are shares in a proof.)
 
 # %%
 import itertools
@@ -55,9 +64,10 @@ def squared_error(made, x):
 # %% [markdown]
 # ## A picture of it
 #
-# Three hundred points in the plane, $D = 2$, and a code of one number, $k = 1$. Whatever the decoder
-# $\hat x = z\,W_2 + b_2$ makes of one number $z$ lies on a straight line. The network may choose the line, and where on it
-# each point goes. The error is the squared length of the thin segments.
+# Take three hundred points in the plane, $D = 2$, and a code of one number, $k = 1$. Whatever the decoder
+# $\hat x = z\,W_2 + b_2$ makes of one number $z$ lies on a straight line. The decoder chooses the line, and the encoder chooses where on
+# it each point goes. The loss is the mean of the squared lengths of the thin segments. **Predict:** which line is best, and where on it
+# should a point go?
 
 # %%
 points = slanted_gaussian(np.random.default_rng(1), 300) + np.float32([0.5, -0.3])
@@ -147,9 +157,10 @@ assert (
 # \underset{(D, D)}{M} = W_1 W_2, \qquad \underset{(1, D)}{c} = b_1 W_2 + b_2 .
 # $$
 #
-# $M$ has [rank](mathematics.md#orthonormal-directions-projection-rank) at most $k$, since it goes through $k$ numbers; $c$ can be any row, thanks to $b_2$. For a given $M$ the best
-# $c$ is where $\partial L / \partial c = \frac2N \sum_n (\hat x_n - x_n) = 0$, that is $c = \bar x - \bar x M$ with the mean
-# example $\bar x$. With this $c$
+# $M$ has [rank](mathematics.md#orthonormal-directions-projection-rank) at most $k$, because each of its columns is a sum of multiples of the
+# $k$ columns of $W_1$. And $c$ can be any row, because $b_2$ can. For a given $M$ the best $c$ is where
+# $\partial L / \partial c = \frac2N \sum_n (\hat x_n - x_n) = 0$, that is $c = \bar x - \bar x M$ with the mean example $\bar x$. With
+# this $c$
 #
 # $$
 # \hat X - X = (X - \mathbf 1 \bar x)\, M - (X - \mathbf 1 \bar x):
@@ -186,7 +197,7 @@ assert all(
 # %% [markdown]
 # ## Backward, with shapes
 #
-# Nothing new against chapter [02](02_backpropagation.py): two layers $y = xW$ and a squared error.
+# Nothing is new here in comparison with chapter [02](02_backpropagation.py): there are two layers $y = xW$ and a squared error.
 #
 # $$
 # \begin{aligned}
@@ -197,13 +208,13 @@ assert all(
 # \end{aligned}
 # $$
 #
-# Now put $\hat X = X W_1 W_2$ in, and write $C = \frac1N X^\top X$, $(D, D)$, for the [covariance](mathematics.md#expectation-variance-covariance) of the centred data:
+# Now replace $\hat X$ by $X W_1 W_2$, and write $C = \frac1N X^\top X$, $(D, D)$, for the [covariance](mathematics.md#expectation-variance-covariance) of the centred data:
 #
 # $$
 # dW_2 = 2\, W_1^\top C\,(W_1 W_2 - I), \qquad dW_1 = 2\, C\,(W_1 W_2 - I)\, W_2^\top .
 # $$
 #
-# The examples are gone. All that a linear autoencoder ever learns about its data is their covariance.
+# The examples appear in the gradients only through $C$. So all that a linear autoencoder ever learns about its data is their covariance.
 
 # %%
 model = linear_autoencoder(D, k).to(dtype=np.float64)
@@ -229,38 +240,75 @@ print("the library's dW₁", dW1.shape, "and dW₂", dW2.shape, "equal the two f
 # covariance, and $\lambda_i = s_i^2 / N$ are its eigenvalues: the variance of the data along $v_i$. The first $k$ columns,
 # $V_k$ $(D, k)$, span the **PCA subspace**, and PCA reconstructs $\hat X = X V_k V_k^\top$.
 #
+# The picture shows the decomposition of a matrix of 2 × 2, applied to the points of a circle. Every matrix turns, stretches along the
+# axes, and turns again (a turn may come with a reflection). The directions $v_1$ and $v_2$ are those that the first turn brings to the axes.
+
+# %% tags=["hide-input"]
+matrix = np.array([[0.6, 0.0], [0.8, 1.0]])
+U2, s2, V2t = np.linalg.svd(matrix)
+circle = np.stack([np.cos(turn := np.linspace(0, 2 * np.pi, 100)), np.sin(turn)])
+drawn, axes_row = figure(7, 2.3, columns=4, sharey=True)
+steps = (
+    ("a circle", np.eye(2)),
+    (r"turned: $V^\top$", V2t),
+    (r"stretched: $S V^\top$", np.diag(s2) @ V2t),
+    (r"turned: $U S V^\top$", U2 @ np.diag(s2) @ V2t),
+)
+for axes, (name, map_) in zip(axes_row, steps, strict=True):
+    axes.plot(*(map_ @ circle), color=plots.GREY)
+    for vector, colour, look, label in (
+        (V2t[0], plots.BLUE, "-", "$v_1$"),
+        (V2t[1], plots.RED, "--", "$v_2$"),
+    ):
+        end = map_ @ vector
+        axes.plot([0, end[0]], [0, end[1]], look, color=colour, linewidth=2, label=label)
+        axes.plot(*end, "o", color=colour, markersize=4)
+    axes.set(aspect="equal", xlim=(-1.45, 1.45), ylim=(-1.45, 1.45), title=name)
+    axes.set(xticks=[-1, 0, 1], yticks=[-1, 0, 1])
+axes_row[0].legend(fontsize=8, loc="lower right", borderaxespad=0)
+show(
+    drawn,
+    "svd",
+    "Four panels. A circle with two perpendicular lines from its centre; the circle turned, so that the lines lie on the axes; an ellipse, "
+    "long along the first axis and short along the second; the ellipse turned.",
+    "The singular value decomposition: turn, stretch, turn. Follow the two lines: they stay perpendicular all the way.",
+)
+assert np.allclose(matrix @ V2t.T, U2 * s2)
+
+# %% [markdown]
 # **Theorem** ([Eckart and Young 1936](bibliography.md#eckart-1936)). For every $Y$ $(N, D)$ of rank at most $k$
 #
 # $$
-# \lVert X - Y \rVert^2 \;\ge\; \sum_{i > k} s_i^2 ,
+# \lVert X - Y \rVert^2 \;\ge\; \sum_{i > k} s_i^2 .
 # $$
 #
-# with equality for $Y = X V_k V_k^\top$; and for no other $Y$, if $s_k > s_{k+1}$.
+# Equality holds for $Y = X V_k V_k^\top$, and if $s_k > s_{k+1}$, it holds for no other $Y$.
 #
-# **Proof.** *One.* Take $Q$ $(N, k)$ with orthonormal columns, $Q^\top Q = I$, whose span holds all columns of $Y$; so
+# **Proof** (*beyond the short path*). *One.* Take $Q$ $(N, k)$ with orthonormal columns, $Q^\top Q = I$, whose span holds all columns of $Y$; so
 # $Q Q^\top Y = Y$. Split the error into its part outside that span and its part inside:
 #
 # $$
 # X - Y = (I - QQ^\top) X + (QQ^\top X - Y) .
 # $$
 #
-# The two parts are orthogonal, so their squares add up (Pythagoras), and leaving out the second can only make it smaller:
+# The two parts are orthogonal, so their squares add up (Pythagoras). Without the second part the sum can only be smaller:
 #
 # $$
 # \lVert X - Y \rVert^2 \ge \lVert (I - QQ^\top) X \rVert^2 = \lVert X \rVert^2 - \lVert Q^\top X \rVert^2
 # = \sum_{i} s_i^2 - \lVert Q^\top X \rVert^2 .
 # $$
 #
-# *Two.* $Q^\top X = Q^\top U\, S\, V^\top$, and $V^\top$ turns without changing lengths. With $u_i$ the columns of $U$
+# *Two.* $Q^\top X = Q^\top U\, S\, V^\top$, and multiplication by $V^\top$ changes no length, because it is a turn. With $u_i$ the
+# columns of $U$
 #
 # $$
 # \lVert Q^\top X \rVert^2 = \lVert Q^\top U S \rVert^2 = \sum_{i} s_i^2 h_i, \qquad h_i = \lVert \underset{(k, N)}{Q^\top}\,
 # \underset{(N, 1)}{u_i} \rVert^2 .
 # $$
 #
-# *Three.* A projection shortens: $0 \le h_i \le \lVert u_i \rVert^2 = 1$. And
-# $\sum_i h_i = \lVert U^\top Q \rVert^2 \le \lVert Q \rVert^2 = k$, for the same reason. So $h$ gives out at most $k$ shares, none
-# larger than 1, and the sum $\sum_i s_i^2 h_i$ is greatest when the $k$ largest $s_i^2$ get a full share each. In symbols:
+# *Three.* A projection makes no vector longer, so $0 \le h_i \le \lVert u_i \rVert^2 = 1$. For the same reason
+# $\sum_i h_i = \lVert U^\top Q \rVert^2 \le \lVert Q \rVert^2 = k$. So the $h_i$ are shares that add up to at most $k$, and none of
+# them is larger than 1. The sum $\sum_i s_i^2 h_i$ is greatest when each of the $k$ largest $s_i^2$ gets a full share. In symbols:
 #
 # $$
 # \begin{aligned}
@@ -272,15 +320,15 @@ print("the library's dW₁", dW1.shape, "and dW₂", dW2.shape, "equal the two f
 # \end{aligned}
 # $$
 #
-# *Four.* Together $\lVert X - Y \rVert^2 \ge \sum_i s_i^2 - \sum_{i \le k} s_i^2 = \sum_{i > k} s_i^2$. For
+# *Four.* Together the two give $\lVert X - Y \rVert^2 \ge \sum_i s_i^2 - \sum_{i \le k} s_i^2 = \sum_{i > k} s_i^2$. For
 # $Y = X V_k V_k^\top$ the error is $X - Y = \sum_{i > k} s_i u_i v_i^\top$, whose square is this sum.
 #
-# *Five, only then.* Let $s_k > s_{k+1}$ and let equality hold. Then it holds in every line above. In the first,
-# $(s_k^2 - s_i^2) h_i = 0$, so $h_i = 0$ for $i > k$. In the second, $\sum_{i \le k} h_i = k$, so each of these $h_i$ is 1. Then $Q$
-# spans $u_1 \dots u_k$, so $QQ^\top = U_k U_k^\top$; and in *one* nothing was left out, so
+# *Five: for no other $Y$.* Let $s_k > s_{k+1}$, and let the bound be reached. Then each line above is an equality. The first line then says
+# that $(s_k^2 - s_i^2) h_i = 0$ for $i > k$, so $h_i = 0$ there. The second says that $\sum_{i \le k} h_i = k$, so each of these $h_i$
+# is 1. Then $Q$ spans $u_1 \dots u_k$, so $QQ^\top = U_k U_k^\top$. And in *one* the part that was left out is 0, so
 # $Y = QQ^\top X = U_k U_k^\top X = X V_k V_k^\top$. $\blacksquare$
 #
-# Each step, in numbers:
+# The next cell computes each step of the proof for 2,000 matrices $Y$:
 
 # %%
 U, s, Vt = np.linalg.svd(X, full_matrices=False)
@@ -316,23 +364,24 @@ assert np.isclose(reached, tail) and closest > tail
 # $\hat X = X W_1 W_2$ has rank at most $k$, so the theorem bounds its error:
 #
 # $$
-# L \;\ge\; \frac1N \sum_{i > k} s_i^2 = \sum_{i > k} \lambda_i ,
+# L \;\ge\; \frac1N \sum_{i > k} s_i^2 = \sum_{i > k} \lambda_i .
 # $$
 #
-# the variance in the directions that were left out. And it can be reached: with any invertible $A$ $(k, k)$ take
+# This sum is the variance of the data in the directions that were left out. The bound can be reached: with any invertible $A$
+# $(k, k)$ take
 #
 # $$
 # \underset{(D, k)}{W_1} = V_k A, \qquad \underset{(k, D)}{W_2} = A^{-1} V_k^\top,
 # \qquad\text{so}\qquad W_1 W_2 = V_k V_k^\top .
 # $$
 #
-# **These are all** (if $\lambda_k > \lambda_{k+1}$, and no direction of the data has variance 0). At a minimum
-# $X W_1 W_2 = X V_k V_k^\top$, as no other matrix of rank $k$ is as close. Multiply from the left by $\frac1N C^{-1} X^\top$:
-# $W_1 W_2 = V_k V_k^\top$. So the rows of $V_k^\top$ are combinations of the rows of $W_2$, and as both have $k$ rows,
-# $W_2 = A^{-1} V_k^\top$ for some invertible $A$. Then $W_1 A^{-1} V_k^\top = V_k V_k^\top$; multiply from the right by $V_k A$:
+# **There are no others** (if $\lambda_k > \lambda_{k+1}$, and no direction of the data has variance 0). At a minimum
+# $X W_1 W_2 = X V_k V_k^\top$, because no other matrix of rank $k$ is as close. Multiply from the left by $\frac1N C^{-1} X^\top$: then
+# $W_1 W_2 = V_k V_k^\top$. So the rows of $V_k^\top$ are combinations of the rows of $W_2$, and because both have $k$ rows,
+# $W_2 = A^{-1} V_k^\top$ for some invertible $A$. Then $W_1 A^{-1} V_k^\top = V_k V_k^\top$. Multiply from the right by $V_k A$: then
 # $W_1 = V_k A$. $\blacksquare$
 #
-# Read the result closely, it is often misquoted:
+# Read the result closely, because it is often misquoted:
 #
 # - The network finds the *subspace* of PCA, not its directions. $A$ is free: the columns of $W_1$ need not be orthogonal, the
 #   numbers of the code need not be uncorrelated, and none comes first.
@@ -340,8 +389,17 @@ assert np.isclose(reached, tail) and closest > tail
 #   decay on both matrices does: [Kunin et al. 2019](bibliography.md#kunin-2019).)
 # - $W_1$ and $W_2$ are not transposes of each other, unless you tie them. Tied means $W_2 = W_1^\top$, so
 #   $A^{-1} V_k^\top = A^\top V_k^\top$, so $A A^\top = I$: then $A$ is a rotation or reflection, and the decoder's rows are orthonormal.
-# - If some directions have no variance (pixels that are never inked), $W_1$ may do anything there, as nothing comes
-#   through; the rows of $W_2$ still span the PCA subspace.
+# - If some directions have no variance (pixels that are never inked), $W_1$ may do anything there, because the data have nothing in these
+#   directions. The rows of $W_2$ still span the PCA subspace.
+#
+# **While reading** (★, 3 minutes). Two people train the same linear autoencoder with the same data from different first weights, both to the
+# minimum. Which of these do they have in common: $W_1$, $W_2$, $W_1 W_2$, the code of an image, its reconstruction, the loss?
+#
+# <details><summary>Answer</summary>
+#
+# $W_1 W_2$, the reconstruction and the loss. $W_1$, $W_2$ and the code differ by the $A$ of each.
+#
+# </details>
 
 # %%
 A = rng.standard_normal((k, k))
@@ -358,11 +416,63 @@ assert np.isclose(model.objective(X)["loss"], variances[k:].sum())
 assert abs(correlation[np.triu_indices(k, 1)]).max() > 0.1
 
 # %% [markdown]
+# ### PCA as a model of probabilities
+#
+# *Beyond the short path.* PCA assumes nothing about how the data are distributed: the theorem holds for every $X$. So PCA does not say how
+# probable an example is, and it cannot make new ones. *Probabilistic PCA* ([Tipping and Bishop 1999](bibliography.md#tipping-1999)) can,
+# because it tells how the examples come about. Draw a code from a
+# [Gaussian](mathematics.md#density-and-the-normal-distribution), $z \sim \mathcal N(0, I)$, decode it with a matrix $W$ $(k, D)$, and add
+# the same noise in all directions:
+#
+# $$
+# x = z\, W + \bar x + n, \qquad n \sim \mathcal N(0, s^2 I) .
+# $$
+#
+# A sum of Gaussian numbers is Gaussian, so $x$ has the mean $\bar x$ and the covariance
+# $\Sigma = W^\top W + s^2 I$. Which $W$ and $s$ make the data most probable? Tipping and Bishop prove that the rows of $W$ span the PCA
+# subspace again, only shorter than the spread of the data, because a part of the spread is noise:
+#
+# $$
+# W^\top W = \sum_{i \le k} (\lambda_i - s^2)\, v_i v_i^\top, \qquad s^2 = \frac{1}{D - k} \sum_{i > k} \lambda_i .
+# $$
+#
+# For $s \to 0$ it is plain PCA. We try the claim below against other parameters, with the logarithm of the density averaged over the data,
+# $-\frac12 \big( D \log 2\pi + \log\det\Sigma + \operatorname{tr} \Sigma^{-1} C \big)$. In
+# [chapter 11](11_variational.py#when-a-correct-vae-collapses) the same matrix appears again, as the decoder of a *linear variational
+# autoencoder*.
+
+# %%
+s_squared = variances[k:].mean()
+best_rows = np.sqrt(variances[:k] - s_squared)[:, None] * Vk.T  # (k, D)
+
+
+def log_density(W, s_squared):
+    """log p(x) of probabilistic PCA, averaged over the data."""
+    covariance = W.T @ W + s_squared * np.eye(D)
+    _, log_det = np.linalg.slogdet(covariance)
+    spread = np.trace(np.linalg.solve(covariance, C))
+    return -(D * np.log(2 * np.pi) + log_det + spread) / 2
+
+
+best = log_density(best_rows, s_squared)
+others = [
+    log_density(best_rows + 0.05 * rng.standard_normal((k, D)), s_squared * factor)
+    for factor in rng.uniform(0.7, 1.4, 300)
+]
+print(
+    f"log density by the formula {best:.4f} nats per example, best of 300 others {max(others):.4f}"
+)
+assert (
+    max(others) < best
+    and log_density(Vk.T * np.sqrt(variances[:k])[:, None], s_squared) < best
+)
+
+# %% [markdown]
 # ## Can training get stuck?
 #
-# The loss is not convex: $W_1$ and $W_2$ are multiplied. Still there is no bad valley
-# ([Baldi and Hornik 1989](bibliography.md#baldi-1989)). Look for all points where both gradients vanish. Let $C$ be invertible
-# with distinct eigenvalues, and let $W_2$ have rank $k$.
+# The loss is not convex, because $W_1$ and $W_2$ are multiplied. So it might have a valley that is not the deepest one. It has none
+# ([Baldi and Hornik 1989](bibliography.md#baldi-1989)). To see this, look for all points where both gradients vanish. Let $C$ be
+# invertible with distinct eigenvalues, and let $W_2$ have rank $k$.
 #
 # $$
 # \begin{aligned}
@@ -373,26 +483,31 @@ assert abs(correlation[np.triu_indices(k, 1)]).max() > 0.1
 # \end{aligned}
 # $$
 #
-# $P$ $(D, D)$ is the orthogonal projection onto the rows of $W_2$: symmetric, and $P^2 = P$. The left side $PCP$ is symmetric, so $PC$ is: $PC = (PC)^\top = CP$. Then for each eigenvector $v_i$,
-# $C (P v_i) = P C v_i = \lambda_i P v_i$: also $P v_i$ belongs to $\lambda_i$, so $P v_i = \alpha v_i$, and a projection has
-# $\alpha = 0$ or $1$. So $P$ projects onto **some $k$ of the eigenvectors**, and the loss there is the sum of the $\lambda_i$ of
-# the others. Any $k$ will do, for the gradient to vanish.
+# $P$ $(D, D)$ is the orthogonal projection onto the rows of $W_2$: it is symmetric, and $P^2 = P$. The left side $PCP$ of the last line is
+# symmetric, so the right side is symmetric too: $PC = (PC)^\top = CP$. Then for each eigenvector $v_i$,
+# $C (P v_i) = P C v_i = \lambda_i P v_i$. So $P v_i$ belongs to the eigenvalue $\lambda_i$ too, and because the eigenvalues are distinct,
+# $P v_i = \alpha v_i$. A projection has $\alpha = 0$ or $1$. So $P$ projects onto **some $k$ of the eigenvectors**, and the loss there is the
+# sum of the $\lambda_i$ of the others. For the gradient to vanish, any $k$ of them will do.
 #
-# But only one choice is a minimum. If a weaker direction $v_j$ was taken and a stronger $v_i$ left out, turn $v_j$ a little
-# towards it, $v_j \cos\varphi + v_i \sin\varphi$. The variance caught grows by $\sin^2\!\varphi\,(\lambda_i - \lambda_j) > 0$, and the
-# loss falls by as much: a **saddle**, flat to [first order](mathematics.md#first-order-change), with a way down.
+# But only one choice is a minimum. If a weaker direction $v_j$ was taken and a stronger $v_i$ was left out, turn $v_j$ a little
+# towards $v_i$, to $v_j \cos\varphi + v_i \sin\varphi$. The variance that the code keeps grows by $\sin^2\!\varphi\,(\lambda_i - \lambda_j) > 0$,
+# and the loss falls by as much. So this point is a **saddle**: it is flat to [first order](mathematics.md#first-order-change), and it has a
+# way down.
 #
-# What if $W_2$ has a rank below $k$? $W_1 W_2 W_2^\top = W_2^\top$ still says that $W_1 W_2$ is the projection $P$ onto the rows of $W_2$,
-# so the rest is as before, with fewer than $k$ eigenvectors; at the extreme $W_1 = W_2 = 0$ reconstructs the mean. The way down is
-# another one. There is a unit vector $u$ $(k, 1)$ with $u^\top W_2 = 0$, a number of the code that the decoder does not use. Give
-# it an eigenvector $v_i$ that was left out: $W_1 \to W_1 + \epsilon\, v_i u^\top$ and $W_2 \to W_2 + \epsilon^2\, u v_i^\top$. Then
+# **Where $W_2$ has a rank below $k$** (*beyond the short path*). $W_1 W_2 W_2^\top = W_2^\top$ still says that $W_1 W_2$ is the projection $P$
+# onto the rows of $W_2$, so the rest is as before, but with fewer than $k$ eigenvectors. (At the extreme, $W_1 = W_2 = 0$ reconstructs
+# the mean.) The way down is another one. Because the rank is below $k$, there is a unit vector $u$ $(k, 1)$ with $u^\top W_2 = 0$: a
+# number of the code, or a combination of several, that the decoder does not use. Give it an eigenvector $v_i$ that was left out:
+# $W_1 \to W_1 + \epsilon\, v_i u^\top$ and $W_2 \to W_2 + \epsilon^2\, u v_i^\top$. Multiply out, with $u^\top W_2 = 0$ and $u^\top u = 1$:
 #
 # $$
 # W_1 W_2 \;\to\; P + \epsilon^2\, W_1 u\, v_i^\top + \epsilon^3\, v_i v_i^\top .
 # $$
 #
-# The middle term alone would be a change of $W_2$, by which the loss has no slope, since $dW_2 = 0$. The last one lowers the loss by
-# $2 \epsilon^3 \lambda_i$, and all else is of order $\epsilon^4$. So for a small $\epsilon > 0$ the loss falls. $\blacksquare$
+# How does the loss change? The middle term is what a change of $W_2$ alone would do, and the loss has no slope in $W_2$, because $dW_2 = 0$.
+# So this term counts only by its square, which is of order $\epsilon^4$. The last term reconstructs a part $\epsilon^3$ of the direction
+# $v_i$, which had been left out. This lowers the loss by $2 \epsilon^3 \lambda_i$, up to terms of order $\epsilon^5$. So for a small
+# $\epsilon > 0$ the loss falls. $\blacksquare$
 
 # %%
 epsilon, u, left_out = 0.001, np.eye(k)[:, -1:], V[:, -1:]
@@ -411,11 +526,12 @@ print(f"a rank too low: the loss changes by {change:.3e}, predicted {predicted:.
 assert np.isclose(change, predicted, rtol=0.05)
 
 # %% [markdown]
-# Here are all the choices of 3 directions out of 6:
+# The next cell goes through all 20 choices of 3 directions out of 6, and prints six of them. At each of them the gradient is 0.
+# **Predict:** at how many of the 20 is there no way down?
 
 # %%
 print("directions kept     loss   largest slope   after a turn by 5 degrees")
-turn = np.radians(5)
+turn, minima = np.radians(5), 0
 for kept in itertools.combinations(range(D), k):
     chosen = V[:, kept]
     W1[...], W2[...] = chosen, chosen.T
@@ -428,6 +544,7 @@ for kept in itertools.combinations(range(D), k):
         kept[-1],
     )
     remark = "the minimum: no way down"
+    minima += weakest < missed
     if weakest > missed:
         turned = chosen.copy()
         turned[:, -1] = V[:, weakest] * np.cos(turn) + V[:, missed] * np.sin(turn)
@@ -441,12 +558,13 @@ for kept in itertools.combinations(range(D), k):
         print(
             f"{'  '.join(f'v{i + 1}' for i in kept):<15} {loss:8.4f}   {slope:.0e}           {remark}"
         )
+assert minima == 1
 
 # %% [markdown]
 # Gradient descent leaves a saddle, but slowly, because near it the slope is small. Start with tiny weights, close to the saddle
-# "nothing", and the network learns **one direction after the other**, strongest first
-# ([Saxe et al. 2014](bibliography.md#saxe-2014) solve the whole course of it). Its loss comes down a staircase, and
-# each step of the stairs is one of the values that we have just found.
+# $W_1 = W_2 = 0$. Then the network learns **one direction after the other**, the strongest first
+# ([Saxe et al. 2014](bibliography.md#saxe-2014) solve the equations of its whole course). The loss comes down a staircase, and
+# each landing of the stairs is the loss at one of the saddles that we have just found.
 
 # %%
 steps = 200
@@ -499,7 +617,7 @@ print(
 assert all(abs(loss - variances[k:].sum()) < 0.02 for loss in final.values())
 
 # %% [markdown]
-# **Break it.** Start at exactly zero: both gradients are exactly zero, and no step ever moves a weight. That is one reason
+# **Break it.** Start at exactly zero. Then both gradients are exactly zero, and no step ever moves a weight. This is one reason
 # why weights are drawn at random.
 
 # %%
@@ -519,7 +637,7 @@ assert not W1.any() and not W2.any()
 # %% [markdown]
 # ## The code
 #
-# The library's PCA takes the eigenvectors of the covariance, in float64: that is the theorem, used as an algorithm.
+# The library's PCA takes the eigenvectors of the covariance, in float64. It uses the theorem as an algorithm.
 
 # %%
 source(sae.PCA.fit, sae.PCA.encode, sae.PCA.decode)
@@ -527,8 +645,8 @@ source(sae.PCA.fit, sae.PCA.encode, sae.PCA.decode)
 # %% [markdown]
 # ## Checking it
 #
-# The gradient check sees that the derivatives are right. It cannot see that the minimum is PCA; the experiment below can. A
-# check of each kind is worth having: one for the arithmetic, one for the meaning.
+# The gradient check sees that the derivatives are right. It cannot see that the minimum is PCA; the experiment below can see that. You
+# need a check of each kind: one of the arithmetic, and one of the meaning.
 
 # %%
 model = linear_autoencoder(5, 2)
@@ -539,15 +657,19 @@ assert report.passed
 # %% [markdown]
 # ## An experiment
 #
-# Images: $D = 784$ pixels, a code of $k = 12$ numbers, no nonlinearity. How do you compare two subspaces of 784 dimensions?
-# By their **principal angles**. Let $Q_a$ and $Q_b$, both $(D, k)$, be orthonormal bases of the two. The singular values of
+# Now take images with $D = 784$ pixels, a code of $k = 12$ numbers, and no nonlinearity. How do you compare two subspaces of a space of 784
+# dimensions? You measure their **[principal angles](glossary.md#principal-angles)**. Let the columns of $Q_a$ and $Q_b$, both $(D, k)$, be
+# orthonormal bases of the two subspaces. The singular values of
 #
 # $$
 # \underset{(k, k)}{Q_a^\top Q_b}
 # $$
 #
-# are the cosines of $k$ angles: the smallest angle between a vector of the one and a vector of the other, then the smallest
-# among what is orthogonal to these, and so on. All are 0 when the subspaces are equal. They do not change when $A$ does.
+# are the cosines of $k$ angles. The first is the smallest angle between a vector of the one subspace and a vector of the other; the second
+# is the smallest angle between vectors that are orthogonal to these two; and so on. If the subspaces are equal, all angles are 0. The angles
+# do not depend on $A$, because $A$ does not change the subspace.
+#
+# **Predict:** after the first epoch the error will be within a few per cent of the least. How large is the largest angle then?
 
 # %%
 data = dataset()
@@ -643,10 +765,10 @@ show(
 
 # %% [markdown]
 # In the first epochs the error is within a few per cent of the least, while the last angle is still tens of degrees. The
-# proof says why. A mistake of $\varphi$ between the directions $k$ and $k + 1$ costs
-# $\sin^2\!\varphi\,(\lambda_k - \lambda_{k+1})$. The two eigenvalues are close, so even a large angle costs little, and a small cost has
-# a small gradient. That is worth remembering beyond PCA: **an error at its floor does not mean that the weights are where you
-# think they are**.
+# proof says why. If the network takes the direction $v_k \cos\varphi + v_{k+1} \sin\varphi$ in place of $v_k$, its loss is larger by
+# $\sin^2\!\varphi\,(\lambda_k - \lambda_{k+1})$. The two eigenvalues are close to each other, so even a large angle costs little, and
+# where little is to be gained the gradient is small. Remember this beyond PCA: **an error near its floor does not mean that the weights
+# are where you think they are**.
 
 # %%
 gap = eigenvalues[k - 1] - eigenvalues[k]
@@ -666,9 +788,9 @@ for degrees in (5, 20, 45):
     assert np.isclose(eigenvalues.sum() - caught - least, cost, rtol=1e-3)
 
 # %% [markdown]
-# **From the network's code to PCA's.** The subspace is right, the directions inside it are mixed by $A$. To undo the mixing:
-# an orthonormal basis $Q$ $(D, k)$ of the decoder's rows, the data in it, $(X - \mathbf 1 \bar x) Q$ $(N, k)$, and the
-# eigenvectors $R$ of *their* covariance, $(k, k)$. The columns of $QR$ are the principal directions, to within the angles above.
+# **From the network's code to PCA's.** The subspace is right, but the directions inside it are mixed by $A$. The mixing can be undone in
+# three steps. Make an orthonormal basis $Q$ $(D, k)$ of the decoder's rows. Write the data in this basis, $(X - \mathbf 1 \bar x) Q$ $(N, k)$.
+# Compute the eigenvectors $R$ $(k, k)$ of *their* covariance. Then the columns of $QR$ are the principal directions, up to the angles above.
 
 # %%
 Q, _ = np.linalg.qr(weights(model)[1].T.astype(np.float64))  # (D, k)
@@ -714,7 +836,7 @@ show(
 )
 
 # %% [markdown]
-# **Tied weights**, $W_2 = W_1^\top$: the rows must come out orthonormal, as derived above, though no one asked for it.
+# **Tied weights.** With $W_2 = W_1^\top$ training must end with orthonormal rows, as derived above, although no term of the loss asks for it.
 
 # %%
 tied = linear_autoencoder(784, k, tied=True)
@@ -730,8 +852,8 @@ for name, net in (("untied", model), ("tied", tied)):
     ) and error < 1.02 * least
 
 # %% [markdown]
-# **And now let it bend.** The same code of 12 numbers, one hidden layer of 128 ReLUs on each side. The theorem no longer
-# holds it back: its reconstructions need not lie in any subspace of 12 dimensions.
+# **And now let it bend.** Keep the code of 12 numbers, and add a hidden layer of 128 ReLUs on each side. The theorem is not about such a
+# network, because its reconstructions need not lie in any subspace of 12 dimensions.
 
 # %%
 encoder = sae.Sequential(
@@ -771,15 +893,16 @@ assert errors["with ReLU"] < 0.8 * errors["PCA"]
 #
 # ## When the code is larger than the data
 #
-# The bound $\sum_{i > k} \lambda_i$ is 0 for $k \ge D$: then $W_1 W_2 = I$ is possible, and the best "autoencoder" copies. Such a
-# code is [overcomplete](glossary.md#overcomplete). A ReLU does not prevent it, since
+# *Beyond the short path, up to the section on MNIST.* For $k \ge D$ the bound $\sum_{i > k} \lambda_i$ is 0: then $W_1 W_2 = I$ is possible,
+# and the best "autoencoder" copies. Such a code is [overcomplete](glossary.md#overcomplete). A ReLU does not prevent copying, because
 #
 # $$
-# x = \max(x, 0) - \max(-x, 0):
+# x = \max(x, 0) - \max(-x, 0),
 # $$
 #
-# two units for each number and the decoder $(1, -1)$ make the identity. So "a 2-dimensional [Gaussian](mathematics.md#density-and-the-normal-distribution), compressed to 50
-# numbers" is no compression, and a small loss there says nothing. The preset `overcomplete` is that network, 2-50-2:
+# so two units for each number, and a decoder that subtracts the second from the first, make the identity. So "a 2-dimensional
+# [Gaussian](mathematics.md#density-and-the-normal-distribution), compressed to 50 numbers" is no compression, and a small loss of such a
+# network says nothing. The preset `overcomplete` is that network, 2-50-2:
 
 # %%
 preset = PRESETS["overcomplete"]
@@ -835,26 +958,26 @@ assert squared_error(models["plain"].reconstruct(plane.test), plane.test) < 1e-3
 assert np.allclose(models["plain"].reconstruct(far), far, atol=0.8)
 
 # %% [markdown]
-# The plain network copies, even a point that is nothing like its data: it has learned nothing about them. Its three variants
-# change what copying costs.
+# The plain network copies even a point that is nothing like its data, so it has learned nothing about them. In its three variants copying
+# is no longer free.
 #
-# **Noise on the input.** The network sees $\tilde x = x + n$, with noise of variance $\sigma^2$, and is to give back $x$. Copying
-# would now copy the noise. What is best? For a linear map $\hat x = \tilde x M$ and centred data with covariance $C$
+# **Noise on the input.** The network sees $\tilde x = x + n$, with noise of variance $\sigma^2$, and has to give back $x$. Whoever copies
+# now copies the noise too. What is best? For a linear map $\hat x = \tilde x M$ and centred data with covariance $C$
 #
 # $$
 # L(M) = \mathbb E \lVert (x + n) M - x \rVert^2
 # = \operatorname{tr}\big( (M - I)^\top C\, (M - I) \big) + \sigma^2 \operatorname{tr}\big( M^\top M \big),
 # $$
 #
-# since $x$ and $n$ are uncorrelated. Its derivative is $2 C (M - I) + 2 \sigma^2 M$, $(D, D)$, which is 0 at
+# because $x$ and $n$ are uncorrelated. Its derivative is $2 C (M - I) + 2 \sigma^2 M$, $(D, D)$, which is 0 at
 #
 # $$
 # M = (C + \sigma^2 I)^{-1} C: \qquad \text{along } v_i \text{ the factor is } \frac{\lambda_i}{\lambda_i + \sigma^2} .
 # $$
 #
-# Directions with much variance are kept, those with little are shrunk: a soft PCA. If the data are Gaussian, as here, no
-# nonlinear function does better, since the mean of a Gaussian $x$ given $x + n$ is linear in it. So a network with 50 ReLUs,
-# trained by gradient descent and told nothing of covariances, must end at this matrix:
+# So directions with much variance are kept and those with little variance are shrunk, where PCA keeps some directions and drops the others.
+# If the data are Gaussian, as here, no nonlinear function does better, because the mean of a Gaussian $x$ given $x + n$ is linear in
+# $x + n$. So a network with 50 ReLUs, which is trained by gradient descent and told nothing of covariances, should end at this matrix:
 
 # %%
 C = np.cov(plane.train.T.astype(np.float64), bias=True)
@@ -899,9 +1022,9 @@ assert all(
 # \mathbb E \lVert \tilde z W_2 + b_2 - x \rVert^2 = \lVert z W_2 + b_2 - x \rVert^2 + \frac{p}{1 - p} \sum_j z_j^2 \lVert w_j \rVert^2 ,
 # $$
 #
-# because the $m_j$ are independent, and a variance adds to the square of a mean. So dropout is a penalty: no unit may
-# contribute much by itself. The identity needs large contributions, and gets dearer. (Dropout:
-# [Srivastava et al. 2014](bibliography.md#srivastava-2014); as a penalty: [Wager et al. 2013](bibliography.md#wager-2013).)
+# because the $m_j$ are independent, and the mean of a square is the square of the mean plus the variance. So dropout adds a penalty, by
+# which no unit may contribute much by itself. To copy, the units must make large contributions, so copying now costs something.
+# (Dropout: [Srivastava et al. 2014](bibliography.md#srivastava-2014); as a penalty: [Wager et al. 2013](bibliography.md#wager-2013).)
 
 # %%
 p = 0.5
@@ -926,10 +1049,10 @@ print(
 assert abs(np.mean(draws) - formula.mean()) < 5 * spread
 
 # %% [markdown]
-# **An L1 penalty on the code**, $\beta \sum_j |z_j|$, makes most of the code 0. But look at what else it does. The network may
-# halve every $z_j$ and double every $w_j$: the reconstruction stays, the penalty halves. Nothing stops it, and it does so all
-# the time. **Break it:** train longer, and the code shrinks, the decoder grows, the penalty is evaded, and the copy is as
-# good as ever. [Chapter 10](10_sparse_contractive.py) ties or bounds the weights for this reason.
+# **An L1 penalty on the code**, $\beta \sum_j |z_j|$, pushes the numbers of the code to 0. But look at what else it does. The network may
+# halve every $z_j$ and double every $w_j$: then the reconstruction stays as it is, and the penalty halves. Nothing in the loss opposes
+# this, so training drifts that way as long as it runs. **Break it:** train longer, and the code shrinks, the decoder grows, and the
+# penalty is evaded. [Chapter 10](10_sparse_contractive.py) ties or bounds the weights for this reason.
 
 # %%
 shorter, longer = (
@@ -982,38 +1105,81 @@ show(
 )
 
 # %% [markdown]
-# Dropout pulls everything in a little, sparsity hardly moves anything, and not always towards the data. Noise taught the
-# network where the data lie: its arrows point to them, from anywhere. [Chapter 09](09_denoising.py) is built on that.
+# With dropout every point moves inwards a little. With sparsity points hardly move, and not always towards the data. Only noise taught the
+# network where the data lie: there the arrows point to the data, from everywhere. [Chapter 09](09_denoising.py) is built on that.
 #
 # ## What to change for MNIST
 #
-# `scratchae tutorial 6 --data mnist` runs this chapter on MNIST, in about 25 s; some of the 784 directions have no variance there,
-# since the corners are never inked. `scratchae train overcomplete` and `scratchae train deep --data mnist` are the presets
+# `scratchae tutorial 6 --data mnist` runs this chapter on MNIST, in about 25 s. Some of the 784 directions have no variance there,
+# because the corners are never inked. `scratchae train overcomplete` and `scratchae train deep --data mnist` train the presets
 # that this chapter used and quoted.
 #
 # ## Exercises
 #
-# **Write it yourself.** PCA, from the singular value decomposition to the reconstruction.
+# 1. PCA, from the singular value decomposition to the reconstruction. After *What is the best that any rank can do?* ★, 15 minutes.
 
 # %%
 exercise("06_pca")
 
 # %% [markdown]
-# **Think, then compute.**
-#
-# 1. How many numbers has the best linear code of these images that keeps 90 % of the variance? Use `eigenvalues`.
-# 2. The linear autoencoder with $k = 12$ has $784 \cdot 12 \cdot 2 + 12 + 784$ parameters. How many of them are redundant, in the
-#    sense that changing them along some path leaves $\hat x$ as it is for every $x$?
-# 3. What happens to the proof when $\lambda_k = \lambda_{k+1}$? Which part survives?
-# 4. Put a ReLU after the encoder, and nothing else. Is the error for $k$ units still bounded below by
-#    $\sum_{i > k} \lambda_i$? Can it reach the bound?
-#
-# Answers; the first two are computed.
+# 2. The way down from a point where training rests. After *Can training get stuck?* ★★★, 30 minutes.
 
 # %%
+exercise("06_escape")
+
+# %% [markdown]
+# **Explore.**
+#
+# 3. ★★, 15 minutes, after *So what does the autoencoder learn?* Plot the error of PCA with $k = 1, 2, 5, 10, 20, 50, 100$ numbers, on
+#    training and on test images, beside $\sum_{i > k} \lambda_i$. How does the ratio of the two errors change with $k$, and why?
+# 4. ★, 5 minutes, after *An experiment*. How many numbers does the best linear code of these images need to keep 90 % of the variance? Use
+#    `eigenvalues`.
+#
+# **Derive.**
+#
+# 5. ★★, 15 minutes, after *So what does the autoencoder learn?* The linear autoencoder with $k = 12$ has $784 \cdot 12 \cdot 2 + 12 + 784$
+#    parameters. How many of them are redundant, in the sense that changing them along some path leaves $\hat x$ as it is for every $x$?
+# 6. ★★, 10 minutes, after the proof. What happens to the proof when $\lambda_k = \lambda_{k+1}$? Which part survives?
+# 7. ★★★, 15 minutes, after *So what does the autoencoder learn?* Put a ReLU after the encoder, and nothing else. Is the error for $k$ units
+#    still bounded below by $\sum_{i > k} \lambda_i$? Can it reach the bound?
+#
+# <details><summary>Answers</summary>
+#
+# 3\. On the training images the error *is* the sum, by the theorem. On test images it may be larger or smaller, depending on which images
+# they are. But the ratio of test to training rises from $k = 1$ to $k = 100$, because the later directions follow what just the training
+# images happen to have. The cell below computes both.
+#
+# 4\. The cell below counts.
+#
+# 5\. $k^2$ for the entries of $A$, and $k$ for $b_1$, because $b_2$ can make up for any change of $b_1$. The cell below counts them for a small
+# network, as parameters minus the rank of the derivative of $(M, c)$.
+#
+# 6\. The bound survives, and PCA reaches it. The subspace is no longer unique, because any mixture of $v_k$ and $v_{k+1}$ is as good.
+#
+# 7\. The reconstruction is still a combination of $k$ rows plus $b_2$, so when it is centred it has rank at most $k$, and the bound holds.
+# It is reached when the ReLU never cuts: a large enough $b_1$ makes every $z_j$ positive on all data. So no encoder of any kind, however
+# deep, beats PCA if the *decoder* is linear: to beat PCA, the decoder must bend.
+# ([Bourlard and Kamp 1988](bibliography.md#bourlard-1988) found this for one hidden layer.)
+#
+# </details>
+
+# %% tags=["hide-cell"]
+gaps = []
+for size in (1, 2, 5, 10, 20, 50, 100):
+    coder = sae.PCA(size).fit(x)
+    on_train, on_test = (squared_error(coder.reconstruct(part), part) for part in (x, test))
+    gaps.append(on_test / on_train)
+    print(
+        f"3. k = {size:3d}: Σ of the left-out λ {eigenvalues[size:].sum():7.3f}, "
+        f"training images {on_train:7.3f}, test images {on_test:7.3f}"
+    )
+    assert np.isclose(on_train, eigenvalues[size:].sum(), rtol=1e-3)
+assert data_name() != "strokes" or gaps[-1] > gaps[0]
+
+# %% tags=["hide-cell"]
 share = np.cumsum(eigenvalues) / eigenvalues.sum()
 print(
-    f"1. {np.searchsorted(share, 0.9) + 1} numbers keep 90 % of the variance of {data_name()}"
+    f"4. {np.searchsorted(share, 0.9) + 1} numbers keep 90 % of the variance of {data_name()}"
 )
 # of the map from parameters to (M, c), at a small size: D = 5, k = 2
 jacobian = np.linalg.matrix_rank
@@ -1035,21 +1201,11 @@ for i in range(len(small.parameters)):
     small.parameters[i] = old
 redundant = small.parameter_count() - jacobian(np.array(columns), tol=1e-6)
 print(
-    f"2. for D = 5, k = 2: {redundant} of {small.parameter_count()} parameters, k² + k = {2**2 + 2}; for k = 12: {12**2 + 12}"
+    f"5. for D = 5, k = 2: {redundant} of {small.parameter_count()} parameters, k² + k = {2**2 + 2}; for k = 12: {12**2 + 12}"
 )
 assert redundant == 2**2 + 2
 
-# %% [markdown]
-# 2\. $k^2$ for the entries of $A$, and $k$ for $b_1$, which $b_2$ can make up for.
-#
-# 3\. The bound survives, and PCA reaches it. The subspace is no longer unique: any mixture of $v_k$ and $v_{k+1}$ is as good.
-#
-# 4\. The reconstruction is still a combination of $k$ rows plus $b_2$, so *centred* it has rank at most $k$ and the bound holds.
-# It is reached when the ReLU never cuts: a large enough $b_1$ makes every $z_j$ positive on all data. So no
-# encoder of any kind, however deep, beats PCA in front of a *linear* decoder: to beat it, the decoder must bend.
-# ([Bourlard and Kamp 1988](bibliography.md#bourlard-1988) found this for one hidden layer.)
-
-# %%
+# %% tags=["hide-cell"]
 ahead = linear_autoencoder(D, 3).to(dtype=np.float64)
 ahead.encoder = sae.Sequential(*ahead.encoder.layers, sae.ReLU())
 ahead.gather()
@@ -1057,7 +1213,7 @@ first, second = ahead.encoder.layers[0], ahead.decoder.layers[0]
 first.W[...], first.b[...] = V[:, :3], 100.0
 second.W[...], second.b[...] = V[:, :3].T, -100.0 * V[:, :3].sum(axis=1)
 print(
-    f"4. a ReLU that never cuts: {ahead.objective(X)['loss']:.6f}; the bound: {variances[3:].sum():.6f}"
+    f"7. a ReLU that never cuts: {ahead.objective(X)['loss']:.6f}; the bound: {variances[3:].sum():.6f}"
 )
 assert np.isclose(ahead.objective(X)["loss"], variances[3:].sum())
 
@@ -1065,10 +1221,11 @@ assert np.isclose(ahead.objective(X)["loss"], variances[3:].sum())
 # ## Further reading
 #
 # - [Bourlard and Kamp 1988](bibliography.md#bourlard-1988), [Baldi and Hornik 1989](bibliography.md#baldi-1989): the two proofs.
-# - [Bishop 2006](bibliography.md#bishop-2006), chapter 12: PCA, and PCA as a model of probabilities.
+# - [Bishop 2006](bibliography.md#bishop-2006), chapter 12, and [Tipping and Bishop 1999](bibliography.md#tipping-1999): PCA as a model of
+#   probabilities.
 #
 # ## What to read in the source next
 #
-# `scratchae/models/pca.py`, 65 lines, all of the theorem. `scratchae/presets/dense.py`: the presets `overcomplete`, `deep` and
+# `scratchae/models/pca.py`: the theorem as an algorithm, in 65 lines. `scratchae/presets/dense.py`: the presets `overcomplete`, `deep` and
 # `science2006`, a few lines each. `tests/models/test_pca.py` has this chapter's claims as tests. Then
 # [chapter 07](07_cross_entropy.py): what other losses are there, and what does the value of one mean?

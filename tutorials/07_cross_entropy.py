@@ -3,7 +3,7 @@
 #
 # *One report says the loss is 0.06, another says 48. Can they be the same network, and is it any good?*
 #
-# **Time** 45 minutes to read, 8 s to run on two cores.
+# **Time** 50 minutes to read, 8 s to run on two cores.
 
 # %% [markdown]
 # ## The question
@@ -12,8 +12,8 @@
 # first took the mean over the pixels, the second the sum, and $0.0622 \cdot 784 = 48.8$. Which unit? Is 0 possible? Is 48.8 good?
 #
 # A loss is a choice, and it comes with a unit, a floor, and a formula that may or may not survive 32-bit arithmetic. This chapter
-# derives the two losses of this book from one idea, shows where their obvious formulas break and what to write instead, and
-# then reads loss values.
+# derives the losses of this book from one idea: the squared error, the cross-entropy of pixels, and that of classes. It shows where
+# their obvious formulas break and what to write instead. Then it reads the values of losses.
 
 # %%
 import math
@@ -24,7 +24,7 @@ import scratchae as sae
 from scratchae import plots
 from scratchae.data import pixels
 from scratchae.layers.activations import sigmoid, softplus
-from scratchae.losses import cross_entropy
+from scratchae.losses import cross_entropy, pixel_costs
 from scratchae.presets.dense import stack
 from scratchae.tutorial import data_name, dataset, exercise, figure, quick, show, source
 
@@ -34,16 +34,21 @@ assert round(0.0622 * 784, 1) == 48.8
 # %% [markdown]
 # ## One idea, two losses
 #
-# Let the network predict not the pixel, but a *probability distribution* of the pixel. Then say how surprised it was:
+# How surprising is an event of probability $p$? A certain event, $p = 1$, should not surprise at all, and the less probable an event is,
+# the more it should surprise. Two independent events, whose probabilities multiply, should surprise by the sum of both surprises.
+# The number $-\log p$ has these three properties, because $\log 1 = 0$, the logarithm rises, and $\log pq = \log p + \log q$. It is
+# called the **surprise**. With the natural logarithm its unit is the [nat](glossary.md#nat).
+#
+# Now let the network predict not the pixel, but a *probability distribution* of the pixel. The loss is the surprise of that distribution
+# when it gets to see the target $t$, which for an autoencoder is the input:
 #
 # $$
-# L = - \log p(t \mid \text{prediction}),
+# L = - \log p(t \mid \text{prediction}) .
 # $$
 #
-# with $t$ the target, which for an autoencoder is the input. The natural logarithm makes the unit the [nat](glossary.md#nat). The
-# pixels are taken to be [independent](mathematics.md#expectation-variance-covariance) once the prediction is given. Then their
-# probabilities multiply, and their surprises add up: **a sum over the features comes out by itself**. The mean over the examples is
-# a choice.
+# We assume that the pixels are [independent](mathematics.md#expectation-variance-covariance) once the prediction is given. Then their
+# probabilities multiply, and their surprises add up: **the sum over the features is not a choice, it follows**. The mean over the
+# examples is a choice.
 #
 # **[Gaussian](mathematics.md#density-and-the-normal-distribution).** Let the network give the mean $\hat x$ of a Gaussian with a fixed standard deviation $s$, for each of $D$ features:
 #
@@ -53,11 +58,13 @@ assert round(0.0622 * 784, 1) == 48.8
 # + \frac D2 \log (2 \pi s^2) .
 # $$
 #
-# The [squared error](glossary.md#squared-error), times a constant, plus a constant. To minimise it *is* to make the data most
-# likely, whatever $s$ is; $s$ matters as soon as another term stands beside it, as in [chapter 11](11_variational.py). Its own best
-# value: the derivative $-\frac{1}{s^3} \mathrm{SSE} + \frac Ds$ vanishes at $s^2 = \mathrm{SSE} / D$, the mean squared error per feature.
-# (For a number that is not whole $p$ is a [density](mathematics.md#density-and-the-normal-distribution), which may be larger than 1. So
-# $-\log p$ may be negative, and its value depends on the unit in which the pixels are measured.)
+# This is the [squared error](glossary.md#squared-error) SSE, times a constant, plus a constant. So whoever minimises the squared error
+# makes the data most likely under this Gaussian, whatever $s$ is. The value of $s$ begins to matter when another term stands beside the
+# squared error, as in [chapter 11](11_variational.py). And which $s$ makes the data most likely? The derivative by $s$ is
+# $-\frac{1}{s^3} \mathrm{SSE} + \frac Ds$, and it vanishes at $s^2 = \mathrm{SSE} / D$, the mean squared error per feature.
+#
+# (A pixel may be any real number here, so $p$ is a [density](mathematics.md#density-and-the-normal-distribution) and no probability. A
+# density may be larger than 1, so $-\log p$ may be negative, and its value depends on the unit in which the pixels are measured.)
 #
 # **Bernoulli.** Let the target be 0 or 1, and let the network give the probability $p$ of a 1. Then $p(t) = p^t (1 - p)^{1 - t}$, and
 #
@@ -65,8 +72,8 @@ assert round(0.0622 * 784, 1) == 48.8
 # -\log p(t) = - t \log p - (1 - t) \log (1 - p),
 # $$
 #
-# the [cross-entropy](glossary.md#cross-entropy) (BCE, *binary* cross-entropy). As a formula it makes sense for a grey $t$ between 0
-# and 1 as well; what it then means is a question for later.
+# the [cross-entropy](glossary.md#cross-entropy) (BCE, *binary* cross-entropy). The formula can also be computed for a grey $t$ between
+# 0 and 1. What its value then means is the subject of *What a value means*.
 
 # %%
 D = 5
@@ -98,7 +105,8 @@ print(
 # %% [markdown]
 # ## A picture of it
 #
-# The cost of a single pixel, for a white, a grey and a black target, as the prediction goes from 0 to 1:
+# The two charts show what a single pixel costs, for a white, a grey and a black target, as the prediction goes from 0 to 1.
+# **Predict:** where does each curve have its minimum, and is the minimum 0?
 
 # %%
 p = np.linspace(0.001, 0.999, 999)
@@ -127,8 +135,9 @@ show(
 # %% [markdown]
 # ## Forward: from logits
 #
-# The network's last layer gives any real number $a$, the [logit](glossary.md#logit), and $p = \sigma(a) = 1 / (1 + e^{-a})$. Put the two
-# together on paper, before the computer gets to see them. With $\operatorname{softplus}(a) = \log(1 + e^a)$:
+# The last layer of the network gives a real number $a$ for each pixel, the [logit](glossary.md#logit), and
+# $p = \sigma(a) = 1 / (1 + e^{-a})$. Put the sigmoid into the cross-entropy on paper, before the computer rounds $p$. With
+# $\operatorname{softplus}(a) = \log(1 + e^a)$:
 #
 # $$
 # \begin{aligned}
@@ -147,22 +156,24 @@ show(
 #
 # ## Backward, with shapes
 #
-# The derivative of softplus is $\frac{e^a}{1 + e^a} = \sigma(a)$, so
+# The derivative of softplus is $\frac{e^a}{1 + e^a} = \sigma(a)$ ([chapter 05](05_going_deep.py#the-slopes-of-five-functions)), so
 #
 # $$
 # \underset{(N, D)}{da} = \frac1N \big( \underset{(N, D)}{\sigma(a)} - \underset{(N, D)}{t} \big):
 # $$
 #
-# *prediction minus target*. The detour over $p$ gives the same with more trouble: $\partial L / \partial p = \frac{p - t}{p (1 - p)}$, times the
-# sigmoid's slope $p (1 - p)$; a division by almost 0 and a multiplication by it. The squared error behind a sigmoid has nothing
-# to cancel:
+# *prediction minus target*. In two steps, first through the cross-entropy and then through the sigmoid, the result is the same:
+# $\partial L / \partial p = \frac{p - t}{p (1 - p)}$, times the sigmoid's slope $p (1 - p)$. But then the computer divides by a number that may be
+# almost 0, and multiplies by the same number afterwards.
+#
+# For the squared error behind a sigmoid nothing cancels the sigmoid's slope:
 #
 # $$
 # \frac{\partial}{\partial a} (\sigma(a) - t)^2 = 2 (p - t)\, p (1 - p) .
 # $$
 #
-# Where the network is **certain and wrong**, $p (1 - p)$ is almost 0, and so is this gradient. The worse the answer, the less is
-# learned from it. With cross-entropy it is learned from most.
+# Where the network is **certain and wrong**, $p (1 - p)$ is almost 0, and so is this gradient. Far on the wrong side, then, the
+# worse the answer, the smaller the gradient of the squared error. The gradient of the cross-entropy is the larger, the worse the answer is.
 
 # %%
 a = np.linspace(-10, 10, 401)
@@ -203,21 +214,179 @@ show(
 )
 
 # %% [markdown]
-# **The matching pairs.** Gaussian and no function at the end: $da = \frac1{s^2} (a - t)$. Bernoulli and sigmoid: $da = \sigma(a) - t$. One of many
-# classes and softmax: $da = \operatorname{softmax}(a) - t$. Each time *prediction minus target*, and for one reason: in all three
-# $-\log p(t) = A(a) - t\, a + c(t)$, up to the factor $\frac1{s^2}$, where $A$ is what makes the probabilities add up to 1. Differentiate
-# $\sum_t p(t) = 1$ by $a$, and you find $A'(a) = \mathbb E[t]$, the prediction. So the gradient is $A'(a) - t$. Be wary of other pairs.
+# ## One of many classes: softmax
 #
-# ## The code
+# A pixel is on or off, but a digit is one of $K = 10$. So let a last layer give $K$ logits $a_1 \dots a_K$, and turn them into $K$
+# probabilities. These should be positive, add up to 1, and rise with their own logit. The **[softmax](glossary.md#softmax)** makes
+# each logit positive by $e^{a}$ and divides by the sum:
+#
+# $$
+# p_j = \frac{e^{a_j}}{\sum_{k=1}^{K} e^{a_k}} .
+# $$
+#
+# For two classes this is the sigmoid again: divide numerator and denominator of $p_1 = e^{a_1} / (e^{a_1} + e^{a_2})$ by $e^{a_1}$, and
+# $p_1 = \sigma(a_1 - a_2)$.
+#
+# **Backward through softmax.** A logit $a_i$ is used in its own numerator, if $j = i$, and in every denominator. Take the logarithm
+# first, $\log p_j = a_j - \log \sum_k e^{a_k}$, whose derivative is short. With $[i = j]$ for 1 if $i = j$ and 0 otherwise,
+#
+# $$
+# \frac{\partial \log p_j}{\partial a_i} = [i = j] - \frac{e^{a_i}}{\sum_k e^{a_k}} = [i = j] - p_i,
+# \qquad
+# \frac{\partial p_j}{\partial a_i} = p_j\, \frac{\partial \log p_j}{\partial a_i} = p_j \big( [i = j] - p_i \big) .
+# $$
+#
+# This is a symmetric matrix, $\operatorname{diag} p - p^\top p$ for a row $p$. The gradient that comes in, $dp$, meets all of its column $i$:
+#
+# $$
+# da_i = \sum_j dp_j\, p_j \big( [i = j] - p_i \big) = p_i \Big( dp_i - \sum_j dp_j\, p_j \Big) .
+# $$
+#
+# In words: a logit gets the gradient of its own probability, less the mean gradient that all probabilities have, because what one class
+# gains the others lose.
+#
+# **Backward through softmax and loss together.** Let $t$ be the target: 1 for the right class and 0 for all others, or shares of several
+# classes that add up to 1. The loss is the surprise $-\log p$ of the right class; for shares it is the mean of the surprises:
+#
+# $$
+# L = - \sum_j t_j \log p_j, \qquad
+# \frac{\partial L}{\partial a_i} = - \sum_j t_j \big( [i = j] - p_i \big) = p_i \sum_j t_j - t_i = p_i - t_i .
+# $$
+#
+# *Prediction minus target* again. For a batch of $N$ rows the loss is their mean, so
+#
+# $$
+# \underset{(N, K)}{da} = \frac1N \big( \underset{(N, K)}{\operatorname{softmax}(a)} - \underset{(N, K)}{t} \big) .
+# $$
+#
+# **Without overflow.** $e^{89}$ is larger than any number of float32. But the same number $m$ may be taken off all logits of a row, because
+# $e^{a_k} = e^m e^{a_k - m}$:
+#
+# $$
+# \log \sum_k e^{a_k} = m + \log \sum_k e^{a_k - m}, \qquad
+# \log p_j = (a_j - m) - \log \sum_k e^{a_k - m} .
+# $$
+#
+# With $m = \max_k a_k$ no exponent is above 0, so nothing overflows, and one of them is 0, so the sum is at least 1 and its logarithm is
+# never that of 0. This is the *log-sum-exp* trick, and these are the lines of the library:
 
 # %%
-source(sae.BCEWithLogits.__call__, cross_entropy, softplus, sigmoid)
+source(sae.SoftmaxCrossEntropy.__call__)
 
 # %% [markdown]
-# `cross_entropy` has $\sigma(a)$ at hand already and uses $\operatorname{softplus}(a) = \max(a, 0) - \log \max(p, 1 - p)$, which saves an exponential. Why it is true:
-# for $a \ge 0$, $\operatorname{softplus}(a) = a + \operatorname{softplus}(-a) = a - \log p$, and $p \ge 1 - p$ there; for $a < 0$, $\operatorname{softplus}(a) = -\log(1 - p)$.
+# **While reading** (★, 2 minutes). Add 5 to all logits of an example. What does the loss do, and what follows for the sum of the numbers of
+# a row of $da$?
+#
+# <details><summary>Answer</summary>
+#
+# The loss stays as it is, because $m = 5$ may be taken off again. So its slope in that direction, which is the sum of the row, is 0.
+#
+# </details>
 
 # %%
+logits = rng.standard_normal((4, 3))
+target = np.eye(3)[[0, 2, 1, 1]]
+p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+loss, da = sae.SoftmaxCrossEntropy()(logits, target)
+assert np.isclose(loss, -np.log(p[target == 1]).mean()) and np.allclose(
+    da, (p - target) / 4
+)
+assert np.allclose(da.sum(axis=1), 0)
+
+row, step = logits[0], 1e-6
+softmax = lambda a: np.exp(a) / np.exp(a).sum()  # noqa: E731
+measured = np.stack(
+    [(softmax(row + step * e) - softmax(row - step * e)) / (2 * step) for e in np.eye(3)]
+)
+print("the matrix diag p − pᵀp:")
+print((np.diag(p[0]) - np.outer(p[0], p[0])).round(3))
+assert np.allclose(measured, np.diag(p[0]) - np.outer(p[0], p[0]))
+
+dp = rng.standard_normal(3)
+assert np.allclose(p[0] * (dp - dp @ p[0]), measured @ dp)
+assert np.allclose(p[0] * (-target[0] / p[0] + 1), 4 * da[0])  # the long way, dp = −t / p
+assert np.isclose(softmax(np.array([1.7, 0.4]))[0], sigmoid(np.array([1.3]))[0])
+report = sae.check_gradients(sae.SoftmaxCrossEntropy(), logits, target)
+print(report)
+assert report.passed
+
+# %% [markdown]
+# ## Why the gradient is prediction minus target: the matching pairs
+#
+# Three pairs of a distribution and a last function have given the same gradient. That is no coincidence, because all three losses have
+# one form, in which the logit $a$ and the target $t$ meet only as a product:
+#
+# $$
+# -\log p(t) = A(a) - t\, a + c(t) .
+# $$
+#
+# | distribution of $t$ | $-\log p(t)$ | $A(a)$ | $A'(a)$ |
+# | --- | --- | --- | --- |
+# | Gaussian with mean $a$, $s = 1$ | $\frac12 (a - t)^2 + \frac12 \log 2\pi$ | $\frac12 a^2$ | $a$ |
+# | Bernoulli with $p = \sigma(a)$ | $\operatorname{softplus}(a) - t\,a$ | $\operatorname{softplus}(a)$ | $\sigma(a)$ |
+# | one of $K$ classes, $p = \operatorname{softmax}(a)$ | $\log \sum_k e^{a_k} - \sum_j t_j a_j$ | $\log \sum_k e^{a_k}$ | $\operatorname{softmax}(a)$ |
+#
+# What is $A$? It is what makes the probabilities add up to 1 (for the Gaussian, read the sum as an integral). That holds for every $a$:
+#
+# $$
+# \sum_t p(t) = \sum_t e^{t a - A(a) - c(t)} = 1 .
+# $$
+#
+# So the derivative by $a$ is 0. Differentiate term by term:
+#
+# $$
+# \sum_t \big( t - A'(a) \big)\, p(t) = 0
+# \quad\Rightarrow\quad
+# A'(a) = \sum_t t\, p(t) = \mathbb E[t] .
+# $$
+#
+# The [mean](mathematics.md#expectation-variance-covariance) of $t$ is what the network predicts. So for every loss of this form
+#
+# $$
+# \frac{\partial}{\partial a} \big( -\log p(t) \big) = A'(a) - t = \mathbb E[t] - t :
+# $$
+#
+# prediction minus target. (A Gaussian with another $s$ has the factor $\frac{1}{s^2}$ before it.) In statistics these last functions
+# are called *canonical links*. Be wary of other pairs: there the slope of the last function stays in the gradient, as it did for the squared
+# error behind a sigmoid.
+
+# %%
+for name, A, mean in (
+    ("Gaussian", lambda a: a**2 / 2, lambda a: a),
+    ("Bernoulli", softplus, sigmoid),
+):
+    a = rng.standard_normal((1, 5))
+    assert np.allclose((A(a + step) - A(a - step)) / (2 * step), mean(a))
+    print(f"{name:<10} A'(a) is the mean of t")
+log_sum_exp = lambda a: np.log(np.exp(a).sum())  # noqa: E731
+slopes = [
+    (log_sum_exp(row + step * e) - log_sum_exp(row - step * e)) / (2 * step)
+    for e in np.eye(3)
+]
+assert np.allclose(slopes, softmax(row))
+print("categories A'(a) is the mean of t")
+
+# %% [markdown]
+# ## The code
+#
+# The loss of pixels, from logits: `cross_entropy` sums up the cost of each pixel.
+
+# %%
+source(sae.BCEWithLogits.__call__, cross_entropy, pixel_costs, softplus, sigmoid)
+
+# %% [markdown]
+# `pixel_costs` gets $p = \sigma(a)$ along with $a$, because the gradient needs it anyway. So it can use
+#
+# $$
+# \operatorname{softplus}(a) = \max(a, 0) - \log \max(p, 1 - p),
+# $$
+#
+# which saves an exponential. Why is this true? For $a \ge 0$ we have $p \ge 1 - p$, and $\operatorname{softplus}(a) = a +
+# \operatorname{softplus}(-a) = a - \log p$ by the lines above. For $a < 0$ we have $1 - p > p$, and $\operatorname{softplus}(a) =
+# -\log(1 - p)$.
+
+# %%
+a = np.linspace(-10, 10, 401)
 assert np.allclose(
     softplus(a), np.maximum(a, 0) - np.log(np.maximum(sigmoid(a), 1 - sigmoid(a)))
 )
@@ -239,7 +408,8 @@ for report in (
 # %% [markdown]
 # ## Where the obvious formulas break
 #
-# Now in float32, which has about 7 digits and ends at $3.4 \cdot 10^{38}$. Four ways to write one formula:
+# Now compute in float32, which has about 7 digits and ends at $3.4 \cdot 10^{38}$. Here are four ways to write one formula.
+# **Predict:** for which of the logits $-100$, $-20$, $20$ and $100$ does each of them fail?
 
 # %%
 f32 = np.float32
@@ -297,20 +467,21 @@ assert table[-20, 0]["log_1_plus_exp"] == 0 == table[-20, 0]["library"]
 assert np.isclose(softplus(np.full((1, 1), -20, f32)).item(), math.exp(-20), rtol=1e-5)
 
 # %% [markdown]
-# Read the table line by line.
+# Read the table column by column.
 #
-# - **By definition.** $\sigma(20)$ differs from 1 by $2 \cdot 10^{-9}$, less than float32 can tell, so $1 - p = 0$ and the cost is infinite, or
-#   $0 \cdot \infty$, which is not a number. One such pixel makes the loss NaN, and the next step makes all weights NaN.
-# - **Clipped.** It is finite, and wrong: a cost of 100 nats is reported as about 16. Worse, a constant has no gradient. A pixel that is
-#   certain and wrong stays so for ever.
-# - **`log(1 + exp(a))`, as written.** $e^{89}$ overflows, and with it the loss. $\max(a, 0)$ takes the large part out first.
-# - **The library's** agrees with float64 for any logit, to an absolute $10^{-7}$ nats or the 7 digits of float32. (A cost of
-#   $2 \cdot 10^{-9}$ it gives as 0, since it takes the logarithm of a number next to 1. The function `softplus` uses `log1p`, and keeps
-#   that too. The gradient is right in any case: $\sigma(a)$ has no such trouble near 0.)
+# - **By definition.** $\sigma(20)$ differs from 1 by $2 \cdot 10^{-9}$. Float32 cannot tell such a number from 1, so $1 - p = 0$, and the
+#   cost is infinite, or it is $0 \cdot \infty$, which is not a number (NaN). One such pixel makes the loss NaN, and the next step makes all
+#   weights NaN.
+# - **Clipped.** The cost is finite, and wrong: a cost of 100 nats is reported as about 16. What is worse, the clipped probability is a constant,
+#   and a constant has no gradient. So a pixel that is certain and wrong stays so for ever.
+# - **`log(1 + exp(a))`, as written.** $e^{89}$ overflows, and so does the loss. The form with $\max(a, 0)$ takes the large part out first.
+# - **The library's** agrees with float64 for any logit, to an absolute $10^{-7}$ nats or to the 7 digits of float32. (It gives a cost of
+#   $2 \cdot 10^{-9}$ as 0, because it takes the logarithm of a number that rounds to 1. The function `softplus` uses `log1p`, and does not
+#   lose it. The gradient is right in any case, because $\sigma(a)$ does not lose small numbers near 0.)
 #
-# **Where to clip is itself a source of errors.** In float32 the numbers near 0 are dense and those near 1 are not: $\sigma(a)$ rounds to 1
-# for $a$ beyond about 17, to 0 only below about $-88$. A limit of $1 - \varepsilon$ with float64's $\varepsilon$ rounds to 1, and clips nothing.
-# And limits that are not symmetric, say $[10^{-15}, 0.999]$, treat black and white differently:
+# **Where to clip is itself a source of errors.** In float32 the numbers near 0 are dense and those near 1 are not. So $\sigma(a)$ rounds to 1
+# for $a$ beyond about 17, but it rounds to 0 only below about $-88$. An upper limit of $1 - \varepsilon$ with float64's $\varepsilon$ rounds
+# to 1 and clips nothing. And limits that are not symmetric, such as $[10^{-15}, 0.999]$, treat black and white differently:
 
 # %%
 certain = next(a for a in range(1, 60) if 1 / (1 + np.exp(-f32(a))) == 1)
@@ -338,8 +509,8 @@ assert (
 # %% [markdown]
 # (Ink is 1 in these images, so "black" is 1.)
 #
-# **How it ends, for one pixel.** It should be 1, and the network says $a = -25$. Gradient descent with rate 1, on the clipped
-# formula and on the one from logits:
+# **What happens to one pixel.** It should be 1, and the network says $a = -25$. We let gradient descent with rate 1 mend it, once with the
+# clipped formula and once with the one from logits. **Predict:** what is $a$ after 60 steps?
 
 # %%
 outcome = {}
@@ -360,7 +531,8 @@ assert outcome["clipped"] < 1e-9 and outcome["from logits"] > 0.9
 # %% [markdown]
 # ## What a value means: the floor
 #
-# For a target of exactly 0 or 1, the least cross-entropy is 0. For a grey target $t$ it is not. Write
+# For a target of exactly 0 or 1 the least cross-entropy is 0. For a grey target $t$ the least is larger. To see how large, write the
+# cross-entropy as a sum of two terms, of which only the second depends on $p$:
 #
 # $$
 # \underbrace{- t \log p - (1 - t) \log (1 - p)}_{\text{cross-entropy}}
@@ -368,7 +540,7 @@ assert outcome["clipped"] < 1e-9 and outcome["from logits"] > 0.9
 # + \underbrace{t \log \frac tp + (1 - t) \log \frac{1 - t}{1 - p}}_{\mathrm{KL}(t \,\|\, p)} .
 # $$
 #
-# The last term is never negative. With $\log u \le u - 1$, which is an equality only at $u = 1$:
+# The second term is never negative. This follows from $\log u \le u - 1$, which is an equality only at $u = 1$:
 #
 # $$
 # \begin{aligned}
@@ -377,12 +549,12 @@ assert outcome["clipped"] < 1e-9 and outcome["from logits"] > 0.9
 # \end{aligned}
 # $$
 #
-# So the best possible prediction is $p = t$, and what remains is the **[entropy](glossary.md#entropy) of the pixels themselves**: a floor that
-# no network gets below, which depends on the data only.
+# So the best possible prediction is $p = t$, and its cost is the **[entropy](glossary.md#entropy) of the pixels themselves**. This is a floor:
+# no network gets below it, and it depends on the data alone.
 #
-# The other end of the scale is an answer that ignores the input. The cost is linear in $t$, so its mean over the data is the cost of the
-# mean target $\bar t$; by what was just shown, the best constant is $p = \bar t$, and it costs $H(\bar t)$. **The mean image again**, as for the
-# squared error: both losses want the mean, and both must be told apart from it.
+# The other end of the scale is an answer that ignores the image, the same $p$ for every example. The cost is linear in $t$, so its mean over
+# the data is the cost for the mean target $\bar t$. As was just shown, the best $p$ for the target $\bar t$ is $p = \bar t$, and it costs
+# $H(\bar t)$. So for both losses the best constant answer is **the mean image**; compare every network with it.
 
 # %%
 t, p = rng.random(1000), rng.random(1000)
@@ -428,18 +600,21 @@ print(f"the same images with every pixel rounded to 0 or 1: floor {rounded:.2f}"
 assert rounded == 0 and 0 < floor < constant
 
 # %% [markdown]
-# So a value is a point on a scale from the one to the other. The two ends differ between data sets, and between grey and
-# rounded pixels. **Never compare losses across them.** And "BCE should go to 0" is wrong wherever targets are grey.
+# So the value of a loss is a point on a scale, which begins at the floor and ends at the cost of the mean image. Both ends differ from
+# one data set to another, and they differ between grey and rounded pixels. **So never compare the losses of different data, or of
+# differently prepared pixels.** And "BCE should go to 0" is wrong wherever targets are grey.
 #
-# There is one more catch with grey targets. A [likelihood](mathematics.md#likelihood-and-logarithms) must integrate to 1 over all targets, or its values cannot be
-# compared as likelihoods. With $t \in \{0, 1\}$, $p + (1 - p) = 1$. With $t$ anywhere in $[0, 1]$ and $p = \sigma(a)$,
+# Grey targets bring one more difficulty. A [likelihood](mathematics.md#likelihood-and-logarithms) must integrate to 1 over all targets, or its
+# values cannot be compared as likelihoods. If $t$ is 0 or 1, the sum over both targets is $p + (1 - p) = 1$. If $t$ may be anywhere in
+# $[0, 1]$, then with $p = \sigma(a)$
 #
 # $$
 # \int_0^1 p^t (1 - p)^{1 - t}\, dt = (1 - p) \int_0^1 e^{a t}\, dt = (1 - p)\, \frac{e^a - 1}{a} = \frac{2p - 1}{a},
 # $$
 #
-# as $(1 - p)\, e^a = p$. That is ½ at $p = \frac12$ (its limit), less elsewhere, and never 1. So cross-entropy on grey pixels is a useful loss with
-# the right minimum, but not a log-likelihood in nats of any distribution of images. The missing constant makes it one
+# because $(1 - p)\, e^a = p$. The limit at $p = \frac12$ is ½, elsewhere the integral is smaller, and it is never 1. So cross-entropy on grey
+# pixels is a useful loss with its minimum at the right place, but its value is not the negative log-likelihood of any distribution of
+# images. Divided by this integral, $p^t (1 - p)^{1 - t}$ becomes a density, the *continuous Bernoulli* distribution
 # ([Loaiza-Ganem and Cunningham 2019](bibliography.md#loaiza-ganem-2019)).
 
 # %%
@@ -453,8 +628,9 @@ for p in (0.5001, 0.7, 0.9, 0.999):
 # %% [markdown]
 # ## An experiment: the same network, three losses
 #
-# 784-128-32 and back, the same first weights, the same batches. It is trained on the squared error behind a sigmoid, on
-# cross-entropy behind a sigmoid, and on cross-entropy from logits; then each is measured by *both* yardsticks.
+# Train the network 784-128-32 and back three times, from the same first weights and with the same batches: on the squared error behind
+# a sigmoid, on the cross-entropy behind a sigmoid, and on the cross-entropy from logits. Then measure each network by *both* losses.
+# **Predict:** which of them has the smallest squared error?
 
 
 # %%
@@ -504,14 +680,16 @@ by_error, by_probability, by_logits = figures.values()
 # the same gradient, while nothing rounds
 assert np.allclose(by_probability, by_logits, rtol=0.02)
 assert by_logits[1] < by_error[1]
+assert data_name() != "strokes" or by_logits[0] < by_error[0]
 assert all(floor < nats < constant for _, nats in figures.values())
 
 # %% [markdown]
-# The two forms of cross-entropy agree, as long as no $p$ rounds to 0 or 1. The squared error is *not* better at the squared error here,
-# after these few epochs, since its gradient is weak where pixels are certain; and it is much worse at cross-entropy, which punishes
-# certainty without bound. "Explained" is the share of the way from the mean image down to the floor.
+# "Explained" is the share of the way from the mean image down to the floor. The two forms of cross-entropy agree, as long as no $p$ rounds
+# to 0 or 1. The network that was trained on the squared error has the larger cross-entropy, because the cross-entropy of a pixel that is
+# certain and wrong has no bound, and the squared error hardly minds such a pixel. It does not even have the smaller squared error,
+# after these few epochs: where its pixels are certain and wrong, its gradient is weak, so it learns more slowly.
 #
-# **One network, six numbers.** All of these are the same predictions, of the network trained from logits:
+# **One network, six numbers.** All six describe the same predictions, those of the network that was trained from logits:
 
 # %%
 squared, nats = by_logits
@@ -530,16 +708,17 @@ assert np.isclose(
 )
 
 # %% [markdown]
-# **What the mean over pixels does.** As long as the loss stands alone, a constant factor can be made up for by the learning rate, or
-# ignored, with Adam ([chapter 04](04_optimizers.py)). As soon as a second term stands beside it, the factor says how much the pixels
-# count. Compare the mean over $D$ pixels with the Gaussian likelihood:
+# **What the mean over pixels does.** As long as the loss is the only term, a constant factor does little harm: the learning rate can make
+# up for it, and Adam nearly ignores it ([chapter 04](04_optimizers.py)). If a second term is added to the loss, the factor says how much the
+# pixels count beside that term. Compare the mean over $D$ pixels with the Gaussian likelihood:
 #
 # $$
 # \frac1D \mathrm{SSE} = \frac{1}{2 s^2} \mathrm{SSE} \quad\Rightarrow\quad s^2 = \frac D2 = 392, \qquad s = 19.8 .
 # $$
 #
-# It claims that the pixels, which lie between 0 and 1, carry noise of standard deviation 20. A variational autoencoder that is told so
-# learns, quite rightly, that the pixels tell it nothing. The network above suggests another $s$, the one that makes its images most likely:
+# So the mean over pixels claims that the pixels, which lie between 0 and 1, carry noise of standard deviation 20. A variational
+# autoencoder that is told so learns, quite rightly, that the pixels tell it nothing. The $s$ that makes the images of the network
+# above most likely is much smaller:
 
 # %%
 s = math.sqrt(784 / 2)
@@ -549,8 +728,9 @@ print(
 assert np.isclose(squared / (2 * s**2), squared / 784) and round(s, 1) == 19.8
 
 # %% [markdown]
-# **Break it: a network that begins certain and wrong.** Every pixel starts with a logit near 20: certainly black. Gradient descent
-# for one epoch, each step bounded in length ([chapter 05](05_going_deep.py)), as the first gradients from logits are huge:
+# **Break it: a network that begins certain and wrong.** Let every pixel start with a logit near 20, so that the network is certain of black
+# everywhere. Train it with gradient descent for one epoch. The length of each step is bounded ([chapter 05](05_going_deep.py)), because the
+# first gradients from logits are huge. **Predict:** which of the three losses lets it learn?
 
 # %%
 print(f"{'trained on':<26}squared error before    after    first gradient of b")
@@ -578,15 +758,17 @@ assert (
 )
 
 # %% [markdown]
-# The squared error has a gradient of $2 (p - t)\, p (1 - p)$: almost nothing. Cross-entropy behind a sigmoid would have $p - t$, but in float32
-# $p$ is exactly 1 and its slope exactly 0, so nothing arrives either. From logits, the gradient is $\sigma(a) - t = 1$. That is why the library
-# recommends `BCEWithLogits` for training, and why `science2006` and all its variational autoencoders use it.
+# The squared error has the gradient $2 (p - t)\, p (1 - p)$, which is almost 0 here. The cross-entropy behind a sigmoid should have
+# $p - t$, but in float32 $p$ is exactly 1, the slope of the sigmoid is exactly 0, and nothing passes it. From logits the gradient of a white
+# pixel is $\sigma(a) - t = 1$. That is why the library recommends `BCEWithLogits` for training, and why `science2006` and all variational
+# autoencoders of images in the library use it.
 #
 # ## What to change for MNIST
 #
 # `scratchae tutorial 7 --data mnist` runs this chapter on MNIST, in about 20 s. The floor there is 0.0581 nats per pixel on the test images; in one run each,
 # `scratchae train conv-pool --data mnist` (15 epochs, 87 s) reached 0.0929, and `scratchae train conv-denoising --data mnist` (30 epochs,
-# 8 min) 0.0835 (`benchmarks/README.md`). So what looks like "9 % error" is 0.0348 nats above what is possible.
+# 8 min) 0.0835 (`benchmarks/README.md`). So a loss of 0.0929 is no
+# error of 9 %: it is 0.0348 nats above what is possible.
 
 # %%
 print(
@@ -597,29 +779,66 @@ if data_name() == "mnist":
 
 # %% [markdown]
 # ## Exercises
+#
+# 1. The logarithm of a sum of exponentials. After *One of many classes: softmax*. ★, 10 minutes.
 
 # %%
 exercise("07_log_sum_exp")
+
+# %% [markdown]
+# 2. Binary cross-entropy from logits. After *Backward, with shapes*. ★★★, 25 minutes.
 
 # %%
 exercise("07_bce_with_logits")
 
 # %% [markdown]
-# **Think, then compute.**
-#
-# 1. A pixel is ½. What does the best prediction cost, in nats and in bits? And on the scale from floor to mean image?
-# 2. Ten images of a pixel: seven are 1, three are 0. Which constant $p$ minimises the squared error, which the cross-entropy, which
-#    the absolute error $|p - t|$?
-# 3. For which logit does a target of $t = 1$ cost exactly 1 nat?
-# 4. Someone trains with `mean` over pixels *and* batch, learning rate 0.1, plain gradient descent. You use this library. Which
-#    learning rate repeats the run?
-# 5. Why does `BCEWithLogits` subtract $t\,a$ pixel by pixel, before the sum?
-#
-# Answers:
+# 3. Softmax and its cross-entropy, forward and backward. After *One of many classes: softmax*. ★★★, 25 minutes.
 
 # %%
+exercise("07_softmax_ce")
+
+# %% [markdown]
+# **Derive**, then compute.
+#
+# 4. ★, 5 minutes, after *What a value means*. A pixel is ½. What does the best prediction cost, in nats and in bits? And where does it lie
+#    on the scale from floor to mean image?
+# 5. ★★, 10 minutes, after *One idea, two losses*. Of ten images of a pixel seven are 1 and three are 0. Which constant $p$ minimises the
+#    squared error, which the cross-entropy, which the absolute error $|p - t|$?
+# 6. ★, 5 minutes, after *Forward: from logits*. For which logit does a target of $t = 1$ cost exactly 1 nat?
+# 7. ★, 3 minutes, after *An experiment*. Someone trains with the mean over pixels *and* batch, learning rate 0.1, plain gradient descent. You
+#    use this library. Which learning rate repeats the run?
+# 8. ★★, 5 minutes, after *The code*. Why does `BCEWithLogits` subtract $t\,a$ pixel by pixel, before the sum?
+# 9. ★★★, 15 minutes, after *Why the gradient is prediction minus target*. A count $t = 0, 1, 2, \dots$ has the Poisson distribution
+#    $p(t) = \mu^t e^{-\mu} / t!$. Which function of the logit $a$ should $\mu$ be, so that the gradient is prediction minus target?
+#
+# **Explore.**
+#
+# 10. ★★, 20 minutes, after *An experiment*. Round all pixels to 0 or 1, `x, test = np.rint(x), np.rint(test)`, and run the experiment
+#     again. What are the floor, the cross-entropy and "explained" now? Which of the three numbers may be compared with the run before?
+#
+# <details><summary>Answers</summary>
+#
+# 4\. One bit. It is the floor of that pixel, so the pixel lies at the lower end of the scale, however large its cost looks.
+#
+# 5\. The mean for both, 0.7. The absolute error wants the median, 1 (the grid of the next cell ends at 0.999).
+#
+# 6\. $\operatorname{softplus}(-a) = 1$, so $1 + e^{-a} = e$, and $a = -\log(e - 1) = -0.541$.
+#
+# 7\. The gradients here are 784 times as large, so the rate is 784 times smaller.
+#
+# 8\. Because two large sums nearly cancel, and what remains is mostly rounding. If the subtraction comes first, only small numbers are added.
+#
+# 9\. $-\log p(t) = \mu - t \log \mu + \log t!$ has the form $A(a) - t\,a + c(t)$ with $a = \log \mu$. So $\mu = e^a$, $A(a) = e^a$, and the
+# gradient is $e^a - t$.
+#
+# 10\. The floor is 0. None of the three numbers may be compared with the run before, because the pixels are different. But of each run you
+# may ask how far it is from its own floor.
+#
+# </details>
+
+# %% tags=["hide-cell"]
 half = float(entropy_of(0.5))
-print(f"1. ln 2 = {half:.4f} nats = {half / math.log(2):.0f} bit")
+print(f"4. ln 2 = {half:.4f} nats = {half / math.log(2):.0f} bit")
 seven = np.array([1.0] * 7 + [0.0] * 3)
 choices = np.linspace(0.001, 0.999, 999)
 costs = {
@@ -630,37 +849,29 @@ costs = {
     "absolute error": [np.abs(c - seven).mean() for c in choices],
 }
 print(
-    "2.", {name: round(float(choices[np.argmin(cost)]), 3) for name, cost in costs.items()}
+    "5.", {name: round(float(choices[np.argmin(cost)]), 3) for name, cost in costs.items()}
 )
 assert np.isclose(choices[np.argmin(costs["squared error"])], 0.7)
 assert np.isclose(choices[np.argmin(costs["cross-entropy"])], 0.7)
 logit = -math.log(math.e - 1)
 print(
-    f"3. softplus(−a) = 1 at a = −log(e − 1) = {logit:.4f}: cost {np.logaddexp(0, -logit):.4f}"
+    f"6. softplus(−a) = 1 at a = −log(e − 1) = {logit:.4f}: cost {np.logaddexp(0, -logit):.4f}"
 )
 assert np.isclose(np.logaddexp(0, -logit), 1)
-print(f"4. 0.1 / 784 = {0.1 / 784:.2e}")
+print(f"7. 0.1 / 784 = {0.1 / 784:.2e}")
 big = np.full((1, 10_000), 1e4, np.float32)
 ones = np.ones_like(big)
 late = np.sum(np.maximum(big, 0) + np.log1p(np.exp(-big)) + f32(0.01)) - np.sum(ones * big)
 pixelwise = np.sum(np.maximum(big, 0) - ones * big + np.log1p(np.exp(-big)) + f32(0.01))
 print(
-    f"5. 10,000 pixels of 0.01 nats each: summed first {late:.2f}, pixel by pixel {pixelwise:.2f}"
+    f"8. 10,000 pixels of 0.01 nats each: summed first {late:.2f}, pixel by pixel {pixelwise:.2f}"
 )
 assert np.isclose(pixelwise, 100, rtol=1e-3) and not np.isclose(late, 100, rtol=1e-2)
 
 # %% [markdown]
-# 1\. It is the floor of that pixel: nothing above what is possible, however large the number looks.
-#
-# 2\. The mean for both, 0.7; the absolute error wants the median, 1 (the grid ends at 0.999).
-#
-# 4\. The gradients here are 784 times as large, so the rate is 784 times smaller.
-#
-# 5\. Two large sums nearly cancel, and what is left is rounding. Subtract first, and only small numbers are added.
-#
 # ## Further reading
 #
-# - [Bishop 2006](bibliography.md#bishop-2006), sections 1.6 and 5.2: information, and the pairs of loss and output.
+# - [Bishop 2006](bibliography.md#bishop-2006), sections 1.6, 4.3.6 and 5.2: information, and the pairs of loss and output.
 # - [MacKay 2003](bibliography.md#mackay-2003), chapters 2 and 4: entropy from the beginning.
 #
 # ## What to read in the source next

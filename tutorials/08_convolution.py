@@ -3,14 +3,19 @@
 #
 # *How can one small kernel, used at every place, be learned, and what runs backward through it?*
 #
-# **Time** 45 minutes to read, 10 s to run on two cores.
+# **Time** 65 minutes to read (short path 45), 15 s to run on two cores.
+#
+# **A short path** of 45 minutes leaves out the sections that are marked *beyond the short path*; nothing in the others needs them.
+# They are *How much does one number see?*, *How large should the weights be?*, *It does not undo the convolution*, *Sizes on the way
+# back*, *Phases*, and *Checkerboards*.
 
 # %% [markdown]
 # ## The question
 #
-# A dense layer does not know that two pixels are neighbours: shuffle the pixels of every image in
-# the same way, and it learns as well as before. It also learns each place anew. A stroke that it
-# can draw in the upper left is a stroke that it has never seen in the lower right.
+# A dense layer does not know that two pixels are neighbours: if the pixels of all images are
+# shuffled in the same way, it learns as well as before. And what it has learned at one place it
+# has to learn again at every other. It may know how to draw a stroke in the upper left, and yet
+# know nothing of the same stroke in the lower right.
 #
 # A **[convolution](glossary.md#convolution)** looks at an image through a small window, and uses
 # the same few weights, the **[kernel](glossary.md#kernel)**, wherever the window stands. This
@@ -20,6 +25,10 @@
 #
 # All three have one answer: a convolution is a matrix, and its backward pass, like that of every
 # linear layer, is the transpose of that matrix.
+#
+# (Some letters have their own meaning in this chapter. $H$ is the height of an image, $C$ and $D$
+# are numbers of channels, $K$ is the size of a kernel, $s$ the stride and $p$ the padding. $W$ is
+# always the kernel; only in the shape $(N, H, W, C)$ it is the width.)
 
 # %%
 import time
@@ -47,10 +56,10 @@ print("training images", train.shape, " test images", test.shape)
 # %% [markdown]
 # ## A picture of it
 #
-# The kernel below has 3 × 3 weights: +1 on the left, −1 on the right. At each place it adds up
-# the ink to the left of the place and subtracts the ink to its right, so that it answers where
-# ink begins or ends from left to right. One kernel of 9 weights and one [bias](glossary.md#bias)
-# does it for the whole image.
+# The kernel below has 3 × 3 weights: +1 on the left, 0 in the middle, −1 on the right. At each place
+# it adds up the ink to the left of the place and subtracts the ink to its right. So its answer is
+# positive where ink ends, from left to right, and negative where ink begins. One kernel of 9 weights
+# and one [bias](glossary.md#bias) does it for the whole image.
 
 # %%
 edge = sae.Conv2d(1, 1, kernel_size=3, padding=1)
@@ -94,7 +103,8 @@ show(
 # %% [markdown]
 # If $T$ moves an image, then $\mathrm{conv}(Tx) = T\,\mathrm{conv}(x)$, at stride 1 and wherever
 # the border does not interfere: the layer is **equivariant** to shifts. A dense layer of the same
-# input and output would have to learn that, with a weight for each pair of pixels.
+# input and output would have to learn this from examples, with a weight for each pair of an input and an
+# output pixel.
 
 # %%
 inside, from_inside = slice(6, 26), (slice(3, 23), slice(4, 24))
@@ -120,8 +130,8 @@ assert (dense_count, conv_count) == (615_440, 10)
 # x[n,\; o s + i - p,\; q s + j - p,\; c],
 # $$
 #
-# where $x$ counts as 0 outside of the image. Written as it is read, that is seven loops; NumPy
-# can spare us four of them:
+# where $x$ counts as 0 outside of the image. Written as it is read, this formula is seven loops: four
+# for the place and channel of $y$, and three for the sums. NumPy does four of them for us:
 
 # %%
 
@@ -153,9 +163,9 @@ for s, p in ((1, 0), (1, 1), (2, 1), (3, 2)):
     )
 
 # %% [markdown]
-# A word about the name. In mathematics a convolution turns the kernel round; without the turn it
-# is a *correlation*. The field says convolution for the second, and so does this library: as the
-# kernel is learned, it learns the turned one.
+# A word about the name. In mathematics a convolution turns the kernel round by 180 degrees; without
+# that turn the same sum is a *correlation*. The field, and this library, call the correlation a
+# convolution. Nothing is lost by that: the kernel is learned, so the layer learns the turned kernel.
 
 # %%
 line, kernel = np.arange(6.0) ** 2, np.array([1.0, 2.0, 4.0])
@@ -166,12 +176,12 @@ assert np.allclose(
 # %% [markdown]
 # ## The same as a matrix product: im2col
 #
-# Take an image of 4 × 4 pixels and number them 0 to 15. A kernel of 3 × 3 fits in 4 places. Lay
-# the 9 pixels that it sees at each place in a row: a matrix of 4 rows and 9 columns. Lay the
-# kernel in a column of 9 weights. Their product is the 4 numbers of $y$.
+# Take an image of 4 × 4 pixels and number them 0 to 15. A kernel of 3 × 3 fits in 4 places. For each
+# place write the 9 pixels that the kernel sees there in a row. The 4 rows are a matrix with 9 columns.
+# Write the kernel as a column of 9 weights. Then the matrix times the column is the 4 numbers of $y$.
 #
-# This step from image to matrix is called **[im2col](glossary.md#im2col)**. With the numbers of
-# the pixels in place of their values:
+# This step from image to matrix is called **[im2col](glossary.md#im2col)**. The next cell does it with the
+# numbers of the pixels in place of their values:
 
 # %%
 numbered = np.arange(16.0).reshape(1, 4, 4, 1)
@@ -253,10 +263,10 @@ assert columns[1].astype(int).tolist() == [1, 2, 3, 5, 6, 7, 9, 10, 11]
 # \underset{(K_H K_W C,\; D)}{W} + \underset{(D)}{b},
 # $$
 #
-# where $W$ is the kernel of before with its first three axes run together, which costs nothing:
-# they are already neighbours in memory. A convolution is a dense layer that is applied to every
-# window. A matrix product is what processors do best, so the copies that im2col makes,
-# $K_H K_W / s^2$ times the image, are worth it.
+# where $W$ is the kernel of before with its first three axes run together. This costs nothing,
+# because the numbers lie in that order in memory already. So a convolution is a dense layer that is
+# applied to every window. `columns` is $K_H K_W / s^2$ times as large as the image, and to copy so much
+# takes time. But processors do nothing as well as matrix products, so it is worth the copies.
 #
 # The library's own code, whole:
 
@@ -280,10 +290,80 @@ print("columns", columns.shape, " W", layer.W.reshape(-1, 4).shape, " y", y.shap
 # O = \left\lfloor \frac{H + 2p - K}{s} \right\rfloor + 1 .
 # $$
 #
-# Three rules of thumb follow. With $s = 1$ and $p = (K - 1)/2$ the size stays. With $s = 2$,
-# $K = 3$, $p = 1$ it is halved, rounded up. And the floor forgets: images of 27 and of 28 pixels
-# both become 14. We shall need that when we go back.
+# Three rules of thumb follow. With $s = 1$ and $p = (K - 1)/2$ the size stays as it is (elsewhere this
+# is called *same* padding, and $p = 0$ is called *valid*). With $s = 2$, $K = 3$, $p = 1$ the size is
+# halved, and rounded up. And because of the floor several sizes become one: images of 27 and of 28
+# pixels both become 14. We shall need that on the way back.
+#
+# **Predict** before you look at the picture: an image has 5 × 5 pixels, the kernel has 3 × 3. How large is
+# the output for $s = 1$, $p = 0$, and how large for $s = 2$, $p = 1$?
 
+# %% tags=["hide-input"]
+
+
+def window_at(ax, size, K, s, p, place):
+    """An image with its padding, the window at a place, and the output with the number it makes."""
+    out, gap = (size + 2 * p - K) // s + 1, 1.2
+    for r in range(-p, size + p):
+        for c in range(-p, size + p):
+            within = 0 <= r < size and 0 <= c < size
+            seen = all(
+                place[k] * s <= at + p < place[k] * s + K for k, at in enumerate((r, c))
+            )
+            ax.add_patch(
+                drawing.Rectangle(
+                    (c, r), 1, 1,
+                    facecolor="#9ECAE9" if seen else "white",
+                    edgecolor="black" if within else "#999999",
+                    linestyle="-" if within else ":",
+                    linewidth=1.0 if within else 0.8,
+                    zorder=2 if within else 1,
+                )
+            )  # fmt: skip
+    left, top = size + p + gap, (size - out) / 2
+    ax.annotate(
+        "",
+        (left - 0.2, size / 2),
+        (left - gap + 0.2, size / 2),
+        arrowprops={"arrowstyle": "->"},
+    )
+    for r in range(out):
+        for c in range(out):
+            made = (r, c) == place
+            ax.add_patch(
+                drawing.Rectangle(
+                    (left + c, top + r),
+                    1,
+                    1,
+                    facecolor="#0072B2" if made else "white",
+                    edgecolor="black",
+                )
+            )
+    ax.set(
+        xlim=(-p - 0.2, left + out + 0.2), ylim=(size + p + 0.2, -p - 0.2), aspect="equal"
+    )
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
+    ax.grid(visible=False)
+
+
+drawn, grid = figure(7, 3.9, 2, 3)
+for line, (s, p) in zip(grid, ((1, 0), (2, 1)), strict=True):
+    for ax, place in zip(line, ((0, 0), (0, 1), (2, 2)), strict=True):
+        window_at(ax, 5, 3, s, p, place)
+        ax.set_title(f"stride {s}, padding {p}: y[{place[0]}, {place[1]}]", fontsize=9)
+show(
+    drawn,
+    "frames",
+    "Six frames, each with an image of five by five pixels, a window of three by three in it, and an output of three by three. "
+    "At stride 1 without padding the window moves by one pixel and stays within the image. At stride 2 with padding 1 it begins one "
+    "row and one column outside of the image, and moves by two pixels.",
+    "Which window makes which number. Dotted: the zeros of the padding. Compare the second frame of each row with the first: "
+    "it shows the stride.",
+)
+assert [(5 + 2 * p - 3) // s + 1 for s, p in ((1, 0), (2, 1))] == [3, 3]
+
+# %%
 # %%
 for H in range(1, 30):
     for K, s, p in ((3, 1, 1), (3, 2, 1), (4, 2, 1), (7, 1, 0), (5, 3, 2)):
@@ -300,11 +380,75 @@ print("kernel 3, stride 2, padding 1: 26, 27, 28, 29 pixels become", sizes)
 assert sizes == [13, 14, 14, 15]
 
 # %% [markdown]
+# ### How much does one number see? The receptive field
+#
+# *Beyond the short path.* A number of $y$ depends on the $K$ × $K$ pixels of its window. Put a second convolution behind the
+# first: a number of its output depends on a window of the first one's outputs, and each of these
+# depends on a window of the image. The part of the image that a number depends on is its
+# **[receptive field](glossary.md#receptive-field)**. How wide is it?
+#
+# Let $r_l$ be the width of the receptive field after $l$ layers, and $j_l$ the distance in the image
+# between two neighbours of that layer's output; at the beginning $r_0 = j_0 = 1$. A stride $s_l$
+# makes neighbours $s_l$ times as far apart. A window of $K_l$ numbers reaches $K_l - 1$ steps of the
+# length $j_{l-1}$ further than its first number does. So
+#
+# $$
+# j_l = s_l\, j_{l-1}, \qquad r_l = r_{l-1} + (K_l - 1)\, j_{l-1} .
+# $$
+#
+# The preset `conv` below has three layers with the kernels 3, 3, 7 and the strides 2, 2, 1. By the
+# formula its fields are 3, 7 and 31 pixels wide, so each number of its code sees all 28 × 28 pixels.
+# The backward pass shows the field without any formula: send a gradient of 1 into one number, and see
+# which pixels get a gradient.
+
+# %%
+field, apart, seen, widths = 1, 1, [], []
+chain = [
+    sae.Conv2d(1, 1, 3, stride=2, padding=1),
+    sae.Conv2d(1, 1, 3, stride=2, padding=1),
+    sae.Conv2d(1, 1, 7),
+]
+for depth, layer in enumerate(chain, start=1):
+    field, apart = field + (layer.K[0] - 1) * apart, apart * layer.S[0]
+    widths.append(field)
+    layer.W[...] = 1  # so that nothing cancels
+    y = np.zeros((1, 28, 28, 1), np.float32)
+    for each in chain[:depth]:
+        y = each.forward(y)
+    dy = np.zeros_like(y)
+    dy[0, y.shape[1] // 2, y.shape[2] // 2] = 1  # one number in the middle
+    for each in reversed(chain[:depth]):
+        dy = each.backward(dy)
+    seen.append(dy[0, :, :, 0])
+    rows = int((seen[-1].max(axis=1) > 0).sum())
+    print(
+        f"after layer {depth}: formula {field} pixels wide; {rows} rows of the image have a gradient"
+    )
+    assert rows == min(field, 28)
+assert widths == [3, 7, 31]
+
+# %% tags=["hide-input"]
+drawn, axes = figure(7, 2.6, columns=3)
+for ax, gradient, width in zip(axes, seen, widths, strict=True):
+    ax.imshow(gradient, cmap="gray_r", interpolation="nearest")
+    ax.set(xticks=[0, 10, 20], yticks=[0, 10, 20], xlabel="column")
+    ax.set_title(f"field: {width} pixels", fontsize=10)
+    ax.grid(visible=False)
+axes[0].set_ylabel("row")
+show(
+    drawn,
+    "receptive_field",
+    "Three images of the gradient of one number in the middle of the first, second and third layer. The first is a square of "
+    "3 by 3 pixels, the second one of 7 by 7, the third covers the whole image, in a pattern of crossing bars.",
+    "What one number depends on, after one, two and three layers. Darker: the pixel reaches it on more ways.",
+)
+
+# %% [markdown]
 # ## Backward, with shapes
 #
-# Two steps forward, `columns = im2col(x)` and `y = columns W + b`; two steps backward, in
-# reverse. The second is a dense layer, whose backward pass [chapter 02](02_backpropagation.py)
-# has derived. With $M = N \cdot O_H \cdot O_W$ rows and $dy = \partial L / \partial y$ laid out
+# The forward pass has two steps, `columns = im2col(x)` and `y = columns W + b`, so the backward pass has
+# two steps in reverse order. The second step is a dense layer, whose backward pass
+# [chapter 02](02_backpropagation.py) has derived. With $M = N \cdot O_H \cdot O_W$ rows and $dy = \partial L / \partial y$ laid out
 # as $(M, D)$:
 #
 # $$
@@ -313,8 +457,8 @@ assert sizes == [13, 14, 14, 15]
 # \underset{(M,\, K_H K_W C)}{d\mathrm{columns}} = \underset{(M, D)}{dy}\; \underset{(D,\, K_H K_W C)}{W^\top} .
 # $$
 #
-# Note what the sum over rows does: $M$ counts images *and places*. One kernel was used at every
-# place, so it gets the sum of what all places ask for.
+# Note the sum over rows: $M$ counts images *and places*. The same kernel was used at every place, so
+# its gradient is the sum over all places.
 #
 # The first step, im2col, has no parameters. It copies: entry $(m, k)$ of `columns` is one number
 # of $x$, or a 0 of the padding. Number the pixels of $x$ by $u$. Then im2col is multiplication by
@@ -322,10 +466,10 @@ assert sizes == [13, 14, 14, 15]
 #
 # $$
 # \mathrm{columns}_{mk} = \sum_u P_{(mk),\,u}\; x_u, \qquad
-# P_{(mk),\,u} = 1 \text{ if pixel } u \text{ is what entry } (m, k) \text{ copies, else } 0,
+# P_{(mk),\,u} = 1 \text{ if pixel } u \text{ is what entry } (m, k) \text{ copies, else } 0 .
 # $$
 #
-# and the chain rule sums over everything that depends on $x_u$:
+# The chain rule sums over all entries that depend on $x_u$:
 #
 # $$
 # \frac{\partial L}{\partial x_u}
@@ -339,8 +483,19 @@ assert sizes == [13, 14, 14, 15]
 # dx = P^\top d\mathrm{columns} .
 # $$
 #
-# In words: every copy's gradient is **added** at the place that it was copied from. That is the
-# function **col2im**. Here $P$ is, for the image of 4 × 4, with its entries drawn.
+# In words: the gradient of every copy is **added** at the place that the copy was taken from. The
+# function **col2im** does that.
+#
+# **While reading** (★, 2 minutes). An image has 28 × 28 pixels, the kernel 3 × 3 weights, the stride is 1, and there is no padding. How
+# many gradients add up at a pixel in the middle, and how many at a corner?
+#
+# <details><summary>Answer</summary>
+#
+# Nine in the middle, because the pixel lies in nine windows. One at a corner.
+#
+# </details>
+#
+# Here is $P$ for the image of 4 × 4 pixels; black is 1.
 
 # %%
 # (36, 16)
@@ -356,6 +511,8 @@ uses = col2im(np.ones((4, 9)), (4, 4), (3, 3))[0, :, :, 0]
 print("in how many windows each pixel lies, col2im of ones:")
 print(uses.astype(int))
 assert uses.sum() == 36 and uses[0, 0] == 1 and uses[1, 1] == 4
+large = col2im(np.ones((26 * 26, 9)), (28, 28), (3, 3))[0, :, :, 0]
+assert large[14, 14] == 9 and large[0, 0] == 1
 
 drawn, (left, right) = figure(7, 3.9, columns=2, width_ratios=[1, 1])
 left.imshow(P, cmap="gray_r", aspect="auto", interpolation="nearest")
@@ -381,18 +538,52 @@ show(
 # %% [markdown]
 # ## The code
 #
-# Two lines for the parameters, one for $dx$. `matmul_col2im(dy, W, …)` is
-# $\mathrm{col2im}(dy\, W^\top)$; why it is one function and not two calls is the subject of the
-# section on phases below.
+# Two lines compute the gradients of the parameters, and one line computes $dx$.
+# `matmul_col2im(dy, W, …)` is $\mathrm{col2im}(dy\, W^\top)$. Why that is one function and not two
+# calls is the subject of the section on phases.
 
 # %%
 source(sae.Conv2d.backward, sae.Conv2d.backward_parameters, col2im)
 
 # %% [markdown]
+# ### How large should the weights be?
+#
+# *Beyond the short path.* [Chapter 05](05_going_deep.py) draws weights with a
+# [variance](mathematics.md#expectation-variance-covariance) that depends on two numbers: how many
+# inputs each output sums up, the *fan-in*, and in how many outputs each input is used, the *fan-out*.
+# For a dense layer these are $D$ and $H$. What are they for a convolution?
+#
+# Each output sums up a window, so the fan-in is $K_H K_W C$. And each pixel lies, along each axis, in
+# $K / s$ windows on average, because windows of $K$ pixels begin at every $s$-th pixel. Each of these
+# windows makes $D$ outputs, so
+#
+# $$
+# \text{fan-in} = K_H K_W\, C, \qquad \text{fan-out} = \frac{K_H K_W}{s^2}\, D .
+# $$
+#
+# In the code the first factors are named `area` and `reach`. The transposed convolution, which comes
+# next, has them the other way round, because each of its outputs is painted by $K_H K_W / s^2$ pixels
+# on average, and each of its inputs paints $K_H K_W$ of them.
+
+# %%
+source(sae.Conv2d.__init__)
+
+# %%
+signal = rng.standard_normal((4, 33, 33, 16)).astype(np.float32)
+for s in (1, 2):
+    for kind in (sae.Conv2d, sae.ConvTranspose2d):
+        made = kind(16, 48, 3, stride=s, init="he", rng=rng)
+        y = np.maximum(made.forward(signal), 0)[:, 3:-3, 3:-3]  # without the border
+        print(
+            f"{kind.__name__:<15} stride {s}: mean square of the signal {(signal**2).mean():.2f} -> {(y**2).mean():.2f}"
+        )
+        assert 0.6 < (y**2).mean() < 1.6
+
+# %% [markdown]
 # ## Checking it
 #
-# Each gradient against central differences, as in [chapter 03](03_gradient_check.py): with a
-# stride, padding, two channels, and a rest that the stride leaves.
+# Compare each gradient with central differences, as in [chapter 03](03_gradient_check.py). The layer
+# has a stride, padding and two channels, and the stride leaves a rest.
 
 # %%
 small = rng.standard_normal((2, 6, 5, 2))
@@ -403,9 +594,9 @@ print(report)
 assert report.passed
 
 # %% [markdown]
-# **Break it.** Let col2im *write* at the place where it should *add*: `=` in place of `+=`.
-# Before you run the next cell: which of the three gradients will be wrong? And for which stride
-# would nobody notice?
+# **Break it.** Let col2im *write* a number where it should *add* it: `=` in place of `+=`.
+# **Predict** before you run the next cell: which of the three gradients will be wrong? And for which
+# stride would nobody notice?
 
 # %%
 
@@ -440,52 +631,66 @@ for stride in (2, 3):
     assert wrong == (["x"] if stride == 2 else [])
 
 # %% [markdown]
-# Only $dx$ is wrong: `dW` and `db` never pass through col2im. And with a stride of 3 the windows
-# of 3 × 3 lie side by side, each pixel is copied at most once, and there is nothing to add. Two
-# lessons: check a layer at more than one setting; and check $dx$, which a network of one layer
-# never uses.
+# Only $dx$ is wrong, because `dW` and `db` never pass through col2im. And with a stride of 3 the windows
+# of 3 × 3 lie side by side, so each pixel is copied at most once, and there is nothing to add. This has
+# two lessons. Check a layer at more than one setting. And check $dx$ too, which a network of one layer
+# never uses, so that its training would not show the mistake.
 
 # %% [markdown]
 # ## The adjoint, as a layer: transposed convolution
 #
-# Leave $b$ out. A convolution is then a linear map from the pixels of $x$ to those of $y$: there
-# is a matrix $A$, made of the kernel's numbers and zeros, with $y = A x$. Its backward pass is
-# $dx = A^\top dy$: from the small image to the large one. A decoder wants a layer that goes this
-# way *forward*. The **[transposed convolution](glossary.md#transposed-convolution)** is that
-# layer:
+# Leave $b$ out. A convolution is then a linear map from the pixels of a large image $u$ to those of a
+# small image $v$: there is a matrix $A$, made of the kernel's numbers and zeros, with $v = A u$. Its
+# backward pass is $du = A^\top dv$, which leads from the small size to the large one. A decoder needs a
+# layer that leads this way *forward*. The
+# **[transposed convolution](glossary.md#transposed-convolution)** is that layer:
 #
 # $$
-# \underset{(H W C)}{x'} = \underset{(H W C,\; O_H O_W D)}{A^\top}\; \underset{(O_H O_W D)}{y'}
-# = \mathrm{col2im}(y'\, W^\top) .
+# \underset{(H W C)}{u} = \underset{(H W C,\; O_H O_W D)}{A^\top}\; \underset{(O_H O_W D)}{v}
+# = \mathrm{col2im}(v\, W^\top) .
 # $$
 #
-# Each pixel of $y'$ *paints* the kernel into $x'$, in its own strength, and what overlaps adds
-# up. And its backward pass is $(A^\top)^\top = A$: the ordinary convolution. Two layers, two
-# passes each, and only two functions between them.
+# Each pixel of $v$ *paints* the kernel into $u$, in its own strength, and where the painted kernels
+# overlap they add up. The backward pass of this layer is $dv = (A^\top)^\top du = A\, du$: the ordinary
+# convolution. So the two layers have four passes, but only two functions: what is forward for the one
+# is backward for the other.
 #
-# The transpose of a matrix is also called its **[adjoint](glossary.md#adjoint)**, and has a
+# The transpose of a matrix is also called its **[adjoint](glossary.md#adjoint)**, and it has a
 # property that we can test without ever writing the matrix down. With
-# $\langle u, v\rangle = \sum_i u_i v_i$,
+# $\langle a, b\rangle = \sum_i a_i b_i$,
 #
 # $$
-# \langle A x, y\rangle = \sum_{i} \Big(\sum_j A_{ij} x_j\Big) y_i = \sum_j x_j \Big(\sum_i A_{ij} y_i\Big)
-# = \langle x, A^\top y\rangle \qquad\text{for all } x, y .
+# \langle A u, v\rangle = \sum_{i} \Big(\sum_j A_{ij} u_j\Big) v_i = \sum_j u_j \Big(\sum_i A_{ij} v_i\Big)
+# = \langle u, A^\top v\rangle \qquad\text{for all } u, v .
 # $$
 #
-# The layer has weights as well. Its forward pass is two lines, with $x$ for its input, a row for
-# each pixel, and $W$ as a matrix: $C = x W^\top$, then $y = \mathrm{col2im}(C) + b$. Backward, the
-# bias gets the sum of $dy$ over images and pixels. `col2im` is linear, and its adjoint is `im2col`, so
+# **The gradients of its parameters.** From here on we write the layer as every layer: $x$ is its input,
+# the small image with a row for each pixel, $y$ is its output, and $W$ is a matrix
+# $(K_H K_W C, D)$. (As in the convolution, $C$ is the number of channels of the large image.) Its forward
+# pass has two lines,
+#
+# $$
+# \underset{(M,\; K_H K_W C)}{\mathrm{columns}} = \underset{(M, D)}{x}\; \underset{(D,\; K_H K_W C)}{W^\top}, \qquad
+# y = \mathrm{col2im}(\mathrm{columns}) + b .
+# $$
+#
+# Go back from the last to the first. The bias is added to every pixel of every image, so $db$ is the sum
+# of $dy$ over images and pixels. `col2im` is multiplication by $P^\top$, so its backward pass is
+# multiplication by $P$, which is `im2col`. And in the first line $\mathrm{columns}_{mk} = \sum_d x_{md} W_{kd}$
+# each $W_{kd}$ is used in every row $m$, each $x_{md}$ in every column $k$:
 #
 # $$
 # \begin{aligned}
-# dC &= \mathrm{im2col}(dy), \\
-# C_{mk} = \sum_d x_{md} W_{kd} \;\Rightarrow\; dW_{kd} &= \sum_m dC_{mk}\, x_{md}, \\
-# dW &= dC^\top x, \quad dx = dC\, W .
+# d\mathrm{columns} &= \mathrm{im2col}(dy), \\
+# dW_{kd} &= \sum_m d\mathrm{columns}_{mk}\, x_{md}, &
+# \underset{(K_H K_W C,\, D)}{dW} &= d\mathrm{columns}^\top\, x, \\
+# dx_{md} &= \sum_k d\mathrm{columns}_{mk}\, W_{kd}, &
+# \underset{(M, D)}{dx} &= d\mathrm{columns}\; W .
 # \end{aligned}
 # $$
 #
-# There is a second way to see $dW$: $\langle A x, y\rangle$ and $\langle x, A^\top y\rangle$ are the same number,
-# so its derivative by $W$ is the same, whether a convolution computes it or a transposed one.
+# There is a second way to see $dW$. The numbers $\langle A u, v\rangle$ and $\langle u, A^\top v\rangle$ are the same,
+# so their derivatives by $W$ are the same, whether a convolution computes the number or a transposed one.
 
 # %%
 source(sae.ConvTranspose2d.forward, sae.ConvTranspose2d.backward)
@@ -516,9 +721,9 @@ for size, K, s, p, extra in (
     assert np.allclose(dx, down.forward(x))  # and the other way round (b is 0)
 
 # %% [markdown]
-# One random $x$ and $y$ test all entries of $A$ at once: two evaluations, where a gradient check
-# needs two *for each number*. If $A^\top$ were wrong in one entry, the two sides would agree only
-# by a coincidence of probability zero. For a single channel and a small image we can afford the
+# One random pair of images tests all entries of $A$ at once. It takes two evaluations, where a gradient
+# check takes two *for each number*. If $A^\top$ were wrong in one entry, the two sides would agree only
+# by a coincidence of probability zero. For a single channel and a small image we can afford to make the
 # matrices themselves:
 
 # %%
@@ -565,11 +770,12 @@ show(
 # %% [markdown]
 # ### It does not undo the convolution
 #
-# The layer is also sold as "deconvolution". **Wrong:** $\mathrm{ConvT}(\mathrm{Conv}(x)) = x$.
-# **Right:** it is $A^\top A\, x$, and $A^\top$ is the inverse of $A$ only if $A$ is [orthogonal](mathematics.md#orthonormal-directions-projection-rank).
-# Here it cannot even be invertible: $A$ takes 25 numbers to 9, so at most 9 of 25 directions
-# survive (its **rank**). But also at stride 1 with padding, where $A$ is square, $A^\top A$ is no
-# identity: it blurs twice.
+# *Beyond the short path.* The layer is also called "deconvolution", which suggests that it undoes a convolution.
+# **Wrong:** $\mathrm{ConvT}(\mathrm{Conv}(x)) = x$.
+# **Right:** the two layers together compute $A^\top A\, x$, and $A^\top$ is the inverse of $A$ only if $A$ is [orthogonal](mathematics.md#orthonormal-directions-projection-rank).
+# The $A$ above cannot even be inverted: it takes 25 numbers to 9, so at most 9 of 25 directions
+# survive (the **rank** of $A$ is at most 9). And at stride 1 with padding, where $A$ is square, $A^\top A$ is
+# still no identity. If $A$ blurs an image, $A^\top A$ blurs it twice.
 
 # %%
 blur = sae.Conv2d(1, 1, 3, padding=1).to(dtype=np.float64)
@@ -609,15 +815,15 @@ show(
 )
 
 # %% [markdown]
-# Why is it the right layer all the same? Because a decoder need not invert: it learns its own
-# kernel, and needs a linear map of the right *shape*, local and equivariant, from small images to
-# large ones.
+# Why use it, then? Because a decoder need not invert anything. It learns its own kernel. What it needs
+# is a linear map from small images to large ones that is local and equivariant, and this layer is one.
 #
 # ### Sizes on the way back
 #
-# Solve $O = \lfloor (H + 2p - K)/s \rfloor + 1$ for $H$. Without the floor,
-# $H = (O - 1)s - 2p + K$. With it, the $s$ sizes $H, H+1, \dots, H + s - 1$ all came to the same
-# $O$; **output padding** $e < s$ says which one is wanted:
+# *Beyond the short path.* How large an image does the layer make? Solve $O = \lfloor (H + 2p - K)/s
+# \rfloor + 1$ for $H$. Without the floor, $H = (O - 1)s - 2p + K$. With the floor, the $s$ sizes
+# $H, H+1, \dots, H + s - 1$ all lead to the same $O$, so the layer has to be told which of them is
+# wanted. The **output padding** $e < s$ tells it:
 #
 # $$
 # H = (O - 1)\, s - 2p + K + e .
@@ -636,8 +842,8 @@ print(
 )
 
 # %% [markdown]
-# How evenly does it paint? Give it ones and a kernel of ones: each output pixel then counts how
-# often it is painted.
+# How evenly does it paint? Let the input and the kernel be all ones. Then each output pixel counts how
+# often it is painted. **Predict:** is every pixel painted equally often, for a kernel of 3, and for one of 4?
 
 # %%
 for K in (3, 4):
@@ -650,16 +856,106 @@ for K in (3, 4):
     assert (len(np.unique(inner)) == 1) == (K % 2 == 0)
 
 # %% [markdown]
-# With a kernel of 3 the pixels are painted 1, 2 or 4 times, in a checkerboard: before it has
-# learned anything, the layer favours some pixels over their neighbours. Where the kernel is a
-# multiple of the stride, all pixels (away from the border) are painted equally often.
+# With a kernel of 3 the pixels are painted 1, 2 or 4 times, in a checkerboard. So before it has
+# learned anything, the layer treats some pixels otherwise than their neighbours. If the kernel is a
+# multiple of the stride, all pixels away from the border are painted equally often.
+
+# %% [markdown]
+# ## Pooling and up-sampling: layers without weights
+#
+# Three more layers change the size of images: two kinds of **[pooling](glossary.md#pooling)**, and up-sampling. Each treats every channel by itself. Their windows
+# usually lie side by side, with the stride $s = K$; where windows overlap, what they send back to a pixel
+# adds up, as in col2im.
+#
+# **Max pooling** keeps the largest number of each window. For the window $m$ with the numbers $x_{m1}, x_{m2}, \dots$
+#
+# $$
+# y_m = \max_k x_{mk} = x_{m k^*}, \qquad k^* = \arg\max_k x_{mk} .
+# $$
+#
+# A small change of the largest number changes $y_m$ by as much. A small change of any other number of the window
+# changes nothing, because the largest one stays the largest. So the slope is 1 at $k^*$ and 0 elsewhere:
+#
+# $$
+# dx_{mk} = dy_m\, [k = k^*] .
+# $$
+#
+# The gradient goes to the *place* that the maximum was taken from, so the forward pass must keep what is
+# needed to find this place again. If two numbers are equally large, there is a corner, as for the ReLU at 0. The library gives
+# the gradient to the first of them in reading order.
+#
+# **Average pooling** takes the mean. Each of the $K^2$ numbers has the same slope:
+#
+# $$
+# y_m = \frac{1}{K^2} \sum_k x_{mk} \quad\Rightarrow\quad dx_{mk} = \frac{1}{K^2}\, dy_m .
+# $$
+#
+# **Up-sampling** makes $s \times s$ equal pixels of each pixel, $y_{mk} = x_m$ for $k = 1 \dots s^2$. Here one number is
+# used $s^2$ times, so its gradients add up:
+#
+# $$
+# dx_m = \sum_{k} dy_{mk} .
+# $$
+#
+# Look at the last two pairs: the backward pass of the one is the forward pass of the other, but for the factor
+# $K^2$. Average pooling and up-sampling are adjoint to each other up to that factor.
+
+# %%
+source(sae.MaxPool2d.backward, sae.AvgPool2d.backward, sae.UpSample2d.backward)
+
+# %% [markdown]
+# In the library's words `x_at` holds one image for each place within the windows, so that the loop of
+# `MaxPool2d` runs over the places $k$, and `free` says which windows have not found their maximum yet.
+# `overlap_add` puts the windows back into an image, and adds where they overlap.
+
+# %%
+pool, mean_pool, repeat = sae.MaxPool2d(2), sae.AvgPool2d(2), sae.UpSample2d(2)
+image = np.array([[3, 1, 0, 2], [2, 5, 4, 4], [0, 1, 1, 1], [7, 2, 1, 6]], float)
+y = pool.forward(image[None, :, :, None])
+given = np.array([[1.0, 2.0], [3.0, 4.0]])
+back = pool.backward(given[None, :, :, None])[0, :, :, 0]
+assert back[1, 1] == 1 and back[1, 2] == 2 and back[3, 0] == 3 and back[3, 3] == 4
+assert back.sum() == given.sum()  # nothing is lost, and nothing is shared
+
+large, small = rng.standard_normal((2, 6, 6, 3)), rng.standard_normal((2, 3, 3, 3))
+left, right = (
+    np.vdot(mean_pool.forward(large), small),
+    np.vdot(large, repeat.forward(small)),
+)
+print(f"<pool x, y> = {left:+.6f},  <x, up y> / 4 = {right / 4:+.6f}")
+assert np.isclose(left, right / 4)
+for layer in (pool, sae.MaxPool2d(3, 2), mean_pool, repeat):
+    report = sae.check_gradients(layer, rng.standard_normal((2, 5, 5, 2)))
+    print(report)
+    assert report.passed
+
+# %% tags=["hide-input"]
+drawn, axes = figure(7, 2.4, columns=4, width_ratios=[4, 2, 2, 4])
+largest = back > 0
+cells(axes[0], image, mark=largest, title="x")
+cells(axes[1], y[0, :, :, 0], title="y")
+cells(axes[2], given, title="dy")
+cells(axes[3], back, mark=largest, title="dx")
+for ax in (axes[0], axes[3]):
+    for at in (0, 2, 4):
+        ax.plot([0, 4], [at, at], color="black", linewidth=2)
+        ax.plot([at, at], [0, 4], color="black", linewidth=2)
+show(
+    drawn,
+    "max_pool",
+    "An image of four by four numbers in four windows; the largest of each window is grey. Beside it the four maxima 5, 4, 7, 6, "
+    "then the gradient 1, 2, 3, 4 that comes in, and the gradient of the image: 1, 2, 3 and 4 at the four grey places, 0 elsewhere.",
+    "Max pooling, forward and backward. Each number of dy goes to the place (grey) that the maximum was taken from. "
+    "In the upper right window two numbers are equal: the first gets the gradient.",
+)
 
 # %% [markdown]
 # ## Phases: the same, fewer additions
 #
-# `col2im` at stride 2 adds up nine images of strided pixels, which NumPy does slowly. There is a
-# better way, and it shows what a transposed convolution *is*. Look at one axis. Output $u$ gets
-# something from every $o$ and $i$ with $u = o s + i - p$. Divide with remainder:
+# *Beyond the short path*; this section is about speed. `col2im` at stride 2 with a kernel of 3 × 3 adds up
+# nine images of strided pixels, which NumPy does slowly. There is a better way, and it shows what a
+# transposed convolution *is*. Look at one axis, and write $u$ for the number of an output pixel. The
+# output $u$ gets something from every $o$ and $i$ with $u = o s + i - p$. Divide with remainder:
 #
 # $$
 # u + p = q s + a, \quad 0 \le a < s
@@ -673,9 +969,9 @@ for K in (3, 4):
 # y[q s + a - p] = \sum_m w[a + m s]\; x[q - m] .
 # $$
 #
-# That is an ordinary convolution (this time with the kernel turned) of $x$ with a part of the
-# kernel. A transposed convolution of stride $s$ is $s$ small convolutions along each axis, one
-# for each phase, with their outputs interleaved. In one dimension, with $p = 0$:
+# This is an ordinary convolution of $x$ with a part of the kernel, and this time the kernel is turned. So
+# along each axis a transposed convolution of stride $s$ consists of $s$ small convolutions, one for each
+# phase, whose outputs are interleaved. In one dimension, with $p = 0$:
 
 # %%
 x1, w1, s = rng.standard_normal(5), rng.standard_normal(7), 3
@@ -729,17 +1025,17 @@ assert sum(parts.values()) == 9
 
 # %% [markdown]
 # The library takes the windows of $x$ once, and computes the phases of a row of pixels by one
-# matrix product. The function `phases` finds which weights go where; `matmul_by_phases`
-# rearranges the kernel so. What it saves on your machine, for the second layer of the decoder
-# below (batch of 128), beside the plain way:
+# matrix product. The function `phases` finds out which weights belong to which phase, and
+# `matmul_by_phases` arranges the kernel accordingly.
 
 # %%
 source(matmul_by_phases)
 
 # %% [markdown]
-# For an axis of 28 pixels made from 14: each pair of output pixels looks at a window of 2 input
-# pixels. The `offsets` list for each phase pairs of (place in the window, offset in the kernel):
-# phase 0 takes weight 1 alone, phase 1 takes weights 2 and 0.
+# The next cell first prints what `phases` finds for an axis of 28 pixels that is made from 14. Each pair
+# of output pixels looks at a window of 2 input pixels. For each phase, `offsets` lists pairs (place in the
+# window, offset in the kernel): phase 0 takes the weight 1 alone, phase 1 takes the weights 2 and 0. Then the
+# cell times both ways on your machine, for the second layer of the decoder below and a batch of 128.
 
 # %%
 axis = phases(size=28, patches=14, kernel=3, stride=2, padding=1)
@@ -772,12 +1068,48 @@ for name, function in (("col2im", plainly), ("by phases", by_phases)):
 # %% [markdown]
 # ## An experiment: the preset `conv`
 #
-# Three convolutions down, three transposed ones up. The last kernel of the encoder is as large as
-# what is left of the image, 7 × 7, so that it is a dense layer in other words; its 64 channels
-# are the [code](glossary.md#code).
+# The preset `conv` has three convolutions in its encoder and three transposed ones in its decoder. The last
+# kernel of the encoder is as large as what is left of the image, 7 × 7, so it fits in one place only,
+# and the layer does what a dense layer does. Its 64 channels are the [code](glossary.md#code).
 
 # %%
 source(conv)
+
+# %% tags=["hide-input"]
+boxes = [(28, 1), (14, 16), (7, 32), (1, 64), (7, 32), (14, 16), (28, 1)]
+drawn, ax = figure(7, 2.6)
+x_at, names = 0.0, ["3 × 3, stride 2"] * 2 + ["7 × 7"] * 2 + ["3 × 3, stride 2"] * 2
+for i, (size, channels) in enumerate(boxes):
+    left, right, half = x_at, x_at + 2 + channels / 5, size / 2
+    back = 0.3 * size  # how far the rear of the box is shifted, up and to the right
+    front = [(left, -half), (right, -half), (right, half), (left, half)]
+    top = [
+        (left, half),
+        (right, half),
+        (right + back, half + back),
+        (left + back, half + back),
+    ]
+    side = [(right, half), (right, -half), (right + back, back - half), top[2]]
+    for corners in (front, top, side):
+        look = {"facecolor": plots.ORANGE if i == 3 else "#9ECAE9", "edgecolor": "black"}
+        ax.add_patch(drawing.Polygon(corners, linewidth=0.8, **look))
+    below = {"ha": "center", "va": "top", "fontsize": 8}
+    ax.text((left + right) / 2, -half - 1, f"{size}×{size}\n×{channels}", **below)
+    x_at = right + back + 9
+    if i < 6:
+        ax.annotate("", (x_at - 1, 0), (x_at - 8, 0), arrowprops={"arrowstyle": "->"})
+        ax.text(x_at - 4.5, 1.5, names[i].replace(", ", "\n"), ha="center", fontsize=7)
+ax.set(xlim=(-2, x_at), ylim=(-22, 26), xticks=[], yticks=[], aspect="equal")
+ax.spines[:].set_visible(False)
+ax.grid(visible=False)
+show(
+    drawn,
+    "architecture",
+    "Seven boxes from left to right, for the image and the output of each layer: 28 by 28 with 1 channel, 14 by 14 with 16, 7 by 7 with "
+    "32, 1 by 1 with 64 channels, which is the code, and the same sizes back to 28 by 28 with 1. Between two boxes stands the "
+    "kernel of the layer.",
+    "The preset `conv`. Front: height; to the right: channels. What the image loses in size it gains in channels, up to the code.",
+)
 
 # %%
 model = PRESETS["conv"].build(np.random.default_rng(0))
@@ -800,9 +1132,9 @@ for name, layer in model.leaves():
 assert x.shape == (1, 28, 28, 1) and model.parameter_count() == 210_369
 
 # %% [markdown]
-# Beside it a dense autoencoder, 784-128-64-128-784, with a code of 64 and about as many
-# parameters, trained in the same way; and [PCA](glossary.md#pca) with 64 directions. Errors are
-# summed over the 784 pixels of an image, and averaged over images.
+# We compare it with a dense autoencoder, 784-128-64-128-784, which has a code of 64 numbers too, has about
+# as many parameters, and is trained in the same way; and with [PCA](glossary.md#pca) with 64 directions.
+# Errors are summed over the 784 pixels of an image, and averaged over images. **Predict** the order of the three.
 
 # %%
 images, epochs = quick(12_000, 2_500), quick(6, 3)
@@ -855,9 +1187,9 @@ if data_name() == "strokes":
 
 # %% [markdown]
 # Expected on `strokes`, without FAST: `conv` below 3 (about 2.3), the dense net about 3.8, PCA
-# about 5.4. With as many parameters and as many passes over the data, the net that knows which
-# pixels are neighbours has the smallest error. It pays in time: a weight of a convolution is used
-# at every place, so that the same number of parameters means many more multiplications (last
+# about 5.4. With about as many parameters and as many passes over the data, the net that knows which
+# pixels are neighbours has the smallest error. It pays for that in time: a weight of a convolution is used
+# at every place, so the same number of parameters means many more multiplications (the last
 # column of the table above).
 
 # %%
@@ -884,9 +1216,9 @@ show(
 )
 
 # %% [markdown]
-# What has it learned? The first layer's 16 kernels, and one image on its way through the layers:
-# edges and blobs first, at half the resolution, then coarser, and from the code back to a
-# picture.
+# What has it learned? The first picture shows the 16 kernels of the first layer. The second follows one
+# image through the layers: at half the resolution first, then at a quarter, and from the code back to
+# the full size.
 
 # %%
 kernels = model.encoder.layers[0].W[:, :, 0].transpose(2, 0, 1)  # (16, 3, 3)
@@ -923,6 +1255,78 @@ show(
 )
 
 # %% [markdown]
+# ### Checkerboards, and resize-then-convolve
+#
+# *Beyond the short path.* A stride of 2 with a kernel of 3 paints unevenly, as we saw. Does that show in what a decoder makes?
+# [Odena et al. 2016](bibliography.md#odena-2016) found checkerboards in generated images, and proposed a
+# cure: enlarge the image by up-sampling first, then let an ordinary convolution of stride 1 work on it. Then
+# every pixel is made by the same nine weights, so a constant input gives a constant output, away from the
+# border:
+
+# %%
+flat = np.ones((1, 8, 8, 4), np.float32)
+strided = sae.ConvTranspose2d(4, 1, 3, stride=2, padding=1, output_padding=1, rng=rng)
+after = sae.Conv2d(4, 1, 3, padding=1, rng=rng)
+uneven = {
+    "transposed": strided.forward(flat),
+    "up-sampled": after.forward(sae.UpSample2d(2).forward(flat)),
+}
+for name, made_flat in uneven.items():
+    inner = made_flat[0, 3:-3, 3:-3, 0]
+    print(f"{name}: {len(np.unique(inner.round(4)))} different values for a constant input")
+assert len(np.unique(uneven["transposed"][0, 3:-3, 3:-3].round(4))) == 4
+assert np.ptp(uneven["up-sampled"][0, 3:-3, 3:-3]) < 1e-5
+
+# %% [markdown]
+# Now the same in the preset `conv`: its two strided layers are replaced, the number of weights is the same.
+# We measure unevenness by the mean error of each of the 4 × 4 phases of the image (the two strides
+# together make 4): their spread would be near 0 if all phases were treated alike. First after one short epoch.
+
+
+# %%
+def resized(rng):
+    decoder = sae.Sequential(
+        *(sae.ConvTranspose2d(64, 32, 7, rng=rng), sae.ReLU()),
+        *(sae.UpSample2d(2), sae.Conv2d(32, 16, 3, padding=1, rng=rng), sae.ReLU()),
+        *(sae.UpSample2d(2), sae.Conv2d(16, 1, 3, padding=1, rng=rng), sae.Sigmoid()),
+    )
+    return sae.Autoencoder(conv(rng).encoder, decoder, loss=sae.MSE())
+
+
+def unevenness(model):
+    """The spread of the mean error over the 16 phases of the image."""
+    error = (model.reconstruct(test[:500]) - test[:500])[..., 0].astype(np.float64)
+    return np.std([error[:, a::4, b::4].mean() for a in range(4) for b in range(4)])
+
+
+spread = {"transposed, trained above": unevenness(model)}
+for name, build in (("transposed", conv), ("up-sampled", resized)):
+    short = build(np.random.default_rng(0))
+    assert short.parameter_count() == 210_369
+    sae.fit(
+        short,
+        train[:2500],
+        epochs=1,
+        batch_size=64,
+        optimizer=sae.Adam(4e-3),
+        progress=False,
+    )
+    spread[f"{name}, one short epoch"] = unevenness(short)
+for name, value in spread.items():
+    print(f"{name:<28} spread of the mean error over the phases: {value:.4f}")
+if data_name() == "strokes":
+    assert (
+        spread["transposed, one short epoch"] > 1.5 * spread["up-sampled, one short epoch"]
+    )
+    assert quick(spread["transposed, trained above"] < 0.003, True)
+
+# %% [markdown]
+# After one short epoch the errors of the transposed layers differ from phase to phase, and those of the up-sampled ones do so much less.
+# The net that was trained longer has learned weights that paint evenly. Up-sampling has a price: its convolutions use all nine weights at
+# each place of the *large* image, where a transposed layer uses them at each place of the small one. So it takes four times as many
+# multiplications.
+
+# %% [markdown]
 # ## What to change for MNIST
 #
 # `scratchae tutorial 8 --data mnist` runs this chapter on MNIST, in the same time: there `conv`
@@ -934,45 +1338,94 @@ show(
 # %% [markdown]
 # ## Exercises
 #
-# 1. `im2col` as a loop over the places, for one image.
-# 2. The backward pass of a convolution, given `im2col` and `col2im`.
-# 3. The transposed convolution, both passes: the adjoint, with the same two functions.
+# 1. `im2col` as a loop over the places. After *The same as a matrix product: im2col*. ★★, 15 minutes.
 
 # %%
-for name in ("08_im2col", "08_conv", "08_conv_transpose"):
-    exercise(name)
+exercise("08_im2col")
 
 # %% [markdown]
-# Without code:
-#
-# 4. What does a convolution with a kernel of 1 × 1 compute, and what is its im2col?
-# 5. A layer has stride 2, kernel 3, padding 1. How many times larger than its input is `columns`?
-# 6. Average pooling over windows of 2 × 2 is linear. What is its backward pass? What is that of
-#    up-sampling by repetition?
-# 7. Swap *all* pixels of all images by one fixed permutation. Which of the two nets above is
-#    hurt?
-#
-# *Answers:* 4. A dense layer from $C$ to $D$ numbers, at every pixel; im2col only reshapes. 5.
-# About $9/4$: nine offsets, a quarter of the places.
-# 6. Each of the four pixels gets a quarter of the gradient; up-sampling's is the sum over each
-#    window. The two are adjoint to each other, up to the factor 4. 7. The convolutional one. For
-#    the dense one it only permutes the rows of its first $W$ and the columns of its last. The
-#    next cell checks 4, 5 and 6.
+# 2. The backward pass of a convolution, given `im2col` and `col2im`. After *Backward, with shapes*. ★★, 15 minutes.
 
 # %%
+exercise("08_conv")
+
+# %% [markdown]
+# 3. The transposed convolution, both passes, with the same two functions. After *The adjoint, as a layer*. ★★★, 25 minutes.
+
+# %%
+exercise("08_conv_transpose")
+
+# %% [markdown]
+# 4. Max pooling, forward and backward. After *Pooling and up-sampling*. ★★, 15 minutes.
+
+# %%
+exercise("08_maxpool")
+
+# %% [markdown]
+# **Derive.**
+#
+# 5. ★, 3 minutes, after *The same as a matrix product*. What does a convolution with a kernel of 1 × 1 compute, and what is its im2col?
+# 6. ★, 3 minutes, after *The same as a matrix product*. A layer has stride 2, kernel 3, padding 1. How many times as large as its
+#    input is `columns`?
+# 7. ★★, 10 minutes, after *The receptive field*. You stack convolutions with kernel 3 and stride 1. How many does it take until a number sees
+#    28 pixels across? How many if every layer is followed by average pooling over 2 × 2 with stride 2?
+# 8. ★★, 10 minutes, after *It does not undo the convolution*. Let $A$ be the matrix of a convolution whose kernel is as large as its stride.
+#    When is $A A^\top = I$? What is $A^\top A$ then?
+#
+# **Explore.**
+#
+# 9. ★★, 10 minutes, after *An experiment*. Swap *all* pixels of all images by one fixed permutation, `rng.permutation(784)`, and train both
+#    nets again. Which of the two is hurt?
+# 10. ★★★, 30 minutes, after *Checkerboards*. Train `resized` as long as `conv` was trained, and note time and error of both. Then let both
+#     train for the same *time*.
+#
+# <details><summary>Answers</summary>
+#
+# 5\. It is a dense layer from $C$ to $D$ numbers, applied at every pixel. im2col only reshapes.
+#
+# 6\. About $9/4$ times as large: nine numbers for each place, and a quarter as many places as pixels. The cell below counts.
+#
+# 7\. Each layer adds 2, so $1 + 2l \ge 28$ needs 14 layers. With pooling, a layer and its pooling make $j$ twice as large. They add $2j$ and
+# $j$: the field is $1 + 3 (1 + 2 + 4 + \dots)$, that is 4, 10, 22, 46. So four of them.
+#
+# 8\. The windows lie side by side, so each row of $A$ has its own pixels, and rows of different places are orthogonal. $AA^\top = I$ if the
+# kernels of a window are [orthonormal](mathematics.md#orthonormal-directions-projection-rank). Then $A^\top A$ is the projection onto what the
+# kernels can express: $\mathrm{ConvT}(\mathrm{Conv}(x))$ is the point nearest to $x$ that the layer can paint.
+#
+# 9\. The convolutional net, because after the permutation neighbouring pixels have nothing to do with each other. For the dense net the
+# permutation only changes the order of the rows of its first $W$ and of the columns of its last one.
+#
+# 10\. Run it and see. The comparison at equal time depends on the machine.
+#
+# </details>
+
+# %% tags=["hide-cell"]
 x = rng.standard_normal((2, 6, 6, 3))
-assert np.allclose(im2col(x, (1, 1)), x.reshape(-1, 3))
+assert np.allclose(im2col(x, (1, 1)), x.reshape(-1, 3))  # 5
 big = np.zeros((1, 28, 28, 8))
+print(
+    "6. columns is", im2col(big, (3, 3), (2, 2), (1, 1)).size / big.size, "times as large"
+)
 assert im2col(big, (3, 3), (2, 2), (1, 1)).size / big.size == 9 / 4
-pool, repeat = sae.AvgPool2d(2), sae.UpSample2d(2)
-y = rng.standard_normal((2, 3, 3, 3))
-assert np.isclose(np.vdot(pool.forward(x), y), np.vdot(x, repeat.forward(y)) / 4)
+field, apart, pooled = 1, 1, []
+while field < 28:  # 7: kernel 3, then pooling over 2 with stride 2
+    field, apart = field + 2 * apart + apart, 2 * apart
+    pooled.append(field)
+print("7. fields after layers with pooling:", pooled)
+assert pooled == [4, 10, 22, 46]
+turned, _ = np.linalg.qr(rng.standard_normal((4, 2)))  # 8: two orthonormal kernels of 2 × 2
+side = sae.Conv2d(1, 2, 2, stride=2).to(dtype=np.float64)
+side.W[...] = turned.reshape(2, 2, 1, 2)
+A = np.stack(
+    [side.forward(unit.reshape(1, 4, 4, 1)).ravel() for unit in np.eye(16)], axis=1
+)
+assert np.allclose(A @ A.T, np.eye(8)) and np.allclose(A.T @ A @ A.T @ A, A.T @ A)
 
 # %% [markdown]
 # ## Further reading
 #
 # - [Dumoulin and Visin 2016](bibliography.md#dumoulin-2016): strides and paddings, drawn.
-# - [Odena et al. 2016](bibliography.md#odena-2016): the checkerboards, and a way around them.
+# - [Odena et al. 2016](bibliography.md#odena-2016): the checkerboards, with many pictures.
 #
 # ## What to read in the source next
 #
@@ -980,7 +1433,5 @@ assert np.isclose(np.vdot(pool.forward(x), y), np.vdot(x, repeat.forward(y)) / 4
 #   `tests/reference.py` has the slow twins that it is tested against.
 # - `scratchae/layers/pooling.py`: windows again, without weights.
 # - `tests/layers/test_convolution.py`: the adjoint identity on random shapes.
-# - [Dumoulin and Visin 2016](bibliography.md#dumoulin-2016) draw every combination of stride and
-#   padding.
 #
 # [Chapter 09](09_denoising.py) goes on: what does an autoencoder learn whose input is damaged?

@@ -652,6 +652,58 @@ def he(module: ModuleType) -> list[str]:
     ]
 
 
+def batchnorm(module: ModuleType) -> list[str]:
+    x, dy, n = 2 * normal(6, 3) + 1, normal(6, 3, seed=1), 6
+    gamma, beta = normal(3, seed=2), normal(3, seed=3)
+    layer = module.BatchNormByHand(3)
+    layer.gamma, layer.beta = gamma.copy(), beta.copy()
+    m, v, eps = x.mean(axis=0), x.var(axis=0), 1e-5
+    r = 1 / np.sqrt(v + eps)
+    x_hat = (x - m) * r
+    mistakes = {
+        "the variance is divided by N, not by N - 1": (x - m)
+        / np.sqrt(v * n / (n - 1) + eps),
+        "the root is missing: it is divided by the variance": (x - m) / (v + eps),
+        "the mean is not taken off": x * r,
+        "ε stands inside the root": (x - m) / (np.sqrt(v) + eps),
+    }
+    y = layer.forward(x.copy())
+    known = {text: gamma * wrong + beta for text, wrong in mistakes.items()}
+    known["γ is missing"], known["β is missing"] = x_hat + beta, gamma * x_hat
+    facts = [equal("y", y, gamma * x_hat + beta, known, 1e-9)]
+    dx, through_m = layer.backward(dy.copy()), dy.mean(axis=0)
+    dgamma, dbeta = (dy * x_hat).sum(axis=0), dy.sum(axis=0)
+    through_v = x_hat * dgamma / n
+    mistakes = {
+        "m and v are taken for constants: each x moves both of them": gamma * r * dy,
+        "the way through v is missing: each x moves the variance too": gamma
+        * r
+        * (dy - through_m),
+        "the way through m is missing: each x moves the mean too": gamma
+        * r
+        * (dy - through_v),
+        "γ is missing: dx̂ = γ dy": r * (dy - through_m - through_v),
+        "the sums over the batch are not divided by N": gamma
+        * r
+        * (dy - dbeta - x_hat * dgamma),
+        "1 / √(v + ε) is missing": gamma * (dy - through_m - through_v),
+    }
+    facts += [
+        equal(
+            "dγ",
+            layer.dgamma,
+            dgamma,
+            {
+                "x̂ is missing": dbeta,
+                "it is x̂ that is summed up, not x": (dy * x).sum(axis=0),
+            },
+        ),
+        equal("dβ", layer.dbeta, dbeta),
+        equal("dx", dx, gamma * r * (dy - through_m - through_v), mistakes),
+    ]
+    return [*facts, gradients(layer, x)]
+
+
 def pca(module: ModuleType) -> list[str]:
     x = normal(20, 5) @ normal(5, 5, seed=1) + 3
     found = several("pca(x, k)", module.pca(x.copy(), 2), 4)
@@ -683,6 +735,79 @@ def pca(module: ModuleType) -> list[str]:
         *facts,
         f"squared error {error:.6g}, the sum of the other squared singular values {(S[2:] ** 2).sum():.6g}",
     ]
+
+
+def escape(module: ModuleType) -> list[str]:
+    facts, variances = [], np.array([4.0, 2.0, 1.0, 0.5, 0.2])
+    basis, _ = np.linalg.qr(normal(5, 5))
+    spread, _ = np.linalg.qr(normal(40, 5, seed=1) - normal(40, 5, seed=1).mean(axis=0))
+    X = spread * np.sqrt(40 * variances) @ basis.T  # its covariance has these eigenvalues
+    turn = normal(3, 3, seed=2)
+    for name, kept in (
+        ("zero weights", []),
+        ("v₁, v₂ kept", [0, 1]),
+        ("v₂, v₄ kept", [1, 3]),
+    ):
+        V = basis[:, [*kept, *kept[:1]]] if kept else np.zeros((5, 0))
+        W1 = (
+            np.hstack([V, np.zeros((5, 3 - V.shape[1]))]) @ turn
+        )  # u moves it, where something is kept
+        rows = np.vstack([basis[:, kept].T, np.zeros((3 - len(kept), 5))])
+        W2 = np.linalg.solve(turn, rows)
+
+        def loss(W1, W2):
+            return ((X @ W1 @ W2 - X) ** 2).sum() / 40
+
+        epsilon, rest = 0.01, loss(W1, W2)
+        given = [X.copy(), W1.copy(), W2.copy()]
+        found = several("escape(X, W1, W2, epsilon)", module.escape(*given, epsilon), 4)
+        unchanged("escape", given, (X, W1, W2))
+        u, v, new1, new2 = (np.asarray(array, float) for array in found)
+        for what, vector, size in (("u", u, 3), ("v", v, 5)):
+            equal(f"the shape of {what}", vector.shape, (size,))
+            equal(f"the length of {what}", np.linalg.norm(vector), 1.0)
+        if np.abs(u @ W2).max() > 1e-8:
+            raise AnswerError(
+                f"{name}: uᵀ W₂ is not 0, so the decoder uses u already: take the column of U with the smallest singular value"
+            )
+        strongest = min(set(range(5)) - set(kept))
+        if np.abs(W2 @ v).max() > 1e-8:
+            raise AnswerError(
+                f"{name}: W₂ v is not 0, so v is kept already: look among the eigenvectors that are left out"
+            )
+        if abs(abs(v @ basis[:, strongest]) - 1) > 1e-6:
+            raise AnswerError(
+                f"{name}: v is left out, but its variance {v @ (X.T @ X / 40) @ v:.3g} is not the largest, {variances[strongest]:g}"
+            )
+        one, two = epsilon * np.outer(v, u), epsilon**2 * np.outer(u, v)
+        equal(
+            f"{name}: the new W₁",
+            new1,
+            W1 + one,
+            {
+                "it stands still: with W₁ alone unmoved, W₁ W₂ gets no v vᵀ": W1,
+                "the sign is flipped: the loss would rise": W1 - one,
+                "it moves by ε², and W₂ should do that": W1 + epsilon * one,
+            },
+        )
+        equal(
+            f"{name}: the new W₂",
+            new2,
+            W2 + two,
+            {
+                "it stands still: as uᵀ W₂ = 0, the change of W₁ alone does nothing": W2,
+                "the sign is flipped: the loss would rise": W2 - two,
+                "it moves by ε: then W₁ u vᵀ costs more than v vᵀ gains": W2
+                + two / epsilon,
+            },
+        )
+        change, promised = loss(new1, new2) - rest, -2 * epsilon**3 * variances[strongest]
+        if not 0.8 < change / promised < 1.1:
+            raise AnswerError(
+                f"{name}: the loss changes by {change:.2e}, and should by about {promised:.2e}"
+            )
+        facts.append(f"{name}: the loss changes by {change:.3e}; -2 ε³ λ is {promised:.3e}")
+    return facts
 
 
 def log_sum_exp(module: ModuleType) -> list[str]:
@@ -738,6 +863,69 @@ def bce_with_logits(module: ModuleType) -> list[str]:
     return facts
 
 
+def softmax_ce(module: ModuleType) -> list[str]:
+    a, dp = 2 * normal(5, 3), normal(5, 3, seed=1)
+    e = np.exp(a)
+    p, t = e / e.sum(axis=1, keepdims=True), unit(5, 3, seed=2)
+    t /= t.sum(axis=1, keepdims=True)
+    mean = (dp * p).sum(axis=1, keepdims=True)
+    mistakes = {
+        "a logit also moves the other probabilities of its row, through the sum": p * dp,
+        "this is the slope of a sigmoid: the others of the row move too": dp * p * (1 - p),
+        "the sum runs over the examples: it should run over the classes": p
+        * (dp - (dp * p).sum(axis=0)),
+        "the sum has no p in it: it is the mean of dp with the weights p": p
+        * (dp - dp.sum(axis=1, keepdims=True)),
+        "the p before the bracket is missing": dp - mean,
+    }
+    found = module.softmax_backward(p.copy(), dp.copy())
+    facts = [equal("softmax_backward", found, p * (dp - mean), mistakes)]
+    value, gradient = several("softmax_ce(a, t)", module.softmax_ce(a.copy(), t.copy()), 2)
+    each = -(t * np.log(p)).sum(axis=1)
+    across = e / e.sum(axis=0)
+    mistakes = {
+        "the sign is flipped": -each.mean(),
+        "the mean over the batch is missing": each.sum(),
+        "it is averaged over the classes too: sum over them": each.mean() / 3,
+        "the sum of p runs over the examples: it should run over the classes": -(
+            t * np.log(across)
+        ).sum()
+        / 5,
+        "these are sigmoids: the probabilities of a row should add up to 1": -(
+            t * np.log(sigmoid(a))
+        ).sum()
+        / 5,
+    }
+    facts.append(equal("L", value, each.mean(), mistakes))
+    mistakes = {
+        "the mean over the batch is missing, which L has": p - t,
+        "the sign is flipped: it is prediction minus target": (t - p) / 5,
+        "the slope of the softmax is in it twice: p - t is the whole gradient by the logits": (
+            p - t
+        )
+        * p
+        * (1 - p)
+        / 5,
+        "this is ∂L/∂p: it has to go back through the softmax": -t / p / 5,
+    }
+    facts.append(equal("da", gradient, (p - t) / 5, mistakes))
+    through = module.softmax_backward(p.copy(), -t / p / 5)
+    facts.append(equal("da by way of softmax_backward", through, (p - t) / 5))
+    far = np.array([[1e4, -1e4, 0.0], [-2000.0, -2001.0, -2003.0], [0.0, 700.0, 710.0]])
+    on = np.array([[0.9, 0.0, 0.1], [0.5, 0.5, 0.0], [0.0, 0.0, 1.0]])
+    expected = s.SoftmaxCrossEntropy()(far, on)
+    with np.errstate(all="ignore"):
+        value, gradient = module.softmax_ce(far.copy(), on.copy())
+    facts.append(
+        equal(
+            "L for logits up to ±10,000 (each row needs an m of its own)",
+            value,
+            expected[0],
+        )
+    )
+    return [*facts, equal("da for them", gradient, expected[1])]
+
+
 def columns(module: ModuleType) -> list[str]:
     facts = []
     for shape, K in (((1, 3, 3, 1), 2), ((2, 5, 4, 3), 3)):
@@ -788,6 +976,50 @@ def conv_transpose(module: ModuleType) -> list[str]:
     convolved = (im2col(there, (3, 3)) @ layer.W).reshape(x.shape)
     left, across = (layer.forward(x.copy()) * there).sum(), (x * convolved).sum()
     return [*facts, equal("⟨ConvTranspose x, y⟩ = ⟨x, Conv y⟩", left, across)]
+
+
+def maxpool(module: ModuleType) -> list[str]:
+    layer, x, dy = module.MaxPoolByHand(), normal(2, 6, 4, 3), normal(2, 3, 2, 3, seed=1)
+    right, mean = s.MaxPool2d(2), s.AvgPool2d(2)
+    y = right.forward(x)
+    known = {
+        "this is the mean of each window: the largest number is asked for": mean.forward(x),
+        "this is the least number of each window": -s.MaxPool2d(2).forward(-x),
+    }
+    facts = [equal("y", layer.forward(x.copy()), y, known)]
+    spread = s.UpSample2d(2).forward(dy)
+    known = {
+        "all four numbers of a window get dy: only the largest one moves y": spread,
+        "each number gets a quarter of dy: that is average pooling": spread / 4,
+        "the largest number gets the gradient of another window": right.backward(
+            dy[:, ::-1]
+        ),
+    }
+    facts.append(equal("dx", layer.backward(dy.copy()), right.backward(dy), known))
+    equals = np.maximum(np.round(x), 0)  # as after a ReLU, and on a coarse grid
+    y = right.forward(equals)
+    equal("y, where several are equal", layer.forward(equals.copy()), y)
+    largest = equals == s.UpSample2d(2).forward(y)
+    count = 4 * mean.forward(largest.astype(float))
+    turned = s.MaxPool2d(2)
+    turned.forward(equals[:, ::-1, ::-1].copy())
+    known = {
+        "each of several equal numbers gets all of dy: give it to the first, or their sum is too large": spread
+        * largest,
+        "equal numbers share dy: give it to the first": spread
+        * largest
+        / s.UpSample2d(2).forward(count),
+        "the last of several equal numbers gets dy: give it to the first in reading order": turned.backward(
+            dy[:, ::-1, ::-1].copy()
+        )[:, ::-1, ::-1],
+        "a window of zeros gets no gradient: its first number is a maximum too": right.backward(
+            dy
+        )
+        * (equals > 0),
+    }
+    found = layer.backward(dy.copy())
+    facts.append(equal("dx, where several are equal", found, right.backward(dy), known))
+    return [*facts, gradients(layer, x)]
 
 
 def masking_noise(module: ModuleType) -> list[str]:
@@ -2069,12 +2301,16 @@ CHECKS = {
     "04_adamw": adam_with_decay,
     "05_relu": activation("ReLU", lambda x: np.maximum(x, 0)),
     "05_he": he,
+    "05_batchnorm": batchnorm,
     "06_pca": pca,
+    "06_escape": escape,
     "07_log_sum_exp": log_sum_exp,
     "07_bce_with_logits": bce_with_logits,
+    "07_softmax_ce": softmax_ce,
     "08_im2col": columns,
     "08_conv": conv,
     "08_conv_transpose": conv_transpose,
+    "08_maxpool": maxpool,
     "09_masking_noise": masking_noise,
     "10_l1": l1,
     "10_sparse_kl": sparse_kl,
