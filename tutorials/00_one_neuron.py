@@ -208,7 +208,7 @@ show(
 # The third equality holds because $1 - y = 1 - \frac{1}{1 + e^{-a}} = \frac{e^{-a}}{1 + e^{-a}}$.
 #
 # **The sum.** $a = w_1 x_1 + w_2 x_2 + b$. The derivative of $a$ by $w_1$ is what $w_1$ is multiplied by, which is $x_1$.
-# The derivative by $b$ is 1, and the derivative by $x_1$ is $w_1$:
+# The derivative by $b$ is 1, and the derivative by $x_1$ is $w_1$. By the chain rule each is multiplied by $da$:
 #
 # $$
 # dw_1 = da \cdot x_1 \qquad dw_2 = da \cdot x_2 \qquad db = da \qquad dx_1 = da \cdot w_1 \qquad dx_2 = da \cdot w_2
@@ -664,7 +664,7 @@ assert np.isclose(steepest, 1 / 3)
 # %% [markdown]
 # <details><summary>Answers</summary>
 #
-# 2\. All signs change, because $y - t$ does. The derivatives shrink, because 0.44 is closer to 0 than to 1.
+# 2\. All of them do, because $y - t$ is now positive. The derivatives shrink, because 0.44 is closer to 0 than to 1.
 #
 # 3\. $w_1$ does not move. It was multiplied by 0, so it had no part in the answer.
 #

@@ -145,7 +145,7 @@ N, D, H = 4, 5, 3
 # $$
 #
 # Take one prediction $p_{nd}$. It stands in one term of the double sum, the one with the same $n$ and $d$. All
-# other terms do not change when it changes, so their derivative is 0:
+# other terms do not change when $p_{nd}$ changes, so their derivative is 0:
 #
 # $$
 # \begin{aligned}
@@ -828,8 +828,8 @@ assert times["from the input on"] > 3 * times["from the loss on"]
 # matrix ([chapter 13](13_cpu_gpu.py) says why). The right order is still much faster.
 #
 # The rule: *begin at the narrow end.* A network that learns has one number at its end, the loss, and hundreds of thousands
-# of parameters act on it, so we begin at the loss. If it is the other way round, the other order wins. One knob $c$ that
-# makes an image $x$ brighter, $c\,x$, acts on all 784 pixels of the output. There the row is on the input's side:
+# of parameters act on it, so we begin at the loss. Where one number acts on many outputs, the other order wins. One knob
+# $c$ that makes an image $x$ brighter, $c\,x$, acts on all 784 pixels of the output. There the row is on the input's side:
 # $\partial \hat x / \partial c = x\, W_1 W_2$, again without the sigmoids.
 
 # %%

@@ -12,9 +12,9 @@
 # shapes match, and in training the loss falls. Is the gradient right?
 #
 # Before you answer, look at an experiment. Here are five autoencoders, alike but for one line of a backward pass, and
-# trained with gradient descent (`sae.SGD`). One of the five is right. Each wrong layer is written as a *subclass*: `class
-# FlippedSign(sae.Dense)` is a `Dense` in everything but the method that is written below it, and `super().backward(dy)`
-# calls the method of `Dense` itself.
+# trained with gradient descent (`sae.SGD`). One of the five is right. Each wrong layer is written as a *subclass*:
+# `class FlippedSign(sae.Dense)` is a `Dense` in everything but the method that is written below it, and
+# `super().backward(dy)` calls the method of `Dense` itself.
 #
 # *Predict (★, 2 minutes):* read the four wrong lines in the next cell. In which of the five runs will the loss fall?
 
@@ -549,7 +549,7 @@ assert sae.check_gradients(dropout, x).passed
 #
 # **Away from corners.** [ReLU](glossary.md#relu), $\max(0, a)$, has a corner at 0: its slope is 0 on the left and 1 on the
 # right. At the corner a central difference gives ½, which is the slope of neither side. The library looks at the slopes on
-# both sides, accepts either, and reports how many corners (*kinks*) it met:
+# both sides. Where they differ, it compares nothing, and reports how many such corners (*kinks*) it met:
 
 # %%
 report = sae.check_gradients(sae.ReLU(), np.array([[0.0, 1.0, -2.0]]))
