@@ -45,24 +45,25 @@ t = 1.0
 # a = w_1 x_1 + w_2 x_2 + b
 # $$
 #
-# The sum can be any number, but we want an answer between "no" and "yes". The [sigmoid](glossary.md#sigmoid) bends it into
-# the range from 0 to 1, so that you can read the output $y$ as "how sure are you?". It does so smoothly, so that it has a
-# derivative everywhere:
+# The sum can be any number, but we want an answer between 0 for "no" and 1 for "yes". The [sigmoid](glossary.md#sigmoid)
+# $\sigma$ bends the sum into this range, so you can read the output $y$ as "how sure are you?". The sigmoid is smooth, so
+# it has a derivative everywhere:
 #
 # $$
 # y = \sigma(a) = \frac{1}{1 + e^{-a}}
 # $$
 #
-# Last comes a number that says how wrong that is, the [loss](glossary.md#loss) $L$. Here it is the
-# [squared error](glossary.md#squared-error):
+# Last comes a number that says how wrong the output is, the [loss](glossary.md#loss) $L$. Here it is the [squared
+# error](glossary.md#squared-error):
 #
 # $$
 # L = (y - t)^2
 # $$
 #
-# The loss is 0 if the answer is right, and grows with the distance, on either side. The square is a common choice, because
-# it has a simple derivative, which becomes smaller as the answer becomes better. [Chapter 07](07_cross_entropy.py) asks for
-# better choices. Computing these three lines, from left to right, is the [forward pass](glossary.md#forward-pass).
+# The loss is 0 if the answer is right, and it grows as $y$ moves away from $t$ on either side. The square is a common
+# choice, because it has a simple derivative, which becomes smaller as the answer becomes better. [Chapter
+# 07](07_cross_entropy.py) asks whether another choice would be better. Computing these three lines, from left to right, is
+# the [forward pass](glossary.md#forward-pass).
 
 
 # %%
@@ -81,7 +82,8 @@ print(f"L = ({y:.4f} - {t:.0f})² = {L:.4f}")
 # %% [markdown]
 # ## A picture of it
 #
-# Here are the same three lines as boxes. Numbers flow from left to right.
+# Here are the same three lines as boxes. Numbers flow from left to right. The bias is drawn as the weight of an input that
+# is always 1.
 
 
 # %% tags=["hide-input"]
@@ -153,7 +155,8 @@ show(
     "forward",
     "Boxes from left to right: the inputs times their weights are summed to a = -0.25, the "
     "sigmoid gives y = 0.4378, and the loss is 0.3160.",
-    "The forward pass: from the input and the knobs to one number, the loss.",
+    "The forward pass. Follow the numbers from left to right: the inputs, multiplied by the "
+    "knobs on the arrows, become a, then y, then one number, the loss L.",
 )
 
 # %% [markdown]
@@ -164,9 +167,10 @@ show(
 #
 # ## Backward: from the error to the knobs
 #
-# Turn one knob by a tiny amount, watch the loss, and divide: that is a derivative. $\partial L / \partial w_1$, the *partial
-# derivative*, says how fast the loss grows as $w_1$ grows while all other knobs are held still. If you know it, you know
-# which way to turn: *against* it.
+# Turn one knob by a tiny amount, and divide the change of the loss by the change of the knob: that is a derivative.
+# $\partial L / \partial w_1$, the *partial derivative* of $L$ by $w_1$, says how fast the loss grows as $w_1$ grows while
+# all other knobs are held still. If you know it, you know which way to turn the knob: *against* the derivative, down if it
+# is positive and up if it is negative.
 #
 # The knob $w_1$ moves $a$, $a$ moves $y$, and $y$ moves $L$. The chain rule multiplies the three effects:
 #
@@ -175,10 +179,11 @@ show(
 # = \frac{\partial L}{\partial y} \cdot \frac{\partial y}{\partial a} \cdot \frac{\partial a}{\partial w_1}
 # $$
 #
-# The first two factors are the same for $w_2$ and for $b$. So compute them once, beginning at the loss, and hand them to the
-# left. This is all that [backpropagation](glossary.md#backpropagation) is: the chain rule, from right to left, where
-# nothing is computed twice. We need a short name for "the derivative of the loss by this": we write $dy$ for
-# $\partial L / \partial y$, $da$ for $\partial L / \partial a$, and so on. The code has the same names.
+# The first two factors are the same for $w_2$ and for $b$. So compute them once, beginning at the loss, and hand them to
+# the left. This is all that [backpropagation](glossary.md#backpropagation) is: the chain rule, from right to left, where
+# nothing is computed twice. We need short names for the derivatives of the loss: we write $dy$ for
+# $\partial L / \partial y$, $da$ for $\partial L / \partial a$, and so on. (So $dy$ is one number here, and not the $dy$
+# that stands under an integral.) The code has the same names.
 #
 # Before each derivative we repeat the forward line that it differentiates.
 #
@@ -188,7 +193,8 @@ show(
 # dy = \frac{\partial L}{\partial y} = 2\,(y - t)
 # $$
 #
-# **The sigmoid.** $y = (1 + e^{-a})^{-1}$. Differentiate, then write the result with $y$ itself:
+# **The sigmoid.** $y = (1 + e^{-a})^{-1}$. Differentiate (the two minus signs cancel), then write the result with $y$
+# itself:
 #
 # $$
 # \frac{\partial y}{\partial a}
@@ -199,10 +205,10 @@ show(
 # da = dy \cdot y\,(1 - y)
 # $$
 #
-# The last step holds because $1 - y = 1 - \frac{1}{1 + e^{-a}} = \frac{e^{-a}}{1 + e^{-a}}$.
+# The third equality holds because $1 - y = 1 - \frac{1}{1 + e^{-a}} = \frac{e^{-a}}{1 + e^{-a}}$.
 #
 # **The sum.** $a = w_1 x_1 + w_2 x_2 + b$. The derivative of $a$ by $w_1$ is what $w_1$ is multiplied by, which is $x_1$.
-# The derivative by $b$ is 1, and the derivative by $x_1$ is $w_1$:
+# The derivative by $b$ is 1, and the derivative by $x_1$ is $w_1$. By the chain rule each is multiplied by $da$:
 #
 # $$
 # dw_1 = da \cdot x_1 \qquad dw_2 = da \cdot x_2 \qquad db = da \qquad dx_1 = da \cdot w_1 \qquad dx_2 = da \cdot w_2
@@ -233,8 +239,8 @@ show(
     "backward",
     "The same boxes with dashed arrows from right to left: dL = 1, dy = -1.1244, da = -0.2767, "
     "and the derivatives of the knobs: dw1 = -0.5535, dw2 = +0.2767, db = -0.2767.",
-    "The backward pass, dashed: from the loss back to every knob. It starts with dL = 1, since L "
-    "changes as fast as itself.",
+    "The backward pass, dashed: from the loss back to every knob. Start at the right, with dL = 1, "
+    "because the derivative of L by itself is 1, and follow the red numbers to the left.",
 )
 
 # %% [markdown]
@@ -256,9 +262,10 @@ assert abs(dw1) == 2 * abs(dw2)
 # \frac{\partial L}{\partial w_1} \approx \frac{L(w_1 + h) - L(w_1 - h)}{2h}
 # $$
 #
-# These are [finite differences](glossary.md#finite-differences). They cost two forward passes for each knob, far too much for
-# a million of them. But they use nothing of the derivation, so if they agree with it here, it is very unlikely to be wrong.
-# [Chapter 03](03_gradient_check.py) is about how small $h$ should be, and about what this test cannot see.
+# These are [finite differences](glossary.md#finite-differences). They cost two forward passes for each knob, far too much
+# for a million of them. But they use nothing of the derivation, so if both give the same numbers, a mistake in the
+# derivation is very unlikely. [Chapter 03](03_gradient_check.py) is about how small $h$ should be, and about what this test
+# cannot see.
 
 
 # %%
@@ -308,10 +315,11 @@ assert new_L < L / 5
 # After one step the loss is less than a fifth of what it was. The neuron has learned something, and nobody told it which
 # knob mattered.
 #
-# How far can a step go? The derivatives only describe the loss close by. The next picture follows the loss as the step
-# grows, beside what the derivatives promise. For small changes of the knobs the loss changes by about [the sum of each
-# derivative times its change](mathematics.md#first-order-change). A step changes $w_1$ by $-\eta\,dw_1$, so the first term
-# of the sum is $dw_1 \cdot (-\eta\,dw_1)$, and the other knobs have terms like it:
+# How far can a step go? The derivatives describe the loss only close to the present knobs. The next picture shows the loss
+# after steps of growing length, and beside it the loss that the derivatives promise. For small changes of the knobs the
+# loss changes by about [the sum of each derivative times its change](mathematics.md#first-order-change). A step changes
+# $w_1$ by $-\eta\,dw_1$, so the first term of the sum is $dw_1 \cdot (-\eta\,dw_1)$, and the other knobs have terms like
+# it. The sum is
 #
 # $$
 # -\eta\, dw_1^2 - \eta\, dw_2^2 - \eta\, db^2 = -\eta\, \|g\|^2,
@@ -363,7 +371,8 @@ assert abs(found / promised - 1) < 1e-3
 #
 # So far there was one example. Learning needs many, and a computer handles them together: $N$ examples, a
 # [batch](glossary.md#batch), are the rows of a matrix $x$. Then a whole batch goes through the neuron in one matrix
-# product. With one column of weights for each neuron, so does a whole layer of neurons:
+# product. Several neurons side by side, with the same inputs, are a *layer*. Give each neuron one column of weights in a
+# matrix $W$, and the batch goes through the whole layer in one product too:
 #
 # $$
 # \underset{(N, H)}{a} = \underset{(N, D)}{x}\;\underset{(D, H)}{W} + \underset{(H)}{b}
@@ -378,18 +387,18 @@ assert abs(found / promised - 1) < 1e-3
 # L = \frac{1}{N} \sum_{n=1}^{N} \sum_{h=1}^{H} (y_{nh} - t_{nh})^2
 # $$
 #
-# *Sum over the features, mean over the batch*: this convention holds in the whole book. The formulas of the backward pass stay
-# the same, with matrices for numbers, and the mean brings a factor $1/N$ into $dy$:
+# *Sum over the features* (here the outputs), *mean over the batch*: this convention holds in the whole book. The formulas
+# of the backward pass stay the same, with matrices in place of numbers, and the mean brings a factor $1/N$ into $dy$:
 #
 # $$
 # \underset{(N, H)}{dy} = \frac{2}{N} (y - t) \qquad
 # \underset{(N, H)}{da} = dy \odot y \odot (1 - y)
 # $$
 #
-# ($\odot$ multiplies element by element.) One thing is new. All examples now use the same weight, so turning it changes the
-# loss of each of them, and its derivative is a sum over the examples. Take two examples with two inputs each, and one
-# neuron. With one number for one example and one input it was $dw_1 = da \cdot x_1$. Now there is one such term for each
-# example:
+# ($\odot$ multiplies element by element.) One thing is new. All examples now use the same weights. So turning one weight
+# changes the loss of every example, and the derivative by this weight is a sum over the examples. Take two examples with
+# two inputs each, and one neuron. For a single example the derivative was $dw_1 = da \cdot x_1$. Now there is one such term
+# for each example:
 #
 # $$
 # \begin{aligned}
@@ -402,8 +411,9 @@ assert abs(found / promised - 1) < 1e-3
 # \begin{bmatrix} da_1 \\ da_2 \end{bmatrix} = x^\top da .
 # $$
 #
-# Here $x_{nd}$ is input $d$ of example $n$, so the matrix is $x$ with rows and columns exchanged, $x^\top$. The bias is used
-# by all examples as well, with the factor 1. So for any number of examples, inputs and neurons:
+# Here $x_{nd}$ is input $d$ of example $n$, so the first matrix of the product is $x$ with rows and columns exchanged,
+# which is written $x^\top$. The bias is used by all examples as well, with the factor 1. So for any number of examples,
+# inputs and neurons:
 #
 # $$
 # \underset{(D, H)}{dW} = \underset{(D, N)}{x^\top}\,\underset{(N, H)}{da} \qquad
@@ -426,13 +436,14 @@ assert np.allclose(by_sum, (x_two.T @ da_two).ravel())
 # %% [markdown]
 # ## The library's code
 #
-# The library divides the neuron into two layers, `Dense` for the sum and `Sigmoid` for the bend, and a loss, `MSE`. Each has the
-# formula and its derivative side by side. Below is the code that runs, taken from its file. Some words in it are no mathematics, and
-# you may skip them in all chapters: `xp = array_module(x)` is NumPy, or its twin for a GPU ([chapter 13](13_cpu_gpu.py)); `out=`
-# writes a result into an array that exists already, which saves memory; `rng` draws random numbers, which these layers do not
-# need; `@one_kernel` lets a GPU, or some CPUs, compute the whole function in one go. `# …` stands for lines that were left out
-# here: checks of what a function is given, and settings for other tools. Where the printed code calls a short function that holds
-# a formula, as `Sigmoid` calls `sigmoid_backward`, that function is printed below it.
+# The library divides the neuron into two layers, `Dense` for the sum and `Sigmoid` for the bend, and a loss, `MSE` (mean
+# squared error). Each has the formula and its derivative side by side. Below is the code of the two layers, taken from their
+# files. Some words in it are no mathematics, and you may skip them in all chapters: `xp = array_module(x)` is NumPy, or its
+# twin for a GPU ([chapter 13](13_cpu_gpu.py)); `out=` writes a result into an array that exists already, which saves memory;
+# `rng` draws random numbers, which these layers do not need; `@one_kernel` lets a GPU, or some CPUs, compute the whole function
+# in one go. `# …` stands for lines that were left out here: checks of what a function is given, and settings for other tools.
+# Where the printed code calls a short function that holds a formula, as `Sigmoid` calls `sigmoid_backward`, that function is
+# printed below it.
 
 # %%
 source(sae.Dense.forward, sae.Dense.backward, sae.Dense.backward_parameters)
@@ -442,8 +453,9 @@ source(sae.Sigmoid)
 # A few words in it belong to later chapters: `xp` is NumPy (or the same functions on a graphics card,
 # [chapter 13](13_cpu_gpu.py)), and `out=` writes the result into an array that exists already.
 #
-# `dy` in a layer is always the gradient that comes in from the right, whatever lies there. What `backward` returns goes
-# out to the left. So the layers do not need to know each other. Here are the same numbers as by hand, and the same results:
+# `dy` in a layer is always the gradient that comes in from the right, whatever lies there. What `backward` returns goes out
+# to the left. So the layers do not need to know each other. `Sequential` runs layers one after the other. Here are the same
+# numbers as by hand, and the same results:
 
 # %%
 neuron = sae.Sequential(sae.Dense(2, 1), sae.Sigmoid()).to(dtype=np.float64)
@@ -466,7 +478,7 @@ assert np.allclose(
 )
 
 # %% [markdown]
-# The library measures its derivatives as we did, every element of every array:
+# The library can measure derivatives as we did, one for every element of every array, and compare them with its own:
 
 # %%
 report = sae.check_gradients(neuron, np.random.default_rng(0).standard_normal((4, 2)))
@@ -549,8 +561,8 @@ assert right > 0.95
 # never seen. You can read the weights: more ink in the middle makes the answer "one" more likely, and more ink around it
 # makes it less likely.
 #
-# The neuron says 0.5 where $w_1 x_1 + w_2 x_2 + b = 0$, which is a straight line. So a single neuron can only divide the plane
-# into two halves.
+# The neuron says 0.5 where the sum $w_1 x_1 + w_2 x_2 + b$ is 0, because $\sigma(0) = \frac12$. These points form a
+# straight line. So a single neuron can only divide the plane into two halves.
 
 # %%
 assert dense.W[0, 0] > 0 > dense.W[1, 0]
@@ -581,7 +593,8 @@ show(
     drawn,
     "border",
     "Drawings as points: ones lie at the lower right, zeros at the upper left, and a straight line parts them.",
-    "Test drawings as points, and the line on which the trained neuron is undecided.",
+    "Test drawings as points, and the line on which the trained neuron is undecided. Look at the "
+    "few points that lie on the wrong side.",
 )
 
 # %% [markdown]
@@ -590,16 +603,17 @@ show(
 #
 # ## What comes next
 #
-# Somebody had to write the answers, the labels, below these drawings. What could a network learn without any? Let the
-# target be the input itself: rebuild the drawing from a few numbers. Then the network has to find those numbers on its own.
-# That is an [autoencoder](glossary.md#autoencoder), and [chapter 01](01_autoencoder.py) trains one.
+# Somebody had to write the answers, the labels, below these drawings. What could a network, which is many neurons in
+# several layers, learn without labels? Let the target be the input itself: the network must rebuild the drawing from a few
+# numbers. Then it has to find those numbers on its own. That is an [autoencoder](glossary.md#autoencoder), and [chapter
+# 01](01_autoencoder.py) trains one.
 #
 # ## Exercises
 #
 # ### Derive
 #
-# 1. The forward and backward pass of this neuron, with three inputs. After *Backward*. ★, 15 minutes. The grader says what
-#    kind of mistake it sees.
+# 1. Write the forward and backward pass of this neuron, with three inputs. After *Backward*. ★, 15 minutes. The grader says
+#    what kind of mistake it sees.
 
 # %%
 exercise("00_neuron")
@@ -607,18 +621,20 @@ exercise("00_neuron")
 # %% [markdown]
 # On paper:
 #
-# 2. ★ The target is $t = 0$ instead of 1. Which signs change? Does $|dw_1|$ grow or shrink? After *Backward*. 5 minutes.
+# 2. ★ The target is $t = 0$ instead of 1. Which of the derivatives change their sign? Does $|dw_1|$ grow or shrink? After
+#    *Backward*. 5 minutes.
 # 3. ★ The input is $x = (0, -1)$. Which knob does not move, and why is that sensible? After *Backward*. 3 minutes.
 # 4. ★★ The bias is $b = 10$ and the target $t = 0$: the neuron is as wrong as it can be. How large is $da$? What happens to
 #    learning? After *Backward*. 5 minutes.
-# 5. ★★ All weights start at 0 in the experiment, and it works. Two neurons in one layer, whose outputs go on to one neuron
-#    with equal weights, stay equal for ever if both start at 0. Why? After *An experiment*. 5 minutes.
+# 5. ★★ All weights start at 0 in the experiment, and it works. Now take a layer of two neurons, and a third neuron whose
+#    inputs are the outputs of the two, with two equal weights. If the weights of the two start at 0, the two neurons stay
+#    equal for ever. Why? After *An experiment*. 5 minutes.
 # 6. ★★ For which $y$ between 0 and 1 is $|da|$ largest, if $t = 1$? After *Backward*. 10 minutes.
 #
 # ### Explore
 #
-# 7. ★ In the experiment, take the learning rate 0.1, 1, 10, 100 in place of 2. Which of them end at the same loss, and which
-#    not? 10 minutes.
+# 7. ★ In the experiment, take the learning rate 0.1, 1, 10, 100 in place of 2. Which of them end near the loss that 2 ends
+#    at, and which do not? 10 minutes.
 # 8. ★★ Choose two other digits, and two other numbers to measure. For which pair of digits is the neuron worst? 20 minutes.
 
 
@@ -653,15 +669,15 @@ assert np.isclose(steepest, 1 / 3)
 # %% [markdown]
 # <details><summary>Answers</summary>
 #
-# 2\. All signs change, because $y - t$ does. The derivatives shrink, because 0.44 is closer to 0 than to 1.
+# 2\. All of them do, because $y - t$ is now positive. The derivatives shrink, because 0.44 is closer to 0 than to 1.
 #
 # 3\. $w_1$ does not move. It was multiplied by 0, so it had no part in the answer.
 #
 # 4\. $da$ is almost 0, although the answer is wrong. The sigmoid is flat there, so its slope $y(1 - y)$ is almost 0. The
 # neuron hardly learns. [Chapter 07](07_cross_entropy.py) mends this with another loss.
 #
-# 5\. They compute the same, so they get the same derivatives and take the same steps. Random starting weights make them
-# different.
+# 5\. Both neurons compute the same output, so they get the same derivatives and take the same steps. Random starting
+# weights make them different.
 #
 # 6\. $|da| = 2 (1 - y)^2 y$. Its derivative, $2 (1 - y)(1 - 3y)$, is 0 at $y = \frac13$. So the neuron learns fastest when
 # it is wrong, but not too sure of it.

@@ -36,15 +36,15 @@ rng = np.random.default_rng(0)
 # %% [markdown]
 # ## The images as a matrix
 #
-# The drawings are `strokes`: digits, drawn by code, so that nothing has to be downloaded.
-# A drawing has 28 × 28 pixels, each a whole number from 0 (empty) to 255 (full ink). Two changes prepare it for a
-# network. Its rows of pixels are put one behind the other, so that an image is one row of $D = 784$ numbers, its
-# *features*. And each number is divided by 255, so that it lies between 0 and 1, because the output of a sigmoid lies there too.
+# The drawings are the data set `strokes`: digits drawn by a program, so that nothing has to be downloaded. A drawing has 28
+# × 28 pixels, each a whole number from 0 (empty) to 255 (full ink). Two changes prepare it for a network. The rows of
+# pixels are put end to end, so that an image is one row of $D = 784$ numbers, its *features*. And each number is divided by
+# 255, so that it lies between 0 and 1, because the output of a sigmoid lies there too.
 #
-# The images are divided into three sets, and you should be strict about it. The network learns from the *training* images.
-# While it learns, it is measured on *validation* images, so that you can choose, for instance, how long to train. The *test*
-# images are used once, at the end. If a figure is to tell how the network does on new images, then nothing may have been
-# chosen by the images that it is computed from.
+# The images are divided into three sets, and you should keep these strictly apart. The network learns from the *training*
+# images. While it learns, it is measured on *validation* images, so that you can choose, for instance, how long to train.
+# The *test* images are used once, at the end. If an error is to tell how well the network does on new images, it must be
+# measured on images by which nothing was chosen.
 
 # %%
 data = dataset()
@@ -104,7 +104,8 @@ show(
     "256 numbers in the middle and "
     "widens through the decoder to 784 numbers on the right; the loss compares the left "
     "and the right bar.",
-    "From the image to its code, and back to an image. The loss compares the two ends.",
+    "From the image to its code, and back to an image. The taller a bar, the more numbers it "
+    "holds: look at the short one in the middle. The loss compares the two ends.",
 )
 
 # %% [markdown]
@@ -113,10 +114,9 @@ show(
 #
 # ## Forward
 #
-# A *layer* of $H$ neurons computes $H$ sums of the same inputs, each with weights of its own. The weights of neuron
-# $h$ are column $h$ of a matrix $W$. $N$ images, a [batch](glossary.md#batch), go through together, one in each
-# row. The encoder is such a layer and a [sigmoid](glossary.md#sigmoid), with $D = 784$ inputs and $H = 256$
-# outputs:
+# A *layer* of $H$ neurons computes $H$ sums of the same inputs, each with weights of its own. The weights of neuron $h$ are
+# column $h$ of a matrix $W$. $N$ images, a [batch](glossary.md#batch), go through together, one in each row. The encoder is
+# such a layer, followed by a [sigmoid](glossary.md#sigmoid), with $D = 784$ inputs and $H = 256$ outputs:
 #
 # $$
 # \underset{(N, H)}{a_1} = \underset{(N, D)}{x}\;\underset{(D, H)}{W_1} + \underset{(H)}{b_1}
@@ -165,11 +165,11 @@ L = ((x_hat - x) ** 2).sum() / N
 print(f"x {x.shape}  z {z.shape}  x̂ {x_hat.shape}  L = {L:.1f} squared error per image")
 
 # %% [markdown]
-# That is a bad reconstruction. Compare it with two answers that ignore the image: 0.5 for every pixel, and the mean of all
-# training images for every image. A network that has learned anything about single images is better than the second
-# (exercise 6).
+# Is that a large loss? Compare it with the losses of two answers that ignore the image: 0.5 for every pixel, and the mean
+# of all training images for every image. No answer that ignores the image is better than the mean image (exercise 6), so a
+# network that is better has learned something about single images.
 #
-# *Predict (★, 1 minute):* which of the three costs most?
+# *Predict (★, 1 minute):* which of the three losses is the largest?
 
 
 # %%
@@ -189,9 +189,9 @@ assert np.isclose(L, error_per_image(x_hat, x))
 # %% [markdown]
 # ## How many knobs?
 #
-# You may hear that an autoencoder "has no parameters", or that it needs none. What is meant is that it needs no
-# *labels*, the answers that somebody writes down. But it has many [parameters](glossary.md#parameter), the knobs that training
-# turns: every entry of $W_1, b_1, W_2, b_2$.
+# You may hear that an autoencoder "has no parameters", or that it needs none. What is meant is that it needs no *labels*,
+# the answers that somebody writes down. But it has many [parameters](glossary.md#parameter), the knobs that training turns:
+# every entry of $W_1, b_1, W_2, b_2$. Their number is
 #
 # $$
 # P = \underbrace{D H}_{W_1} + \underbrace{H}_{b_1} + \underbrace{H D}_{W_2} + \underbrace{D}_{b_2} = 2 D H + H + D
@@ -224,14 +224,14 @@ assert P == W1.size + b1.size + W2.size + b2.size == 402_448
 # ## The library's code
 #
 # The library's model takes an encoder, a decoder and a loss. `objective` is the forward pass above, and `backward` is the
-# chain. (Its lines about a penalty and about tied weights belong to later chapters; here there is neither.)
+# chain. (The lines about a penalty and about tied weights belong to later chapters; here there is neither.)
 
 # %%
 source(sae.Autoencoder.objective, sae.Autoencoder.backward)
 source(sae.MSE.__call__)
 
 # %% [markdown]
-# With the same weights it computes the same loss:
+# With the weights from above, the model computes the same loss as the lines in NumPy:
 
 # %%
 encoder = sae.Sequential(sae.Dense(D, H, rng=rng), sae.Sigmoid())
@@ -248,9 +248,10 @@ assert model.parameter_count() == P
 assert np.isclose(model.objective(x)["loss"], L, rtol=1e-4)
 
 # %% [markdown]
-# Are its gradients those of its loss? The check moves every parameter of a small autoencoder with the same layers a
-# little up and down, and compares ([chapter 03](03_gradient_check.py) explains how). For 402,448 parameters that
-# would take 804,896 forward passes, so we take a small one.
+# Are the model's gradients right, that is, are they the derivatives of its loss? The check moves every parameter a little
+# up and down, and compares the change of the loss with the derivative ([chapter 03](03_gradient_check.py) explains how).
+# For 402,448 parameters that would take 804,896 forward passes, so we check a small autoencoder with the same kinds of
+# layers.
 
 # %%
 small = sae.Autoencoder(
@@ -266,9 +267,9 @@ assert report.passed
 # ## One training step
 #
 # Take a batch. `training_step` computes its loss, and leaves the gradient, which is all derivatives as one long vector, in
-# `model.gradient`. The optimizer moves the parameters, another long vector, against it. `Adam` is gradient descent
-# that chooses the length of the step for each parameter by itself; [chapter 04](04_optimizers.py) builds it. Its
-# learning rate here is 0.01.
+# `model.gradient`. The *optimizer*, the rule for turning the knobs, moves the parameters, another long vector, against the
+# gradient. `Adam` is gradient descent that chooses the length of the step for each parameter by itself; [chapter
+# 04](04_optimizers.py) builds it. Its learning rate here is 0.01.
 
 # %%
 optimizer = sae.Adam(0.01)
@@ -332,8 +333,8 @@ show(
     "loss",
     "Training and validation loss fall steeply in the first epochs and then slowly; both "
     "lie close together.",
-    "The loss of every epoch. The validation images were never learned from, and cost "
-    "hardly more.",
+    "The loss of every epoch. Look at how close the two curves lie: the network never learned "
+    "from the validation images, and their loss is hardly larger.",
 )
 shown = [int(np.flatnonzero(data.test_labels == digit)[0]) for digit in range(10)]
 pictures = {
@@ -349,7 +350,8 @@ show(
     "Ten digits in the first row; the blurred mean image, always the same, in the second;"
     " and in the third the ten digits "
     "rebuilt by the autoencoder, hard to tell from the originals.",
-    "Ten test images, and what is left of them after 256 numbers.",
+    "Ten test images, and what is left of them after 256 numbers. Compare the third row with "
+    "the first.",
 )
 
 # %%
@@ -360,15 +362,16 @@ assert abs(history["loss"][-1] - history["validation_loss"][-1]) < quick(1, 3)
 
 # %% [markdown]
 # The network has never seen these images, and its reconstructions can hardly be told from them. The validation images say
-# how long to train. As long as their loss falls, more epochs help. If it rose while the training loss fell, the network
-# would learn its training images by heart, and you would keep the epoch before.
+# how long to train. As long as the validation loss falls, more epochs help. If it rose while the training loss fell, the
+# network would be learning its training images by heart, and you would keep the parameters from before the rise.
 #
 # Now compare it with an older method. [PCA](glossary.md#pca), principal component analysis, writes each image as the mean
 # image plus a weighted sum of 256 fixed images, the best 256 that there are; [chapter 06](06_pca.py) says how they are
-# found. PCA needs no gradient descent: its 256 images are computed from the training images in one go. With 256 numbers it
-# is *better* than our network. So the bottleneck is wide enough for a linear method, and ten epochs are few. An autoencoder
-# is worth its cost only where the code is short, and that is the next experiment. Whenever somebody shows you an
-# autoencoder's error, ask for that of PCA with as many numbers.
+# found. PCA needs no gradient descent: its 256 images are computed from the training images in one go. With 256 numbers PCA
+# is *better* than our network. So 256 numbers are enough even for a *linear* method, one that only forms weighted sums, and
+# ten epochs are too few for the network to do as well. An autoencoder is worth its cost only where the code is short, and
+# that is the next experiment. Whenever somebody shows you an autoencoder's error, ask for the error of PCA with a code of
+# the same size.
 
 # %%
 assert pca < simple
@@ -376,10 +379,10 @@ assert pca < simple
 # %% [markdown]
 # ## What the number means
 #
-# The loss is squared error, *summed* over the 784 pixels of an image, *averaged* over the images. Other programs
-# average over the pixels too, and print a number that is 784 times smaller. Both say the same, and this difference is the most
-# common reason why the losses of two people cannot be compared. The root of the mean over pixels is the easiest to picture,
-# because it says by how much a pixel is typically off.
+# The loss is squared error, *summed* over the 784 pixels of an image, *averaged* over the images. Other programs average
+# over the pixels too, and print a number that is 784 times smaller. The two numbers say the same on different scales, and
+# the scale is the most common reason why the losses of two people cannot be compared. The root of the mean over pixels is
+# the easiest to picture, because it says by how much a pixel is typically off.
 
 # %%
 per_pixel = simple / 784
@@ -391,8 +394,8 @@ print(
 assert np.isclose(per_pixel, ((model.reconstruct(x_test) - x_test) ** 2).mean(), rtol=1e-4)
 
 # %% [markdown]
-# A loss that is 784 times smaller has a gradient that is 784 times smaller, so a learning rate that was right for
-# the one is far too small for the other: [chapter 02](02_backpropagation.py) trains both.
+# A loss that is 784 times smaller has a gradient that is 784 times smaller, so a learning rate that is right for the sum is
+# far too small for the mean: [chapter 02](02_backpropagation.py) trains with both.
 #
 # ## A shorter code
 #
@@ -449,7 +452,7 @@ show(
     "sizes",
     "The error falls as the code grows, for the autoencoder and for PCA; with 32 numbers "
     "the autoencoder's is about half of PCA's.",
-    "The error by the size of the code.",
+    "The error by the size of the code. Look at where the solid line lies below the dashed one.",
 )
 pictures = {"original": x_test[shown]}
 pictures |= {
@@ -464,7 +467,8 @@ show(
     "Rows of ten digits rebuilt from 128, 32, 8 and 2 numbers: with 128 they are sharp, "
     "with 32 a little soft, with 8 blurred, with 2 "
     "hardly recognisable.",
-    "The same ten images after codes of 128, 32, 8 and 2 numbers.",
+    "The same ten images after codes of 128, 32, 8 and 2 numbers, and after PCA with 8. Look at "
+    "how the drawings blur from row to row, and compare the two rows for 8 numbers.",
 )
 
 # %%
@@ -480,11 +484,11 @@ if data_name() == "strokes":
     assert quick(reached[2] > straight[2], True)
 
 # %% [markdown]
-# With 32 numbers the network's error is little more than half of PCA's (with MNIST, two thirds). Its encoder is a matrix
-# product, as PCA's is. In addition it has the sigmoid at the end of the decoder. A sigmoid can answer "full ink" or "empty"
-# with a large positive or negative sum, while PCA has to hit 1 and 0 exactly with its sums. With two numbers the network
-# loses, and the reason is only that ten epochs are few. Here is the same network with more time, and with a learning rate
-# that falls:
+# With 32 numbers the network's error is little more than half of PCA's (with MNIST, two thirds). The network's encoder is a
+# matrix product, as PCA's is. In addition the network has the sigmoid at the end of the decoder. The sigmoid answers "full
+# ink" for any large positive sum and "empty" for any large negative sum, while PCA's sums themselves have to hit 1 and 0
+# exactly. With two numbers the network loses, and the reason is only that ten epochs are few. Here is the same network with
+# more time, and with a learning rate that falls:
 
 # %%
 longer = with_code(2)
@@ -501,8 +505,8 @@ assert quick(errors[0] < errors[1], True)
 # %% [markdown]
 # Before you say what a network cannot do, let it train to the end.
 #
-# A code of two numbers is a point in the plane. So you can look at how the network describes the test images. It was never
-# told which digit an image shows; the colours and the numerals are ours.
+# A code of two numbers is a point in the plane. So you can look at how the network describes the test images. The network
+# was never told which digit an image shows; the colours and the numerals are ours.
 #
 # *Predict (★, 1 minute):* which digits will lie next to each other?
 
@@ -548,8 +552,9 @@ assert share > 0.2
 #
 # ## Three things that an autoencoder is not
 #
-# **It is no lossless compressor.** The reconstruction is close to the input, and not equal to it. And few numbers are not
-# few bits. Count: an image is 784 bytes, and each number of the code is kept in 32 bits (the format is called float32).
+# **It is no lossless compressor,** as zip is. The reconstruction is close to the input, and not equal to it. And few
+# numbers are not few bits. Count: an image is 784 bytes, and each number of the code is kept in 32 bits (the format is
+# called float32).
 
 # %%
 image_bits, code_bits = 784 * 8, 256 * 32
@@ -566,10 +571,11 @@ assert exact < 0.01
 # %% [markdown]
 # The code of `simple` takes *more* room than the image.
 #
-# **It knows one kind of images.** Suppose that you give it digits upside down, or the same pixels in a random order.
+# **It is no tool for every image.** It knows one kind, the kind that it learned from. Suppose that you give it digits
+# upside down, or the same pixels in a random order.
 #
-# *Predict (★, 1 minute):* which costs more, the digits upside down or the shuffled ones, and how many times as much as the
-# digits?
+# *Predict (★, 1 minute):* which have the larger error, the digits upside down or the shuffled ones, and how many times the
+# error of the digits is it?
 
 # %%
 strange = {
@@ -598,7 +604,8 @@ show(
     "strange",
     "Digits upside down come back distorted; images of shuffled pixels come back as pale "
     "blobs on grey noise.",
-    "What a code of 32 numbers makes of images unlike those that it learned from.",
+    "What the network with a code of 32 numbers makes of images unlike those that it learned "
+    "from. Compare each row with the rebuilt row below it.",
 )
 
 # %% [markdown]
@@ -619,22 +626,23 @@ show(
     lambda path: plots.image_rows({"invented codes": drawings.reshape(-1, 28, 28)}, path),
     "invented",
     "Ten images decoded from random codes: tangles of strokes and smudges; two or three resemble a digit.",
-    "What the decoder makes of ten invented codes.",
+    "What the decoder makes of ten invented codes. Is there one that you would take for a digit?",
 )
 
 # %% [markdown]
-# They show strokes, but hardly a digit. Each number alone is distributed as in real codes, but the numbers together are not:
-# real codes fill only a part of the space of all codes, and the loss does not say what the decoder should make of the rest.
-# [Chapter 11](11_variational.py) changes the model so that inventing works.
+# They show strokes, but hardly a digit. Each number alone has the mean and the spread that it has in real codes, but the
+# ten combinations of 32 numbers are unlike real ones: real codes fill only a part of the space of all codes, and the loss
+# does not say what the decoder should make of the rest. [Chapter 11](11_variational.py) changes the model so that inventing
+# works.
 #
 # ## Where it comes from
 #
-# Networks with a narrow middle that learn to rebuild their input are as old as backpropagation:
-# [Rumelhart, Hinton and Williams 1986](bibliography.md#rumelhart-1986b) train one on the *encoding problem* of
-# [Ackley, Hinton and Sejnowski 1985](bibliography.md#ackley-1985): $N$ inputs, $\log_2 N$ hidden units, $N$ outputs, and
-# the target is the input. [Bourlard and Kamp 1988](bibliography.md#bourlard-1988) and
-# [Baldi and Hornik 1989](bibliography.md#baldi-1989) showed what the linear ones learn: PCA.
-# [Hinton and Salakhutdinov 2006](bibliography.md#hinton-2006b) made deep ones trainable.
+# Networks with a narrow middle that learn to rebuild their input are as old as backpropagation: [Rumelhart, Hinton and
+# Williams 1986](bibliography.md#rumelhart-1986b) train one on the *encoding problem* of [Ackley, Hinton and Sejnowski
+# 1985](bibliography.md#ackley-1985): $N$ inputs, $\log_2 N$ numbers in the middle, $N$ outputs, and the target is the
+# input. [Bourlard and Kamp 1988](bibliography.md#bourlard-1988) and [Baldi and Hornik 1989](bibliography.md#baldi-1989)
+# showed what such networks learn if they are linear: PCA. [Hinton and Salakhutdinov 2006](bibliography.md#hinton-2006b)
+# made deep ones trainable.
 #
 # ## What to change for MNIST
 #
@@ -661,8 +669,8 @@ exercise("01_parameters")
 # 5. ★ A code of 784 numbers could copy every pixel. Why does that make the task useless? After *A picture of it*. 3 minutes.
 # 6. ★★ Show that among all answers that ignore the image, the mean image has the least squared error. After *Forward*. 10
 #    minutes.
-# 7. ★★ You choose the size of the code by the error on the test images, and report this error. In which direction is it
-#    wrong, and what should you have done? After *The images as a matrix*. 5 minutes.
+# 7. ★★ You choose the size of the code by the error on the test images, and report this error. Is it too small or too large
+#    for new images, and what should you have done? After *The images as a matrix*. 5 minutes.
 #
 # ### Explore
 #
@@ -696,8 +704,8 @@ assert moved[1] < min(moved[0], moved[2])
 #
 # 2\. $2 \cdot 784 \cdot 32 + 32 + 784 = 50{,}992$, of which 816 are biases, 1.6 %.
 #
-# 3\. Its output lies between 0 and 1, and the targets go up to 255. The best output is then 1 wherever there is ink, and the
-# error that is left is printed above. It may learn where there is ink, but not how much.
+# 3\. Its output lies between 0 and 1, and the targets go up to 255. The best output is then 1 wherever there is ink, and
+# the error that is left is printed above. The network may learn where there is ink, but not how much.
 #
 # 4\. $0.0027 \cdot 784 = 2.12$ per image. `simple` is better.
 #
@@ -709,7 +717,7 @@ assert moved[1] < min(moved[0], moved[2])
 # derivative of $\frac1N \sum_n (c_d - x_{nd})^2$ by $c_d$ is $\frac2N \sum_n (c_d - x_{nd}) = 2\,(c_d - \bar x_d)$. It is 0
 # at the mean $\bar x_d$ only, negative below it and positive above it.
 #
-# 7\. It is too low, because the least of several errors on the same images is partly luck with these images. Choose by
+# 7\. It is too small, because the least of several errors on the same images is partly luck with these images. Choose by
 # validation images, and compute one error on the test images for the size that you chose.
 #
 # </details>

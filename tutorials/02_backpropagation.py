@@ -98,9 +98,9 @@ show(
 # (dW)_{dh} = \frac{\partial L}{\partial W_{dh}},
 # $$
 #
-# and the same for $dx$, $dz$ and $db$. Each is an array of the same shape as $W$, $x$, $z$ or $b$. The number in each place says
-# how fast the loss grows when the number in that place grows. This always works, because the loss is one number.
-# ($dy$ is one letter for $\partial L / \partial y$ here. It is not the $dy$ that stands under an integral.)
+# and the same for $dx$, $dz$ and $db$. Each is an array of the same shape as $W$, $x$, $z$ or $b$. The number in each place
+# of $dW$ says how fast the loss grows when the number in the same place of $W$ grows. This always works, because the loss
+# is one number. ($dy$ is one name for $\partial L / \partial y$ here. It is not the $dy$ that stands under an integral.)
 #
 # **Rule 2: add up over all paths.** Let a number $u$ act on the loss through several numbers
 # $v_1, v_2, \dots, v_m$. Move $u$ by a tiny $\delta$. Then each $v_k$ moves by
@@ -113,8 +113,8 @@ show(
 # \frac{\partial L}{\partial u} = \sum_{k=1}^{m} \frac{\partial L}{\partial v_k}\,\frac{\partial v_k}{\partial u}
 # $$
 #
-# This is the chain rule for several paths. Here is an example that you can check without it: $v_1 = 3u$, $v_2 = u^2$ and
-# $L = v_1 v_2^2$. Put together, $L = 3u \cdot u^4 = 3u^5$, so $\partial L / \partial u = 15u^4$. Now by paths:
+# This is the chain rule for several paths. Here is an example that you can check without the rule: $v_1 = 3u$, $v_2 = u^2$
+# and $L = v_1 v_2^2$. Put together, $L = 3u \cdot u^4 = 3u^5$, so $\partial L / \partial u = 15u^4$. Now by paths:
 
 # %%
 u = 2.0
@@ -145,7 +145,7 @@ N, D, H = 4, 5, 3
 # $$
 #
 # Take one prediction $p_{nd}$. It stands in one term of the double sum, the one with the same $n$ and $d$. All
-# other terms do not change when it changes, so their derivative is 0:
+# other terms do not change when $p_{nd}$ changes, so their derivative is 0:
 #
 # $$
 # \begin{aligned}
@@ -176,7 +176,7 @@ assert np.isclose(L, ((p - t) ** 2).sum() / N)
 assert np.allclose(dp, by_element, rtol=0, atol=1e-15)
 
 # %% [markdown]
-# The library's code is these two lines, value and gradient:
+# The library's code computes these two formulas, the value and the gradient:
 
 # %%
 source(sae.MSE.__call__)
@@ -190,7 +190,7 @@ source(sae.MSE.__call__)
 # y_{nh} = \sigma(a_{nh}) = \frac{1}{1 + e^{-a_{nh}}}
 # $$
 #
-# The number $a_{nh}$ acts on one output, $y_{nh}$, and on no other. One path, so rule 2 has one term:
+# The number $a_{nh}$ acts on one output, $y_{nh}$, and on no other. There is one path, so rule 2 has one term:
 #
 # $$
 # \frac{\partial L}{\partial a_{nh}} = \frac{\partial L}{\partial y_{nh}}\,\frac{\partial y_{nh}}{\partial a_{nh}}
@@ -365,8 +365,10 @@ show(
 # $$
 # \begin{aligned}
 # \frac{\partial L}{\partial b_h}
-# &= \sum_{n=1}^{N} \sum_{k=1}^{H} \frac{\partial L}{\partial y_{nk}}\,\frac{\partial y_{nk}}{\partial b_h} \\
+# &= \sum_{n=1}^{N} \sum_{k=1}^{H} \frac{\partial L}{\partial y_{nk}}\,\frac{\partial y_{nk}}{\partial b_h}
+# && \text{rule 2, over all outputs} \\
 # &= \sum_{n=1}^{N} dy_{nh} \cdot 1
+# && \text{only } k = h \text{ is left}
 # \end{aligned}
 # $$
 #
@@ -374,8 +376,8 @@ show(
 # \underset{(H)}{db} = \sum_{n=1}^{N} \underset{(H)}{dy_n}
 # $$
 #
-# where $dy_n$ is row $n$. Here the sum must be written out (or as $\mathbf 1^\top dy$, with a row of $N$ ones). It is the one
-# that people forget.
+# where $dy_n$ is row $n$. Here the sum must be written out (or as $\mathbf 1^\top dy$, with a row of $N$ ones). This sum is
+# the one that people forget.
 #
 # **The input.** $x_{nd}$ stands in row $n$ only, because examples do not mix, but there in *every* column, because each of
 # the $H$ neurons uses it. In $y_{nk}$ it is multiplied by $W_{dk}$. So there are $H$ paths:
@@ -386,7 +388,7 @@ show(
 # &= \sum_{k=1}^{H} \frac{\partial L}{\partial y_{nk}}\,\frac{\partial y_{nk}}{\partial x_{nd}}
 # && \text{rule 2, over row } n \\
 # &= \sum_{k=1}^{H} dy_{nk}\, W_{dk}
-# && \\
+# && \text{the slope is } W_{dk} \\
 # &= \sum_{k=1}^{H} dy_{nk}\, (W^\top)_{kd}
 # && W_{dk} = (W^\top)_{kd}
 # \end{aligned}
@@ -399,7 +401,7 @@ show(
 # Forward, $W$ hands each input to all neurons. Backward, $W^\top$ adds up, for each input, the gradients of all neurons that
 # used it.
 #
-# Next come the sums as loops, beside the matrix products, beside the library:
+# Next, the same sums are computed as loops, and compared with the matrix products and with the library:
 
 # %%
 layer = sae.Dense(D, H, rng=rng).to(dtype=np.float64)
@@ -430,8 +432,8 @@ for name, loops in (("dW", dW), ("db", db), ("dx", dx)):
 # $(N, D)$ and $dy$ $(N, H)$ that has this shape. But beware: if $D = H$, the transposed result has the right shape as well.
 # Shapes are a help, and no proof.
 #
-# You may know another way to write this: with the *Jacobian*, the table of all $\partial y_{nk} / \partial W_{dh}$.
-# It is correct, and nobody computes it. For the encoder of chapter 01 and a batch of 100 it would have
+# You may know another way to write this: with the *Jacobian*, the table of all $\partial y_{nk} / \partial W_{dh}$. This
+# way is correct, but nobody computes the table. For the encoder of chapter 01 and a batch of 100 it would have
 # $N H \cdot D H$ entries, nearly all of them 0. The derivation above never wrote this table down, because each of its lines
 # kept only the terms that are not 0.
 
@@ -443,9 +445,9 @@ assert entries > 5e9
 # %% [markdown]
 # ## All together
 #
-# Now the whole autoencoder: five lines forward, and beside each the lines of the backward pass that belong
-# to it. Read the left side down, and then the right side *up*: each line on the right uses what the line below it
-# has found.
+# Now the whole autoencoder: five lines forward, and beside each the lines of the backward pass that belong to it. Read the
+# left side down, and then the right side *up*: each line on the right uses what the line below it has found. ($da_{1,n}$ is
+# row $n$ of $da_1$.)
 #
 # $$
 # \begin{aligned}
@@ -457,8 +459,8 @@ assert entries > 5e9
 # \end{aligned}
 # $$
 #
-# In code, this function is all that an autoencoder needs to learn. `scale` is the number that the summed
-# error is divided by. It is $N$ throughout, but for one experiment below.
+# In code, this function is all that an autoencoder needs to learn. `scale` is the number that the summed error is divided
+# by. This number is $N$ everywhere but in one experiment below.
 
 
 # %%
@@ -487,7 +489,7 @@ def step(x, W1, b1, W2, b2, scale=None):
 
 
 # %% [markdown]
-# Is it right? Measure all derivatives of a small one, as in chapter 00, and compare.
+# Is it right? Measure all derivatives of a small autoencoder, as in chapter 00, and compare.
 
 # %%
 small = [rng.standard_normal(shape) for shape in ((D, H), H, (H, D), D)]
@@ -510,10 +512,10 @@ assert worst < 1e-9
 # %% [markdown]
 # ## Step through it
 #
-# Below is one training step of a tiny autoencoder, 3-2-3, with every number in it. Walk through it with the arrow
-# keys, forward and back, and point at a number: the page shows the sum that it came from, and the measured
-# derivative beside the derived one. It numbers the layers: $a_1$ is what the first `Dense` puts out, and $y_1$ what
-# the sigmoid makes of it. The code, our $z$, is $y_1$ here, and the reconstruction, our $\hat x$, is $y_2$.
+# Below is one training step of a tiny autoencoder, 3-2-3, with every number in it. Walk through it with the arrow keys,
+# forward and back, and point at a number: the page shows the sum that it came from, and the measured derivative beside the
+# derived one. The page numbers the layers: $a_1$ is what the first `Dense` puts out, and $y_1$ what the sigmoid makes of
+# it. The code, our $z$, is $y_1$ here, and the reconstruction, our $\hat x$, is $y_2$.
 
 # %%
 tiny = sae.Autoencoder(
@@ -568,8 +570,8 @@ assert np.isclose(loss, L, rtol=1e-5)
 # %% [markdown]
 # ## Any number of layers
 #
-# The same three derivations are enough for a network of any depth. Number its layers $l = 1, 2, \dots, M$. With $y_0 = x$,
-# layer $l$ computes
+# The same three derivations are enough for a network of any depth. Number its layers $l = 1, 2, \dots, M$, and let layer
+# $l$ have $H_l$ outputs. With $y_0 = x$, layer $l$ computes
 #
 # $$
 # \underset{(N, H_l)}{a_l} = \underset{(N, H_{l-1})}{y_{l-1}}\;\underset{(H_{l-1}, H_l)}{W_l} + \underset{(H_l)}{b_l},
@@ -593,17 +595,17 @@ assert np.isclose(loss, L, rtol=1e-5)
 # **Proof,** by induction from the last layer to the first.
 #
 # - *Start.* A number $a_{M,nh}$ acts on the loss through one number only, $y_{M,nh}$, because $f_M$ takes each number by
-#   itself. One path, so rule 2 has one term, and it is the first line.
+#   itself. There is one path, so rule 2 has one term, and this is the first line of the formulas above.
 # - *Step.* Suppose that the formula for $da_{l+1}$ is right. The output $y_l$ is used in one place,
 #   $a_{l+1} = y_l W_{l+1} + b_{l+1}$. This is a `Dense` with input $y_l$ and output $a_{l+1}$, so the formula for its input
 #   holds: $dy_l = da_{l+1} W_{l+1}^\top$. And $a_l$ acts through $y_l$ only, number by number, so
 #   $da_l = dy_l \odot f_l'(a_l)$. Together this is the second line, so the formula for $da_l$ is right too.
-# - $W_l$ and $b_l$ act through $a_l$ only, and that is again the `Dense` of the section above, with input $y_{l-1}$ and
-#   output $a_l$: the third line. ∎
+# - $W_l$ and $b_l$ act through $a_l$ only, and $a_l$ is the output of a `Dense` with input $y_{l-1}$. So the formulas of
+#   `Dense` for $dW$ and $db$ hold, and they are the third line. ∎
 #
 # **The product that chapter 05 is about.** Take one example, so that $da_l$ is a row. To multiply a row element by element
 # with $f_l'$ is to multiply it with the diagonal matrix $F_l = \operatorname{diag} f_l'(a_l)$. So
-# $da_l = da_{l+1}\, W_{l+1}^\top F_l$, and if each is put into the next,
+# $da_l = da_{l+1}\, W_{l+1}^\top F_l$. Put $da_{M-1}$ into the formula for $da_{M-2}$, and so on down to $da_1$:
 #
 # $$
 # \underset{(1, H_1)}{da_1} = \underset{(1, H_M)}{da_M}\;
@@ -618,7 +620,7 @@ assert np.isclose(loss, L, rtol=1e-5)
 # each makes it twice as long, it grows a thousandfold. That is all that [chapter 05](05_going_deep.py) is about.
 #
 # *Predict (★, 1 minute):* below is a network with four sigmoids. Suppose that the matrices $W_l$ alone left the length of a
-# row as it is. By how much, at least, would $da_1$ then be shorter than $da_4$?
+# row as it is. By what factor, at least, would $da_1$ then be shorter than $da_4$?
 
 # %%
 sizes = [7, 6, 5, 4, 3]
@@ -670,25 +672,27 @@ source(sae.Sequential.forward, sae.Sequential.backward, sae.Sequential.backward_
 #
 # If it is used $m$ times, there are $m$ copies, and $m$ gradients are added.
 #
-# **At a join, each gets all of the gradient.** If $y = u + v$, then the slope of $y$ by each of them is 1. So $du = dy$ and
-# $dv = dy$.
+# **At a join, each array that is added gets the whole gradient.** If $y = u + v$, then the slope of $y$ by $u$ is 1, and by
+# $v$ it is 1. So $du = dy$ and $dv = dy$.
 #
 # A fork copies forward and adds backward; a join adds forward and copies backward. You have met the rule already: a weight
 # is used by $N$ examples, so $dW$ is a sum over $n$, and an input is used by $H$ neurons, so $dx$ is a sum over $h$.
 #
 # **In which order?** A box can start its backward pass only when the gradients from *all* users of its output have come.
-# Forward, every box runs before those that use its output. So in the reverse of that order, every box runs after them. This
-# is backpropagation for every network without a circle: run the boxes in reverse, and add at forks.
+# Forward, every box runs before the users of its output. So in the reverse of that order, every box runs after the users of
+# its output. This is backpropagation for every network whose arrows form no closed circle: run the boxes in reverse, and
+# add at forks.
 #
 # **An example: a residual connection** ([Prince 2023](bibliography.md#prince-2023), chapter 11). A block adds what it
-# computes to its input, $y = x + f(x)$. Here $x$ forks: it goes into $f$, and past it. Then comes a join. So
+# computes to its input, $y = x + f(x)$. Here $x$ forks: one arrow goes into $f$, and the other goes past $f$. Then the two
+# are joined. So
 #
 # $$
 # dx = \underbrace{dy}_{\text{past } f} + \underbrace{dy\, J_f}_{\text{through } f},
 # $$
 #
-# where $dy\, J_f$ is what the backward pass of $f$ returns. Here it is as a layer, once right, and once with the mistake
-# that the rule warns of:
+# where $dy\, J_f$ is what the backward pass of $f$ returns. Here is the block as a layer, once right, and once with a
+# mistake: the gradients are not added at the fork.
 
 
 # %%
@@ -718,8 +722,8 @@ for kind in (Residual, OnePathOnly):
     assert report.passed == (kind is Residual)
 
 # %% [markdown]
-# *Predict (★, 1 minute):* twenty such blocks in a row, and the same twenty without the path past them. A gradient of length
-# 1 comes in from the right. How long is it when it arrives on the left?
+# *Predict (★, 1 minute):* take twenty such blocks in a row, and then twenty without the path past them. A gradient of
+# length 1 comes in from the right. How long is it, in each case, when it arrives on the left?
 
 # %%
 arrived = {}
@@ -735,8 +739,9 @@ for name in ("in a row", "with paths past them"):
 assert arrived["in a row"] < 1e-6 and 0.01 < arrived["with paths past them"] < 100
 
 # %% [markdown]
-# In a row, twenty small matrices are multiplied. With the paths, each factor is the identity plus a small matrix, so the
-# gradient that goes past all blocks arrives whole. That is one of the cures for what [chapter 05](05_going_deep.py) shows.
+# Without the paths, the gradient is multiplied by twenty matrices of small numbers. With the paths, each factor is the
+# identity plus such a matrix, so the gradient that goes past all blocks arrives whole. That is one of the cures for what
+# [chapter 05](05_going_deep.py) shows.
 #
 # In the library's autoencoder there are two forks. The code $z$ goes into the decoder, and also into a penalty if there is one
 # ([chapter 10](10_sparse_contractive.py)). A matrix that encoder and decoder share is used twice. Both sums stand in `backward`:
@@ -797,7 +802,7 @@ print(f"a training step takes {took * 1e3:.1f} ms here")
 #   table with a column for each of the $H_0$ inputs. So each layer costs $H_0$ times as much, here 784 times, but for the
 #   first layer: its matrix is the table to begin with, and costs nothing.
 #
-# *Predict (★, 1 minute):* the counts differ by a factor of 394. Do the times on your machine?
+# *Predict (★, 1 minute):* the counts differ by a factor of 394. Do the times on your machine differ by as much?
 
 # %%
 dx_hat = rng.standard_normal((1, 784)).astype(np.float32)
@@ -823,8 +828,8 @@ assert times["from the input on"] > 3 * times["from the loss on"]
 # matrix ([chapter 13](13_cpu_gpu.py) says why). The right order is still much faster.
 #
 # The rule: *begin at the narrow end.* A network that learns has one number at its end, the loss, and hundreds of thousands
-# of parameters act on it, so we begin at the loss. If it is the other way round, the other order wins. One knob $c$ that
-# makes an image $x$ brighter, $c\,x$, acts on all 784 pixels of the output. There the row is on the input's side:
+# of parameters act on it, so we begin at the loss. Where one number acts on many outputs, the other order wins. One knob
+# $c$ that makes an image $x$ brighter, $c\,x$, acts on all 784 pixels of the output. There the row is on the input's side:
 # $\partial \hat x / \partial c = x\, W_1 W_2$, again without the sigmoids.
 
 # %%
@@ -896,12 +901,12 @@ show(
 
 # %% [markdown]
 # Read it from left to right. $d\hat x$ is twice the error: it is positive where the reconstruction has too much ink, and
-# negative where it has too little. $da_2$ is the same times the sigmoid's slope. Where $\hat x$ is nearly 0 or 1,
-# the slope is nearly 0, so an error there hardly changes the weights. Look for the pixel with the largest error of all: the
-# network was so sure of its wrong answer there that $da_2$ is grey. The last image is one column of $dW_1 = x^\top da_1$,
-# that of the unit with the largest gradient. For a single example this column is one number, the unit's $da_1$, times the
-# image itself: **a weight's gradient is what came in, times the gradient of what went out**. A pixel without ink does not
-# change its weight.
+# negative where it has too little. $da_2$ is the same times the sigmoid's slope. Where $\hat x$ is nearly 0 or 1, the slope
+# is nearly 0, so an error there hardly changes the weights. Look for the pixel with the largest error of all: the network
+# was so sure of its wrong answer there that $da_2$ is grey. The last image is one column of $dW_1 = x^\top da_1$, that of
+# the unit (the neuron) with the largest gradient. For a single example this column is one number, the unit's $da_1$, times
+# the image itself: **a weight's gradient is what came in, times the gradient of what went out**. A pixel without ink does
+# not change its weight.
 
 # %%
 assert np.allclose(dense1.dW[:, unit], chosen[0] * da1[0, unit], atol=1e-6)
@@ -980,7 +985,7 @@ show(
     "learning rate of 0.1, and the mean loss with 78.4. "
     "The third, the mean loss with a rate of 0.1, stays far above.",
     "The same network, the same data. Only the scale of the loss and the learning rate "
-    "differ.",
+    "differ. Look at the crosses on the circles: two of the three curves are one.",
 )
 
 # %% [markdown]
@@ -996,14 +1001,15 @@ if data_name() == "strokes":
 
 # %% [markdown]
 # Adam hides a wrong scale, because it divides by the size of the gradient, so that a constant factor cancels ([chapter
-# 04](04_optimizers.py)). It is hidden no longer when the loss has a second term. The weight of the second term beside the
-# first then changes by a factor of 784: [chapter 11](11_variational.py).
+# 04](04_optimizers.py)). But a wrong scale shows when the loss has a second term, because the first term is then 784 times
+# too small beside it: [chapter 11](11_variational.py).
 #
 # ### Four mistakes, and how they show
 #
 # - *Value and gradient are reduced differently*: the loss is a mean over $N D$, and its gradient divides by $N$ only. The
-#   network trains, but its gradient is 784 times larger than the one of the printed loss. A gradient check finds it, because
-#   it compares the two: [chapter 03](03_gradient_check.py#breaking-it) breaks a loss by a factor of 2, as `LostFactor`.
+#   network trains, but its gradient is 784 times larger than the gradient of the printed loss. A gradient check finds this
+#   mistake, because it compares the gradient with the value: [chapter 03](03_gradient_check.py#breaking-it) breaks a loss
+#   by a factor of 2, as `LostFactor`.
 # - *Divided by $N$ twice*: once in the loss, and once more in $dW$, as `x.T @ dy / len(x)`. With batches of 100 the gradient is
 #   100 times too small. Chapter 03 plants this one as `AveragedTwice`.
 # - *The sum over the batch is missing* in $db$: the bias learns from one example only. Chapter 03 plants it as
@@ -1013,8 +1019,8 @@ if data_name() == "strokes":
 #
 # ## What to change for MNIST
 #
-# `scratchae tutorial 2 --data mnist` does all of this with handwritten digits, in about the same time, because 6,000
-# images are used of either.
+# `scratchae tutorial 2 --data mnist` does all of this with handwritten digits, in about the same time, because 6,000 images
+# of either data set are used.
 #
 # ## Exercises
 #
@@ -1041,6 +1047,8 @@ exercise("02_dense")
 
 # %% [markdown]
 # ### Derive
+#
+# Derive the gradients on paper, and then write the backward pass.
 #
 # 4. A number that opens its own gate, $y = a\,\sigma(a)$. After *Sigmoid: each number by itself*. ★, 10 minutes.
 
@@ -1073,7 +1081,7 @@ exercise("02_two_layers")
 exercise("02_L_layers")
 
 # %% [markdown]
-# 9. A residual connection and two heads. After *Forks and joins*. ★★, 20 minutes.
+# 9. A residual connection, whose output is used by two layers (two *heads*). After *Forks and joins*. ★★, 20 minutes.
 
 # %%
 exercise("02_fork")
@@ -1081,8 +1089,8 @@ exercise("02_fork")
 # %% [markdown]
 # On paper:
 #
-# 10. ★ A layer multiplies all its inputs by one number: $y = c\,x$, with $x$ and $y$ $(N, D)$. What are $dx$ and $dc$? After
-#     *Dense*. 5 minutes.
+# 10. ★ A layer multiplies all its inputs by one number: $y = c\,x$, where $x$ and $y$ have the shape $(N, D)$. What are
+#     $dx$ and $dc$? After *Dense*. 5 minutes.
 # 11. ★ The activation is $y = \tanh(a) = (e^a - e^{-a}) / (e^a + e^{-a})$. Show that its slope is $1 - y^2$. What is $da$?
 #     How large is the slope at most? After *Sigmoid*. 10 minutes.
 # 12. ★ You leave out the sigmoid of the decoder: $\hat x = a_2$. Which lines of `step` change? After *All together*. 3 minutes.
@@ -1096,8 +1104,8 @@ exercise("02_fork")
 # 15. ★★ Set the batch of *What it costs* to 1, 10, 100 and 1000 images, and divide the time of a training step by the number of
 #     images. When does a larger batch stop being cheaper per image? 15 minutes.
 # 16. ★★★ In *Any number of layers*, put `sae.Tanh()` in place of the sigmoid, and draw the lengths of $da_l$ for twenty
-#     layers of 50. Multiply all weights by one number. For which number do the lengths neither shrink nor grow? (Chapter 05
-#     computes it.) 30 minutes.
+#     layers of 50 neurons. Multiply all weights by one number. For which number do the lengths neither shrink nor grow?
+#     (Chapter 05 computes it.) 30 minutes.
 
 # %% tags=["hide-cell"]
 N, D = 4, 5
@@ -1165,8 +1173,9 @@ assert np.isclose(dx[2, 3], measured)
 # for all images of a batch. When the arithmetic takes longer than the reading, a larger batch is no cheaper any more.
 #
 # 16\. In a long product each factor must keep the length on average. $W_l^\top$ multiplies the mean square by
-# $50 \operatorname{Var} W$, which is 1 for the library's weights, and $F_{l-1}$ by the mean of $f'^2$, which is below 1,
-# because the slope of tanh is at most 1. So the number is $1 / \sqrt{\text{mean of } f'^2}$, which is above 1.
+# $50 \operatorname{Var} W$ (50 times the variance of a weight), which is 1 for the library's weights, and $F_{l-1}$ by the
+# mean of $f'^2$, which is below 1, because the slope of tanh is at most 1. So the number is
+# $1 / \sqrt{\text{mean of } f'^2}$, which is above 1.
 #
 # </details>
 #

@@ -8,14 +8,15 @@
 # %% [markdown]
 # ## The question
 #
-# You have derived a backward pass and written it down, as in [chapter 02](02_backpropagation.py). The program runs,
-# no shape complains, and in training the loss falls. Is the gradient right?
+# You have derived a backward pass and written it down, as in [chapter 02](02_backpropagation.py). The program runs, the
+# shapes match, and in training the loss falls. Is the gradient right?
 #
-# Before you answer, look at an experiment. Here are five autoencoders, alike but for one line of a backward pass. One
-# of the five is right. Each wrong layer is written as a *subclass*: `class FlippedSign(sae.Dense)` is a `Dense` in everything
-# but the method that is written below it, and `super().backward(dy)` calls the method of `Dense` itself.
+# Before you answer, look at an experiment. Here are five autoencoders, alike but for one line of a backward pass, and
+# trained with gradient descent (`sae.SGD`). One of the five is right. Each wrong layer is written as a *subclass*:
+# `class FlippedSign(sae.Dense)` is a `Dense` in everything but the method that is written below it, and
+# `super().backward(dy)` calls the method of `Dense` itself.
 #
-# *Predict (★, 2 minutes):* read the four wrong lines. In which of the five runs will the loss fall?
+# *Predict (★, 2 minutes):* read the four wrong lines in the next cell. In which of the five runs will the loss fall?
 
 # %%
 import textwrap
@@ -93,13 +94,14 @@ show(
     "Five falling curves. The one with the bias gradient of one example only lies on the "
     "right one; the one with the wrong slope close "
     "to it; the other two fall more slowly.",
-    "The right gradient, and four wrong ones. All of them learn.",
+    "The loss with the right gradient, and with four wrong ones. All five fall. Look for the "
+    "wrong one that lies on the right one.",
 )
 
 # %% [markdown]
-# All five losses fall. One of the wrong ones cannot be told from the right one. It is the one whose bias
-# learns from a single example in a hundred. A network has so many knobs that most of them can make up for a few that
-# turn the wrong way. **A loss that falls proves nothing.**
+# All five losses fall. One of the four wrong runs cannot be told from the right run: the one whose biases learn from a
+# single example in a hundred. A network has so many knobs that most of them can make up for a few that turn the wrong way.
+# **A loss that falls proves nothing.**
 #
 # With Adam in place of gradient descent ([chapter 04](04_optimizers.py)) a loss proves even less. Adam divides each gradient
 # by its own usual size, so a gradient that is 100 times too small does not show at all:
@@ -132,7 +134,8 @@ if data_name() == "strokes":
 # A derivative is a limit, and a computer cannot take limits. It can take a small step $h$ and divide. There are two ways to
 # do so, called [finite differences](glossary.md#finite-differences). How wrong are they?
 #
-# Write the function at a distance $h$ as a [Taylor series](mathematics.md#taylors-theorem), that is, by its derivatives at $x$:
+# Take a function $f$ of one number $x$. Write its value at a distance $h$ from $x$ as a [Taylor
+# series](mathematics.md#taylors-theorem), that is, with the derivatives of $f$ at $x$:
 #
 # $$
 # \begin{aligned}
@@ -161,7 +164,7 @@ if data_name() == "strokes":
 #
 # For small $h$ the error is proportional to $h^2$. Both ways need two evaluations of $f$. Try both on $f(x) = e^x$ at
 # $x = 1$, where all derivatives are $e$. For $h = 10^{-3}$ the central difference is then
-# $\frac{h}{2} / \frac{h^2}{6} = 3000$ times better:
+# $\frac{h}{2} / \frac{h^2}{6} = \frac{3}{h} = 3000$ times better:
 
 
 # %%
@@ -185,11 +188,11 @@ for h in (1e-1, 1e-2, 1e-3):
 
 # %% [markdown]
 # Why not take $h = 10^{-15}$ then? Because the computer rounds. Each value of $f$ is off by up to about $\varepsilon |f|$,
-# where $\varepsilon$ is the precision of its numbers. In float64, which keeps about 16 digits of a number in 64 bits, it is
-# $2 \cdot 10^{-16}$. In float32, about 7 digits in 32 bits, it is $10^{-7}$; this is the format in which networks are
-# usually trained. The two values of $f$ are nearly equal, so their difference is small, while the rounding error of that
-# difference is not. Divided by $2h$, this error is about $\varepsilon |f| / h$, and *grows* as $h$ shrinks. The two errors
-# together:
+# where $\varepsilon$ is the precision of the computer's numbers. The format float64 keeps about 16 digits of a number in 64
+# bits, and its $\varepsilon$ is $2 \cdot 10^{-16}$. The format float32, in which networks are usually trained, keeps about
+# 7 digits in 32 bits, and its $\varepsilon$ is $10^{-7}$. The two values of $f$ are nearly equal, so their difference is
+# small, but its rounding error is as large as that of both values together, up to about $2 \varepsilon |f|$. Divided by
+# $2h$, this error is about $\varepsilon |f| / h$, and *grows* as $h$ shrinks. The two errors together:
 #
 # $$
 # E(h) = \underbrace{\tfrac{h^2}{6} |f'''|}_{\text{too long a step}} + \underbrace{\tfrac{\varepsilon |f|}{h}}_{\text{rounding}}
@@ -259,8 +262,8 @@ show(
     "Three V-shaped curves of the error over the step. The central difference in float64 "
     "is lowest, near a step of 1e-5, at about "
     "1e-11; one-sided it reaches about 1e-8; in float32 not even 1e-5.",
-    "Too long a step on the right, rounding on the left. The library uses central "
-    "differences in float64 with h = 1e-5.",
+    "On the right the step is too long, and on the left the rounding is too large. Look at the "
+    "lowest point of each curve. The library uses central differences in float64 with h = 1e-5.",
 )
 
 # %%
@@ -329,7 +332,7 @@ assert with_ones < 1e-9 and with_random > 0.1
 # %% [markdown]
 # For the right backward pass, look for the paths, as in chapter 02. $x_{nd}$ acts on its own $y_{nd}$ with slope 1, and,
 # because it is part of the mean, on every $y_{nk}$ of its row with slope $-1/D$. By rule 2,
-# $dx_{nd} = dy_{nd} - \frac1D \sum_k dy_{nk}$. It has the same form as the forward pass.
+# $dx_{nd} = dy_{nd} - \frac1D \sum_k dy_{nk}$. This formula has the same form as the forward pass.
 
 
 # %%
@@ -344,8 +347,8 @@ assert largest_error(CentreRight(), x, r) < 1e-9
 # %% [markdown]
 # ## How wrong is wrong?
 #
-# Is a difference of 0.001 much? That depends on the size of the gradient. So compare it with the largest gradient $g$ in
-# the array:
+# Is a difference of 0.001 much? That depends on the size of the gradient. So compare the difference with the largest number
+# in the array of the gradient $g$:
 #
 # $$
 # \text{relative error} = \frac{\max |g_{\text{derived}} - g_{\text{measured}}|}{\max |g|}
@@ -386,7 +389,9 @@ print(f"by the formula about {by_formula:.0e}; the library finds {report.worst:.
 assert by_formula < differences.TOLERANCE and not report.passed
 
 # %% [markdown]
-# This is the code that checks a layer. `compare` moves each number up and down and divides, as you have seen.
+# This is the code that checks a layer. Look for the random array `r`, and for `backward(r.copy())`. `compare` moves each
+# number up and down and divides, as you have seen. The other lines take care of rounding, and of layers that do something
+# unusual.
 
 # %%
 source(gradcheck.check_layer)
@@ -395,8 +400,8 @@ source(gradcheck.check_layer)
 # ## Breaking it
 #
 # Now the four mistakes from the beginning, and two more. The check also names the mistake, because each kind leaves its own
-# pattern in the numbers. The two others are a product with $W$ in place of $W^\top$, in a layer with as many outputs as
-# inputs, so that the shapes agree, and a squared error whose gradient lost its factor 2.
+# pattern in the numbers. The first of the two others is a product with $W$ in place of $W^\top$. Its layer has as many
+# outputs as inputs, so the shapes match all the same. The second is a squared error whose gradient lost its factor 2.
 #
 # *Predict (★★, 4 minutes):* which of the gradients $\partial L/\partial x$, $\partial L/\partial W$ and
 # $\partial L/\partial b$ will be wrong in each of the five broken layers?
@@ -458,8 +463,8 @@ assert [check.name for check in broken["batch_missing"].checks if not check.pass
 #
 # ## How to check so that mistakes show
 #
-# **With odd sizes, all different.** `NotTransposed` was found because the numbers were compared. With 5 inputs and
-# 3 outputs it would not even have run:
+# **With sizes that all differ.** With 3 inputs and 3 outputs, `NotTransposed` was found only because the numbers were
+# compared. With 5 inputs and 3 outputs it would not even have run:
 
 # %%
 layer = NotTransposed(5, 3, rng=rng)
@@ -504,8 +509,8 @@ assert report.passed
 # dx = dy \odot m
 # $$
 #
-# The mask must be that of the forward pass, so the layer keeps it. Why is the rest divided by $1 - p$? Because then the
-# [expectation](mathematics.md#expectation-variance-covariance) of $y$ is $x$,
+# The mask must be that of the forward pass, so the layer keeps it. Why are the numbers that are kept divided by $1 - p$?
+# Because then the [expectation](mathematics.md#expectation-variance-covariance) of $y$ is $x$,
 #
 # $$
 # \mathbb E[m_{nd}] = p \cdot 0 + (1 - p) \cdot \frac{1}{1 - p} = 1,
@@ -523,9 +528,9 @@ for p in (0.2, 0.5):
     assert abs((y == 0).mean() - p) < 0.01 and abs(y.mean() - 1) < 0.02
 
 # %% [markdown]
-# With another mask it is another function. So if the two losses of a central difference are computed with different masks,
-# the difference says nothing about a derivative. Draw the noise from a generator that starts from the same seed each time,
-# as `check_gradients` does.
+# With another mask the layer is another function. So if the two losses of a central difference are computed with different
+# masks, the difference says nothing about a derivative. Draw the noise from a generator that starts from the same seed each
+# time, as `check_gradients` does.
 
 # %%
 dropout = sae.Dropout(0.5)
@@ -539,11 +544,12 @@ assert slopes[0] < 2.01 and slopes[1] > 1e3
 assert sae.check_gradients(dropout, x).passed
 
 # %% [markdown]
-# The slope of dropout with $p = \frac12$ is 0 or 2, because what is kept is doubled. The other number is nonsense.
+# The slope of dropout with $p = \frac12$ is 0 or 2, because what is kept is doubled. The number that came from other noise
+# is nonsense.
 #
 # **Away from corners.** [ReLU](glossary.md#relu), $\max(0, a)$, has a corner at 0: its slope is 0 on the left and 1 on the
-# right. At the corner a central difference gives ½, which is the slope of neither side. The library looks at both
-# sides, and says so:
+# right. At the corner a central difference gives ½, which is the slope of neither side. The library looks at the slopes on
+# both sides. Where they differ, it compares nothing, and reports how many such corners (*kinks*) it met:
 
 # %%
 report = sae.check_gradients(sae.ReLU(), np.array([[0.0, 1.0, -2.0]]))
@@ -576,16 +582,16 @@ assert np.isclose(sae.MSE()(p, t)[0], by_hand)
 assert np.isclose(summed(p, t)[0], 4 * by_hand)
 
 # %% [markdown]
-# So test the forward pass as well: against numbers worked out by hand, against a slow version with loops, and against
-# what must hold (a loss is 0 if the prediction is right). Some mistakes of this kind stand in published models, which
-# chapters [11](11_variational.py) and [14](14_errors.py) show. Nor does a check see a wrong optimizer, or a
-# wrong target, such as that of a denoising network that is asked to return its noisy input.
+# So test the forward pass as well: against numbers worked out by hand, against a slow version with loops, and against what
+# must hold (a loss is 0 if the prediction is right). Some mistakes of this kind stand in published models, which chapters
+# [11](11_variational.py) and [14](14_errors.py) show. Nor does a check see a wrong optimizer, or a wrong target, such as
+# that of a network that should remove noise from its input, but is asked to return the noisy input.
 #
 # ## Checking a whole model
 #
-# A model is checked like a layer, with its loss as the number. The check costs two forward passes for each parameter, so
-# take a small model that has every kind of layer that the large one has. If the small one is right, so is the large
-# one, because both run the same code.
+# A model is checked like a layer, with its loss as the number $L$. The check costs two forward passes for each parameter,
+# so take a small model that has every kind of layer that the large one has. If the small one is right, so is the large one,
+# because both run the same code.
 
 # %%
 small = sae.Autoencoder(
@@ -604,19 +610,19 @@ assert report.passed
 # %% [markdown]
 # ## One direction instead of every parameter
 #
-# The large model itself can be checked too, with *two* losses. Choose a direction $v$ of length 1 in the space of all $P$
-# parameters. Along it the loss is a function of one number, $f(h) = L(\theta + h v)$. For a small $h$ the loss changes by
-# [the sum of each derivative times its change](mathematics.md#first-order-change), which is $\sum_i g_i\, h v_i$. Divide by
-# $h$, and let $h$ go to 0:
+# The large model itself can be checked too, with *two* losses. Let $\theta$ be the vector of all $P$ parameters, and $g$
+# the gradient. Choose a direction $v$ of length 1 in the space of the parameters. Along $v$ the loss is a function of one
+# number, $f(h) = L(\theta + h v)$. For a small $h$ the loss changes by [the sum of each derivative times its
+# change](mathematics.md#first-order-change), which is $\sum_i g_i\, h v_i$. Divide by $h$, and let $h$ go to 0:
 #
 # $$
 # f'(0) = \sum_{i=1}^{P} g_i v_i = g \cdot v \approx \frac{L(\theta + h v) - L(\theta - h v)}{2h} .
 # $$
 #
 # **What does it see?** Let the derived gradient be $g + e$, with an error $e$. Then the two sides differ by $e \cdot v$.
-# Draw the direction at random, all directions alike. Then $\mathbb E[v_i v_j] = 0$ for $i \ne j$, because $v$ and the same
-# direction with $-v_i$ in place of $v_i$ are equally likely. And $\mathbb E[v_i^2] = 1/P$, because the $P$ squares have the
-# same expectation and add up to 1. So
+# Draw the direction at random, with all directions equally likely. Then $\mathbb E[v_i v_j] = 0$ for $i \ne j$, because $v$
+# and the same direction with $-v_i$ in place of $v_i$ are equally likely, and their products $v_i v_j$ cancel. And
+# $\mathbb E[v_i^2] = 1/P$, because the $P$ squares have the same expectation and add up to 1. So
 #
 # $$
 # \mathbb E\bigl[(e \cdot v)^2\bigr] = \sum_{i, j} e_i e_j\, \mathbb E[v_i v_j] = \frac{1}{P} \sum_i e_i^2 = \frac{\lVert e \rVert^2}{P},
@@ -625,9 +631,9 @@ assert report.passed
 # $$
 #
 # So the typical difference, divided by the typical slope, is $\lVert e \rVert / \lVert g \rVert$, however many parameters
-# there are. An error in a whole array is seen at once. An error in a single small number of 400,000 is not, and it is not
-# said *where* an error is. Use one direction to find out that something is wrong, and the slow check of a small model to
-# find out what.
+# there are. An error in a whole array is seen at once. An error in a single small number of 400,000 is not seen, and one
+# direction does not say *where* an error is. Use one direction to find out that something is wrong, and the slow check of a
+# small model to find out what.
 #
 # Here are the five autoencoders of the beginning at full size, 402,448 parameters, in three random directions each. What is
 # printed is the difference divided by the typical slope. (The function is folded, because exercise 4 asks you to write it.)
@@ -668,7 +674,7 @@ for name, found in directions.items():
 # ## What to change for MNIST
 #
 # A gradient is right or wrong for any data. `scratchae tutorial 3 --data mnist` repeats the experiment at the beginning
-# with handwritten digits, in the same time. The wrong gradients learn there too.
+# with handwritten digits, in the same time. There too the loss falls with each of the wrong gradients.
 #
 # ## Exercises
 #
@@ -676,20 +682,22 @@ for name, found in directions.items():
 #
 # Three layers that run, and are wrong in one place. Read the report, find the line, mend it.
 #
-# 1. The first gradient is right, and the second is not. After *Breaking it*. ★, 5 minutes.
+# 1. A dense layer, whose first backward pass gives the right gradient, and whose second does not. After *Breaking it*. ★, 5
+#    minutes.
 
 # %%
 exercise("03_bug_dense")
 
 # %% [markdown]
-# 2. tanh. After *Breaking it*. ★★, 10 minutes.
+# 2. A tanh layer. After *Breaking it*. ★★, 10 minutes.
 
 # %%
 exercise("03_bug_tanh")
 
 # %% [markdown]
-# 3. Softmax, in which every input acts on every output of its example. After *From a layer to one number*; `CentreRight` has
-#    the same kind of paths. You derive $\partial y_j / \partial x_i$ with the quotient rule. ★★★, 30 minutes.
+# 3. A softmax layer, in which every input acts on every output of its example. After *From a layer to one number*;
+#    `CentreRight` has the same kind of paths. You derive $\partial y_j / \partial x_i$ with the quotient rule. ★★★, 30
+#    minutes.
 
 # %%
 exercise("03_bug_softmax")
@@ -717,8 +725,9 @@ exercise("03_dropout")
 #    turn the knob*. 5 minutes.
 # 8. ★ Someone multiplies the gradient of every layer by 1.001. Does the check notice? Does the training? After *How wrong is
 #    wrong?* 3 minutes.
-# 9. ★★ Break `Centre` in a way that neither $r = 1$ nor random $r$ notices. After *What a check cannot see*. 5 minutes.
-# 10. ★★★ $f(x + h) - 8 f(x + \frac h2) + 8 f(x - \frac h2) - f(x - h)$, divided by $-6h$, is a derivative too. To which
+# 9. ★★ Break `CentreRight` in a way that neither $r = 1$ nor random $r$ notices. After *What a check cannot see*. 5
+#    minutes.
+# 10. ★★★ $f(x + h) - 8 f(x + \frac h2) + 8 f(x - \frac h2) - f(x - h)$, divided by $-6h$, is close to $f'(x)$ too. To which
 #     power of $h$ is its error proportional? After *How far to turn the knob*. 20 minutes.
 #
 # ### Explore
@@ -781,9 +790,9 @@ assert np.isclose(errors[0] / errors[1], 16, rtol=0.02)
 # 11\. About 10, because $dW$ is 100 times too small. It is not the same curve, because $db$ was right, and with a rate of 10
 # its steps are 100 times as long as in the right run.
 #
-# 12\. The difference is about $|e| / \sqrt P$, and the typical slope $\lVert g \rVert / \sqrt P$. So it is found if
-# $|e| / \lVert g \rVert$ is well above the rounding error, about $10^{-8}$ above. More directions help little, because each
-# of them sees the same typical size.
+# 12\. The difference is about $|e| / \sqrt P$, and the typical slope $\lVert g \rVert / \sqrt P$. So the mistake is found
+# if $|e| / \lVert g \rVert$ is well above the rounding error, which was about $10^{-8}$ in the chapter. More directions
+# help little, because each of them sees the same typical size.
 #
 # </details>
 #

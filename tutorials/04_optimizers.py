@@ -30,15 +30,16 @@ from scratchae.tutorial import data_name, dataset, exercise, figure, quick, show
 rng = np.random.default_rng(0)
 
 # %% [markdown]
-# All parameters together are one vector $\theta$, and their gradient is another, $g$, both of shape $(P,)$. In the library these
-# are `model.parameters` and `model.gradient`, and an optimizer is a formula on them:
-# `optimizer.update(parameters, gradient)` changes the first in place.
+# All parameters together are one vector $\theta$, and their gradient is another, $g$, both of shape $(P,)$. In the library
+# these are `model.parameters` and `model.gradient`, and an optimizer is a formula on them:
+# `optimizer.update(parameters, gradient)` changes the parameters in place.
 #
 # ## A picture of it
 #
-# Take a long valley, $L(\theta) = \frac12 (\lambda_1 \theta_1^2 + \lambda_2 \theta_2^2)$ with the curvatures
-# $\lambda = (1, 25)$. Its gradient is $g = (\lambda_1 \theta_1, \lambda_2 \theta_2)$. Here are twenty-five steps of four
-# optimizers, all from the same place:
+# Take a long valley, $L(\theta) = \frac12 (\lambda_1 \theta_1^2 + \lambda_2 \theta_2^2)$ with the curvatures (the second
+# derivatives) $\lambda = (1, 25)$. Its gradient is $g = (\lambda_1 \theta_1, \lambda_2 \theta_2)$. Here are four runs of
+# twenty-five steps, all from the same place: two of gradient descent, and one each of momentum and Adam, which this chapter
+# will build:
 
 # %%
 curvature = np.array([1.0, 25.0])
@@ -89,7 +90,8 @@ show(
     "valley",
     "Four paths in a long valley. Gradient descent with a small step reaches the floor at once and then creeps along it; "
     "with a large step it leaps from wall to wall; momentum and Adam curve along the valley to the minimum.",
-    "A valley 25 times as steep across as along. The cross is the minimum.",
+    "A valley 25 times as steep across as along. The cross is the minimum. Look at the way that each path takes to the cross, "
+    "and at how far it comes.",
 )
 
 # %% [markdown]
@@ -113,7 +115,8 @@ show(
 # $$
 #
 # **How far?** The second-order term of [the expansion](mathematics.md#taylors-theorem) tells. $H$ $(P, P)$, the
-# [Hessian](mathematics.md#gradient-jacobian-hessian), holds the second derivatives of $L$:
+# [Hessian](mathematics.md#gradient-jacobian-hessian), holds the second derivatives of $L$. With $\delta = -\eta g$ the
+# expansion is
 #
 # $$
 # L(\theta - \eta g) \approx L(\theta) - \eta\, \lVert g \rVert^2 + \tfrac12 \eta^2\, g^\top H g .
@@ -121,11 +124,11 @@ show(
 #
 # The first correction grows with $\eta$, the second with $\eta^2$. If $g^\top H g > 0$, that is if the loss bends upwards
 # along $g$, they cancel at $\eta^* = 2 \lVert g \rVert^2 / g^\top H g$. Where the loss is quadratic, **a step beyond
-# $\eta^*$ makes it larger**, although the step begins downhill. For any other loss this holds only as well as the
-# second-order formula describes it. If $g^\top H g \le 0$, there is no such limit.
+# $\eta^*$ makes the loss larger**, although the step begins downhill. For any other loss this is only as exact as the
+# second-order formula. If $g^\top H g \le 0$, there is no such limit.
 #
 # In the valley the formula is exact, and the two directions do not influence each other: $g_i = \lambda_i \theta_i$, so a
-# step multiplies each $\theta_i$ by a number of its own,
+# step multiplies each $\theta_i$ by a number of its own. With $\theta_i^{(t)}$ for its value after $t$ steps,
 #
 # $$
 # \theta_i \leftarrow (1 - \eta \lambda_i)\, \theta_i
@@ -134,13 +137,14 @@ show(
 #
 # - In this quadratic valley, gradient descent converges if and only if $|1 - \eta \lambda_i| < 1$ for all $i$, that is if
 #   $0 < \eta < 2 / \lambda_{\max}$.
-# - The direction with the largest $|1 - \eta\lambda_i|$ is the slowest. It is one of the two extremes, of $\lambda_{\min}$
-#   or of $\lambda_{\max}$. The best $\eta$ makes both equal, $1 - \eta\lambda_{\min} = -(1 - \eta\lambda_{\max})$, because
-#   any other $\eta$ makes one of them larger. That is $\eta = 2 / (\lambda_{\min} + \lambda_{\max})$, and then each step
-#   multiplies the distance to the minimum by at most
+# - The direction with the largest $|1 - \eta\lambda_i|$ is the slowest. It is either the direction of $\lambda_{\min}$ or
+#   that of $\lambda_{\max}$. The best $\eta$ makes both equal, $1 - \eta\lambda_{\min} = -(1 - \eta\lambda_{\max})$,
+#   because any other $\eta$ makes one of them larger. That is $\eta = 2 / (\lambda_{\min} + \lambda_{\max})$, and then each
+#   step multiplies the distance to the minimum by at most
 #
 # $$
-# \frac{\kappa - 1}{\kappa + 1}, \qquad \kappa = \frac{\lambda_{\max}}{\lambda_{\min}} .
+# 1 - \eta\lambda_{\min} = \frac{\lambda_{\max} - \lambda_{\min}}{\lambda_{\max} + \lambda_{\min}}
+# = \frac{\kappa - 1}{\kappa + 1}, \qquad \kappa = \frac{\lambda_{\max}}{\lambda_{\min}} .
 # $$
 #
 # $\kappa$ is called the condition number. For $\kappa = 25$ the factor is 0.92; for $\kappa = 2500$ it is 0.9992.
@@ -171,7 +175,10 @@ assert np.allclose(ratio, (kappa - 1) / (kappa + 1))
 # **On a real network.** Does the second-order formula say anything about an autoencoder, whose loss is not quadratic? Train
 # a small one for an epoch, stop, and try steps of several lengths, in float64. $H$ is too large to write down, but
 # $g^\top H g$ needs only the vector $H g$. $H$ is the Jacobian of the gradient, so $H v$ is how fast the gradient changes
-# along $v$. That is a difference of two gradients: $H v \approx \big(g(\theta + h v) - g(\theta - h v)\big) / 2h$.
+# along $v$. A difference of two gradients measures this: $H v \approx \big(g(\theta + h v) - g(\theta - h v)\big) / 2h$.
+#
+# (The network has `ReLU` layers, $\max(0, a)$, whose weights start as `he` says: [chapter 05](05_going_deep.py) explains
+# both.)
 #
 # *Predict (★, 1 minute):* what does the loss do at $\eta = 2\eta^*$, twice the limit?
 
@@ -241,8 +248,9 @@ for share in (0.001, 0.01, 0.1, 0.5, 1.0, 2.0, 4.0):
 # %% [markdown]
 # For small steps both formulas agree with the measured change in many digits. So this is also a check of the whole gradient
 # along one direction, as in [chapter 03](03_gradient_check.py#one-direction-instead-of-every-parameter). At $\eta^*$ the
-# gain is about used up, and beyond it the loss goes up. Remember this $\eta^*$: in the experiment below, the best learning
-# rate for a network of this kind is a little less, and a rate ten times as large ruins it.
+# loss is about where it was before the step, and well beyond $\eta^*$ it is larger. Remember this $\eta^*$: in the
+# experiment below, the best learning rate for a network of this kind is a little less than $\eta^*$, and a rate ten times
+# as large ruins the network.
 #
 # ## A batch instead of all examples
 #
@@ -250,17 +258,17 @@ for share in (0.001, 0.01, 0.1, 0.5, 1.0, 2.0, 4.0):
 # One step then costs a forward and a backward pass through all data. A random [batch](glossary.md#batch) of $B$ examples
 # gives an estimate $g_B$ for a fraction of the work. How good is it?
 #
-# **Draws that are independent.** First let each example of the batch be any of the $N$ with equal odds, whatever the others
-# are. Let $d = g_n - g$ be how far the gradient of a drawn example is from $g$. Its
-# [expectation](mathematics.md#expectation-variance-covariance) is 0, because the $N$ differences add up to 0. Let $S$ be the
-# expectation of its squared length,
+# **Draws that are independent.** First let each example of the batch be any of the $N$ with equal odds, whatever the other
+# examples of the batch are. Let $d = g_n - g$ be how far the gradient of a drawn example is from $g$. Its
+# [expectation](mathematics.md#expectation-variance-covariance) is 0, because the $N$ differences add up to 0. Let $S$ be
+# the expectation of its squared length,
 #
 # $$
 # \mathbb E[d] = \frac1N \sum_n (g_n - g) = 0, \qquad S = \mathbb E \lVert d \rVert^2 = \frac1N \sum_n \lVert g_n - g \rVert^2 .
 # $$
 #
 # The batch's gradient is a mean of $B$ such draws, so $g_B - g = \frac1B (d_1 + \dots + d_B)$. Its expectation is 0: on
-# average $g_B$ is right. The square of the sum has $B$ squares and $B(B-1)$ products of two different draws,
+# average $g_B$ is right. The square of the sum has $B$ squares and $B(B-1)$ products of two different draws, so
 #
 # $$
 # \mathbb E \lVert g_B - g \rVert^2 = \frac1{B^2} \Big( \sum_b \mathbb E \lVert d_b \rVert^2 + \sum_{b \ne c} \mathbb E\bigl[d_b^\top d_c\bigr] \Big)
@@ -339,9 +347,9 @@ assert per_epoch == 469 and round(10_000 / per_epoch, 1) == 21.3
 # $$
 #
 # **Gradients that agree add up.** Unrolled, $v_t = \sum_{s \le t} \mu^{t - s} g_s$. If $g$ stays the same, $v$ becomes
-# $g\,(1 + \mu + \mu^2 + \dots) = g / (1 - \mu)$. With $\mu = 0.9$ that is a step ten times as long, so compare $\eta = 0.01$
-# with momentum 0.9 to $\eta = 0.1$ without. (Some programs write $v \leftarrow \mu v + (1 - \mu) g$. Then the factor is 1,
-# and the same $\eta$ means something else: exercise 3.)
+# $g\,(1 + \mu + \mu^2 + \dots) = g / (1 - \mu)$. With $\mu = 0.9$ that is a step ten times as long, so compare
+# $\eta = 0.01$ with momentum 0.9 to $\eta = 0.1$ without. (Some programs write $v \leftarrow \mu v + (1 - \mu) g$. Then $v$
+# becomes $g$ itself, and the same $\eta$ means something else: exercise 3.)
 #
 # **Gradients that alternate cancel**, and we can compute how much is gained. In one direction, with curvature $\lambda$, the
 # gradient is $\lambda\theta$, and a step is
@@ -353,20 +361,21 @@ assert per_epoch == 469 and round(10_000 / per_epoch, 1) == 21.3
 # $$
 #
 # Why do the [eigenvalues](mathematics.md#eigenvalues-trace-determinant) of $M$ say how fast this converges? After $t$ steps
-# the state is $M^t$ times the start. If the two eigenvalues differ, write the start as a sum of two eigenvectors. Each step
-# multiplies each of them by its eigenvalue $r$, so after $t$ steps it is $r^t$ times as long. So the distance to the minimum
-# falls, in the long run, like $|r|^t$ with the larger of the two $|r|$.
+# the pair $(\theta, v)$ is $M^t$ times the start. If the two eigenvalues differ, write the start as a sum of two
+# eigenvectors. Each step multiplies each of them by its eigenvalue $r$, so after $t$ steps it is $r^t$ times as long. So
+# the distance to the minimum falls, in the long run, like $|r|^t$ with the larger of the two $|r|$.
 #
 # The trace of $M$ is $s = 1 + \mu - \eta\lambda$, and its determinant is $(1 - \eta\lambda)\mu + \eta\mu\lambda = \mu$. The
-# eigenvalues add up to the first and multiply to the second, so they are the roots of $r^2 - s r + \mu = 0$:
+# sum of the eigenvalues is the trace, and their product is the determinant, so they are the roots of $r^2 - s r + \mu = 0$:
 #
 # $$
 # r = \tfrac12 \Big( s \pm \sqrt{s^2 - 4\mu} \Big) .
 # $$
 #
-# If $s^2 < 4\mu$, the two are complex and conjugate. Their product is $\mu$, so both have the absolute value $\sqrt\mu$:
-# each step multiplies the distance by $\sqrt\mu$, *whatever the curvature*. The condition $(1 + \mu - \eta\lambda)^2 < 4\mu$
-# is the same as
+# If $s^2 < 4\mu$, the two are complex and conjugate. Then they have the same absolute value. Their product is $\mu$, so
+# each has the absolute value $\sqrt\mu$: in the long run each step multiplies the distance by $\sqrt\mu$, *whatever the
+# curvature*. The condition $(1 + \mu - \eta\lambda)^2 < 4\mu$ says that $1 + \mu - \eta\lambda$ lies between $-2\sqrt\mu$
+# and $2\sqrt\mu$. Because $1 + \mu \pm 2\sqrt\mu = (1 \pm \sqrt\mu)^2$, this is the same as
 #
 # $$
 # (1 - \sqrt\mu)^2 < \eta\lambda < (1 + \sqrt\mu)^2 .
@@ -382,9 +391,10 @@ assert per_epoch == 469 and round(10_000 / per_epoch, 1) == 21.3
 #
 # This is the factor of gradient descent with $\sqrt\kappa$ in place of $\kappa$. For $\kappa = 2500$ a step multiplies the
 # distance by 0.961 instead of 0.9992, so momentum needs fifty times fewer steps in the long run. (At the two ends of the
-# window the two eigenvalues coincide, and the distance falls like $t\,\sqrt\mu^{\,t}$. The factor $t$ is there always, but
-# $\sqrt\mu^{\,t}$ falls faster than $t$ grows.) Momentum diverges too, if $\eta\lambda_{\max} > 2 (1 + \mu)$: there the
-# trace is below $-(1 + \mu)$, and one eigenvalue is below $-1$.
+# window the two eigenvalues coincide, and the distance falls like $t\,\sqrt\mu^{\,t}$. The factor $t$ costs some more
+# steps, but $\sqrt\mu^{\,t}$ falls faster than $t$ grows.) Momentum diverges too, if $\eta\lambda_{\max} > 2 (1 + \mu)$.
+# Then $r^2 - sr + \mu$ is $1 + s + \mu = 2(1 + \mu) - \eta\lambda < 0$ at $r = -1$, so $-1$ lies between the two
+# eigenvalues, and one of them is below $-1$.
 
 # %%
 for mu, eta_lambda in ((0.5, 0.3), (0.9, 1.0), (0.9, 3.7)):
@@ -418,6 +428,9 @@ for kappa in (25, 400, 2500):
     assert np.isclose(counts[0], math.log(1e-6) / math.log(plain_rate), rtol=0.02)
     assert counts[1] < 2 * math.log(1e-6) / math.log(root)
 
+# %% [markdown]
+# The library has one formula for both; without momentum, `v` is `None`:
+
 # %%
 source(sae.SGD.formula)
 
@@ -442,9 +455,9 @@ source(sae.SGD.formula)
 # The usual values are $\beta_1 = 0.9$, $\beta_2 = 0.999$ and $\varepsilon = 10^{-8}$. So $m$ is a mean over about the last
 # $1 / (1 - \beta_1) = 10$ steps, and $v$ over about the last 1000.
 #
-# **Why the correction?** $m$ starts at 0 and is too small at first. Unrolled,
-# $m_t = (1 - \beta_1) \sum_{s=1}^{t} \beta_1^{t-s} g_s$. If the expected gradient stays $\mathbb E[g]$ over these steps, the
-# geometric sum gives
+# **Why the correction?** $m$ starts at 0 and is too small at first. (This error is the *bias* that is corrected. It has
+# nothing to do with the bias $b$ of a layer.) Unrolled, $m_t = (1 - \beta_1) \sum_{s=1}^{t} \beta_1^{t-s} g_s$. If the
+# expected gradient stays $\mathbb E[g]$ over these steps, the geometric sum gives
 #
 # $$
 # \mathbb E[m_t] = (1 - \beta_1)\, \frac{1 - \beta_1^t}{1 - \beta_1}\, \mathbb E[g] = (1 - \beta_1^t)\, \mathbb E[g],
@@ -459,8 +472,8 @@ source(sae.SGD.formula)
 # $10^{-3}$, is a usable first guess for so many networks, and why it makes no sense to use Adam's value for gradient
 # descent.
 #
-# **The library's form.** It puts both corrections into two numbers, so that each step reads and writes the vectors less
-# often. With $c = \sqrt{1 - \beta_2^t}$, $\sqrt{\hat v} = \sqrt v / c$, and
+# **The library's form.** The library puts both corrections into two numbers, so that each step reads and writes the vectors
+# less often. With $c = \sqrt{1 - \beta_2^t}$, $\sqrt{\hat v} = \sqrt v / c$, and
 #
 # $$
 # \eta\, \frac{\hat m}{\sqrt{\hat v} + \varepsilon}
@@ -514,7 +527,8 @@ for t, g in enumerate(constant[:, 0], start=1):
 # **The loss scale.** This library sums the squared error over the pixels. Many programs take the mean over them as well.
 # The two gradients differ by a factor of 784, the number of pixels. Here the same network is trained both ways.
 #
-# *Predict (★, 1 minute):* which of the three lines will show the same number twice?
+# *Predict (★, 1 minute):* the table has a line for each optimizer. Which of the three lines will show the same number
+# twice?
 
 
 # %%
@@ -564,8 +578,8 @@ assert np.isclose(scale["the same, 0.01 · 784"][1], summed, rtol=0.02)
 assert np.isclose(*scale["Adam, 0.001"], rtol=0.05)
 
 # %% [markdown]
-# With gradient descent, the rate that was right for the sum leaves the network at the mean image when the loss is a mean.
-# Adam gives the same result for both.
+# With gradient descent, the rate that was right for the sum leaves the network almost where it started when the loss is a
+# mean. Adam gives the same result for both.
 #
 # **Where Adam does notice the scale.** The scale cancels as long as $\varepsilon$ is small beside $\sqrt{\hat v}$. Make the
 # loss smaller until the gradients are about $10^{-8}$, and the steps become shorter: for $g = \varepsilon$, by half. That
@@ -579,20 +593,21 @@ for size in (1.0, 1e-6, 1e-8, 1e-10):
     assert np.isclose(step, size / (size + 1e-8))
 
 # %% [markdown]
-# **Relatives.** These are the other names that you will meet, each as its difference to what you have derived:
+# **Relatives.** These are the other names that you will meet, each with its difference from what you have derived:
 #
 # | name | the difference |
 # | --- | --- |
 # | Nesterov's momentum | $g$ is computed at $\theta - \eta\mu v$, where momentum alone would lead, and not at $\theta$ ([Sutskever et al. 2013](bibliography.md#sutskever-2013)) |
 # | RMSprop | Adam without the mean of the gradient and without the corrections: $\theta \leftarrow \theta - \eta\, g / (\sqrt v + \varepsilon)$ |
-# | weight decay | a term $\frac\lambda2 \lVert\theta\rVert^2$ in the loss, which adds $\lambda\theta$ to $g$: large weights cost something |
+# | weight decay | a term $\frac\lambda2 \lVert\theta\rVert^2$ in the loss, which adds $\lambda\theta$ to $g$: large weights cost something ($\lambda$ is a number that you choose here, not a curvature) |
 # | AdamW | Adam with $\theta \leftarrow (1 - \eta\lambda)\,\theta$ before each step in place of that term, so that the decay does not pass through $m$ and $v$ ([Loshchilov and Hutter 2019](bibliography.md#loshchilov-2019)); the library's `weight_decay` |
 
 # %% [markdown]
 # ## The code
 #
-# All optimizers share the following. Clip the gradient if asked, decay the weights if asked, then apply the formula. It is
-# applied block by block, so that the vectors stay in the processor's cache.
+# All optimizers share this code. It *clips* the gradient if asked (shortens a gradient that is too long), decays the
+# weights if asked, and then applies the formula. The formula is applied block by block, so that the vectors stay in the
+# processor's cache.
 
 # %%
 source(sae.optimizers.Optimizer.update, sae.optimizers.Optimizer.apply, sae.Cosine)
@@ -618,10 +633,10 @@ assert report.passed
 # %% [markdown]
 # ## An experiment: the learning rate is a power of ten
 #
-# One epoch of 20,000 images for the network of the preset `deep` (784-128-64-32 and back) with each optimizer, at learning
-# rates that are equally spaced *on a logarithmic scale*. $\eta$ multiplies, so its ratio matters: from 0.001 to 0.002 is as
-# far as from 0.1 to 0.2. To choose a rate is to fit a number to the images that it is chosen by, so it is chosen by
-# *validation* images. The test images judge the choice once, at the end.
+# We train the network of the preset `deep` (784-128-64-32 and back) for one epoch of 20,000 images, with each optimizer, at
+# learning rates that are equally spaced *on a logarithmic scale*. $\eta$ multiplies, so its ratio matters: from 0.001 to
+# 0.002 is as far as from 0.1 to 0.2. If you choose a rate by some images, you fit it to these images. So we choose it by
+# the *validation* images, and the test images judge the choice once, at the end.
 #
 # *Predict (★, 2 minutes):* each curve has a minimum. Which of the three is lowest, and which lies farthest to the right?
 
@@ -685,7 +700,8 @@ show(
     "rates",
     "Validation error against learning rate, both logarithmic, for three optimizers. Each curve is a valley: slow on the left, "
     "unstable on the right. Adam's is the deepest and lies near 0.003, momentum's near 0.003, gradient descent's near 0.01.",
-    "Each optimizer has its own range of useful learning rates, and each is about a power of ten wide.",
+    "Each optimizer has its own range of useful learning rates, and each range is about a power of ten wide. Look at the lowest "
+    "point of each curve.",
 )
 for name, values in errors.items():
     useful = rates[values < 1.5 * values.min()]
@@ -702,16 +718,18 @@ assert quick(ranking, True)
 
 # %% [markdown]
 # Read the picture from the left. With a rate that is too small, little happens in one epoch. Then, for gradient descent and
-# for momentum, the curve is flat near the error of the mean image, because the biases have learned and the weights have not.
-# Then comes the minimum; that of gradient descent is at 0.01, a little below $\eta^*$, and the error rises soon after. Then
-# the rate is too large: the error jumps, because ReLUs die and sigmoids saturate ([chapter 05](05_going_deep.py)), and it
-# may never come back. A search on a linear grid would have put all its points there.
+# for momentum, the curve is flat near the error of the mean image, because the biases have learned and the weights have
+# not. Then comes the minimum; that of gradient descent is at 0.01, a little below $\eta^*$, and the error rises soon after.
+# Then the rate is too large: the error jumps, because ReLUs stay at 0 and sigmoids at 0 or 1 ([chapter
+# 05](05_going_deep.py)), and it may never come down again. A search on a linear grid, 0.1, 0.2, …, 1, would have put all
+# its points into this last range.
 #
-# **A rate that falls.** At a constant rate the parameters move to and fro around the minimum, by about the length of a step.
-# So a large rate is best at first and a small one at the end. The library's `Cosine` falls along half a cosine,
+# **A rate that falls.** At a constant rate the parameters move to and fro around the minimum, by about the length of a
+# step. So a large rate is best at first and a small one at the end. The library's `Cosine` falls along half a cosine,
 # $\eta_t = \eta \cdot \frac12 \big(1 + \cos(\pi t / T)\big)$, over $T$ steps. A large rate at the very start has a price of
-# its own: $v$ is a mean of few gradients then, and a long step can switch units off for good. So the rate may rise first, in
-# a straight line, which is called a *warm-up*. Five schedules for Adam:
+# its own: $v$ is a mean of few gradients then, and a long step can switch units off for good. So the rate may rise first,
+# in a straight line, which is called a *warm-up*. A *schedule* says which rate each step has. Here are five of them for
+# Adam:
 #
 # *Predict (★, 1 minute):* which helps more, the falling rate or the warm-up? Or do you need both?
 
@@ -807,9 +825,9 @@ show(
 # %% [markdown]
 # The warm-up helps more than the falling rate, and the table says why. Without a warm-up, the first long steps switch many
 # more units off. A ReLU that gives 0 for every image has the slope 0 for every image, so its weights get no gradient and it
-# stays off. A rate that falls later cannot undo this, and alone it is hardly better than the same rate throughout. With a
-# warm-up it is: both together come out best. This is one run of each, with one seed, so try others (exercise 10). The preset
-# `science2006` uses both.
+# stays off. A rate that falls later cannot undo this, and alone it is hardly better than the same rate throughout. After a
+# warm-up a falling rate helps: both together come out best. This is one run of each, with one seed, so try others (exercise
+# 10). The preset `science2006` uses both.
 #
 # ## What to change for MNIST
 #
@@ -837,18 +855,16 @@ exercise("04_adam")
 # %% [markdown]
 # ### Derive and write
 #
-# 3. Momentum with a mean in place of a sum, on the same path. After *Momentum*. ★★, 15 minutes.
+# 3. Momentum with a mean of the gradients in place of their sum, and the learning rate with which it takes the same path.
+#    After *Momentum*. ★★, 15 minutes.
 
 # %%
 exercise("04_mean_momentum")
 
 # %% [markdown]
-# 4. Adam with weight decay of both kinds. After *Adam*. ★★, 25 minutes.
-
-# %%
-exercise("04_adamw")
-
-# %% [markdown]
+# 4. Adam with weight decay of both kinds is exercise `20_weight_decay`, in [chapter 20](20_overfitting_and_choosing.py).
+#    After *Relatives*. ★★, 20 minutes.
+#
 # On paper:
 #
 # 5. ★★ Rescale the parameters: $\theta = s\,\phi$, and do gradient descent on $\phi$. Which $\eta$ gives the same path in
@@ -857,8 +873,9 @@ exercise("04_adamw")
 #    each? After *A batch instead of all examples*. 3 minutes.
 # 7. ★★★ A gradient component alternates, $+1, -1, +1, \dots$ What is the length of Adam's steps in the long run? Of
 #    momentum's? After *Adam*. 20 minutes.
-# 8. ★★ Halve the loss. What changes for Adam, if `weight_decay` is set, which is decoupled? And if decay were a term
-#    $\frac\lambda2 \lVert\theta\rVert^2$ of the loss, whose weight $\lambda$ stays as it is? After *Relatives*. 10 minutes.
+# 8. ★★ Halve the loss. What changes for Adam, if `weight_decay` is set, which is *decoupled* (it does not pass through $m$
+#    and $v$)? And if decay were a term $\frac\lambda2 \lVert\theta\rVert^2$ of the loss, whose weight $\lambda$ stays as it
+#    is? After *Relatives*. 10 minutes.
 # 9. ★★★★ For $\eta\lambda$ above the window the eigenvalues of momentum are real. Show that both lie between $-1$ and 0 as
 #    long as $\eta\lambda < 2(1 + \mu)$, so that momentum converges there. After *Momentum*. 25 minutes.
 #
@@ -868,7 +885,7 @@ exercise("04_adamw")
 # 11. ★★ Draw the picture of the valley for Adam with $\eta = 0.1$ and 2, and for momentum 0.99. What does the best of them
 #     look like, and how far is it from the minimum after 200 steps? 15 minutes.
 # 12. ★★★ Measure the noise of the gradient of `small_network` after 0, 1 and 5 epochs, beside $\lVert g \rVert$. From when
-#     on is the noise of a batch of 128 larger than the gradient? What does it say for the choice of $B$ and $\eta$ late in
+#     on is the noise of a batch of 128 larger than the gradient? What follows for the choice of $B$ and $\eta$ late in
 #     training? 40 minutes.
 
 # %% tags=["hide-cell"]

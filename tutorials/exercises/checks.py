@@ -584,46 +584,6 @@ def mean_momentum(module: ModuleType) -> list[str]:
     return [*facts, equal("v after one step", mine.v, 0.25 * g, forms)]
 
 
-class Decaying:
-    """Adam with a term λ/2 |θ|² in the loss, beside the library's Adam."""
-
-    def __init__(self, lr: float, decay: float):
-        self.adam, self.decay = s.Adam(lr), decay
-
-    def update(self, parameters: np.ndarray, gradient: np.ndarray) -> None:
-        self.adam.update(parameters, gradient + self.decay * parameters)
-
-
-def adam_with_decay(module: ModuleType) -> list[str]:
-    plain = optimizer(lambda module: module.AdamWithDecay(lr=0.1), lambda: s.Adam(0.1))
-    decoupled = optimizer(
-        lambda module: module.AdamWithDecay(lr=0.1, decay=0.5, decoupled=True),
-        lambda: s.Adam(0.1, weight_decay=0.5),
-    )
-    coupled = optimizer(
-        lambda module: module.AdamWithDecay(lr=0.1, decay=0.5, decoupled=False),
-        lambda: Decaying(0.1, 0.5),
-    )
-    facts = [f"without decay: {fact}" for fact in plain(module)[-1:]]
-    for name, compare, remark in (
-        (
-            "decoupled",
-            decoupled,
-            "it shrinks θ by 1 - lr λ, before the step, and not by way of m and v",
-        ),
-        (
-            "in the loss",
-            coupled,
-            "its gradient λ θ is added to g, before m and v, for θ as it is then",
-        ),
-    ):
-        try:
-            facts.append(f"decay {name}: {compare(module)[-1]}")
-        except AnswerError as error:
-            raise AnswerError(f"decay {name}: {remark}\n{error}") from None
-    return facts
-
-
 def he(module: ModuleType) -> list[str]:
     facts = []
     for inputs in (50, 200, 784):
@@ -2298,7 +2258,6 @@ CHECKS = {
     ),
     "04_adam": optimizer(lambda module: module.Adam(lr=0.1), lambda: s.Adam(0.1)),
     "04_mean_momentum": mean_momentum,
-    "04_adamw": adam_with_decay,
     "05_relu": activation("ReLU", lambda x: np.maximum(x, 0)),
     "05_he": he,
     "05_batchnorm": batchnorm,
