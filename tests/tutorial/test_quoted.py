@@ -85,7 +85,11 @@ def test_the_clouds_of_chapter_15_are_those_of_the_file():
 
 def test_the_linear_vae_of_chapter_11_on_mnist_is_that_of_the_file():
     betas = result("linear_vae-2026-11-28-mnist.json")["betas"]
-    for beta, words in (("1.0", "KL of 10.17 nats for β = 1, and 10.16"), ("4.0", "1.39 and 1.36"), ("8.0", "0.12 nats")):
+    for beta, words in (
+        ("1.0", "KL of 10.17 nats for β = 1, and 10.16"),
+        ("4.0", "1.39 and 1.36"),
+        ("8.0", "0.12 nats"),
+    ):
         predicted, found = (sum(betas[beta][key]) for key in ("predicted", "found"))
         assert words in prose(11).replace("\n", " ")
         assert {f"{predicted:.2f}", f"{found:.2f}"} >= set(re.findall(r"\d+\.\d+", words))
@@ -93,7 +97,12 @@ def test_the_linear_vae_of_chapter_11_on_mnist_is_that_of_the_file():
 
 def test_the_probes_of_chapter_18_on_mnist_are_those_of_the_file():
     found = result("probe-2026-11-28-masked.json")["test_accuracy_by_labels"]["mnist"]
-    rows = {"`masked`": "masked", "`denoising`": "denoising", "`denoising-masking`": "denoising-masking", "`simple`": "simple"}
+    rows = {
+        "`masked`": "masked",
+        "`denoising`": "denoising",
+        "`denoising-masking`": "denoising-masking",
+        "`simple`": "simple",
+    }
     for said, name in (rows | {"the pixels": "pixels"}).items():
         shares = [100 * sum(each) / len(each) for count, each in found[f"{name}, linear"].items() if count != "10"]
         assert f"| {said} | {' | '.join(f'{share:.1f} %' for share in shares)} |" in prose(18)
