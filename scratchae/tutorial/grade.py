@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import contextlib
+import importlib
 import importlib.util
 import inspect
 import io
@@ -184,14 +185,17 @@ def praised(title: str, facts: list[str]) -> str:
 
 
 def exercise(path: Path) -> Callable[[ModuleType], list[str]] | None:
-    """The check of an exercise of this name, from the tutorials' own checks.py.
+    """The check of an exercise of this name, from the tutorials' own folder `exercises/checks`, which has a file for each chapter.
 
     From nowhere else: what is found is run, and the folder of a learner's file may be anybody's.
     """
-    spec = importlib.util.spec_from_file_location("_exercise_checks", folder() / "exercises" / "checks.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.CHECKS.get(path.stem)
+    checks = folder() / "exercises" / "checks"
+    chapter = f"chapter_{path.stem[:2]}"
+    if not (checks / f"{chapter}.py").is_file():
+        return None
+    spec = importlib.util.spec_from_file_location("_exercise_checks", checks / "__init__.py")
+    sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # a package, whose files import each other
+    return importlib.import_module(f"{spec.name}.{chapter}").CHECKS.get(path.stem)
 
 
 def verdict(subject: Subject, path: Path) -> tuple[int, str]:

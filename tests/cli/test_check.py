@@ -301,8 +301,9 @@ def test_what_lies_beside_the_file_can_be_imported(graded, file):
 
 def test_nothing_but_the_file_is_run(graded, file, tmp_path, monkeypatch):
     """And the tutorials' own checks: who may write into the folder may be anybody."""
-    (tmp_path / "sub").mkdir()
-    file("from pathlib import Path\nPath('ran').touch()\nCHECKS = {}", "checks.py")
+    (tmp_path / "sub").mkdir(), (tmp_path / "checks").mkdir()
+    for name in ("checks.py", "checks/__init__.py", "checks/chapter_02.py", "_exercise_checks.py"):
+        file("from pathlib import Path\nPath('ran').touch()\nCHECKS = {}", name)
     monkeypatch.chdir(tmp_path)
     assert grade.grade(file(RIGHT, "sub/my_layer.py"))[0] == 0
     assert not Path("ran").exists()
