@@ -318,9 +318,8 @@ show(
 # A [VAE](glossary.md#variational-autoencoder) pulls the code of *each* image to the prior $N(0, 1)$. To
 # make new images from draws of the prior, less is enough: the codes of *all* images together should be
 # distributed like the prior. The distribution of these codes is the
-# [aggregated posterior](glossary.md#aggregated-posterior). A discriminator can compare it with the prior. In
-# an
-# **[adversarial autoencoder](glossary.md#adversarial-autoencoder)**
+# [aggregated posterior](glossary.md#aggregated-posterior). A discriminator can compare it with the prior.
+# In an **[adversarial autoencoder](glossary.md#adversarial-autoencoder)**
 # ([Makhzani et al. 2016](bibliography.md#makhzani-2016)) the "real" examples of the discriminator are draws
 # of $N(0, 1)$, and the "made" ones are the codes $z = \text{encoder}(x)$. The encoder descends the sum of
 # two losses, that of the reconstruction and $L_G$. The code is used twice, by the decoder and by the
