@@ -35,9 +35,10 @@ rng = np.random.default_rng(0)
 # The discriminator gives an example $x$ a [logit](glossary.md#logit) $a(x)$, and $D(x) = \sigma(a)$ is its
 # probability that $x$ is real. "Real or made?" has two answers, so its loss is the
 # [cross-entropy](glossary.md#cross-entropy) of [chapter 07](07_cross_entropy.py): with target 1 for real
-# examples $x$, and with target 0 for made examples $\tilde x = G(z)$, whose $z$ is drawn from $N(0, 1)$. In
-# logits $-\log\sigma(a) = \operatorname{softplus}(-a)$ and
-# $-\log(1 - \sigma(a)) = \operatorname{softplus}(a)$, so
+# examples $x$, and with target 0 for made examples $\tilde x = G(z)$, whose $z$ is drawn from $N(0, 1)$. With
+# $\operatorname{softplus}(a) = \log(1 + e^a)$ that chapter found
+# $-\log\sigma(a) = \operatorname{softplus}(-a)$ and
+# $-\log(1 - \sigma(a)) = \operatorname{softplus}(a)$. So
 #
 # $$
 # \begin{aligned}
@@ -62,9 +63,9 @@ rng = np.random.default_rng(0)
 # $$
 #
 # The second is the cross-entropy's $(\text{prediction} - \text{target})/N$ of chapter 07 with the target 1.
-# Where the generator is bad, the discriminator is sure that its examples are made, $\sigma(a) \approx 0$.
-# There the first gradient vanishes, and the second is as large as it can be. So with $-L_D$ a generator
-# would learn least where it has most to learn.
+# While the generator is bad, the discriminator is sure that the generator's examples are made, and
+# $\sigma(a) \approx 0$. Then the first gradient vanishes, and the second is as large as it can be. So with
+# $-L_D$ a generator would learn least where it has most to learn.
 
 # %%
 a = np.linspace(-8, 8, 161)
@@ -72,13 +73,13 @@ D = 1 / (1 + np.exp(-a))
 drawn, axes = figure(6, 3)
 axes.plot(D, D, label="of $-L_D$: σ(a)")
 axes.plot(D, 1 - D, "--", label="of $L_G$: 1 − σ(a)")
-axes.set(xlabel="D of a made example", ylabel="size of the gradient in a")
+axes.set(xlabel="D of a made example", ylabel="N times the size of the gradient")
 axes.legend()
 show(
     drawn,
     "saturation",
     "Two lines against D from 0 to 1: the first rises from 0, the second falls to 0.",
-    "Where the discriminator is sure that an example was made, on the left, the first loss teaches nothing.",
+    "On the left the discriminator is sure that an example was made. There the gradient of −L_D (solid) is near 0, and that of L_G (dashed) is largest.",
 )
 
 # %% [markdown]
@@ -130,20 +131,21 @@ assert wrong and all(name.startswith("discriminator") for name in wrong)
 
 # %% [markdown]
 # The generator's gradients are right. The discriminator's are those of $L_G$: it would change so that it
-# takes made examples for real. No shape is wrong and no array is missing, so only the check finds it.
+# takes made examples for real. No shape is wrong and no array is missing, so only the check finds the
+# mistake.
 #
 # ## What the best discriminator knows
 #
 # Let real examples have probabilities $p(x)$ and made ones $q(x)$. With many examples the two means of
-# $L_D$ become sums over $x$, and each $x$ contributes $-p \log D - q \log(1 - D)$. The slope of this in $D$
-# is $-p/D + q/(1 - D)$. It is negative for small $D$ and positive for large $D$, so the least value is
-# where it is 0, at
+# $L_D$ become sums over all possible $x$, and each $x$ contributes $-p \log D - q \log(1 - D)$. The slope of
+# this in $D$ is $-p/D + q/(1 - D)$. The slope is negative for small $D$ and positive for large $D$, so the
+# contribution is least where the slope is 0, at
 #
 # $$
 # D^*(x) = \frac{p(x)}{p(x) + q(x)} .
 # $$
 #
-# With it, and with $m = (p + q)/2$, the loss is
+# With this $D^*$, and with $m = (p + q)/2$, so that $p + q = 2m$, the loss is
 #
 # $$
 # L_D^* = -\sum_x p \log \frac{p}{2m} - \sum_x q \log\frac{q}{2m}
@@ -151,11 +153,12 @@ assert wrong and all(name.startswith("discriminator") for name in wrong)
 #       = \log 4 - 2\, \mathrm{JS}(p, q) .
 # $$
 #
+# Each of the two sums gives one $\log 2$, because $\sum_x p = \sum_x q = 1$.
 # $\mathrm{JS}(p, q) = \frac12 \mathrm{KL}(p \,\|\, m) + \frac12 \mathrm{KL}(q \,\|\, m)$ is the divergence
 # of Jensen and Shannon. It is 0 if $p = q$, and $\log 2$ if no $x$ is possible under both. So the loss of
-# the *best* discriminator measures how far $q$ is from $p$. On four points everything can be computed. The
-# cell trains a discriminator that has a logit of its own for each point, and compares it with the two
-# formulas:
+# the *best* discriminator measures how far $q$ is from $p$. If $x$ can be only one of four points,
+# everything can be computed. The cell trains a discriminator that has a logit of its own for each point,
+# and compares its answers and its loss with the formulas of $D^*$ and $L_D^*$:
 
 # %%
 p, q = np.array([0.4, 0.3, 0.2, 0.1]), np.array([0.1, 0.1, 0.3, 0.5])
@@ -187,17 +190,20 @@ assert np.allclose(D, p / (p + q)) and np.isclose(L_D, np.log(4) - 2 * js)
 # \qquad \theta'^2 + \varphi'^2 = (1 + \eta^2)(\theta^2 + \varphi^2) .
 # $$
 #
-# The only point of rest is $(0, 0)$. Each step multiplies the distance to it by $\sqrt{1 + \eta^2}$, so the
-# pair moves *away* from it, however small the rate is.
+# In the sum of the squares the mixed terms $\mp 2\eta\theta\varphi$ cancel. The only point of rest is
+# $(0, 0)$. Each step multiplies the distance to it by $\sqrt{1 + \eta^2}$, so the pair moves *away* from it,
+# however small the rate is.
 #
-# The reason is that the field of the two steps, $(\varphi, -\theta)$, is not the gradient of any loss. The
+# The two players' gradients, side by side, are the *field* $(\varphi, -\theta)$. The pair moves away because
+# this field is not the gradient of any loss. The
 # [Jacobian](mathematics.md#gradient-jacobian-hessian) of a gradient is symmetric, because the order of two
 # derivatives does not matter. The Jacobian of this field has the rows $(0, 1)$ and $(-1, 0)$. It is not
-# symmetric. The next cell measures the Jacobian of a real pair of players, by differences. Within the block
-# of one player it must be symmetric, since each descends a loss while the other holds still.
+# symmetric. The next cell measures the Jacobian of the field of a real pair of players, by differences.
+# Within the block of one player the Jacobian must be symmetric, because a player descends a loss while the
+# other player holds still.
 #
-# *Predict (★, 1 minute):* is it symmetric in the two blocks that say how one player's gradient depends on
-# the *other's* parameters?
+# *Predict (★, 1 minute):* two blocks say how one player's gradient depends on the *other* player's
+# parameters. Is each of these two blocks the transpose of the other?
 
 # %%
 θ, φ, η = 1.0, 0.0, 0.1
@@ -236,13 +242,15 @@ print(f"asymmetry within a player {inside:.0e}, between the players {across:.2f}
 assert inside < 1e-5 and across > 0.01
 
 # %% [markdown]
-# Within a player it is symmetric, up to the rounding of the differences. Between the players it is not, so
-# the two together descend no loss.
+# Within a player the Jacobian is symmetric, up to the rounding of the differences. Between the players it
+# is not, so the two together descend no loss.
 #
 # ## Eight clouds
 #
 # What does such a training look like? The data are points in eight small clouds on a ring. The generator
-# makes points from two numbers of noise, with two hidden layers.
+# makes points from two numbers of noise, with two hidden layers. A made point lies *in a cloud* if it is
+# within four standard deviations of the cloud's middle, and a cloud is *found* if at least a hundredth of
+# the made points lie in it.
 
 # %%
 epochs = quick(40, 6)
@@ -280,38 +288,38 @@ show(
     drawn,
     "clouds",
     "Two panels of points around eight crosses on a ring, and the loss of the discriminator by epoch for both, beside a dotted line at log 4.",
-    "Crosses are the middles of the clouds. The dotted line is log 4, where neither player wins.",
+    "Points that the generator makes, and crosses in the middles of the clouds where they should lie. The dotted line is log 4, the loss of a discriminator that cannot tell made points from real ones.",
 )
 
 # %% [markdown]
 # [Adam](glossary.md#adam) with its usual $\beta_1 = 0.9$ averages the gradients of about ten steps. In a
-# game the oldest of them belong to a state of the other player that is gone. So one might expect a smaller
-# $\beta_1$ to do better. But one run proves little where training need not come to rest. Here are five
-# seeds of 100 epochs each, by `python benchmarks/modes.py` (mean ± standard deviation over the seeds):
+# game the oldest of these gradients belong to a state of the other player that is gone. So one might expect
+# a smaller $\beta_1$ to do better. But one run proves little where training need not come to rest. Here are
+# five seeds of 100 epochs each, by `python benchmarks/modes.py` (mean ± standard deviation over the seeds):
 #
 # | way | clouds found | points in a cloud |
 # | --- | ---: | ---: |
 # | β₁ = 0.9 | 8.0 ± 0.0 | 81.8 ± 5.6 % |
 # | β₁ = 0.5 | 7.6 ± 0.9 | 85.5 ± 5.5 % |
 # | β₁ = 0.5, noise 0.1 | 7.8 ± 0.4 | 85.3 ± 6.2 % |
-# | β₁ = 0.5, the discriminator five times as fast | 7.2 ± 0.8 | 81.4 ± 6.0 % |
+# | β₁ = 0.5, the discriminator's learning rate five times as large | 7.2 ± 0.8 | 81.4 ± 6.0 % |
 # | the same, noise 0.1 | 7.8 ± 0.4 | 82.3 ± 9.0 % |
 #
 # Noise on what the discriminator sees ([Sønderby et al. 2017](bibliography.md#sønderby-2017)) blurs real
 # and made examples alike, so that it cannot tell them apart by a small detail. In the library this is a
 # layer `GaussianNoise(0.1)` at the beginning of the discriminator.
 #
-# In 100 epochs all five ways find seven clouds or more on average. The differences between them are no
-# larger than the spread over five seeds, also where noise is added for a fast discriminator. So a
-# difference that is seen in one run says little.
+# In 100 epochs all five ways find seven clouds or more on average. The differences between the ways are no
+# larger than the spread over five seeds. This is so for the noise too, even where the discriminator's
+# learning rate is large. So a difference that is seen in one run says little.
 #
 # ## An autoencoder with a critic
 #
 # A [VAE](glossary.md#variational-autoencoder) pulls the code of *each* image to the prior $N(0, 1)$. To
-# make new images from draws of the prior less is enough: the codes of *all* images together, the
-# [aggregated posterior](glossary.md#aggregated-posterior), should be distributed like the prior. A
-# discriminator can compare the two. In an
-# **[adversarial autoencoder](glossary.md#adversarial-autoencoder)**
+# make new images from draws of the prior, less is enough: the codes of *all* images together should be
+# distributed like the prior. The distribution of these codes is the
+# [aggregated posterior](glossary.md#aggregated-posterior). A discriminator can compare it with the prior.
+# In an **[adversarial autoencoder](glossary.md#adversarial-autoencoder)**
 # ([Makhzani et al. 2016](bibliography.md#makhzani-2016)) the "real" examples of the discriminator are draws
 # of $N(0, 1)$, and the "made" ones are the codes $z = \text{encoder}(x)$. The encoder descends the sum of
 # two losses, that of the reconstruction and $L_G$. The code is used twice, by the decoder and by the
@@ -321,34 +329,35 @@ show(
 source(sae.AdversarialAutoencoder.backward)
 
 # %% [markdown]
-# On MNIST: `scratchae train aae --data mnist` draws the codes of the test images and images from draws of
-# $N(0, 1)$; `scratchae train gan --data mnist` and `gan-conv` make digits from noise.
+# On MNIST, `scratchae train aae --data mnist` makes a picture of the codes of the test images, and new
+# images from draws of $N(0, 1)$. `scratchae train gan --data mnist` and `gan-conv` make digits from noise.
 #
 # ## Exercises
 #
-# 1. One step of the game by hand: both players' gradients, for a discriminator with one layer. After
+# 1. Code one step of the game: both players' gradients, for a discriminator with one layer. After
 #    *Through the discriminator, and past it*. ★★, 20 minutes.
 
 # %%
 exercise("15_gan_step")
 
 # %% [markdown]
-# 2. **While reading.** What is $L_D$ if the discriminator answers ½ to everything? To which values do the
-#    two losses go if it is always right, and more and more sure? After *The game*. ★, 5 minutes.
+# 2. **While reading.** What is $L_D$ if the discriminator answers ½ to everything? To which values do
+#    $L_D$ and $L_G$ go if it is always right, and more and more sure? After *The game*. ★, 5 minutes.
 # 3. **Derive.** Both players of $V = \theta\varphi$ move in turn instead of at once: first $\theta$, then
 #    $\varphi$ with the new $\theta$. Write the two moves as one $2 \times 2$ matrix. Does the distance to
 #    $(0, 0)$ still grow without end? After *No hill to go down*. ★★, 15 minutes.
 # 4. **Derive.** Let the discriminator be the best one, $D^*$. Show that $L_G$ is then
 #    $\mathrm{KL}(q \,\|\, p) - \mathrm{KL}(q \,\|\, m) + \log 2$ on average. (Begin with
-#    $-\log D^* = \log \frac{2m}{p}$.) What does it say about a part of the data that the generator never
-#    makes? After *What the best discriminator knows*. ★★, 20 minutes.
-# 5. **Explore.** Make every second cloud four times as heavy, as in [chapter 19](19_diffusion.py). Does the
-#    generator get the weights right? Use several seeds before you answer. After *Eight clouds*. ★★, 30
-#    minutes.
+#    $-\log D^* = \log \frac{2m}{p}$.) What does this $L_G$ cost a generator that never makes one part of the
+#    data? After *What the best discriminator knows*. ★★, 20 minutes.
+# 5. **Explore.** Give every second cloud four times as many points as its neighbours, as [chapter
+#    19](19_diffusion.py) does. Does the generator get these shares right? Use several seeds before you
+#    answer. After *Eight clouds*. ★★, 30 minutes.
 #
 # <details><summary>Answers</summary>
 #
-# 2\. $\log 4$. If it is always right and sure, $L_D \to 0$ and $L_G \to \infty$.
+# 2\. $\log 4$. If the discriminator is always right and more and more sure, $L_D \to 0$ and
+# $L_G \to \infty$.
 #
 # 3\. No. With $\theta' = \theta - \eta\varphi$ and $\varphi' = \varphi + \eta\theta'$ the matrix has the
 # rows $(1, -\eta)$ and $(\eta, 1 - \eta^2)$. Its
@@ -361,8 +370,8 @@ exercise("15_gan_step")
 # term, so leaving out a part of the data costs nothing there. This is one reason why generators leave out
 # parts of the data.
 #
-# 5\. There is no one answer, and it differs between seeds: nothing in the game asks for the weights more
-# than for the places.
+# 5\. There is no one answer, and it differs between seeds: neither loss asks for the right shares more than
+# for the right places.
 #
 # </details>
 

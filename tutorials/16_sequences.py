@@ -17,7 +17,8 @@
 # that the same weights are used at every step, so that their gradient is a sum over all steps.
 #
 # **The short path** takes 50 minutes: leave out *Clipping*, *The price of a cut*, *Several lengths*, and
-# *The teacher, and what happens without*. Nothing later needs them, and they can be read by themselves.
+# *The teacher, and what happens without*. Nothing later needs them except exercise 3, and they can be read
+# by themselves.
 
 # %%
 import numpy as np
@@ -40,7 +41,7 @@ rng = np.random.default_rng(0)
 # $$
 #
 # with $W$ $(D, H)$, $U$ $(H, H)$ and $b$ $(H,)$, *the same at every step*. So the net can read sequences of
-# any length $T$. What it gives out are the states.
+# any length $T$. Its output at step $t$ is the state, $y_t = h_t$.
 
 # %% tags=["hide-input"]
 drawn, axes = figure(7, 2.4)
@@ -65,7 +66,7 @@ show(
     drawn,
     "unrolled",
     "Four circles h1 to h4 in a row, each with an arrow from x below, to y above, and from the circle before it; dashed arrows go from each circle back to the one before.",
-    "The net, unrolled in time. It is as deep as the sequence is long, and all arrows of a kind have the same weights. Red: the way back.",
+    "The net, unrolled in time. It is as deep as the sequence is long, and all arrows of a kind have the same weights. Dashed: the way back of the gradient, from right to left.",
 )
 
 # %%
@@ -147,7 +148,8 @@ print(report)
 assert report.passed
 
 # %% [markdown]
-# **Break it.** Leave out the term that comes from the next step, so that $dh_t = dy_t$.
+# **Break it.** Leave out the term that comes from the next step, so that $dh_t = dy_t$. The option
+# `truncate=1` of the layer does this.
 #
 # *Predict (★, 1 minute):* which of the gradients $dx$, $dW$, $dU$ and $db$ are wrong then?
 
@@ -159,12 +161,14 @@ print("wrong:", ", ".join(sorted(wrong)))
 assert wrong == {"x", "W", "U", "b"}
 
 # %% [markdown]
-# All of them are wrong, because each is computed from the $da_t$.
+# All four are wrong, because each is computed from the $da_t$.
 #
 # ## A product of many factors
 #
-# Let the loss depend on the last state only. How large is its gradient $k$ steps earlier? Each step
-# multiplies the gradient by a matrix of the same form,
+# Let the loss depend on the last state only, so that $dy_t = 0$ at all steps before. How large is the
+# gradient of the state $k$ steps earlier? Take one example, whose $dh_t$ is a row. By the formulas of the
+# last section $dh_{t-1} = da_t U^\top = \big(dh_t \odot (1 - h_t^2)\big) U^\top$. So each step multiplies
+# the gradient by a matrix of the same form,
 #
 # $$
 # dh_{t-1} = dh_t \, J_t, \qquad J_t = \operatorname{diag}(1 - h_t^2)\, U^\top,
@@ -172,13 +176,13 @@ assert wrong == {"x", "W", "U", "b"}
 # $$
 #
 # Where the states are near 0, $1 - h^2$ is near 1, and the product is nearly the power $(U^\top)^k$. Let
-# $U$ have the [eigenvalues](mathematics.md#eigenvalues-trace-determinant) $\lambda_i$, and let
-# $|\lambda_1|$ be the largest absolute value among them. $U^k$ multiplies an eigenvector by $\lambda_i^k$,
-# and for large $k$ the largest factor outgrows all others. So $\|U^k\|^{1/k}$, the factor of one step, goes
-# to $|\lambda_1|$ (Gelfand's formula). If $|\lambda_1| < 1$, the gradient **vanishes**. If
-# $|\lambda_1| > 1$, it **explodes** ([Bengio et al. 1994](bibliography.md#bengio-1994);
-# [Pascanu et al. 2013](bibliography.md#pascanu-2013)). Where the states are large, $1 - h^2$ is clearly
-# below 1 and makes the gradient smaller at each step.
+# $U$ have the [eigenvalues](mathematics.md#eigenvalues-trace-determinant) $\lambda_i$, which are those of
+# $U^\top$ too, and let $|\lambda_1|$ be the largest absolute value among them. The power multiplies an
+# eigenvector by $\lambda_i^k$, and for large $k$ the largest factor outgrows all others. So
+# $\|U^k\|^{1/k}$, which is the factor of one step on average, goes to $|\lambda_1|$ (Gelfand's formula). If
+# $|\lambda_1| < 1$, the gradient **vanishes**. If $|\lambda_1| > 1$, it **explodes** ([Bengio et al.
+# 1994](bibliography.md#bengio-1994); [Pascanu et al. 2013](bibliography.md#pascanu-2013)). Where the states
+# are large, $1 - h^2$ is clearly below 1 and makes the gradient smaller at each step.
 #
 # *Predict (★, 1 minute):* let $|\lambda_1| = 1.2$, and let the inputs be drawn at random, so that the
 # states are large. Does the gradient vanish or explode?
@@ -229,11 +233,13 @@ show(
 #
 # Where a gradient explodes, the loss has a place that is steep like a cliff. Here is the smallest example.
 # The state is one number, there is no input, and the bias $b$ is to be learned so that $h_T = \tfrac12$.
-# Let $U = 2$. Then a tiny $b$ is doubled at each step, until tanh bends. So the loss
+# Let $U = 2$. If $b$ is tiny, the first state is tiny too, and each step about doubles the state until it is
+# so large that tanh bends. So the loss
 # $L(b) = (h_T - \tfrac12)^2$ is flat except within a few millionths around $b = 0$, where it is very steep.
 # A step of gradient descent from the steep place is so long that it ends on the flat part, where the
-# gradient is nearly 0, and training stays there. The remedy is to bound the *norm* of the gradient and to
-# keep its direction ([Pascanu et al. 2013](bibliography.md#pascanu-2013)):
+# gradient is nearly 0, and training stays there. The remedy is to keep the direction of
+# the gradient $g$, and to let its *norm* be at most a limit $c$
+# ([Pascanu et al. 2013](bibliography.md#pascanu-2013)):
 #
 # $$
 # g \leftarrow g \cdot \min\Big(1, \frac{c}{\|g\|}\Big) .
@@ -275,8 +281,8 @@ for name, limit in (("as it is", None), ("clipped", 1e-3)):
 assert ends["clipped"] < 0.01 < 0.1 < ends["as it is"]
 
 # %% [markdown]
-# `clip_norm` of any optimizer does this. It is a remedy for gradients that explode, and not for gradients
-# that vanish.
+# The option `clip_norm` of any optimizer does this. It is a remedy for gradients that explode, and not for
+# gradients that vanish.
 #
 # ## Gates
 #
@@ -284,7 +290,8 @@ assert ends["clipped"] < 0.01 < 0.1 < ends["as it is"]
 # number unchanged. A **[gated recurrent unit](glossary.md#gated-recurrent-unit)**
 # ([Cho et al. 2014](bibliography.md#cho-2014)) can leave the state as it is. It computes a proposal $n$ for
 # the new state, and for each number of the state a gate $z$ in $(0, 1)$, which says which share of the old
-# number stays:
+# number stays. (In this section $z$ is a gate, and no code.) A second gate $r$ says how much of the old state
+# counts for the proposal:
 #
 # $$
 # \begin{aligned}
@@ -295,15 +302,15 @@ assert ends["clipped"] < 0.01 < 0.1 < ends["as it is"]
 # \end{aligned}
 # $$
 #
-# with $h_{-} = h_{t-1}$. The backward pass takes these lines from the last to the first. From the last
-# line,
+# with $h_{-} = h_{t-1}$, and with weights and biases of its own in each line; $c$ is a bias too. The backward
+# pass takes these lines from the last to the first. From the last line,
 #
 # $$
 # dn = dh \odot (1 - z), \qquad dz = dh \odot (h_{-} - n), \qquad \text{and } dh \odot z \text{ as a part of } dh_{-} .
 # $$
 #
-# Then it goes through tanh and σ with the derivatives of chapter 02. Let $a_r$, $a_z$ and $a_n$ be what
-# stands in the brackets of $\sigma$ and tanh:
+# Then the gradient goes through tanh and σ with the derivatives of chapter 02. Let $a_r$, $a_z$ and $a_n$
+# be what stands in the brackets of $\sigma$ and tanh:
 #
 # $$
 # da_n = dn \odot (1 - n^2), \quad dm = da_n \odot r, \quad da_r = da_n \odot m \odot r (1 - r),
@@ -329,8 +336,8 @@ source(sae.GRU.backward_parameters)
 
 # %% [markdown]
 # **Does it help?** Give a net random numbers between −1 and 1, one at each step, and ask after the last
-# step for the first number. Whoever always answers 0 has as mean squared error the
-# [variance](mathematics.md#expectation-variance-covariance) of the numbers, 1/3. Three nets are tried: an
+# step for the first number. A net that always answers 0 has a mean squared error of 1/3, because this is the
+# [variance](mathematics.md#expectation-variance-covariance) of the numbers. Three nets are tried: an
 # RNN, a GRU that begins with $b_z = 0$, and a GRU that begins with $b_z = 3$, so that its gates begin at
 # $z \approx \sigma(3) = 0.95$.
 #
@@ -406,8 +413,8 @@ axes.legend()
 show(
     drawn,
     "reach",
-    "Three lines over 60 steps on a logarithmic axis, from right to left: that of the GRU falls by five powers of ten, those of the RNN and of the GRU with open gates by about one.",
-    "Before training: the gradient on its way from the last step, on the right, to the first.",
+    "Three lines over 60 steps on a logarithmic axis, from right to left: that of the GRU falls by five powers of ten, those of the RNN and of the GRU with b_z = 3 by about one.",
+    "Before training. Read from right to left: how the gradient shrinks on its way from the last step to the first. The line that falls farthest is that of the GRU with b_z = 0.",
 )
 
 # %% [markdown]
@@ -415,19 +422,21 @@ show(
 # other GRU does not: it begins with $b_z = 0$, so $z \approx \tfrac12$, and the term $dh \odot z$ loses
 # half of the gradient at each step. Next to nothing is left of it after sixty steps.
 #
-# For the RNN there is another reason, because its gradient does arrive: its $U$ begins with $|\lambda_1|$
-# near 1. Still it does not learn the task in 400 steps. To recall the number it needs a $U$ that keeps it
-# through 60 products, while 59 other numbers come in through the same $W$ and disturb the state. The GRU
-# can shut them out: where $z = 1$, $x$ does not enter the state at all.
+# The gradient of the RNN does arrive, because its $U$ begins with $|\lambda_1|$ near 1. Still the RNN does
+# not learn the task in 400 steps, so there must be another reason. To recall the number, the RNN needs a
+# $U$ that keeps it through 60 products, while 59 other numbers come in through the same $W$ and disturb the
+# state.
+# The GRU can shut them out: where $z = 1$, $x$ does not enter the state at all.
 #
 # ## The price of a cut
 #
-# A stream of data has no last step from which a backward pass could begin. *Truncated* backpropagation
-# therefore ends the backward pass after some steps, as if the state there had been given from outside:
-# `truncate=10` cuts after every tenth step. Then fewer states have to be kept, and the gradient is wrong:
-# it leaves out how the loss depends on what came before the cut. The next cell computes the gradient of all
-# weights of a GRU that has learned to recall the first of ten numbers, with cuts and without, and then
-# trains another with cuts from the beginning:
+# A stream of data does not end, so no backward pass can go through all of it. *Truncated* backpropagation
+# cuts the stream into pieces. The backward pass ends at the beginning of each piece, as if the state there
+# had been given from outside: `truncate=10` cuts after every tenth step. Then fewer states have to be kept,
+# but the gradient is wrong, because it leaves out how the loss depends on what came before the cut. The next
+# cell takes a GRU that has learned to recall the first of ten numbers. It computes the gradient of all
+# weights without cuts and with cuts, and prints the cosine of the angle between the two. Then it trains
+# another GRU with cuts from the beginning:
 
 # %%
 begin = np.random.default_rng(0)
@@ -455,9 +464,9 @@ assert quick(cut_error > 20 * error and error < 0.02, True)
 # ## Several lengths
 #
 # A batch is one array, but sequences differ in length. So the short ones are filled up with a number that
-# does not occur in the data, and every layer is told this number: a step that holds only it counts as *no
-# step*. The state stays as it was, $h_t = h_{t-1}$. So the gradient of $h_t$ goes to $h_{t-1}$ unchanged,
-# and such a step adds nothing to $dW$, $dU$ and $db$, nor to the loss:
+# does not occur in the data, and every layer is told this number (`padding`): a step whose numbers are all
+# equal to it counts as *no step*. There the state stays as it was, $h_t = h_{t-1}$. So the gradient of
+# $h_t$ goes to $h_{t-1}$ unchanged, and such a step adds nothing to $dW$, $dU$ and $db$, nor to the loss:
 
 # %%
 lengths = (5, 2, 3)
@@ -477,13 +486,14 @@ assert np.allclose(masked.dU, dU) and not np.allclose(plain.forward(together), y
 source(type(masked).skip, type(masked).arriving)
 
 # %% [markdown]
-# Without the mask the filling is read like data, and the states differ, as the last assert says.
+# Without `padding` the filling is read like data, and the states differ, as the last assert says.
 #
 # ## An autoencoder that reads and writes
 #
-# The *encoder* reads the rows; a Dense layer makes its last state a code $z$. The *decoder* is a second
-# recurrent net. It is given $z$ at every step, and writes a row at each. The gradient of $z$ is a sum over
-# the steps, as $z$ is used at each of them. The digits are made smaller here, 14 rows of 14 pixels, so that
+# The *encoder* reads the rows, and a Dense layer computes a code $z$ from its last state. The *decoder* is a
+# second recurrent net. It is given $z$ at every step, and a `StepDense`, the same Dense layer at every step,
+# turns each of its states into a row. The gradient of $z$ is a sum over the steps, as $z$ is used at each of
+# them. The digits are made smaller here, 14 rows of 14 pixels, so that
 # all trainings of this section take seconds.
 
 # %%
@@ -547,13 +557,13 @@ for name, each in by_row.items():
 assert quick(pca.mean() < min(each.sum() for each in by_row.values()), True)
 
 # %% [markdown]
-# PCA, which sees a whole image at once, has a much smaller error here: both nets are 28 layers deep, and
-# were trained for 240 steps only. What follows compares such nets with one another. With longer training
-# they pass PCA. On MNIST, 28 rows of 28 pixels, code 32, ten epochs,
-# `scratchae train sequence --data mnist` ends with a squared error of 12.19 per test image (one seed),
-# where PCA-32 has 13.19. The dense `deep`, with the same code and as many epochs, has 8.74. The kind of
-# recurrent layer matters more than the order of reading: with gates, as `sequence-gru`, the same net ends
-# at 6.36 (one seed as well).
+# PCA, which sees a whole image at once, has a much smaller error here. Both nets are 28 layers deep, 14 steps
+# of reading and 14 of writing, and were trained for 240 steps only. What follows compares such nets with one
+# another. With longer training they pass PCA, as on MNIST, with 28 rows of 28 pixels, a code of 32 numbers
+# and ten epochs. There `scratchae train sequence --data mnist` ends with a squared error of 12.19 per test
+# image (one seed), and PCA-32 has 13.19. The dense net `deep`, which sees whole images, has 8.74 with the
+# same code and as many epochs. With gates, as `sequence-gru`, the net that reads row by row ends at 6.36 (one
+# seed as well). So the kind of recurrent layer matters more here than whether a net reads images by rows.
 #
 # ## The teacher, and what happens without
 #
@@ -561,8 +571,8 @@ assert quick(pca.mean() < min(each.sum() for each in by_row.values()), True)
 # training the right row before is known, so the decoder is given the *right* one, whatever it has written
 # itself. This is **[teacher forcing](glossary.md#teacher-forcing)**
 # ([Williams and Zipser 1989](bibliography.md#williams-1989)). In use the right row is not known: the
-# decoder runs *free*, and reads the row that it wrote itself. Such rows have its own mistakes in them, and
-# it was never trained on rows with mistakes ([Bengio et al. 2015](bibliography.md#bengio-2015)).
+# decoder runs *free*, and reads the row that it wrote itself. Such rows hold the decoder's own mistakes, and
+# the decoder was never trained on rows with mistakes ([Bengio et al. 2015](bibliography.md#bengio-2015)).
 #
 # *Predict (★, 1 minute):* the same net is measured with the teacher and free. How much larger is its error
 # when it runs free?
@@ -593,12 +603,12 @@ show(
     drawn,
     "teacher",
     "Three lines of the squared error over 14 rows: that of the forced net with its teacher is lowest; the same net without lies above it.",
-    "The same net, given the right row before (dashed) or its own (solid). Blue: a decoder that is given the code only.",
+    "Red: one net, whose decoder reads the right row before (dashed) or the row that it wrote itself (solid). The gap between them is what the teacher hides. Blue: a net whose decoder is given the code only.",
 )
 
 # %% [markdown]
 # The training loss is measured with the teacher, the dashed line. In use the net has the error of the solid
-# red line. So an error that was measured with the teacher is too good a figure.
+# red line. So an error that was measured with the teacher is smaller than the error in use.
 #
 # ## Attention
 #
@@ -606,16 +616,17 @@ show(
 # first row. **[Attention](glossary.md#attention)** ([Bahdanau et al. 2015](bibliography.md#bahdanau-2015);
 # [Vaswani et al. 2017](bibliography.md#vaswani-2017)) avoids both, because it reads *all* states, each with
 # a weight. A *query* $q$ says what is looked for. Every step $t$ has a *key* $k_t$, with which the query is
-# compared, and a *value* $v_t$, which is read:
+# compared, and a *value* $v_t$, which is read. With $w$ numbers in each query and key:
 #
 # $$
 # k = xK, \quad v = xV, \qquad a = \frac{q\,k^\top}{\sqrt{w}}, \qquad p = \operatorname{softmax}(a), \qquad y = p\,v .
 # $$
 #
 # For one example: $x$ $(T, D)$, $K$ $(D, w)$, $V$ $(D, E)$; with $M$ queries $q$ $(M, w)$, the scores $a$
-# and the weights $p$ are $(M, T)$, each row of $p$ adds up to 1, and $y$ is $(M, E)$. A score is a sum of
-# $w$ products. If the numbers in $q$ and $k$ are independent with mean 0 and variance 1, each product has
-# variance 1, and their sum has variance $w$. Divided by $\sqrt w$ it has variance 1, whatever $w$ is.
+# and the weights $p$ are $(M, T)$, each row of $p$ adds up to 1, and $y$ is $(M, E)$. Why the $\sqrt w$? A
+# score is a sum of $w$ products. If the numbers in $q$ and $k$ are independent with mean 0 and variance 1,
+# each product has variance 1, and their sum has variance $w$. So the sum divided by $\sqrt w$ has variance
+# 1, whatever $w$ is.
 #
 # **Backward.** $y = pv$ and $a = qk^\top/\sqrt w$ are matrix products, as in chapter 02:
 #
@@ -624,16 +635,18 @@ show(
 # $$
 #
 # Between them is the [softmax](07_cross_entropy.py) of each row, $p_t = e^{a_t} / \sum_s e^{a_s}$. A larger
-# $a_u$ makes $p_u$ larger, and it makes all others smaller through the sum:
-# $\partial p_t/\partial a_u = p_t\,([t = u] - p_u)$. So
+# $a_u$ makes $p_u$ larger, and it makes all others smaller through the sum. By how much? In
+# $\log p_t = a_t - \log \sum_s e^{a_s}$ the derivative of the second logarithm by $a_u$ is
+# $e^{a_u} / \sum_s e^{a_s} = p_u$, and a derivative of $p_t$ is $p_t$ times that of $\log p_t$. So
+# $\partial p_t/\partial a_u = p_t\,([t = u] - p_u)$, where $[t = u]$ is 1 if $t = u$ and 0 otherwise, and
 #
 # $$
 # da_u = \sum_t dp_t\, p_t\,([t = u] - p_u) = p_u \Big( dp_u - \sum_t dp_t\, p_t \Big) .
 # $$
 #
-# In words: $dp_u$ says how the loss changes if step $u$ is read more. Its score gets a gradient to the
-# extent that $dp_u$ differs from the mean of all $dp_t$ with the weights $p$. If all $dp_t$ are equal, the
-# scores get no gradient, because the weights always add up to 1.
+# In words: $dp_u$ says how the loss changes if step $u$ is read more. The score of step $u$ gets a gradient
+# to the extent that $dp_u$ differs from the mean of all $dp_t$ with the weights $p$. If all $dp_t$ are
+# equal, the scores get no gradient, because the weights always add up to 1.
 
 # %%
 reads = sae.Attention(2, D, 3, width=4, rng=rng).to(dtype=np.float64)
@@ -650,13 +663,14 @@ source(sae.Attention.forward, sae.Attention.backward_parameters)
 
 # %% [markdown]
 # Where do the queries come from? In a translation they are computed from the decoder's state, because what
-# is needed next depends on what has been written. In an image row 5 is always row 5, so here the queries
-# are learned: one for each row that is written, the same for all images.
+# is needed next depends on what has been written. In an image, the fifth row is always the fifth row. So
+# here the queries are learned: one for each row that is written, the same for all images.
 #
-# And what do they read? If the decoder read all states of the encoder, 14 vectors of 64 numbers, these
-# would be the code, and it would be larger than the image: row $t$ could be copied from step $t$. So the
-# encoder ends with attention too: 8 queries read its states and make 8 vectors of 4 numbers. The code then
-# has 32 numbers, as before. It is a memory of 8 vectors, each of which holds what its query has read.
+# And what do the queries read? If the decoder read all states of the encoder, 14 vectors of 64 numbers,
+# these would be the code, and the code would be larger than the image: row $t$ could be copied from step
+# $t$. So the encoder ends with attention too: 8 queries read its states and make 8 vectors of 4 numbers.
+# The code then has 32 numbers, as before. It is a memory of 8 vectors, each of which holds what its query
+# has read.
 
 # %%
 begin = np.random.default_rng(0)
@@ -690,14 +704,15 @@ show(
     lambda path: plots.attention(maps, path),
     "attention",
     "Three maps of grey cells: which vectors of the code each written row reads, which states each vector was made of, and their product.",
-    "Which state was read for which row, by way of the code: the mean over 250 test images.",
+    "Left: which vectors of the code each written row reads. Middle: which rows each vector was made of. Right: both together, which rows were read for which written row. A darker cell is a larger weight.",
 )
 
 # %% [markdown]
-# A row of the last map says from which steps the content of a written row came. A state depends on all rows
+# A row of the right map says from which steps the content of a written row came. A state depends on all rows
 # that were read until then, so a later state can hold earlier rows as well.
 #
-# Does this memory help? Each of the two errors above is of one seed, so this run does not decide it.
+# Does this memory help? This run cannot decide it, because each of the errors that the cell above printed,
+# that of the GRU and that of attention, is of one seed.
 #
 # ## Exercises
 #
@@ -720,14 +735,15 @@ exercise("16_attention")
 exercise("16_clip")
 
 # %% [markdown]
-# 4. **While reading.** A GRU has $z = 0.9$ at every step, for every number. Which share of a gradient is
-#    left after 50 steps by the term $dh \odot z$ alone? What must $z$ be for half of it to be left? After
-#    *Gates*. ★, 5 minutes.
+# 4. **While reading.** A GRU has $z = 0.9$ at every step, for every number. If only the term $dh \odot z$
+#    counts, which share of a gradient is left after 50 steps? What must $z$ be for half of it to be left?
+#    After *Gates*. ★, 5 minutes.
 # 5. **Derive.** $U$ is a rotation. What does the product of
 #    [Jacobians](mathematics.md#gradient-jacobian-hessian) do to the length of a gradient near $h = 0$? And
 #    farther away? After *A product of many factors*. ★★, 10 minutes.
-# 6. **Derive.** All scores $a$ of a row of attention grow by 3. What changes? What does it say about
-#    $\sum_u da_u$? Show it from the formula for $da_u$ as well. After *Attention*. ★★, 10 minutes.
+# 6. **Derive.** All scores $a$ of a row of attention grow by 3. What changes in $p$ and in the loss? What
+#    must $\sum_u da_u$ be, therefore? Show this from the formula for $da_u$ as well. After *Attention*. ★★,
+#    10 minutes.
 # 7. **Explore.** How small can $b_z$ be at the beginning for a GRU to learn to recall the first of sixty
 #    numbers in 400 steps? Guess first: which $z$ leaves a hundredth of the gradient after sixty steps? Use
 #    several seeds. After *Gates*. ★★★, 40 minutes.

@@ -5,8 +5,8 @@
 #
 # **Time** 70 minutes to read, 30 s to run on two cores.
 #
-# **Short path** 45 minutes: leave out the three sections on compression, from *What a bit is* to *Without any loss: bits back*.
-# Nothing after them needs them, except exercises 3 and 5.
+# **Short path** 45 minutes: leave out the three sections on compression, from *What a bit is* to *Without
+# any loss: bits back*. Nothing after them needs them, except exercises 3 and 5.
 
 # %% [markdown]
 # ## The question
@@ -58,15 +58,15 @@ def fit(model, x, epochs=epochs, lr=3e-3):
 
 
 def autoencoder(code, seed=0):
-    """784-128-code-128-784, without a bend in the code."""
+    """784-128-code-128-784, without an activation at the code."""
     draw = np.random.default_rng(seed)
     sizes = [784, 128, code]
     return mirrored(sizes, sae.ReLU, draw, code=None, end=sae.Sigmoid(), loss=sae.MSE())
 
 
 # %% [markdown]
-# `x` is for training. `valid` is for every choice: a limit, a size, a learning rate. `test` is
-# looked at once, at the end of each section. The last section says why there must be three.
+# `x` is for training. `valid` is for every choice: a limit, a size, a learning rate. `test` decides nothing:
+# it only measures how well each use works. The last section says why there must be three.
 #
 # ## What is unusual?
 #
@@ -101,8 +101,9 @@ print(
 #
 # Of *which* usual examples? If $n$ scores and the score of one new usual example are drawn in the
 # same way, then each of the $n + 1$ is equally likely to be the largest, or the second largest,
-# and so on. So the new one exceeds the $k$-th largest of the $n$ with probability $k / (n + 1)$,
-# whatever the distribution is. This needs only that all were drawn in the same way. Scores of
+# and so on. The new one exceeds the $k$-th largest of the $n$ if it is among the $k$ largest of all $n + 1$.
+# So it does this with probability $k / (n + 1)$, whatever the distribution is: with $k = (n + 1) / 20$ in one
+# case of 20. This needs only that all were drawn in the same way. Scores of
 # training images are not drawn like those of new images, because the net was fitted to the training
 # images: their errors are smaller. A limit that is taken from them is too low, and gives more alarms
 # than was agreed. The net was not fitted to the validation images, so a limit from these keeps the
@@ -110,7 +111,8 @@ print(
 #
 # *Predict, before you read the output:* the second half of the cell trains a net on only 300 images
 # and asks for 5 % of false alarms, first with a limit from these 300 images, then with one from the
-# validation images. How many false alarms does each limit give?
+# validation images. How many false alarms does each limit give? (The ± in the output is a
+# [standard error](mathematics.md#standard-error-of-a-mean).)
 
 # %%
 source(uses.threshold)
@@ -137,10 +139,11 @@ assert wrong > 0.1 > right or not settled
 # %% [markdown]
 # ### Every line at once
 #
-# Another limit trades false alarms against misses. The **[ROC
-# curve](glossary.md#roc-curve)** draws all of them: for each limit the share of the usual that
-# raise an alarm, to the right, and the share of the unusual that do, upwards. The area below it,
-# AUC, is one number for the score itself, whatever the limit. What does it mean?
+# A higher limit gives fewer false alarms, but it misses more unusual examples. The **[ROC
+# curve](glossary.md#roc-curve)** shows all limits at once. Each limit is a point of the curve: its distance to
+# the right is the share of the usual examples that raise an alarm, and its height is the share of the unusual
+# examples that do. The area under the curve, AUC, is one number for the score itself, whatever the limit. What does
+# this number mean?
 #
 # Let $P$ examples be unusual and $Q$ usual. Lower the limit from $\infty$, past one example after
 # the other. When it passes an unusual example, one more of the $P$ raises an alarm, so the curve goes
@@ -157,7 +160,7 @@ assert wrong > 0.1 > right or not settled
 # order: the probability that it does so for a pair drawn at random ([Hanley and McNeil
 # 1982](bibliography.md#hanley-1982)). Where scores are equal the curve goes up and right at once,
 # along a diagonal, which halves the strip: an equal pair counts ½. A score that is independent of
-# the class has ½ on average, because either order of a pair is as likely.
+# the class has an AUC of ½ on average, because both orders of a pair are equally likely.
 
 # %%
 source(uses.roc)
@@ -238,7 +241,7 @@ show(
     lambda path: plots.image_rows(shown, path, below=below),
     "missed",
     "Eight threes with low scores and their reconstructions, which are nearly the same; eight threes with high scores and theirs, which are smeared and have holes.",
-    "Digits that the net with a code of 32 has never seen, each above what it makes of it. Those in the upper half it rebuilds well, so its score calls them usual.",
+    "3s, of which the net with a code of 32 has never seen one, each above its reconstruction and its score. The net rebuilds those in the upper half well, so their scores call them usual.",
 )
 drawn, axes = figure(4.4, 3.6)
 for (name, curve), line in zip(found.items(), ("-", "--"), strict=True):
@@ -250,15 +253,15 @@ show(
     drawn,
     "roc",
     "Two ROC curves: that of the code of 8 lies above that of the code of 32, and both lie above the diagonal.",
-    "The better net finds the 3s worse.",
+    "Each point is a limit; higher is better. The net with the larger code (dashed) rebuilds digits better, but it finds the 3s worse.",
 )
 
 # %% [markdown]
 # The net with the larger code has the smaller loss on usual digits and is the worse detector, and
 # both nets give an empty image a lower score than most digits. The reason is that a reconstruction
 # error measures two things at once: how strange an image is, and how *complicated* it is for the net.
-# So the size of the code has to be chosen for this job. The loss on usual examples cannot choose it,
-# because it prefers the larger code. The choice takes some examples that are known to be unusual.
+# So the size of the code has to be chosen for this job. The loss on usual examples cannot choose the size,
+# because this loss prefers the larger code. To choose, one needs some examples that are known to be unusual.
 #
 # ## Few labels
 #
@@ -266,7 +269,8 @@ show(
 # encoder on all images, without labels. Then label a few images, and fit something simple to their
 # *codes*. Is the code worth more than the pixels? The simplest thing to fit is linear, a **[linear
 # probe](glossary.md#linear-probe)**. Row $n$ of $Z$ is the code of labelled example $n$, and row $n$
-# of $Y$ holds a 1 at its class and 0 elsewhere:
+# of $Y$ holds a 1 at its class and 0 elsewhere. With few labels many $W$ fit, and a term with $\lambda > 0$
+# prefers a small one (*ridge regression*):
 #
 # $$
 # \begin{aligned}
@@ -276,8 +280,9 @@ show(
 # \end{aligned}
 # $$
 #
-# The second line sets the derivative by $W$ to 0. The predictions for the labelled examples are then
-# $\hat Y = Z W = H Y$ with $H = Z (Z^\top Z + \lambda)^{-1} Z^\top$, of shape $(N, N)$.
+# The second line sets the derivative by $W$ to 0; the $\lambda$ in the brackets stands for $\lambda$ times
+# the unit matrix. The predictions for the labelled examples are then $\hat Y = Z W = H Y$ with
+# $H = Z (Z^\top Z + \lambda)^{-1} Z^\top$, of shape $(N, N)$.
 #
 # How is $\lambda$ chosen? With ten labels none can be set aside for validation. So each example is
 # left out in turn and predicted from the others, and the $\lambda$ with the smallest error is taken.
@@ -310,11 +315,11 @@ assert np.allclose(at_once, in_turn)
 source(linear_probe)
 
 # %% [markdown]
-# (The library also takes off the mean of the labels, whose share in $H_{nn}$ is $1/N$.)
+# (The library also subtracts the mean of the labels before it fits, which adds $1/N$ to $H_{nn}$.)
 #
-# Another simple probe takes the class of the nearest labelled code. Both probes are tried on the
-# codes of an autoencoder, of a VAE and of PCA, 16 numbers each, and on the 784 pixels, five times
-# with other labelled images. The encoders have seen all images and no label.
+# Another simple probe takes the class of the nearest labelled code, or with 1,000 labels the class that most
+# of the five nearest have. Both probes are tried on the codes of an autoencoder, of a VAE and of PCA, 16
+# numbers each, and on the 784 pixels, five times, each time with other labelled images. The encoders have seen all images and no label.
 #
 # *Predict:* which of the four does a linear probe read best with 20 labels, and which with 1,000?
 
@@ -359,7 +364,7 @@ show(
     drawn,
     "labels",
     "Two panels, linear and neighbours: accuracy rises with the number of labels from about 0.45 at ten. In the linear panel the autoencoder leads up to 100 labels and the pixels at 1,000; in the other all four nearly coincide.",
-    "Accuracy on test images by the number of labels; bars are the standard deviation over five draws of the labels.",
+    "Accuracy on test images by the number of labels; bars are the standard deviation over five draws of the labels. Look at who leads on the left: a code with few labels, the pixels with many.",
 )
 
 # %%
@@ -379,14 +384,15 @@ if settled:
 # the four differ by less than five points at 100 labels, so there a code gains little. So the
 # sentence "a code helps with few labels" is true for some probes, on some data, up to some number of
 # labels. `scratchae use probe RUN` makes this table for any run of yours, on MNIST too, and adds
-# fine-tuning.
+# an encoder that is trained further with the labels (*fine-tuning*).
 #
 # ### A classifier
 #
-# The ridge probe fits zeros and ones, though what is asked for is a class. A **classifier** answers with the probability of each of
-# the $C$ classes. Its last layer makes a logit for each class, and the [softmax](glossary.md#softmax) of [chapter
-# 07](07_cross_entropy.py) makes them probabilities. Let $Y$ hold a single 1 in each row, at the label. The loss is minus the logarithm of the probability
-# that the label is given, averaged over the examples:
+# The ridge probe fits zeros and ones, though what is asked for is a class. A **classifier** answers with
+# the probability of each of the $C$ classes. Its last layer makes a logit for each class, and the
+# [softmax](glossary.md#softmax) of [chapter 07](07_cross_entropy.py) turns the logits into probabilities.
+# Let $Y$ hold a single 1 in each row, at the label. The loss is minus the logarithm of the probability that
+# the classifier gives to the label, averaged over the examples:
 #
 # $$
 # \begin{aligned}
@@ -396,7 +402,8 @@ if settled:
 # \end{aligned}
 # $$
 #
-# **Backward.** $\log p_{nj} = a_{nj} - \log \sum_k e^{a_{nk}}$, and the derivative of the last term by $a_{ni}$ is $p_{ni}$. So
+# **Backward.** $\log p_{nj} = a_{nj} - \log \sum_k e^{a_{nk}}$. The derivative of $\log \sum_k e^{a_{nk}}$
+# by $a_{ni}$ is $p_{ni}$, and that of $a_{nj}$ is $[i = j]$, which is 1 if $i = j$ and 0 otherwise. So
 #
 # $$
 # \frac{\partial L}{\partial a_{ni}}
@@ -404,8 +411,9 @@ if settled:
 # = \frac{p_{ni} - Y_{ni}}{N} ,
 # $$
 #
-# because each row of $Y$ adds up to 1. What is left is an ordinary backward pass: $dW = z^\top da$, $db = \sum_n da_n$, and $dz = da\,W^\top$
-# goes on into the encoder, if that is to learn too (*fine-tuning*). In the code $Y$ is called `target`, and $da$ is the second thing that the loss returns:
+# because each row of $Y$ adds up to 1. What is left is an ordinary backward pass: $dW = z^\top da$,
+# $db = \sum_n da_n$, and $dz = da\,W^\top$ goes on into the encoder, if that is to learn too
+# (*fine-tuning*). In the code $Y$ is called `target`, and $da$ is the second thing that the loss returns:
 
 # %%
 source(sae.SoftmaxCrossEntropy.__call__, sae.Classifier.objective, sae.Classifier.backward)
@@ -421,7 +429,8 @@ da = (tiny.probabilities(z) - rows[:, 4:]) / 9
 assert np.allclose(dense.dW, z.T @ da) and np.allclose(dense.db, da.sum(axis=0))
 
 # %% [markdown]
-# Is it a better probe? With 100 labels and the autoencoder's codes, five draws of the labels again:
+# Is this classifier a better probe than ridge? The next cell tries it on the autoencoder's codes with 100
+# labels, again with five draws of the labels.
 
 
 # %%
@@ -444,6 +453,8 @@ print(f"            ridge   {by_ridge[0]:.3f} ± {by_ridge[1]:.3f}")
 assert abs(np.mean(by_softmax) - by_ridge[0]) < 0.1
 
 # %% [markdown]
+# The two accuracies differ by less than 0.1, as the assert says: the softmax makes no great difference here.
+#
 # ## What a bit is
 #
 # A code of 16 numbers in float32 has 512 bits. Does it take 512 bits to store an image? No: the
@@ -478,26 +489,26 @@ assert abs(np.mean(by_softmax) - by_ridge[0]) < 0.1
 #
 # ### Fractions of a bit
 #
-# $-\log_2 p$ is seldom whole, and a word has at least one bit, however probable its symbol is. So
-# words waste up to a bit for each symbol, and an image has 16 symbols. The way out is to use no words
-# at all, and to put the whole message into *one* whole number $s$ ([Duda
-# 2009](bibliography.md#duda-2009)). Let the probabilities be $f_k / 2^M$ with whole
-# $f_k$, and let $c_k$ be the sum of the $f$ before $f_k$. To *push* a symbol is to put it into $s$,
-# and to *pop* it is to take it out again:
+# $-\log_2 p$ is seldom whole, and a word has at least one bit, however probable its symbol is. So words
+# waste up to a bit for each symbol, and an image has 16 symbols. The way out is to use no words at all, and
+# to put the whole message into *one* whole number $s$ ([Duda 2009](bibliography.md#duda-2009)). Let the
+# probabilities be $f_k / 2^M$ with whole $f_k$ of sum $2^M$, and let $c_k$ be the sum of the $f$ before
+# $f_k$. To *push* a symbol is to put it into $s$, and to *pop* it is to take it out again:
 #
 # $$
 # \text{push: } s' = \lfloor s / f_k \rfloor\, 2^M + c_k + (s \bmod f_k), \qquad
 # \text{pop: } s = f_k \lfloor s' / 2^M \rfloor + (s' \bmod 2^M) - c_k .
 # $$
 #
-# After a push the remainder $s' \bmod 2^M$ is $c_k + (s \bmod f_k)$. It lies between $c_k$ and
-# $c_k + f_k$, so it tells $k$. Then $\lfloor s' / 2^M \rfloor$ is $\lfloor s / f_k \rfloor$, and with
-# $s \bmod f_k$ it gives back $s$: nothing is lost. A push makes $s' \approx s \cdot 2^M / f_k = s / p_k$.
-# So the number grows by a factor of $1/p_k$, and its length by $-\log_2 p_k$ bits, fractions
-# included. The symbol that is pushed last is popped first.
+# After a push the remainder $s' \bmod 2^M$ is $c_k + (s \bmod f_k)$. It is at least $c_k$ and less than
+# $c_k + f_k$, which is where the range of the next symbol begins. So the remainder tells $k$. Then
+# $\lfloor s' / 2^M \rfloor$ is $\lfloor s / f_k \rfloor$, and with $s \bmod f_k$ it gives back $s$: nothing
+# is lost. A push makes $s' \approx s \cdot 2^M / f_k = s / p_k$. So the number grows by a factor of
+# $1/p_k$, and its length by $-\log_2 p_k$ bits, fractions included. The symbol that is pushed last is
+# popped first.
 #
 # *Predict:* 5,000 symbols, of which nine in ten are the same, take at least 5,000 bits as words. How
-# many bits has the one whole number?
+# many bits, about, has the one whole number?
 
 # %%
 M = 16
@@ -546,15 +557,16 @@ assert abs(length - counted) < 0.01 * counted and words[message].sum() > 1.5 * c
 # %% [markdown]
 # ## Compression for real
 #
-# A number of the code is not a symbol yet, because it has too many possible values. So it is rounded
-# to a multiple of a step $\Delta$, and the whole number $k = \mathrm{round}(z / \Delta)$ is the symbol.
-# Its probability is that of all $z$ which are rounded to it, estimated from the training images. Of
-# all steps of the codec, only rounding changes the image. By how much does it raise the error?
+# A number of the code is not a symbol yet, because it has too many possible values. So it is rounded to a
+# multiple of a step $\Delta$, and the whole number $k = \mathrm{round}(z / \Delta)$ is the symbol. Its
+# probability is that of all $z$ which are rounded to it, estimated from the training images. Pushing and
+# popping lose nothing, so of all that this *codec* (coder and decoder) does to the code, only rounding
+# changes the reconstruction. By how much does rounding raise the error?
 #
 # Rounding moves each number of $z$ by a $\delta$ that is nearly evenly spread over
 # $[-\Delta/2, \Delta/2]$. The mean of $\delta^2$ is then $\Delta^2 / 12$. The decoder turns the vector
-# $\delta$ into a change of the image. Let $J$ be the $(K, D)$ matrix of the slopes
-# $\partial \hat x_d / \partial z_k$, and let $\mathbb E$ be the
+# $\delta$ into a change of the image. Let $z$ have $K$ numbers and the image $D$ pixels, let $J$ be the
+# $(K, D)$ matrix of the slopes $\partial \hat x_d / \partial z_k$, and let $\mathbb E$ be the
 # [expectation](mathematics.md#expectation-variance-covariance) over codes:
 #
 # $$
@@ -576,9 +588,9 @@ assert abs(length - counted) < 0.01 * counted and words[message].sum() > 1.5 * c
 # \delta\, A\, \delta^\top = \varepsilon\, R^{-1} L^{-1} (L L^\top) L^{-\top} R\, \varepsilon^\top = |\varepsilon|^2 ,
 # $$
 #
-# whose mean is $K \Delta^2 / 12$: the added error is known before any image is coded. (The library
-# takes the $R$ that turns to the directions in which $t$ varies most. Then the numbers of $t$ are
-# uncorrelated, which costs fewer bits, because each number is coded as if it were independent of the others.)
+# whose mean is $K \Delta^2 / 12$: the added error is known before any image is coded. (The library chooses
+# the $R$ with which the numbers of $t$ are uncorrelated, as in PCA. This costs fewer bits, because each
+# number is coded as if it were independent of the others.)
 #
 # *Predict:* how many bits more does an image of 16 numbers cost if the step is halved?
 
@@ -615,9 +627,9 @@ assert abs(fine - coarse - 16) < 1
 assert 60 < coarse < 80 or not settled
 
 # %% [markdown]
-# Half the step costs one bit more for each of the 16 numbers, because each interval is cut into two
-# with about half of its probability. And to store an image nearly as well as the code can does not
-# take 512 bits, but about 70 (step 0.4).
+# Half the step costs one bit more for each of the 16 numbers, because each interval is cut into two parts,
+# each with about half of its probability. And 512 bits are not needed: with about 70 bits (step 0.4) an image
+# comes back nearly as well as from the code that was not rounded.
 
 # %% tags=["hide-input"]
 drawn, axes = figure(6, 3.6)
@@ -632,7 +644,7 @@ show(
     drawn,
     "rate",
     "Error against bits for three codecs. That of the autoencoder lies lowest throughout; PCA with 16 numbers stays above 18, and PCA with 40 numbers comes down to 9 with 200 bits.",
-    "Rate against error. All three have the same quantiser and coder. Further down and to the left is better.",
+    "Squared error against bits. All three codes are rounded and coded in the same way. Farther down and to the left is better.",
 )
 
 # %%
@@ -670,8 +682,8 @@ assert (back == k).all() and abs(length / len(k) - promised) < 0.01 * promised
 assert np.array_equal(codec.examples(back, step), codec.examples(k, step))
 
 # %% [markdown]
-# The library pushes with the package constriction, whose number is cut into words of 32 bits so
-# that a push takes as long for the last symbol as for the first. `scratchae use compress RUN`
+# The library pushes with the package constriction. It cuts the one number into words of 32 bits, so that the
+# last push takes no longer than the first. `scratchae use compress RUN`
 # writes a file with it, with a header and a checksum, and draws the curve beside JPEG, WebP and
 # PNG.
 
@@ -689,8 +701,8 @@ else:
 # %% [markdown]
 # ## Without any loss: bits back
 #
-# Can an autoencoder compress so that the image comes back *exactly*? Images of black and white
-# pixels, and a VAE: it gives $p(z)$, $p(x \mid z)$ and $q(z \mid x)$. A first try: choose a good
+# Can an autoencoder compress so that the image comes back *exactly*? A VAE can do this with images of black
+# and white pixels, because it gives $p(z)$, $p(x \mid z)$ and $q(z \mid x)$. A first try: choose a good
 # $z$, send it with $-\log_2 p(z)$ bits, and then the image with $-\log_2 p(x \mid z)$ bits. Since
 # the image itself is coded, and not replaced by $\hat x$, it comes back exactly, however bad the
 # decoder is. A bad decoder only makes the message longer. But to name one $z$ of a fine grid costs many
@@ -699,8 +711,8 @@ else:
 #
 # The trick of **[bits-back coding](glossary.md#bits-back-coding)** is that *popping draws*. If $s$
 # is a number whose low bits are random, then popping with the table of $q$ yields the symbol $k$
-# with probability $q_k$, and makes $s$ *shorter* by $-\log_2 q_k$. So the sender starts with a
-# number $s$ that is there already, such as the images before, and
+# with probability $q_k$, and makes $s$ *shorter* by $-\log_2 q_k$ bits. So the sender starts with a
+# number $s$ that is there already, such as the one that holds the images before, and
 #
 # 1. pops $z$ with $q(z \mid x)$: this **draws** $z$, and the number shrinks by $-\log_2 q(z \mid x)$;
 # 2. pushes $x$ with $p(x \mid z)$: it grows by $-\log_2 p(x \mid z)$;
@@ -714,11 +726,10 @@ else:
 # \mathbb E_{z \sim q} \big[ \log_2 q(z \mid x) - \log_2 p(x \mid z) - \log_2 p(z) \big] = -\mathrm{ELBO}
 # $$
 #
-# in bits, since $z$ is a draw from $q$: the loss of a VAE *is* the length of a message ([Hinton and
-# van Camp 1993](bibliography.md#hinton-1993), [Townsend et al.
-# 2019](bibliography.md#townsend-2019)). And by chapter 11, −ELBO is $-\log_2 p(x)$ plus
-# $\mathrm{KL}(q(z \mid x) \,\|\, p(z \mid x))$: a wrong $q$ costs the bits that it does not get
-# back.
+# in bits, since $z$ is a draw from $q$: the loss of a VAE *is* the length of a message ([Hinton and van
+# Camp 1993](bibliography.md#hinton-1993), [Townsend et al. 2019](bibliography.md#townsend-2019)). And by
+# chapter 11, −ELBO is $-\log_2 p(x)$ plus $\mathrm{KL}(q(z \mid x) \,\|\, p(z \mid x))$: a $q$ other than
+# $p(z \mid x)$ costs this KL in addition, because too few bits come back.
 #
 # One condition is left: the low bits must be random, and they are not, because they hold the $z$ that
 # was pushed last. With $q = p(z)$ a pop would yield the same $z$ again and again. So the last $M$ bits
@@ -766,12 +777,15 @@ for name, q in (("q = p(z|x)", exact), ("q = p(z)", np.tile(prior, (8, 1)))):
 print(f"the entropy of x is {entropy:.4f} bits")
 
 # %% [markdown]
-# Now the VAE of this chapter, and images of black and white pixels, drawn with the grey value as
-# the probability of ink. Its $z$ is no symbol, so it is taken from a grid of step $\Delta$, with
-# $q(z \mid x)\,\Delta$ and $p(z)\,\Delta$ as probabilities. In the sum of the three lengths
-# $\Delta$ *cancels*, so with bits back a fine grid costs nothing. Without bits back, each halving of
-# the step costs a bit for each number of $z$. *Predict:* which step of the grid is best then, and how
-# much longer is the message than with bits back?
+# With the right $q$ the message is as long as the entropy of these symbols, but for the luck of the 4,000
+# draws. With the wrong $q$ it is longer by about the KL.
+#
+# Now take the VAE of this chapter, and images of black and white pixels, drawn with the grey value as the
+# probability of ink. The VAE's $z$ is no symbol, so it is taken from a grid of step $\Delta$, with
+# $q(z \mid x)\,\Delta$ and $p(z)\,\Delta$ as probabilities. In the sum of the three lengths $\Delta$
+# *cancels*, so with bits back a fine grid costs nothing. Without bits back, each halving of the step costs
+# a bit for each number of $z$. *Predict:* which step of the grid is best without bits back, and how much
+# longer is the message then than with bits back?
 
 # %%
 ink = (rng.random((200, 784)) < test[:200]).astype(np.float32)
@@ -818,9 +832,10 @@ else:
 
 # %% [markdown]
 # All 200 images come back, pixel for pixel. But bits back gains less than a tenth over the best grid,
-# because a coarse grid leaves little freedom to pay for. The −ELBO can also be the *score* of what is
-# unusual, `uses.score(model, x, "elbo")`, and now we know that this score is a length. It has the same
-# weakness as the reconstruction error: an empty image takes less than half the bits of a digit.
+# because on a grid as coarse as this one there is little choice of $z$ whose bits could be had back. The
+# −ELBO can also be the *score* of what is unusual, `uses.score(model, x, "elbo")`, and now we know that
+# this score is a length. It has the same weakness as the reconstruction error: an empty image takes less
+# than half the bits of a digit.
 #
 # Two things are not counted. The receiver needs the model, whose weights take many more bits than 200
 # images. And the number from which the first image draws had to be there; among many images its bits
@@ -872,7 +887,7 @@ show(
     lambda path: plots.image_rows(rows, path),
     "between",
     "Five rows of nine images that change from one digit to another: two of the autoencoder, two of the VAE, and one in which one digit fades while the other appears.",
-    "From one test image to another in even steps of the code; last, in even steps of the pixels.",
+    "From one test image to another in even steps of the code; last row, in even steps of the pixels. Look at the middle of each row: is it one digit, or two at once?",
 )
 
 # %% [markdown]
@@ -883,7 +898,7 @@ show(
 # digit.
 #
 # What does one number of the code stand for? Move it alone, from its 1st to its 99th percentile,
-# and look at the images. `traverse` puts the numbers first that change the image most, because some
+# and look at the images. `traverse` begins with the numbers that change the image most, because some
 # change nothing. *Predict:* will there be one number for the slant and one for the width?
 
 # %%
@@ -905,7 +920,7 @@ show(
     ),
     "along",
     "Five rows of nine images, each row with one number of the code moved from end to end: a 1 grows thicker, falls into pieces, or turns into the beginning of another digit.",
-    "One number of the code moved, all others kept.",
+    "In each row one number of the code is moved, and all others are kept. Look for a row in which only one property of the digit changes.",
 )
 
 # %% [markdown]
@@ -950,23 +965,24 @@ if settled:
     assert gap.min() > 0 and gap.max() > 2 * gap.min() and chosen[1] < chosen[0]
 
 # %% [markdown]
-# Every net has a smaller error on the images that it was fitted to than on others, and the gap is
-# more than twice as large for some nets than for others: these have learned the 400 images rather than
+# Every net has a smaller error on the images that it was fitted to than on others. The gap is more than twice
+# as large for some nets as for others: the nets with a large gap have learned the 400 images rather than
 # what such images have in common. So the training error cannot judge between nets.
 #
 # Then why not choose by the test images, to which no net was fitted? Because **choosing is
-# fitting**. Let $e_i$ be the true error of setting $i$, that on all images there could be. The
-# validation error $v_i$ is $e_i$ plus luck, since few images were drawn: $\mathbb E[v_i] = e_i$. The
-# least of the $v_i$ is at most as large as any of them, so
+# fitting**. Let $e_i$ be the true error of setting $i$, the mean over all images there could be. The
+# validation error $v_i$ is the mean over a few images that were drawn, so it is $e_i$ plus luck, and the
+# mean of the luck is 0: $\mathbb E[v_i] = e_i$. The least of the $v_i$ is at most as large as any of
+# them, so
 #
 # $$
 # \mathbb E\big[\min_i v_i\big] \le \min_i \mathbb E[v_i] = \min_i e_i :
 # $$
 #
-# on average the winner's own validation error is smaller than the true error of the *best* setting,
-# because the winner is partly the one that had luck. It is right to choose by it. It is a mistake to
-# report it as the error of the chosen net. How large is the mistake? The next cell lets only ten
-# validation images choose, 2,000 times over, and compares what is reported with what is true.
+# on average the winner's own validation error is smaller than the true error of the *best* setting, because
+# the winner is partly the one that had luck. It is right to choose by the validation error. It is a mistake
+# to report the winner's validation error as its true error. How large is the mistake? The next cell lets
+# only ten validation images choose, 2,000 times over, and compares what is reported with what is true.
 
 # %%
 each = np.array(errors["validation"])  # (trials, images)
@@ -979,7 +995,7 @@ print(f"the best setting of all has {means['validation'].min():.2f}")
 assert reported < means["validation"].min() < true
 
 # %% [markdown]
-# The reported error is smaller than that of the best setting there is, and the true error of the
+# The reported error is smaller than the error of the best setting there is, and the true error of the
 # winners is larger. That is why there are three sets of images, and why the test set is looked at
 # once. `scratchae search deep --over code=8..128 --over lr=1e-4..1e-2 --trials 20` does such a search
 # for any preset and any data of yours. It compares on validation images only, and can be stopped and
@@ -988,28 +1004,30 @@ assert reported < means["validation"].min() < true
 # ## Exercises
 #
 # 1. **While reading.** A detector has an AUC of 0.1. Is it useless? After *Every line at once*. ★, 2 minutes.
-# 2. **While reading.** Compute the AUC from scores, by pairs, with equal scores counted right, and in fewer than $PQ$
-#    steps if you like. After *Every line at once*. ★, 10 minutes.
+# 2. **While reading.** Compute the AUC from scores, by pairs, where a pair of equal scores counts ½, and in
+#    fewer than $PQ$ steps if you like. After *Every line at once*. ★, 10 minutes.
 
 # %%
 exercise("17_auc")
 
 # %% [markdown]
-# 3. **Derive** the number of bits that rounded numbers cost if they are normal. What is the probability of a whole
-#    number $k$, and what does half the step cost? After *Compression for real*. ★★, 20 minutes.
+# 3. **Derive** the number of bits that rounded numbers cost if they are normal. What is the probability of
+#    a whole number $k$, and what does half the step cost? After *Compression for real*. ★★, 20 minutes.
 
 # %%
 exercise("17_bits")
 
 # %% [markdown]
-# 4. **Derive.** One example in 1,000 is unusual, and a limit finds three of ten of these. How rare must false alarms be
-#    so that half of the alarms are true? After *Every line at once*. ★, 5 minutes.
-# 5. **While reading.** A friend reports that his autoencoder compresses images of 784 bytes to 16 numbers, "a factor of 49".
-#    Name two things that he has counted too low, and one that he could make lower. After *Compression for real*. ★, 5 minutes.
-# 6. **Explore.** Fool a detector. Train on all digits but one, as above. Find a picture with 100 or more dark pixels that is no
-#    digit, and that has a score below the 0.9 quantile of the usual test images. A start: take noise, and go down the gradient
-#    of the score in the *pixels*. How does the picture look? Then try to mend the detector without losing AUC: a smaller
-#    code, noise in training, −ELBO. The folded cell finds such pictures without a gradient. After *Where it fails*. ★★★, 40 minutes.
+# 4. **Derive.** One example in 1,000 is unusual, and a limit finds three of ten of these. How rare must
+#    false alarms be so that half of the alarms are true? After *Every line at once*. ★, 5 minutes.
+# 5. **While reading.** A friend reports that his autoencoder compresses images of 784 bytes to 16 numbers,
+#    "a factor of 49". Name two costs that he has counted too low, and one that he could make lower. After
+#    *Compression for real*. ★, 5 minutes.
+# 6. **Explore.** Fool a detector. Train on all digits but one, as above. Find a picture with 100 or more
+#    dark pixels that is no digit, and that has a score below the 0.9 quantile of the usual test images. A
+#    start: take noise, and go down the gradient of the score in the *pixels*. How does the picture look?
+#    Then try to mend the detector without losing AUC: a smaller code, noise in training, −ELBO. The folded
+#    cell finds such pictures without a gradient. After *Where it fails*. ★★★, 40 minutes.
 
 # %% tags=["hide-cell"]
 lines = np.zeros((24, 28, 28), np.float32)
@@ -1030,9 +1048,9 @@ assert bars.min() < limit or not settled
 # 4\. Half of the alarms are true if $\pi t = (1 - \pi) f$. With $\pi = 0.001$ and $t = 0.3$ this is
 # $f = 0.0003 / 0.999 \approx 0.0003$: about three false alarms among 10,000 usual examples.
 #
-# 5\. 16 numbers in float32 are 64 bytes, so the factor is 12. The receiver needs the decoder, which has to be stored as
-# well. (And the images do not come back exactly.) On the other hand, rounding and coding would bring the
-# 64 bytes down, here to about 9.
+# 5\. 16 numbers in float32 are 64 bytes, so the factor is 12. The receiver needs the decoder, which has to
+# be stored as well. (And the images do not come back exactly.) On the other hand, rounding and coding would
+# bring the 64 bytes down, here to about 9.
 #
 # </details>
 
