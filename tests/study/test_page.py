@@ -205,7 +205,7 @@ def test_keys_buttons_slider_map_and_address_walk(tiny, browse):
 def test_arrow_keys_in_a_heat_map_walk_through_its_numbers(tiny, browse):
     found, path = tiny
     browsed = browse(path)
-    browsed.focus("#operands .tensor:nth-child(2) .map")
+    browsed.focus("#operands .tensor:nth-of-type(2) .map")
     browsed.keyboard.press("ArrowRight")
     browsed.keyboard.press("ArrowDown")
     assert count(browsed) == f"1 / {len(found)}"
@@ -279,13 +279,12 @@ def test_without_mathml_formulas_are_text(tiny, browse, tmp_path):
     (tmp_path / "page.html").write_text(text, "utf-8")
     browsed = browse(tmp_path / "page.html")
     assert browsed.inner_text("#formula") == tiny[0].steps[0].text
-    assert browsed.inner_text("#operands .tensor:nth-child(2) .name") == "W₁"
+    assert browsed.inner_text("#operands .tensor:nth-of-type(2) .name") == "W₁"
 
 
 def test_the_step_comes_first_on_a_low_screen_and_its_phase_is_named_on_a_narrow_one(tiny, browse):
     browsed = browse(tiny[1], width=1024, height=700)
     assert browsed.locator("#diagram").is_hidden()
-    assert browsed.locator("#operands .map").first.bounding_box()["y"] < 700
     browsed = browse(tiny[1], width=320, height=700, has_touch=True)
     for step in tiny[0]:
         assert browsed.inner_text("#phases .current") == step.phase.capitalize()
@@ -298,6 +297,52 @@ def test_within_another_page_it_is_the_step_alone_in_the_colours_of_that_page(ti
     assert count(browsed).startswith("3 /")
     browsed.evaluate("postMessage({ theme: 'dark' }, '*')")
     browsed.wait_for_selector("html[data-theme=dark]")
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 900), (1024, 768), (512, 384)])  # the last: 1024 × 768 at 200 %
+def test_operands_and_result_stand_in_one_row_and_are_seen_together(written, browse, width, height):
+    found, path = written
+    browsed = browse(path, width=width, height=height)
+    browsed.wait_for_selector("#laboratory[data-state=open]")
+    for step in found:
+        boxes = [each.bounding_box() for each in browsed.locator("#row .map").all()]
+        tops = {round(each.bounding_box()["y"]) for each in browsed.locator("#row .tensor").all()}
+        assert len(tops) == 1 or width < 1024, step.text
+        if step.number == 1:  # what is seen at first; the bar at the foot takes 80
+            assert max(box["y"] + box["height"] for box in boxes) < height - 80, step.text
+        signs = "".join(browsed.locator("#row .sign").all_inner_texts())
+        assert signs.endswith("=" if step.formula.sign() == "=" else "→")
+        browsed.keyboard.press("PageDown")
+
+
+def test_gradients_have_one_scale_if_that_is_wanted(tiny, browse):
+    found, path = tiny
+    browsed = browse(path)
+    assert browsed.locator("#one-scale").is_hidden()
+    browsed.evaluate("show", found["∂L/∂W₁"].number - 1)
+    largest = max(np.abs(step.result.array).max() for step in found if step.result.symbol.of)
+    top = "maps.get(trace.steps[current].result).ends[1]"
+    assert browsed.evaluate(top) == pytest.approx(np.abs(found["∂L/∂W₁"].result.array).max()) != largest
+    browsed.check("#one-scale")
+    assert browsed.evaluate(top) == pytest.approx(largest)
+
+
+def test_what_is_drawn_small_is_seen_by_a_loupe(written, browse):
+    browsed = browse(written[1])
+    browsed.focus("#operands .map")
+    browsed.keyboard.press("ArrowRight")
+    small = browsed.evaluate("maps.get('x').cell.w < LOUPE")
+    assert browsed.locator("#tip canvas").count() == int(small)
+
+
+def test_the_pad_alone_is_shown_where_the_address_says_so(browse, tmp_path):
+    decoder = sae.Sequential(sae.Dense(5, 49, rng=2), sae.Sigmoid())
+    model = sae.Autoencoder(sae.Sequential(sae.Dense(49, 5, rng=1)), decoder, loss=sae.MSE())
+    browsed = browse(trace(model, examples(2, 49)).html(tmp_path / "page.html"), anchor="?embed&draw")
+    browsed.wait_for_selector("#laboratory[data-state=open]", state="attached")
+    assert browsed.locator("#pad").is_visible()
+    for part in ("main", "nav", ".transport", "#controls", "header", "#agreement"):
+        assert browsed.locator(part).is_hidden(), part
 
 
 # Large models

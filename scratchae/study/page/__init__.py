@@ -52,6 +52,7 @@ SCRIPTS = (
     ),
 )
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+DRAWN = "Chance enters here, and the step goes on with these numbers as if they had been given."
 FEW = 16  # numbers
 ROWS = 8  # of the table of gradients
 # how far a sum of rounded numbers may be off, of the result's largest
@@ -213,7 +214,9 @@ def as_json(step: Step, trace: TraceData, rounded: dict[str, Any], sources: dict
         "where": where,
         "spoken": f"{step.text}, {where}",
         "about": step.note[:1].upper() + step.note[1:] + ("." if step.note else ""),
+        "because": step.formula.tree.because or (DRAWN if step.formula.drawn else ""),
         "formula": tidied(step.mathml),
+        "row": formulas.in_pictures(step),
         "result": step.result.key,
         "operands": list(dict.fromkeys(operands.values())),
         "names": operands,

@@ -2,12 +2,20 @@
 // A heat map of an array: blue below zero, orange above, the stronger the larger; hover, touch or arrow keys read it.
 
 const TEXT_FROM = 34; // cells this wide hold their number
+const LOUPE = 13; // pixels of a cell in the loupe, and cells narrower are seen by it
+
+const isGradient = ({ symbol }) => symbol.startsWith("∂");
+const gradients = () => Object.values(tensors).filter(isGradient);
+
+// The largest number of an array's scale: its own or, where the reader wants one scale for all gradients, theirs.
+const topOf = (tensor) =>
+  byId("one-scale").checked && isGradient(tensor) ? Math.max(...gradients().map(({ largest }) => largest)) : tensor.largest;
 
 class HeatMap {
   // pick(flat) is called for the cell that the pointer or the keyboard is at; what it returns is said.
-  // width, height: room for it; top: the largest number of its scale.
+  // height: room for it; top: the largest number of its scale. It is drawn by `fit`.
   // change(flat) is called for one that is clicked.
-  constructor(tensor, { label, pick = () => {}, change, width, height, top }) {
+  constructor(tensor, { label, pick = () => {}, change, height, top }) {
     Object.assign(this, { tensor, pick, change, height, top });
     this.layouts = layouts(tensor);
     this.layout = this.layouts[0];
@@ -36,7 +44,6 @@ class HeatMap {
       this.overlay();
     });
     this.element.addEventListener("keydown", (event) => this.key(event));
-    this.fit(width);
   }
 
   // Draw it as wide as fits.
@@ -47,12 +54,19 @@ class HeatMap {
 
   use(layout) {
     this.layout = layout;
+    this.width(this.room);
+    this.draw();
+  }
+
+  // Measures it for some room, and returns how wide it is.
+  width(room) {
+    const { layout } = this;
     const { across, count, w, h } = layout,
       down = Math.ceil(count / across);
     const wide = across * w,
       high = down * h;
     this.gap = count < 2 ? 0 : wide < 150 ? 4 : wide < 320 ? 2 : 1; // between tiles, in pixels
-    const fit = Math.min((this.room - (across - 1) * this.gap) / wide, (this.height - (down - 1) * this.gap) / high);
+    const fit = Math.min((room - (across - 1) * this.gap) / wide, (this.height - (down - 1) * this.gap) / high);
     const one = fit < 1 ? fit : Math.min(Math.floor(fit), this.tensor.size <= 64 ? 62 : 26);
     this.cell = { w: one, h: one }; // the size of a number's cell, in pixels
     if (one >= TEXT_FROM) this.cell.h = 34;
@@ -60,7 +74,7 @@ class HeatMap {
     this.tile = { w: w * this.cell.w + this.gap, h: h * this.cell.h + this.gap };
     this.wide = across * this.tile.w - this.gap;
     this.high = down * this.tile.h - this.gap;
-    this.draw();
+    return this.wide;
   }
 
   // The place of a number of the array: its tile and its cell in that, each as [column, row].
@@ -96,7 +110,7 @@ class HeatMap {
 
   // What the colours stand for: the ends of the scale, and the colours between. What is nowhere negative has half a scale.
   get ends() {
-    const top = this.top ?? this.tensor.largest;
+    const top = this.top ?? topOf(this.tensor);
     return this.pixels ? [0, Math.max(top, 1)] : [this.tensor.signed ? -top : 0, top];
   }
 
@@ -161,7 +175,7 @@ class HeatMap {
     });
   }
 
-  // Veil all but the marked cells, and draw a line around them: which is light and line, not colour.
+  // A line around the marked cells, and one around the chosen.
   overlay() {
     const pen = this.above.getContext("2d"),
       ratio = window.devicePixelRatio || 1,
@@ -169,16 +183,9 @@ class HeatMap {
       dark = darkNow();
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.clearRect(0, 0, this.wide, this.high);
-    if (this.marked.size && this.marked.size < this.tensor.size) {
-      if (w < TEXT_FROM && this.marked.size * 100 >= this.tensor.size) {
-        pen.fillStyle = dark ? "#15171B99" : "#FBFAF6A6";
-        pen.fillRect(0, 0, this.wide, this.high);
-      }
-      for (const flat of this.marked) pen.clearRect(...this.corner(flat), Math.max(w, 1), Math.max(h, 1));
-    }
     pen.lineWidth = Math.max(1.5, Math.min(2.5, w / 6));
     pen.strokeStyle = dark ? "#fff" : "#000";
-    pen.stroke(this.outline());
+    if (this.marked.size < this.tensor.size) pen.stroke(this.outline());
     const here = document.activeElement === this.element ? this.at : this.chosen;
     if (here === undefined) return;
     const [x, y] = this.corner(here),
@@ -247,7 +254,27 @@ class HeatMap {
     if (flat < 0) return hideTip();
     if (flat !== this.at || event.type === "pointerdown") this.pick(flat);
     this.at = flat;
-    showTip(this.says(flat), event.clientX, event.clientY);
+    showTip(this.says(flat), event.clientX, event.clientY, this.loupe(flat));
+  }
+
+  // Around a number 9 × 9 of its neighbours, where they are too small to be told apart.
+  loupe(flat) {
+    if (this.cell.w >= LOUPE) return "";
+    const [column, row, x, y] = this.spot(flat),
+      canvas = make("canvas", { width: 9 * LOUPE, height: 9 * LOUPE }),
+      pen = canvas.getContext("2d"),
+      colours = ramp(this.stops);
+    for (let i = 0; i < 81; i++) {
+      const near = this.flatAt(column, row, x + (i % 9) - 4, y + Math.floor(i / 9) - 4);
+      if (near < 0) continue;
+      const box = [(i % 9) * LOUPE, Math.floor(i / 9) * LOUPE, LOUPE, LOUPE],
+        colour = this.colour(near === this.secret ? NaN : this.tensor.values[near], colours);
+      pen.fillStyle = `rgb(${colour})`;
+      pen.fillRect(...box);
+      pen.strokeStyle = luminance(colour) > 0.179 ? "#000" : "#fff";
+      if (near === flat || this.marked.has(near)) pen.strokeRect(box[0] + 1, box[1] + 1, LOUPE - 2, LOUPE - 2);
+    }
+    return canvas;
   }
 
   says(flat) {
@@ -261,7 +288,7 @@ class HeatMap {
     this.overlay();
     const box = this.below.getBoundingClientRect(),
       [x, y] = this.corner(flat);
-    showTip(this.says(flat), box.left + x + this.cell.w, box.top + y + this.cell.h);
+    showTip(this.says(flat), box.left + x + this.cell.w, box.top + y + this.cell.h, this.loupe(flat));
   }
 
   // A click or Enter: the number stays chosen, or can be changed.

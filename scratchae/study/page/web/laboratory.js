@@ -119,6 +119,7 @@ function again(entries) {
 // Show what has changed.
 function refresh() {
   run.losses[run.taken] = lossNow();
+  if (byId("one-scale").checked) for (const tensor of gradients()) tensor.renew();
   for (const map of maps.values()) (map.tensor.renew(), map.draw(), map.recolour?.());
   const step = trace.steps[current];
   byId("cell").hidden = !step.recipe || compared;

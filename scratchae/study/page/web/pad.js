@@ -18,14 +18,14 @@ function openPad() {
     canvas = byId("paper");
   let last; // where the pen was, in pixels of the picture
   let cursor = [size[0] >> 1, size[1] >> 1];
-  byId("own").addEventListener("click", () => {
+  const toggle = () => {
     pad.hidden = !pad.hidden;
     byId("own").setAttribute("aria-expanded", !pad.hidden);
-    if (pad.hidden) return;
-    if (!log.some(({ paint }) => paint)) stroke([]); // an empty sheet
     showPad();
-    canvas.focus();
-  });
+  };
+  byId("own").addEventListener("click", () => (toggle(), pad.hidden || canvas.focus()));
+  openCode();
+  if (document.documentElement.dataset.view) toggle();
   byId("clear").addEventListener("click", () => stroke([]));
   const place = (event) => {
     const box = canvas.getBoundingClientRect();
@@ -60,7 +60,26 @@ function openPad() {
   });
 }
 
-const drawing = () => Array.from(run.get("x").slice(0, product(pictureSize())));
+// What is on the sheet; the first stroke finds it empty.
+const sheetNow = () => Array.from(run.get("x").slice(0, product(pictureSize())));
+const drawing = () => (log.some(({ paint }) => paint) ? sheetNow() : undefined);
+
+let codeMap; // the heat map of the first example's code
+
+// The code of the first example, if the network has one: a picture of its own, beside the sheet.
+function openCode() {
+  const step = trace.steps.find(({ about }) => about === "The code.");
+  byId("inner").parentElement.hidden = !step;
+  if (!step) return;
+  const { record } = tensors[step.result],
+    code = new Tensor("code", { ...record, shape: [1, ...record.shape.slice(1)], symbol: "z" });
+  Object.defineProperty(code, "values", { get: () => run.get(step.result).subarray(0, code.size) });
+  codeMap = new HeatMap(code, { label: `Code of the drawing, ${code.size} numbers`, height: 196 });
+  codeMap.room = Math.min(196, 0.42 * innerWidth);
+  codeMap.use({ ...codeMap.layout, across: Math.ceil(Math.sqrt(2 * codeMap.layout.count)) });
+  byId("inner").prepend(codeMap.element);
+  byId("inner").nextElementSibling.textContent = `Its code: ${code.size} numbers`;
+}
 
 // A round pen at some places of a sheet.
 function stroke(places, sheet = new Array(product(pictureSize())).fill(0)) {
@@ -83,7 +102,8 @@ function showPad(cursor) {
       ({ phase, tree, result }) => tree && phase === "forward" && tensors[result].size === tensors.x.size,
     ),
     logits = steps.some(({ phase, kind, where }) => phase === "loss" && where.includes("Logits"));
-  paper(byId("paper"), drawing(), size, cursor);
+  paper(byId("paper"), sheetNow(), size, cursor);
+  if (codeMap) (codeMap.tensor.renew(), codeMap.draw());
   byId("rebuilt").parentElement.hidden = !end;
   if (!end) return;
   const known = tensors.x.shape[0];

@@ -36,9 +36,9 @@ const byId = (id) => document.getElementById(id);
 
 // The line beside the pointer, and the voice of a screen reader
 
-function showTip(text, x, y) {
+function showTip(text, x, y, picture = "") {
   const tip = byId("tip");
-  tip.textContent = text;
+  tip.replaceChildren(text, picture);
   tip.hidden = false;
   const { width, height } = tip.getBoundingClientRect();
   tip.style.left = `${Math.max(4, Math.min(x + 14, document.documentElement.clientWidth - width - 6))}px`;
@@ -55,6 +55,16 @@ function say(text) {
   saying = setTimeout(() => (byId("live").textContent = text), 250);
 }
 
+// A sentence with [words](page.md#place) in it: links where the book is around, in which the study pages have a folder of their own.
+function linked(text) {
+  const inBook = location.pathname.includes("/_static/study/");
+  return text.split(/\[([^\]]+)\]\(([^)]+)\)/).map((part, i, all) => {
+    if (i % 3 === 2) return "";
+    const href = `../../${all[i + 1]?.replace(/\.(md|py)/, ".html")}`;
+    return i % 3 && inBook ? make("a", { href, target: "_top" }, part) : part;
+  });
+}
+
 // One step
 
 function show(number, { announce = true } = {}) {
@@ -65,7 +75,7 @@ function show(number, { announce = true } = {}) {
   hideTip();
   byId("step").dataset.phase = step.phase;
   byId("where").replaceChildren(make("b", {}, PHASES[step.phase]), ` · ${step.where}`);
-  byId("about").textContent = step.about;
+  byId("about").replaceChildren(step.about, " ", ...linked(step.because));
   const text = step.spoken.slice(0, -step.where.length - 2);
   if (window.MathMLElement) byId("formula").innerHTML = step.formula;
   else byId("formula").textContent = text; // a browser without MathML
@@ -119,7 +129,7 @@ function setTheme(theme) {
 }
 
 function fromAddress() {
-  const found = /step=(\d+)/.exec(location.hash);
+  const found = /step=(\d+)/.exec(location.hash || document.documentElement.dataset.anchor);
   return found ? Number(found[1]) - 1 : undefined;
 }
 
@@ -128,18 +138,23 @@ function start() {
   setTheme(dark.matches ? "dark" : "light");
   dark.addEventListener("change", () => setTheme(dark.matches ? "dark" : "light"));
   byId("theme").addEventListener("click", () => setTheme(darkNow() ? "light" : "dark"));
-  const embedded = parent !== window || location.search === "?embed"; // within a chapter: the step alone, in its colours
+  const asked = new URLSearchParams(location.search),
+    embedded = parent !== window || asked.has("embed"); // within a chapter: the step alone, in its colours
   document.querySelector(".top").hidden = embedded;
+  if (asked.has("draw")) document.documentElement.dataset.view = "draw"; // the pad alone
   addEventListener("message", ({ data }) => ["light", "dark"].includes(data?.theme) && setTheme(data.theme));
   for (const part of document.querySelectorAll("nav, main, .transport")) part.hidden = false;
   diagram = new Diagram(byId("diagram"), trace, (number) => show(number));
-  byId("fold").open = !embedded && innerHeight >= 800 && innerWidth >= 600; // on a small screen the step itself comes first
+  byId("fold").open = !embedded && innerHeight >= 1000 && innerWidth >= 600; // on a small screen the step itself comes first
   byId("fold").addEventListener("toggle", () => current >= 0 && diagram.show(current));
   const parts = countBy(trace.steps, (step) => step.phase);
   byId("phases").append(
     ...[...parts].map(([phase, count]) => make("span", { "data-phase": phase, style: `flex: ${count} 1 0` })),
   );
   byId("previous").addEventListener("click", () => show(current - 1));
+  byId("one-scale").addEventListener("change", () => {
+    for (const map of maps.values()) (map.draw(), map.recolour?.());
+  });
   byId("next").addEventListener("click", () => show(current + 1));
   byId("slider").addEventListener("input", (event) => show(Number(event.target.value) - 1));
   addEventListener("hashchange", () => {
@@ -151,7 +166,7 @@ function start() {
   addEventListener("resize", () => {
     if (innerWidth === width) return; // a phone's address bar comes and goes
     width = innerWidth;
-    for (const map of maps.values()) map.fit(map.narrow ?? room());
+    fitRow();
   });
   openLaboratory();
   show(fromAddress() ?? 0, { announce: false });

@@ -8,15 +8,51 @@ function showTensors(step) {
   asked = undefined;
   maps = new Map();
   const result = tensors[step.result];
+  byId("operands").replaceChildren(...inRow(step));
   byId("result").replaceChildren(figureOf(result, true, step));
-  byId("operands").replaceChildren(...step.operands.map((id) => figureOf(tensors[id], false, step)));
+  fitRow();
   byId("free").hidden = !step.operands.some((id) => run?.free(id));
-  byId("from").hidden = step.operands.length === 0;
+  byId("one-scale").parentElement.hidden = ![step.result, ...step.operands].some((id) => isGradient(tensors[id]));
   byId("cell").hidden = !step.recipe || compared;
   if (step.recipe) pickCell(step, result.flat(step.first) ?? 0);
 }
 
-const room = () => byId("makes").clientWidth;
+const room = () => byId("from").clientWidth;
+const HEIGHT = 180; // of a picture in the row
+const LEAST = 64; // its width, with what stands around it
+
+// The right side of a formula, with a picture for each operand where it first stands.
+function inRow(step) {
+  const seen = new Set(),
+    pieces = [""];
+  step.row.forEach((part, i) => {
+    const tensor = i % 2 ? tensors[step.names[part]] : undefined;
+    if (!tensor || seen.has(tensor)) return void (pieces[pieces.length - 1] += tensor?.symbol ?? part);
+    seen.add(tensor);
+    pieces.push(figureOf(tensor, false, step), "");
+  });
+  return pieces.filter((piece) => piece.trim?.() !== "").map((piece) => piece.trim ? make("span", { class: "sign" }, piece.trim()) : piece);
+}
+
+// The pictures as wide as they need to be for their height, the widest ones less, so that all stand in one row; on a narrow
+// screen two in a row.
+function fitRow() {
+  const gap = 12,
+    signs = [...byId("row").querySelectorAll(".sign")].reduce((sum, sign) => sum + sign.offsetWidth + gap, 0),
+    shown = [...maps.values()].filter(({ narrow }) => !narrow),
+    wanted = shown.map((map) => Math.max(LEAST, map.width(Infinity))).sort((a, b) => a - b);
+  let left = room() - signs - gap * wanted.length,
+    cap = room();
+  wanted.forEach((width, i) => {
+    if (width * (wanted.length - i) > left) cap = Math.min(cap, left / (wanted.length - i));
+    left -= Math.min(width, cap);
+  });
+  for (const map of shown) {
+    map.fit(cap < LEAST ? room() / 2 - 30 : cap);
+    map.note.textContent = notes(map);
+    map.element.parentElement.style.width = `${Math.max(LEAST, map.wide)}px`;
+  }
+}
 
 function figureOf(tensor, isResult, step) {
   const role = isResult ? "result" : "operand";
@@ -27,8 +63,7 @@ function figureOf(tensor, isResult, step) {
     label,
     pick: isResult && step.recipe ? (flat) => pickCell(step, flat) : undefined,
     change: free ? (flat) => edit(tensor, flat, map.element) : undefined,
-    width: room(),
-    height: isResult ? 340 : 300,
+    height: HEIGHT,
   });
   maps.set(tensor.id, map);
   const caption = make(
@@ -44,14 +79,13 @@ function figureOf(tensor, isResult, step) {
     { class: `tensor ${role}` },
     caption,
     map.element,
-    underneath(map),
-    ...notes(map),
-    tensor.size > 1 ? numbersOf(tensor) : "",
+    underneath(map, tensor.size > 1 ? numbersOf(tensor) : ""),
+    (map.note = make("p", { class: "note" })),
   );
 }
 
 // Below a heat map: its scale, and the other ways to lay it out.
-function underneath(map) {
+function underneath(map, more = "") {
   if (map.tensor.size === 1) return "";
   const bar = make("i", {}),
     scale = make("span", { class: "scale" });
@@ -69,6 +103,7 @@ function underneath(map) {
     name();
     under.append(button);
   }
+  under.append(more);
   return under;
 }
 
@@ -82,10 +117,10 @@ function notes(map) {
     said.push(`A sample: ${shapeText(tensor.grid)} of ${shapeText(tensor.shape)} are on this page, evenly spaced.`);
   if (map.cell.w < 0.99)
     said.push(
-      `Drawn smaller than it is: a dot averages ${(1 / map.cell.w ** 2).toFixed(1)} numbers; the arrow keys reach each.`,
+      `A dot averages ${(1 / map.cell.w ** 2).toFixed(1)} numbers.`,
     );
   if (tensor.type === "i2") said.push(`Rounded to steps of ${written(tensor.unit, 2)}.`);
-  return said.length ? [make("p", { class: "note" }, said.join(" "))] : [];
+  return said.join(" ");
 }
 
 // The numbers of an array as a table, the first of them if there are many; made when it is opened.
@@ -242,11 +277,11 @@ function showCheck(step) {
     ].map(([tensor, how]) => {
       const map = new HeatMap(tensor, {
         label: `${tensor.symbol} ${how}, ${shapeText(tensor.shape)}`,
-        width: Math.min(room(), 300),
-        height: 240,
+        height: HEIGHT,
         top,
       });
       map.narrow = Math.min(room(), 300);
+      map.fit(map.narrow);
       maps.set(`${tensor.id} ${how}`, map);
       return make(
         "figure",
