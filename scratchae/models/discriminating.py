@@ -12,15 +12,8 @@ from ..layers import Layer
 from ..layers.activations import Sigmoid, sigmoid, softplus
 
 LETTERS = {
-    **{
-        "logits": "a",
-        "real_logits": "a_real  # The first half of what the discriminator says is about the real examples.",
-        "made_logits": "a_made  # The second half is about those that were made.",
-    },
-    **{
-        "adversarial": "L_G",
-        "discriminator_loss": "L_D  # The [discriminator](glossary.md#discriminator) shall say yes to what is real and no to what was made: softplus of minus or plus the logit is minus the log-probability of that. ([Chapter 15](15_two_players.py))",
-    },
+    **{"logits": "a", "real_logits": "a_real", "made_logits": "a_made"},
+    **{"adversarial": "L_G", "discriminator_loss": "L_D"},
 }
 
 

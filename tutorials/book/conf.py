@@ -33,7 +33,6 @@ html_theme = "furo"
 html_title = project
 html_static_path = ["_static"]
 html_css_files = ["book.css"]
-html_js_files = ["book.js"]
 html_show_sourcelink = False
 html_copy_source = False
 html_use_index = False
@@ -41,3 +40,8 @@ html_show_search_summary = False  # would fetch pages, which a browser refuses f
 pygments_style = "a11y-high-contrast-light"
 pygments_dark_style = "a11y-high-contrast-dark"
 copybutton_prompt_text = "$ "
+
+
+def setup(app):
+    # the study pages within chapters are told whether the book is light or dark
+    app.add_js_file("study.js")

@@ -91,16 +91,24 @@ class HeatMap {
     return [column * this.tile.w + x * this.cell.w, row * this.tile.h + y * this.cell.h];
   }
 
+  // Where in the array a tile begins.
+  base(tile) {
+    const { shape, steps, tiles } = this.layout;
+    let flat = 0;
+    for (let i = tiles.length - 1; i >= 0; i--) {
+      const size = shape[tiles[i]];
+      flat += (tile % size) * steps[tiles[i]];
+      tile = Math.floor(tile / size);
+    }
+    return flat;
+  }
+
   // The number at a place; -1 if there is none.
   flatAt(column, row, inX, inY) {
-    const { shape, steps, tiles, y, x, h, w, count, across } = this.layout;
-    let tile = row * across + column;
+    const { steps, y, x, h, w, count, across } = this.layout,
+      tile = row * across + column;
     if (Math.min(column, row, inX, inY) < 0 || column >= across || inX >= w || inY >= h || tile >= count) return -1;
-    let flat = inY * steps[y] + inX * steps[x];
-    for (const axis of [...tiles].reverse()) {
-      flat += (tile % shape[axis]) * steps[axis];
-      tile = Math.floor(tile / shape[axis]);
-    }
+    const flat = this.base(tile) + inY * steps[y] + inX * steps[x];
     return flat < this.tensor.size ? flat : -1;
   }
 
@@ -121,15 +129,15 @@ class HeatMap {
 
   draw() {
     const ratio = window.devicePixelRatio || 1,
-      { w, h, across, count } = this.layout;
+      { w, h, across, count, steps } = this.layout,
+      [down, right] = [steps[this.layout.y], steps[this.layout.x]];
     for (const canvas of [this.below, this.above]) {
       canvas.width = Math.ceil(this.wide * ratio);
       canvas.height = Math.ceil(this.high * ratio);
       canvas.style.width = `${this.wide}px`;
       canvas.style.height = `${this.high}px`;
     }
-    const colours = ramp(this.stops),
-      table = Uint32Array.from(colours, ([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r), // as little-endian bytes
+    const table = tableOf(this.stops),
       [low, high] = this.ends,
       { values } = this.tensor,
       ink = this.below.getContext("2d");
@@ -141,18 +149,19 @@ class HeatMap {
       picture = pen.createImageData(w, h),
       dots = new Uint32Array(picture.data.buffer);
     for (let tile = 0; tile < count; tile++) {
-      const [column, row] = [tile % across, Math.floor(tile / across)];
-      for (let y = 0; y < h; y++) {
-        for (let x = 0; x < w; x++) {
-          const flat = this.flatAt(column, row, x, y);
-          if (flat === this.secret && flat !== undefined) dots[y * w + x] = 0xff808080;
-          else dots[y * w + x] = flat < 0 ? 0 : Number.isFinite(values[flat]) ? table[shade(values[flat], low, high)] : 0xff808080;
+      const [column, row, base] = [tile % across, Math.floor(tile / across), this.base(tile)];
+      for (let y = 0, dot = 0; y < h; y++) {
+        for (let x = 0; x < w; x++, dot++) {
+          const flat = base + y * down + x * right,
+            value = values[flat]; // undefined beyond the end
+          if (Number.isFinite(value) && flat !== this.secret) dots[dot] = table[shade(value, low, high)];
+          else dots[dot] = value === undefined ? 0 : 0xff808080;
         }
       }
       pen.putImageData(picture, 0, 0);
       ink.drawImage(plane, column * this.tile.w, row * this.tile.h, w * this.cell.w, h * this.cell.h);
     }
-    if (this.cell.w >= TEXT_FROM) this.write(ink, colours);
+    if (this.cell.w >= TEXT_FROM) this.write(ink, ramp(this.stops));
     this.overlay();
   }
 
@@ -298,15 +307,18 @@ class HeatMap {
   }
 
   key(event) {
-    if (event.key === "Escape") return void (hideTip(), (this.pin = undefined));
+    if (event.key === "Escape") return void (hideTip(), (this.pin = undefined), byId("step").focus());
     if (event.key === "Enter") return void (event.preventDefault(), this.press());
-    const move = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-    if (!move || event.altKey || event.ctrlKey || event.metaKey) return;
+    const move = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key],
+      end = { Home: 0, End: this.tensor.size - 1 }[event.key];
+    if (!(move || end !== undefined) || event.altKey || event.metaKey) return;
     event.preventDefault();
-    event.stopPropagation(); // these arrows walk through the numbers, not through the steps
-    const { w, h } = this.layout;
+    event.stopPropagation(); // these keys walk through the numbers, not through the steps
+    if (!move) return this.go(end);
+    const { w, h } = this.layout,
+      far = event.ctrlKey ? 10 : 1;
     let [column, row, x, y] = this.spot(this.at);
-    [x, y] = [x + move[0], y + move[1]];
+    [x, y] = [x + far * move[0], y + far * move[1]];
     if (x < 0 || x >= w) [column, x] = [column + move[0], x < 0 ? w - 1 : 0]; // into the next tile
     if (y < 0 || y >= h) [row, y] = [row + move[1], y < 0 ? h - 1 : 0];
     const flat = this.flatAt(column, row, x, y);

@@ -70,12 +70,13 @@ function rowsOf(head, rows) {
 
 // The figures of an array, by their names in the list.
 function figuresOf(values) {
-  const sum = values.reduce((all, x) => all + x, 0);
-  return {
-    smallest: values.reduce((least, x) => Math.min(least, x), Infinity),
-    largest: values.reduce((top, x) => Math.max(top, x), -Infinity),
-    mean: sum / values.length,
-    norm: Math.sqrt(values.reduce((all, x) => all + x * x, 0)),
-    zeros: `${((100 * values.filter((x) => x === 0).length) / values.length).toFixed(1)}%`,
-  };
+  let [smallest, largest, sum, squares, zeros] = [Infinity, -Infinity, 0, 0, 0];
+  for (const x of values) {
+    [smallest, largest] = [Math.min(smallest, x), Math.max(largest, x)];
+    sum += x;
+    squares += x * x;
+    if (x === 0) zeros++;
+  }
+  const share = `${((100 * zeros) / values.length).toFixed(1)}%`;
+  return { smallest, largest, mean: sum / values.length, norm: Math.sqrt(squares), zeros: share };
 }

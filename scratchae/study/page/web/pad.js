@@ -114,10 +114,10 @@ function showPad(cursor) {
 
 function paper(canvas, values, [h, w], cursor) {
   [canvas.width, canvas.height] = [w, h];
-  const colours = ramp(PALETTES[darkNow() ? "dark" : "light"].pixels),
+  const colours = tableOf(PALETTES[darkNow() ? "dark" : "light"].pixels),
     pen = canvas.getContext("2d"),
     picture = pen.createImageData(w, h);
-  values.forEach((value, i) => picture.data.set([...colours[shade(value, 0, 1)], 255], 4 * i));
+  new Uint32Array(picture.data.buffer).set(values.map((value) => colours[shade(value, 0, 1)]));
   if (cursor) picture.data.set([10, 88, 194, 255], 4 * (cursor[0] * w + cursor[1]));
   pen.putImageData(picture, 0, 0);
 }

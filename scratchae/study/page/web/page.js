@@ -67,7 +67,8 @@ function linked(text) {
 
 // One step
 
-function show(number, { announce = true } = {}) {
+// jump: whether the browser's way back leads to where one was.
+function show(number, { announce = true, jump = false } = {}) {
   number = Math.max(0, Math.min(trace.steps.length - 1, number));
   if (number === current) return;
   current = number;
@@ -89,15 +90,15 @@ function show(number, { announce = true } = {}) {
   diagram.show(number);
   const spoken = `Step ${number + 1} of ${trace.steps.length}, ${PHASES[step.phase].toLowerCase()}: ${step.spoken}`;
   if (announce) say(spoken);
-  if (!run || ready()) remember();
+  if (!run || ready()) remember(jump);
 }
 
 // What is shown, in the address, so that it can be shared.
-function remember() {
+function remember(jump) {
   const done = log.length ? `&do=${encodeURIComponent(log.map(inAddress).join(";"))}` : "",
     pinned = maps.get(trace.steps[current].result).pin,
     at = pinned === undefined ? "" : `&at=${tensors[trace.steps[current].result].index(pinned).join(",")}`;
-  history.replaceState(null, "", `#step=${current + 1}${at}${done}`);
+  history[jump ? "pushState" : "replaceState"](null, "", `#step=${current + 1}${at}${done}`);
 }
 
 function showPlace(number, step) {
@@ -106,8 +107,8 @@ function showPlace(number, step) {
   slider.value = number + 1;
   slider.setAttribute("aria-valuetext", `Step ${number + 1} of ${trace.steps.length}, ${step.phase}: ${step.spoken}`);
   byId("count").textContent = `${number + 1} / ${trace.steps.length}`;
-  byId("previous").disabled = number === 0;
-  byId("next").disabled = number === trace.steps.length - 1;
+  byId("previous").ariaDisabled = number === 0; // a button that is disabled would lose the focus
+  byId("next").ariaDisabled = number === trace.steps.length - 1;
   const spans = [...byId("phases").children],
     tight = (span) => span.scrollWidth > span.clientWidth;
   for (const span of spans) {
@@ -133,6 +134,22 @@ function fromAddress() {
   return found ? Number(found[1]) - 1 : undefined;
 }
 
+// To the step of a box in the map, and of what is given to the picture of it.
+function jumpTo({ step, id, made }) {
+  show(step, { jump: true });
+  if (!made) maps.get(id)?.element.focus();
+}
+
+// The number that the address names is chosen.
+function pickAddressed() {
+  const { result, recipe } = trace.steps[current],
+    at = new URLSearchParams(location.hash.slice(1)).get("at"),
+    flat = at ? tensors[result].flat(at.split(",").map(Number)) : undefined;
+  if (!recipe || !(flat >= 0 && flat < tensors[result].size)) return;
+  maps.get(result).pin = flat;
+  pickCell(trace.steps[current], flat);
+}
+
 function start() {
   const dark = matchMedia("(prefers-color-scheme: dark)");
   setTheme(dark.matches ? "dark" : "light");
@@ -142,9 +159,12 @@ function start() {
     embedded = parent !== window || asked.has("embed"); // within a chapter: the step alone, in its colours
   document.querySelector(".top").hidden = embedded;
   if (asked.has("draw")) document.documentElement.dataset.view = "draw"; // the pad alone
+  let before; // the theme before it is printed
+  addEventListener("beforeprint", () => ((before = document.documentElement.dataset.theme), setTheme("light")));
+  addEventListener("afterprint", () => setTheme(before));
   addEventListener("message", ({ data }) => ["light", "dark"].includes(data?.theme) && setTheme(data.theme));
   for (const part of document.querySelectorAll("nav, main, .transport")) part.hidden = false;
-  diagram = new Diagram(byId("diagram"), trace, (number) => show(number));
+  diagram = new Diagram(byId("diagram"), trace, jumpTo);
   byId("fold").open = !embedded && innerHeight >= 1000 && innerWidth >= 600; // on a small screen the step itself comes first
   byId("fold").addEventListener("toggle", () => current >= 0 && diagram.show(current));
   const parts = countBy(trace.steps, (step) => step.phase);
@@ -159,6 +179,7 @@ function start() {
   byId("slider").addEventListener("input", (event) => show(Number(event.target.value) - 1));
   addEventListener("hashchange", () => {
     show(fromAddress() ?? current);
+    pickAddressed();
     if (ready()) recall(new URLSearchParams(location.hash.slice(1)).get("do") ?? "");
   });
   addEventListener("keydown", walk);
@@ -170,6 +191,7 @@ function start() {
   });
   openLaboratory();
   show(fromAddress() ?? 0, { announce: false });
+  pickAddressed();
   byId("waiting").remove();
 }
 

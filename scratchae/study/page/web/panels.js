@@ -123,55 +123,32 @@ function notes(map) {
   return said.join(" ");
 }
 
+let numbersOpen = false; // whether the tables of numbers are unfolded
+
 // The numbers of an array as a table, the first of them if there are many; made when it is opened.
 function numbersOf(tensor) {
   const details = make("details", {}, make("summary", {}, "Numbers"));
+  details.open = numbersOpen;
   details.addEventListener("toggle", () => {
+    numbersOpen = details.open;
     if (!details.open || details.children.length > 1) return;
-    const columns = tensor.grid.length > 1 ? tensor.grid.at(-1) : Math.min(tensor.size, 8),
-      rows = tensor.size / columns;
-    const [shownRows, shownColumns] = [Math.min(Math.ceil(rows), 40), Math.min(columns, 12)];
-    const head = make(
-      "tr",
-      {},
-      make("td"),
-      ...Array.from({ length: shownColumns }, (_, c) =>
-        make("th", { scope: "col" }, tensor.grid.length > 1 ? `… ${c}]` : `+${c}`),
+    const matrix = tensor.grid.length > 1,
+      columns = matrix ? tensor.grid.at(-1) : Math.min(tensor.size, 8),
+      rows = Math.ceil(tensor.size / columns),
+      [down, across] = [Math.min(rows, 40), Math.min(columns, 12)].map((count) => [...Array(count).keys()]),
+      table = rowsOf(
+        ["", ...across.map((c) => (matrix ? `… ${c}]` : `+${c}`))],
+        down.map((r) => {
+          const index = tensor.index(r * columns),
+            name = matrix ? `[${index.slice(0, -1).join(", ")},` : `[${index.join("")}]`,
+            here = (c) => tensor.values[r * columns + c];
+          return [name, ...across.map((c) => (r * columns + c < tensor.size ? written(here(c)) : ""))];
+        }),
       ),
-    );
-    const body = Array.from({ length: shownRows }, (_, r) => {
-      const index = tensor.index(r * columns),
-        name = tensor.grid.length > 1 ? `[${index.slice(0, -1).join(", ")},` : `[${index.join("")}]`;
-      const numbers = Array.from({ length: shownColumns }, (_, c) =>
-        make("td", {}, r * columns + c < tensor.size ? written(tensor.values[r * columns + c]) : ""),
-      );
-      return make("tr", {}, make("th", { scope: "row" }, name), ...numbers);
-    });
-    const table = make(
-      "table",
-      {},
-      make("caption", { class: "unseen" }, tensor.symbol),
-      make("thead", {}, head),
-      make("tbody", {}, ...body),
-    );
-    const cut =
-      shownRows < rows || shownColumns < columns
-        ? [
-            make(
-              "p",
-              { class: "note" },
-              `The first ${shownRows} × ${shownColumns} of ${Math.ceil(rows)} × ${columns}.`,
-            ),
-          ]
-        : [];
-    details.append(
-      make(
-        "div",
-        { class: "numbers", tabindex: "0", role: "group", "aria-label": `Numbers of ${tensor.symbol}` },
-        table,
-      ),
-      ...cut,
-    );
+      cut = down.length < rows || across.length < columns;
+    Object.assign(table, { tabIndex: 0, role: "group", ariaLabel: `Numbers of ${tensor.symbol}` });
+    if (cut) table.append(make("p", { class: "note" }, `The first ${down.length} × ${across.length} of ${rows} × ${columns}.`));
+    details.append(table);
   });
   return details;
 }
