@@ -196,8 +196,13 @@ def test_keys_buttons_slider_map_and_address_walk(tiny, browse):
     assert "Step 3 of" in browsed.get_attribute("#slider", "aria-valuetext")
     browsed.locator("#slider").fill("7")
     assert count(browsed) == f"7 / {last}"
+    browsed.click("#fold summary")
     browsed.locator("#diagram .box", has_text="∂L/∂W₂").first.click()
     assert count(browsed) == f"{found['∂L/∂W₂'].number} / {last}"
+    browsed.go_back()
+    heard(browsed, "#count", f"7 / {last}")
+    browsed.locator("#diagram .box", has_text="b₁").first.click()  # what is given is shown where it is first read
+    assert browsed.evaluate("document.activeElement.ariaLabel").startswith("b₁, operand, 2.")
     browsed.evaluate("location.hash = '#step=2'")
     heard(browsed, "#count", f"2 / {last}")
 
@@ -214,6 +219,28 @@ def test_arrow_keys_in_a_heat_map_walk_through_its_numbers(tiny, browse):
     browsed.focus("#result .map")
     browsed.keyboard.press("ArrowRight")
     heard(browsed, "#live", r"a₁\[0, 1\] =\s.* · .* = ")  # the sum
+
+
+def test_a_number_is_named_by_the_address(tiny, browse):
+    browsed = browse(tiny[1], anchor="#step=1&at=0,1")
+    assert browsed.get_attribute("#sum", "data-index") == "0,1"
+    browsed.focus("#result .map")
+    browsed.keyboard.press("Home")
+    assert browsed.get_attribute("#sum", "data-index") == "0,0"
+    browsed.keyboard.press("Escape")
+    assert browsed.evaluate("document.activeElement.id") == "step" and browsed.locator("#tip").is_hidden()
+
+
+def test_a_reason_stands_beside_the_formula_and_links_only_within_the_book(tiny, browse, tmp_path):
+    found, path = tiny
+    browsed = browse(path, anchor=f"#step={found['∂L/∂W₁'].number}")
+    assert "so its gradient is that input times what is asked of its output" in browsed.inner_text("#about")
+    assert browsed.locator("#about a").count() == 0
+    place = tmp_path / "_static" / "study" / "page.html"
+    place.parent.mkdir(parents=True)
+    place.write_bytes(path.read_bytes())
+    browsed = browse(place, anchor=f"#step={found['∂L/∂W₁'].number}")
+    assert browsed.get_attribute("#about a", "href") == "../../02_backpropagation.html"
 
 
 # For everybody
