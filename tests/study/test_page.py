@@ -1,5 +1,6 @@
 """The page, in a headless browser: does it show what the trace holds, and can everybody use it?"""
 
+import html
 import itertools
 import re
 
@@ -320,7 +321,7 @@ def test_the_step_comes_first_on_a_low_screen_and_its_phase_is_named_on_a_narrow
 
 def test_within_another_page_it_is_the_step_alone_in_the_colours_of_that_page(tiny, browse):
     browsed = browse(tiny[1], anchor="?embed#step=3")
-    assert browsed.locator("header").is_hidden() and browsed.locator("#diagram").is_hidden()
+    assert browsed.locator("header button").is_hidden() and browsed.locator("#diagram").is_hidden()
     assert count(browsed).startswith("3 /")
     browsed.evaluate("postMessage({ theme: 'dark' }, '*')")
     browsed.wait_for_selector("html[data-theme=dark]")
@@ -368,8 +369,21 @@ def test_the_pad_alone_is_shown_where_the_address_says_so(browse, tmp_path):
     browsed = browse(trace(model, examples(2, 49)).html(tmp_path / "page.html"), anchor="?embed&draw")
     browsed.wait_for_selector("#laboratory[data-state=open]", state="attached")
     assert browsed.locator("#pad").is_visible()
-    for part in ("main", "nav", ".transport", "#controls", "header", "#agreement"):
+    for part in ("main", "nav", ".transport", "#controls", "header button", "#agreement"):
         assert browsed.locator(part).is_hidden(), part
+
+
+def test_within_a_notebook_it_opens_at_the_step_that_it_is_told_and_has_no_address(tiny, browse, tmp_path):
+    text = tiny[1].read_text("utf-8").replace("<html", '<html data-anchor="#step=5"', 1)
+    frame = f'<iframe width="900" height="700" srcdoc="{html.escape(text)}"></iframe>'
+    (tmp_path / "page.html").write_text(f"<!doctype html><link rel=icon href='data:,'>{frame}", "utf-8")
+    outer = browse(tmp_path / "page.html", whole=False)
+    outer.locator("iframe").wait_for()
+    framed = outer.frames[1]
+    framed.wait_for_selector("#laboratory[data-state=open]")
+    assert count(framed).startswith("5 /")
+    framed.click("#next")
+    assert count(framed).startswith("6 /")
 
 
 # Large models

@@ -95,6 +95,7 @@ function show(number, { announce = true, jump = false } = {}) {
 
 // What is shown, in the address, so that it can be shared.
 function remember(jump) {
+  if (location.protocol === "about:") return; // within a notebook a page has no address of its own
   const done = log.length ? `&do=${encodeURIComponent(log.map(inAddress).join(";"))}` : "",
     pinned = maps.get(trace.steps[current].result).pin,
     at = pinned === undefined ? "" : `&at=${tensors[trace.steps[current].result].index(pinned).join(",")}`;
@@ -157,8 +158,11 @@ function start() {
   byId("theme").addEventListener("click", () => setTheme(darkNow() ? "light" : "dark"));
   const asked = new URLSearchParams(location.search),
     embedded = parent !== window || asked.has("embed"); // within a chapter: the step alone, in its colours
-  document.querySelector(".top").hidden = embedded;
-  if (asked.has("draw")) document.documentElement.dataset.view = "draw"; // the pad alone
+  document.querySelector(".top").classList.toggle("unseen", embedded); // its heading can be heard
+  if (asked.has("draw")) {
+    document.documentElement.dataset.view = "draw"; // the pad alone
+    byId("laboratory").role = "main";
+  }
   let before; // the theme before it is printed
   addEventListener("beforeprint", () => ((before = document.documentElement.dataset.theme), setTheme("light")));
   addEventListener("afterprint", () => setTheme(before));
