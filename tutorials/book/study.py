@@ -52,34 +52,38 @@ study_page(trace, "digit", "One step of a trained network, on three drawings.", 
 # %% [markdown]
 # ## A deep one
 #
-# 784-128-64-32-64-128-784 with ReLU, as in [chapter 05](05_going_deep.py). Look at how the gradients change on their way
-# to the left, and at how many units a ReLU switches off.
+# 784-128-64-32-64-128-784 with ReLU, as in [chapter 05](05_going_deep.py). It opens at the gradient of the first weights. Switch on
+# *one scale for all gradients*, walk back from there, and compare their sizes; look also at how many units a ReLU switches off.
 
 # %% tags=["hide-input"]
 study(
     "deep",
     "One step of the preset deep: three drawings, three layers down and three back up.",
+    "∂L/∂W₁",
 )
 
 # %% [markdown]
 # ## Convolutions
 #
-# The layers of [chapter 08](08_convolution.py): a number of an image depends on a small patch of the one before.
+# The layers of [chapter 08](08_convolution.py): a number of an image depends on a small patch of the one before. It opens at the second
+# convolution: point at a number, and its patch is marked.
 
 # %% tags=["hide-input"]
 study(
     "conv",
     "One step of the preset conv: convolutions down to 64 numbers, and their adjoints back.",
+    "a₂",
 )
 
 # %% [markdown]
 # ## A code that is drawn
 #
 # A [variational autoencoder](glossary.md#variational-autoencoder), as in [chapter 11](11_variational.py): the noise ε is an
-# input like any other, so that the gradient passes through the draw.
+# input like any other, so that the gradient passes through the draw. It opens there.
 
 # %% tags=["hide-input"]
 study(
     "vae",
     "One step of the preset vae: mean and log-variance, the draw, and both terms of the loss.",
+    "z",
 )

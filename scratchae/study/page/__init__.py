@@ -93,7 +93,7 @@ def page(trace: TraceData) -> str:
     parts = {
         "title": escape(trace.title),
         "lead": escape(lead(trace)),
-        "style": (web / "page.css").read_text("utf-8"),
+        "style": squeezed(re.sub(r"/\*.*?\*/", "", (web / "page.css").read_text("utf-8"), flags=re.DOTALL)),
         "data": base64.b64encode(gzip.compress(data.encode(), mtime=0)).decode(),
         "scripts": "\n".join(f"<script>\n{squeezed((web / name).read_text('utf-8'))}</script>" for name in SCRIPTS),
     }
@@ -101,7 +101,7 @@ def page(trace: TraceData) -> str:
 
 
 def squeezed(script: str) -> str:
-    """A script without indents, and without its lines of comment: a page should be small."""
+    """A script or a style without indents, and without its lines of comment: a page should be small."""
     lines = (line.strip() for line in script.splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("//")) + "\n"
 
