@@ -213,22 +213,20 @@ class HeatMap {
     const path = new Path2D(),
       { w, h } = this.cell,
       tiles = new Map();
-    const has = (column, row, x, y) => this.marked.has(this.flatAt(column, row, x, y));
     const edges = [];
     for (const flat of this.marked) {
       const [column, row, x, y] = this.spot(flat),
-        [left, top] = this.corner(flat);
-      if (!has(column, row, x, y - 1)) edges.push([left, top, left + w, top]);
-      if (!has(column, row, x, y + 1)) edges.push([left, top + h, left + w, top + h]);
-      if (!has(column, row, x - 1, y)) edges.push([left, top, left, top + h]);
-      if (!has(column, row, x + 1, y)) edges.push([left + w, top, left + w, top + h]);
-      const box = tiles.get(`${column} ${row}`) ?? [left, top, left + w, top + h];
-      tiles.set(`${column} ${row}`, [
-        Math.min(box[0], left),
-        Math.min(box[1], top),
-        Math.max(box[2], left + w),
-        Math.max(box[3], top + h),
-      ]);
+        [left, top] = this.corner(flat),
+        [right, bottom] = [left + w, top + h],
+        [l, t, r, b] = tiles.get(`${column} ${row}`) ?? [left, top, right, bottom];
+      for (const [dx, dy, ...line] of [
+        [0, -1, left, top, right, top],
+        [0, 1, left, bottom, right, bottom],
+        [-1, 0, left, top, left, bottom],
+        [1, 0, right, top, right, bottom],
+      ])
+        if (!this.marked.has(this.flatAt(column, row, x + dx, y + dy))) edges.push(line);
+      tiles.set(`${column} ${row}`, [Math.min(l, left), Math.min(t, top), Math.max(r, right), Math.max(b, bottom)]);
     }
     if (w < 6 && edges.length > 2 * this.marked.size) {
       for (const [left, top, right, bottom] of tiles.values()) {

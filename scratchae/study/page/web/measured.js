@@ -48,23 +48,16 @@ function difference(value, of, flat, layer) {
 
 // A table of texts, the first of each row its name.
 function rowsOf(head, rows) {
-  const cells = (row, tag) =>
-    row.map((text, i) =>
-      make(
-        i ? tag : tag === "th" ? "td" : "th",
-        i ? (tag === "th" ? { scope: "col" } : {}) : tag === "th" ? {} : { scope: "row" },
-        text,
-      ),
-    );
+  const line = (row, scope) => {
+    const cell = (text, i) =>
+      Boolean(i) === (scope === "col") ? make("th", { scope }, text) : make("td", {}, text);
+    return make("tr", {}, ...row.map(cell));
+  };
+  const body = rows.map((row) => line(row, "row"));
   return make(
     "div",
     { class: "numbers" },
-    make(
-      "table",
-      {},
-      make("thead", {}, make("tr", {}, ...cells(head, "th"))),
-      make("tbody", {}, ...rows.map((row) => make("tr", {}, ...cells(row, "td")))),
-    ),
+    make("table", {}, make("thead", {}, line(head, "col")), make("tbody", {}, ...body)),
   );
 }
 
