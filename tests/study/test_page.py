@@ -355,6 +355,18 @@ def test_gradients_have_one_scale_if_that_is_wanted(tiny, browse):
     assert browsed.evaluate(top) == pytest.approx(largest)
 
 
+def test_numbers_stay_unfolded_and_can_be_copied_with_all_their_digits(tiny, browse):
+    found, path = tiny
+    browsed = browse(path, permissions=["clipboard-read", "clipboard-write"])
+    browsed.click("#operands .tensor:nth-of-type(2) summary")
+    browsed.click("text=Copy as np.array")
+    browsed.locator("button", has_text="Copied").wait_for()
+    copied = eval(browsed.evaluate("navigator.clipboard.readText()"), {"np": np})
+    np.testing.assert_array_equal(copied, found["a₁"].operands[1].tensor.array)
+    browsed.keyboard.press("PageDown")
+    browsed.locator("#result .numbers").wait_for()
+
+
 def test_what_is_drawn_small_is_seen_by_a_loupe(written, browse):
     browsed = browse(written[1])
     browsed.focus("#operands .map")

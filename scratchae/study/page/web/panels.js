@@ -148,7 +148,13 @@ function numbersOf(tensor) {
       cut = down.length < rows || across.length < columns;
     Object.assign(table, { tabIndex: 0, role: "group", ariaLabel: `Numbers of ${tensor.symbol}` });
     if (cut) table.append(make("p", { class: "note" }, `The first ${down.length} × ${across.length} of ${rows} × ${columns}.`));
-    details.append(table);
+    const copy = make("button", { type: "button" }, "Copy as np.array");
+    copy.addEventListener("click", async () => {
+      const text = `np.array([${[...tensor.values].join(", ")}]).reshape(${tensor.grid.join(", ")})`;
+      const done = await navigator.clipboard?.writeText(text).then(() => "Copied", () => undefined);
+      copy.textContent = done ?? "This browser does not allow it here";
+    });
+    details.append(table, copy);
   });
   return details;
 }
