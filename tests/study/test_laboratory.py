@@ -439,6 +439,21 @@ def test_a_drawing_is_rebuilt_and_shared(browse, tmp_path):
     assert not values(browsed, "x")[:49].any()
 
 
+def test_a_point_of_the_plane_can_be_chosen(browse, tmp_path):
+    rng = np.random.default_rng(0)
+    encoder = sae.Sequential(sae.Dense(2, 4, rng=rng), sae.ReLU())
+    model = sae.Autoencoder(encoder, sae.Sequential(sae.Dense(4, 2, rng=rng)), loss=sae.MSE())
+    x = np.array([[1, 0.5], [-2, 1]], np.float32)
+    browsed = opened(browse(trace(model, x, numerical=False).html(tmp_path / "page.html")))
+    box = browsed.locator("#plane").bounding_box()
+    browsed.mouse.click(box["x"] + 0.75 * box["width"], box["y"] + 0.75 * box["height"])
+    assert_allclose(values(browsed, "x"), [1.5, -1.5, -2, 1], atol=0.03)  # the plane reaches to 3
+    made = model.to("cpu", np.float64).reconstruct(values(browsed, "x").reshape(2, 2))[0]
+    line = [float(browsed.get_attribute("#plane .first line", end)) for end in ("x2", "y2")]
+    assert_allclose(line, [100 / 3 * made[0], -100 / 3 * made[1]], rtol=1e-4)
+    assert browsed.locator("#own").is_hidden()
+
+
 # Predicting
 
 

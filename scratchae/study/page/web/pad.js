@@ -13,7 +13,7 @@ function pictureSize() {
 function openPad() {
   const size = pictureSize();
   byId("own").hidden = !size;
-  if (!size) return;
+  if (!size) return openPlane();
   const pad = byId("pad"),
     canvas = byId("paper");
   let last; // where the pen was, in pixels of the picture
@@ -95,13 +95,14 @@ function stroke(places, sheet = new Array(product(pictureSize())).fill(0)) {
 
 // The sheet, and what the network makes of it: the last array of the forward pass that is as large as the data.
 function showPad(cursor) {
+  showPlane();
   if (byId("pad").hidden) return;
   const { steps } = trace,
     size = pictureSize(),
     end = steps.findLast(
       ({ phase, tree, result }) => tree && phase === "forward" && tensors[result].size === tensors.x.size,
     ),
-    logits = steps.some(({ phase, kind, where }) => phase === "loss" && where.includes("Logits"));
+    logits = steps.some(({ phase, where }) => phase === "loss" && where.includes("Logits"));
   paper(byId("paper"), sheetNow(), size, cursor);
   if (codeMap) (codeMap.tensor.renew(), codeMap.draw());
   byId("rebuilt").parentElement.hidden = !end;
@@ -120,6 +121,37 @@ function paper(canvas, values, [h, w], cursor) {
   new Uint32Array(picture.data.buffer).set(values.map((value) => colours[shade(value, 0, 1)]));
   if (cursor) picture.data.set([10, 88, 194, 255], 4 * (cursor[0] * w + cursor[1]));
   pen.putImageData(picture, 0, 0);
+}
+
+// Examples of two numbers are points of a plane; undefined where they are none, or nothing is made of them.
+const rebuiltPoints = () => (String(tensors.x.shape.slice(1)) === "2" ? trace.steps.find(({ about }) => about === "The prediction.") : undefined);
+
+// A click puts the first point there, as its two numbers can be changed in the picture of x.
+function openPlane() {
+  const plane = byId("plane");
+  byId("points").hidden = !rebuiltPoints();
+  showPlane();
+  plane.addEventListener("click", (event) => {
+    const { left, top, width } = plane.getBoundingClientRect(),
+      place = [event.clientX - left - width / 2, top + width / 2 - event.clientY];
+    place.forEach((at, flat) => act({ set: "x", flat, value: Number(((2 * at * reach()) / width).toFixed(2)) }));
+  });
+}
+
+const reach = () => 1.5 * library.get("x").reduce((top, x) => Math.max(top, Math.abs(x)), 0) || 1;
+
+// Each point, and a line to the one that the network makes of it.
+function showPlane() {
+  const step = rebuiltPoints();
+  if (!step) return;
+  const [x, y] = [run.get("x"), run.get(step.result)].map((numbers) => numbers.map((number) => (100 * number) / reach()));
+  byId("plane").replaceChildren(
+    ...Array.from({ length: x.length / 2 }, (_, i) => {
+      const [from, to] = [x, y].map((numbers) => [numbers[2 * i], -numbers[2 * i + 1]]),
+        [[x1, y1], [x2, y2]] = [from, to];
+      return draw("g", i ? {} : { class: "first" }, draw("line", { x1, y1, x2, y2 }), draw("circle", { cx: x1, cy: y1, r: 4 }));
+    }),
+  );
 }
 
 const asHex = (sheet) => sheet.map((ink) => Math.round(ink * LEVELS).toString(16)).join("");
