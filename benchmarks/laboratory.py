@@ -30,21 +30,27 @@ from scratchae.bench.harness import note, save
 from scratchae.cli import main as scratchae
 
 PRESETS = ("tiny", "conv-pool", "deep", "conv")
-TIMED = """(rounds) => {
-    const time = (action) => Array.from({ length: rounds }, (_, round) => {
-        const before = performance.now();
-        action(round);
-        return performance.now() - before;
-    });
-    const times = {};
-    times.steps = trace.steps.map((_, number) => time(() => ((current = -1), show(number, { announce: false }))));
+TIMED = """async (rounds) => {
+    const time = async (action) => {
+        const found = [];
+        for (let round = 0; round < rounds; round++) {
+            await new Promise(requestAnimationFrame); // what was drawn before is on the screen
+            const before = performance.now();
+            action(round);
+            found.push(performance.now() - before);
+        }
+        return found;
+    };
+    const times = { steps: [] };
+    for (const number of trace.steps.keys())
+        times.steps.push(await time(() => ((current = -1), show(number, { announce: false }))));
     show(0);
     const weight = trace.steps[0].operands.find((id) => id !== "x");
-    times.edit = time((round) => act({ set: weight, flat: 0, value: 0.01 * round }));
+    times.edit = await time((round) => act({ set: weight, flat: 0, value: 0.01 * round }));
     again([]);
     if (!pictureSize()) return times;
     byId("own").click();
-    times.stroke = time((round) => stroke([[3 + round, 10]], drawing()));
+    times.stroke = await time((round) => stroke([[3 + round, 10]], drawing()));
     return times;
 }"""
 
