@@ -24,8 +24,8 @@ class Gaussian(Loss):
     examples_apart = True
     unit = "nats"
     formulas = {
-        "value": "sum((prediction - target) ** 2 / variance + log(6.283185307179586 * variance)) / (2 * N)",
-        "dprediction": "(prediction - target) / (variance * N)",
+        "value": "sum((prediction - target) ** 2 / variance + log(6.283185307179586 * variance)) / (2 * N)  # It is minus the log-density of a normal distribution around the prediction, averaged over the examples. ([Chapter 11](11_variational.py))",
+        "dprediction": "(prediction - target) / (variance * N)  # The slope of half a square is its base, so the gradient is the error, weighed by how sure the variance is.",
     }
 
     def __init__(self, variance: float = 1.0):
@@ -61,14 +61,14 @@ class LearnedGaussian(Loss):
         if self.axes != 2:
             return {}
         return {
-            "mean": "prediction[:, :channels]",
-            "uncut": "prediction[:, channels:]",
-            "log_var": "maximum(uncut, least)",
-            "precision": "exp(-log_var)",
-            "value": "sum((mean - target) ** 2 * precision + log_var + log(6.283185307179586)) / (2 * N)",
-            "dmean": "(mean - target) * precision / N",
-            "dlog_var": "(1 - (mean - target) ** 2 * precision) * (uncut > least) / (2 * N)",
-            "dprediction": "joined(dmean, dlog_var)",
+            "mean": "prediction[:, :channels]  # The first half of what the decoder says are means.",
+            "uncut": "prediction[:, channels:]  # The second half are logarithms of variances.",
+            "log_var": "maximum(uncut, least)  # No variance may come too near to 0, where the density would have no bound.",
+            "precision": "exp(-log_var)  # One over the variance says how much an error weighs.",
+            "value": "sum((mean - target) ** 2 * precision + log_var + log(6.283185307179586)) / (2 * N)  # It is minus the log-density of a normal distribution, whose variance is predicted too.",
+            "dmean": "(mean - target) * precision / N  # The slope of half a square is its base: the error, weighed by the precision.",
+            "dlog_var": "(1 - (mean - target) ** 2 * precision) * (uncut > least) / (2 * N)  # It is 0 where the variance equals the squared error, so the network learns to say how large its errors are.",
+            "dprediction": "joined(dmean, dlog_var)  # Both halves go back side by side, as they came.",
         }
 
     def __init__(self, least: float = -8.0):

@@ -114,7 +114,10 @@ class MSE(Loss):
 
     examples_apart = True
     unit = "squared error"
-    formulas = {"value": "sum((prediction - target) ** 2) / N", "dprediction": "2 * (prediction - target) / N"}
+    formulas = {
+        "value": "sum((prediction - target) ** 2) / N  # It is the [squared error](glossary.md#squared-error), summed over the numbers of an example and averaged over the examples. ([Chapter 07](07_cross_entropy.py))",
+        "dprediction": "2 * (prediction - target) / N  # The slope of a square is twice its base, so the gradient is twice the error of each number; N is there because L is a mean over the examples.",
+    }
 
     def __call__(self, prediction: Array, target: Array) -> tuple[Array, Array]:
         require_same_shape(prediction, target)
@@ -184,8 +187,8 @@ class BCEWithLogits(BCE):
 
     examples_apart = True
     formulas = {
-        "value": "sum(softplus(prediction) - target * prediction) / N",
-        "dprediction": "(sigmoid(prediction) - target) / N",
+        "value": "sum(softplus(prediction) - target * prediction) / N  # It is the [cross-entropy](glossary.md#cross-entropy) of the pixels, computed from the [logits](glossary.md#logit), so that no log of 0 can occur. ([Chapter 07](07_cross_entropy.py))",
+        "dprediction": "(sigmoid(prediction) - target) / N  # The slope of softplus is σ, so the gradient is the predicted pixel minus the true one. ([Chapter 07](07_cross_entropy.py))",
     }
 
     def __call__(self, prediction: Array, target: Array) -> tuple[Array, Array]:
@@ -236,9 +239,9 @@ class SoftmaxCrossEntropy(Loss):
 
     unit = "nats"
     formulas = {
-        "p": "exp(prediction) / sum(exp(prediction), axis=1, keepdims=True)",
-        "value": "-sum(target * log(p)) / N",
-        "dprediction": "(p - target) / N",
+        "p": "exp(prediction) / sum(exp(prediction), axis=1, keepdims=True)  # [Softmax](glossary.md#softmax) makes positive numbers that add up to 1: a probability for each class.",
+        "value": "-sum(target * log(p)) / N  # It is minus the log-probability that the network gave to the right class, averaged over the examples.",
+        "dprediction": "(p - target) / N  # All the slopes of log and softmax cancel, and what is left is the predicted probability minus the true one. ([Chapter 07](07_cross_entropy.py))",
     }
 
     def __call__(self, prediction: Array, target: Array) -> tuple[Array, Array]:
@@ -284,9 +287,9 @@ def gaussian_kl(mu: Array, log_var: Array) -> tuple[Array, Array, Array]:
 
 
 gaussian_kl.formulas = {
-    "value": "sum(mu ** 2 + exp(log_var) - log_var - 1) / (2 * N)",
-    "dmu": "mu / N",
-    "dlog_var": "(exp(log_var) - 1) / (2 * N)",
+    "value": "sum(mu ** 2 + exp(log_var) - log_var - 1) / (2 * N)  # It is the [KL divergence](glossary.md#kl-divergence) of N(μ, σ²) to N(0, 1): it is 0 where μ = 0 and σ = 1, and says in nats how much a code tells. ([Chapter 11](11_variational.py))",
+    "dmu": "mu / N  # The slope of ½ μ² is μ: the KL pulls every mean towards 0.",
+    "dlog_var": "(exp(log_var) - 1) / (2 * N)  # The slope is 0 at σ² = 1: the KL pulls every variance towards 1.",
 }
 
 

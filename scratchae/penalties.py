@@ -62,7 +62,10 @@ class L1(Penalty):
 
     examples_apart = True
     symbols = {"weight": "λ"}
-    formulas = {"value": "weight * sum(abs(z)) / N", "dz": "weight * sign(z) / N"}
+    formulas = {
+        "value": "weight * sum(abs(z)) / N  # Every number of the code costs its size, so that codes become [sparse](glossary.md#sparse-code). ([Chapter 10](10_sparse_contractive.py))",
+        "dz": "weight * sign(z) / N  # The slope of |z| is its sign: each number is pulled towards 0 with the same force, however small it is.",
+    }
 
     def __init__(self, weight: float):
         self.weight = number(self, "0 <= weight", weight)
@@ -84,9 +87,9 @@ class SparseKL(Penalty):
 
     symbols = {"mean": "μ", "target": "ρ", "weight": "λ"}
     formulas = {
-        "mean": "clip(mean(z, axis=0), 1e-6, 1 - 1e-6)",
-        "value": "weight * sum(target * log(target / mean) + (1 - target) * log((1 - target) / (1 - mean)))",
-        "dz": "weight * ((1 - target) / (1 - mean) - target / mean) / N",
+        "mean": "clip(mean(z, axis=0), 1e-6, 1 - 1e-6)  # The mean of a unit over the batch says how often it is on.",
+        "value": "weight * sum(target * log(target / mean) + (1 - target) * log((1 - target) / (1 - mean)))  # It costs the more, the further a unit is from being on in the wanted share ρ of the examples. ([Chapter 10](10_sparse_contractive.py))",
+        "dz": "weight * ((1 - target) / (1 - mean) - target / mean) / N  # A unit that is on too rarely gets a negative gradient, which raises it, in all examples alike, because all of them share its mean.",
     }
 
     def __init__(self, target: float, weight: float):

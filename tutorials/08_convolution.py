@@ -44,7 +44,16 @@ from scratchae.presets import PRESETS
 from scratchae.presets.convolutional import conv
 from scratchae.presets.dense import stack
 from scratchae.presets.preset import warm_cosine
-from scratchae.tutorial import data_name, dataset, exercise, figure, quick, show, source
+from scratchae.tutorial import (
+    data_name,
+    dataset,
+    exercise,
+    figure,
+    quick,
+    show,
+    source,
+    study_page,
+)
 
 data = dataset()  # strokes, or what --data names
 rng = np.random.default_rng(0)
@@ -1253,6 +1262,22 @@ show(
     "One image on its way: the first 8 channels after each activation. Grey is 0, dark "
     "red positive; after a ReLU nothing is negative.",
 )
+
+# %% [markdown]
+# Below is one training step of this trained network on three test images, with every number in it. It opens at the second convolution,
+# $a_2 = \mathrm{im2col}(y_1)\, W_2 + b_2$. Point at a number of $a_2$: the page marks what it is made of, the same 3 × 3 places in all 16
+# channels of $y_1$, which are 144 numbers, and one kernel of 144 weights.
+
+# %%
+step = sae.trace(model, test[:3], optimizer=sae.Adam(), numerical=False)
+study_page(
+    step,
+    "conv",
+    "One training step of the trained preset conv, on three test images.",
+    "a₂",
+)
+read = step["a₂"].cell((0, 3, 3, 0)).operands
+assert [sum(own == name for own, _ in read) for name in ("x", "W", "b")] == [144, 144, 1]
 
 # %% [markdown]
 # ### Checkerboards, and resize-then-convolve

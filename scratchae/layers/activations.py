@@ -68,7 +68,10 @@ class Sigmoid(Layer):
     examples_apart = True
     symbol = "y"
     flops = 4, 0, 3  # 1 / (1 + exp(-x)); dy y (1 - y)
-    formulas = {"y": "sigmoid(x)", "dx": "dy * y * (1 - y)"}
+    formulas = {
+        "y": "sigmoid(x)  # Without a function that bends, all layers together would be one matrix; the [sigmoid](glossary.md#sigmoid) puts every number between 0 and 1. ([Chapter 02](02_backpropagation.py))",
+        "dx": "dy * y * (1 - y)  # By the [chain rule](glossary.md#backpropagation) what is asked of y is multiplied by the slope of the function at each number, which is y (1 − y), computed from y alone.",
+    }
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         self.y = sigmoid(x)
@@ -84,7 +87,10 @@ class ReLU(Layer):
     examples_apart = True
     symbol = "y"
     flops = 1, 0, 2  # max(x, 0); y > 0, times dy
-    formulas = {"y": "maximum(x, 0)", "dx": "dy * (y > 0)"}
+    formulas = {
+        "y": "maximum(x, 0)  # Without a function that bends, all layers together would be one matrix; [ReLU](glossary.md#relu) lets what is above 0 pass and makes the rest 0. ([Chapter 05](05_going_deep.py))",
+        "dx": "dy * (y > 0)  # By the [chain rule](glossary.md#backpropagation) what is asked of y is multiplied by the slope of the function at each number, which is 1 where y is above 0 and 0 elsewhere: a unit that is off learns nothing from this example.",
+    }
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         self.y = relu(x)
@@ -100,7 +106,10 @@ class LeakyReLU(Layer):
     examples_apart = True
     symbol = "y"
     flops = 2, 0, 2  # max(x, slope x); x > 0, slope dy
-    formulas = {"y": "maximum(x, slope * x)", "dx": "where(x > 0, dy, slope * dy)"}
+    formulas = {
+        "y": "maximum(x, slope * x)  # It is ReLU, but below 0 a small slope stays, so that no unit is cut off for good. ([Chapter 05](05_going_deep.py))",
+        "dx": "where(x > 0, dy, slope * dy)  # By the [chain rule](glossary.md#backpropagation) what is asked of y is multiplied by the slope of the function at each number, which is 1 above 0 and small below.",
+    }
 
     def __init__(self, slope: float = 0.01):
         self.slope = number(self, "0 <= slope < 1", slope)
@@ -120,7 +129,10 @@ class Tanh(Layer):
     examples_apart = True
     symbol = "y"
     flops = 1, 0, 3  # tanh; dy (1 - y y)
-    formulas = {"y": "tanh(x)", "dx": "dy * (1 - y ** 2)"}
+    formulas = {
+        "y": "tanh(x)  # Without a function that bends, all layers together would be one matrix; tanh puts every number between −1 and 1.",
+        "dx": "dy * (1 - y ** 2)  # By the [chain rule](glossary.md#backpropagation) what is asked of y is multiplied by the slope of the function at each number, which is 1 − y², computed from y alone.",
+    }
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         self.y = array_module(x).tanh(x)
@@ -137,7 +149,10 @@ class Softplus(Layer):
     examples_apart = True
     symbol = "y"
     flops = 6, 0, 5  # max(x, 0) + log(1 + exp(-|x|)); dy σ(x)
-    formulas = {"y": "softplus(x)", "dx": "dy * sigmoid(x)"}
+    formulas = {
+        "y": "softplus(x)  # [Softplus](glossary.md#softplus), log(1 + eˣ), is a smooth ReLU: it is positive everywhere and has no corner.",
+        "dx": "dy * sigmoid(x)  # By the [chain rule](glossary.md#backpropagation) what is asked of y is multiplied by the slope of the function at each number, which is σ(x).",
+    }
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         self.x = x
@@ -156,7 +171,10 @@ class Identity(Layer):
     examples_apart = True
     symbol = "y"
     flops = 0, 0, 0
-    formulas = {"y": "x", "dx": "dy"}
+    formulas = {
+        "y": "x  # It changes nothing: it stands where a layer is expected.",
+        "dx": "dy  # The slope of y = x is 1, so what is asked of y is asked of x.",
+    }
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         return x

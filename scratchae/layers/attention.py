@@ -44,22 +44,23 @@ class Attention(Layer):
         """The formulas, with what `padding` makes of them."""
         a = "q @ k.T"
         return {
-            "q": "Q / sqrt(width)",
-            "k": "x @ K",
-            "v": "x @ V",
-            "a": a if self.padding is None else f"where(real.T, {a}, never)",
-            "e": "exp(a - max(a, axis=2, keepdims=True))",
-            "p": "e / sum(e, axis=2, keepdims=True)",
-            "y": "p @ v",
-            "dp": "dy @ v.T",
-            "da": "p * (dp - sum(dp * p, axis=2, keepdims=True))",
-            "dk": "da.T @ q",
-            "dv": "p.T @ dy",
-            "dq": "sum(da @ k, axis=0)",
-            "dQ": "dq / sqrt(width)",
-            "dK": "rows(x).T @ rows(dk)",
-            "dV": "rows(x).T @ rows(dv)",
-            "dx": "dk @ K.T + dv @ V.T",
+            "q": "Q / sqrt(width)  # The queries are learned. They are divided by a root, so that their products have the same size whatever the width is. ([Chapter 16](16_sequences.py))",
+            "k": "x @ K  # Each step gets a key, which says what it has to offer.",
+            "v": "x @ V  # Each step gets a value, which is what it gives.",
+            "a": (a if self.padding is None else f"where(real.T, {a}, never)")
+            + "  # The more a query and a key agree, the larger is their product.",
+            "e": "exp(a - max(a, axis=2, keepdims=True))  # The largest score is taken away first, which changes no share and keeps the exponential from overflowing.",
+            "p": "e / sum(e, axis=2, keepdims=True)  # [Softmax](glossary.md#softmax) makes shares that add up to 1: how much a query attends to each step.",
+            "y": "p @ v  # Each query gets the mean of the values, weighted by its shares: this is [attention](glossary.md#attention).",
+            "dp": "dy @ v.T  # A share multiplies a value, so it gets that value times what is asked.",
+            "da": "p * (dp - sum(dp * p, axis=2, keepdims=True))  # The shares add up to 1, so a score that grows takes from all the others: their mean is taken away.",
+            "dk": "da.T @ q  # A key multiplies the queries in the scores, so it gets the queries, times what is asked of the scores.",
+            "dv": "p.T @ dy  # A value goes into every query's mean, so what is asked of these adds up by the shares.",
+            "dq": "sum(da @ k, axis=0)  # The queries are the same for all examples, so what is asked of all of them adds up.",
+            "dQ": "dq / sqrt(width)  # q is Q divided by a root, and so is its gradient.",
+            "dK": "rows(x).T @ rows(dk)  # All steps share K, so what each of them asks for adds up.",
+            "dV": "rows(x).T @ rows(dv)  # All steps share V, so what each of them asks for adds up.",
+            "dx": "dk @ K.T + dv @ V.T  # A step goes into its key and into its value, so what both ask of it adds up.",
         }
 
     def __init__(

@@ -37,12 +37,12 @@ class Codebook(Layer):
     symbol = "e"
     symbols = {"middle": "μ", "closeness": "c", "chosen": "k", "share": "s"}
     formulas = {
-        "middle": "mean(E, axis=0)",
-        "closeness": "(rows(x) - middle) @ (E - middle).T - sum((E - middle) ** 2, axis=1) / 2",
-        "chosen": "first_max(closeness, axis=1)",
-        "y": "reshape(chosen @ E, x_shape)",
-        "dE": "chosen.T @ rows(dy)",
-        "dx": "0 * dy",
+        "middle": "mean(E, axis=0)  # Distances stay the same when all is moved by the same vector, and rounding is smallest around the middle.",
+        "closeness": "(rows(x) - middle) @ (E - middle).T - sum((E - middle) ** 2, axis=1) / 2  # The entry at the smallest distance is the one with the largest x·e − ½‖e‖², because ‖x‖² is the same for all entries. ([Chapter 18](18_codebooks_and_masks.py))",
+        "chosen": "first_max(closeness, axis=1)  # Each vector is replaced by its nearest entry of the [codebook](glossary.md#codebook): a 1 stands at that entry.",
+        "y": "reshape(chosen @ E, x_shape)  # The product with a row that holds a single 1 takes the chosen entry out of E.",
+        "dE": "chosen.T @ rows(dy)  # An entry gets what was asked of all the vectors that chose it, because each of them is a copy of it.",
+        "dx": "0 * dy  # A choice jumps, so its slope is 0 wherever it has one; that is why the model goes [straight through](glossary.md#straight-through).",
     }
 
     def __init__(

@@ -42,10 +42,10 @@ class Conv2d(Layer):
     symbol = "a"
     flops = 1, 1, 0  # + b; Σ dy
     formulas = {
-        "y": "im2col(x, K, S, P) @ rows(W) + b",
-        "dW": "reshape(rows(im2col(x, K, S, P)).T @ rows(dy), W_shape)",
-        "db": "sum(rows(dy), axis=0)",
-        "dx": "col2im(dy @ rows(W).T, x_size, K, S, P)",
+        "y": "im2col(x, K, S, P) @ rows(W) + b  # Every patch of x becomes a row of [im2col](glossary.md#im2col), so that one small kernel is applied at all places by one matrix product. ([Chapter 08](08_convolution.py))",
+        "dW": "reshape(rows(im2col(x, K, S, P)).T @ rows(dy), W_shape)  # A weight of the kernel is used at every place of every example, so the product adds up what each place asks for, times the pixel that lay there. ([Chapter 08](08_convolution.py))",
+        "db": "sum(rows(dy), axis=0)  # The same b is added at every place of every example, so what is asked of all of them adds up.",
+        "dx": "col2im(dy @ rows(W).T, x_size, K, S, P)  # A pixel lies in several patches, so what each patch asks of it is added up where it lies: col2im is the [adjoint](glossary.md#adjoint) of im2col. ([Chapter 08](08_convolution.py))",
     }
 
     def __init__(
@@ -124,10 +124,10 @@ class ConvTranspose2d(Layer):
     symbol = "a"
     flops = 1, 1, 0  # + b; Σ dy
     formulas = {
-        "y": "col2im(x @ rows(W).T, y_size, K, S, P) + b",
-        "dW": "reshape(rows(im2col(dy, K, S, P)).T @ rows(x), W_shape)",
-        "db": "sum(rows(dy), axis=0)",
-        "dx": "im2col(dy, K, S, P) @ rows(W)",
+        "y": "col2im(x @ rows(W).T, y_size, K, S, P) + b  # Each number of x paints a patch, the kernel times that number, and patches that overlap add up: it is a convolution's way back, its [transpose](glossary.md#transposed-convolution). ([Chapter 08](08_convolution.py))",
+        "dW": "reshape(rows(im2col(dy, K, S, P)).T @ rows(x), W_shape)  # A weight of the kernel paints at every place, so the product adds up what is asked of each pixel that it painted, times the number that it was multiplied by.",
+        "db": "sum(rows(dy), axis=0)  # The same b is added at every place of every example, so what is asked of all of them adds up.",
+        "dx": "im2col(dy, K, S, P) @ rows(W)  # A number of x painted a patch of y, so what is asked of that patch comes back to it, weighted by the kernel: this is a convolution.",
     }
 
     def __init__(

@@ -33,7 +33,12 @@ class Dense(Layer):
     parameter_names = ("W", "b")
     symbol = "a"
     flops = 1, 1, 0  # + b; Σ dy
-    formulas = {"y": "x @ W + b", "dW": "x.T @ dy", "db": "sum(dy, axis=0)", "dx": "dy @ W.T"}
+    formulas = {
+        "y": "x @ W + b  # Each output is a weighted sum of all inputs, and b shifts it: a matrix product does this for all examples at once. ([Chapter 02](02_backpropagation.py))",
+        "dW": "x.T @ dy  # A weight multiplies one input, so its gradient is that input times what is asked of its output; all examples share the weight, so the product with xᵀ adds them up. ([Chapter 02](02_backpropagation.py))",
+        "db": "sum(dy, axis=0)  # The same b is added for every example, with slope 1, so what is asked of all examples adds up. ([Chapter 02](02_backpropagation.py))",
+        "dx": "dy @ W.T  # An input goes into every output, so what is asked of each comes back to it, weighted as on the way there: hence Wᵀ. This is the [chain rule](glossary.md#backpropagation).",
+    }
 
     def __init__(
         self, inputs: int, outputs: int, *, init: str = "glorot", rng: int | np.random.Generator | None = None

@@ -27,8 +27,16 @@ class Masked(Layer):
     def formulas(self) -> dict[str, str]:
         """The formulas of the last forward, which ran in training or in inference."""
         if self.mask is None:
-            return {"y": "x", "dx": "dy"}
-        return {"u": "uniform()", "mask": self.mask_formula, "y": "x * mask", "dx": "dy * mask"}
+            return {
+                "y": "x  # In inference nothing is changed.",
+                "dx": "dy  # The slope of x in this sum is 1, so what is asked of y is asked of x.",
+            }
+        return {
+            "u": "uniform()",
+            "mask": self.mask_formula,
+            "y": "x * mask  # What the mask holds 0 for is gone. The network must guess it from the rest.",
+            "dx": "dy * mask  # What was gone did not count, so nothing is asked of it.",
+        }
 
     def draw(self, x: Array, rng: np.random.Generator) -> Array:
         """A mask of the shape and dtype of x."""
@@ -51,7 +59,7 @@ class Dropout(Masked):
 
     examples_apart = True
     flops = 3, 0, 1  # keep or not, / (1 - rate), times x; dy mask
-    mask_formula = "(u >= rate) / (1 - rate)"
+    mask_formula = "(u >= rate) / (1 - rate)  # Each number is dropped with this probability; those that stay are made larger, so that the mean stays the same."
 
     def __init__(self, rate: float):
         self.rate = number(self, "0 <= rate < 1", rate)
@@ -66,7 +74,7 @@ class MaskingNoise(Masked):
 
     examples_apart = corrupts = True
     flops = 2, 0, 1  # keep or not, times x; dy mask
-    mask_formula = "u >= rate"
+    mask_formula = "u >= rate  # Each number is destroyed with this probability."
 
     def __init__(self, rate: float):
         self.rate = number(self, "0 <= rate <= 1", rate)
@@ -83,15 +91,23 @@ class SaltAndPepper(Masked):
 
     examples_apart = corrupts = True
     flops = 4, 0, 1  # keep or not, salt or pepper, x mask + salt; dy mask
-    mask_formula = "u >= rate"
+    mask_formula = "u >= rate  # Each number is destroyed with this probability."
 
     @property
     def formulas(self) -> dict[str, str]:
         """The formulas of the last forward, which ran in training or in inference."""
         if self.mask is None:
             return super().formulas
-        masks = {"u": "uniform()", "mask": self.mask_formula, "salt": "u < rate / 2"}
-        return {**masks, "y": "x * mask + salt", "dx": "dy * mask"}
+        masks = {
+            "u": "uniform()",
+            "mask": self.mask_formula,
+            "salt": "u < rate / 2  # Half of the numbers that are destroyed become 1.",
+        }
+        return {
+            **masks,
+            "y": "x * mask + salt  # What is destroyed becomes 0 or 1. The network must guess it from the rest.",
+            "dx": "dy * mask  # What was gone did not count, so nothing is asked of it.",
+        }
 
     def __init__(self, rate: float):
         self.rate = number(self, "0 <= rate <= 1", rate)
@@ -116,15 +132,22 @@ class GaussianNoise(Layer):
     def formulas(self) -> dict[str, str]:
         """The formulas of the last forward, which ran in training or in inference."""
         if self.noise is None:
-            return {"y": "x", "dx": "dy"}
+            return {
+                "y": "x  # In inference nothing is changed.",
+                "dx": "dy  # The slope of x in this sum is 1, so what is asked of y is asked of x.",
+            }
         if self.clip is None:
-            return {"noise": "normal()", "y": "x + std * noise", "dx": "dy"}
+            return {
+                "noise": "normal()",
+                "y": "x + std * noise  # Noise is added, and the network must give back what was there before. ([Chapter 09](09_denoising.py))",
+                "dx": "dy  # The slope of x in this sum is 1, so what is asked of y is asked of x.",
+            }
         low, high = self.clip
         return {
             "noise": "normal()",
-            "noisy": "x + std * noise",
-            "y": f"clip(noisy, {low!r}, {high!r})",
-            "dx": f"dy * (noisy > {low!r}) * (noisy < {high!r})",
+            "noisy": "x + std * noise  # Noise is added, and the network must give back what was there before. ([Chapter 09](09_denoising.py))",
+            "y": f"clip(noisy, {low!r}, {high!r})  # A pixel stays within the range of the data.",
+            "dx": f"dy * (noisy > {low!r}) * (noisy < {high!r})  # What was cut off does not move y, so nothing is asked of it.",
         }
 
     def __init__(self, std: float, clip: tuple[float, float] | None = None):

@@ -44,14 +44,31 @@ class BatchNorm(Layer):
     @property
     def formulas(self) -> dict[str, str]:
         """The formulas of the last forward, which ran in training or in inference."""
-        outputs = {"x_hat": "(x - mean) / sqrt(var + eps)", "y": "gamma * x_hat + beta"}
-        gradients = {"dgamma": "sum(rows(dy * x_hat), axis=0)", "dbeta": "sum(rows(dy), axis=0)"}
+        outputs = {
+            "x_hat": "(x - mean) / sqrt(var + eps)  # After this each feature has mean 0 and variance 1 over the batch, so the next layer finds numbers of one size.",
+            "y": "gamma * x_hat + beta  # The network may choose scale and mean of each feature again, since γ and β are learned.",
+        }
+        gradients = {
+            "dgamma": "sum(rows(dy * x_hat), axis=0)  # γ multiplies x̂ in every example, so its gradient adds up what is asked, times x̂.",
+            "dbeta": "sum(rows(dy), axis=0)  # β is added in every example, so what is asked of all of them adds up.",
+        }
         if getattr(self, "training", True):
-            statistics = {"mean": "mean(rows(x), axis=0)", "var": "mean(rows((x - mean) ** 2), axis=0)"}
-            dx = "gamma / sqrt(var + eps) * (dy - dbeta / M - x_hat * dgamma / M)"
+            statistics = {
+                "mean": "mean(rows(x), axis=0)  # The mean of each feature over the batch is what will be taken away.",
+                "var": "mean(rows((x - mean) ** 2), axis=0)  # The mean square around the mean is what each feature will be divided by, after a root.",
+            }
+            dx = "gamma / sqrt(var + eps) * (dy - dbeta / M - x_hat * dgamma / M)  # x moves the mean and the variance too, which all examples share: the second and the third term take away what goes that way."
             return {**statistics, **outputs, **gradients, "dx": dx}
-        statistics = {"mean": "running_mean", "var": "running_var"}
-        return {**statistics, **outputs, **gradients, "dx": "gamma / sqrt(var + eps) * dy"}
+        statistics = {
+            "mean": "running_mean  # In inference there is no batch to trust, so the mean remembered from training is taken.",
+            "var": "running_var  # In inference the variance remembered from training is taken.",
+        }
+        return {
+            **statistics,
+            **outputs,
+            **gradients,
+            "dx": "gamma / sqrt(var + eps) * dy  # Mean and variance are fixed here, so only the scale is left.",
+        }
 
     def __init__(self, features: int, *, momentum: float = 0.9, eps: float = 1e-5):
         self.features = whole(self, "features", features)

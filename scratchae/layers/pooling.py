@@ -25,8 +25,8 @@ class MaxPool2d(Layer):
     examples_apart = True
     symbol = "p"
     formulas = {
-        "y": "max(windows(x, K, S, y_size), axis=3)",
-        "dx": "from_windows(spread(dy, K) * first_max(windows(x, K, S, y_size)), x_size, K, S)",
+        "y": "max(windows(x, K, S, y_size), axis=3)  # Of every window only the largest number is passed on, so the image gets smaller and a small shift changes little. ([Chapter 08](08_convolution.py))",
+        "dx": "from_windows(spread(dy, K) * first_max(windows(x, K, S, y_size)), x_size, K, S)  # Only the largest number of a window made y, so it alone gets what is asked; moving the others changes nothing.",
     }
 
     def __init__(self, kernel_size: int | Pair, stride: int | Pair | None = None, *, ceil_mode: bool = False):
@@ -69,8 +69,8 @@ class AvgPool2d(Layer):
     examples_apart = True
     symbol = "p"
     formulas = {
-        "y": "mean(windows(x, K, S, y_size), axis=3)",
-        "dx": "from_windows(spread(dy, K) / area(K), x_size, K, S)",
+        "y": "mean(windows(x, K, S, y_size), axis=3)  # Every window becomes its mean, so the image gets smaller.",
+        "dx": "from_windows(spread(dy, K) / area(K), x_size, K, S)  # Every number of a window has the same share in its mean, so each gets the same share of what is asked.",
     }
 
     def __init__(self, kernel_size: int | Pair, stride: int | Pair | None = None):
@@ -102,7 +102,10 @@ class UpSample2d(Layer):
     examples_apart = True
     symbol = "v"
     flops = 0, 0, 1  # copies; the sum of dy over them
-    formulas = {"y": "upsample(x, S)", "dx": "sum(windows(dy, S, S, x_size), axis=3)"}
+    formulas = {
+        "y": "upsample(x, S)  # Every pixel is copied to a block, so the image gets larger.",
+        "dx": "sum(windows(dy, S, S, x_size), axis=3)  # A pixel stands in all places of its block, so what is asked of these adds up.",
+    }
 
     def __init__(self, scale: int | Pair):
         self.scale = as_given(scale)

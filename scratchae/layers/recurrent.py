@@ -37,15 +37,15 @@ class RNN(Recurrent):
         """The formulas, with what `last`, `padding` and `truncate` make of them."""
         state, da = "tanh(a)", self.later("da")
         return {
-            "a": "x @ W + earlier(h) @ U + b",
-            "h": self.kept_where_skipped(state),
-            "y": self.output,
-            "dh": f"{self.arrives} + {da} @ U.T{self.handed_on}",
-            "da": f"{self.where_real('dh')} * (1 - h ** 2)",
-            "dW": "rows(x).T @ rows(da)",
-            "dU": "rows(earlier(h)).T @ rows(da)",
-            "db": "sum(rows(da), axis=0)",
-            "dx": "da @ W.T",
+            "a": "x @ W + earlier(h) @ U + b  # A step sees its own input and the state of the step before, so that what came earlier can be remembered. ([Chapter 16](16_sequences.py))",
+            "h": f"{self.kept_where_skipped(state)}  # Without a function that bends, all steps together would be one matrix; tanh keeps the state between −1 and 1.",
+            "y": f"{self.output}  # The states are what the layer puts out.",
+            "dh": f"{self.arrives} + {da} @ U.T{self.handed_on}  # A state goes into y and into the next step, so what both ask of it adds up: this is [backpropagation through time](glossary.md#backpropagation-through-time). ([Chapter 16](16_sequences.py))",
+            "da": f"{self.where_real('dh')} * (1 - h ** 2)  # The slope of tanh is 1 − h², computed from h alone.",
+            "dW": "rows(x).T @ rows(da)  # All steps share W, so what each of them asks for adds up.",
+            "dU": "rows(earlier(h)).T @ rows(da)  # All steps share U, which multiplies the state before, so the product with that state adds up what each step asks for.",
+            "db": "sum(rows(da), axis=0)  # The same b is added at every step, so what is asked of all of them adds up.",
+            "dx": "da @ W.T  # An input goes into the state of its own step only, through W.",
         }
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
@@ -108,24 +108,25 @@ class GRU(Recurrent):
         dh, before = self.where_real("dh"), "earlier(h)"
         back = " + ".join(f"{self.later(d)} @ U[:, {of}].T" for d, of in (("dar", r), ("daz", z), ("dm", n)))
         return {
-            "ar": f"x @ W[:, {r}] + {before} @ U[:, {r}] + b[:hidden]",
-            "r": "sigmoid(ar)",
-            "az": f"x @ W[:, {z}] + {before} @ U[:, {z}] + b[hidden : 2 * hidden]",
-            "z": "sigmoid(az)",
-            "m": f"{before} @ U[:, {n}] + b[-hidden:]",
-            "an": f"x @ W[:, {n}] + b[2 * hidden : -hidden] + r * m",
-            "n": "tanh(an)",
-            "h": self.kept_where_skipped(f"(1 - z) * n + z * {before}"),
-            "y": self.output,
-            "dh": f"{self.arrives} + {self.later(f'{dh} * z')} + {back}{self.handed_on}",
-            "dan": f"{dh} * (1 - z) * (1 - n ** 2)",
-            "daz": f"{dh} * ({before} - n) * z * (1 - z)",
-            "dm": "dan * r",
-            "dar": "dan * m * r * (1 - r)",
-            "dW": "rows(x).T @ rows(joined(joined(dar, daz), dan))",
-            "dU": f"rows({before}).T @ rows(joined(joined(dar, daz), dm))",
-            "db": "sum(rows(joined(joined(joined(dar, daz), dan), dm)), axis=0)",
-            "dx": f"dar @ W[:, {r}].T + daz @ W[:, {z}].T + dan @ W[:, {n}].T",
+            "ar": f"x @ W[:, {r}] + {before} @ U[:, {r}] + b[:hidden]  # A [gate](glossary.md#gated-recurrent-unit) looks at the input and at the state before. This one decides how much of that state the new proposal sees. ([Chapter 16](16_sequences.py))",
+            "r": "sigmoid(ar)  # σ makes a share between 0 and 1 of it.",
+            "az": f"x @ W[:, {z}] + {before} @ U[:, {z}] + b[hidden : 2 * hidden]  # The second gate decides how much of the state before is kept.",
+            "z": "sigmoid(az)  # σ makes a share between 0 and 1 of it.",
+            "m": f"{before} @ U[:, {n}] + b[-hidden:]  # It is what the state before says about the new one.",
+            "an": f"x @ W[:, {n}] + b[2 * hidden : -hidden] + r * m  # The proposal for a new state sees the input, and of the state before as much as r lets through.",
+            "n": "tanh(an)  # tanh keeps the proposal between −1 and 1.",
+            "h": self.kept_where_skipped(f"(1 - z) * n + z * {before}")
+            + "  # The state is a mixture of the proposal and of the state before, so that it can be kept for long.",
+            "y": f"{self.output}  # The states are what the layer puts out.",
+            "dh": f"{self.arrives} + {self.later(f'{dh} * z')} + {back}{self.handed_on}  # A state goes into y, and into the next step by four ways, so what all of them ask of it adds up. ([Chapter 16](16_sequences.py))",
+            "dan": f"{dh} * (1 - z) * (1 - n ** 2)  # h takes the share 1 − z of n, and the slope of tanh is 1 − n².",
+            "daz": f"{dh} * ({before} - n) * z * (1 - z)  # h moves from n to the state before as z grows, so z gets their difference, times the slope of σ.",
+            "dm": "dan * r  # m is multiplied by r on its way into the proposal.",
+            "dar": "dan * m * r * (1 - r)  # r multiplies m, so it gets m, times the slope of σ.",
+            "dW": "rows(x).T @ rows(joined(joined(dar, daz), dan))  # All steps share W, so what each of them asks for, gate by gate, adds up.",
+            "dU": f"rows({before}).T @ rows(joined(joined(dar, daz), dm))  # All steps share U, which multiplies the state before, so what each step asks for adds up.",
+            "db": "sum(rows(joined(joined(joined(dar, daz), dan), dm)), axis=0)  # The same b is added at every step, so what is asked of all of them adds up.",
+            "dx": f"dar @ W[:, {r}].T + daz @ W[:, {z}].T + dan @ W[:, {n}].T  # An input goes into both gates and into the proposal, so what the three ask of it adds up.",
         }
 
     def gate(self, weights: Array) -> list[Array]:

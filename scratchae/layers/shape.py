@@ -21,7 +21,10 @@ class Reshape(Layer):
     examples_apart = True
     symbol = "r"
     flops = 0, 0, 0
-    formulas = {"y": "reshape(x, y_shape)", "dx": "reshape(dy, x_shape)"}
+    formulas = {
+        "y": "reshape(x, y_shape)  # The numbers stay, and only their order in rows changes.",
+        "dx": "reshape(dy, x_shape)  # The numbers stay, so what is asked of each goes back to its place.",
+    }
 
     def __init__(self, *shape: int | tuple[int, ...]):
         self.shape = sizes(
@@ -47,7 +50,10 @@ class Flatten(Layer):
     examples_apart = True
     symbol = "f"
     flops = 0, 0, 0
-    formulas = {"y": "reshape(x, y_shape)", "dx": "reshape(dy, x_shape)"}
+    formulas = {
+        "y": "reshape(x, y_shape)  # The numbers stay, and only their order in rows changes.",
+        "dx": "reshape(dy, x_shape)  # The numbers stay, so what is asked of each goes back to its place.",
+    }
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         self.x_shape = x.shape

@@ -23,7 +23,11 @@ class KSparse(Layer):
     examples_apart = True
     symbol, symbols = "s", {"mask": "m"}
     flops = 2, 0, 1  # x >= the k-th largest, which is found by a selection and not counted, x mask; dy mask
-    formulas = {"mask": "largest(x, k)", "y": "x * mask", "dx": "dy * mask"}
+    formulas = {
+        "mask": "largest(x, k)  # The k largest numbers of an example are kept and the others are not, which makes a [sparse code](glossary.md#sparse-code). ([Chapter 10](10_sparse_contractive.py))",
+        "y": "x * mask  # What is not among the largest becomes 0.",
+        "dx": "dy * mask  # What was made 0 changes nothing when it moves a little, so nothing is asked of it.",
+    }
 
     def __init__(self, k: int):
         self.k = whole(self, "k", k)

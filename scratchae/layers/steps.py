@@ -18,10 +18,10 @@ class StepDense(Dense):
 
     examples_apart = True
     formulas = {
-        "y": "x @ W + b",
-        "dW": "rows(x).T @ rows(dy)",
-        "db": "sum(rows(dy), axis=0)",
-        "dx": "dy @ W.T",
+        "y": "x @ W + b  # It is the same weighted sum for each step of the sequence, because all steps share W and b. ([Chapter 16](16_sequences.py))",
+        "dW": "rows(x).T @ rows(dy)  # All steps of all examples share the weight, so the product with xᵀ adds up what each of them asks for.",
+        "db": "sum(rows(dy), axis=0)  # The same b is added at every step of every example, so what is asked of all of them adds up.",
+        "dx": "dy @ W.T  # An input goes into every output of its step, so what is asked of each comes back to it, weighted as on the way there.",
     }
 
     def products(self, x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -> int:

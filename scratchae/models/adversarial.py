@@ -58,12 +58,12 @@ class GAN(Discriminating, Model):
         return {
             "z": "normal()" if self.random else "0",
             "made": "generator(z)",
-            "both": "stacked(x, made)",
+            "both": "stacked(x, made)  # Real and made examples go through the discriminator in one batch.",
             **self.judging,
-            "loss": "mean(softplus(-made_logits))",
+            "loss": "mean(softplus(-made_logits))  # Who makes examples wants them to be taken for real: it is minus the log of that probability. ([Chapter 15](15_two_players.py))",
             **self.discriminator_formulas,
             **self.back_to_made(),
-            "dmade": "dboth[N:]",
+            "dmade": "dboth[N:]  # Of what came back through the discriminator, the second half belongs to what was made.",
             "dz": "backward(generator, dmade)",
             **self.discriminator_backward,
         }
@@ -147,24 +147,45 @@ class AdversarialAutoencoder(Discriminating, Autoencoder):
         drawn = {"drawn": "normal()" if self.random else "0 * z"}
         if self.prior == "ring":
             noise = {"noise": "normal()"} if self.random else {}
-            drawn = noise | {"drawn": f"y @ ring + {spread}"}
-        told = {"real": "joined(drawn, y)", "made": "joined(z, y)", "both": "stacked(real, made)"}
-        dz = {"dmade_of_adversarial": "dboth_of_adversarial[N:]"}
+            drawn = noise | {"drawn": f"y @ ring + {spread}  # The prior has a place on a ring for each class."}
+        told = {
+            "real": "joined(drawn, y)  # The discriminator is told the label too.",
+            "made": "joined(z, y)  # The discriminator is told the label too.",
+            "both": "stacked(real, made)  # Real and made examples go through the discriminator in one batch.",
+        }
+        dz = {
+            "dmade_of_adversarial": "dboth_of_adversarial[N:]  # Of what came back through the discriminator, the second half belongs to the codes."
+        }
         return {
-            **({"pixels": "x[:, :-labels]", "y": "x[:, -labels:]"} if self.labels else {}),
+            **(
+                {
+                    "pixels": "x[:, :-labels]  # The first columns are the picture.",
+                    "y": "x[:, -labels:]  # The last columns are the label.",
+                }
+                if self.labels
+                else {}
+            ),
             "z": f"encoder({x})",
             "prediction": "decoder(z)",
             **drawn,
-            **(told if self.labels else {"both": "stacked(drawn, z)"}),
+            **(
+                told
+                if self.labels
+                else {
+                    "both": "stacked(drawn, z)  # Real and made examples go through the discriminator in one batch."
+                }
+            ),
             **self.judging,
             "reconstruction": f"loss(prediction, {x})",
-            "adversarial": "mean(softplus(-made_logits))",
-            "loss": "reconstruction + weight * adversarial",
+            "adversarial": "mean(softplus(-made_logits))  # Who makes examples wants them to be taken for real: it is minus the log of that probability. ([Chapter 15](15_two_players.py))",
+            "loss": "reconstruction + weight * adversarial  # What is descended is the error of the reconstruction plus what the discriminator finds.",
             **self.discriminator_formulas,
             **self.back_to_made("_of_adversarial"),
             **(dz if self.labels else {}),
-            "dz_of_adversarial": "dmade_of_adversarial[:, :-labels]" if self.labels else "dboth_of_adversarial[N:]",
-            "dz": "backward(decoder, dprediction) + weight * dz_of_adversarial",
+            "dz_of_adversarial": "dmade_of_adversarial[:, :-labels]  # The label is given, so only what is asked of the code goes on."
+            if self.labels
+            else "dboth_of_adversarial[N:]  # Of what came back through the discriminator, the second half belongs to the codes.",
+            "dz": "backward(decoder, dprediction) + weight * dz_of_adversarial  # The code goes into the decoder and before the discriminator, so both gradients add up.",
             f"d{x}": "backward(encoder, dz)",
             **self.discriminator_backward,
         }

@@ -38,8 +38,14 @@ class Autoencoder(Model):
     def formulas(self) -> dict[str, str]:
         """Forward, loss and backward. Tied weights are named by their layers."""
         forward = {"z": "encoder(x)", "prediction": "decoder(z)"}
-        tied = {f"{there.name}.W": f"'{here.name}.W'.T" for here, there in self.tied_pairs}
-        sums = {f"{here.name}.dW": f"'{here.name}.dW' + '{there.name}.dW'.T" for here, there in self.tied_pairs}
+        tied = {
+            f"{there.name}.W": f"'{here.name}.W'.T  # The decoder uses the encoder's weights, turned: they are [tied](glossary.md#tied-weights)."
+            for here, there in self.tied_pairs
+        }
+        sums = {
+            f"{here.name}.dW": f"'{here.name}.dW' + '{there.name}.dW'.T  # One matrix is used twice, so the gradients of both uses add up."
+            for here, there in self.tied_pairs
+        }
         if self.penalty is None:
             loss = {"loss": "loss(prediction, x)"}
             backward = {"dz": "backward(decoder, dprediction)"}
@@ -47,9 +53,11 @@ class Autoencoder(Model):
             loss = {
                 "reconstruction": "loss(prediction, x)",
                 "penalty": "penalty(z)",
-                "loss": "reconstruction + penalty",
+                "loss": "reconstruction + penalty  # What is descended is the error of the reconstruction plus what the code costs.",
             }
-            backward = {"dz": "backward(decoder, dprediction) + dpenalty"}
+            backward = {
+                "dz": "backward(decoder, dprediction) + dpenalty  # The code goes into two terms of L, so the gradients of both add up. ([Chapter 10](10_sparse_contractive.py))"
+            }
         return {**tied, **forward, **loss, **backward, "dx": "backward(encoder, dz)", **sums}
 
     def __init__(

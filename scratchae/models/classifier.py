@@ -26,8 +26,8 @@ class Classifier(Model):
     symbols = {"features": "x", "labels": "t"}
     notes = {"logits": "the logits"}
     formulas = {
-        "features": "x[:, :-classes]",
-        "labels": "x[:, -classes:]",
+        "features": "x[:, :-classes]  # The first columns are what is looked at.",
+        "labels": "x[:, -classes:]  # The last columns say the class.",
         "logits": "net(features)",
         "loss": "SoftmaxCrossEntropy(logits, labels)",
         "dfeatures": "backward(net, dlogits)",

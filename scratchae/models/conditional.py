@@ -29,9 +29,9 @@ class CVAE(VAE):
     examples_apart = True
     symbols = VAE.symbols | {"decoder_input": "c", "target": "t"}
     ends = {
-        "decoder_input": "joined(z, x[:, -labels:])",
-        "target": "x[:, :-labels]",
-        "dz": "ddecoder_input[:, :code_size]",
+        "decoder_input": "joined(z, x[:, -labels:])  # The decoder is told the label, so that the code need not tell it. ([Chapter 11](11_variational.py))",
+        "target": "x[:, :-labels]  # The label is given, so only the picture is to be rebuilt.",
+        "dz": "ddecoder_input[:, :code_size]  # The first columns of what the decoder was given are the code.",
     }
 
     def __init__(

@@ -32,18 +32,18 @@ class ContractiveAutoencoder(Autoencoder):
     def formulas(self) -> dict[str, str]:
         """Forward, loss and backward; W is the encoder's."""
         W, dW, plain = f"'{self.dense.name}.W'", f"{self.dense.name}.dW", super().formulas
-        sum_of_uses = plain.pop(dW, f"'{dW}'")  # three uses with tied weights
+        sum_of_uses = plain.pop(dW, f"'{dW}'").partition("#")[0]  # three uses with tied weights
         return {
             **{name: text for name, text in plain.items() if name not in ("loss", "dz", "dx")},
             "reconstruction": "loss(prediction, x)",
-            "slope": "z * (1 - z)",
-            "strength": f"sum({W} ** 2, axis=0)",
-            "penalty": "weight * sum(slope ** 2 * strength) / N",
-            "loss": "reconstruction + penalty",
-            "dslope": "2 * weight * slope * strength / N",
-            "dz": "backward(decoder, dprediction) + dslope * (1 - 2 * z)",
+            "slope": "z * (1 - z)  # The slope of a sigmoid says how much its unit moves when its input does.",
+            "strength": f"sum({W} ** 2, axis=0)  # The squares of a unit's weights say how much all inputs together move it.",
+            "penalty": "weight * sum(slope ** 2 * strength) / N  # It is the squared size of the [Jacobian](glossary.md#jacobian), so codes that move with every small change of x cost much. ([Chapter 10](10_sparse_contractive.py))",
+            "loss": "reconstruction + penalty  # What is descended is the error of the reconstruction plus what the code costs.",
+            "dslope": "2 * weight * slope * strength / N  # The slope of a square is twice its base.",
+            "dz": "backward(decoder, dprediction) + dslope * (1 - 2 * z)  # z goes into the decoder and into the penalty, through z (1 − z), whose slope is 1 − 2 z; both gradients add up.",
             "dx": "backward(encoder, dz)",
-            dW: f"{sum_of_uses} + 2 * weight * sum(slope ** 2, axis=0) * {W} / N",
+            dW: f"{sum_of_uses} + 2 * weight * sum(slope ** 2, axis=0) * {W} / N  # W is used by the encoder and by the penalty, so the gradients of both uses add up.",
         }
 
     def __init__(self, encoder: Layer, decoder: Layer, *, loss: Loss, weight: float, tied: bool = False):

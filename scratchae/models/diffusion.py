@@ -54,16 +54,20 @@ class Diffusion(Model):
         """The formulas of the last objective, with noise or without."""
         drawn = {
             "u": "uniform()",
-            "sigma": "low * exp(u * span)",
+            "sigma": "low * exp(u * span)  # The level of the noise is drawn anew for each example, evenly on a scale of powers. ([Chapter 19](19_diffusion.py))",
             "epsilon": "normal()",
-            "noisy": "x + sigma * epsilon",
+            "noisy": "x + sigma * epsilon  # Noise of that level is added, and the net must give back what was there before.",
         }
-        still = {"u": "0 * x[:, :1] + 0.5", "sigma": "low * exp(u * span)", "noisy": "x + 0 * sigma"}
+        still = {
+            "u": "0 * x[:, :1] + 0.5",
+            "sigma": "low * exp(u * span)  # The level of the noise is drawn anew for each example, evenly on a scale of powers. ([Chapter 19](19_diffusion.py))",
+            "noisy": "x + 0 * sigma  # Noise of that level is added, and the net must give back what was there before.",
+        }
         return {
             **(still if self.epsilon is None else drawn),
-            "scaled": "noisy / sqrt(1 + sigma ** 2)",
-            "features": "exp(-((levels * u - k) ** 2))",
-            "given": "joined(scaled, features)",
+            "scaled": "noisy / sqrt(1 + sigma ** 2)  # It is divided by about its own size, so that the net sees numbers of one size at all levels.",
+            "features": "exp(-((levels * u - k) ** 2))  # The net is told the level: each feature is large near one of them.",
+            "given": "joined(scaled, features)  # The picture and its level stand side by side.",
             "prediction": "net(given)",
             "loss": "loss(prediction, x)",
             "dgiven": "backward(net, dprediction)",

@@ -26,25 +26,25 @@ class Discriminating:
     descends: Mapping[str, str] = {"discriminator": "discriminator_loss"}
     judging: Mapping[str, str] = {
         "logits": "discriminator(both)",
-        "real_logits": "logits[:N]",
-        "made_logits": "logits[N:]",
+        "real_logits": "logits[:N]  # The first half of what the discriminator says is about the real examples.",
+        "made_logits": "logits[N:]  # The second half is about those that were made.",
     }
     discriminator_formulas: Mapping[str, str] = {
-        "discriminator_loss": "mean(softplus(-real_logits)) + mean(softplus(made_logits))"
+        "discriminator_loss": "mean(softplus(-real_logits)) + mean(softplus(made_logits))  # The [discriminator](glossary.md#discriminator) shall say yes to what is real and no to what was made: softplus of minus or plus the logit is minus the log-probability of that. ([Chapter 15](15_two_players.py))"
     }
     # back through the discriminator a second time: now for its own sake
     discriminator_backward: Mapping[str, str] = {
-        "dreal_logits_of_discriminator_loss": "(sigmoid(real_logits) - 1) / N",
-        "dmade_logits_of_discriminator_loss": "sigmoid(made_logits) / N",
-        "dlogits_of_discriminator_loss": "stacked(dreal_logits_of_discriminator_loss, dmade_logits_of_discriminator_loss)",
+        "dreal_logits_of_discriminator_loss": "(sigmoid(real_logits) - 1) / N  # The slope of softplus(−a) is σ(a) − 1: what is sure already asks for nothing.",
+        "dmade_logits_of_discriminator_loss": "sigmoid(made_logits) / N  # The slope of softplus(a) is σ(a): what is sure already asks for nothing.",
+        "dlogits_of_discriminator_loss": "stacked(dreal_logits_of_discriminator_loss, dmade_logits_of_discriminator_loss)  # Both halves go back in one batch, as they came.",
         "dboth_of_discriminator_loss": "backward(discriminator, dlogits_of_discriminator_loss)",
     }
 
     def back_to_made(self, of: str = "") -> dict[str, str]:
         """Formulas back through the discriminator to what it was given. of: the ending of their names, where the loss has other parts."""
         return {
-            f"dmade_logits{of}": "(sigmoid(made_logits) - 1) / N",
-            f"dlogits{of}": f"stacked(0 * real_logits, dmade_logits{of})",
+            f"dmade_logits{of}": "(sigmoid(made_logits) - 1) / N  # The slope of softplus(−a) is σ(a) − 1: what passes for real already asks for nothing.",
+            f"dlogits{of}": f"stacked(0 * real_logits, dmade_logits{of})  # Who makes examples cannot change the real ones, so nothing is asked there.",
             f"dboth{of}": f"through(discriminator, dlogits{of})",
         }
 

@@ -45,15 +45,23 @@ class MaskedAutoencoder(Autoencoder):
         spread = "upsample(first, size)"
         return {
             "u": "uniform()",
-            "first": "largest(u, count)",
-            "hidden": spread if self.hidden.ndim == 4 else f"reshape({spread}, x_shape)",
-            "seen": "x * (1 - hidden)",
+            "first": "largest(u, count)  # The patches with the largest random numbers are hidden, so that it is always the same count.",
+            "hidden": (spread if self.hidden.ndim == 4 else f"reshape({spread}, x_shape)")
+            + "  # The choice of a patch holds for all of its pixels.",
+            "seen": "x * (1 - hidden)  # The encoder sees 0 where a patch is hidden. ([Chapter 18](18_codebooks_and_masks.py))",
             "z": "encoder(seen)",
             "prediction": "decoder(z)",
-            "p": "prediction * hidden",
-            "t": "x * hidden",
-            **({"error": "loss(p, t)", "loss": "error - blank"} if self.blank else {"loss": "loss(p, t)"}),
-            "dprediction": "dp * hidden",
+            "p": "prediction * hidden  # Only what was hidden counts: what the encoder saw could be copied.",
+            "t": "x * hidden  # Only what was hidden counts.",
+            **(
+                {
+                    "error": "loss(p, t)",
+                    "loss": "error - blank  # What the loss says of the places that do not count is the same for all, and is taken away.",
+                }
+                if self.blank
+                else {"loss": "loss(p, t)"}
+            ),
+            "dprediction": "dp * hidden  # What was seen did not count, so nothing is asked of it.",
             "dz": "backward(decoder, dprediction)",
             "dx": "backward(encoder, dz)",
         }

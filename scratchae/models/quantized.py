@@ -63,20 +63,30 @@ class VQVAE(Model):
     def formulas(self) -> dict[str, str]:
         """Forward, loss and backward. The codebook's own term is there if a gradient trains it."""
         trained = self.codebook.decay is None
-        held, term = {"z_held": "sg(z)"} if trained else {}, "sum((z_held - e) ** 2) / N + " if trained else ""
+        held, term = (
+            {"z_held": "sg(z)  # In its own term the codebook moves and the code stands still."} if trained else {},
+            "sum((z_held - e) ** 2) / N + " if trained else "",
+        )
         return {
             "z": "encoder(x)",
             "e": "codebook(z)",
-            "offset": "sg(e - z)",
-            "q": "z + offset",
+            "offset": "sg(e - z)  # sg holds it still: the step from z to its nearest entry is taken as a number that nothing moves.",
+            "q": "z + offset  # It equals e, but its slope to z is 1, so the gradient goes [straight through](glossary.md#straight-through) the choice. ([Chapter 18](18_codebooks_and_masks.py))",
             "prediction": "decoder(q)",
             "reconstruction": "loss(prediction, x)",
             **held,
-            "e_held": "sg(e)",
-            "loss": f"reconstruction + {term}commitment * sum((z - e_held) ** 2) / N",
+            "e_held": "sg(e)  # In its own term the code moves and the codebook stands still.",
+            "loss": f"reconstruction + {term}commitment * sum((z - e_held) ** 2) / N  # To the error of the reconstruction comes what draws codes and codebook to each other.",
             "dq": "backward(decoder, dprediction)",
-            **({"de": "2 * (e - z_held) / N", "codebook": "backward(codebook, de)"} if trained else {}),
-            "dz": "dq + 2 * commitment * (z - e_held) / N",
+            **(
+                {
+                    "de": "2 * (e - z_held) / N  # An entry is drawn to the codes that chose it.",
+                    "codebook": "backward(codebook, de)",
+                }
+                if trained
+                else {}
+            ),
+            "dz": "dq + 2 * commitment * (z - e_held) / N  # The code gets what the decoder asks for, straight through, and is drawn to its entry.",
             "dx": "backward(encoder, dz)",
         }
 

@@ -14,6 +14,20 @@ from ..losses import cross_entropy
 from .energy import FreeEnergy, ais, binary, drawn, log_partition_function, require_pixels
 from .model import Model
 
+# why, of each quantity of a step, by the name before its number
+BECAUSE = {
+    "h": "Given the visible units, the hidden ones are independent of each other, and this is the mean of each. ([Chapter 12](12_boltzmann.py))",
+    "drawn": "Each unit is drawn, independently of the others.",
+    "logits": "The hidden units speak back to the visible ones, through the same weights.",
+    "loss": "It tells how well x comes back. No step descends it.",
+    "p": "Given the hidden units, this is the mean of each visible one.",
+    "v": "This is what the machine itself would show, after so many steps of [Gibbs sampling](glossary.md#gibbs-sampling).",
+    "fantasy": "This is what the machine itself shows, whose chain goes on from step to step.",
+    "energy.dW": "What the machine shows by itself gets more energy and what the data show gets less, until both occur equally often: [contrastive divergence](glossary.md#contrastive-divergence).",
+    "energy.da": "It is 0 when a visible unit has the same mean in the machine's own examples as in the data.",
+    "energy.db": "It is 0 when a hidden unit has the same mean on the machine's own examples as on the data.",
+}
+
 
 class RBM(Model):
     """Restricted Boltzmann machine: P(v, h) = e^-E(v, h) / Z, with E as in `FreeEnergy`.
@@ -49,7 +63,7 @@ class RBM(Model):
     @property
     def formulas(self) -> dict[str, str]:
         """The formulas of `training_step`: the data's phase, the model's phase, and their difference."""
-        return {name: text for name, _, text in self.phases()}
+        return {name: f"{text}  # {BECAUSE.get(name.partition('_')[0], '')}" for name, _, text in self.phases()}
 
     @property
     def formula_phases(self) -> dict[str, str]:

@@ -41,17 +41,26 @@ class SequenceAutoencoder(Autoencoder):
     def formulas(self) -> dict[str, str]:
         """Forward, loss and backward, with what teacher forcing and padding make of them."""
         z = "each_step(z, x_shape)"
-        u = {"decoder_input": f"joined(earlier(x), {z})" if self.teacher_forcing else z}
+        u = {
+            "decoder_input": (f"joined(earlier(x), {z})" if self.teacher_forcing else z)
+            + "  # The decoder gets the code at every step, so that it need not remember it. ([Chapter 16](16_sequences.py))"
+        }
         forward = {"z": "encoder(x)", **u, "prediction": "decoder(decoder_input)"}
         if self.padding is None:
             loss, first = {"loss": "loss(prediction, x)"}, {}
         else:
-            shown = {"shown": "where(real, prediction, 0.5)", "target": "where(real, x, 0.5)"}
-            loss = shown | {"reconstruction": "loss(shown, target)", "loss": "reconstruction - filling"}
-            first = {"dprediction": "dshown * real"}
+            shown = {
+                "shown": "where(real, prediction, 0.5)  # Where there is no step, prediction and target are set equal, so that they cost the same always.",
+                "target": "where(real, x, 0.5)  # Where there is no step, prediction and target are set equal, so that they cost the same always.",
+            }
+            loss = shown | {
+                "reconstruction": "loss(shown, target)",
+                "loss": "reconstruction - filling  # What the places without a step cost is the same always, and is taken away.",
+            }
+            first = {"dprediction": "dshown * real  # Where there is no step nothing is asked."}
         backward = {
             "ddecoder_input": "backward(decoder, dprediction)",
-            "dz": f"sum(ddecoder_input{'[:, :, features:]' if self.teacher_forcing else ''}, axis=1)",
+            "dz": f"sum(ddecoder_input{'[:, :, features:]' if self.teacher_forcing else ''}, axis=1)  # The code is given to every step, so what all of them ask of it adds up.",
         }
         if self.attends:
             forward = {"z": "encoder(x)", "prediction": "decoder(z)"}

@@ -68,18 +68,21 @@ class VAE(Model):
     @property
     def formulas(self) -> dict[str, str]:
         """The formulas of the last forward, which ran with a draw of the code or without."""
-        drawn_code = self.epsilon is not None
-        pixels = {"uniform": "uniform()", "x": "uniform < x"} if self.binarise and drawn_code else {}
-        draw, drawn = {"z": "mu"}, ""
-        if drawn_code:
-            draw = {"sigma": "exp(log_var / 2)", "epsilon": "normal()", "z": "mu + sigma * epsilon"}
+        pixels, draw, drawn = {}, {"z": "mu  # Without a draw the code is its mean."}, ""
+        if self.epsilon is not None:
+            draw = {
+                "sigma": "exp(log_var / 2)  # The network says log σ², which may be any number, so that σ is always positive.",
+                "epsilon": "normal()  # Chance enters here, as an input that no parameter changes, so that gradients pass beside it.",
+                "z": "mu + sigma * epsilon  # A draw of N(μ, σ²) is written as a sum, so that it has slopes: this is [reparameterisation](glossary.md#reparameterisation). ([Chapter 11](11_variational.py))",
+            }
             drawn = " + dz * epsilon * sigma / 2"
+            if self.binarise:
+                pixels = {"uniform": "uniform()", "x": "uniform < x  # Each grey pixel is drawn black or white."}
         ends = dict(self.ends)
         back = {"dz": ends.pop("dz")} if ends else {}
         given, target = tuple(ends) or ("z", "x")
-        beta = "beta" if self.warmup is None else "beta_now"
         each = "(mu ** 2 + exp(log_var) - log_var - 1) / 2"
-        free, counts = {}, ""
+        beta, free, counts = "beta" if self.warmup is None else "beta_now", {}, ""
         if self.free_bits:
             free = {"pays": f"{each} > free_bits", "charged": f"sum(maximum({each}, free_bits)) / N"}
             counts = " * pays"
@@ -88,20 +91,20 @@ class VAE(Model):
             "h": "encoder(x)",
             "mu": "mu(h)",
             "uncut": "log_var(h)",
-            "log_var": "clip(uncut, -log_var_limit, log_var_limit)",
+            "log_var": "clip(uncut, -log_var_limit, log_var_limit)  # Without a limit σ² could leave the range of the numbers.",
             **draw,
             **ends,
             "prediction": f"decoder({given})",
             "reconstruction": f"loss(prediction, {target})",
             "kl": "gaussian_kl(mu, log_var)",
             **free,
-            "loss": f"reconstruction + {beta} * {'charged' if free else 'kl'}",
+            "loss": f"reconstruction + {beta} * {'charged' if free else 'kl'}  # L is the error of the reconstruction plus what the code tells, in nats: minus the [ELBO](glossary.md#elbo). ([Chapter 11](11_variational.py))",
             f"d{given}": "backward(decoder, dprediction)",
             **back,
-            "dmu": f"dz + {beta} * dkl_dmu{counts}",
-            "dlog_var": f"{beta} * dkl_dlog_var{counts}{drawn}",
-            "duncut": "dlog_var * (abs(uncut) < log_var_limit)",
-            "dh": "backward(mu, dmu) + backward(log_var, duncut)",
+            "dmu": f"dz + {beta} * dkl_dmu{counts}  # μ goes into z, with slope 1, and into the KL, so both gradients add up.",
+            "dlog_var": f"{beta} * dkl_dlog_var{counts}{drawn}  # log σ² goes into the KL, and into z through σ ε, whose slope is ½ σ ε; both gradients add up.",
+            "duncut": "dlog_var * (abs(uncut) < log_var_limit)  # What was cut off does not move σ², so nothing is asked of it.",
+            "dh": "backward(mu, dmu) + backward(log_var, duncut)  # h goes into both heads, so what both ask of it adds up.",
             "dx": "backward(encoder, dh)",
         }
 

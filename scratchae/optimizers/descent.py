@@ -39,8 +39,13 @@ class SGD(Optimizer):
     def own_formulas(self) -> dict[str, str]:
         """With momentum and without."""
         if self.momentum:
-            return {"v": "momentum * v + g", "theta": "theta - lr * v"}
-        return {"theta": "theta - lr * g"}
+            return {
+                "v": "momentum * v + g  # v remembers the gradients before, each the less the longer ago it was: this is [momentum](glossary.md#momentum). ([Chapter 04](04_optimizers.py))",
+                "theta": "theta - lr * v  # The parameter goes against the remembered gradient, by the rate η.",
+            }
+        return {
+            "theta": "theta - lr * g  # The gradient points to where L grows, so the parameter goes the other way, by the [rate](glossary.md#learning-rate) η. ([Chapter 04](04_optimizers.py))"
+        }
 
     def coefficients(self, t: int) -> tuple[float, ...]:
         lr = self.learning_rate(t)
@@ -72,9 +77,9 @@ class Adam(Optimizer):
     work = 12, 7  # as in `adam`, with two bias corrections in two numbers; θ, g, m, v read, θ, m, v written
     symbols = Optimizer.symbols | {"beta1": "β₁", "beta2": "β₂", "t": "t", "eps": "ε"}
     own_formulas = {
-        "m": "beta1 * m + (1 - beta1) * g",
-        "v": "beta2 * v + (1 - beta2) * g ** 2",
-        "theta": "theta - lr * (m / (1 - beta1 ** t)) / (sqrt(v / (1 - beta2 ** t)) + eps)",
+        "m": "beta1 * m + (1 - beta1) * g  # m is a running mean of the gradients, so that what points both ways in turn cancels. ([Chapter 04](04_optimizers.py))",
+        "v": "beta2 * v + (1 - beta2) * g ** 2  # v is a running mean of their squares: it remembers how large the gradient of this parameter is.",
+        "theta": "theta - lr * (m / (1 - beta1 ** t)) / (sqrt(v / (1 - beta2 ** t)) + eps)  # Divided by the root of v, all parameters move by about η, however large their gradients are; both means began at 0, which 1 − βᵗ makes good. This is [Adam](glossary.md#adam).",
     }
 
     def __init__(

@@ -44,11 +44,21 @@ class Optimizer(Described):
     @property
     def formulas(self) -> dict[str, str]:
         """The update as expressions that study/formula/ reads: of θ and g, and of the state; t counts from 1."""
-        clip = {} if self.clip_norm is None else {"g": "clip_norm / maximum(norm, clip_norm) * g"}
+        clip = (
+            {}
+            if self.clip_norm is None
+            else {
+                "g": "clip_norm / maximum(norm, clip_norm) * g  # A gradient longer than c is cut to the length c and keeps its direction, so that one bad batch cannot throw the network far."
+            }
+        )
         if not self.weight_decay:
             return {**clip, **self.own_formulas}
         decayed = {name: text.replace("theta", "decayed") for name, text in self.own_formulas.items()}
-        return {**clip, "decayed": "(1 - lr * weight_decay) * theta", **decayed}
+        return {
+            **clip,
+            "decayed": "(1 - lr * weight_decay) * theta  # Every weight shrinks a little at each update, so that only what the data ask for again and again stays large.",
+            **decayed,
+        }
 
     def __init__(self, lr: float | Schedule, weight_decay: float, clip_norm: float | None):
         hint = ", or a schedule such as Cosine(1e-3, steps=1000)"

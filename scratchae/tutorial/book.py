@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -126,9 +127,16 @@ def collect(chosen: list[Chapter], pages: Path) -> None:
     index = pages / "index.md"
     text = index.read_text(encoding="utf-8")
     names = "\n".join(chapter.path.stem for chapter in chosen)
-    text = text.replace("<!-- chapters -->", "\n".join(entry(chapter, pages) for chapter in chosen)).replace(
-        "<!-- names -->", names
-    )
+    parts = re.compile(r"<!-- chapters ([\d ]*)-->")  # the numbers of a part's; none: all that are in no other part
+    placed = set(map(int, " ".join(parts.findall(text)).split()))
+
+    def listed(found: re.Match) -> str:
+        own = set(map(int, found[1].split()))
+        return "\n".join(
+            entry(each, pages) for each in chosen if (each.number in own if own else each.number not in placed)
+        )
+
+    text = parts.sub(listed, text).replace("<!-- names -->", names)
     index.write_text(text, encoding="utf-8")
 
 

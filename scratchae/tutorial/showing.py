@@ -117,11 +117,13 @@ def source(*objects: Any) -> None:
             print(f"[source] {place}\n{textwrap.indent(code, '    ')}")
 
 
-def study_page(trace: Trace, name: str, caption: str) -> None:
-    """Show the interactive page of a traced step, every tensor of it: `study_page(trace(model, x), "tiny", "…")`.
+def study_page(trace: Trace, name: str, caption: str, step: str = "") -> None:
+    """Show the interactive page of a traced step, every tensor of it: `study_page(trace(model, x), "tiny", "…", "∂L/∂W₁")`.
 
-    A script writes `out/CHAPTER/NAME.html`; a notebook and the book show it inside their page.
+    step: the symbol of what is made in the step that it opens at; "": the first. A script writes `out/CHAPTER/NAME.html`; a notebook
+    and the book show it inside their page.
     """
+    anchor = f"#step={trace[step].number}" if step else ""
     if not in_notebook():
         path = output(f"{name}.html")
         trace.html(path)
@@ -132,12 +134,13 @@ def study_page(trace: Trace, name: str, caption: str) -> None:
         path = Path(os.environ[BOOK]) / "study" / f"{chapter()}-{name}.html"
         path.parent.mkdir(parents=True, exist_ok=True)
         trace.html(path)
-        page = f'src="_static/study/{path.name}"'
-        link = f' <a href="_static/study/{path.name}">Open it on a separate page.</a>'
+        page = f'src="_static/study/{path.name}?embed{anchor}"'
+        link = f' <a href="_static/study/{path.name}{anchor}">Open it on a separate page.</a>'
     else:
         path = output(f"{name}.html")
         trace.html(path)
-        page, link = f'srcdoc="{html.escape(path.read_text(encoding="utf-8"))}"', ""
+        text = path.read_text(encoding="utf-8").replace("<html", f'<html data-anchor="{anchor}"', 1)
+        page, link = f'srcdoc="{html.escape(text)}"', ""
     title = html.escape(caption)
     frame = f'<iframe {page} title="{title}" {look}></iframe><figcaption>{title}{link}</figcaption>'
     display_html(f'<figure class="study-page">{frame}</figure>', caption)

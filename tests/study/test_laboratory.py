@@ -67,7 +67,7 @@ def compare(browsed, found):
 
 def change(browsed, number, place, text):
     """Click a number of an operand, by where in its picture it is, and write another."""
-    map_ = browsed.locator(f"#operands .tensor:nth-child({number}) .map")
+    map_ = browsed.locator(f"#operands .tensor:nth-of-type({number}) .map")
     box = map_.bounding_box()
     map_.click(position={"x": place[0] * box["width"], "y": place[1] * box["height"]})
     browsed.fill(".editor input[type=text]", text)
@@ -190,7 +190,7 @@ def test_differences_are_measured_with_ones_own_numbers(pages, browse):
 def test_a_number_is_changed_by_keyboard_alone_and_shared_by_the_address(pages, browse):
     found, path = pages("classic")
     browsed = opened(browse(path))
-    browsed.focus("#operands .tensor:nth-child(3) .map")
+    browsed.focus("#operands .tensor:nth-of-type(3) .map")
     for key in ("ArrowRight", "Enter"):
         browsed.keyboard.press(key)
     browsed.keyboard.type("-1.5e-1")
@@ -410,16 +410,19 @@ def test_a_drawing_is_rebuilt_and_shared(browse, tmp_path):
     path = trace(model, rng.random((2, 49), np.float32), numerical=False).html(tmp_path / "page.html")
     browsed = opened(browse(path, has_touch=True))
     browsed.click("#own")
-    assert (
-        not values(browsed, "x")[:49].any() and values(browsed, "x")[49:].any()
-    )  # an empty sheet, for the first example
+    before = values(browsed, "x")
+    assert browsed.locator("#inner .map").is_visible() and "8 numbers" in browsed.inner_text("#pad")
     box = browsed.locator("#paper").bounding_box()
     browsed.mouse.move(box["x"] + box["width"] / 2, box["y"] + 5)
     browsed.mouse.down()
     browsed.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] - 5, steps=4)
     browsed.mouse.up()
     sheet = values(browsed, "x")[:49].reshape(7, 7)
-    assert (sheet[:, 3] == 1).all() and not sheet[:, [0, 6]].any()  # a line down its middle
+    # a line down its middle, on an empty sheet, which is the first example
+    assert (sheet[:, 3] == 1).all() and not sheet[:, [0, 6]].any()
+    assert_allclose(values(browsed, "x")[49:], before[49:])
+    code = browsed.evaluate("[...codeMap.tensor.values]")
+    assert_allclose(code, values(browsed, "encoder.1.y")[:8])
     copy = model.to("cpu", np.float64)
     assert_allclose(
         values(browsed, "decoder.1.y")[:49], copy.reconstruct(values(browsed, "x").reshape(2, 49))[0], rtol=1e-9
@@ -434,6 +437,21 @@ def test_a_drawing_is_rebuilt_and_shared(browse, tmp_path):
     assert "Your numbers: a drawing" in again.inner_text("#agreement")
     browsed.click("#clear")
     assert not values(browsed, "x")[:49].any()
+
+
+def test_a_point_of_the_plane_can_be_chosen(browse, tmp_path):
+    rng = np.random.default_rng(0)
+    encoder = sae.Sequential(sae.Dense(2, 4, rng=rng), sae.ReLU())
+    model = sae.Autoencoder(encoder, sae.Sequential(sae.Dense(4, 2, rng=rng)), loss=sae.MSE())
+    x = np.array([[1, 0.5], [-2, 1]], np.float32)
+    browsed = opened(browse(trace(model, x, numerical=False).html(tmp_path / "page.html")))
+    box = browsed.locator("#plane").bounding_box()
+    browsed.mouse.click(box["x"] + 0.75 * box["width"], box["y"] + 0.75 * box["height"])
+    assert_allclose(values(browsed, "x"), [1.5, -1.5, -2, 1], atol=0.03)  # the plane reaches to 3
+    made = model.to("cpu", np.float64).reconstruct(values(browsed, "x").reshape(2, 2))[0]
+    line = [float(browsed.get_attribute("#plane .first line", end)) for end in ("x2", "y2")]
+    assert_allclose(line, [100 / 3 * made[0], -100 / 3 * made[1]], rtol=1e-4)
+    assert browsed.locator("#own").is_hidden()
 
 
 # Predicting

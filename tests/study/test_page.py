@@ -1,5 +1,6 @@
 """The page, in a headless browser: does it show what the trace holds, and can everybody use it?"""
 
+import html
 import itertools
 import re
 
@@ -183,11 +184,11 @@ def test_keys_buttons_slider_map_and_address_walk(tiny, browse):
     assert browsed.url.endswith("#step=4")
     browsed.keyboard.press("End")
     assert count(browsed) == f"{last} / {last}"
-    assert browsed.locator("#next").is_disabled()
+    assert browsed.get_attribute("#next", "aria-disabled") == "true"
     browsed.click("#previous")
     assert count(browsed) == f"{last - 1} / {last}"
     browsed.keyboard.press("Home")
-    assert browsed.locator("#previous").is_disabled()
+    assert browsed.get_attribute("#previous", "aria-disabled") == "true"
     browsed.click("#next")
     assert count(browsed) == f"2 / {last}"
     browsed.focus("#slider")
@@ -196,8 +197,13 @@ def test_keys_buttons_slider_map_and_address_walk(tiny, browse):
     assert "Step 3 of" in browsed.get_attribute("#slider", "aria-valuetext")
     browsed.locator("#slider").fill("7")
     assert count(browsed) == f"7 / {last}"
+    browsed.click("#fold summary")
     browsed.locator("#diagram .box", has_text="∂L/∂W₂").first.click()
     assert count(browsed) == f"{found['∂L/∂W₂'].number} / {last}"
+    browsed.go_back()
+    heard(browsed, "#count", f"7 / {last}")
+    browsed.locator("#diagram .box", has_text="b₁").first.click()  # what is given is shown where it is first read
+    assert browsed.evaluate("document.activeElement.ariaLabel").startswith("b₁, operand, 2.")
     browsed.evaluate("location.hash = '#step=2'")
     heard(browsed, "#count", f"2 / {last}")
 
@@ -205,7 +211,7 @@ def test_keys_buttons_slider_map_and_address_walk(tiny, browse):
 def test_arrow_keys_in_a_heat_map_walk_through_its_numbers(tiny, browse):
     found, path = tiny
     browsed = browse(path)
-    browsed.focus("#operands .tensor:nth-child(2) .map")
+    browsed.focus("#operands .tensor:nth-of-type(2) .map")
     browsed.keyboard.press("ArrowRight")
     browsed.keyboard.press("ArrowDown")
     assert count(browsed) == f"1 / {len(found)}"
@@ -214,6 +220,28 @@ def test_arrow_keys_in_a_heat_map_walk_through_its_numbers(tiny, browse):
     browsed.focus("#result .map")
     browsed.keyboard.press("ArrowRight")
     heard(browsed, "#live", r"a₁\[0, 1\] =\s.* · .* = ")  # the sum
+
+
+def test_a_number_is_named_by_the_address(tiny, browse):
+    browsed = browse(tiny[1], anchor="#step=1&at=0,1")
+    assert browsed.get_attribute("#sum", "data-index") == "0,1"
+    browsed.focus("#result .map")
+    browsed.keyboard.press("Home")
+    assert browsed.get_attribute("#sum", "data-index") == "0,0"
+    browsed.keyboard.press("Escape")
+    assert browsed.evaluate("document.activeElement.id") == "step" and browsed.locator("#tip").is_hidden()
+
+
+def test_a_reason_stands_beside_the_formula_and_links_only_within_the_book(tiny, browse, tmp_path):
+    found, path = tiny
+    browsed = browse(path, anchor=f"#step={found['∂L/∂W₁'].number}")
+    assert "so its gradient is that input times what is asked of its output" in browsed.inner_text("#about")
+    assert browsed.locator("#about a").count() == 0
+    place = tmp_path / "_static" / "study" / "page.html"
+    place.parent.mkdir(parents=True)
+    place.write_bytes(path.read_bytes())
+    browsed = browse(place, anchor=f"#step={found['∂L/∂W₁'].number}")
+    assert browsed.get_attribute("#about a", "href") == "../../02_backpropagation.html"
 
 
 # For everybody
@@ -279,13 +307,12 @@ def test_without_mathml_formulas_are_text(tiny, browse, tmp_path):
     (tmp_path / "page.html").write_text(text, "utf-8")
     browsed = browse(tmp_path / "page.html")
     assert browsed.inner_text("#formula") == tiny[0].steps[0].text
-    assert browsed.inner_text("#operands .tensor:nth-child(2) .name") == "W₁"
+    assert browsed.inner_text("#operands .tensor:nth-of-type(2) .name") == "W₁"
 
 
 def test_the_step_comes_first_on_a_low_screen_and_its_phase_is_named_on_a_narrow_one(tiny, browse):
     browsed = browse(tiny[1], width=1024, height=700)
     assert browsed.locator("#diagram").is_hidden()
-    assert browsed.locator("#operands .map").first.bounding_box()["y"] < 700
     browsed = browse(tiny[1], width=320, height=700, has_touch=True)
     for step in tiny[0]:
         assert browsed.inner_text("#phases .current") == step.phase.capitalize()
@@ -294,10 +321,81 @@ def test_the_step_comes_first_on_a_low_screen_and_its_phase_is_named_on_a_narrow
 
 def test_within_another_page_it_is_the_step_alone_in_the_colours_of_that_page(tiny, browse):
     browsed = browse(tiny[1], anchor="?embed#step=3")
-    assert browsed.locator("header").is_hidden() and browsed.locator("#diagram").is_hidden()
+    assert browsed.locator("header button").is_hidden() and browsed.locator("#diagram").is_hidden()
     assert count(browsed).startswith("3 /")
     browsed.evaluate("postMessage({ theme: 'dark' }, '*')")
     browsed.wait_for_selector("html[data-theme=dark]")
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 900), (1024, 768), (512, 384)])  # the last: 1024 × 768 at 200 %
+def test_operands_and_result_stand_in_one_row_and_are_seen_together(written, browse, width, height):
+    found, path = written
+    browsed = browse(path, width=width, height=height)
+    browsed.wait_for_selector("#laboratory[data-state=open]")
+    for step in found:
+        boxes = [each.bounding_box() for each in browsed.locator("#row .map").all()]
+        tops = {round(each.bounding_box()["y"]) for each in browsed.locator("#row .tensor").all()}
+        assert len(tops) == 1 or width < 1024, step.text
+        if step.number == 1:  # what is seen at first; the bar at the foot takes 80
+            assert max(box["y"] + box["height"] for box in boxes) < height - 80, step.text
+        signs = "".join(browsed.locator("#row .sign").all_inner_texts())
+        assert signs.endswith("=" if step.formula.sign() == "=" else "→")
+        browsed.keyboard.press("PageDown")
+
+
+def test_gradients_have_one_scale_if_that_is_wanted(tiny, browse):
+    found, path = tiny
+    browsed = browse(path)
+    assert browsed.locator("#one-scale").is_hidden()
+    browsed.evaluate("show", found["∂L/∂W₁"].number - 1)
+    largest = max(np.abs(step.result.array).max() for step in found if step.result.symbol.of)
+    top = "maps.get(trace.steps[current].result).ends[1]"
+    assert browsed.evaluate(top) == pytest.approx(np.abs(found["∂L/∂W₁"].result.array).max()) != largest
+    browsed.check("#one-scale")
+    assert browsed.evaluate(top) == pytest.approx(largest)
+
+
+def test_numbers_stay_unfolded_and_can_be_copied_with_all_their_digits(tiny, browse):
+    found, path = tiny
+    browsed = browse(path, permissions=["clipboard-read", "clipboard-write"])
+    browsed.click("#operands .tensor:nth-of-type(2) summary")
+    browsed.click("text=Copy as np.array")
+    browsed.locator("button", has_text="Copied").wait_for()
+    copied = eval(browsed.evaluate("navigator.clipboard.readText()"), {"np": np})
+    np.testing.assert_array_equal(copied, found["a₁"].operands[1].tensor.array)
+    browsed.keyboard.press("PageDown")
+    browsed.locator("#result .numbers").wait_for()
+
+
+def test_what_is_drawn_small_is_seen_by_a_loupe(written, browse):
+    browsed = browse(written[1])
+    browsed.focus("#operands .map")
+    browsed.keyboard.press("ArrowRight")
+    small = browsed.evaluate("maps.get('x').cell.w < LOUPE")
+    assert browsed.locator("#tip canvas").count() == int(small)
+
+
+def test_the_pad_alone_is_shown_where_the_address_says_so(browse, tmp_path):
+    decoder = sae.Sequential(sae.Dense(5, 49, rng=2), sae.Sigmoid())
+    model = sae.Autoencoder(sae.Sequential(sae.Dense(49, 5, rng=1)), decoder, loss=sae.MSE())
+    browsed = browse(trace(model, examples(2, 49)).html(tmp_path / "page.html"), anchor="?embed&draw")
+    browsed.wait_for_selector("#laboratory[data-state=open]", state="attached")
+    assert browsed.locator("#pad").is_visible()
+    for part in ("main", "nav", ".transport", "#controls", "header button", "#agreement"):
+        assert browsed.locator(part).is_hidden(), part
+
+
+def test_within_a_notebook_it_opens_at_the_step_that_it_is_told_and_has_no_address(tiny, browse, tmp_path):
+    text = tiny[1].read_text("utf-8").replace("<html", '<html data-anchor="#step=5"', 1)
+    frame = f'<iframe width="900" height="700" srcdoc="{html.escape(text)}"></iframe>'
+    (tmp_path / "page.html").write_text(f"<!doctype html><link rel=icon href='data:,'>{frame}", "utf-8")
+    outer = browse(tmp_path / "page.html", whole=False)
+    outer.locator("iframe").wait_for()
+    framed = outer.frames[1]
+    framed.wait_for_selector("#laboratory[data-state=open]")
+    assert count(framed).startswith("5 /")
+    framed.click("#next")
+    assert count(framed).startswith("6 /")
 
 
 # Large models

@@ -173,6 +173,16 @@ def test_a_solution_is_folded_until_it_is_asked_for(site, browser):
     page.context.close()
 
 
+def test_the_first_page_has_every_chapter_in_one_of_its_parts(tmp_path):
+    pytest.importorskip("jupytext", reason="the extra `book` is not installed")
+    book.collect(chapters.chapters(), tmp_path / "pages")
+    text = (tmp_path / "pages" / "index.md").read_text(encoding="utf-8")
+    assert "<!-- " not in text
+    for chapter in chapters.chapters():
+        assert text.count(f"**[{chapter.number:02d} · ") == 1, chapter.title
+    assert text.index("_static/study/study-digit.html?embed&amp;draw") < text.index("## Foundations")
+
+
 # ── mistakes ──
 
 

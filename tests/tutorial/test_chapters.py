@@ -342,7 +342,7 @@ def test_a_study_page_lies_beside_the_book(tmp_path, monkeypatch, kernel):
     monkeypatch.setenv(tutorial.BOOK, str(tmp_path))
     tutorial.study_page(Page(), "tiny", "every number")
     assert (tmp_path / "study" / "00_one_neuron-tiny.html").is_file()
-    assert 'src="_static/study/00_one_neuron-tiny.html"' in kernel[0]["text/html"]
+    assert 'src="_static/study/00_one_neuron-tiny.html?embed"' in kernel[0]["text/html"]
 
 
 def test_of_an_installed_package_an_exercise_is_handed_out_once(tmp_path, monkeypatch, capsys):

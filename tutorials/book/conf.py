@@ -41,3 +41,8 @@ html_show_search_summary = False  # would fetch pages, which a browser refuses f
 pygments_style = "a11y-high-contrast-light"
 pygments_dark_style = "a11y-high-contrast-dark"
 copybutton_prompt_text = "$ "
+
+
+def setup(app):
+    # the study pages within chapters are told whether the book is light or dark
+    app.add_js_file("study.js")

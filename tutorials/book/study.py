@@ -16,15 +16,16 @@ import numpy as np
 import scratchae as sae
 from scratchae.presets import find_preset
 from scratchae.study.tiny import LEARNING_RATE, classic
-from scratchae.tutorial import study_page
+from scratchae.tutorial import study_page, trained
 
 
-def study(name, caption):
+def study(name, caption, step=""):
     """One step of a preset, untrained, on three drawings."""
     preset = find_preset(name)
     model = preset.build(np.random.default_rng(0))
     x = preset.examples(None, None).test[:3]
-    study_page(sae.trace(model, x, rng=np.random.default_rng(1)), name, caption)
+    found = sae.trace(model, x, rng=np.random.default_rng(1), optimizer=sae.Adam())
+    study_page(found, name, caption, step)
 
 
 # %% [markdown]
@@ -37,36 +38,52 @@ trace = sae.trace(*classic(), optimizer=sae.SGD(LEARNING_RATE))
 study_page(trace, "tiny", "One step of the network 2-2-1-2-2, with all of its arithmetic.")
 
 # %% [markdown]
+# ## One that was trained
+#
+# The network of the book's first page: the preset conv-pool, 784 pixels to 128 numbers and back, after 15 epochs of MNIST. Its
+# 4,385 weights are in the folder `tutorials/trained`, beside the command that made them, rounded to 16 bits. It opens at its prediction;
+# press *Draw a digit* to give it one of your own.
+
+# %% tags=["hide-input"]
+x = find_preset("conv-pool").examples(None, None).test[:3]
+trace = sae.trace(trained("conv-pool"), x, optimizer=sae.Adam())
+study_page(trace, "digit", "One step of a trained network, on three drawings.", "a₇")
+
+# %% [markdown]
 # ## A deep one
 #
-# 784-128-64-32-64-128-784 with ReLU, as in [chapter 05](05_going_deep.py). Look at how the gradients change on their way
-# to the left, and at how many units a ReLU switches off.
+# 784-128-64-32-64-128-784 with ReLU, as in [chapter 05](05_going_deep.py). It opens at the gradient of the first weights. Switch on
+# *one scale for all gradients*, walk back from there, and compare their sizes; look also at how many units a ReLU switches off.
 
 # %% tags=["hide-input"]
 study(
     "deep",
-    "One step of the preset `deep`: three drawings, three layers down and three back up.",
+    "One step of the preset deep: three drawings, three layers down and three back up.",
+    "∂L/∂W₁",
 )
 
 # %% [markdown]
 # ## Convolutions
 #
-# The layers of [chapter 08](08_convolution.py): a number of an image depends on a small patch of the one before.
+# The layers of [chapter 08](08_convolution.py): a number of an image depends on a small patch of the one before. It opens at the second
+# convolution: point at a number, and its patch is marked.
 
 # %% tags=["hide-input"]
 study(
     "conv",
-    "One step of the preset `conv`: convolutions down to 64 numbers, and their adjoints back.",
+    "One step of the preset conv: convolutions down to 64 numbers, and their adjoints back.",
+    "a₂",
 )
 
 # %% [markdown]
 # ## A code that is drawn
 #
 # A [variational autoencoder](glossary.md#variational-autoencoder), as in [chapter 11](11_variational.py): the noise ε is an
-# input like any other, so that the gradient passes through the draw.
+# input like any other, so that the gradient passes through the draw. It opens there.
 
 # %% tags=["hide-input"]
 study(
     "vae",
-    "One step of the preset `vae`: mean and log-variance, the draw, and both terms of the loss.",
+    "One step of the preset vae: mean and log-variance, the draw, and both terms of the loss.",
+    "z",
 )

@@ -21,7 +21,7 @@ def look(page: Page) -> None:
 
 def edit(page: Page) -> None:
     """Write another weight into the second operand."""
-    picture = page.locator("#operands .tensor:nth-child(2) .map")
+    picture = page.locator("#operands .tensor:nth-of-type(2) .map")
     box = picture.bounding_box()
     picture.click(position={"x": box["width"] * 0.75, "y": box["height"] * 0.15})
     page.fill(".editor input", "0.6")

@@ -2,7 +2,7 @@
 
 What a layer declares under `formulas` is parsed by Python's own parser, so its grammar is Python's: + - * / ** @, .T,
 comparisons (1 where true, 0 where not), slices, and the functions of values.py. A text in quotes is a name too:
-"'encoder.0.W'.T". Whatever else is said of a formula, values, cells, text, is derived from this tree.
+"'encoder.0.W'.T". A comment behind it says why, in a sentence for the reader: "x.T @ dy  # Each weight …". Whatever else is said of a formula, values, cells, text, is derived from this tree.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import functools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...errors import FormulaError
@@ -28,6 +28,7 @@ class Node:
     op: str
     args: tuple[Node, ...] = ()
     value: Any = None  # of a number, of a name; of a slice its bounds, of a call its options
+    because: str = ""  # of a whole formula the reason for it: its comment
 
     def walk(self) -> Iterator[Node]:
         """The node and all below it."""
@@ -44,7 +45,7 @@ class Node:
         if self is old:
             return new
         args = tuple(arg.replaced(old, new) for arg in self.args)
-        return self if all(a is b for a, b in zip(args, self.args, strict=True)) else Node(self.op, args, self.value)
+        return self if all(a is b for a, b in zip(args, self.args, strict=True)) else replace(self, args=args)
 
 
 def opaque(function: str, *arguments: str) -> Node:
@@ -54,9 +55,10 @@ def opaque(function: str, *arguments: str) -> Node:
 
 @functools.cache
 def parse(text: str) -> Node:
-    """The tree of an expression. Raises FormulaError, with the expression, for what is no formula."""
+    """The tree of an expression, with its comment. Raises FormulaError, with the expression, for what is no formula."""
     try:
-        return build(ast.parse(text, mode="eval").body, text)
+        tree = build(ast.parse(text, mode="eval").body, text)
+        return replace(tree, because=text.partition("#")[2].strip())
     except SyntaxError as error:
         raise FormulaError(f"formula {text!r}: {error.msg}") from None
 

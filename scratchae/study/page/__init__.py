@@ -52,6 +52,7 @@ SCRIPTS = (
     ),
 )
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+DRAWN = "Chance enters here, and the step goes on with these numbers as if they had been given."
 FEW = 16  # numbers
 ROWS = 8  # of the table of gradients
 # how far a sum of rounded numbers may be off, of the result's largest
@@ -92,7 +93,7 @@ def page(trace: TraceData) -> str:
     parts = {
         "title": escape(trace.title),
         "lead": escape(lead(trace)),
-        "style": (web / "page.css").read_text("utf-8"),
+        "style": squeezed(re.sub(r"/\*.*?\*/", "", (web / "page.css").read_text("utf-8"), flags=re.DOTALL)),
         "data": base64.b64encode(gzip.compress(data.encode(), mtime=0)).decode(),
         "scripts": "\n".join(f"<script>\n{squeezed((web / name).read_text('utf-8'))}</script>" for name in SCRIPTS),
     }
@@ -100,7 +101,7 @@ def page(trace: TraceData) -> str:
 
 
 def squeezed(script: str) -> str:
-    """A script without indents, and without its lines of comment: a page should be small."""
+    """A script or a style without indents, and without its lines of comment: a page should be small."""
     lines = (line.strip() for line in script.splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("//")) + "\n"
 
@@ -213,7 +214,9 @@ def as_json(step: Step, trace: TraceData, rounded: dict[str, Any], sources: dict
         "where": where,
         "spoken": f"{step.text}, {where}",
         "about": step.note[:1].upper() + step.note[1:] + ("." if step.note else ""),
+        "because": step.formula.tree.because or (DRAWN if step.formula.drawn else ""),
         "formula": tidied(step.mathml),
+        "row": formulas.in_pictures(step),
         "result": step.result.key,
         "operands": list(dict.fromkeys(operands.values())),
         "names": operands,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..formula import Node
+from ..formula import Node, Symbol
+from ..formula.rendering import Writer
 
 if TYPE_CHECKING:
     from ..tracing.steps import Step, Tensor, TraceData
@@ -93,3 +94,21 @@ def closed(trace: TraceData) -> str:
         if not step.formula.computable and not step.formula.drawn:
             return UNKNOWN.format(symbol=step.result.symbol.text)
     return ""
+
+
+class Pictured(Writer):
+    """A formula between whose signs pictures are put."""
+
+    def matrix_product(self, left: str, right: str) -> str:
+        return f"{left} · {right}"
+
+
+def in_pictures(step: Step) -> list[str]:
+    """The formula as texts, and at every second place the name of an operand; last the sign before the result."""
+    operands = {operand.name for operand in step.operands}
+
+    def symbol(name: str) -> Symbol | str:
+        return f"\0{name}\0" if name in operands else step.formula.symbols.get(name, name)
+
+    text = Pictured(symbol, step.formula.single).write(step.formula.tree)
+    return f"{text} {'=' if step.formula.sign() == '=' else '→'}".split("\0")

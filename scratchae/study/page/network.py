@@ -70,7 +70,8 @@ def network(trace: TraceData) -> dict[str, Any]:
         result, where = step.result, lane(step.result, step.phase, parameters)
         if where == "value":
             heading = (step.layer, step.kind)
-            columns.append({"title": "" if heading == before else title(step), "detail": shape(result)})
+            again = "noise" if step.formula.drawn else ""  # a model's own quantities stand in a row
+            columns.append({"title": again if heading == before else title(step), "detail": shape(result)})
             before, at = heading, len(columns) - 1
             by_symbol.setdefault(symbol(result), at)
         else:

@@ -62,4 +62,10 @@ def norm(program: Program, optimizer: Optimizer) -> Tensor:
     value = np.array(np.linalg.norm(to_numpy(program.model.gradient)))
     known = {gradient.key: gradient for gradient in gradients}
     place = Place("norm", Symbol(optimizer.symbols["norm"]), "state")
-    return program.emit(place, parse(f"sqrt({square})"), known, optimizer, value)
+    return program.emit(
+        place,
+        parse(f"sqrt({square})  # It is the length of the whole gradient, over all parameters at once."),
+        known,
+        optimizer,
+        value,
+    )

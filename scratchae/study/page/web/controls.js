@@ -78,6 +78,7 @@ function openControls() {
   byId("reset").addEventListener("click", () => (pause(), again([])));
   byId("take").addEventListener("click", () => (pause(), train()));
   byId("play").addEventListener("click", () => (playing ? pause() : play()));
+  if (innerHeight < 500) byId("step").scrollIntoView(); // on a low screen the step itself comes first
   const { untold, carried } = trace.laboratory;
   if (untold.length || !Object.keys(carried).length) {
     byId("take").disabled = byId("play").disabled = true;

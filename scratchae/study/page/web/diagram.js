@@ -5,7 +5,7 @@
 const BOX = { width: 74, height: 20, column: 84, row: 24, left: 92, top: 32 };
 
 class Diagram {
-  // boxes: {id, symbol, spoken, lane, column, step}; `step` is the one that makes it, or first reads it. go(step) jumps.
+  // boxes: {id, symbol, spoken, lane, column, step}; `step` is the one that makes it, or first reads it. go(box) jumps.
   constructor(host, trace, go) {
     this.trace = trace;
     const lanes = trace.lanes.map(([lane, title]) => {
@@ -34,12 +34,12 @@ class Diagram {
     });
     this.edges = draw("g", { "aria-hidden": "true" });
     this.svg.append(this.edges);
-    for (const { height, y, title } of lanes) {
-      if (height)
-        this.svg.append(
-          draw("text", { class: "lane", x: 0, y: y + BOX.height / 2 + 4, "aria-hidden": "true" }, title),
-        );
-    }
+    const names = draw("g", { "aria-hidden": "true" }); // they stay at the left
+    for (const { height, y, title } of lanes)
+      if (height) names.append(draw("text", { class: "lane", x: 0, y: y + BOX.height / 2 + 4 }, title));
+    host.addEventListener("scroll", () =>
+      names.setAttribute("transform", `translate(${(host.scrollLeft * width) / this.svg.clientWidth} 0)`),
+    );
     this.titles = trace.columns.map((column, i) => {
       const x = BOX.left + i * BOX.column + BOX.width / 2;
       const title = draw("g", { "aria-hidden": "true" }),
@@ -72,14 +72,15 @@ class Diagram {
           text,
           draw("title", {}, box.spoken),
         );
-        group.addEventListener("click", () => go(box.step));
+        group.addEventListener("click", () => go(box));
         group.addEventListener("keydown", (event) => {
-          if (event.key === "Enter" || event.key === " ") (event.preventDefault(), go(box.step));
+          if (event.key === "Enter" || event.key === " ") (event.preventDefault(), go(box));
         });
         this.svg.append(group);
         return [box.id, { ...box, x, y, group }];
       }),
     );
+    this.svg.append(names);
     host.append(this.svg);
     this.host = host;
   }
@@ -122,6 +123,9 @@ class Diagram {
 
   // Mark what is not the library's.
   change(ids) {
+    const key = [...ids].join();
+    if (key === this.marked) return;
+    this.marked = key;
     for (const [id, { group, spoken }] of this.boxes) {
       group.classList.toggle("changed", ids.has(id));
       group.setAttribute("aria-label", ids.has(id) ? `${spoken}, changed` : spoken);

@@ -2,12 +2,20 @@
 // A heat map of an array: blue below zero, orange above, the stronger the larger; hover, touch or arrow keys read it.
 
 const TEXT_FROM = 34; // cells this wide hold their number
+const LOUPE = 13; // pixels of a cell in the loupe, and cells narrower are seen by it
+
+const isGradient = ({ symbol }) => symbol.startsWith("∂");
+const gradients = () => Object.values(tensors).filter(isGradient);
+
+// The largest number of an array's scale: its own or, where the reader wants one scale for all gradients, theirs.
+const topOf = (tensor) =>
+  byId("one-scale").checked && isGradient(tensor) ? Math.max(...gradients().map(({ largest }) => largest)) : tensor.largest;
 
 class HeatMap {
   // pick(flat) is called for the cell that the pointer or the keyboard is at; what it returns is said.
-  // width, height: room for it; top: the largest number of its scale.
+  // height: room for it; top: the largest number of its scale. It is drawn by `fit`.
   // change(flat) is called for one that is clicked.
-  constructor(tensor, { label, pick = () => {}, change, width, height, top }) {
+  constructor(tensor, { label, pick = () => {}, change, height, top }) {
     Object.assign(this, { tensor, pick, change, height, top });
     this.layouts = layouts(tensor);
     this.layout = this.layouts[0];
@@ -36,7 +44,6 @@ class HeatMap {
       this.overlay();
     });
     this.element.addEventListener("keydown", (event) => this.key(event));
-    this.fit(width);
   }
 
   // Draw it as wide as fits.
@@ -47,12 +54,19 @@ class HeatMap {
 
   use(layout) {
     this.layout = layout;
+    this.width(this.room);
+    this.draw();
+  }
+
+  // Measures it for some room, and returns how wide it is.
+  width(room) {
+    const { layout } = this;
     const { across, count, w, h } = layout,
       down = Math.ceil(count / across);
     const wide = across * w,
       high = down * h;
     this.gap = count < 2 ? 0 : wide < 150 ? 4 : wide < 320 ? 2 : 1; // between tiles, in pixels
-    const fit = Math.min((this.room - (across - 1) * this.gap) / wide, (this.height - (down - 1) * this.gap) / high);
+    const fit = Math.min((room - (across - 1) * this.gap) / wide, (this.height - (down - 1) * this.gap) / high);
     const one = fit < 1 ? fit : Math.min(Math.floor(fit), this.tensor.size <= 64 ? 62 : 26);
     this.cell = { w: one, h: one }; // the size of a number's cell, in pixels
     if (one >= TEXT_FROM) this.cell.h = 34;
@@ -60,7 +74,7 @@ class HeatMap {
     this.tile = { w: w * this.cell.w + this.gap, h: h * this.cell.h + this.gap };
     this.wide = across * this.tile.w - this.gap;
     this.high = down * this.tile.h - this.gap;
-    this.draw();
+    return this.wide;
   }
 
   // The place of a number of the array: its tile and its cell in that, each as [column, row].
@@ -77,16 +91,24 @@ class HeatMap {
     return [column * this.tile.w + x * this.cell.w, row * this.tile.h + y * this.cell.h];
   }
 
+  // Where in the array a tile begins.
+  base(tile) {
+    const { shape, steps, tiles } = this.layout;
+    let flat = 0;
+    for (let i = tiles.length - 1; i >= 0; i--) {
+      const size = shape[tiles[i]];
+      flat += (tile % size) * steps[tiles[i]];
+      tile = Math.floor(tile / size);
+    }
+    return flat;
+  }
+
   // The number at a place; -1 if there is none.
   flatAt(column, row, inX, inY) {
-    const { shape, steps, tiles, y, x, h, w, count, across } = this.layout;
-    let tile = row * across + column;
+    const { steps, y, x, h, w, count, across } = this.layout,
+      tile = row * across + column;
     if (Math.min(column, row, inX, inY) < 0 || column >= across || inX >= w || inY >= h || tile >= count) return -1;
-    let flat = inY * steps[y] + inX * steps[x];
-    for (const axis of [...tiles].reverse()) {
-      flat += (tile % shape[axis]) * steps[axis];
-      tile = Math.floor(tile / shape[axis]);
-    }
+    const flat = this.base(tile) + inY * steps[y] + inX * steps[x];
     return flat < this.tensor.size ? flat : -1;
   }
 
@@ -96,7 +118,7 @@ class HeatMap {
 
   // What the colours stand for: the ends of the scale, and the colours between. What is nowhere negative has half a scale.
   get ends() {
-    const top = this.top ?? this.tensor.largest;
+    const top = this.top ?? topOf(this.tensor);
     return this.pixels ? [0, Math.max(top, 1)] : [this.tensor.signed ? -top : 0, top];
   }
 
@@ -107,15 +129,15 @@ class HeatMap {
 
   draw() {
     const ratio = window.devicePixelRatio || 1,
-      { w, h, across, count } = this.layout;
+      { w, h, across, count, steps } = this.layout,
+      [down, right] = [steps[this.layout.y], steps[this.layout.x]];
     for (const canvas of [this.below, this.above]) {
       canvas.width = Math.ceil(this.wide * ratio);
       canvas.height = Math.ceil(this.high * ratio);
       canvas.style.width = `${this.wide}px`;
       canvas.style.height = `${this.high}px`;
     }
-    const colours = ramp(this.stops),
-      table = Uint32Array.from(colours, ([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r), // as little-endian bytes
+    const table = tableOf(this.stops),
       [low, high] = this.ends,
       { values } = this.tensor,
       ink = this.below.getContext("2d");
@@ -127,18 +149,19 @@ class HeatMap {
       picture = pen.createImageData(w, h),
       dots = new Uint32Array(picture.data.buffer);
     for (let tile = 0; tile < count; tile++) {
-      const [column, row] = [tile % across, Math.floor(tile / across)];
-      for (let y = 0; y < h; y++) {
-        for (let x = 0; x < w; x++) {
-          const flat = this.flatAt(column, row, x, y);
-          if (flat === this.secret && flat !== undefined) dots[y * w + x] = 0xff808080;
-          else dots[y * w + x] = flat < 0 ? 0 : Number.isFinite(values[flat]) ? table[shade(values[flat], low, high)] : 0xff808080;
+      const [column, row, base] = [tile % across, Math.floor(tile / across), this.base(tile)];
+      for (let y = 0, dot = 0; y < h; y++) {
+        for (let x = 0; x < w; x++, dot++) {
+          const flat = base + y * down + x * right,
+            value = values[flat]; // undefined beyond the end
+          if (Number.isFinite(value) && flat !== this.secret) dots[dot] = table[shade(value, low, high)];
+          else dots[dot] = value === undefined ? 0 : 0xff808080;
         }
       }
       pen.putImageData(picture, 0, 0);
       ink.drawImage(plane, column * this.tile.w, row * this.tile.h, w * this.cell.w, h * this.cell.h);
     }
-    if (this.cell.w >= TEXT_FROM) this.write(ink, colours);
+    if (this.cell.w >= TEXT_FROM) this.write(ink, ramp(this.stops));
     this.overlay();
   }
 
@@ -161,7 +184,7 @@ class HeatMap {
     });
   }
 
-  // Veil all but the marked cells, and draw a line around them: which is light and line, not colour.
+  // A line around the marked cells, and one around the chosen.
   overlay() {
     const pen = this.above.getContext("2d"),
       ratio = window.devicePixelRatio || 1,
@@ -169,16 +192,9 @@ class HeatMap {
       dark = darkNow();
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.clearRect(0, 0, this.wide, this.high);
-    if (this.marked.size && this.marked.size < this.tensor.size) {
-      if (w < TEXT_FROM && this.marked.size * 100 >= this.tensor.size) {
-        pen.fillStyle = dark ? "#15171B99" : "#FBFAF6A6";
-        pen.fillRect(0, 0, this.wide, this.high);
-      }
-      for (const flat of this.marked) pen.clearRect(...this.corner(flat), Math.max(w, 1), Math.max(h, 1));
-    }
     pen.lineWidth = Math.max(1.5, Math.min(2.5, w / 6));
     pen.strokeStyle = dark ? "#fff" : "#000";
-    pen.stroke(this.outline());
+    if (this.marked.size < this.tensor.size) pen.stroke(this.outline());
     const here = document.activeElement === this.element ? this.at : this.chosen;
     if (here === undefined) return;
     const [x, y] = this.corner(here),
@@ -197,22 +213,20 @@ class HeatMap {
     const path = new Path2D(),
       { w, h } = this.cell,
       tiles = new Map();
-    const has = (column, row, x, y) => this.marked.has(this.flatAt(column, row, x, y));
     const edges = [];
     for (const flat of this.marked) {
       const [column, row, x, y] = this.spot(flat),
-        [left, top] = this.corner(flat);
-      if (!has(column, row, x, y - 1)) edges.push([left, top, left + w, top]);
-      if (!has(column, row, x, y + 1)) edges.push([left, top + h, left + w, top + h]);
-      if (!has(column, row, x - 1, y)) edges.push([left, top, left, top + h]);
-      if (!has(column, row, x + 1, y)) edges.push([left + w, top, left + w, top + h]);
-      const box = tiles.get(`${column} ${row}`) ?? [left, top, left + w, top + h];
-      tiles.set(`${column} ${row}`, [
-        Math.min(box[0], left),
-        Math.min(box[1], top),
-        Math.max(box[2], left + w),
-        Math.max(box[3], top + h),
-      ]);
+        [left, top] = this.corner(flat),
+        [right, bottom] = [left + w, top + h],
+        [l, t, r, b] = tiles.get(`${column} ${row}`) ?? [left, top, right, bottom];
+      for (const [dx, dy, ...line] of [
+        [0, -1, left, top, right, top],
+        [0, 1, left, bottom, right, bottom],
+        [-1, 0, left, top, left, bottom],
+        [1, 0, right, top, right, bottom],
+      ])
+        if (!this.marked.has(this.flatAt(column, row, x + dx, y + dy))) edges.push(line);
+      tiles.set(`${column} ${row}`, [Math.min(l, left), Math.min(t, top), Math.max(r, right), Math.max(b, bottom)]);
     }
     if (w < 6 && edges.length > 2 * this.marked.size) {
       for (const [left, top, right, bottom] of tiles.values()) {
@@ -247,7 +261,27 @@ class HeatMap {
     if (flat < 0) return hideTip();
     if (flat !== this.at || event.type === "pointerdown") this.pick(flat);
     this.at = flat;
-    showTip(this.says(flat), event.clientX, event.clientY);
+    showTip(this.says(flat), event.clientX, event.clientY, this.loupe(flat));
+  }
+
+  // Around a number 9 × 9 of its neighbours, where they are too small to be told apart.
+  loupe(flat) {
+    if (this.cell.w >= LOUPE) return "";
+    const [column, row, x, y] = this.spot(flat),
+      canvas = make("canvas", { width: 9 * LOUPE, height: 9 * LOUPE }),
+      pen = canvas.getContext("2d"),
+      colours = ramp(this.stops);
+    for (let i = 0; i < 81; i++) {
+      const near = this.flatAt(column, row, x + (i % 9) - 4, y + Math.floor(i / 9) - 4);
+      if (near < 0) continue;
+      const box = [(i % 9) * LOUPE, Math.floor(i / 9) * LOUPE, LOUPE, LOUPE],
+        colour = this.colour(near === this.secret ? NaN : this.tensor.values[near], colours);
+      pen.fillStyle = `rgb(${colour})`;
+      pen.fillRect(...box);
+      pen.strokeStyle = luminance(colour) > 0.179 ? "#000" : "#fff";
+      if (near === flat || this.marked.has(near)) pen.strokeRect(box[0] + 1, box[1] + 1, LOUPE - 2, LOUPE - 2);
+    }
+    return canvas;
   }
 
   says(flat) {
@@ -261,7 +295,7 @@ class HeatMap {
     this.overlay();
     const box = this.below.getBoundingClientRect(),
       [x, y] = this.corner(flat);
-    showTip(this.says(flat), box.left + x + this.cell.w, box.top + y + this.cell.h);
+    showTip(this.says(flat), box.left + x + this.cell.w, box.top + y + this.cell.h, this.loupe(flat));
   }
 
   // A click or Enter: the number stays chosen, or can be changed.
@@ -271,15 +305,18 @@ class HeatMap {
   }
 
   key(event) {
-    if (event.key === "Escape") return void (hideTip(), (this.pin = undefined));
+    if (event.key === "Escape") return void (hideTip(), (this.pin = undefined), byId("step").focus());
     if (event.key === "Enter") return void (event.preventDefault(), this.press());
-    const move = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-    if (!move || event.altKey || event.ctrlKey || event.metaKey) return;
+    const move = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key],
+      end = { Home: 0, End: this.tensor.size - 1 }[event.key];
+    if (!(move || end !== undefined) || event.altKey || event.metaKey) return;
     event.preventDefault();
-    event.stopPropagation(); // these arrows walk through the numbers, not through the steps
-    const { w, h } = this.layout;
+    event.stopPropagation(); // these keys walk through the numbers, not through the steps
+    if (!move) return this.go(end);
+    const { w, h } = this.layout,
+      far = event.ctrlKey ? 10 : 1;
     let [column, row, x, y] = this.spot(this.at);
-    [x, y] = [x + move[0], y + move[1]];
+    [x, y] = [x + far * move[0], y + far * move[1]];
     if (x < 0 || x >= w) [column, x] = [column + move[0], x < 0 ? w - 1 : 0]; // into the next tile
     if (y < 0 || y >= h) [row, y] = [row + move[1], y < 0 ? h - 1 : 0];
     const flat = this.flatAt(column, row, x, y);

@@ -119,17 +119,21 @@ function again(entries) {
 // Show what has changed.
 function refresh() {
   run.losses[run.taken] = lossNow();
+  if (!document.documentElement.dataset.view) refreshStep(trace.steps[current]); // else there is only the pad
+  tell();
+  showControls();
+  showPad();
+  remember();
+}
+
+function refreshStep(step) {
+  if (byId("one-scale").checked) for (const tensor of gradients()) tensor.renew();
   for (const map of maps.values()) (map.tensor.renew(), map.draw(), map.recolour?.());
-  const step = trace.steps[current];
   byId("cell").hidden = !step.recipe || compared;
   if (step.recipe) pickCell(step, moved(step.result, maps.get(step.result).chosen));
   showCheck(step);
   showFacts(step);
   diagram.change(run.taken ? new Set() : changed()); // after an update it would be all
-  tell();
-  showControls();
-  showPad();
-  remember();
 }
 
 // The number to look at: the one that was chosen, or if it stays as it was, the one that has moved most.

@@ -20,6 +20,9 @@ function ramp(stops) {
   });
 }
 
+// The same as the numbers that a picture is made of: bytes in little-endian order.
+const tableOf = (stops) => Uint32Array.from(ramp(stops), ([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r);
+
 // The ways to lay an array out on a plane. Each sees it with a shape of its own, whose axes `y` and `x` run down and across
 // within a tile, and whose axes `tiles` run through the tiles, `across` of them side by side.
 function layouts(tensor) {

@@ -48,34 +48,28 @@ function difference(value, of, flat, layer) {
 
 // A table of texts, the first of each row its name.
 function rowsOf(head, rows) {
-  const cells = (row, tag) =>
-    row.map((text, i) =>
-      make(
-        i ? tag : tag === "th" ? "td" : "th",
-        i ? (tag === "th" ? { scope: "col" } : {}) : tag === "th" ? {} : { scope: "row" },
-        text,
-      ),
-    );
+  const line = (row, scope) => {
+    const cell = (text, i) =>
+      Boolean(i) === (scope === "col") ? make("th", { scope }, text) : make("td", {}, text);
+    return make("tr", {}, ...row.map(cell));
+  };
+  const body = rows.map((row) => line(row, "row"));
   return make(
     "div",
     { class: "numbers" },
-    make(
-      "table",
-      {},
-      make("thead", {}, make("tr", {}, ...cells(head, "th"))),
-      make("tbody", {}, ...rows.map((row) => make("tr", {}, ...cells(row, "td")))),
-    ),
+    make("table", {}, make("thead", {}, line(head, "col")), make("tbody", {}, ...body)),
   );
 }
 
 // The figures of an array, by their names in the list.
 function figuresOf(values) {
-  const sum = values.reduce((all, x) => all + x, 0);
-  return {
-    smallest: values.reduce((least, x) => Math.min(least, x), Infinity),
-    largest: values.reduce((top, x) => Math.max(top, x), -Infinity),
-    mean: sum / values.length,
-    norm: Math.sqrt(values.reduce((all, x) => all + x * x, 0)),
-    zeros: `${((100 * values.filter((x) => x === 0).length) / values.length).toFixed(1)}%`,
-  };
+  let [smallest, largest, sum, squares, zeros] = [Infinity, -Infinity, 0, 0, 0];
+  for (const x of values) {
+    [smallest, largest] = [Math.min(smallest, x), Math.max(largest, x)];
+    sum += x;
+    squares += x * x;
+    if (x === 0) zeros++;
+  }
+  const share = `${((100 * zeros) / values.length).toFixed(1)}%`;
+  return { smallest, largest, mean: sum / values.length, norm: Math.sqrt(squares), zeros: share };
 }

@@ -89,6 +89,12 @@ const LOOPS = {
   div: (out, a, p, b, q) => {
     for (let i = 0; i < out.length; i++) out[i] = a[p * i] / b[q * i];
   },
+  maximum: (out, a, p, b, q) => {
+    for (let i = 0; i < out.length; i++) {
+      const [x, y] = [a[p * i], b[q * i]];
+      out[i] = x > y || Number.isNaN(x) ? x : y;
+    }
+  },
   pow: (out, a, p, b, q) => {
     if (!q && b[0] === 2) for (let i = 0; i < out.length; i++) out[i] = a[p * i] * a[p * i];
     else for (let i = 0; i < out.length; i++) out[i] = a[p * i] ** b[q * i];
@@ -150,7 +156,10 @@ function multiplied(a, b, turnedA, turnedB) {
   return arrayOf([n, m], out);
 }
 
+// A row of b that is multiplied by 0 is left out where all of b is finite, as it is with digits and with ReLU mostly.
 function product2(out, o, a, p, b, q, n, inner, m, turnedA, turnedB) {
+  let zero = 0;
+  for (let i = q; i < q + inner * m; i++) zero += 0 * b[i];
   for (let i = 0; i < n; i++) {
     for (let k = 0; k < (turnedB ? m : inner); k++) {
       if (turnedB) {
@@ -159,6 +168,7 @@ function product2(out, o, a, p, b, q, n, inner, m, turnedA, turnedB) {
         out[o + i * m + k] = total;
       } else {
         const weight = a[turnedA ? p + k * n + i : p + i * inner + k];
+        if (weight === zero) continue; // never, if that is NaN
         for (let j = 0, s = o + i * m, t = q + k * m; j < m; j++) out[s + j] += weight * b[t + j];
       }
     }

@@ -13,19 +13,19 @@ function pictureSize() {
 function openPad() {
   const size = pictureSize();
   byId("own").hidden = !size;
-  if (!size) return;
+  if (!size) return openPlane();
   const pad = byId("pad"),
     canvas = byId("paper");
   let last; // where the pen was, in pixels of the picture
   let cursor = [size[0] >> 1, size[1] >> 1];
-  byId("own").addEventListener("click", () => {
+  const toggle = () => {
     pad.hidden = !pad.hidden;
     byId("own").setAttribute("aria-expanded", !pad.hidden);
-    if (pad.hidden) return;
-    if (!log.some(({ paint }) => paint)) stroke([]); // an empty sheet
     showPad();
-    canvas.focus();
-  });
+  };
+  byId("own").addEventListener("click", () => (toggle(), pad.hidden || canvas.focus()));
+  openCode();
+  if (document.documentElement.dataset.view) toggle();
   byId("clear").addEventListener("click", () => stroke([]));
   const place = (event) => {
     const box = canvas.getBoundingClientRect();
@@ -60,7 +60,26 @@ function openPad() {
   });
 }
 
-const drawing = () => Array.from(run.get("x").slice(0, product(pictureSize())));
+// What is on the sheet; the first stroke finds it empty.
+const sheetNow = () => Array.from(run.get("x").slice(0, product(pictureSize())));
+const drawing = () => (log.some(({ paint }) => paint) ? sheetNow() : undefined);
+
+let codeMap; // the heat map of the first example's code
+
+// The code of the first example, if the network has one: a picture of its own, beside the sheet.
+function openCode() {
+  const step = trace.steps.find(({ about }) => about === "The code.");
+  byId("inner").parentElement.hidden = !step;
+  if (!step) return;
+  const { record } = tensors[step.result],
+    code = new Tensor("code", { ...record, shape: [1, ...record.shape.slice(1)], symbol: "z" });
+  Object.defineProperty(code, "values", { get: () => run.get(step.result).subarray(0, code.size) });
+  codeMap = new HeatMap(code, { label: `Code of the drawing, ${code.size} numbers`, height: 196 });
+  codeMap.room = Math.min(196, 0.42 * innerWidth);
+  codeMap.use({ ...codeMap.layout, across: Math.ceil(Math.sqrt(2 * codeMap.layout.count)) });
+  byId("inner").prepend(codeMap.element);
+  byId("inner").nextElementSibling.textContent = `Its code: ${code.size} numbers`;
+}
 
 // A round pen at some places of a sheet.
 function stroke(places, sheet = new Array(product(pictureSize())).fill(0)) {
@@ -76,14 +95,16 @@ function stroke(places, sheet = new Array(product(pictureSize())).fill(0)) {
 
 // The sheet, and what the network makes of it: the last array of the forward pass that is as large as the data.
 function showPad(cursor) {
+  showPlane();
   if (byId("pad").hidden) return;
   const { steps } = trace,
     size = pictureSize(),
     end = steps.findLast(
       ({ phase, tree, result }) => tree && phase === "forward" && tensors[result].size === tensors.x.size,
     ),
-    logits = steps.some(({ phase, kind, where }) => phase === "loss" && where.includes("Logits"));
-  paper(byId("paper"), drawing(), size, cursor);
+    logits = steps.some(({ phase, where }) => phase === "loss" && where.includes("Logits"));
+  paper(byId("paper"), sheetNow(), size, cursor);
+  if (codeMap) (codeMap.tensor.renew(), codeMap.draw());
   byId("rebuilt").parentElement.hidden = !end;
   if (!end) return;
   const known = tensors.x.shape[0];
@@ -94,12 +115,43 @@ function showPad(cursor) {
 
 function paper(canvas, values, [h, w], cursor) {
   [canvas.width, canvas.height] = [w, h];
-  const colours = ramp(PALETTES[darkNow() ? "dark" : "light"].pixels),
+  const colours = tableOf(PALETTES[darkNow() ? "dark" : "light"].pixels),
     pen = canvas.getContext("2d"),
     picture = pen.createImageData(w, h);
-  values.forEach((value, i) => picture.data.set([...colours[shade(value, 0, 1)], 255], 4 * i));
+  new Uint32Array(picture.data.buffer).set(values.map((value) => colours[shade(value, 0, 1)]));
   if (cursor) picture.data.set([10, 88, 194, 255], 4 * (cursor[0] * w + cursor[1]));
   pen.putImageData(picture, 0, 0);
+}
+
+// Examples of two numbers are points of a plane; undefined where they are none, or nothing is made of them.
+const rebuiltPoints = () => (String(tensors.x.shape.slice(1)) === "2" ? trace.steps.find(({ about }) => about === "The prediction.") : undefined);
+
+// A click puts the first point there, as its two numbers can be changed in the picture of x.
+function openPlane() {
+  const plane = byId("plane");
+  byId("points").hidden = !rebuiltPoints();
+  showPlane();
+  plane.addEventListener("click", (event) => {
+    const { left, top, width } = plane.getBoundingClientRect(),
+      place = [event.clientX - left - width / 2, top + width / 2 - event.clientY];
+    place.forEach((at, flat) => act({ set: "x", flat, value: Number(((2 * at * reach()) / width).toFixed(2)) }));
+  });
+}
+
+const reach = () => 1.5 * library.get("x").reduce((top, x) => Math.max(top, Math.abs(x)), 0) || 1;
+
+// Each point, and a line to the one that the network makes of it.
+function showPlane() {
+  const step = rebuiltPoints();
+  if (!step) return;
+  const [x, y] = [run.get("x"), run.get(step.result)].map((numbers) => numbers.map((number) => (100 * number) / reach()));
+  byId("plane").replaceChildren(
+    ...Array.from({ length: x.length / 2 }, (_, i) => {
+      const [from, to] = [x, y].map((numbers) => [numbers[2 * i], -numbers[2 * i + 1]]),
+        [[x1, y1], [x2, y2]] = [from, to];
+      return draw("g", i ? {} : { class: "first" }, draw("line", { x1, y1, x2, y2 }), draw("circle", { cx: x1, cy: y1, r: 4 }));
+    }),
+  );
 }
 
 const asHex = (sheet) => sheet.map((ink) => Math.round(ink * LEVELS).toString(16)).join("");

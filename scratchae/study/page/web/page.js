@@ -36,9 +36,9 @@ const byId = (id) => document.getElementById(id);
 
 // The line beside the pointer, and the voice of a screen reader
 
-function showTip(text, x, y) {
+function showTip(text, x, y, picture = "") {
   const tip = byId("tip");
-  tip.textContent = text;
+  tip.replaceChildren(text, picture);
   tip.hidden = false;
   const { width, height } = tip.getBoundingClientRect();
   tip.style.left = `${Math.max(4, Math.min(x + 14, document.documentElement.clientWidth - width - 6))}px`;
@@ -55,9 +55,20 @@ function say(text) {
   saying = setTimeout(() => (byId("live").textContent = text), 250);
 }
 
+// A sentence with [words](page.md#place) in it: links where the book is around, in which the study pages have a folder of their own.
+function linked(text) {
+  const inBook = location.pathname.includes("/_static/study/");
+  return text.split(/\[([^\]]+)\]\(([^)]+)\)/).map((part, i, all) => {
+    if (i % 3 === 2) return "";
+    const href = `../../${all[i + 1]?.replace(/\.(md|py)/, ".html")}`;
+    return i % 3 && inBook ? make("a", { href, target: "_top" }, part) : part;
+  });
+}
+
 // One step
 
-function show(number, { announce = true } = {}) {
+// jump: whether the browser's way back leads to where one was.
+function show(number, { announce = true, jump = false } = {}) {
   number = Math.max(0, Math.min(trace.steps.length - 1, number));
   if (number === current) return;
   current = number;
@@ -65,7 +76,7 @@ function show(number, { announce = true } = {}) {
   hideTip();
   byId("step").dataset.phase = step.phase;
   byId("where").replaceChildren(make("b", {}, PHASES[step.phase]), ` · ${step.where}`);
-  byId("about").textContent = step.about;
+  byId("about").replaceChildren(step.about, " ", ...linked(step.because));
   const text = step.spoken.slice(0, -step.where.length - 2);
   if (window.MathMLElement) byId("formula").innerHTML = step.formula;
   else byId("formula").textContent = text; // a browser without MathML
@@ -79,15 +90,16 @@ function show(number, { announce = true } = {}) {
   diagram.show(number);
   const spoken = `Step ${number + 1} of ${trace.steps.length}, ${PHASES[step.phase].toLowerCase()}: ${step.spoken}`;
   if (announce) say(spoken);
-  if (!run || ready()) remember();
+  if (!run || ready()) remember(jump);
 }
 
 // What is shown, in the address, so that it can be shared.
-function remember() {
+function remember(jump) {
+  if (location.protocol === "about:") return; // within a notebook a page has no address of its own
   const done = log.length ? `&do=${encodeURIComponent(log.map(inAddress).join(";"))}` : "",
     pinned = maps.get(trace.steps[current].result).pin,
     at = pinned === undefined ? "" : `&at=${tensors[trace.steps[current].result].index(pinned).join(",")}`;
-  history.replaceState(null, "", `#step=${current + 1}${at}${done}`);
+  history[jump ? "pushState" : "replaceState"](null, "", `#step=${current + 1}${at}${done}`);
 }
 
 function showPlace(number, step) {
@@ -96,8 +108,8 @@ function showPlace(number, step) {
   slider.value = number + 1;
   slider.setAttribute("aria-valuetext", `Step ${number + 1} of ${trace.steps.length}, ${step.phase}: ${step.spoken}`);
   byId("count").textContent = `${number + 1} / ${trace.steps.length}`;
-  byId("previous").disabled = number === 0;
-  byId("next").disabled = number === trace.steps.length - 1;
+  byId("previous").ariaDisabled = number === 0; // a button that is disabled would lose the focus
+  byId("next").ariaDisabled = number === trace.steps.length - 1;
   const spans = [...byId("phases").children],
     tight = (span) => span.scrollWidth > span.clientWidth;
   for (const span of spans) {
@@ -119,8 +131,24 @@ function setTheme(theme) {
 }
 
 function fromAddress() {
-  const found = /step=(\d+)/.exec(location.hash);
+  const found = /step=(\d+)/.exec(location.hash || document.documentElement.dataset.anchor);
   return found ? Number(found[1]) - 1 : undefined;
+}
+
+// To the step of a box in the map, and of what is given to the picture of it.
+function jumpTo({ step, id, made }) {
+  show(step, { jump: true });
+  if (!made) maps.get(id)?.element.focus();
+}
+
+// The number that the address names is chosen.
+function pickAddressed() {
+  const { result, recipe } = trace.steps[current],
+    at = new URLSearchParams(location.hash.slice(1)).get("at"),
+    flat = at ? tensors[result].flat(at.split(",").map(Number)) : undefined;
+  if (!recipe || !(flat >= 0 && flat < tensors[result].size)) return;
+  maps.get(result).pin = flat;
+  pickCell(trace.steps[current], flat);
 }
 
 function start() {
@@ -128,22 +156,34 @@ function start() {
   setTheme(dark.matches ? "dark" : "light");
   dark.addEventListener("change", () => setTheme(dark.matches ? "dark" : "light"));
   byId("theme").addEventListener("click", () => setTheme(darkNow() ? "light" : "dark"));
-  const embedded = parent !== window || location.search === "?embed"; // within a chapter: the step alone, in its colours
-  document.querySelector(".top").hidden = embedded;
+  const asked = new URLSearchParams(location.search),
+    embedded = parent !== window || asked.has("embed"); // within a chapter: the step alone, in its colours
+  document.querySelector(".top").classList.toggle("unseen", embedded); // its heading can be heard
+  if (asked.has("draw")) {
+    document.documentElement.dataset.view = "draw"; // the pad alone
+    byId("laboratory").role = "main";
+  }
+  let before; // the theme before it is printed
+  addEventListener("beforeprint", () => ((before = document.documentElement.dataset.theme), setTheme("light")));
+  addEventListener("afterprint", () => setTheme(before));
   addEventListener("message", ({ data }) => ["light", "dark"].includes(data?.theme) && setTheme(data.theme));
   for (const part of document.querySelectorAll("nav, main, .transport")) part.hidden = false;
-  diagram = new Diagram(byId("diagram"), trace, (number) => show(number));
-  byId("fold").open = !embedded && innerHeight >= 800 && innerWidth >= 600; // on a small screen the step itself comes first
+  diagram = new Diagram(byId("diagram"), trace, jumpTo);
+  byId("fold").open = !embedded && innerHeight >= 1000 && innerWidth >= 600; // on a small screen the step itself comes first
   byId("fold").addEventListener("toggle", () => current >= 0 && diagram.show(current));
   const parts = countBy(trace.steps, (step) => step.phase);
   byId("phases").append(
     ...[...parts].map(([phase, count]) => make("span", { "data-phase": phase, style: `flex: ${count} 1 0` })),
   );
   byId("previous").addEventListener("click", () => show(current - 1));
+  byId("one-scale").addEventListener("change", () => {
+    for (const map of maps.values()) (map.draw(), map.recolour?.());
+  });
   byId("next").addEventListener("click", () => show(current + 1));
   byId("slider").addEventListener("input", (event) => show(Number(event.target.value) - 1));
   addEventListener("hashchange", () => {
     show(fromAddress() ?? current);
+    pickAddressed();
     if (ready()) recall(new URLSearchParams(location.hash.slice(1)).get("do") ?? "");
   });
   addEventListener("keydown", walk);
@@ -151,10 +191,11 @@ function start() {
   addEventListener("resize", () => {
     if (innerWidth === width) return; // a phone's address bar comes and goes
     width = innerWidth;
-    for (const map of maps.values()) map.fit(map.narrow ?? room());
+    fitRow();
   });
   openLaboratory();
   show(fromAddress() ?? 0, { announce: false });
+  pickAddressed();
   byId("waiting").remove();
 }
 

@@ -8,15 +8,51 @@ function showTensors(step) {
   asked = undefined;
   maps = new Map();
   const result = tensors[step.result];
+  byId("operands").replaceChildren(...inRow(step));
   byId("result").replaceChildren(figureOf(result, true, step));
-  byId("operands").replaceChildren(...step.operands.map((id) => figureOf(tensors[id], false, step)));
+  fitRow();
   byId("free").hidden = !step.operands.some((id) => run?.free(id));
-  byId("from").hidden = step.operands.length === 0;
+  byId("one-scale").parentElement.hidden = ![step.result, ...step.operands].some((id) => isGradient(tensors[id]));
   byId("cell").hidden = !step.recipe || compared;
   if (step.recipe) pickCell(step, result.flat(step.first) ?? 0);
 }
 
-const room = () => byId("makes").clientWidth;
+const room = () => byId("from").clientWidth;
+const HEIGHT = 180; // of a picture in the row
+const LEAST = 64; // its width, with what stands around it
+
+// The right side of a formula, with a picture for each operand where it first stands.
+function inRow(step) {
+  const seen = new Set(),
+    pieces = [""];
+  step.row.forEach((part, i) => {
+    const tensor = i % 2 ? tensors[step.names[part]] : undefined;
+    if (!tensor || seen.has(tensor)) return void (pieces[pieces.length - 1] += tensor?.symbol ?? part);
+    seen.add(tensor);
+    pieces.push(figureOf(tensor, false, step), "");
+  });
+  return pieces.filter((piece) => piece.trim?.() !== "").map((piece) => piece.trim ? make("span", { class: "sign" }, piece.trim()) : piece);
+}
+
+// The pictures as wide as they need to be for their height, the widest ones less, so that all stand in one row; on a narrow
+// screen two in a row.
+function fitRow() {
+  const gap = 12,
+    signs = [...byId("row").querySelectorAll(".sign")].reduce((sum, sign) => sum + sign.offsetWidth + gap, 0),
+    shown = [...maps.values()].filter(({ narrow }) => !narrow),
+    wanted = shown.map((map) => Math.max(LEAST, map.width(Infinity))).sort((a, b) => a - b);
+  let left = room() - signs - gap * wanted.length,
+    cap = room();
+  wanted.forEach((width, i) => {
+    if (width * (wanted.length - i) > left) cap = Math.min(cap, left / (wanted.length - i));
+    left -= Math.min(width, cap);
+  });
+  for (const map of shown) {
+    map.fit(cap < LEAST ? room() / 2 - 30 : cap);
+    map.note.textContent = notes(map);
+    map.element.parentElement.style.width = `${Math.max(LEAST, map.wide)}px`;
+  }
+}
 
 function figureOf(tensor, isResult, step) {
   const role = isResult ? "result" : "operand";
@@ -27,8 +63,7 @@ function figureOf(tensor, isResult, step) {
     label,
     pick: isResult && step.recipe ? (flat) => pickCell(step, flat) : undefined,
     change: free ? (flat) => edit(tensor, flat, map.element) : undefined,
-    width: room(),
-    height: isResult ? 340 : 300,
+    height: HEIGHT,
   });
   maps.set(tensor.id, map);
   const caption = make(
@@ -44,14 +79,13 @@ function figureOf(tensor, isResult, step) {
     { class: `tensor ${role}` },
     caption,
     map.element,
-    underneath(map),
-    ...notes(map),
-    tensor.size > 1 ? numbersOf(tensor) : "",
+    underneath(map, tensor.size > 1 ? numbersOf(tensor) : ""),
+    (map.note = make("p", { class: "note" })),
   );
 }
 
 // Below a heat map: its scale, and the other ways to lay it out.
-function underneath(map) {
+function underneath(map, more = "") {
   if (map.tensor.size === 1) return "";
   const bar = make("i", {}),
     scale = make("span", { class: "scale" });
@@ -69,6 +103,7 @@ function underneath(map) {
     name();
     under.append(button);
   }
+  under.append(more);
   return under;
 }
 
@@ -82,61 +117,44 @@ function notes(map) {
     said.push(`A sample: ${shapeText(tensor.grid)} of ${shapeText(tensor.shape)} are on this page, evenly spaced.`);
   if (map.cell.w < 0.99)
     said.push(
-      `Drawn smaller than it is: a dot averages ${(1 / map.cell.w ** 2).toFixed(1)} numbers; the arrow keys reach each.`,
+      `A dot averages ${(1 / map.cell.w ** 2).toFixed(1)} numbers.`,
     );
   if (tensor.type === "i2") said.push(`Rounded to steps of ${written(tensor.unit, 2)}.`);
-  return said.length ? [make("p", { class: "note" }, said.join(" "))] : [];
+  return said.join(" ");
 }
+
+let numbersOpen = false; // whether the tables of numbers are unfolded
 
 // The numbers of an array as a table, the first of them if there are many; made when it is opened.
 function numbersOf(tensor) {
   const details = make("details", {}, make("summary", {}, "Numbers"));
+  details.open = numbersOpen;
   details.addEventListener("toggle", () => {
+    numbersOpen = details.open;
     if (!details.open || details.children.length > 1) return;
-    const columns = tensor.grid.length > 1 ? tensor.grid.at(-1) : Math.min(tensor.size, 8),
-      rows = tensor.size / columns;
-    const [shownRows, shownColumns] = [Math.min(Math.ceil(rows), 40), Math.min(columns, 12)];
-    const head = make(
-      "tr",
-      {},
-      make("td"),
-      ...Array.from({ length: shownColumns }, (_, c) =>
-        make("th", { scope: "col" }, tensor.grid.length > 1 ? `… ${c}]` : `+${c}`),
+    const matrix = tensor.grid.length > 1,
+      columns = matrix ? tensor.grid.at(-1) : Math.min(tensor.size, 8),
+      rows = Math.ceil(tensor.size / columns),
+      [down, across] = [Math.min(rows, 40), Math.min(columns, 12)].map((count) => [...Array(count).keys()]),
+      table = rowsOf(
+        ["", ...across.map((c) => (matrix ? `… ${c}]` : `+${c}`))],
+        down.map((r) => {
+          const index = tensor.index(r * columns),
+            name = matrix ? `[${index.slice(0, -1).join(", ")},` : `[${index.join("")}]`,
+            here = (c) => tensor.values[r * columns + c];
+          return [name, ...across.map((c) => (r * columns + c < tensor.size ? written(here(c)) : ""))];
+        }),
       ),
-    );
-    const body = Array.from({ length: shownRows }, (_, r) => {
-      const index = tensor.index(r * columns),
-        name = tensor.grid.length > 1 ? `[${index.slice(0, -1).join(", ")},` : `[${index.join("")}]`;
-      const numbers = Array.from({ length: shownColumns }, (_, c) =>
-        make("td", {}, r * columns + c < tensor.size ? written(tensor.values[r * columns + c]) : ""),
-      );
-      return make("tr", {}, make("th", { scope: "row" }, name), ...numbers);
+      cut = down.length < rows || across.length < columns;
+    Object.assign(table, { tabIndex: 0, role: "group", ariaLabel: `Numbers of ${tensor.symbol}` });
+    if (cut) table.append(make("p", { class: "note" }, `The first ${down.length} × ${across.length} of ${rows} × ${columns}.`));
+    const copy = make("button", { type: "button" }, "Copy as np.array");
+    copy.addEventListener("click", async () => {
+      const text = `np.array([${[...tensor.values].join(", ")}]).reshape(${tensor.grid.join(", ")})`;
+      const done = await navigator.clipboard?.writeText(text).then(() => "Copied", () => undefined);
+      copy.textContent = done ?? "This browser does not allow it here";
     });
-    const table = make(
-      "table",
-      {},
-      make("caption", { class: "unseen" }, tensor.symbol),
-      make("thead", {}, head),
-      make("tbody", {}, ...body),
-    );
-    const cut =
-      shownRows < rows || shownColumns < columns
-        ? [
-            make(
-              "p",
-              { class: "note" },
-              `The first ${shownRows} × ${shownColumns} of ${Math.ceil(rows)} × ${columns}.`,
-            ),
-          ]
-        : [];
-    details.append(
-      make(
-        "div",
-        { class: "numbers", tabindex: "0", role: "group", "aria-label": `Numbers of ${tensor.symbol}` },
-        table,
-      ),
-      ...cut,
-    );
+    details.append(table, copy);
   });
   return details;
 }
@@ -242,11 +260,11 @@ function showCheck(step) {
     ].map(([tensor, how]) => {
       const map = new HeatMap(tensor, {
         label: `${tensor.symbol} ${how}, ${shapeText(tensor.shape)}`,
-        width: Math.min(room(), 300),
-        height: 240,
+        height: HEIGHT,
         top,
       });
       map.narrow = Math.min(room(), 300);
+      map.fit(map.narrow);
       maps.set(`${tensor.id} ${how}`, map);
       return make(
         "figure",
