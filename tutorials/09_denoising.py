@@ -260,7 +260,7 @@ show(
 # \mathbb E[x \mid \tilde x] = \frac{e^{2\tilde x/\sigma^2} - 1}{e^{2\tilde x/\sigma^2} + 1} = \tanh\frac{\tilde x}{\sigma^2} .
 # $$
 #
-# The exponents of the quotient add up to $2\tilde x / \sigma^2$, because
+# The exponent of the quotient is $2\tilde x / \sigma^2$, because
 # $(\tilde x + 1)^2 - (\tilde x - 1)^2 = 4 \tilde x$. The second formula follows from the first: with odds $o$ the probability of $+1$ is $o / (o + 1)$,
 # that of $-1$ is $1 / (o + 1)$, so the mean is $(o - 1) / (o + 1)$; and
 # $(e^{2u} - 1) / (e^{2u} + 1)$ is $\tanh u$. For example, with $\sigma = 0.7$
@@ -345,8 +345,8 @@ show(
 # \end{aligned}
 # $$
 #
-# **A denoiser's step points uphill on the log of the *noisy* data's density**. This is the density of the data
-# after they were blurred by noise of standard deviation $\sigma$. The data themselves are $n$ points here, and a
+# **A denoiser's step points uphill on the log of the *noisy* data's density**. This is the density that the data have
+# after noise of standard deviation $\sigma$ was added to them. The data themselves are $n$ points here, and a
 # set of points has no density; the density $p$ exists because the noise spreads each point over its
 # surroundings. So a net that denoises well has learned the slope of $\log p$, although no density
 # was ever computed. But it has learned the slope only where training puts noisy points, which
@@ -698,8 +698,8 @@ if data_name() == "strokes":
     assert 85 < error["noisy"] < 96 and quick(error["autoencoder"] < 13, True)
 
 # %% [markdown]
-# Expected on `strokes`, without FAST: noisy about 91, median about 30, PCA about 24, the
-# autoencoder about 11. (Peak signal-to-noise ratio, for pixels between 0 and 1:
+# Expected squared error per image on `strokes`, without FAST: about 91 for the noisy images, 30 for the median, 24 for PCA, and
+# 11 for the autoencoder. (Peak signal-to-noise ratio, for pixels between 0 and 1:
 # $10 \log_{10}(1/\mathrm{error\ per\ pixel})$ decibel, dB; ten times less error is 10 dB more. It
 # compares the error with the *largest* pixel that there can be, 1, and not with the images at hand.)
 
@@ -771,9 +771,9 @@ exercise("09_masking_noise")
 #
 # Explore, with the code of this chapter:
 #
-# 5. ★★, 15 minutes. After *An experiment*. For salt-and-pepper noise the median is much better than
-#    PCA, for Gaussian noise it is the other way round. Set `noise`, above `train_denoiser`, to each in turn, run
-#    the chapter on from there, and say why.
+# 5. ★★, 15 minutes. After *An experiment*. For salt-and-pepper noise the median is better than
+#    PCA; for Gaussian noise it is the other way round. Damage `test` with each of the two in `noises`, clean it
+#    with `median_filter` and with `pca.reconstruct`, compare the errors, and say why.
 # 6. ★★★, 20 minutes. After *An experiment*. `model` was trained with noise of $\sigma = 0.5$. Give it
 #    test images with $\sigma$ from 0.1 to 1. At which levels is its answer worse than its input?
 #
@@ -793,7 +793,7 @@ exercise("09_masking_noise")
 # 4\. It answers with the training image that is nearest to $\tilde x$, because for small $\sigma$ one weight is
 # nearly 1 and all others are nearly 0. Such a denoiser knows the training images by heart, and answers
 # a new image with an old one. The net cannot store 10,000 images so exactly, and interpolates
-# between them. That it then does well on new images is called generalisation.
+# between them. A net that then does well on new images is said to generalise.
 #
 # 5\. The median of nine pixels does not change if a few of them are far off, however far. PCA is
 # linear, so a pixel that is twice as far off does twice the harm. Gaussian noise changes all nine

@@ -27,7 +27,7 @@
 # The usual way to demand something is a **[penalty](glossary.md#penalty)**: a term that depends on
 # the code and is added to the [loss](glossary.md#loss). We shall meet two penalties and one rule
 # that make codes sparse, and a third penalty that makes them insensitive to small changes of the
-# image. We derive the gradient of each, and see three popular ways to get them wrong.
+# image. We derive the gradient of each, and see three popular ways to get one of them wrong.
 
 # %%
 import numpy as np

@@ -1683,7 +1683,7 @@ if data_name() == "strokes":
 #   image, 100 epochs, 9 min. [Burda et al. 2016](bibliography.md#burda-2016), table 1, one layer:
 #   86.76 for a VAE, 85.54 for $k = 5$ and 84.78 for $k = 50$ draws. Their net is smaller,
 #   784-200-200-50, so this is no comparison of like with like.
-# - `beta-vae` has its β = 1 twin drawn beside it, number by number of the code.
+# - `beta-vae` also trains the same net with β = 1, and draws what each number of the two codes costs.
 
 # %% [markdown]
 # ## Exercises
