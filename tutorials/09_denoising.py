@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 09 · Denoising: learning from damage
 #
-# *What does an autoencoder learn that must give back more than it was shown?*
+# *What does an autoencoder learn if it must give back more than it was shown?*
 #
 # **Time** 50 minutes to read, 20 s to run on two cores.
 
@@ -9,14 +9,14 @@
 # ## The question
 #
 # An autoencoder whose [code](glossary.md#code) is as large as its input can copy, and learns
-# nothing ([chapter 06](06_pca.py)). A small code is one way to forbid that. Here is another:
+# nothing ([chapter 06](06_pca.py)). A small code is one way to forbid copying. Here is another:
 # **damage the input, and ask for the original**. Copying is now wrong, since the damage would be
 # copied too. To tell what is damage and what is digit, the net must know what digits look like.
 #
 # This is a **[denoising autoencoder](glossary.md#denoising-autoencoder)** ([Vincent et al.
 # 2008](bibliography.md#vincent-2008)). It changes one line of an autoencoder, and this chapter
 # answers four questions about it. What is the best that *any* denoiser can do? What exactly does
-# the net learn? Where does the noise stand in the backward pass? And what goes wrong if the target
+# the net learn? What does the backward pass do with the noise? And what goes wrong if the target
 # is noisy as well, or if the noise is drawn only once?
 
 # %%
@@ -48,7 +48,8 @@ def squared_error(made, wanted):
 # Three ways to damage an image. *[Gaussian](mathematics.md#density-and-the-normal-distribution)*: to every pixel add $\sigma\varepsilon$ with
 # $\varepsilon \sim \mathcal N(0, 1)$, here with $\sigma = 0.5$; then the pixel is *cut*, which means
 # that a value below 0 becomes 0 and a value above 1 becomes 1. *Masking*: set each pixel to 0 with
-# probability ½. *Salt and pepper*: with probability ¼ replace a pixel by 0 or by 1.
+# probability ½. *Salt and pepper*: with probability ¼ replace a pixel, by 0 or by 1 with
+# equal odds.
 
 # %%
 noises = {
@@ -110,9 +111,9 @@ source(
 )
 
 # %% [markdown]
-# With an `rng`, as in training, the layers draw noise. Without one, as in use, they pass $x$ through,
-# so that $\tilde x = x$. How large is the damage? For one image with $D = 784$ pixels, a rate $r$ of
-# damaged pixels and no cutting, the [expectation](mathematics.md#expectation-variance-covariance) of the squared error is
+# If `forward` gets a random generator `rng`, as in training, the layers draw noise. Without a generator, as when a
+# trained net is used, they pass $x$ through, so that $\tilde x = x$. How large is the damage? For one image with
+# $D = 784$ pixels, with $r$ for the probability that a pixel is masked or replaced, and without cutting, the [expectation](mathematics.md#expectation-variance-covariance) of the squared error is
 #
 # $$
 # \mathbb E\,\|\tilde x - x\|^2 =
@@ -157,7 +158,8 @@ assert cut < 784 * 0.5**2 / 2  # most pixels are 0 or 1, where half of the noise
 # %% [markdown]
 # ## What is the best denoiser?
 #
-# Suppose that the error is squared error, and that any function $r(\tilde x)$ is allowed. One noisy image
+# Suppose that the error is squared error, and that any function $r(\tilde x)$ is allowed as a denoiser
+# (from here on $r$ is this function, and no longer a probability). One noisy image
 # may have come from many clean ones, some more likely than others. Fix $\tilde x$, write
 # $m = \mathbb E[x \mid \tilde x]$ for the [mean of $x$ given $\tilde x$](mathematics.md#conditional-probability-and-bayes-rule), and let
 # $r = r(\tilde x)$:
@@ -170,7 +172,8 @@ assert cut < 784 * 0.5**2 / 2  # most pixels are 0 or 1, where half of the noise
 # \end{aligned}
 # $$
 #
-# The last term does not depend on $r$; the first is least, 0, at $r = m$. So the best denoiser is
+# Given $\tilde x$, the vector $r - m$ is fixed, so it stands before the expectation in the middle term; and this term is 0, because
+# $m$ is the mean of $x$. The last term does not depend on $r$; the first is least, 0, at $r = m$. So the best denoiser is
 # the **mean of all clean images that $\tilde x$ could have come from, each weighted by its
 # probability**:
 #
@@ -181,9 +184,9 @@ assert cut < 784 * 0.5**2 / 2  # most pixels are 0 or 1, where half of the noise
 # Here is such a mean. Suppose for a moment that only the 2,000 images $x_i$ of a list exist, all
 # equally likely. One of them got noise with $\sigma = 2$, and we see the result $\tilde x$.
 # The noise that would have made $\tilde x$ from $x_i$ is $\tilde x - x_i$, and its density is
-# proportional to $\exp(-\|\tilde x - x_i\|^2 / 2\sigma^2)$. So Bayes' rule gives $x_i$ this
-# number, divided by the sum of all of them, as its probability $w_i$ given $\tilde x$; and
-# $\mathbb E[x \mid \tilde x] = \sum_i w_i x_i$.
+# proportional to $\exp(-\|\tilde x - x_i\|^2 / 2\sigma^2)$. All $x_i$
+# were equally likely before. So, by Bayes' rule, the probability $w_i$ of $x_i$ given $\tilde x$ is this exponential, divided by
+# the sum of the exponentials of all images; and $\mathbb E[x \mid \tilde x] = \sum_i w_i x_i$.
 #
 # **Predict.** Two answers are compared on 400 noisy images: the image with the largest $w_i$, which
 # is sharp, and the mean, which is blurred. Which one has the smaller squared error?
@@ -231,14 +234,15 @@ show(
     "images "
     "weighted by their probabilities, which is blurred.",
     "One noisy image, the five clean ones that it most probably came from, and the mean of "
-    "all of them: "
-    "the best denoiser's answer.",
+    "the whole list, "
+    "the best denoiser's answer. Look how blurred the mean is.",
 )
 
 # %% [markdown]
 # The mean has the smaller error, though no image of the list looks like it. A mean of several sharp
 # images is blurred. That is why denoised images look soft where the net cannot know which sharp
-# image is right: an answer between the candidates is never far from the right one. (The
+# image is right: a sharp answer is far off if it is the wrong one, and an answer between the candidates is
+# not so far from any of them. (The
 # cross-entropy, which the presets use, has the same best answer. It is linear in the target $x$, so
 # its expectation depends on $\mathbb E[x \mid \tilde x]$ alone; and [chapter
 # 07](07_cross_entropy.py) shows that it is least where the prediction equals that mean.)
@@ -256,10 +260,12 @@ show(
 # \mathbb E[x \mid \tilde x] = \frac{e^{2\tilde x/\sigma^2} - 1}{e^{2\tilde x/\sigma^2} + 1} = \tanh\frac{\tilde x}{\sigma^2} .
 # $$
 #
-# The second formula follows from the first: with odds $o$ the probability of $+1$ is $o / (o + 1)$,
-# that of $-1$ is $1 / (o + 1)$, so the mean is $(o - 1) / (o + 1)$. For example, with $\sigma = 0.7$
-# and $\tilde x = 0.3$ the odds are $e^{0.6 / 0.49} = 3.4$, the probability of $+1$ is 0.77, and the
-# best answer is $0.77 - 0.23 = 0.55$: a number that $x$ never is.
+# The exponent of the quotient is $2\tilde x / \sigma^2$, because
+# $(\tilde x + 1)^2 - (\tilde x - 1)^2 = 4 \tilde x$. The second formula follows from the first: with odds $o$ the probability of $+1$ is $o / (o + 1)$,
+# that of $-1$ is $1 / (o + 1)$, so the mean is $(o - 1) / (o + 1)$; and
+# $(e^{2u} - 1) / (e^{2u} + 1)$ is $\tanh u$. For example, with $\sigma = 0.7$
+# and $\tilde x = 0.3$ the odds are $e^{0.6 / 0.49} = 3.4$, the probability of $+1$ is 0.773, and the
+# best answer is $0.773 - 0.227 = 0.546$, a number that $x$ never is.
 #
 # Train a denoising autoencoder of 1 → 16 → 1 on such numbers, and compare. The net is told nothing
 # of Bayes' rule.
@@ -307,7 +313,8 @@ show(
     "The best denoiser of plus or minus one, a tanh; the function that the autoencoder"
     " has learned lies on it, as do the means of x "
     "for each noisy value. Copying would be the diagonal.",
-    "σ = 0.7. The net has found the mean of x given x̃.",
+    "σ = 0.7. The learned curve and the dots lie on the broad grey curve, and not on the "
+    "dotted line: the net has found the mean of x given x̃.",
 )
 
 # %% [markdown]
@@ -322,10 +329,10 @@ show(
 # w_i = \frac{\exp(-\|\tilde x - x_i\|^2 / 2\sigma^2)}{\sum_k \exp(-\|\tilde x - x_k\|^2 / 2\sigma^2)} .
 # $$
 #
-# Now look at the step $r^*(\tilde x) - \tilde x$ from a noisy point to its denoised place. With
-# the density of noisy points,
-# $p(\tilde x) = \frac1n \sum_i (2\pi\sigma^2)^{-D/2} \exp(-\|\tilde x - x_i\|^2 / 2\sigma^2)$,
-# whose constant factors cancel in the quotient,
+# Now look at the step $r^*(\tilde x) - \tilde x$ from a noisy point to its denoised place. The
+# density of noisy points is the mean of $n$ normal densities, one around each data point:
+# $p(\tilde x) = \frac1n \sum_i (2\pi\sigma^2)^{-D/2} \exp(-\|\tilde x - x_i\|^2 / 2\sigma^2)$.
+# Let $\nabla$ be the derivative by $\tilde x$. In the quotient $\nabla p / p$ the constant factors cancel, and the $w_i$ add up to 1. So
 #
 # $$
 # \begin{aligned}
@@ -338,13 +345,13 @@ show(
 # \end{aligned}
 # $$
 #
-# **A denoiser's step points uphill on the log of the *noisy* data's density**: that of the data,
-# blurred by noise of standard deviation $\sigma$. The data themselves are $n$ points here, and a
+# **A denoiser's step points uphill on the log of the *noisy* data's density**. This is the density that the data have
+# after noise of standard deviation $\sigma$ was added to them. The data themselves are $n$ points here, and a
 # set of points has no density; the density $p$ exists because the noise spreads each point over its
 # surroundings. So a net that denoises well has learned the slope of $\log p$, although no density
-# was ever computed. How far its arrows reach depends on $\sigma$, because noise of size $\sigma$
-# spreads the data about that far. That is why [chapter 19](19_diffusion.py) uses many levels of noise. The
-# identity is known as Tweedie's formula ([Robbins 1956](bibliography.md#robbins-1956), [Miyasawa
+# was ever computed. But it has learned the slope only where training puts noisy points, which
+# is within about $2\sigma$ of the data. That is why [chapter 19](19_diffusion.py) uses many levels of noise. The
+# identity in the last line of the derivation is known as Tweedie's formula ([Robbins 1956](bibliography.md#robbins-1956), [Miyasawa
 # 1961](bibliography.md#miyasawa-1961), [Efron 2011](bibliography.md#efron-2011)); that a denoising
 # autoencoder learns it was shown by [Vincent 2011](bibliography.md#vincent-2011) and [Alain and
 # Bengio 2014](bibliography.md#alain-2014).
@@ -425,7 +432,7 @@ show(
     "Arrows from a grid of points in the plane towards a circle of data, twice: as the"
     " denoising autoencoder moves them, and as the "
     "gradient of the log-density of noisy data says. Near the circle the two pictures agree.",
-    "Where a denoiser sends each point. It leaves points on the data where they are, "
+    "Where a denoiser sends each point. It leaves points on the circle nearly where they are, "
     "and moves the others uphill on the log-density of noisy data.",
 )
 
@@ -438,7 +445,7 @@ show(
 # ## Backward, with shapes
 #
 # Once the noise has been drawn, it is a constant like the data. So the gradient is taken *given the
-# draw*, and each layer differentiates the line that it computed with it in the forward pass:
+# draw*, and each layer differentiates the line that it computed with this draw in the forward pass:
 #
 # $$
 # \begin{aligned}
@@ -453,9 +460,10 @@ show(
 # \end{aligned}
 # $$
 #
-# where $[\cdot]$ is 1 if the condition in it holds, else 0. All layers keep what they drew (`noise`,
+# where $[\cdot]$ is 1 if the condition in it holds, else 0; a mask is 0 where a pixel was set to 0 or replaced, else 1; and salt is 1
+# where a pixel was replaced by 1, else 0. All layers keep what they drew (`noise`,
 # `mask`, `salt`), so that you can look at it. A gradient check evaluates the layer many times, and must get the
-# same noise each time; so `check_gradients` gives it each time a new generator with the same seed.
+# same noise each time. So, for each evaluation, `check_gradients` makes a new generator with the same seed.
 
 # %%
 source(sae.GaussianNoise.backward, Masked.backward)
@@ -506,7 +514,7 @@ for first in (True, False):
 # %% [markdown]
 # At the beginning the mistake does no harm: no parameter stands before the noise layer, so its
 # $dx$, the gradient of the data, is used for nothing, and `backward_parameters` does not even compute it. On
-# the code it makes all gradients before it wrong, because they are computed from its $dx$.
+# the code the mistake makes the gradients of the encoder wrong, because they are computed from the $dx$ of the noise layer.
 #
 # ## Two errors that you will meet
 #
@@ -515,8 +523,9 @@ for first in (True, False):
 # **Wrong:** $L = \mathrm{loss}(\hat x, \tilde x)$: noisy images in, the same noisy images as
 # target. The program runs, the loss falls, and the net learns to copy noise. **Right:**
 # $L = \mathrm{loss}(\hat x, x)$. The smallest example is one number and one weight: $x$ with
-# variance $s^2$ and mean 0, noise of variance $\sigma^2$, $\hat x = w \tilde x$. Set the
-# derivative by $w$ to 0:
+# variance $s^2$ and mean 0, noise of variance $\sigma^2$, $\hat x = w \tilde x$. The noise
+# is independent of $x$ and has mean 0, so $\mathbb E\tilde x^2 = s^2 + \sigma^2$ and $\mathbb E\tilde x x = s^2$. Set the derivative by $w$
+# to 0:
 #
 # $$
 # \begin{aligned}
@@ -557,7 +566,7 @@ assert abs(right - 0.5) < 0.01 and wrong == 1.0
 # To see both errors on images, here is a training step written out, with the two choices as
 # arguments. With its default arguments it does what `fit` does with the preset `denoising`.
 #
-# **Predict.** Both nets train on the same images for as long. Which one has the smaller error on the
+# **Predict.** Two nets train on the same images for as long, one with fresh noise, the other with noise that was drawn once. Which one has the smaller error on the
 # noisy copies that were drawn once, and which one on new images?
 
 # %%
@@ -689,8 +698,8 @@ if data_name() == "strokes":
     assert 85 < error["noisy"] < 96 and quick(error["autoencoder"] < 13, True)
 
 # %% [markdown]
-# Expected on `strokes`, without FAST: noisy about 91, median about 30, PCA about 24, the
-# autoencoder about 11. (Peak signal-to-noise ratio, for pixels between 0 and 1:
+# Expected squared error per image on `strokes`, without FAST: about 91 for the noisy images, 30 for the median, 24 for PCA, and
+# 11 for the autoencoder. (Peak signal-to-noise ratio, for pixels between 0 and 1:
 # $10 \log_{10}(1/\mathrm{error\ per\ pixel})$ decibel, dB; ten times less error is 10 dB more. It
 # compares the error with the *largest* pixel that there can be, 1, and not with the images at hand.)
 
@@ -701,7 +710,8 @@ image_rows(
     "Eight digits: clean, noisy, after a median filter, after PCA and after the "
     "autoencoder. The median leaves specks, PCA leaves grey "
     "clouds, the autoencoder gives clean strokes on white.",
-    "One row for each method. The autoencoder knows that ink comes in strokes.",
+    "One row for each method. Look for specks in the median's row and for grey clouds in PCA's; "
+    "the autoencoder, which knows that ink comes in strokes, leaves neither.",
 )
 
 # %% [markdown]
@@ -716,7 +726,7 @@ if data_name() == "strokes":
 
 # %% [markdown]
 # The error on clean images is *larger*. The net has seen images with one level of noise only, so an
-# image without any noise is unusual to it. It still removes what noise would look like: grey edges of
+# image without any noise is unusual to it. It still removes what looks like noise to it: grey edges of
 # strokes and thin strokes. So `model.reconstruct(test)` does not measure a denoiser: damage the
 # test images first, with the same noise as in training.
 #
@@ -740,8 +750,8 @@ if data_name() == "strokes":
 # %% [markdown]
 # ## Exercises
 #
-# 1. ★, 10 minutes. After *Backward, with shapes*. The backward pass of masking noise, in training
-#    and in use.
+# 1. ★, 10 minutes. After *Backward, with shapes*. Write the backward pass of masking noise, in training
+#    (with an `rng`) and in inference (without one).
 
 # %%
 exercise("09_masking_noise")
@@ -761,14 +771,15 @@ exercise("09_masking_noise")
 #
 # Explore, with the code of this chapter:
 #
-# 5. ★★, 15 minutes. After *An experiment*. For salt-and-pepper noise the median is much better than
-#    PCA, for Gaussian noise it is the other way round. Set `noise` to each in turn, look, and say why.
+# 5. ★★, 15 minutes. After *An experiment*. For salt-and-pepper noise the median is better than
+#    PCA; for Gaussian noise it is the other way round. Damage `test` with each of the two in `noises`, clean it
+#    with `median_filter` and with `pca.reconstruct`, compare the errors, and say why.
 # 6. ★★★, 20 minutes. After *An experiment*. `model` was trained with noise of $\sigma = 0.5$. Give it
 #    test images with $\sigma$ from 0.1 to 1. At which levels is its answer worse than its input?
 #
 # <details><summary>Answers</summary>
 #
-# 2\. The same one: $\mathbb E[\tilde x' \mid \tilde x] = \mathbb E[x \mid \tilde x]$, because the second
+# 2\. The same one. Let $\tilde x'$ be the second copy: $\mathbb E[\tilde x' \mid \tilde x] = \mathbb E[x \mid \tilde x]$, because the second
 # noise has mean 0 whatever the first one is. So no clean images are needed, if you have each image
 # twice. (Noise that is cut does not have mean 0, though.) The next cell tries it with the one weight
 # of *The target must be clean*.
@@ -782,14 +793,14 @@ exercise("09_masking_noise")
 # 4\. It answers with the training image that is nearest to $\tilde x$, because for small $\sigma$ one weight is
 # nearly 1 and all others are nearly 0. Such a denoiser knows the training images by heart, and answers
 # a new image with an old one. The net cannot store 10,000 images so exactly, and interpolates
-# between them. That it then does well on new images is called generalisation.
+# between them. A net that then does well on new images is said to generalise.
 #
 # 5\. The median of nine pixels does not change if a few of them are far off, however far. PCA is
 # linear, so a pixel that is twice as far off does twice the harm. Gaussian noise changes all nine
 # pixels a little, and PCA averages over many more than nine.
 #
-# 6\. On `strokes`, of the levels in the second of the next cells, at $\sigma = 0.1$ alone. There is little noise to remove, and the net
-# damages strokes as it does on clean images.
+# 6\. On `strokes`, of the five levels that the second cell below tries, only at $\sigma = 0.1$. There is little noise to remove there,
+# and the net removes parts of the strokes, as it does on clean images.
 #
 # </details>
 

@@ -10,24 +10,24 @@
 # %% [markdown]
 # ## The question
 #
-# A code of 256 numbers is larger than images need that can be described by a few dozen. [Chapter
+# A few dozen numbers can describe the image of a digit. A code of 256 numbers has room for much more, and so for copying. [Chapter
 # 09](09_denoising.py) made copying useless by damaging the input. This chapter leaves the input
 # whole and asks something of the **code** itself. Two demands are classic:
 #
 # - The code is mostly 0, that is **[sparse](glossary.md#sparse-code)**. Each image is then described
 #   by the few units that fit it, as a sentence uses few words of the dictionary.
 # - The code hardly moves when the image does, that is, it is
-#   **[contractive](glossary.md#contractive-autoencoder)**. Then it can only tell images apart that
+#   **[contractive](glossary.md#contractive-autoencoder)**. Then only images that differ much have codes that
 #   differ much.
 #
 # (Do not confuse sparse *codes* with sparse *connections*. Where connections are sparse, most entries of $W$
 # are 0, the same ones for every image; a convolution is an example. Where a code is sparse, $W$ may
-# be full, and most numbers of $z$ are 0, other ones for every image.)
+# be full, and most numbers of $z$ are 0, different ones for each image.)
 #
 # The usual way to demand something is a **[penalty](glossary.md#penalty)**: a term that depends on
 # the code and is added to the [loss](glossary.md#loss). We shall meet two penalties and one rule
 # that make codes sparse, and a third penalty that makes them insensitive to small changes of the
-# image. We derive the gradient of each, and see three popular ways to get them wrong.
+# image. We derive the gradient of each, and see three popular ways to get one of them wrong.
 
 # %%
 import numpy as np
@@ -57,8 +57,9 @@ small = rng.uniform(0.05, 0.95, (5, 4))  # a batch for gradient checks
 # %% [markdown]
 # ## A picture of it
 #
-# Why should a penalty on the *size* of a number make it exactly 0? Take one number $z$ that the
-# reconstruction would like to be $a$, and a penalty of weight $\lambda$:
+# Why should a penalty on the *size* of a number make it exactly 0? Take one number $z$ of a code.
+# Let the reconstruction be best at $z = a$ (here $a$ is a given number, and no pre-activation), and let the penalty have the
+# weight $\lambda$:
 #
 # $$
 # f(z) = \tfrac12 (z - a)^2 + \lambda\, |z| .
@@ -72,7 +73,7 @@ small = rng.uniform(0.05, 0.95, (5, 4))  # a batch for gradient checks
 # $$
 # z^* = \operatorname{sign}(a)\, \max(|a| - \lambda, 0),
 # \qquad\text{while}\qquad
-# \tfrac12 (z - a)^2 + \lambda z^2 \;\text{ has its least at }\; z^* = \frac{a}{1 + 2\lambda} .
+# \tfrac12 (z - a)^2 + \lambda z^2 \;\text{ is least at }\; z^* = \frac{a}{1 + 2\lambda} .
 # $$
 #
 # The absolute value pulls $z$ towards 0 with the same force $\lambda$ at any distance. So it wins
@@ -114,7 +115,8 @@ show(
     "The best z against a. With the absolute value as penalty it is zero for all a "
     "between minus a half and a half, and shifted "
     "outside. With the square it is a straight line through zero with half the slope.",
-    "λ = ½. The absolute value makes exact zeros, the square makes none but one.",
+    "λ = ½. Look between a = −½ and ½: the absolute value makes z* exactly 0 there, and the "
+    "square makes it 0 at a = 0 only.",
 )
 
 # %% [markdown]
@@ -169,7 +171,7 @@ for kind in (sae.Autoencoder, Forgetful):
 # %% [markdown]
 # ## Sparse by L1
 #
-# Summed over the code, averaged over the batch, as every loss here:
+# The L1 penalty is $\lambda$ times the sum of the absolute values of a code, averaged over the batch, as every loss here is:
 #
 # $$
 # \Omega(z) = \frac{\lambda}{N} \sum_{n=1}^{N} \sum_{j=1}^{K} |z_{nj}|,
@@ -179,7 +181,7 @@ for kind in (sae.Autoencoder, Forgetful):
 #
 # At $z = 0$ the absolute value has a corner, and any slope between $-\lambda/N$ and $\lambda/N$
 # would do; `sign` gives 0. Behind a [ReLU](glossary.md#relu) the choice does not matter, because a
-# unit with $z = 0$ passes no gradient on to its $a$.
+# unit with $z = 0$ passes no gradient on to its pre-activation $a$.
 
 # %%
 source(sae.L1.__call__)
@@ -199,8 +201,8 @@ assert report.passed
 # decoder's $W$ by 10. Since $\mathrm{ReLU}(a / 10) = \mathrm{ReLU}(a) / 10$, all reconstructions
 # stay the same, and the penalty is a tenth of what it was. So a small penalty need not mean a sparse
 # code. The preset `sparse` therefore **[ties](glossary.md#tied-weights)** the decoder's
-# matrix to the encoder's, $W_{\mathrm{dec}} = W_{\mathrm{enc}}^\top$. A smaller $W$ then makes the
-# code *and* the reconstruction smaller, and the second costs squared error.
+# matrix to the encoder's, $W_{\mathrm{dec}} = W_{\mathrm{enc}}^\top$. A smaller $W$ then makes
+# both the code and what the code adds to the reconstruction smaller, and the second costs squared error.
 
 # %%
 free = tiny(last=sae.ReLU, penalty=sae.L1(0.3)).to(dtype=np.float64)
@@ -219,14 +221,14 @@ assert np.isclose(after[0]["penalty"], before[0]["penalty"] / 10)
 # %% [markdown]
 # With tied weights the matrix is used twice, and its gradient is the sum of what both uses give. The
 # encoder's line is $a = xW + b$, and its gradient by $W$ is $x^\top da$. The decoder's line is
-# $\hat a = z W^\top + c$. Its gradient by the matrix that it multiplies, $W^\top$, is
-# $z^\top d\hat a$; so by $W$ it is the transpose, $d\hat a^\top z$:
+# $\hat a = z W^\top + c$, with its own bias $c$. Its gradient by $W^\top$, the matrix that $z$ is multiplied by, is
+# $z^\top d\hat a$; so its gradient by $W$ is the transpose, $d\hat a^\top z$:
 #
 # $$
 # \underset{(D, K)}{dW} = \underset{(D, N)}{x^\top}\, \underset{(N, K)}{da} + \underset{(D, N)}{d\hat a^\top}\, \underset{(N, K)}{z} .
 # $$
 #
-# It is the last line of `Autoencoder.backward` above.
+# The last line of `Autoencoder.backward` above adds the second summand to the first.
 
 # %%
 report = sae.check_gradients(tiny(last=sae.ReLU, penalty=sae.L1(0.3), tied=True), small)
@@ -236,23 +238,24 @@ assert report.passed
 # %% [markdown]
 # ## Sparse by a target: KL divergence of the mean activation
 #
-# There is another way to say "sparse". Let each unit be a number between 0 and 1, and demand that it
-# is on in a share $\rho$ of the examples, such as 5 %. The unit's mean over the batch is
+# There is another way to say "sparse". Let each unit be a number between 0 (off) and 1 (on), and
+# demand that it is on in a share $\rho$ of the examples, such as 5 %. The share in which it is on is measured by its mean over
+# the batch,
 #
 # $$
 # \underset{(K)}{\hat\rho_j} = \frac1N \sum_{n=1}^N z_{nj} .
 # $$
 #
-# Think of two coins, one that shows heads with probability $\rho$ and one that does with probability
-# $\hat\rho_j$. How far they differ is told by their [KL divergence](glossary.md#kl-divergence):
+# Think of two coins, one that shows heads with probability $\rho$, the other with probability
+# $\hat\rho_j$. Their [KL divergence](glossary.md#kl-divergence) measures how far they differ, and the penalty adds it up over the units:
 #
 # $$
 # \Omega(z) = \lambda \sum_{j=1}^K \mathrm{KL}(\rho \,\|\, \hat\rho_j), \qquad
 # \mathrm{KL}(\rho \,\|\, \hat\rho) = \rho \log\frac{\rho}{\hat\rho} + (1 - \rho) \log \frac{1 - \rho}{1 - \hat\rho} .
 # $$
 #
-# It is 0 at $\hat\rho = \rho$ and grows without bound towards 0 and 1. The gradient, by the chain
-# rule through $\hat\rho_j$:
+# KL is 0 at $\hat\rho = \rho$, and grows without bound as $\hat\rho$ goes to 0 or to 1. The chain rule through
+# $\hat\rho_j$ gives the gradient:
 #
 # $$
 # \begin{aligned}
@@ -263,8 +266,8 @@ assert report.passed
 # \end{aligned}
 # $$
 #
-# The push is the same for every example, because only the mean over the examples enters the penalty.
-# Which of the examples keep the unit on is decided by the reconstruction term.
+# The gradient is the same for every example, because only the mean over the examples enters the penalty.
+# The reconstruction term decides which of the examples keep the unit on.
 
 # %%
 source(sae.SparseKL.__call__)
@@ -294,7 +297,8 @@ show(
     "bernoulli_kl",
     "The penalty of one unit against its mean activation, for targets of 0.05 and 0.2:"
     " zero at the target, rising to both sides.",
-    "What one unit pays for its mean activation.",
+    "What one unit pays for its mean activation: nothing at its target ρ, and more the "
+    "farther it is from ρ.",
 )
 
 # %% [markdown]
@@ -322,7 +326,7 @@ except errors.DataError as error:
 # **2. A sigmoid inside the penalty only.** **Wrong:**
 # $\hat\rho_j = \frac1N \sum_n \sigma(z_{nj})$, while the decoder gets $z$ itself. Then a code of
 # large negative numbers counts as "off", though the decoder gets large numbers. The counter-example
-# is a code of nothing but −3: no number of it is 0, and yet the penalty is nearly 0.
+# is a code in which every number is −3: none is 0, and yet the penalty is nearly 0.
 
 # %%
 loud = np.full((20, 4), -3.0)
@@ -353,8 +357,8 @@ for name, code in (("on in 1 of 20", wanted), ("always 0.05", useless)):
 # The wrong penalty punishes the sparse code and rewards the useless one. It is never less than the
 # right one, by [Jensen's inequality](mathematics.md#jensens-inequality), because KL bends upwards as a function of
 # $\hat\rho$. For the same reason a *small batch* pays more than a large one, on average, with the same
-# units. All other losses of this chapter are means over examples, and have the same expectation for
-# batches of any size; this one has not.
+# units. All other losses of this chapter are means over examples, so their expectation is the same for
+# batches of any size. That of the sparse KL is not.
 
 # %%
 codes = rng.uniform(0, 1, (400, 10)) ** 8
@@ -372,7 +376,7 @@ assert np.mean(in_batches) > whole
 #
 # The most direct way to a sparse code is to keep the $k$ largest numbers of each code, and to set all
 # others to 0 ([Makhzani and Frey 2014](bibliography.md#makhzani-2014)). Then there is no penalty, and
-# no weight $\lambda$ to choose:
+# no weight $\lambda$ to choose. The rule is a layer; $x$ is its input, the output of the activation, and $y$ is the code:
 #
 # $$
 # y = x \odot \mathrm{mask}, \qquad \mathrm{mask}_{nj} = [\,x_{nj} \text{ is among the } k \text{ largest of row } n\,],
@@ -380,7 +384,7 @@ assert np.mean(in_batches) > whole
 # $$
 #
 # The mask depends on $x$ too, but it stays the same when $x$ changes a little. So its derivative is 0,
-# except where two numbers are equal and change places; there it has none. The same argument gives the
+# except where two numbers are equal and change places; there the mask has no derivative. The same argument gives the
 # derivatives of ReLU and of max-pooling.
 
 # %%
@@ -404,8 +408,8 @@ assert sae.check_gradients(sae.KSparse(2), x).passed
 # \underset{(D, K)}{J_{ij}} = \frac{\partial z_j}{\partial x_i} = \underbrace{z_j\,(1 - z_j)}_{s_j}\; W_{ij} .
 # $$
 #
-# The penalty is the sum of the squares of all its entries, $\|J\|^2$. Written out, that needs no
-# Jacobian at all:
+# The penalty is the sum of the squares of all its entries, $\|J\|^2$. Written out, this sum needs $s$ and $W$
+# alone, and no matrix for each example:
 #
 # $$
 # \|J\|^2 = \sum_{i=1}^D \sum_{j=1}^K s_j^2\, W_{ij}^2 = \sum_{j=1}^K s_j^2\; \underbrace{\sum_{i=1}^D W_{ij}^2}_{g_j},
@@ -413,8 +417,8 @@ assert sae.check_gradients(sae.KSparse(2), x).passed
 # \Omega = \frac{\lambda}{N} \sum_{n=1}^N \sum_{j=1}^K \underset{(N, K)}{s_{nj}^2}\; \underset{(K)}{g_j} .
 # $$
 #
-# ([Rifai et al. 2011](bibliography.md#rifai-2011).) First, is it true? The Jacobian by finite
-# differences, against the formula:
+# ([Rifai et al. 2011](bibliography.md#rifai-2011).) First, is it true? Here the Jacobian is
+# computed by finite differences and compared with the formula:
 
 # %%
 dense, sigmoid = sae.Dense(4, 6, rng=rng).to(dtype=np.float64), sae.Sigmoid()
@@ -451,10 +455,10 @@ assert np.allclose(J, s * dense.W, atol=1e-9) and np.isclose(np.sum(J**2), np.su
 # $$
 #
 # (That noise on the input acts like a penalty on slopes: [Bishop 1995](bibliography.md#bishop-1995).)
-# So the penalty asks that the code be deaf to small noise, in all directions alike, because
-# $\|J\|^2$ counts all directions alike. The reconstruction asks that the code hear what tells images
-# apart. Both together contract the directions in which the data do not vary: to hear them would cost
-# penalty, and would gain nothing in the reconstruction.
+# So the penalty asks that small noise hardly move the code, in all directions alike, because
+# $\|J\|^2$ counts all directions alike. The reconstruction asks that the code move where images
+# differ. Both together contract the directions in which the data do not vary: if the code moved along them, the
+# penalty would be larger, and the reconstruction would gain nothing.
 
 # %%
 std = 0.01
@@ -497,8 +501,8 @@ assert abs(moved.mean() / std**2 - np.sum(J**2)) < 5 * moved.std() / np.sqrt(
 # net it is 0, because then the second derivatives are. So a denoising autoencoder with little noise
 # is, up to this term, a contractive one with $\lambda = \sigma^2$ ([Alain and Bengio
 # 2014](bibliography.md#alain-2014)). But what it contracts is the *reconstruction*, the
-# encoder and the decoder together, whereas the penalty of this section contracts the code; and it
-# needs draws, whereas the penalty is exact.
+# encoder and the decoder together, whereas the contractive penalty contracts the code; and denoising
+# needs draws, whereas the contractive penalty is exact.
 
 # %%
 V = rng.standard_normal((6, 4))  # any decoder: r(x) = code(x) V
@@ -667,8 +671,8 @@ if data_name() == "strokes":
 # %% [markdown]
 # Read the table by its columns. *Zeros*: a part of a plain ReLU code is 0 already; with L1 it is the
 # larger part, and the squared error is larger too; `k-sparse` keeps 25 of 256, by rule. A
-# sigmoid is never 0, so for a sigmoid code look at the *mean*: that of `sparse-kl` is pulled towards
-# 0.05, and its squared error is larger than that of the plain sigmoid net. $\|J\|^2$ is smallest for
+# sigmoid is never 0, so for a sigmoid code look at the *mean*, and at the share of its numbers that are *above ½*: the mean of
+# `sparse-kl` is pulled towards 0.05, and its squared error is larger than that of the plain sigmoid net. $\|J\|^2$ is smallest for
 # `sparse-kl`, because the slope $z(1 - z)$ is small where $z$ is near 0; that of `contractive` is
 # clearly below that of the plain sigmoid net.
 #
@@ -689,12 +693,12 @@ show(
     "activations",
     "The code of one image, sorted: without a penalty more than a hundred units are active, with L1 "
     "and k-sparse about twenty.",
-    "One image's code, unit by unit, the strongest first.",
+    "One image's code, unit by unit, the strongest first. Look where each line reaches 0.",
 )
 
 # %% [markdown]
-# What does a unit stand for? With tied weights, unit $j$ adds $z_j$ times row $j$ of the
-# decoder's $W$ to the picture. If a code is a sentence, these rows are the words of the dictionary.
+# What does a unit stand for? Unit $j$ adds $z_j$ times row $j$ of the
+# decoder's $W$ to the picture, before the sigmoid that ends the decoder. If a code is a sentence, these rows are the words of the dictionary.
 # Here is one digit, and the eight strongest words that the `sparse` net uses for it.
 
 # %%
@@ -729,7 +733,7 @@ show(
 )
 
 # %% [markdown]
-# And here are 64 words of each of four dictionaries, the same 64 units of each. All four nets began with
+# And here are the words of the first 64 units of four nets. All four nets began with
 # the same random numbers.
 
 
@@ -792,8 +796,8 @@ assert quick(min(smooth["k-sparse"], smooth["contractive"]) > smooth["ReLU"], Tr
 
 # %% [markdown]
 # The words of `k-sparse` look like digits and strokes, and those of `contractive` like soft spots. In both,
-# neighbouring pixels are more alike than in the plain net. There many units are on at a time, so what one row adds too
-# much another can take away, and no single row has to look like anything. Among the words of `sparse` many look like
+# neighbouring pixels are more alike (*smoothness* in the table) than in the plain net. In the plain net many units are on at a time, so one row can
+# take away what another adds too much, and no single row has to look like anything. Among the words of `sparse` many look like
 # grain. They are still near the random numbers of the start, because their units are seldom on, and a unit that is off
 # gets no gradient. That leads to a question:
 #
@@ -815,9 +819,9 @@ assert quick(min(smooth["k-sparse"], smooth["contractive"]) > smooth["ReLU"], Tr
 #
 # Its weights do not change, so it is not chosen in the next step either: it is a [dead
 # unit](glossary.md#dead-unit). One cure is to *tie* the weights, as the preset does. Another is to *revive* dead units
-# from time to time: look for the images that are rebuilt worst, and make what is missing in one of
-# them the weights of a dead unit (Bricken et al. do it with the images themselves). Gao et al. add a
-# term to the loss in which dead units alone rebuild what the others have left.
+# from time to time: look for the images that are rebuilt worst, and give each dead unit, as its weights, what is missing in the
+# reconstruction of one of them (Bricken et al. give it the example itself). Gao et al. add a
+# term to the loss in which dead units alone rebuild what is missing in the reconstruction.
 #
 # **Predict.** How many of 256 units with $k = 25$ will be dead if the weights are not tied?
 
@@ -884,27 +888,27 @@ assert (model.decoder.layers[0].dW[unused] == 0).all()
 # %% [markdown]
 # ## Exercises
 #
-# 1. ★, 5 minutes. After *Sparse by L1*. The L1 penalty and its gradient.
+# 1. ★, 5 minutes. After *Sparse by L1*. Write the L1 penalty and its gradient.
 
 # %%
 exercise("10_l1")
 
 # %% [markdown]
-# 2. ★★, 15 minutes. After *A penalty that costs nothing*. A whole autoencoder with tied weights: the
+# 2. ★★, 15 minutes. After *A penalty that costs nothing*. Write a whole autoencoder with tied weights: the
 #    loss, and the gradient of the one matrix that is used twice.
 
 # %%
 exercise("10_tied")
 
 # %% [markdown]
-# 3. ★★, 15 minutes. After *Sparse by a target: KL divergence of the mean activation*. The sparse KL
+# 3. ★★, 15 minutes. After *Sparse by a target: KL divergence of the mean activation*. Write the sparse KL
 #    penalty and its gradient.
 
 # %%
 exercise("10_sparse_kl")
 
 # %% [markdown]
-# 4. ★★★★, 40 minutes. After *Contractive: a code that hardly moves*. The contractive penalty, with its
+# 4. ★★★★, 40 minutes. After *Contractive: a code that hardly moves*. Write the contractive penalty, with its
 #    gradients by $W$ and $b$. Derive them before you read *Backward, with shapes*.
 
 # %%
@@ -920,11 +924,11 @@ exercise("10_contractive")
 # 7. ★★, 10 minutes. After *Contractive: a code that hardly moves*. What is $\|J\|^2$ for a ReLU code, and
 #    how does sparsity make it smaller?
 # 8. ★★★, 20 minutes. After *Denoising with little noise is contractive*. Let $r(x) = xA$ be linear. Compute
-#    $\mathbb E\,\|r(x + \sigma\varepsilon) - x\|^2$ without any approximation, and compare.
+#    $\mathbb E\,\|r(x + \sigma\varepsilon) - x\|^2$ without any approximation, and compare it with the formula of that section.
 #
 # Explore, with the code of this chapter:
 #
-# 9. ★★, 15 minutes. After *An experiment*. Give `trained` an L1 penalty of weight 0.05, 0.2 and 0.8. Draw
+# 9. ★★, 15 minutes. After *An experiment*. Add nets with an L1 penalty of weight 0.05, 0.2 and 0.8 to `builders`, and train them. Draw
 #    squared error against the share of zeros. Where does `k-sparse` lie?
 # 10. ★★★, 25 minutes. After *Units that are never chosen*. Take $k = 5$ in place of 25. How many units are
 #     dead with tied weights, and how many without? Does one revival suffice?
@@ -942,7 +946,7 @@ exercise("10_contractive")
 # fewer terms it has.
 #
 # 8\. $r(x + \sigma\varepsilon) - x = (xA - x) + \sigma\varepsilon A$, and the two parts have no
-# correlation, as $\mathbb E\,\varepsilon = 0$. So it is
+# correlation, as $\mathbb E\,\varepsilon = 0$. So the expectation is
 # $\|xA - x\|^2 + \sigma^2 \|A\|^2$, exactly: $J = A$, and the third term is 0. This is the objective of *ridge
 # regression* from $x$ to itself.
 #

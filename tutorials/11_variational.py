@@ -20,8 +20,9 @@
 # A **[variational autoencoder](glossary.md#variational-autoencoder)** (VAE) is built so that the
 # question has an answer: draw the code from $\mathcal N(0, I)$, the [normal distribution](mathematics.md#density-and-the-normal-distribution) with mean
 # 0 and [variance](mathematics.md#expectation-variance-covariance) 1 in each number. For that, the encoder gives for each image not a point but a
-# small cloud, from which the code is drawn; and a term in the loss pulls each cloud towards $\mathcal N(0, I)$. The
-# loss, the sum of this term and the reconstruction's, turns out to be a bound on the probability of the data. This chapter
+# small cloud, a normal distribution of its own, from which the code is drawn; and a term in the loss, the *KL term*, pulls each cloud towards
+# $\mathcal N(0, I)$. The loss is the sum of this term and the reconstruction's, and minus the loss turns out to be a lower bound on the
+# logarithm of the probability of the data. This chapter
 # derives every step and tests it, and shows five ways to get it wrong, one of which no gradient
 # check can see.
 
@@ -70,7 +71,7 @@ def fit(model, epochs=epochs, x=train):
 # the second is variational. We draw codes and decode them.
 #
 # **Predict.** For the plain autoencoder, codes are drawn in two ways: from $\mathcal N(0, I)$, and from
-# a normal distribution with the mean and the spread that its own codes have. Will either give digits?
+# a normal distribution with the mean and the spread (the standard deviation) that its own codes have. Will either way give digits?
 
 # %%
 draw = np.random.default_rng(0)
@@ -120,7 +121,7 @@ image_rows(
     "noisy for the plain autoencoder, and clean strokes, many of them digits, for the variational "
     "one. Real images below.",
     "Draws, decoded. Second row: drawn with the mean and spread of the autoencoder's "
-    "own codes.",
+    "own codes. Compare the third row with the two above it.",
 )
 distances = {name: nearest(pictures) for name, pictures in made.items()}
 print("mean squared distance to the nearest training image:")
@@ -137,11 +138,12 @@ assert quick(distances["autoencoder: its own"] < distances["autoencoder: N(0, I)
 # %% [markdown]
 # The autoencoder's codes lie wherever training has left them, with means far from 0 and spreads
 # far from 1. If codes are drawn with their mean and spread, the images are nearer to real ones (second
-# row). But nothing in the loss has made the codes fill that region. The loss of a VAE does.
+# row). But nothing in the loss has made the codes fill that region. The loss of a VAE makes its codes fill
+# the region around 0.
 #
-# With a code of two numbers this can be seen. Here are a plain autoencoder and a VAE, 784-256-128-2 and
-# back. What the VAE's encoder gives for an image is a cloud, drawn here as an ellipse: two of
-# its spreads $\sigma$ around its mean $\mu$.
+# With a code of two numbers one can see where the codes lie. Here are a plain autoencoder and a VAE, 784-256-128-2 and
+# back. What the VAE's encoder gives for an image is a cloud, drawn here as an ellipse: its
+# centre is the mean $\mu$, and it reaches two spreads, $2\sigma$, to each side.
 
 # %%
 draw = np.random.default_rng(0)
@@ -224,15 +226,15 @@ show(
 )
 
 # %% [markdown]
-# Nothing in the plain loss holds codes near 0. The KL term holds the clouds of the VAE there, and their noise fills a part of
+# Nothing in the plain loss holds codes near 0. The KL term holds the clouds of the VAE there, and their width fills a part of
 # the gaps. But the average of the clouds is not quite $\mathcal N(0, I)$: it has dents. A code that is drawn from a dent is one that the
-# decoder has hardly seen. *What the KL term pays for* measures how much that is.
+# decoder has hardly seen. *What the KL term pays for* measures how far the average is from $\mathcal N(0, I)$.
 #
 # ## Forward: a story of how images come about
 #
 # The story is this. First a code $z$ is drawn from $p(z) = \mathcal N(0, I)$, the **[prior](glossary.md#prior)**. Then $x$
-# is drawn from $p(x \mid z)$, which the decoder computes: for pixels of 0 and 1, it gives each pixel
-# the probability of being 1. So the probability of an image is
+# is drawn from $p(x \mid z)$, which the decoder computes: here pixels are 0 or 1, and the decoder gives, for each pixel,
+# the probability that it is 1. So the probability of an image is
 #
 # $$
 # p(x) = \int p(x \mid z)\, p(z)\, dz .
@@ -240,9 +242,8 @@ show(
 #
 # Training should make $\log p(x)$ large for real images. But the integral cannot be computed, and a mean over draws of
 # $z$ from the prior is a poor estimate of it, because for a given image $p(x \mid z)$ is nearly 0 at nearly all of them.
-# Which $z$ do explain $x$ is told by the
-# **[posterior](glossary.md#posterior)**, by [Bayes' rule](mathematics.md#conditional-probability-and-bayes-rule):
-# $p(z \mid x) = p(x \mid z)\, p(z) / p(x)$. Its $p(x)$ is the same integral again. The way out is to
+# The **[posterior](glossary.md#posterior)** tells which $z$ explain $x$. By [Bayes' rule](mathematics.md#conditional-probability-and-bayes-rule)
+# it is $p(z \mid x) = p(x \mid z)\, p(z) / p(x)$. The $p(x)$ in it is the same integral again. The way out is to
 # let a second net, the encoder, *guess* the posterior:
 #
 # $$
@@ -253,7 +254,7 @@ show(
 # $$
 #
 # with a mean and a variance for each number of the code. The two layers that compute them from $h$ are called *heads*.
-# Why does the second give the logarithm? A head may give any
+# Why does the second head give the logarithm of the variance? A head may give any
 # real number, and $\sigma = e^{\frac12 \log \sigma^2}$ is positive whatever it gives.
 #
 # The whole net in a picture. Solid arrows are the forward pass, dashed ones the backward pass that we
@@ -341,30 +342,31 @@ show(
     "the reconstruction and its term of the loss. Dashed arrows lead back.",
     "The VAE of this chapter. Each head has two dashed arrows coming in, one from z and "
     "one from the KL: its gradient is the "
-    "sum of the two. So is that of h.",
+    "sum of the two. The gradient of h is a sum too, of what the two heads send back.",
 )
 
 # %% [markdown]
 # ## The bound
 #
-# Bayes' rule, $p(x) = p(x, z) / p(z \mid x)$, holds for every $z$, so it holds inside an average over
-# $z$. For **any** distribution $q(z)$:
+# Let $\mathbb E_q$ be the mean over draws $z$ from $q$, and $\mathrm{KL}(q \,\|\, p) = \mathbb E_q[\log q - \log p]$ the [KL
+# divergence](glossary.md#kl-divergence), which is never negative. Bayes' rule, $p(x) = p(x, z) / p(z \mid x)$, holds for every $z$, so it
+# holds inside a mean over $z$. For **any** distribution $q(z)$:
 #
 # $$
 # \begin{aligned}
-# \log p(x) &= \mathbb E_q[\log p(x)] && \text{it does not depend on } z \\
-# &= \mathbb E_q\!\left[\log \frac{p(x, z)}{p(z \mid x)}\right] && \text{for every } z \\
+# \log p(x) &= \mathbb E_q[\log p(x)] && p(x) \text{ does not depend on } z \\
+# &= \mathbb E_q\!\left[\log \frac{p(x, z)}{p(z \mid x)}\right] && \text{Bayes} \\
 # &= \mathbb E_q\!\left[\log \frac{p(x, z)}{q(z)}\right] + \mathbb E_q\!\left[\log \frac{q(z)}{p(z \mid x)}\right] && \text{times and divided by } q(z) \\
 # &= \underbrace{\mathbb E_q[\log p(x \mid z)] - \mathrm{KL}(q(z) \,\|\, p(z))}_{\text{ELBO}} + \underbrace{\mathrm{KL}(q(z) \,\|\, p(z \mid x))}_{\ge 0} && p(x, z) = p(x \mid z)\, p(z) .
 # \end{aligned}
 # $$
 #
-# $\mathrm{KL}(q \,\|\, p) = \mathbb E_q[\log q - \log p]$ is the [KL
-# divergence](glossary.md#kl-divergence), never negative. So the **[ELBO](glossary.md#elbo)**, the
+# The last term is never negative. So the **[ELBO](glossary.md#elbo)**, the
 # evidence lower bound, never exceeds $\log p(x)$, and the gap is exactly how far the guess $q$ is
 # from the posterior. Raising the ELBO makes images more probable, or the guess better, or both
 # ([Kingma and Welling 2013](bibliography.md#kingma-2013), [Rezende et al.
-# 2014](bibliography.md#rezende-2014)). The loss of a VAE is minus the ELBO:
+# 2014](bibliography.md#rezende-2014)). The loss of a VAE is minus the ELBO, with the encoder's
+# $q(z \mid x)$ as the guess:
 #
 # $$
 # L = \underbrace{\mathbb E_q[-\log p(x \mid z)]}_{\text{reconstruction}} + \mathrm{KL}(q(z \mid x) \,\|\, p(z)) .
@@ -380,17 +382,19 @@ show(
 # \end{aligned}
 # $$
 #
-# It is the same bound. Jensen says that there is a gap, and Bayes' rule says what the gap is. Jensen's way in turn has an
-# average of $p / q$ under the logarithm, which could be made better by more draws; *A tighter bound* starts there.
-# To replace a distribution that cannot be computed by the best of a family that can is called *variational inference*. It is older than
-# the VAE ([Jordan et al. 1999](bibliography.md#jordan-1999)), which adds to it that a net gives $q$ for every image at once.
+# It is the same bound. Jensen says that there is a gap, and Bayes' rule says what the gap is. Jensen's way in turn shows how to make
+# the gap smaller: put the mean of several draws of $p / q$ under the logarithm. *A tighter bound* does that.
+# If a distribution cannot be computed, one can replace it by the nearest member of a simpler family. This is called
+# *variational inference*, and is older than the VAE ([Jordan et al. 1999](bibliography.md#jordan-1999)). The VAE adds that one net gives $q$ for
+# every image.
 #
 # ### The bound where everything is known
 #
 # *Can be left out at a first reading; 5 minutes.*
 #
-# Take one number $z$ and one number $x = c z + s\,\varepsilon$. Then $x$ is normal with variance
-# $c^2 + s^2$, and the posterior is normal too. Collect the powers of $z$ in its exponent:
+# Draw one number $z$ from $\mathcal N(0, 1)$, and let $x = c z + s\,\varepsilon$ with $\varepsilon \sim \mathcal N(0, 1)$. Then $x$ is normal with
+# variance $c^2 + s^2$. The posterior, as a function of $z$, is proportional to $p(x \mid z)\, p(z)$. Collect the powers of $z$ in the exponent
+# of this product; the posterior turns out to be $\mathcal N(m, v)$:
 #
 # $$
 # -\frac{(x - cz)^2}{2s^2} - \frac{z^2}{2} = -\frac12 \underbrace{\Big(\frac{c^2}{s^2} + 1\Big)}_{1/v} (z - m)^2 + \text{const},
@@ -459,7 +463,7 @@ show(
 # %% [markdown]
 # ## The KL term by hand
 #
-# One number first. The two log-densities and their difference are
+# First for one number of the code. The two log-densities and their difference are
 #
 # $$
 # \begin{aligned}
@@ -623,11 +627,11 @@ show(
 # \frac{\partial \log q}{\partial \ell} = -\frac12 + \frac{(z - \mu)^2}{2\sigma^2} = \frac12 (\varepsilon^2 - 1) .
 # $$
 #
-# So $f(z)\,(z - \mu)/\sigma^2$ is right on average, and so is $f'(z)$, the reparameterised derivative. But they do not spread
-# alike. The score has the mean 0, so adding a constant to $f$ does not change the mean of the first; it does add to its spread. In a code of $K$
+# So $f(z)\,(z - \mu)/\sigma^2$ is right on average, and so is $f'(z)$, the reparameterised derivative. But draws of the two do not spread
+# alike. The score has the mean 0, so adding a constant to $f$ does not change the mean of the first, but it changes its spread. In a code of $K$
 # numbers $f$ has many parts that have nothing to do with $\mu_1$, and all of them are noise for $\partial/\partial\mu_1$. Compare the two
 # for $f(z) = z^2$, where $\mathbb E f = \mu^2 + \sigma^2$, so that the true derivatives are
-# $2\mu$ and, by $\ell$, $\sigma^2$; then for $f(z) = |z|^2$ of $K$ numbers.
+# $2\mu$ and, by $\ell$, $\sigma^2$; then for $f(z) = |z|^2$, the sum of the squares of $K$ numbers.
 #
 # **Predict.** How does each spread grow with $K$?
 
@@ -667,7 +671,7 @@ assert spreads[100][1] > 20 * spreads[1][1] and spreads[100][0] < 1.1 * spreads[
 
 # %% [markdown]
 # The spread of the reparameterised derivative does not depend on $K$; that of the score function grows like $K$, because $f$ does. Training uses one draw for
-# each image, so this spread decides whether it works.
+# each image, so this spread decides whether training works.
 #
 # ## Backward, with shapes
 #
@@ -699,7 +703,7 @@ source(
 # Three names are not in the derivation. `within` says where $\log\sigma^2$ was not cut: a value beyond
 # $\pm 20$ is set to $\pm 20$, so that the exponential cannot overflow, and where that happens the gradient is 0, because the
 # value does not change with $h$. `beta_now` is $\beta$, which may grow during training. `free_bits`,
-# 0 here, would let so many nats of each number of the code cost nothing. Growing and free bits are two cures for a code
+# 0 here, is how many nats each number of the code may have for nothing. A growing $\beta$ and free bits are two cures for a code
 # that stays unused; *When a correct VAE collapses* is about such codes.
 #
 # ## Checking it
@@ -787,7 +791,7 @@ assert report.passed
 
 # %% [markdown]
 # It passes, because the gradient is that of the loss which the model computes. But this loss is the wrong one. Two tests
-# see it. Draw many codes and compare their spread with $e^{\ell/2}$; or estimate the KL of the
+# see the error. Draw many codes and compare their spread with $e^{\ell/2}$; or estimate the KL of the
 # *actual draws* and compare it with the KL in the loss.
 
 # %%
@@ -810,15 +814,15 @@ for kind in (sae.VAE, WrongSigma):
 # %% [markdown]
 # ### 2. log σ or log σ²?
 #
-# A KL term that is often seen: **wrong** for $\ell = \log\sigma^2$:
+# **Wrong** for $\ell = \log\sigma^2$, but often seen, is this KL term of one number of the code:
 # $\tfrac12\big(\mu^2 + (e^{\ell})^2\big) - \ell - 1$. At $\mu = 0$, $\sigma = 1$ it gives
 # $-\tfrac12$, though a KL divergence is never negative; and its derivative, $e^{2\ell} - 1$, is
-# four times too steep near $\ell = 0$ (its own slope is 2 there, in place of ½). **Right:**
+# four times too steep near $\ell = 0$ (the slope of this derivative is 2 there, in place of ½). **Right:**
 # $\tfrac12(\mu^2 + e^{\ell} - \ell - 1)$.
 #
 # If the head gives $t = \log\sigma$ instead, $\sigma^2 = e^{2t}$ and $\log\sigma^2 = 2t$, so that
-# the right form is $\tfrac12\big(\mu^2 + e^{2t}\big) - t - \tfrac12$. From that, the formula
-# above differs by a constant only. So *say which logarithm it is*, and use the same one for the
+# the right form is $\tfrac12\big(\mu^2 + e^{2t}\big) - t - \tfrac12$. With $t$ in the place of its $\ell$, the
+# wrong formula differs from this right one by a constant only, $-\tfrac12$. So *say which logarithm it is*, and use the same one for the
 # draw.
 
 # %%
@@ -895,7 +899,7 @@ assert bound["kl"] < 0.5 and spread < 0.05
 #
 # **Wrong:** let a head give the variance itself and take $\sigma = \sqrt{\mathrm{head}(h)}$.
 # Nothing keeps the head positive; the root of a negative number is NaN ("not a number"), and at 0
-# its slope $1 / (2\sqrt{\cdot})$ is infinite. **Right:** let it give $\log\sigma^2$.
+# its slope $1 / (2\sqrt{\cdot})$ is infinite. **Right:** let the head give $\log\sigma^2$.
 
 # %%
 head = sae.Dense(200, 16, rng=rng)
@@ -908,7 +912,7 @@ assert 0.3 < share < 0.7 and np.isfinite(np.exp(guess / 2)).all()
 # %% [markdown]
 # ### 5. A VAE without its KL term
 #
-# **Wrong:** drop the KL term because "the images get sharper". Reconstructions may. But then nothing holds
+# **Wrong:** drop the KL term because "the images get sharper". Reconstructions may indeed get sharper. But then nothing holds
 # $q(z \mid x)$ near the prior. The net makes its own noise small, $\sigma \to 0$, and moves the codes
 # apart, because both make the reconstruction better; it becomes a plain autoencoder. Then there is no
 # reason any more to draw codes from $\mathcal N(0, I)$. The case $\beta = 0$ below shows it.
@@ -933,6 +937,8 @@ if data_name() == "strokes":
     assert quick(88 < bound["negative_elbo"] < 101 and 14 < bound["kl"] < 20, True)
 
 # %% [markdown]
+# A number of the code is *in use* if its mean $\mu$ differs from image to image (`active_units`).
+#
 # Expected on `strokes`, without FAST: −ELBO about 94, of which KL about 17. The KL of 17 nats, 24
 # bits, is the most that the code can tell about an image, and not what it does tell: see
 # [below](11_variational.py#what-the-kl-term-pays-for).
@@ -1001,7 +1007,8 @@ show(
     "Reconstruction against KL for beta of a quarter, one and four. A larger beta says"
     " less and rebuilds worse. The line of equal ELBO "
     "through the point of beta one leaves the other two points above it.",
-    "Nats of reconstruction for nats of KL. Training with β = 1 minimises their sum, the −ELBO.",
+    "Nats of reconstruction for nats of KL. Training with β = 1 minimises their sum, the "
+    "−ELBO: the other two points lie above the dotted line.",
 )
 
 # %% [markdown]
@@ -1015,7 +1022,7 @@ image_rows(
     "beta_samples",
     "Eight draws from the standard normal distribution, decoded by nets trained with beta of zero, a "
     "quarter, one and four: grey and noisy for zero, cleaner with every row.",
-    "The same eight draws from N(0, I), decoded.",
+    "The same eight draws from N(0, I), decoded by each net. Look for the grey noise at β = 0.",
 )
 for beta, model in betas.items():
     print(
@@ -1031,9 +1038,9 @@ assert nearest(betas[0.0].decode(z)) > nearest(vae.decode(z))
 # %% [markdown]
 # ### The manifold
 #
-# With a code of two numbers one can see all that the decoder can make. First, the decoded points of a grid over the code, with
-# lines so spaced that equally many draws of $\mathcal N(0, 1)$ fall between any two ([Kingma and Welling
-# 2013](bibliography.md#kingma-2013), figure 4); then the means $\mu$ of the test images.
+# With a code of two numbers one can see all that the decoder can make. The first picture decodes the points of a
+# grid over the code. Its lines are spaced so that equally many draws of $\mathcal N(0, 1)$ fall between any two neighbours ([Kingma and Welling
+# 2013](bibliography.md#kingma-2013), figure 4). The second picture shows the means $\mu$ of the test images.
 
 # %%
 bound = flat.elbo(test, np.random.default_rng(1))
@@ -1045,7 +1052,7 @@ show(
     "manifold",
     "A grid of fifteen by fifteen decoded images over the two numbers of the code. "
     "Digits turn into one another without a break.",
-    "All that the decoder makes of two numbers.",
+    "What the decoder makes of two numbers. Follow a row: one digit turns into another.",
 )
 show(
     lambda path: plots.latent_scatter(means, data.test_labels[:1000], path),
@@ -1057,7 +1064,7 @@ show(
 )
 
 # %% [markdown]
-# Here the first sitting ends. What follows are sections for a second one; each can be read by itself.
+# Here the first sitting ends. The sections that follow are for a second one; each can be read by itself.
 #
 # ## Told the digit: the conditional VAE
 #
@@ -1087,7 +1094,7 @@ show(
 # $$
 #
 # The label enters twice. The posterior $p(z \mid x, y)$ depends on $y$, so the *encoder* gets $[x, y]$, with $D + C$ columns; and the
-# *decoder* gets $[z, y]$, with $K + C$ columns. The target is $x$ alone. The KL has no $y$ in it, as the prior has none. Let
+# *decoder* gets $[z, y]$, with $K + C$ columns. The target is $x$ alone. The KL term is computed as before, because the prior does not depend on $y$. Let
 # the decoder's first layer have the weights $W = \binom{W_z}{W_y}$, with $K$ and $C$ rows:
 #
 # $$
@@ -1098,7 +1105,7 @@ show(
 # \end{aligned}
 # $$
 #
-# $yW_y$ is one row of $W_y$. So telling the label is giving each class a bias of its own. The other $C$ columns of $da\, W^\top$ are the
+# $yW_y$ is one row of $W_y$. So to tell the decoder the label is to give each class a bias of its own. The other $C$ columns of $da\, W^\top$ are the
 # gradient of $y$, which is data, so they are dropped. From $dz$ on, all is as before:
 
 # %%
@@ -1110,8 +1117,8 @@ source(
 )
 
 # %% [markdown]
-# **Predict.** The VAE below has the same layers, and is not told the label. Which of the two has the smaller KL? From the code of
-# which can a linear classifier tell the digit better?
+# **Predict.** The VAE below has the same layers, and is not told the label. Which of the two nets has the smaller KL? From
+# which of the two codes can a linear classifier tell the digit better?
 
 # %%
 eye = np.eye(10, dtype=np.float32)
@@ -1170,7 +1177,8 @@ image_rows(
     "conditional",
     "Four rows of ten images, the digits 0 to 9 in order. What a row has in common is the "
     "style: its slant, its size, how bold it is.",
-    "In each row one draw of z, decoded with each of the ten labels.",
+    "In each row one draw of z, decoded with each of the ten labels. Look for the style that "
+    "a row has in common.",
     columns=10,
 )
 many_z = rng.standard_normal((200, 4)).astype(np.float32)
@@ -1187,7 +1195,7 @@ assert obeyed > quick(0.85, 0)
 # %% [markdown]
 # The conditional VAE is told the label, so its code need not contain it, and the linear classifier finds less of it there. How much
 # can a label save? The best possible $-\log p(x \mid y)$ is below the best $-\log p(x)$ by the
-# [mutual information](glossary.md#mutual-information) of image and label, averaged over images. That is at most the surprise about the label,
+# [mutual information](glossary.md#mutual-information) of image and label, averaged over images. The mutual information is at most the mean surprise about the label,
 # $\log 10 = 2.3$ nats. These two nets differ by more, because neither is the best possible: a code of four numbers is too small to
 # describe an image well, and the label works like a fifth number. With a larger code the label matters less, and the decoder may follow $z$
 # against the label (exercise 13).
@@ -1195,7 +1203,7 @@ assert obeyed > quick(0.85, 0)
 # ## Grey pixels, and what a value means
 #
 # For pixels of 0 and 1, $p^x (1 - p)^{1 - x}$ is a probability: its two values add up to 1. For
-# grey pixels the same expression is used, trains well, and is **not** a density: over
+# grey pixels people use the same expression, and nets train well with it, but it is **not** a density: over
 # $x \in [0, 1]$ it does not integrate to 1. [Chapter 07](07_cross_entropy.py) finds the integral, with the [logit](glossary.md#logit)
 # $a = \log\frac{p}{1 - p}$:
 #
@@ -1216,8 +1224,8 @@ for p in (0.6, 0.9, 0.99):
 # pixels puts the missing constant in: the continuous Bernoulli, [Loaiza-Ganem and Cunningham
 # 2019](bibliography.md#loaiza-ganem-2019).) Values that can be compared with the literature's
 # come from **binarised** pixels: each drawn as 1 with probability $x$, anew in every step
-# (`binarise=True`), or once for all (fixed). **Wrong** comparisons, all of which are made: a grey
-# 105 with a binarised 87; an ELBO with a $\log p$; fixed with drawn anew.
+# (`binarise=True`), or once for all (fixed). It is **wrong** to compare a loss of 105 on grey
+# pixels with one of 87 on binarised ones, an ELBO with a $\log p(x)$, or pixels drawn once with pixels drawn anew; all three are done.
 #
 # ### Why binarise draws anew
 #
@@ -1234,9 +1242,9 @@ for p in (0.6, 0.9, 0.99):
 # of [chapter 09](09_denoising.py) learned noise that was drawn once.
 #
 # Why is $b$ the encoder's *input* as well? The bound holds for any $q$. But the posterior of $b$ is $p(z \mid b)$, which
-# an encoder that sees $x$ cannot give: all draws of an image would get the same $q$, and the gap would be larger. And is the target not the same
-# on average? For a *fixed* $z$ it is, because the cross-entropy is linear in the target and $\mathbb E[b] = x$. But $z$ is inferred from $b$,
-# so $z$ and the target depend on each other.
+# an encoder that sees $x$ cannot give: all draws of an image would get the same $q$, and the gap would be larger. Could the *target* be $x$, the mean
+# of $b$? For a *fixed* $z$ that would give the same loss on average, because the cross-entropy is linear in the target and $\mathbb E[b] = x$. But
+# $z$ is inferred from $b$, so $z$ and the target $b$ depend on each other, and with the target $x$ the average would be different.
 
 # %%
 source(sae.VAE.as_drawn)
@@ -1260,8 +1268,8 @@ assert abs(of_drawn.mean() - of_grey) < 5 * of_drawn.std() / math.sqrt(5000)
 # -\log \mathcal N(x;\, \hat x,\, s^2 I) = \frac{\|x - \hat x\|^2}{2 s^2} + \frac{D}{2} \log(2\pi s^2),
 # $$
 #
-# so that the *sum* of squares, `MSE()` here, means $s^2 = \tfrac12$. A mean over pixels means
-# $s^2 = D/2 = 392$: a decoder that expects noise with a standard deviation of 20, where pixels go from 0 to 1. Such a VAE collapses
+# which is, up to a constant, the squared error divided by $2s^2$. So whoever takes the *sum* of squares, `MSE()` here, chooses $s^2 = \tfrac12$. Whoever
+# takes a mean over pixels chooses $s^2 = D/2 = 392$: a decoder that expects noise with a standard deviation of 20, where pixels go from 0 to 1. Such a VAE collapses
 # (error 3).
 
 # %%
@@ -1280,14 +1288,14 @@ assert np.isclose(sse / (2 * 0.5), sae.MSE()(prediction, x)[0]) and np.isclose(
 #
 # *Can be left out, 15 minutes; it is the longest proof of the chapter.*
 #
-# Error 3 silenced the code by accident. It also happens where nothing is wrong: after training, some
+# Error 3 silenced the code by accident. A code also falls silent where nothing is wrong: after training, some
 # numbers of the code have $\mu = 0$ and $\sigma = 1$ for every image. When? If heads and decoder are
 # *linear*, the answer can be proved ([Dai et al. 2018](bibliography.md#dai-2018), [Lucas et al.
 # 2019](bibliography.md#lucas-2019)).
 #
 # Let the images $x$, rows of $D$ numbers, have mean 0 (the decoder's bias takes the mean away) and
 # the covariance $C = \mathbb E[x^\top x]$ with the [eigenvalues](mathematics.md#eigenvalues-trace-determinant) $\lambda_1 \ge \lambda_2 \ge \dots$ The
-# decoder is $\hat x = zW$, with rows $w_k$, and expects noise of variance $s^2$. Without the constant,
+# decoder is $\hat x = zW$, with rows $w_k$, and expects noise of variance $s^2$. Without the constant, the loss is
 #
 # $$
 # L = \mathbb E_x\Big[ \frac{1}{2s^2} \mathbb E_q |x - zW|^2 + \beta\, \mathrm{KL} \Big], \qquad
@@ -1295,8 +1303,8 @@ assert np.isclose(sse / (2 * 0.5), sae.MSE()(prediction, x)[0]) and np.isclose(
 # $$
 #
 # **1. σ.** As in the example where everything was known,
-# $\mathbb E_q |x - zW|^2 = |x - \mu W|^2 + \sum_k \sigma_k^2 |w_k|^2$. The terms with $\sigma_k^2$ are
-# $\frac{\beta}{2} \big( \sigma_k^2 \frac{|w_k|^2 + c}{c} - \log\sigma_k^2 \big)$. Their derivative is 0 at
+# $\mathbb E_q |x - zW|^2 = |x - \mu W|^2 + \sum_k \sigma_k^2 |w_k|^2$. As $\frac{1}{2s^2} = \frac{\beta}{2c}$, the terms of the loss with
+# $\sigma_k^2$ are $\frac{\beta}{2} \big( \sigma_k^2 \frac{|w_k|^2 + c}{c} - \log\sigma_k^2 \big)$. Their derivative is 0 at
 #
 # $$
 # \sigma_k^2 = \frac{c}{c + |w_k|^2},
@@ -1307,15 +1315,16 @@ assert np.isclose(sse / (2 * 0.5), sae.MSE()(prediction, x)[0]) and np.isclose(
 #
 # **2. μ.** What is left for each image is $\frac{1}{2s^2} \big( |x - \mu W|^2 + c\, |\mu|^2 \big)$. Its derivative
 # is 0 where $(x - \mu W) W^\top = c \mu$, so $\mu = x W^\top (W W^\top + cI)^{-1}$. This is linear in $x$, so
-# a linear head can compute it. Let $M = W^\top W + cI$, $(D, D)$. As $W^\top (WW^\top + cI)^{-1} = M^{-1} W^\top$,
-# we have $x - \mu W = x\,(I - M^{-1} W^\top W) = c\, x M^{-1}$. And by the first equation
-# $c\,|\mu|^2 = (x - \mu W) (\mu W)^\top$, so
+# a linear head can compute it. Let $M = W^\top W + cI$, $(D, D)$. Then $M W^\top = W^\top (WW^\top + cI)$, so
+# $W^\top (WW^\top + cI)^{-1} = M^{-1} W^\top$, and
+# $x - \mu W = x\,(I - M^{-1} W^\top W) = c\, x M^{-1}$, because $M - W^\top W = cI$. Multiply the first equation, $(x - \mu W) W^\top = c\mu$, by
+# $\mu^\top$ from the right: $c\,|\mu|^2 = (x - \mu W) (\mu W)^\top$. So
 #
 # $$
 # |x - \mu W|^2 + c\,|\mu|^2 = (x - \mu W)\,x^\top = c\; x M^{-1} x^\top .
 # $$
 #
-# Averaged over the images, with $\mathbb E[x M^{-1} x^\top] = \mathrm{tr}(C M^{-1})$:
+# Average over the images, with $\mathbb E[x M^{-1} x^\top] = \mathrm{tr}(C M^{-1})$ and $\frac{c}{2s^2} = \frac\beta2$, and add what step 1 has left:
 #
 # $$
 # L = \frac{\beta}{2} \Big[ \mathrm{tr}(C M^{-1}) + \sum_{k=1}^K \log\Big(1 + \frac{|w_k|^2}{c}\Big) \Big] .
@@ -1330,17 +1339,17 @@ assert np.isclose(sse / (2 * 0.5), sae.MSE()(prediction, x)[0]) and np.isclose(
 # $$
 #
 # If $W$ is replaced by $UW$ with an [orthogonal](mathematics.md#orthonormal-directions-projection-rank) matrix $U$, $M$ stays the same; and there is a $U$ that makes the rows of
-# $UW$ orthogonal. So the right side can be reached. It is, up to the factor $\beta$ and a constant, the negative log-likelihood of
+# $UW$ orthogonal. So the right side can be reached. The right side is, up to the factor $\beta$ and a constant, the negative log-likelihood of
 # $x \sim \mathcal N(0, M)$: **probabilistic PCA** ([Tipping and Bishop
-# 1999](bibliography.md#tipping-1999)). Orthogonal rows are more than the linear autoencoder of
-# [chapter 06](06_pca.py) finds, which is PCA's subspace without its axes.
+# 1999](bibliography.md#tipping-1999)). The linear autoencoder of
+# [chapter 06](06_pca.py) finds the subspace of PCA only; with orthogonal rows this VAE finds its axes as well.
 #
-# **4. Which λ are used.** Let $m_i \ge c$ be the eigenvalues of $M$; at most $K$ of them exceed $c$. The
-# trace is least if $M$ has the eigenvectors of $C$, the largest $m$ with the largest $\lambda$ (von
+# **4. Which λ are used.** Let $m_i \ge c$ be the eigenvalues of $M$; at most $K$ of them exceed $c$. For
+# given $m_i$, the trace in the bound is least if $M$ has the eigenvectors of $C$, the largest $m$ with the largest $\lambda$ (von
 # Neumann's inequality). Then each direction can be treated by itself: minimise
 # $f(m) = \lambda_i / m + \log m$ over $m \ge c$. Its derivative $(m - \lambda_i)/m^2$ is negative up to
 # $m = \lambda_i$ and positive from there. So $m_i = \lambda_i$ if $\lambda_i > c$, else $m_i = c$. Compared with
-# $m_i = c$ this gains $\lambda/c - 1 - \log(\lambda/c)$, which grows with $\lambda$. So if the code has fewer numbers than there are
+# $m_i = c$, the choice $m_i = \lambda_i$ lowers $f$ by $\lambda_i/c - 1 - \log(\lambda_i/c)$, which grows with $\lambda_i$. So if the code has fewer numbers than there are
 # $\lambda > c$, the largest $\lambda$ get them. And as $M = W^\top W + cI$, we have $|w_i|^2 = \lambda_i - c$.
 #
 # **5. What it costs.** $\sigma_i^2 = c / \lambda_i$; and with the unit eigenvector $v_i$,
@@ -1413,14 +1422,14 @@ show(
 #
 # On MNIST (`python benchmarks/linear_vae.py --data mnist`, 60,000 images, a code of 40, 20 epochs, one run) the formula
 # predicts a KL of 10.17 nats for β = 1, and 10.16 were found; for β = 4, 1.39 and 1.36. There one number fewer than
-# the six predicted was above 0.01 nats: the one that should cost least, 0.06 nats, had not woken up. For β = 8 the formula predicts one
+# the six predicted was above 0.01 nats: the one that should cost least, 0.06 nats, was not yet used. For β = 8 the formula predicts one
 # number and 0.12 nats, and one number and 0.11 nats were found.
 #
 # ## What the KL term pays for
 #
 # Is the KL what the code tells about an image? An encoder that says $\mathcal N(3, 1)$ for *every*
 # image pays $\frac12 3^2 = 4.5$ nats and tells nothing. Let $n$ be the number of an image, drawn from all
-# $N$ with equal odds, and $z$ a draw of $q(z \mid x_n)$. Over all images $z$ is distributed as the
+# $N$ with equal odds, and $z$ a draw of $q(z \mid x_n)$; $\mathbb E$ is the mean over both. Over all images $z$ is distributed as the
 # **[aggregated posterior](glossary.md#aggregated-posterior)** $q(z) = \frac1N \sum_n q(z \mid x_n)$. Add and
 # subtract $\log q(z)$ ([Hoffman and Johnson 2016](bibliography.md#hoffman-2016)):
 #
@@ -1433,18 +1442,18 @@ show(
 # $$
 #
 # The first term is the [mutual information](glossary.md#mutual-information) of image and code: the
-# surprise about $n$ that $z$ takes away. It is at least 0 and at most $\log N$. The second is what
-# `sample` suffers from: it draws from $p(z)$, and the decoder has seen $q(z)$. So
+# surprise about $n$ that $z$ takes away. It is at least 0 and at most $\log N$. The second tells how
+# far the codes that `sample` draws, from $p(z)$, are from those that the decoder was trained with, which have the distribution $q(z)$. So
 #
 # $$
 # \mathrm{ELBO} = -\text{reconstruction} - I(n; z) - \mathrm{KL}\big(q(z) \,\|\, p(z)\big) .
 # $$
 #
-# Only the last term asks for what the sampler needs. The KL of the single clouds contains the information as
-# well, so making the KL smaller can silence a code. We look first at five clouds of one number each, where integrals are
+# For good samples only the last term needs to be small. The KL of the single clouds contains the information as
+# well, so making the KL smaller can silence a code. We look first at five clouds of one number each, where the integrals can be computed as
 # sums, then at the trained nets, where $z$ is drawn.
 #
-# **Predict.** Which of the four encoders in the first table tells most about the number of the image? Which of them pays for nothing?
+# **Predict.** Which of the four encoders in the first table tells most about the number of the image? Which of them pays nats and tells nothing?
 
 # %%
 grid = np.linspace(-14, 14, 28_001)
@@ -1507,15 +1516,15 @@ assert told["code of 8"] > told["code of 2"]
 # From their codes ten images can be told apart nearly without fail: the information is close to $\log N$, and the rest of the KL is
 # the second term, because ten small clouds do not fill $\mathcal N(0, I)$. With 1,000 images the clouds of the code of two overlap, so that the
 # information stays below $\log N$. The code of eight tells more; but among 1,000 images the information cannot exceed
-# $\log N = 6.9$ nats, whatever the KL is. The same sum is behind the adversarial autoencoder of
+# $\log N = 6.9$ nats, whatever the KL is. The same two terms are behind the adversarial autoencoder of
 # [chapter 15](15_two_players.py), which shapes $q(z)$ alone, and puts no price on the information.
 
 # %% [markdown]
 # ## A tighter bound: importance weights
 #
 # The ELBO is estimated with one draw $z$. Now draw $k$ of them, and give each an **[importance
-# weight](glossary.md#importance-weight)**: how well it explains $x$, compared with how likely
-# it was to be drawn:
+# weight](glossary.md#importance-weight)**: how probable $x$ and the draw are together, compared
+# with how likely $q$ was to make this draw:
 #
 # $$
 # w_i = \frac{p(x \mid z_i)\, p(z_i)}{q(z_i \mid x)}, \qquad
@@ -1527,8 +1536,8 @@ assert told["code of 8"] > told["code of 2"]
 # the mean of a logarithm is at most the logarithm of the mean ([Jensen's inequality](mathematics.md#jensens-inequality)):
 # $\mathcal L_k \le \log p(x)$. And $\mathcal L_k \le \mathcal L_{k+1}$, for this reason: the average of
 # $k + 1$ weights is also the average of the $k + 1$ averages that leave one weight out, and Jensen's inequality holds for this
-# outer average. $\mathcal L_1$ is the ELBO ([Burda et al. 2016](bibliography.md#burda-2016)). On the
-# example where everything is known, with a guess $q$ that is wrong on purpose:
+# outer average. $\mathcal L_1$ is the ELBO ([Burda et al. 2016](bibliography.md#burda-2016)). Here are these bounds
+# for the example where everything is known, with a guess $q$ that is wrong on purpose:
 
 # %%
 mu0, sigma0, draws = 0.0, 1.0, quick(40_000, 10_000)
@@ -1568,7 +1577,7 @@ assert (
 # gradients add. With
 # $\log w = \log p(x \mid z) - \tfrac12 \sum z^2 + \tfrac12 \sum \varepsilon^2 + \tfrac12 \sum \ell$
 # (the constants of the two normal densities cancel, and $(z - \mu)/\sigma = \varepsilon$) and
-# $L = -\mathcal L$ averaged over the batch:
+# $L = -\mathcal L$ averaged over the batch, the gradients are as follows. The last term of $d\ell$ comes from $\tfrac12 \sum \ell$, as the shares add up to 1:
 #
 # $$
 # \begin{aligned}
@@ -1578,9 +1587,9 @@ assert (
 # \end{aligned}
 # $$
 #
-# In the code, the decoder gets all $Nk$ codes as one batch, and its `dprediction` is multiplied by `k * share`. Why by $k$? Let $a_{ni}$ be the
-# decoder's output for $z_{ni}$. `loss` takes the mean over the $Nk$ rows of its batch, so it has divided by $Nk$ what should be divided
-# by $N$ and multiplied by the share:
+# In the code, the decoder gets all $Nk$ codes as one batch, and its `dprediction` is multiplied by `k * share`, where `share` is $\tilde w$. Why by $k$? Let $a_{ni}$ be the
+# decoder's output for $z_{ni}$. `loss` takes the mean over the $Nk$ rows of its batch, so its gradient is divided by $Nk$. It should be
+# divided by $N$ and multiplied by the share; the factor $k\,\tilde w_{ni}$ sets this right:
 #
 # $$
 # \underbrace{-\frac{1}{Nk} \frac{\partial \log p(x_n \mid z_{ni})}{\partial a_{ni}}}_{\text{what the loss returns}} \cdot\; k\, \tilde w_{ni}
@@ -1674,12 +1683,12 @@ if data_name() == "strokes":
 #   image, 100 epochs, 9 min. [Burda et al. 2016](bibliography.md#burda-2016), table 1, one layer:
 #   86.76 for a VAE, 85.54 for $k = 5$ and 84.78 for $k = 50$ draws. Their net is smaller,
 #   784-200-200-50, so this is no comparison of like with like.
-# - `beta-vae` has its β = 1 twin drawn beside it, number by number of the code.
+# - `beta-vae` also trains the same net with β = 1, and draws what each number of the two codes costs.
 
 # %% [markdown]
 # ## Exercises
 #
-# 1. ★★, 15 minutes. After *The KL term by hand*. The KL term and both its gradients.
+# 1. ★★, 15 minutes. After *The KL term by hand*. Write the KL term and both its gradients.
 
 # %%
 exercise("11_kl")
@@ -1691,25 +1700,25 @@ exercise("11_kl")
 exercise("11_kl_by_hand")
 
 # %% [markdown]
-# 3. ★★, 10 minutes. After *Drawing with a gradient*. The draw, forward and backward.
+# 3. ★★, 10 minutes. After *Drawing with a gradient*. Write the draw of $z$, forward and backward.
 
 # %%
 exercise("11_reparameterise")
 
 # %% [markdown]
-# 4. ★★★, 40 minutes. After *Backward, with shapes*. A whole training step of a VAE, forward and backward, in NumPy alone.
+# 4. ★★★, 40 minutes. After *Backward, with shapes*. Write a whole training step of a VAE, forward and backward, in NumPy alone.
 
 # %%
 exercise("11_vae_step")
 
 # %% [markdown]
-# 5. ★★★, 35 minutes. After *When a correct VAE collapses*. The linear VAE, solved by eigenvectors.
+# 5. ★★★, 35 minutes. After *When a correct VAE collapses*. Solve the linear VAE by eigenvectors.
 
 # %%
 exercise("11_linear_vae")
 
 # %% [markdown]
-# 6. ★★★★, 45 minutes. After *Its gradient*. The importance-weighted bound and its gradients, where weights may be as small as $e^{-2000}$.
+# 6. ★★★★, 45 minutes. After *Its gradient*. Write the importance-weighted bound and its gradients, where weights may be as small as $e^{-2000}$.
 
 # %%
 exercise("11_iwae_weights")
@@ -1721,8 +1730,8 @@ exercise("11_iwae_weights")
 #    decoder, and what does it cost?
 # 8. ★★, 10 minutes. After *A tighter bound: importance weights*. For which $q$ are all weights $w_i$ equal? What are $\mathcal L_1$ and
 #    $\mathcal L_{50}$ then?
-# 9. ★★, 10 minutes. After *An experiment*. Without an rng the library takes $z = \mu$. Why is that loss *lower*, and why is it not a
-#    bound?
+# 9. ★★, 10 minutes. After *An experiment*. Without an rng the library takes $z = \mu$. Why is the loss *lower* with this $z$ than with a drawn one, and why
+#    is it then no bound?
 # 10. ★★★, 20 minutes. After *Without a slope of f: the score function*. Subtract a number $c$ from $f$ in the score-function estimator. Show that
 #     its mean stays the same. Which $c$ makes the spread of $\partial/\partial\mu$ least?
 #
@@ -1730,7 +1739,7 @@ exercise("11_iwae_weights")
 #
 # 11. ★★, 20 minutes. After *An experiment*. Train VAEs with codes of 2, 4, 8, 16 and 32. How do −ELBO, KL and the numbers in use
 #     (`active_units`) change?
-# 12. ★★★, 30 minutes. After *What the KL term pays for*. For each of the four values of $\beta$, compute information and gap with `split_kl` on 1,000
+# 12. ★★★, 30 minutes. After *What the KL term pays for*. For each of the four values of $\beta$, compute the information and the KL of $q(z)$ with `split_kl` on 1,000
 #     test images. Which of the two falls faster with $\beta$?
 #
 # 13. ★★, 15 minutes. After *Told the digit: the conditional VAE*. Give the conditional VAE a code of 8 numbers. For how many of the
@@ -1794,4 +1803,4 @@ assert at_mean < drawn_loss
 # - `tests/models/test_variational.py`: the statistical tests of this chapter, as the library runs
 #   them.
 #
-# [Chapter 12](12_boltzmann.py): another model of probability, whose "gradient" is not one.
+# [Chapter 12](12_boltzmann.py) trains another model of probability, with a "gradient" that is not the gradient of any function.
