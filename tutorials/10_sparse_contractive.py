@@ -817,7 +817,7 @@ assert quick(min(smooth["k-sparse"], smooth["contractive"]) > smooth["ReLU"], Tr
 # dW^{\mathrm{enc}}_{ij} = \sum_n x_{ni}\, da_{nj} = 0, \qquad dW^{\mathrm{dec}}_{jd} = \sum_n z_{nj}\, d\hat x_{nd} = 0 .
 # $$
 #
-# Its weights do not change, so it is not chosen in the next step either: it is a [dead
+# So nothing pulls its weights towards images that would choose it, and it usually stays unchosen: it is a [dead
 # unit](glossary.md#dead-unit). One cure is to *tie* the weights, as the preset does. Another is to *revive* dead units
 # from time to time: look for the images that are rebuilt worst, and give each dead unit, as its weights, what is missing in the
 # reconstruction of one of them (Bricken et al. give it the example itself). Gao et al. add a
