@@ -232,8 +232,10 @@ def said(result: Result, subject: Subject, path: Path) -> str:
 
 def praise(result: Result, subject: Subject, findings: Sequence[Finding]) -> str:
     """What is right, and what was and was not looked at."""
+    remarks = "".join(f"\n{found}" for found in findings)
     if result.report is None:
-        return f"{subject.name}: right; its steps are those of the definition\n  {result.tried}"
+        title = "right, with a remark" if findings else "right"
+        return f"{subject.name}: {title}; its steps are those of the definition\n  {result.tried}{remarks}"
     names = ", ".join(f"∂L/∂{check.name}" for check in result.report.checks)
     shape = result.tried.shapes[0]
     fact = f"{names} equal central differences to {result.report.worst:.1e}, on {shape}"
@@ -246,7 +248,6 @@ def praise(result: Result, subject: Subject, findings: Sequence[Finding]) -> str
     elif others:
         fact += f"\n  taken for constants, because backward leaves no gradient of them: {', '.join(others)}"
     title = "right, with a remark" if findings else "right in part" if unseen else "right"
-    remarks = "".join(f"\n{found}" for found in findings)
     return f"{subject.name}: {title}; {fact}\n  {result.tried}{remarks}"
 
 

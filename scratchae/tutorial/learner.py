@@ -22,7 +22,7 @@ import numpy as np
 from ..errors import OptionError
 from ..models import Model
 from ..optimizers import Optimizer
-from ..study.styles import losses, several
+from ..study.styles import functional, losses, several
 from ..study.styles.calls import BACKWARD, FORWARD, method_of, parameters_of
 from ..study.styles.joined import OF_METHODS, partner
 from ..study.styles.names import plain
@@ -184,6 +184,8 @@ def of_functions(module: ModuleType) -> Iterator[Subject]:
             )
         elif is_update(value):
             yield Subject(name, value, lambda n=name, v=value: optimizers.examine(n, v, None))
+        elif functional.is_factory(value):
+            yield Subject(name, value, lambda n=name, v=value: optimizers.examine(n, None, v))
 
 
 def of_others(module: ModuleType, named: set[str]) -> Iterator[Subject]:
