@@ -27,6 +27,8 @@ def assigned(
         if array.dtype.kind not in "fiu":
             continue
         hits = [name for name in tensors if stems[name] & stems_of_label(label)]
+        if label.startswith("self."):  # first those of the object, and of them W['f'] for dW['f']
+            hits.sort(key=lambda name, label=label: (not name.startswith("self."), not beside(label, name)))
         hit = next((name for name in hits if name not in found), None)
         if hit is not None:
             found[hit] = array
@@ -50,11 +52,31 @@ def assigned(
             if [tensors[name].shape for name in names] == shapes
         )
         ways = [found | dict(zip(names, unnamed, strict=True)) for names in itertools.islice(fitting, 3)]
+        if not ways and len(unnamed) == len(outer) <= 4:  # in another order than the arguments
+            turned = (
+                names
+                for names in itertools.permutations(outer)
+                if [tensors[name].shape for name in names] == shapes
+            )
+            ways = [found | dict(zip(names, unnamed, strict=True)) for names in turned]
         if ways:
             yield from ((way, 0) for way in ways)
             return
     if found:
         yield found, len(unnamed)
+
+
+def beside(label: str, name: str) -> bool:
+    """Whether what holds a gradient is named after what holds a tensor, as in self.dW['f'] and self.W['f']."""
+    above = [parts_of(path)[-2] for path in (label, name) if len(parts_of(path)) > 1]
+    return len(above) == 2 and stem(above[1]) in stems_of_gradient(above[0]) | {stem(above[0])}
+
+
+def reordered(gradients: Sequence[tuple[str, Any]], tensors: Mapping[str, np.ndarray]) -> bool:
+    """Whether gradients without names come in another order than the arguments that they fit."""
+    shapes = [np.shape(value) for label, value in gradients if label.isdigit()]
+    outer = [tensor.shape for name, tensor in tensors.items() if not name.startswith("self.")]
+    return len(shapes) > 1 and shapes != outer and sorted(shapes) == sorted(outer)
 
 
 def parts_of(name: str) -> list[str]:

@@ -30,7 +30,7 @@ TRIES = 4000
 # o one-hot rows, b 0 and 1, s -1 and 1, p a single number, n a whole number, q rows that sum to 1, y symmetric
 # shares of pairs
 NAMED: tuple[tuple[str, str], ...] = (
-    (r"h|s|c|state|prev\w*|\w*prev|hidden|h0|c0|q|query|context", "fNK fND fK fD fTD"),
+    (r"h|s|c|state|prev\w*|\w*prev|hidden|h0|c0|q|query|context", "fNK fND fK fD fTD fKN fK1"),
     (r"(?:w|u|v|weights?|kernel|filters?|theta|table|emb\w*|e|centers?|centres?|memory|mu|m|means|a)(?:[a-z]{1,3}|\d)?|w\w{1,3}|.*weights?|.*matrix|.*vectors?|pesos",
      "fDU fUD fKU fUK fUU fU fD fUA fDD fUCHH fND fNU fNN fU1 f1U"),
     (r"b[a-z]?\d?|bias\w*|beta|gamma|scale|shift", "fU fD fA fC fN f1U f1D f1A fU1 fC11"),
@@ -43,7 +43,9 @@ NAMED: tuple[tuple[str, str], ...] = (
     (r"adj\w*|a|graph", "fNN bNN"),
     (r"axis|dim", "n"),
 )  # fmt: skip
-ANY = "fND fNU fDN fD fN fK fTD fNTD fNHWC fNCHW fDK p iN fNN bN n fN1 fKD fHW"
+ANY = "fND fNU fDN fD fN fK fTD fNTD fNHWC fNCHW fDK p iN fNN bN n fN1 fKD fHW fD1 fA1 fKN"
+
+DATA = {"x", "xs", "inputs", "input", "features", "data"}  # which may hold any numbers
 
 # names of arrays that are trained, as a whole, which are never alike to data
 WEIGHTS = re.compile(
@@ -62,7 +64,8 @@ def likely(name: str) -> list[str]:
     for pattern, kinds in NAMED:
         if re.fullmatch(pattern, plain(name)):
             found |= dict.fromkeys(kinds.split())
-    return list(found | dict.fromkeys(ANY.split()))
+    others = [kind for kind in ANY.split() if kind not in "pn" or not re.fullmatch(NAMED[0][0], plain(name))]
+    return list(found | dict.fromkeys(others))
 
 
 def made(kind: str, sizes: Mapping[str, int], seed: int, positive: bool) -> Any:
@@ -117,8 +120,10 @@ def choices(names: Sequence[str], given: Mapping[str, Any]) -> Iterator[dict[str
 def constants(fitting: Fitting, trained: Collection[str]) -> Iterator[Fitting]:
     """The same shapes with other numbers where no gradient is asked for: what holds only for one-hot rows, shares, signs, symmetry."""
     for name, kind in fitting.chosen.items():
-        if kind[0] != "f" or name in trained or len(kind) not in (2, 3):
+        if kind[0] != "f" or name in trained or len(kind) not in (2, 3) or plain(name) in DATA:
             continue
+        if kind[1:2] == kind[2:3] and WEIGHTS.fullmatch(name):
+            continue  # which are never symmetric
         for other in ("y",) if kind[1:2] == kind[2:3] else ("o", "q", "b") if len(kind) == 3 else ("b", "s"):
             if not (other in "oq" and "1" in kind):
                 yield replace(fitting, chosen={**fitting.chosen, name: other + kind[1:]})
@@ -127,8 +132,9 @@ def constants(fitting: Fitting, trained: Collection[str]) -> Iterator[Fitting]:
 def of_other_counts(fitting: Fitting) -> Iterator[Fitting]:
     """The same with one argument of as many examples as no other has, which real and fake logits may be."""
     for name, kind in fitting.chosen.items():
-        if kind[:2] == "fN" and not fitting.given:
-            yield replace(fitting, chosen={**fitting.chosen, name: kind.replace("N", "M")})
+        if kind[:2] in ("fN", "fT") and not fitting.given:
+            other = kind.replace("N", "M") if kind[1] == "N" else kind.replace("T", "R")
+            yield replace(fitting, chosen={**fitting.chosen, name: other})
 
 
 def in_order(counts: Sequence[int]) -> Iterator[tuple[int, ...]]:

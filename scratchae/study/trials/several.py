@@ -12,7 +12,7 @@ import numpy as np
 from ..diagnosis import diagnose
 from ..diagnosis.experiment import FunctionExperiment
 from ..differences import EPS, STEP, GradientReport, compare, resolution
-from ..styles.assigned import assigned, last_of
+from ..styles.assigned import assigned, last_of, reordered
 from ..styles.several import Several, UnlikeError
 from .fitting import WEIGHTS, Fitting, constants, fitted, of_other_counts
 from .functions import source_of, tolerance_of
@@ -88,12 +88,15 @@ def examine(thing: Several, given: Mapping[str, Any], deadline: float, strict: b
                     continue  # a single number in place of an array hides what is wrong with the array
                 if worst is None or promising(thing, fitting):
                     result = trials(thing, fitting, bool(ours))
-                    if result.code == RIGHT:
+                    if result.code == RIGHT or result.where:
                         return result
                     worst, accused = worst or result, accused or fitting.chosen
                 if worst.report is not None:
                     for other in constants(fitting, {check.name for check in worst.report.checks}):
-                        if promising(thing, other) and (result := trials(thing, other, bool(ours))).code == RIGHT:
+                        if not promising(thing, other):
+                            continue
+                        result = trials(thing, other, bool(ours))
+                        if result.code == RIGHT and moves_as_much(result, worst):
                             changed = next(
                                 name for name, kind in other.chosen.items() if kind != fitting.chosen[name]
                             )
@@ -108,6 +111,14 @@ def examine(thing: Several, given: Mapping[str, Any], deadline: float, strict: b
         if worst is not None:
             return worst
     return None
+
+
+def moves_as_much(result: Result, first: Result) -> bool:
+    """Whether no gradient vanishes that did not vanish for other numbers: two zeros agree, and show nothing."""
+    moving = {check.name for check in first.report.checks if np.nanmax(np.abs(check.numeric), initial=0) > 1e-9}
+    return all(
+        check.name not in moving or np.nanmax(np.abs(check.numeric), initial=0) > 1e-9 for check in result.report.checks
+    )
 
 
 def promising(thing: Several, fitting: Fitting) -> bool:
@@ -189,6 +200,8 @@ def trials(thing: Several, make: Fitting, known: bool) -> Result:
     one_asked = evaluated(thing, arguments)[0].size == 1 and len(seen) == 1
     expected = () if thing.one_of > 1 or one_asked else unseen
     trained = tuple(name.removeprefix("self.") for name in expected if WEIGHTS.fullmatch(last_of(name)))
+    if reordered(evaluated(thing, arguments)[1], tensors_of(arguments)):
+        tried.left_out.append("the order of what backward returns: it is not that of the arguments, so that it is right only if its caller knows")
     if rest := [name for name in unseen if name.removeprefix("self.") not in trained]:
         tried.left_out.append(f"{', '.join(rest)}: taken for constants, because no gradient of them comes back")
     return replace(first, layer=Part(trained)) if trained else first
