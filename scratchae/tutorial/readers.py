@@ -308,8 +308,16 @@ def check_two(name: str, value: Callable, derivative: Callable, file: Mapping[st
     ):
         found = returned(value, 2, file)
         if found is not None and not isinstance(found, tuple):
-            call = losses.of_functions(value, derivative)
-            return read([losses.Loss(name, call, flipped, source=value) for flipped in orders(value)], value, file)
+
+            def check(**options: Any) -> Result:
+                if not options.keys() <= {p.name for p in parameters_of(derivative)}:
+                    raise OptionError("one of the two does not take it")
+                call = losses.of_functions(with_set(value, options), with_set(derivative, options))
+                return read(
+                    [losses.Loss(name, call, flipped, source=value) for flipped in orders(value)], value, file
+                )
+
+            return varied(check(), value if inspect.isfunction(value) else None, check)
     if (
         count == 1
         and np.ndim(returned(value, 1, file)) == 0

@@ -223,6 +223,10 @@ KINDS = {
         "the gradient fits the value, but the value is NaN {where}",
         "exp of a large number: subtract the largest number of each row first, x - x.max(axis=-1, keepdims=True)",
     ),
+    "hidden_by_far": (
+        "it is wrong {where}, and right {other}",
+        "the pieces of the function: each, such as that from 3 on, has its own derivative",
+    ),
     "hidden_by_given": (
         "it is wrong {where}",
         "the numbers of x in the file are special, such as zeros or equal rows, and hide it",

@@ -54,9 +54,7 @@ def assigned(
         ways = [found | dict(zip(names, unnamed, strict=True)) for names in itertools.islice(fitting, 3)]
         if not ways and len(unnamed) == len(outer) <= 4:  # in another order than the arguments
             turned = (
-                names
-                for names in itertools.permutations(outer)
-                if [tensors[name].shape for name in names] == shapes
+                names for names in itertools.permutations(outer) if [tensors[name].shape for name in names] == shapes
             )
             ways = [found | dict(zip(names, unnamed, strict=True)) for names in turned]
         if ways:

@@ -14,7 +14,7 @@ from .assigned import last_of, stems_of_tensor
 from .calls import required
 from .copies import duplicate
 from .names import Path, keys_of_gradient, plain, put, short, stems_of_gradient, walk
-from .several import SLOPES, VALUES, Arrays, Several, apart, keys_of, with_gradients
+from .several import SLOPES, VALUES, Arrays, Several, apart, keys_of, settings_of, with_gradients
 
 
 def of_class(title: str, cls: type, made: Any, make: Callable[..., Any]) -> Iterator[Several]:
@@ -82,7 +82,7 @@ def of_methods(
         called_with = called_with[1:]
     context = bool(called_with) and called_with[0].name == "ctx"  # as in torch.autograd.Function
     called_with = called_with[1:] if context else called_with
-    names = {p.name for p in needed}
+    names, settings = {p.name for p in needed}, settings_of(sources[0], sources[1] if slope else None)
     cache: dict[str, Any] = {}
 
     def thing_of(arguments: Arrays) -> Any:
@@ -98,7 +98,7 @@ def of_methods(
         for name, (path, _) in ({} if needed else held_by(fresh)).items():
             if name in arguments:
                 put(fresh, path, arguments[name].copy())
-        own = {p.name: arguments[p.name] for p in called_with}
+        own = {p.name: arguments[p.name] for p in (*called_with, *settings) if p.name in arguments}
         before = {path: np.array(array) for path, array in walk(fresh)}
         method, other = getattr(fresh, value), getattr(fresh, slope or value)
         if context:
@@ -114,7 +114,15 @@ def of_methods(
 
     keys = keys_of(sources, [p.name for p in called_with])
     return Several(
-        title, sources[-1], [*called_with, *needed], run, keys, held, cls=None if fixed else cls, fixed=fixed
+        title,
+        sources[-1],
+        [*called_with, *needed],
+        run,
+        keys,
+        held,
+        settings=settings,
+        cls=None if fixed else cls,
+        fixed=fixed,
     )
 
 

@@ -41,7 +41,8 @@ class Several:
 
     parameters: the arguments of the value without a default. keys: of arguments that are dicts, the keys that are read. held: what an
     object itself holds that may have a gradient, by name. updates: what comes back is rather added to parameters.
-    one_of: how many functions give the gradients, one each. cls: the class whose options can be tried; fixed: its object is one of the
+    one_of: how many functions give the gradients, one each. settings: arguments with a default, of the value and of what gives its
+    gradients, unless that has a cache of it. cls: the class whose options can be tried; fixed: its object is one of the
     file's.
     """
 
@@ -53,6 +54,7 @@ class Several:
     held: Callable[[Arrays], Arrays] = lambda arguments: {}
     updates: bool = False
     one_of: int = 1
+    settings: tuple[inspect.Parameter, ...] = ()
     cls: type | None = None
     fixed: bool = False
 
@@ -194,6 +196,16 @@ def apart(value: Callable, slope: Callable, arguments: Arrays, upstream: Callabl
     return outputs, list(labelled(slope(*handed, **settings), names_in(inspect.unwrap(slope))))
 
 
+def settings_of(value: Callable, slope: Callable | None) -> tuple[inspect.Parameter, ...]:
+    """The options of a value that its gradients know of: they take them too, or are handed no arguments of the value."""
+    options = [p for p in parameters_of(value) if p.default is not p.empty and p.kind is not p.VAR_KEYWORD]
+    if slope is None:
+        return tuple(options)
+    theirs = {p.name for p in parameters_of(slope)}
+    apart = bool(theirs & {p.name for p in required(value) if p.name != "self"})
+    return tuple(p for p in options if p.name in theirs or not apart)
+
+
 def is_upstream(name: str) -> bool:
     name = plain(name)
     return (
@@ -216,6 +228,7 @@ def of_functions(functions: Mapping[str, Callable]) -> Iterator[Several]:
             needed,
             lambda arguments, upstream, f=function: with_gradients(f(**words(f, arguments)), f, upstream),
             keys_of(functions.values(), [p.name for p in needed]),
+            settings=settings_of(function, None),
         )
     for name, value in functions.items():
         slopes = {
@@ -231,6 +244,7 @@ def of_functions(functions: Mapping[str, Callable]) -> Iterator[Several]:
                 keys_of(functions.values(), [p.name for p in needed]),
                 updates=bool(DOWNHILL.search(other)),
                 one_of=len(slopes),
+                settings=settings_of(value, slope),
             )
 
 

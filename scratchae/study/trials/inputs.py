@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..styles.calls import required
+from ..styles.calls import parameters_of, required
 from ..styles.names import plain
 
 SIZES = (3, 4, 5, 2)  # the arguments for a constructor, one after the other
@@ -143,23 +143,24 @@ def constructed(cls: type, sizes: tuple[int, ...] = SIZES, **options: Any) -> Ma
 
 
 def variants(cls: Any, guards: bool = True) -> Iterator[dict[str, Any]]:
-    """Options other than the defaults of a constructor or function, one at a time, and then all together.
+    """Options other than the defaults of a constructor, a function, or a list of arguments, one at a time, and then all together.
 
     guards: also those against dividing by 0 and the like, such as eps=1e-7; a loss that clips may leave their slope out.
     """
-    try:
-        parameters = inspect.signature(cls).parameters.values()
-    except (TypeError, ValueError):
-        return
+    parameters = cls if isinstance(cls, tuple) else parameters_of(cls)
     every = {}
     for parameter in parameters:
         if not guards and isinstance(parameter.default, float) and 0 < abs(parameter.default) < 1e-4:
             continue
         others = list(other_values(parameter))
+        if plain(parameter.name) == "axis" and not inspect.isclass(cls) and not isinstance(parameter.default, tuple):
+            others = [axis for axis in (0, 1) if axis != parameter.default]
         for value in others:
             yield {parameter.name: value}
-        if others:
-            every[parameter.name] = others[0]
+        if others:  # numbers that differ, since one may stand where another belongs
+            every[parameter.name] = others[len(every) % len(others)]
+            if isinstance(every[parameter.name], float):
+                every[parameter.name] *= 0.9 ** len(every)
     if len(every) > 1:
         yield every
 
@@ -192,6 +193,9 @@ def other_values(parameter: inspect.Parameter) -> Iterator[Any]:
     elif isinstance(default, str):
         yield from {
             "mean": ("sum",),
+            "max": ("average", "avg", "mean"),
+            "average": ("max",),
+            "avg": ("max",),
             "sum": ("mean",),
             "valid": ("same",),
             "same": ("valid",),

@@ -139,6 +139,14 @@ def plan(
             lambda: duplicate(layer),
             generic,
         )
+    if x.dtype.kind == "f" and x.min() < 0:
+        yield Trial(
+            "far",
+            "for numbers up to 10",
+            f"for numbers up to {np.abs(x).max():.2g}",
+            lambda: duplicate(layer),
+            far(x),
+        )
     if parameters(layer):
         tried.moved = list(parameters(layer))[:8]
         for seed in (1, 2):
@@ -159,6 +167,11 @@ def plan(
     yield from shapes(value, x, start)
     if isinstance(layer, Adapted) and not parameters(layer) and layer.untrained:
         tried.left_out.append(f"{', '.join(layer.untrained)}: backward leaves no gradient that could be compared")
+
+
+def far(x: np.ndarray) -> np.ndarray:
+    """Numbers to both sides of where functions that are put together of pieces change, such as 3 or 6."""
+    return np.random.default_rng(9).uniform(-10, 10, x.shape)
 
 
 def mover(layer: Layer, seed: int) -> Callable[[], Layer]:

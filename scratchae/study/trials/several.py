@@ -22,6 +22,14 @@ from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
 from .terms import copied, evaluated, tensors_of
 
 SEARCHED = 6.0  # seconds after which nothing further is tried
+# numbers for which alone a gradient is right, by the letter of their kind
+KINDS = {
+    "y": "a symmetric {}",
+    "o": "one-hot rows of {}",
+    "q": "rows of {} that sum to 1",
+    "b": "{} of 0 and 1",
+    "s": "{} of -1 and 1",
+}
 
 
 @dataclass
@@ -100,9 +108,7 @@ def examine(thing: Several, given: Mapping[str, Any], deadline: float, strict: b
                             changed = next(
                                 name for name, kind in other.chosen.items() if kind != fitting.chosen[name]
                             )
-                            result.tried.left_out.append(
-                                f"{changed} of any numbers, for which the gradient is not that of the value"
-                            )
+                            result.tried.only.append(f"for {KINDS[other.chosen[changed][0]].format(changed)}")
                             return result
                 if time.process_time() > deadline:
                     return None  # what is left might be right
@@ -117,7 +123,8 @@ def moves_as_much(result: Result, first: Result) -> bool:
     """Whether no gradient vanishes that did not vanish for other numbers: two zeros agree, and show nothing."""
     moving = {check.name for check in first.report.checks if np.nanmax(np.abs(check.numeric), initial=0) > 1e-9}
     return all(
-        check.name not in moving or np.nanmax(np.abs(check.numeric), initial=0) > 1e-9 for check in result.report.checks
+        check.name not in moving or np.nanmax(np.abs(check.numeric), initial=0) > 1e-9
+        for check in result.report.checks
     )
 
 
@@ -184,8 +191,16 @@ def trials(thing: Several, make: Fitting, known: bool) -> Result:
         result = attempt(thing, thing.complete(other(0, 5), 5), tried, False)
         if result is not None and result.code == WRONG:
             return replace(result, where="for arguments with different numbers of examples")
-    for options in variants(thing.cls or thing.source, guards=False):
-        words = {"options": options} if thing.cls is not None else options
+    own = (
+        []
+        if thing.cls is None
+        else [({"options": options}, options) for options in variants(thing.cls, guards=False)]
+    )
+    for words, options in (
+        own
+        + [(options, options) for options in variants(thing.settings, guards=False)]
+        + of_numbers(make, thing.settings)
+    ):
         result = attempt(thing, thing.complete(make(0, 4) | words, 4), tried, False)
         if result is None:
             continue
@@ -201,10 +216,19 @@ def trials(thing: Several, make: Fitting, known: bool) -> Result:
     expected = () if thing.one_of > 1 or one_asked else unseen
     trained = tuple(name.removeprefix("self.") for name in expected if WEIGHTS.fullmatch(last_of(name)))
     if reordered(evaluated(thing, arguments)[1], tensors_of(arguments)):
-        tried.left_out.append("the order of what backward returns: it is not that of the arguments, so that it is right only if its caller knows")
+        tried.only.append("for a caller who knows that the gradients come back in another order than the arguments")
     if rest := [name for name in unseen if name.removeprefix("self.") not in trained]:
         tried.left_out.append(f"{', '.join(rest)}: taken for constants, because no gradient of them comes back")
     return replace(first, layer=Part(trained)) if trained else first
+
+
+def of_numbers(make: Fitting, settings: tuple) -> list[tuple[dict, dict]]:
+    """The whole numbers among its arguments, such as sizes and strides, one at a time with other values, and in every mode."""
+    found = [
+        {name: other} for name, kind in make.chosen.items() if kind == "n" and "[" not in name for other in (1, 3)
+    ]
+    modes = [option for option in variants(settings) if all(isinstance(value, str) for value in option.values())]
+    return [(one | mode, one | mode) for one in found for mode in ({}, *modes)]
 
 
 def attempt(thing: Several, arguments: Mapping[str, Any], tried: Tried, whole: bool) -> Result | None:
