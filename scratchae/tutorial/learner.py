@@ -165,7 +165,7 @@ def of_functions(module: ModuleType) -> Iterator[Subject]:
     file, used = vars(module), set()
     all_own = own(module, inspect.isfunction)
     for name, value in all_own.items():
-        if slope := partner(name, all_own):
+        if (slope := partner(name, all_own)) and not of_another(name, slope, all_own):
             used |= {name, slope}
             yield Subject(
                 name,
@@ -186,6 +186,14 @@ def of_functions(module: ModuleType) -> Iterator[Subject]:
             yield Subject(name, value, lambda n=name, v=value: optimizers.examine(n, v, None))
         elif functional.is_factory(value):
             yield Subject(name, value, lambda n=name, v=value: optimizers.examine(n, None, v))
+
+
+def of_another(name: str, slope: str, functions: Mapping[str, Callable]) -> bool:
+    """Whether a derivative takes what another value takes, such as policy_backward what log_likelihood takes."""
+    asked = [[p.name for p in required(functions[one])] for one in (name, slope)]
+    return asked[0] != asked[1] and len(asked[1]) > 2 and any(
+        [p.name for p in required(other)] == asked[1] for other in functions.values() if other is not functions[slope]
+    )
 
 
 def of_others(module: ModuleType, named: set[str]) -> Iterator[Subject]:

@@ -20,7 +20,7 @@ def assigned(
     Names tell; where they do not, order and shape.
     """
     found: dict[str, np.ndarray] = {}
-    unnamed: list[np.ndarray] = []
+    unnamed: list[Any] = []
     stems = {name: stems_of_tensor(name) for name in tensors}
     for label, value in gradients:
         array = np.asarray(value)
@@ -33,7 +33,9 @@ def assigned(
         if hit is not None:
             found[hit] = array
         elif not hits and array.ndim and not label.startswith("self."):
-            unnamed.append(array)
+            unnamed.append((label, array))
+    # beside gradients by name, another name is that of a state, such as hs
+    unnamed = [array for label, array in unnamed if not found or not label.isidentifier() or stems_of_gradient(label)]
     free = [name for name in tensors if name not in found]
     outer = [name for name in free if not name.startswith("self.")] or free
     if len(unnamed) == 1:
@@ -108,4 +110,6 @@ def stems_of_label(label: str) -> set[str]:
     last = inner[-1]
     if last in ("grad", "gradient", "g", "d") and len(inner) > 1:
         return {stem(inner[-2])}
+    if plain(last).endswith("bar"):  # of x, as in papers on automatic differentiation
+        return {stem(plain(last).removesuffix("bar"))}
     return stems_of_gradient(last) | {stem(last)}

@@ -20,12 +20,12 @@ import numpy as np
 
 from .calls import BACKWARD, FORWARD, parameters_of, required
 from .joined import DERIVATIVES, OF_METHODS, UPSTREAM
-from .names import plain
+from .names import plain, stems_of_gradient
 from .written import called, returned_names, returns, tree_of
 
 SLOPES = (*BACKWARD, *OF_METHODS[1], "grads", "pullback", "compute_gradients", "get_gradients", "gradient_step")
 VALUES = (*FORWARD, *OF_METHODS[0], "objective", "energy", "log_likelihood", "predict", "cost_function", "nll")
-IS_SLOPE = re.compile(r"grad|deriv|prime|back|bptt|adjoint|vjp|delta|jac|(?:^|_)d_?[a-zA-Z]{1,6}$|updates?$", re.I)
+IS_SLOPE = re.compile(r"grad|deriv|prime|back|retro|rueckw|bptt|adjoint|vjp|delta|jac|(?:^|_)d_?[a-zA-Z]{1,6}$|updates?$", re.I)
 DOWNHILL = re.compile(r"updates?$|step|descent", re.I)  # what is added to parameters: the gradient turned round
 
 Arrays = dict[str, Any]
@@ -110,10 +110,25 @@ def with_gradients(found: Any, source: Callable, upstream: Callable) -> tuple[li
         return [value], list(labelled(back(upstream(np.asarray(value))), names_in(back)))
     if not is_number(value) or not are_arrays(rest):
         raise UnlikeError
-    names = returned_names(source, len(found))[1:]
+    names = [base_of(node, name) for node, name in zip(returned_nodes(source, len(found)), returned_names(source, len(found)), strict=True)][1:]
     if len(rest) == 1 and isinstance(rest[0], tuple | list):
         return [value], list(labelled(rest[0], nested_names(source)))
     return [value], list(labelled(tuple(rest), names))
+
+
+def returned_nodes(function: Callable, count: int) -> list[ast.expr | None]:
+    """The expressions of the `return` of so many."""
+    for node in returns(function):
+        if isinstance(node, ast.Tuple) and len(node.elts) == count:
+            return list(node.elts)
+    return [None] * count
+
+
+def base_of(node: ast.expr | None, name: str) -> str:
+    """The name of a list or dict of which an entry is returned, unless it is that of gradients: hs for hs[-1]."""
+    if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and not stems_of_gradient(node.value.id):
+        return node.value.id
+    return name
 
 
 def names_in(function: Callable) -> list[str]:

@@ -1,6 +1,6 @@
 """Finds arrays for arguments: shapes that fit together, told by the arguments' names and by trying.
 
-A shape is written in letters: N or M examples, D features, K units, A outputs, T steps, H × W pixels, C channels; U is K, or 3 K or
+A shape is written in letters: N or M examples, D features, K units, G of 2 K, A outputs, T steps, H × W pixels, C channels; U is K, or 3 K or
 4 K for cells with gates. What fits is tried again with other sizes, which no accident outlives.
 """
 
@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from ..styles.names import plain
+from .chains import BIAS, chained, of_others
 
-FIRST = {"N": 5, "D": 3, "K": 4, "A": 2, "M": 7, "T": 6, "C": 4, "H": 4, "W": 5, "R": 12, "Z": 16}
-OTHER = {"N": 4, "D": 5, "K": 3, "A": 6, "M": 6, "T": 7, "C": 8, "H": 5, "W": 4, "R": 9, "Z": 12}
+FIRST = {"N": 5, "D": 3, "K": 4, "G": 8, "A": 2, "M": 7, "T": 6, "C": 4, "H": 4, "W": 5, "R": 12, "Z": 16}
+OTHER = {"N": 4, "D": 5, "K": 3, "G": 6, "A": 6, "M": 6, "T": 7, "C": 8, "H": 5, "W": 4, "R": 9, "Z": 12}
 FREE = FIRST | {"N": 4, "T": 7, "H": 5, "W": 6}  # for objects of whose sizes only these can vary
 SIZES = FIRST, OTHER, FREE
 SECONDS = 1.0  # for trying shapes
@@ -32,9 +33,9 @@ TRIES = 4000
 NAMED: tuple[tuple[str, str], ...] = (
     (r"h|s|c|state|prev\w*|\w*prev|hidden|h0|c0|q|query|context", "fNK fND fK fD fTD fKN fK1"),
     (r"(?:w|u|v|weights?|kernel|filters?|theta|table|emb\w*|e|centers?|centres?|memory|mu|m|means|a)(?:[a-z]{1,3}|\d)?|w\w{1,3}|.*weights?|.*matrix|.*vectors?|pesos",
-     "fDU fUD fKU fUK fUU fU fD fUA fDD fUCHH fND fNU fNN fU1 f1U"),
+     "fDU fUD fKU fUK fUU fU fD fUA fDD fUCHH fND fNU fNN fU1 f1U fCDD"),
     (r"b[a-z]?\d?|bias\w*|beta|gamma|scale|shift", "fU fD fA fC fN f1U f1D f1A fU1 fC11"),
-    (r"y|t|labels?|targets?|ytrue|truth|tags?|actions?|acts?|classes|same|events?|done|mask\w*|seg\w*|.*ids?|.*idx|.*ind\w*|tokens?|i|k|j",
+    (r"y|t|ts|labels?|targets?|ytrue|truth|tags?|actions?|acts?|classes|same|events?|done|mask\w*|seg\w*|.*ids?|.*idx|.*ind\w*|tokens?|i|k|j",
      "iN fNU fNA bN fND n oNU sN fN iND iNT bNT fN1 fDN iT bND"),
     (r"k|v|keys?|values?|queries|memory", "fTD fND fTK"),
     (r"lam\w*|reg\w*|l1|l2|margin|alpha|eta|lr|rate|eps\w*|slope|temperature|tau|p|rho|step\w*|clip\w*|weight|lo|hi|h|dt|scale|factor|floor", "p fNK fN fND fD"),
@@ -43,7 +44,7 @@ NAMED: tuple[tuple[str, str], ...] = (
     (r"adj\w*|a|graph", "fNN bNN"),
     (r"axis|dim", "n"),
 )  # fmt: skip
-ANY = "fND fNU fDN fD fN fK fTD fNTD fNHWC fNCHW fDK p iN fNN bN n fN1 fKD fHW fD1 fA1 fKN"
+ANY = "fND fNU fDN fD fN fK fTD fNTD fNHWC fNCHW fDK p iN fNN bN n fN1 fKD fHW fD1 fA1 fKN iNT iT fTD1"
 
 DATA = {"x", "xs", "inputs", "input", "features", "data"}  # which may hold any numbers
 
@@ -60,7 +61,7 @@ def likely(name: str) -> list[str]:
     _, _, key = name.partition("[")
     if key:  # an entry of a dict, which is rather a parameter
         name = key[:-1]
-        found = dict.fromkeys((NAMED[2] if name[:1] == "b" else NAMED[1])[1].split())
+        found = dict.fromkeys((NAMED[2] if BIAS.fullmatch(name) else NAMED[1])[1].split())
     for pattern, kinds in NAMED:
         if re.fullmatch(pattern, plain(name)):
             found |= dict.fromkeys(kinds.split())
@@ -107,6 +108,13 @@ def choices(names: Sequence[str], given: Mapping[str, Any]) -> Iterator[dict[str
         for kind in ("fND", "fN", "fTD", "fD", "fNK"):
             yield told | dict.fromkeys(free, kind)
     options = [likely(name) for name in free]
+    for kinds, layout in chained(free) if weights else ():
+        others = [name for name in free if name not in kinds]
+        ranked = [list(dict.fromkeys([*of_others(name, layout), *likely(name)])) for name in others]
+        for places in itertools.islice(in_order([len(one) for one in ranked]), 60):
+            yield told | kinds | {
+                name: one[i].replace("U", "K") for name, one, i in zip(others, ranked, places, strict=True)
+            }
     passes = [("K", 0, 800), ("Z", 0, 400), ("R", 0, 400), ("K", 800, TRIES)]
     if any(re.fullmatch(r"(?:prev|next)?c(?:prev|0|ell)?", plain(name)) for name in free):
         passes.insert(0, passes.pop(1))  # the cell of an LSTM, which has four gates
