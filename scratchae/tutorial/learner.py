@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import inspect
+import itertools
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -178,6 +179,8 @@ def of_functions(module: ModuleType) -> Iterator[Subject]:
         if flag := losses.flagged(value):
             used.add(name)
             yield Subject(name, value, lambda n=name, v=value, f=flag: check_two(n, *losses.with_flag(v, f), file))
+        elif any(value in one.run.args for one in several.in_three(all_own)):
+            continue  # a part of a net in three functions
         elif len(required(value)) in (1, 2) and is_function_to_check(name, value, file):
             yield Subject(
                 name, value, lambda n=name, v=value: or_of_functions(n, all_own, check_function, n, v, file)
@@ -189,19 +192,28 @@ def of_functions(module: ModuleType) -> Iterator[Subject]:
 
 
 def of_another(name: str, slope: str, functions: Mapping[str, Callable]) -> bool:
-    """Whether a derivative takes what another value takes, such as policy_backward what log_likelihood takes."""
+    """Whether a derivative takes what another value takes, such as policy_backward what log_likelihood takes, or belongs to a net in
+    three functions."""
+    if any(one.source is functions[slope] for one in several.in_three(functions)):
+        return True
     asked = [[p.name for p in required(functions[one])] for one in (name, slope)]
-    return asked[0] != asked[1] and len(asked[1]) > 2 and any(
-        [p.name for p in required(other)] == asked[1] for other in functions.values() if other is not functions[slope]
-    )
+    others = [other for one, other in functions.items() if one not in (name, slope)]
+    return asked[0] != asked[1] and len(asked[1]) > 2 and any([p.name for p in required(f)] == asked[1] for f in others)
 
 
 def of_others(module: ModuleType, named: set[str]) -> Iterator[Subject]:
     """Functions and classes with a value and gradients in a form that no other check reads, such as of several arguments."""
     file = vars(module)
     found: dict[str, list[Several]] = {}
-    for reading in several.of_functions(own(module, inspect.isfunction)):
-        if reading.name not in named:
+    functions = own(module, inspect.isfunction)
+    names = {function: name for name, function in functions.items()}
+    threes = [*several.in_three(functions)]
+    values = {part for one in threes for part in one.run.args[:2]} | {functions[name] for name in functions if partner(name, functions)}
+    for reading in itertools.chain(threes, several.of_functions(functions)):
+        slope = names.get(reading.source, "")
+        if reading.source in values:
+            continue  # what it returns besides its value is a cache, and no gradient
+        if reading.name not in named and not (slope != reading.name and of_another(reading.name, slope, functions)):
             found.setdefault(reading.name, []).append(reading)
     for name, readings in found.items():
         if (result := trials_of_several.best(readings, file)) is not None:

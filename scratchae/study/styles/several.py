@@ -10,6 +10,7 @@ cell.forward(x, h) and cell.backward(dy), net.loss(X, y) -> (value, grads)      
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ from .written import called, returned_names, returns, tree_of
 SLOPES = (*BACKWARD, *OF_METHODS[1], "grads", "pullback", "compute_gradients", "get_gradients", "gradient_step")
 VALUES = (*FORWARD, *OF_METHODS[0], "objective", "energy", "log_likelihood", "predict", "cost_function", "nll")
 IS_SLOPE = re.compile(r"grad|deriv|prime|back|retro|rueckw|bptt|adjoint|vjp|delta|jac|(?:^|_)d_?[a-zA-Z]{1,6}$|updates?$", re.I)
+IS_COST = re.compile(r"cost|loss|error|objective|costo|energy|mse|entropy", re.I)
 DOWNHILL = re.compile(r"updates?$|step|descent", re.I)  # what is added to parameters: the gradient turned round
 
 Arrays = dict[str, Any]
@@ -154,6 +156,12 @@ def keys_of(functions: Iterable[Callable], names: Sequence[str]) -> dict[str, li
     found: dict[str, list[str]] = {}
     for function in functions:
         for node in ast.walk(tree_of(function)):
+            if isinstance(node, ast.GeneratorExp | ast.ListComp) and isinstance(node.elt, ast.Subscript):
+                held, among = node.elt.value, getattr(node.generators[0].iter, "elts", ())
+                if isinstance(held, ast.Name) and held.id in names:
+                    found.setdefault(held.id, []).extend(
+                        one.value for one in among if isinstance(getattr(one, "value", None), str)
+                    )
             if (
                 isinstance(node, ast.Subscript)
                 and isinstance(node.value, ast.Name)
@@ -261,6 +269,44 @@ def of_functions(functions: Mapping[str, Callable]) -> Iterator[Several]:
                 one_of=len(slopes),
                 settings=settings_of(value, slope),
             )
+
+
+def in_three(functions: Mapping[str, Callable]) -> Iterator[Several]:
+    """The readings of a net in three functions: cost(forward(X, parameters)[0], Y), and what gives the gradients of the parameters."""
+    for name, slope in functions.items():
+        if not IS_SLOPE.search(name):
+            continue
+        for first, forward in functions.items():
+            inputs = [p.name for p in required(forward)]
+            for last, cost in functions.items():
+                if cost in (slope, forward) or forward is slope or IS_SLOPE.search(first) or IS_SLOPE.search(last) or not IS_COST.search(last):
+                    continue
+                target = [p for p in required(cost)[1:] if p.name not in inputs]
+                if len(required(cost)) < 2 or len(target) != 1 or not inputs:
+                    continue
+                handed = {p.name for p in required(slope)}
+                if target[0].name in handed and handed & set(inputs):
+                    arguments = [*required(forward), *target]
+                    yield Several(
+                        name, slope, arguments, functools.partial(three, forward, cost, slope), keys_of(functions.values(), inputs)
+                    )
+
+
+def three(forward: Callable, cost: Callable, slope: Callable, arguments: Arrays, upstream: Callable) -> tuple[list, list]:
+    found = forward(**words(forward, arguments))
+    output, cache = (found[0], found[1:]) if isinstance(found, tuple) else (found, ())
+    value = cost(output, **{p.name: arguments[p.name] for p in required(cost)[1:]})
+    if not is_number(value):
+        raise UnlikeError
+    handed, kept = [], list(cache)
+    for p in required(slope):
+        if p.name in arguments:
+            handed.append(arguments[p.name])
+        elif kept:
+            handed.append(kept.pop(0))
+        else:
+            handed.append(output)
+    return [value], list(labelled(slope(*handed), names_in(slope)))
 
 
 def belongs(name: str, value: Callable, other: str, slope: Callable) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 
@@ -37,7 +38,7 @@ def chained(names: Sequence[str]) -> Iterator[tuple[dict[str, str], str]]:
         return
     every = [*SIZES[len(weights)], *(["GKD"] if len(weights) == 2 else [])]
     for sizes, layout in ((sizes, layout) for sizes in every for layout in LAYOUTS):
-        ends = list(zip(sizes, sizes[1:], strict=False)) if sizes != "GKD" else [("D", "G"), ("K", "D")]
+        ends = list(itertools.pairwise(sizes)) if sizes != "GKD" else [("D", "G"), ("K", "D")]
         yield from kinds(weights, ends, biases, [end for _, end in ends][: len(biases)], layout)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -49,7 +50,7 @@ class Fits:
         self.thing, self.whole, self.strict, self.unlike = thing, whole, strict, 0
 
     def __call__(self, arguments: Mapping[str, Any]) -> bool | None:
-        if self.unlike >= 5:
+        if self.unlike >= 40:
             raise UnlikeError
         try:
             arguments = self.thing.complete(arguments, 0)
@@ -199,7 +200,7 @@ def trials(thing: Several, make: Fitting, known: bool) -> Result:
     for words, options in (
         own
         + [(options, options) for options in variants(thing.settings, guards=False)]
-        + of_numbers(make, thing.settings)
+        + of_numbers(make, thing.settings, source_of(thing.cls or thing.source))
     ):
         result = attempt(thing, thing.complete(make(0, 4) | words, 4), tried, False)
         if result is None:
@@ -222,11 +223,17 @@ def trials(thing: Several, make: Fitting, known: bool) -> Result:
     return replace(first, layer=Part(trained)) if trained else first
 
 
-def of_numbers(make: Fitting, settings: tuple) -> list[tuple[dict, dict]]:
-    """The whole numbers among its arguments, such as sizes and strides, one at a time with other values, and in every mode."""
+def of_numbers(make: Fitting, settings: tuple, source: str) -> list[tuple[dict, dict]]:
+    """The whole numbers among its arguments, such as sizes and strides, with other values, and in every mode; and -1 among numbers of
+    classes and rows, where the text says that some are left out."""
     found = [
         {name: other} for name, kind in make.chosen.items() if kind == "n" and "[" not in name for other in (1, 3)
     ]
+    if re.search(r"-1\b|>= 0|< 0|ignore|pad", source):  # of what is left out
+        made = make(0, 4)
+        for name, kind in make.chosen.items():
+            if kind[:1] == "i" and "[" not in name:
+                found.append({name: np.where(np.arange(made[name].size).reshape(made[name].shape) % 4 == 1, -1, made[name])})
     modes = [option for option in variants(settings) if all(isinstance(value, str) for value in option.values())]
     return [(one | mode, one | mode) for one in found for mode in ({}, *modes)]
 
