@@ -128,6 +128,8 @@ def choices(names: Sequence[str], given: Mapping[str, Any]) -> Iterator[dict[str
 def constants(fitting: Fitting, trained: Collection[str]) -> Iterator[Fitting]:
     """The same shapes with other numbers where no gradient is asked for: what holds only for one-hot rows, shares, signs, symmetry."""
     for name, kind in fitting.chosen.items():
+        if kind[0] == "i" and name not in fitting.given:
+            yield replace(fitting, chosen={**fitting.chosen, name: "b" + kind[1:]})
         if kind[0] != "f" or name in trained or len(kind) not in (2, 3) or plain(name) in DATA:
             continue
         if kind[1:2] == kind[2:3] and WEIGHTS.fullmatch(name):
