@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import importlib.util
 import inspect
-import itertools
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,11 +22,11 @@ import numpy as np
 from ..errors import OptionError
 from ..models import Model
 from ..optimizers import Optimizer
-from ..study.styles import functional, losses, several
+from ..study.styles import functional, losses
 from ..study.styles.calls import BACKWARD, FORWARD, method_of, parameters_of
 from ..study.styles.joined import OF_METHODS, partner
 from ..study.styles.names import plain
-from ..study.styles.several import Several
+from ..study.styles.three import in_three
 from ..study.styles.updating import UPDATE
 from ..study.styles.written import is_empty
 from ..study.trials import layers, models, optimizers
@@ -35,6 +34,7 @@ from ..study.trials import several as trials_of_several
 from ..study.trials.inputs import required
 from ..study.trials.result import Result
 from .fallback import of_class, or_of_functions, or_several
+from .others import any_number, of_another, together
 from .readers import (
     NotCheckableError,
     array_of,
@@ -126,6 +126,8 @@ def stands_for(other: type, cls: type) -> bool:
 
 def check_of(cls: type) -> Callable[..., Result] | None:
     """How objects of a class are checked; None if it is nothing that can be."""
+    if any_number(cls):
+        return None
     if losses.of_class(cls):
         return functools.partial(with_options, check_loss_class)
     if is_layer(cls):
@@ -179,7 +181,7 @@ def of_functions(module: ModuleType) -> Iterator[Subject]:
         if flag := losses.flagged(value):
             used.add(name)
             yield Subject(name, value, lambda n=name, v=value, f=flag: check_two(n, *losses.with_flag(v, f), file))
-        elif any(value in one.run.args for one in several.in_three(all_own)):
+        elif any(value in one.run.args for one in in_three(all_own)):
             continue  # a part of a net in three functions
         elif len(required(value)) in (1, 2) and is_function_to_check(name, value, file):
             yield Subject(
@@ -191,31 +193,10 @@ def of_functions(module: ModuleType) -> Iterator[Subject]:
             yield Subject(name, value, lambda n=name, v=value: optimizers.examine(n, None, v))
 
 
-def of_another(name: str, slope: str, functions: Mapping[str, Callable]) -> bool:
-    """Whether a derivative takes what another value takes, such as policy_backward what log_likelihood takes, or belongs to a net in
-    three functions."""
-    if any(one.source is functions[slope] for one in several.in_three(functions)):
-        return True
-    asked = [[p.name for p in required(functions[one])] for one in (name, slope)]
-    others = [other for one, other in functions.items() if one not in (name, slope)]
-    return asked[0] != asked[1] and len(asked[1]) > 2 and any([p.name for p in required(f)] == asked[1] for f in others)
-
-
 def of_others(module: ModuleType, named: set[str]) -> Iterator[Subject]:
     """Functions and classes with a value and gradients in a form that no other check reads, such as of several arguments."""
     file = vars(module)
-    found: dict[str, list[Several]] = {}
-    functions = own(module, inspect.isfunction)
-    names = {function: name for name, function in functions.items()}
-    threes = [*several.in_three(functions)]
-    values = {part for one in threes for part in one.run.args[:2]} | {functions[name] for name in functions if partner(name, functions)}
-    for reading in itertools.chain(threes, several.of_functions(functions)):
-        slope = names.get(reading.source, "")
-        if reading.source in values:
-            continue  # what it returns besides its value is a cache, and no gradient
-        if reading.name not in named and not (slope != reading.name and of_another(reading.name, slope, functions)):
-            found.setdefault(reading.name, []).append(reading)
-    for name, readings in found.items():
+    for name, readings in together(own(module, inspect.isfunction), named).items():
         if (result := trials_of_several.best(readings, file)) is not None:
             yield Subject(name, readings[-1].source, lambda r=result: r)
     for name, cls in own(module, inspect.isclass).items():

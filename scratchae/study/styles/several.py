@@ -10,7 +10,6 @@ cell.forward(x, h) and cell.backward(dy), net.loss(X, y) -> (value, grads)      
 from __future__ import annotations
 
 import ast
-import functools
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,8 +25,9 @@ from .written import called, returned_names, returns, tree_of
 
 SLOPES = (*BACKWARD, *OF_METHODS[1], "grads", "pullback", "compute_gradients", "get_gradients", "gradient_step")
 VALUES = (*FORWARD, *OF_METHODS[0], "objective", "energy", "log_likelihood", "predict", "cost_function", "nll")
-IS_SLOPE = re.compile(r"grad|deriv|prime|back|retro|rueckw|bptt|adjoint|vjp|delta|jac|(?:^|_)d_?[a-zA-Z]{1,6}$|updates?$", re.I)
-IS_COST = re.compile(r"cost|loss|error|objective|costo|energy|mse|entropy", re.I)
+IS_SLOPE = re.compile(
+    r"grad|deriv|prime|back|retro|rueckw|bptt|adjoint|vjp|delta|jac|(?:^|_)d_?[a-zA-Z]{1,6}$|updates?$", re.I
+)
 DOWNHILL = re.compile(r"updates?$|step|descent", re.I)  # what is added to parameters: the gradient turned round
 
 Arrays = dict[str, Any]
@@ -64,9 +64,11 @@ class Several:
         """The arguments, and what the object holds, moved off the values with which it begins."""
         rng = np.random.default_rng([seed, 7])
         moved = {
-            name: np.abs(array) * rng.uniform(0.6, 1.5, array.shape)
-            if re.search(r"var|sigma|std|scale", name)
-            else array + 0.3 * rng.standard_normal(array.shape)
+            name: np.asarray(
+                np.abs(array) * rng.uniform(0.6, 1.5, array.shape)
+                if re.search(r"var|sigma|std|scale", name)
+                else array + 0.3 * rng.standard_normal(array.shape)
+            )
             for name, array in self.held(arguments).items()
         }
         return arguments | moved
@@ -112,7 +114,10 @@ def with_gradients(found: Any, source: Callable, upstream: Callable) -> tuple[li
         return [value], list(labelled(back(upstream(np.asarray(value))), names_in(back)))
     if not is_number(value) or not are_arrays(rest):
         raise UnlikeError
-    names = [base_of(node, name) for node, name in zip(returned_nodes(source, len(found)), returned_names(source, len(found)), strict=True)][1:]
+    names = [
+        base_of(node, name)
+        for node, name in zip(returned_nodes(source, len(found)), returned_names(source, len(found)), strict=True)
+    ][1:]
     if len(rest) == 1 and isinstance(rest[0], tuple | list):
         return [value], list(labelled(rest[0], nested_names(source)))
     return [value], list(labelled(tuple(rest), names))
@@ -175,6 +180,13 @@ def keys_of(functions: Iterable[Callable], names: Sequence[str]) -> dict[str, li
     return found
 
 
+def call(function: Callable, arguments: Arrays) -> Any:
+    """What a function gives for those of the arguments that it takes; for all, in order, if it takes any number."""
+    if not required(function) and any(p.kind is p.VAR_POSITIONAL for p in parameters_of(function)):
+        return function(*arguments.values())
+    return function(**words(function, arguments))
+
+
 def words(function: Callable, arguments: Arrays) -> Arrays:
     """Those of the arguments that a function takes."""
     return {p.name: arguments[p.name] for p in parameters_of(function) if p.name in arguments}
@@ -182,7 +194,7 @@ def words(function: Callable, arguments: Arrays) -> Arrays:
 
 def apart(value: Callable, slope: Callable, arguments: Arrays, upstream: Callable) -> tuple[list, list]:
     """Of a value and its gradients in two calls: the second is handed upstreams, the cache, and arguments of the first by name."""
-    found = value(**words(value, arguments))
+    found = call(value, arguments)
     by_name = {plain(name): argument for name, argument in arguments.items()}
     wanted = required(slope)
     numbers = [p for p in wanted if plain(p.name) not in by_name]
@@ -269,44 +281,6 @@ def of_functions(functions: Mapping[str, Callable]) -> Iterator[Several]:
                 one_of=len(slopes),
                 settings=settings_of(value, slope),
             )
-
-
-def in_three(functions: Mapping[str, Callable]) -> Iterator[Several]:
-    """The readings of a net in three functions: cost(forward(X, parameters)[0], Y), and what gives the gradients of the parameters."""
-    for name, slope in functions.items():
-        if not IS_SLOPE.search(name):
-            continue
-        for first, forward in functions.items():
-            inputs = [p.name for p in required(forward)]
-            for last, cost in functions.items():
-                if cost in (slope, forward) or forward is slope or IS_SLOPE.search(first) or IS_SLOPE.search(last) or not IS_COST.search(last):
-                    continue
-                target = [p for p in required(cost)[1:] if p.name not in inputs]
-                if len(required(cost)) < 2 or len(target) != 1 or not inputs:
-                    continue
-                handed = {p.name for p in required(slope)}
-                if target[0].name in handed and handed & set(inputs):
-                    arguments = [*required(forward), *target]
-                    yield Several(
-                        name, slope, arguments, functools.partial(three, forward, cost, slope), keys_of(functions.values(), inputs)
-                    )
-
-
-def three(forward: Callable, cost: Callable, slope: Callable, arguments: Arrays, upstream: Callable) -> tuple[list, list]:
-    found = forward(**words(forward, arguments))
-    output, cache = (found[0], found[1:]) if isinstance(found, tuple) else (found, ())
-    value = cost(output, **{p.name: arguments[p.name] for p in required(cost)[1:]})
-    if not is_number(value):
-        raise UnlikeError
-    handed, kept = [], list(cache)
-    for p in required(slope):
-        if p.name in arguments:
-            handed.append(arguments[p.name])
-        elif kept:
-            handed.append(kept.pop(0))
-        else:
-            handed.append(output)
-    return [value], list(labelled(slope(*handed), names_in(slope)))
 
 
 def belongs(name: str, value: Callable, other: str, slope: Callable) -> bool:

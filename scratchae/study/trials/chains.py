@@ -12,7 +12,11 @@ CODED = re.compile(r"[WwUV]_?([xhyio])([xhyio])")  # W_xh leads from x to h
 # the sizes from layer to layer: D features, K units, A outputs, G of 2 K, which is a mean and a variance; "" ends in a number
 SIZES = {1: ("DA", "DD", "D "), 2: ("DKA", "DKD", "DK "), 3: ("DKMA", "DKMD", "DKM "), 4: ("DKMKA",)}
 OF_X = {"rows": "fND fNTD fD fNA", "columns": "fDN fND fD1 fD fTD fTD1", "in time": "fTD iT fNTD fTD1 fDN fND"}
-OF_Y = {"rows": "iN fNA fND fN bN oNA fNK n", "columns": "fAN fA1 fDN fA n iN bN fN iT", "in time": "iT n fTA iN fNA fTD"}
+OF_Y = {
+    "rows": "iN fNA fND fN bN oNA fNK n",
+    "columns": "fAN fA1 fDN fA n iN bN fN iT",
+    "in time": "iT n fTA iN fNA fTD",
+}
 LAYOUTS = ("rows", "columns")
 
 
@@ -48,7 +52,10 @@ def kinds(
     shapes = [(a + b if layout == "rows" else b + a).strip() for a, b in ends]
     of_weights = {name: f"f{shape}" for name, shape in zip(weights, shapes, strict=True)}
     for form in ("{}", "1{}") if layout == "rows" else ("{}1", "{}"):
-        found = {name: "p" if size == " " else f"f{form.format(size)}" for name, size in zip(biases, of_biases, strict=True)}
+        found = {
+            name: "p" if size == " " else f"f{form.format(size)}"
+            for name, size in zip(biases, of_biases, strict=True)
+        }
         yield of_weights | found, layout
         if not biases:
             return

@@ -28,7 +28,7 @@ SECONDS = 1.0  # for trying shapes
 TRIES = 4000
 
 # what an argument of a name may be, the likeliest first: a kind, and the letters of its shape. Kinds: f floats, i class or row numbers,
-# o one-hot rows, b 0 and 1, s -1 and 1, p a single number, n a whole number, q rows that sum to 1, y symmetric
+# o one-hot rows, b 0 and 1, s -1 and 1, p a single number, n and m whole numbers, 2 and 3, q rows that sum to 1, y symmetric
 # shares of pairs
 NAMED: tuple[tuple[str, str], ...] = (
     (r"h|s|c|state|prev\w*|\w*prev|hidden|h0|c0|q|query|context", "fNK fND fK fD fTD fKN fK1"),
@@ -39,7 +39,7 @@ NAMED: tuple[tuple[str, str], ...] = (
      "iN fNU fNA bN fND n oNU sN fN iND iNT bNT fN1 fDN iT bND"),
     (r"k|v|keys?|values?|queries|memory", "fTD fND fTK"),
     (r"lam\w*|reg\w*|l1|l2|margin|alpha|eta|lr|rate|eps\w*|slope|temperature|tau|p|rho|step\w*|clip\w*|weight|lo|hi|h|dt|scale|factor|floor", "p fNK fN fND fD"),
-    (r"n|g|groups?|heads?|num\w*|r|f|stride|pad|size|steps|kernelsize|poolsize", "n p fN"),
+    (r"n|g|groups?|heads?|num\w*|r|f|stride|pad|size|steps|kernelsize|poolsize", "n m p fN"),
     (r"adv\w*|returns?|rewards?|r|logp\w*|risk|time|event|scores?|pos|neg|done|energy", "fN fND bN"),
     (r"adj\w*|a|graph", "fNN bNN"),
     (r"axis|dim", "n"),
@@ -65,7 +65,7 @@ def likely(name: str) -> list[str]:
     for pattern, kinds in NAMED:
         if re.fullmatch(pattern, plain(name)):
             found |= dict.fromkeys(kinds.split())
-    others = [kind for kind in ANY.split() if kind not in "pn" or not re.fullmatch(NAMED[0][0], plain(name))]
+    others = [kind for kind in ANY.split() if kind not in "pnm" or not re.fullmatch(NAMED[0][0], plain(name))]
     return list(found | dict.fromkeys(others))
 
 
@@ -75,8 +75,8 @@ def made(kind: str, sizes: Mapping[str, int], seed: int, positive: bool) -> Any:
     shape = tuple(1 if letter == "1" else sizes[letter] for letter in kind[1:])
     if kind[0] == "p":
         return 0.7
-    if kind[0] == "n":
-        return 2
+    if kind[0] in "nm":
+        return 2 if kind == "n" else 3
     if kind[0] == "i":
         return rng.integers(0, 3, shape)
     if kind[0] == "o":
@@ -112,9 +112,11 @@ def choices(names: Sequence[str], given: Mapping[str, Any]) -> Iterator[dict[str
         others = [name for name in free if name not in kinds]
         ranked = [list(dict.fromkeys([*of_others(name, layout), *likely(name)])) for name in others]
         for places in itertools.islice(in_order([len(one) for one in ranked]), 60):
-            yield told | kinds | {
-                name: one[i].replace("U", "K") for name, one, i in zip(others, ranked, places, strict=True)
-            }
+            yield (
+                told
+                | kinds
+                | {name: one[i].replace("U", "K") for name, one, i in zip(others, ranked, places, strict=True)}
+            )
     passes = [("K", 0, 800), ("Z", 0, 400), ("R", 0, 400), ("K", 800, TRIES)]
     if any(re.fullmatch(r"(?:prev|next)?c(?:prev|0|ell)?", plain(name)) for name in free):
         passes.insert(0, passes.pop(1))  # the cell of an LSTM, which has four gates
@@ -145,6 +147,12 @@ def of_other_counts(fitting: Fitting) -> Iterator[Fitting]:
         if kind[:2] in ("fN", "fT") and not fitting.given:
             other = kind.replace("N", "M") if kind[1] == "N" else kind.replace("T", "R")
             yield replace(fitting, chosen={**fitting.chosen, name: other})
+
+
+def of_other_axes(fitting: Fitting) -> Iterator[Fitting]:
+    """The only argument with one axis more, and with two."""
+    if list(fitting.chosen.values()) == ["fND"] and not fitting.given:
+        yield from (replace(fitting, chosen=dict.fromkeys(fitting.chosen, kind)) for kind in ("fNTD", "fNHWD"))
 
 
 def in_order(counts: Sequence[int]) -> Iterator[tuple[int, ...]]:

@@ -41,7 +41,17 @@ BELOW_ONE = {
     "rho",
     "beta",
 }
-ACTIVATIONS = {"activation", "activationfunction", "activationfn", "activationfunc", "actfn", "act", "func", "fn", "nonlinearity"}
+ACTIVATIONS = {
+    "activation",
+    "activationfunction",
+    "activationfn",
+    "activationfunc",
+    "actfn",
+    "act",
+    "func",
+    "fn",
+    "nonlinearity",
+}
 LEFT_ALONE = {
     "seed",
     "rng",
