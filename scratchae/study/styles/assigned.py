@@ -22,6 +22,7 @@ def assigned(
     found: dict[str, np.ndarray] = {}
     unnamed: list[Any] = []
     stems = {name: stems_of_tensor(name) for name in tensors}
+    numbers = any(tensor.ndim == 0 for tensor in tensors.values())
     for label, value in gradients:
         array = np.asarray(value)
         if array.dtype.kind not in "fiu":
@@ -32,7 +33,7 @@ def assigned(
         hit = next((name for name in hits if name not in found), None)
         if hit is not None:
             found[hit] = array
-        elif not hits and array.ndim and not label.startswith("self."):
+        elif not hits and (array.ndim or numbers) and not label.startswith("self."):
             unnamed.append((label, array))
     # beside gradients by name, another name is that of a state, such as hs
     unnamed = [array for label, array in unnamed if not found or not label.isidentifier() or stems_of_gradient(label)]
@@ -40,6 +41,7 @@ def assigned(
     outer = [name for name in free if not name.startswith("self.")] or free
     if len(unnamed) == 1:
         fitting = [name for name in outer if tensors[name].shape == unnamed[0].shape]
+        fitting += [name for name in free if name not in outer and tensors[name].shape == unnamed[0].shape]
         yield from ((found | {name: unnamed[0]}, 0) for name in fitting)
         if not fitting and len(outer) == 1:
             yield found | {outer[0]: unnamed[0]}, 0

@@ -18,8 +18,10 @@ from ..diagnosis.experiment import LayerExperiment
 from ..diagnosis.finding import Finding, finding
 from ..differences import GradientReport, Index
 from ..gradcheck import accepted, check_gradients, check_layer, parameters, random_streams
-from ..styles.calls import BACKWARD
+from ..styles.calls import BACKWARD, INPUTS, RATES, method_of, required
 from ..styles.copies import duplicate
+from ..styles.losses import TARGETS
+from ..styles.names import plain
 from .inputs import SHAPES
 from .plan import BrokenError, Trial, begin, fits, forward_of, like, plan, ready, takes
 from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
@@ -117,7 +119,7 @@ def examine(
     except ValueError as error:
         if given is None and not any_batch(value, x):
             raise
-        if not breaks(error):
+        if not breaks(value, error):
             raise
         tried.left_out.append("what backward gives: it raises an error for every x that forward takes")
         return Result(WRONG, "", error=error, tried=tried)
@@ -152,8 +154,13 @@ def any_batch(value: Any, x: np.ndarray) -> bool:
     return True
 
 
-def breaks(error: BaseException) -> bool:
-    """Whether arrays do not fit together in a person's own backward, which is handed nothing but dy."""
+def breaks(value: Any, error: BaseException) -> bool:
+    """Whether arrays do not fit together in a person's own backward, which is handed nothing but dy and a learning rate."""
+    first, *others = [plain(p.name) for p in required(getattr(value, method_of(value, BACKWARD) or "backward"))] or [
+        ""
+    ]
+    if first in INPUTS | TARGETS or not set(others) <= RATES:
+        return False
     frames = traceback.extract_tb(error.__traceback__)
     ours, theirs = Path(__file__).parents[2], [frame for frame in frames if frame.name in BACKWARD]
     own = [frame for frame in theirs if ours not in Path(frame.filename).parents]
