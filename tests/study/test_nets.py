@@ -23,6 +23,24 @@ FORMS = {
         '(1 - cache["A1"] ** 2)',
         '(1 - cache["A1"])',
     ),
+    "a cost that calls forward itself": (
+        """
+        def propagar(X, pesos):
+            oculta = np.tanh(X @ pesos["entrada"] + pesos["sesgo_o"])
+            return oculta, oculta @ pesos["salida"] + pesos["sesgo_s"]
+
+        def costo(X, Y, pesos):
+            return np.sum((propagar(X, pesos)[1] - Y) ** 2) / len(X)
+
+        def retropropagar(X, Y, pesos):
+            oculta, salida = propagar(X, pesos)
+            error = 2 * (salida - Y) / len(X)
+            delta = error @ pesos["salida"].T * (1 - oculta**2)
+            return {"salida": oculta.T @ error, "sesgo_s": error.sum(axis=0), "entrada": X.T @ delta, "sesgo_o": delta.sum(axis=0)}
+        """,
+        '"sesgo_s": error.sum(axis=0)',
+        '"sesgo_s": error.mean(axis=0)',
+    ),
     "many arrays, their sizes in a chain": (
         """
         def autoencoder_cost(W1, W2, b1, b2, data, lam=1e-3):

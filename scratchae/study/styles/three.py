@@ -29,7 +29,7 @@ def in_three(functions: Mapping[str, Callable]) -> Iterator[Several]:
                 ):
                     continue
                 target = [p for p in required(cost)[1:] if p.name not in inputs]
-                if len(required(cost)) < 2 or len(target) != 1 or not inputs:
+                if not inputs or len(target) != 1 or required(cost)[0].name in inputs:
                     continue
                 handed = {p.name for p in required(slope)}
                 if target[0].name in handed and handed & set(inputs):
