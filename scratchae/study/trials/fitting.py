@@ -143,6 +143,8 @@ def constants(fitting: Fitting, trained: Collection[str]) -> Iterator[Fitting]:
 
 def of_other_counts(fitting: Fitting) -> Iterator[Fitting]:
     """The same with one argument of as many examples as no other has, which real and fake logits may be."""
+    if any(kind[0] in "ibos" and len(kind) > 1 for kind in fitting.chosen.values()):
+        return  # a class for each example
     for name, kind in fitting.chosen.items():
         if kind[:2] in ("fN", "fT") and not fitting.given:
             other = kind.replace("N", "M") if kind[1] == "N" else kind.replace("T", "R")
