@@ -390,7 +390,9 @@ def test_an_unusable_file(graded, name):
 def test_a_backward_whose_arrays_do_not_fit_is_wrong(graded):
     code, out = graded(SIGMOID.replace("return dy * self.y", "return dy @ self.y"))
     assert code == grade.WRONG
-    assert "my_layer.py:9, in backward: return dy @ self.y * (1 - self.y)\n    dy is (5, 3) and self.y is (5, 3)" in out
+    assert (
+        "my_layer.py:9, in backward: return dy @ self.y * (1 - self.y)\n    dy is (5, 3) and self.y is (5, 3)" in out
+    )
 
 
 def test_a_gradient_of_the_wrong_shape(graded):
