@@ -425,6 +425,7 @@ def test_a_backward_that_cannot_run_is_wrong(graded):
     ("text", "condition"),
     [
         ("def f(A, x):\n    return x @ A @ x\n\ndef grad_f(A, x):\n    return 2 * A @ x\n", "right only for a symmetric A"),
+        ("class MSE:\n    def forward(self, p, t):\n        self.d = p - t\n        return (self.d**2).mean(axis=-1)\n\n    def backward(self):\n        return 2 * self.d / self.d.shape[-1]\n", "right only for the sum of the values"),
         ("def sigmoid(x):\n    return 1 / (1 + np.exp(-x))\n\ndef sigmoid_prime(x):\n    return x * (1 - x)\n", "right only if the derivative is handed the output y"),
     ],
 )  # fmt: skip

@@ -60,6 +60,10 @@ class Loss:
         value, gradient = found
         return self.reduced(value) if np.ndim(value) else value, gradient
 
+    def of_each(self, prediction: np.ndarray, target: Any) -> bool:
+        """Whether its value is one for each example."""
+        return np.ndim(self.call(*((target, prediction) if self.flipped else (prediction, target)))[0]) > 0
+
     @property
     def __name__(self) -> str:
         return self.name
