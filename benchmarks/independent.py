@@ -1,6 +1,6 @@
 """`scratchae check` on code whose author has not seen its rules: right files in many styles, and the same with one slip each.
 
-    python benchmarks/independent.py [--folder FOLDER] [--only TEXT] [--json FILE]
+    python benchmarks/independent.py [--folder FOLDER] [--only TEXT] [--limit SECONDS] [--jobs N] [--json FILE]
 
 `independent/*.txt` hold 206 right files after `#### name`, each with its slips: `%%% slip word | what is wrong`, then what stands in the right
 file, `===>`, and what stands in the wrong one (`&&&` between two places). Their author compared every right file with PyTorch or
@@ -27,7 +27,6 @@ from scratchae.bench.harness import save
 from scratchae.tutorial.homework import first_fault, graded
 
 SOURCES = Path(__file__).parent / "independent"
-LIMIT = 60.0  # seconds for a file
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = argparse.ArgumentParser(prog="independent.py", description=__doc__.partition("\n")[0])
     command.add_argument("--folder", type=Path, help="where the files are put (default: a temporary one)")
     command.add_argument("--only", default="", metavar="TEXT", help="files whose names hold this")
+    command.add_argument("--limit", type=float, default=60, metavar="SECONDS", help="time for a file (default: 60)")
+    command.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N", help="files at a time")
     command.add_argument("--json", type=Path, metavar="FILE", help="write what is said of each file")
     options = command.parse_args(arguments)
     return exit_code("independent", lambda: run(options))
@@ -52,17 +53,17 @@ def run(options: argparse.Namespace) -> None:
                 if options.only in name:
                     paths.append(folder / f"{name}.py")
                     paths[-1].write_text(code, encoding="utf-8")
-            said[kind] = checked(paths) if paths else []
+            said[kind] = checked(paths, options) if paths else []
             counts = collections.Counter(row["verdict"] for row in said[kind])
             print(f"{len(paths)} {kind} files: " + ", ".join(f"{n} {verdict}" for verdict, n in counts.most_common()))
     if options.json:
-        save(machine.record("independent", only=options.only) | said, options.json)
+        save(machine.record("independent", only=options.only, limit=options.limit) | said, options.json)
 
 
-def checked(paths: list[Path]) -> list[dict]:
+def checked(paths: list[Path], options: argparse.Namespace) -> list[dict]:
     """The verdict on files and the first fault that is told, several at a time: each is in a process of its own."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = pool.map(lambda path: graded(path, LIMIT), paths)
+    with ThreadPoolExecutor(options.jobs) as pool:
+        found = pool.map(lambda path: graded(path, options.limit), paths)
         return [{"file": one.file.stem, "verdict": one.verdict, "fault": first_fault(one)} for one in found]
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from ..study.styles import losses, methods, several
-from ..study.styles.calls import BACKWARD
 from ..study.styles.names import plain
 from ..study.trials import several as trials_of_several
 from ..study.trials.inputs import SIZES, constructed, required
@@ -64,13 +61,6 @@ def in_part(result: Result) -> bool:
     return result.code == RIGHT and bool(nothing or getattr(result.layer, "untrained", ()))
 
 
-def breaks(error: BaseException | None) -> bool:
-    """Whether an error comes from a person's own backward: it says more than that a gradient is wrong where none is raised."""
-    frames = traceback.extract_tb(error.__traceback__) if error is not None else ()
-    ours = Path(__file__).parents[1]
-    return any(frame.name in BACKWARD and ours not in Path(frame.filename).parents for frame in frames)
-
-
 def with_fallback(check: Callable[[], Result], other: Callable[..., Result | None], believed: bool = True) -> Result:
     """A check, or another where it cannot be done. believed: a "wrong" of the first stands;
     else it falls if the other is right beyond doubt."""
@@ -88,12 +78,7 @@ def with_fallback(check: Callable[[], Result], other: Callable[..., Result | Non
         found = other(strict=True)
         return found if found is not None and found.code == RIGHT else result
     found = other()
-    error = raised if result is None else result.error
-    if (
-        found is not None
-        and not (result is not None and in_part(found))
-        and not (found.code == WRONG and breaks(error))
-    ):
+    if found is not None and not (result is not None and in_part(found)):
         return found
     if raised is not None:
         raise raised

@@ -236,21 +236,29 @@ def said(result: Result, subject: Subject, path: Path) -> str:
 
 def praise(result: Result, subject: Subject, findings: Sequence[Finding]) -> str:
     """What is right, and what was and was not looked at."""
+    remarks = "".join(f"\n{found}" for found in findings)
     if result.report is None:
-        return f"{subject.name}: right; its steps are those of the definition\n  {result.tried}"
+        title = "right, with a remark" if findings else "right"
+        return f"{subject.name}: {title}; its steps are those of the definition\n  {result.tried}{remarks}"
     names = ", ".join(f"∂L/∂{check.name}" for check in result.report.checks)
     shape = result.tried.shapes[0]
     fact = f"{names} equal central differences to {result.report.worst:.1e}, on {shape}"
-    if getattr(getattr(result.layer, "theirs", None), "_of_output", False):
-        fact += "\n  the derivative is right if it is handed the output y of the function, and not for its x"
     others = getattr(result.layer, "unmatched", None) or {}
     unseen = getattr(result.layer, "untrained", ())
     if unseen:
         fact += f"\n  not checked: {', '.join(unseen)}, of which backward leaves no gradient (self.d{unseen[0]} = …, or self.grads[{unseen[0]!r}])"
     elif others:
         fact += f"\n  taken for constants, because backward leaves no gradient of them: {', '.join(others)}"
-    title = "right, with a remark" if findings else "right in part" if unseen else "right"
-    remarks = "".join(f"\n{found}" for found in findings)
+    only = "".join(f", {one}" for one in result.tried.only)
+    title = (
+        f"right only{only[1:]}"
+        if only
+        else "right, with a remark"
+        if findings
+        else "right in part"
+        if unseen
+        else "right"
+    )
     return f"{subject.name}: {title}; {fact}\n  {result.tried}{remarks}"
 
 

@@ -22,11 +22,11 @@ import numpy as np
 from ..errors import OptionError
 from ..models import Model
 from ..optimizers import Optimizer
-from ..study.styles import losses, several
+from ..study.styles import functional, losses
 from ..study.styles.calls import BACKWARD, FORWARD, method_of, parameters_of
 from ..study.styles.joined import OF_METHODS, partner
 from ..study.styles.names import plain
-from ..study.styles.several import Several
+from ..study.styles.three import in_three
 from ..study.styles.updating import UPDATE
 from ..study.styles.written import is_empty
 from ..study.trials import layers, models, optimizers
@@ -34,6 +34,7 @@ from ..study.trials import several as trials_of_several
 from ..study.trials.inputs import required
 from ..study.trials.result import Result
 from .fallback import of_class, or_of_functions, or_several
+from .others import any_number, of_another, together
 from .readers import (
     NotCheckableError,
     array_of,
@@ -125,6 +126,8 @@ def stands_for(other: type, cls: type) -> bool:
 
 def check_of(cls: type) -> Callable[..., Result] | None:
     """How objects of a class are checked; None if it is nothing that can be."""
+    if any_number(cls):
+        return None
     if losses.of_class(cls):
         return functools.partial(with_options, check_loss_class)
     if is_layer(cls):
@@ -165,7 +168,7 @@ def of_functions(module: ModuleType) -> Iterator[Subject]:
     file, used = vars(module), set()
     all_own = own(module, inspect.isfunction)
     for name, value in all_own.items():
-        if slope := partner(name, all_own):
+        if (slope := partner(name, all_own)) and not of_another(name, slope, all_own):
             used |= {name, slope}
             yield Subject(
                 name,
@@ -178,22 +181,22 @@ def of_functions(module: ModuleType) -> Iterator[Subject]:
         if flag := losses.flagged(value):
             used.add(name)
             yield Subject(name, value, lambda n=name, v=value, f=flag: check_two(n, *losses.with_flag(v, f), file))
+        elif any(value in one.run.args for one in in_three(all_own)):
+            continue  # a part of a net in three functions
         elif len(required(value)) in (1, 2) and is_function_to_check(name, value, file):
             yield Subject(
                 name, value, lambda n=name, v=value: or_of_functions(n, all_own, check_function, n, v, file)
             )
         elif is_update(value):
             yield Subject(name, value, lambda n=name, v=value: optimizers.examine(n, v, None))
+        elif functional.is_factory(value):
+            yield Subject(name, value, lambda n=name, v=value: optimizers.examine(n, None, v))
 
 
 def of_others(module: ModuleType, named: set[str]) -> Iterator[Subject]:
     """Functions and classes with a value and gradients in a form that no other check reads, such as of several arguments."""
     file = vars(module)
-    found: dict[str, list[Several]] = {}
-    for reading in several.of_functions(own(module, inspect.isfunction)):
-        if reading.name not in named:
-            found.setdefault(reading.name, []).append(reading)
-    for name, readings in found.items():
+    for name, readings in together(own(module, inspect.isfunction), named).items():
         if (result := trials_of_several.best(readings, file)) is not None:
             yield Subject(name, readings[-1].source, lambda r=result: r)
     for name, cls in own(module, inspect.isclass).items():

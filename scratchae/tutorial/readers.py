@@ -16,12 +16,10 @@ from ..study.styles import losses
 from ..study.styles.calls import method_of, parameters_of
 from ..study.styles.copies import repeatable
 from ..study.styles.joined import OF_METHODS, choices, joined
-from ..study.styles.names import stem, stems_of_gradient
-from ..study.styles.written import returned_names
 from ..study.trials import fitting, functions, layers, optimizers, plan
-from ..study.trials import several as trials_of_several
 from ..study.trials.inputs import candidates, constructed, required, variants
 from ..study.trials.result import RIGHT, UNUSABLE, WRONG, Result
+from ..study.trials.varied import brief
 
 SEARCHED = 10.0  # seconds after which no further weights are tried
 
@@ -123,7 +121,7 @@ def varied(result: Result, signature: Any, check: Callable[..., Result]) -> Resu
     if result.code != RIGHT or signature is None:
         return result
     for options in variants(signature, guards=False):
-        said = ", ".join(f"{key}={trials_of_several.brief(option)}" for key, option in options.items())
+        said = ", ".join(f"{key}={brief(option)}" for key, option in options.items())
         try:
             other = check(**options)
         except Exception:  # it does not take this option
@@ -208,20 +206,10 @@ def check_loss_class(name: str, value: Any, cls: type, others: type | None, file
             f"{name} has a value, but no derivative was found: give it a method `backward(self)` that returns the gradient in the prediction"
         )
     return read(
-        [losses.Loss(name, call, flipped, source=method) for flipped in orders(method) for call in calls],
+        [losses.Loss(name, call, flipped, source=method) for flipped in losses.orders(method) for call in calls],
         method,
         file,
     )
-
-
-def orders(function: Callable) -> tuple[bool, ...]:
-    """Whether a loss takes the target first; both, if neither its arguments' names nor that of its gradient say."""
-    names = [stem(p.name) for p in parameters_of(function)[:2]]
-    told = [name in stems_of_gradient(returned_names(function, 2)[1]) for name in names]
-    if sum(told) == 1 and len(names) == 2:  # `return J, dmu`
-        return (told[1],)
-    place = losses.target_place(function)
-    return (False,) if place == 1 else (True,) if place == 0 else (False, True)
 
 
 def read(found: list[losses.Loss], method: Callable, file: Mapping[str, Any]) -> Result:
@@ -267,7 +255,9 @@ def check_one_function(name: str, function: Callable, file: Mapping[str, Any]) -
     needed = required(function)
     if len(needed) == 2 and not gives_two(function, file):
         return read(
-            [losses.Loss(name, function, flipped, source=function) for flipped in orders(function)], function, file
+            [losses.Loss(name, function, flipped, source=function) for flipped in losses.orders(function)],
+            function,
+            file,
         )
     arrays = [array_of(file, p.name) for p in needed]
     given = (
@@ -308,8 +298,16 @@ def check_two(name: str, value: Callable, derivative: Callable, file: Mapping[st
     ):
         found = returned(value, 2, file)
         if found is not None and not isinstance(found, tuple):
-            call = losses.of_functions(value, derivative)
-            return read([losses.Loss(name, call, flipped, source=value) for flipped in orders(value)], value, file)
+
+            def check(**options: Any) -> Result:
+                if not options.keys() <= {p.name for p in parameters_of(derivative)}:
+                    raise OptionError("one of the two does not take it")
+                call = losses.of_functions(with_set(value, options), with_set(derivative, options))
+                return read(
+                    [losses.Loss(name, call, flipped, source=value) for flipped in losses.orders(value)], value, file
+                )
+
+            return varied(check(), value if inspect.isfunction(value) else None, check)
     if (
         count == 1
         and np.ndim(returned(value, 1, file)) == 0

@@ -367,10 +367,6 @@ UNUSABLE = {
         SIGMOID.replace("class Sigmoid:", "class Sigmoid:\n    def __init__(self, what):\n        what['a']\n"),
         "Make an instance for the check to use: in the file `layer = Sigmoid(…)` and an input",
     ),
-    "arrays that do not fit": (
-        SIGMOID.replace("return dy * self.y", "return dy @ self.y"),
-        "my_layer.py:9, in backward: return dy @ self.y * (1 - self.y)\n    dy is (5, 3) and self.y is (5, 3): a matrix product",
-    ),
     "a loss that raises": (
         "def loss(prediction, target):\n    return prediction - tarket\n",
         "my_layer.py:2, in loss: return prediction - tarket\n    NameError",
@@ -390,6 +386,14 @@ def test_an_unusable_file(graded, name):
     if name in ("backward returns nothing", "backward takes nothing"):  # the line of its def
         expected = expected.replace(":7,", ":8,")
     assert expected in out, out
+
+
+def test_a_backward_whose_arrays_do_not_fit_is_wrong(graded):
+    code, out = graded(SIGMOID.replace("return dy * self.y", "return dy @ self.y"))
+    assert code == grade.WRONG
+    assert (
+        "my_layer.py:9, in backward: return dy @ self.y * (1 - self.y)\n    dy is (5, 3) and self.y is (5, 3)" in out
+    )
 
 
 def test_a_gradient_of_the_wrong_shape(graded):

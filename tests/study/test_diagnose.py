@@ -48,6 +48,7 @@ def test_enough_kinds_over_enough_layers():
         "optimizer",
         "not_a_divergence",
         "unstable",
+        "unusual_step",
         "straight_through",
     }  # not of one gradient at one point
     later = {

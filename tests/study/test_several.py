@@ -324,19 +324,3 @@ def test_a_helper_with_several_arguments_is_no_subject(graded):
     )
     assert code == 0, said
     assert "split" not in said
-
-
-def test_an_option_without_a_definition_is_left_out(graded):
-    """RMSprop with momentum has no definition here, so that it is neither right nor wrong."""
-    code, said = graded("""
-        class RMSprop:
-            def __init__(self, lr=0.01, rho=0.9, eps=1e-8, momentum=0.0):
-                self.lr, self.rho, self.eps, self.momentum, self.s, self.v = lr, rho, eps, momentum, {}, {}
-
-            def update(self, name, w, g):
-                self.s[name] = self.rho * self.s.get(name, 0.0) + (1 - self.rho) * g**2
-                self.v[name] = self.momentum * self.v.get(name, 0.0) + g / (np.sqrt(self.s[name]) + self.eps)
-                return w - self.lr * self.v[name]
-        """)
-    assert code == 0, said
-    assert "not varied: momentum in RMSprop" in said

@@ -211,6 +211,10 @@ KINDS = {
         "it is wrong {where}, and right {other}",
         "the kind of target that `forward` and `backward` are meant for: numbers, one-hot rows or class numbers",
     ),
+    "unusual_step": (
+        "{which}",
+        "whether it is meant so: settings from elsewhere mean something else here",
+    ),
     "not_a_divergence": (
         "the gradient fits the value, but the value is no KL divergence from N(0, 1): that is 0 for a mean of 0 and σ = 1, and nowhere smaller",
         "the formula of the value: KL = ½ Σ (μ² + σ² - 1 - log σ²), and log σ² = 2 log σ",
@@ -218,6 +222,10 @@ KINDS = {
     "unstable": (
         "the gradient fits the value, but the value is NaN {where}",
         "exp of a large number: subtract the largest number of each row first, x - x.max(axis=-1, keepdims=True)",
+    ),
+    "hidden_by_far": (
+        "it is wrong {where}, and right {other}",
+        "the pieces of the function: each, such as that from 3 on, has its own derivative",
     ),
     "hidden_by_given": (
         "it is wrong {where}",
@@ -235,7 +243,7 @@ KINDS = {
 }
 
 NOTES = frozenset(
-    {"dtype", "draws", "not_a_divergence", "straight_through", "unstable"}
+    {"dtype", "draws", "not_a_divergence", "straight_through", "unstable", "unusual_step"}
 )  # remarks: the numbers are right
 
 

@@ -20,22 +20,28 @@ def assigned(
     Names tell; where they do not, order and shape.
     """
     found: dict[str, np.ndarray] = {}
-    unnamed: list[np.ndarray] = []
+    unnamed: list[Any] = []
     stems = {name: stems_of_tensor(name) for name in tensors}
+    numbers = any(tensor.ndim == 0 for tensor in tensors.values())
     for label, value in gradients:
         array = np.asarray(value)
         if array.dtype.kind not in "fiu":
             continue
         hits = [name for name in tensors if stems[name] & stems_of_label(label)]
+        if label.startswith("self."):  # first those of the object, and of them W['f'] for dW['f']
+            hits.sort(key=lambda name, label=label: (not name.startswith("self."), not beside(label, name)))
         hit = next((name for name in hits if name not in found), None)
         if hit is not None:
             found[hit] = array
-        elif not hits and array.ndim and not label.startswith("self."):
-            unnamed.append(array)
+        elif not hits and (array.ndim or numbers) and not label.startswith("self."):
+            unnamed.append((label, array))
+    # beside gradients by name, another name is that of a state, such as hs
+    unnamed = [array for label, array in unnamed if not found or not label.isidentifier() or stems_of_gradient(label)]
     free = [name for name in tensors if name not in found]
     outer = [name for name in free if not name.startswith("self.")] or free
     if len(unnamed) == 1:
         fitting = [name for name in outer if tensors[name].shape == unnamed[0].shape]
+        fitting += [name for name in free if name not in outer and tensors[name].shape == unnamed[0].shape]
         yield from ((found | {name: unnamed[0]}, 0) for name in fitting)
         if not fitting and len(outer) == 1:
             yield found | {outer[0]: unnamed[0]}, 0
@@ -50,11 +56,29 @@ def assigned(
             if [tensors[name].shape for name in names] == shapes
         )
         ways = [found | dict(zip(names, unnamed, strict=True)) for names in itertools.islice(fitting, 3)]
+        if not ways and len(unnamed) == len(outer) <= 4:  # in another order than the arguments
+            turned = (
+                names for names in itertools.permutations(outer) if [tensors[name].shape for name in names] == shapes
+            )
+            ways = [found | dict(zip(names, unnamed, strict=True)) for names in turned]
         if ways:
             yield from ((way, 0) for way in ways)
             return
     if found:
         yield found, len(unnamed)
+
+
+def beside(label: str, name: str) -> bool:
+    """Whether what holds a gradient is named after what holds a tensor, as in self.dW['f'] and self.W['f']."""
+    above = [parts_of(path)[-2] for path in (label, name) if len(parts_of(path)) > 1]
+    return len(above) == 2 and stem(above[1]) in stems_of_gradient(above[0]) | {stem(above[0])}
+
+
+def reordered(gradients: Sequence[tuple[str, Any]], tensors: Mapping[str, np.ndarray]) -> bool:
+    """Whether gradients without names come in another order than the arguments that they fit."""
+    shapes = [np.shape(value) for label, value in gradients if label.isdigit()]
+    outer = [tensor.shape for name, tensor in tensors.items() if not name.startswith("self.")]
+    return len(shapes) > 1 and shapes != outer and sorted(shapes) == sorted(outer)
 
 
 def parts_of(name: str) -> list[str]:
@@ -88,4 +112,6 @@ def stems_of_label(label: str) -> set[str]:
     last = inner[-1]
     if last in ("grad", "gradient", "g", "d") and len(inner) > 1:
         return {stem(inner[-2])}
+    if plain(last).endswith("bar"):  # of x, as in papers on automatic differentiation
+        return {stem(plain(last).removesuffix("bar"))}
     return stems_of_gradient(last) | {stem(last)}

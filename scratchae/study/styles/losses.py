@@ -13,7 +13,8 @@ from ...errors import ArrayTypeError
 from .calls import INPUT_GRADIENTS, OUTPUTS, method_of, outcome, parameters_of
 from .copies import duplicate, repeatable
 from .joined import OF_METHODS
-from .names import plain
+from .names import plain, stem, stems_of_gradient
+from .written import returned_names
 
 TARGETS = {"target", "targets", "t", "ytrue", "truth", "label", "labels", "y", "groundtruth", "gt", "expected", "actual", "desired", "true", "teacher", "reference", "ylabel", "yhot", "onehot"}  # fmt: skip
 PREDICTIONS = {"prediction", "predictions", "pred", "preds", "ypred", "yhat", "predicted", "output", "outputs", "logits", "scores", "x", "a", "al", "p", "probs", "out", "z", "o", "xhat", "probabilities", "estimate", "h", "yp"}  # fmt: skip
@@ -59,6 +60,10 @@ class Loss:
         value, gradient = found
         return self.reduced(value) if np.ndim(value) else value, gradient
 
+    def of_each(self, prediction: np.ndarray, target: Any) -> bool:
+        """Whether its value is one for each example."""
+        return np.ndim(self.call(*((target, prediction) if self.flipped else (prediction, target)))[0]) > 0
+
     @property
     def __name__(self) -> str:
         return self.name
@@ -80,6 +85,16 @@ def target_place(function: Callable) -> int | None:
     if second in TARGETS and not (first in TARGETS and (second in PREDICTIONS or (first != "y" and second == "y"))):
         return 1
     return 0 if first in TARGETS or second in PREDICTIONS else 1 if first in PREDICTIONS else None
+
+
+def orders(function: Callable) -> tuple[bool, ...]:
+    """Whether a loss takes the target first; both, if neither its arguments' names nor that of its gradient say."""
+    names = [stem(p.name) for p in parameters_of(function)[:2]]
+    told = [name in stems_of_gradient(returned_names(function, 2)[1]) for name in names]
+    if sum(told) == 1 and len(names) == 2:  # `return J, dmu`
+        return (told[1],)
+    place = target_place(function)
+    return (False,) if place == 1 else (True,) if place == 0 else (False, True)
 
 
 def looks_like_loss(name: str) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
+import io
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -11,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from .assigned import last_of, stems_of_tensor
-from .calls import required
+from .calls import parameters_of, required
 from .copies import duplicate
 from .names import Path, keys_of_gradient, plain, put, short, stems_of_gradient, walk
-from .several import SLOPES, VALUES, Arrays, Several, apart, keys_of, with_gradients
+from .several import SLOPES, VALUES, Arrays, Several, apart, keys_of, settings_of, with_gradients
 
 
 def of_class(title: str, cls: type, made: Any, make: Callable[..., Any]) -> Iterator[Several]:
@@ -54,9 +56,16 @@ def is_float(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.size > 0
 
 
+def is_bias(path: Path, value: Any) -> bool:
+    """Whether a single number is a parameter, such as self.b = 0.0 of a regression."""
+    return isinstance(value, float) and len(path) == 1 and plain(path[0][1]) in ("b", "bias", "intercept", "w0", "b0")
+
+
 def held_by(thing: Any) -> dict[str, tuple[Path, np.ndarray]]:
     """The arrays of floats that an object holds and that are no gradients of others, with their places, as self.name."""
-    arrays = {short(path): (path, np.array(value)) for path, value in walk(thing) if is_float(value)}
+    arrays = {
+        short(path): (path, np.array(value)) for path, value in walk(thing) if is_float(value) or is_bias(path, value)
+    }
     stems = {name: stems_of_tensor(name) for name in arrays}
     return {
         f"self.{name}": found
@@ -80,17 +89,20 @@ def of_methods(
     called_with = required(sources[0])
     if not isinstance(inspect.getattr_static(cls, value), staticmethod):
         called_with = called_with[1:]
+    if not called_with and slope and any(p.kind is p.VAR_POSITIONAL for p in parameters_of(sources[0])):
+        called_with = of_any_number(sources[1])
     context = bool(called_with) and called_with[0].name == "ctx"  # as in torch.autograd.Function
     called_with = called_with[1:] if context else called_with
-    names = {p.name for p in needed}
+    names, settings = {p.name for p in needed}, settings_of(sources[0], sources[1] if slope else None)
     cache: dict[str, Any] = {}
 
     def thing_of(arguments: Arrays) -> Any:
         if needed:
             return make(**{name: arguments[name] for name in names}, **(arguments.get("options") or {}))
-        key = repr((arguments.get("sizes", 0), arguments.get("options")))
+        key = repr((arguments.get("sizes", 0), arguments.get("options"), shapes_of(arguments)))
         if key not in cache:
             cache[key] = make(arguments.get("sizes", 0), **(arguments.get("options") or {}))
+            prepare(cache[key], [arguments[p.name] for p in called_with if p.name in arguments])
         return duplicate(cache[key])
 
     def run(arguments: Arrays, upstream: Callable) -> tuple[list, list]:
@@ -98,7 +110,7 @@ def of_methods(
         for name, (path, _) in ({} if needed else held_by(fresh)).items():
             if name in arguments:
                 put(fresh, path, arguments[name].copy())
-        own = {p.name: arguments[p.name] for p in called_with}
+        own = {p.name: arguments[p.name] for p in (*called_with, *settings) if p.name in arguments}
         before = {path: np.array(array) for path, array in walk(fresh)}
         method, other = getattr(fresh, value), getattr(fresh, slope or value)
         if context:
@@ -114,8 +126,57 @@ def of_methods(
 
     keys = keys_of(sources, [p.name for p in called_with])
     return Several(
-        title, sources[-1], [*called_with, *needed], run, keys, held, cls=None if fixed else cls, fixed=fixed
+        title,
+        sources[-1],
+        [*called_with, *needed],
+        run,
+        keys,
+        held,
+        settings=settings,
+        cls=None if fixed else cls,
+        fixed=fixed,
     )
+
+
+def of_any_number(slope: Callable) -> list[inspect.Parameter]:
+    """The arguments of a value that takes any number, forward(*xs): those of its gradients, or two arrays."""
+    asked = [p for p in required(slope) if p.name != "self"]
+    if len(asked) > 1:
+        return asked
+    return [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in ("x1", "x2")]
+
+
+def shapes_of(arguments: Arrays) -> list[tuple[int, ...]]:
+    return [
+        np.shape(value) for name, value in arguments.items() if name[:5] != "self." and isinstance(value, np.ndarray)
+    ]
+
+
+def prepare(thing: Any, data: list[Any]) -> None:
+    """Let an object make its parameters where it does so by the shape of data: in build(shape), or at the beginning of fit(X, y)."""
+    if not data or held_by(thing):
+        return
+    for name in (
+        "build",
+        "initialize",
+        "init_params",
+        "init_weights",
+        "initialize_parameters",
+        "_init_params",
+        "fit",
+        "train",
+    ):
+        method = getattr(thing, name, None)
+        wanted = required(method) if inspect.ismethod(method) else []
+        if not wanted or len(wanted) > len(data):
+            continue
+        few = {p.name: 1 for p in parameters_of(method) if re.search("epoch|iter|steps", plain(p.name))}
+        by_shape = len(wanted) == 1 and "shape" in wanted[0].name
+        size = len(wanted) == 1 and is_size(wanted[0].name)
+        given = [np.shape(data[0]) if by_shape else np.shape(data[0])[-1] if size else None]
+        with contextlib.suppress(Exception), contextlib.redirect_stdout(io.StringIO()):
+            method(*(given if given[0] is not None else [np.array(one) for one in data[: len(wanted)]]), **few)
+            return
 
 
 def left_by(thing: Any, before: Mapping[Path, np.ndarray]) -> Iterator[tuple[str, Any]]:

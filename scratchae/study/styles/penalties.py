@@ -12,7 +12,7 @@ from .calls import parameters_of
 from .copies import duplicate
 from .names import get, plain, put
 
-STRENGTH = re.compile(r"^(l1|l2|lam|lambda|lambd|wd)|reg|decay|penalty")
+STRENGTH = re.compile(r"^(l1|l2|lam|lambda|lambd|wd)|reg|decay|penalty|l[12]$")
 
 
 def found_in(layer: Any, x: np.ndarray) -> dict[str, tuple[float, float]]:

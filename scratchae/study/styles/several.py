@@ -20,12 +20,14 @@ import numpy as np
 
 from .calls import BACKWARD, FORWARD, parameters_of, required
 from .joined import DERIVATIVES, OF_METHODS, UPSTREAM
-from .names import plain
+from .names import plain, stems_of_gradient
 from .written import called, returned_names, returns, tree_of
 
 SLOPES = (*BACKWARD, *OF_METHODS[1], "grads", "pullback", "compute_gradients", "get_gradients", "gradient_step")
 VALUES = (*FORWARD, *OF_METHODS[0], "objective", "energy", "log_likelihood", "predict", "cost_function", "nll")
-IS_SLOPE = re.compile(r"grad|deriv|prime|back|bptt|adjoint|vjp|delta|jac|(?:^|_)d_?[a-zA-Z]{1,6}$|updates?$", re.I)
+IS_SLOPE = re.compile(
+    r"grad|deriv|prime|back|retro|rueckw|bptt|adjoint|vjp|delta|jac|(?:^|_)d_?[a-zA-Z]{1,6}$|updates?$", re.I
+)
 DOWNHILL = re.compile(r"updates?$|step|descent", re.I)  # what is added to parameters: the gradient turned round
 
 Arrays = dict[str, Any]
@@ -41,7 +43,8 @@ class Several:
 
     parameters: the arguments of the value without a default. keys: of arguments that are dicts, the keys that are read. held: what an
     object itself holds that may have a gradient, by name. updates: what comes back is rather added to parameters.
-    one_of: how many functions give the gradients, one each. cls: the class whose options can be tried; fixed: its object is one of the
+    one_of: how many functions give the gradients, one each. settings: arguments with a default, of the value and of what gives its
+    gradients, unless that has a cache of it. cls: the class whose options can be tried; fixed: its object is one of the
     file's.
     """
 
@@ -53,6 +56,7 @@ class Several:
     held: Callable[[Arrays], Arrays] = lambda arguments: {}
     updates: bool = False
     one_of: int = 1
+    settings: tuple[inspect.Parameter, ...] = ()
     cls: type | None = None
     fixed: bool = False
 
@@ -60,9 +64,11 @@ class Several:
         """The arguments, and what the object holds, moved off the values with which it begins."""
         rng = np.random.default_rng([seed, 7])
         moved = {
-            name: np.abs(array) * rng.uniform(0.6, 1.5, array.shape)
-            if re.search(r"var|sigma|std|scale", name)
-            else array + 0.3 * rng.standard_normal(array.shape)
+            name: np.asarray(
+                np.abs(array) * rng.uniform(0.6, 1.5, array.shape)
+                if re.search(r"var|sigma|std|scale", name)
+                else array + 0.3 * rng.standard_normal(array.shape)
+            )
             for name, array in self.held(arguments).items()
         }
         return arguments | moved
@@ -108,10 +114,28 @@ def with_gradients(found: Any, source: Callable, upstream: Callable) -> tuple[li
         return [value], list(labelled(back(upstream(np.asarray(value))), names_in(back)))
     if not is_number(value) or not are_arrays(rest):
         raise UnlikeError
-    names = returned_names(source, len(found))[1:]
+    names = [
+        base_of(node, name)
+        for node, name in zip(returned_nodes(source, len(found)), returned_names(source, len(found)), strict=True)
+    ][1:]
     if len(rest) == 1 and isinstance(rest[0], tuple | list):
         return [value], list(labelled(rest[0], nested_names(source)))
     return [value], list(labelled(tuple(rest), names))
+
+
+def returned_nodes(function: Callable, count: int) -> list[ast.expr | None]:
+    """The expressions of the `return` of so many."""
+    for node in returns(function):
+        if isinstance(node, ast.Tuple) and len(node.elts) == count:
+            return list(node.elts)
+    return [None] * count
+
+
+def base_of(node: ast.expr | None, name: str) -> str:
+    """The name of a list or dict of which an entry is returned, unless it is that of gradients: hs for hs[-1]."""
+    if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and not stems_of_gradient(node.value.id):
+        return node.value.id
+    return name
 
 
 def names_in(function: Callable) -> list[str]:
@@ -137,6 +161,12 @@ def keys_of(functions: Iterable[Callable], names: Sequence[str]) -> dict[str, li
     found: dict[str, list[str]] = {}
     for function in functions:
         for node in ast.walk(tree_of(function)):
+            if isinstance(node, ast.GeneratorExp | ast.ListComp) and isinstance(node.elt, ast.Subscript):
+                held, among = node.elt.value, getattr(node.generators[0].iter, "elts", ())
+                if isinstance(held, ast.Name) and held.id in names:
+                    found.setdefault(held.id, []).extend(
+                        one.value for one in among if isinstance(getattr(one, "value", None), str)
+                    )
             if (
                 isinstance(node, ast.Subscript)
                 and isinstance(node.value, ast.Name)
@@ -150,6 +180,13 @@ def keys_of(functions: Iterable[Callable], names: Sequence[str]) -> dict[str, li
     return found
 
 
+def call(function: Callable, arguments: Arrays) -> Any:
+    """What a function gives for those of the arguments that it takes; for all, in order, if it takes any number."""
+    if not required(function) and any(p.kind is p.VAR_POSITIONAL for p in parameters_of(function)):
+        return function(*arguments.values())
+    return function(**words(function, arguments))
+
+
 def words(function: Callable, arguments: Arrays) -> Arrays:
     """Those of the arguments that a function takes."""
     return {p.name: arguments[p.name] for p in parameters_of(function) if p.name in arguments}
@@ -157,7 +194,7 @@ def words(function: Callable, arguments: Arrays) -> Arrays:
 
 def apart(value: Callable, slope: Callable, arguments: Arrays, upstream: Callable) -> tuple[list, list]:
     """Of a value and its gradients in two calls: the second is handed upstreams, the cache, and arguments of the first by name."""
-    found = value(**words(value, arguments))
+    found = call(value, arguments)
     by_name = {plain(name): argument for name, argument in arguments.items()}
     wanted = required(slope)
     numbers = [p for p in wanted if plain(p.name) not in by_name]
@@ -194,6 +231,16 @@ def apart(value: Callable, slope: Callable, arguments: Arrays, upstream: Callabl
     return outputs, list(labelled(slope(*handed, **settings), names_in(inspect.unwrap(slope))))
 
 
+def settings_of(value: Callable, slope: Callable | None) -> tuple[inspect.Parameter, ...]:
+    """The options of a value that its gradients know of: they take them too, or are handed no arguments of the value."""
+    options = [p for p in parameters_of(value) if p.default is not p.empty and p.kind is not p.VAR_KEYWORD]
+    if slope is None:
+        return tuple(options)
+    theirs = {p.name for p in parameters_of(slope)}
+    apart = bool(theirs & {p.name for p in required(value) if p.name != "self"})
+    return tuple(p for p in options if p.name in theirs or not apart)
+
+
 def is_upstream(name: str) -> bool:
     name = plain(name)
     return (
@@ -216,6 +263,7 @@ def of_functions(functions: Mapping[str, Callable]) -> Iterator[Several]:
             needed,
             lambda arguments, upstream, f=function: with_gradients(f(**words(f, arguments)), f, upstream),
             keys_of(functions.values(), [p.name for p in needed]),
+            settings=settings_of(function, None),
         )
     for name, value in functions.items():
         slopes = {
@@ -231,6 +279,7 @@ def of_functions(functions: Mapping[str, Callable]) -> Iterator[Several]:
                 keys_of(functions.values(), [p.name for p in needed]),
                 updates=bool(DOWNHILL.search(other)),
                 one_of=len(slopes),
+                settings=settings_of(value, slope),
             )
 
 

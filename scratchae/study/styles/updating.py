@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from .calls import RATES, method_of, parameters_of, required
-from .copies import duplicate
+from .calls import RATES, method_of, parameters_of
 from .names import plain
 
 UPDATE = ("update", "step", "update_params", "update_parameters", "apply_gradients", "update_weights", "optimize", "apply", "apply_grads", "get_update", "__call__")  # fmt: skip
+COUNTERS = ("t", "iteration", "epoch", "i", "n", "k", "iter", "step", "timestep", "it")
+# what is handed over for a setting without a default
+HANDED = {"lr": 0.1, "beta": 0.8, "momentum": 0.8, "mu": 0.8, "gamma": 0.8, "rho": 0.8, "decayrate": 0.8, "beta1": 0.8, "beta2": 0.95, "b1": 0.8, "b2": 0.95, "eps": 1e-8, "epsilon": 1e-8, "wd": 0.01, "weightdecay": 0.01, "l2": 0.01, "lam": 0.01, "lambd": 0.01}  # fmt: skip
+SLOPE = 0.4  # of a gradient that an optimizer asks for itself at w: g + SLOPE w
 Arrays = list[np.ndarray]
 
 
@@ -71,8 +74,8 @@ def by_dicts(p: Arrays, g: Arrays) -> tuple[tuple, Callable[[], Any]]:
 
 
 def by_other_dicts(p: Arrays, g: Arrays) -> tuple[tuple, Callable[[], Any]]:
-    values = dict(zip(("W1", "b1"), p, strict=False))
-    return (values, dict(zip(("dW1", "db1"), g, strict=False))), lambda: list(values.values())
+    values = dict(zip(("W1", "b1", "W2", "b2"), p, strict=True))
+    return (values, dict(zip(("dW1", "db1", "dW2", "db2"), g, strict=True))), lambda: list(values.values())
 
 
 def by_layer(p: Arrays, g: Arrays, held: SimpleNamespace) -> tuple[tuple, Callable[[], Any]]:
@@ -89,45 +92,55 @@ FORMS = (by_arrays, by_lists, by_dicts, by_other_dicts, by_layer, by_layers)
 
 
 class Updating:
-    """`theirs` as `update(parameters, gradients, t) -> parameters`, all lists of arrays; `count` is how many it takes at once."""
+    """`theirs` as `update(parameters, gradients, t) -> parameters`, all lists of arrays; `count` is how many it takes at once.
 
-    def __init__(self, theirs: Any, form: Callable | None):
-        self.theirs, self.form, self.config = theirs, form, None
+    defaults: settings besides those that it keeps itself. silent: whether its last call gave nothing back. asks: whether it is handed
+    a function that gives the gradient at a point, in place of the gradient.
+    """
+
+    silent = asks = False
+
+    def __init__(self, theirs: Any, form: Callable | None, options: Mapping[str, Any] | None = None):
+        self.theirs, self.form, self.config, self.states = theirs, form, None, None
         self.held = (SimpleNamespace(),) if form in (by_layer, by_layers) else ()
         self.method = theirs if inspect.isfunction(theirs) else getattr(theirs, method_of(theirs, UPDATE) or "update")
-        self.count = 1 if form is by_arrays else 2
+        self.count = 1 if form is by_arrays else 4 if form is by_other_dicts else 2
+        self.options, self.defaults = dict(options or {}), {}
+
+    def given(self, p: Arrays, g: Arrays) -> tuple[tuple, Callable[[], Any]]:
+        return self.form([value.copy() for value in p], [value.copy() for value in g], *self.held)
 
     def update(self, p: Arrays, g: Arrays, t: int) -> Arrays:
-        given, result = self.form([value.copy() for value in p], [value.copy() for value in g], *self.held)
-        extra = {}
-        needed = parameters_of(self.method)
-        for parameter in needed[len(given) :]:
-            name = plain(parameter.name)
-            if name in ("config", "state", "cache"):
-                extra[parameter.name] = self.config
-            elif parameter.default is parameter.empty and name in RATES:
-                extra[parameter.name] = 0.1
-            elif parameter.default is parameter.empty and name in ("t", "iteration", "epoch", "i", "n", "k", "iter"):
-                extra[parameter.name] = t
+        given, result = self.given(p, g)
+        extra = self.extra(parameters_of(self.method)[len(given) :], given, t)
         for hook in ("pre_update_params", "pre_update"):
             if callable(before := getattr(self.theirs, hook, None)):
                 before()
-        found = self.method(*given, **extra)
+        found = self.method(*given, **extra | self.options)
         for hook in ("post_update_params", "post_update"):
             if callable(after := getattr(self.theirs, hook, None)):
                 after()
+        return arrays_in(self.kept(found), result)
+
+    def extra(self, needed: list[inspect.Parameter], given: tuple, t: int) -> dict[str, Any]:
+        """Its arguments besides the parameters and gradients."""
+        found = {}
+        for parameter in needed:
+            name = plain(parameter.name)
+            if name in ("config", "state", "cache"):
+                found[parameter.name] = self.config
+            elif parameter.default is parameter.empty and name in RATES:
+                found[parameter.name] = HANDED["lr"]
+            elif parameter.default is parameter.empty and name in COUNTERS:
+                found[parameter.name] = t
+        return found
+
+    def kept(self, found: Any) -> Any:
+        """What it returned, without the state."""
         if isinstance(found, tuple) and len(found) == 2 and isinstance(found[1], dict):
             found, self.config = found
-        if found is None:
-            found = result()
-        if isinstance(found, dict):
-            found = list(found.values())
-        if isinstance(found, np.ndarray) or np.isscalar(found):
-            found = [np.asarray(found)]
-        return [
-            np.array(getattr(value, "data", value) if isinstance(value, Parameter) else value, np.float64)
-            for value in found
-        ]
+        self.silent = found is None and self.form in (by_arrays, by_lists, by_dicts)
+        return found
 
     def settings(self) -> dict[str, Any]:
         """Its settings by plain names: attributes, the config of a function, or defaults."""
@@ -137,7 +150,10 @@ class Updating:
             if parameter.default is not parameter.empty:
                 found.setdefault(plain(parameter.name), parameter.default)
             elif plain(parameter.name) in RATES:
-                found[plain(parameter.name)] = 0.1
+                found[plain(parameter.name)] = HANDED["lr"]
+        found = (
+            {plain(n): v for n, v in self.defaults.items()} | found | {plain(n): v for n, v in self.options.items()}
+        )
         return {
             n: float(v) if isinstance(v, int | float) and not isinstance(v, bool) else v
             for n, v in found.items()
@@ -145,12 +161,26 @@ class Updating:
         }
 
 
+def arrays_in(found: Any, result: Callable[[], Any]) -> Arrays:
+    """The parameters as they were returned, or, if nothing was, as they are now."""
+    if found is None:
+        found = result()
+    if isinstance(found, dict):
+        found = list(found.values())
+    if isinstance(found, np.ndarray) or np.isscalar(found):
+        found = [np.asarray(found)]
+    return [
+        np.array(getattr(value, "data", value) if isinstance(value, Parameter) else value, np.float64)
+        for value in found
+    ]
+
+
 class Named(Updating):
     """An optimizer that is handed one parameter at a time, with its name: update("W", W, dW) -> W."""
 
-    def __init__(self, theirs: Any):
+    def __init__(self, theirs: Any, defaults: Mapping[str, Any] | None = None):
         super().__init__(theirs, by_arrays)
-        self.count = 2
+        self.count, self.defaults = 2, dict(defaults or {})
 
     def update(self, p: Arrays, g: Arrays, t: int) -> Arrays:
         found = []
@@ -180,13 +210,14 @@ class Keeping(Updating):
 
     def __init__(self, cls: type, options: dict[str, Any]):
         self.cls, self.options, self.made, self.config, self.count, self.form = cls, options, None, None, 2, None
+        self.defaults: dict[str, Any] = {}
 
     def update(self, p: Arrays, g: Arrays, t: int) -> Arrays:
         if self.made is None:
             self.held = [value.copy() for value in p]
             self.theirs = self.made = self.cls(self.held, **self.options)
             self.method = getattr(self.made, method_of(self.made, UPDATE) or "step")
-        self.method([gradient.copy() for gradient in g])
+        self.silent = self.method([gradient.copy() for gradient in g]) is None
         kept = next(
             (v for v in vars(self.made).values() if isinstance(v, list) and len(v) == len(p) and v is not g),
             self.held,
@@ -199,6 +230,7 @@ class Holding(Updating):
 
     def __init__(self, cls: type, options: dict[str, Any]):
         self.cls, self.options, self.made, self.config, self.count, self.form = cls, options, None, None, 2, None
+        self.defaults: dict[str, Any] = {}
 
     def update(self, p: Arrays, g: Arrays, t: int) -> Arrays:
         if self.made is None:
@@ -207,27 +239,5 @@ class Holding(Updating):
             self.method = getattr(self.made, method_of(self.made, UPDATE) or "step")
         for held, gradient in zip(self.held, g, strict=True):
             held.grad = held.gradient = gradient.copy()
-        self.method()
+        self.silent = self.method() is None
         return [np.array(h.data if h.data is not p0 else h.value) for h, p0 in zip(self.held, p, strict=True)]
-
-
-def ways(make: Callable[[], Any], cls: type | None, options: dict[str, Any]) -> Iterator[Callable[[], Updating]]:
-    """The ways to run an optimizer, each as a function that makes it anew."""
-    made_with = [] if cls is None else [p.name for p in required(cls)]
-    if cls is not None and (name := method_of(cls, UPDATE[:-1])) is not None:
-        needed = [p for p in parameters_of(getattr(cls, name))[1:] if p.default is p.empty]
-        first = plain(needed[0].name) if needed else ""
-        if not needed:
-            yield lambda: Holding(cls, options)
-            return
-        if len(needed) == 1 and len(made_with) == 1 and first.startswith(("g", "d")):
-            yield lambda: Keeping(cls, options)
-            return
-        if len(needed) == 3 and first in ("name", "key", "id", "k", "param", "paramname", "layername"):
-            yield lambda: Named(duplicate(make()))
-            return
-    if made_with == ["shape"]:
-        yield lambda: Shaped(cls, options)
-        return
-    for form in FORMS:
-        yield lambda form=form: Updating(duplicate(make()), form)

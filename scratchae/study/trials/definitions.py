@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ def sgd(s, p, g, t, h, bug=""):
 def momentum(s, p, g, t, h, bug="", form="plain"):
     mu, lr = h["mu"], h["lr"]
     v = s.get("v", np.zeros_like(p))
-    share = 1 - mu if form in ("averaged", "corrected") else 1
+    share = 1 - mu if form in ("averaged", "corrected", "nesterov averaged") else 1
     scale = lr if form == "inside" else 1
     new = {
         "gradient_times_momentum": v + mu * g,
@@ -36,8 +36,13 @@ def momentum(s, p, g, t, h, bug="", form="plain"):
     if bug == "old_velocity":
         return (1 if form == "inside" else lr) * v
     sign = -1 if bug == "sign" else 1
-    if form == "nesterov":
-        ahead = {"only_ahead": mu * new, "not_ahead": new, "ahead_of_old": g + mu * v}.get(bug, g + mu * new)
+    if "nesterov" in form:
+        ahead = {
+            "only_ahead": mu * new,
+            "not_ahead": new,
+            "ahead_of_old": share * g + mu * v,
+            "ahead_undamped": share * g + new,
+        }.get(bug, share * g + mu * new)
         return sign * lr * ahead
     if form == "corrected":
         return sign * lr * new / (1 - mu**t)
@@ -72,7 +77,17 @@ def rmsprop(s, p, g, t, h, bug="", inside=False):
         "not_kept": (1 - rho) * square,
         "both_same": rho * c + rho * square,
     }.get(bug, rho * c + (1 - rho) * square)
-    return (-1 if bug == "sign" else 1) * h["lr"] * scaled(g, s["c"], h, bug, inside)
+    second = s["c"]
+    if h["centered"]:
+        s["a"] = rho * s.get("a", np.zeros_like(p)) + (1 - rho) * g
+        second = second + {"mean_added": 1, "mean_left_out": 0}.get(bug, -1) * s["a"] ** 2
+    step = scaled(g, second, h, bug, inside)
+    if h["momentum"]:
+        kept = s.get("b", np.zeros_like(p))
+        new = (1 if bug == "buffer_not_decayed" else h["momentum"]) * kept + step
+        s["b"] = kept if bug == "buffer_not_kept" else new
+        step = step if bug == "buffer_left_out" else new
+    return (-1 if bug == "sign" else 1) * h["lr"] * step
 
 
 def adam(s, p, g, t, h, bug="", form="plain"):
@@ -145,12 +160,44 @@ def adadelta(s, p, g, t, h, bug="", rated=False):
     return (h["lr"] if rated else 1) * step
 
 
+def adabelief(s, p, g, t, h, bug="", form="plain"):
+    """Zhuang et al. 2020, algorithm 2: v averages (g - m)²."""
+    b1, b2, eps = h["beta1"], h["beta2"], h["eps"]
+    s["m"] = b1 * s.get("m", np.zeros_like(p)) + (1 - b1) * g
+    s["v"] = b2 * s.get("v", np.zeros_like(p)) + (1 - b2) * (g - s["m"]) ** 2 + (eps if form == "plain" else 0)
+    return h["lr"] * s["m"] / (1 - b1**t) / (np.sqrt(s["v"] / (1 - b2**t)) + eps)
+
+
+def radam(s, p, g, t, h, bug="", least=4):
+    """Liu et al. 2020, algorithm 2. In PyTorch, the variance is believed from a length of 5 on, not of 4."""
+    b1, b2 = h["beta1"], h["beta2"]
+    s["m"] = b1 * s.get("m", np.zeros_like(p)) + (1 - b1) * g
+    s["v"] = b2 * s.get("v", np.zeros_like(p)) + (1 - b2) * g * g
+    longest = 2 / (1 - b2) - 1
+    length = longest - 2 * t * b2**t / (1 - b2**t)
+    step = h["lr"] * s["m"] / (1 - b1**t)
+    if length <= least:
+        return step
+    r = np.sqrt((length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length))
+    return step * r / (np.sqrt(s["v"] / (1 - b2**t)) + h["eps"])
+
+
+def lion(s, p, g, t, h, bug=""):
+    """Chen et al. 2023, algorithm 2: the sign of one average is the step, another average is kept."""
+    m = s.get("m", np.zeros_like(p))
+    b1, b2 = (h["beta2"], h["beta1"]) if bug == "betas_swapped" else (h["beta1"], h["beta2"])
+    c = b1 * m + (1 - b1) * g
+    s["m"] = {"kept_with_beta1": c}.get(bug, b2 * m + (1 - b2) * g)
+    step = {"no_sign": c, "sign_of_kept": np.sign(s["m"])}.get(bug, np.sign(c))
+    return (-1 if bug == "sign" else 1) * h["lr"] * step
+
+
 # for each family: its definition, the forms that are all right, and the mistakes with what is said of each
 FAMILIES: dict[str, tuple[Callable, tuple[dict[str, Any], ...], dict[str, str]]] = {
     "sgd": (sgd, ({},), {"sign": "it goes up the gradient: the sign of the step is flipped"}),
     "momentum": (
         momentum,
-        tuple({"form": form} for form in ("plain", "inside", "averaged", "nesterov", "corrected")),
+        tuple({"form": form} for form in ("plain", "inside", "averaged", "corrected", "nesterov", "nesterov averaged")),
         {
             "gradient_times_momentum": "the momentum multiplies the gradient, not the velocity, so that the velocity never decays: v = μ v + g",
             "not_decayed": "the velocity never decays: v = μ v + g",
@@ -163,6 +210,8 @@ FAMILIES: dict[str, tuple[Callable, tuple[dict[str, Any], ...], dict[str, str]]]
             "old_velocity": "the velocity of the step before is taken off, not the new one",
             "sign": "it goes up the gradient: the sign of the step is flipped",
             "only_ahead": "the gradient itself is left out of the step: p -= lr (g + μ v)",
+            "not_ahead": "it is the step of ordinary momentum: Nesterov's goes ahead, p -= lr (g + μ v)",
+            "ahead_undamped": "the μ before v is missing: p -= lr (g + μ v)",
             "ahead_of_old": "the old velocity is used where the new one belongs: p -= lr (g + μ v)",
         },
     ),
@@ -189,6 +238,11 @@ FAMILIES: dict[str, tuple[Callable, tuple[dict[str, Any], ...], dict[str, str]]]
             "not_decayed": "the average never decays: c = ρ c + (1 - ρ) g²",
             "not_kept": "the average is not kept from step to step: c = ρ c + (1 - ρ) g²",
             "both_same": "g² is multiplied by ρ, not by 1 - ρ: c = ρ c + (1 - ρ) g²",
+            "mean_added": "centred, the square of the mean gradient a is taken off, not added: √(c - a²)",
+            "mean_left_out": "centred, the square of the mean gradient a is taken off: √(c - a²)",
+            "buffer_not_decayed": "the momentum buffer never decays: b = μ b + g / (√c + ε)",
+            "buffer_not_kept": "the momentum buffer is not kept from step to step: b = μ b + g / (√c + ε)",
+            "buffer_left_out": "the momentum does nothing: b = μ b + g / (√c + ε), p -= lr b",
             "sign": "it goes up the gradient: the sign of the step is flipped",
         },
     ),
@@ -225,6 +279,19 @@ FAMILIES: dict[str, tuple[Callable, tuple[dict[str, Any], ...], dict[str, str]]]
             "sign": "it goes up the gradient: the sign of the step is flipped",
         },
     ),
+    "adabelief": (adabelief, ({}, {"form": "without"}), {}),
+    "radam": (radam, ({}, {"least": 5}), {}),
+    "lion": (
+        lion,
+        ({},),
+        {
+            "kept_with_beta1": "m is kept with β₁, not with β₂: m = β₂ m + (1 - β₂) g",
+            "betas_swapped": "β₁ and β₂ have changed places",
+            "no_sign": "the sign is left out: p -= lr sign(β₁ m + (1 - β₁) g)",
+            "sign_of_kept": "the step is the sign of the m that is kept, not of β₁ m + (1 - β₁) g",
+            "sign": "it goes up the gradient: the sign of the step is flipped",
+        },
+    ),
     "adamax": (adamax, ({}, {"inside": True}), {}),
     "adadelta": (adadelta, ({}, {"rated": True}), {}),
 }  # fmt: skip
@@ -232,42 +299,4 @@ for _name, _forms in (("amsgrad", ("amsgrad", "late amsgrad", "first amsgrad")),
     FAMILIES[_name] = adam, tuple({"form": form} for form in _forms), FAMILIES["adam"][2]
 
 
-# what a weight decay may do, right and wrong; each gives the gradient and what is taken off besides
-DECAYS: dict[str, Callable] = {
-    "none": lambda p, g, h: (g, 0.0),
-    "in the gradient": lambda p, g, h: (g + h["wd"] * p, 0.0),
-    "beside the step": lambda p, g, h: (g, h["lr"] * h["wd"] * p),
-    "beside the step, without the rate": lambda p, g, h: (g, h["wd"] * p),
-}
-
-
-WRONG_DECAYS: dict[str, tuple[Callable, str]] = {
-    "sign": (
-        lambda p, g, h: (g - h["wd"] * p, 0.0),
-        "the sign of the weight decay is flipped, so that weights grow: g + λ p",
-    ),
-    "sign beside": (
-        lambda p, g, h: (g, -h["lr"] * h["wd"] * p),
-        "the sign of the weight decay is flipped, so that weights grow: p -= lr λ p",
-    ),
-    "twice": (lambda p, g, h: (g + 2 * h["wd"] * p, 0.0), "the weight decay is twice what it should be"),
-    "squared": (lambda p, g, h: (g + h["wd"] * p * p, 0.0), "the weight decay takes off λ p², not λ p"),
-    "sign of p": (
-        lambda p, g, h: (g + h["wd"] * np.sign(p), 0.0),
-        "the weight decay takes off λ sign(p), which is that of an L1 penalty, not λ p",
-    ),
-    "constant": (
-        lambda p, g, h: (g + h["wd"], 0.0),
-        "the weight decay is added as a number, not times the parameters: g + λ p",
-    ),
-}
-
-
-RATES: dict[str, Callable[[Mapping[str, float], int], float]] = {
-    "constant": lambda h, t: h["lr"],
-    "decaying": lambda h, t: h["lr"] / (1 + h["slow"] * (t - 1)),
-    "decaying from the first": lambda h, t: h["lr"] / (1 + h["slow"] * t),
-}
-
-
-NAMES = {"sgd": "gradient descent, p -= lr g", "momentum": "momentum, v = μ v + g, p -= lr v", "adagrad": "AdaGrad, c += g², p -= lr g / (√c + ε)", "rmsprop": "RMSprop, c = ρ c + (1 - ρ) g², p -= lr g / (√c + ε)", "adam": "Adam, p -= lr m̂ / (√v̂ + ε)", "amsgrad": "AMSGrad, p -= lr m / (√max v + ε)", "nadam": "Nadam", "adamax": "Adamax", "adadelta": "Adadelta"}  # fmt: skip
+NAMES = {"sgd": "gradient descent, p -= lr g", "momentum": "momentum, v = μ v + g, p -= lr v", "adagrad": "AdaGrad, c += g², p -= lr g / (√c + ε)", "rmsprop": "RMSprop, c = ρ c + (1 - ρ) g², p -= lr g / (√c + ε)", "adam": "Adam, p -= lr m̂ / (√v̂ + ε)", "amsgrad": "AMSGrad, p -= lr m / (√max v + ε)", "nadam": "Nadam", "adamax": "Adamax", "adadelta": "Adadelta", "adabelief": "AdaBelief", "radam": "RAdam", "lion": "Lion, p -= lr sign(β₁ m + (1 - β₁) g)"}  # fmt: skip

@@ -1,6 +1,6 @@
 """Finds arrays for arguments: shapes that fit together, told by the arguments' names and by trying.
 
-A shape is written in letters: N or M examples, D features, K units, A outputs, T steps, H × W pixels, C channels; U is K, or 3 K or
+A shape is written in letters: N or M examples, D features, K units, G of 2 K, A outputs, T steps, H × W pixels, C channels; U is K, or 3 K or
 4 K for cells with gates. What fits is tried again with other sizes, which no accident outlives.
 """
 
@@ -18,32 +18,35 @@ from typing import Any
 import numpy as np
 
 from ..styles.names import plain
+from .chains import BIAS, chained, of_others
 
-FIRST = {"N": 5, "D": 3, "K": 4, "A": 2, "M": 7, "T": 6, "C": 4, "H": 4, "W": 5, "R": 12, "Z": 16}
-OTHER = {"N": 4, "D": 5, "K": 3, "A": 6, "M": 6, "T": 7, "C": 8, "H": 5, "W": 4, "R": 9, "Z": 12}
+FIRST = {"N": 5, "D": 3, "K": 4, "G": 8, "A": 2, "M": 7, "T": 6, "C": 4, "H": 4, "W": 5, "R": 12, "Z": 16}
+OTHER = {"N": 4, "D": 5, "K": 3, "G": 6, "A": 6, "M": 6, "T": 7, "C": 8, "H": 5, "W": 4, "R": 9, "Z": 12}
 FREE = FIRST | {"N": 4, "T": 7, "H": 5, "W": 6}  # for objects of whose sizes only these can vary
 SIZES = FIRST, OTHER, FREE
 SECONDS = 1.0  # for trying shapes
 TRIES = 4000
 
 # what an argument of a name may be, the likeliest first: a kind, and the letters of its shape. Kinds: f floats, i class or row numbers,
-# o one-hot rows, b 0 and 1, s -1 and 1, p a single number, n a whole number, q rows that sum to 1, y symmetric
+# o one-hot rows, b 0 and 1, s -1 and 1, p a single number, n and m whole numbers, 2 and 3, q rows that sum to 1, y symmetric
 # shares of pairs
 NAMED: tuple[tuple[str, str], ...] = (
-    (r"h|s|c|state|prev\w*|\w*prev|hidden|h0|c0|q|query|context", "fNK fND fK fD fTD"),
-    (r"(?:w|u|v|weights?|kernel|filters?|theta|table|emb\w*|e|centers?|centres?|memory|mu|m|means|a)(?:[a-z]{1,3}|\d)?|w\w{1,3}|.*weights?|.*matrix|.*vectors?|pesos",
-     "fDU fUD fKU fUK fUU fU fD fUA fDD fUCHH fND fNU fNN fU1 f1U"),
+    (r"h|s|c|state|prev\w*|\w*prev|hidden|h0|c0|q|query|context", "fNK fND fK fD fTD fKN fK1"),
+    (r"(?:w|u|v|weights?|kernel|filters?|theta|table|emb\w*|e|centers?|centres?|memory|mu|m|means)(?:[a-z]{1,3}|\d)?|a\d?|w\w{1,3}|.*weights?|.*matrix|.*vectors?|pesos",
+     "fDU fUD fKU fUK fUU fU fD fUA fDD fUCHH fND fNU fNN fU1 f1U fCDD"),
     (r"b[a-z]?\d?|bias\w*|beta|gamma|scale|shift", "fU fD fA fC fN f1U f1D f1A fU1 fC11"),
-    (r"y|t|labels?|targets?|ytrue|truth|tags?|actions?|acts?|classes|same|events?|done|mask\w*|seg\w*|.*ids?|.*idx|.*ind\w*|tokens?|i|k|j",
+    (r"y|t|ts|labels?|targets?|ytrue|truth|tags?|actions?|acts?|classes|same|events?|done|mask\w*|seg\w*|.*ids?|.*idx|.*ind\w*|tokens?|i|k|j",
      "iN fNU fNA bN fND n oNU sN fN iND iNT bNT fN1 fDN iT bND"),
     (r"k|v|keys?|values?|queries|memory", "fTD fND fTK"),
     (r"lam\w*|reg\w*|l1|l2|margin|alpha|eta|lr|rate|eps\w*|slope|temperature|tau|p|rho|step\w*|clip\w*|weight|lo|hi|h|dt|scale|factor|floor", "p fNK fN fND fD"),
-    (r"n|g|groups?|heads?|num\w*|r|f|stride|pad|size|steps|kernelsize|poolsize", "n p fN"),
+    (r"n|g|groups?|heads?|num\w*|r|f|stride|pad|size|steps|kernelsize|poolsize", "n m p fN"),
     (r"adv\w*|returns?|rewards?|r|logp\w*|risk|time|event|scores?|pos|neg|done|energy", "fN fND bN"),
     (r"adj\w*|a|graph", "fNN bNN"),
     (r"axis|dim", "n"),
 )  # fmt: skip
-ANY = "fND fNU fDN fD fN fK fTD fNTD fNHWC fNCHW fDK p iN fNN bN n fN1 fKD fHW"
+ANY = "fND fNU fDN fD fN fK fTD fNTD fNHWC fNCHW fDK p iN fNN bN n fN1 fKD fHW fD1 fA1 fKN iNT iT fTD1"
+
+DATA = {"x", "xs", "inputs", "input", "features", "data"}  # which may hold any numbers
 
 # names of arrays that are trained, as a whole, which are never alike to data
 WEIGHTS = re.compile(
@@ -58,11 +61,12 @@ def likely(name: str) -> list[str]:
     _, _, key = name.partition("[")
     if key:  # an entry of a dict, which is rather a parameter
         name = key[:-1]
-        found = dict.fromkeys((NAMED[2] if name[:1] == "b" else NAMED[1])[1].split())
+        found = dict.fromkeys((NAMED[2] if BIAS.fullmatch(name) else NAMED[1])[1].split())
     for pattern, kinds in NAMED:
         if re.fullmatch(pattern, plain(name)):
             found |= dict.fromkeys(kinds.split())
-    return list(found | dict.fromkeys(ANY.split()))
+    others = [kind for kind in ANY.split() if kind not in "pnm" or not re.fullmatch(NAMED[0][0], plain(name))]
+    return list(found | dict.fromkeys(others))
 
 
 def made(kind: str, sizes: Mapping[str, int], seed: int, positive: bool) -> Any:
@@ -71,8 +75,8 @@ def made(kind: str, sizes: Mapping[str, int], seed: int, positive: bool) -> Any:
     shape = tuple(1 if letter == "1" else sizes[letter] for letter in kind[1:])
     if kind[0] == "p":
         return 0.7
-    if kind[0] == "n":
-        return 2
+    if kind[0] in "nm":
+        return 2 if kind == "n" else 3
     if kind[0] == "i":
         return rng.integers(0, 3, shape)
     if kind[0] == "o":
@@ -104,6 +108,15 @@ def choices(names: Sequence[str], given: Mapping[str, Any]) -> Iterator[dict[str
         for kind in ("fND", "fN", "fTD", "fD", "fNK"):
             yield told | dict.fromkeys(free, kind)
     options = [likely(name) for name in free]
+    for kinds, layout in chained(free) if weights else ():
+        others = [name for name in free if name not in kinds]
+        ranked = [list(dict.fromkeys([*of_others(name, layout), *likely(name)])) for name in others]
+        for places in itertools.islice(in_order([len(one) for one in ranked]), 60):
+            yield (
+                told
+                | kinds
+                | {name: one[i].replace("U", "K") for name, one, i in zip(others, ranked, places, strict=True)}
+            )
     passes = [("K", 0, 800), ("Z", 0, 400), ("R", 0, 400), ("K", 800, TRIES)]
     if any(re.fullmatch(r"(?:prev|next)?c(?:prev|0|ell)?", plain(name)) for name in free):
         passes.insert(0, passes.pop(1))  # the cell of an LSTM, which has four gates
@@ -117,8 +130,12 @@ def choices(names: Sequence[str], given: Mapping[str, Any]) -> Iterator[dict[str
 def constants(fitting: Fitting, trained: Collection[str]) -> Iterator[Fitting]:
     """The same shapes with other numbers where no gradient is asked for: what holds only for one-hot rows, shares, signs, symmetry."""
     for name, kind in fitting.chosen.items():
-        if kind[0] != "f" or name in trained or len(kind) not in (2, 3):
+        if kind[0] == "i" and name not in fitting.given:
+            yield replace(fitting, chosen={**fitting.chosen, name: "b" + kind[1:]})
+        if kind[0] != "f" or name in trained or len(kind) not in (2, 3) or plain(name) in DATA:
             continue
+        if kind[1:2] == kind[2:3] and WEIGHTS.fullmatch(name):
+            continue  # which are never symmetric
         for other in ("y",) if kind[1:2] == kind[2:3] else ("o", "q", "b") if len(kind) == 3 else ("b", "s"):
             if not (other in "oq" and "1" in kind):
                 yield replace(fitting, chosen={**fitting.chosen, name: other + kind[1:]})
@@ -126,9 +143,18 @@ def constants(fitting: Fitting, trained: Collection[str]) -> Iterator[Fitting]:
 
 def of_other_counts(fitting: Fitting) -> Iterator[Fitting]:
     """The same with one argument of as many examples as no other has, which real and fake logits may be."""
+    if any(kind[0] in "ibos" and len(kind) > 1 for kind in fitting.chosen.values()):
+        return  # a class for each example
     for name, kind in fitting.chosen.items():
-        if kind[:2] == "fN" and not fitting.given:
-            yield replace(fitting, chosen={**fitting.chosen, name: kind.replace("N", "M")})
+        if kind[:2] in ("fN", "fT") and not fitting.given:
+            other = kind.replace("N", "M") if kind[1] == "N" else kind.replace("T", "R")
+            yield replace(fitting, chosen={**fitting.chosen, name: other})
+
+
+def of_other_axes(fitting: Fitting) -> Iterator[Fitting]:
+    """The only argument with one axis more, and with two."""
+    if list(fitting.chosen.values()) == ["fND"] and not fitting.given:
+        yield from (replace(fitting, chosen=dict.fromkeys(fitting.chosen, kind)) for kind in ("fNTD", "fNHWD"))
 
 
 def in_order(counts: Sequence[int]) -> Iterator[tuple[int, ...]]:

@@ -178,6 +178,8 @@ def examine(
     if summing is not None:
         other = "rows do not sum to 1" if right.keys() >= SUMMING_TO_ONE else "rows are not one-hot"
         tried.left_out.append(f"targets whose {other}, for which the gradient is not that of the value")
+    if isinstance(function, Loss) and function.reduced is np.sum and function.of_each(*first[0].inputs):
+        tried.only.append("for the sum of the values of the examples, and not for their mean")
     remarks = tuple(remarks_of(function, arguments))
     report = replace(first[1], findings=(*first[1].findings, *remarks))
     return Result(RIGHT, "", report=report, tried=tried, layer=function)

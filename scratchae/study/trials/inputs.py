@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..styles.calls import required
+from ..styles.calls import parameters_of, required
 from ..styles.names import plain
 
 SIZES = (3, 4, 5, 2)  # the arguments for a constructor, one after the other
@@ -19,7 +19,7 @@ OTHER_SIZES = (2, 3, 4, 5)
 # shapes of x, tried in this order: rows, images with channels last and first, sequences, columns, and sizes often written in
 SHAPES = (
     (5, 3), (5, 4), (5, 6), (4, 5, 6, 3), (4, 5, 6, 1), (4, 6, 3), (5, 2), (3, 3, 6, 5), (4, 1, 6, 6), (4, 6, 2), (4, 6, 6, 2), (4, 2, 6, 6),
-    (3, 3, 6), (5, 12), (5, 8), (3, 1), (4, 1), (3, 5), (4, 7), (2, 8, 8, 3), (2, 3, 8, 8), (3,), (4,), (6,), (2, 4, 5, 6, 3), (5, 1), (5, 10),
+    (3, 3, 6), (2, 6, 5), (5, 12), (5, 8), (3, 1), (4, 1), (3, 5), (4, 7), (2, 8, 8, 3), (2, 3, 8, 8), (3,), (4,), (6,), (2, 4, 5, 6, 3), (5, 1), (5, 10),
     (2, 28, 28, 1), (2, 1, 28, 28), (2, 784), (2, 32, 32, 3), (2, 3, 32, 32),
 )  # fmt: skip
 INDICES = ((5,), (4, 6))  # shapes of x that chooses rows, for embeddings
@@ -41,6 +41,17 @@ BELOW_ONE = {
     "rho",
     "beta",
 }
+ACTIVATIONS = {
+    "activation",
+    "activationfunction",
+    "activationfn",
+    "activationfunc",
+    "actfn",
+    "act",
+    "func",
+    "fn",
+    "nonlinearity",
+}
 LEFT_ALONE = {
     "seed",
     "rng",
@@ -55,6 +66,15 @@ LEFT_ALONE = {
     "debug",
     "axis",
 }
+
+
+def tanh(x: np.ndarray) -> np.ndarray:
+    """For a layer that is handed its function."""
+    return np.tanh(x)
+
+
+def tanh_prime(x: np.ndarray) -> np.ndarray:
+    return 1 - np.tanh(x) ** 2
 
 
 @dataclass(frozen=True)
@@ -87,6 +107,12 @@ def argument(parameter: inspect.Parameter, sizes: Iterator[int]) -> Any:
     name = plain(parameter.name)
     if parameter.annotation in (float, "float") or name in FRACTIONS:
         return 0.4
+    if name in ACTIVATIONS:
+        return tanh
+    if any(word in name for word in ("prime", "deriv", "dactivation", "activationgrad")):
+        return tanh_prime
+    if name in ("inputshape", "inshape", "imageshape"):
+        return (2, 6, 5)  # whose first size no other argument has
     if name in ("rng", "generator"):
         return np.random.default_rng(0)
     if name in ("seed", "randomstate"):
@@ -143,23 +169,24 @@ def constructed(cls: type, sizes: tuple[int, ...] = SIZES, **options: Any) -> Ma
 
 
 def variants(cls: Any, guards: bool = True) -> Iterator[dict[str, Any]]:
-    """Options other than the defaults of a constructor or function, one at a time, and then all together.
+    """Options other than the defaults of a constructor, a function, or a list of arguments, one at a time, and then all together.
 
     guards: also those against dividing by 0 and the like, such as eps=1e-7; a loss that clips may leave their slope out.
     """
-    try:
-        parameters = inspect.signature(cls).parameters.values()
-    except (TypeError, ValueError):
-        return
+    parameters = cls if isinstance(cls, tuple) else parameters_of(cls)
     every = {}
     for parameter in parameters:
         if not guards and isinstance(parameter.default, float) and 0 < abs(parameter.default) < 1e-4:
             continue
         others = list(other_values(parameter))
+        if plain(parameter.name) == "axis" and not inspect.isclass(cls) and not isinstance(parameter.default, tuple):
+            others = [axis for axis in (0, 1) if axis != parameter.default]
         for value in others:
             yield {parameter.name: value}
-        if others:
-            every[parameter.name] = others[0]
+        if others:  # numbers that differ, since one may stand where another belongs
+            every[parameter.name] = others[len(every) % len(others)]
+            if isinstance(every[parameter.name], float):
+                every[parameter.name] *= 0.9 ** len(every)
     if len(every) > 1:
         yield every
 
@@ -192,6 +219,9 @@ def other_values(parameter: inspect.Parameter) -> Iterator[Any]:
     elif isinstance(default, str):
         yield from {
             "mean": ("sum",),
+            "max": ("average", "avg", "mean"),
+            "average": ("max",),
+            "avg": ("max",),
             "sum": ("mean",),
             "valid": ("same",),
             "same": ("valid",),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,9 +18,12 @@ from ..diagnosis.experiment import LayerExperiment
 from ..diagnosis.finding import Finding, finding
 from ..differences import GradientReport, Index
 from ..gradcheck import accepted, check_gradients, check_layer, parameters, random_streams
+from ..styles.calls import BACKWARD, INPUTS, RATES, method_of, required
 from ..styles.copies import duplicate
+from ..styles.losses import TARGETS
+from ..styles.names import plain
 from .inputs import SHAPES
-from .plan import BrokenError, Trial, begin, fits, like, plan, ready, takes
+from .plan import BrokenError, Trial, begin, fits, forward_of, like, plan, ready, takes
 from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
 
 SECONDS = 3.0  # after this no further trial is begun
@@ -108,7 +114,15 @@ def examine(
         if takes(value, generic) is not None or not fits(value, generic):
             generic = x
     tried.trials, tried.shapes = 1, [str(x.shape)]
-    layer = ready(value, x)
+    try:
+        layer = ready(value, x)
+    except ValueError as error:
+        if given is None and not any_batch(value, x):
+            raise
+        if not breaks(value, error):
+            raise
+        tried.left_out.append("what backward gives: it raises an error for every x that forward takes")
+        return Result(WRONG, "", error=error, tried=tried)
     with np.errstate(all="ignore"):
         try:
             report = check_gradients(layer, x)
@@ -124,7 +138,33 @@ def examine(
             if wrong := run(trial, tried, layer):
                 return wrong
     report = replace(report, findings=(*report.findings, *unstable(layer, x)))
+    if getattr(getattr(layer, "theirs", None), "_of_output", False):
+        tried.only.append("if the derivative is handed the output y of the function, and not its x")
     return Result(RIGHT, "", report=report, layer=layer, tried=tried)
+
+
+def any_batch(value: Any, x: np.ndarray) -> bool:
+    """Whether forward takes batches of every size, and y has a row for each example: then x is what it is meant for."""
+    if x.shape[1:] == (1,):  # one example as a column
+        return takes(value, like(x, (len(x) + 1, 1), 0)) is not None
+    for n in (2, 7):
+        other = like(x, (n, *x.shape[1:]), n)
+        if takes(value, other) is not None or len(np.atleast_1d(forward_of(duplicate(value), other))) != n:
+            return False
+    return True
+
+
+def breaks(value: Any, error: BaseException) -> bool:
+    """Whether arrays do not fit together in a person's own backward, which is handed nothing but dy and a learning rate."""
+    first, *others = [plain(p.name) for p in required(getattr(value, method_of(value, BACKWARD) or "backward"))] or [
+        ""
+    ]
+    if first in INPUTS | TARGETS or not set(others) <= RATES:
+        return False
+    frames = traceback.extract_tb(error.__traceback__)
+    ours, theirs = Path(__file__).parents[2], [frame for frame in frames if frame.name in BACKWARD]
+    own = [frame for frame in theirs if ours not in Path(frame.filename).parents]
+    return bool(own) and bool(re.search("shape|broadcast|dimension|mismatch|align", str(error)))
 
 
 def unstable(layer: Layer, x: np.ndarray) -> Iterator[Finding]:

@@ -1,105 +1,56 @@
-"""An optimizer against its definition, over several steps, and the mistakes that people make in it."""
+"""An optimizer against its definition, over several steps, with its settings varied."""
 
 from __future__ import annotations
 
 import inspect
-import itertools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from ..diagnosis.finding import Finding, finding
+from ..diagnosis.finding import finding
+from ..styles.calls import parameters_of
+from ..styles.functional import source_of, ways
 from ..styles.names import plain
-from ..styles.updating import Arrays, Updating, ways
-from .definitions import DECAYS, FAMILIES, NAMES, RATES, WRONG_DECAYS
+from ..styles.updating import Arrays, Updating
+from .definitions import FAMILIES, NAMES
 from .inputs import constructed, variants
 from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
-from .settings import SETTINGS, family, filled, setting
+from .settings import FLAGS, SETTINGS, family, filled
+from .steps import Choice, Problem, defined, equal, named, path_of, problem, rights
 
-STEPS = 6
-Step = Callable[[dict[str, Any], np.ndarray, np.ndarray, int, Mapping[str, float]], np.ndarray]
-
-
-# Definitions: what is taken off the parameters in step t. `s` keeps what lasts from step to step. Behind each name follow the
-# mistakes, which are the same lines with one thing wrong.
-
-
-def problem(seed: int, count: int) -> tuple[Arrays, list[Arrays]]:
-    """Parameters, and a gradient for each step that does not depend on them."""
-    rng = np.random.default_rng(seed)
-    shapes = (((3, 2), (2,)), ((4,), (4, 1)), ((2, 3, 2), (1, 2)))[seed % 3][:count]
-    return [rng.standard_normal(shape) for shape in shapes], [
-        [rng.standard_normal(shape) for shape in shapes] for _ in range(STEPS)
-    ]
+SMALL = 1e-5  # gradients for which an ε of 1e-8 counts if it stands inside a root
+INSIDE = (
+    "ε stands inside of the root, √(v̂ + ε); the paper (Kingma & Ba 2015) and the libraries add it to the root, √v̂ + ε. "
+    "For gradients as small as √ε, the steps are much smaller here"
+)
 
 
-def path_of(step: Callable[[Arrays, Arrays, int], Arrays], p: Arrays, gradients: list[Arrays]) -> list[Arrays]:
-    """The parameters after each step."""
-    found = []
-    for t, g in enumerate(gradients, 1):
-        p = step(p, g, t)
-        found.append([value.copy() for value in p])
-    return found
+class UnknownError(Exception):
+    """No definition is known for an optimizer."""
 
 
-def defined(
-    which: str, h: Mapping[str, float], bug: str, form: Mapping[str, Any], decay: Callable, rate: Callable
-) -> Callable[[Arrays, Arrays, int], Arrays]:
-    """A definition as a step over several parameters."""
-    function, states = FAMILIES[which][0], {}
-
-    def step(p: Arrays, g: Arrays, t: int) -> Arrays:
-        found = []
-        for i, (value, gradient) in enumerate(zip(p, g, strict=True)):
-            now = dict(h) | {"lr": rate(h, t)}
-            gradient, beside = decay(value, gradient, now)
-            found.append(
-                value - function(states.setdefault(i, {}), value, gradient, t, now, bug=bug, **form) - beside
-            )
-        return found
-
-    return step
+class UnchangedError(UnknownError):
+    """An optimizer runs, and changes nothing."""
 
 
-def equal(a: list[Arrays], b: list[Arrays]) -> bool:
-    return first_difference(a, b) is None
-
-
-def first_difference(a: list[Arrays], b: list[Arrays]) -> int | None:
-    """The first step, from 1, after which two paths differ."""
-    for t, (left, right) in enumerate(zip(a, b, strict=True), 1):
-        for one, other in zip(left, right, strict=True):
-            if one.shape != other.shape or not np.allclose(one, other, rtol=1e-6, atol=1e-8, equal_nan=True):
-                return t
-    return None
-
-
-def rights(which: str, found: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], Callable, Callable]]:
-    """Every form, weight decay and rate that is right for these settings."""
-    decays = [d for name, d in DECAYS.items() if name == "none" or setting(found, "wd")]
-    if setting(found, "wd") and any(key in found for key in SETTINGS["wd"][:-2]):
-        decays = decays[1:]  # a setting of that name has to do something
-    rates = [r for name, r in RATES.items() if name == "constant" or setting(found, "slow")]
-    yield from itertools.product(FAMILIES[which][1], decays, rates)
-
-
-def running(make: Callable[[], Updating], seed: int) -> tuple[Arrays, list[Arrays], list[Arrays], Updating]:
+def running(make: Callable[[], Updating], seed: int, size: float = 1.0) -> tuple[Problem, list[Arrays], Updating]:
     theirs = make()
-    p, gradients = problem(seed, theirs.count)
+    given = problem(seed, theirs.count, theirs.asks, size)
     with np.errstate(all="ignore"):
-        return p, gradients, path_of(theirs.update, p, gradients), theirs
+        return given, path_of(lambda p, g, t: theirs.update(p, g, t), given), theirs
 
 
 def usable(make: Callable[[], Updating]) -> bool:
     """Whether an optimizer runs in this way, and moves its parameters."""
     for seed in (0, 1, 2):
         try:
-            p, _, path, _ = running(make, seed)
+            given, path, _ = running(make, seed)
         except NotImplementedError:
             raise
         except Exception:
             return False
+        p = given.start
         if len(path[0]) != len(p) or any(a.shape != b.shape for a, b in zip(p, path[0], strict=True)):
             return False
         if all(np.array_equal(a, b) for a, b in zip(p, path[-1], strict=True)):
@@ -107,180 +58,147 @@ def usable(make: Callable[[], Updating]) -> bool:
     return True
 
 
-def examine(name: str, value: Any, cls: type | None) -> Result:
-    """Check an optimizer against its definition. value: an object or function; cls: its class, to make others of it."""
-    tried = Tried()
-    makes = [(lambda: value, {}, "")]
-    if cls is not None:
-        for options in [{}, *variants_of(cls)]:
-            unknown = [key for key, option in options.items() if isinstance(option, bool) and not is_setting(key)]
-            if unknown:  # it makes another optimizer of it, such as centered=True
-                tried.left_out.append(", ".join(unknown))
-                continue
-            said = ", ".join(f"{k}={v!r}" for k, v in options.items())
-            makes.append((lambda options=options: constructed(cls, **options).value, options, said))
-    way = next(
-        (
-            w
-            for w in range(7)
-            if w < len(list(ways(makes[0][0], cls, {}))) and usable(list(ways(makes[0][0], cls, {}))[w])
-        ),
-        None,
-    )
+def examine(name: str, value: Any, cls: Any) -> Result:
+    """Check an optimizer against its definition. value: an object or function; cls: its class, or a function that makes such, for others."""
+    tried, makes, found = Tried(), [(lambda: value, {}, "")], []
+    for options in [{}, *variants_of(cls or value)] if cls is not None or inspect.isfunction(value) else ():
+        unknown = [key for key, option in options.items() if isinstance(option, bool) and not is_setting(key)]
+        if unknown:  # it makes another optimizer of it
+            tried.left_out.append(", ".join(unknown))
+            continue
+        said = ", ".join(f"{k}={v!r}" for k, v in options.items())
+        made = (lambda: value) if cls is None else (lambda options=options: constructed(cls, **options).value)
+        makes.append((made, options, said))
+    if value is None:
+        makes = makes[1:]
+    built = list(ways(makes[0][0], cls, {}))
+    way = next((i for i, one in enumerate(built) if usable(one)), None)
     if way is None:
-        error = first_error(next(ways(makes[0][0], cls, {})))
-        return Result(UNUSABLE, "", error=error)
+        error = first_error(built)
+        return Result(WRONG if isinstance(error, UnchangedError) else UNUSABLE, "", error=error)
     for make, options, said in makes:
         built = list(ways(make, cls, options))
         if way >= len(built) or not usable(built[way]):
             continue
-        for seed in (0, 1, 2):
-            try:
-                p, gradients, path, theirs = running(built[way], seed)
-            except NotImplementedError:
-                raise
-            except Exception:
-                continue
-            found = theirs.settings()
-            which = family(name, found)
-            if which is None:
-                return Result(
-                    UNUSABLE,
-                    "",
-                    error=UnknownError(
-                        f"{name} is none of {', '.join(FAMILIES)}, so that there is no definition to compare it with"
-                    ),
-                )
-            if (
-                which != "momentum"
-                and any(plain(key) == "momentum" and option for key, option in options.items())
-                and which != "sgd"
-            ):
-                tried.left_out.append(
-                    f"momentum in {NAMES[which].partition(',')[0]}"
-                )  # of which there is no definition here
-                break
-            h = {key: setting(found, key) for key in SETTINGS}
-            choices = list(filled(h, theirs))
-            h = choices[0]
-            tried.trials += 1
-            if said:
-                tried.options.append(said)
-            tried.shapes += [str(a.shape) for a in p if str(a.shape) not in tried.shapes]
-            ways_to_be_right = itertools.product(choices, rights(which, found))
-            if not any(
-                equal(path, path_of(defined(which, one, "", *choice), p, gradients))
-                for one, choice in ways_to_be_right
-            ):
-                return Result(
-                    WRONG,
-                    "",
-                    where=f"with {said}" if said else "",
-                    findings=(named(which, found, h, p, gradients, path),),
-                    tried=tried,
-                )
+        result = compared(name, built[way], said, options, tried)
+        if result is None:
+            continue
+        if result.code != RIGHT:
+            return result
+        found += [one for one in result.findings if one not in found]
     tried.left_out.append("gradients of other sizes than about 1")
-    return Result(RIGHT, "", tried=tried, findings=(), shape=None)
+    return Result(RIGHT, "", tried=tried, findings=tuple(found))
+
+
+def compared(
+    name: str, make: Callable[[], Updating], said: str, options: Mapping[str, Any], tried: Tried
+) -> Result | None:
+    """Its steps with some options beside those of the definition, from several starts. None if it does not run."""
+    remarks: list = []
+    result = None
+    for seed in (0, 1, 2):
+        try:
+            given, path, theirs = running(make, seed)
+        except NotImplementedError:
+            raise
+        except Exception:
+            continue
+        found, source = theirs.settings(), source_of(theirs)
+        which = family(name, found)
+        if which is None:
+            error = UnknownError(
+                f"{name} is none of {', '.join(FAMILIES)}, so that there is no definition to compare it with. If it is one of "
+                "them under another name, its class or function has to say so: class MyAdam"
+            )
+            return Result(UNUSABLE, "", error=error)
+        if which not in ("momentum", "sgd", "rmsprop") and any(
+            plain(key) == "momentum" and option for key, option in options.items()
+        ):
+            tried.left_out.append(
+                f"momentum in {NAMES[which].partition(',')[0]}"
+            )  # of which there is no definition here
+            return None
+        choices = list(filled(which, found, source))
+        right = list(rights(which, name, choices[0], found, source))
+        tried.trials += 1
+        if said and said not in tried.options:
+            tried.options.append(said)
+        tried.shapes += [str(a.shape) for a in given.start if str(a.shape) not in tried.shapes]
+        agrees = next(
+            ((h, one) for h in choices for one in right if equal(path, defined(which, h, "", one, given))), None
+        )
+        if agrees is None:
+            fault = named(which, right, choices[0], given, path)
+            return Result(WRONG, "", where=f"with {said}" if said else "", findings=(fault,), tried=tried)
+        if seed == 0:
+            remarks = [
+                finding("unusual_step", (), "", which=text)
+                for text in remarks_of(which, agrees[1], make, choices, right)
+            ]
+        result = Result(RIGHT, "", findings=tuple(remarks))
+    return result
+
+
+def remarks_of(
+    which: str, choice: Choice, make: Callable[[], Updating], choices: list[dict], right: list[Choice]
+) -> Iterator[str]:
+    """What is not wrong, but not as in most libraries."""
+    if choice.remark:
+        yield choice.remark
+    if which != "adam":
+        return
+    given, path, _ = running(make, 0, SMALL)
+    like = [one for one in right if (one.decay, one.rate) == (choice.decay, choice.rate)]
+    agree = [one.form["form"] for one in like if any(equal(path, defined(which, h, "", one, given)) for h in choices)]
+    if "inside" in agree and "plain" not in agree:
+        yield INSIDE
 
 
 def is_setting(name: str) -> bool:
     return any(plain(name) in names for names in SETTINGS.values())
 
 
-def variants_of(cls: type) -> Iterator[dict[str, Any]]:
+def variants_of(cls: Any) -> Iterator[dict[str, Any]]:
     """Other settings, the learning rate and the decay too."""
     yield from variants(cls)
-    try:
-        parameters = inspect.signature(cls).parameters.values()
-    except (TypeError, ValueError):
-        return
+    parameters = [p for p in parameters_of(cls) if p.default is not p.empty]
     for parameter in parameters:
-        if isinstance(parameter.default, float) and plain(parameter.name) in SETTINGS["lr"]:
+        name, default = plain(parameter.name), parameter.default
+        if isinstance(default, float) and name in SETTINGS["lr"]:
             yield {parameter.name: 0.05}
-        if (
-            parameter.default == 0
-            and not isinstance(parameter.default, bool)
-            and plain(parameter.name) in SETTINGS["mu"] + SETTINGS["wd"]
-        ):
+        if default == 0 and not isinstance(default, bool) and name in SETTINGS["mu"] + SETTINGS["wd"]:
             yield {parameter.name: 0.3}
+    flags = {
+        p.name: True for p in parameters if p.default is False and any(plain(p.name) in SETTINGS[f] for f in FLAGS)
+    }
+    settings = {
+        p.name: 0.3
+        for p in parameters
+        if type(p.default) in (int, float) and plain(p.name) in SETTINGS["momentum"] + SETTINGS["wd"]
+    }
+    for flag in flags:
+        if settings:
+            yield {flag: True} | settings
 
 
-class UnknownError(Exception):
-    """No definition is known for an optimizer."""
-
-
-def first_error(make: Callable[[], Updating]) -> Exception:
-    try:
-        running(make, 0)
-    except NotImplementedError:
-        raise
-    except Exception as error:
-        return error
-    return UnknownError(
-        "update(parameters, gradient) changes nothing: it has to work in place, `parameters -= lr * gradient`, or to return the new parameters"
+def first_error(built: list[Callable[[], Updating]]) -> Exception:
+    """Why none of the ways to run an optimizer is usable: it changes nothing in all that run, or the error of the first."""
+    errors = []
+    for make in built:
+        try:
+            given, path, theirs = running(make, 0)
+        except NotImplementedError:
+            raise
+        except Exception as error:
+            errors.append(error)
+            continue
+        if theirs.silent and all(np.array_equal(a, b) for a, b in zip(given.start, path[-1], strict=False)):
+            return UnchangedError(
+                "after six steps the parameters are what they were: the update has to work in place, `p -= lr * gradient`, or to "
+                "return the new parameters. `p = p - lr * gradient` only gives a new array the name p"
+            )
+    return (
+        errors[0]
+        if errors
+        else UnknownError("update(parameters, gradient) changes nothing, and returns nothing of their shapes")
     )
-
-
-def named(
-    which: str,
-    found: Mapping[str, Any],
-    h: Mapping[str, float],
-    p: Arrays,
-    gradients: list[Arrays],
-    path: list[Arrays],
-) -> Finding:
-    """What is wrong with an optimizer: the mistake whose path is the same, or what can be said without one."""
-    _, forms, bugs = FAMILIES[which]
-    decays = list(DECAYS.values()) if h["wd"] else [DECAYS["none"]]
-    right = list(rights(which, found))
-    best = max(
-        right, key=lambda choice: first_difference(path, path_of(defined(which, h, "", *choice), p, gradients)) or 99
-    )
-    wanted = path_of(defined(which, h, "", *best), p, gradients)
-    t = first_difference(path, wanted) or 1
-    place = next(
-        i
-        for i, (a, b) in enumerate(zip(path[t - 1], wanted[t - 1], strict=True))
-        if not np.allclose(a, b, rtol=1e-6, atol=1e-8)
-    )
-    a, b = path[t - 1][place], wanted[t - 1][place]
-    index = (
-        np.unravel_index(np.nanargmax(np.abs(np.nan_to_num(a, nan=1e9) - b)), b.shape) if a.shape == b.shape else ()
-    )
-    evidence = f"after step {t} a parameter{list(map(int, index))} is {a[index]:.6g}, and should be {b[index]:.6g}"
-    if t > 1:
-        evidence += f"; the first {'step is' if t == 2 else f'{t - 1} steps are'} right"
-    for form, decay in itertools.product(forms, decays):
-        for bug, said in bugs.items():
-            if equal(path, path_of(defined(which, h, bug, form, decay, RATES["constant"]), p, gradients)):
-                return finding("optimizer", (), evidence, which=said)
-    for form in forms:
-        for decay, said in WRONG_DECAYS.values():
-            if h["wd"] and equal(path, path_of(defined(which, h, "", form, decay, RATES["constant"]), p, gradients)):
-                return finding("optimizer", (), evidence, which=said)
-        if h["wd"] and equal(
-            path, path_of(defined(which, h, "", form, DECAYS["none"], RATES["constant"]), p, gradients)
-        ):
-            return finding("optimizer", (), evidence, which="the weight decay does nothing: g + λ p")
-    if place > 0 and all(np.allclose(x[0], y[0], rtol=1e-6, atol=1e-8) for x, y in zip(path, wanted, strict=True)):
-        return finding(
-            "optimizer",
-            (),
-            evidence,
-            which="the first parameter is right and the second is not: each needs a state of its own (v, m, t), and t grows once a step",
-        )
-    step, should = p[0] - path[0][0], p[0] - wanted[0][0]
-    quotient = step / np.where(should == 0, np.nan, should)
-    if t == 1 and np.nanmax(quotient) - np.nanmin(quotient) < 1e-6 * abs(np.nanmax(quotient)):
-        return finding(
-            "optimizer",
-            (),
-            evidence,
-            which=f"the first step is {float(np.nanmax(quotient)):.6g} times what it should be",
-        )
-    part = (
-        "what it keeps from step to step is not updated as in"
-        if t > 1
-        else "the first step is already another than that of"
-    )
-    return finding("optimizer", (), evidence, which=f"{part} {NAMES[which]}")

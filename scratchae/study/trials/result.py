@@ -22,6 +22,7 @@ class Tried:
     moved: list[str] = field(default_factory=list)
     trials: int = 0
     left_out: list[str] = field(default_factory=list)
+    only: list[str] = field(default_factory=list)  # on what it depends whether it is right
 
     def __str__(self) -> str:
         facts = []

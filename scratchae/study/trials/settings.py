@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-import inspect
 import itertools
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..styles.names import plain
-from ..styles.updating import Updating
 
 SETTINGS = {
     "lr": ("lr", "learningrate", "eta", "stepsize", "learnrate", "rate", "currentlearningrate", "alpha", "lrate"),
     "mu": ("momentum", "mu", "beta", "gamma", "rho", "beta1"),
+    "momentum": ("momentum", "mu"),
     "beta1": ("beta1", "b1", "betaone", "rho1", "decay1"),
     "beta2": ("beta2", "b2", "betatwo", "rho2", "decay2"),
     "rho": ("rho", "decayrate", "beta", "gamma", "decay", "alpha", "beta2", "smoothing"),
     "eps": ("eps", "epsilon", "delta"),
     "wd": ("weightdecay", "wd", "l2", "lambda", "lam", "reg", "regularization", "lambd", "decay", "weightdecayrate"),
+    "centered": ("centered", "centred", "center", "iscentered"),
+    "nesterov": ("nesterov", "usenesterov", "nag", "isnesterov"),
+    "amsgrad": ("amsgrad", "useamsgrad"),
+    "maximize": ("maximize", "maximise", "maximizing"),
     "slow": ("decay", "lrdecay", "learningratedecay"),
 }  # fmt: skip
+
+
+FLAGS = ("centered", "nesterov", "amsgrad", "maximize")
+
+
+def flag(found: Mapping[str, Any], name: str) -> bool | None:
+    """Whether one of the FLAGS is set; None where there is no such flag."""
+    return next((bool(found[key]) for key in SETTINGS[name] if isinstance(found.get(key), bool)), None)
 
 
 def setting(found: Mapping[str, Any], name: str) -> float | None:
@@ -32,25 +43,25 @@ def setting(found: Mapping[str, Any], name: str) -> float | None:
 def family(name: str, found: Mapping[str, Any]) -> str | None:
     """Which optimizer this is meant to be, by its name and its settings; None if neither says."""
     title = plain(name)
+    if begins := re.search(r"(?:\b|_)(radam|lion)|(RAdam|Lion)", name):
+        return begins[0].strip("_").lower()
     for word, which in (
         ("amsgrad", "amsgrad"),
         ("nadam", "nadam"),
         ("adamax", "adamax"),
+        ("adabelief", "adabelief"),
         ("adadelta", "adadelta"),
         ("adam", "adam"),
         ("adagrad", "adagrad"),
         ("rms", "rmsprop"),
     ):
         if word in title:
-            return which
+            return "amsgrad" if which == "adam" and flag(found, "amsgrad") else which
     if any(
         word in title
         for word in (
-            "lion",
             "lamb",
             "lars",
-            "adabelief",
-            "radam",
             "lbfgs",
             "rprop",
             "ftrl",
@@ -87,25 +98,27 @@ DEFAULTS = {
     "eps": (1e-8, 1e-7, 1e-10, 1e-6, 0.0),
     "wd": (0.0,),
     "slow": (0.0,),
+    "momentum": (0.0,),
 }
 
 
-def filled(h: Mapping[str, float | None], theirs: Updating) -> Iterator[dict[str, float]]:
+# the settings of each family, besides the rate and what may decay
+OWN = {"sgd": (), "momentum": ("mu",), "adagrad": ("eps",), "rmsprop": ("rho", "eps", "momentum"), "adadelta": ("rho", "eps"), "lion": ("beta1", "beta2")}  # fmt: skip
+OF_ADAM = ("beta1", "beta2", "eps")
+
+
+def filled(which: str, found: Mapping[str, Any], source: str) -> Iterator[dict[str, float]]:
     """Settings for those that the optimizer has; others may be numbers that are written in its code, or are what is usual."""
-    try:
-        source = inspect.getsource(theirs.method if inspect.isfunction(theirs.theirs) else type(theirs.theirs))
-    except (OSError, TypeError):
-        source = ""
     numbers = [float(text) for text in dict.fromkeys(re.findall(r"(?<![\w.])\d*\.?\d+(?:e-?\d+)?", source))]
     values = {}
-    for key, value in h.items():
-        if value is not None:
+    for key in ("lr", *OWN.get(which, OF_ADAM), "wd", "slow"):
+        if (value := setting(found, key)) is not None:
             values[key] = (value,)
         elif key == "eps":
             values[key] = tuple(dict.fromkeys([*(n for n in numbers if 0 < n <= 1e-4), *DEFAULTS[key]]))[:6]
-        elif key in ("wd", "slow"):
+        elif key in ("wd", "slow", "momentum"):
             values[key] = DEFAULTS[key]
         else:
             values[key] = tuple(dict.fromkeys([*DEFAULTS[key], *(n for n in numbers if 1e-4 < n < 1)]))[:4]
     for chosen in itertools.islice(itertools.product(*values.values()), 60):
-        yield dict(zip(values, chosen, strict=True))
+        yield dict(zip(values, chosen, strict=True)) | {name: flag(found, name) for name in FLAGS}

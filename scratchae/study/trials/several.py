@@ -12,16 +12,25 @@ import numpy as np
 from ..diagnosis import diagnose
 from ..diagnosis.experiment import FunctionExperiment
 from ..differences import EPS, STEP, GradientReport, compare, resolution
-from ..styles.assigned import assigned, last_of
+from ..styles.assigned import assigned, last_of, reordered
 from ..styles.several import Several, UnlikeError
-from .fitting import WEIGHTS, Fitting, constants, fitted, of_other_counts
+from .fits import Fits, UnsettledError, unsettled
+from .fitting import WEIGHTS, Fitting, constants, fitted
 from .functions import source_of, tolerance_of
-from .inputs import variants
 from .layers import ELEMENTS, some
 from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
 from .terms import copied, evaluated, tensors_of
+from .varied import varied
 
 SEARCHED = 6.0  # seconds after which nothing further is tried
+# numbers for which alone a gradient is right, by the letter of their kind
+KINDS = {
+    "y": "a symmetric {}",
+    "o": "one-hot rows of {}",
+    "q": "rows of {} that sum to 1",
+    "b": "{} of 0 and 1",
+    "s": "{} of -1 and 1",
+}
 
 
 @dataclass
@@ -29,41 +38,6 @@ class Part:
     """What stands for the layer in a result that is right in part: the parameters of which no gradient comes back."""
 
     untrained: tuple[str, ...]
-
-
-class Fits:
-    """Whether a reading runs on arguments, and its gradients have the shapes of their tensors. Gives up where its form is another.
-
-    whole: no array that comes back may be left without a tensor. strict: it may belong to one tensor only.
-    """
-
-    def __init__(self, thing: Several, whole: bool, strict: bool):
-        self.thing, self.whole, self.strict, self.unlike = thing, whole, strict, 0
-
-    def __call__(self, arguments: Mapping[str, Any]) -> bool | None:
-        if self.unlike >= 5:
-            raise UnlikeError
-        try:
-            arguments = self.thing.complete(arguments, 0)
-            labelled = evaluated(self.thing, arguments, anew=False)[1]
-        except NotImplementedError:
-            raise
-        except UnlikeError:
-            self.unlike += 1
-            return False
-        except FloatingPointError:
-            return None
-        except Exception:
-            return False
-        tensors = tensors_of(arguments)
-        found = list(assigned(labelled, tensors))
-        return not (self.strict and len(found) > 1) and any(
-            not (left and self.whole)
-            and all(
-                np.shape(array) == tensors[name].shape and np.isfinite(array).all() for name, array in way.items()
-            )
-            for way, left in found
-        )
 
 
 def examine(thing: Several, given: Mapping[str, Any], deadline: float, strict: bool) -> Result | None:
@@ -82,32 +56,44 @@ def examine(thing: Several, given: Mapping[str, Any], deadline: float, strict: b
     for ours, whole in [*([(known, True)] if known else []), ({}, True), *([] if strict else [({}, False)])]:
         try:
             for fitting in fitted(names, ours, Fits(thing, whole, strict), seconds):
-                if strict and any(kind in "pn" for kind in fitting.chosen.values()):
+                if strict and any(kind in "pnm" for kind in fitting.chosen.values()):
                     continue
-                if any(kind in "pn" and accused.get(name, kind) not in "pn" for name, kind in fitting.chosen.items()):
+                if any(
+                    kind in "pnm" and accused.get(name, kind) not in "pnm" for name, kind in fitting.chosen.items()
+                ):
                     continue  # a single number in place of an array hides what is wrong with the array
                 if worst is None or promising(thing, fitting):
                     result = trials(thing, fitting, bool(ours))
-                    if result.code == RIGHT:
+                    if result.code == RIGHT or result.where:
                         return result
                     worst, accused = worst or result, accused or fitting.chosen
                 if worst.report is not None:
                     for other in constants(fitting, {check.name for check in worst.report.checks}):
-                        if promising(thing, other) and (result := trials(thing, other, bool(ours))).code == RIGHT:
+                        if not promising(thing, other):
+                            continue
+                        result = trials(thing, other, bool(ours))
+                        if result.code == RIGHT and moves_as_much(result, worst):
                             changed = next(
                                 name for name, kind in other.chosen.items() if kind != fitting.chosen[name]
                             )
-                            result.tried.left_out.append(
-                                f"{changed} of any numbers, for which the gradient is not that of the value"
-                            )
+                            result.tried.only.append(f"for {KINDS[other.chosen[changed][0]].format(changed)}")
                             return result
-                if time.process_time() > deadline:
-                    return None  # what is left might be right
+                if time.process_time() > deadline:  # what is left might be right
+                    return Result(UNUSABLE, "", error=UnsettledError(unsettled(thing))) if worst is not None else None
         except UnlikeError:
             return worst
         if worst is not None:
             return worst
     return None
+
+
+def moves_as_much(result: Result, first: Result) -> bool:
+    """Whether no gradient vanishes that did not vanish for other numbers: two zeros agree, and show nothing."""
+    moving = {check.name for check in first.report.checks if np.nanmax(np.abs(check.numeric), initial=0) > 1e-9}
+    return all(
+        check.name not in moving or np.nanmax(np.abs(check.numeric), initial=0) > 1e-9
+        for check in result.report.checks
+    )
 
 
 def promising(thing: Several, fitting: Fitting) -> bool:
@@ -169,19 +155,16 @@ def trials(thing: Several, make: Fitting, known: bool) -> Result:
         first = first or result
     if first is None:
         return Result(UNUSABLE, "", tried=tried)
-    for other in of_other_counts(make):
-        result = attempt(thing, thing.complete(other(0, 5), 5), tried, False)
-        if result is not None and result.code == WRONG:
-            return replace(result, where="for arguments with different numbers of examples")
-    for options in variants(thing.cls or thing.source, guards=False):
-        words = {"options": options} if thing.cls is not None else options
-        result = attempt(thing, thing.complete(make(0, 4) | words, 4), tried, False)
+    for where, words, other in varied(thing, make):
+        if where.endswith("axes") and not Fits(thing, True, False)(other(0, 6) | words):
+            continue
+        result = attempt(thing, thing.complete(other(0, 4) | words, 4), tried, False)
         if result is None:
             continue
-        said = ", ".join(f"{name}={brief(value)}" for name, value in options.items())
-        tried.options.append(said)
+        if where.startswith("with "):
+            tried.options.append(where.removeprefix("with "))
         if result.code == WRONG:
-            return replace(result, where=f"with {said}")
+            return replace(result, where=where)
     arguments = thing.complete(make(0, 0), 0)
     seen = {check.name for check in first.report.checks}
     unseen = [name for name in tensors_of(arguments) if name not in seen and matters(thing, arguments, name)]
@@ -189,6 +172,8 @@ def trials(thing: Several, make: Fitting, known: bool) -> Result:
     one_asked = evaluated(thing, arguments)[0].size == 1 and len(seen) == 1
     expected = () if thing.one_of > 1 or one_asked else unseen
     trained = tuple(name.removeprefix("self.") for name in expected if WEIGHTS.fullmatch(last_of(name)))
+    if reordered(evaluated(thing, arguments)[1], tensors_of(arguments)):
+        tried.only.append("for a caller who knows that the gradients come back in another order than the arguments")
     if rest := [name for name in unseen if name.removeprefix("self.") not in trained]:
         tried.left_out.append(f"{', '.join(rest)}: taken for constants, because no gradient of them comes back")
     return replace(first, layer=Part(trained)) if trained else first
@@ -296,7 +281,7 @@ def compared(thing: Several, arguments: Mapping[str, Any], terms: np.ndarray, gr
 
 def best(readings: Iterable[Several], given: Mapping[str, Any], strict: bool = False) -> Result | None:
     """Right if one reading is; else the first that is wrong, or right in part; None if nothing could be read."""
-    worst, part, deadline = None, None, time.process_time() + SEARCHED
+    worst, part, open_, deadline = None, None, None, time.process_time() + SEARCHED
     with np.errstate(all="ignore"):
         for thing in readings:
             result = examine(thing, given, deadline, strict)
@@ -306,10 +291,8 @@ def best(readings: Iterable[Several], given: Mapping[str, Any], strict: bool = F
                 part = part or result
             if result is not None and result.code == WRONG:
                 worst = worst or result
+            if result is not None and result.code == UNUSABLE:
+                open_ = open_ or result
             if time.process_time() > deadline:
                 break
-        return diagnosed(worst) if worst is not None else None if strict else part
-
-
-def brief(option: Any) -> str:
-    return f"an array of shape {option.shape}" if isinstance(option, np.ndarray) else repr(option)
+        return diagnosed(worst) if worst is not None else None if strict else part or open_

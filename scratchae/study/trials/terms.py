@@ -32,7 +32,7 @@ def tensors_of(arguments: Mapping[str, Any]) -> dict[str, np.ndarray]:
 
 def copied(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        name: {key: np.copy(one) for key, one in value.items()}
+        name: {key: np.copy(one) if isinstance(one, np.ndarray) else one for key, one in value.items()}
         if isinstance(value, dict)
         else np.copy(value)
         if isinstance(value, np.ndarray)

@@ -1,0 +1,61 @@
+"""Whether a reading of a value of several arrays runs on arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ...errors import ScratchaeError
+from ..styles.assigned import assigned
+from ..styles.several import Several, UnlikeError
+from .terms import evaluated, tensors_of
+
+
+class UnsettledError(ScratchaeError):
+    """The gradients are not those of the value for the arrays that were tried, and others may be meant."""
+
+
+def unsettled(thing: Several) -> str:
+    names = [p.name for p in thing.parameters]
+    example = "; ".join(f"{name} = np.random.randn(4, 3)" for name in names[:2])
+    return (
+        f"{thing.name}: for the arrays that were tried, the gradients are not those of the value, but what is meant by "
+        f"{', '.join(names)} was not found out in time. Write such arrays into the file: {example}"
+    )
+
+
+class Fits:
+    """Whether a reading runs on arguments, and its gradients have the shapes of their tensors. Gives up where its form is another.
+
+    whole: no array that comes back may be left without a tensor. strict: it may belong to one tensor only.
+    """
+
+    def __init__(self, thing: Several, whole: bool, strict: bool):
+        self.thing, self.whole, self.strict, self.unlike = thing, whole, strict, 0
+
+    def __call__(self, arguments: Mapping[str, Any]) -> bool | None:
+        if self.unlike >= 150:
+            raise UnlikeError
+        try:
+            arguments = self.thing.complete(arguments, 0)
+            labelled = evaluated(self.thing, arguments, anew=False)[1]
+        except NotImplementedError:
+            raise
+        except UnlikeError:
+            self.unlike += 1
+            return False
+        except FloatingPointError:
+            return None
+        except Exception:
+            return False
+        tensors = tensors_of(arguments)
+        found = list(assigned(labelled, tensors))
+        return not (self.strict and len(found) > 1) and any(
+            not (left and self.whole)
+            and all(
+                np.shape(array) == tensors[name].shape and np.isfinite(array).all() for name, array in way.items()
+            )
+            for way, left in found
+        )

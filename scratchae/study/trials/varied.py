@@ -1,0 +1,51 @@
+"""What is varied of a value of several arrays besides their sizes: options, whole numbers, numbers of examples, axes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..styles.several import Several
+from .fitting import Fitting, of_other_axes, of_other_counts
+from .functions import source_of
+from .inputs import variants
+
+
+def varied(thing: Several, make: Fitting) -> Iterator[tuple[str, dict[str, Any], Fitting]]:
+    """Where something is varied, in words; the arguments besides; and the others."""
+    for other in of_other_counts(make):
+        yield "for arguments with different numbers of examples", {}, other
+    settings = list(variants(thing.settings, guards=False))
+    for other in of_other_axes(make):
+        for words in ({}, *settings):
+            yield "for arguments with more axes", words, other
+    for options in [] if thing.cls is None else variants(thing.cls, guards=False):
+        yield f"with {said(options)}", {"options": options}, make
+    for options in [*settings, *of_numbers(make, settings, source_of(thing.cls or thing.source))]:
+        yield f"with {said(options)}", options, make
+
+
+def of_numbers(make: Fitting, settings: list[dict], source: str) -> Iterator[dict[str, Any]]:
+    """Whole numbers among the arguments, such as sizes and strides, with other values, and in every mode; and -1 among numbers of
+    classes and rows, where the text says that some are left out."""
+    left_out, made = bool(re.search(r"-1\b|>= 0|< 0|ignore|pad", source)), make(0, 4)
+    modes = [option for option in settings if all(isinstance(value, str) for value in option.values())]
+    for name, kind in make.chosen.items():
+        found = []
+        if kind in ("n", "m") and "[" not in name:
+            found = [{name: other} for other in (1, 3, 2)]
+        elif kind[:1] == "i" and "[" not in name and left_out:
+            places = np.arange(made[name].size).reshape(made[name].shape)
+            found = [{name: np.where(places % 4 == 1, -1, made[name])}]
+        yield from (one | mode for one in found for mode in ({}, *modes))
+
+
+def said(options: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={brief(value)}" for name, value in options.items())
+
+
+def brief(option: Any) -> str:
+    return f"an array of shape {option.shape}" if isinstance(option, np.ndarray) else repr(option)

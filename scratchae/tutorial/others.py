@@ -1,0 +1,44 @@
+"""Which functions of a file belong together, where more than their names tell it."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from collections.abc import Callable, Mapping
+
+from ..study.styles.calls import FORWARD, method_of, parameters_of, required
+from ..study.styles.joined import partner
+from ..study.styles.several import Several, of_functions
+from ..study.styles.three import in_three
+
+
+def together(functions: Mapping[str, Callable], named: set[str]) -> dict[str, list[Several]]:
+    """The readings of functions besides those that are checked already, by name."""
+    found: dict[str, list[Several]] = {}
+    names, threes = {function: name for name, function in functions.items()}, [*in_three(functions)]
+    values = {part for one in threes for part in one.run.args[:2]}
+    values |= {function for name, function in functions.items() if partner(name, functions)}
+    for reading in itertools.chain(threes, of_functions(functions)):
+        slope = names.get(reading.source, "")
+        if reading.source in values or reading.name in named:
+            continue  # what a value returns besides is a cache, and no gradient
+        if slope == reading.name or not of_another(reading.name, slope, functions):
+            found.setdefault(reading.name, []).append(reading)
+    return found
+
+
+def of_another(name: str, slope: str, functions: Mapping[str, Callable]) -> bool:
+    """Whether a derivative takes what another value takes, such as policy_backward what log_likelihood takes, or belongs to a net in
+    three functions."""
+    if any(one.source is functions[slope] for one in in_three(functions)):
+        return True
+    asked = [[p.name for p in required(functions[one])] for one in (name, slope)]
+    others = [other for one, other in functions.items() if one not in (name, slope)]
+    return asked[0] != asked[1] and len(asked[1]) > 2 and asked[1] in [[p.name for p in required(f)] for f in others]
+
+
+def any_number(cls: type) -> bool:
+    """Whether its forward takes any number of arrays, forward(*xs), which the check of a class of several arguments hands over."""
+    name = method_of(cls, (*FORWARD, "loss"))
+    asked = parameters_of(getattr(cls, name))[1:] if name else []
+    return bool(asked) and asked[0].kind is inspect.Parameter.VAR_POSITIONAL

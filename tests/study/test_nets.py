@@ -1,0 +1,450 @@
+"""Nets, losses and gradients as they are written in courses and scripts: their arrays are found, and a slip in them."""
+
+import pytest
+
+# each: a right file, then a place in it and the same with a slip
+FORMS = {
+    "a net in three functions, columns": (
+        """
+        def forward_propagation(X, parameters):
+            W1, b1, W2, b2 = (parameters[k] for k in ("W1", "b1", "W2", "b2"))
+            A1 = np.tanh(W1 @ X + b1)
+            A2 = 1 / (1 + np.exp(-(W2 @ A1 + b2)))
+            return A2, {"A1": A1, "A2": A2}
+
+        def compute_cost(A2, Y):
+            return -np.sum(np.log(A2) * Y + np.log(1 - A2) * (1 - Y)) / Y.shape[1]
+
+        def backward_propagation(parameters, cache, X, Y):
+            dZ2 = (cache["A2"] - Y) / X.shape[1]
+            dZ1 = parameters["W2"].T @ dZ2 * (1 - cache["A1"] ** 2)
+            return {"dW1": dZ1 @ X.T, "db1": dZ1.sum(axis=1, keepdims=True), "dW2": dZ2 @ cache["A1"].T, "db2": dZ2.sum(axis=1, keepdims=True)}
+        """,
+        '(1 - cache["A1"] ** 2)',
+        '(1 - cache["A1"])',
+    ),
+    "a cost that calls forward itself": (
+        """
+        def propagar(X, pesos):
+            oculta = np.tanh(X @ pesos["entrada"] + pesos["sesgo_o"])
+            return oculta, oculta @ pesos["salida"] + pesos["sesgo_s"]
+
+        def costo(X, Y, pesos):
+            return np.sum((propagar(X, pesos)[1] - Y) ** 2) / len(X)
+
+        def retropropagar(X, Y, pesos):
+            oculta, salida = propagar(X, pesos)
+            error = 2 * (salida - Y) / len(X)
+            delta = error @ pesos["salida"].T * (1 - oculta**2)
+            return {"salida": oculta.T @ error, "sesgo_s": error.sum(axis=0), "entrada": X.T @ delta, "sesgo_o": delta.sum(axis=0)}
+        """,
+        '"sesgo_s": error.sum(axis=0)',
+        '"sesgo_s": error.mean(axis=0)',
+    ),
+    "many arrays, their sizes in a chain": (
+        """
+        def autoencoder_cost(W1, W2, b1, b2, data, lam=1e-3):
+            m = data.shape[1]
+            a = np.tanh(W1 @ data + b1)
+            d3 = W2 @ a + b2 - data
+            d2 = W2.T @ d3 * (1 - a**2)
+            cost = 0.5 * np.sum(d3**2) / m + lam / 2 * (np.sum(W1**2) + np.sum(W2**2))
+            return cost, d2 @ data.T / m + lam * W1, d3 @ a.T / m + lam * W2, d2.sum(axis=1, keepdims=True) / m, d3.sum(axis=1, keepdims=True) / m
+        """,
+        "d3 @ a.T / m + lam * W2",
+        "d3 @ a.T / m + 2 * lam * W2",
+    ),
+    "a recurrent net over lists of numbers": (
+        """
+        def lossFun(P, inputs, targets, hprev):
+            xs, hs, ps, loss = {}, {-1: np.copy(hprev)}, {}, 0
+            for t in range(len(inputs)):
+                xs[t] = np.zeros((P["Wxh"].shape[1], 1))
+                xs[t][inputs[t]] = 1
+                hs[t] = np.tanh(P["Wxh"] @ xs[t] + P["Whh"] @ hs[t - 1] + P["bh"])
+                e = np.exp(P["Why"] @ hs[t] + P["by"])
+                ps[t] = e / e.sum()
+                loss -= np.log(ps[t][targets[t], 0])
+            d, dhnext = {k: np.zeros_like(v) for k, v in P.items()}, 0
+            for t in reversed(range(len(inputs))):
+                dy = ps[t].copy()
+                dy[targets[t]] -= 1
+                d["Why"] += dy @ hs[t].T
+                d["by"] += dy
+                da = (1 - hs[t] ** 2) * (P["Why"].T @ dy + dhnext)
+                d["bh"] += da
+                d["Wxh"] += da @ xs[t].T
+                d["Whh"] += da @ hs[t - 1].T
+                dhnext = P["Whh"].T @ da
+            return loss, d, hs[len(inputs) - 1]
+        """,
+        "da @ hs[t - 1].T",
+        "da @ hs[t].T",
+    ),
+    "gradients of what another function values": (
+        """
+        def policy_forward(model, x):
+            h = np.maximum(model["W1"] @ x, 0)
+            return 1 / (1 + np.exp(-model["W2"] @ h)), h
+
+        def log_likelihood(model, xs, actions, adv):
+            total = 0.0
+            for x, a, A in zip(xs, actions, adv):
+                p, _ = policy_forward(model, x)
+                total += A * (np.log(p) if a == 1 else np.log(1 - p))
+            return total
+
+        def policy_backward(model, xs, actions, adv):
+            both = [policy_forward(model, x) for x in xs]
+            h, d = np.vstack([h for _, h in both]), np.array([a - p for a, (p, _) in zip(actions, both)]) * adv
+            dh = np.outer(d, model["W2"]) * (h > 0)
+            return {"W1": dh.T @ np.vstack(xs), "W2": h.T @ d}
+        """,
+        " * (h > 0)",
+        "",
+    ),
+    "parameters that fit makes, one of them a number": (
+        """
+        class LogisticRegression:
+            def __init__(self, lr=0.1, l2=0.0):
+                self.lr, self.l2 = lr, l2
+
+            def cost(self, X, y):
+                z = X @ self.w + self.b
+                return np.mean(np.logaddexp(0, z) - y * z) + self.l2 / 2 * np.sum(self.w**2)
+
+            def gradients(self, X, y):
+                d = (1 / (1 + np.exp(-(X @ self.w + self.b))) - y) / len(y)
+                return X.T @ d + self.l2 * self.w, d.sum()
+
+            def fit(self, X, y, epochs=100):
+                self.w, self.b = np.zeros(X.shape[1]), 0.0
+                for _ in range(epochs):
+                    dw, db = self.gradients(X, y)
+                    self.w -= self.lr * dw
+                    self.b -= self.lr * db
+                return self
+        """,
+        "d.sum()",
+        "d.mean()",
+    ),
+    "parameters that build makes, and more axes": (
+        """
+        class Norm:
+            def build(self, input_shape):
+                self.gamma, self.beta = np.ones(input_shape[-1]), np.zeros(input_shape[-1])
+
+            def call(self, x, training=False):
+                axes = tuple(range(x.ndim - 1))
+                self.training, self.std = training, np.sqrt(x.var(axis=axes) + 1e-3) if training else 1.0
+                self.xhat = (x - x.mean(axis=axes)) / self.std if training else x
+                return self.gamma * self.xhat + self.beta
+
+            def gradient(self, dy):
+                axes, m = tuple(range(dy.ndim - 1)), dy.size // dy.shape[-1]
+                self.dgamma, self.dbeta = (dy * self.xhat).sum(axis=axes), dy.sum(axis=axes)
+                if not self.training:
+                    return dy * self.gamma
+                return self.gamma / self.std / m * (m * dy - self.dbeta - self.xhat * self.dgamma)
+        """,
+        "dy.size // dy.shape[-1]",
+        "len(dy)",
+    ),
+    "any number of arrays": (
+        """
+        class Concat:
+            def forward(self, *xs):
+                self.cuts = np.cumsum([x.shape[1] for x in xs])[:-1]
+                return np.concatenate(xs, axis=1)
+
+            def backward(self, dy):
+                return np.split(dy, self.cuts, axis=1)
+        """,
+        "axis=1)\n\n            def",
+        "axis=1)[:, ::-1]\n\n            def",
+    ),
+    "a layer that is handed its function": (
+        """
+        class ActivationLayer:
+            def __init__(self, activation, activation_prime):
+                self.activation, self.activation_prime = activation, activation_prime
+
+            def forward(self, x):
+                self.input = x
+                return self.activation(x)
+
+            def backward(self, output_gradient, learning_rate):
+                return output_gradient * self.activation_prime(self.input)
+        """,
+        "self.activation_prime(self.input)",
+        "self.activation_prime(self.activation(self.input))",
+    ),
+    "one example of channels and pixels": (
+        """
+        class Shift:
+            def __init__(self, input_shape, depth):
+                channels, height, width = input_shape
+                self.K, self.b = np.random.randn(depth, channels), np.random.randn(depth, height, width)
+
+            def forward(self, x):
+                self.x = x
+                return np.tensordot(self.K, x, 1) + self.b
+
+            def backward(self, dy):
+                self.dK, self.db = np.einsum("dhw,chw->dc", dy, self.x), dy
+                return np.einsum("dc,dhw->chw", self.K, dy)
+        """,
+        '"dhw,chw->dc", dy, self.x',
+        '"dhw,chw->dc", dy, 2 * self.x',
+    ),
+    "a list of columns": (
+        """
+        class RNN:
+            def __init__(self, input_size, output_size, hidden_size=6):
+                r = np.random.RandomState(0)
+                self.Whh, self.Wxh = r.randn(hidden_size, hidden_size) / 3, r.randn(hidden_size, input_size) / 2
+                self.Why, self.bh = r.randn(output_size, hidden_size) / 2, np.zeros((hidden_size, 1))
+
+            def forward(self, inputs):
+                self.xs, self.hs = inputs, [np.zeros_like(self.bh)]
+                for x in inputs:
+                    self.hs.append(np.tanh(self.Wxh @ x + self.Whh @ self.hs[-1] + self.bh))
+                return self.Why @ self.hs[-1]
+
+            def backprop(self, d_y):
+                d_Whh, d_Wxh, d_bh, d_h = 0, 0, 0, self.Why.T @ d_y
+                for t in reversed(range(len(self.xs))):
+                    da = (1 - self.hs[t + 1] ** 2) * d_h
+                    d_Whh, d_Wxh, d_bh, d_h = d_Whh + da @ self.hs[t].T, d_Wxh + da @ self.xs[t].T, d_bh + da, self.Whh.T @ da
+                d_Why = d_y @ self.hs[-1].T
+                return d_Wxh, d_Whh, d_Why, d_bh
+        """,
+        "self.Whh.T @ da\n",
+        "da\n",
+    ),
+    "a class of many arguments, with numbers of rows": (
+        """
+        class Policy:
+            def __init__(self, n_states, n_actions, entropy=0.0):
+                self.theta, self.c = np.zeros((n_states, n_actions)), entropy
+
+            def loss(self, states, actions, returns):
+                total = 0.0
+                for s, a, G in zip(states, actions, returns):
+                    p = np.exp(self.theta[s]) / np.exp(self.theta[s]).sum()
+                    total += self.c * np.sum(p * np.log(p)) - G * np.log(p[a])
+                return total
+
+            def grad(self, states, actions, returns):
+                g = np.zeros_like(self.theta)
+                for s, a, G in zip(states, actions, returns):
+                    p = np.exp(self.theta[s]) / np.exp(self.theta[s]).sum()
+                    g[s] += G * (p - np.eye(len(p))[a]) + self.c * p * (np.log(p) - np.sum(p * np.log(p)))
+                return g
+        """,
+        "self.c * p * (np.log(p) - np.sum",
+        "self.c * p * (np.log(p) + np.sum",
+    ),
+    "gates under the names of arguments": (
+        """
+        class Cell:
+            def __init__(self, nx, nh):
+                self.W = {k: np.random.randn(nh, nh + nx) for k in "fc"}
+
+            def forward(self, x, h, c):
+                self.z, self.c0 = np.vstack((h, x)), c
+                self.f, self.g = 1 / (1 + np.exp(-self.W["f"] @ self.z)), np.tanh(self.W["c"] @ self.z)
+                return self.f * c + self.g
+
+            def backward(self, dc):
+                d = {"f": dc * self.c0 * self.f * (1 - self.f), "c": dc * (1 - self.g**2)}
+                self.dW = {k: d[k] @ self.z.T for k in d}
+                dz = sum(self.W[k].T @ d[k] for k in d)
+                return dz[len(dc) :], dz[: len(dc)], dc * self.f
+        """,
+        "sum(self.W[k].T @ d[k] for k in d)",
+        'self.W["f"].T @ d["f"]',
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_each_form_is_read(form, graded):
+    text, before, after = FORMS[form]
+    code, said = graded(text)
+    assert code == 0, said
+    assert before in text
+    code, said = graded(text.replace(before, after))
+    assert code == 1, said
+
+
+# a right file, a place, and a slip that shows only with an option, a number or an argument that is seldom tried
+HIDDEN = {
+    "an option of a method": (
+        """
+        class Net:
+            def __init__(self, inputs, outputs):
+                self.params = {"W": np.random.randn(inputs, outputs)}
+
+            def loss(self, X, T, reg=0.0):
+                W = self.params["W"]
+                d = (X @ W - T) / len(X)
+                return 0.5 * len(X) * np.sum(d**2) + 0.5 * reg * np.sum(W**2), {"W": X.T @ d + reg * W}
+        """,
+        "+ reg * W}",
+        "+ 2 * reg * W}",
+        "with reg=0.37",
+    ),
+    "an option of a loss and its derivative": (
+        """
+        def pinball(pred, y, q=0.5):
+            return np.mean(np.maximum(q * (y - pred), (q - 1) * (y - pred)))
+
+        def pinball_grad(pred, y, q=0.5):
+            return np.where(y > pred, -q, 1 - q) / pred.size
+        """,
+        "-q, 1 - q",
+        "q - 1, q",
+        "with q=",
+    ),
+    "an axis": (
+        """
+        def softmax(z, axis=-1):
+            e = np.exp(z - z.max(axis=axis, keepdims=True))
+            return e / e.sum(axis=axis, keepdims=True)
+
+        def softmax_vjp(p, g, axis=-1):
+            return p * (g - np.sum(g * p, axis=axis, keepdims=True))
+        """,
+        "g * p, axis=axis",
+        "g * p, axis=-1",
+        "with axis=0",
+    ),
+    "penalties of several strengths": (
+        """
+        class Dense:
+            def __init__(self, inputs, outputs, weight_l2=0, bias_l2=0):
+                self.W, self.b, self.weight_l2, self.bias_l2 = np.random.randn(inputs, outputs), np.zeros(outputs), weight_l2, bias_l2
+
+            def forward(self, x):
+                self.x = x
+                return x @ self.W + self.b
+
+            def regularization_loss(self):
+                return self.weight_l2 * np.sum(self.W**2) + self.bias_l2 * np.sum(self.b**2)
+
+            def backward(self, dy):
+                self.dW = self.x.T @ dy + 2 * self.weight_l2 * self.W
+                self.db = dy.sum(axis=0)
+                if self.bias_l2:
+                    self.db = self.db + 2 * self.bias_l2 * self.b
+                return dy @ self.W.T
+        """,
+        "self.db + 2 * self.bias_l2",
+        "self.db + 2 * self.weight_l2",
+        "with weight_l2=1, bias_l2=2",
+    ),
+    "large numbers": (
+        """
+        def hardswish(x):
+            return x * np.clip(x + 3, 0, 6) / 6
+
+        def hardswish_grad(x):
+            return np.where(x <= -3, 0, np.where(x >= 3, 1, (2 * x + 3) / 6))
+        """,
+        "np.where(x >= 3, 1, (2 * x + 3) / 6)",
+        "(2 * x + 3) / 6",
+        "for numbers up to 10",
+    ),
+    "numbers of examples that differ": (
+        """
+        def d_loss(real, fake):
+            return np.mean(np.logaddexp(0, -real)) + np.mean(np.logaddexp(0, fake))
+
+        def d_loss_grad(real, fake):
+            return -1 / (1 + np.exp(real)) / real.size, 1 / (1 + np.exp(-fake)) / fake.size
+        """,
+        "/ fake.size",
+        "/ real.size",
+        "with different numbers of examples",
+    ),
+    "places that are left out": (
+        """
+        class Bag:
+            def __init__(self, table):
+                self.E = table
+
+            def forward(self, ids):
+                self.ids, self.valid = ids, ids >= 0
+                return (self.E[np.where(self.valid, ids, 0)] * self.valid[..., None]).sum(axis=1)
+
+            def backward(self, dy):
+                dE = np.zeros_like(self.E)
+                for row, bag in enumerate(self.ids):
+                    for i in bag:
+                        if i >= 0:
+                            dE[i] += dy[row]
+                return dE
+        """,
+        "if i >= 0:",
+        "if True:",
+        "with ids=an array",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", HIDDEN)
+def test_what_is_seldom_tried_is_tried(what, graded):
+    text, before, after, where = HIDDEN[what]
+    code, said = graded(text)
+    assert code == 0, said
+    assert before in text
+    code, said = graded(text.replace(before, after))
+    assert code == 1 and where in said, said
+
+
+def test_a_backward_that_cannot_run_is_wrong(graded):
+    text = """
+        class Dense:
+            def __init__(self, inputs, outputs):
+                self.W = np.random.randn(inputs, outputs)
+
+            def forward(self, x):
+                self.x = x
+                return x @ self.W
+
+            def backward(self, dy):
+                self.dW = self.x.T @ dy
+                return dy @ self.W
+        """
+    code, said = graded(text)
+    assert code == 1 and "dy @ self.W.T would fit" in said, said
+
+
+@pytest.mark.parametrize(
+    ("text", "condition"),
+    [
+        ("def f(A, x):\n    return x @ A @ x\n\ndef grad_f(A, x):\n    return 2 * A @ x\n", "right only for a symmetric A"),
+        ("class MSE:\n    def forward(self, p, t):\n        self.d = p - t\n        return (self.d**2).mean(axis=-1)\n\n    def backward(self):\n        return 2 * self.d / self.d.shape[-1]\n", "right only for the sum of the values"),
+        ("def sigmoid(x):\n    return 1 / (1 + np.exp(-x))\n\ndef sigmoid_prime(x):\n    return x * (1 - x)\n", "right only if the derivative is handed the output y"),
+    ],
+)  # fmt: skip
+def test_what_is_right_only_under_a_condition_says_so(text, condition, graded):
+    code, said = graded(text)
+    assert code == 0 and condition in said, said
+
+
+def test_two_zeros_show_nothing(graded):
+    """For one-hot rows, both gradients of V vanish, right or wrong."""
+    code, said = graded("""
+        class FM:
+            def __init__(self, n, k):
+                self.V = np.random.default_rng(0).normal(size=(n, k))
+
+            def predict(self, X):
+                return 0.5 * np.sum((X @ self.V) ** 2 - X**2 @ self.V**2, axis=1)
+
+            def gradients(self, X, err):
+                return 0.5 * (X.T @ (err[:, None] * (X @ self.V)) - (X**2).T @ err[:, None] * self.V)
+        """)
+    assert code == 1, said

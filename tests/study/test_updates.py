@@ -1,0 +1,213 @@
+"""A person's own optimizers: as functions with their states, made by functions, with all options, under names that claim something."""
+
+import pytest
+
+# each: a right file, then a place in it and the same with a slip, and what is said of the slip
+FORMS = {
+    "a function with two states by key and a function that begins them": (
+        """
+        def initialize_adam(parameters):
+            v, s = {}, {}
+            for l in range(1, len(parameters) // 2 + 1):
+                for name in ("W" + str(l), "b" + str(l)):
+                    v["d" + name], s["d" + name] = np.zeros_like(parameters[name]), np.zeros_like(parameters[name])
+            return v, s
+
+        def update_parameters_with_adam(parameters, grads, v, s, t, learning_rate=0.01, beta1=0.9, beta2=0.999, epsilon=1e-8):
+            for l in range(1, len(parameters) // 2 + 1):
+                for name in ("W" + str(l), "b" + str(l)):
+                    v["d" + name] = beta1 * v["d" + name] + (1 - beta1) * grads["d" + name]
+                    s["d" + name] = beta2 * s["d" + name] + (1 - beta2) * grads["d" + name] ** 2
+                    corrected = v["d" + name] / (1 - beta1**t)
+                    parameters[name] -= learning_rate * corrected / (np.sqrt(s["d" + name] / (1 - beta2**t)) + epsilon)
+            return parameters, v, s
+        """,
+        "(1 - beta2**t)",
+        "(1 - beta1**t)",
+        "v is corrected with β₁",
+    ),
+    "a pure function of arrays": (
+        """
+        def rmsprop_step(w, dw, cache, lr=0.01, decay_rate=0.9, eps=1e-8):
+            cache = decay_rate * cache + (1 - decay_rate) * dw**2
+            return w - lr * dw / (np.sqrt(cache) + eps), cache
+        """,
+        "+ (1 - decay_rate) * dw**2",
+        "+ dw**2",
+        "1 - ρ before g² is missing",
+    ),
+    "a function that makes one": (
+        """
+        def make_momentum(lr=0.1, mu=0.9):
+            v = {}
+
+            def update(name, w, dw):
+                v[name] = mu * v.get(name, 0) + dw
+                return w - lr * v[name]
+
+            return update
+        """,
+        "v[name] = mu * v.get(name, 0) + dw",
+        "v[name] = v.get(name, 0) + mu * dw",
+        "the velocity never decays",
+    ),
+    "one that asks for the gradient where it wants it": (
+        """
+        class Nesterov:
+            def __init__(self, lr=0.01, mu=0.9):
+                self.lr, self.mu, self.v = lr, mu, 0
+
+            def step(self, w, grad_fn):
+                self.v = self.mu * self.v - self.lr * grad_fn(w + self.mu * self.v)
+                return w + self.v
+        """,
+        "grad_fn(w + self.mu * self.v)",
+        "grad_fn(w)",
+        "ordinary momentum",
+    ),
+    "RMSprop, centred and with momentum": (
+        """
+        class RMSprop:
+            def __init__(self, params, lr=0.01, alpha=0.99, eps=1e-8, momentum=0.0, centered=False, maximize=False):
+                self.params, self.lr, self.alpha, self.eps = params, lr, alpha, eps
+                self.momentum, self.centered, self.maximize = momentum, centered, maximize
+                self.sq, self.avg, self.buf = ([np.zeros_like(p) for p in params] for _ in range(3))
+
+            def step(self, grads):
+                for i, (p, g) in enumerate(zip(self.params, grads)):
+                    g = -g if self.maximize else g
+                    self.sq[i] = self.alpha * self.sq[i] + (1 - self.alpha) * g * g
+                    v = self.sq[i]
+                    if self.centered:
+                        self.avg[i] = self.alpha * self.avg[i] + (1 - self.alpha) * g
+                        v = v - self.avg[i] ** 2
+                    self.buf[i] = self.momentum * self.buf[i] + g / (np.sqrt(v) + self.eps)
+                    p -= self.lr * self.buf[i]
+        """,
+        "v - self.avg[i] ** 2",
+        "v + self.avg[i] ** 2",
+        "the mean gradient a is taken off, not added",
+    ),
+    "Lion": (
+        """
+        class Lion:
+            def __init__(self, lr=1e-3, beta1=0.9, beta2=0.99, wd=0.01):
+                self.lr, self.beta1, self.beta2, self.wd, self.m = lr, beta1, beta2, wd, {}
+
+            def update(self, name, p, g):
+                m = self.m.get(name, 0)
+                self.m[name] = self.beta2 * m + (1 - self.beta2) * g
+                return p - self.lr * (np.sign(self.beta1 * m + (1 - self.beta1) * g) + self.wd * p)
+        """,
+        "np.sign(self.beta1 * m + (1 - self.beta1) * g)",
+        "np.sign(self.m[name])",
+        "the sign of the m that is kept",
+    ),
+    "RAdam": (
+        """
+        class RAdam:
+            def __init__(self, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
+                self.lr, self.beta1, self.beta2, self.eps, self.t, self.m, self.v = lr, beta1, beta2, eps, 0, 0, 0
+
+            def step(self, w, g):
+                self.t += 1
+                b1, b2, t = self.beta1, self.beta2, self.t
+                self.m, self.v = b1 * self.m + (1 - b1) * g, b2 * self.v + (1 - b2) * g**2
+                longest = 2 / (1 - b2) - 1
+                rho = longest - 2 * t * b2**t / (1 - b2**t)
+                if rho <= 4:
+                    return w - self.lr * self.m / (1 - b1**t)
+                r = np.sqrt((rho - 4) * (rho - 2) * longest / ((longest - 4) * (longest - 2) * rho))
+                return w - self.lr * r * self.m / (1 - b1**t) / (np.sqrt(self.v / (1 - b2**t)) + self.eps)
+        """,
+        "(rho - 4) * (rho - 2)",
+        "(rho - 4)",
+        "RAdam",
+    ),
+    "AdaBelief": (
+        """
+        class AdaBelief:
+            def __init__(self, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
+                self.lr, self.beta1, self.beta2, self.eps, self.t, self.m, self.v = lr, beta1, beta2, eps, 0, 0, 0
+
+            def step(self, w, g):
+                self.t += 1
+                b1, b2, t = self.beta1, self.beta2, self.t
+                self.m = b1 * self.m + (1 - b1) * g
+                self.v = b2 * self.v + (1 - b2) * (g - self.m) ** 2 + self.eps
+                return w - self.lr * self.m / (1 - b1**t) / (np.sqrt(self.v / (1 - b2**t)) + self.eps)
+        """,
+        "(g - self.m) ** 2",
+        "g ** 2",
+        "AdaBelief",
+    ),
+    "AdamW": (
+        """
+        class AdamW:
+            def __init__(self, lr=1e-3, b1=0.9, b2=0.999, eps=1e-8, wd=0.01):
+                self.lr, self.b1, self.b2, self.eps, self.wd, self.t, self.m, self.v = lr, b1, b2, eps, wd, 0, 0, 0
+
+            def step(self, w, g):
+                w = w - self.lr * self.wd * w
+                self.t += 1
+                self.m, self.v = self.b1 * self.m + (1 - self.b1) * g, self.b2 * self.v + (1 - self.b2) * g**2
+                return w - self.lr * self.m / (1 - self.b1**self.t) / (np.sqrt(self.v / (1 - self.b2**self.t)) + self.eps)
+        """,
+        "w = w - self.lr * self.wd * w",
+        "g = g + self.wd * w",
+        "here it belongs beside the step",
+    ),
+    "one that works in place": (
+        """
+        class SGD:
+            def __init__(self, params, lr=0.1):
+                self.params, self.lr = params, lr
+
+            def step(self, grads):
+                for p, g in zip(self.params, grads):
+                    p -= self.lr * g
+        """,
+        "p -= self.lr * g",
+        "p = p - self.lr * g",
+        "the parameters are what they were",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_each_form_is_compared_with_its_definition(form, graded):
+    text, before, after, expected = FORMS[form]
+    code, said = graded(text)
+    assert code == 0 and "remark" not in said, said
+    assert before in text
+    code, said = graded(text.replace(before, after))
+    assert code == 1 and expected in said, said
+
+
+@pytest.mark.parametrize(
+    ("form", "before", "after", "remark"),
+    [
+        ("AdamW", "self.lr * self.wd * w", "self.wd * w", "takes off λ p without the learning rate"),
+        ("AdamW", "(np.sqrt(self.v / (1 - self.b2**self.t)) + self.eps)", "np.sqrt(self.v / (1 - self.b2**self.t) + self.eps)", "ε stands inside of the root"),
+    ],
+)  # fmt: skip
+def test_what_is_right_and_not_usual_is_remarked(form, before, after, remark, graded):
+    assert before in FORMS[form][0]
+    code, said = graded(FORMS[form][0].replace(before, after))
+    assert code == 0 and "right, with a remark" in said and remark in said, said
+
+
+def test_an_option_without_a_definition_is_left_out(graded):
+    """AdaGrad with momentum has no definition here, so that it is neither right nor wrong."""
+    code, said = graded("""
+        class AdaGrad:
+            def __init__(self, lr=0.01, eps=1e-8, momentum=0.0):
+                self.lr, self.eps, self.momentum, self.s, self.v = lr, eps, momentum, {}, {}
+
+            def update(self, name, w, g):
+                self.s[name] = self.s.get(name, 0.0) + g**2
+                self.v[name] = self.momentum * self.v.get(name, 0.0) + g / (np.sqrt(self.s[name]) + self.eps)
+                return w - self.lr * self.v[name]
+        """)
+    assert code == 0, said
+    assert "not varied: momentum in AdaGrad" in said
