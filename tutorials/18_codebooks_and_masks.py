@@ -172,7 +172,8 @@ source(sae.VQVAE.backward)
 # what its gradient *is* the derivative of: the model's method `descended` computes the loss above, with
 # $\bar z$ and $\bar e$ held at their values of the last forward pass. The check compares the gradient
 # with differences of `descended`, and it fails if the two disagree. Then it compares the differences of
-# `descended` with differences of the loss itself, and only remarks where these two disagree.
+# `descended` with differences of the loss itself. If these two disagree, the check does not fail, but names
+# the tensors in a remark below its table.
 #
 # *Predict:* which tensors will the remark name: the encoder's, the codebook, the decoder's?
 
@@ -201,8 +202,8 @@ assert not any(name.startswith("decoder") for name in remark.tensors)
 
 # %% [markdown]
 # The remark names the encoder's tensors and the codebook. It names no tensor of the decoder, because
-# the decoder's gradient is the slope of the loss itself. So although the gradient is wrong on purpose, it can
-# still be checked.
+# the decoder's gradient is the slope of the loss itself. So although the gradient is wrong on purpose, it
+# can still be checked.
 #
 # **Break it.** A common mistake is to forget one sg, so that the reconstruction trains the codebook
 # too. *Predict:* for which tensors does the check fail now?
