@@ -483,8 +483,8 @@ rows = {name: each[..., 0] for name, each in rows.items()}
 show(
     lambda path: plots.image_rows(rows, path),
     "codes",
-    "Rows of images: eight digits, the same rebuilt from their codes, eight drawn from the prior, which look like parts of digits, and eight of random codes, which are noise.",
-    "Compare the two lower rows: codes drawn from the table of neighbours make parts of digits, and codes drawn with all vectors alike make noise.",
+    "Rows of images: eight digits, the same rebuilt from their codes, eight drawn from the prior, which look like parts of digits, and eight of random codes, which are scattered blots.",
+    "Compare the two lower rows: codes drawn from the table of neighbours make parts of digits, and codes drawn with all vectors alike make scattered blots.",
 )
 ink = {name: float(each.mean()) for name, each in rows.items()}
 assert quick(abs(ink["drawn by the prior"] / ink["original"] - 1) < 0.5, True)

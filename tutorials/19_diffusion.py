@@ -550,7 +550,7 @@ show(
     lambda path: plots.image_rows(way, path),
     "sampling",
     "Pairs of rows of images at five falling levels of noise: noise above and below a grey blur, which becomes eight digits from level to level.",
-    "Eight images on their way out of noise. Look at the row below each: what the net takes it for is first the mean image, then one digit, then its details.",
+    "Eight images on their way out of noise. Look at the row below each: what the net takes it for is first a blur, then one digit, then its details.",
 )
 rows = {
     "by the net": made["the net"][:n],
