@@ -10,11 +10,11 @@
 #
 # Text is a list of whole numbers, and a language model predicts the next one. An image is not such a
 # list. A **[vector-quantised autoencoder](glossary.md#vq-vae)** ([van den Oord, Vinyals and
-# Kavukcuoglu 2017](bibliography.md#van-den-oord-2017)) makes it one: each number of its code names a
-# vector in a learned *[codebook](glossary.md#codebook)*. When the encoder's output moves a little, the
-# name stays the same, or it jumps to another. Neither has a slope that could train the encoder. So
-# the first half of this chapter trains with a gradient that is *wrong on purpose*, and asks in which
-# way it is wrong.
+# Kavukcuoglu 2017](bibliography.md#van-den-oord-2017)) makes such a list of an image: each number of
+# its code names a vector in a learned *[codebook](glossary.md#codebook)*. When the encoder's output
+# moves a little, the number either stays the same or jumps. A number that stays has the slope 0, and
+# one that jumps has no slope, so neither can train the encoder. So the first half of this chapter
+# trains with a gradient that is *wrong on purpose*, and asks in which way it is wrong.
 #
 # The second half hides parts of an image and asks the net for them. This is a **[masked
 # autoencoder](glossary.md#masked-autoencoder)** ([He et al. 2022](bibliography.md#he-2022)): the
@@ -47,16 +47,18 @@ def squared_error(made, wanted):
 # %% [markdown]
 # ## Forward: the nearest vector
 #
-# The codebook $E$ holds $K$ vectors $e_1 \dots e_K$ of $D$ numbers. A vector $z$ is replaced by
-# the nearest of them:
+# The codebook $E$ holds $K$ vectors $e_1 \dots e_K$ of $D$ numbers. Each vector $z$ that the encoder
+# makes is replaced by the nearest of them:
 #
 # $$
 # \underset{(M, D)}{e} = e_k, \qquad \underset{(M)}{k} = \arg\min_j \|z - e_j\|^2 .
 # $$
 #
 # $M$ is the number of vectors in the batch: one for each image, or one for each *place* of each
-# image, if the encoder is convolutional. The squared distance has a part $\|z\|^2$ that is the same
-# for all $j$, so it does not decide which vector is nearest. The rest is one matrix product:
+# image, if the encoder is convolutional. (Up to the experiment, *codes* are these vectors $z$, and
+# *vectors* are those of the codebook. In the end the code of an image is its numbers $k$.) The squared
+# distance has a part $\|z\|^2$ that is the same for all $j$, so it does not decide which vector is
+# nearest. The rest is one matrix product:
 #
 # $$
 # \|z - e_j\|^2 = \|z\|^2 - 2\,c_j, \qquad c_j = z^\top e_j - \tfrac12 \|e_j\|^2,
@@ -110,13 +112,13 @@ show(
     drawn,
     "stairs",
     "A smooth curve with a minimum, and stairs that cross it at six dots. Each dot has a short line with the slope of the curve there.",
-    "The stairs are flat, so their own slope says nothing. The curve's slope at the nearest vector says where the lower stairs are.",
+    "The stairs are flat, so their own slope says nothing. Look at the short slanted lines: the slope of the curve at each vector says on which side the stairs are lower.",
 )
 
 # %% [markdown]
 # ## Straight through
 #
-# The way out is to act *as if* $e$ were $z$: the gradient by $e$ is handed to $z$, past the codebook,
+# The way out is to act *as if* $e$ were $z$. The gradient in $e$ is handed to $z$, past the codebook:
 #
 # $$
 # \frac{\partial R}{\partial z} := \frac{\partial R}{\partial e} .
@@ -132,17 +134,18 @@ show(
 # $$
 #
 # has the value of $e$ and the slope 1 in $z$, so $\partial R(q) / \partial z = \partial R /
-# \partial q$. There is nothing more to sg: it names the variables that a *partial* derivative
-# leaves alone. Write these with bars. The whole loss of an example is
+# \partial q$. That is all that sg means: it marks the variables that a *partial* derivative holds
+# fixed. Write these variables with bars. The whole loss of an example is
 #
 # $$
 # L(z, e, \bar z, \bar e) = R(z + \bar e - \bar z) + \|\bar z - e\|^2 + \beta\,\|z - \bar e\|^2,
 # $$
 #
-# and its gradient is $\partial L / \partial z$ and $\partial L / \partial e$ with the bars fixed, and
-# with $\bar z = z$ and $\bar e = e$ put in afterwards. The second term draws the vectors of the
-# codebook to the codes. The third term, the *commitment*, draws the codes to the vectors. Both keep
-# $e$ near $z$. Line by line, for the mean over $N$ examples:
+# and its gradient is $\partial L / \partial z$ and $\partial L / \partial e$ with $\bar z$ and $\bar e$
+# held fixed, and with $\bar z = z$ and $\bar e = e$ put in afterwards. The second term draws the
+# vectors of the codebook to the codes. The third term, the *commitment*, draws the codes to the
+# vectors. Both keep $e$ near $z$. If $L$ is now the mean over $N$ examples, the lines of the backward
+# pass are
 #
 # $$
 # \begin{aligned}
@@ -153,9 +156,11 @@ show(
 # \end{aligned}
 # $$
 #
-# where $\mathrm{chosen}$ $(M, K)$ has a 1 at $k$ in each row, so that $e = \mathrm{chosen}\,E$.
+# where $\mathrm{chosen}$ $(M, K)$ has a 1 at $k$ in each row, so that $e = \mathrm{chosen}\,E$ is a
+# dense layer with the weights $E$. The first term of $dz$ is $dq$, because $q$ has the slope 1 in $z$.
 # $R$ does not contain $e$ but only $\bar e$, so the codebook gets no gradient of $R$. The decoder gets
-# its exact gradient, because no bar stands between it and $R$.
+# its exact gradient, because $R$ depends on the decoder's parameters only after $q$, where nothing is
+# held fixed.
 
 # %%
 source(sae.VQVAE.backward)
@@ -164,11 +169,13 @@ source(sae.VQVAE.backward)
 # ### What does a gradient check say of a wrong gradient?
 #
 # A check that compares the gradient with differences of the loss must fail here. So the model says
-# what its gradient *is* the derivative of: its method `descended` computes the loss above with the bars
-# held at what they were. The check compares the gradient with differences of `descended`, and then
-# these with differences of the loss itself, and reports where the two disagree.
+# what its gradient *is* the derivative of: the model's method `descended` computes the loss above, with
+# $\bar z$ and $\bar e$ held at their values of the last forward pass. The check compares the gradient
+# with differences of `descended`, and it fails if the two disagree. Then it compares the differences of
+# `descended` with differences of the loss itself. If these two disagree, the check does not fail, but names
+# the tensors in a remark below its table.
 #
-# *Predict:* for which tensors do they disagree: the encoder's, the codebook, the decoder's?
+# *Predict:* which tensors will the remark name: the encoder's, the codebook, the decoder's?
 
 
 # %%
@@ -195,8 +202,8 @@ assert not any(name.startswith("decoder") for name in remark.tensors)
 
 # %% [markdown]
 # The remark names the encoder's tensors and the codebook. It names no tensor of the decoder, because
-# the decoder's gradient is the slope of the loss. So although the gradient is wrong on purpose, it can
-# still be checked.
+# the decoder's gradient is the slope of the loss itself. So although the gradient is wrong on purpose, it
+# can still be checked.
 #
 # **Break it.** A common mistake is to forget one sg, so that the reconstruction trains the codebook
 # too. *Predict:* for which tensors does the check fail now?
@@ -223,12 +230,12 @@ assert wrong == ["codebook.E"]
 # $\nabla R(e)$. With $H$ for the second derivatives of $R$ at $z$ ([Taylor](mathematics.md#taylors-theorem)),
 #
 # $$
-# \nabla R(e) - \nabla R(z) = H\,(e - z) + O(\|e - z\|^2) :
+# \nabla R(e) - \nabla R(z) = H\,(e - z) + O(\|e - z\|^2) .
 # $$
 #
-# so the gradient is the less wrong, the nearer $e$ is to $z$. The next cell tries this with 1,000 points
+# So the nearer $e$ is to $z$, the less wrong the gradient is. The next cell tries this with 1,000 points
 # of the plane, a decoder with random weights, and codebooks of more and more vectors. *Predict:* if the
-# mean distance becomes half as large, what becomes of the error?
+# mean distance between $e$ and $z$ becomes half as large, what becomes of the gradient's error?
 
 
 # %%
@@ -279,29 +286,31 @@ assert (np.diff(error) < 0).all() and 0.7 < error[3] / error[1] / (away[3] / awa
 # $m_j$ be their mean:
 #
 # $$
-# \frac{\partial}{\partial e_j} \sum_{m : k_m = j} \|z_m - e_j\|^2
-# = 2 \sum_{m : k_m = j} (e_j - z_m) = 2\,n_j\,(e_j - m_j) .
+# \frac{\partial}{\partial e_j} \sum_{i : k_i = j} \|z_i - e_j\|^2
+# = 2 \sum_{i : k_i = j} (e_j - z_i) = 2\,n_j\,(e_j - m_j) .
 # $$
 #
 # The gradient vanishes where $e_j$ is the mean of its codes. The sum is a parabola in $e_j$ with second
-# derivative $2 n_j$, so one step of size $1 / 2 n_j$ against the gradient lands on its minimum:
+# derivative $2 n_j$, so one step of size $1 / (2 n_j)$ against the gradient lands on its minimum:
 # $e_j \leftarrow m_j$. To choose the nearest vector for each code, then to move each vector to the mean
-# of its codes, and so on, is **[k-means](glossary.md#k-means)** ([Lloyd
-# 1982](bibliography.md#lloyd-1982)). The sum of squares never rises. When codes choose again, each
-# distance becomes smaller or stays. When a vector moves to the mean of its codes, their sum of squares
-# becomes as small as it can. (k-means ends in *a* minimum, which need not be the least one.)
+# of its codes, and to repeat both, is **[k-means](glossary.md#k-means)** ([Lloyd
+# 1982](bibliography.md#lloyd-1982)). The sum of squared distances never rises. When codes choose again,
+# each distance becomes smaller or stays. When a vector moves to the mean of its codes, the sum of their
+# squared distances becomes as small as it can. (k-means ends in *a* minimum, which need not be the least
+# one.)
 #
-# A **moving average** makes this step without a gradient. Over many small batches, keep for each
-# vector the mean share $s_j$ of the codes that chose it, and the mean $u_j$ of their sum:
+# A **moving average** makes this step without a gradient. Keep two running means over many small
+# batches for each vector: the share $s_j$ of the codes that chose it, and the sum $u_j$ of these codes,
+# divided by $M$:
 #
 # $$
 # s_j \leftarrow \gamma s_j + (1 - \gamma) \frac{n_j}{M}, \qquad
-# u_j \leftarrow \gamma u_j + (1 - \gamma) \frac1M \sum_{m : k_m = j} z_m, \qquad
+# u_j \leftarrow \gamma u_j + (1 - \gamma) \frac1M \sum_{i : k_i = j} z_i, \qquad
 # e_j = \frac{u_j}{s_j} .
 # $$
 #
 # With $\gamma = 0$ this is $e_j = m_j$: an exact step of k-means on the batch. With $\gamma = 0.99$ it is
-# a step of k-means on about the last hundred batches, in which older batches have smaller weights. The
+# a step of k-means on about the last hundred batches, of which the older ones have smaller weights. The
 # second term of the loss is then left out, because the moving average does its work, and the optimizer
 # does not move $E$.
 
@@ -346,7 +355,7 @@ show(
     drawn,
     "cells",
     "Twice the same slanted cloud of points with twelve dots and the borders between their cells; on the right the dots are spread over the cloud.",
-    "Each vector has a cell: the points that are nearer to it than to any other. k-means spreads the vectors where the codes are.",
+    "Each dot is a vector and has a cell: the points that are nearer to it than to any other vector. Look at how k-means spreads the vectors over the places where codes are.",
 )
 
 # %% [markdown]
@@ -354,9 +363,9 @@ show(
 #
 # A vector that no code chooses has $n_j = 0$, so its gradient is 0 and it does not move. Then most
 # likely no code will choose it later either: it is *dead*, as a ReLU can be ([chapter
-# 05](05_going_deep.py)). How many vectors are in use? To count all that were chosen at least once is a
-# poor measure, because it counts a vector that is chosen once in a million. The
-# **[perplexity](glossary.md#perplexity)** takes account of how often each is chosen, by the
+# 05](05_going_deep.py)). How many vectors are in use? The number of vectors that were chosen at least
+# once is a poor measure, because it includes a vector that is chosen once in a million. The
+# **[perplexity](glossary.md#perplexity)** takes account of how often each vector is chosen, by the
 # [entropy](glossary.md#entropy) of the shares $p_j = n_j / M$:
 #
 # $$
@@ -366,8 +375,8 @@ show(
 # which is $n$ if $n$ vectors are chosen equally often and the others never; by [Jensen's
 # inequality](mathematics.md#jensens-inequality) it is at most $K$. The remedy for dead vectors is
 # simple: a vector whose share falls below a few hundredths of $1/K$ is moved to a random code of the
-# batch. The next cell begins with a codebook of 64 vectors far from the codes, as they are in a new
-# net. *Predict:* how many vectors are in use in the end, without the remedy and with it?
+# batch. The next cell begins with a codebook of 64 vectors that are far from the codes, as the vectors
+# of a new net may be. *Predict:* how many vectors are in use in the end, without the remedy and with it?
 
 # %%
 assert np.isclose(float(perplexity(np.eye(8)[[0, 1, 2, 3] * 5])), 4)
@@ -418,19 +427,21 @@ assert quick(error < 0.4 * mean_error and use > 8, True)
 # If all vectors are equally probable, the code of an image takes $49 \log_2 64 = 294$ bits, or 37
 # bytes. If they are not, frequent vectors can have short names: a code of probability $P$ can be
 # written in about $-\log_2 P$ bits ([chapter 17](17_what_a_code_is_good_for.py#what-a-bit-is)). The
-# better the prior $P$ knows which codes are frequent, the fewer bits the codes take. In
+# probabilities $P$ of the codes are called a *prior*, because they are known before the image is seen.
+# The better the prior knows which codes are frequent, the fewer bits the codes take. In
 # [expectation](mathematics.md#expectation-variance-covariance) over the data,
 #
 # $$
 # \mathbb E\,[-\log_2 P(k)] = \underbrace{\mathbb E\,[-\log_2 Q(k)]}_{\text{entropy of the codes}} + \underbrace{\mathrm{KL}(Q \,\|\, P)}_{\text{for not knowing } Q} ,
 # $$
 #
-# where $Q$ is how codes are really distributed. Here are three priors $P$. The first takes all vectors
-# as equally probable. The second has shares for each place by itself. The third is a small table of
-# what each place holds, given its neighbours to the left and above (`CodePrior`). They are counted on
-# training images and judged on test images. *Predict:* what is the third worth, of 294 bits?
+# where $Q$ is the true distribution of the codes. Here are three priors $P$. The first takes all vectors
+# as equally probable. The second counts how often each vector is chosen, at each place by itself. The
+# third, `CodePrior`, is a small table that also takes account of the neighbours to the left and above.
+# The priors are counted on training images and judged on test images. *Predict:* how many bits does an
+# image take with the third prior, instead of 294?
 #
-# (For readers of [chapter 11](11_variational.py): taken as a VAE, this model has the posterior
+# (A note that looks back to [chapter 11](11_variational.py): taken as a VAE, this model has the posterior
 # $q(k|x) = 1$ at one $k$. Its KL to a uniform prior is $\log K$ at every place, whatever the encoder
 # does. This is a constant without a gradient, so the loss has no KL term. The prior is learned
 # afterwards, when the encoder no longer changes.)
@@ -456,7 +467,8 @@ assert quick(bits["with the neighbours"] < 0.9 * bits["each place by itself"] < 
 # ### New images
 #
 # Codes can be drawn from the prior, place after place, and the decoder makes an image of each. Large
-# models of images do the same with a transformer as the prior, instead of a table of neighbours.
+# models of images do the same with a larger net as the prior (often a *transformer*), instead of a table
+# of neighbours.
 
 # %%
 drawn_codes = prior.sample(8, rng=0)
@@ -471,8 +483,8 @@ rows = {name: each[..., 0] for name, each in rows.items()}
 show(
     lambda path: plots.image_rows(rows, path),
     "codes",
-    "Rows of images: eight digits, the same rebuilt from their codes, eight drawn from the prior, which look like parts of digits, and eight of random codes, which are noise.",
-    "Below: codes drawn from the table of neighbours, and codes drawn without any knowledge.",
+    "Rows of images: eight digits, the same rebuilt from their codes, eight drawn from the prior, which look like parts of digits, and eight of random codes, which are scattered blots.",
+    "Compare the two lower rows: codes drawn from the table of neighbours make parts of digits, and codes drawn with all vectors alike make scattered blots.",
 )
 ink = {name: float(each.mean()) for name, each in rows.items()}
 assert quick(abs(ink["drawn by the prior"] / ink["original"] - 1) < 0.5, True)
@@ -494,7 +506,7 @@ show(
     lambda path: plots.mosaic(windows, path),
     "vectors",
     "Sixty-four small grey images, the first of them empty, the others with a blurred piece of a stroke or of its edge, each in another place and direction.",
-    "The mean window of each vector, the most frequent first, row by row. Those that were never chosen are white.",
+    "The mean window of each vector, the most frequent first, row by row. Look for places and directions of strokes. Vectors that were never chosen are white.",
 )
 
 # %% [markdown]
@@ -522,7 +534,7 @@ show(
 # \hat x_d = \mathbb E\,[x_d \mid x_s] \quad\text{for hidden } d,
 # $$
 #
-# the mean of the pixel over all images that agree with what is seen, $x_s$. For a pixel that is seen,
+# the mean of the pixel over all images that agree with the seen pixels $x_s$. For a pixel that is seen,
 # no answer is better than another, so the code need not describe it.
 
 
@@ -566,13 +578,14 @@ assert report.passed and report.worst < 1e-7
 # (The library multiplies prediction *and* target by $h$, and gives both to the loss. A seen pixel then
 # has the prediction 0 and the target 0, which costs nothing by the squared error. By the cross-entropy
 # of logits it costs $\log 2$, because a logit of 0 is a probability of ½. The library subtracts this
-# again. It is a constant, so it has no gradient.)
+# constant again, which has no gradient.)
 #
 # ### What the rate does
 #
-# How much should be hidden? The more is hidden, the larger is even the best possible error. For if some
-# pixels $x_t$ are seen in addition to $x_s$, the law of total variance says that the remaining
-# variance becomes smaller, by the variance of the new mean:
+# The *rate* is the share of the patches that are hidden. How large should it be? The more is hidden, the
+# larger is even the best possible error. The best answer for a pixel is its mean given $x_s$, so the
+# squared error that remains is its variance given $x_s$. If some pixels $x_t$ are seen in addition to
+# $x_s$, this variance falls by the variance of the new mean (the law of total variance):
 #
 # $$
 # \mathbb E \operatorname{Var}(x_d \mid x_s)
@@ -586,12 +599,14 @@ assert report.passed and report.worst < 1e-7
 # of the mean $\mu$ and the covariance $C$ of the pixels:
 #
 # $$
-# \mathbb E\,[x_h \mid x_s] = \mu_h + C_{hs} C_{ss}^{-1} (x_s - \mu_s),
+# \mathbb E\,[x_h \mid x_s] = \mu_h + C_{hs} C_{ss}^{-1} (x_s - \mu_s) .
 # $$
 #
-# For any data this formula is the best *linear* answer, so it is a strong opponent.
+# Here an index $h$ takes the hidden pixels and an index $s$ the seen ones. For any data this formula is
+# the best *linear* answer, so it is a strong opponent.
 #
-# *Predict:* does a net that is trained for a few seconds come closer than the linear answer?
+# *Predict:* is the error of a net that is trained for a few seconds smaller than that of the linear
+# answer?
 
 # %%
 images, epochs = quick(5000, 1000), quick(6, 3)
@@ -645,7 +660,7 @@ assert quick(error[0.3] < error[0.5] < error[0.75], True)
 
 # %% [markdown]
 # The table has the squared error per image, scaled as if all pixels had been hidden. The more is
-# hidden, the larger it is. And the *linear* answer is better than that of this small net. There may be
+# hidden, the larger the error is. And the *linear* answer is better than that of this small net. There may be
 # two reasons. The linear answer is told which pixels are hidden, whereas the net is given a 0 there,
 # which is also the value of a pixel without ink. And the net has been trained for a few seconds only;
 # `scratchae train masked` trains a larger net for longer.
@@ -720,13 +735,14 @@ assert quick(probes["pixels"][1] > least[1], True)
 
 # %% [markdown]
 # With 30 % hidden, a linear probe reads the masked code better than the denoising one, and much better than
-# that of random weights (one training each, three choices of labels). With 75 % hidden it is worse than
-# with 30 %, perhaps because the net then sees too little of an image to learn much from it. But the
-# plain autoencoder is at least as good, and with 500 labels the pixels themselves are better, after these
+# the code of random weights (one training each, three choices of labels). With 75 % hidden the masked code
+# is worse than with 30 %, perhaps because the net then sees too little of an image to learn much from it.
+# But the plain autoencoder is at least as good, and with 500 labels the pixels themselves are better, after these
 # few seconds of training. So in this experiment, on drawn digits, hidden patches are not what makes a
 # code good.
 #
-# On MNIST, with the presets' larger nets, three epochs each and two trainings, they are worth more.
+# On MNIST, hidden patches are worth more. The nets are the larger ones of the presets, each trained twice
+# for three epochs.
 # `python benchmarks/probe.py --presets masked denoising denoising-masking simple --epochs 3 --seeds 2` gives
 # the accuracy of a linear probe on the test images:
 #
@@ -738,9 +754,9 @@ assert quick(probes["pixels"][1] > least[1], True)
 # | `simple` | 70.8 % | 84.5 % | 87.5 % |
 # | the pixels | 71.9 % | 83.9 % | 86.3 % |
 #
-# The masked code is better than the denoising one, of a net of the same size, and both are better than that of
-# `simple`, whose net is smaller. As good as `masked` is
-# `denoising-masking`, which hides single pixels and is judged by all of them. So what helps here is that something is
+# The nets of `masked` and `denoising` have the same size, and the masked code is the better one. Both codes are better
+# than that of `simple`, whose net is smaller. But `denoising-masking`, which hides single pixels and is judged by all
+# pixels, is as good as `masked`. So what helps here is that something is
 # hidden, not that it is a patch. He et al. found that patches help on photographs, for much larger nets.
 #
 # ### With convolutions
@@ -780,7 +796,7 @@ assert quick(of_conv < 1.3 * error[0.5], True)
 
 # %% [markdown]
 # The convolutional net has a tenth of the parameters, has seen fewer images, and fills in about as well. A likely reason is that a
-# stroke continues in the same way wherever it is, so kernels that are used at all places learn this from fewer images.
+# stroke continues in the same way wherever it is, and a kernel that is used at all places learns this from fewer images.
 #
 # ## What to change for MNIST
 #
@@ -802,28 +818,29 @@ exercise("18_straight_through")
 exercise("18_masked_loss")
 
 # %% [markdown]
-# 3. **While reading.** The mean over the hidden pixels of the batch, or the sum over each image and the mean over images: when do
-#    the two losses differ by more than a factor that the learning rate can make good? After *Masks: judged by what is hidden*. ★, 5 minutes.
+# 3. **While reading.** A loss could be the mean over all hidden pixels of the batch. The loss of this chapter is the sum over the
+#    hidden pixels of an image, averaged over images. When do the two differ by more than a constant factor? After *Masks: judged by what is hidden*. ★, 5 minutes.
 # 4. **While reading.** A codebook has one vector. What does the vector become, what is the perplexity, and what does the decoder
 #    learn? After *Dead codes*. ★★, 5 minutes.
-# 5. **Derive.** Let $\beta$ be 0. The loss of the reconstruction trains the encoder all the same. Which term still asks that
-#    $\|z - e\|^2$ be small, and of which tensor? What may go wrong with the gradient? After *How wrong is it?* ★★, 10 minutes.
+# 5. **Derive.** Let $\beta$ be 0. The loss of the reconstruction trains the encoder all the same. Which term still makes
+#    $\|z - e\|^2$ small, and which tensor does this term move? What may go wrong with the gradient? After *How wrong is it?* ★★, 10 minutes.
 # 6. **Derive.** Why is the perplexity of $K$ vectors at most $K$? Write $\log K - H$ as a KL divergence. After *Dead codes*.
 #    ★★, 10 minutes.
-# 7. **Explore.** A VAE rounds too, because its noise makes nearby codes alike. Compare the bits: with `MSE()` (variance ½), what
-#    does `scratchae train vae` pay as KL in bits, and what does `vqvae` pay with its prior, at which squared error? After *What a code
-#    costs*. ★★★, 30 minutes.
+# 7. **Explore.** A VAE rounds too, because its noise makes nearby codes alike. Train a `VAE` with `MSE()` (variance ½) on the same
+#    images: how many bits is its KL? How many bits does a code of `vqvae` take with its prior? Compare the bits together with the
+#    squared errors. After *What a code costs*. ★★★, 30 minutes.
 #
 # <details><summary>Answers</summary>
 #
 # 3\. When different images have different numbers of hidden pixels. The mean over all hidden pixels then gives more weight to an
-# image of which more is hidden. Here the same number is hidden of each image, so the losses differ by a factor only.
+# image of which more is hidden. Here the same number is hidden of each image, so the losses differ by a factor only, which a
+# change of the learning rate makes up for.
 #
 # 4\. The vector becomes the mean of all codes, and the perplexity is 1. The decoder is given the same vector for every image, so
 # the best it can learn is the mean image.
 #
-# 5\. The second term draws the codebook to the codes, but no term draws the codes to the codebook. The codebook follows $z$, but $z$
-# may move faster than it. Then $e$ is far from $z$, and the error of the gradient grows with this distance.
+# 5\. The second term moves the codebook to the codes, but no term draws the codes to the codebook. The codebook follows $z$, but $z$
+# may move faster than the codebook. Then $e$ is far from $z$, and the error of the gradient grows with this distance.
 #
 # 6\. With $u_j = 1/K$: $\mathrm{KL}(p \,\|\, u) = \sum_j p_j \log (p_j K) = \log K - H$. It is at least 0, so $H \le \log K$, and
 # the perplexity is $K e^{-\mathrm{KL}(p \| u)}$.

@@ -15,9 +15,8 @@
 # 2015](bibliography.md#sohl-dickstein-2015), [Song and Ermon 2019](bibliography.md#song-2019), [Ho,
 # Jain and Abbeel 2020](bibliography.md#ho-2020)).
 #
-# Each claim is first tried where everything can be computed: on data that are a few points, for which
-# the best denoiser is a formula. If something goes wrong there, the method is to blame and not the
-# net.
+# Each claim is first tried on data that are a few points. There everything can be computed, because the
+# best denoiser is a formula. If something goes wrong there, the method is to blame and not the net.
 
 # %%
 import numpy as np
@@ -35,17 +34,18 @@ rng = np.random.default_rng(0)
 # %% [markdown]
 # ## The best answer is a mean
 #
-# Let $y = x + s\,\varepsilon$ with [normal](mathematics.md#density-and-the-normal-distribution) noise $\varepsilon \sim \mathcal N(0, I)$, and let $r$ be any function
-# that is to find $x$ again. With $m(y) = \mathbb E[x \mid y]$, the [expectation](mathematics.md#expectation-variance-covariance), that is the mean of all $x$ that $y$ could
-# have come from,
+# Let $y = x + s\,\varepsilon$ with [normal](mathematics.md#density-and-the-normal-distribution) noise $\varepsilon \sim \mathcal N(0, I)$, and let $r(y)$ be any function
+# that is to find $x$ again. Let $m(y) = \mathbb E[x \mid y]$ be the [expectation](mathematics.md#expectation-variance-covariance) of $x$ given $y$, that is, the mean
+# of all $x$ that $y$ could have come from. Write $r(y) - x$ as $(r(y) - m(y)) + (m(y) - x)$ and take the square:
 #
 # $$
 # \mathbb E\,\|r(y) - x\|^2 = \mathbb E\,\|r(y) - m(y)\|^2 + 2\,\mathbb E\big[(r(y) - m(y))^\top (m(y) - x)\big] + \mathbb E\,\|m(y) - x\|^2 .
 # $$
 #
-# The middle term is 0: given $y$, the first factor is a constant, and the second has the mean
-# $m - \mathbb E[x \mid y] = 0$. The last term does not depend on $r$. The first is 0 for $r = m$ and
-# otherwise positive. So $r = m$ is best, at *each* $y$. Two things follow that this chapter needs:
+# The middle term is 0: given $y$, the factor $r(y) - m(y)$ is a constant, and the factor $m(y) - x$ has
+# the mean $m(y) - \mathbb E[x \mid y] = 0$. The last term does not depend on $r$. The first term is 0 for
+# $r = m$ and otherwise positive. So $r = m$ is best, at *each* $y$. Two things follow that this chapter
+# needs:
 #
 # - A weight on the error that depends on $s$ (or on $y$) does not change which answer is best, because
 #   $m$ is best for each $s$ and each $y$ by itself.
@@ -53,8 +53,9 @@ rng = np.random.default_rng(0)
 #
 # ## Tweedie: the mean is a slope
 #
-# Let $p_s$ be the density of $y$, the data *blurred* by $s$. With $\mathcal N(y; x, s^2) \propto
-# e^{-\|y - x\|^2 / 2s^2}$, whose gradient in $y$ is $\mathcal N \cdot (x - y) / s^2$,
+# Let $p_s$ be the density of $y$: the data, *blurred* by $s$. The density of $y$ given $x$ is
+# $\mathcal N(y; x, s^2) \propto e^{-\|y - x\|^2 / 2s^2}$, and its gradient in $y$ is
+# $\mathcal N(y; x, s^2)\,(x - y) / s^2$. So
 #
 # $$
 # \begin{aligned}
@@ -66,16 +67,18 @@ rng = np.random.default_rng(0)
 # \end{aligned}
 # $$
 #
-# In the second line $p(x)\,\mathcal N(y; x, s^2) = p_s(y)\, p(x \mid y)$ is [Bayes' rule](mathematics.md#conditional-probability-and-bayes-rule). The gradient
-# of the log of a density is called its **[score](glossary.md#score)**; the formula is Tweedie's
-# ([Efron 2011](bibliography.md#efron-2011)). It gives the score without the density, because
-# $\mathbb E[x \mid y]$ is what a denoiser learns. And it is the score of the *noisy* data. The data
+# In the second line $p(x)\,\mathcal N(y; x, s^2) = p_s(y)\, p(x \mid y)$ is [Bayes' rule](mathematics.md#conditional-probability-and-bayes-rule), and the
+# last line divides by $p_s$, because $\nabla \log p_s = \nabla p_s / p_s$. The gradient of the log of a
+# density is called its **[score](glossary.md#score)**; the formula is Tweedie's
+# ([Efron 2011](bibliography.md#efron-2011)). With it we know the score without knowing the density,
+# because $\mathbb E[x \mid y]$ is what a denoiser learns. This is the score of the *noisy* data. The data
 # themselves, points in a training set, have no score, because a set of points has no density.
 #
 # If the data are $n$ points $x_i$, all of this can be computed: $\mathbb E[x \mid y] = \sum_i w_i
-# x_i$ with $w_i \propto e^{-\|y - x_i\|^2 / 2s^2}$, as in chapter 09. The next cell makes a `Diffusion`
-# whose denoiser is this formula instead of a net; its other methods are the library's. It compares
-# Tweedie's score with differences of $\log p_s$, which is known for a few points.
+# x_i$ with $w_i \propto e^{-\|y - x_i\|^2 / 2s^2}$, as in chapter 09. The next cell makes a `Diffusion`,
+# the library's diffusion model, whose denoiser is this formula instead of a net. All other methods stay
+# as they are. Then the cell compares Tweedie's score with differences of $\log p_s$, which is known for a
+# few points.
 
 
 # %%
@@ -128,7 +131,7 @@ assert deviation < 1e-8
 #
 # and for small $\eta$ it visits, in the long run, each region as often as $p$ says. For a normal density
 # of variance $v$ this can be seen by hand. The score is $-y/v$, so a step multiplies $y$ by
-# $1 - \eta/v$ and adds the variance $2\eta$. The variance $V$ that a step leaves as it is obeys
+# $1 - \eta/v$ and adds noise of the variance $2\eta$. A variance $V$ that does not change in a step obeys
 #
 # $$
 # V = \Big(1 - \frac\eta v\Big)^2 V + 2\eta
@@ -153,15 +156,17 @@ assert abs(walkers.var() / (v / (1 - eta / (2 * v))) - 1) < 0.04
 # cloud holds four times as many points as its neighbours. Place 500 walkers at random in a large square,
 # and let them walk by the exact score at one small level, $s = 0.1$.
 #
-# Between two clouds that are far apart, the score points to the nearer one. The *weights* of the clouds
-# hardly change it there. For let $p = \pi_1 p_1 + \pi_2 p_2$. Near the first cloud $p_2 \approx 0$, so
-# $\nabla \log p \approx \nabla \log (\pi_1 p_1) = \nabla \log p_1$: the logarithm makes a summand of the
-# weight, and a constant summand has the gradient 0. So a walker goes to the cloud that is nearest to
+# Between two clouds that are far apart, the score points to the nearer one. The *weight* of a cloud, which
+# is its share of the data, hardly changes the score there. To see this, let $p = \pi_1 p_1 + \pi_2 p_2$
+# with the weights $\pi_1$ and $\pi_2$. Near the first cloud $p_2 \approx 0$, so
+# $\nabla \log p \approx \nabla \log (\pi_1 p_1) = \nabla \log p_1$: the logarithm turns the factor $\pi_1$
+# into the summand $\log \pi_1$, and a constant summand has the gradient 0. So a walker goes to the cloud that is nearest to
 # its start, and stays there. A large $s$ blurs the clouds into one, so that the weights do change the
 # score, but then the walkers draw from the blurred data.
 #
 # **[Annealing](glossary.md#annealed-langevin-dynamics)** uses both: begin at a large $s$, walk some
-# steps, then go on at a smaller one, with $\eta \propto s^2$.
+# steps, then go on at a smaller $s$, and so on. The steps are $\eta \propto s^2$, so that they are short
+# where the details are small.
 #
 # *Predict:* four heavy clouds hold 80 % of the data. Which share of the walkers ends in them, at one
 # level and with annealing?
@@ -211,9 +216,11 @@ assert abs(judged(walks["annealed, s = 3 … 0.1"])[0] - 0.8) < 0.07
 # ## One net for all levels
 #
 # So a model needs the best denoiser at every level, from noise that is larger than the data to noise
-# that is too small to be seen. One net learns them all, if it is told the level. `Diffusion` draws a
-# level for each example, uniformly in $\log\sigma$ (with $u$ from 0 to 1). The rest is a denoising
-# autoencoder:
+# that is too small to be seen. One net learns them all, if it is told the level. From here on, as in the
+# papers, the level is $\sigma$ instead of $s$, and the noisy data are $\tilde x$ instead of $y$.
+# `Diffusion` draws a level for each example, uniformly in $\log\sigma$ (with $u$ from 0 to 1). The rest is
+# a denoising autoencoder, whose net is given the scaled noisy data and some features of the level, side by
+# side:
 #
 # $$
 # \begin{aligned}
@@ -224,9 +231,9 @@ assert abs(judged(walks["annealed, s = 3 … 0.1"])[0] - 0.8) < 0.07
 # \end{aligned}
 # $$
 #
-# Dividing by $\sqrt{1 + \sigma^2}$ keeps the input near the size 1 at all levels. $f(u)$ are a few
-# bumps, each of which is large near one level. With them a net of ReLUs can switch units on for some
-# levels and off for others, which is hard with the single number $u$. Noise and level are drawn and
+# Division by $\sqrt{1 + \sigma^2}$ keeps the input near the size 1 at all levels. The features $f(u)$ are
+# bumps, `levels` in number, each of which is large near one level. With them a net of ReLUs can switch
+# units on for some levels and off for others, which is hard with the single number $u$. Noise and level are drawn and
 # not learned, so they are constants for the gradient, and the backward pass has nothing new.
 
 # %%
@@ -282,22 +289,22 @@ show(
     drawn,
     "ring",
     "Three panels of points around eight marks on a ring. In the first all clouds are alike; in the others every other cloud is dense and its neighbours are thin.",
-    "× marks the four heavy clouds, + the light ones. The score at one small level does not know how much a cloud weighs.",
+    "× marks the four heavy clouds, + the light ones. Compare the light clouds of the first panel with those of the others: at one small level the score does not tell how much a cloud weighs.",
 )
 
 # %% [markdown]
 # With the net's score the walk finds the clouds, but too few walkers end in the light ones. The reason
 # is that errors of the score add up between two clouds: $\log p(b) - \log p(a)$ is the integral of the
-# score along a way from $a$ to $b$, so a small error everywhere on the way is a large error of the
-# ratio. A walk that has the time to settle at a level settles at the wrong ratio.
+# score along a way from $a$ to $b$, so small errors everywhere on the way make a large error of the
+# ratio $p(b) / p(a)$. A walk that has the time to settle at a level settles at the wrong ratio.
 #
 # ## From one level to the next, in one step
 #
 # Langevin's walk takes many steps at each level. There is a shorter way ([Ho et al.
 # 2020](bibliography.md#ho-2020)). Let $\tilde x_\tau = x + \tau\varepsilon$ have little noise, and let
-# $\tilde x_\sigma = \tilde x_\tau + \sqrt{\sigma^2 - \tau^2}\,\varepsilon'$ have more. Suppose that we have
-# $\tilde x_\sigma$ *and know* $x$. How is $\tilde x_\tau$ distributed? By Bayes' rule its log-density is,
-# up to a constant,
+# $\tilde x_\sigma = \tilde x_\tau + \sqrt{\sigma^2 - \tau^2}\,\varepsilon'$ have more: its noise has the
+# variance $\tau^2 + (\sigma^2 - \tau^2) = \sigma^2$. Suppose that we have $\tilde x_\sigma$ *and know* $x$.
+# How is $\tilde x_\tau$ distributed? By Bayes' rule its log-density is, up to a constant,
 #
 # $$
 # -\frac{\|\tilde x_\tau - x\|^2}{2\tau^2} - \frac{\|\tilde x_\sigma - \tilde x_\tau\|^2}{2(\sigma^2 - \tau^2)} ,
@@ -306,7 +313,9 @@ show(
 # which is a parabola in $\tilde x_\tau$, so the density is normal. Its precision, which is 1 over the
 # variance, is the sum of the two precisions,
 # $\frac1{\tau^2} + \frac1{\sigma^2 - \tau^2} = \frac{\sigma^2}{\tau^2(\sigma^2 - \tau^2)}$. Its mean is the
-# mean of $x$ and $\tilde x_\sigma$, weighted with their precisions:
+# mean of $x$ and $\tilde x_\sigma$, weighted with these precisions, so that $\tilde x_\sigma$ has the share
+# $\frac1{\sigma^2 - \tau^2} \big/ \frac{\sigma^2}{\tau^2(\sigma^2 - \tau^2)} = \frac{\tau^2}{\sigma^2}$. A
+# draw from this density is, with $\xi \sim \mathcal N(0, I)$,
 #
 # $$
 # \tilde x_\tau = x + \frac{\tau^2}{\sigma^2}\,(\tilde x_\sigma - x) + \tau\sqrt{1 - \frac{\tau^2}{\sigma^2}}\;\xi .
@@ -319,11 +328,12 @@ show(
 source(sae.Diffusion.steps)
 
 # %% [markdown]
-# With $\hat x$ in place of $x$ the step is exact only in the limit in which $\tau$ is close to $\sigma$.
-# Then a step moves $\tilde x$ only a little towards $\hat x$, and the next step has a new $\hat x$. The
-# exact denoiser shows how much the number of steps matters, because nothing else can be wrong with it.
+# With $\hat x$ in place of $x$ the step is exact only in the limit $\tau \to \sigma$. Near this limit a
+# step moves $\tilde x$ only a little towards $\hat x$, and the next step has a new $\hat x$. How much does
+# the number of steps matter? The exact denoiser shows it, because with that denoiser nothing else can be
+# wrong.
 #
-# *Predict:* with 3 steps, do points end between the clouds, or in clouds but with wrong weights?
+# *Predict:* with 3 steps, do points end between the clouds, or in the clouds but with wrong weights?
 
 # %%
 spread = {}
@@ -346,7 +356,8 @@ assert quick(abs(heavy - 0.8) < min(0.12, abs(walked - 0.8)) and near > 0.9, Tru
 # ## "Predict the noise" is chapter 09
 #
 # Papers write the same model differently. DDPM ([Ho et al. 2020](bibliography.md#ho-2020)) shrinks the
-# data while it adds noise, and trains the net to predict the noise:
+# data while it adds noise, and trains the net to predict the noise. From step to step $t$ a fixed number
+# $\bar\alpha_t$ falls from nearly 1 to nearly 0:
 #
 # $$
 # x_t = \sqrt{\bar\alpha_t}\,x + \sqrt{1 - \bar\alpha_t}\;\varepsilon, \qquad
@@ -366,7 +377,7 @@ assert quick(abs(heavy - 0.8) < min(0.12, abs(walked - 0.8)) and near > 0.9, Tru
 #
 # So the loss of DDPM *is* that of a denoising autoencoder that is told the level, with the weight
 # $1/\sigma^2$. By the first section the weight does not change which answer is best. But a net of finite
-# size cannot be best everywhere, and the weight decides where it should be good. $1/\sigma^2$ is large
+# size cannot be best everywhere, and the weight decides where the net becomes good. $1/\sigma^2$ is large
 # at small levels, where only details are missing. Our loss has the weight 1, so most of it comes from
 # the large levels, where it is not yet decided what the image shows.
 #
@@ -382,11 +393,11 @@ assert quick(abs(heavy - 0.8) < min(0.12, abs(walked - 0.8)) and near > 0.9, Tru
 # = \frac12 \Big(\frac1{\tau^2} - \frac1{\sigma^2}\Big) \|x - \hat x\|^2 .
 # $$
 #
-# The sum of this over the steps, with two terms for the ends, is the −ELBO of a VAE with as many layers
-# as steps ([chapter 11](11_variational.py)). Its encoder adds noise, and so has nothing to learn. If
-# each level is a fixed factor below the one before, $\tau = \sigma / r$, the weight of
-# $\|x - \hat x\|^2$ is $\frac12 (r^2 - 1) / \sigma^2$. This is a constant times $1/\sigma^2$, the weight
-# that DDPM's loss has. So, with levels drawn uniformly in $\log\sigma$, a net that learns to predict the
+# The sum of these divergences over the steps, with two more terms for the first and the last level, is the
+# −ELBO of a VAE with as many layers as steps ([chapter 11](11_variational.py)). The encoder of this VAE
+# adds noise, and so has nothing to learn. If each level is a fixed factor below the one before,
+# $\tau = \sigma / r$, the weight of $\|x - \hat x\|^2$ is $\frac12 (r^2 - 1) / \sigma^2$. This is a constant
+# times $1/\sigma^2$, the weight that DDPM's loss has. So, with levels drawn uniformly in $\log\sigma$, a net that learns to predict the
 # noise with weight 1 descends the bound on $-\log p(x)$ ([Kingma et al.
 # 2021](bibliography.md#kingma-2021)).
 
@@ -431,11 +442,11 @@ history = sae.fit(
 )
 
 # %% [markdown]
-# How good is it as a denoiser, level by level? It is compared with two formulas. The first is the best
+# How good is the net as a denoiser, level by level? It is compared with two formulas. The first is the best
 # *linear* denoiser, $\mu + C(C + \sigma^2 I)^{-1}(\tilde x - \mu)$, with the mean and the covariance of
-# the training images. The second is `Exact` on the training images themselves. No net can have a
-# smaller loss on the *training* images, because this is the mean of all training images that the noisy
-# one can have come from.
+# the training images. The second is `Exact` on training images. No net can have a smaller loss on the
+# images that `Exact` knows, because `Exact` answers with the mean of all of these from which the noisy image
+# can have come.
 #
 # *Predict:* all three are judged on test images. At which levels is the net the best of them, and at
 # which is it not?
@@ -486,20 +497,21 @@ show(
     drawn,
     "levels",
     "Three rising lines against the level of the noise; all come to the dotted line on the right, and on the left the one of the training images stays high.",
-    "The dotted line is the mean image, which is the best answer when nothing can be seen any more.",
+    "Look for the lowest curve at each level. The thin dotted line across is the mean image, which is the best answer when nothing can be seen any more.",
 )
 
 # %% [markdown]
 # At the largest levels all three answer nearly with the mean image. In the middle, at $\sigma = 0.71$, the
-# net is best, because it has learned what digits look like. At the smallest level it is worse than the linear one.
-# There almost nothing should be changed, and the net has to send 784 pixels through 512 units. (A net
+# net is best, because it has learned what digits look like. At the smallest level the net is worse than the linear denoiser.
+# At that level almost nothing should be changed, but the net has to send 784 pixels through 512 units. (A net
 # that predicts the noise would not need to: $\hat x = \tilde x - \sigma\hat\varepsilon$ begins with the image.)
 #
 # At the smallest levels the best denoiser *of the training images* answers with the nearest of them
 # (here of 3,000). For a new image this answer is wrong. The training loss asks the net for exactly this
 # answer, but the net does not give it, because a net of this size, trained for so short a time, is too
-# smooth to store its images. Only because of this can a diffusion model make new images. The next cell
-# draws images with both denoisers. *Predict:* how far is each image from the nearest training image?
+# smooth to store its images. A diffusion model can make new images only because its net falls short of the
+# best answer. The next cell draws images with the net and with the exact denoiser. *Predict:* for which of
+# the two are the images farther from their nearest training images?
 
 # %%
 n = 8
@@ -538,7 +550,7 @@ show(
     lambda path: plots.image_rows(way, path),
     "sampling",
     "Pairs of rows of images at five falling levels of noise: noise above and below a grey blur, which becomes eight digits from level to level.",
-    "Eight images on their way out of noise, and what the net takes each for: first the mean image, then one digit, then its details.",
+    "Eight images on their way out of noise. Look at the row below each: what the net takes it for is first a blur, then one digit, then its details.",
 )
 rows = {
     "by the net": made["the net"][:n],
@@ -551,7 +563,7 @@ show(
     lambda path: plots.image_rows(rows, path),
     "new",
     "Four rows of eight digits. The first pair of rows, made by the net and the nearest training images, differ; the second pair, made with the exact denoiser, are the same.",
-    "With the least possible training loss a diffusion model remembers. What the net makes is like the data, and not of them.",
+    "Compare each made row with the row below it. With the least possible training loss a diffusion model only repeats training images. The net's images are like the data, but are not among them.",
 )
 
 # %% [markdown]
@@ -560,32 +572,32 @@ show(
 # ## What to change for MNIST
 #
 # `scratchae tutorial 19 --data mnist` runs this chapter on MNIST; `scratchae train diffusion --data mnist` is the full preset, and
-# draws the way of ten images and a hundred samples.
+# draws ten images on their way out of noise, and a hundred samples.
 #
 # ## Exercises
 #
-# 1. **While reading.** The best denoiser of a few points, and the score. After *Tweedie: the mean is a slope*. ★★, 15 minutes.
+# 1. **While reading.** Write the best denoiser of a few points, and the score that follows from it. After *Tweedie: the mean is a slope*. ★★, 15 minutes.
 
 # %%
 exercise("19_tweedie")
 
 # %% [markdown]
-# 2. **Derive** a step of the sampler, and its weight in the bound. After *Where a weight comes from*. ★★, 20 minutes.
+# 2. **Derive** a step of the sampler, and the weight of its error in the bound. After *Where a weight comes from*. ★★, 20 minutes.
 
 # %%
 exercise("19_schedule")
 
 # %% [markdown]
-# 3. **While reading.** What does `sample` make if the net is the best denoiser, and `steps=2`? (The first step is from `high` to `low`.)
-#    After *From one level to the next, in one step*. ★, 5 minutes.
+# 3. **While reading.** What does `best.sample(200, steps=2)` make, with the exact denoiser of the ring? (The first step is from
+#    `high` to `low`.) After *From one level to the next, in one step*. ★, 5 minutes.
 # 4. **Derive.** Differentiate Tweedie's formula once more: what is $\operatorname{Cov}[x \mid y]$ in terms of $p_s$, and what does that
 #    say of the [Jacobian](mathematics.md#gradient-jacobian-hessian) of the best denoiser? After *Tweedie: the mean is a slope*. ★★★, 20 minutes.
 # 5. **Derive.** The noise of the sampler can be left out: a step $\tilde x_\tau = \hat x + \frac\tau\sigma (\tilde x_\sigma - \hat x)$
-#    also leads from noise $\sigma$ to noise $\tau$ ([Song, Meng and Ermon 2021](bibliography.md#song-2021), DDIM). Check that it does if
-#    $\hat x = x$. What is the sampler then a function of, and what could that be used for? After *From one level to the next, in one
+#    also leads from noise $\sigma$ to noise $\tau$ ([Song, Meng and Ermon 2021](bibliography.md#song-2021), DDIM). Check this for
+#    $\hat x = x$. On which random numbers does the made image then depend, and what could they be used for? After *From one level to the next, in one
 #    step*. ★★, 10 minutes.
-# 6. **While reading.** A net predicts the noise instead of the image. What must its last layer be able to give at $\sigma = 10$, and what
-#    does an error in it become in $\hat x$? After *"Predict the noise" is chapter 09*. ★★, 10 minutes.
+# 6. **While reading.** A net predicts the noise instead of the image. What is nearly the right output at $\sigma = 10$? How large an
+#    error of $\hat x$ does an error $\delta$ of this output make? After *"Predict the noise" is chapter 09*. ★★, 10 minutes.
 # 7. **Explore.** How many steps does a sampler need? Write the step of exercise 5 as a loop over levels that calls `best.denoise`, and
 #    compare the share in the heavy clouds with that of `best.sample` for 3, 5, 20 and 100 steps. Then do the same with `plane`. After *From one
 #    level to the next, in one step*. ★★★, 30 minutes.
@@ -596,17 +608,19 @@ exercise("19_schedule")
 # denoiser of the ring's points then answers with the point that is nearest, so 200 samples are only a few points, those nearest
 # to the middle of the ring. (A net, which has seen no such input in training, may answer with the mean itself.)
 #
-# 4\. The derivative of $\mathbb E[x|y] = y + s^2 \nabla\log p_s$ is $I + s^2 \nabla^2 \log p_s$, and it equals
-# $\operatorname{Cov}[x|y] / s^2$. So the Jacobian of the best denoiser is symmetric, as is that of every field of gradients, and it has no
-# negative [eigenvalue](mathematics.md#eigenvalues-trace-determinant), because a covariance has none.
+# 4\. With $m = \mathbb E[x|y]$ the weights have the derivative $\nabla w_i = w_i\,(x_i - m) / s^2$. So the Jacobian of
+# $m = \sum_i w_i x_i$ is $\sum_i w_i\, x_i (x_i - m)^\top / s^2 = \operatorname{Cov}[x|y] / s^2$. By Tweedie's formula
+# $m = y + s^2 \nabla\log p_s$, so the Jacobian is also $I + s^2 \nabla^2 \log p_s$, and
+# $\operatorname{Cov}[x|y] = s^2 I + s^4 \nabla^2 \log p_s$. So the Jacobian is symmetric, as is that of every field of gradients, and
+# it has no negative [eigenvalue](mathematics.md#eigenvalues-trace-determinant), because a covariance has none.
 #
 # 5\. $x + \frac\tau\sigma\,\sigma\varepsilon = x + \tau\varepsilon$. The sampler is then a function of the first noise alone. So this
 # noise is a code of the image, and one can walk between two images in it.
 #
-# 6\. Nearly its own input: $\varepsilon = (\tilde x - x) / \sigma$ differs from $\tilde x / \sigma$ by at most a tenth, as $x$ is at most 1. An
+# 6\. Nearly the net's own input: $\varepsilon = (\tilde x - x) / \sigma$ differs from $\tilde x / \sigma$ by at most a tenth, as $x$ is at most 1. An
 # error $\delta$ of $\hat\varepsilon$ becomes an error $\sigma\delta$ of $\hat x$, ten times as large.
 #
-# 7\. The folded cell has the loop. With few steps both samplers find the clouds and not their weights.
+# 7\. The folded cell has the loop. With few steps both samplers find the clouds, but not their weights.
 #
 # </details>
 

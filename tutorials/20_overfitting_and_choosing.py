@@ -8,10 +8,10 @@
 # %% [markdown]
 # ## The question
 #
-# A net is trained on some examples and used on others. A small loss on the first does not say that it is
-# good on the second, since the net may have learned these examples instead of what such examples are like.
-# That is **[overfitting](glossary.md#overfitting)**. Everybody who trains a net asks the same five
-# questions about it: how do I see it, when do I stop, what helps against it, how do I search for good
+# A net is trained on some examples and used on others. A small loss on its training examples does not say
+# that the net is good on others, since it may have learned these examples one by one, instead of what such
+# examples are like. That is **[overfitting](glossary.md#overfitting)**. Everybody who trains a net asks the same five
+# questions: how do I see overfitting, when do I stop, what helps against it, how do I search for good
 # settings, and what may I report at the end? This chapter measures an answer to each.
 #
 # One rule holds throughout. *Training* images are for gradients. *Validation* images are for every choice.
@@ -111,14 +111,14 @@ show(
 
 # %% [markdown]
 # With few images the training error is small, because the net can learn them one by one, and the validation
-# error is large. Each image more makes the task harder, so that the training error mostly rises, and it
-# tells more about what such images are like, so that the validation error falls. The two curves close in on
-# each other.
+# error is large. Each further image makes the task harder, so that the training error mostly rises. Each
+# further image also tells more about what such images are like, so that the validation error falls. The two
+# curves come closer to each other.
 #
 # This picture is the first thing to draw when a net is not good enough, because it says which of two
-# remedies will help. A wide gap means too little data, and what helps is the rest of this chapter. No gap
-# means that more data will hardly help, and what may help is a larger net, longer training or a better
-# learning rate.
+# remedies will help. A wide gap means that there are too few data for this net, and the rest of this chapter
+# shows what helps. No gap means that more data will hardly help, and a larger net, longer training or a
+# better learning rate may help.
 #
 # ## How large a code
 #
@@ -161,11 +161,11 @@ show(
 )
 
 # %% [markdown]
-# The gap is wider for codes of 4 and 8 numbers than for 32 and 64, and the widest code has the smallest
+# The gap is wider for codes of 4 and 8 numbers than for 32 and 64, and the largest code has the smallest
 # validation error. (With one number the net has not learned even the training images in this time.) So a
 # narrow code is no protection against memorising. Why not? Count what a code of *one* number can do. Let
 # $z_n = x_n w$ with any vector $w$ $(D, 1)$ that makes the $N$ codes different, and let the images be
-# sorted by their code. A decoder with one layer of $N - 1$ ReLUs,
+# sorted by their code. A decoder with one layer of $N - 1$ ReLUs and with vectors $s_i$ of $D$ weights,
 #
 # $$
 # \underset{(D)}{\hat x(z)} = x_1 + \sum_{i=1}^{N-1} s_i \, \max(z - z_i,\, 0) ,
@@ -225,14 +225,14 @@ show(
 # An autoencoder with one number in its code gives back 300 images without an error, and on a new image it
 # is worse than a net that always answers with the mean image. So the width of the code does not limit what
 # a net can memorise. The number of its parameters does: the line needs $N - 1$ ReLUs with $D$ weights each,
-# which is room for all images. What the width does limit is what a net can do with a *new* image, and for
-# that a wider code was better.
+# which is room for all images. The width of the code limits something else, namely how well a net can
+# describe a *new* image, and for that a wider code was better.
 #
 # ## Stopping early
 #
-# Watch the validation loss during training, and keep the parameters of the epoch in which it was least:
-# **[early stopping](glossary.md#early-stopping)**. It costs a measurement for each epoch, and it saves the
-# epochs that would have come after.
+# Watch the validation loss during training, and keep the parameters of the epoch in which this loss was
+# least. That is **[early stopping](glossary.md#early-stopping)**. It costs a measurement after each epoch,
+# and it saves the epochs that would have come later.
 #
 # *Predict (★, 1 minute):* a code of 8, 300 images, 180 epochs. In which epoch is the validation loss least?
 
@@ -271,8 +271,8 @@ show(
 #
 # The curve is not smooth: steps are noisy, so the validation loss rises now and then before its minimum.
 # Whoever stops at the first rise stops too early. So one waits: stop when $p$ epochs in a row have not been
-# better than the best so far, and go back to the best. $p$ is the **patience**. What each patience would
-# have done can be read off the recorded curve:
+# better than the best so far, and go back to the best. This number $p$ is the **patience**. The recorded
+# curve tells what each patience would have done:
 
 
 # %%
@@ -304,26 +304,28 @@ if settled:
     assert validation[stopped(validation, wait)[1] - 1] < 1.01 * validation[best]
 
 # %% [markdown]
-# `fit(…, validation=valid, patience=10)` does it, and the last lines check that it stops where the table
-# says. A patience of 1 gives up at the first rise. A patience of ten epochs costs ten epochs and ends
-# within a hundredth of the best. [Prechelt 1998](bibliography.md#prechelt-1998) compares such rules on many
+# `fit(…, validation=valid, patience=10)` stops early, and the last lines check that it stops where the table
+# says. A patience of 1 gives up at the first rise. A patience of ten epochs costs ten epochs, and its loss is
+# less than 1 % above the best. [Prechelt 1998](bibliography.md#prechelt-1998) compares such rules on many
 # problems and finds the same exchange: slower rules stop at slightly better places, and take much longer.
 #
 # ### "Until convergence"
 #
-# A recipe that says "train until convergence" leaves out the rule. These would be three:
+# A recipe that says "train until convergence" does not say by which rule to stop. It could mean one of
+# three:
 #
 # - *The training loss has stopped falling.* With a constant learning rate it never stops altogether,
-#   because [a batch's gradient is noisy](04_optimizers.py). The cell below prints by how much it fell in
-#   the last quarter of the run above, long after the best epoch. So this rule says when the optimizer is
+#   because [a batch's gradient is noisy](04_optimizers.py). The cell below prints by how much this loss
+#   fell in the last quarter of the run above, long after the best epoch. So this rule says when the optimizer is
 #   done, and not when the net is good.
-# - *The gradient is 0.* For the same reason it is never 0 on a batch.
+# - *The gradient is 0.* On a batch the gradient is never 0, for the same reason.
 # - *The validation loss has not improved for $p$ epochs.* This is a rule that can be written down: what was
 #   measured, on which images, how long one waited, and the largest number of epochs that was allowed.
 #
 # A learning rate that falls to 0 on a schedule, as in most of this book's presets, needs no such rule,
 # because the schedule ends. There the number of epochs is a setting like others, and it is chosen on
-# validation images. Do not combine it with a short patience, which may stop before the rate has fallen.
+# validation images. Do not combine such a schedule with a short patience, which may stop before the rate has
+# fallen.
 
 # %%
 quarter = long // 4
@@ -336,14 +338,14 @@ assert fell > 0
 #
 # The broken line that memorises has large weights $s_i$, because it turns small differences between codes
 # into large differences between images. So make large weights costly, and shrink all parameters a little in
-# each step:
+# each step, by a factor that a strength $\lambda$ and the learning rate $\eta$ determine:
 #
 # $$
 # \theta \leftarrow (1 - \eta\lambda)\,\theta - \eta\, g .
 # $$
 #
-# This is **[weight decay](glossary.md#weight-decay)**. For gradient descent it is the same as adding the
-# penalty $\frac\lambda2 \|\theta\|^2$ to the loss, called L2: the penalty's gradient is $\lambda\theta$,
+# Here $g$ is the gradient of the loss. This is **[weight decay](glossary.md#weight-decay)**. For gradient
+# descent it is the same as adding the penalty $\frac\lambda2 \|\theta\|^2$ to the loss, called L2: the penalty's gradient is $\lambda\theta$,
 # and $\theta - \eta(g + \lambda\theta)$ is the line above.
 #
 # **What shrinks, and what does not.** Near a minimum $\theta^*$ take the loss to second order
@@ -358,8 +360,8 @@ assert fell > 0
 # $$
 #
 # A direction in which the loss is steep, $h_i \gg \lambda$, keeps its value. One to which the data are
-# nearly indifferent, $h_i \ll \lambda$, goes to 0. So decay gives up what few data could not have told
-# reliably.
+# nearly indifferent, $h_i \ll \lambda$, goes to 0. So decay gives up the values that so few data cannot
+# determine reliably.
 #
 # **Stopping early does nearly the same.** Gradient descent from $\theta = 0$ multiplies the distance to
 # $\theta_i^*$ by $1 - \eta h_i$ in each step ([chapter 04](04_optimizers.py)), so after $t$ steps
@@ -368,7 +370,7 @@ assert fell > 0
 # \theta_i = \big(1 - (1 - \eta h_i)^t\big)\; \theta_i^* \approx \big(1 - e^{-u}\big)\,\theta_i^* , \qquad u = \eta t h_i .
 # $$
 #
-# With $\lambda = 1 / \eta t$ decay's factor is $u / (u + 1)$. Both are $\approx u$ for small $u$, and
+# With $\lambda = 1 / (\eta t)$ decay's factor is $u / (u + 1)$. Both factors are $\approx u$ for small $u$, and
 # $\approx 1$ for large $u$. So in both cases the flat directions stay near 0, and the steep ones reach
 # their minimum. The number of steps acts like $1/(\eta\lambda)$
 # ([Goodfellow et al. 2016](bibliography.md#goodfellow-2016), section 7.8).
@@ -401,16 +403,16 @@ assert np.allclose(theta, 1 - (1 - η * h) ** t)
 # (a bar is a running mean). Two cases show what becomes of $\lambda$:
 #
 # - *A parameter with large gradients*, $\sqrt{\hat v} \approx |g| \gg \lambda|\theta|$. It shrinks by
-#   $\eta\lambda\theta / \sqrt{\hat v}$: the larger its gradients are, the less. That is not what
-#   $\lambda\theta$ was meant to do.
+#   $\eta\lambda\theta / \sqrt{\hat v}$, so the larger its gradients are, the less it shrinks. But
+#   $\lambda\theta$ was meant to shrink all parameters by the same factor.
 # - *A parameter without any gradient*, $g = 0$. Then
-#   $\hat m / \sqrt{\hat v} \approx \lambda\theta / \lambda|\theta| = \pm 1$: it moves to 0 by $\eta$ in
+#   $\hat m / \sqrt{\hat v} \approx \lambda\theta / (\lambda|\theta|) = \pm 1$: it moves towards 0 by $\eta$ in
 #   each step, **whatever $\lambda$ is**.
 #
 # The remedy is **decoupled** weight decay, AdamW
-# ([Loshchilov and Hutter 2019](bibliography.md#loshchilov-2019)): shrink first, and give Adam $g$ alone. It
+# ([Loshchilov and Hutter 2019](bibliography.md#loshchilov-2019)): shrink first, and give Adam $g$ alone. That
 # is what `Adam(…, weight_decay=λ)` does in this library. The first of the `coefficients` is
-# $1 - \eta\lambda$, and the line `θ *= keep` is the formula:
+# $1 - \eta\lambda$, named `keep`, and the line `θ *= keep` shrinks the parameters by it:
 
 # %%
 source(sae.Adam.coefficients, adam)
@@ -419,8 +421,8 @@ source(sae.Adam.coefficients, adam)
 # The second case is not rare. A pixel that is black in all training images has $x = 0$, so its row of the
 # encoder's $dW = x^\top da$ is 0 in every step.
 #
-# *Predict (★, 1 minute):* such rows under L2 with $\lambda = 0.01$, and with $\lambda = 1$. How do the two
-# differ after 300 steps?
+# *Predict (★, 1 minute):* how do such rows shrink in 300 steps of Adam with L2, with $\lambda = 0.01$ and with
+# $\lambda = 1$?
 
 # %%
 images = x[:300]
@@ -483,14 +485,14 @@ show(
 # ## Dropout
 #
 # **[Dropout](glossary.md#dropout)** sets each hidden unit to 0 with probability $p$, anew in each step, so
-# that no unit can rely on a few others ([Srivastava et al. 2014](bibliography.md#srivastava-2014)). With
-# $m$ $(N, H)$ of independent zeros and ones, 1 with probability $1 - p$:
+# that no unit can rely on a few others ([Srivastava et al. 2014](bibliography.md#srivastava-2014)). Let
+# $m$ $(N, H)$ hold independent zeros and ones, which are 1 with probability $1 - p$. Then
 #
 # $$
 # \underset{(N, H)}{y} = \frac{x \odot m}{1 - p} .
 # $$
 #
-# **Why the factor.** In use nothing is dropped, and the layer after it should see inputs of the size that
+# **Why divide by $1 - p$?** In use nothing is dropped, and the next layer should see inputs of the size that
 # it was trained with. The [expectation](mathematics.md#expectation-variance-covariance) of $m$ is $1 - p$,
 # and of $m^2 = m$ as well, so
 #
@@ -502,10 +504,10 @@ show(
 # \end{aligned}
 # $$
 #
-# With $1/(1 - p)$ the next pre-activation $a = yW + b$ has the mean $xW + b$, which is what it is in use.
-# Without the factor it would have $(1 - p)\,xW + b$ in training and $xW + b$ in use. Only this first sum is
-# right on average: what follows bends, and the mean of a bent function is not the function of the mean
-# ([Jensen's inequality](mathematics.md#jensens-inequality)).
+# So with the factor $1/(1 - p)$ the next pre-activation $a = yW + b$ has the mean $xW + b$ in training,
+# which is its value in use. Without the factor the mean in training would be $(1 - p)\,xW + b$. Only this
+# first pre-activation is right on average: the layers after it are not linear, and the mean of such a
+# function is not the function of the mean ([Jensen's inequality](mathematics.md#jensens-inequality)).
 #
 # **Backward.** $m$ is drawn before the step and held still, so $y$ is $x$ times a constant, element by
 # element:
@@ -543,12 +545,13 @@ assert sae.check_gradients(layer, one[None]).passed
 # ## What to try first
 #
 # Now all remedies are compared on one problem: 300 images, a code of 8, 180 epochs. The error is that of
-# validation images, without noise and dropout. "Shifted images" are nine copies of each image, moved by a
-# pixel in each direction, and the net is trained on them for as many steps as the others. For decay,
-# dropout and noise several strengths were tried before, and the one with the least validation error stands
-# here.
+# validation images, without noise and dropout. "Shifted images" are nine copies of each image, moved by
+# −1, 0 or 1 pixel down and to the right, and the net is trained on them for as many steps as the others. For
+# decay, dropout and noise several strengths were tried before, and the one with the least validation error
+# stands here.
 #
-# *Predict (★, 2 minutes):* write down the order of the lines, the best first.
+# *Predict (★, 2 minutes):* read the names of the `recipes` in the cell, and write them down in the order of
+# their errors, the best first.
 
 # %%
 pictures = x[:300].reshape(-1, 28, 28)
@@ -586,14 +589,14 @@ if settled:
 # %% [markdown]
 # Read the table like this:
 #
-# - *More images* help more than anything else that leaves the net as it is. Images that one makes count
-#   too, because a shifted stroke is a stroke. Such **[augmentation](glossary.md#augmentation)** tells the
-#   net something that is true of the data and that it could not know. Ask for it first: what may be changed
-#   in an example so that it stays an example?
+# - *More images* help more than anything else that leaves the net as it is. Images that one makes from
+#   others help too, because a shifted stroke is a stroke. Such **[augmentation](glossary.md#augmentation)**
+#   tells the net something that is true of the data and that the net could not know. So ask first what may
+#   be changed in an example so that it stays an example.
 # - *A larger code* helps even more here, because 8 numbers say little about a new image. If the size of the
 #   code is given, this is no remedy.
 # - *Noise, dropout and decay* come next, and are not far apart. None of them needs to know anything about
-#   the data. Try the one that takes the least of your time, and then its strength.
+#   the data. Try the one that takes the least of your time, and then try several strengths of it.
 # - *Stopping early* gains least of what helps, and it is free. It can be combined with all others.
 # - *A smaller net* has hardly helped. It fits the training images worse, and the new ones no better.
 #
@@ -608,16 +611,17 @@ if settled:
 #
 # Suppose that only one of the settings matters, and that a share $f$ of its range is good. The grid has
 # tried it at three values only, each of them three times. Random trials have nine different values of it.
-# In general, with $n$ trials and $d$ settings the grid has $n^{1/d}$ values of each. Let its first value
-# lie anywhere with equal odds. Then the probabilities to have hit the good part at least once are
+# In general, with $n$ trials and $d$ settings the grid has $n^{1/d}$ values of each setting, which are
+# $1 / n^{1/d}$ of the range apart. Shift the whole grid by a random amount, since nobody knows where the good
+# part lies. Then the probabilities to hit the good part at least once are
 #
 # $$
 # P_{\text{grid}} = \min\big(1,\; n^{1/d} f\big), \qquad P_{\text{random}} = 1 - (1 - f)^n .
 # $$
 #
-# For the grid this is because its values are $1 / n^{1/d}$ of the range apart, so a good part of the length
-# $f$ holds one of them for a share $f\, n^{1/d}$ of all offsets. For random trials it is because each
-# misses with probability $1 - f$, independently. The probability for random trials does not depend on $d$:
+# For the grid this is because a good part of the length $f$ holds one of its values for a share
+# $f \big/ \frac{1}{n^{1/d}} = f\, n^{1/d}$ of all shifts. For random trials it is because each misses with
+# probability $1 - f$, independently. The probability for random trials does not depend on $d$:
 # settings that do not matter cost nothing ([Bergstra and Bengio 2012](bibliography.md#bergstra-2012)).
 
 # %%
@@ -640,9 +644,9 @@ for f in (0.02, 0.1, 0.3, 0.5):
     assert abs(hit["random"].any(axis=1).mean() - by_random) < 0.04
 
 # %% [markdown]
-# Read it both ways. With one setting the grid is better, because its values keep their distance and random
-# ones do not. With two or more, random search is better as soon as the good part is small, and that is when
-# searching is hard.
+# Read the table both ways. With one setting the grid is better, because its values keep their distance and
+# random ones do not. With two or more settings, random search is better as soon as the good part is small,
+# and that is when searching is hard.
 #
 # Is it true that only one setting matters? The cell takes forty trials with the library's own `trial`, as
 # `scratchae search` does, on the same 300 images. The learning rate is drawn from 0.0001 to 0.03 and the
@@ -698,7 +702,8 @@ show(
 # %% [markdown]
 # Against the learning rate the trials lie along a curve, and against the code they are a cloud. So of these
 # two settings mostly one matters, though nobody knew before which one. The trials also tell what a grid
-# would have found: take the curve through them, and search on it 4,000 times.
+# would have found: take the curve of the error against the learning rate, and search on this curve 4,000
+# times.
 
 # %%
 order = np.argsort(lr)
@@ -719,8 +724,8 @@ assert by_random.mean() < by_grid.mean() or not settled
 # %% [markdown]
 # ## Many small validation sets
 #
-# With 60 images in all, how many of them should be for validation? If they are few, the figure is mostly
-# luck. If they are many, few are left to train on. **[Cross-validation](glossary.md#cross-validation)**
+# With 60 images in all, how many of them should be for validation? If these are few, the measured error is
+# mostly luck. If they are many, few are left to train on. **[Cross-validation](glossary.md#cross-validation)**
 # ([Stone 1974](bibliography.md#stone-1974)) cuts the images into $k$ parts, *folds*, of equal size. Train
 # $k$ times, each time without one fold, and measure on that fold. Then every image has been used for
 # validation once, and never by a net that was trained on it. Average all $N$ errors.
@@ -728,15 +733,16 @@ assert by_random.mean() < by_grid.mean() or not settled
 # What does it cost, and what does it give?
 #
 # - *Time:* $k$ trainings for each setting, and one more, on all images, for the setting that won.
-# - *Luck:* the error is averaged over $N$ images, not over $N / k$. If they were independent, its
-#   [standard error](mathematics.md#standard-error-of-a-mean) would be $\sqrt k$ times smaller. The
-#   trainings share most of their images, so it is somewhat more.
+# - *Luck:* the error is averaged over $N$ images, and not over the $N / k$ of one fold. If the errors of all
+#   images were independent, the [standard error](mathematics.md#standard-error-of-a-mean) of the average
+#   would be $\sqrt k$ times smaller. The trainings share most of their images, so it is somewhat larger than
+#   that.
 # - *A bias:* each training had $N (1 - 1/k)$ images, and the net that is used in the end has $N$. So the
-#   figure is a little too pessimistic, and less so for large $k$. One split has the same bias.
+#   reported error is a little too large, and less so for large $k$. One split has the same bias.
 #
 # Here is a case in which a training costs next to nothing. [PCA denoises](09_denoising.py) an image by
-# keeping its first directions only, and the number of directions must be chosen. There are 60 images, with
-# noise of standard deviation 0.5. The number is chosen once with one split, 48 images for PCA and 12 for
+# keeping only its coordinates in the first principal directions, and the number of directions must be chosen.
+# There are 60 images, with noise of standard deviation 0.5. The number is chosen once with one split, 48 images for PCA and 12 for
 # validation, and once with five folds. All of it is repeated 60 times with other images.
 #
 # *Predict (★, 1 minute):* does cross-validation choose better, report better, or both?
@@ -782,31 +788,34 @@ if settled:
     assert (results[:, :, 2].mean(axis=0) > 0).all()
 
 # %% [markdown]
-# It reports better, and it hardly chooses better. The choice was good with a single split already, because
+# Cross-validation reports better, and it hardly chooses better. The choice was good with a single split already, because
 # all settings are measured on the *same* images: if these are difficult, they are difficult for every
 # setting, and the order of the settings stays. The reported figure has no such help, and five folds make
-# its spread about half as large. Both report too large an error, because 48 images are fewer than 60.
+# the spread of its error about half as large. Both report too large an error, because 48 images are fewer than 60.
 #
 # So cross-validation is for few examples and cheap trainings, and more for the report than for the choice.
 # With thousands of validation images one split does, and where a training takes a day, five are too many.
 #
 # ## The winner's luck
 #
-# [Chapter 17](17_what_a_code_is_good_for.py) showed that the best of several settings looks better on the
-# images that it was chosen by than it is. By how much, and how does it grow with the number of trials?
+# The best of several settings looks better on the images by which it was chosen than it is ([chapter
+# 17](17_what_a_code_is_good_for.py) has an example). By how much, and how does this luck grow with the number
+# of trials?
 #
 # Let $n$ trials be equally good in truth. Their validation errors differ by luck, $v_i = e - s\,\xi_i$ with
 # independent [normal](mathematics.md#density-and-the-normal-distribution) $\xi_i \sim \mathcal N(0, 1)$.
 # The winner has the largest $\xi$, so its figure is too good by $s\,M_n$ on average, with
-# $M_n = \mathbb E[\max_i \xi_i]$. The maximum is at most $t$ if all are, so its distribution function is
-# $\Phi(t)^n$, and its density is the derivative of that:
+# $M_n = \mathbb E[\max_i \xi_i]$. Let $\Phi(t)$ be the probability that one $\xi_i$ is at most $t$, and
+# $\varphi = \Phi'$ its density. The maximum is at most $t$ if all $\xi_i$ are, which has the probability
+# $\Phi(t)^n$. The density of the maximum is the derivative of this, so
 #
 # $$
 # M_n = \int t \; n\, \varphi(t)\, \Phi(t)^{n-1}\, dt .
 # $$
 #
-# How fast does it grow? For any $r > 0$, by [Jensen's inequality](mathematics.md#jensens-inequality), and
-# because the largest of positive numbers is at most their sum,
+# How fast does $M_n$ grow? For any $r > 0$, by [Jensen's inequality](mathematics.md#jensens-inequality),
+# because the largest of positive numbers is at most their sum, and because
+# $\mathbb E[e^{r\xi}] = \int \varphi(t)\, e^{rt}\, dt = e^{r^2/2} \int \varphi(t - r)\, dt = e^{r^2/2}$,
 #
 # $$
 # \begin{aligned}
@@ -815,8 +824,8 @@ if settled:
 # \end{aligned}
 # $$
 #
-# It grows slowly, and it never stops. $s$ falls with the root of the number of validation images. So the
-# optimism is large for few images, and it is there for any number.
+# $M_n$ grows slowly, and it never stops. The luck $s$ falls with the root of the number of validation images.
+# So the optimism $s\,M_n$ is large for few images, and it is not 0 for any number of them.
 
 # %%
 t = np.linspace(-8, 8, 4001)
@@ -842,7 +851,8 @@ assert all(M[n] <= math.sqrt(2 * math.log(n)) + 1e-9 for n in numbers)
 # The same with nets: one trains several times with the same settings and other seeds, and keeps the best.
 # Such nets are not quite equal in truth. Let their true errors $e_i$ have the variance $\tau^2$, so that
 # $v_i$ has the variance $\tau^2 + s^2$. Then of a deviation of $v_i$ from the mean only the share
-# $s^2 / (\tau^2 + s^2)$ is luck (exercise 5), so
+# $s^2 / (\tau^2 + s^2)$ is luck (exercise 5). The winner's deviation is $-\sqrt{\tau^2 + s^2}\;M_n$ on
+# average, so
 #
 # $$
 # \text{reported} - \text{true} \approx - \frac{s^2}{\sqrt{\tau^2 + s^2}}\; M_n .
@@ -889,10 +899,10 @@ for n in (2, seeds // 2, seeds):
 #
 # ## The test images, once
 #
-# All choices of this chapter are made. From the table above, with 300 images and a code of 8, the choice is
-# the recipe with the least validation error.
+# All choices of this chapter are made. Of the recipes with 300 images and a code of 8, in the table of *What
+# to try first*, we choose the one with the least validation error.
 #
-# *Predict (★, 1 minute):* the winner of the table had the least error on 500 images. Will its test error be
+# *Predict (★, 1 minute):* the winner had the least error on 500 validation images. Will its test error be
 # larger?
 
 # %%
@@ -912,9 +922,10 @@ print(
 assert abs(judged.mean() - found[choice]) < 4 * standard
 
 # %% [markdown]
-# They agree to within the luck of the images. The recipes differ so much that hardly any luck was needed to
-# win. Where trials are many and alike, as in the section before, luck decides more. Before the test images
-# are looked at nobody knows which of the two cases it is, and that is why there is a test set.
+# The validation error and the test error agree to within the luck of the images. The recipes differ so much
+# that hardly any luck was needed to win. Where trials are many and alike, as in the section before, luck
+# decides more. Before the test images are looked at nobody knows which of the two cases it is, and that is
+# why there is a test set.
 #
 # ## What to change for MNIST
 #
@@ -923,36 +934,37 @@ assert abs(judged.mean() - found[choice]) < 4 * standard
 #
 # ## Exercises
 #
-# 1. **While reading.** The validation losses of seven epochs are 9, 7, 8, 6, 6.5, 7, 5. What do patience 1,
-#    2 and 3 do? After *How patient to be*. ★, 5 minutes.
-# 2. Early stopping for a loop of your own, with the parameters of the best epoch. After *Stopping early*.
+# 1. **While reading.** The validation losses of seven epochs are 9, 7, 8, 6, 6.5, 7, 5. With a patience of
+#    1, 2 and 3, after which epoch does training stop, and which epoch is kept? After *How patient to be*. ★,
+#    5 minutes.
+# 2. Write early stopping for a loop of your own, which keeps the parameters of the best epoch. After *Stopping early*.
 #    ★★, 20 minutes.
 
 # %%
 exercise("20_early_stopping")
 
 # %% [markdown]
-# 3. One step of Adam with L2, and one of AdamW. After *Weight decay*. ★★, 20 minutes.
+# 3. Write one step of Adam with L2, and one step of AdamW. After *Weight decay*. ★★, 20 minutes.
 
 # %%
 exercise("20_weight_decay")
 
 # %% [markdown]
-# 4. Cross-validation for anything that can be fitted. After *Many small validation sets*. ★★, 20 minutes.
+# 4. Write cross-validation for anything that can be fitted. After *Many small validation sets*. ★★, 20 minutes.
 
 # %%
 exercise("20_folds")
 
 # %% [markdown]
 # 5. **Derive.** A net's true error is normal with variance $\tau^2$ around $\mu$, and its validation error
-#    is that minus $s\,\xi$. What is the
+#    $v$ is the true error minus $s\,\xi$. What is the
 #    [conditional](mathematics.md#conditional-probability-and-bayes-rule) mean of the luck,
-#    $\mathbb E[s\,\xi \mid v]$? And the optimism of the winner of $n$? After *The winner's luck*. ★★, 20
+#    $\mathbb E[s\,\xi \mid v]$? And how large is it for the winner of $n$ nets? After *The winner's luck*. ★★, 20
 #    minutes.
 # 6. **Derive.** Show that $M_2 = 1 / \sqrt\pi$, without an integral of $\Phi$. (The larger of two numbers
 #    is half of their sum plus half of their distance.) After *The winner's luck*. ★★, 15 minutes.
-# 7. **Derive.** How many random trials does it take to hit a good part of 5 % with a probability of 95 %?
-#    After *Random against grid search*. ★, 10 minutes.
+# 7. **Derive.** How many random trials does it take to hit a good part of 5 % of the range with a probability
+#    of 95 %? After *Random against grid search*. ★, 10 minutes.
 # 8. **Explore.** Combine the recipes of the table: shifts, noise, dropout and decay in pairs. Do the gains
 #    add up? Which pair has the least validation error, and what is its test error? Decide beforehand how
 #    many pairs you will try. After *What to try first*. ★★★, 40 minutes.
