@@ -357,7 +357,7 @@ for name, code in (("on in 1 of 20", wanted), ("always 0.05", useless)):
 # The wrong penalty punishes the sparse code and rewards the useless one. It is never less than the
 # right one, by [Jensen's inequality](mathematics.md#jensens-inequality), because KL bends upwards as a function of
 # $\hat\rho$. For the same reason a *small batch* pays more than a large one, on average, with the same
-# units. All other losses of this chapter are means over examples, so their expectation is the same for
+# units. All other losses of this chapter are means over examples, so their [expectation](mathematics.md#expectation-variance-covariance) is the same for
 # batches of any size. That of the sparse KL is not.
 
 # %%

@@ -1033,7 +1033,7 @@ assert nearest(betas[0.0].decode(z)) > nearest(vae.decode(z))
 # %% [markdown]
 # The distance to the nearest training image is small for blurred images, because a blur is near to
 # many images at once: β = 4 may come out nearer than β = 1. So this distance tells digits from junk,
-# and cannot rank good models. The ELBO can.
+# and cannot say which of two good models is better. The ELBO can.
 
 # %% [markdown]
 # ### The manifold

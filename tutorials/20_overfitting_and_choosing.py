@@ -824,7 +824,7 @@ if settled:
 # \end{aligned}
 # $$
 #
-# $M_n$ grows slowly, and it never stops. The luck $s$ falls with the root of the number of validation images.
+# This bound grows slowly, and it grows without end; so does $M_n$, as the next cell computes for some $n$. The luck $s$ falls with the root of the number of validation images.
 # So the optimism $s\,M_n$ is large for few images, and it is not 0 for any number of them.
 
 # %%
