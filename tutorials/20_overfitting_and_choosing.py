@@ -824,8 +824,9 @@ if settled:
 # \end{aligned}
 # $$
 #
-# This bound grows slowly, and it grows without end; so does $M_n$, as the next cell computes for some $n$. The luck $s$ falls with the root of the number of validation images.
-# So the optimism $s\,M_n$ is large for few images, and it is not 0 for any number of them.
+# This bound grows slowly, and it grows without end. The next cell computes $M_n$ itself for some $n$. The luck
+# $s$ falls with the root of the number of validation images. So the optimism $s\,M_n$ is large for few
+# images, and it is not 0 for any number of them.
 
 # %%
 t = np.linspace(-8, 8, 4001)
