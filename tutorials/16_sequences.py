@@ -3,7 +3,7 @@
 #
 # *How can a net read an image row by row, and learn from a mistake that shows 28 steps after its cause?*
 #
-# **Time** 70 minutes to read (50 on the short path), 30 s to run on two cores.
+# **Time** 70 minutes to read (short path 50), 30 s to run on two cores.
 
 # %% [markdown]
 # ## The question

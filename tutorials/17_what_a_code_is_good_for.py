@@ -3,7 +3,7 @@
 #
 # *The autoencoder is trained. What can you do with it, and how do you know that it works?*
 #
-# **Time** 70 minutes to read, 30 s to run on two cores.
+# **Time** 70 minutes to read (short path 45), 30 s to run on two cores.
 #
 # **Short path** 45 minutes: leave out the three sections on compression, from *What a bit is* to *Without
 # any loss: bits back*. Nothing after them needs them, except exercises 3 and 5.

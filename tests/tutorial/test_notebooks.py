@@ -133,3 +133,10 @@ def test_links_to_the_project_follow_its_home():
         assert found == [chapters.HOME] * bool(chapters.HOME), name
     listed = (ROOT / "tutorials" / "README.md").read_text(encoding="utf-8")
     assert all(chapters.badge(chapter.path) in listed for chapter in CHAPTERS)
+
+
+def test_the_list_of_chapters_has_the_times_of_the_chapters():
+    listed = (ROOT / "tutorials" / "README.md").read_text(encoding="utf-8")
+    for chapter in CHAPTERS:
+        time = re.search(r"\*\*Time\*\* (.*)", chapter.path.read_text(encoding="utf-8"))[1]
+        assert re.search(rf"\({chapter.path.name}\) \| .* \| {re.escape(time)} \|\n", listed), chapter.path.name
