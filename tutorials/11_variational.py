@@ -578,7 +578,7 @@ diagram(
     [("mu", "z", 0), ("l", "z", 0), ("z", "f", 0)],
     [("f", "z", 0.5, "∂f/∂z", -0.55, 1.5)],
 )
-axes[0].text(0, 0.42, "✗", ha="center", va="center", fontsize=22, color=plots.RED)
+axes[0].text(0, 0.42, "×", ha="center", va="center", fontsize=22, color=plots.RED)
 axes[0].text(1.15, 0.6, "a draw has\nno slope", ha="center", fontsize=9, color=plots.RED)
 diagram(
     axes[1],
