@@ -28,6 +28,7 @@
 
 # %%
 import math
+import warnings
 
 import numpy as np
 from matplotlib.patches import Ellipse
@@ -880,13 +881,18 @@ for (over_pixels, over_code), beta in accidents.items():
 # %% [markdown]
 # With $\beta = 784$ the code says nothing any more (**posterior collapse**): the KL term goes to
 # 0, and every reconstruction is the mean image. With $\beta = 1/20$ the KL counts so little that the net is nearly a plain
-# autoencoder. If your VAE gives one blurred image for all inputs, look first for a mean in place of a sum.
+# autoencoder. If your VAE gives one blurred image for all inputs, look first for a mean in place of a sum. The library warns
+# when a training ends with a code that is not used; the cell prints what it says.
 
 # %%
-collapsed = fit(
-    variational(np.random.default_rng(0), ROWS, [784, 200, 8], beta=784.0),
-    epochs=quick(2, 2),
-)
+with warnings.catch_warnings(record=True) as remarks:
+    warnings.simplefilter("always")
+    collapsed = fit(
+        variational(np.random.default_rng(0), ROWS, [784, 200, 8], beta=784.0),
+        epochs=quick(2, 2),
+    )
+print(*(f"fit: {remark.message}" for remark in remarks), sep="\n")
+assert quick(any("the code is not used" in str(each.message) for each in remarks), True)
 bound = collapsed.elbo(test, rng)
 spread = float(collapsed.reconstruct(test).std(axis=0).mean())
 print(
