@@ -9,11 +9,12 @@
 # ## The question
 #
 # Two people train the same autoencoder on the same images. One reports a loss of 0.0622, the other 48.8. Both are right. The
-# first took the mean over the pixels, the second the sum, and $0.0622 \cdot 784 = 48.8$. Which unit? Is 0 possible? Is 48.8 good?
+# first took the mean over the pixels, the second the sum, and $0.0622 \cdot 784 = 48.8$. But what is the unit of these numbers? Can the
+# loss become 0? And is 48.8 good?
 #
-# A loss is a choice, and it comes with a unit, a floor, and a formula that may or may not survive 32-bit arithmetic. This chapter
-# derives the losses of this book from one idea: the squared error, the cross-entropy of pixels, and that of classes. It shows where
-# their obvious formulas break and what to write instead. Then it reads the values of losses.
+# A loss is a choice, and it comes with a unit, a least value (its *floor*), and a formula that may or may not survive 32-bit arithmetic.
+# This chapter derives three losses from one idea, the squared error, the cross-entropy of pixels and the cross-entropy of classes. It
+# shows where their obvious formulas break and what to write instead. Then it explains what the value of a loss says.
 
 # %%
 import math
@@ -39,8 +40,8 @@ assert round(0.0622 * 784, 1) == 48.8
 # The number $-\log p$ has these three properties, because $\log 1 = 0$, the logarithm rises, and $\log pq = \log p + \log q$. It is
 # called the **surprise**. With the natural logarithm its unit is the [nat](glossary.md#nat).
 #
-# Now let the network predict not the pixel, but a *probability distribution* of the pixel. The loss is the surprise of that distribution
-# when it gets to see the target $t$, which for an autoencoder is the input:
+# Now let the network predict not the pixel, but a *probability distribution* of the pixel. The loss is the surprise of the target $t$
+# under this distribution. (For an autoencoder the target is the input.)
 #
 # $$
 # L = - \log p(t \mid \text{prediction}) .
@@ -50,7 +51,8 @@ assert round(0.0622 * 784, 1) == 48.8
 # probabilities multiply, and their surprises add up: **the sum over the features is not a choice, it follows**. The mean over the
 # examples is a choice.
 #
-# **[Gaussian](mathematics.md#density-and-the-normal-distribution).** Let the network give the mean $\hat x$ of a Gaussian with a fixed standard deviation $s$, for each of $D$ features:
+# **[Gaussian](mathematics.md#density-and-the-normal-distribution).** Let the network give the mean $\hat x$ of a Gaussian with a fixed
+# standard deviation $s$, for each of $D$ features:
 #
 # $$
 # -\log \prod_{j=1}^{D} \frac{1}{\sqrt{2\pi s^2}}\, e^{-(t_j - \hat x_j)^2 / 2 s^2}
@@ -58,12 +60,13 @@ assert round(0.0622 * 784, 1) == 48.8
 # + \frac D2 \log (2 \pi s^2) .
 # $$
 #
-# This is the [squared error](glossary.md#squared-error) SSE, times a constant, plus a constant. So whoever minimises the squared error
-# makes the data most likely under this Gaussian, whatever $s$ is. The value of $s$ begins to matter when another term stands beside the
-# squared error, as in [chapter 11](11_variational.py). And which $s$ makes the data most likely? The derivative by $s$ is
-# $-\frac{1}{s^3} \mathrm{SSE} + \frac Ds$, and it vanishes at $s^2 = \mathrm{SSE} / D$, the mean squared error per feature.
+# The sum is the [squared error](glossary.md#squared-error), SSE for short; the loss is this sum times a constant, plus a constant. So
+# whoever minimises the squared error makes the data most likely under this Gaussian, whatever $s$ is. The value of $s$ begins to matter
+# when another term stands beside the squared error, as in [chapter 11](11_variational.py). And which $s$ makes the data most likely? The
+# derivative by $s$ is $-\frac{1}{s^3} \mathrm{SSE} + \frac Ds$, and it vanishes at $s^2 = \mathrm{SSE} / D$, the mean squared error per
+# feature.
 #
-# (A pixel may be any real number here, so $p$ is a [density](mathematics.md#density-and-the-normal-distribution) and no probability. A
+# (A pixel may be any real number here, so $p$ is a [density](mathematics.md#density-and-the-normal-distribution) and not a probability. A
 # density may be larger than 1, so $-\log p$ may be negative, and its value depends on the unit in which the pixels are measured.)
 #
 # **Bernoulli.** Let the target be 0 or 1, and let the network give the probability $p$ of a 1. Then $p(t) = p^t (1 - p)^{1 - t}$, and
@@ -105,7 +108,8 @@ print(
 # %% [markdown]
 # ## A picture of it
 #
-# The two charts show what a single pixel costs, for a white, a grey and a black target, as the prediction goes from 0 to 1.
+# The two charts show what a single pixel costs, for a white target (0), a grey one (0.3) and a black one (1), as the prediction goes
+# from 0 to 1.
 # **Predict:** where does each curve have its minimum, and is the minimum 0?
 
 # %%
@@ -147,10 +151,11 @@ show(
 # \end{aligned}
 # $$
 #
-# So, for arrays $a$, $t$ of shape $(N, D)$,
+# Put the first two lines into the cross-entropy, and then replace $\operatorname{softplus}(-a)$ by $\operatorname{softplus}(a) - a$, which
+# is the third line. For arrays $a$, $t$ of shape $(N, D)$ this gives
 #
 # $$
-# L = \frac1N \sum_{n, j} \Big( t \operatorname{softplus}(-a) + (1 - t) \operatorname{softplus}(a) \Big)
+# L = \frac1N \sum_{n, j} \Big( t_{nj} \operatorname{softplus}(-a_{nj}) + (1 - t_{nj}) \operatorname{softplus}(a_{nj}) \Big)
 # = \frac1N \sum_{n, j} \Big( \operatorname{softplus}(a_{nj}) - t_{nj}\, a_{nj} \Big) .
 # $$
 #
@@ -162,9 +167,9 @@ show(
 # \underset{(N, D)}{da} = \frac1N \big( \underset{(N, D)}{\sigma(a)} - \underset{(N, D)}{t} \big):
 # $$
 #
-# *prediction minus target*. In two steps, first through the cross-entropy and then through the sigmoid, the result is the same:
-# $\partial L / \partial p = \frac{p - t}{p (1 - p)}$, times the sigmoid's slope $p (1 - p)$. But then the computer divides by a number that may be
-# almost 0, and multiplies by the same number afterwards.
+# *prediction minus target*. In two steps, first through the cross-entropy and then through the sigmoid, the result is the same. For one
+# pixel $\partial L / \partial p = -\frac tp + \frac{1 - t}{1 - p} = \frac{p - t}{p (1 - p)}$, and this times the sigmoid's slope
+# $p (1 - p)$ is $p - t$. But then the computer divides by a number that may be almost 0, and multiplies by the same number afterwards.
 #
 # For the squared error behind a sigmoid nothing cancels the sigmoid's slope:
 #
@@ -172,8 +177,8 @@ show(
 # \frac{\partial}{\partial a} (\sigma(a) - t)^2 = 2 (p - t)\, p (1 - p) .
 # $$
 #
-# Where the network is **certain and wrong**, $p (1 - p)$ is almost 0, and so is this gradient. Far on the wrong side, then, the
-# worse the answer, the smaller the gradient of the squared error. The gradient of the cross-entropy is the larger, the worse the answer is.
+# Where the network is **certain and wrong**, $p (1 - p)$ is almost 0, and so is this gradient. So when a very wrong
+# answer becomes worse still, the gradient of the squared error becomes smaller. The gradient of the cross-entropy becomes larger.
 
 # %%
 a = np.linspace(-10, 10, 401)
@@ -210,7 +215,7 @@ show(
     "gradients",
     "Gradient with respect to the logit of a pixel whose target is 1. For cross-entropy it goes from -1 on the wrong side to 0 "
     "on the right side. For the squared error it is almost 0 on both, with a dip between.",
-    "Far on the wrong side the squared error has no gradient left.",
+    "Look at the left end, where the network is certain and wrong: the solid line is near −1, but the dashed line is near 0.",
 )
 
 # %% [markdown]
@@ -227,7 +232,7 @@ show(
 # For two classes this is the sigmoid again: divide numerator and denominator of $p_1 = e^{a_1} / (e^{a_1} + e^{a_2})$ by $e^{a_1}$, and
 # $p_1 = \sigma(a_1 - a_2)$.
 #
-# **Backward through softmax.** A logit $a_i$ is used in its own numerator, if $j = i$, and in every denominator. Take the logarithm
+# **Backward through softmax.** A logit $a_i$ is used in the numerator of $p_i$ alone, and in the denominator of every $p_j$. Take the logarithm
 # first, $\log p_j = a_j - \log \sum_k e^{a_k}$, whose derivative is short. With $[i = j]$ for 1 if $i = j$ and 0 otherwise,
 #
 # $$
@@ -236,24 +241,26 @@ show(
 # \frac{\partial p_j}{\partial a_i} = p_j\, \frac{\partial \log p_j}{\partial a_i} = p_j \big( [i = j] - p_i \big) .
 # $$
 #
-# This is a symmetric matrix, $\operatorname{diag} p - p^\top p$ for a row $p$. The gradient that comes in, $dp$, meets all of its column $i$:
+# These slopes are a symmetric matrix, $\operatorname{diag} p - p^\top p$ for a row $p$. Let $dp$ be the gradient that comes in. Every $p_j$
+# depends on $a_i$, so the chain rule sums over all $j$:
 #
 # $$
 # da_i = \sum_j dp_j\, p_j \big( [i = j] - p_i \big) = p_i \Big( dp_i - \sum_j dp_j\, p_j \Big) .
 # $$
 #
-# In words: a logit gets the gradient of its own probability, less the mean gradient that all probabilities have, because what one class
-# gains the others lose.
+# In words: take the gradient of the logit's own probability, subtract the mean of all $dp_j$ weighted by the $p_j$, and multiply by $p_i$.
+# The mean is subtracted because what one class gains the others lose.
 #
 # **Backward through softmax and loss together.** Let $t$ be the target: 1 for the right class and 0 for all others, or shares of several
-# classes that add up to 1. The loss is the surprise $-\log p$ of the right class; for shares it is the mean of the surprises:
+# classes that add up to 1. The loss is the surprise $-\log p$ of the right class; for shares it is the mean of the surprises, weighted by the
+# shares:
 #
 # $$
 # L = - \sum_j t_j \log p_j, \qquad
 # \frac{\partial L}{\partial a_i} = - \sum_j t_j \big( [i = j] - p_i \big) = p_i \sum_j t_j - t_i = p_i - t_i .
 # $$
 #
-# *Prediction minus target* again. For a batch of $N$ rows the loss is their mean, so
+# The last step holds because the $t_j$ add up to 1. *Prediction minus target* again. For a batch of $N$ rows the loss is their mean, so
 #
 # $$
 # \underset{(N, K)}{da} = \frac1N \big( \underset{(N, K)}{\operatorname{softmax}(a)} - \underset{(N, K)}{t} \big) .
@@ -267,8 +274,8 @@ show(
 # \log p_j = (a_j - m) - \log \sum_k e^{a_k - m} .
 # $$
 #
-# With $m = \max_k a_k$ no exponent is above 0, so nothing overflows, and one of them is 0, so the sum is at least 1 and its logarithm is
-# never that of 0. This is the *log-sum-exp* trick, and these are the lines of the library:
+# Choose $m = \max_k a_k$. Then no exponent is above 0, so nothing overflows. And the largest exponent is 0, so the sum is at least 1, and
+# the logarithm of 0 never occurs. This is the *log-sum-exp* trick, and these are the lines of the library:
 
 # %%
 source(sae.SoftmaxCrossEntropy.__call__)
@@ -279,7 +286,8 @@ source(sae.SoftmaxCrossEntropy.__call__)
 #
 # <details><summary>Answer</summary>
 #
-# The loss stays as it is, because $m = 5$ may be taken off again. So its slope in that direction, which is the sum of the row, is 0.
+# The loss stays as it is, because $m = 5$ may be taken off again. So the slope of the loss in that direction is 0, and this slope is the
+# sum of the row.
 #
 # </details>
 
@@ -313,12 +321,15 @@ assert report.passed
 # %% [markdown]
 # ## Why the gradient is prediction minus target: the matching pairs
 #
-# Three pairs of a distribution and a last function have given the same gradient. That is no coincidence, because all three losses have
-# one form, in which the logit $a$ and the target $t$ meet only as a product:
+# Three pairs of a distribution and a last function have the gradient prediction minus target: the Bernoulli distribution with the sigmoid,
+# classes with softmax, and the Gaussian with $s = 1$ and no last function, $\hat x = a$. That is no coincidence, because all three losses
+# have one form, in which the logit $a$ and the target $t$ meet only as a product:
 #
 # $$
 # -\log p(t) = A(a) - t\, a + c(t) .
 # $$
+#
+# Here $A$ depends on the logit alone, and $c$ on the target alone.
 #
 # | distribution of $t$ | $-\log p(t)$ | $A(a)$ | $A'(a)$ |
 # | --- | --- | --- | --- |
@@ -326,13 +337,13 @@ assert report.passed
 # | Bernoulli with $p = \sigma(a)$ | $\operatorname{softplus}(a) - t\,a$ | $\operatorname{softplus}(a)$ | $\sigma(a)$ |
 # | one of $K$ classes, $p = \operatorname{softmax}(a)$ | $\log \sum_k e^{a_k} - \sum_j t_j a_j$ | $\log \sum_k e^{a_k}$ | $\operatorname{softmax}(a)$ |
 #
-# What is $A$? It is what makes the probabilities add up to 1 (for the Gaussian, read the sum as an integral). That holds for every $a$:
+# What is $A$? It is what makes the probabilities add up to 1 for every $a$ (for the Gaussian, read the sum as an integral):
 #
 # $$
 # \sum_t p(t) = \sum_t e^{t a - A(a) - c(t)} = 1 .
 # $$
 #
-# So the derivative by $a$ is 0. Differentiate term by term:
+# This sum does not change with $a$, so its derivative by $a$ is 0. Differentiate it term by term:
 #
 # $$
 # \sum_t \big( t - A'(a) \big)\, p(t) = 0
@@ -381,7 +392,7 @@ source(sae.BCEWithLogits.__call__, cross_entropy, pixel_costs, softplus, sigmoid
 # \operatorname{softplus}(a) = \max(a, 0) - \log \max(p, 1 - p),
 # $$
 #
-# which saves an exponential. Why is this true? For $a \ge 0$ we have $p \ge 1 - p$, and $\operatorname{softplus}(a) = a +
+# which needs no exponential beyond the one in $p$. Why is this true? For $a \ge 0$ we have $p \ge 1 - p$, and $\operatorname{softplus}(a) = a +
 # \operatorname{softplus}(-a) = a - \log p$ by the lines above. For $a < 0$ we have $1 - p > p$, and $\operatorname{softplus}(a) =
 # -\log(1 - p)$.
 
@@ -475,13 +486,15 @@ assert np.isclose(softplus(np.full((1, 1), -20, f32)).item(), math.exp(-20), rto
 # - **Clipped.** The cost is finite, and wrong: a cost of 100 nats is reported as about 16. What is worse, the clipped probability is a constant,
 #   and a constant has no gradient. So a pixel that is certain and wrong stays so for ever.
 # - **`log(1 + exp(a))`, as written.** $e^{89}$ overflows, and so does the loss. The form with $\max(a, 0)$ takes the large part out first.
-# - **The library's** agrees with float64 for any logit, to an absolute $10^{-7}$ nats or to the 7 digits of float32. (It gives a cost of
-#   $2 \cdot 10^{-9}$ as 0, because it takes the logarithm of a number that rounds to 1. The function `softplus` uses `log1p`, and does not
-#   lose it. The gradient is right in any case, because $\sigma(a)$ does not lose small numbers near 0.)
+# - **The library's formula** agrees with float64 for any logit. Small costs are wrong by about $10^{-7}$ nats at most, and large costs are
+#   right to the 7 digits of float32. (A cost of $2 \cdot 10^{-9}$ becomes 0, because the formula takes the logarithm of a number that
+#   rounds to 1. The function `softplus` uses `log1p`, and keeps such a cost. The gradient is right in any case, because $\sigma(a)$ does
+#   not lose small numbers near 0.)
 #
 # **Where to clip is itself a source of errors.** In float32 the numbers near 0 are dense and those near 1 are not. So $\sigma(a)$ rounds to 1
-# for $a$ beyond about 17, but it rounds to 0 only below about $-88$. An upper limit of $1 - \varepsilon$ with float64's $\varepsilon$ rounds
-# to 1 and clips nothing. And limits that are not symmetric, such as $[10^{-15}, 0.999]$, treat black and white differently:
+# for $a$ beyond about 17, but it rounds to 0 only below about $-88$. An upper limit of $1 - \varepsilon$, where
+# $\varepsilon = 2 \cdot 10^{-16}$ is the spacing of float64 above 1, rounds to 1 in float32 and clips nothing. And limits that are not
+# symmetric, such as $[10^{-15}, 0.999]$, treat black and white differently:
 
 # %%
 certain = next(a for a in range(1, 60) if 1 / (1 + np.exp(-f32(a))) == 1)
@@ -509,7 +522,7 @@ assert (
 # %% [markdown]
 # (Ink is 1 in these images, so "black" is 1.)
 #
-# **What happens to one pixel.** It should be 1, and the network says $a = -25$. We let gradient descent with rate 1 mend it, once with the
+# **What happens to one pixel.** A pixel should be 1, and the network says $a = -25$. We let gradient descent with rate 1 mend $a$, once with the
 # clipped formula and once with the one from logits. **Predict:** what is $a$ after 60 steps?
 
 # %%
@@ -540,7 +553,8 @@ assert outcome["clipped"] < 1e-9 and outcome["from logits"] > 0.9
 # + \underbrace{t \log \frac tp + (1 - t) \log \frac{1 - t}{1 - p}}_{\mathrm{KL}(t \,\|\, p)} .
 # $$
 #
-# The second term is never negative. This follows from $\log u \le u - 1$, which is an equality only at $u = 1$:
+# The second term is a [KL divergence](glossary.md#kl-divergence). It is never negative. This follows from $\log u \le u - 1$, which is an
+# equality only at $u = 1$:
 #
 # $$
 # \begin{aligned}
@@ -554,7 +568,8 @@ assert outcome["clipped"] < 1e-9 and outcome["from logits"] > 0.9
 #
 # The other end of the scale is an answer that ignores the image, the same $p$ for every example. The cost is linear in $t$, so its mean over
 # the data is the cost for the mean target $\bar t$. As was just shown, the best $p$ for the target $\bar t$ is $p = \bar t$, and it costs
-# $H(\bar t)$. So for both losses the best constant answer is **the mean image**; compare every network with it.
+# $H(\bar t)$. For the squared error, too, the mean is the best constant. So for both losses the best answer that ignores the image is
+# **the mean image**; compare every network with it.
 
 # %%
 t, p = rng.random(1000), rng.random(1000)
@@ -612,7 +627,8 @@ assert rounded == 0 and 0 < floor < constant
 # \int_0^1 p^t (1 - p)^{1 - t}\, dt = (1 - p) \int_0^1 e^{a t}\, dt = (1 - p)\, \frac{e^a - 1}{a} = \frac{2p - 1}{a},
 # $$
 #
-# because $(1 - p)\, e^a = p$. The limit at $p = \frac12$ is ½, elsewhere the integral is smaller, and it is never 1. So cross-entropy on grey
+# because $p = (1 - p)\, e^a$, which the first step and the last one use. At $p = \frac12$, where $a = 0$, the integral is ½. Elsewhere it
+# is smaller, so it is never 1. Therefore cross-entropy on grey
 # pixels is a useful loss with its minimum at the right place, but its value is not the negative log-likelihood of any distribution of
 # images. Divided by this integral, $p^t (1 - p)^{1 - t}$ becomes a density, the *continuous Bernoulli* distribution
 # ([Loaiza-Ganem and Cunningham 2019](bibliography.md#loaiza-ganem-2019)).
@@ -684,10 +700,11 @@ assert data_name() != "strokes" or by_logits[0] < by_error[0]
 assert all(floor < nats < constant for _, nats in figures.values())
 
 # %% [markdown]
-# "Explained" is the share of the way from the mean image down to the floor. The two forms of cross-entropy agree, as long as no $p$ rounds
-# to 0 or 1. The network that was trained on the squared error has the larger cross-entropy, because the cross-entropy of a pixel that is
-# certain and wrong has no bound, and the squared error hardly minds such a pixel. It does not even have the smaller squared error,
-# after these few epochs: where its pixels are certain and wrong, its gradient is weak, so it learns more slowly.
+# "Explained" says how much of the way from the mean image down to the floor a network's cross-entropy has gone. The two forms of
+# cross-entropy agree, as long as no $p$ rounds to 0 or 1. The network that was trained on the squared error has the larger cross-entropy,
+# because the cross-entropy of a pixel that is certain and wrong has no bound, and the squared error hardly minds such a pixel. It does not
+# even have the smaller squared error, after these few epochs: where its pixels are certain and wrong, its gradient is weak, so it learns
+# more slowly.
 #
 # **One network, six numbers.** All six describe the same predictions, those of the network that was trained from logits:
 
@@ -716,9 +733,9 @@ assert np.isclose(
 # \frac1D \mathrm{SSE} = \frac{1}{2 s^2} \mathrm{SSE} \quad\Rightarrow\quad s^2 = \frac D2 = 392, \qquad s = 19.8 .
 # $$
 #
-# So the mean over pixels claims that the pixels, which lie between 0 and 1, carry noise of standard deviation 20. A variational
-# autoencoder that is told so learns, quite rightly, that the pixels tell it nothing. The $s$ that makes the images of the network
-# above most likely is much smaller:
+# So the mean over pixels claims that the pixels, which lie between 0 and 1, carry noise of standard deviation 20. A variational autoencoder
+# ([chapter 11](11_variational.py)) that is told so learns, quite rightly, that the pixels tell it nothing. The $s$ that makes the images of
+# the network above most likely is much smaller:
 
 # %%
 s = math.sqrt(784 / 2)
@@ -759,16 +776,16 @@ assert (
 
 # %% [markdown]
 # The squared error has the gradient $2 (p - t)\, p (1 - p)$, which is almost 0 here. The cross-entropy behind a sigmoid should have
-# $p - t$, but in float32 $p$ is exactly 1, the slope of the sigmoid is exactly 0, and nothing passes it. From logits the gradient of a white
-# pixel is $\sigma(a) - t = 1$. That is why the library recommends `BCEWithLogits` for training, and why `science2006` and all variational
-# autoencoders of images in the library use it.
+# $p - t$, but in float32 $p$ is exactly 1, the slope of the sigmoid is exactly 0, and no gradient passes back through the sigmoid. From logits
+# the gradient of a white pixel is $\sigma(a) - t = 1$. That is why the library recommends `BCEWithLogits` for training, and why
+# `science2006` and all variational autoencoders of images in the library use it.
 #
 # ## What to change for MNIST
 #
-# `scratchae tutorial 7 --data mnist` runs this chapter on MNIST, in about 20 s. The floor there is 0.0581 nats per pixel on the test images; in one run each,
-# `scratchae train conv-pool --data mnist` (15 epochs, 87 s) reached 0.0929, and `scratchae train conv-denoising --data mnist` (30 epochs,
-# 8 min) 0.0835 (`benchmarks/README.md`). So a loss of 0.0929 is no
-# error of 9 %: it is 0.0348 nats above what is possible.
+# `scratchae tutorial 7 --data mnist` runs this chapter on MNIST, in about 20 s. The floor there is 0.0581 nats per pixel on the test images. Two
+# presets with convolutions, the subject of the next chapter, were trained once each: `scratchae train conv-pool --data mnist` (15 epochs,
+# 87 s) reached 0.0929, and `scratchae train conv-denoising --data mnist` (30 epochs, 8 min) reached 0.0835 (`benchmarks/README.md`). So a
+# loss of 0.0929 is not an error of 9 %: it is 0.0348 nats above the least value that is possible.
 
 # %%
 print(
@@ -800,14 +817,14 @@ exercise("07_softmax_ce")
 # %% [markdown]
 # **Derive**, then compute.
 #
-# 4. ★, 5 minutes, after *What a value means*. A pixel is ½. What does the best prediction cost, in nats and in bits? And where does it lie
-#    on the scale from floor to mean image?
-# 5. ★★, 10 minutes, after *One idea, two losses*. Of ten images of a pixel seven are 1 and three are 0. Which constant $p$ minimises the
-#    squared error, which the cross-entropy, which the absolute error $|p - t|$?
+# 4. ★, 5 minutes, after *What a value means*. A pixel is ½. What does the best prediction cost, in nats and in bits? And where does
+#    this cost lie on the scale from floor to mean image?
+# 5. ★★, 10 minutes, after *One idea, two losses*. A pixel is 1 in seven of ten images, and 0 in the other three. Which constant $p$
+#    minimises the squared error, which one the cross-entropy, and which one the absolute error $|p - t|$?
 # 6. ★, 5 minutes, after *Forward: from logits*. For which logit does a target of $t = 1$ cost exactly 1 nat?
-# 7. ★, 3 minutes, after *An experiment*. Someone trains with the mean over pixels *and* batch, learning rate 0.1, plain gradient descent. You
-#    use this library. Which learning rate repeats the run?
-# 8. ★★, 5 minutes, after *The code*. Why does `BCEWithLogits` subtract $t\,a$ pixel by pixel, before the sum?
+# 7. ★, 3 minutes, after *An experiment*. Someone trains on images of 784 pixels by plain gradient descent, with the mean over pixels *and*
+#    batch as the loss, and a learning rate of 0.1. You use this library. Which learning rate repeats the run?
+# 8. ★★, 5 minutes, after *The code*. Why does `BCEWithLogits` subtract $t\,a$ pixel by pixel, before it sums over the pixels?
 # 9. ★★★, 15 minutes, after *Why the gradient is prediction minus target*. A count $t = 0, 1, 2, \dots$ has the Poisson distribution
 #    $p(t) = \mu^t e^{-\mu} / t!$. Which function of the logit $a$ should $\mu$ be, so that the gradient is prediction minus target?
 #
@@ -818,15 +835,18 @@ exercise("07_softmax_ce")
 #
 # <details><summary>Answers</summary>
 #
-# 4\. One bit. It is the floor of that pixel, so the pixel lies at the lower end of the scale, however large its cost looks.
+# 4\. The cost is $\log 2 = 0.693$ nats, which is one bit. It is the floor of that pixel, so it lies at the lower end of the scale, however
+# large it looks.
 #
-# 5\. The mean for both, 0.7. The absolute error wants the median, 1 (the grid of the next cell ends at 0.999).
+# 5\. For the squared error and the cross-entropy the best $p$ is the mean, 0.7. For the absolute error it is the median, 1 (the grid of the
+# next cell ends at 0.999).
 #
-# 6\. $\operatorname{softplus}(-a) = 1$, so $1 + e^{-a} = e$, and $a = -\log(e - 1) = -0.541$.
+# 6\. The cost is $\operatorname{softplus}(-a) = 1$, so $1 + e^{-a} = e$, and $a = -\log(e - 1) = -0.541$.
 #
-# 7\. The gradients here are 784 times as large, so the rate is 784 times smaller.
+# 7\. The gradients of this library are 784 times as large, so the rate must be 784 times smaller.
 #
-# 8\. Because two large sums nearly cancel, and what remains is mostly rounding. If the subtraction comes first, only small numbers are added.
+# 8\. If the sums came first, two large sums would nearly cancel, and what remains would be mostly rounding. If the subtraction comes first,
+# only small numbers are added.
 #
 # 9\. $-\log p(t) = \mu - t \log \mu + \log t!$ has the form $A(a) - t\,a + c(t)$ with $a = \log \mu$. So $\mu = e^a$, $A(a) = e^a$, and the
 # gradient is $e^a - t$.
@@ -876,7 +896,7 @@ assert np.isclose(pixelwise, 100, rtol=1e-3) and not np.isclose(late, 100, rtol=
 #
 # ## What to read in the source next
 #
-# - `scratchae/losses.py`: `MSE`, `BCE`, `BCEWithLogits`, `SoftmaxCrossEntropy`, and the one scale at the top.
+# - `scratchae/losses.py`: `MSE`, `BCE`, `BCEWithLogits`, `SoftmaxCrossEntropy`, and the one scale of all losses, explained at the top.
 # - `scratchae/layers/activations.py`: `sigmoid` and `softplus`, written so that nothing overflows.
 # - `tests/test_losses.py`: the same claims at $\pm 10^4$, exact zeros, and both dtypes.
 #

@@ -66,9 +66,9 @@ print("training images", train.shape, " test images", test.shape)
 # ## A picture of it
 #
 # The kernel below has 3 × 3 weights: +1 on the left, 0 in the middle, −1 on the right. At each place
-# it adds up the ink to the left of the place and subtracts the ink to its right. So its answer is
-# positive where ink ends, from left to right, and negative where ink begins. One kernel of 9 weights
-# and one [bias](glossary.md#bias) does it for the whole image.
+# it adds up the ink to the left of the place and subtracts the ink to the right. Go through a row from
+# left to right: the kernel's answer is positive where ink ends, and negative where ink begins. One kernel
+# of 9 weights and one [bias](glossary.md#bias) finds the vertical edges of the whole image.
 
 # %%
 edge = sae.Conv2d(1, 1, kernel_size=3, padding=1)
@@ -110,10 +110,10 @@ show(
 )
 
 # %% [markdown]
-# If $T$ moves an image, then $\mathrm{conv}(Tx) = T\,\mathrm{conv}(x)$, at stride 1 and wherever
-# the border does not interfere: the layer is **equivariant** to shifts. A dense layer of the same
-# input and output would have to learn this from examples, with a weight for each pair of an input and an
-# output pixel.
+# If $T$ moves an image, then $\mathrm{conv}(Tx) = T\,\mathrm{conv}(x)$: the layer is **equivariant** to
+# shifts. This holds if the window moves by one pixel at a time, and wherever the border does not interfere. A
+# dense layer whose input and output have the same sizes would have to learn this from examples, with a
+# weight for each pair of an input and an output pixel.
 
 # %%
 inside, from_inside = slice(6, 26), (slice(3, 23), slice(4, 24))
@@ -139,8 +139,9 @@ assert (dense_count, conv_count) == (615_440, 10)
 # x[n,\; o s + i - p,\; q s + j - p,\; c],
 # $$
 #
-# where $x$ counts as 0 outside of the image. Written as it is read, this formula is seven loops: four
-# for the place and channel of $y$, and three for the sums. NumPy does four of them for us:
+# where $n$ is the image, $o$ and $q$ are the row and column of the place, $d$ is the channel of $y$, and $x$
+# counts as 0 outside of the image. Written in code as it stands, this formula is seven loops: four for the indices
+# of $y$, and three for the sums. NumPy does four of them for us, those over $n$, $i$, $j$ and $c$:
 
 # %%
 
@@ -263,8 +264,8 @@ show(
 assert columns[1].astype(int).tolist() == [1, 2, 3, 5, 6, 7, 9, 10, 11]
 
 # %% [markdown]
-# In general, with a row for each image and place, and a column for each offset in the window and
-# channel,
+# In general `columns` has a row for each pair of an image and a place, and a column for each offset $(i, j)$
+# in the window and each channel $c$:
 #
 # $$
 # \underset{(N \cdot O_H \cdot O_W,\; K_H K_W C)}{\mathrm{columns}} = \mathrm{im2col}(x), \qquad
@@ -272,12 +273,13 @@ assert columns[1].astype(int).tolist() == [1, 2, 3, 5, 6, 7, 9, 10, 11]
 # \underset{(K_H K_W C,\; D)}{W} + \underset{(D)}{b},
 # $$
 #
-# where $W$ is the kernel of before with its first three axes run together. This costs nothing,
+# where $W$ is the kernel of before with its first three axes made into one. This reshaping costs nothing,
 # because the numbers lie in that order in memory already. So a convolution is a dense layer that is
-# applied to every window. `columns` is $K_H K_W / s^2$ times as large as the image, and to copy so much
-# takes time. But processors do nothing as well as matrix products, so it is worth the copies.
+# applied to every window. `columns` is about $K_H K_W / s^2$ times as large as the image, and to copy so
+# many numbers takes time. But processors do nothing as well as matrix products, so the product is worth the
+# copies.
 #
-# The library's own code, whole:
+# This is the library's own code, with the functions that it calls:
 
 # %%
 source(im2col, sae.Conv2d.forward)
@@ -301,8 +303,8 @@ print("columns", columns.shape, " W", layer.W.reshape(-1, 4).shape, " y", y.shap
 #
 # Three rules of thumb follow. With $s = 1$ and $p = (K - 1)/2$ the size stays as it is (elsewhere this
 # is called *same* padding, and $p = 0$ is called *valid*). With $s = 2$, $K = 3$, $p = 1$ the size is
-# halved, and rounded up. And because of the floor several sizes become one: images of 27 and of 28
-# pixels both become 14. We shall need that on the way back.
+# halved, and rounded up. And because $\lfloor\;\rfloor$ rounds down, several sizes become one: images of 27
+# and of 28 pixels both become 14. We shall need that on the way back.
 #
 # **Predict** before you look at the picture: an image has 5 × 5 pixels, the kernel has 3 × 3. How large is
 # the output for $s = 1$, $p = 0$, and how large for $s = 2$, $p = 1$?
@@ -396,8 +398,8 @@ assert sizes == [13, 14, 14, 15]
 # depends on a window of the image. The part of the image that a number depends on is its
 # **[receptive field](glossary.md#receptive-field)**. How wide is it?
 #
-# Let $r_l$ be the width of the receptive field after $l$ layers, and $j_l$ the distance in the image
-# between two neighbours of that layer's output; at the beginning $r_0 = j_0 = 1$. A stride $s_l$
+# Let $r_l$ be the width of the receptive field of one number in the output of layer $l$, and $j_l$ the
+# distance in the image between two neighbours in this output; at the beginning $r_0 = j_0 = 1$. A stride $s_l$
 # makes neighbours $s_l$ times as far apart. A window of $K_l$ numbers reaches $K_l - 1$ steps of the
 # length $j_{l-1}$ further than its first number does. So
 #
@@ -449,7 +451,7 @@ show(
     "receptive_field",
     "Three images of the gradient of one number in the middle of the first, second and third layer. The first is a square of "
     "3 by 3 pixels, the second one of 7 by 7, the third covers the whole image, in a pattern of crossing bars.",
-    "What one number depends on, after one, two and three layers. Darker: the pixel reaches it on more ways.",
+    "What one number depends on, after one, two and three layers. Darker: the pixel reaches the number by more paths.",
 )
 
 # %% [markdown]
@@ -549,7 +551,7 @@ show(
 #
 # Two lines compute the gradients of the parameters, and one line computes $dx$.
 # `matmul_col2im(dy, W, …)` is $\mathrm{col2im}(dy\, W^\top)$. Why that is one function and not two
-# calls is the subject of the section on phases.
+# calls is the subject of the section *Phases*.
 
 # %%
 source(sae.Conv2d.backward, sae.Conv2d.backward_parameters, col2im)
@@ -560,7 +562,7 @@ source(sae.Conv2d.backward, sae.Conv2d.backward_parameters, col2im)
 # *Beyond the short path.* [Chapter 05](05_going_deep.py) draws weights with a
 # [variance](mathematics.md#expectation-variance-covariance) that depends on two numbers: how many
 # inputs each output sums up, the *fan-in*, and in how many outputs each input is used, the *fan-out*.
-# For a dense layer these are $D$ and $H$. What are they for a convolution?
+# For a dense layer these are the numbers of its inputs and of its outputs. What are they for a convolution?
 #
 # Each output sums up a window, so the fan-in is $K_H K_W C$. And each pixel lies, along each axis, in
 # $K / s$ windows on average, because windows of $K$ pixels begin at every $s$-th pixel. Each of these
@@ -570,9 +572,11 @@ source(sae.Conv2d.backward, sae.Conv2d.backward_parameters, col2im)
 # \text{fan-in} = K_H K_W\, C, \qquad \text{fan-out} = \frac{K_H K_W}{s^2}\, D .
 # $$
 #
-# In the code the first factors are named `area` and `reach`. The transposed convolution, which comes
-# next, has them the other way round, because each of its outputs is painted by $K_H K_W / s^2$ pixels
-# on average, and each of its inputs paints $K_H K_W$ of them.
+# In the code $K_H K_W$ is named `area` and $K_H K_W / s^2$ is named `reach`. The transposed convolution,
+# which comes later in this chapter, has these two factors the other way round: each of its output pixels is
+# a sum over $K_H K_W / s^2$ input pixels on average, and each input pixel goes into $K_H K_W$ output pixels.
+# If the weights have the right size, the mean square of a signal is about the same before the layer and
+# behind the ReLU that follows the layer. The cell after the library's code measures this.
 
 # %%
 source(sae.Conv2d.__init__)
@@ -592,7 +596,8 @@ for s in (1, 2):
 # ## Checking it
 #
 # Compare each gradient with central differences, as in [chapter 03](03_gradient_check.py). The layer
-# has a stride, padding and two channels, and the stride leaves a rest.
+# has stride 2, padding 1 and two channels, and the image has 6 rows. So $H + 2p - K = 5$ is not a multiple of
+# the stride, and no window reaches the last row of the padding.
 
 # %%
 small = rng.standard_normal((2, 6, 5, 2))
@@ -640,16 +645,16 @@ for stride in (2, 3):
     assert wrong == (["x"] if stride == 2 else [])
 
 # %% [markdown]
-# Only $dx$ is wrong, because `dW` and `db` never pass through col2im. And with a stride of 3 the windows
-# of 3 × 3 lie side by side, so each pixel is copied at most once, and there is nothing to add. This has
-# two lessons. Check a layer at more than one setting. And check $dx$ too, which a network of one layer
-# never uses, so that its training would not show the mistake.
+# Only $dx$ is wrong, because $dW$ and $db$ never pass through col2im. And with a stride of 3 the windows
+# of 3 × 3 lie side by side, so each pixel is copied at most once, and there is nothing to add. This teaches
+# two lessons. Check a layer at more than one setting. And check $dx$ too, because a network of one layer
+# never uses $dx$, and so its training would not show the mistake.
 
 # %% [markdown]
 # ## The adjoint, as a layer: transposed convolution
 #
-# Leave $b$ out. A convolution is then a linear map from the pixels of a large image $u$ to those of a
-# small image $v$: there is a matrix $A$, made of the kernel's numbers and zeros, with $v = A u$. Its
+# Leave $b$ out, and let $u$ and $v$ now be images. A convolution is then a linear map from the pixels of a
+# large image $u$ to those of a small image $v$: there is a matrix $A$, made of the kernel's numbers and zeros, with $v = A u$. Its
 # backward pass is $du = A^\top dv$, which leads from the small size to the large one. A decoder needs a
 # layer that leads this way *forward*. The
 # **[transposed convolution](glossary.md#transposed-convolution)** is that layer:
@@ -659,10 +664,10 @@ for stride in (2, 3):
 # = \mathrm{col2im}(v\, W^\top) .
 # $$
 #
-# Each pixel of $v$ *paints* the kernel into $u$, in its own strength, and where the painted kernels
-# overlap they add up. The backward pass of this layer is $dv = (A^\top)^\top du = A\, du$: the ordinary
-# convolution. So the two layers have four passes, but only two functions: what is forward for the one
-# is backward for the other.
+# (The second form is the backward pass of the section before, $\mathrm{col2im}(dy\, W^\top)$, with $v$ in place of $dy$ and with a row for
+# each pixel.) Each pixel of $v$ *paints* the kernel into $u$, multiplied by the pixel's own value, and where the painted kernels overlap
+# they add up. The backward pass of this layer is $dv = (A^\top)^\top du = A\, du$: the ordinary convolution. So the two layers have four
+# passes, but only two functions: what is forward for the one is backward for the other.
 #
 # The transpose of a matrix is also called its **[adjoint](glossary.md#adjoint)**, and it has a
 # property that we can test without ever writing the matrix down. With
@@ -673,9 +678,9 @@ for stride in (2, 3):
 # = \langle u, A^\top v\rangle \qquad\text{for all } u, v .
 # $$
 #
-# **The gradients of its parameters.** From here on we write the layer as every layer: $x$ is its input,
-# the small image with a row for each pixel, $y$ is its output, and $W$ is a matrix
-# $(K_H K_W C, D)$. (As in the convolution, $C$ is the number of channels of the large image.) Its forward
+# **The gradients of its parameters.** From here on the transposed convolution has the letters of every layer:
+# $x$ is its input, the small image with a row for each pixel, and $y$ is its output. $W$ is again reshaped to
+# a matrix, $(K_H K_W C, D)$. (As in the convolution, $C$ is the number of channels of the large image.) Its forward
 # pass has two lines,
 #
 # $$
@@ -683,7 +688,7 @@ for stride in (2, 3):
 # y = \mathrm{col2im}(\mathrm{columns}) + b .
 # $$
 #
-# Go back from the last to the first. The bias is added to every pixel of every image, so $db$ is the sum
+# Go back from the last line to the first. The bias is added to every pixel of every image, so $db$ is the sum
 # of $dy$ over images and pixels. `col2im` is multiplication by $P^\top$, so its backward pass is
 # multiplication by $P$, which is `im2col`. And in the first line $\mathrm{columns}_{mk} = \sum_d x_{md} W_{kd}$
 # each $W_{kd}$ is used in every row $m$, each $x_{md}$ in every column $k$:
@@ -730,8 +735,8 @@ for size, K, s, p, extra in (
     assert np.allclose(dx, down.forward(x))  # and the other way round (b is 0)
 
 # %% [markdown]
-# One random pair of images tests all entries of $A$ at once. It takes two evaluations, where a gradient
-# check takes two *for each number*. If $A^\top$ were wrong in one entry, the two sides would agree only
+# One random pair of images tests all entries of $A$ at once. Each layer has to run only once, whereas a
+# gradient check runs a layer twice *for each number*. If $A^\top$ were wrong in one entry, the two sides would agree only
 # by a coincidence of probability zero. For a single channel and a small image we can afford to make the
 # matrices themselves:
 
@@ -772,8 +777,8 @@ show(
     "The matrix of a strided convolution, nine rows and 25 columns, mostly zeros with "
     "the same nine weights in each row, and "
     "beside it the matrix of the transposed convolution, the same turned on its side.",
-    "The same nine weights in every row (cut at the border), the rest zeros; a bar "
-    "marks a negative weight. Beside it the layer that goes back.",
+    "Left: the same nine weights in every row (fewer at the border), and zeros elsewhere; a bar "
+    "marks a negative weight. Right: the transposed convolution has the same matrix, turned on its side.",
 )
 
 # %% [markdown]
@@ -781,10 +786,10 @@ show(
 #
 # *Beyond the short path.* The layer is also called "deconvolution", which suggests that it undoes a convolution.
 # **Wrong:** $\mathrm{ConvT}(\mathrm{Conv}(x)) = x$.
-# **Right:** the two layers together compute $A^\top A\, x$, and $A^\top$ is the inverse of $A$ only if $A$ is [orthogonal](mathematics.md#orthonormal-directions-projection-rank).
-# The $A$ above cannot even be inverted: it takes 25 numbers to 9, so at most 9 of 25 directions
-# survive (the **rank** of $A$ is at most 9). And at stride 1 with padding, where $A$ is square, $A^\top A$ is
-# still no identity. If $A$ blurs an image, $A^\top A$ blurs it twice.
+# **Right:** the two layers together compute $A^\top A\, x$, and $A^\top$ is the inverse of $A$ only if $A$ is
+# [orthogonal](mathematics.md#orthonormal-directions-projection-rank). The $A$ above cannot even be inverted: it takes 25 numbers to 9, so
+# at most 9 of 25 directions survive (the **rank** of $A$ is at most 9). And at stride 1 with padding, where $A$ is square, $A^\top A$ is
+# still not the identity. If $A$ blurs an image, $A^\top A$ blurs it twice.
 
 # %%
 blur = sae.Conv2d(1, 1, 3, padding=1).to(dtype=np.float64)
@@ -824,8 +829,9 @@ show(
 )
 
 # %% [markdown]
-# Why use it, then? Because a decoder need not invert anything. It learns its own kernel. What it needs
-# is a linear map from small images to large ones that is local and equivariant, and this layer is one.
+# Why use the transposed convolution, then? Because a decoder need not invert anything: it learns its own
+# kernel. What it needs is a linear map from small images to large ones that is local and equivariant, and
+# this layer is such a map.
 #
 # ### Sizes on the way back
 #
@@ -851,7 +857,7 @@ print(
 )
 
 # %% [markdown]
-# How evenly does it paint? Let the input and the kernel be all ones. Then each output pixel counts how
+# How evenly does the layer paint? Let the input and the kernel be all ones. Then each output pixel counts how
 # often it is painted. **Predict:** is every pixel painted equally often, for a kernel of 3, and for one of 4?
 
 # %%
@@ -866,15 +872,15 @@ for K in (3, 4):
 
 # %% [markdown]
 # With a kernel of 3 the pixels are painted 1, 2 or 4 times, in a checkerboard. So before it has
-# learned anything, the layer treats some pixels otherwise than their neighbours. If the kernel is a
-# multiple of the stride, all pixels away from the border are painted equally often.
+# learned anything, the layer treats some pixels otherwise than their neighbours. If the size of the kernel is
+# a multiple of the stride, all pixels away from the border are painted equally often.
 
 # %% [markdown]
 # ## Pooling and up-sampling: layers without weights
 #
-# Three more layers change the size of images: two kinds of **[pooling](glossary.md#pooling)**, and up-sampling. Each treats every channel by itself. Their windows
-# usually lie side by side, with the stride $s = K$; where windows overlap, what they send back to a pixel
-# adds up, as in col2im.
+# Three more layers change the size of images: two kinds of **[pooling](glossary.md#pooling)**, and up-sampling. Each treats every channel
+# by itself. The windows of pooling usually lie side by side, with the stride $s = K$. Where they overlap, the gradients that they send back
+# to one pixel add up, as in col2im.
 #
 # **Max pooling** keeps the largest number of each window. For the window $m$ with the numbers $x_{m1}, x_{m2}, \dots$
 #
@@ -890,7 +896,7 @@ for K in (3, 4):
 # $$
 #
 # The gradient goes to the *place* that the maximum was taken from, so the forward pass must keep what is
-# needed to find this place again. If two numbers are equally large, there is a corner, as for the ReLU at 0. The library gives
+# needed to find this place again. If two numbers are equally large, the maximum has a corner, as the ReLU has at 0. The library gives
 # the gradient to the first of them in reading order.
 #
 # **Average pooling** takes the mean. Each of the $K^2$ numbers has the same slope:
@@ -906,14 +912,14 @@ for K in (3, 4):
 # dx_m = \sum_{k} dy_{mk} .
 # $$
 #
-# Look at the last two pairs: the backward pass of the one is the forward pass of the other, but for the factor
-# $K^2$. Average pooling and up-sampling are adjoint to each other up to that factor.
+# Compare average pooling with up-sampling: the backward pass of the one is the forward pass of the other, but for
+# the factor $K^2$. Average pooling and up-sampling are adjoint to each other up to that factor.
 
 # %%
 source(sae.MaxPool2d.backward, sae.AvgPool2d.backward, sae.UpSample2d.backward)
 
 # %% [markdown]
-# In the library's words `x_at` holds one image for each place within the windows, so that the loop of
+# In the library's code `x_at` holds one image for each place within the windows, so that the loop of
 # `MaxPool2d` runs over the places $k$, and `free` says which windows have not found their maximum yet.
 # `overlap_add` puts the windows back into an image, and adds where they overlap.
 
@@ -961,10 +967,11 @@ show(
 # %% [markdown]
 # ## Phases: the same, fewer additions
 #
-# *Beyond the short path*; this section is about speed. `col2im` at stride 2 with a kernel of 3 × 3 adds up
-# nine images of strided pixels, which NumPy does slowly. There is a better way, and it shows what a
-# transposed convolution *is*. Look at one axis, and write $u$ for the number of an output pixel. The
-# output $u$ gets something from every $o$ and $i$ with $u = o s + i - p$. Divide with remainder:
+# *Beyond the short path*; this section is about speed. `col2im` with a kernel of 3 × 3 adds nine times, once
+# for each weight, and at stride 2 each addition goes to every second pixel, which NumPy does slowly. There is a
+# better way, and it shows what a transposed convolution *is*. Look at one axis, and let $u$ be the number of an
+# output pixel, $o$ that of an input pixel, and $i$ the offset of a weight in the kernel. The output $u$ gets
+# something from every pair of $o$ and $i$ with $u = o s + i - p$. Divide $u + p$ by $s$, with remainder $a$:
 #
 # $$
 # u + p = q s + a, \quad 0 \le a < s
@@ -972,15 +979,16 @@ show(
 # i = u + p - o s = a + (q - o)\, s = a + m s, \quad m = q - o .
 # $$
 #
-# So an output of **phase** $a$ sees only every $s$-th weight, $w[a], w[a + s], w[a + 2s], \dots$:
+# The remainder $a$ is called the **phase** of the output $u$. An output of phase $a$ sees only every $s$-th
+# weight, $w[a], w[a + s], w[a + 2s], \dots$, and the input that meets $w[a + ms]$ is $o = q - m$:
 #
 # $$
 # y[q s + a - p] = \sum_m w[a + m s]\; x[q - m] .
 # $$
 #
-# This is an ordinary convolution of $x$ with a part of the kernel, and this time the kernel is turned. So
-# along each axis a transposed convolution of stride $s$ consists of $s$ small convolutions, one for each
-# phase, whose outputs are interleaved. In one dimension, with $p = 0$:
+# This is an ordinary convolution of $x$ with a part of the kernel. It is the convolution of mathematics, in which the kernel is turned,
+# because $m$ has a minus sign in $x[q - m]$. So along each axis a transposed convolution of stride $s$ consists of $s$ small convolutions,
+# one for each phase, whose outputs are interleaved. In one dimension, with $p = 0$:
 
 # %%
 x1, w1, s = rng.standard_normal(5), rng.standard_normal(7), 3
@@ -1033,8 +1041,8 @@ print("weights of each phase:", parts)
 assert sum(parts.values()) == 9
 
 # %% [markdown]
-# The library takes the windows of $x$ once, and computes the phases of a row of pixels by one
-# matrix product. The function `phases` finds out which weights belong to which phase, and
+# The library takes the windows of $x$ once. Then it makes one matrix product for each vertical phase, which
+# computes all horizontal phases at once. The function `phases` finds out which weights belong to which phase, and
 # `matmul_by_phases` arranges the kernel accordingly.
 
 # %%
@@ -1044,7 +1052,8 @@ source(matmul_by_phases)
 # The next cell first prints what `phases` finds for an axis of 28 pixels that is made from 14. Each pair
 # of output pixels looks at a window of 2 input pixels. For each phase, `offsets` lists pairs (place in the
 # window, offset in the kernel): phase 0 takes the weight 1 alone, phase 1 takes the weights 2 and 0. Then the
-# cell times both ways on your machine, for the second layer of the decoder below and a batch of 128.
+# cell measures the time of `col2im` and of the phases on your machine, for the second layer of the decoder
+# below and a batch of 128.
 
 # %%
 axis = phases(size=28, patches=14, kernel=3, stride=2, padding=1)
@@ -1079,7 +1088,8 @@ for name, function in (("col2im", plainly), ("by phases", by_phases)):
 #
 # The preset `conv` has three convolutions in its encoder and three transposed ones in its decoder. The last
 # kernel of the encoder is as large as what is left of the image, 7 × 7, so it fits in one place only,
-# and the layer does what a dense layer does. Its 64 channels are the [code](glossary.md#code).
+# and the layer does what a dense layer does. Its 64 channels are the [code](glossary.md#code). After the
+# picture, a table counts the parameters of each layer, and the products that the layer computes for one image.
 
 # %%
 source(conv)
@@ -1141,9 +1151,9 @@ for name, layer in model.leaves():
 assert x.shape == (1, 28, 28, 1) and model.parameter_count() == 210_369
 
 # %% [markdown]
-# We compare it with a dense autoencoder, 784-128-64-128-784, which has a code of 64 numbers too, has about
-# as many parameters, and is trained in the same way; and with [PCA](glossary.md#pca) with 64 directions.
-# Errors are summed over the 784 pixels of an image, and averaged over images. **Predict** the order of the three.
+# We compare this network with two other models. The first is a dense autoencoder, 784-128-64-128-784. It has a code of 64 numbers too and
+# about as many parameters, and it is trained in the same way. The second is [PCA](glossary.md#pca) with 64 directions. Errors are summed
+# over the 784 pixels of an image, and averaged over images. **Predict** the order of the three.
 
 # %%
 images, epochs = quick(12_000, 2_500), quick(6, 3)
@@ -1195,8 +1205,8 @@ if data_name() == "strokes":
     assert quick(error["conv"] < 3.0 < error["dense"] < 4.8 < error["PCA-64"] < 6.0, True)
 
 # %% [markdown]
-# Expected on `strokes`, without FAST: `conv` below 3 (about 2.3), the dense net about 3.8, PCA
-# about 5.4. With about as many parameters and as many passes over the data, the net that knows which
+# On `strokes`, in a run that is not shortened by FAST, expect about 2.3 for `conv` (and always less than 3),
+# about 3.8 for the dense net and about 5.4 for PCA. With about as many parameters and as many passes over the data, the net that knows which
 # pixels are neighbours has the smallest error. It pays for that in time: a weight of a convolution is used
 # at every place, so the same number of parameters means many more multiplications (the last
 # column of the table above).
@@ -1221,11 +1231,12 @@ show(
     "Ten test digits, one of each class, and their reconstructions from 64 numbers by "
     "the convolutional net, the dense net and PCA. "
     "The first is closest; PCA leaves grey shadows.",
-    "Test images and what is left of them after 64 numbers.",
+    "Test images, and what each of the three makes of them from 64 numbers. Compare the thin strokes, and the "
+    "background, in which PCA leaves grey shadows.",
 )
 
 # %% [markdown]
-# What has it learned? The first picture shows the 16 kernels of the first layer. The second follows one
+# What has the convolutional net learned? The first picture shows the 16 kernels of the first layer. The second follows one
 # image through the layers: at half the resolution first, then at a quarter, and from the code back to
 # the full size.
 
@@ -1303,9 +1314,11 @@ assert len(np.unique(uneven["transposed"][0, 3:-3, 3:-3].round(4))) == 4
 assert np.ptp(uneven["up-sampled"][0, 3:-3, 3:-3]) < 1e-5
 
 # %% [markdown]
-# Now the same in the preset `conv`: its two strided layers are replaced, the number of weights is the same.
-# We measure unevenness by the mean error of each of the 4 × 4 phases of the image (the two strides
-# together make 4): their spread would be near 0 if all phases were treated alike. First after one short epoch.
+# Now replace the two strided layers in the decoder of the preset `conv` in this way; the number of weights stays
+# the same. The two strides together make 4, so there are 4 × 4 phases: a pixel's phase is the pair of
+# remainders that its row and its column leave when they are divided by 4. For each phase we compute the mean of output minus input. The spread of
+# these 16 means measures unevenness; it would be near 0 if all phases were treated alike. We measure it for the
+# network that was trained above, and for both kinds of decoder after one short epoch.
 
 
 # %%
@@ -1346,7 +1359,7 @@ if data_name() == "strokes":
     assert quick(spread["transposed, trained above"] < 0.003, True)
 
 # %% [markdown]
-# After one short epoch the errors of the transposed layers differ from phase to phase, and those of the up-sampled ones do so much less.
+# After one short epoch the errors of the transposed layers differ from phase to phase. The errors of the up-sampled layers differ much less.
 # The net that was trained longer has learned weights that paint evenly. Up-sampling has a price: its convolutions use all nine weights at
 # each place of the *large* image, where a transposed layer uses them at each place of the small one. So it takes four times as many
 # multiplications.
@@ -1354,8 +1367,8 @@ if data_name() == "strokes":
 # %% [markdown]
 # ## What to change for MNIST
 #
-# `scratchae tutorial 8 --data mnist` runs this chapter on MNIST, in the same time: there `conv`
-# ends near 4.6 per image, the dense net near 6.2 and PCA near 7.4. The full preset,
+# `scratchae tutorial 8 --data mnist` runs this chapter on MNIST, in the same time. There `conv`
+# ends at a squared error near 4.6 per image, the dense net near 6.2 and PCA near 7.4. The full preset,
 # `scratchae train conv --data mnist` (59,000 images, 10 epochs), takes 22 s on two cores of an
 # AMD EPYC. With three seeds it reached 1.94 to 2.00 per image on the 10,000 test
 # images, where PCA-64 leaves 7.09 (`benchmarks/README.md`).
@@ -1410,12 +1423,13 @@ exercise("08_maxpool")
 #
 # 6\. About $9/4$ times as large: nine numbers for each place, and a quarter as many places as pixels. The cell below counts.
 #
-# 7\. Each layer adds 2, so $1 + 2l \ge 28$ needs 14 layers. With pooling, a layer and its pooling make $j$ twice as large. They add $2j$ and
-# $j$: the field is $1 + 3 (1 + 2 + 4 + \dots)$, that is 4, 10, 22, 46. So four of them.
+# 7\. Each layer adds 2, so $1 + 2l \ge 28$ needs 14 layers. With pooling, a layer adds $2j$ to the field and its pooling adds $j$. Then the
+# pooling makes $j$ twice as large. So the field is $1 + 3 (1 + 2 + 4 + \dots)$, that is 4, 10, 22, 46. So it takes four layers.
 #
 # 8\. The windows lie side by side, so each row of $A$ has its own pixels, and rows of different places are orthogonal. $AA^\top = I$ if the
-# kernels of a window are [orthonormal](mathematics.md#orthonormal-directions-projection-rank). Then $A^\top A$ is the projection onto what the
-# kernels can express: $\mathrm{ConvT}(\mathrm{Conv}(x))$ is the point nearest to $x$ that the layer can paint.
+# $D$ kernels, each written as one row of weights, are [orthonormal](mathematics.md#orthonormal-directions-projection-rank). Then $A^\top A$
+# is the projection onto what the kernels can express: $\mathrm{ConvT}(\mathrm{Conv}(x))$ is the point nearest to $x$ that the layer can
+# paint.
 #
 # 9\. The convolutional net, because after the permutation neighbouring pixels have nothing to do with each other. For the dense net the
 # permutation only changes the order of the rows of its first $W$ and of the columns of its last one.
