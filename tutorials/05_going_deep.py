@@ -99,12 +99,12 @@ show(
     "architecture",
     "Eleven bars from left to right, one for each vector: 784 numbers, then four times 128, 32 in the middle, four times 128, "
     "784. Between two bars stands a grey trapezoid with the name of its weight matrix, W1 to W10.",
-    "The network of this chapter. A bar is a vector, as high as the root of its size; a grey area is a layer.",
+    "The network of this chapter. A bar is a vector, as high as the square root of its size; a grey area is a layer.",
 )
 
 # %% [markdown]
-# Train it twice. Everything is the same in both runs but the function between the layers and the draw of the weights that suits
-# it: [sigmoid](glossary.md#sigmoid), or [ReLU](glossary.md#relu).
+# Train it twice: with the [sigmoid](glossary.md#sigmoid) between the layers, and with the [ReLU](glossary.md#relu). The two runs differ
+# only in this function, and in the draw of the weights, which suits the function.
 #
 # **Predict** before you run the cell: suppose that nothing of the image reached the output. Which answer would then have the
 # smallest squared error, and what would the error be?
@@ -127,7 +127,7 @@ def train(model, epochs, data=x, optimizer=None):
 
 
 def one_epoch(model, x, optimizer, rng, batch_size=128):
-    """What `fit` does in an epoch: the same optimizer remembers its moments from one to the next."""
+    """What `fit` does in an epoch: the same optimizer remembers its moments from epoch to epoch."""
     order = rng.permutation(len(x))
     for start in range(0, len(x), batch_size):
         model.training_step(x[order[start : start + batch_size]])
@@ -194,30 +194,34 @@ if data_name() == "strokes":
     )
 
 # %% [markdown]
-# The sigmoid network did learn something: the mean image, which is the best of all answers that do not depend on the image. The
-# biases of its last layer found this answer within an epoch. The layers before the last have learned nothing that depends on the
-# image. Two things must have gone wrong: the signal of the image does not reach the output, and the gradient of the error does not
-# reach the first layer.
+# The sigmoid network did learn something: the mean image, which is the best of all answers that do not depend on the image. The biases
+# of its last layer found this answer within an epoch. The layers before the last have learned nothing that depends on the image. Two
+# things may have gone wrong: the signal of the image may not reach the output, and the gradient of the error may not reach the first
+# layer. We follow the signal first, and then the gradient, and find that both are lost.
 #
 # ## Forward: what a layer does to the size of a signal
 #
-# Take a layer $a = xW$, then $y = f(a)$. Its weights are fresh: independent, with mean 0 and [variance](mathematics.md#expectation-variance-covariance) $s^2$, and independent of
-# $x$. How large are the numbers of $y$?
+# Take a layer $a = xW$, then $y = f(a)$. (The biases start at 0, so we leave them out.) Its weights are fresh: independent, with mean 0
+# and [variance](mathematics.md#expectation-variance-covariance) $s^2$, as likely to be $W$ as $-W$, and independent of $x$. How large
+# are the numbers of $y$?
 #
 # $$
 # \underset{(N, H)}{a} = \underset{(N, D)}{x}\; \underset{(D, H)}{W},
 # \qquad a_{nj} = \sum_{i=1}^{D} x_{ni} W_{ij} .
 # $$
 #
-# Each $a_{nj}$ is a sum of $D$ products, so its square is a sum over pairs of products. The pairs of two different products have
-# the mean 0, because $\mathbb E[W_{ij} W_{kj}] = 0$ for $i \ne k$. The squares remain:
+# Each $a_{nj}$ is a sum of $D$ products, so its square is a sum over pairs of products. The pairs of two different products have the
+# mean 0, because $\mathbb E[W_{ij} W_{kj}] = 0$ for $i \ne k$. The squares remain. With $\mathbb E[x^2]$ for the mean of the
+# $\mathbb E[x_i^2]$ over all $i$,
 #
 # $$
 # \mathbb E[a^2] = \sum_{i=1}^{D} \mathbb E[x_i^2]\, \mathbb E[W_{ij}^2] = D\, s^2\, \mathbb E[x^2] .
 # $$
 #
-# The weights are as likely to be $W$ as $-W$, so the sum is as likely to be $a$ as $-a$, and its positive and its negative values
-# each carry half of the mean square. The ReLU sets the negative ones to 0, so with $f(a) = \max(a, 0)$
+# The weights are as likely to be $W$ as $-W$, so the sum is as likely to be $a$ as $-a$, and its positive and its negative values each
+# carry half of the mean square. (A mean of 0 would not be enough for this half. The four numbers $-3, -1, 2, 2$ have the mean 0 and the
+# mean square 4.5. After the ReLU the mean square is 2, which is not the half of 4.5.) The ReLU sets the negative values to 0, so with
+# $f(a) = \max(a, 0)$
 #
 # $$
 # \mathbb E[y^2] = \tfrac12\, \mathbb E[a^2] = \tfrac12\, D\, s^2\, \mathbb E[x^2] .
@@ -230,9 +234,8 @@ if data_name() == "strokes":
 # s^2 = \frac2D .
 # $$
 #
-# A function that is close to the identity near 0, such as tanh, does not halve the mean square, so for it $s^2 = 1 / D$. (A mean of
-# 0 would not be enough for the ½. The four numbers $-3, -1, 2, 2$ have the mean 0, and half of them are positive. Their mean
-# square is 4.5, but after the ReLU it is 2, which is not the half of 4.5.)
+# Tanh is close to the identity near 0, so it hardly changes the mean square of small numbers. Then one layer multiplies the mean square by
+# $D s^2$, and the choice is $s^2 = 1 / D$.
 #
 # **While reading** (★, 3 minutes). A layer has 100 inputs, its weights have the standard deviation 0.1, and a ReLU follows. By which
 # factor does the mean square of the signal change in one such layer, and in ten?
@@ -262,9 +265,11 @@ print(f"{between:.0%} of the mean square of a are differences between units")
 assert 0.35 < between < 0.65
 
 # %% [markdown]
-# The formula is a mean over the draw of the weights, so one draw of them need not match it closely. How many draws are these? The
-# entries of this `signal` have the mean 1 and the mean square 2, so half of each $\mathbb E[a^2]$ comes from $\sum_i W_{ij}$, which
-# is the same for all examples of a unit. For that half the 2,000 examples count as one, and only the 200 units count as draws.
+# The formula is a mean over all draws of the weights, so what one draw gives need not match it closely, although $a$ has
+# $2{,}000 \cdot 200$ numbers. The entries of this `signal` have the mean 1 and the mean square 2. Write $x_i = 1 + (x_i - 1)$: then
+# $a_j$ is $\sum_i W_{ij}$ plus $\sum_i (x_i - 1) W_{ij}$, and each of the two sums has half of the mean square. The first sum contains
+# no $x$, so it is the same for all 2,000 examples, and differs only between the 200 units. So for this half, which the last line
+# prints, there are 200 draws and not 400,000.
 #
 # ## Backward, with shapes
 #
@@ -275,17 +280,17 @@ assert 0.35 < between < 0.65
 # \underset{(N, D)}{dx} = \underset{(N, H)}{da}\; \underset{(H, D)}{W^\top} .
 # $$
 #
-# Each number of $dx$ is a sum over the $H$ units of the layer. Suppose that $da$ does not depend on these weights. This is an
-# approximation, and a good one at the start of training. Then the same argument as above gives
+# Each number of $dx$ is a sum over the $H$ units of the layer. Suppose that $da$ does not depend on these weights, nor $dy$ on the
+# slopes $f'(a)$. This is an approximation, and a good one at the start of training. Then the same argument as above gives
 #
 # $$
 # \mathbb E[dx^2] = H\, s^2\, \mathbb E[f'(a)^2]\, \mathbb E[dy^2] .
 # $$
 #
 # The slope $f'$ of the ReLU is 1 or 0, each half of the time, so $\mathbb E[f'^2] = \frac12$, and the gradient keeps its size with
-# $s^2 = 2 / H$. For a layer with as many outputs as inputs that is He's choice again. Where $D \ne H$, no $s$ keeps both the signal
-# and the gradient. For functions with $f' \approx 1$, [Glorot and Bengio 2010](bibliography.md#glorot-2010) take a compromise between
-# $1/D$ and $1/H$, namely one over the mean of $D$ and $H$ (this is the harmonic mean of $1/D$ and $1/H$), eq. 12:
+# $s^2 = 2 / H$. For a layer with as many outputs as inputs that is He's choice again. Where $D \ne H$, no $s$ keeps both the signal and
+# the gradient. For functions with $f' \approx 1$ the signal asks for $1/D$, and the gradient for $1/H$.
+# [Glorot and Bengio 2010](bibliography.md#glorot-2010), eq. 12, put the mean of $D$ and $H$ in the place of both:
 #
 # $$
 # s^2 = \frac{2}{D + H} .
@@ -303,9 +308,9 @@ assert 0.35 < between < 0.65
 # \frac{\partial y}{\partial a} = \frac{(e^a + e^{-a})^2 - (e^a - e^{-a})^2}{(e^a + e^{-a})^2} = 1 - y^2 .
 # $$
 #
-# - **ReLU**, $y = \max(a, 0)$. Where $a > 0$, $y = a$ and the slope is 1. Where $a < 0$, $y = 0$ and the slope is 0. At $a = 0$ there is
-#   no slope, because the two sides differ; the library takes 0. Since $y > 0$ exactly where $a > 0$, the backward pass needs only $y$:
-#   $da = dy \odot [y > 0]$.
+# - **ReLU**, $y = \max(a, 0)$. Where $a > 0$, $y = a$ and the slope is 1. Where $a < 0$, $y = 0$ and the slope is 0. At $a = 0$ there
+#   is no slope, because the two sides differ; the library takes 0. Since $y > 0$ exactly where $a > 0$, the backward pass needs only
+#   $y$: $da = dy \odot [y > 0]$, where $[y > 0]$ is 1 if $y > 0$, and 0 otherwise.
 # - **Leaky ReLU**, $y = \max(a, c\,a)$ with $0 \le c < 1$. Where $a > 0$, $a$ is the larger of the two and the slope is 1. Where $a < 0$,
 #   $c\,a$ is the larger and the slope is $c$. So a unit never has the slope 0 if $c > 0$.
 # - **[Softplus](glossary.md#softplus)**, $y = \log(1 + e^a)$, a ReLU without the corner. By the chain rule its slope is
@@ -336,30 +341,33 @@ for name, (layer, slope) in slopes.items():
 # $$
 #
 # So $\mathbb E[f'^2] \le \frac1{16}$. Take weights with $H s^2 = 1$, which would keep the size of the gradient if the slope were 1.
-# Then **each sigmoid layer leaves a quarter of the gradient, at the very best**, and ten layers leave $4^{-10}$, a millionth. Larger
-# weights do not help for long, because they drive $a$ to where the slope is even smaller. That is the
-# [vanishing gradient](glossary.md#vanishing-gradient).
+# Then a layer leaves at most $\frac1{16}$ of the mean square of the gradient. So
+# **each sigmoid layer leaves a quarter of the gradient's length, at the very best**, and ten layers leave $4^{-10}$, a millionth. This
+# fading is called the [vanishing gradient](glossary.md#vanishing-gradient). Larger weights do not help for long, because they drive $a$
+# to where the slope is even smaller.
 #
 # ### Through all layers: one product
 #
-# The gradient of an early layer has to pass every layer behind it. Number the layers: $y_0 = x$, $a_l = y_{l-1} W_l + b_l$,
-# $y_l = f_l(a_l)$ for $l = 1 \dots L$. Take one example, so that all of these are rows, and write $\delta_l = \partial L / \partial a_l$.
-# The only way from $a_l$ to the loss leads through $y_l$ to $a_{l+1}$, so
+# On its way back, the gradient of an early layer has to pass every later layer. Number the layers: $y_0 = x$,
+# $a_l = y_{l-1} W_l + b_l$, $y_l = f_l(a_l)$ for $l = 1 \dots L$. Take one example, so that each $a_l$ and $y_l$ is a row, and write
+# $\delta_l$ for the derivative of the loss by $a_l$. (In these lines $L$ is the number of layers, not the loss.) The only way from
+# $a_l$ to the loss leads through $y_l$ to $a_{l+1}$, so
 #
 # $$
 # \delta_l = \big( \delta_{l+1} W_{l+1}^\top \big) \odot f_l'(a_l) = \delta_{l+1}\, W_{l+1}^\top F_l,
 # \qquad F_l = \operatorname{diag}\big( f_l'(a_l) \big) .
 # $$
 #
-# Put the same line for $\delta_{l+1}$ into it, then that for $\delta_{l+2}$, and so on to the last layer:
+# Put the same line for $\delta_{l+1}$ into this one, then the line for $\delta_{l+2}$, and so on to the last layer:
 #
 # $$
 # \delta_1 = \delta_L \cdot W_L^\top F_{L-1} \cdot W_{L-1}^\top F_{L-2} \cdots W_2^\top F_1 .
 # $$
 #
-# This is a **product of $L - 1$ [Jacobians](mathematics.md#gradient-jacobian-hessian)**, one for each step from $a_l$ to $a_{l+1}$. If each of
-# them shortens a row to a quarter, the product shortens it to $4^{-(L-1)}$; if each doubles it, to $2^{L-1}$ times its length. All of
-# this chapter is about keeping the factors of this product near 1.
+# This is a **product of $L - 1$ [Jacobians](mathematics.md#gradient-jacobian-hessian)**, one for each step from $a_l$ to $a_{l+1}$. If
+# each of them shortens a row to a quarter, the product shortens it to $4^{-(L-1)}$; if each doubles it, to $2^{L-1}$ times its length.
+# All of this chapter is about keeping the factors of this product near 1. The next cell computes the product for five layers. The
+# library has the same numbers as $db_1$, because for one example $db_1 = \delta_1$.
 
 # %%
 L, width = 5, 6
@@ -385,8 +393,8 @@ assert np.allclose(delta[0], layers[0].db)
 # Send a random signal forward through twenty layers of 256 units, and a random gradient back. Nothing is trained here. This
 # is the state in which training has to begin.
 #
-# **Predict** with the formulas: by which factor does a layer change the signal and the gradient, for ReLU with $s^2 = 2/D$,
-# $1/D$ and $4/D$?
+# **Predict** with the formulas: by which factor does a layer change the root mean square of the signal and of the gradient, for ReLU
+# with $s^2 = 2/D$, $1/D$ and $4/D$?
 
 # %%
 WIDTH, DEPTH = 256, 20
@@ -453,7 +461,7 @@ show(
     "twenty",
     "Two logarithmic charts over twenty layers. With He's weights signal and gradient stay near 1. With half that variance "
     "they fade to a thousandth, with twice that they grow a thousandfold. With sigmoids both fall to 1e-13.",
-    "Left: the signal on its way forward, from layer 1 to 20. Right: the gradient on its way back, from layer 20 to 1.",
+    "Left: what differs between examples, going forward. Right: the gradient, going back. He's weights hold both; the sigmoid loses both.",
 )
 for name, (forward, _, backward) in measured.items():
     factors = (
@@ -476,8 +484,8 @@ for name, (forward, _, backward) in measured.items():
 # next* fades. After twenty layers the outputs of all examples are equal to about thirteen digits. That is why the network could only
 # answer with the mean.
 #
-# **What the numbers look like.** A mean square is one number. Here are the numbers themselves: histograms of all outputs of four of
-# the twenty layers, for a tanh with three sizes of weights, and for the ReLU with He's.
+# **What the numbers look like.** A mean square is one number. Here are the numbers themselves: histograms of all outputs of four of the
+# twenty layers, for tanh with three sizes of weights, and for ReLU with He's weights.
 
 # %%
 histograms = {
@@ -525,13 +533,13 @@ show(
     "Sixteen histograms: four settings, each after layers 1, 5, 10 and 20. Tanh with small weights ends as a single spike at 0; "
     "with a variance of 1/D they become a hill that narrows slowly; with large weights nearly everything is at -1 and 1 from the "
     "first layer on. The ReLU's outputs are 0 for half and spread over positive numbers for the rest.",
-    "Outputs of layers 1, 5, 10 and 20. Look along a row: where there is a spike at 0, the signal is lost; at ±1 the slope is.",
+    "Look along a row, from layer 1 to 20. Row 1: all outputs go to 0. Row 3: most lie at ±1, where tanh is flat. Rows 2 and 4 stay spread out.",
 )
 
 # %% [markdown]
 # With small weights the signal is lost, because nothing but zeros arrives. With large weights most outputs lie at the ends of tanh,
-# where the slope $1 - y^2$ is nearly 0, so hardly any gradient passes these units: they are **[saturated](glossary.md#saturated-unit)**. With $s^2 = 1/D$ the
-# outputs stay spread out, and become smaller slowly.
+# where the slope $1 - y^2$ is nearly 0, so hardly any gradient passes these units: they are
+# **[saturated](glossary.md#saturated-unit)**. With $s^2 = 1/D$ the outputs stay spread out, and become smaller slowly.
 #
 # ## The code
 #
@@ -548,7 +556,7 @@ source(
 )
 
 # %% [markdown]
-# The networks of this chapter are made by `stack`, which gives each layer the initialisation that suits the function behind it.
+# The networks of this chapter are made by `stack`, which draws the weights of each layer as it suits the function that follows.
 
 # %%
 source(stack, deep)
@@ -613,7 +621,7 @@ show(
     "flow",
     "Gradient norm by layer, logarithmic. ReLU: of similar size in all ten layers. Sigmoid: the first layers get a gradient "
     "that is many orders of magnitude smaller than the last layer's.",
-    "What arrives at each layer during training.",
+    "The gradient that arrives at each layer during training. Look at layer 1: how far below layer 10 is it?",
 )
 first_to_last = {
     name: np.median(flow.gradient_norm["encoder.0"])
@@ -626,7 +634,7 @@ if data_name() == "strokes":
     assert any("vanishing" in warning for warning in flows["sigmoid"].warnings)
 
 # %% [markdown]
-# Adam divides each gradient by its own size, so why does it not mend this? It does make tiny gradients large. But as long as the
+# Adam divides each gradient by its own size, so why does Adam not help here? It does make tiny gradients large. But as long as the
 # *signal* has vanished, all examples give nearly the same gradient, so that the gradient hardly says how one example differs from
 # another, however large Adam makes it.
 #
@@ -664,11 +672,11 @@ if data_name() == "strokes":
 #
 # ## Units that die, and how to keep them
 #
-# ReLU has its own way to fail. If the pre-activation of a unit is negative for every example, the unit's output is 0 and its slope is
-# 0. So no gradient reaches its weights, and as long as the layers before it do not change what it gets, it stays at 0: a
-# **[dead](glossary.md#dead-unit)** unit. One long step is enough to kill a unit. The narrow layer suffers most, because each
-# unit that is lost there is a number of the code that is lost. Count the units that live in the preset `deep`, whose code ends in a
-# ReLU, and in `deep-linear-code`, which is the same network without that ReLU. **Predict:** how many of the 32 are in use?
+# ReLU has its own way to fail. If the pre-activation of a unit is negative for every example, the unit's output and its slope are 0.
+# So no gradient reaches the unit's weights, and its output stays 0, unless the layers before it change its inputs. The unit is
+# **[dead](glossary.md#dead-unit)**. One long step is enough to kill a unit. The narrow layer suffers most, because each unit that is
+# lost there is a number of the code that is lost. Count the units that live in the preset `deep`, whose code ends in a ReLU, and in
+# `deep-linear-code`, which is the same network without that ReLU. **Predict:** how many of the 32 are in use?
 
 # %%
 alive, error = {}, {}
@@ -688,8 +696,9 @@ assert error["deep-linear-code"] < error["deep"]
 # So an encoder should not end in a ReLU, unless you want a sparse code ([chapter 10](10_sparse_contractive.py)). The library has both
 # presets, so that the difference can be seen.
 #
-# **Exploding, and clipping.** A gradient may also be too long, so long that one step ruins the network. To *clip* the gradient helps:
-# this bounds its length $\lVert g \rVert$ by $c$, and keeps its direction ([Pascanu et al. 2013](bibliography.md#pascanu-2013)):
+# **Exploding, and clipping.** A gradient may also be too long, so long that one step ruins the network. The cure is to *clip* the
+# gradient: its length $\lVert g \rVert$ is bounded by $c$, and its direction is kept
+# ([Pascanu et al. 2013](bibliography.md#pascanu-2013)):
 #
 # $$
 # g \leftarrow g \cdot \min\!\Big(1, \frac{c}{\lVert g \rVert}\Big).
@@ -721,14 +730,16 @@ assert rescue[10.0] < 0.8 * without_learning < rescue[None]
 # %% [markdown]
 # ## Why not start at zero?
 #
-# **Break it.** Give all units of a layer the same weights. Then all units compute the same number, so all get the same gradient, so all
-# take the same step, and are equal again after it. By induction they stay equal, for any optimizer and any number of steps.
+# **Break it.** Give all units of a layer the same weights, those that lead to the unit and those that lead on from it. Then all units
+# compute the same number, so all get the same gradient, so all take the same step, and are equal again after it. By induction they stay
+# equal, for any optimizer and any number of steps.
 #
 # In symbols, for one hidden layer with $a_1 = x W_1 + b_1$, $z = f(a_1)$ and $a_2 = z W_2 + b_2$: let the columns of $W_1$ $(D, H)$ be
-# equal, the numbers of $b_1$ be equal, and the rows of $W_2$ $(H, D)$ be equal. Then the columns of $z$ $(N, H)$ are equal. So the columns
-# of $dz = da_2\, W_2^\top$ are equal, because the columns of $W_2^\top$ are. So the columns of $dW_1 = x^\top (dz \odot f'(a_1))$ are equal,
-# and so are the numbers of $db_1$ and the rows of $dW_2 = z^\top da_2$. The layer has $H$ units, but can do no more than one unit can.
-# Random weights make the units different.
+# equal, the numbers of $b_1$ be equal, and the rows of $W_2$ $(H, D)$ be equal. Then the columns of $z$ $(N, H)$ are equal. So the
+# columns of $dz = da_2\, W_2^\top$ are equal, because the columns of $W_2^\top$ are. So the columns of
+# $dW_1 = x^\top (dz \odot f'(a_1))$ are equal, and so are the numbers of $db_1$ and the rows of $dW_2 = z^\top da_2$. The layer has $H$
+# units, but can do no more than one unit can. Random weights make the units different. (The cell prints the `rank` of $W_1$, which
+# counts its independent columns: there is one.)
 
 # %%
 same = sae.Autoencoder(
@@ -757,21 +768,22 @@ assert np.linalg.matrix_rank(first.W, tol=1e-2 * np.linalg.norm(first.W)) == 1
 #
 # ### Residual connections
 #
-# A **[residual connection](glossary.md#residual-connection)** lets a layer, or a few layers together, only *add* to the input ([He et al. 2016](bibliography.md#he-2016)):
+# A **[residual connection](glossary.md#residual-connection)** lets a layer, or a few layers together, only *add* to
+# the input ([He et al. 2016](bibliography.md#he-2016)):
 #
 # $$
 # y = x + f(x) .
 # $$
 #
-# Here $x$ is used twice, so its two gradients add up: one comes straight from $y$, the other through $f$. With the Jacobian $J$ of $f$,
-# for rows,
+# Here $x$ is used twice, so its two gradients add up: one comes straight from $y$, the other through $f$. Let $J$ be the Jacobian of
+# $f$: going back through $f$ multiplies the row $dy$ by $J$. Then
 #
 # $$
 # dx = dy + dy\, J = dy\, (I + J) .
 # $$
 #
-# So the product of Jacobians becomes $(I + J_{L}) \cdots (I + J_2)(I + J_1)$. However small the $J$ are, this product does not vanish:
-# multiplied out, one of its terms is $I$, the gradient that takes the road past all layers. As a layer of this library:
+# So the product of Jacobians becomes $(I + J_{L}) \cdots (I + J_2)(I + J_1)$. However small the $J$ are, this product does not vanish.
+# Multiplied out, it has the term $I$, by which $dy$ arrives unchanged, on the road past all layers. As a layer of this library:
 
 
 # %%
@@ -798,11 +810,11 @@ assert report.passed
 # %% [markdown]
 # ### Batch normalisation
 #
-# The derivation above chose $s$ so that signals have the right size *before* training. **[Batch normalisation](glossary.md#batch-normalisation)**
-# ([Ioffe and Szegedy 2015](bibliography.md#ioffe-2015)) sets their size in every step. For each feature it takes the mean $m$ and the
-# [variance](mathematics.md#expectation-variance-covariance) $v$ over the $M$ examples of the batch, takes them out, and puts in a mean
-# $\beta$ and a standard deviation $\gamma$ that are learned. For one feature, with $i = 1 \dots M$ and a tiny $\epsilon$ against a
-# division by 0:
+# The derivation above chose $s$ so that signals have the right size *before* training.
+# **[Batch normalisation](glossary.md#batch-normalisation)** ([Ioffe and Szegedy 2015](bibliography.md#ioffe-2015)) sets their size in
+# every step. For each feature it takes the mean $m$ and the [variance](mathematics.md#expectation-variance-covariance) $v$ over the $M$
+# examples of the batch, subtracts the mean, and divides by the standard deviation. Then it gives the feature a standard deviation
+# $\gamma$ and a mean $\beta$, which are learned. For one feature, with $i = 1 \dots M$ and a tiny $\epsilon$ against a division by 0:
 #
 # $$
 # \begin{aligned}
@@ -832,7 +844,8 @@ assert report.passed
 # $$
 #
 # Finally each $x_i$ is used three times: in $\hat x_i$ itself, in $m$ and in $v$. Their slopes are $r$, $\frac1M$ and
-# $\frac2M (x_i - m)$, so
+# $\frac2M (x_i - m)$. The sums in $dm$ and $dv$ are $\sum_k d\hat x_k = \gamma\, d\beta$ and
+# $\sum_k d\hat x_k\, \hat x_k = \gamma\, d\gamma$, so
 #
 # $$
 # \begin{aligned}
@@ -843,10 +856,11 @@ assert report.passed
 # \end{aligned}
 # $$
 #
-# These are the lines of the library, which writes $\mu$, $\sigma^2$ for $m$, $v$, and `scale` for $r$. What do the two terms with a minus
-# mean? If the same constant is added to all $x_i$, no output changes, and if the distances of all $x_i$ from their mean grow by the same
-# factor, no output changes either (but for $\epsilon$). A gradient is 0 along a change that does not change the loss. So its mean is taken
-# off, and its part along $\hat x$ is taken off.
+# These are the lines of the library, which writes $\mu$, $\sigma^2$ for $m$, $v$, and `scale` for $r$. What do the two terms with a
+# minus mean? If the same constant is added to all $x_i$, no output changes. If the distances of all $x_i$ from their mean grow by the
+# same factor, no output changes either (apart from the effect of the tiny $\epsilon$). So the loss does not change, and the gradient
+# can have no part along these two changes. The first term takes off the part along the first change, which is the mean of the gradient.
+# The second term takes off the part along the second change, which is the part along $\hat x$.
 
 # %%
 source(sae.BatchNorm.backward)
@@ -905,7 +919,7 @@ for cure in ("as it is", "residual", "normalised"):
     train(model, 2, x[: quick(20_000, 6_000)])
     after[cure] = squared_error(model, test)
     print(
-        f"{cure:<11} gradient of the first layer, of the last one's: {share[cure]:.0e}; "
+        f"{cure:<11} gradient of the first layer / of the last: {share[cure]:.0e}; "
         f"squared error after two epochs {after[cure]:.1f}"
     )
 assert share["as it is"] < 1e-4 < 3e-4 < share["residual"] and share["normalised"] > 1e-2
@@ -920,12 +934,13 @@ if data_name() == "strokes":
 #
 # ## 2006
 #
-# [Hinton and Salakhutdinov 2006](bibliography.md#hinton-2006b) made deep autoencoders work with sigmoids and the computers of the
-# time. They first trained each layer by itself, as a Boltzmann machine ([chapter 12](12_boltzmann.py)). So backpropagation began
-# from weights that let signals through. On MNIST their 784-1000-500-250-30 network reached a squared error of
+# [Hinton and Salakhutdinov 2006](bibliography.md#hinton-2006b) made deep autoencoders work with sigmoids and the computers of the time.
+# They first trained each layer by itself, as a Boltzmann machine ([chapter 12](12_boltzmann.py)); this is called *pretraining*. So
+# backpropagation began from weights that let signals through. On MNIST their 784-1000-500-250-30 network reached a squared error of
 # 3.00 per test image, where PCA with 30 numbers leaves 13.87. For one of their data sets, the curves, they report that the network
-# without this start reconstructs the mean. Here is their network twice, with the logistic units of the paper and with the softplus,
-# the smooth ReLU, of the preset `science2006`. Both begin from random weights and take the same few steps:
+# without this start reconstructs the mean. Here is their network twice: with the sigmoids of the paper, and with the softplus, the
+# smooth ReLU, of the preset `science2006`. Both begin from random weights and take the same few steps. (The loss `BCEWithLogits`
+# contains the last sigmoid. [Chapter 07](07_cross_entropy.py) derives it.)
 
 # %%
 source(PRESETS["science2006"].build)
@@ -959,14 +974,14 @@ assert errors["softplus"] < 0.9 * without_learning
 #
 # `scratchae tutorial 5 --data mnist` runs this chapter on MNIST, in about 40 s. The whole experiment is
 # `scratchae train science2006 --data mnist` (80 epochs, 6 min 20 s on two cores). It reaches **2.87** per test image from random
-# weights, with He's draw, a smooth ReLU, and Adam with a warm-up and a rate that falls. With the layers trained first,
+# weights, with He's draw, a smooth ReLU, and Adam with a warm-up and a rate that falls. With pretraining,
 # `scratchae train dbn --data mnist` (10 min 48 s) reaches 2.63. Each figure is that of one run (`benchmarks/README.md`): the squared
 # error is summed over the 784 pixels and averaged over the test images.
 #
-# So what needed pretraining in 2006, a good initialisation does now. [Martens 2010](bibliography.md#martens-2010) and
+# So a network that needed pretraining in 2006 now needs only a good start. [Martens 2010](bibliography.md#martens-2010) and
 # [Sutskever et al. 2013](bibliography.md#sutskever-2013) were the first to train such autoencoders from random weights. Our two runs
-# differ in more than the pretraining: one has sigmoids and the other a smooth ReLU, and their schedules differ. So their difference is
-# one between two recipes; [chapter 12](12_boltzmann.py) compares two networks that differ in the pretraining alone.
+# differ in more than the pretraining: `dbn` has sigmoids and `science2006` a smooth ReLU, and their schedules differ. So we compare two
+# whole recipes here; [chapter 12](12_boltzmann.py) compares two networks that differ in the pretraining alone.
 #
 # ## Exercises
 #
@@ -1002,8 +1017,8 @@ exercise("05_batchnorm")
 # **Explore.**
 #
 # 8. ★★★, 30 minutes, after *2006*. Make the network of ten sigmoid layers at the top learn within five epochs, without touching the
-#    activation functions and without batch normalisation. Hint: where on the sigmoid do the pre-activations lie, and what is the mean of
-#    what the next layer gets?
+#    activation functions and without batch normalisation. Hint: where on the sigmoid do the pre-activations lie, and what is the mean
+#    of the next layer's inputs?
 # 9. ★★, 15 minutes, after *Units that die*. Which share of the 32 units lives in `deep` if you halve the learning rate, or double it, and
 #    what if its code ends in `sae.LeakyReLU(0.1)`?
 #
@@ -1012,15 +1027,15 @@ exercise("05_batchnorm")
 # 4\. The leaky ReLU leaves $\frac12 (1 + c^2)$ of the mean square, so $s^2 = \frac{2}{(1 + c^2) D}$. For $c = 1$ it is the identity,
 # which halves nothing, and $s^2 = 1/D$.
 #
-# 5\. All of it, because $H s^2 \cdot \frac1{16} = 1$. But each output of a sigmoid is about ½, so the next layer has $\mathbb E[a^2] =
-# D s^2 / 4 = 4$. These pre-activations have the standard deviation 2, and there the mean square of the slope is much smaller. The next
-# cell measures it.
+# 5\. All of it, because $H s^2 \cdot \frac1{16} = 1$. But each output of a sigmoid is about ½, so with $D = H$ the next layer has
+# $\mathbb E[a^2] = D s^2 / 4 = 4$. These pre-activations have the standard deviation 2, and there the mean square of the slope is much
+# smaller. The next cell measures it.
 #
 # 6\. $\mathbb E[a^2] = D s^2\, \mathbb E[x^2] + s_b^2$. The part that comes from the signal keeps its size, but each layer adds a part that is
 # the same for all examples. The backward pass does not change, because $dx = da\, W^\top$ has no $b$ in it.
 #
-# 7\. It takes a factor of at most ¼ once, and less is left where a pixel is certain and wrong, which is the subject of
-# [chapter 07](07_cross_entropy.py). The factor does not repeat layer by layer.
+# 7\. It multiplies the gradient by at most ¼, but only once, not layer by layer. Where an output is close to 0 or 1 and wrong, the
+# factor is much smaller, which is the subject of [chapter 07](07_cross_entropy.py).
 #
 # 8\. There are several ways. One: multiply Glorot's weights of the hidden layers by 4, which makes up for the slope of ¼, and let each bias
 # be $-\frac12 \sum_i W_{ij}$, which takes away the mean of the inputs, so that the pre-activations lie around 0. The cell below tries it.

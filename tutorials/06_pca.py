@@ -6,8 +6,8 @@
 # **Time** 65 minutes to read (short path 45), 14 s to run on two cores.
 #
 # **A short path** of 45 minutes leaves out what is marked *beyond the short path*; nothing else in this chapter needs it. These are the
-# proof of the theorem, *PCA as a model of probabilities*, the last page of *Can training get stuck?*, and *When the code is larger than
-# the data*.
+# proof of the theorem, *PCA as a model of probabilities*, the marked part of *Can training get stuck?*, and *When the code is
+# larger than the data*.
 
 # %% [markdown]
 # ## The question
@@ -15,11 +15,12 @@
 # Take the nonlinearities out of an [autoencoder](glossary.md#autoencoder). The encoder is one matrix, the decoder
 # another. What does training find?
 #
-# For this one network there is a complete answer, on paper, for every data set: it finds the subspace of
-# [principal component analysis](glossary.md#pca) (PCA), wherever there is only one such subspace. This chapter proves it from matrix
-# products and the [singular value decomposition](mathematics.md#singular-value-decomposition), and it proves that the loss has no local
-# minimum but the global one. Then it trains the network and measures, in degrees, how far the network is from what was proved. At the
-# end it asks the opposite: what does an autoencoder learn whose code is *larger* than its data?
+# For this one network there is a complete answer, on paper, for every data set. With a code of $k$ numbers, training finds the subspace of
+# [principal component analysis](glossary.md#pca) (PCA), which holds the $k$ *principal directions*: those along which the data vary
+# most. (Where several subspaces are equally good, it finds one of them.) This chapter proves it from matrix products and the
+# [singular value decomposition](mathematics.md#singular-value-decomposition), and it proves that the loss has no local minimum but the
+# global one. Then it trains the network and measures, in degrees, how far the network is from what was proved. At the end it asks the
+# opposite question: what does an autoencoder learn if its code is *larger* than its data?
 #
 # You need this for two reasons. PCA is the yardstick of every other chapter: a network with a code of $k$ numbers that
 # does not beat PCA with $k$ numbers has gained nothing by being a network. And the linear autoencoder is the one network of this book
@@ -64,10 +65,10 @@ def squared_error(made, x):
 # %% [markdown]
 # ## A picture of it
 #
-# Take three hundred points in the plane, $D = 2$, and a code of one number, $k = 1$. Whatever the decoder
-# $\hat x = z\,W_2 + b_2$ makes of one number $z$ lies on a straight line. The decoder chooses the line, and the encoder chooses where on
-# it each point goes. The loss is the mean of the squared lengths of the thin segments. **Predict:** which line is best, and where on it
-# should a point go?
+# Take three hundred points in the plane, $D = 2$, and a code of one number, $k = 1$. Whatever the decoder $\hat x = z\,W_2 + b_2$ makes
+# of one number $z$ lies on a straight line. The decoder chooses the line, and the encoder chooses where on it each point goes. In the
+# picture below a thin segment joins each point to its reconstruction; the loss is the mean of the squared lengths of these segments.
+# **Predict:** which line is best, and where on it should a point go?
 
 # %%
 points = slanted_gaussian(np.random.default_rng(1), 300) + np.float32([0.5, -0.3])
@@ -172,7 +173,7 @@ assert (
 
 # %%
 N, D, k = 200, 6, 3
-# what the principal directions are to have
+# of the data along the principal directions
 variances = np.array([4.0, 2.0, 1.0, 0.4, 0.2, 0.1])
 basis, _ = np.linalg.qr(rng.standard_normal((D, D)))
 X = rng.standard_normal((N, D))
@@ -208,7 +209,8 @@ assert all(
 # \end{aligned}
 # $$
 #
-# Now replace $\hat X$ by $X W_1 W_2$, and write $C = \frac1N X^\top X$, $(D, D)$, for the [covariance](mathematics.md#expectation-variance-covariance) of the centred data:
+# Now replace $\hat X$ by $X W_1 W_2$, and write $C = \frac1N X^\top X$, $(D, D)$, for the
+# [covariance](mathematics.md#expectation-variance-covariance) of the centred data:
 #
 # $$
 # dW_2 = 2\, W_1^\top C\,(W_1 W_2 - I), \qquad dW_1 = 2\, C\,(W_1 W_2 - I)\, W_2^\top .
@@ -236,12 +238,15 @@ print("the library's dW₁", dW1.shape, "and dW₂", dW2.shape, "equal the two f
 # \qquad U^\top U = I, \quad V^\top V = V V^\top = I
 # $$
 #
-# (for $N \ge D$), where $S$ is diagonal and holds the singular values $s_1 \ge s_2 \ge \dots \ge s_D \ge 0$. Then $C = \frac1N X^\top X = V\,\frac{S^2}{N}\,V^\top$: the columns $v_i$ of $V$ are the [eigenvectors](mathematics.md#eigenvalues-trace-determinant) of the
-# covariance, and $\lambda_i = s_i^2 / N$ are its eigenvalues: the variance of the data along $v_i$. The first $k$ columns,
-# $V_k$ $(D, k)$, span the **PCA subspace**, and PCA reconstructs $\hat X = X V_k V_k^\top$.
+# (for $N \ge D$), where $S$ is diagonal and holds the singular values $s_1 \ge s_2 \ge \dots \ge s_D \ge 0$. Then
+# $C = \frac1N X^\top X = V\,\frac{S^2}{N}\,V^\top$. So the columns $v_i$ of $V$ are the
+# [eigenvectors](mathematics.md#eigenvalues-trace-determinant) of the covariance, and $\lambda_i = s_i^2 / N$ are its eigenvalues. Each
+# $\lambda_i$ is the variance of the data along $v_i$. The first $k$ columns, $V_k$ $(D, k)$, span the **PCA subspace**, and PCA
+# reconstructs $\hat X = X V_k V_k^\top$.
 #
-# The picture shows the decomposition of a matrix of 2 × 2, applied to the points of a circle. Every matrix turns, stretches along the
-# axes, and turns again (a turn may come with a reflection). The directions $v_1$ and $v_2$ are those that the first turn brings to the axes.
+# The picture shows the decomposition of a matrix of 2 × 2, applied to the points of a circle. By the decomposition every matrix does
+# three things: it turns, stretches along the axes, and turns again (a turn may come with a reflection). The directions $v_1$ and $v_2$
+# are those that the first turn brings to the axes.
 
 # %% tags=["hide-input"]
 matrix = np.array([[0.6, 0.0], [0.8, 1.0]])
@@ -284,22 +289,24 @@ assert np.allclose(matrix @ V2t.T, U2 * s2)
 #
 # Equality holds for $Y = X V_k V_k^\top$, and if $s_k > s_{k+1}$, it holds for no other $Y$.
 #
-# **Proof** (*beyond the short path*). *One.* Take $Q$ $(N, k)$ with orthonormal columns, $Q^\top Q = I$, whose span holds all columns of $Y$; so
-# $Q Q^\top Y = Y$. Split the error into its part outside that span and its part inside:
+# **Proof** (*beyond the short path*). *One.* Take $Q$ $(N, k)$ with orthonormal columns, $Q^\top Q = I$, whose span holds all columns
+# of $Y$. Since $QQ^\top$ projects onto this span, $Q Q^\top Y = Y$. Split the error into its part outside that span and its part
+# inside:
 #
 # $$
 # X - Y = (I - QQ^\top) X + (QQ^\top X - Y) .
 # $$
 #
-# The two parts are orthogonal, so their squares add up (Pythagoras). Without the second part the sum can only be smaller:
+# The two parts are orthogonal, so their squares add up (Pythagoras). Without the second part the sum can only be smaller. Then use
+# Pythagoras once more, for $X$ and its projection $QQ^\top X$, which is as long as $Q^\top X$; and $\lVert X \rVert^2 = \sum_i s_i^2$:
 #
 # $$
 # \lVert X - Y \rVert^2 \ge \lVert (I - QQ^\top) X \rVert^2 = \lVert X \rVert^2 - \lVert Q^\top X \rVert^2
 # = \sum_{i} s_i^2 - \lVert Q^\top X \rVert^2 .
 # $$
 #
-# *Two.* $Q^\top X = Q^\top U\, S\, V^\top$, and multiplication by $V^\top$ changes no length, because it is a turn. With $u_i$ the
-# columns of $U$
+# *Two.* $Q^\top X = Q^\top U\, S\, V^\top$, and multiplication by $V^\top$ changes no length, because it is a turn. Let $u_i$ be the
+# columns of $U$; then the columns of $Q^\top U S$ are $s_i\, Q^\top u_i$, and
 #
 # $$
 # \lVert Q^\top X \rVert^2 = \lVert Q^\top U S \rVert^2 = \sum_{i} s_i^2 h_i, \qquad h_i = \lVert \underset{(k, N)}{Q^\top}\,
@@ -320,13 +327,14 @@ assert np.allclose(matrix @ V2t.T, U2 * s2)
 # \end{aligned}
 # $$
 #
-# *Four.* Together the two give $\lVert X - Y \rVert^2 \ge \sum_i s_i^2 - \sum_{i \le k} s_i^2 = \sum_{i > k} s_i^2$. For
-# $Y = X V_k V_k^\top$ the error is $X - Y = \sum_{i > k} s_i u_i v_i^\top$, whose square is this sum.
+# *Four.* The lines of *one* and *three* together give
+# $\lVert X - Y \rVert^2 \ge \sum_i s_i^2 - \sum_{i \le k} s_i^2 = \sum_{i > k} s_i^2$. For $Y = X V_k V_k^\top$ the error is
+# $X - Y = \sum_{i > k} s_i u_i v_i^\top$, and $\lVert X - Y \rVert^2$ is this sum.
 #
-# *Five: for no other $Y$.* Let $s_k > s_{k+1}$, and let the bound be reached. Then each line above is an equality. The first line then says
-# that $(s_k^2 - s_i^2) h_i = 0$ for $i > k$, so $h_i = 0$ there. The second says that $\sum_{i \le k} h_i = k$, so each of these $h_i$
-# is 1. Then $Q$ spans $u_1 \dots u_k$, so $QQ^\top = U_k U_k^\top$. And in *one* the part that was left out is 0, so
-# $Y = QQ^\top X = U_k U_k^\top X = X V_k V_k^\top$. $\blacksquare$
+# *Five: for no other $Y$.* Let $s_k > s_{k+1}$, and let the bound be reached. Then each line of the estimate in *three* is an equality,
+# and so is the ≥ in *one*. The first line says that $(s_k^2 - s_i^2) h_i = 0$ for $i > k$, so $h_i = 0$ for $i > k$. Then the second
+# says that $\sum_{i \le k} h_i = k$, so $h_i = 1$ for $i \le k$. Then $Q$ spans $u_1 \dots u_k$, so $QQ^\top = U_k U_k^\top$. And in
+# *one* the second part is 0, so $Y = QQ^\top X = U_k U_k^\top X = X V_k V_k^\top$. $\blacksquare$
 #
 # The next cell computes each step of the proof for 2,000 matrices $Y$:
 
@@ -377,9 +385,9 @@ assert np.isclose(reached, tail) and closest > tail
 #
 # **There are no others** (if $\lambda_k > \lambda_{k+1}$, and no direction of the data has variance 0). At a minimum
 # $X W_1 W_2 = X V_k V_k^\top$, because no other matrix of rank $k$ is as close. Multiply from the left by $\frac1N C^{-1} X^\top$: then
-# $W_1 W_2 = V_k V_k^\top$. So the rows of $V_k^\top$ are combinations of the rows of $W_2$, and because both have $k$ rows,
-# $W_2 = A^{-1} V_k^\top$ for some invertible $A$. Then $W_1 A^{-1} V_k^\top = V_k V_k^\top$. Multiply from the right by $V_k A$: then
-# $W_1 = V_k A$. $\blacksquare$
+# $W_1 W_2 = V_k V_k^\top$. Multiply from the left by $V_k^\top$: then $(V_k^\top W_1)\, W_2 = V_k^\top$. The right side has rank $k$,
+# so the $(k, k)$ matrix $A = V_k^\top W_1$ is invertible, and $W_2 = A^{-1} V_k^\top$. Put this into $W_1 W_2$: then
+# $W_1 A^{-1} V_k^\top = V_k V_k^\top$. Multiply from the right by $V_k A$: then $W_1 = V_k A$. $\blacksquare$
 #
 # Read the result closely, because it is often misquoted:
 #
@@ -428,18 +436,18 @@ assert abs(correlation[np.triu_indices(k, 1)]).max() > 0.1
 # x = z\, W + \bar x + n, \qquad n \sim \mathcal N(0, s^2 I) .
 # $$
 #
-# A sum of Gaussian numbers is Gaussian, so $x$ has the mean $\bar x$ and the covariance
+# A sum of independent Gaussian numbers is Gaussian, so $x$ is Gaussian. It has the mean $\bar x$ and the covariance
 # $\Sigma = W^\top W + s^2 I$. Which $W$ and $s$ make the data most probable? Tipping and Bishop prove that the rows of $W$ span the PCA
-# subspace again, only shorter than the spread of the data, because a part of the spread is noise:
+# subspace again. Along each $v_i$, $W$ gives less variance than the data have there, because a part of that is noise:
 #
 # $$
 # W^\top W = \sum_{i \le k} (\lambda_i - s^2)\, v_i v_i^\top, \qquad s^2 = \frac{1}{D - k} \sum_{i > k} \lambda_i .
 # $$
 #
-# For $s \to 0$ it is plain PCA. We try the claim below against other parameters, with the logarithm of the density averaged over the data,
-# $-\frac12 \big( D \log 2\pi + \log\det\Sigma + \operatorname{tr} \Sigma^{-1} C \big)$. In
-# [chapter 11](11_variational.py#when-a-correct-vae-collapses) the same matrix appears again, as the decoder of a *linear variational
-# autoencoder*.
+# For $s \to 0$ the model becomes plain PCA. The cell below compares these $W$ and $s$ with 300 others. It compares the logarithm of the
+# density, averaged over the data, which is $-\frac12 \big( D \log 2\pi + \log\det\Sigma + \operatorname{tr} \Sigma^{-1} C \big)$. (The
+# natural logarithm has the unit *nat*.) In [chapter 11](11_variational.py#when-a-correct-vae-collapses) the same matrix appears again,
+# as the decoder of a *linear variational autoencoder*.
 
 # %%
 s_squared = variances[k:].mean()
@@ -470,9 +478,9 @@ assert (
 # %% [markdown]
 # ## Can training get stuck?
 #
-# The loss is not convex, because $W_1$ and $W_2$ are multiplied. So it might have a valley that is not the deepest one. It has none
-# ([Baldi and Hornik 1989](bibliography.md#baldi-1989)). To see this, look for all points where both gradients vanish. Let $C$ be
-# invertible with distinct eigenvalues, and let $W_2$ have rank $k$.
+# The loss is not convex (a *convex* function has a single valley), because $W_1$ and $W_2$ are multiplied. So it might have a valley
+# that is not the deepest one. It has none ([Baldi and Hornik 1989](bibliography.md#baldi-1989)). To see this, look for all points where
+# both gradients vanish. Let $C$ be invertible with distinct eigenvalues, and let $W_2$ have rank $k$.
 #
 # $$
 # \begin{aligned}
@@ -489,16 +497,17 @@ assert (
 # $P v_i = \alpha v_i$. A projection has $\alpha = 0$ or $1$. So $P$ projects onto **some $k$ of the eigenvectors**, and the loss there is the
 # sum of the $\lambda_i$ of the others. For the gradient to vanish, any $k$ of them will do.
 #
-# But only one choice is a minimum. If a weaker direction $v_j$ was taken and a stronger $v_i$ was left out, turn $v_j$ a little
-# towards $v_i$, to $v_j \cos\varphi + v_i \sin\varphi$. The variance that the code keeps grows by $\sin^2\!\varphi\,(\lambda_i - \lambda_j) > 0$,
-# and the loss falls by as much. So this point is a **saddle**: it is flat to [first order](mathematics.md#first-order-change), and it has a
-# way down.
+# But only one choice is a minimum. Call a direction stronger if its eigenvalue is larger. If a weaker direction $v_j$ was taken and a
+# stronger $v_i$ was left out, turn $v_j$ a little towards $v_i$, to $v_j \cos\varphi + v_i \sin\varphi$. The variance that the code
+# keeps grows by $\sin^2\!\varphi\,(\lambda_i - \lambda_j) > 0$, and the loss falls by as much. So this point is a **saddle**: it is
+# flat to [first order](mathematics.md#first-order-change), and it has a way down.
 #
-# **Where $W_2$ has a rank below $k$** (*beyond the short path*). $W_1 W_2 W_2^\top = W_2^\top$ still says that $W_1 W_2$ is the projection $P$
-# onto the rows of $W_2$, so the rest is as before, but with fewer than $k$ eigenvectors. (At the extreme, $W_1 = W_2 = 0$ reconstructs
-# the mean.) The way down is another one. Because the rank is below $k$, there is a unit vector $u$ $(k, 1)$ with $u^\top W_2 = 0$: a
-# number of the code, or a combination of several, that the decoder does not use. Give it an eigenvector $v_i$ that was left out:
-# $W_1 \to W_1 + \epsilon\, v_i u^\top$ and $W_2 \to W_2 + \epsilon^2\, u v_i^\top$. Multiply out, with $u^\top W_2 = 0$ and $u^\top u = 1$:
+# **Where $W_2$ has a rank below $k$** (*beyond the short path*). $W_1 W_2 W_2^\top = W_2^\top$ still says that $W_1 W_2$ keeps the rows
+# of $W_2$ (as columns), and what is orthogonal to all these rows it makes 0. So it is the projection $P$ onto them, and the rest is as
+# before, but with fewer than $k$ eigenvectors. (At the extreme, $W_1 = W_2 = 0$ reconstructs the mean.) The way down is another one.
+# Because the rank is below $k$, there is a unit vector $u$ $(k, 1)$ with $u^\top W_2 = 0$: a number of the code, or a combination of
+# several, that the decoder does not use. Give it an eigenvector $v_i$ that was left out: $W_1 \to W_1 + \epsilon\, v_i u^\top$ and
+# $W_2 \to W_2 + \epsilon^2\, u v_i^\top$. Multiply out, with $u^\top W_2 = 0$ and $u^\top u = 1$:
 #
 # $$
 # W_1 W_2 \;\to\; P + \epsilon^2\, W_1 u\, v_i^\top + \epsilon^3\, v_i v_i^\top .
@@ -563,8 +572,8 @@ assert minima == 1
 # %% [markdown]
 # Gradient descent leaves a saddle, but slowly, because near it the slope is small. Start with tiny weights, close to the saddle
 # $W_1 = W_2 = 0$. Then the network learns **one direction after the other**, the strongest first
-# ([Saxe et al. 2014](bibliography.md#saxe-2014) solve the equations of its whole course). The loss comes down a staircase, and
-# each landing of the stairs is the loss at one of the saddles that we have just found.
+# ([Saxe et al. 2014](bibliography.md#saxe-2014) give formulas for the whole course of this training). The loss comes down a staircase,
+# and each landing of the stairs is the loss at one of the saddles that we have just found.
 
 # %%
 steps = 200
@@ -760,15 +769,15 @@ show(
     "angles",
     "Left: four of the twelve principal angles fall over the epochs; most are below one degree soon, the largest takes "
     "longest. Right: the error above the least possible falls below one percent within a few epochs.",
-    "The last direction comes last, and the error hardly notices.",
+    "Compare the two at the same epoch: the largest angle is still large when the error is already near the least.",
 )
 
 # %% [markdown]
-# In the first epochs the error is within a few per cent of the least, while the last angle is still tens of degrees. The
-# proof says why. If the network takes the direction $v_k \cos\varphi + v_{k+1} \sin\varphi$ in place of $v_k$, its loss is larger by
-# $\sin^2\!\varphi\,(\lambda_k - \lambda_{k+1})$. The two eigenvalues are close to each other, so even a large angle costs little, and
-# where little is to be gained the gradient is small. Remember this beyond PCA: **an error near its floor does not mean that the weights
-# are where you think they are**.
+# In the first epochs the error is within a few per cent of the least, while the last angle is still tens of degrees. The turn in
+# *Can training get stuck?* says why. If the network takes the direction $v_k \cos\varphi + v_{k+1} \sin\varphi$ in place of $v_k$, its
+# loss is larger by $\sin^2\!\varphi\,(\lambda_k - \lambda_{k+1})$. The two eigenvalues are close to each other, so even a large angle
+# costs little, and where little is to be gained the gradient is small. Remember this beyond PCA:
+# **an error near its floor does not mean that the weights are where you think they are**.
 
 # %%
 gap = eigenvalues[k - 1] - eigenvalues[k]
@@ -832,7 +841,7 @@ show(
     "directions",
     "Three rows of eight 28 by 28 images. The first row, PCA, goes from coarse to fine strokes; the second, the "
     "network's own, are mixtures of all; the third, recovered from the network, repeats the first.",
-    "The first 8 of 12 directions: PCA's, the network's, and the network's after undoing the mixing.",
+    "The first 8 of 12 directions. Compare the third row, the network's after undoing the mixing, with the first.",
 )
 
 # %% [markdown]
@@ -886,10 +895,10 @@ assert abs(errors["linear autoencoder"] - errors["PCA"]) < 0.02 * errors["PCA"]
 assert errors["with ReLU"] < 0.8 * errors["PCA"]
 
 # %% [markdown]
-# This is why the README prints PCA beside every autoencoder. On MNIST, `scratchae train deep --data mnist` (10 epochs)
-# reached 8.2 to 9.4 per test image with 32 numbers, over three seeds, where PCA leaves 13.19; and
-# [Hinton and Salakhutdinov 2006](bibliography.md#hinton-2006b) report 3.00 for their deep network with 30 numbers, and 13.87 for
-# PCA with 30. All are squared errors summed over the 784 pixels.
+# So a network that bends can beat PCA, and therefore the README prints PCA beside every autoencoder. On MNIST,
+# `scratchae train deep --data mnist` (10 epochs) reached 8.2 to 9.4 per test image with 32 numbers, over three seeds, where PCA leaves
+# 13.19; and [Hinton and Salakhutdinov 2006](bibliography.md#hinton-2006b) report 3.00 for their deep network with 30 numbers, and 13.87
+# for PCA with 30. All are squared errors summed over the 784 pixels.
 #
 # ## When the code is larger than the data
 #
@@ -901,8 +910,11 @@ assert errors["with ReLU"] < 0.8 * errors["PCA"]
 # $$
 #
 # so two units for each number, and a decoder that subtracts the second from the first, make the identity. So "a 2-dimensional
-# [Gaussian](mathematics.md#density-and-the-normal-distribution), compressed to 50 numbers" is no compression, and a small loss of such a
-# network says nothing. The preset `overcomplete` is that network, 2-50-2:
+# [Gaussian](mathematics.md#density-and-the-normal-distribution), compressed to 50 numbers" is no compression, and a small loss of such
+# a network says nothing. The preset `overcomplete` is that network, 2-50-2. The cell first copies with weights set by hand. Then it
+# trains the network four times: plain, with noise on the input, with dropout on the code, and with a penalty on the code. It prints
+# what each makes of the point (4, −4), which is far from all data, and which share of the numbers of the code is above 0. **Predict:**
+# what does the plain network make of (4, −4)?
 
 # %%
 preset = PRESETS["overcomplete"]
@@ -958,26 +970,27 @@ assert squared_error(models["plain"].reconstruct(plane.test), plane.test) < 1e-3
 assert np.allclose(models["plain"].reconstruct(far), far, atol=0.8)
 
 # %% [markdown]
-# The plain network copies even a point that is nothing like its data, so it has learned nothing about them. In its three variants copying
-# is no longer free.
+# The plain network copies even a point that is nothing like its data, so it has learned nothing about its data. In the three variants
+# copying is no longer free, as we see now for each.
 #
-# **Noise on the input.** The network sees $\tilde x = x + n$, with noise of variance $\sigma^2$, and has to give back $x$. Whoever copies
-# now copies the noise too. What is best? For a linear map $\hat x = \tilde x M$ and centred data with covariance $C$
+# **Noise on the input.** The network sees $\tilde x = x + n$, with noise of variance $\sigma^2$, and has to give back $x$. A network
+# that copies now copies the noise too. Which linear map is best? For $\hat x = \tilde x M$ and centred data with covariance $C$
 #
 # $$
 # L(M) = \mathbb E \lVert (x + n) M - x \rVert^2
 # = \operatorname{tr}\big( (M - I)^\top C\, (M - I) \big) + \sigma^2 \operatorname{tr}\big( M^\top M \big),
 # $$
 #
-# because $x$ and $n$ are uncorrelated. Its derivative is $2 C (M - I) + 2 \sigma^2 M$, $(D, D)$, which is 0 at
+# because $x$ and $n$ are uncorrelated. The derivative by $M$ is $2 C (M - I) + 2 \sigma^2 M$, $(D, D)$, which is 0 at
 #
 # $$
 # M = (C + \sigma^2 I)^{-1} C: \qquad \text{along } v_i \text{ the factor is } \frac{\lambda_i}{\lambda_i + \sigma^2} .
 # $$
 #
-# So directions with much variance are kept and those with little variance are shrunk, where PCA keeps some directions and drops the others.
-# If the data are Gaussian, as here, no nonlinear function does better, because the mean of a Gaussian $x$ given $x + n$ is linear in
-# $x + n$. So a network with 50 ReLUs, which is trained by gradient descent and told nothing of covariances, should end at this matrix:
+# So directions with much variance are kept and those with little variance are shrunk, where PCA keeps some directions and drops the
+# others. If the data are Gaussian, as here, no nonlinear function does better: the best answer is the mean of $x$ given $x + n$,
+# and for a Gaussian $x$ this mean is linear in $x + n$. So a network with 50 ReLUs, which is trained by gradient descent and
+# told nothing of covariances, should end at this matrix:
 
 # %%
 C = np.cov(plane.train.T.astype(np.float64), bias=True)
@@ -1014,17 +1027,18 @@ assert all(
 )
 
 # %% [markdown]
-# **Dropout on the code.** Each number of the code is set to 0 with probability $p$, and divided by $1 - p$ otherwise:
-# $\tilde z_j = m_j z_j$ with $\mathbb E[m_j] = 1$ and $\operatorname{Var}[m_j] = p / (1 - p)$. With $w_j$ the $j$-th row of $W_2$, the
-# expected error is
+# **Dropout on the code.** Each number of the code is set to 0 with probability $p$, and divided by $1 - p$ otherwise. So
+# $\tilde z_j = m_j z_j$, where $m_j$ is 0 or $1 / (1 - p)$, with $\mathbb E[m_j] = 1$ and $\operatorname{Var}[m_j] = p / (1 - p)$. With
+# $w_j$ the $j$-th row of $W_2$, the expected error is
 #
 # $$
 # \mathbb E \lVert \tilde z W_2 + b_2 - x \rVert^2 = \lVert z W_2 + b_2 - x \rVert^2 + \frac{p}{1 - p} \sum_j z_j^2 \lVert w_j \rVert^2 ,
 # $$
 #
-# because the $m_j$ are independent, and the mean of a square is the square of the mean plus the variance. So dropout adds a penalty, by
-# which no unit may contribute much by itself. To copy, the units must make large contributions, so copying now costs something.
-# (Dropout: [Srivastava et al. 2014](bibliography.md#srivastava-2014); as a penalty: [Wager et al. 2013](bibliography.md#wager-2013).)
+# because the $m_j$ are independent, and the mean of a square is the square of the mean plus the variance. So dropout adds a penalty on
+# the contribution of each unit, $z_j^2 \lVert w_j \rVert^2$. To copy, the units must make large contributions, so copying now costs
+# something. (Dropout: [Srivastava et al. 2014](bibliography.md#srivastava-2014); as a penalty:
+# [Wager et al. 2013](bibliography.md#wager-2013).)
 
 # %%
 p = 0.5
@@ -1131,14 +1145,16 @@ exercise("06_escape")
 # **Explore.**
 #
 # 3. ★★, 15 minutes, after *So what does the autoencoder learn?* Plot the error of PCA with $k = 1, 2, 5, 10, 20, 50, 100$ numbers, on
-#    training and on test images, beside $\sum_{i > k} \lambda_i$. How does the ratio of the two errors change with $k$, and why?
+#    training and on test images, beside $\sum_{i > k} \lambda_i$. How does the ratio of the test error to the training error change
+#    with $k$, and why?
 # 4. ★, 5 minutes, after *An experiment*. How many numbers does the best linear code of these images need to keep 90 % of the variance? Use
 #    `eigenvalues`.
 #
 # **Derive.**
 #
-# 5. ★★, 15 minutes, after *So what does the autoencoder learn?* The linear autoencoder with $k = 12$ has $784 \cdot 12 \cdot 2 + 12 + 784$
-#    parameters. How many of them are redundant, in the sense that changing them along some path leaves $\hat x$ as it is for every $x$?
+# 5. ★★, 15 minutes, after *So what does the autoencoder learn?* The linear autoencoder with $k = 12$ has
+#    $784 \cdot 12 \cdot 2 + 12 + 784$ parameters. How many of them are redundant? That is: at typical parameters, in how many
+#    independent directions can you move them so that $\hat x$ stays as it is for every $x$?
 # 6. ★★, 10 minutes, after the proof. What happens to the proof when $\lambda_k = \lambda_{k+1}$? Which part survives?
 # 7. ★★★, 15 minutes, after *So what does the autoencoder learn?* Put a ReLU after the encoder, and nothing else. Is the error for $k$ units
 #    still bounded below by $\sum_{i > k} \lambda_i$? Can it reach the bound?
@@ -1151,14 +1167,14 @@ exercise("06_escape")
 #
 # 4\. The cell below counts.
 #
-# 5\. $k^2$ for the entries of $A$, and $k$ for $b_1$, because $b_2$ can make up for any change of $b_1$. The cell below counts them for a small
-# network, as parameters minus the rank of the derivative of $(M, c)$.
+# 5\. $k^2$ for the entries of $A$, and $k$ for $b_1$, because $b_2$ can make up for any change of $b_1$. The cell below counts them for
+# a small network: it takes the number of parameters, minus the rank of the derivative of $(M, c)$ by the parameters.
 #
 # 6\. The bound survives, and PCA reaches it. The subspace is no longer unique, because any mixture of $v_k$ and $v_{k+1}$ is as good.
 #
-# 7\. The reconstruction is still a combination of $k$ rows plus $b_2$, so when it is centred it has rank at most $k$, and the bound holds.
-# It is reached when the ReLU never cuts: a large enough $b_1$ makes every $z_j$ positive on all data. So no encoder of any kind, however
-# deep, beats PCA if the *decoder* is linear: to beat PCA, the decoder must bend.
+# 7\. Each reconstruction is still a combination of the $k$ rows of $W_2$, plus $b_2$, so the matrix of the centred reconstructions has
+# rank at most $k$, and the bound holds. The bound is reached when the ReLU never cuts: a large enough $b_1$ makes every $z_j$ positive
+# on all data. So no encoder of any kind, however deep, beats PCA if the *decoder* is linear: to beat PCA, the decoder must bend.
 # ([Bourlard and Kamp 1988](bibliography.md#bourlard-1988) found this for one hidden layer.)
 #
 # </details>
@@ -1220,7 +1236,8 @@ assert np.isclose(ahead.objective(X)["loss"], variances[3:].sum())
 # %% [markdown]
 # ## Further reading
 #
-# - [Bourlard and Kamp 1988](bibliography.md#bourlard-1988), [Baldi and Hornik 1989](bibliography.md#baldi-1989): the two proofs.
+# - [Bourlard and Kamp 1988](bibliography.md#bourlard-1988), [Baldi and Hornik 1989](bibliography.md#baldi-1989): the link from
+#   autoencoders to PCA, and the proof that training cannot get stuck.
 # - [Bishop 2006](bibliography.md#bishop-2006), chapter 12, and [Tipping and Bishop 1999](bibliography.md#tipping-1999): PCA as a model of
 #   probabilities.
 #
