@@ -107,7 +107,7 @@ def graded(file: Path, limit: float, out: TextIO | None = None) -> Graded:
 
 def run(file: Path, limit: float, report: Path, out: TextIO | None) -> tuple[int, bool]:
     """Run the grading of a file. Returns the exit code of its process, and whether it had to be ended. What it started ends with it."""
-    command = [sys.executable, "-m", "scratchae.tutorial.grade", str(file), str(limit), str(report)]
+    command = [sys.executable, "-B", "-m", "scratchae.tutorial.grade", str(file), str(limit), str(report)]
     environment = os.environ | {
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONIOENCODING": "utf-8:replace",

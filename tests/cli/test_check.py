@@ -1,6 +1,7 @@
 """`scratchae check FILE.py`: right, wrong, and every way in which a file can be unusable, in a process of its own."""
 
 import contextlib
+import os
 import subprocess
 import sys
 import textwrap
@@ -425,3 +426,16 @@ def test_sizes_for_a_constructor():
             self.given = inputs, outputs, rate, extra
 
     assert readers.construct(Layer).given == (3, 4, 0.4, 1)
+
+
+def test_a_file_that_was_mended_in_the_same_second_is_read_anew(file, monkeypatch):
+    """A .pyc counts as that of a file of the same size and second: nothing is left beside the file, and none is believed."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    path = file(RIGHT)
+    wrong = path.read_text(encoding="utf-8").replace("1 - ", "1 + ")
+    stamp = 1_700_000_000
+    for text, code in ((path.read_text(encoding="utf-8"), 0), (wrong, 1)):
+        path.write_text(text, encoding="utf-8")
+        os.utime(path, (stamp, stamp))
+        assert grade.grade(path)[0] == code
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
