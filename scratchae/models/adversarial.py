@@ -266,10 +266,10 @@ class AdversarialAutoencoder(Discriminating, Autoencoder):
 
     def sample(self, n: int, rng: int | np.random.Generator | None = None) -> Array:
         """n new examples: draws of p(z), decoded. With "ring" the classes take turns."""
-        θ, n = self.parameters, whole("sample", "n", n)
+        θ, size = self.parameters, 2 if self.prior == "ring" else inputs(self.decoder)
+        n, _ = affordable("sample", whole("sample", "n", n), max(size, self.labels))
         xp, rng = array_module(θ), generator(rng, θ)
         y = xp.asarray(np.eye(self.labels)[np.arange(n) % self.labels], dtype=θ.dtype) if self.labels else None
-        size = 2 if self.prior == "ring" else inputs(self.decoder)
         return self.decode(self.draw_prior(y, xp.zeros((n, size), dtype=θ.dtype), rng))
 
     def check_data(self, x: Array) -> None:

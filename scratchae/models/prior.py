@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from ..arguments import number, whole
+from ..arguments import affordable, number, whole
 from ..backend import Array, generator, to_numpy
 from ..errors import DataError, OptionError, ShapeError
 
@@ -60,7 +62,8 @@ class CodePrior:
     def sample(self, n: int, rng: int | np.random.Generator | None = None) -> np.ndarray:
         """n new codes (n, …), drawn place after place."""
         self.require_fitted()
-        rng, k = generator(rng), np.zeros((whole("sample", "n", n), *self.shape), np.int64)
+        n, *_ = affordable("sample", whole("sample", "n", n), max(self.codes, 2 * math.prod(self.shape)))
+        rng, k = generator(rng), np.zeros((n, *self.shape), np.int64)
         for place in np.ndindex(self.shape):
             upto = np.cumsum(np.exp(self.log_p(k, place)), axis=1)
             k[:, *place] = np.minimum((upto < rng.random((n, 1)) * upto[:, -1:]).sum(axis=1), self.codes - 1)

@@ -100,7 +100,7 @@ class VQVAE(Model):
         self.gather()
 
     def objective(self, x: Array, rng: np.random.Generator | None = None) -> dict[str, Array]:
-        xp = array_module(x)
+        xp = require_examples(x)
         self.z = self.encoder.forward(x, rng)
         self.e = self.codebook.forward(self.z, rng)
         prediction = self.decoder.forward(self.e, rng)  # q: e, and its slope by z is 1

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import scratchae as s
 from scratchae.backend import to_numpy
 from scratchae.errors import DataError, OptionError, ShapeError
+from scratchae.presets import PRESETS
 from scratchae.study import CATALOGUE
 
 
@@ -287,3 +288,8 @@ def test_parts_need_the_model_s_parts():
 
 def test_both_are_in_the_catalogue():
     assert {"GAN", "AdversarialAutoencoder"} <= set(CATALOGUE)
+
+
+def test_more_samples_than_fit_into_memory_are_refused():
+    with pytest.raises(OptionError, match="choose smaller sizes"):
+        PRESETS["aae"].build(np.random.default_rng(0)).sample(2**63)

@@ -81,3 +81,8 @@ def test_other_shapes_and_arguments_are_refused():
         CodePrior(3).fit(codes()).bits(codes(5, (3, 2)))
     with pytest.raises(OptionError, match="0 < smoothing"):
         CodePrior(3, smoothing=0)
+
+
+def test_more_samples_than_fit_into_memory_are_refused():
+    with pytest.raises(OptionError, match="choose smaller sizes"):
+        CodePrior(4).fit(np.zeros((3, 2, 2), int)).sample(2**62)

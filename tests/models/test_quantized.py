@@ -207,3 +207,11 @@ def test_what_cannot_be_is_refused():
         s.fit(s.VQVAE(s.Dense(6, 4), s.Codebook(3, 5), s.Dense(5, 6), loss=s.MSE()), data(), **few)
     with pytest.raises(ShapeError, match=r"the decoder makes examples of shape \(7,\), x has \(6,\)"):
         s.fit(s.VQVAE(s.Dense(6, 4), s.Codebook(3, 4), s.Dense(4, 7), loss=s.MSE()), data(), **few)
+
+
+def test_no_examples_are_refused_before_anything_is_kept():
+    model = make()
+    with pytest.raises(DataError, match="holds no examples"):
+        model.objective(data(0))
+    with pytest.raises(OptionError, match="comes first"):
+        model.backward()
