@@ -19,7 +19,6 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -84,14 +83,7 @@ def run(options: argparse.Namespace) -> None:
             pages[preset] = measured(browser, preset, Path(folder, f"{preset}.html"), options.rounds)
         version = browser.version
         browser.close()
-    record = {
-        "benchmark": "laboratory",
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine.facts(),
-        "versions_and_threads": {"chromium": version},
-        "settings": {"rounds": options.rounds},
-        "pages": pages,
-    }
+    record = machine.record("laboratory", rounds=options.rounds, chromium=version) | {"pages": pages}
     where = f"{record['date']}, {record['machine']['processor']}, Chromium {version}, medians of {options.rounds}"
     print(f"{where}\n\n{table(record)}\n\nwritten to {save(record, options.json)}")
 

@@ -36,9 +36,8 @@ SCRIPTS = {
     "^": str.maketrans("0123456789+-=()ni", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱ"),
 }
 
-FOLD = re.compile(
-    r"<details><summary>(.*?)</summary>\n(.*)</details>", re.DOTALL
-)  # an answer, in the pages of the book
+# an answer, in the pages of the book
+FOLD = re.compile(r"<details><summary>(.*?)</summary>\n(.*)</details>", re.DOTALL)
 
 
 class Formula:

@@ -96,7 +96,8 @@ def addresses(light: bytes, dark: bytes, name: str) -> Iterator[tuple[str, str]]
     """Where a page finds a picture, and the class of the element: a file beside the book, otherwise in the notebook itself."""
     if not dark:
         yield f"data:image/png;base64,{base64.b64encode(light).decode('ascii')}", ""
-    for content, kind in ((light, "light"), (dark, "dark")) if dark else ():
+        return
+    for content, kind in ((light, "light"), (dark, "dark")):
         path = Path(os.environ[BOOK]) / "pictures" / f"{chapter()}-{name}-{kind}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         with written_whole(path) as temporary:

@@ -17,3 +17,18 @@ def graded(tmp_path):
         return grade.grade(path)
 
     return run
+
+
+@pytest.fixture
+def slipped(graded):
+    """A function that grades right code, and then the same with one slip, which is wrong: what is said of each."""
+
+    def run(text, before, after):
+        code, of_right = graded(text)
+        assert code == 0, of_right
+        assert before in text
+        code, of_wrong = graded(text.replace(before, after))
+        assert code == 1, of_wrong
+        return of_right, of_wrong
+
+    return run

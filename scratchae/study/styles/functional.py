@@ -110,31 +110,10 @@ def is_factory(function: Callable) -> bool:
         plain(p.name) not in RATES for p in required(function)
     ):
         return False
-    body = tree_of(function).body
-    inner = (
-        {node.name: node for node in getattr(body[0], "body", ()) if isinstance(node, ast.FunctionDef)}
-        if body
-        else {}
-    )
-    return (
-        any(
-            isinstance(node, ast.Return)
-            and isinstance(node.value, ast.Name)
-            and len(getattr(inner.get(node.value.id), "args", ast.arguments()).args) >= 2
-            for node in getattr(body[0], "body", ())
-        )
-        if body
-        else False
-    )
-
-
-def source_of(theirs: Updating) -> str:
-    """The text of an optimizer, for the numbers that are written in it."""
-    thing = theirs.method if inspect.isfunction(theirs.theirs) else type(theirs.theirs)
-    try:
-        return inspect.getsource(thing)
-    except (OSError, TypeError):
-        return ""
+    written = next(iter(tree_of(function).body), None)
+    lines = getattr(written, "body", ())
+    takes = {node.name: len(node.args.args) for node in lines if isinstance(node, ast.FunctionDef)}
+    return any(isinstance(node, ast.Return) and takes.get(getattr(node.value, "id", ""), 0) >= 2 for node in lines)
 
 
 def ways(make: Callable[[], Any], cls: Any, options: Mapping[str, Any]) -> Iterator[Callable[[], Updating]]:
@@ -148,9 +127,9 @@ def ways(make: Callable[[], Any], cls: Any, options: Mapping[str, Any]) -> Itera
         defaults = {p.name: p.default for p in parameters_of(cls) if p.default is not p.empty} | dict(options)
         names = [p.name for p in required(function)]
         if len(names) == 3 and is_name(names[0]):
-            yield lambda: Named(make(), defaults)
+            yield lambda: Named(make(), by_arrays, defaults=defaults)
         for form in FORMS:
-            yield lambda form=form: with_defaults(Updating(make(), form), defaults)
+            yield lambda form=form: Updating(make(), form, defaults=defaults)
         return
     if asks(required(function)[1:]):
         yield lambda: Asking(function, by_arrays, options)
@@ -164,11 +143,6 @@ def ways(make: Callable[[], Any], cls: Any, options: Mapping[str, Any]) -> Itera
     for form in FORMS[:4]:
         for begin in beginnings(function):
             yield lambda form=form, begin=begin: Functional(function, form, begin, options)
-
-
-def with_defaults(theirs: Updating, defaults: Mapping[str, Any]) -> Updating:
-    theirs.defaults = dict(defaults)
-    return theirs
 
 
 def asks(others: list[inspect.Parameter]) -> bool:
@@ -195,7 +169,7 @@ def ways_of_class(make: Callable[[], Any], cls: type, options: dict[str, Any]) -
             yield lambda: Keeping(cls, options)
             return
         if len(needed) == 3 and is_name(first):
-            yield lambda: Named(duplicate(make()))
+            yield lambda: Named(duplicate(make()), by_arrays)
             return
         if asks(needed[1:]):
             yield lambda: Asking(duplicate(make()), by_arrays)

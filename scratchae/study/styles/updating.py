@@ -100,12 +100,18 @@ class Updating:
 
     silent = asks = False
 
-    def __init__(self, theirs: Any, form: Callable | None, options: Mapping[str, Any] | None = None):
+    def __init__(
+        self,
+        theirs: Any,
+        form: Callable | None,
+        options: Mapping[str, Any] | None = None,
+        defaults: Mapping[str, Any] | None = None,
+    ):
         self.theirs, self.form, self.config, self.states = theirs, form, None, None
         self.held = (SimpleNamespace(),) if form in (by_layer, by_layers) else ()
         self.method = theirs if inspect.isfunction(theirs) else getattr(theirs, method_of(theirs, UPDATE) or "update")
         self.count = 1 if form is by_arrays else 4 if form is by_other_dicts else 2
-        self.options, self.defaults = dict(options or {}), {}
+        self.options, self.defaults = dict(options or {}), dict(defaults or {})
 
     def given(self, p: Arrays, g: Arrays) -> tuple[tuple, Callable[[], Any]]:
         return self.form([value.copy() for value in p], [value.copy() for value in g], *self.held)
@@ -141,6 +147,11 @@ class Updating:
             found, self.config = found
         self.silent = found is None and self.form in (by_arrays, by_lists, by_dicts)
         return found
+
+    @property
+    def source(self) -> Any:
+        """What is written: the class of an object, or the function."""
+        return self.method if inspect.isfunction(self.theirs) else type(self.theirs)
 
     def settings(self) -> dict[str, Any]:
         """Its settings by plain names: attributes, the config of a function, or defaults."""
@@ -178,9 +189,9 @@ def arrays_in(found: Any, result: Callable[[], Any]) -> Arrays:
 class Named(Updating):
     """An optimizer that is handed one parameter at a time, with its name: update("W", W, dW) -> W."""
 
-    def __init__(self, theirs: Any, defaults: Mapping[str, Any] | None = None):
-        super().__init__(theirs, by_arrays)
-        self.count, self.defaults = 2, dict(defaults or {})
+    def __init__(self, *given: Any, **named: Any):
+        super().__init__(*given, **named)
+        self.count = 2
 
     def update(self, p: Arrays, g: Arrays, t: int) -> Arrays:
         found = []
@@ -205,18 +216,25 @@ class Shaped(Updating):
         return super().update(p, g, t)
 
 
-class Keeping(Updating):
-    """An optimizer that is given arrays when it is made, changes them in place, and is handed their gradients: step(gradients)."""
+class Made(Updating):
+    """An optimizer that is given the parameters when it is made, which is at the first step."""
 
     def __init__(self, cls: type, options: dict[str, Any]):
         self.cls, self.options, self.made, self.config, self.count, self.form = cls, options, None, None, 2, None
         self.defaults: dict[str, Any] = {}
 
+    def make(self, held: list) -> None:
+        self.held = held
+        self.theirs = self.made = self.cls(held, **self.options)
+        self.method = getattr(self.made, method_of(self.made, UPDATE) or "step")
+
+
+class Keeping(Made):
+    """An optimizer that is given arrays when it is made, changes them in place, and is handed their gradients: step(gradients)."""
+
     def update(self, p: Arrays, g: Arrays, t: int) -> Arrays:
         if self.made is None:
-            self.held = [value.copy() for value in p]
-            self.theirs = self.made = self.cls(self.held, **self.options)
-            self.method = getattr(self.made, method_of(self.made, UPDATE) or "step")
+            self.make([value.copy() for value in p])
         self.silent = self.method([gradient.copy() for gradient in g]) is None
         kept = next(
             (v for v in vars(self.made).values() if isinstance(v, list) and len(v) == len(p) and v is not g),
@@ -225,18 +243,12 @@ class Keeping(Updating):
         return [np.array(value) for value in (kept if all(map(np.shape, kept)) else self.held)]
 
 
-class Holding(Updating):
+class Holding(Made):
     """An optimizer that is given the parameters when it is made, and reads their gradients in step()."""
-
-    def __init__(self, cls: type, options: dict[str, Any]):
-        self.cls, self.options, self.made, self.config, self.count, self.form = cls, options, None, None, 2, None
-        self.defaults: dict[str, Any] = {}
 
     def update(self, p: Arrays, g: Arrays, t: int) -> Arrays:
         if self.made is None:
-            self.held = [Parameter(value.copy(), gradient.copy()) for value, gradient in zip(p, g, strict=True)]
-            self.theirs = self.made = self.cls(self.held, **self.options)
-            self.method = getattr(self.made, method_of(self.made, UPDATE) or "step")
+            self.make([Parameter(value.copy(), gradient.copy()) for value, gradient in zip(p, g, strict=True)])
         for held, gradient in zip(self.held, g, strict=True):
             held.grad = held.gradient = gradient.copy()
         self.silent = self.method() is None

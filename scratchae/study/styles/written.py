@@ -29,6 +29,14 @@ def returns(function: Any) -> list[ast.expr]:
     ]
 
 
+def text_of(thing: Any) -> str:
+    """A class or function as it is written; empty where its text cannot be had."""
+    try:
+        return inspect.getsource(thing)
+    except (OSError, TypeError):
+        return ""
+
+
 def tree_of(function: Any) -> ast.Module:
     """A function or method as it is written; an empty module where its text cannot be had."""
     function = inspect.unwrap(getattr(function, "__func__", function))
@@ -38,8 +46,8 @@ def tree_of(function: Any) -> ast.Module:
 @functools.cache
 def of_code(code: Any) -> ast.Module:
     try:
-        return ast.parse(textwrap.dedent(inspect.getsource(code)))
-    except (OSError, TypeError, SyntaxError):
+        return ast.parse(textwrap.dedent(text_of(code)))
+    except SyntaxError:
         return ast.Module([], [])
 
 

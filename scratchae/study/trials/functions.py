@@ -16,6 +16,7 @@ from ..differences import TOLERANCE, GradientReport
 from ..gradcheck import check_gradients
 from ..styles.losses import Loss
 from ..styles.names import plain
+from ..styles.written import text_of
 from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
 
 Inputs = tuple[np.ndarray, ...]
@@ -224,12 +225,7 @@ def tolerance_of(source: str) -> float:
 
 def source_of(function: Any) -> str:
     """The code of a function, or of the object or functions that a loss was made of."""
-    for thing in (getattr(function, "source", None), function, type(function)):
-        try:
-            return inspect.getsource(thing)
-        except (OSError, TypeError):
-            continue
-    return ""
+    return next(filter(None, map(text_of, (getattr(function, "source", None), function, type(function)))), "")
 
 
 def readings(losses: Sequence[Loss]) -> Iterator[Loss]:

@@ -10,9 +10,10 @@ import numpy as np
 
 from ..diagnosis.finding import finding
 from ..styles.calls import parameters_of
-from ..styles.functional import source_of, ways
+from ..styles.functional import ways
 from ..styles.names import plain
 from ..styles.updating import Arrays, Updating
+from ..styles.written import text_of
 from .definitions import FAMILIES, NAMES
 from .inputs import constructed, variants
 from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
@@ -103,7 +104,7 @@ def compared(
             raise
         except Exception:
             continue
-        found, source = theirs.settings(), source_of(theirs)
+        found, source = theirs.settings(), text_of(theirs.source)
         which = family(name, found)
         if which is None:
             error = UnknownError(
