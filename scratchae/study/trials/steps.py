@@ -123,7 +123,6 @@ def rights(which: str, name: str, h: Mapping[str, Any], found: Mapping[str, Any]
 
 def named(which: str, right: list[Choice], h: Mapping[str, Any], given: Problem, path: list[Arrays]) -> Finding:
     """What is wrong with an optimizer: the mistake whose path is the same, or what can be said without one."""
-    _, forms, bugs = FAMILIES[which]
     wanted = max(
         (defined(which, h, "", choice, given) for choice in right), key=lambda one: first_difference(path, one) or 99
     )
@@ -140,44 +139,47 @@ def named(which: str, right: list[Choice], h: Mapping[str, Any], given: Problem,
     evidence = f"after step {t} a parameter{list(map(int, index))} is {a[index]:.6g}, and should be {b[index]:.6g}"
     if t > 1:
         evidence += f"; the first {'step is' if t == 2 else f'{t - 1} steps are'} right"
+    return finding("optimizer", (), evidence, which=mistake(which, right, h, given, path, wanted, place, t))
+
+
+def mistake(
+    which: str,
+    right: list[Choice],
+    h: Mapping[str, Any],
+    given: Problem,
+    path: list[Arrays],
+    wanted: list[Arrays],
+    place: int,
+    t: int,
+) -> str:
+    """In words why a path differs from the wanted one first in step t, in the parameter at a place."""
+    _, forms, bugs = FAMILIES[which]
     allowed, decays = list({repr(one.form): one.form for one in right}.values()), {one.decay: None for one in right}
     for form in allowed:
         for decay, said in WRONG_DECAYS.values() if h["wd"] else ():
             if equal(path, defined(which, h, "", Choice(form), given, decay)):
-                return finding("optimizer", (), evidence, which=said)
+                return said
         if h["wd"] and equal(path, defined(which, h, "", Choice(form), given)):
-            return finding("optimizer", (), evidence, which="the weight decay does nothing: g + λ p")
+            return "the weight decay does nothing: g + λ p"
         for decay, said in OTHER_DECAYS.items() if h["wd"] else ():
             if equal(path, defined(which, h, "", Choice(form, decay), given)):
-                return finding("optimizer", (), evidence, which=said)
+                return said
     for form, decay in itertools.product(allowed, decays):
         for bug, said in bugs.items():
             if equal(path, defined(which, h, bug, Choice(form, decay), given)):
-                return finding("optimizer", (), evidence, which=said)
+                return said
     for form in forms:
         if form not in allowed and equal(path, defined(which, h, "", Choice(form), given)):
-            return finding(
-                "optimizer", (), evidence, which=f"these are the steps of another optimizer: {form['form']}"
-            )
+            return f"these are the steps of another optimizer: {form['form']}"
     if place > 0 and all(np.allclose(x[0], y[0], rtol=1e-6, atol=1e-8) for x, y in zip(path, wanted, strict=True)):
-        return finding(
-            "optimizer",
-            (),
-            evidence,
-            which="the first parameter is right and the second is not: each needs a state of its own (v, m, t), and t grows once a step",
-        )
+        return "the first parameter is right and the second is not: each needs a state of its own (v, m, t), and t grows once a step"
     step, should = given.start[place] - path[0][place], given.start[place] - wanted[0][place]
     quotient = step / np.where(should == 0, np.nan, should)
     if t == 1 and np.nanmax(quotient) - np.nanmin(quotient) < 1e-6 * abs(np.nanmax(quotient)):
-        return finding(
-            "optimizer",
-            (),
-            evidence,
-            which=f"the first step is {float(np.nanmax(quotient)):.6g} times what it should be",
-        )
+        return f"the first step is {float(np.nanmax(quotient)):.6g} times what it should be"
     part = (
         "what it keeps from step to step is not updated as in"
         if t > 1
         else "the first step is already another than that of"
     )
-    return finding("optimizer", (), evidence, which=f"{part} {NAMES[which]}")
+    return f"{part} {NAMES[which]}"
