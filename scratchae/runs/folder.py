@@ -26,9 +26,11 @@ def run_folder(out: str | Path | None, stem: str, record: dict[str, Any], resume
                 go_on(folder, record, resume)
             else:
                 begin(folder, record)
-        except FileExistsError:  # another process was faster
+        except FileExistsError:  # another run's; of the default folders, one that another process has just made
             if out is not None:
-                raise taken(folder) from None
+                raise RunError(
+                    f"{folder} already holds a run: --resume goes on with it, or choose another --out"
+                ) from None
         except OSError as error:
             raise RunError(cannot_write(f"to {folder}", error, "choose another --out")) from None
         else:
@@ -52,14 +54,19 @@ def default_folders(stem: str, resume: bool) -> Iterator[Path]:
 def begin(folder: Path, record: dict[str, Any]) -> None:
     """Make the folder a run's. Raises FileExistsError if it is another run's by now."""
     if folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir()):
+        if (folder / RECORD).exists():
+            raise FileExistsError
         raise RunError(f"{folder} is not empty and holds no run: choose another --out, so that nothing is lost")
     write_record(folder, record, new=True)
 
 
 def go_on(folder: Path, record: dict[str, Any], resume: bool) -> None:
-    """Look whether the run in the folder can go on as this one. Its record stays until there is a newer one to take its place."""
+    """Look whether the run in the folder can go on as this one. Its record stays until there is a newer one to take its place.
+
+    Raises FileExistsError if the run is not to be resumed.
+    """
     if not resume:
-        raise taken(folder)
+        raise FileExistsError
     before = read_record(folder)
     for name in ("preset", "data", "seed"):
         was, now = before.get(name), record[name]
@@ -81,10 +88,6 @@ def go_on(folder: Path, record: dict[str, Any], resume: bool) -> None:
                 "begin anew"
             )
         print(f"{folder} holds a run that was stopped before its first checkpoint: it begins anew")
-
-
-def taken(folder: Path) -> RunError:
-    return RunError(f"{folder} already holds a run: --resume goes on with it, or choose another --out")
 
 
 def read_record(folder: Path) -> dict[str, Any]:
