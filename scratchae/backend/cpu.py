@@ -66,7 +66,7 @@ def in_blocks(function: Callable[..., None], *vectors: Array, kernel: str = "") 
             function(*(v[i : min(i + block, stop)] for v in vectors))
 
     block, shared_block = (n, n) if kernel and kernel_for(kernel, vectors[0]) else (BLOCK, SHARED_BLOCK)
-    if n < 4 * SHARED_BLOCK:
+    if n < 4 * SHARED_BLOCK or (block == n and os.environ.get("POOLED", "1") == "1"):
         work(0, n, block)
         return
     share = -(-n // cores())

@@ -15,12 +15,15 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from ...errors import DeviceError
 from ...files import is_own, others_may_write, private_cache_folder, written_whole
 from .. import kernels
 from . import SOURCE, TYPES, Kernels
 
+from importlib import resources
+POOL = resources.files(__package__).joinpath("pool.cpp").read_text(encoding="utf-8")
 # names that CUDA gives a kernel. glibc's libm has exp and the like for whole vectors, declared if this name is defined
 SHIM = """
 #define __FAST_MATH__ 1
@@ -28,7 +31,46 @@ SHIM = """
 using namespace std;
 #define __global__
 #define __device__ static inline
-#define EACH(i, n) _Pragma("GCC ivdep") for (Index i = 0; i < (n); ++i)
+static thread_local long long part = 0, parts = 1;  // which of the parts of a kernel this thread computes
+// where a part ends does not change how its numbers are rounded: parts hold whole vectors, of any processor
+#define UP_TO(n, parts_before) (parts_before == parts ? n : n / parts * parts_before / 64 * 64)
+#define EACH(i, n) _Pragma("GCC ivdep") for (Index i = UP_TO((n), part), end = UP_TO((n), (part + 1)); i < end; ++i)
+"""
+# the kernels that are used here, each shared among the threads of pool.cpp
+SHARED = """
+static void (*pool_share)(void (*work)(void*, int, int), void* data, int most) = nullptr;
+
+extern "C" void use_pool(decltype(pool_share) share) {
+    pool_share = share;
+}
+
+template <typename... Arguments>
+void share(void (*kernel)(Index, Arguments...), Index n, Arguments... arguments) {
+    auto work = [&](int of_this_thread, int of_all) {
+        part = of_this_thread, parts = of_all;
+        kernel(n, arguments...);
+        part = 0, parts = 1;
+    };
+    using Work = decltype(work);
+    auto call = [](void* work, int part, int parts) { (*(Work*)work)(part, parts); };
+    if (pool_share) pool_share(call, &work, n / 8192); else work(0, 1);
+}
+
+KERNEL shared_sigmoid(Index n, const T* x, T* y) {
+    share(sigmoid, n, x, y);
+}
+
+KERNEL shared_softplus(Index n, const T* x, T* y) {
+    share(softplus, n, x, y);
+}
+
+KERNEL shared_pixel_costs(Index n, const T* logits, const T* p, const T* target, T* cost) {
+    share(pixel_costs, n, logits, p, target, cost);
+}
+
+KERNEL shared_adam(Index n, T* theta, const T* g, T* m, T* v, const T* coefficients, double beta1, double beta2) {
+    share(adam, n, theta, g, m, v, coefficients, beta1, beta2);
+}
 """
 FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC")
 # kernels of formulas that need many passes in NumPy, or exp and log; for the others, measurements showed no gain
@@ -46,6 +88,14 @@ def compile_kernels() -> contextlib.AbstractContextManager[object]:
     """
     for dtype in TYPES:
         library(dtype)
+    pool = library("pool")
+    blas = next(iter(ThreadpoolController().select(internal_api="openblas").lib_controllers))
+    get_num_threads = blas._get_symbol("openblas_get_num_threads")
+    set_callback = blas._get_symbol("openblas_set_threads_callback_function")
+    pool.pool_prepare(get_num_threads)
+    set_callback(pool.pool_blas)
+    for dtype in TYPES:
+        library(dtype).use_pool(pool.pool_share)
     way_back = contextlib.ExitStack()
     way_back.callback(setattr, kernels, "compiled", kernels.compiled)
     kernels.compiled = Kernels(np, launch, only=FASTER)
@@ -60,7 +110,7 @@ def launch(name: str, dtype: object, n: int, *arguments: object) -> None:
 @functools.cache
 def kernel(name: str, dtype: object) -> object:
     """A kernel, as ctypes calls it."""
-    return getattr(library(str(dtype)), name)
+    return getattr(library(str(dtype)), f"shared_{name}" if name in FASTER else name)
 
 
 def passed(value: object) -> object:
@@ -108,11 +158,12 @@ def is_whole(path: Path) -> bool:
 
 
 def build(compiler: str, dtype: str, path: Path) -> None:
-    command = [compiler, *FLAGS, f"-DREAL={TYPES[dtype]}", "-x", "c++", "-", "-o", str(path)]
+    real = [] if dtype == "pool" else [f"-DREAL={TYPES[dtype]}"]
+    command = [compiler, *FLAGS, *real, "-x", "c++", "-", "-o", str(path)]
     try:
         subprocess.run(
             command,
-            input=SHIM + SOURCE,
+            input=POOL if dtype == "pool" else SHIM + SOURCE + SHARED,
             check=True,
             capture_output=True,
             encoding="utf-8",
@@ -131,7 +182,7 @@ def fingerprint(compiler: str) -> str:
     version = subprocess.run(
         [compiler, "--version"], capture_output=True, encoding="utf-8", errors="replace", check=False
     ).stdout
-    parts = (SHIM, SOURCE, *FLAGS, version, platform.machine(), processor())
+    parts = (SHIM, SOURCE, SHARED, POOL, *FLAGS, version, platform.machine(), processor())
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
 
 
