@@ -16,6 +16,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from ..arguments import whole
+from . import kernels
 from .arrays import array_module, kernel_for
 from .types import Array
 
@@ -57,7 +58,8 @@ def in_blocks(function: Callable[..., None], *vectors: Array, kernel: str = "") 
     vectors. kernel: the name of a kernel that computes the same in one pass over memory; it needs no blocks.
     """
     n = len(vectors[0])
-    if array_module(vectors[0]) is not np:
+    fused = kernel_for(kernel, vectors[0]) if kernel else None
+    if array_module(vectors[0]) is not np or (fused and kernels.compiled.shares):
         function(*vectors)
         return
 
@@ -65,8 +67,8 @@ def in_blocks(function: Callable[..., None], *vectors: Array, kernel: str = "") 
         for i in range(start, stop, block):
             function(*(v[i : min(i + block, stop)] for v in vectors))
 
-    block, shared_block = (n, n) if kernel and kernel_for(kernel, vectors[0]) else (BLOCK, SHARED_BLOCK)
-    if n < 4 * SHARED_BLOCK or (block == n and os.environ.get("POOLED", "1") == "1"):
+    block, shared_block = (n, n) if fused else (BLOCK, SHARED_BLOCK)
+    if n < 4 * SHARED_BLOCK:
         work(0, n, block)
         return
     share = -(-n // cores())

@@ -15,7 +15,13 @@ import numpy as np
 
 from ..types import Array, Pair, count
 
-SOURCE = resources.files(__package__).joinpath("kernels.cu").read_text(encoding="utf-8")
+
+def text(name: str) -> str:
+    """The text of a file of this folder."""
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+SOURCE = text("kernels.cu")
 TYPES = {"float32": "float", "float64": "double"}  # the type that REAL stands for
 DTYPES = set(map(np.dtype, TYPES))
 INDEXED = {"take_batch"}  # kernels that take arrays of whole numbers beside x
@@ -28,10 +34,13 @@ compiled: Kernels | None = None  # the CPU's kernels, after `host.compile_kernel
 
 
 class Kernels:
-    """One function for each kernel, with the name and the arguments of its plain twin."""
+    """One function for each kernel, with the name and the arguments of its plain twin.
 
-    def __init__(self, xp: ModuleType, launch: Launch, only: Collection[str] | None = None):
-        self.xp, self.launch, self.only = xp, launch, only
+    only: the names of those that are used. shares: whether a kernel shares long arrays among the cores by itself.
+    """
+
+    def __init__(self, xp: ModuleType, launch: Launch, only: Collection[str] | None = None, shares: bool = False):
+        self.xp, self.launch, self.only, self.shares = xp, launch, only, shares
 
     def get(self, name: str, x: Array, others: Sequence[object] = ()) -> Callable[..., Array] | None:
         """The function of this name. None if there is none, or if it cannot take these arrays: because of their dtypes, or because

@@ -12,18 +12,17 @@ import hashlib
 import platform
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from ...errors import DeviceError
 from ...files import is_own, others_may_write, private_cache_folder, written_whole
 from .. import kernels
-from . import SOURCE, TYPES, Kernels
+from ..cpu import blas_threads
+from . import SOURCE, TYPES, Kernels, text
 
-from importlib import resources
-POOL = resources.files(__package__).joinpath("pool.cpp").read_text(encoding="utf-8")
 # names that CUDA gives a kernel. glibc's libm has exp and the like for whole vectors, declared if this name is defined
 SHIM = """
 #define __FAST_MATH__ 1
@@ -31,50 +30,17 @@ SHIM = """
 using namespace std;
 #define __global__
 #define __device__ static inline
-static thread_local long long part = 0, parts = 1;  // which of the parts of a kernel this thread computes
-// where a part ends does not change how its numbers are rounded: parts hold whole vectors, of any processor
-#define UP_TO(n, parts_before) (parts_before == parts ? n : n / parts * parts_before / 64 * 64)
-#define EACH(i, n) _Pragma("GCC ivdep") for (Index i = UP_TO((n), part), end = UP_TO((n), (part + 1)); i < end; ++i)
+// Threads may share the numbers of a kernel (shared.cpp). Each part but the last is whole vectors, of any processor: where a part
+// ends does not change how a number is rounded.
+static thread_local long long part = 0, parts = 1;
+#define UP_TO(n, before) ((before) == parts ? (n) : (n) / parts * (before) / 64 * 64)
+#define EACH(i, n) _Pragma("GCC ivdep") for (Index i = UP_TO(n, part), end = UP_TO(n, part + 1); i < end; ++i)
 """
-# the kernels that are used here, each shared among the threads of pool.cpp
-SHARED = """
-static void (*pool_share)(void (*work)(void*, int, int), void* data, int most) = nullptr;
-
-extern "C" void use_pool(decltype(pool_share) share) {
-    pool_share = share;
-}
-
-template <typename... Arguments>
-void share(void (*kernel)(Index, Arguments...), Index n, Arguments... arguments) {
-    auto work = [&](int of_this_thread, int of_all) {
-        part = of_this_thread, parts = of_all;
-        kernel(n, arguments...);
-        part = 0, parts = 1;
-    };
-    using Work = decltype(work);
-    auto call = [](void* work, int part, int parts) { (*(Work*)work)(part, parts); };
-    if (pool_share) pool_share(call, &work, n / 8192); else work(0, 1);
-}
-
-KERNEL shared_sigmoid(Index n, const T* x, T* y) {
-    share(sigmoid, n, x, y);
-}
-
-KERNEL shared_softplus(Index n, const T* x, T* y) {
-    share(softplus, n, x, y);
-}
-
-KERNEL shared_pixel_costs(Index n, const T* logits, const T* p, const T* target, T* cost) {
-    share(pixel_costs, n, logits, p, target, cost);
-}
-
-KERNEL shared_adam(Index n, T* theta, const T* g, T* m, T* v, const T* coefficients, double beta1, double beta2) {
-    share(adam, n, theta, g, m, v, coefficients, beta1, beta2);
-}
-"""
-FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC")
+FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-pthread", "-shared", "-fPIC")
 # kernels of formulas that need many passes in NumPy, or exp and log; for the others, measurements showed no gain
 FASTER = {"sigmoid", "softplus", "pixel_costs", "adam"}
+# what each library is compiled from
+SOURCES = {dtype: SHIM + SOURCE + text("shared.cpp") for dtype in TYPES} | {"pool": text("pool.cpp")}
 
 
 def compile_kernels() -> contextlib.AbstractContextManager[object]:
@@ -86,20 +52,47 @@ def compile_kernels() -> contextlib.AbstractContextManager[object]:
     training ends at slightly different weights and figures, within what another seed would change. Raises DeviceError if there
     is no C++ compiler, or none that can do it, or if the cache folder cannot be written or is not the user's alone.
     """
-    for dtype in TYPES:
-        library(dtype)
-    pool = library("pool")
-    blas = next(iter(ThreadpoolController().select(internal_api="openblas").lib_controllers))
-    get_num_threads = blas._get_symbol("openblas_get_num_threads")
-    set_callback = blas._get_symbol("openblas_set_threads_callback_function")
-    pool.pool_prepare(get_num_threads)
-    set_callback(pool.pool_blas)
-    for dtype in TYPES:
-        library(dtype).use_pool(pool.pool_share)
+    for name in SOURCES:
+        library(name)
     way_back = contextlib.ExitStack()
     way_back.callback(setattr, kernels, "compiled", kernels.compiled)
-    kernels.compiled = Kernels(np, launch, only=FASTER)
+    set_callback = blas_function("openblas_set_threads_callback_function")
+    if set_callback is not None:
+        share_threads(set_callback)
+        way_back.callback(keep_apart, set_callback)
+    kernels.compiled = Kernels(np, launch, only=FASTER, shares=set_callback is not None)
     return way_back
+
+
+def share_threads(set_callback: Callable[..., object]) -> None:
+    """Let the kernels and NumPy's OpenBLAS use the same threads (pool.cpp), as many as OpenBLAS may use."""
+    users.append(set_callback)
+    pool = library("pool")
+    pool.pool_prepare(blas_function("openblas_get_num_threads"))
+    for dtype in TYPES:
+        library(dtype).use_pool(pool.pool_share)
+    set_callback(pool.pool_blas)
+
+
+def keep_apart(set_callback: Callable[..., object]) -> None:
+    """Give OpenBLAS its own threads back, unless an earlier `compile_kernels` goes on."""
+    users.remove(set_callback)
+    if not users:
+        set_callback(None)
+
+
+users: list[object] = []  # one for each `compile_kernels` that goes on
+
+
+def blas_function(name: str) -> Callable[..., object] | None:
+    """A function of the OpenBLAS that NumPy multiplies by; None if NumPy does so by another library, or that one has no such function.
+
+    Of an OpenBLAS that has its threads from OpenMP there is none either.
+    """
+    found = [lib for lib in blas_threads().lib_controllers if getattr(lib, "threading_layer", "") == "pthreads"]
+    found.sort(key=lambda lib: "numpy" not in lib.filepath)  # SciPy's wheel brings another one
+    names = [f"{prefix}{name}{suffix}" for prefix in ("", "scipy_") for suffix in ("", "64_", "_64")]
+    return next((function for lib in found[:1] for n in names if (function := getattr(lib.dynlib, n, None))), None)
 
 
 def launch(name: str, dtype: object, n: int, *arguments: object) -> None:
@@ -121,18 +114,18 @@ def passed(value: object) -> object:
 
 
 @functools.cache
-def library(dtype: str) -> ctypes.CDLL:
-    """The kernels for a dtype: from the cache folder, or compiled now. Raises DeviceError if that fails."""
+def library(name: str) -> ctypes.CDLL:
+    """The kernels for a dtype, or the pool of threads: from the cache folder, or compiled now. Raises DeviceError if that fails."""
     compiler = shutil.which("g++")
     if compiler is None:
         raise DeviceError(
             "the kernels need the C++ compiler g++, which is not installed: install it, or work without compiled kernels"
         )
     try:
-        built = private_cache_folder("kernels") / f"{fingerprint(compiler)}-{dtype}.so"
+        built = private_cache_folder("kernels") / f"{fingerprint(compiler)}-{name}.so"
         if not is_whole(built):
             with written_whole(built) as path:
-                build(compiler, dtype, path)
+                build(compiler, name, path)
                 seal(path)
         return ctypes.CDLL(str(built))
     except OSError as error:
@@ -157,13 +150,12 @@ def is_whole(path: Path) -> bool:
     return content[-32:] == hashlib.sha256(content[:-32]).digest()
 
 
-def build(compiler: str, dtype: str, path: Path) -> None:
-    real = [] if dtype == "pool" else [f"-DREAL={TYPES[dtype]}"]
-    command = [compiler, *FLAGS, *real, "-x", "c++", "-", "-o", str(path)]
+def build(compiler: str, name: str, path: Path) -> None:
+    command = [compiler, *FLAGS, f"-DREAL={TYPES.get(name)}", "-x", "c++", "-", "-o", str(path)]
     try:
         subprocess.run(
             command,
-            input=POOL if dtype == "pool" else SHIM + SOURCE + SHARED,
+            input=SOURCES[name],
             check=True,
             capture_output=True,
             encoding="utf-8",
@@ -182,7 +174,7 @@ def fingerprint(compiler: str) -> str:
     version = subprocess.run(
         [compiler, "--version"], capture_output=True, encoding="utf-8", errors="replace", check=False
     ).stdout
-    parts = (SHIM, SOURCE, SHARED, POOL, *FLAGS, version, platform.machine(), processor())
+    parts = (*SOURCES.values(), *FLAGS, version, platform.machine(), processor())
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
 
 
