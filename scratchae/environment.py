@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import functools
+import math
 import os
 import re
 import sys
 import unicodedata
 from collections.abc import Iterator
+from pathlib import Path
 
 # OpenBLAS's threads spin for 2^26 cycles, some 20 ms, before they sleep, and so keep a core busy while Adam's threads could
 # use it; 2^20 is still longer than the pause between two products
@@ -20,9 +23,45 @@ def prepare() -> None:
     os.environ["MPLBACKEND"] = "agg"
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
+    if available_cores() < (os.cpu_count() or 1):  # OpenBLAS does not know of a container's quota
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", str(available_cores()))
     if sys.prefix != sys.base_prefix and os.access(sys.prefix, os.W_OK):
         # matplotlib's list of fonts: in the virtual environment, not in the user's home
         os.environ.setdefault("MPLCONFIGDIR", os.path.join(sys.prefix, "var", "matplotlib"))
+
+
+# Cores
+
+CGROUPS, OWN_GROUP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+
+
+@functools.cache
+def available_cores() -> int:
+    """The number of CPU cores that this process may use: all, or those of its affinity, or the quota of its container, rounded up."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, math.ceil(min(cores, quota())))
+
+
+def quota() -> float:
+    """The seconds of CPU time for each second that Linux's control groups let this process have; infinity without a limit.
+
+    cgroup v2 has them in cpu.max, v1 in cpu.cfs_quota_us and cpu.cfs_period_us: of the process's group, and of those around it.
+    """
+    lowest = math.inf
+    with contextlib.suppress(OSError, ValueError):
+        for line in OWN_GROUP.read_text(encoding="utf-8").splitlines():
+            _, controllers, group = line.split(":", 2)
+            top = CGROUPS / controllers
+            inside = [top / group.strip("/"), *(top / group.strip("/")).parents]
+            for folder in inside[: inside.index(top) + 1]:
+                with contextlib.suppress(OSError, ValueError):  # a file that is not there, or says "max"
+                    if controllers:
+                        limit, period = ((folder / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+                    else:
+                        limit, period = (folder / "cpu.max").read_text().split()
+                    if int(limit) > 0:  # v1 has -1 for no limit
+                        lowest = min(lowest, int(limit) / int(period))
+    return lowest
 
 
 # Consoles

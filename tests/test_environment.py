@@ -227,3 +227,62 @@ def test_a_picture_is_the_same_whatever_the_user_has_set(tmp_path):
 def test_a_backend_that_does_not_exist(tmp_path):
     done = run("train overcomplete --epochs 1 --batch-size 4000 --out run", tmp_path, MPLBACKEND="nonsense")
     assert done.returncode == 0, done.stderr.decode()
+
+
+# Cores
+
+
+def group(tmp_path, monkeypatch, line, **files):
+    """A machine with control groups: what /proc/self/cgroup says, and the files by their paths, with __ for /."""
+    monkeypatch.setattr(environment, "CGROUPS", tmp_path / "cgroup")
+    monkeypatch.setattr(environment, "OWN_GROUP", tmp_path / "own")
+    (tmp_path / "own").write_text(line + "\n")
+    for name, content in files.items():
+        path = tmp_path / "cgroup" / name.replace("__", "/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content + "\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "files", "expected"),
+    [
+        ("0::/", {"cpu.max": "150000 100000"}, 1.5),
+        (
+            "0::/a/b",
+            {"a__b__cpu.max": "max 100000", "a__cpu.max": "200000 50000"},
+            4,
+        ),  # the narrowest of those around it
+        ("0::/a/b", {"a__b__cpu.max": "25000 100000", "a__cpu.max": "200000 50000"}, 0.25),
+        ("0::/a", {"cpu.max": "max 100000"}, np.inf),
+        (
+            "3:cpu,cpuacct:/docker/1",
+            {"cpu,cpuacct__cpu.cfs_quota_us": "300000", "cpu,cpuacct__cpu.cfs_period_us": "100000"},
+            3,
+        ),
+        ("3:cpu:/a", {"cpu__a__cpu.cfs_quota_us": "-1", "cpu__a__cpu.cfs_period_us": "100000"}, np.inf),
+        ("0::/", {"cpu.max": "damaged"}, np.inf),
+        ("no groups", {}, np.inf),
+    ],
+)
+def test_the_quota_of_a_container(tmp_path, monkeypatch, line, files, expected):
+    group(tmp_path, monkeypatch, line, **files)
+    assert environment.quota() == expected
+
+
+def test_a_quota_leaves_whole_cores_and_at_least_one(tmp_path, monkeypatch):
+    for limit, cores in (("20000 100000", 1), ("100000 100000", 1), ("max 100000", environment.available_cores())):
+        group(tmp_path, monkeypatch, "0::/", **{"cpu.max": limit})
+        environment.available_cores.cache_clear()
+        assert environment.available_cores() == cores
+    environment.available_cores.cache_clear()
+
+
+def test_a_quota_is_told_to_openblas_before_numpy_is_loaded(tmp_path, monkeypatch):
+    monkeypatch.setattr(environment, "available_cores", lambda: 1)
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    for before, after in ((None, "1"), ("3", "3")):
+        monkeypatch.setenv("OPENBLAS_NUM_THREADS", before or "")
+        if before is None:
+            monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+        environment.prepare()
+        assert os.environ["OPENBLAS_NUM_THREADS"] == after

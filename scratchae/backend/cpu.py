@@ -16,6 +16,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from ..arguments import whole
+from ..environment import available_cores
 from . import kernels
 from .arrays import array_module, kernel_for
 from .types import Array
@@ -104,12 +105,6 @@ def blas_threads() -> ThreadpoolController:
 def cores() -> int:
     """The number of threads to share work among: one for each CPU core of this process, or fewer inside `threads(n)`."""
     return min(available_cores(), asked_for.get() or available_cores())
-
-
-@functools.cache
-def available_cores() -> int:
-    """The number of CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def on_all_cores(tasks: Sequence[Callable[[], None]]) -> None:

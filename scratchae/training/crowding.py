@@ -8,40 +8,49 @@ on two threads as on one. So a training measures its first steps, and uses one t
 from __future__ import annotations
 
 import contextlib
-import statistics
 import time
 from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
 
-from ..backend import asked_for, blas_threads
+from ..backend import asked_for, blas_threads, cores
+from .progress import since
 
 
 class Crowding:
-    """Measures the first steps of each epoch, and gives matrix products one thread if other processes crowd the cores.
+    """Measures the steps of each epoch, and gives matrix products one thread if other processes crowd the cores.
 
-    A thread that runs all the time adds a second of CPU time for every second on the clock; a thread that sleeps half of the
-    time adds half a second. Much less than that means that threads were not allowed to run. Then some steps are timed on one
-    thread. If they take less than half as long, matrix products run on one thread until the training ends, and a line says so.
-    On a machine with nothing else to do, every step runs on all threads, so that its numbers are the same every time.
+    Linux tells how long each thread was ready to run and had no core to run on. On a machine with nothing else to do that is a
+    small part of the time; beside one busy process it is half of it. Then some steps are timed on one thread. If they take clearly
+    less, matrix products run on one thread until the training ends, and a line says so. On a machine with nothing else to do,
+    every step runs on all threads, so that its numbers are the same every time.
     """
 
-    SUSPECT = 3.0  # seconds on the clock for each second of CPU time of a thread; a quiet machine stays below 2
-    STEPS, SECONDS = 3, 0.05  # how many steps to time, and for how long at least
+    SUSPECT = (
+        0.4  # seconds that threads waited for a core, for each second on the clock; a quiet machine stays below 0.33
+    )
+    FASTER = 1.25  # how many times as long a step must take on all threads
+    STEPS, SECONDS = 3, 0.1  # how many steps to time, and for how long at least
+    PAUSE = 1.0  # seconds between looks
 
     def __init__(self, say: Callable[[str], None], on_host: bool):
         self.say = say
         self.threads = max((pool["num_threads"] for pool in blas_threads().info()), default=1)
         self.looks = on_host and self.threads > 1 and asked_for.get() is None
         self.limited = False  # for good
-        self.limit = contextlib.ExitStack()
+        self.limit, self.share = contextlib.ExitStack(), contextlib.ExitStack()
 
     def __enter__(self) -> Crowding:
+        if self.looks and self.threads > cores():  # of a container with a quota, which OpenBLAS does not know of
+            self.threads = cores()
+            self.share.enter_context(blas_threads().limit(limits=self.threads))
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.limit.close()
+        self.share.close()
 
     def begin(self) -> None:
-        """An epoch begins: its first steps are measured, unless the decision has been made."""
+        """An epoch begins: its steps are measured, unless the decision has been made."""
         if self.looks:
             self.limit.close()
         self.look = self.compare() if self.looks else iter(())
@@ -52,30 +61,35 @@ class Crowding:
 
     def compare(self) -> Iterator[None]:
         """Continues after each step. The first step is not timed, since it makes its arrays."""
-        on_all, cpu = yield from self.timed()
-        if sum(on_all) < self.SUSPECT * cpu / self.threads:
-            return
+        on_all, waiting = yield from self.timed(self.SECONDS)
+        while waiting < self.SUSPECT:
+            on_all, waiting = yield from self.timed(self.PAUSE)
         self.limit.enter_context(blas_threads().limit(limits=1))
         yield
-        on_one, _ = yield from self.timed()
-        before, now = statistics.median(on_all), statistics.median(on_one)
-        if 2 * now > before:
+        on_one, _ = yield from self.timed(self.SECONDS)
+        if self.FASTER * on_one > on_all:
             self.limit.close()
             return
         self.looks, self.limited = False, True
         self.say(
-            f"other processes keep the cores busy: a step takes {1000 * before:.3g} ms on {self.threads} threads and "
-            f"{1000 * now:.3g} ms on one, so matrix products run on one thread for the rest of this training "
+            f"other processes keep the cores busy: a step takes {1000 * on_all:.3g} ms on {self.threads} threads and "
+            f"{1000 * on_one:.3g} ms on one, so matrix products run on one thread for the rest of this training "
             f"(--threads {self.threads}, in Python `with scratchae.threads({self.threads}):`, keeps them all)"
         )
 
-    def timed(self) -> Generator[None, None, tuple[list[float], float]]:
-        """The seconds that each of the next steps takes, and the CPU time of all of them."""
-        seconds: list[float] = []
-        cpu, last = time.process_time(), time.perf_counter()
-        while len(seconds) < self.STEPS or sum(seconds) < self.SECONDS:
+    def timed(self, least: float) -> Generator[None, None, tuple[float, float]]:
+        """The seconds that a step takes, over so many seconds; and how long threads waited for a core, as a share of these."""
+        steps, waited, start = 0, waited_for_a_core(), time.perf_counter()
+        while (seconds := since(start)) < least or steps < self.STEPS:
             yield
-            now = time.perf_counter()
-            seconds.append(now - last)
-            last = now
-        return seconds, time.process_time() - cpu
+            steps += 1
+        return seconds / steps, (waited_for_a_core() - waited) / seconds
+
+
+def waited_for_a_core() -> float:
+    """Seconds that this process's threads have been ready to run while others had the cores, in all; 0 where nobody counts them."""
+    total = 0
+    for file in Path("/proc/self/task").glob("*/schedstat"):
+        with contextlib.suppress(OSError):  # the thread has ended
+            total += int(file.read_text().split()[1])
+    return 1e-9 * total

@@ -24,7 +24,7 @@ from typing import Any, NoReturn, TypeVar
 import numpy as np
 
 from ..backend import Array, asked_for, threads
-from ..backend.cpu import available_cores
+from ..environment import available_cores
 from ..errors import DataError, DeviceError, OptionError, RankError, ScratchaeError
 
 F = TypeVar("F", bound=Callable[..., Any])

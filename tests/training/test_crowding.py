@@ -1,5 +1,7 @@
 """On a machine that others keep busy, one thread does the matrix products, if that is faster; on a quiet one all of them do."""
 
+import os
+import subprocess
 import sys
 
 import numpy as np
@@ -13,15 +15,12 @@ from scratchae.training.crowding import Crowding
 
 
 class Clock:
-    """Time and CPU time that pass only by steps, each of so many seconds on so many threads."""
+    """Time that passes only by steps, each of so many seconds on so many threads, and how much of it threads wait for a core."""
 
-    now = spent = 0.0
+    now = waited = 0.0
 
     def perf_counter(self):
         return self.now
-
-    def process_time(self):
-        return self.spent
 
 
 def blas():
@@ -32,11 +31,13 @@ def blas():
 @pytest.fixture
 def machine(monkeypatch):
     """A machine with two threads whose steps take what the test says; a function that runs steps and returns each one's threads."""
-    monkeypatch.setattr(Crowding, "SUSPECT", 3.0)
+    monkeypatch.setattr(Crowding, "SUSPECT", 0.4)
     clock, said = Clock(), []
     monkeypatch.setattr(crowding, "time", clock)
+    monkeypatch.setattr(progress, "time", clock)
+    monkeypatch.setattr(crowding, "waited_for_a_core", lambda: clock.waited)
 
-    def run(seconds, cpu, epochs=1, steps=40, on_host=True):
+    def run(seconds, waits, epochs=1, steps=40, on_host=True):
         ran_on = []
         with blas_threads().limit(limits=2), Crowding(said.append, on_host) as crowd:
             crowd.threads, crowd.looks = 2, on_host and asked_for.get() is None  # also where there is one core alone
@@ -46,7 +47,7 @@ def machine(monkeypatch):
                     many = blas() > 1
                     ran_on.append(2 if many else 1)
                     clock.now += seconds[many]
-                    clock.spent += cpu[many]
+                    clock.waited += waits[many]
                     crowd.step()
         return ran_on, said
 
@@ -58,7 +59,7 @@ needs_two = pytest.mark.skipif(blas() < 2, reason="BLAS has one thread here")
 
 @needs_two
 def test_where_others_keep_the_cores_busy_one_thread_is_used(machine):
-    ran_on, said = machine(seconds=[0.015, 0.4], cpu=[0.003, 0.12], epochs=2)
+    ran_on, said = machine(seconds=[0.015, 0.4], waits=[0.012, 0.4], epochs=2)
     assert ran_on[:4] == [2] * 4 and ran_on[4:] == [1] * 76  # a step to warm up, three to look at
     assert said == [
         "other processes keep the cores busy: a step takes 400 ms on 2 threads and 15 ms on one, so matrix products run on one "
@@ -69,41 +70,73 @@ def test_where_others_keep_the_cores_busy_one_thread_is_used(machine):
 @needs_two
 def test_afterwards_all_threads_are_there_again(machine):
     before = blas()
-    machine(seconds=[0.015, 0.4], cpu=[0.003, 0.12])
+    machine(seconds=[0.015, 0.4], waits=[0.012, 0.4])
     assert blas() == before
 
 
 @needs_two
 def test_a_quiet_machine_never_tries_one_thread(machine):
-    # even if the other thread mostly sleeps
-    ran_on, said = machine(seconds=[0.012, 0.010], cpu=[0.012, 0.012], epochs=2)
+    # where a thread waits now and then
+    ran_on, said = machine(seconds=[0.012, 0.010], waits=[0.0, 0.003], epochs=2)
     assert ran_on == [2] * 80 and said == []
 
 
 @needs_two
 def test_one_thread_that_is_no_faster_is_given_up(machine):
     """Busy, but the products are few: as in a net of convolutions that is computed in parts."""
-    ran_on, said = machine(seconds=[0.08, 0.1], cpu=[0.02, 0.02], epochs=2)
+    ran_on, said = machine(seconds=[0.09, 0.1], waits=[0.05, 0.06], epochs=2)
     assert ran_on.count(1) == 2 * 4 and ran_on[-1] == 2 and said == []
 
 
 @needs_two
-def test_a_machine_that_becomes_busy_is_noticed_in_the_next_epoch(machine):
-    machine(seconds=[0.012, 0.010], cpu=[0.012, 0.012])
-    ran_on, _ = machine(seconds=[0.015, 0.4], cpu=[0.003, 0.12], epochs=1)
-    assert ran_on[-1] == 1
+def test_a_machine_that_becomes_busy_is_noticed_within_an_epoch(machine):
+    seconds, waits = [0.015, 0.1], [0.0, 0.0]
+    becomes_busy = iter([0.0] * 15)
+
+    class Waits(list):
+        def __getitem__(self, many):
+            return next(becomes_busy, 0.1 * many)
+
+    ran_on, _ = machine(seconds, Waits(waits), epochs=1)
+    assert ran_on[:20] == [2] * 20 and ran_on[-1] == 1
+
+
+@needs_two
+def test_in_a_container_with_a_quota_products_have_no_more_threads_than_it_has_cores(monkeypatch):
+    monkeypatch.setattr(crowding, "cores", lambda: 1)
+    before = blas()
+    with Crowding(print, True):
+        assert blas() == 1
+    with sae.threads(before), Crowding(print, True):  # who asks for threads keeps them
+        assert blas() == before
+    assert blas() == before
+
+
+def test_a_thread_that_others_keep_from_its_core_waits():
+    """Three processes on a core, of which this is one, wait for two thirds of the time."""
+    if not hasattr(os, "sched_setaffinity") or not os.path.exists("/proc/self/schedstat"):
+        pytest.skip("this system does not count how long threads wait")
+    code = (
+        "import os, time\nos.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+        "from scratchae.training.crowding import waited_for_a_core\n"
+        "end, before = time.perf_counter() + 1, waited_for_a_core()\n"
+        "while time.perf_counter() < end: pass\nprint(waited_for_a_core() - before)"
+    )
+    running = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    waited = [float(process.communicate(timeout=60)[0]) for process in running]
+    assert max(waited) > 0.2
 
 
 @needs_two
 def test_who_asks_for_threads_keeps_them(machine):
     with sae.threads(2):
-        ran_on, said = machine(seconds=[0.015, 0.4], cpu=[0.003, 0.12])
+        ran_on, said = machine(seconds=[0.015, 0.4], waits=[0.012, 0.4])
     assert ran_on == [2] * 40 and said == []
 
 
 @needs_two
 def test_on_a_gpu_nothing_is_looked_at(machine):
-    ran_on, said = machine(seconds=[0.015, 0.4], cpu=[0.003, 0.12], on_host=False)
+    ran_on, said = machine(seconds=[0.015, 0.4], waits=[0.012, 0.4], on_host=False)
     assert ran_on == [2] * 40 and said == []
 
 

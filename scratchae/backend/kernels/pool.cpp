@@ -18,6 +18,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr std::chrono::microseconds SPIN(300);
+const int cores = std::thread::hardware_concurrency();
 
 struct Job {
     void (*work)(void* data, int part, int parts);
@@ -94,7 +95,8 @@ struct Pool {
                 work(data, i + 1, parts);
                 --job.left;
             }
-        for (auto end = Clock::now() + SPIN; job.left;) Clock::now() < end ? pause() : (void)sched_yield();
+        // beside busy processes a thread that yields waits long for its next turn; with more parts than cores, one must
+        while (job.left) parts > cores ? (void)sched_yield() : pause();
     }
 };
 
