@@ -480,11 +480,7 @@ plain = {
     "Adam": times["in_blocks, all cores"],
 }
 try:
-    sae.compile_kernels()
-except DeviceError as error:
-    print("DeviceError:", error)
-else:
-    try:
+    with sae.compile_kernels():  # NumPy again, for the rest of the chapter
         y = activations.sigmoid(a)
         gap = np.abs(y - textbook()).max()
         θ = [v.copy() for v in vectors]
@@ -498,8 +494,8 @@ else:
         for name, seconds in compiled.items():
             print(f"{name:<8} NumPy / compiled kernel: {plain[name] / seconds:.2f}")
         assert gap < 1e-6 and θ_gap < 1e-5
-    finally:
-        kernels.compiled = None  # NumPy again, for the rest of the chapter
+except DeviceError as error:
+    print("DeviceError:", error)
 
 # %% [markdown]
 # ## How much memory a step needs
@@ -1064,9 +1060,9 @@ show(
 # stays near its dotted line for longer, and is the faster one from the batch size on at which the curves cross. `scratchae bench` draws
 # this picture for all presets, on your machine, with roofline and layers.
 #
-# For comparison, published figures: on two cores of an AMD EPYC (Zen 4, `python benchmarks/training_step.py --rounds 5`) a
-# step of `deep` took 2.3 ms, PyTorch in eager mode (it runs one operation after the other) 1.52 times as long, JAX 0.79 times; a step of `conv` 12.5 ms,
-# PyTorch 1.48 times, JAX 3.56 times as long. JAX wins on dense nets because its compiler fuses the elementwise work,
+# For comparison, published figures: on two cores of an AMD EPYC (Zen 5, `python benchmarks/training_step.py --rounds 5`) a
+# step of `deep` took 0.99 ms, PyTorch in eager mode (it runs one operation after the other) 1.47 times as long, JAX 0.87 times; a step of `conv` 5.9 ms,
+# PyTorch 1.76 times, JAX 4.24 times as long. JAX wins on dense nets because its compiler fuses the elementwise work,
 # which is what the kernels of this chapter do by hand.
 #
 # And on a GPU, an NVIDIA H200 (`python benchmarks/on_gpu.py`): sent kernel by kernel, a step of `deep` at batch 128 took
