@@ -44,7 +44,6 @@ from scratchae.backend import (
     cores,
     device_module,
     in_blocks,
-    kernels,
     recycle_memory,
 )
 from scratchae.backend.cuda.graph import Recorded

@@ -49,8 +49,9 @@ def compile_kernels() -> contextlib.AbstractContextManager[object]:
 
     The first call on a machine takes some seconds and keeps the library in the user's cache folder. The kernels round
     differently from NumPy: one step agrees in nearly all digits, but the differences grow from step to step, so that a long
-    training ends at slightly different weights and figures, within what another seed would change. The kernels and NumPy's matrix
-    products then use the same threads (pool.cpp), if NumPy has an OpenBLAS that lets them. Raises DeviceError if there is no C++ compiler, or none that can do it, or if the cache folder cannot be written or is not the user's alone.
+    training ends at slightly different weights and figures, within what another seed would change. Kernels and matrix products
+    then use the same threads (pool.cpp), if NumPy has an OpenBLAS that lets them. Raises DeviceError if there is no C++ compiler,
+    or none that can do it, or if the cache folder cannot be written or is not the user's alone.
     """
     for name in SOURCES:
         library(name)
