@@ -53,8 +53,8 @@ def compile_kernels() -> contextlib.AbstractContextManager[object]:
     then use the same threads (pool.cpp), if NumPy has an OpenBLAS that lets them. Raises DeviceError if there is no C++ compiler,
     or none that can do it, or if the cache folder cannot be written or is not the user's alone.
     """
-    for name in SOURCES:
-        library(name)
+    for dtype in TYPES:
+        library(dtype)
     way_back = contextlib.ExitStack()
     way_back.callback(setattr, kernels, "compiled", kernels.compiled)
     set_callback = blas_function("openblas_set_threads_callback_function")
