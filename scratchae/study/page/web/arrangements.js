@@ -110,8 +110,7 @@ const OPERATORS = {
   later: (x, { every }) => {
     const out = displaced(x, 1),
       [n, t, d] = x.shape;
-    if (every)
-      for (let i = 0; i < n * t; i++) if ((i % t) % every === every - 1) out.data.fill(0, i * d, (i + 1) * d);
+    if (every) for (let i = 0; i < n * t; i++) if ((i % t) % every === every - 1) out.data.fill(0, i * d, (i + 1) * d);
     return out;
   },
   at_last: ({ shape: [n, d], data }, steps) => {

@@ -14,7 +14,7 @@ const LOSS = "loss";
 function openLaboratory() {
   byId("laboratory").hidden = false;
   const { shut } = trace.laboratory;
-  if (shut) return void (byId("agreement").textContent = shut);
+  if (shut) return void ((byId("agreement").textContent = shut), diagram.weigh());
   [run, library] = [newRun(), newRun()];
   yours = run;
   setTimeout(compare, 0, 0);
@@ -44,7 +44,9 @@ function compare(number) {
   }
   byId("laboratory").dataset.state = "open";
   byId("controls").hidden = false;
+  run.made = new Map(library.made); // arrays are never changed
   openControls();
+  diagram.weigh();
   recall(new URLSearchParams(location.hash.slice(1)).get("do") ?? "");
 }
 
@@ -134,6 +136,7 @@ function refreshStep(step) {
   showCheck(step);
   showFacts(step);
   diagram.change(run.taken ? new Set() : changed()); // after an update it would be all
+  diagram.weigh();
 }
 
 // The number to look at: the one that was chosen, or if it stays as it was, the one that has moved most.
@@ -147,9 +150,7 @@ function moved(id, chosen) {
 
 // The ids of what is not the library's, and of what follows from that.
 function changed() {
-  const steps = trace.steps.filter(
-    ({ numbers }) => numbers && Object.keys(run.knobs).some((name) => name in numbers),
-  );
+  const steps = trace.steps.filter(({ numbers }) => numbers && Object.keys(run.knobs).some((name) => name in numbers));
   return following([...run.own.keys(), ...steps.map(({ result }) => result)], trace.steps);
 }
 
@@ -228,8 +229,7 @@ function asEntry(part) {
   if (times > 0) return { go: Number(times), fresh: Boolean(fresh) };
   if (name && knobs().includes(name) && "value" in parsed(setting)) return { turn: name, ...parsed(setting) };
   const place = index === "" ? [] : index?.split(",").map(Number),
-    fits =
-      place && tensors[id]?.shape.length === place.length && place.every((i, axis) => i < tensors[id].shape[axis]);
+    fits = place && tensors[id]?.shape.length === place.length && place.every((i, axis) => i < tensors[id].shape[axis]);
   if (!fits || !run.free(id) || !("value" in parsed(number))) return null;
   return { set: id, flat: tensors[id].flat(place), ...parsed(number) };
 }

@@ -27,7 +27,7 @@ function showMeasured(step) {
     rowsOf(
       ["", "by backward", "by differences", "difference"],
       rows.map(([index, analytic, numeric]) => [
-        tensors[step.result].named(index),
+        chooser(step, index),
         written(analytic, 6),
         written(numeric, 6),
         written(Math.abs(analytic - numeric), 2),
@@ -46,11 +46,10 @@ function difference(value, of, flat, layer) {
   return (moved(h) - moved(-h)) / (2 * h);
 }
 
-// A table of texts, the first of each row its name.
+// A table; the first of each row is its name.
 function rowsOf(head, rows) {
   const line = (row, scope) => {
-    const cell = (text, i) =>
-      Boolean(i) === (scope === "col") ? make("th", { scope }, text) : make("td", {}, text);
+    const cell = (text, i) => (Boolean(i) === (scope === "col") ? make("th", { scope }, text) : make("td", {}, text));
     return make("tr", {}, ...row.map(cell));
   };
   const body = rows.map((row) => line(row, "row"));

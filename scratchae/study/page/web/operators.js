@@ -183,9 +183,7 @@ function matmul(a, b) {
     m = b.shape.at(-1),
     lead = a.shape.length >= b.shape.length ? a.shape.slice(0, -2) : b.shape.slice(0, -2),
     count = product(lead),
-    [p, q] = [a, b].map(({ data }, i) =>
-      data.length === (i ? inner * m : n * inner) ? 0 : i ? inner * m : n * inner,
-    );
+    [p, q] = [a, b].map(({ data }, i) => (data.length === (i ? inner * m : n * inner) ? 0 : i ? inner * m : n * inner));
   if (inner !== b.shape.at(-2)) throw new Error(`${a.shape} and ${b.shape} make no product`);
   const out = new Float64Array(count * n * m);
   for (let i = 0; i < count; i++) product2(out, i * n * m, a.data, i * p, b.data, i * q, n, inner, m, false, false);

@@ -31,6 +31,12 @@ function draw(tag, attributes = {}, ...children) {
   return element;
 }
 
+function button(text, press, attributes = {}) {
+  const made = make("button", { type: "button", ...attributes }, text);
+  made.addEventListener("click", press);
+  return made;
+}
+
 const markup = (tag, attributes, html) => Object.assign(make(tag, attributes), { innerHTML: html });
 const byId = (id) => document.getElementById(id);
 
@@ -170,7 +176,10 @@ function start() {
   for (const part of document.querySelectorAll("nav, main, .transport")) part.hidden = false;
   diagram = new Diagram(byId("diagram"), trace, jumpTo);
   byId("fold").open = !embedded && innerHeight >= 1000 && innerWidth >= 600; // on a small screen the step itself comes first
-  byId("fold").addEventListener("toggle", () => current >= 0 && diagram.show(current));
+  byId("fold").addEventListener("toggle", () => {
+    if (current >= 0) diagram.show(current);
+    if (!run || ready()) diagram.weigh();
+  });
   const parts = countBy(trace.steps, (step) => step.phase);
   byId("phases").append(
     ...[...parts].map(([phase, count]) => make("span", { "data-phase": phase, style: `flex: ${count} 1 0` })),

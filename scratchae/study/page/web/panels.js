@@ -31,7 +31,9 @@ function inRow(step) {
     seen.add(tensor);
     pieces.push(figureOf(tensor, false, step), "");
   });
-  return pieces.filter((piece) => piece.trim?.() !== "").map((piece) => piece.trim ? make("span", { class: "sign" }, piece.trim()) : piece);
+  return pieces
+    .filter((piece) => piece.trim?.() !== "")
+    .map((piece) => (piece.trim ? make("span", { class: "sign" }, piece.trim()) : piece));
 }
 
 // The pictures as wide as they need to be for their height, the widest ones less, so that all stand in one row; on a narrow
@@ -62,7 +64,7 @@ function figureOf(tensor, isResult, step) {
   const map = new HeatMap(tensor, {
     label,
     pick: isResult && step.recipe ? (flat) => pickCell(step, flat) : undefined,
-    change: free ? (flat) => edit(tensor, flat, map.element) : undefined,
+    change: free ? (flat, focus) => edit(tensor, flat, map.element, focus) : undefined,
     height: HEIGHT,
   });
   maps.set(tensor.id, map);
@@ -96,13 +98,13 @@ function underneath(map, more = "") {
   };
   map.recolour();
   const under = make("div", { class: "under" }, scale);
-  if (map.layouts.length > 1) {
-    const button = make("button", { type: "button" });
-    const name = () => (button.textContent = `Show as ${otherLayout(map).name}`);
-    button.addEventListener("click", () => (map.use(otherLayout(map)), name()));
-    name();
-    under.append(button);
-  }
+  if (map.layouts.length > 1)
+    under.append(
+      button(`Show as ${otherLayout(map).name}`, ({ target }) => {
+        map.use(otherLayout(map));
+        target.textContent = `Show as ${otherLayout(map).name}`;
+      }),
+    );
   under.append(more);
   return under;
 }
@@ -115,10 +117,7 @@ function notes(map) {
     said = [];
   if (!tensor.whole)
     said.push(`A sample: ${shapeText(tensor.grid)} of ${shapeText(tensor.shape)} are on this page, evenly spaced.`);
-  if (map.cell.w < 0.99)
-    said.push(
-      `A dot averages ${(1 / map.cell.w ** 2).toFixed(1)} numbers.`,
-    );
+  if (map.cell.w < 0.99) said.push(`A dot averages ${(1 / map.cell.w ** 2).toFixed(1)} numbers.`);
   if (tensor.type === "i2") said.push(`Rounded to steps of ${written(tensor.unit, 2)}.`);
   return said.join(" ");
 }
@@ -147,11 +146,16 @@ function numbersOf(tensor) {
       ),
       cut = down.length < rows || across.length < columns;
     Object.assign(table, { tabIndex: 0, role: "group", ariaLabel: `Numbers of ${tensor.symbol}` });
-    if (cut) table.append(make("p", { class: "note" }, `The first ${down.length} × ${across.length} of ${rows} × ${columns}.`));
-    const copy = make("button", { type: "button" }, "Copy as np.array");
-    copy.addEventListener("click", async () => {
-      const text = `np.array([${[...tensor.values].join(", ")}]).reshape(${tensor.grid.join(", ")})`;
-      const done = await navigator.clipboard?.writeText(text).then(() => "Copied", () => undefined);
+    if (cut)
+      table.append(
+        make("p", { class: "note" }, `The first ${down.length} × ${across.length} of ${rows} × ${columns}.`),
+      );
+    const copy = button("Copy as np.array", async () => {
+      const text = `np.array([${[...tensor.values].join(", ")}]).reshape(${tensor.grid.join(", ")})`,
+        done = await navigator.clipboard?.writeText(text).then(
+          () => "Copied",
+          () => undefined,
+        );
       copy.textContent = done ?? "This browser does not allow it here";
     });
     details.append(table, copy);
@@ -224,7 +228,9 @@ function verdict(value, traced, { missing, outside }, step, flat) {
   if (log.length) {
     const before = library.get(step.result)[flat],
       same = Object.is(before, traced) || written(before, 7) === written(traced, 7);
-    const text = same ? "the same as with the library's numbers" : `with your numbers; ${written(before, 7)} with the library's`;
+    const text = same
+      ? "the same as with the library's numbers"
+      : `with your numbers; ${written(before, 7)} with the library's`;
     return make("p", { class: "verdict" }, make("span", { class: "yours" }, written(value, 7)), ` ${text}.${edge}`);
   }
   const close =
@@ -249,7 +255,9 @@ function showCheck(step) {
   section.hidden = !check;
   if (!check) return;
   if (log.length) return showMeasured(step);
-  const [look, answer] = { yes: ["good", "✓ Yes."], no: ["bad", "✗ No."], open: ["", "Not comparable."] }[check.verdict];
+  const [look, answer] = { yes: ["good", "✓ Yes."], no: ["bad", "✗ No."], open: ["", "Not comparable."] }[
+    check.verdict
+  ];
   const word = make("span", { class: look }, answer);
   const nodes = [make("p", { class: "verdict" }, word, ` ${check.text}`)];
   if (check.numeric) {
@@ -277,13 +285,21 @@ function showCheck(step) {
     nodes.push(make("div", { class: "pair" }, ...pair));
   }
   const rows = check.rows.map(([index, analytic, numeric, difference]) => [
-    tensors[step.result].named(index),
+    chooser(step, index),
     written(analytic, 6),
     written(numeric, 6),
     difference === null ? "at a kink" : written(difference, 2),
   ]);
   if (rows.length) nodes.push(rowsOf(["", "by backward", "by differences", "difference"], rows));
   byId("comparison").replaceChildren(...nodes);
+}
+
+// The name of a number of the result, which shows that number.
+function chooser(step, index) {
+  const tensor = tensors[step.result],
+    flat = tensor.flat(index);
+  if (flat === undefined) return tensor.named(index);
+  return button(tensor.named(index), () => maps.get(tensor.id).choose(flat), { class: "link" });
 }
 
 // The code and the figures

@@ -53,9 +53,7 @@ class Reading {
     if (op === "first_max") {
       const [variable, size] = recipe[1];
       const all = Array.from({ length: size }, (_, i) => this.value(recipe[2], { ...variables, [variable]: i }));
-      return all.includes(undefined)
-        ? undefined
-        : truth(all.indexOf(Math.max(...all)) === place(recipe[3], variables));
+      return all.includes(undefined) ? undefined : truth(all.indexOf(Math.max(...all)) === place(recipe[3], variables));
     }
     if (op === "largest") {
       const all = [...ranges(recipe[1], variables)].map((here) => this.value(recipe[2], here)).sort((a, b) => b - a);
@@ -140,8 +138,7 @@ class Writing {
       if (op === "add") return { nodes: [...brackets(parts[0], 0.5), ...added(parts[1])], rank };
       const later = op === "sub" || op === "div" ? rank + 0.6 : rank,
         leading = rank === 2 && parts[0].negative; // −0.5 · x
-      if (leading)
-        return { nodes: [...parts[0].nodes, sign, ...brackets(parts[1], later)], rank: 0.5, negative: true };
+      if (leading) return { nodes: [...parts[0].nodes, sign, ...brackets(parts[1], later)], rank: 0.5, negative: true };
       const first = brackets(parts[0], op === "sub" ? 0.5 : rank);
       return { nodes: [...first, sign, ...brackets(parts[1], later)], rank };
     }
