@@ -187,6 +187,20 @@ def test_differences_are_measured_with_ones_own_numbers(pages, browse):
     assert [float(row[2]) for row in rows] == pytest.approx(own.check.numeric.ravel(), rel=1e-3)
 
 
+def test_a_corner_beside_a_number_is_no_wrong_gradient(browse, tmp_path):
+    rng = np.random.default_rng(0)
+    encoder, decoder = sae.Sequential(sae.Dense(3, 2, rng=rng), sae.ReLU()), sae.Sequential(sae.Dense(2, 3, rng=rng))
+    found = trace(sae.Autoencoder(encoder, decoder, loss=sae.MSE()), np.zeros((2, 3)), optimizer=sae.SGD(0.1))
+    path = write_page(found, tmp_path / "page.html")
+    number = found["∂L/∂b₁"].number
+    for bias, said in ((0, "1 at a kink"), (2e-6, "✓ Yes"), (-5e-6, "✓ Yes")):
+        browsed = opened(
+            browse(path, anchor=f"#step={number}&do=encoder.0.b[0]:{bias};encoder.0.b[1]:0.3;decoder.0.b[0]:0.5")
+        )
+        text = browsed.inner_text("#comparison")
+        assert said in text and "✗" not in text, text
+
+
 def test_a_number_is_changed_by_keyboard_alone_and_shared_by_the_address(pages, browse):
     found, path = pages("classic")
     browsed = opened(browse(path))
@@ -445,12 +459,15 @@ def test_a_point_of_the_plane_can_be_chosen(browse, tmp_path):
     model = sae.Autoencoder(encoder, sae.Sequential(sae.Dense(4, 2, rng=rng)), loss=sae.MSE())
     x = np.array([[1, 0.5], [-2, 1]], np.float32)
     browsed = opened(browse(trace(model, x, numerical=False).html(tmp_path / "page.html")))
+    model = model.to("cpu", np.float64)
+    reach = 1.2 * max(np.abs(x).max(), np.abs(model.reconstruct(x.astype(np.float64))).max())
+    assert browsed.evaluate("reach()") == pytest.approx(reach)
     box = browsed.locator("#plane").bounding_box()
     browsed.mouse.click(box["x"] + 0.75 * box["width"], box["y"] + 0.75 * box["height"])
-    assert_allclose(values(browsed, "x"), [1.5, -1.5, -2, 1], atol=0.03)  # the plane reaches to 3
-    made = model.to("cpu", np.float64).reconstruct(values(browsed, "x").reshape(2, 2))[0]
+    assert_allclose(values(browsed, "x"), [reach / 2, -reach / 2, -2, 1], atol=0.02 * reach)
+    made = model.reconstruct(values(browsed, "x").reshape(2, 2))[0]
     line = [float(browsed.get_attribute("#plane .first line", end)) for end in ("x2", "y2")]
-    assert_allclose(line, [100 / 3 * made[0], -100 / 3 * made[1]], rtol=1e-4)
+    assert_allclose(line, [100 / reach * made[0], -100 / reach * made[1]], rtol=1e-4)
     assert browsed.locator("#own").is_hidden()
 
 

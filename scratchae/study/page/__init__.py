@@ -175,7 +175,9 @@ def looks(tensor: Tensor, images: dict[int, list[int]]) -> dict[str, Any]:
     channels; pixels: whether it is drawn in shades of grey; signed: whether something is below zero.
     """
     array, value = tensor.array, tensor.role in ("input", "activation", "draw")
-    picture = next((images[size] for size in array.shape[::-1] if size in images), None) if array.ndim in (1, 2) else None
+    picture = (
+        next((images[size] for size in array.shape[::-1] if size in images), None) if array.ndim in (1, 2) else None
+    )
     shades = array.ndim == 2 if picture else array.ndim == 4 and array.shape[3] == 1
     return {
         "symbol": tensor.symbol.text,

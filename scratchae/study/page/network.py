@@ -29,7 +29,14 @@ HEADINGS = {
         "decoder_input": "decoder's input",
         "target": "picture",
     },
-    **{"h_": "hidden", "drawn_": "hidden, drawn", "logits": "logits", "p_": "visible", "v_": "visible", "fantasy_": "visible, drawn"},
+    **{
+        "h_": "hidden",
+        "drawn_": "hidden, drawn",
+        "logits": "logits",
+        "p_": "visible",
+        "v_": "visible",
+        "fantasy_": "visible, drawn",
+    },
     **{
         "noisy": "noisy data",
         "scaled": "scaled",

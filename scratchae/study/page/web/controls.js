@@ -114,7 +114,7 @@ function showControls() {
     before = lossNow(library),
     updates = `${run.taken} update${run.taken === 1 ? "" : "s"}`;
   byId("loss").textContent =
-    `L = ${written(loss, 7)}${log.length ? ` after ${updates}; ${written(before, 7)} by the library` : ""}${pinned ? `; A ${written(lossNow(pinned), 7)}` : ""}`;
+    `L = ${written(loss, 7)}${run.taken ? ` after ${updates}` : ""}${log.length ? `; ${written(before, 7)} by the library` : ""}${pinned ? `; A ${written(lossNow(pinned), 7)}` : ""}`;
   byId("curve").replaceChildren(...curve());
   if (playing && performance.now() - lastSaid > 2000) {
     lastSaid = performance.now();

@@ -12,38 +12,46 @@ function showMeasured(step) {
   if (!of || run.loops.length)
     return say("Where a formula comes back to itself, differences are measured by the library only.");
   if (run.held) return say("Nothing is measured while a number on the way is held: it would not move.");
-  const rows = step.check.rows.map(([index]) => {
-    const flat = tensors[step.result].flat(index);
-    return [index, gradient[flat], difference(value, of, flat, layer)];
-  });
-  const off = Math.max(...rows.map(([, analytic, numeric]) => Math.abs(analytic - numeric))) / (largest || 1);
+  const corner = 1e-4 * largest, // slopes to both sides that are further apart are those of a corner
+    rows = step.check.rows.map(([index]) => {
+      const flat = tensors[step.result].flat(index),
+        far = slopes(value, of, flat, layer, MOVED),
+        apart = Math.abs(far[0] - far[1]) > corner, // a corner may lie within this step
+        [left, right] = apart ? slopes(value, of, flat, layer, MOVED / 100) : far;
+      return [index, gradient[flat], (left + right) / 2, Math.abs(left - right) > corner];
+    }),
+    offs = rows.filter(([, , , kink]) => !kink).map(([, analytic, numeric]) => Math.abs(analytic - numeric)),
+    off = Math.max(0, ...offs) / (largest || 1),
+    kinks = rows.length - offs.length;
   if (!Number.isFinite(off)) return say("With these numbers there is nothing to compare: some are not finite.");
+  if (!offs.length) return say("Not comparable: all of them are at a kink, such as that of ReLU at 0.");
   say(
     make("span", { class: off < 1e-5 ? "good" : "bad" }, off < 1e-5 ? "✓ Yes." : "✗ Not here."),
     ` Measured with your numbers, [L(θ + h) − L(θ − h)] / 2h, at ${rows.length} of them: largest difference ${written(off, 2)} of the largest.`,
-    off < 1e-5 ? "" : " Between θ − h and θ + h may lie a corner, such as that of ReLU at 0.",
+    kinks ? ` ${kinks} at a kink, where there is no derivative, left out.` : "",
   );
   byId("comparison").append(
     rowsOf(
       ["", "by backward", "by differences", "difference"],
-      rows.map(([index, analytic, numeric]) => [
+      rows.map(([index, analytic, numeric, kink]) => [
         chooser(step, index),
         written(analytic, 6),
         written(numeric, 6),
-        written(Math.abs(analytic - numeric), 2),
+        kink ? "at a kink" : written(Math.abs(analytic - numeric), 2),
       ]),
     ),
   );
 }
 
-function difference(value, of, flat, layer) {
-  const moved = (by) => {
-    const data = Float64Array.from(run.get(of));
-    data[flat] += by;
-    return run.without(value, of, data, layer);
-  };
-  const h = MOVED * Math.max(1, Math.abs(run.get(of)[flat]));
-  return (moved(h) - moved(-h)) / (2 * h);
+// The slopes of a value to the left and to the right of a number.
+function slopes(value, of, flat, layer, step) {
+  const h = step * Math.max(1, Math.abs(run.get(of)[flat])),
+    [left, right] = [-h, h].map((by) => {
+      const data = Float64Array.from(run.get(of));
+      data[flat] += by;
+      return (run.without(value, of, data, layer) - run.get(value)[0]) / by;
+    });
+  return [left, right];
 }
 
 // A table; the first of each row is its name.

@@ -142,7 +142,8 @@ function openPlane() {
   });
 }
 
-const reach = () => 1.5 * library.get("x").reduce((top, x) => Math.max(top, Math.abs(x)), 0) || 1;
+const reach = () =>
+  1.2 * Math.max(...[...library.get("x"), ...library.get(rebuiltPoints().result)].map(Math.abs)) || 1;
 
 // Each point, and a line to the one that the network makes of it.
 function showPlane() {
