@@ -109,7 +109,7 @@ def squeezed(script: str) -> str:
 def lead(trace: TraceData) -> str:
     """The subject of the page, in a sentence."""
     examples = f"{len(trace.x.array)} example{'s' if len(trace.x.array) > 1 else ''}"
-    return f"One training step on {examples}, in {len(trace)} formulas. Walk with the arrow keys; point at a number to see where it comes from."
+    return f"One training step on {examples}, in {len(trace)} formulas. {trace.remark}Walk with the arrow keys; point at a number to see where it comes from."
 
 
 def content(trace: TraceData) -> dict[str, Any]:
