@@ -88,10 +88,10 @@ def test_it_says_that_its_numbers_are_the_librarys(pages, browse):
 @pytest.mark.parametrize(
     ("pattern", "instead", "said"),
     [
-        (r'("encoder.0.W":\{[^}]*"data":".{6}).{4}', r"\1AAAA", "At step 1, a₁, it comes to other numbers"),
-        (r'\["matmul","x","W"\]', '["matmul2","x","W"]', "At step 1, a₁, it does not know the operator matmul2"),
-        (r'("print":\[)', r"\g<1>1", "At step 1, a₁, it comes to other numbers"),
-        (r'("encoder.0.W":\{[^}]*"data":").{32}', r"\1", "At step 1, a₁, it fails: W₁ has 1 numbers, not 4"),
+        (r'("encoder.0.W":\{[^}]*"data":".{6}).{4}', r"\1AAAA", "At step 1, a₁: it comes to other numbers"),
+        (r'\["matmul","x","W"\]', '["matmul2","x","W"]', "At step 1, a₁: the operator matmul2 is not known"),
+        (r'("print":\[)', r"\g<1>1", "At step 1, a₁: it comes to other numbers"),
+        (r'("encoder.0.W":\{[^}]*"data":").{32}', r"\1", "At step 1, a₁: W₁ has 1 numbers, not 4"),
     ],
     ids=["number", "operator", "fingerprint", "cut"],
 )

@@ -28,14 +28,14 @@ function edit(tensor, flat, from, focus) {
     before = library.get(tensor.id)[flat],
     reach = Math.max(1, 2 * Math.abs(value)),
     [low, high] = tensor.pixels ? [0, 1] : [value - reach, value + reach],
-    error = make("span", { class: "bad", role: "alert" }),
+    error = make("span.bad", { role: "alert" }),
     put = (number) => act({ set: tensor.id, flat, value: number }),
     field = numberField({ value, size: 9 }, error, (number) => (put(number), (slider.value = number))),
     slider = make("input", { type: "range", min: low, max: high, step: "any", value, "aria-label": `Drag ${name}` }),
     move = (number) => (put(number), (error.textContent = ""), (field.value = Number(number.toPrecision(6))));
   slider.addEventListener("input", () => move(Number(slider.value)));
   const back = button(`${written(before)} again`, () => (move(before), (field.value = slider.value = before)));
-  editor = make("div", { class: "editor" }, make("label", {}, `${name} = `, field), slider, back, error);
+  editor = make("div.editor", make("label", `${name} = `, field), slider, back, error);
   editor.addEventListener("keydown", (event) => {
     if (event.key === "Escape") (editor.remove(), from.focus());
   });
@@ -54,7 +54,7 @@ const setting = (name) =>
 function knob(name) {
   const put = (value) => act({ turn: name, value }),
     field = numberField({ size: 6, id: `knob-${name}`, value: setting(name) }, byId("trouble"), put);
-  return make("label", {}, `${{ lr: "rate", beta: "weight" }[name]} ${letterOf(name)} `, field);
+  return make("label", `${{ lr: "rate", beta: "weight" }[name]} ${letterOf(name)} `, field);
 }
 
 // The buttons

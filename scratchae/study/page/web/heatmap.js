@@ -24,30 +24,29 @@ class HeatMap {
     this.layout = this.layouts[0];
     this.marked = new Set();
     this.at = 0;
-    this.element = make("div", {
-      class: "map",
+    this.element = make("div.map", {
       tabindex: "0",
       role: "application",
       "aria-roledescription": "heat map",
       "aria-label": label,
     });
     this.below = make("canvas", { "aria-hidden": "true" });
-    this.above = make("canvas", { class: "above", "aria-hidden": "true" });
+    this.above = make("canvas.above", { "aria-hidden": "true" });
     this.element.append(this.below, this.above);
-    this.element.addEventListener("pointermove", (event) => this.point(event));
-    this.element.addEventListener("pointerdown", (event) => this.point(event));
-    this.element.addEventListener("pointerleave", ({ pointerType }) => {
-      if (pointerType === "touch") return; // what a tap shows, stays
-      hideTip();
-      if (this.pin !== undefined) this.pick(this.pin); // a pinned number comes back
-    });
-    this.element.addEventListener("click", ({ pointerType }) => this.press(pointerType !== "touch"));
-    this.element.addEventListener("focus", () => this.element.matches(":focus-visible") && this.go(this.at));
-    this.element.addEventListener("blur", () => {
-      hideTip();
-      this.overlay();
-    });
-    this.element.addEventListener("keydown", (event) => this.key(event));
+    const events = {
+      pointermove: (event) => this.point(event),
+      pointerdown: (event) => this.point(event),
+      pointerleave: ({ pointerType }) => {
+        if (pointerType === "touch") return; // what a tap shows, stays
+        hideTip();
+        if (this.pin !== undefined) this.pick(this.pin); // a pinned number comes back
+      },
+      click: ({ pointerType }) => this.press(pointerType !== "touch"),
+      focus: () => this.element.matches(":focus-visible") && this.go(this.at),
+      blur: () => (hideTip(), this.overlay()),
+      keydown: (event) => this.key(event),
+    };
+    for (const [name, answer] of Object.entries(events)) this.element.addEventListener(name, answer);
   }
 
   // Draw it as wide as fits.
@@ -99,10 +98,9 @@ class HeatMap {
   base(tile) {
     const { shape, steps, tiles } = this.layout;
     let flat = 0;
-    for (let i = tiles.length - 1; i >= 0; i--) {
-      const size = shape[tiles[i]];
-      flat += (tile % size) * steps[tiles[i]];
-      tile = Math.floor(tile / size);
+    for (const axis of [...tiles].reverse()) {
+      flat += (tile % shape[axis]) * steps[axis];
+      tile = Math.floor(tile / shape[axis]);
     }
     return flat;
   }
@@ -136,14 +134,10 @@ class HeatMap {
     const ratio = window.devicePixelRatio || 1,
       { w, h, across, count, steps, numbers } = this.layout,
       [down, right] = [steps[this.layout.y], steps[this.layout.x]];
-    for (const [canvas, more] of [
-      [this.below, 0],
-      [this.above, 2 * MARGIN],
-    ]) {
-      canvas.width = Math.ceil((this.wide + more) * ratio);
-      canvas.height = Math.ceil((this.high + more) * ratio);
-      canvas.style.width = `${this.wide + more}px`;
-      canvas.style.height = `${this.high + more}px`;
+    for (const canvas of [this.below, this.above]) {
+      const [width, height] = [this.wide, this.high].map((size) => size + (canvas === this.above ? 2 * MARGIN : 0));
+      Object.assign(canvas, { width: Math.ceil(width * ratio), height: Math.ceil(height * ratio) });
+      Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
     }
     const table = tableOf(this.stops),
       [low, high] = this.ends,
@@ -174,6 +168,7 @@ class HeatMap {
     }
     if (this.cell.w >= TEXT_FROM) this.write(ink, ramp(this.stops));
     this.overlay();
+    this.recolour?.();
   }
 
   colour(value, colours) {
@@ -209,11 +204,11 @@ class HeatMap {
     if (here === undefined) return;
     const [x, y] = this.corner(here),
       [bw, bh] = [Math.max(w, 5), Math.max(h, 5)];
-    for (const [width, style] of [
-      [4, dark ? "#000" : "#fff"],
-      [2, dark ? "#fff" : "#000"],
+    for (const [width, white] of [
+      [4, !dark],
+      [2, dark],
     ]) {
-      [pen.lineWidth, pen.strokeStyle] = [width, style];
+      [pen.lineWidth, pen.strokeStyle] = [width, white ? "#fff" : "#000"];
       pen.strokeRect(x + (w - bw) / 2, y + (h - bh) / 2, bw, bh);
     }
   }
@@ -237,16 +232,11 @@ class HeatMap {
   // Reading it
 
   point(event) {
-    const box = this.below.getBoundingClientRect(),
-      scale = this.wide / box.width;
-    const [x, y] = [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
-    const [column, row] = [Math.floor(x / this.tile.w), Math.floor(y / this.tile.h)];
-    const flat = this.flatAt(
-      column,
-      row,
-      Math.floor((x - column * this.tile.w) / this.cell.w),
-      Math.floor((y - row * this.tile.h) / this.cell.h),
-    );
+    const { left, top, width } = this.below.getBoundingClientRect(),
+      [x, y] = [event.clientX - left, event.clientY - top].map((at) => (at * this.wide) / width),
+      { tile, cell } = this,
+      places = [x / tile.w, y / tile.h, (x % tile.w) / cell.w, (y % tile.h) / cell.h],
+      flat = this.flatAt(...places.map(Math.floor));
     if (flat < 0) return hideTip();
     if (flat !== this.at || event.type === "pointerdown") this.pick(flat);
     this.at = flat;

@@ -32,23 +32,18 @@ function openPad() {
     const box = canvas.getBoundingClientRect();
     return [((event.clientY - box.top) / box.height) * size[0], ((event.clientX - box.left) / box.width) * size[1]];
   };
-  canvas.addEventListener("pointerdown", (event) => {
-    canvas.setPointerCapture(event.pointerId);
-    stroke([(last = place(event))], drawing());
-  });
-  canvas.addEventListener("pointermove", (event) => {
-    if (!last) return;
+  const pen = (event) => {
+    if (event.type === "pointerdown") (canvas.setPointerCapture(event.pointerId), (last = undefined));
+    if (!canvas.hasPointerCapture(event.pointerId)) return; // it is not down
     const to = place(event),
-      steps = Math.ceil(Math.hypot(to[0] - last[0], to[1] - last[1]) * 2) || 1;
-    stroke(
-      Array.from({ length: steps }, (_, i) =>
-        [0, 1].map((axis) => last[axis] + ((to[axis] - last[axis]) * (i + 1)) / steps),
-      ),
-      drawing(),
-    );
+      from = last ?? to,
+      steps = Math.ceil(Math.hypot(to[0] - from[0], to[1] - from[1]) * 2) || 1,
+      along = (_, i) => to.map((end, axis) => from[axis] + ((end - from[axis]) * (i + 1)) / steps);
+    stroke(Array.from({ length: steps }, along), drawing());
     last = to;
-  });
-  for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => (last = undefined));
+  };
+  canvas.addEventListener("pointerdown", pen);
+  canvas.addEventListener("pointermove", pen);
   canvas.addEventListener("keydown", (event) => {
     const move = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
     if (!move && event.key !== " ") return;
@@ -142,8 +137,7 @@ function openPlane() {
   });
 }
 
-const reach = () =>
-  1.2 * Math.max(...[...library.get("x"), ...library.get(rebuiltPoints().result)].map(Math.abs)) || 1;
+const reach = () => 1.2 * Math.max(...[...library.get("x"), ...library.get(rebuiltPoints().result)].map(Math.abs)) || 1;
 
 // Each point, and a line to the one that the network makes of it.
 function showPlane() {

@@ -11,7 +11,7 @@ function question(step, flat) {
       size: 22,
       "aria-label": "Your number, or the arithmetic that gives it",
     }),
-    answer = make("p", { class: "verdict", role: "status" }),
+    answer = make("p.verdict", { role: "status" }),
     check = make("button", { type: "submit" }, "Check"),
     form = make(
       "form",
@@ -30,7 +30,7 @@ function question(step, flat) {
     if (near(value, right)) return reveal(step, `✓ ${written(value)} is right.`);
     const found = mistakesFor(value, step, variables, named),
       why = found.length ? `It is what comes out if ${found.join("; or if ")}.` : "No typical mistake gives it.";
-    answer.replaceChildren(make("span", { class: "bad" }, `${written(value)} is not it.`), ` ${why}`);
+    answer.replaceChildren(make("span.bad", `${written(value)} is not it.`), ` ${why}`);
   });
   return form;
 }
@@ -45,7 +45,7 @@ function reveal(step, praise) {
   const flat = asked;
   asked = undefined;
   showAsked(step, flat);
-  if (praise) byId("sum").append(make("p", { class: "verdict good", role: "status" }, praise));
+  if (praise) byId("sum").append(make("p.verdict.good", { role: "status" }, praise));
   byId("ask").focus();
 }
 

@@ -159,17 +159,11 @@ class Writing {
     const nodes = [];
     for (const { body, here } of shown.size === known.length ? known : known.filter((term) => shown.has(term))) {
       const part = this.digits(body, here);
-      nodes.push(
-        nodes.length ? " " : "",
-        make("span", { class: "term" }, ...(nodes.length ? added(part) : brackets(part, 0.5))),
-      );
+      nodes.push(nodes.length ? " " : "", make("span.term", ...(nodes.length ? added(part) : brackets(part, 0.5))));
     }
     if (others.length)
-      nodes.push(
-        make("span", { class: "rest" }, ` + ${grouped(others.length)} smaller terms, together `),
-        written(sumOf(others)),
-      );
-    if (absent) nodes.push(make("span", { class: "rest" }, ` + ${grouped(absent)} terms that are not on this page`));
+      nodes.push(make("span.rest", ` + ${grouped(others.length)} smaller terms, together `), written(sumOf(others)));
+    if (absent) nodes.push(make("span.rest", ` + ${grouped(absent)} terms that are not on this page`));
     if (!all.length) nodes.push("0");
     return op === "mean" ? { nodes: ["(", ...nodes, `) / ${all.length}`], rank: 2 } : { nodes, rank: 1 };
   }
@@ -221,7 +215,7 @@ class Writing {
       if (op === "sum" && over.every(([, size]) => size === 1)) return inner;
       const letters = over.flatMap(([name]) => this.letters.of(name)).join(",");
       const word = { sum: "Σ", mean: "mean", max: "max" }[op];
-      return { nodes: [word, make("sub", {}, letters), " ", ...brackets(inner, 2)], rank: 1.5 };
+      return { nodes: [word, make("sub", letters), " ", ...brackets(inner, 2)], rank: 1.5 };
     }
     if (op === "first_max") return { nodes: ["[it is the first of the largest]"], rank: 9 };
     if (op === "largest") return { nodes: [`[it is among the ${recipe[4]} largest]`], rank: 9 };
