@@ -101,9 +101,9 @@ def page(trace: TraceData) -> str:
 
 
 def squeezed(script: str) -> str:
-    """A script or a style without indents, and without its lines of comment: a page should be small."""
-    lines = (line.strip() for line in script.splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith("//")) + "\n"
+    """A script or a style without indents and without comments, which have spaces around their //: a page should be small."""
+    lines = (re.sub(r"(^|\s+)// .*", "", line.strip()) for line in script.splitlines())
+    return "\n".join(line for line in lines if line) + "\n"
 
 
 def lead(trace: TraceData) -> str:
