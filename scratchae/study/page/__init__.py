@@ -264,7 +264,7 @@ def facts(step: Step) -> list[list[Any]]:
     if step.bytes_kept:
         found.append(["kept for backward", f"{step.bytes_kept:,} bytes"])
     found += [
-        [OPTIONS.get(name) or letter(step, name) or name, str(value)]
+        [OPTIONS.get(name) or letter(step, name) or name, finite(value) if isinstance(value, float) else str(value)]
         for name, value in step.options.items()
         if not name.endswith(("_size", "_shape"))
     ]

@@ -219,8 +219,8 @@ function recall(text) {
 function asEntry(part) {
   const [, id, index, number] = /^(.+)\[([\d,]*)\]:(.+)$/.exec(part) ?? [],
     [, name, setting] = /^(\w+)=(.+)$/.exec(part) ?? [],
-    [, fresh, times] = /^(~?)\+(\d{1,4})$/.exec(part) ?? [];
-  if (part === "~") return { draw: true };
+    [, fresh, times] = /^(~?)[+ ](\d{1,4})$/.exec(part) ?? [];
+  if (part === "~" && trace.steps.some(({ draws }) => draws)) return { draw: true };
   if (/^![0-9a-f]+$/.test(part) && part.length - 1 === product(pictureSize() ?? []))
     return { paint: fromHex(part.slice(1)) };
   if (times > 0) return { go: Number(times), fresh: Boolean(fresh) };
