@@ -169,6 +169,20 @@ def test_what_follows_from_a_number_is_computed_and_marked(pages, browse):
     assert browsed.locator("#diagram .changed").count() == 0
 
 
+def test_a_number_that_was_clicked_stays_chosen_while_others_change(pages, browse):
+    browsed = opened(browse(pages("tiny")[1]))
+    box = browsed.locator("#result .map").bounding_box()
+    browsed.mouse.click(box["x"] + 5, box["y"] + 5)
+    assert "&at=0,0" in browsed.url
+    browsed.evaluate("act({ set: 'x', flat: 5, value: 3 })")  # of the second example
+    assert browsed.get_attribute("#sum", "data-index") == "0,0"
+    assert "the same as with the library's numbers" in browsed.inner_text("#sum")
+    browsed.keyboard.press("Escape")  # from its field
+    browsed.keyboard.press("Escape")
+    browsed.evaluate("act({ set: 'x', flat: 5, value: 4 })")
+    assert browsed.get_attribute("#sum", "data-index")[0] == "1"  # what has moved most
+
+
 def test_differences_are_measured_with_ones_own_numbers(pages, browse):
     found, path = pages("classic")
     browsed = opened(

@@ -129,7 +129,7 @@ function refreshStep(step) {
   if (byId("one-scale").checked) for (const tensor of gradients()) tensor.renew();
   for (const map of maps.values()) (map.tensor.renew(), map.draw());
   byId("cell").hidden = !step.recipe || compared;
-  if (step.recipe) pickCell(step, moved(step.result, maps.get(step.result).chosen));
+  if (step.recipe) pickCell(step, maps.get(step.result).pin ?? moved(step.result, maps.get(step.result).chosen));
   showCheck(step);
   showFacts(step);
   diagram.change(run.taken ? new Set() : changed()); // after an update it would be all
@@ -157,12 +157,10 @@ function tell() {
     left = steps.filter(({ tree, print }) => tree && !print).length,
     rest = left ? `; ${left} were not compared, being 0 but for rounding, or made of that` : "";
   byId("agreement").replaceChildren(
-    ...(log.length
-      ? [make("strong.yours", "Your numbers"), `: ${log.slice(-4).map(spoken).join(", ")}. `]
-      : [
-          make("span.good", "✓"),
-          ` All ${steps.length - left} steps, computed again here, agree with the library${rest}.`,
-        ]),
+    log.length ? make("strong.yours", "Your numbers") : make("span.good", "✓"),
+    log.length
+      ? `: ${log.slice(-4).map(spoken).join(", ")}. `
+      : ` All ${steps.length - left} steps, computed again here, agree with the library${rest}.`,
   );
   const loss = lossNow(),
     unfit = Number.isNaN(loss) ? tensors[LOSS] : !Number.isFinite(loss);
