@@ -35,27 +35,13 @@ STATISTICS = (("smallest", "min"), ("largest", "max"), ("mean", "mean"), ("norm"
 OPTIONS = {"K": "kernel", "S": "stride", "P": "padding", "N": "examples, N", "lr": "rate, η"}
 SCRIPTS = (
     *("tensor.js", "functions.js", "operators.js", "arrangements.js", "run.js"),
-    *(
-        "places.js",
-        "recipe.js",
-        "layouts.js",
-        "heatmap.js",
-        "diagram.js",
-        "panels.js",
-        "measured.js",
-        "mistakes.js",
-        "predict.js",
-        "pad.js",
-        "laboratory.js",
-        "controls.js",
-        "page.js",
-    ),
+    *("places.js", "recipe.js", "layouts.js", "heatmap.js", "diagram.js", "panels.js", "measured.js"),
+    *("mistakes.js", "predict.js", "pad.js", "laboratory.js", "controls.js", "page.js"),
 )
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 DRAWN = "Chance enters here, and the step goes on with these numbers as if they had been given."
 FEW = 16  # numbers
 ROWS = 8  # of the table of gradients
-# how far a sum of rounded numbers may be off, of the result's largest
 MISTAKES = {
     kind: KINDS[kind][0].partition(": with")[0]
     for kind in (
@@ -73,6 +59,7 @@ MISTAKES = {
     "mean": "the {wrong} is taken in place of the {right}",
     "first_term": "the sum is missing: only its first term is in it",
 }
+# how far a sum of rounded numbers may be off, of the result's largest
 TOLERANCE = {"zeros": 0.0, "f8": 1e-9, "f4": 1e-4, "i2": 2e-3}
 
 
