@@ -19,6 +19,7 @@ class Diagram {
       if (rows) names.append(draw("text", { class: "lane", x: 0, y: height + BOX.height / 2 + 4 }, title));
       height += rows * BOX.row + (rows ? 6 : 0);
     }
+    names.prepend(draw("rect", { class: "behind", x: -20, width: BOX.left + 16, height }));
     const width = BOX.left + trace.columns.length * BOX.column;
     this.titles = trace.columns.map(({ title, detail }, i) => {
       const x = BOX.left + i * BOX.column + BOX.width / 2;

@@ -37,7 +37,7 @@ class HeatMap {
       pointermove: (event) => this.point(event),
       pointerdown: (event) => this.point(event),
       pointerleave: ({ pointerType }) => {
-        if (pointerType === "touch") return; // what a tap shows, stays
+        if (pointerType === "touch" && this.cell.w < LOUPE) return; // what a tap shows of small numbers, stays
         hideTip();
         if (this.pin !== undefined) this.pick(this.pin); // a pinned number comes back
       },

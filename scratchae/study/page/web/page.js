@@ -51,7 +51,7 @@ function showTip(text, x, y, picture = "") {
   tip.hidden = false;
   const { width, height } = tip.getBoundingClientRect();
   tip.style.left = `${Math.max(4, Math.min(x + 14, document.documentElement.clientWidth - width - 6))}px`;
-  tip.style.top = `${y + 18 + height > innerHeight ? y - height - 10 : y + 16}px`;
+  tip.style.top = `${scrollY + (y + 18 + height > innerHeight ? y - height - 10 : y + 16)}px`; // it scrolls with the page
 }
 
 function hideTip() {
