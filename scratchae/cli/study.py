@@ -11,6 +11,15 @@ from typing import TYPE_CHECKING, Any
 from .types import ListBelow, add_data_dir, columns, positive
 
 STEPS = 500  # of an epoch; a schedule is looked at in its first step only
+# hidden layers, and the code, of networks of the same kind as those of presets whose numbers a page cannot hold
+NARROWER = {
+    **{name: {"hidden": (128, 64, 48)} for name in ("science2006", "dbn")},
+    **{name: {"hidden": (128, 64)} for name in ("vae-2d", "vae-binary", "gan", "aae")},
+    **{name: {"hidden": (128,), "code": 64} for name in ("denoising", "denoising-masking", "masked")},
+    "denoising-salt-and-pepper": {"hidden": (128,), "code": 64},
+    "diffusion": {"hidden": (128, 128)},
+}
+NARROWED = "Its layers are narrower than those of the preset, so that a page can hold all their numbers. "
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,7 +73,7 @@ def run(options: argparse.Namespace) -> tuple[int, Any]:
 
     whole("study", "seed", options.seed, least=0)
     device_module(options.device)  # report errors now, not after the data have been drawn
-    name, model, x, optimizer = subject(options)
+    name, model, x, optimizer, remark = subject(options)
     found = trace(
         model.to(options.device),
         x,
@@ -72,7 +81,7 @@ def run(options: argparse.Namespace) -> tuple[int, Any]:
         optimizer=optimizer,
         seed=options.seed,
     )
-    found = dataclasses.replace(found, title=f"{name}: {found.title}")
+    found = dataclasses.replace(found, title=f"{name}: {found.title}", remark=remark)
     if options.html is None:
         print(found.text())
     else:
@@ -83,6 +92,7 @@ def run(options: argparse.Namespace) -> tuple[int, Any]:
             "\n".join(
                 [
                     *verdict(found),
+                    *filter(None, [remark.rstrip()]),
                     f"{path}, {path.stat().st_size / 1e6:.1f} MB: {len(found)} steps; open it in a browser",
                 ]
             )
@@ -96,8 +106,11 @@ def run(options: argparse.Namespace) -> tuple[int, Any]:
     return 0 if found.passed else 1, figures
 
 
-def subject(options: argparse.Namespace) -> tuple[str, Model, np.ndarray, Optimizer]:
-    """The preset's name, the model, its examples and its optimizer at the first step. Raises OptionError, RunError or CheckpointError."""
+def subject(options: argparse.Namespace) -> tuple[str, Model, np.ndarray, Optimizer, str]:
+    """The preset's name, the model, its examples, its optimizer at the first step, and what is to be said of it.
+
+    Raises OptionError, RunError or CheckpointError.
+    """
     import numpy as np
 
     from ..errors import OptionError
@@ -110,14 +123,16 @@ def subject(options: argparse.Namespace) -> tuple[str, Model, np.ndarray, Optimi
         if options.data or options.data_dir or options.examples:
             raise OptionError(f"{options.preset} has its own examples: leave out --data, --data-dir and --examples")
         make = tiny if options.preset == "tiny" else classic
-        return options.preset, *make(), SGD(LEARNING_RATE)
+        return options.preset, *make(), SGD(LEARNING_RATE), ""
     count = options.examples or 3
     if Path(options.preset).exists():
         run = open_run(options.preset)
         preset, x = run.preset, run.batch(options.data, data_dir=options.data_dir).x
-        return preset.name, run.model, x[:count], preset.optimizer(preset.lr, preset.epochs * STEPS)
+        return preset.name, run.model, x[:count], preset.optimizer(preset.lr, preset.epochs * STEPS), ""
     preset = find_preset(options.preset)
     examples = preset.examples(options.data, options.data_dir)
-    model = preset.build(np.random.default_rng(options.seed), preset.form(examples))
+    narrower = NARROWER.get(preset.name, {}) if options.html else {}
+    model = preset.build(np.random.default_rng(options.seed), preset.form(examples, **narrower))
     steps = preset.epochs * math.ceil(len(examples.train) / preset.batch_size)
-    return preset.name, model, examples.test[:count], preset.optimizer(preset.lr, steps)
+    remark = NARROWED if narrower else ""
+    return preset.name, model, examples.test[:count], preset.optimizer(preset.lr, steps), remark

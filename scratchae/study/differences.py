@@ -222,8 +222,11 @@ def compare(
                     # where corners of several units meet, the gradient may lie beside both slopes; what tells a corner from a
                     # bend is that the slopes keep their distance as the step shrinks
                     nearer = slopes(index, step / 100)
-                    apart = abs(nearer[1] - nearer[0])
+                    apart, tells = abs(nearer[1] - nearer[0]), max(slack, 400 * rounding / step)
                     kinks[index] = apart > max(abs(right - left) / 2, slack, 800 * rounding / step)
+                    # and where it lies beside, within the step before, the gradient is right nearer by
+                    if abs(right - left) > slack and abs(sum(nearer) / 2 - analytic[index]) <= tells:
+                        kinks[index] = True
             if 2 * kinks.sum() <= moved.sum():
                 break
         with np.errstate(invalid="ignore"):  # of NaN and infinity, no error can be told: it is NaN, and does not pass

@@ -1,5 +1,6 @@
 """`scratchae study`."""
 
+import argparse
 import json
 
 import numpy as np
@@ -7,9 +8,10 @@ import pytest
 
 import scratchae
 from scratchae.backend import cuda
-from scratchae.cli import main
+from scratchae.cli import main, study
 from scratchae.data import strokes
 from scratchae.presets import PRESETS, find_preset
+from scratchae.study.page.packing import BUDGET
 
 
 @pytest.fixture(autouse=True)
@@ -68,6 +70,22 @@ def test_a_page(tmp_path, capsys):
     text = capsys.readouterr().out
     assert "tiny.html, " in text and "all 16 gradients agree" in text
     assert (tmp_path / "tiny.html").read_text().startswith("<!doctype html>")
+
+
+def test_a_page_can_hold_all_numbers_of_every_preset_where_need_be_of_a_narrower_network(tmp_path, capsys):
+    found = {}
+    for name in PRESETS:
+        for html in (None, "page.html"):
+            options = argparse.Namespace(preset=name, html=html, data=None, data_dir=None, examples=None, seed=0)
+            _, model, _, _, remark = study.subject(options)
+            size = sum(getattr(layer, attribute).size for _, layer, attribute in model.named_parameters())
+            found[name, bool(html)] = size * 16 / 3 > BUDGET, remark
+    assert not any(too_large for (_, page), (too_large, _) in found.items() if page)
+    assert {name for (name, page), (too_large, _) in found.items() if too_large} == set(study.NARROWER)
+    assert {name for (name, _), (_, remark) in found.items() if remark} == set(study.NARROWER)
+    assert run("study diffusion --html page.html") == 0
+    assert study.NARROWED.strip() in capsys.readouterr().out
+    assert study.NARROWED in (tmp_path / "page.html").read_text()
 
 
 def trained(folder, preset="simple", **record):

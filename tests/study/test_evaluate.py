@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import re
+from collections import Counter
 from importlib.resources import files
 
 import numpy as np
@@ -17,9 +19,8 @@ from scratchae.presets.form import Form
 from scratchae.study import CATALOGUE, trace
 from scratchae.study.formula import Formula, parse
 from scratchae.study.formula.values import ARRANGEMENTS, ELEMENTWISE, REDUCTIONS
-from scratchae.study.page import content, formulas
+from scratchae.study.page import SCRIPTS, content, formulas
 
-SCRIPTS = ("tensor.js", "functions.js", "operators.js", "arrangements.js", "run.js")
 MODELS = [name for name, entry in CATALOGUE.items() if isinstance(entry.make(4), Model)]
 # the numbers of a trace that the page does not come to, after what it makes of them
 WRONG = """(text) => {
@@ -30,13 +31,25 @@ WRONG = """(text) => {
 }"""
 
 
+def script(name):
+    return (files("scratchae.study.page") / "web" / name).read_text("utf-8")
+
+
+def test_no_name_is_used_twice_by_its_scripts():
+    names = [
+        name
+        for each in SCRIPTS
+        for name in re.findall(r"^(?:async )?(?:function\*?|const|let|class) (\w+)", script(each), re.M)
+    ]
+    assert [name for name, times in Counter(names).items() if times > 1] == []
+
+
 @pytest.fixture(scope="module")
 def interpreter(browser, tmp_path_factory):
-    """A page with nothing in it but the interpreter."""
-    web = files("scratchae.study.page") / "web"
-    scripts = "".join(f"<script>{(web / name).read_text('utf-8')}</script>" for name in SCRIPTS)
+    """A page with all scripts, since one could change what another means, and no trace."""
+    scripts = "".join(f"<script>{script(name)}</script>" for name in SCRIPTS if name != "page.js")
     path = tmp_path_factory.mktemp("interpreter") / "page.html"
-    path.write_text(f"<!doctype html><link rel=icon href='data:,'><script>let run;</script>{scripts}", "utf-8")
+    path.write_text(f"<!doctype html><link rel=icon href='data:,'>{scripts}", "utf-8")
     page, problems = open_page(browser, path.as_uri())
     yield page
     page.context.close()

@@ -12,6 +12,7 @@ from scratchae import check_gradients
 from scratchae.backend import to_numpy
 from scratchae.errors import OptionError, ShapeError
 from scratchae.study import CATALOGUE
+from scratchae.study.differences import compare
 
 
 def draw(n=4, d=3, seed=0):
@@ -301,6 +302,16 @@ def test_near_a_kink(distance):
     x[0, 0] = distance
     report = check_gradients(s.ReLU(), x)
     assert report.passed and report.checks[0].kinks == (abs(distance) < 1e-6), str(report)
+
+
+@pytest.mark.parametrize(("factor", "passes"), [(1, True), (1.01, False), (0, False)])
+def test_beside_a_kink_a_bent_function_of_a_network_is_judged_nearer_by(factor, passes):
+    """A bias of 6e-7, such as a ReLU has after a little training, where the gradient lies beyond the slopes to both sides."""
+    t = np.array([6e-7])
+    report = compare(
+        "f", {"t": t}, {"t": factor * (100 * t - 1)}, lambda: (50 * t[0] - 1) * max(t[0], 0.0), 1e-18, chain=True
+    )
+    assert report.passed == passes, str(report)
 
 
 def test_no_kinks_where_the_function_is_smooth():

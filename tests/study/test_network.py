@@ -44,3 +44,11 @@ def test_edges_join_boxes(found):
     known = {box["id"] for box in drawn["boxes"]}
     assert ["encoder.0.y", "encoder.1.y"] in drawn["edges"]
     assert {end for edge in drawn["edges"] for end in edge} <= known
+
+
+def test_a_models_own_quantities_and_noise_have_headings():
+    rng = np.random.default_rng(0)
+    found = trace(sae.RBM(6, 4, persistent=True, rng=rng), rng.random((3, 6)).round(), rng=rng, numerical=False)
+    titles = [column["title"] for column in network(found)["columns"]]
+    steps = ["hidden", "noise", "hidden, drawn"]
+    assert titles == ["data", *steps, "logits", "loss", "visible", "noise", "visible, drawn", *steps]

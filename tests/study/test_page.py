@@ -232,6 +232,67 @@ def test_a_number_is_named_by_the_address(tiny, browse):
     assert browsed.evaluate("document.activeElement.id") == "step" and browsed.locator("#tip").is_hidden()
 
 
+def test_a_row_of_the_check_leads_to_its_number_and_back_to_where_one_was(tiny, browse):
+    found, path = tiny
+    browsed = browse(path, anchor=f"#step={found['∂L/∂W₂'].number}")
+    browsed.wait_for_selector("#laboratory[data-state=open]")
+    before = browsed.url
+    browsed.locator("#comparison button", has_text="∂L/∂W₂[1, 0]").click()
+    assert browsed.get_attribute("#sum", "data-index") == "1,0"
+    assert browsed.evaluate("document.activeElement.ariaLabel").startswith("∂L/∂W₂, result")
+    assert browsed.url == before + "&at=1,0"
+    browsed.go_back()
+    browsed.wait_for_url(before)
+
+
+def test_a_finger_sees_small_numbers_by_a_loupe_that_stays(browse, tmp_path):
+    path = write_page(trace(variational(), examples(3, 49), rng=0), tmp_path / "page.html")
+    browsed = browse(path, width=390, height=844, has_touch=True, is_mobile=True)
+    browsed.wait_for_selector("#laboratory[data-state=open]")
+    box = browsed.locator("#operands .map").nth(1).bounding_box()
+    browsed.touchscreen.tap(box["x"] + 20, box["y"] + 9)
+    assert browsed.inner_text("#tip").startswith("W₁[") and browsed.locator("#tip canvas").is_visible()
+    assert browsed.locator(".editor").is_visible()
+
+
+def test_boxes_have_bars_of_the_norm_and_of_zeros(written, browse):
+    found, path = written
+    browsed = browse(path, height=1000)
+    browsed.wait_for_selector("#laboratory[data-state=open]")
+    browsed.wait_for_selector("#diagram .bar[d]", state="attached")
+    for step in found:
+        title = browsed.evaluate(
+            "(id) => diagram.boxes.get(trace.standing[id] ?? id).title.textContent", step.result.key
+        )
+        array = found.tensors[browsed.evaluate("(id) => trace.standing[id] ?? id", step.result.key)].array
+        norm, zeros = re.search(r"; norm (.*), (\d+)% zeros$", title).groups()
+        assert "10" in norm or float(norm) == pytest.approx(np.linalg.norm(array), rel=0.01), title
+        assert abs(int(zeros) - 100 * np.mean(array == 0)) <= 0.6, title
+    width = "(id) => Number(/h(.*)/.exec(diagram.boxes.get(id).norm.getAttribute('d'))[1])"
+    gradients = [step.result for step in found if step.phase == "backward" and step.result.key.endswith("dx")]
+    if len(gradients) > 2:
+        by_norm = sorted(gradients, key=lambda gradient: np.linalg.norm(gradient.array))
+        assert browsed.evaluate(width, by_norm[0].key) < browsed.evaluate(width, by_norm[-1].key)
+
+
+def test_a_label_stands_below_its_picture(browse, tmp_path):
+    rng = np.random.default_rng(0)
+    heads = sae.Dense(5, 2, rng=rng), sae.Dense(5, 2, rng=rng)
+    encoder, decoder = (
+        sae.Sequential(sae.Dense(52, 5, rng=rng), sae.ReLU()),
+        sae.Sequential(sae.Dense(5, 49, rng=rng)),
+    )
+    model = sae.CVAE(encoder, *heads, decoder, labels=3, loss=sae.BCEWithLogits())
+    x = np.hstack([examples(4, 49), np.eye(3)[[0, 1, 2, 0]]])
+    browsed = browse(write_page(trace(model, x, rng=0, numerical=False), tmp_path / "page.html"))
+    spot = "([id, flat]) => maps.get(id).spot(flat)"
+    back = "([id, flat]) => maps.get(id).flatAt(...maps.get(id).spot(flat))"
+    assert browsed.evaluate(spot, ["x", 52 + 50]) == [1, 0, 1, 7]  # of the second example the second label
+    for id, size in (("x", x.size), ("encoder.0.W", 52 * 5)):
+        assert all(browsed.evaluate(back, [id, flat]) == flat for flat in range(0, size, 7)), id
+    assert browsed.evaluate("maps.get('x').flatAt(0, 0, 3, 7)") == -1  # there are three labels
+
+
 def test_a_reason_stands_beside_the_formula_and_links_only_within_the_book(tiny, browse, tmp_path):
     found, path = tiny
     browsed = browse(path, anchor=f"#step={found['∂L/∂W₁'].number}")

@@ -89,7 +89,8 @@ class Formula:
     @property
     def mathml(self) -> str:
         """In MathML, whole: <math>…</math>."""
-        inner = f"{self.result.mathml}<mo>{self.sign()}</mo>{self.right(MathmlWriter)}"
+        sign = self.sign().replace("~", "∼")  # this one has space around it
+        inner = f"{self.result.mathml}<mo>{sign}</mo>{self.right(MathmlWriter)}"
         return f"<math display='block'><mrow>{inner}</mrow></math>"
 
     @functools.cached_property

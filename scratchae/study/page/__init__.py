@@ -35,27 +35,13 @@ STATISTICS = (("smallest", "min"), ("largest", "max"), ("mean", "mean"), ("norm"
 OPTIONS = {"K": "kernel", "S": "stride", "P": "padding", "N": "examples, N", "lr": "rate, η"}
 SCRIPTS = (
     *("tensor.js", "functions.js", "operators.js", "arrangements.js", "run.js"),
-    *(
-        "places.js",
-        "recipe.js",
-        "layouts.js",
-        "heatmap.js",
-        "diagram.js",
-        "panels.js",
-        "measured.js",
-        "mistakes.js",
-        "predict.js",
-        "pad.js",
-        "laboratory.js",
-        "controls.js",
-        "page.js",
-    ),
+    *("places.js", "recipe.js", "layouts.js", "heatmap.js", "diagram.js", "panels.js", "measured.js"),
+    *("mistakes.js", "predict.js", "pad.js", "laboratory.js", "controls.js", "page.js"),
 )
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 DRAWN = "Chance enters here, and the step goes on with these numbers as if they had been given."
 FEW = 16  # numbers
 ROWS = 8  # of the table of gradients
-# how far a sum of rounded numbers may be off, of the result's largest
 MISTAKES = {
     kind: KINDS[kind][0].partition(": with")[0]
     for kind in (
@@ -73,6 +59,7 @@ MISTAKES = {
     "mean": "the {wrong} is taken in place of the {right}",
     "first_term": "the sum is missing: only its first term is in it",
 }
+# how far a sum of rounded numbers may be off, of the result's largest
 TOLERANCE = {"zeros": 0.0, "f8": 1e-9, "f4": 1e-4, "i2": 2e-3}
 
 
@@ -101,15 +88,15 @@ def page(trace: TraceData) -> str:
 
 
 def squeezed(script: str) -> str:
-    """A script or a style without indents, and without its lines of comment: a page should be small."""
-    lines = (line.strip() for line in script.splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith("//")) + "\n"
+    """A script or a style without indents and without comments, which have spaces around their //: a page should be small."""
+    lines = (re.sub(r"(^|\s+)// .*", "", line.strip()) for line in script.splitlines())
+    return "\n".join(line for line in lines if line) + "\n"
 
 
 def lead(trace: TraceData) -> str:
     """The subject of the page, in a sentence."""
     examples = f"{len(trace.x.array)} example{'s' if len(trace.x.array) > 1 else ''}"
-    return f"One training step on {examples}, in {len(trace)} formulas. Walk with the arrow keys; point at a number to see where it comes from."
+    return f"One training step on {examples}, in {len(trace)} formulas. {trace.remark}Walk with the arrow keys; point at a number to see where it comes from."
 
 
 def content(trace: TraceData) -> dict[str, Any]:
@@ -132,9 +119,9 @@ def content(trace: TraceData) -> dict[str, Any]:
     else:
         minor = [key for key, tensor in tensors.items() if tensor.role in ("state", "updated")]
         records, shut = embed(arrays | differences, minor), shut or formulas.THINNED
-    features = image_features(trace.x.array)
+    images = pictures(trace.x.array)
     for key, tensor in [*tensors.items(), *((key, tensor) for key, (tensor, _) in numeric.items())]:
-        records[key] |= looks(tensor, features)
+        records[key] |= looks(tensor, images)
     sources: dict[str, dict[str, Any]] = {}
     rounding = formulas.roundings(trace)
     steps = [
@@ -155,27 +142,34 @@ def content(trace: TraceData) -> dict[str, Any]:
 # Arrays
 
 
-def image_features(x: np.ndarray) -> int | None:
-    """How many numbers an example has, if these may be the pixels of a square image."""
-    if x.ndim != 2 or x.shape[1] < 49 or math.isqrt(x.shape[1]) ** 2 != x.shape[1]:
-        return None
-    return x.shape[1]
+def pictures(x: np.ndarray) -> dict[int, list[int]]:
+    """Height and width of a picture of so many numbers, and how many these are: the pixels of square images, and with a label behind
+    them, which stands below its picture. Empty where the examples are no pictures.
+    """
+    if x.ndim != 2 or (side := math.isqrt(x.shape[1])) < 7:
+        return {}
+    features, pixels = x.shape[1], side * side
+    labels = x[:, pixels:]
+    if features > pixels and not (((labels == 0) | (labels == 1)).all() and (labels.sum(axis=1) == 1).all()):
+        return {}
+    return {size: [-(-size // side), side, size] for size in (pixels, features)}
 
 
-def looks(tensor: Tensor, features: int | None) -> dict[str, Any]:
+def looks(tensor: Tensor, images: dict[int, list[int]]) -> dict[str, Any]:
     """How an array is named and drawn.
 
-    image: height and width of the picture that lies along its long axis; kernel: whether its last two axes are
+    image: height, width and numbers of the picture that lies along its long axis, of `images`; kernel: whether its last two axes are
     channels; pixels: whether it is drawn in shades of grey; signed: whether something is below zero.
     """
     array, value = tensor.array, tensor.role in ("input", "activation", "draw")
-    picture = array.ndim in (1, 2) and features in array.shape
+    picture = (
+        next((images[size] for size in array.shape[::-1] if size in images), None) if array.ndim in (1, 2) else None
+    )
     shades = array.ndim == 2 if picture else array.ndim == 4 and array.shape[3] == 1
-    side = math.isqrt(features or 0)
     return {
         "symbol": tensor.symbol.text,
         "mathml": tidied(f"<math>{tensor.symbol.mathml}</math>"),
-        "image": [side, side] if picture else None,
+        "image": picture,
         "kernel": array.ndim == 4 and is_kernel(tensor),
         "pixels": value and shades and bool(array.size and array.min() >= 0 and array.max() <= 1),
         "signed": bool((array < 0).any()),
@@ -257,7 +251,7 @@ def facts(step: Step) -> list[list[Any]]:
     if step.bytes_kept:
         found.append(["kept for backward", f"{step.bytes_kept:,} bytes"])
     found += [
-        [OPTIONS.get(name) or letter(step, name) or name, str(value)]
+        [OPTIONS.get(name) or letter(step, name) or name, finite(value) if isinstance(value, float) else str(value)]
         for name, value in step.options.items()
         if not name.endswith(("_size", "_shape"))
     ]

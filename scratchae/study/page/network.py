@@ -5,6 +5,7 @@ Everything that the forward pass makes has a column. Below it, in lanes, are the
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,6 +20,39 @@ LANES = {
 }
 BOLTZMANN_LANES = LANES | {"value": "two phases", "slope": "direction"}
 GRADIENTS = ("gradient", "direction")
+# over the columns of a model's own quantities, by the names that formulas have for them, without the digits behind
+HEADINGS = {
+    **{
+        "log_var": "log of spread²",
+        "sigma": "spread",
+        "z": "code",
+        "decoder_input": "decoder's input",
+        "target": "picture",
+    },
+    **{
+        "h_": "hidden",
+        "drawn_": "hidden, drawn",
+        "logits": "logits",
+        "p_": "visible",
+        "v_": "visible",
+        "fantasy_": "visible, drawn",
+    },
+    **{
+        "noisy": "noisy data",
+        "scaled": "scaled",
+        "features": "noise level",
+        "given": "scaled, level",
+        "x'": "black, white",
+    },
+    **{
+        "both": "real and made",
+        "real_logits": "of real ones",
+        "made_logits": "of made ones",
+        "q": "code",
+        "loss": "loss",
+    },
+    **{"slope": "slopes", "penalty": "penalty", "adversarial": "loss", "discriminator_loss": "loss"},
+}
 
 
 def lane(tensor: Tensor, phase: str, parameters: set[str]) -> str:
@@ -70,8 +104,7 @@ def network(trace: TraceData) -> dict[str, Any]:
         result, where = step.result, lane(step.result, step.phase, parameters)
         if where == "value":
             heading = (step.layer, step.kind)
-            again = "noise" if step.formula.drawn else ""  # a model's own quantities stand in a row
-            columns.append({"title": again if heading == before else title(step), "detail": shape(result)})
+            columns.append({"title": title(step, again=heading == before), "detail": shape(result)})
             before, at = heading, len(columns) - 1
             by_symbol.setdefault(symbol(result), at)
         else:
@@ -104,9 +137,12 @@ def symbol(tensor: Tensor) -> tuple[str, str]:
     return tensor.symbol.letter, tensor.symbol.index
 
 
-def title(step: Step) -> str:
-    """The name of what computes, without its arguments."""
-    return step.kind.partition("(")[0]
+def title(step: Step, *, again: bool) -> str:
+    """What computes, without its arguments; of a model's own quantities and of noise, which stand in a row, what they are."""
+    own = HEADINGS.get(re.sub(r"\d+$", "", step.result.key), "") if step.kind.isalnum() else ""
+    if step.formula.drawn and (again or not step.layer):
+        return "noise"
+    return own or ("" if again else step.kind.partition("(")[0])
 
 
 def shape(tensor: Tensor) -> str:

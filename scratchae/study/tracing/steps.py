@@ -133,7 +133,7 @@ class TraceData:
 
     x: the examples, in float64. title: what was traced; model: its repr. seed: of the elements that were compared with
     central differences, where that was not all. carried: what the next step begins with, {key: key of what this one made of it};
-    untold: what this one changes besides, by no formula.
+    untold: what this one changes besides, by no formula. remark: what a page says of it besides.
     """
 
     title: str
@@ -144,6 +144,7 @@ class TraceData:
     seed: int
     carried: dict[str, str]
     untold: tuple[str, ...]
+    remark: str = ""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.title!r}, {len(self)} steps)"

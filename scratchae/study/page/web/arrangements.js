@@ -58,7 +58,7 @@ function behind(arrays, at) {
 }
 
 // Sequences [N, T, D], moved by so many steps.
-function moved({ shape: [n, t, d], data }, by) {
+function displaced({ shape: [n, t, d], data }, by) {
   const out = arrayOf([n, t, d]);
   for (let i = 0; i < n * t; i++)
     if ((i % t) + by >= 0 && (i % t) + by < t) out.data.set(data.subarray((i + by) * d, (i + by + 1) * d), i * d);
@@ -106,12 +106,11 @@ const OPERATORS = {
   repeat: ({ shape: [n, ...rest], data }, k) =>
     reshaped(taken(data, [n, k, product(rest)], [product(rest), 0, 1]), [n * k, ...rest]),
   // of sequences
-  earlier: (x) => moved(x, -1),
+  earlier: (x) => displaced(x, -1),
   later: (x, { every }) => {
-    const out = moved(x, 1),
+    const out = displaced(x, 1),
       [n, t, d] = x.shape;
-    if (every)
-      for (let i = 0; i < n * t; i++) if ((i % t) % every === every - 1) out.data.fill(0, i * d, (i + 1) * d);
+    if (every) for (let i = 0; i < n * t; i++) if ((i % t) % every === every - 1) out.data.fill(0, i * d, (i + 1) * d);
     return out;
   },
   at_last: ({ shape: [n, d], data }, steps) => {

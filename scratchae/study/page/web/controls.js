@@ -7,40 +7,40 @@ let lastSaid = 0; // when L was last spoken
 
 // One number
 
-// A leaf's number at a place, to be typed or dragged. from: the element to go back to.
-function edit(tensor, flat, from) {
-  editor?.remove();
-  if (!ready()) return;
-  const name = named(tensor.id, flat),
-    value = tensor.values[flat],
-    reach = Math.max(1, 2 * Math.abs(value)),
-    [low, high] = tensor.pixels ? [0, 1] : [value - reach, value + reach],
-    field = make("input", { type: "text", inputmode: "decimal", value: String(value), size: 9 }),
-    slider = make("input", { type: "range", min: low, max: high, step: "any", value, "aria-label": `Drag ${name}` }),
-    error = make("span", { class: "bad", role: "alert" }),
-    back = make("button", { type: "button" }, `${written(library.get(tensor.id)[flat])} again`);
-  const put = (number) => act({ set: tensor.id, flat, value: number });
+// A field for a number; what is none is refused in a sentence.
+function numberField(attributes, error, put) {
+  const field = make("input", { type: "text", inputmode: "decimal", ...attributes });
   field.addEventListener("input", () => {
     const found = parsed(field.value);
     error.textContent = found.error ?? "";
     field.setAttribute("aria-invalid", "error" in found);
-    if ("value" in found) (put(found.value), (slider.value = found.value));
+    if ("value" in found) put(found.value);
   });
-  slider.addEventListener(
-    "input",
-    () => (put(Number(slider.value)), (field.value = Number(Number(slider.value).toPrecision(6)))),
-  );
-  back.addEventListener("click", () => {
-    field.value = slider.value = library.get(tensor.id)[flat];
-    ((error.textContent = ""), put(library.get(tensor.id)[flat]));
-  });
-  editor = make("div", { class: "editor" }, make("label", {}, `${name} = `, field), slider, back, error);
+  return field;
+}
+
+// A leaf's number at a place, to be typed or dragged. from: the element to go back to; focus: whether to go to the field.
+function edit(tensor, flat, from, focus) {
+  editor?.remove();
+  if (!ready()) return;
+  const name = named(tensor.id, flat),
+    value = tensor.values[flat],
+    before = library.get(tensor.id)[flat],
+    reach = Math.max(1, 2 * Math.abs(value)),
+    [low, high] = tensor.pixels ? [0, 1] : [value - reach, value + reach],
+    error = make("span.bad", { role: "alert" }),
+    put = (number) => act({ set: tensor.id, flat, value: number }),
+    field = numberField({ value, size: 9 }, error, (number) => (put(number), (slider.value = number))),
+    slider = make("input", { type: "range", min: low, max: high, step: "any", value, "aria-label": `Drag ${name}` }),
+    move = (number) => (put(number), (error.textContent = ""), (field.value = Number(number.toPrecision(6))));
+  slider.addEventListener("input", () => move(Number(slider.value)));
+  const back = button(`${written(before)} again`, () => (move(before), (field.value = slider.value = before)));
+  editor = make("div.editor", make("label", `${name} = `, field), slider, back, error);
   editor.addEventListener("keydown", (event) => {
     if (event.key === "Escape") (editor.remove(), from.focus());
   });
   byId("free").before(editor);
-  field.focus();
-  field.select();
+  if (focus) (field.focus(), field.select());
 }
 
 // Rates
@@ -52,15 +52,9 @@ const setting = (name) =>
   run.knobs[name] ?? trace.steps.find(({ numbers }) => numbers && name in numbers).numbers[name];
 
 function knob(name) {
-  const title = { lr: "rate ", beta: "weight " }[name],
-    field = make("input", { type: "text", inputmode: "decimal", size: 6, id: `knob-${name}`, value: setting(name) });
-  field.addEventListener("input", () => {
-    const found = parsed(field.value);
-    field.setAttribute("aria-invalid", "error" in found);
-    byId("trouble").textContent = found.error ?? "";
-    if ("value" in found) act({ turn: name, ...found });
-  });
-  return make("label", {}, `${title}${letterOf(name)} `, field);
+  const put = (value) => act({ turn: name, value }),
+    field = numberField({ size: 6, id: `knob-${name}`, value: setting(name) }, byId("trouble"), put);
+  return make("label", `${{ lr: "rate", beta: "weight" }[name]} ${letterOf(name)} `, field);
 }
 
 // The buttons
@@ -120,7 +114,7 @@ function showControls() {
     before = lossNow(library),
     updates = `${run.taken} update${run.taken === 1 ? "" : "s"}`;
   byId("loss").textContent =
-    `L = ${written(loss, 7)}${log.length ? ` after ${updates}; ${written(before, 7)} by the library` : ""}${pinned ? `; A ${written(lossNow(pinned), 7)}` : ""}`;
+    `L = ${written(loss, 7)}${run.taken ? ` after ${updates}` : ""}${log.length ? `; ${written(before, 7)} by the library` : ""}${pinned ? `; A ${written(lossNow(pinned), 7)}` : ""}`;
   byId("curve").replaceChildren(...curve());
   if (playing && performance.now() - lastSaid > 2000) {
     lastSaid = performance.now();

@@ -2,223 +2,178 @@
 // The network as a map of the computation: a column for each thing that the forward pass makes; in it, from above, the
 // parameters, the values, ∂L/∂value, ∂L/∂parameter and the update. Every box is an array; a click goes to its step.
 
-const BOX = { width: 74, height: 20, column: 84, row: 24, left: 92, top: 32 };
+const BOX = { width: 74, height: 24, column: 84, row: 28, left: 92, top: 32 };
+const DECADES = 6; // powers of ten that a bar is long
 
 class Diagram {
   // boxes: {id, symbol, spoken, lane, column, step}; `step` is the one that makes it, or first reads it. go(box) jumps.
   constructor(host, trace, go) {
-    this.trace = trace;
-    const lanes = trace.lanes.map(([lane, title]) => {
-      const height = Math.max(
-        0,
-        ...countBy(
-          trace.boxes.filter((box) => box.lane === lane),
-          (box) => box.column,
-        ).values(),
-      );
-      return { lane, title, height };
-    });
-    let y = BOX.top;
-    for (const lane of lanes) {
-      lane.y = y;
-      y += lane.height * BOX.row + (lane.height ? 6 : 0);
+    Object.assign(this, { host, trace });
+    const inLane = (lane) => trace.boxes.filter((box) => box.lane === lane);
+    let height = BOX.top;
+    const lanes = {},
+      names = draw("g", { "aria-hidden": "true" }); // they stay at the left
+    for (const [lane, title] of trace.lanes) {
+      const rows = Math.max(0, ...countBy(inLane(lane), ({ column }) => column).values());
+      lanes[lane] = height;
+      if (rows) names.append(draw("text", { class: "lane", x: 0, y: height + BOX.height / 2 + 4 }, title));
+      height += rows * BOX.row + (rows ? 6 : 0);
     }
-    const columns = trace.columns.length,
-      width = BOX.left + columns * BOX.column,
-      height = y;
-    this.svg = draw("svg", {
-      style: `min-width: ${Math.round(0.82 * width)}px; width: min(100%, ${width}px)`,
-      viewBox: `0 0 ${width} ${height}`,
-      role: "group",
-      "aria-label": "Map of the computation",
-    });
-    this.edges = draw("g", { "aria-hidden": "true" });
-    this.svg.append(this.edges);
-    const names = draw("g", { "aria-hidden": "true" }); // they stay at the left
-    for (const { height, y, title } of lanes)
-      if (height) names.append(draw("text", { class: "lane", x: 0, y: y + BOX.height / 2 + 4 }, title));
-    host.addEventListener("scroll", () =>
-      names.setAttribute("transform", `translate(${(host.scrollLeft * width) / this.svg.clientWidth} 0)`),
-    );
-    this.titles = trace.columns.map((column, i) => {
+    names.prepend(draw("rect", { class: "behind", x: -20, width: BOX.left + 16, height }));
+    const width = BOX.left + trace.columns.length * BOX.column;
+    this.titles = trace.columns.map(({ title, detail }, i) => {
       const x = BOX.left + i * BOX.column + BOX.width / 2;
-      const title = draw("g", { "aria-hidden": "true" }),
-        name = draw("text", { x, y: 12 }, column.title);
-      if (column.title.length > 13) fitted(name, BOX.column - 4);
-      title.append(name, draw("text", { x, y: 24 }, column.detail));
-      this.svg.append(title);
-      return title;
+      return draw("g", { "aria-hidden": "true" }, label(title, 13, { x, y: 12 }), draw("text", { x, y: 24 }, detail));
     });
     const filled = new Map();
     this.boxes = new Map(
       trace.boxes.map((box) => {
-        const key = `${box.lane} ${box.column}`,
-          row = filled.get(key) ?? 0,
-          lane = lanes.find(({ lane }) => lane === box.lane);
-        filled.set(key, row + 1);
-        const x = BOX.left + box.column * BOX.column,
-          y = lane.y + row * BOX.row;
-        const group = draw("g", {
-          class: "box",
-          role: "button",
-          tabindex: "-1",
-          transform: `translate(${x} ${y})`,
-          "aria-label": box.spoken,
-        });
-        const text = draw("text", { x: BOX.width / 2, y: BOX.height / 2 + 4.5 }, box.symbol);
-        if (box.symbol.length > 10) fitted(text, BOX.width - 6);
-        group.append(
+        const place = `${box.lane} ${box.column}`,
+          row = filled.get(place) ?? 0,
+          [x, y] = [BOX.left + box.column * BOX.column, lanes[box.lane] + row * BOX.row],
+          title = draw("title", {}, box.spoken),
+          [norm, zeros] = ["norm", "zeros"].map((name) => draw("path", { class: `bar ${name}` }));
+        filled.set(place, row + 1);
+        const group = draw(
+          "g",
+          { role: "button", tabindex: "-1", transform: `translate(${x} ${y})`, "aria-label": box.spoken },
           draw("rect", { width: BOX.width, height: BOX.height, rx: 6 }),
-          text,
-          draw("title", {}, box.spoken),
+          label(box.symbol, 10, { x: BOX.width / 2, y: BOX.height / 2 + 3.5 }),
+          ...[norm, zeros, title],
         );
         group.addEventListener("click", () => go(box));
         group.addEventListener("keydown", (event) => {
           if (event.key === "Enter" || event.key === " ") (event.preventDefault(), go(box));
         });
-        this.svg.append(group);
-        return [box.id, { ...box, x, y, group }];
+        return [box.id, { ...box, x, y, group, norm, zeros, title }];
       }),
     );
-    this.svg.append(names);
+    this.edges = draw("g", { "aria-hidden": "true" });
+    this.svg = draw(
+      "svg",
+      {
+        style: `min-width: ${Math.round(0.82 * width)}px; width: min(100%, ${width}px)`,
+        viewBox: `0 0 ${width} ${height}`,
+        role: "group",
+        "aria-label": "Map of the computation",
+      },
+      draw(
+        "marker",
+        {
+          id: "arrow",
+          viewBox: "0 0 8 8",
+          refX: 7,
+          refY: 4,
+          markerWidth: 9,
+          markerHeight: 9,
+          markerUnits: "userSpaceOnUse",
+          orient: "auto",
+        },
+        draw("path", { class: "arrow", d: "M0 0L8 4L0 8z" }),
+      ),
+      this.edges,
+      ...this.titles,
+      ...[...this.boxes.values()].map(({ group }) => group),
+      names,
+    );
+    host.addEventListener("scroll", () =>
+      names.setAttribute("transform", `translate(${(host.scrollLeft * width) / this.svg.clientWidth} 0)`),
+    );
     host.append(this.svg);
-    this.host = host;
   }
 
   show(number) {
     const step = this.trace.steps[number],
-      operands = new Set(step.operands);
-    const result = this.trace.standing[step.result] ?? step.result; // the box that stands for it
+      result = this.trace.standing[step.result] ?? step.result, // the box that stands for it
+      here = this.boxes.get(result);
     this.svg.dataset.phase = step.phase;
-    for (const [id, box] of this.boxes) {
-      const current = id === result;
-      box.group.setAttribute(
-        "class",
-        [
-          "box",
-          box.made ? "" : "leaf",
-          current ? "current" : "",
-          operands.has(id) ? "operand" : "",
-          box.made && box.step > number ? "to-come" : "",
-          box.group.classList.contains("changed") ? "changed" : "",
-        ].join(" "),
-      );
-      box.group.setAttribute("tabindex", current ? "0" : "-1");
-      if (current) box.group.setAttribute("aria-current", "step");
-      else box.group.removeAttribute("aria-current");
+    for (const [id, { group, made, step: own }] of this.boxes) {
+      const current = id === result,
+        classes = { leaf: !made, current, operand: step.operands.includes(id), "to-come": made && own > number };
+      group.classList.add("box");
+      for (const [name, on] of Object.entries(classes)) group.classList.toggle(name, on);
+      group.setAttribute("tabindex", current ? "0" : "-1");
+      if (current) group.setAttribute("aria-current", "step");
+      else group.removeAttribute("aria-current");
     }
-    const here = this.boxes.get(result);
     if (here && this.svg.contains(document.activeElement)) here.group.focus({ preventScroll: true });
     this.titles.forEach((title, i) => title.setAttribute("class", i === here?.column ? "column current" : "column"));
+    const near = ([from, to]) => Math.abs(this.boxes.get(from).column - this.boxes.get(to).column) <= 6; // others would cover the way
     this.edges.replaceChildren(
-      ...this.trace.edges
-        .filter(([from, to]) => this.near(from, to))
-        .map(([from, to]) => this.edge(from, to, "edge")),
+      ...this.trace.edges.filter(near).map(([from, to]) => this.edge(from, to, { class: "edge" })),
+      ...step.operands.map((id) => this.edge(id, result, { class: "edge current", "marker-end": "url(#arrow)" })),
     );
-    for (const operand of operands)
-      this.edges.append(this.edge(operand, result, "edge current"), this.arrow(operand, result));
-    if (here)
-      scrollSideways(this.host, ((here.x + BOX.width / 2) * this.svg.clientWidth) / this.svg.viewBox.baseVal.width);
+    if (!here) return;
+    const middle = ((here.x + BOX.width / 2) * this.svg.clientWidth) / this.svg.viewBox.baseVal.width,
+      still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.host.scrollTo({ left: middle - this.host.clientWidth / 2, behavior: still ? "auto" : "smooth" });
   }
 
   // Mark what is not the library's.
   change(ids) {
-    const key = [...ids].join();
-    if (key === this.marked) return;
-    this.marked = key;
     for (const [id, { group, spoken }] of this.boxes) {
       group.classList.toggle("changed", ids.has(id));
       group.setAttribute("aria-label", ids.has(id) ? `${spoken}, changed` : spoken);
     }
   }
 
-  // Whether a line between two boxes helps to see the way, rather than covering it.
-  near(from, to) {
-    return Math.abs(this.boxes.get(from).column - this.boxes.get(to).column) <= 6;
+  // In each box, before long, a bar as long as log‖·‖, beside the longest of its lane, and above it one for the share of zeros.
+  weigh() {
+    this.weighing ??= setTimeout(() => {
+      this.weighing = undefined;
+      if (!this.svg.clientWidth) return; // it is folded
+      const tops = {},
+        figures = new Map();
+      for (const [id, { lane }] of this.boxes) {
+        const { values, shape, size } = tensors[id],
+          { norm, zeros } = figuresOf(values),
+          whole = norm * Math.sqrt(product(shape) / size || 1); // of a sample
+        figures.set(id, [whole, parseFloat(zeros) / 100]);
+        tops[lane] = Math.max(tops[lane] ?? 0, whole || 0);
+      }
+      for (const [id, { lane, norm, zeros, title, spoken }] of this.boxes) {
+        const [size, share] = figures.get(id),
+          long = Math.max(0, 1 + Math.log10(size / tops[lane]) / DECADES) || 0;
+        norm.setAttribute("d", `M5 ${BOX.height - 3}h${(BOX.width - 10) * long}`);
+        zeros.setAttribute("d", `M5 3h${(BOX.width - 10) * share}`);
+        title.textContent = `${spoken}; norm ${written(size, 3)}, ${(100 * share).toFixed(0)}% zeros`;
+      }
+    }, 100);
   }
 
-  // Where a line leaves one box and enters another.
-  ends(from, to) {
+  // A line from one box to another.
+  edge(from, to, attributes) {
     const [a, b] = [this.boxes.get(from), this.boxes.get(to)];
-    if (!a || !b || a === b) return null;
-    const middle = BOX.height / 2;
-    if (a.column === b.column) {
-      const down = b.y > a.y;
-      if (Math.abs(b.y - a.y) > BOX.row + 8) return [a.x, a.y + middle, b.x, b.y + middle, -1, 0]; // around what lies between
-      return [
-        a.x + BOX.width / 2,
-        a.y + (down ? BOX.height : 0),
-        b.x + BOX.width / 2,
-        b.y + (down ? 0 : BOX.height),
-        0,
-        down ? 1 : -1,
-      ];
+    if (!a || !b || a === b) return "";
+    const { width, height, column, row } = BOX,
+      [dx, dy] = [b.x - a.x, b.y - a.y],
+      [side, down] = [dx > 0 ? 1 : -1, dy > 0 ? 1 : -1],
+      [x1, x2] = dx > 0 ? [a.x + width, b.x] : [a.x, b.x + (dx && width)],
+      [y1, y2] = [a.y, b.y].map((y) => y + height / 2),
+      bend = side * Math.min(Math.abs(x2 - x1) / 2 + 4, 40);
+    let d = `M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`;
+    if (!dx && Math.abs(dy) <= row + 8)
+      d = `M${a.x + width / 2} ${y1 + (down * height) / 2}V${y2 - (down * height) / 2}`; // to the next one
+    else if (!dx)
+      d = `M${x1} ${y1}C${x1 - 12} ${y1} ${x2 - 12} ${y2} ${x2} ${y2}`; // around what lies between
+    else if (!dy && Math.abs(dx) > column)
+      d = `M${a.x + width / 2} ${a.y + height}c0 11 ${dx} 11 ${dx} 0`; // below it
+    else if (Math.abs(x2 - x1) > column) {
+      const along = y1 + down * (height / 2 + 5); // beside the column, along the lane, and beside the other column
+      d = `M${x1} ${y1}h${5 * side}V${along}H${x2 - 5 * side}V${y2}H${x2}`;
     }
-    const right = b.x > a.x;
-    if (a.y === b.y && Math.abs(b.column - a.column) > 1) {
-      return [a.x + BOX.width / 2, a.y + BOX.height, b.x + BOX.width / 2, b.y + BOX.height, 0, 0]; // below what lies between
-    }
-    return [
-      a.x + (right ? BOX.width : 0),
-      a.y + middle,
-      b.x + (right ? 0 : BOX.width),
-      b.y + middle,
-      right ? 1 : -1,
-      0,
-    ];
-  }
-
-  edge(from, to, kind) {
-    const ends = this.ends(from, to);
-    if (!ends) return draw("g", {});
-    const [x1, y1, x2, y2, dx, dy] = ends,
-      around = x1 === x2 && dx !== 0;
-    const bend = around ? 12 : dx ? Math.min(Math.abs(x2 - x1) / 2 + 4, 40) : Math.min(Math.abs(y2 - y1) / 2, 14);
-    if (!dx && !dy)
-      return draw("path", { class: kind, d: `M${x1} ${y1}C${x1} ${y1 + 11} ${x2} ${y2 + 11} ${x2} ${y2}` });
-    const back = around ? -1 : 1; // it comes in from the side that it left from
-    if (dx && !around && Math.abs(x2 - x1) > BOX.column) return draw("path", { class: kind, d: detour(ends) });
-    return draw("path", {
-      class: kind,
-      d: `M${x1} ${y1}C${x1 + dx * bend} ${y1 + dy * bend} ${x2 - back * dx * bend} ${y2 - dy * bend} ${x2} ${y2}`,
-    });
-  }
-
-  arrow(from, to) {
-    const ends = this.ends(from, to);
-    if (!ends) return draw("g", {});
-    const [x1, , x, y, side, up] = ends,
-      dx = x === x1 ? -side : side,
-      dy = dx || up ? up : -1;
-    return draw("path", {
-      class: "arrow",
-      d: `M${x} ${y}l${-7 * dx - 4 * dy} ${-7 * dy - 4 * dx}l${8 * dy} ${8 * dx}z`,
-    });
+    return draw("path", { ...attributes, d });
   }
 }
 
-// A line to a far box in another lane: beside the column, along the lane, and beside the other column, so that it crosses no box.
-function detour([x1, y1, x2, y2, dx]) {
-  const down = y2 > y1 ? 1 : -1,
-    near = x1 + 5 * dx,
-    far = x2 - 5 * dx,
-    along = y1 + down * (BOX.height / 2 + 5);
-  return `M${x1} ${y1}Q${near} ${y1} ${near} ${y1 + 4 * down}V${along - 4 * down}Q${near} ${along} ${near + 4 * dx} ${along}H${far - 4 * dx}Q${far} ${along} ${far} ${along + 4 * down}V${y2 - 4 * down}Q${far} ${y2} ${x2} ${y2}`;
-}
-
-function fitted(text, width) {
-  text.setAttribute("textLength", width);
-  text.setAttribute("lengthAdjust", "spacingAndGlyphs");
+// A text no wider than its column.
+function label(text, letters, attributes) {
+  const fitted = { textLength: 10 + 5.4 * letters, lengthAdjust: "spacingAndGlyphs" };
+  return draw("text", { ...attributes, ...(text.length > letters && fitted) }, text);
 }
 
 function countBy(things, key) {
   const counts = new Map();
   for (const thing of things) counts.set(key(thing), (counts.get(key(thing)) ?? 0) + 1);
   return counts;
-}
-
-// Bring a place of a wide element into view, without moving the page.
-function scrollSideways(host, x) {
-  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  host.scrollTo({ left: x - host.clientWidth / 2, behavior: still ? "auto" : "smooth" });
 }

@@ -2,6 +2,7 @@
 // A heat map of an array: blue below zero, orange above, the stronger the larger; hover, touch or arrow keys read it.
 
 const TEXT_FROM = 34; // cells this wide hold their number
+const MARGIN = 3; // pixels around the picture, for lines around its cells
 const LOUPE = 13; // pixels of a cell in the loupe, and cells narrower are seen by it
 
 const isGradient = ({ symbol }) => symbol.startsWith("∂");
@@ -9,7 +10,9 @@ const gradients = () => Object.values(tensors).filter(isGradient);
 
 // The largest number of an array's scale: its own or, where the reader wants one scale for all gradients, theirs.
 const topOf = (tensor) =>
-  byId("one-scale").checked && isGradient(tensor) ? Math.max(...gradients().map(({ largest }) => largest)) : tensor.largest;
+  byId("one-scale").checked && isGradient(tensor)
+    ? Math.max(...gradients().map(({ largest }) => largest))
+    : tensor.largest;
 
 class HeatMap {
   // pick(flat) is called for the cell that the pointer or the keyboard is at; what it returns is said.
@@ -21,29 +24,29 @@ class HeatMap {
     this.layout = this.layouts[0];
     this.marked = new Set();
     this.at = 0;
-    this.element = make("div", {
-      class: "map",
+    this.element = make("div.map", {
       tabindex: "0",
       role: "application",
       "aria-roledescription": "heat map",
       "aria-label": label,
     });
     this.below = make("canvas", { "aria-hidden": "true" });
-    this.above = make("canvas", { class: "above", "aria-hidden": "true" });
+    this.above = make("canvas.above", { "aria-hidden": "true" });
     this.element.append(this.below, this.above);
-    this.element.addEventListener("pointermove", (event) => this.point(event));
-    this.element.addEventListener("pointerdown", (event) => this.point(event));
-    this.element.addEventListener("pointerleave", () => {
-      hideTip();
-      if (this.pin !== undefined) this.pick(this.pin); // a pinned number comes back
-    });
-    this.element.addEventListener("click", () => this.press());
-    this.element.addEventListener("focus", () => this.element.matches(":focus-visible") && this.go(this.at));
-    this.element.addEventListener("blur", () => {
-      hideTip();
-      this.overlay();
-    });
-    this.element.addEventListener("keydown", (event) => this.key(event));
+    const events = {
+      pointermove: (event) => this.point(event),
+      pointerdown: (event) => this.point(event),
+      pointerleave: ({ pointerType }) => {
+        if (pointerType === "touch" && this.cell.w < LOUPE) return; // what a tap shows of small numbers, stays
+        hideTip();
+        if (this.pin !== undefined) this.pick(this.pin); // a pinned number comes back
+      },
+      click: ({ pointerType }) => this.press(pointerType !== "touch"),
+      focus: () => this.element.matches(":focus-visible") && this.go(this.at),
+      blur: () => (hideTip(), this.overlay()),
+      keydown: (event) => this.key(event),
+    };
+    for (const [name, answer] of Object.entries(events)) this.element.addEventListener(name, answer);
   }
 
   // Draw it as wide as fits.
@@ -79,10 +82,10 @@ class HeatMap {
 
   // The place of a number of the array: its tile and its cell in that, each as [column, row].
   spot(flat) {
-    const { shape, steps, tiles, y, x, across } = this.layout;
-    const along = (axis) => Math.floor(flat / steps[axis]) % shape[axis];
-    const tile = tiles.reduce((tile, axis) => tile * shape[axis] + along(axis), 0);
-    return [tile % across, Math.floor(tile / across), along(x), along(y)];
+    const { shape, steps, tiles, y, x, across } = this.layout,
+      at = steps.map((step) => [Math.floor(flat / step), (flat %= step)][0]),
+      tile = tiles.reduce((tile, axis) => tile * shape[axis] + at[axis], 0);
+    return [tile % across, Math.floor(tile / across), at[x], at[y]];
   }
 
   // Its left upper corner in pixels.
@@ -95,19 +98,19 @@ class HeatMap {
   base(tile) {
     const { shape, steps, tiles } = this.layout;
     let flat = 0;
-    for (let i = tiles.length - 1; i >= 0; i--) {
-      const size = shape[tiles[i]];
-      flat += (tile % size) * steps[tiles[i]];
-      tile = Math.floor(tile / size);
+    for (const axis of [...tiles].reverse()) {
+      flat += (tile % shape[axis]) * steps[axis];
+      tile = Math.floor(tile / shape[axis]);
     }
     return flat;
   }
 
   // The number at a place; -1 if there is none.
   flatAt(column, row, inX, inY) {
-    const { steps, y, x, h, w, count, across } = this.layout,
+    const { steps, y, x, h, w, count, across, numbers } = this.layout,
       tile = row * across + column;
     if (Math.min(column, row, inX, inY) < 0 || column >= across || inX >= w || inY >= h || tile >= count) return -1;
+    if (inY * w + inX >= numbers) return -1;
     const flat = this.base(tile) + inY * steps[y] + inX * steps[x];
     return flat < this.tensor.size ? flat : -1;
   }
@@ -129,13 +132,12 @@ class HeatMap {
 
   draw() {
     const ratio = window.devicePixelRatio || 1,
-      { w, h, across, count, steps } = this.layout,
+      { w, h, across, count, steps, numbers } = this.layout,
       [down, right] = [steps[this.layout.y], steps[this.layout.x]];
     for (const canvas of [this.below, this.above]) {
-      canvas.width = Math.ceil(this.wide * ratio);
-      canvas.height = Math.ceil(this.high * ratio);
-      canvas.style.width = `${this.wide}px`;
-      canvas.style.height = `${this.high}px`;
+      const [width, height] = [this.wide, this.high].map((size) => size + (canvas === this.above ? 2 * MARGIN : 0));
+      Object.assign(canvas, { width: Math.ceil(width * ratio), height: Math.ceil(height * ratio) });
+      Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
     }
     const table = tableOf(this.stops),
       [low, high] = this.ends,
@@ -153,16 +155,20 @@ class HeatMap {
       for (let y = 0, dot = 0; y < h; y++) {
         for (let x = 0; x < w; x++, dot++) {
           const flat = base + y * down + x * right,
-            value = values[flat]; // undefined beyond the end
+            value = dot < numbers ? values[flat] : undefined; // as beyond the end
           if (Number.isFinite(value) && flat !== this.secret) dots[dot] = table[shade(value, low, high)];
           else dots[dot] = value === undefined ? 0 : 0xff808080;
         }
       }
       pen.putImageData(picture, 0, 0);
-      ink.drawImage(plane, column * this.tile.w, row * this.tile.h, w * this.cell.w, h * this.cell.h);
+      const [left, top] = [column * this.tile.w, row * this.tile.h];
+      ink.drawImage(plane, left, top, w * this.cell.w, h * this.cell.h);
+      ink.strokeStyle = "#888"; // around a label
+      if (numbers < w * h) ink.strokeRect(left, top + (h - 1) * this.cell.h, (numbers % w) * this.cell.w, this.cell.h);
     }
     if (this.cell.w >= TEXT_FROM) this.write(ink, ramp(this.stops));
     this.overlay();
+    this.recolour?.();
   }
 
   colour(value, colours) {
@@ -191,52 +197,30 @@ class HeatMap {
       { w, h } = this.cell,
       dark = darkNow();
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-    pen.clearRect(0, 0, this.wide, this.high);
-    pen.lineWidth = Math.max(1.5, Math.min(2.5, w / 6));
-    pen.strokeStyle = dark ? "#fff" : "#000";
-    if (this.marked.size < this.tensor.size) pen.stroke(this.outline());
+    pen.clearRect(0, 0, this.wide + 2 * MARGIN, this.high + 2 * MARGIN);
+    pen.translate(MARGIN, MARGIN);
+    if (this.marked.size < this.tensor.size) this.surround(pen, dark ? "#fff" : "#000");
     const here = document.activeElement === this.element ? this.at : this.chosen;
     if (here === undefined) return;
     const [x, y] = this.corner(here),
       [bw, bh] = [Math.max(w, 5), Math.max(h, 5)];
-    for (const [width, style] of [
-      [4, dark ? "#000" : "#fff"],
-      [2, dark ? "#fff" : "#000"],
+    for (const [width, white] of [
+      [4, !dark],
+      [2, dark],
     ]) {
-      [pen.lineWidth, pen.strokeStyle] = [width, style];
+      [pen.lineWidth, pen.strokeStyle] = [width, white ? "#fff" : "#000"];
       pen.strokeRect(x + (w - bw) / 2, y + (h - bh) / 2, bw, bh);
     }
   }
 
-  // The line around the marked cells; around all of a tile's, if they are small and lie scattered.
-  outline() {
-    const path = new Path2D(),
-      { w, h } = this.cell,
-      tiles = new Map();
-    const edges = [];
-    for (const flat of this.marked) {
-      const [column, row, x, y] = this.spot(flat),
-        [left, top] = this.corner(flat),
-        [right, bottom] = [left + w, top + h],
-        [l, t, r, b] = tiles.get(`${column} ${row}`) ?? [left, top, right, bottom];
-      for (const [dx, dy, ...line] of [
-        [0, -1, left, top, right, top],
-        [0, 1, left, bottom, right, bottom],
-        [-1, 0, left, top, left, bottom],
-        [1, 0, right, top, right, bottom],
-      ])
-        if (!this.marked.has(this.flatAt(column, row, x + dx, y + dy))) edges.push(line);
-      tiles.set(`${column} ${row}`, [Math.min(l, left), Math.min(t, top), Math.max(r, right), Math.max(b, bottom)]);
-    }
-    if (w < 6 && edges.length > 2 * this.marked.size) {
-      for (const [left, top, right, bottom] of tiles.values()) {
-        const [x, y] = [Math.max(0, 7 - right + left) / 2, Math.max(0, 7 - bottom + top) / 2]; // large enough to be seen
-        path.rect(left - x, top - y, right - left + 2 * x, bottom - top + 2 * y);
-      }
-    } else {
-      for (const [x1, y1, x2, y2] of edges) (path.moveTo(x1, y1), path.lineTo(x2, y2));
-    }
-    return path;
+  // A line around the marked cells: they are painted, larger, and taken away again.
+  surround(pen, colour) {
+    const { w, h } = this.cell,
+      line = Math.max(1.5, Math.min(2.5, w / 6)),
+      corners = [...this.marked].map((flat) => this.corner(flat));
+    pen.fillStyle = colour;
+    for (const [x, y] of corners) pen.fillRect(x - line, y - line, w + 2 * line, h + 2 * line);
+    for (const [x, y] of corners) pen.clearRect(x, y, w, h);
   }
 
   mark(flats, chosen) {
@@ -248,16 +232,11 @@ class HeatMap {
   // Reading it
 
   point(event) {
-    const box = this.below.getBoundingClientRect(),
-      scale = this.wide / box.width;
-    const [x, y] = [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
-    const [column, row] = [Math.floor(x / this.tile.w), Math.floor(y / this.tile.h)];
-    const flat = this.flatAt(
-      column,
-      row,
-      Math.floor((x - column * this.tile.w) / this.cell.w),
-      Math.floor((y - row * this.tile.h) / this.cell.h),
-    );
+    const { left, top, width } = this.below.getBoundingClientRect(),
+      [x, y] = [event.clientX - left, event.clientY - top].map((at) => (at * this.wide) / width),
+      { tile, cell } = this,
+      places = [x / tile.w, y / tile.h, (x % tile.w) / cell.w, (y % tile.h) / cell.h],
+      flat = this.flatAt(...places.map(Math.floor));
     if (flat < 0) return hideTip();
     if (flat !== this.at || event.type === "pointerdown") this.pick(flat);
     this.at = flat;
@@ -298,10 +277,19 @@ class HeatMap {
     showTip(this.says(flat), box.left + x + this.cell.w, box.top + y + this.cell.h, this.loupe(flat));
   }
 
-  // A click or Enter: the number stays chosen, or can be changed.
-  press() {
+  // A click or Enter: the number stays chosen, or can be changed; a finger has the loupe open, which would go with the focus.
+  press(focus = true) {
     this.pin = this.at;
-    this.change?.(this.at);
+    remember();
+    this.change?.(this.at, focus);
+  }
+
+  // As if a number had been found and clicked.
+  choose(flat) {
+    this.pin = flat;
+    this.element.focus();
+    this.go(flat);
+    remember(true);
   }
 
   key(event) {

@@ -14,7 +14,7 @@ const LOSS = "loss";
 function openLaboratory() {
   byId("laboratory").hidden = false;
   const { shut } = trace.laboratory;
-  if (shut) return void (byId("agreement").textContent = shut);
+  if (shut) return void ((byId("agreement").textContent = shut), diagram.weigh());
   [run, library] = [newRun(), newRun()];
   yours = run;
   setTimeout(compare, 0, 0);
@@ -30,12 +30,9 @@ function compare(number) {
     const step = steps[number],
       where = `step ${number + 1}, ${tensors[step.result].symbol}`;
     try {
-      if (step.tree && differs(library, step))
-        return closeLaboratory(`At ${where}, it comes to other numbers than the library.`);
-    } catch (error) {
-      const why =
-        error instanceof UnknownOperator ? `does not know the operator ${error.message}` : `fails: ${error.message}`;
-      return closeLaboratory(`At ${where}, it ${why}.`);
+      if (step.tree && differs(library, step)) throw new Error("it comes to other numbers than the library");
+    } catch ({ message }) {
+      return closeLaboratory(`At ${where}: ${message}.`);
     }
   }
   if (number < steps.length) {
@@ -44,7 +41,9 @@ function compare(number) {
   }
   byId("laboratory").dataset.state = "open";
   byId("controls").hidden = false;
+  run.made = new Map(library.made); // arrays are never changed
   openControls();
+  diagram.weigh();
   recall(new URLSearchParams(location.hash.slice(1)).get("do") ?? "");
 }
 
@@ -52,7 +51,7 @@ function compare(number) {
 function closeLaboratory(why) {
   byId("laboratory").dataset.state = "shut";
   byId("agreement").replaceChildren(
-    make("strong", { class: "bad" }, "✗ Do not trust this page."),
+    make("strong.bad", "✗ Do not trust this page."),
     ` ${why} It was changed, cut, or made by another version: write it again, scratchae study … --html FILE. Nothing can be changed here.`,
   );
 }
@@ -75,10 +74,10 @@ const alike = (a, b) =>
   (a.set && a.set === b.set && a.flat === b.flat) || (a.turn && a.turn === b.turn) || (a.paint && b.paint);
 
 function apply({ set, flat, turn, value, go, fresh, draw, paint }, of = run) {
-  if (set) of.set(set, flat, value);
+  if (set) of.set(set, [value], flat);
   if (turn) of.turn(turn, value);
   if (draw) of.draw();
-  if (paint) of.fill("x", paint);
+  if (paint) of.set("x", paint);
   for (let i = 0; i < go; i++) {
     of.advance();
     if (fresh) of.draw();
@@ -128,12 +127,13 @@ function refresh() {
 
 function refreshStep(step) {
   if (byId("one-scale").checked) for (const tensor of gradients()) tensor.renew();
-  for (const map of maps.values()) (map.tensor.renew(), map.draw(), map.recolour?.());
+  for (const map of maps.values()) (map.tensor.renew(), map.draw());
   byId("cell").hidden = !step.recipe || compared;
-  if (step.recipe) pickCell(step, moved(step.result, maps.get(step.result).chosen));
+  if (step.recipe) pickCell(step, maps.get(step.result).pin ?? moved(step.result, maps.get(step.result).chosen));
   showCheck(step);
   showFacts(step);
   diagram.change(run.taken ? new Set() : changed()); // after an update it would be all
+  diagram.weigh();
 }
 
 // The number to look at: the one that was chosen, or if it stays as it was, the one that has moved most.
@@ -147,9 +147,7 @@ function moved(id, chosen) {
 
 // The ids of what is not the library's, and of what follows from that.
 function changed() {
-  const steps = trace.steps.filter(
-    ({ numbers }) => numbers && Object.keys(run.knobs).some((name) => name in numbers),
-  );
+  const steps = trace.steps.filter(({ numbers }) => numbers && Object.keys(run.knobs).some((name) => name in numbers));
   return following([...run.own.keys(), ...steps.map(({ result }) => result)], trace.steps);
 }
 
@@ -159,12 +157,10 @@ function tell() {
     left = steps.filter(({ tree, print }) => tree && !print).length,
     rest = left ? `; ${left} were not compared, being 0 but for rounding, or made of that` : "";
   byId("agreement").replaceChildren(
-    ...(log.length
-      ? [make("strong", { class: "yours" }, "Your numbers"), `: ${log.slice(-4).map(spoken).join(", ")}. `]
-      : [
-          make("span", { class: "good" }, "✓"),
-          ` All ${steps.length - left} steps, computed again here, agree with the library${rest}.`,
-        ]),
+    log.length ? make("strong.yours", "Your numbers") : make("span.good", "✓"),
+    log.length
+      ? `: ${log.slice(-4).map(spoken).join(", ")}. `
+      : ` All ${steps.length - left} steps, computed again here, agree with the library${rest}.`,
   );
   const loss = lossNow(),
     unfit = Number.isNaN(loss) ? tensors[LOSS] : !Number.isFinite(loss);
@@ -221,15 +217,14 @@ function recall(text) {
 function asEntry(part) {
   const [, id, index, number] = /^(.+)\[([\d,]*)\]:(.+)$/.exec(part) ?? [],
     [, name, setting] = /^(\w+)=(.+)$/.exec(part) ?? [],
-    [, fresh, times] = /^(~?)\+(\d{1,4})$/.exec(part) ?? [];
-  if (part === "~") return { draw: true };
+    [, fresh, times] = /^(~?)[+ ](\d{1,4})$/.exec(part) ?? [];
+  if (part === "~" && trace.steps.some(({ draws }) => draws)) return { draw: true };
   if (/^![0-9a-f]+$/.test(part) && part.length - 1 === product(pictureSize() ?? []))
     return { paint: fromHex(part.slice(1)) };
   if (times > 0) return { go: Number(times), fresh: Boolean(fresh) };
   if (name && knobs().includes(name) && "value" in parsed(setting)) return { turn: name, ...parsed(setting) };
   const place = index === "" ? [] : index?.split(",").map(Number),
-    fits =
-      place && tensors[id]?.shape.length === place.length && place.every((i, axis) => i < tensors[id].shape[axis]);
+    fits = place && tensors[id]?.shape.length === place.length && place.every((i, axis) => i < tensors[id].shape[axis]);
   if (!fits || !run.free(id) || !("value" in parsed(number))) return null;
   return { set: id, flat: tensors[id].flat(place), ...parsed(number) };
 }

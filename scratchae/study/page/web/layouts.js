@@ -24,38 +24,27 @@ function ramp(stops) {
 const tableOf = (stops) => Uint32Array.from(ramp(stops), ([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r);
 
 // The ways to lay an array out on a plane. Each sees it with a shape of its own, whose axes `y` and `x` run down and across
-// within a tile, and whose axes `tiles` run through the tiles, `across` of them side by side.
+// within a tile, and whose axes `tiles` run through the tiles, `across` of them side by side; a tile may end after so many numbers.
 function layouts(tensor) {
   const grid = tensor.grid,
     found = [],
-    image = tensor.kept ? null : tensor.image;
-  const add = (name, shape, tiles, y, x, across) => {
+    [high, wide, numbers] = (!tensor.kept && tensor.image) || [];
+  const add = (name, shape, tiles, y, x, across, numbers = Infinity, steps = strides(shape)) => {
     const count = product(tiles.map((axis) => shape[axis])),
       [h, w] = [shape[y], shape[x]];
-    found.push({
-      name,
-      shape,
-      steps: strides(shape),
-      tiles,
-      y,
-      x,
-      h,
-      w,
-      count,
-      across: across ?? acrossFor(count, h, w),
-    });
+    found.push({ name, shape, steps, tiles, y, x, h, w, count, numbers, across: across ?? acrossFor(count, h, w) });
   };
   if (grid.length === 0) add("matrix", [1, 1], [], 0, 1);
   if (grid.length === 1) {
     const n = grid[0];
-    if (image) add("images", image, [], 0, 1);
+    if (high) add("images", [high, wide], [], 0, 1, undefined, numbers);
     if (n <= 128) add("matrix", [1, n], [], 0, 1);
     else add("matrix", [Math.ceil(n / 64), 64], [], 0, 1); // line by line, like text
   }
   if (grid.length === 2) {
     const [rows, columns] = grid;
-    if (image && columns === product(image)) add("images", [rows, ...image], [0], 1, 2);
-    else if (image && rows === product(image)) add("images", [...image, columns], [2], 0, 1);
+    if (columns === numbers) add("images", [rows, high, wide], [0], 1, 2, undefined, numbers, [columns, wide, 1]);
+    else if (rows === numbers) add("images", [high, wide, columns], [2], 0, 1, undefined, numbers);
     const bands = rows > 2.5 * columns && rows > 48 ? Math.ceil(Math.sqrt(rows / (1.5 * columns))) : 1;
     add("matrix", [bands, Math.ceil(rows / bands), columns], [0], 1, 2, bands); // a tall one in columns, like a newspaper
   }

@@ -42,7 +42,7 @@ function leftOut(factor, text) {
 function mistakesFor(answer, step, variables, named) {
   const reading = () => new Reading(named),
     writing = new Writing(named, step.options),
-    text = (recipe) => make("p", {}, ...writing.symbols(recipe, variables).nodes).textContent,
+    text = (recipe) => make("p", ...writing.symbols(recipe, variables).nodes).textContent,
     right = reading().value(step.recipe, variables),
     examples = tensors.x.shape[0];
   const all = [
@@ -69,6 +69,14 @@ function inWords({ kind, ...words }, tensor, { derivative }) {
   return form.replace(/\{(\w+)\}/g, (_, name) => filled[name]);
 }
 
+const INFIX = {
+  "+": { op: "add", rank: 1 },
+  "-": { op: "sub", rank: 1 },
+  "*": { op: "mul", rank: 2 },
+  "/": { op: "div", rank: 2 },
+  "^": { op: "pow", rank: 3 },
+};
+
 // Arithmetic as people write it, "0.15*0.05 + 0.2*0.1 + 0.35": {value}, or {error}, a sentence.
 function arithmetic(text) {
   const plain = text
@@ -78,42 +86,30 @@ function arithmetic(text) {
       .replace(/(\d),(\d)/g, "$1;$2"),
     tokens = plain.match(/\d+\.?\d*(e[-+]?\d+)?|\.\d+(e[-+]?\d+)?|[a-zσ√]+|\S/gi) ?? [];
   let at = 0;
-  const next = (token) => tokens[at] === token && Boolean(++at);
-  const sum = () => {
-    let value = product();
-    for (;;) {
-      if (next("+")) value += product();
-      else if (next("-")) value -= product();
-      else return value;
+  // what binds at least so tightly
+  const value = (rank) => {
+    let left = operand();
+    for (let sign; (sign = INFIX[tokens[at]]) && sign.rank >= rank;) {
+      at++;
+      left = FUNCTIONS[sign.op].of(left, value(sign.op === "pow" ? sign.rank : sign.rank + 1));
     }
+    return left;
   };
-  const product = () => {
-    let value = signed();
-    for (;;) {
-      if (next("*")) value *= signed();
-      else if (next("/")) value /= signed();
-      else return value;
-    }
-  };
-  const signed = () => (next("-") ? -signed() : next("+") ? signed() : power());
-  const power = () => {
-    const base = atom();
-    return next("^") ? base ** signed() : base;
-  };
-  const atom = () => {
+  const operand = () => {
     const token = tokens[at++] ?? "";
+    if (token === "-" || token === "+") return (token === "-" ? -1 : 1) * value(3);
     if (/^[\d.]/.test(token) && Number.isFinite(Number(token))) return Number(token);
     const [, { of }] = Object.entries(FUNCTIONS).find(([op, { name }]) => op === token || name === token) ?? [0, {}];
-    if ((of && next("(")) || token === "(") {
-      const value = sum();
-      if (next(")")) return of ? of(value) : value;
+    if ((of && tokens[at++] === "(") || token === "(") {
+      const inside = value(1);
+      if (tokens[at++] === ")") return of ? of(inside) : inside;
     }
     throw new Error(token);
   };
   try {
-    const value = sum();
+    const found = value(1);
     if (at < tokens.length) throw new Error(tokens[at]);
-    return Number.isFinite(value) ? { value } : { error: "That comes to no finite number." };
+    return Number.isFinite(found) ? { value: found } : { error: "That comes to no finite number." };
   } catch (error) {
     const where = error.message ? `at “${error.message}”` : "at its end";
     return { error: `This is no arithmetic, ${where}: write such as 0.15*0.05 + 0.2*0.1, with points.` };

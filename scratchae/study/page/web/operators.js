@@ -2,8 +2,6 @@
 // The operators of formulas on whole arrays, as scratchae/study/formula/values.py has them for NumPy. A value is a number, null,
 // a list (a shape or a kernel) or an array {shape, data} in C order. No array is ever changed.
 
-class UnknownOperator extends Error {}
-
 const arrayOf = (shape, data = new Float64Array(product(shape))) => ({ shape, data });
 const isArray = (value) => value?.data !== undefined;
 
@@ -16,14 +14,11 @@ function evaluate(tree, names) {
     options = last && typeof last === "object" && !Array.isArray(last) ? rest.pop() : {};
   if (op === "matmul") {
     const turned = rest.map((arg) => Array.isArray(arg) && arg[0] === "T"); // Aᵀ B is computed from A
-    const [a, b] = rest.map((arg, i) => evaluate(turned[i] ? arg[1] : arg, names));
-    const plain = a.shape.length === 2 && b.shape.length === 2 && !(turned[0] && turned[1]);
-    if (plain) return multiplied(a, b, ...turned);
-    return matmul(turned[0] ? OPERATORS.T(a) : a, turned[1] ? OPERATORS.T(b) : b);
+    return matmul(...rest.map((arg, i) => evaluate(turned[i] ? arg[1] : arg, names)), ...turned);
   }
   const args = rest.map((arg) => evaluate(arg, names));
   if (FUNCTIONS[op]) return elementwise(op, args);
-  if (!OPERATORS[op]) throw new UnknownOperator(op);
+  if (!OPERATORS[op]) throw new Error(`the operator ${op} is not known`);
   return OPERATORS[op](...args, options);
 }
 
@@ -146,14 +141,25 @@ const plus = (a, b) => a + b;
 
 // Matrix products
 
-// A B, Aᵀ B or A Bᵀ of two matrices; the innermost loop always runs along neighbours.
-function multiplied(a, b, turnedA, turnedB) {
-  const [n, inner] = turnedA ? [a.shape[1], a.shape[0]] : a.shape,
-    m = b.shape[turnedB ? 0 : 1],
-    out = new Float64Array(n * m);
-  if (inner !== b.shape[turnedB ? 1 : 0]) throw new Error(`${a.shape} and ${b.shape} make no product`);
-  product2(out, 0, a.data, 0, b.data, 0, n, inner, m, turnedA, turnedB);
-  return arrayOf([n, m], out);
+// A B, Aᵀ B or A Bᵀ of whatever NumPy takes: rows, columns, and a matrix for each example.
+function matmul(a, b, turnedA = false, turnedB = false) {
+  if (turnedA && turnedB) return matmul(a, OPERATORS.T(b), true);
+  if (a.shape.length === 1) return squeezed(matmul(arrayOf([1, ...a.shape], a.data), b, false, turnedB), -2);
+  if (b.shape.length === 1) return squeezed(matmul(a, arrayOf([...b.shape, 1], b.data), turnedA), -1);
+  const size = ({ shape }, turned) => (turned ? swapped(shape) : shape).slice(-2),
+    [n, inner] = size(a, turnedA),
+    [rows, m] = size(b, turnedB),
+    lead = (a.shape.length >= b.shape.length ? a : b).shape.slice(0, -2),
+    [p, q] = [a, b].map(({ data }, i) => (data.length === inner * [n, m][i] ? 0 : inner * [n, m][i])), // from one to the next
+    out = new Float64Array(product(lead) * n * m);
+  if (inner !== rows) throw new Error(`${a.shape} and ${b.shape} make no product`);
+  for (let i = 0; i < product(lead); i++)
+    product2(out, i * n * m, a.data, i * p, b.data, i * q, n, inner, m, turnedA, turnedB);
+  return arrayOf([...lead, n, m], out);
+}
+
+function squeezed({ shape, data }, axis) {
+  return arrayOf(shape.toSpliced(axis, 1), data);
 }
 
 // A row of b that is multiplied by 0 is left out where all of b is finite, as it is with digits and with ReLU mostly.
@@ -173,28 +179,4 @@ function product2(out, o, a, p, b, q, n, inner, m, turnedA, turnedB) {
       }
     }
   }
-}
-
-// The product of whatever NumPy takes: rows, columns, and a matrix for each example.
-function matmul(a, b) {
-  if (a.shape.length === 1) return squeezed(matmul(arrayOf([1, ...a.shape], a.data), b), -2);
-  if (b.shape.length === 1) return squeezed(matmul(a, arrayOf([...b.shape, 1], b.data)), -1);
-  const [n, inner] = a.shape.slice(-2),
-    m = b.shape.at(-1),
-    lead = a.shape.length >= b.shape.length ? a.shape.slice(0, -2) : b.shape.slice(0, -2),
-    count = product(lead),
-    [p, q] = [a, b].map(({ data }, i) =>
-      data.length === (i ? inner * m : n * inner) ? 0 : i ? inner * m : n * inner,
-    );
-  if (inner !== b.shape.at(-2)) throw new Error(`${a.shape} and ${b.shape} make no product`);
-  const out = new Float64Array(count * n * m);
-  for (let i = 0; i < count; i++) product2(out, i * n * m, a.data, i * p, b.data, i * q, n, inner, m, false, false);
-  return arrayOf([...lead, n, m], out);
-}
-
-function squeezed({ shape, data }, axis) {
-  return arrayOf(
-    shape.filter((_, i) => i !== shape.length + axis),
-    data,
-  );
 }

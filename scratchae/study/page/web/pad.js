@@ -7,7 +7,8 @@ const LEVELS = 15; // shades, so that a drawing can stand in the address
 function pictureSize() {
   const { shape, image, pixels } = tensors.x;
   if (!pixels) return undefined;
-  return image ?? (shape.length === 4 && shape[3] === 1 ? shape.slice(1, 3) : undefined);
+  if (image) return [Math.floor(image[2] / image[1]), image[1]]; // without a label
+  return shape.length === 4 && shape[3] === 1 ? shape.slice(1, 3) : undefined;
 }
 
 function openPad() {
@@ -31,23 +32,18 @@ function openPad() {
     const box = canvas.getBoundingClientRect();
     return [((event.clientY - box.top) / box.height) * size[0], ((event.clientX - box.left) / box.width) * size[1]];
   };
-  canvas.addEventListener("pointerdown", (event) => {
-    canvas.setPointerCapture(event.pointerId);
-    stroke([(last = place(event))], drawing());
-  });
-  canvas.addEventListener("pointermove", (event) => {
-    if (!last) return;
+  const pen = (event) => {
+    if (event.type === "pointerdown") (canvas.setPointerCapture(event.pointerId), (last = undefined));
+    if (!canvas.hasPointerCapture(event.pointerId)) return; // it is not down
     const to = place(event),
-      steps = Math.ceil(Math.hypot(to[0] - last[0], to[1] - last[1]) * 2) || 1;
-    stroke(
-      Array.from({ length: steps }, (_, i) =>
-        [0, 1].map((axis) => last[axis] + ((to[axis] - last[axis]) * (i + 1)) / steps),
-      ),
-      drawing(),
-    );
+      from = last ?? to,
+      steps = Math.ceil(Math.hypot(to[0] - from[0], to[1] - from[1]) * 2) || 1,
+      along = (_, i) => to.map((end, axis) => from[axis] + ((end - from[axis]) * (i + 1)) / steps);
+    stroke(Array.from({ length: steps }, along), drawing());
     last = to;
-  });
-  for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => (last = undefined));
+  };
+  canvas.addEventListener("pointerdown", pen);
+  canvas.addEventListener("pointermove", pen);
   canvas.addEventListener("keydown", (event) => {
     const move = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
     if (!move && event.key !== " ") return;
@@ -93,14 +89,15 @@ function stroke(places, sheet = new Array(product(pictureSize())).fill(0)) {
   act({ paint: sheet });
 }
 
-// The sheet, and what the network makes of it: the last array of the forward pass that is as large as the data.
+// The sheet, and what the network makes of it: the last array of the forward pass that is as large as the pictures.
 function showPad(cursor) {
   showPlane();
   if (byId("pad").hidden) return;
   const { steps } = trace,
     size = pictureSize(),
     end = steps.findLast(
-      ({ phase, tree, result }) => tree && phase === "forward" && tensors[result].size === tensors.x.size,
+      ({ phase, tree, result }) =>
+        tree && phase === "forward" && tensors[result].size === tensors.x.shape[0] * product(size),
     ),
     logits = steps.some(({ phase, where }) => phase === "loss" && where.includes("Logits"));
   paper(byId("paper"), sheetNow(), size, cursor);
@@ -108,7 +105,8 @@ function showPad(cursor) {
   byId("rebuilt").parentElement.hidden = !end;
   if (!end) return;
   const known = tensors.x.shape[0];
-  byId("knows").textContent = `What the network makes of it${run.taken ? `, which learns ${known} example${known > 1 ? "s" : ""} by heart` : ""}`;
+  byId("knows").textContent =
+    `What the network makes of it${run.taken ? `, which learns ${known} example${known > 1 ? "s" : ""} by heart` : ""}`;
   const made = run.get(end.result).slice(0, product(size));
   paper(byId("rebuilt"), logits ? made.map(FUNCTIONS.sigmoid.of) : made, size);
 }
@@ -124,7 +122,8 @@ function paper(canvas, values, [h, w], cursor) {
 }
 
 // Examples of two numbers are points of a plane; undefined where they are none, or nothing is made of them.
-const rebuiltPoints = () => (String(tensors.x.shape.slice(1)) === "2" ? trace.steps.find(({ about }) => about === "The prediction.") : undefined);
+const rebuiltPoints = () =>
+  String(tensors.x.shape.slice(1)) === "2" ? trace.steps.find(({ about }) => about === "The prediction.") : undefined;
 
 // A click puts the first point there, as its two numbers can be changed in the picture of x.
 function openPlane() {
@@ -138,18 +137,25 @@ function openPlane() {
   });
 }
 
-const reach = () => 1.5 * library.get("x").reduce((top, x) => Math.max(top, Math.abs(x)), 0) || 1;
+const reach = () => 1.2 * Math.max(...[...library.get("x"), ...library.get(rebuiltPoints().result)].map(Math.abs)) || 1;
 
 // Each point, and a line to the one that the network makes of it.
 function showPlane() {
   const step = rebuiltPoints();
   if (!step) return;
-  const [x, y] = [run.get("x"), run.get(step.result)].map((numbers) => numbers.map((number) => (100 * number) / reach()));
+  const [x, y] = [run.get("x"), run.get(step.result)].map((numbers) =>
+    numbers.map((number) => (100 * number) / reach()),
+  );
   byId("plane").replaceChildren(
     ...Array.from({ length: x.length / 2 }, (_, i) => {
       const [from, to] = [x, y].map((numbers) => [numbers[2 * i], -numbers[2 * i + 1]]),
         [[x1, y1], [x2, y2]] = [from, to];
-      return draw("g", i ? {} : { class: "first" }, draw("line", { x1, y1, x2, y2 }), draw("circle", { cx: x1, cy: y1, r: 4 }));
+      return draw(
+        "g",
+        i ? {} : { class: "first" },
+        draw("line", { x1, y1, x2, y2 }),
+        draw("circle", { cx: x1, cy: y1, r: 4 }),
+      );
     }),
   );
 }

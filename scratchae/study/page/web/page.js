@@ -17,21 +17,30 @@ let diagram;
 
 // Making elements. Text goes in as text, never as markup: only formulas and code, which Python wrote, are markup.
 
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
+// tag: with its classes, "p.note"; then its attributes, if there are any, and what is in it.
+function make(tag, ...parts) {
+  const [name, ...classes] = tag.split("."),
+    made = filled(document.createElement(name), parts);
+  made.classList.add(...classes);
+  return made;
+}
+
+const draw = (tag, ...parts) => filled(document.createElementNS("http://www.w3.org/2000/svg", tag), parts);
+
+function filled(element, parts) {
+  const attributes = parts[0]?.constructor === Object ? parts.shift() : {};
   for (const [name, value] of Object.entries(attributes)) if (value !== undefined) element.setAttribute(name, value);
-  element.append(...children);
+  element.append(...parts);
   return element;
 }
 
-function draw(tag, attributes = {}, ...children) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
+function button(text, press, attributes = {}) {
+  const made = make("button", { type: "button", ...attributes }, text);
+  made.addEventListener("click", press);
+  return made;
 }
 
-const markup = (tag, attributes, html) => Object.assign(make(tag, attributes), { innerHTML: html });
+const markup = (tag, html) => Object.assign(make(tag), { innerHTML: html });
 const byId = (id) => document.getElementById(id);
 
 // The line beside the pointer, and the voice of a screen reader
@@ -42,7 +51,7 @@ function showTip(text, x, y, picture = "") {
   tip.hidden = false;
   const { width, height } = tip.getBoundingClientRect();
   tip.style.left = `${Math.max(4, Math.min(x + 14, document.documentElement.clientWidth - width - 6))}px`;
-  tip.style.top = `${y + 18 + height > innerHeight ? y - height - 10 : y + 16}px`;
+  tip.style.top = `${scrollY + (y + 18 + height > innerHeight ? y - height - 10 : y + 16)}px`; // it scrolls with the page
 }
 
 function hideTip() {
@@ -75,12 +84,13 @@ function show(number, { announce = true, jump = false } = {}) {
   const step = trace.steps[number];
   hideTip();
   byId("step").dataset.phase = step.phase;
-  byId("where").replaceChildren(make("b", {}, PHASES[step.phase]), ` · ${step.where}`);
+  byId("where").replaceChildren(make("b", PHASES[step.phase]), ` · ${step.where}`);
   byId("about").replaceChildren(step.about, " ", ...linked(step.because));
   const text = step.spoken.slice(0, -step.where.length - 2);
-  if (window.MathMLElement) byId("formula").innerHTML = step.formula;
-  else byId("formula").textContent = text; // a browser without MathML
-  byId("formula").setAttribute("aria-label", text);
+  Object.assign(byId("formula"), {
+    ariaLabel: text,
+    ...(window.MathMLElement ? { innerHTML: step.formula } : { textContent: text }),
+  });
   document.title = `${number + 1} · ${text.split(/ [=←~] /)[0]} · ${document.querySelector("h1").textContent}`;
   showTensors(step);
   showCheck(step);
@@ -103,13 +113,12 @@ function remember(jump) {
 }
 
 function showPlace(number, step) {
-  const slider = byId("slider");
-  slider.max = trace.steps.length;
-  slider.value = number + 1;
-  slider.setAttribute("aria-valuetext", `Step ${number + 1} of ${trace.steps.length}, ${step.phase}: ${step.spoken}`);
-  byId("count").textContent = `${number + 1} / ${trace.steps.length}`;
+  const { length } = trace.steps,
+    ariaValueText = `Step ${number + 1} of ${length}, ${step.phase}: ${step.spoken}`;
+  Object.assign(byId("slider"), { max: length, value: number + 1, ariaValueText });
+  byId("count").textContent = `${number + 1} / ${length}`;
   byId("previous").ariaDisabled = number === 0; // a button that is disabled would lose the focus
-  byId("next").ariaDisabled = number === trace.steps.length - 1;
+  byId("next").ariaDisabled = number === length - 1;
   const spans = [...byId("phases").children],
     tight = (span) => span.scrollWidth > span.clientWidth;
   for (const span of spans) {
@@ -127,8 +136,10 @@ function setTheme(theme) {
   const button = byId("theme");
   button.textContent = theme === "dark" ? "Light" : "Dark";
   button.setAttribute("aria-label", `Switch to ${theme === "dark" ? "light" : "dark"} colours`);
-  for (const map of maps.values()) (map.draw(), map.recolour?.());
+  redraw();
 }
+
+const redraw = () => maps.forEach((map) => map.draw());
 
 function fromAddress() {
   const found = /step=(\d+)/.exec(location.hash || document.documentElement.dataset.anchor);
@@ -170,15 +181,14 @@ function start() {
   for (const part of document.querySelectorAll("nav, main, .transport")) part.hidden = false;
   diagram = new Diagram(byId("diagram"), trace, jumpTo);
   byId("fold").open = !embedded && innerHeight >= 1000 && innerWidth >= 600; // on a small screen the step itself comes first
-  byId("fold").addEventListener("toggle", () => current >= 0 && diagram.show(current));
-  const parts = countBy(trace.steps, (step) => step.phase);
-  byId("phases").append(
-    ...[...parts].map(([phase, count]) => make("span", { "data-phase": phase, style: `flex: ${count} 1 0` })),
-  );
-  byId("previous").addEventListener("click", () => show(current - 1));
-  byId("one-scale").addEventListener("change", () => {
-    for (const map of maps.values()) (map.draw(), map.recolour?.());
+  byId("fold").addEventListener("toggle", () => {
+    if (current >= 0) diagram.show(current);
+    if (!run || ready()) diagram.weigh();
   });
+  for (const [phase, count] of countBy(trace.steps, (step) => step.phase))
+    byId("phases").append(make("span", { "data-phase": phase, style: `flex: ${count} 1 0` }));
+  byId("previous").addEventListener("click", () => show(current - 1));
+  byId("one-scale").addEventListener("change", redraw);
   byId("next").addEventListener("click", () => show(current + 1));
   byId("slider").addEventListener("input", (event) => show(Number(event.target.value) - 1));
   addEventListener("hashchange", () => {
@@ -226,7 +236,7 @@ async function begin() {
   } catch (error) {
     for (const part of document.querySelectorAll("nav, main, .transport, #laboratory")) part.hidden = true;
     const text = `The numbers of this page cannot be read (${error.message}). Write it again, scratchae study … --html FILE, or take another browser.`;
-    byId("waiting")?.replaceChildren(make("span", { class: "bad" }, text));
+    byId("waiting")?.replaceChildren(make("span.bad", text));
   }
   document.documentElement.dataset.ready = "";
 }

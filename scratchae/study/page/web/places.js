@@ -26,20 +26,9 @@ function form(index, variables, letters) {
   if (typeof index === "number") return { number: index, parts: [] };
   if (typeof index === "string") {
     if (index in variables) return { number: variables[index], parts: [] };
-    return {
-      number: 0,
-      parts: [
-        {
-          worth: 1,
-          name: index,
-          by: 1,
-          get text() {
-            return letters(index, 1);
-          },
-          most: letters.sizes[index] - 1,
-        },
-      ],
-    };
+    const part = { worth: 1, name: index, by: 1, most: letters.sizes[index] - 1 };
+    Object.defineProperty(part, "text", { get: () => letters(index, 1), enumerable: true }); // a letter is given when it is written
+    return { number: 0, parts: [part] };
   }
   const [operator, left, right] = index,
     a = form(left, variables, letters);
@@ -60,26 +49,15 @@ function divided(operator, { number, parts }, by, letters) {
     return quotient ? { number: Math.floor(number / by), parts: whole } : { number: left, parts: rest };
   }
   const [part] = parts,
-    alone = parts.length === 1 && number === 0 && part.worth === 1 && part.name;
-  if (alone && quotient) {
-    const most = Math.floor(part.most / by);
-    return {
-      number: 0,
-      parts: [{ worth: 1, name: part.name, by: part.by * by, text: letters(part.name, part.by * by), most }],
-    };
+    alone = parts.length === 1 && number === 0 && part.worth === 1 && part.name,
+    one = (text, most, more) => ({ number: 0, parts: [{ worth: 1, text, most, ...more }] });
+  if (alone) {
+    const further = { name: part.name, by: part.by * by };
+    if (!quotient) return one(letters(part.name, part.by), by - 1);
+    return one(letters(further.name, further.by), Math.floor(part.most / by), further);
   }
-  if (alone) return { number: 0, parts: [{ worth: 1, text: letters(part.name, part.by), most: by - 1 }] };
   const text = formText({ number, parts });
-  return {
-    number: 0,
-    parts: [
-      {
-        worth: 1,
-        text: quotient ? `⌊(${text})/${by}⌋` : `((${text}) mod ${by})`,
-        most: quotient ? Infinity : by - 1,
-      },
-    ],
-  };
+  return quotient ? one(`⌊(${text})/${by}⌋`, Infinity) : one(`((${text}) mod ${by})`, by - 1);
 }
 
 function formText({ number, parts }) {

@@ -5,19 +5,22 @@ let asked; // the place, in the result, of the number that is hidden
 
 // Below the sum: the button that hides the number, or the question.
 function question(step, flat) {
-  if (asked === undefined) {
-    const button = make("button", { type: "button", id: "ask" }, "Hide it, and predict");
-    button.addEventListener("click", () => ask(step, flat));
-    return button;
-  }
+  if (asked === undefined) return button("Hide it, and predict", () => ask(step, flat), { id: "ask" });
   const field = make("input", {
       type: "text",
       size: 22,
       "aria-label": "Your number, or the arithmetic that gives it",
     }),
-    answer = make("p", { class: "verdict", role: "status" }),
-    show = make("button", { type: "button" }, "Show it"),
-    form = make("form", { id: "question" }, field, make("button", { type: "submit" }, "Check"), show, answer);
+    answer = make("p.verdict", { role: "status" }),
+    check = make("button", { type: "submit" }, "Check"),
+    form = make(
+      "form",
+      { id: "question" },
+      field,
+      check,
+      button("Show it", () => reveal(step)),
+      answer,
+    );
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const { value, error } = arithmetic(field.value);
@@ -27,9 +30,8 @@ function question(step, flat) {
     if (near(value, right)) return reveal(step, `✓ ${written(value)} is right.`);
     const found = mistakesFor(value, step, variables, named),
       why = found.length ? `It is what comes out if ${found.join("; or if ")}.` : "No typical mistake gives it.";
-    answer.replaceChildren(make("span", { class: "bad" }, `${written(value)} is not it.`), ` ${why}`);
+    answer.replaceChildren(make("span.bad", `${written(value)} is not it.`), ` ${why}`);
   });
-  show.addEventListener("click", () => reveal(step));
   return form;
 }
 
@@ -43,7 +45,7 @@ function reveal(step, praise) {
   const flat = asked;
   asked = undefined;
   showAsked(step, flat);
-  if (praise) byId("sum").append(make("p", { class: "verdict good", role: "status" }, praise));
+  if (praise) byId("sum").append(make("p.verdict.good", { role: "status" }, praise));
   byId("ask").focus();
 }
 

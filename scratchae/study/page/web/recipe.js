@@ -36,30 +36,27 @@ class Reading {
 
   // The number; undefined if one that it needs is not on this page; null for what counts as absent from a sum.
   value(recipe, variables) {
-    const [op] = recipe;
-    if (op === "num") return recipe[1];
+    const [op, first, second, third] = recipe;
+    if (op === "num") return first;
     if (op === "option") return optionNow(recipe);
     if (op === "cell")
       return this.cell(
-        recipe[1],
-        recipe[2].map((index) => place(index, variables)),
+        first,
+        second.map((index) => place(index, variables)),
       );
     if (op === "if") {
-      if (recipe[1].every((condition) => holds(condition, variables))) return this.value(recipe[2], variables);
+      if (first.every((condition) => holds(condition, variables))) return this.value(second, variables);
       this.outside = true;
-      return recipe[3] === "-inf" ? -Infinity : null;
+      return third === "-inf" ? -Infinity : null;
     }
-    if (op === "sum" || op === "mean" || op === "max") return this.reduce(op, recipe, variables);
+    if (op === "sum" || op === "mean" || op === "max") return this.reduce(op, first, second, variables);
     if (op === "first_max") {
-      const [variable, size] = recipe[1];
-      const all = Array.from({ length: size }, (_, i) => this.value(recipe[2], { ...variables, [variable]: i }));
-      return all.includes(undefined)
-        ? undefined
-        : truth(all.indexOf(Math.max(...all)) === place(recipe[3], variables));
+      const all = this.all([first], second, variables);
+      return all.includes(undefined) ? undefined : truth(all.indexOf(Math.max(...all)) === place(third, variables));
     }
     if (op === "largest") {
-      const all = [...ranges(recipe[1], variables)].map((here) => this.value(recipe[2], here)).sort((a, b) => b - a);
-      return truth(this.value(recipe[3], variables) >= all[recipe[4] - 1]);
+      const all = this.all(first, second, variables).sort((a, b) => b - a);
+      return truth(this.value(third, variables) >= all[recipe[4] - 1]);
     }
     const args = recipe.slice(1).map((arg) => this.value(arg, variables));
     if (args.includes(null)) {
@@ -71,19 +68,17 @@ class Reading {
     return args.includes(undefined) ? undefined : FUNCTIONS[op].of(...args);
   }
 
-  reduce(op, [, over, body], variables) {
-    let sum = 0,
-      top = -Infinity,
-      count = 0,
-      known = true;
-    for (const here of ranges(over, variables)) {
-      const value = this.value(body, here);
-      if (value === undefined) known = false;
-      if (value === null && op !== "mean") continue;
-      [sum, top, count] = [sum + (value ?? 0), Math.max(top, value ?? 0), count + 1];
-    }
-    if (!known) return undefined;
-    return op === "sum" ? sum : op === "mean" ? sum / count : top;
+  // What a recipe comes to while variables run.
+  all(over, body, variables) {
+    return [...ranges(over, variables)].map((here) => this.value(body, here));
+  }
+
+  reduce(op, over, body, variables) {
+    const all = this.all(over, body, variables),
+      known = op === "mean" ? all : all.filter((value) => value !== null);
+    if (known.includes(undefined)) return undefined;
+    if (op === "max") return known.reduce((top, value) => Math.max(top, value), -Infinity);
+    return known.reduce((sum, value) => sum + (value ?? 0), 0) / (op === "mean" ? known.length : 1);
   }
 }
 
@@ -92,6 +87,7 @@ class Reading {
 // What is added to something: " + 0.3", and " − 0.3" rather than " + (−0.3)".
 const added = ({ nodes, rank, negative }) =>
   negative ? [" − ", nodes[0].slice(1), ...nodes.slice(1)] : [" + ", ...brackets({ nodes, rank }, 1)];
+const piece = (rank, ...nodes) => ({ nodes, rank });
 const brackets = (part, least) => (part.rank < least ? ["(", ...part.nodes, ")"] : part.nodes);
 
 class Writing {
@@ -124,31 +120,21 @@ class Writing {
   }
 
   joined(op, parts, sign, rank, name, recipe, variables) {
-    if (op === "neg") return { nodes: ["−", ...brackets(parts[0], 2)], rank: 0.5 };
+    const [a, b] = parts;
+    if (op === "neg") return piece(0.5, "−", ...brackets(a, 2));
     if (op === "pow") {
-      const exponent = recipe[2][0] === "option" ? optionNow(recipe[2]) : recipe[2][1];
-      return {
-        nodes: [
-          ...brackets(parts[0], 9),
-          ...(Number.isInteger(exponent) ? [superscript(exponent)] : ["^", ...brackets(parts[1], 9)]),
-        ],
-        rank: 8,
-      };
+      const exponent = recipe[2][0] === "option" ? optionNow(recipe[2]) : recipe[2][1],
+        raised = Number.isInteger(exponent) ? [superscript(exponent)] : ["^", ...brackets(b, 9)];
+      return piece(8, ...brackets(a, 9), ...raised);
     }
-    if (sign && rank === 0) return { nodes: ["[", ...parts[0].nodes, sign, ...parts[1].nodes, "]"], rank: 9 };
+    if (sign && rank === 0) return piece(9, "[", ...a.nodes, sign, ...b.nodes, "]");
     if (sign) {
-      if (op === "add") return { nodes: [...brackets(parts[0], 0.5), ...added(parts[1])], rank };
-      const later = op === "sub" || op === "div" ? rank + 0.6 : rank,
-        leading = rank === 2 && parts[0].negative; // −0.5 · x
-      if (leading)
-        return { nodes: [...parts[0].nodes, sign, ...brackets(parts[1], later)], rank: 0.5, negative: true };
-      const first = brackets(parts[0], op === "sub" ? 0.5 : rank);
-      return { nodes: [...first, sign, ...brackets(parts[1], later)], rank };
+      if (op === "add") return piece(rank, ...brackets(a, 0.5), ...added(b));
+      const right = brackets(b, op === "sub" || op === "div" ? rank + 0.6 : rank);
+      if (rank === 2 && a.negative) return { ...piece(0.5, ...a.nodes, sign, ...right), negative: true }; // −0.5 · x
+      return piece(rank, ...brackets(a, op === "sub" ? 0.5 : rank), sign, ...right);
     }
-    return {
-      nodes: [name, "(", ...parts.flatMap((part, i) => (i ? [", ", ...part.nodes] : part.nodes)), ")"],
-      rank: 9,
-    };
+    return piece(9, name, "(", ...parts.flatMap(({ nodes }, i) => (i ? [", ", ...nodes] : nodes)), ")");
   }
 
   // The terms of a sum, and of the sums within it; the largest of them, if there are many, and what the others add up to.
@@ -162,19 +148,13 @@ class Writing {
     const nodes = [];
     for (const { body, here } of shown.size === known.length ? known : known.filter((term) => shown.has(term))) {
       const part = this.digits(body, here);
-      nodes.push(
-        nodes.length ? " " : "",
-        make("span", { class: "term" }, ...(nodes.length ? added(part) : brackets(part, 0.5))),
-      );
+      nodes.push(nodes.length ? " " : "", make("span.term", ...(nodes.length ? added(part) : brackets(part, 0.5))));
     }
     if (others.length)
-      nodes.push(
-        make("span", { class: "rest" }, ` + ${grouped(others.length)} smaller terms, together `),
-        written(sumOf(others)),
-      );
-    if (absent) nodes.push(make("span", { class: "rest" }, ` + ${grouped(absent)} terms that are not on this page`));
+      nodes.push(make("span.rest", ` + ${grouped(others.length)} smaller terms, together `), written(sumOf(others)));
+    if (absent) nodes.push(make("span.rest", ` + ${grouped(absent)} terms that are not on this page`));
     if (!all.length) nodes.push("0");
-    return op === "mean" ? { nodes: ["(", ...nodes, `) / ${all.length}`], rank: 2 } : { nodes, rank: 1 };
+    return op === "mean" ? piece(2, "(", ...nodes, `) / ${all.length}`) : piece(1, ...nodes);
   }
 
   *leaves(recipe, variables, op) {
@@ -191,30 +171,23 @@ class Writing {
   }
 
   listed(name, [, over, body], variables) {
-    const all = [...ranges(over, variables)]
-      .map((here) => this.reading.value(body, here))
-      .filter((value) => value !== null && value !== -Infinity);
-    const shown = all
-      .slice(0, TERMS + 1)
-      .map((value) => written(value))
-      .join(", ");
-    return {
-      nodes: [`${name}(${shown}${all.length > TERMS + 1 ? `, … ${all.length - TERMS - 1} more` : ""})`],
-      rank: 9,
-    };
+    const all = this.reading.all(over, body, variables).filter((value) => value !== null && value !== -Infinity),
+      shown = all.slice(0, TERMS + 1).map((value) => written(value)),
+      more = all.length > TERMS + 1 ? `, … ${all.length - TERMS - 1} more` : "";
+    return piece(9, `${name}(${shown.join(", ")}${more})`);
   }
 
   // With letters: the same, but cells by their names and sums by Σ.
   symbols(recipe, variables) {
     const [op] = recipe;
     if (op === "num") return this.number(recipe[1]);
-    if (op === "option") return { nodes: [this.options[recipe[1]] ?? written(optionNow(recipe))], rank: 9 };
+    if (op === "option") return piece(9, this.options[recipe[1]] ?? written(optionNow(recipe)));
     if (op === "cell") {
       const [, name, index] = recipe,
         symbol = this.tensors[name]?.symbol ?? name;
       const rank = symbol.includes("/") ? 8.5 : 9; // (∂L/∂b)²
-      if (!index.length) return { nodes: [symbol], rank };
-      return { nodes: [`${symbol}[${index.map((i) => placeText(i, variables, this.letters)).join(", ")}]`], rank };
+      const places = index.map((i) => placeText(i, variables, this.letters)).join(", ");
+      return piece(rank, index.length ? `${symbol}[${places}]` : symbol);
     }
     if (op === "if") return this.symbols(recipe[2], variables);
     if (op === "sum" || op === "mean" || op === "max") {
@@ -224,17 +197,14 @@ class Writing {
       if (op === "sum" && over.every(([, size]) => size === 1)) return inner;
       const letters = over.flatMap(([name]) => this.letters.of(name)).join(",");
       const word = { sum: "Σ", mean: "mean", max: "max" }[op];
-      return { nodes: [word, make("sub", {}, letters), " ", ...brackets(inner, 2)], rank: 1.5 };
+      return piece(1.5, word, make("sub", letters), " ", ...brackets(inner, 2));
     }
-    if (op === "first_max") return { nodes: ["[it is the first of the largest]"], rank: 9 };
-    if (op === "largest") return { nodes: [`[it is among the ${recipe[4]} largest]`], rank: 9 };
+    if (op === "first_max") return piece(9, "[it is the first of the largest]");
+    if (op === "largest") return piece(9, `[it is among the ${recipe[4]} largest]`);
     const parts = recipe.slice(1).map((arg) => this.symbols(arg, variables)),
       { sign, rank, name } = FUNCTIONS[op];
     if (op === "where")
-      return {
-        nodes: [...brackets(parts[1], 1), " if ", ...parts[0].nodes, ", else ", ...brackets(parts[2], 1)],
-        rank: 0,
-      };
+      return piece(0, ...brackets(parts[1], 1), " if ", ...parts[0].nodes, ", else ", ...brackets(parts[2], 1));
     return this.joined(op, parts, sign, rank, name, recipe, variables);
   }
 }

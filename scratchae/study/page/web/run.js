@@ -38,12 +38,7 @@ class Run {
     if (!this.made.has(id)) {
       const step = this.trace.steps[this.maker.get(id)],
         loop = this.loops.find(({ steps }) => steps.includes(step));
-      if (loop) this.round(loop);
-      else
-        this.made.set(
-          id,
-          this.compute(step, (name) => this.get(name)),
-        );
+      this.round(loop ?? { steps: [step] });
     }
     return this.made.get(id);
   }
@@ -65,17 +60,13 @@ class Run {
     return name === "t" && phase === "update" ? value + this.taken : value;
   }
 
-  // Steps that speak of what they make, at an earlier or a later place of a sequence: once for each of its places.
+  // A step; or steps that speak of what they make, at an earlier or a later place of a sequence: once for each of its places.
   round({ steps, times }) {
-    const values = new Map(
-      steps.map(({ result }) => [result, new Float64Array(product(this.trace.tensors[result].shape))]),
-    );
-    for (let i = 0; i < times; i++)
-      for (const step of steps)
-        values.set(
-          step.result,
-          this.compute(step, (id) => values.get(id) ?? this.get(id)),
-        );
+    const values = new Map();
+    if (times)
+      for (const { result } of steps) values.set(result, new Float64Array(product(this.trace.tensors[result].shape)));
+    const known = (id) => values.get(id) ?? this.get(id);
+    for (let i = 0; i < (times ?? 1); i++) for (const step of steps) values.set(step.result, this.compute(step, known));
     for (const [id, data] of values) this.made.set(id, data);
   }
 
@@ -83,26 +74,17 @@ class Run {
     for (const id of following(ids, this.trace.steps)) this.made.delete(id);
   }
 
-  // Put one number of a leaf.
-  set(id, flat, value) {
+  // Put some numbers of an array, from a place on.
+  set(id, values, from = 0) {
     if (!this.own.has(id)) this.own.set(id, Float64Array.from(this.get(id)));
-    this.own.get(id)[flat] = value;
+    this.own.get(id).set(values, from);
     this.forget([id]);
   }
 
-  // Put the first numbers of a leaf.
-  fill(id, values) {
-    if (!this.own.has(id)) this.own.set(id, Float64Array.from(this.get(id)));
-    this.own.get(id).set(values);
-    this.forget([id]);
-  }
-
-  // Set a plain number, such as lr; undefined for the library's.
+  // Set a plain number, such as lr.
   turn(name, value) {
-    if (value === undefined) delete this.knobs[name];
-    else this.knobs[name] = value;
-    const steps = this.trace.steps.filter(({ numbers }) => numbers && name in numbers).map(({ result }) => result);
-    this.forget(steps);
+    this.knobs[name] = value;
+    this.forget(this.trace.steps.filter(({ numbers }) => numbers && name in numbers).map(({ result }) => result));
   }
 
   // Take the step: its results become the leaves of the next one.
@@ -116,11 +98,7 @@ class Run {
   // New noise, of normal() and of uniform() by the formulas' names for them.
   draw() {
     for (const { draws, result } of this.trace.steps) {
-      if (draws)
-        this.own.set(
-          result,
-          Float64Array.from(this.given(result), () => this.random[draws]()),
-        );
+      if (draws) this.own.set(result, Float64Array.from(this.given(result), this.random[draws]));
     }
     this.made.clear();
   }
@@ -141,10 +119,8 @@ class Run {
     for (const step of this.trace.steps) {
       const sees = (name) => changed.has(name) && !(name === id && layer && step.layer !== layer);
       if (!step.tree || step.tree[0] === "sg" || step.derivative || !step.operands.some(sees)) continue;
-      changed.set(
-        step.result,
-        this.compute(step, (name) => (sees(name) ? changed.get(name) : this.get(name))),
-      );
+      const values = (name) => (sees(name) ? changed.get(name) : this.get(name));
+      changed.set(step.result, this.compute(step, values));
       if (step.result === value) break;
     }
     return changed.get(value)?.[0];
