@@ -117,6 +117,10 @@ class MaskedAutoencoder(Autoencoder):
     def grid(self, shape: tuple[int, ...]) -> tuple[Pair, Pair]:
         """How many patches x of this shape has along its height and width, and how large they are. Columns of a table are a height."""
         size = pair(self, "patch", self.patch)
+        if not isinstance(shape, tuple):
+            raise ShapeError(
+                f"MaskedAutoencoder.grid(shape={shape!r}): expected the shape of an array, such as x.shape"
+            )
         if len(shape) not in (2, 4) or (len(shape) == 2 and isinstance(self.patch, tuple)):
             raise ShapeError(
                 f"MaskedAutoencoder(patch={self.patch!r}) expects "

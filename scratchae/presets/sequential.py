@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ..errors import OptionError
+from ..errors import OptionError, ShapeError
 from ..layers import GRU, RNN, Attention, Dense, Sequential, Sigmoid, StepDense
 from ..losses import MSE
 from ..models import Model, SequenceAutoencoder
@@ -30,7 +30,12 @@ def row_by_row(
 
 
 def sizes(form: Form) -> tuple[int, int]:
-    """Those of the state and of the code. Raises OptionError for several states."""
+    """Those of the state and of the code. Raises ShapeError unless examples are rows of numbers, OptionError for several states."""
+    if len(form.shape) != 2:
+        raise ShapeError(
+            f"a sequence preset reads examples of several rows, (T, D), got examples of shape {form.shape}: reshape each, "
+            "or take a preset for rows of a table, such as deep"
+        )
     if form.hidden is not None and len(form.hidden) != 1:
         raise OptionError(
             f"--hidden {','.join(map(str, form.hidden))}: a sequence preset has one state: choose its size, --hidden 128"

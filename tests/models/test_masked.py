@@ -197,3 +197,12 @@ def test_a_rate_of_nothing_or_everything(rate):
 def test_a_patch_is_a_whole_number():
     with pytest.raises(OptionError, match="patch=0"):
         rows(patch=0)
+
+
+@pytest.mark.parametrize("shape", [iter([4]), None, [3, 8], 8])
+def test_a_grid_is_that_of_a_shape(shape):
+    model = s.MaskedAutoencoder(s.Dense(8, 8), s.Dense(8, 8), patch=4, loss=s.MSE())
+    with pytest.raises(
+        ShapeError, match=r"MaskedAutoencoder\.grid\(shape=.*expected the shape of an array, such as x\.shape"
+    ):
+        model.grid(shape)

@@ -7,8 +7,9 @@ import matplotlib
 import numpy as np
 import pytest
 
-from scratchae.errors import OptionError
-from scratchae.presets import find_preset
+from scratchae.errors import OptionError, ShapeError
+from scratchae.presets import PRESETS, find_preset
+from scratchae.presets.form import Form
 from scratchae.runs import train
 
 EEG = Path(matplotlib.get_data_path(), "sample_data", "eeg.dat")  # four channels, 800 readings
@@ -41,6 +42,14 @@ def test_a_row_of_a_table_is_a_series_of_numbers(windows, tmp_path):
         figures["sequence"]["squared_error"] < 0.7 * 12 * 1.1
     )  # all of it if nothing is learnt: scaled to variance 1
     assert {"loss.png", "curves.png"} <= {path.name for path in (tmp_path / "run").iterdir()}
+
+
+@pytest.mark.parametrize("preset", ["sequence", "sequence-gru", "sequence-attention"])
+def test_rows_of_a_table_are_no_sequences(preset):
+    with pytest.raises(
+        ShapeError, match=r"reads examples of several rows, \(T, D\), got examples of shape \(784,\): reshape each"
+    ):
+        PRESETS[preset].build(np.random.default_rng(0), Form((784,)))
 
 
 def test_series_of_several_channels_and_what_attention_reads(windows, tmp_path):
