@@ -1,11 +1,11 @@
 """`scratchae check` on code whose author has not seen its rules: right files in many styles, and the same with one slip each.
 
-    python benchmarks/independent.py [--folder FOLDER] [--only TEXT] [--limit SECONDS] [--jobs N] [--json FILE]
+    python benchmarks/independent.py [--set first|second|third] [--folder FOLDER] [--only TEXT] [--limit SECONDS] [--jobs N] [--json FILE]
 
-`independent/*.txt` hold 206 right files after `#### name`, each with its slips: `%%% slip word | what is wrong`, then what stands in the right
-file, `===>`, and what stands in the wrong one (`&&&` between two places). Their author compared every right file with PyTorch or
+`independent/SET/*.txt` hold right files after `#### name`, each with its slips: `%%% slip word | what is wrong`, then what stands in the right
+file, `===>`, and what stands in the wrong one (`&&&` between two places). Their authors compared every right file with PyTorch or
 with central differences, and ran every wrong one beside its right one, in at least one ordinary use of which a number differs. They
-are for judging: no rule of the diagnosis may be made after them and be judged by them again.
+are for judging: a set after which rules of the diagnosis were made cannot judge them again. So far these are the first two.
 """
 
 from __future__ import annotations
@@ -27,11 +27,13 @@ from scratchae.bench.harness import save
 from scratchae.tutorial.homework import first_fault, graded
 
 SOURCES = Path(__file__).parent / "independent"
+SETS = ("first", "second", "third")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; its exit code: 0, 1 for an error, 130 after Ctrl-C."""
     command = argparse.ArgumentParser(prog="independent.py", description=__doc__.partition("\n")[0])
+    command.add_argument("--set", choices=SETS, help="files of this set only (default: of all)")
     command.add_argument("--folder", type=Path, help="where the files are put (default: a temporary one)")
     command.add_argument("--only", default="", metavar="TEXT", help="files whose names hold this")
     command.add_argument("--limit", type=float, default=60, metavar="SECONDS", help="time for a file (default: 60)")
@@ -42,22 +44,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Check all files, print the counts, and write what is said of each if a file is named for it."""
+    """Check all files, print the counts of each set, and write what is said of each file if a file is named for it."""
+    said: dict[str, dict[str, list[dict]]] = {}
     with tempfile.TemporaryDirectory() as scratch:
-        folder = options.folder or Path(scratch)
-        folder.mkdir(parents=True, exist_ok=True)
-        said = {}
-        for kind, files in (("right", dict(right())), ("wrong", dict(wrong()))):
-            paths = []
-            for name, code in files.items():
-                if options.only in name:
-                    paths.append(folder / f"{name}.py")
-                    paths[-1].write_text(code, encoding="utf-8")
-            said[kind] = checked(paths, options) if paths else []
-            counts = collections.Counter(row["verdict"] for row in said[kind])
-            print(f"{len(paths)} {kind} files: " + ", ".join(f"{n} {verdict}" for verdict, n in counts.most_common()))
+        for of in [options.set] if options.set else SETS:
+            folder = (options.folder or Path(scratch)) / of
+            folder.mkdir(parents=True, exist_ok=True)
+            said[of] = {}
+            for kind, files in (("right", dict(right(of))), ("wrong", dict(wrong(of)))):
+                paths = []
+                for name, code in files.items():
+                    if options.only in name:
+                        paths.append(folder / f"{name}.py")
+                        paths[-1].write_text(code, encoding="utf-8")
+                said[of][kind] = checked(paths, options) if paths else []
+                counts = collections.Counter(row["verdict"] for row in said[of][kind])
+                print(
+                    f"{of}: {len(paths)} {kind} files: "
+                    + ", ".join(f"{n} {word}" for word, n in counts.most_common())
+                )
     if options.json:
-        save(machine.record("independent", only=options.only, limit=options.limit) | said, options.json)
+        save(machine.record("independent", only=options.only, limit=options.limit) | {"sets": said}, options.json)
 
 
 def checked(paths: list[Path], options: argparse.Namespace) -> list[dict]:
@@ -67,24 +74,24 @@ def checked(paths: list[Path], options: argparse.Namespace) -> list[dict]:
         return [{"file": one.file.stem, "verdict": one.verdict, "fault": first_fault(one)} for one in found]
 
 
-def blocks() -> Iterator[tuple[str, str, list[str]]]:
-    """Name, code and slips of each file."""
-    for file in sorted(SOURCES.glob("*.txt")):
+def blocks(of: str) -> Iterator[tuple[str, str, list[str]]]:
+    """Name, code and slips of each file of a set."""
+    for file in sorted((SOURCES / of).glob("*.txt")):
         for block in re.split(r"(?m)^#### ", file.read_text(encoding="utf-8"))[1:]:
             name, _, rest = block.partition("\n")
             code, *slips = re.split(r"(?m)^%%% slip ", rest)
             yield name, code, slips
 
 
-def right() -> Iterator[tuple[str, str]]:
-    """Name and code of the right files."""
-    for name, code, _ in blocks():
+def right(of: str) -> Iterator[tuple[str, str]]:
+    """Name and code of the right files of a set."""
+    for name, code, _ in blocks(of):
         yield name, code
 
 
-def wrong() -> Iterator[tuple[str, str]]:
+def wrong(of: str) -> Iterator[tuple[str, str]]:
     """Name and code of each right file with each of its slips."""
-    for name, code, slips in blocks():
+    for name, code, slips in blocks(of):
         for slip in slips:
             head, _, places = slip.partition("\n")
             spoiled = code

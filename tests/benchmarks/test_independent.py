@@ -4,11 +4,13 @@ import ast
 import json
 
 import independent
+import pytest
 
 
-def test_every_slip_changes_its_file():
-    right, wrong = dict(independent.right()), dict(independent.wrong())
-    assert (len(right), len(wrong)) == (206, 850)
+@pytest.mark.parametrize(("of", "counts"), [("first", (206, 850)), ("second", (80, 366)), ("third", (44, 132))])
+def test_every_slip_changes_its_file(of, counts):
+    right, wrong = dict(independent.right(of)), dict(independent.wrong(of))
+    assert (len(right), len(wrong)) == counts
     for name, code in wrong.items():
         ast.parse(code)
         assert code != right[name.rpartition("__")[0]]
@@ -17,5 +19,5 @@ def test_every_slip_changes_its_file():
 def test_files_are_judged(tmp_path, capsys):
     report = tmp_path / "said.json"
     assert independent.main(["--only", "sigmoid_class__plus", "--json", str(report)]) == 0
-    assert "1 wrong files: 1 wrong" in capsys.readouterr().out
-    assert json.loads(report.read_text())["right"] == []
+    assert "first: 1 wrong files: 1 wrong" in capsys.readouterr().out
+    assert json.loads(report.read_text())["sets"]["first"]["right"] == []
