@@ -22,10 +22,11 @@ import numpy as np
 from ..errors import OptionError
 from ..models import Model
 from ..optimizers import Optimizer
-from ..study.styles import functional, losses
+from ..study.styles import engines, functional, losses
 from ..study.styles.calls import BACKWARD, FORWARD, method_of, parameters_of
 from ..study.styles.joined import OF_METHODS, partner
 from ..study.styles.names import plain
+from ..study.styles.tables import of_table
 from ..study.styles.three import in_three
 from ..study.styles.updating import UPDATE
 from ..study.styles.written import is_empty
@@ -39,6 +40,7 @@ from .readers import (
     NotCheckableError,
     array_of,
     check_activation,
+    check_engine,
     check_function,
     check_function_class,
     check_layer,
@@ -80,7 +82,7 @@ def load(path: Path) -> ModuleType:
 
 def subjects(module: ModuleType) -> list[Subject]:
     """Everything in the file that can be checked. Raises NotCheckableError if there is nothing."""
-    found = [*of_classes(module), *of_functions(module), *of_tables(module), *of_models(module)]
+    found = [*of_classes(module), *of_functions(module), *of_tables(module), *of_rules(module), *of_models(module)]
     found += of_others(module, {subject.name for subject in found})
     if not found:
         raise NotCheckableError(HOW)
@@ -127,6 +129,8 @@ def stands_for(other: type, cls: type) -> bool:
 
 def check_of(cls: type) -> Callable[..., Result] | None:
     """How objects of a class are checked; None if it is nothing that can be."""
+    if engines.is_engine(cls):
+        return check_engine
     if any_number(cls):
         return None
     if losses.of_class(cls):
@@ -224,6 +228,15 @@ def of_tables(module: ModuleType) -> Iterator[Subject]:
                 yield Subject(
                     value.__name__, pair[1], lambda v=value, s=slope: check_two(v.__name__, v, s, vars(module))
                 )
+
+
+def of_rules(module: ModuleType) -> Iterator[Subject]:
+    """The entries of a table of functions and the derivatives in their arguments, {multiply: (…, …)}."""
+    functions = own(module, inspect.isfunction)
+    for title, table in vars(module).items():
+        for name, reading in of_table(title, table, functions) if isinstance(table, dict) and title[0] != "_" else ():
+            if (result := trials_of_several.best([reading], vars(module))) is not None:
+                yield Subject(name, reading.source, lambda r=result: r)
 
 
 def named(name: str, function: Callable) -> Callable:

@@ -16,7 +16,7 @@ from ..study.styles import losses
 from ..study.styles.calls import method_of, parameters_of
 from ..study.styles.copies import repeatable
 from ..study.styles.joined import OF_METHODS, choices, joined
-from ..study.trials import fitting, functions, layers, optimizers, plan
+from ..study.trials import engines, fitting, functions, layers, optimizers, plan
 from ..study.trials.inputs import candidates, constructed, required, variants
 from ..study.trials.result import RIGHT, UNUSABLE, WRONG, Result
 from ..study.trials.varied import brief
@@ -185,6 +185,12 @@ def check_one_pair(name: str, value: Callable, derivative: Callable, file: Mappi
 def hides(layer: Any) -> bool:
     """Whether an array among its arguments holds one number, which hides sums and transposes."""
     return any(isinstance(value, np.ndarray | np.floating) and value.size == 1 for value in vars(layer).values())
+
+
+def check_engine(name: str, value: Any, cls: type, others: type | None, file: Mapping[str, Any]) -> Result:
+    """An engine of automatic differentiation."""
+    functions = {n: f for n, f in file.items() if inspect.isfunction(f) and f.__module__ == cls.__module__}
+    return engines.examine(cls.__name__, cls, functions)
 
 
 def check_optimizer(name: str, value: Any, cls: type, others: type | None, file: Mapping[str, Any]) -> Result:
