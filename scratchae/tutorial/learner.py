@@ -22,7 +22,7 @@ import numpy as np
 from ..errors import OptionError
 from ..models import Model
 from ..optimizers import Optimizer
-from ..study.styles import engines, functional, losses
+from ..study.styles import closures, engines, functional, losses
 from ..study.styles.calls import BACKWARD, FORWARD, method_of, parameters_of
 from ..study.styles.joined import OF_METHODS, partner
 from ..study.styles.names import plain
@@ -100,6 +100,7 @@ def own(module: ModuleType, kind: Callable[[Any], bool]) -> dict[str, Any]:
 
 def of_classes(module: ModuleType) -> Iterator[Subject]:
     classes = list(dict.fromkeys(own(module, inspect.isclass).values()))
+    classes += filter(None, map(closures.class_of, own(module, inspect.isfunction).values()))
     classes = [c for c in classes if not any(stands_for(other, c) for other in classes if other is not c)]
     for cls in classes:
         if issubclass(cls, Model):
@@ -215,6 +216,7 @@ def of_others(module: ModuleType, named: set[str]) -> Iterator[Subject]:
 
 def of_tables(module: ModuleType) -> Iterator[Subject]:
     """The entries of a table of functions and their derivatives, {"tanh": (f, f_prime)} or {"tanh": {"f": …, "df": …}}."""
+    functions = own(module, inspect.isfunction)
     for title, table in vars(module).items():
         for key, entry in table.items() if isinstance(table, dict) and not title.startswith("_") else ():
             pair = tuple(entry.values()) if isinstance(entry, dict) else entry
@@ -223,6 +225,7 @@ def of_tables(module: ModuleType) -> Iterator[Subject]:
                 and isinstance(pair, tuple | list)
                 and len(pair) == 2
                 and all(map(callable, pair))
+                and len(required(functions.get(key, len))) != 2  # these are the derivatives in two arguments
             ):
                 value, slope = (named(f"{title}[{key!r}]", f) for f in pair)
                 yield Subject(
