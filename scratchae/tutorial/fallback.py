@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..study.styles import losses, methods, several
+from ..study.styles import losses, methods, scripts, several
 from ..study.styles.names import plain
 from ..study.trials import several as trials_of_several
+from ..study.trials.fitting import ALIKE
 from ..study.trials.inputs import SIZES, constructed, required
 from ..study.trials.result import RIGHT, WRONG, Result
 from .readers import NotCheckableError
@@ -29,7 +30,7 @@ def of_class(name: str, cls: type, value: Any, file: Mapping[str, Any]) -> Resul
     """A class whose values take several arguments, or whose gradients come in another form; None if nothing of it could be read."""
 
     def make(sizes: int, **options: Any) -> Any:
-        return constructed(cls, (SIZES, (5, 3, 4, 2))[sizes], **options).value
+        return constructed(cls, {0: SIZES, 1: (5, 3, 4, 2), ALIKE: (4, 4, 4, 4)}[sizes], **options).value
 
     return trials_of_several.best(methods.of_class(name, cls, value, make), file)
 
@@ -47,7 +48,7 @@ def or_of_functions(
     """A check of functions; where it cannot be done, those that belong to this one, as functions of several arguments."""
 
     def other(strict: bool = False) -> Result | None:
-        readings = (one for one in several.of_functions(functions) if one.name == name)
+        readings = (scripts.with_globals(one) for one in several.of_functions(functions) if one.name == name)
         return trials_of_several.best(readings, arguments[-1], strict)
 
     names = [plain(p.name) for p in required(functions[name])]

@@ -26,6 +26,7 @@ from ..study.styles import closures, engines, functional, losses
 from ..study.styles.calls import BACKWARD, FORWARD, method_of, parameters_of
 from ..study.styles.joined import OF_METHODS, partner
 from ..study.styles.names import plain
+from ..study.styles.several import IS_SLOPE
 from ..study.styles.tables import of_table
 from ..study.styles.three import in_three
 from ..study.styles.updating import UPDATE
@@ -267,16 +268,15 @@ def is_update(function: Callable) -> bool:
 def is_function_to_check(name: str, function: Callable, file: Mapping[str, Any]) -> bool:
     """Whether it is a loss or penalty. Otherwise it is a helper function and is not checked."""
     needed = required(function)
-    if (
-        len(needed) == 2
-        and losses.target_place(function) is not None
-        and (losses.looks_like_loss(name) or plain(needed[1].name) in ("target", "targets", "t"))
-    ):
-        return True
+    a_loss = len(needed) == 2 and losses.target_place(function) is not None
+    named = a_loss and (losses.looks_like_loss(name) or plain(needed[1].name) in ("target", "targets", "t"))
     try:
         found = returned(function, len(needed), file)
     except NotImplementedError:
-        return len(needed) == 1 or losses.target_place(function) is not None
+        return len(needed) == 1 or a_loss
+    helper = np.ndim(found) > 0 if hasattr(found, "shape") else found is None and bool(IS_SLOPE.search(name))
+    if named and not (helper and not losses.looks_like_loss(name)):
+        return True
     pair = isinstance(found, tuple) and 2 <= len(found) <= 1 + len(needed) and np.ndim(found[0]) == 0
     return pair and hasattr(found[1], "shape") and np.ndim(found[1]) > 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -77,10 +78,17 @@ def defines(cls: type, name: str) -> bool:
 
 
 def parameters_of(function: Callable) -> list[inspect.Parameter]:
+    return list(of_function(function) if inspect.isfunction(function) else of_any(function))
+
+
+def of_any(function: Callable) -> tuple[inspect.Parameter, ...]:
     try:
-        return list(inspect.signature(function).parameters.values())
+        return tuple(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):  # some functions of C tell nothing
-        return []
+        return ()
+
+
+of_function = functools.lru_cache(1000)(of_any)  # which are asked for thousands of times
 
 
 def required(function: Any) -> list[inspect.Parameter]:

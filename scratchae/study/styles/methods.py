@@ -135,6 +135,7 @@ def of_methods(
         settings=settings,
         cls=None if fixed else cls,
         fixed=fixed,
+        parts=tuple(sources),
     )
 
 

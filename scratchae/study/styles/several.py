@@ -44,8 +44,8 @@ class Several:
     parameters: the arguments of the value without a default. keys: of arguments that are dicts, the keys that are read. held: what an
     object itself holds that may have a gradient, by name. updates: what comes back is rather added to parameters.
     one_of: how many functions give the gradients, one each. settings: arguments with a default, of the value and of what gives its
-    gradients, unless that has a cache of it. cls: the class whose options can be tried; fixed: its object is one of the
-    file's.
+    gradients, unless that has a cache of it. cls: the class whose options can be tried; fixed: what it holds is the file's. parts: the
+    functions that run.
     """
 
     name: str
@@ -59,6 +59,7 @@ class Several:
     settings: tuple[inspect.Parameter, ...] = ()
     cls: type | None = None
     fixed: bool = False
+    parts: tuple[Callable, ...] = ()
 
     def complete(self, arguments: Arrays, seed: int) -> Arrays:
         """The arguments, and what the object holds, moved off the values with which it begins."""
@@ -264,6 +265,7 @@ def of_functions(functions: Mapping[str, Callable]) -> Iterator[Several]:
             lambda arguments, upstream, f=function: with_gradients(f(**words(f, arguments)), f, upstream),
             keys_of(functions.values(), [p.name for p in needed]),
             settings=settings_of(function, None),
+            parts=(function,),
         )
     for name, value in functions.items():
         slopes = {
@@ -280,6 +282,7 @@ def of_functions(functions: Mapping[str, Callable]) -> Iterator[Several]:
                 updates=bool(DOWNHILL.search(other)),
                 one_of=len(slopes),
                 settings=settings_of(value, slope),
+                parts=(value, slope),
             )
 
 

@@ -12,7 +12,7 @@ import itertools
 import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,9 @@ from .chains import BIAS, chained, of_others
 FIRST = {"N": 5, "D": 3, "K": 4, "G": 8, "A": 2, "M": 7, "T": 6, "C": 4, "H": 4, "W": 5, "R": 12, "Z": 16}
 OTHER = {"N": 4, "D": 5, "K": 3, "G": 6, "A": 6, "M": 6, "T": 7, "C": 8, "H": 5, "W": 4, "R": 9, "Z": 12}
 FREE = FIRST | {"N": 4, "T": 7, "H": 5, "W": 6}  # for objects of whose sizes only these can vary
-SIZES = FIRST, OTHER, FREE
+EQUAL = dict.fromkeys(FIRST, 4) | {"G": 8, "R": 12, "Z": 16}
+SIZES = FIRST, OTHER, FREE, EQUAL
+ALIKE = 3  # the place of the last among SIZES, for which objects too are made of equal sizes
 SECONDS = 1.0  # for trying shapes
 TRIES = 4000
 
@@ -173,20 +175,22 @@ def in_order(counts: Sequence[int]) -> Iterator[tuple[int, ...]]:
 
 @dataclass
 class Fitting:
-    """Arguments that fit together: call(which sizes, seed). second: the sizes besides the first that fit too."""
+    """Arguments that fit together: call(which sizes, seed). second: the sizes besides the first that fit too. held: the sizes of what
+    an object or file holds itself, by letters of their own."""
 
     chosen: Mapping[str, str]
     given: Mapping[str, Any]
     positive: bool
     second: int = 0
+    held: Mapping[str, int] = field(default_factory=dict)
 
     def __call__(self, sizes: int, seed: int) -> dict[str, Any]:
-        found: dict[str, Any] = {"sizes": sizes % 2}
+        found: dict[str, Any] = {"sizes": sizes if sizes == ALIKE else sizes % 2}
         for place, (name, kind) in enumerate(self.chosen.items()):
             value = (
                 self.given[name]
                 if name in self.given
-                else made(kind, SIZES[sizes], 100 * seed + place, self.positive)
+                else made(kind, SIZES[sizes] | self.held, 100 * seed + place, self.positive)
             )
             one, _, key = name.partition("[")
             if key:

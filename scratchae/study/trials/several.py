@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,9 +13,11 @@ from ..diagnosis import diagnose
 from ..diagnosis.experiment import FunctionExperiment
 from ..differences import EPS, STEP, GradientReport, compare, resolution
 from ..styles.assigned import assigned, last_of, reordered
-from ..styles.several import Several, UnlikeError
+from ..styles.several import IS_SLOPE, Several, UnlikeError
+from ..styles.three import IS_COST
+from .alike import beside_held, choices, equal, told_apart
 from .fits import Fits, UnsettledError, unsettled
-from .fitting import WEIGHTS, Fitting, constants, fitted
+from .fitting import ALIKE, WEIGHTS, Fitting, constants, fitted
 from .functions import source_of, tolerance_of
 from .layers import ELEMENTS, some
 from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
@@ -47,10 +49,7 @@ def examine(thing: Several, given: Mapping[str, Any], deadline: float, strict: b
         for p in thing.parameters
         if isinstance(given.get(p.name), np.ndarray | float | int | dict)
     }
-    names = [
-        f"{p.name}[{key}]" for p in thing.parameters if p.name not in known for key in thing.keys.get(p.name, ())
-    ]
-    names = [p.name for p in thing.parameters if p.name in known or p.name not in thing.keys] + names
+    names = arguments_of(thing, known)
     seconds = (2,) if thing.fixed else (1, 2) if thing.cls is not None else (1,)
     worst, accused = None, {}
     for ours, whole in [*([(known, True)] if known else []), ({}, True), *([] if strict else [({}, False)])]:
@@ -85,6 +84,48 @@ def examine(thing: Several, given: Mapping[str, Any], deadline: float, strict: b
         if worst is not None:
             return worst
     return None
+
+
+def arguments_of(thing: Several, known: Collection[str]) -> list[str]:
+    """The names of the arguments, and the keys of those that are dicts."""
+    names = [
+        f"{p.name}[{key}]" for p in thing.parameters if p.name not in known for key in thing.keys.get(p.name, ())
+    ]
+    return [p.name for p in thing.parameters if p.name in known or p.name not in thing.keys] + names
+
+
+def by_sizes(thing: Several) -> Result | None:
+    """Right or wrong for shapes that only trying tells; wrong only if some of its gradients are right, since it may be read amiss."""
+    takes, worst, names = Fits(thing, True, False), None, arguments_of(thing, ())
+    try:
+        held = thing.held({"sizes": 0})
+        found = [] if thing.fixed else [*equal(names, takes)]
+        right = [one for one in found if promising(thing, one)]
+        for one in right if not held else ():
+            fitting = Fitting(told_apart(one.chosen, takes, 0), {}, one.positive, 1)
+            if (result := trials(thing, fitting, False)).code == RIGHT:
+                return result
+        shapes = [told_apart(one.chosen, takes, ALIKE) for one in right] if found else choices(names)
+        for fitting in beside_held(shapes, held, takes) if held else ():
+            result = trials(thing, fitting, False)
+            if result.code == RIGHT:
+                return result
+            worst = worst or result
+        if found and not right:
+            worst = replace(trials(thing, found[0], False), where="where all sizes are equal, and for others it does not run")
+    except UnlikeError:
+        pass
+    return worst if worst is not None and worst.report is not None and believed(thing, worst) else None
+
+
+def believed(thing: Several, result: Result) -> bool:
+    """Whether what is wrong for shapes found by trying is wrong: some gradients are right; or their names tell of what they are, and there
+    is only one, or the file has the shapes."""
+    checks = result.report.checks
+    if any(check.passed and np.any(check.analytic) for check in checks):
+        return True
+    names = [getattr(one, "__name__", "") for one in thing.parts]
+    return (len(checks) == 1 or thing.fixed) and len(names) == 2 and bool(IS_COST.search(names[0]) and IS_SLOPE.search(names[1]))
 
 
 def moves_as_much(result: Result, first: Result) -> bool:
@@ -282,6 +323,7 @@ def compared(thing: Several, arguments: Mapping[str, Any], terms: np.ndarray, gr
 def best(readings: Iterable[Several], given: Mapping[str, Any], strict: bool = False) -> Result | None:
     """Right if one reading is; else the first that is wrong, or right in part; None if nothing could be read."""
     worst, part, open_, deadline = None, None, None, time.process_time() + SEARCHED
+    readings = list(readings)
     with np.errstate(all="ignore"):
         for thing in readings:
             result = examine(thing, given, deadline, strict)
@@ -295,4 +337,10 @@ def best(readings: Iterable[Several], given: Mapping[str, Any], strict: bool = F
                 open_ = open_ or result
             if time.process_time() > deadline:
                 break
+        unread = [] if strict or worst or part or open_ else readings
+        for thing in unread if time.process_time() < deadline else ():
+            result = by_sizes(thing)
+            if result is not None and result.code == RIGHT and result.layer is None:
+                return result
+            worst = worst or (result if result is not None and result.code == WRONG else None)
         return diagnosed(worst) if worst is not None else None if strict else part or open_
