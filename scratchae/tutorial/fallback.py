@@ -7,7 +7,7 @@ from typing import Any
 
 from ..study.styles import losses, methods, scripts, several
 from ..study.styles.names import plain
-from ..study.trials import several as trials_of_several
+from ..study.trials import readings
 from ..study.trials.fitting import ALIKE
 from ..study.trials.inputs import SIZES, constructed, required
 from ..study.trials.result import RIGHT, WRONG, Result
@@ -32,7 +32,7 @@ def of_class(name: str, cls: type, value: Any, file: Mapping[str, Any]) -> Resul
     def make(sizes: int, **options: Any) -> Any:
         return constructed(cls, {0: SIZES, 1: (5, 3, 4, 2), ALIKE: (4, 4, 4, 4)}[sizes], **options).value
 
-    return trials_of_several.best(methods.of_class(name, cls, value, make), file)
+    return readings.best(methods.of_class(name, cls, value, make), file)
 
 
 def or_several(
@@ -48,8 +48,8 @@ def or_of_functions(
     """A check of functions; where it cannot be done, those that belong to this one, as functions of several arguments."""
 
     def other(strict: bool = False) -> Result | None:
-        readings = (scripts.with_globals(one) for one in several.of_functions(functions) if one.name == name)
-        return trials_of_several.best(readings, arguments[-1], strict)
+        found = (scripts.with_globals(one) for one in several.of_functions(functions) if one.name == name)
+        return readings.best(found, arguments[-1], strict)
 
     names = [plain(p.name) for p in required(functions[name])]
     a_loss = len(names) == 2 and (losses.looks_like_loss(name) or bool(WORDS & set(names)))

@@ -31,8 +31,7 @@ from ..study.styles.tables import of_table
 from ..study.styles.three import in_three
 from ..study.styles.updating import UPDATE
 from ..study.styles.written import is_empty
-from ..study.trials import layers, models, optimizers
-from ..study.trials import several as trials_of_several
+from ..study.trials import layers, models, optimizers, readings
 from ..study.trials.inputs import required
 from ..study.trials.result import Result
 from .fallback import of_class, or_of_functions, or_several
@@ -203,9 +202,9 @@ def of_functions(module: ModuleType) -> Iterator[Subject]:
 def of_others(module: ModuleType, named: set[str]) -> Iterator[Subject]:
     """Functions and classes with a value and gradients in a form that no other check reads, such as of several arguments."""
     file = vars(module)
-    for name, readings in together(own(module, inspect.isfunction), named).items():
-        if (result := trials_of_several.best(readings, file)) is not None:
-            yield Subject(name, readings[-1].source, lambda r=result: r)
+    for name, found in together(own(module, inspect.isfunction), named).items():
+        if (result := readings.best(found, file)) is not None:
+            yield Subject(name, found[-1].source, lambda r=result: r)
     for name, cls in own(module, inspect.isclass).items():
         if (
             check_of(cls) is None
@@ -239,7 +238,7 @@ def of_rules(module: ModuleType) -> Iterator[Subject]:
     functions = own(module, inspect.isfunction)
     for title, table in vars(module).items():
         for name, reading in of_table(title, table, functions) if isinstance(table, dict) and title[0] != "_" else ():
-            if (result := trials_of_several.best([reading], vars(module))) is not None:
+            if (result := readings.best([reading], vars(module))) is not None:
                 yield Subject(name, reading.source, lambda r=result: r)
 
 

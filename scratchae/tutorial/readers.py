@@ -211,16 +211,15 @@ def check_loss_class(name: str, value: Any, cls: type, others: type | None, file
         raise NotCheckableError(
             f"{name} has a value, but no derivative was found: give it a method `backward(self)` that returns the gradient in the prediction"
         )
-    return read(
-        [losses.Loss(name, call, flipped, source=method) for flipped in losses.orders(method) for call in calls],
-        method,
-        file,
-    )
+    found = [losses.Loss(name, call, flipped, source=method) for flipped in losses.orders(method) for call in calls]
+    return read(found, method, file, losses.averages(cls))
 
 
-def read(found: list[losses.Loss], method: Callable, file: Mapping[str, Any]) -> Result:
+def read(found: list[losses.Loss], method: Callable, file: Mapping[str, Any], averaged: bool = False) -> Result:
+    """averaged: the values of the examples are averaged, and not summed."""
     return functions.best(
-        functions.examine(loss, 2, given_inputs(loss, method, file)) for loss in functions.readings(found)
+        functions.examine(loss, 2, given_inputs(loss, method, file))
+        for loss in (found if averaged else functions.readings(found))
     )
 
 

@@ -248,7 +248,9 @@ def test_each_form_is_read(text, graded):
 
 
 def test_an_engine_without_stretched_arrays_is_right_and_it_is_said(graded):
-    code, said = graded(ARRAYS.replace("while g.ndim > self.value.ndim", "while False").replace("if size == 1", "if False"))
+    code, said = graded(
+        ARRAYS.replace("while g.ndim > self.value.ndim", "while False").replace("if size == 1", "if False")
+    )
     assert code == 0, said
     assert "arrays of different shapes" in said
 

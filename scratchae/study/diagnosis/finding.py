@@ -95,6 +95,14 @@ KINDS = {
         "it is added to instead of set: the second backward gives the sum of both",
         "+= instead of =: `backward` sets self.dW, so that nothing needs to be zeroed between steps",
     ),
+    "added_up": (
+        "each backward adds to the gradients that are there: right, if they are set to 0 before each step",
+        "+= in `backward`: no method of this class sets the gradients to 0, so that the loop around it has to",
+    ),
+    "added_in_part": (
+        "it is set, where other gradients of the same object are added up",
+        "= in place of +=: where the gradients are set to 0 before each step, all are added to, or else none",
+    ),
     "random": (
         "forward is not repeatable: the same x gives another y",
         "random numbers from np.random…: draw them from the rng of `forward(x, rng)` instead. Or a counter, or a parameter that `forward` changes",
@@ -253,7 +261,7 @@ KINDS = {
 }
 
 NOTES = frozenset(
-    {"dtype", "draws", "not_a_divergence", "straight_through", "unstable", "unusual_step"}
+    {"added_up", "dtype", "draws", "not_a_divergence", "straight_through", "unstable", "unusual_step"}
 )  # remarks: the numbers are right
 
 

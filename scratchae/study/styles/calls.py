@@ -78,7 +78,7 @@ def defines(cls: type, name: str) -> bool:
 
 
 def parameters_of(function: Callable) -> list[inspect.Parameter]:
-    return list(of_function(function) if inspect.isfunction(function) else of_any(function))
+    return list((of_known if inspect.isfunction(function) or inspect.isclass(function) else of_any)(function))
 
 
 def of_any(function: Callable) -> tuple[inspect.Parameter, ...]:
@@ -88,7 +88,7 @@ def of_any(function: Callable) -> tuple[inspect.Parameter, ...]:
         return ()
 
 
-of_function = functools.lru_cache(1000)(of_any)  # which are asked for thousands of times
+of_known = functools.lru_cache(1000)(of_any)  # functions and classes, which are asked for thousands of times
 
 
 def required(function: Any) -> list[inspect.Parameter]:

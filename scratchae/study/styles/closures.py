@@ -45,7 +45,13 @@ class Closed:
 
     def __init__(self, *arguments: Any, **words: Any):
         found = self._factory(*arguments, **words)
-        parts = found.values() if isinstance(found, dict) else found if isinstance(found, tuple | list) else vars(found).values()
+        parts = (
+            found.values()
+            if isinstance(found, dict)
+            else found
+            if isinstance(found, tuple | list)
+            else vars(found).values()
+        )
         self._functions = {one.__name__: one for one in parts if inspect.isfunction(one)}
         self._read()
 
@@ -82,13 +88,19 @@ def class_of(factory: Callable) -> type | None:
     if not (back in BACKWARD + OF_METHODS[1] and any(name in FORWARD + OF_METHODS[0] for name in named)):
         value = next(name for name in named if name != back)
         methods |= {"forward": methods[value], "backward": methods[back]}
-    about = {"_factory": staticmethod(factory), "__signature__": inspect.signature(factory), "__module__": factory.__module__}
+    about = {
+        "_factory": staticmethod(factory),
+        "__signature__": inspect.signature(factory),
+        "__module__": factory.__module__,
+    }
     return type(factory.__name__, (Closed,), methods | about)
 
 
 def joins_layers(factory: Callable) -> bool:
     """Whether it is handed layers, chain(*layers), and has none of its own that could be checked."""
-    return any(p.kind is p.VAR_POSITIONAL or re.search("layer|module|block|part", p.name) for p in parameters_of(factory))
+    return any(
+        p.kind is p.VAR_POSITIONAL or re.search("layer|module|block|part", p.name) for p in parameters_of(factory)
+    )
 
 
 def names_in(node: ast.expr, inner: dict[str, ast.FunctionDef]) -> Iterator[str]:

@@ -140,7 +140,9 @@ SIGNS = {"+": "add", "*": "mul", "-": "sub", "/": "truediv", "@": "matmul", "**"
 HELD_STILL = re.compile(
     r"detach|clone|copy|stop|no_?grad|like|const|item|numpy|arg|sign|round|floor|requires|zero|ones|rand|reset|draw|build|topo|backw"
 )
-FUNCTIONS = re.compile(r"exp|log|sin|cos|tan|tanh|sinh|cosh|sqrt|abs|log1p|square")  # whose values NumPy has under the same names
+FUNCTIONS = re.compile(
+    r"exp|log|sin|cos|tan|tanh|sinh|cosh|sqrt|abs|log1p|square"
+)  # whose values NumPy has under the same names
 
 
 def operations(cls: type, functions: Mapping[str, Callable]) -> Iterator[Operation]:

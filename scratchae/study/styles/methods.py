@@ -18,6 +18,17 @@ from .copies import duplicate
 from .names import Path, keys_of_gradient, plain, put, short, stems_of_gradient, walk
 from .several import SLOPES, VALUES, Arrays, Several, apart, keys_of, settings_of, with_gradients
 
+PREPARING = (
+    "build",
+    "initialize",
+    "init_params",
+    "init_weights",
+    "initialize_parameters",
+    "_init_params",
+    "fit",
+    "train",
+)
+
 
 def of_class(title: str, cls: type, made: Any, make: Callable[..., Any]) -> Iterator[Several]:
     """The readings of a class: each of its values with each of its derivatives, and values that return their gradients.
@@ -99,11 +110,16 @@ def of_methods(
     def thing_of(arguments: Arrays) -> Any:
         if needed:
             return make(**{name: arguments[name] for name in names}, **(arguments.get("options") or {}))
-        key = repr((arguments.get("sizes", 0), arguments.get("options"), shapes_of(arguments)))
+        key = repr((arguments.get("sizes", 0), arguments.get("options")))
         if key not in cache:
             cache[key] = make(arguments.get("sizes", 0), **(arguments.get("options") or {}))
-            prepare(cache[key], [arguments[p.name] for p in called_with if p.name in arguments])
-        return duplicate(cache[key])
+        if held_by(cache[key]) or not any(hasattr(cache[key], name) for name in PREPARING):
+            return duplicate(cache[key])
+        shaped = key + repr(shapes_of(arguments))
+        if shaped not in cache:
+            cache[shaped] = duplicate(cache[key])
+            prepare(cache[shaped], [arguments[p.name] for p in called_with if p.name in arguments])
+        return duplicate(cache[shaped])
 
     def run(arguments: Arrays, upstream: Callable) -> tuple[list, list]:
         fresh = thing_of(arguments)
@@ -155,18 +171,7 @@ def shapes_of(arguments: Arrays) -> list[tuple[int, ...]]:
 
 def prepare(thing: Any, data: list[Any]) -> None:
     """Let an object make its parameters where it does so by the shape of data: in build(shape), or at the beginning of fit(X, y)."""
-    if not data or held_by(thing):
-        return
-    for name in (
-        "build",
-        "initialize",
-        "init_params",
-        "init_weights",
-        "initialize_parameters",
-        "_init_params",
-        "fit",
-        "train",
-    ):
+    for name in PREPARING if data else ():
         method = getattr(thing, name, None)
         wanted = required(method) if inspect.ismethod(method) else []
         if not wanted or len(wanted) > len(data):

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import inspect
+import io
+import re
 import textwrap
+import tokenize
 from typing import Any
 
 
@@ -37,6 +41,14 @@ def text_of(thing: Any) -> str:
         return ""
 
 
+def notes_of(thing: Any) -> str:
+    """What a class or function says of itself, in its comments and texts."""
+    with contextlib.suppress(tokenize.TokenError, IndentationError):
+        tokens = tokenize.generate_tokens(io.StringIO(textwrap.dedent(text_of(thing))).readline)
+        return " ".join(token.string for token in tokens if token.type in (tokenize.COMMENT, tokenize.STRING))
+    return ""
+
+
 def tree_of(function: Any) -> ast.Module:
     """A function or method as it is written; an empty module where its text cannot be had."""
     function = inspect.unwrap(getattr(function, "__func__", function))
@@ -60,6 +72,21 @@ def is_empty(method: Any) -> bool:
         )
         for function in tree_of(method).body
     )
+
+
+def upstream_option(function: Any) -> list[str]:
+    """The name of a backward's upstream, such as dout=1 of a loss, if it is an option that the text uses."""
+    used = {node.id for node in ast.walk(tree_of(function)) if isinstance(node, ast.Name)}
+    options = [
+        p
+        for p in inspect.signature(function).parameters.values()
+        if type(p.default) in (int, float) and p.default == 1
+    ]
+    return [
+        p.name
+        for p in options
+        if p.name in used and re.match("d[a-z]|grad|g_?out|upstream|seed|scale$", p.name.lower())
+    ][:1]
 
 
 def written_rate(kind: type, method: str) -> float:

@@ -69,7 +69,9 @@ def told_apart(chosen: Mapping[str, str], takes: Takes, sizes: int) -> dict[str,
                 (first, *more) for size in range(min(5, len(places))) for more in itertools.combinations(others, size)
             )
             ways = ((group, with_letter(chosen, group, letter)) for group in groups)
-            found = next((way for way in ways if takes(Fitting(way[1], {}, False, 0, LETTERS[sizes])(sizes, 0))), None)
+            found = next(
+                (way for way in ways if takes(Fitting(way[1], {}, False, 0, LETTERS[sizes])(sizes, 0))), None
+            )
             if found is not None:
                 chosen, places = found[1], [place for place in places if place not in found[0]]
                 break

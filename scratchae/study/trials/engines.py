@@ -95,12 +95,16 @@ def fault(engine: Engine, case: Case) -> str:
         centre = engine.value(case.run, arrays)
         for i, got in enumerate(engine.slopes(case.run, arrays, directions)):
             sides = [
-                engine.value(case.run, [a + sign * STEP * directions[i] if i == j else a for j, a in enumerate(arrays)])
+                engine.value(
+                    case.run, [a + sign * STEP * directions[i] if i == j else a for j, a in enumerate(arrays)]
+                )
                 for sign in (-1, 1)
             ]
             left, right = float(np.sum(centre - sides[0])) / STEP, float(np.sum(sides[1] - centre)) / STEP
             slack = 1e-5 * max(1.0, abs(left), abs(right))
-            if not min(left, right) - slack <= got <= max(left, right) + slack:  # at a corner, any slope between them will do
+            if (
+                not min(left, right) - slack <= got <= max(left, right) + slack
+            ):  # at a corner, any slope between them will do
                 shapes = " and ".join(str(shape) for shape in case.shapes)
                 of = f", of shape {shapes}" if any(case.shapes) else ""
                 return f"in a random direction of {'ab'[i]}{of}, the derivative is {got:.6g}, and the slope {(left + right) / 2:.6g}"
@@ -189,5 +193,7 @@ def stretched(engine: Engine, known: Mapping[str, Case], tried: Tried) -> Result
         if refused and right:
             return failed(*refused, tried)
         if refused:
-            tried.left_out.append(f"arrays of different shapes, such as {' and '.join(map(str, shapes))}: no operation takes them")
+            tried.left_out.append(
+                f"arrays of different shapes, such as {' and '.join(map(str, shapes))}: no operation takes them"
+            )
     return None

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ..diagnosis import diagnose
 from ..diagnosis.experiment import FunctionExperiment
 from ..differences import EPS, STEP, GradientReport, compare, resolution
 from ..styles.assigned import assigned, last_of, reordered
-from ..styles.several import IS_SLOPE, Several, UnlikeError
-from ..styles.three import IS_COST
-from .alike import beside_held, choices, equal, told_apart
+from ..styles.several import Several, UnlikeError
+from ..styles.written import notes_of
 from .fits import Fits, UnsettledError, unsettled
-from .fitting import ALIKE, WEIGHTS, Fitting, constants, fitted
+from .fitting import WEIGHTS, Fitting, constants, fitted
 from .functions import source_of, tolerance_of
 from .layers import ELEMENTS, some
 from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
 from .terms import copied, evaluated, tensors_of
 from .varied import varied
 
-SEARCHED = 6.0  # seconds after which nothing further is tried
+NOT_SYMMETRIC = re.compile(r"non-? ?symm|not\s+(?:\w+\s+)?symm|unsymm|asymm|general", re.I)
 # numbers for which alone a gradient is right, by the letter of their kind
 KINDS = {
     "y": "a symmetric {}",
@@ -53,6 +52,8 @@ def examine(thing: Several, given: Mapping[str, Any], deadline: float, strict: b
     seconds = (2,) if thing.fixed else (1, 2) if thing.cls is not None else (1,)
     worst, accused = None, {}
     for ours, whole in [*([(known, True)] if known else []), ({}, True), *([] if strict else [({}, False)])]:
+        if time.process_time() > deadline:
+            return worst
         try:
             for fitting in fitted(names, ours, Fits(thing, whole, strict), seconds):
                 if strict and any(kind in "pnm" for kind in fitting.chosen.values()):
@@ -68,7 +69,10 @@ def examine(thing: Several, given: Mapping[str, Any], deadline: float, strict: b
                     worst, accused = worst or result, accused or fitting.chosen
                 if worst.report is not None:
                     for other in constants(fitting, {check.name for check in worst.report.checks}):
-                        if not promising(thing, other):
+                        symmetric = any(kind[0] == "y" for kind in other.chosen.values())
+                        if (
+                            symmetric and any(NOT_SYMMETRIC.search(notes_of(one)) for one in thing.parts)
+                        ) or not promising(thing, other):
                             continue
                         result = trials(thing, other, bool(ours))
                         if result.code == RIGHT and moves_as_much(result, worst):
@@ -92,40 +96,6 @@ def arguments_of(thing: Several, known: Collection[str]) -> list[str]:
         f"{p.name}[{key}]" for p in thing.parameters if p.name not in known for key in thing.keys.get(p.name, ())
     ]
     return [p.name for p in thing.parameters if p.name in known or p.name not in thing.keys] + names
-
-
-def by_sizes(thing: Several) -> Result | None:
-    """Right or wrong for shapes that only trying tells; wrong only if some of its gradients are right, since it may be read amiss."""
-    takes, worst, names = Fits(thing, True, False), None, arguments_of(thing, ())
-    try:
-        held = thing.held({"sizes": 0})
-        found = [] if thing.fixed else [*equal(names, takes)]
-        right = [one for one in found if promising(thing, one)]
-        for one in right if not held else ():
-            fitting = Fitting(told_apart(one.chosen, takes, 0), {}, one.positive, 1)
-            if (result := trials(thing, fitting, False)).code == RIGHT:
-                return result
-        shapes = [told_apart(one.chosen, takes, ALIKE) for one in right] if found else choices(names)
-        for fitting in beside_held(shapes, held, takes) if held else ():
-            result = trials(thing, fitting, False)
-            if result.code == RIGHT:
-                return result
-            worst = worst or result
-        if found and not right:
-            worst = replace(trials(thing, found[0], False), where="where all sizes are equal, and for others it does not run")
-    except UnlikeError:
-        pass
-    return worst if worst is not None and worst.report is not None and believed(thing, worst) else None
-
-
-def believed(thing: Several, result: Result) -> bool:
-    """Whether what is wrong for shapes found by trying is wrong: some gradients are right; or their names tell of what they are, and there
-    is only one, or the file has the shapes."""
-    checks = result.report.checks
-    if any(check.passed and np.any(check.analytic) for check in checks):
-        return True
-    names = [getattr(one, "__name__", "") for one in thing.parts]
-    return (len(checks) == 1 or thing.fixed) and len(names) == 2 and bool(IS_COST.search(names[0]) and IS_SLOPE.search(names[1]))
 
 
 def moves_as_much(result: Result, first: Result) -> bool:
@@ -176,6 +146,8 @@ def slopes_agree(thing: Several, arguments: Mapping[str, Any]) -> bool:
                 rows.append((change, parts.sum(), 1e-5 * np.sqrt((parts**2).sum()), noise))
         change, ours, slack, noise = np.array(rows).T
         factor = change @ ours / (ours @ ours) if thing.updates and np.any(ours) else 1.0
+        if thing.updates and not downhill(thing, factor):
+            return False
         return bool((np.abs(change - factor * ours) <= abs(factor) * slack + noise).all())
 
     ways = [found for found, _ in assigned(labelled, tensors)]
@@ -260,16 +232,17 @@ def report_of(thing: Several, arguments: Mapping[str, Any]) -> tuple[GradientRep
     What is called an update may be the gradient times a number, turned round, or the parameter with that added.
     """
     terms, labelled = evaluated(thing, arguments)
-    tensors, reports = tensors_of(arguments), []
+    tensors, reports, down = tensors_of(arguments), [], not thing.updates or downhill(thing, 1.0)
     for found, _ in sorted(assigned(labelled, tensors), key=lambda way: way[1]):
         gradients = {name: np.asarray(g, float) for name, g in found.items()}
         ways = [gradients]
         if thing.updates:
             ways.append({name: g - tensors[name] for name, g in gradients.items()})
         for way in ways:
-            report = compared(thing, arguments, terms, way)
-            if thing.updates and (factor := common_factor(report)):
-                report = compared(thing, arguments, terms, {name: factor * g for name, g in way.items()})
+            report = compared(thing, arguments, terms, way if down else {name: -g for name, g in way.items()})
+            if thing.updates and (factor := common_factor(report)) and downhill(thing, factor if down else -factor):
+                scaled = {name: (factor if down else -factor) * g for name, g in way.items()}
+                report = compared(thing, arguments, terms, scaled)
             reports.append(report)
             if report.passed:
                 return report, None
@@ -283,15 +256,15 @@ def report_of(thing: Several, arguments: Mapping[str, Any]) -> tuple[GradientRep
             tensors[name][...] = array
         terms, labelled = evaluated(thing, moved)
         found = min(assigned(labelled, tensors), key=lambda way: way[1])[0]
-        return (terms.sum(), *(found[name] for name in names))
+        return (terms.sum(), *(found[name] if down else -found[name] for name in names))
 
     return reports[0], FunctionExperiment(function, {name: tensors[name] for name in names})
 
 
-def diagnosed(result: Result) -> Result:
-    """A wrong result with what is wrong."""
-    found = tuple(diagnose(result.layer, tuple(result.layer.inputs)))
-    return replace(result, report=replace(result.report, findings=found), layer=None)
+def downhill(thing: Several, factor: float) -> bool:
+    """Whether an update may be the gradient divided by this: what the author says is added leads down, and what is subtracted up."""
+    notes = notes_of(thing.source)
+    return factor < 0 if re.search(r"\badd", notes) else factor > 0 if re.search(r"\bsubtract", notes) else True
 
 
 def common_factor(report: GradientReport) -> float:
@@ -318,29 +291,3 @@ def compared(thing: Several, arguments: Mapping[str, Any], terms: np.ndarray, gr
         thing.name, tensors, gradients, evaluate, rounding, tolerance, change=change, chain=True, step=step,
         elements=some(ELEMENTS),
     )  # fmt: skip
-
-
-def best(readings: Iterable[Several], given: Mapping[str, Any], strict: bool = False) -> Result | None:
-    """Right if one reading is; else the first that is wrong, or right in part; None if nothing could be read."""
-    worst, part, open_, deadline = None, None, None, time.process_time() + SEARCHED
-    readings = list(readings)
-    with np.errstate(all="ignore"):
-        for thing in readings:
-            result = examine(thing, given, deadline, strict)
-            if result is not None and result.code == RIGHT:
-                if result.layer is None:
-                    return result
-                part = part or result
-            if result is not None and result.code == WRONG:
-                worst = worst or result
-            if result is not None and result.code == UNUSABLE:
-                open_ = open_ or result
-            if time.process_time() > deadline:
-                break
-        unread = [] if strict or worst or part or open_ else readings
-        for thing in unread if time.process_time() < deadline else ():
-            result = by_sizes(thing)
-            if result is not None and result.code == RIGHT and result.layer is None:
-                return result
-            worst = worst or (result if result is not None and result.code == WRONG else None)
-        return diagnosed(worst) if worst is not None else None if strict else part or open_

@@ -32,11 +32,13 @@ class Problem:
         return g + SLOPE * p if self.asked else g
 
 
-def problem(seed: int, count: int, asked: bool = False, size: float = 1.0) -> Problem:
+def problem(seed: int, count: int, asked: bool = False, size: float = 1.0, alike: bool = False) -> Problem:
+    """alike: all parameters have one shape."""
     rng = np.random.default_rng(seed)
     shapes = (((3, 2), (2,), (2, 4), (4,)), ((4,), (4, 1), (1, 3), (3,)), ((2, 3, 2), (1, 2), (2, 3), (1, 3)))[
         seed % 3
     ][:count]
+    shapes = shapes[:1] * count if alike else shapes
     start = [rng.standard_normal(shape) for shape in shapes]
     return Problem(start, [[size * rng.standard_normal(shape) for shape in shapes] for _ in range(STEPS)], asked)
 
