@@ -65,7 +65,15 @@ def check_layer(name: str, value: Any, cls: type, others: type | None, file: Map
         result = Result(UNUSABLE, "", error=error)
     if value is None and result.code == UNUSABLE and required(cls):
         return functions.best([*of_arrays(name, cls, file), result])
-    return result
+    return with_update(name, result)
+
+
+def with_update(name: str, result: Result) -> Result:
+    """A right layer that updates itself: wrong if its update is."""
+    step = optimizers.of_layer(name, result.layer) if result.code == RIGHT else None
+    if step is None or step.code != WRONG:
+        return result
+    return replace(step, where="in its gradients right, and in its update not", tried=result.tried)
 
 
 def of_arrays(name: str, cls: type, file: Mapping[str, Any]) -> Iterator[Result]:

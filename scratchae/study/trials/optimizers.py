@@ -14,6 +14,7 @@ from ..styles.calls import parameters_of
 from ..styles.functional import ways
 from ..styles.names import plain
 from ..styles.updating import Arrays, Updating
+from ..styles.within import Within, updates
 from ..styles.written import notes_of, text_of
 from .definitions import FAMILIES, NAMES
 from .inputs import constructed, variants
@@ -40,7 +41,7 @@ def running(
     make: Callable[[], Updating], seed: int, size: float = 1.0, alike: bool = False
 ) -> tuple[Problem, list[Arrays], Updating]:
     theirs = make()
-    given = problem(seed, theirs.count, theirs.asks, size, alike)
+    given = problem(seed, theirs, size, alike)
     with np.errstate(all="ignore"):
         return given, path_of(lambda p, g, t: theirs.update(p, g, t), given), theirs
 
@@ -160,6 +161,15 @@ def remarks_of(
     agree = [one.form["form"] for one in like if any(equal(path, defined(which, h, "", one, given)) for h in choices)]
     if "inside" in agree and "plain" not in agree:
         yield INSIDE, "inside|root|hat|under"
+
+
+def of_layer(name: str, layer: Any) -> Result | None:
+    """Check the update of a layer that updates itself; None if it has none that is known."""
+    method = updates(layer)
+    if method is None or not usable(lambda: Within(layer, method)):
+        return None
+    result = compared(f"{name}.{method}", lambda: Within(layer, method), "", {}, Tried())
+    return result if result is not None and result.code != UNUSABLE else None
 
 
 def is_setting(name: str) -> bool:
