@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..study.styles import losses, methods, scripts, several
+from ..study.styles import descending, losses, methods, scripts, several
 from ..study.styles.names import plain
 from ..study.trials import readings
 from ..study.trials.fitting import ALIKE
@@ -32,7 +32,11 @@ def of_class(name: str, cls: type, value: Any, file: Mapping[str, Any]) -> Resul
     def make(sizes: int, **options: Any) -> Any:
         return constructed(cls, {0: SIZES, 1: (5, 3, 4, 2), ALIKE: (4, 4, 4, 4)}[sizes], **options).value
 
-    return readings.best(methods.of_class(name, cls, value, make), file)
+    found = readings.best(methods.of_class(name, cls, value, make), file)
+    if found is not None and found.code != RIGHT:
+        return found
+    steps = readings.best(descending.steps_of_class(name, cls, value, make), file, by_trying=False)
+    return steps if steps is not None and (found is None or steps.code == WRONG) else found
 
 
 def or_several(

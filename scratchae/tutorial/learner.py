@@ -24,6 +24,7 @@ from ..models import Model
 from ..optimizers import Optimizer
 from ..study.styles import closures, engines, functional, losses
 from ..study.styles.calls import BACKWARD, FORWARD, method_of, parameters_of
+from ..study.styles.descending import COSTS
 from ..study.styles.joined import OF_METHODS, partner
 from ..study.styles.names import plain
 from ..study.styles.several import IS_SLOPE
@@ -138,7 +139,7 @@ def check_of(cls: type) -> Callable[..., Result] | None:
         return functools.partial(with_options, check_loss_class)
     if is_layer(cls):
         return check_layer
-    if updating(cls) and (issubclass(cls, Optimizer) or takes_gradients(cls)):
+    if updating(cls) and (issubclass(cls, Optimizer) or (takes_gradients(cls) and not method_of(cls, COSTS))):
         return check_optimizer
     value, slope = method_of(cls, OF_METHODS[0]), method_of(cls, OF_METHODS[1])
     if value and slope:

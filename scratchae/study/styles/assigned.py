@@ -27,7 +27,8 @@ def assigned(
         array = np.asarray(value)
         if array.dtype.kind not in "fiu":
             continue
-        hits = [name for name in tensors if stems[name] & stems_of_label(label)]
+        same = label in tensors and label.startswith("self.")
+        hits = [label] if same else [name for name in tensors if stems[name] & stems_of_label(label)]
         if label.startswith("self."):  # first those of the object, and of them W['f'] for dW['f']
             hits.sort(key=lambda name, label=label: (not name.startswith("self."), not beside(label, name)))
         hit = next((name for name in hits if name not in found), None)

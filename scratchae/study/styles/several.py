@@ -42,7 +42,8 @@ class Several:
     """run(arguments, upstream): the outputs as a list, and the gradients, each with the name that its author gives it.
 
     parameters: the arguments of the value without a default. keys: of arguments that are dicts, the keys that are read. held: what an
-    object itself holds that may have a gradient, by name. updates: what comes back is rather added to parameters.
+    object itself holds that may have a gradient, by name. updates: what comes back is rather added to parameters;
+    descends: or is what steps take off them, divided by a rate.
     one_of: how many functions give the gradients, one each. settings: arguments with a default, of the value and of what gives its
     gradients, unless that has a cache of it. cls: the class whose options can be tried; fixed: what it holds is the file's. parts: the
     functions that run.
@@ -55,6 +56,7 @@ class Several:
     keys: dict[str, list[str]]
     held: Callable[[Arrays], Arrays] = lambda arguments: {}
     updates: bool = False
+    descends: bool = False
     one_of: int = 1
     settings: tuple[inspect.Parameter, ...] = ()
     cls: type | None = None

@@ -15,9 +15,21 @@ from .names import get, plain, put
 from .updating import COUNTERS, HANDED, UPDATE, Arrays, Updating
 from .written import text_of
 
-
 # names of a weight decay
-DECAY = {"weightdecay", "wd", "l1", "l2", "lambda", "lam", "reg", "regularization", "lambd", "decay", "weightdecayrate", "alpha"}
+DECAY = {
+    "weightdecay",
+    "wd",
+    "l1",
+    "l2",
+    "lambda",
+    "lam",
+    "reg",
+    "regularization",
+    "lambd",
+    "decay",
+    "weightdecayrate",
+    "alpha",
+}
 
 
 class Within(Updating):

@@ -10,6 +10,7 @@ import io
 import re
 import textwrap
 import tokenize
+from collections.abc import Collection, Iterable
 from typing import Any
 
 
@@ -72,6 +73,17 @@ def is_empty(method: Any) -> bool:
         )
         for function in tree_of(method).body
     )
+
+
+def indices_in(functions: Iterable[Any], names: Collection[str]) -> set[str]:
+    """Which of these names stand alone in brackets, so that they choose rows: u in P[u] and y in p[np.arange(n), y]."""
+    found = set()
+    for node in (
+        node for function in functions for node in ast.walk(tree_of(function)) if isinstance(node, ast.Subscript)
+    ):
+        inside = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        found |= {one.id for one in inside if isinstance(one, ast.Name) and one.id in names}
+    return found
 
 
 def upstream_option(function: Any) -> list[str]:

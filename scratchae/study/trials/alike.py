@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -33,17 +33,17 @@ def axes(kind: str) -> str:
     return kind[0] + "".join(letter if letter == "1" else "N" for letter in kind[1:])
 
 
-def choices(names: Sequence[str]) -> Iterator[dict[str, str]]:
+def choices(names: Sequence[str], indices: Collection[str]) -> Iterator[dict[str, str]]:
     """A kind for each argument, the likeliest first, of equal sizes."""
-    options = [list(dict.fromkeys(map(axes, likely(name)))) for name in names]
+    options = [list(dict.fromkeys(map(axes, likely(name, name in indices)))) for name in names]
     for places in in_order([len(kinds) for kinds in options]):
         yield {name: kinds[i] for name, kinds, i in zip(names, options, places, strict=True)}
 
 
-def equal(names: Sequence[str], takes: Takes, most: int = 6) -> Iterator[Equal]:
+def equal(names: Sequence[str], indices: Collection[str], takes: Takes, most: int = 6) -> Iterator[Equal]:
     """The first choices of equal sizes that are taken."""
     end, count = time.process_time() + SECONDS, 0
-    for chosen in choices(names):
+    for chosen in choices(names, indices):
         for positive in (False, True):
             fitting = Equal(chosen, {}, positive)
             accepted = takes(fitting(0, 0))

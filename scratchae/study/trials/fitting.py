@@ -57,13 +57,16 @@ WEIGHTS = re.compile(
 )
 
 
-def likely(name: str) -> list[str]:
-    """What an argument may be, the likeliest first."""
-    found: dict[str, None] = {}
+INDEX = "iN n iNT iT m bN"
+
+
+def likely(name: str, index: bool = False) -> list[str]:
+    """What an argument may be, the likeliest first. index: it chooses rows."""
+    found: dict[str, None] = dict.fromkeys(INDEX.split() if index else ())
     _, _, key = name.partition("[")
     if key:  # an entry of a dict, which is rather a parameter
         name = key[:-1]
-        found = dict.fromkeys((NAMED[2] if BIAS.fullmatch(name) else NAMED[1])[1].split())
+        found |= dict.fromkeys((NAMED[2] if BIAS.fullmatch(name) else NAMED[1])[1].split())
     for pattern, kinds in NAMED:
         if re.fullmatch(pattern, plain(name)):
             found |= dict.fromkeys(kinds.split())
@@ -101,7 +104,9 @@ def made(kind: str, sizes: Mapping[str, int], seed: int, positive: bool) -> Any:
     return x + 0.05 * np.sign(x)
 
 
-def choices(names: Sequence[str], given: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+def choices(
+    names: Sequence[str], given: Mapping[str, Any], indices: Collection[str] = ()
+) -> Iterator[dict[str, str]]:
     """A kind for each argument: first those where all are alike, then those whose names tell most."""
     free = [name for name in names if name not in given]
     told = {name: "given" for name in names if name in given}
@@ -109,10 +114,10 @@ def choices(names: Sequence[str], given: Mapping[str, Any]) -> Iterator[dict[str
     if len(free) > 1 and not weights:
         for kind in ("fND", "fN", "fTD", "fD", "fNK"):
             yield told | dict.fromkeys(free, kind)
-    options = [likely(name) for name in free]
+    options = [likely(name, name in indices) for name in free]
     for kinds, layout in chained(free) if weights else ():
         others = [name for name in free if name not in kinds]
-        ranked = [list(dict.fromkeys([*of_others(name, layout), *likely(name)])) for name in others]
+        ranked = [list(dict.fromkeys([*of_others(name, layout), *likely(name, name in indices)])) for name in others]
         for places in itertools.islice(in_order([len(one) for one in ranked]), 60):
             yield (
                 told
@@ -205,11 +210,12 @@ def fitted(
     given: Mapping[str, Any],
     takes: Callable[[dict], bool | None],
     seconds: Sequence[int],
+    indices: Collection[str] = (),
     most: int = 8,
 ) -> Iterator[Fitting]:
     """The first choices that `takes` accepts at the first sizes and at others; None from it says that a value was not finite."""
     spent, count, seen = 0.0, 0, collections.Counter()
-    for chosen in choices(names, given):
+    for chosen in choices(names, given, indices):
         start = time.process_time()
         fitting = Fitting(chosen, given, False)
         accepted = takes(fitting(0, 0))

@@ -12,6 +12,7 @@ import numpy as np
 from ..diagnosis import diagnose
 from ..styles.several import IS_SLOPE, Several
 from ..styles.three import IS_COST
+from ..styles.written import indices_in
 from .alike import beside_held, choices, equal, told_apart
 from .fits import Fits
 from .fitting import ALIKE, Fitting
@@ -21,7 +22,9 @@ from .several import arguments_of, examine, promising, trials
 SEARCHED = 5.0  # seconds after which nothing further is tried
 
 
-def best(readings: Iterable[Several], given: Mapping[str, Any], strict: bool = False) -> Result | None:
+def best(
+    readings: Iterable[Several], given: Mapping[str, Any], strict: bool = False, by_trying: bool = True
+) -> Result | None:
     """Right if one reading is; else the first that is wrong, or right in part; None if nothing could be read."""
     worst, part, open_, deadline = None, None, None, time.process_time() + SEARCHED
     readings = list(readings)
@@ -38,7 +41,7 @@ def best(readings: Iterable[Several], given: Mapping[str, Any], strict: bool = F
                 open_ = open_ or result
             if time.process_time() > deadline:
                 break
-        unread = [] if strict or worst or part or open_ else readings
+        unread = readings if by_trying and not (strict or worst or part or open_) else []
         for thing in unread if time.process_time() < deadline else ():
             result = by_sizes(thing)
             if result is not None and result.code == RIGHT and result.layer is None:
@@ -50,15 +53,16 @@ def best(readings: Iterable[Several], given: Mapping[str, Any], strict: bool = F
 def by_sizes(thing: Several) -> Result | None:
     """Right or wrong for shapes that only trying tells; wrong only if some of its gradients are right, since it may be read amiss."""
     takes, worst, names = Fits(thing, True, False), None, arguments_of(thing, ())
+    indices = indices_in(thing.parts, names)
     try:
         held = thing.held({"sizes": 0})
-        found = [] if thing.fixed else [*equal(names, takes)]
+        found = [] if thing.fixed else [*equal(names, indices, takes)]
         right = [one for one in found if promising(thing, one)]
         for one in right if not held else ():
             fitting = Fitting(told_apart(one.chosen, takes, 0), {}, one.positive, 1)
             if (result := trials(thing, fitting, False)).code == RIGHT:
                 return result
-        shapes = [told_apart(one.chosen, takes, ALIKE) for one in right] if found else choices(names)
+        shapes = [told_apart(one.chosen, takes, ALIKE) for one in right] if found else choices(names, indices)
         for fitting in beside_held(shapes, held, takes) if held else ():
             result = trials(thing, fitting, False)
             if result.code == RIGHT:

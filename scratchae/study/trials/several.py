@@ -14,7 +14,7 @@ from ..diagnosis.experiment import FunctionExperiment
 from ..differences import EPS, STEP, GradientReport, compare, resolution
 from ..styles.assigned import assigned, last_of, reordered
 from ..styles.several import Several, UnlikeError
-from ..styles.written import notes_of
+from ..styles.written import indices_in, notes_of
 from .fits import Fits, UnsettledError, unsettled
 from .fitting import WEIGHTS, Fitting, constants, fitted
 from .functions import source_of, tolerance_of
@@ -49,13 +49,14 @@ def examine(thing: Several, given: Mapping[str, Any], deadline: float, strict: b
         if isinstance(given.get(p.name), np.ndarray | float | int | dict)
     }
     names = arguments_of(thing, known)
+    indices = indices_in(thing.parts, names)
     seconds = (2,) if thing.fixed else (1, 2) if thing.cls is not None else (1,)
     worst, accused = None, {}
     for ours, whole in [*([(known, True)] if known else []), ({}, True), *([] if strict else [({}, False)])]:
         if time.process_time() > deadline:
             return worst
         try:
-            for fitting in fitted(names, ours, Fits(thing, whole, strict), seconds):
+            for fitting in fitted(names, ours, Fits(thing, whole, strict), seconds, indices):
                 if strict and any(kind in "pnm" for kind in fitting.chosen.values()):
                     continue
                 if any(
@@ -236,13 +237,14 @@ def report_of(thing: Several, arguments: Mapping[str, Any]) -> tuple[GradientRep
     for found, _ in sorted(assigned(labelled, tensors), key=lambda way: way[1]):
         gradients = {name: np.asarray(g, float) for name, g in found.items()}
         ways = [gradients]
-        if thing.updates:
+        if thing.updates and not thing.descends:
             ways.append({name: g - tensors[name] for name, g in gradients.items()})
         for way in ways:
             report = compared(thing, arguments, terms, way if down else {name: -g for name, g in way.items()})
             if thing.updates and (factor := common_factor(report)) and downhill(thing, factor if down else -factor):
                 scaled = {name: (factor if down else -factor) * g for name, g in way.items()}
-                report = compared(thing, arguments, terms, scaled)
+                other = compared(thing, arguments, terms, scaled)
+                report = other if other.passed or not thing.descends else report
             reports.append(report)
             if report.passed:
                 return report, None
@@ -263,6 +265,8 @@ def report_of(thing: Several, arguments: Mapping[str, Any]) -> tuple[GradientRep
 
 def downhill(thing: Several, factor: float) -> bool:
     """Whether an update may be the gradient divided by this: what the author says is added leads down, and what is subtracted up."""
+    if thing.descends:
+        return factor > 0
     notes = notes_of(thing.source)
     return factor < 0 if re.search(r"\badd", notes) else factor > 0 if re.search(r"\bsubtract", notes) else True
 

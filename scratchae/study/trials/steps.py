@@ -41,7 +41,9 @@ def problem(seed: int, theirs: Updating, size: float = 1.0, alike: bool = False)
     ][:count]
     shapes = theirs.shapes or (shapes[:1] * count if alike else shapes)
     start = [rng.standard_normal(shape) for shape in shapes]
-    return Problem(start, [[size * rng.standard_normal(shape) for shape in shapes] for _ in range(STEPS)], theirs.asks)
+    return Problem(
+        start, [[size * rng.standard_normal(shape) for shape in shapes] for _ in range(STEPS)], theirs.asks
+    )
 
 
 def path_of(step: Callable[[Arrays, Arrays, int], Arrays], given: Problem) -> list[Arrays]:

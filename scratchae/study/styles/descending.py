@@ -1,0 +1,83 @@
+"""A class that takes a step down its own loss: loss(X, y) and train_step(X, y, lr), which changes what the object holds."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from .calls import RATES, parameters_of, required
+from .copies import duplicate
+from .methods import held_by, of_methods
+from .names import is_trained, plain, put
+from .several import Arrays, Several, UnlikeError, call, is_number
+from .written import notes_of, text_of
+
+COSTS = ("objective", "loss", "cost", "compute_loss", "compute_cost", "cost_function", "loss_fn", "error", "energy", "nll", "mse", "total_loss", "J")  # fmt: skip
+STEP = re.compile(
+    r"(?:sgd|gd|train|training|fit|update|gradient|learning|optimi[sz]er?|descent|take|backprop)?_?(?:step|batch|one|example|sample|minibatch|mini_batch)|"
+    r"train_on_\w+|partial_fit|(?:sgd_)?update(?:_\w+)?|learn(?:_\w+)?|optimi[sz]e|apply_\w+"
+)
+# what is added to the parameters is then not the gradient times a number, or on purpose not that of the whole loss
+NOT_PLAIN = re.compile(
+    r"sqrt|adam|rms|1 - self\.(?:beta|mom|mu)|1 - (?:beta|mom|mu)|clip|semi|bootstrap|random|shuffle|choice|permutation"
+)
+RATE = 0.05
+
+
+def steps_of_class(title: str, cls: type, made: Any, make: Callable[..., Any]) -> Iterator[Several]:
+    """The readings of a class in which its steps, turned round, are the gradients of its loss."""
+    methods = dict(inspect.getmembers(cls, inspect.isfunction))
+    for cost in (name for name in COSTS if name in methods):
+        for step in (name for name in methods if STEP.fullmatch(name) and name != cost):
+            text = text_of(methods[step]) + notes_of(cls)
+            wanted = len(required(methods[step])) - sum(plain(p.name) in RATES for p in required(methods[step]))
+            if not NOT_PLAIN.search(text) and 1 < wanted == len(required(methods[cost])):
+                yield stepping(
+                    title,
+                    cls,
+                    (lambda *words, **more: duplicate(made)) if made is not None else make,
+                    cost,
+                    step,
+                    made is not None,
+                )
+
+
+def stepping(title: str, cls: type, make: Callable, cost: str, step: str, fixed: bool) -> Several:
+    reading = of_methods(title, make, [], cost, step, cls, fixed)
+    needed = [p.name for p in reading.parameters]
+    moving: dict[str, bool] = {}
+
+    def thing_of(arguments: Arrays) -> Any:
+        fresh = duplicate(make(arguments.get("sizes", 0), **(arguments.get("options") or {})))
+        for name, (path, array) in held_by(fresh).items():
+            put(fresh, path, np.array(arguments.get(name, array)))
+        return fresh
+
+    def value(arguments: Arrays) -> Any:
+        return call(getattr(thing_of(arguments), cost), {name: arguments[name] for name in needed})
+
+    def run(arguments: Arrays, upstream: Callable) -> tuple[list, list]:
+        y, fresh = value(arguments), thing_of(arguments)
+        if not is_number(y):
+            raise UnlikeError
+        method, before = getattr(fresh, step), held_by(fresh)
+        rates = {p.name: RATE for p in parameters_of(method) if plain(p.name) in RATES}
+        others = [p.name for p in required(method) if p.name not in rates]
+        own = [v for n, v in vars(fresh).items() if plain(n) in RATES and isinstance(v, float) and v > 0]
+        method(**dict(zip(others, (arguments[name] for name in needed), strict=True)), **rates)
+        rate, after = RATE if rates else own[0] if own else 1.0, held_by(fresh)
+        found = []
+        for name, (path, array) in before.items():
+            now = after[name][1] if name in after else array
+            if name not in moving:
+                moving[name] = value(arguments | {name: array * 1.1 + 0.1}) != y
+            if moving[name] and now.shape == array.shape and (is_trained(path) or not np.array_equal(now, array)):
+                found.append((name, (array - now) / rate))
+        return [y], found
+
+    reading.run, reading.updates, reading.descends = run, True, True
+    return reading
