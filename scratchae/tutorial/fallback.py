@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..study.styles import descending, losses, methods, scripts, several
+from ..study.styles import descending, losses, methods, scripts, second, several
 from ..study.styles.names import plain
 from ..study.trials import readings
 from ..study.trials.fitting import ALIKE
 from ..study.trials.inputs import SIZES, constructed, required
 from ..study.trials.result import RIGHT, WRONG, Result
-from .readers import NotCheckableError
+from .objects import NotCheckableError
 
 WORDS = {
     "target",
@@ -26,24 +26,36 @@ WORDS = {
 }  # arguments of a loss
 
 
-def of_class(name: str, cls: type, value: Any, file: Mapping[str, Any]) -> Result | None:
-    """A class whose values take several arguments, or whose gradients come in another form; None if nothing of it could be read."""
+def maker(cls: type) -> Callable[..., Any]:
+    """What makes an object of a class: of the first sizes, the second, or equal ones."""
 
     def make(sizes: int, **options: Any) -> Any:
         return constructed(cls, {0: SIZES, 1: (5, 3, 4, 2), ALIKE: (4, 4, 4, 4)}[sizes], **options).value
 
-    found = readings.best(methods.of_class(name, cls, value, make), file)
-    if found is not None and found.code != RIGHT:
-        return found
-    steps = readings.best(descending.steps_of_class(name, cls, value, make), file, by_trying=False)
-    return steps if steps is not None and (found is None or steps.code == WRONG) else found
+    return make
+
+
+def of_class(name: str, cls: type, value: Any, file: Mapping[str, Any]) -> Result | None:
+    """A class whose values take several arguments, or whose gradients come in another form; None if nothing of it could be read."""
+    found = readings.best(methods.of_class(name, cls, value, maker(cls)), file)
+    return found if found is not None and found.code != RIGHT else with_more(found, name, cls, value, file)
+
+
+def with_more(result: Result | None, name: str, cls: type, value: Any, file: Mapping[str, Any]) -> Result | None:
+    """A right class, or one of which no gradients were found: wrong if its steps down its own loss are, or its Hessian."""
+    for more in (descending.steps_of_class(name, cls, value, maker(cls)), second.of_class(cls, value, maker(cls))):
+        other = readings.best(more, file, by_trying=False)
+        if other is not None and (result is None or other.code == WRONG):
+            result = other
+    return result
 
 
 def or_several(
     check: Callable[..., Result], name: str, value: Any, cls: type, others: type | None, file: Mapping[str, Any]
 ) -> Result:
     """A check of a class; where it cannot be done, or leaves parameters unseen, the class as one of several arguments."""
-    return with_fallback(lambda: check(name, value, cls, others, file), lambda: of_class(name, cls, value, file))
+    result = with_fallback(lambda: check(name, value, cls, others, file), lambda: of_class(name, cls, value, file))
+    return with_more(result, name, cls, value, file) if result.code == RIGHT else result
 
 
 def or_of_functions(

@@ -22,7 +22,7 @@ import numpy as np
 from ..errors import OptionError
 from ..models import Model
 from ..optimizers import Optimizer
-from ..study.styles import closures, engines, functional, losses
+from ..study.styles import closures, engines, functional, losses, second
 from ..study.styles.calls import BACKWARD, FORWARD, method_of, parameters_of
 from ..study.styles.descending import COSTS
 from ..study.styles.joined import OF_METHODS, partner
@@ -32,14 +32,13 @@ from ..study.styles.tables import of_table
 from ..study.styles.three import in_three
 from ..study.styles.updating import UPDATE
 from ..study.styles.written import is_empty
-from ..study.trials import layers, models, optimizers, readings
+from ..study.trials import clipping, layers, models, optimizers, readings
 from ..study.trials.inputs import required
 from ..study.trials.result import Result
 from .fallback import of_class, or_of_functions, or_several
+from .objects import NotCheckableError, array_of, instance
 from .others import any_number, of_another, together
 from .readers import (
-    NotCheckableError,
-    array_of,
     check_activation,
     check_engine,
     check_function,
@@ -48,7 +47,6 @@ from .readers import (
     check_loss_class,
     check_optimizer,
     check_two,
-    instance,
     returned,
     with_options,
 )
@@ -196,6 +194,8 @@ def of_functions(module: ModuleType) -> Iterator[Subject]:
             )
         elif is_update(value):
             yield Subject(name, value, lambda n=name, v=value: optimizers.examine(n, v, None))
+        elif clipping.is_clipping(name, value):
+            yield Subject(name, value, lambda n=name, v=value: clipping.examine(n, v))
         elif functional.is_factory(value):
             yield Subject(name, value, lambda n=name, v=value: optimizers.examine(n, None, v))
 
@@ -206,6 +206,9 @@ def of_others(module: ModuleType, named: set[str]) -> Iterator[Subject]:
     for name, found in together(own(module, inspect.isfunction), named).items():
         if (result := readings.best(found, file)) is not None:
             yield Subject(name, found[-1].source, lambda r=result: r)
+    for reading in second.of_functions(own(module, inspect.isfunction)):
+        if (result := readings.best([reading], file)) is not None:
+            yield Subject(reading.name, reading.source, lambda r=result: r)
     for name, cls in own(module, inspect.isclass).items():
         if (
             check_of(cls) is None

@@ -229,6 +229,11 @@ KINDS = {
         "it is wrong {where}, and right {other}",
         "the kind of target that `forward` and `backward` are meant for: numbers, one-hot rows or class numbers",
     ),
+    "clipping": (
+        "it does not clip {which}",
+        "the norm is a root, of the squares of all numbers of all arrays; only beyond the limit something changes; and `g *= s` changes the "
+        "array of the caller, while `g = g * s` makes another",
+    ),
     "unusual_step": (
         "{which}",
         "whether it is meant so: settings from elsewhere mean something else here",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -110,6 +111,7 @@ class Call:
         named = [p for p in self.others if plain(p.name) in RNG]
         unknown = [p for p in self.others if p.default is p.empty and not is_flag(p) and p not in named]
         by_place = not named and len(unknown) == 1 and unknown[0].kind is not unknown[0].KEYWORD_ONLY
+        by_place = by_place and not re.search("prev|state|hidden|memory|^[hcs]$|^[hcs]0$", unknown[0].name)
         self.rng = (
             named[0].name if named else unknown[0].name if by_place else None
         )  # forward(x, anything) wants the rng

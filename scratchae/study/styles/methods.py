@@ -7,7 +7,7 @@ import functools
 import inspect
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from .assigned import last_of, stems_of_tensor
 from .calls import parameters_of, required
 from .copies import duplicate
-from .names import Path, keys_of_gradient, plain, put, short, stems_of_gradient, walk
+from .names import Path, keys_of_gradient, keys_of_parameter, plain, put, short, stems_of_gradient, walk
 from .several import SLOPES, VALUES, Arrays, Several, apart, keys_of, settings_of, with_gradients
 
 PREPARING = (
@@ -135,7 +135,8 @@ def of_methods(
         if slope is None:
             return with_gradients(method(**own), sources[0], upstream)
         outputs, found = apart(method, other, own, upstream)
-        return outputs, [*found, *left_by(fresh, before)]
+        left = left_by(fresh, before)
+        return outputs, [*found, *(handed_over(left, arguments, names, before) if needed else labels(left))]
 
     def held(arguments: Arrays) -> Arrays:
         return {} if needed else {name: array for name, (_, array) in held_by(thing_of(arguments)).items()}
@@ -185,12 +186,31 @@ def prepare(thing: Any, data: list[Any]) -> None:
             return
 
 
-def left_by(thing: Any, before: Mapping[Path, np.ndarray]) -> Iterator[tuple[str, Any]]:
-    """The gradients that an object has in its attributes after its backward."""
+def left_by(thing: Any, before: Mapping[Path, np.ndarray]) -> Iterator[tuple[Path, np.ndarray]]:
+    """The gradients that an object has in its attributes after its backward, and where."""
     for path, array in walk(thing):
         now = np.asarray(array)
         if keys_of_gradient(path) and is_float(now) and not same(now, before.get(path)):
-            yield f"self.{short(path)}", now
+            yield path, now
+
+
+def labels(left: Iterable[tuple[Path, np.ndarray]]) -> Iterator[tuple[str, np.ndarray]]:
+    return ((f"self.{short(path)}", now) for path, now in left)
+
+
+def handed_over(
+    left: Iterable[tuple[Path, np.ndarray]],
+    arguments: Arrays,
+    names: Collection[str],
+    before: Mapping[Path, np.ndarray],
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Gradients, under the names of the constructor's arguments where the object holds these in a place that tells: grads[0] of params[0]."""
+    held = {
+        path: name for name in names for path, array in before.items() if same(array, np.asarray(arguments[name]))
+    }
+    for path, now in left:
+        name = next((name for other, name in held.items() if keys_of_parameter(other) & keys_of_gradient(path)), None)
+        yield (f"d{name}" if name else f"self.{short(path)}"), now
 
 
 def same(now: np.ndarray, before: np.ndarray | None) -> bool:
