@@ -17,6 +17,7 @@ from .calls import parameters_of, required
 from .copies import duplicate
 from .names import Path, keys_of_gradient, keys_of_parameter, plain, put, short, stems_of_gradient, walk
 from .several import SLOPES, VALUES, Arrays, Several, apart, keys_of, settings_of, with_gradients
+from .written import may_give_several
 
 PREPARING = (
     "build",
@@ -41,7 +42,7 @@ def of_class(title: str, cls: type, made: Any, make: Callable[..., Any]) -> Iter
     ]
     values = [name for name in VALUES if name in methods]
     slopes = [name for name in SLOPES if name in methods]
-    pairs = [(value, None) for value in values if value not in slopes]
+    pairs = [(value, None) for value in values if value not in slopes and may_give_several(getattr(cls, value))]
     pairs += [(value, slope) for value in values for slope in slopes if slope != value]
     for value, slope in pairs:
         if made is not None:
@@ -49,8 +50,16 @@ def of_class(title: str, cls: type, made: Any, make: Callable[..., Any]) -> Iter
             continue
         needed = required(cls)
         yield of_methods(title, make, [], value, slope, cls)
-        if needed and any(not is_size(p.name) for p in needed):
+        if needed and any(not is_size(p.name) for p in needed) and not made_of_sizes(make):
             yield of_methods(title, cls, needed, value, slope, cls)
+
+
+def made_of_sizes(make: Callable) -> bool:
+    """Whether a constructor that is handed sizes makes arrays of them."""
+    try:
+        return any(array.ndim for _, array in held_by(make(0)).values())
+    except Exception:
+        return False
 
 
 def is_size(name: str) -> bool:

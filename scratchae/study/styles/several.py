@@ -21,7 +21,7 @@ import numpy as np
 from .calls import BACKWARD, FORWARD, parameters_of, required
 from .joined import DERIVATIVES, OF_METHODS, UPSTREAM
 from .names import plain, stems_of_gradient
-from .written import called, returned_names, returns, tree_of, upstream_option
+from .written import called, may_give_several, returned_names, returns, tree_of, upstream_option
 
 SLOPES = (*BACKWARD, *OF_METHODS[1], "grads", "pullback", "compute_gradients", "get_gradients", "gradient_step")
 VALUES = (*FORWARD, *OF_METHODS[0], "objective", "energy", "log_likelihood", "predict", "cost_function", "nll")
@@ -260,7 +260,7 @@ def of_functions(functions: Mapping[str, Callable]) -> Iterator[Several]:
     """The readings of a file's functions: each with its gradients, and pairs."""
     for name, function in functions.items():
         needed = required(function)
-        if not needed:
+        if not needed or not may_give_several(function):
             continue
         yield Several(
             name,

@@ -34,6 +34,15 @@ def returns(function: Any) -> list[ast.expr]:
     ]
 
 
+def may_give_several(function: Any) -> bool:
+    """Whether a function may return a tuple: it returns one, a name, or what another function gives that is none of NumPy's."""
+    return any(
+        isinstance(node, ast.Tuple | ast.Name | ast.IfExp | ast.Attribute)
+        or (isinstance(node, ast.Call) and not ast.unparse(node.func).startswith(("np.", "numpy.", "float")))
+        for node in returns(function)
+    )
+
+
 def text_of(thing: Any) -> str:
     """A class or function as it is written; empty where its text cannot be had."""
     try:

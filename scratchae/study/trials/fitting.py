@@ -26,7 +26,7 @@ FREE = FIRST | {"N": 4, "T": 7, "H": 5, "W": 6}  # for objects of whose sizes on
 EQUAL = dict.fromkeys(FIRST, 4) | {"G": 8, "R": 12, "Z": 16}
 SIZES = FIRST, OTHER, FREE, EQUAL
 ALIKE = 3  # the place of the last among SIZES, for which objects too are made of equal sizes
-SECONDS = 1.0  # for trying shapes
+SECONDS = 0.7  # for trying shapes
 TRIES = 4000
 
 # what an argument of a name may be, the likeliest first: a kind, and the letters of its shape. Kinds: f floats, i class or row numbers,
