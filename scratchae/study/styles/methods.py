@@ -44,7 +44,7 @@ def of_class(title: str, cls: type, made: Any, make: Callable[..., Any]) -> Iter
     slopes = [name for name in SLOPES if name in methods]
     pairs = [(value, None) for value in values if value not in slopes and may_give_several(getattr(cls, value))]
     pairs += [(value, slope) for value in values for slope in slopes if slope != value]
-    for value, slope in pairs:
+    for value, slope in dict.fromkeys(pairs):
         if made is not None:
             yield of_methods(title, lambda *words: duplicate(made), [], value, slope, cls, fixed=True)
             continue
@@ -162,6 +162,7 @@ def of_methods(
         cls=None if fixed else cls,
         fixed=fixed,
         parts=tuple(sources),
+        sized=() if needed or fixed else tuple(p.name for p in required(cls)),
     )
 
 

@@ -46,7 +46,7 @@ class Several:
     descends: or is what steps take off them, divided by a rate.
     one_of: how many functions give the gradients, one each. settings: arguments with a default, of the value and of what gives its
     gradients, unless that has a cache of it. cls: the class whose options can be tried; fixed: what it holds is the file's. parts: the
-    functions that run.
+    functions that run. sized: the arguments of its constructor that are handed sizes.
     """
 
     name: str
@@ -62,6 +62,7 @@ class Several:
     cls: type | None = None
     fixed: bool = False
     parts: tuple[Callable, ...] = ()
+    sized: tuple[str, ...] = ()
 
     def complete(self, arguments: Arrays, seed: int) -> Arrays:
         """The arguments, and what the object holds, moved off the values with which it begins."""
@@ -74,7 +75,8 @@ class Several:
             )
             for name, array in self.held(arguments).items()
         }
-        return arguments | moved
+        ordered = {p.name: arguments[p.name] for p in self.parameters if p.name in arguments}
+        return ordered | arguments | moved
 
 
 def labelled(found: Any, names: Sequence[str]) -> Iterator[tuple[str, Any]]:

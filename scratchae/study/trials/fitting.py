@@ -46,8 +46,9 @@ NAMED: tuple[tuple[str, str], ...] = (
     (r"adj\w*|a|graph", "fNN bNN"),
     (r"axis|dim", "n"),
 )  # fmt: skip
-ANY = "fND fNU fDN fD fN fK fTD fNTD fNHWC fNCHW fDK p iN fNN bN n fN1 fKD fHW fD1 fA1 fKN iNT iT fTD1"
+ANY = "fND fNU fDN fD fN fK fTD fNTD fNHWC fNCHW fDK p f iN fNN bN n fN1 fKD fHW fD1 fA1 fKN iNT iT fTD1"
 
+SINGLE = {"p", "f", "n", "m"}  # kinds of single numbers
 DATA = {"x", "xs", "inputs", "input", "features", "data"}  # which may hold any numbers
 
 # names of arrays that are trained, as a whole, which are never alike to data
@@ -99,9 +100,9 @@ def made(kind: str, sizes: Mapping[str, int], seed: int, positive: bool) -> Any:
     if kind[0] == "s":
         return np.where(rng.integers(0, 2, shape) > 0, 1.0, -1.0)
     if positive:
-        return rng.uniform(0.15, 0.9, shape)
+        return np.asarray(rng.uniform(0.15, 0.9, shape))
     x = rng.standard_normal(shape)
-    return x + 0.05 * np.sign(x)
+    return np.asarray(x + 0.05 * np.sign(x))
 
 
 def choices(

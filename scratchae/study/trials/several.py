@@ -16,7 +16,7 @@ from ..styles.assigned import assigned, last_of, reordered
 from ..styles.several import Several, UnlikeError
 from ..styles.written import indices_in, notes_of
 from .fits import Fits, UnsettledError, unsettled
-from .fitting import WEIGHTS, Fitting, constants, fitted
+from .fitting import SINGLE, WEIGHTS, Fitting, constants, fitted
 from .functions import source_of, tolerance_of
 from .layers import ELEMENTS, some
 from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
@@ -57,10 +57,10 @@ def examine(thing: Several, given: Mapping[str, Any], deadline: float, strict: b
             return worst
         try:
             for fitting in fitted(names, ours, Fits(thing, whole, strict), seconds, indices):
-                if strict and any(kind in "pnm" for kind in fitting.chosen.values()):
+                if strict and any(kind in SINGLE for kind in fitting.chosen.values()):
                     continue
                 if any(
-                    kind in "pnm" and accused.get(name, kind) not in "pnm" for name, kind in fitting.chosen.items()
+                    kind in SINGLE and accused.get(name, kind) not in SINGLE for name, kind in fitting.chosen.items()
                 ):
                     continue  # a single number in place of an array hides what is wrong with the array
                 if worst is None or promising(thing, fitting):
