@@ -207,6 +207,9 @@ def apart(value: Callable, slope: Callable, arguments: Arrays, upstream: Callabl
     if len(wanted) == 1 and not above and numbers and not isinstance(found, tuple):
         above = numbers
     outputs = list(found) if isinstance(found, tuple) else [found]
+    states = found if isinstance(found, list) and found else None
+    if states is not None:  # of which the last is the result
+        outputs = [states[-1]]
     if not above:
         outputs = outputs[:1]
         if not is_number(outputs[0]):
@@ -226,6 +229,8 @@ def apart(value: Callable, slope: Callable, arguments: Arrays, upstream: Callabl
         elif cache:
             handed.append(cache[0] if len(cache) == 1 or name != "cache" else tuple(cache))
             cache = cache[1:] if len(cache) > 1 and name != "cache" else cache
+        elif states is not None and name in returned_by(value):
+            handed.append(states)
         elif outputs and name in ("y", "out", "output", "xs", "ys", "states"):
             handed.append(outputs[0])
         else:
@@ -303,4 +308,12 @@ def belongs(name: str, value: Callable, other: str, slope: Callable) -> bool:
     first, second = ([plain(p.name) for p in required(f)] for f in (value, slope))
     rest = [one for one in second if one not in first]
     same = len(first) >= 1 and set(first) <= set(second) and len(rest) <= 1 and all(map(is_upstream, rest))
+    if outcome := returned_by(value) & set(rest):  # such as all states of a solver
+        rest = [one for one in rest if one not in outcome]
+        same = bool(set(first) & set(second)) and len(rest) == 1 and is_upstream(rest[0])
     return named or (bool(IS_SLOPE.search(other)) and same)
+
+
+def returned_by(value: Callable) -> set[str]:
+    """The name of what a function returns, if it returns a single one."""
+    return {plain(node.id) for node in returns(value) if isinstance(node, ast.Name)}
