@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..study.styles import descending, losses, methods, scripts, second, several
+from ..study.styles import descending, losses, methods, networks, scripts, second, several
 from ..study.styles.names import plain
 from ..study.trials import readings
 from ..study.trials.fitting import ALIKE
@@ -38,7 +38,8 @@ def maker(cls: type) -> Callable[..., Any]:
 def of_class(name: str, cls: type, value: Any, file: Mapping[str, Any]) -> Result | None:
     """A class whose values take several arguments, or whose gradients come in another form; None if nothing of it could be read."""
     found = readings.best(methods.of_class(name, cls, value, maker(cls)), file)
-    return found if found is not None and found.code != RIGHT else with_more(found, name, cls, value, file)
+    found = with_more(found, name, cls, value, file) if found is None or found.code == RIGHT else found
+    return found or of_network(name, cls, value, file)
 
 
 def with_more(result: Result | None, name: str, cls: type, value: Any, file: Mapping[str, Any]) -> Result | None:
@@ -48,6 +49,15 @@ def with_more(result: Result | None, name: str, cls: type, value: Any, file: Map
         if other is not None and (result is None or other.code == WRONG):
             result = other
     return result
+
+
+def of_network(name: str, cls: type, value: Any, file: Mapping[str, Any]) -> Result | None:
+    """A net without a loss: right if its gradients are those of a usual one; wrong if some are, and others are not, or if the class says
+    of which loss they are."""
+    found = [readings.best([one], file) for one in networks.of_class(name, cls, value, maker(cls))]
+    told = len(networks.losses_of(cls)) == 1
+    known = [one for one in found if one is not None and (one.code == RIGHT or told or readings.partly(one))]
+    return min(known, key=lambda one: one.code, default=None)
 
 
 def or_several(

@@ -244,7 +244,9 @@ def test_gradients_that_all_add_up_are_right_and_it_is_said(graded):
 
 
 def test_a_derivative_of_the_output_is_right_where_the_comment_says_so(graded):
-    text = SIGMOID.replace("return sigmoid(z) * (1 - sigmoid(z))", "# z is the output of the sigmoid\n    return z * (1 - z)")
+    text = SIGMOID.replace(
+        "return sigmoid(z) * (1 - sigmoid(z))", "# z is the output of the sigmoid\n    return z * (1 - z)"
+    )
     assert graded(text)[0] == 0
 
 
@@ -252,3 +254,65 @@ def test_a_helper_with_a_target_of_one_letter_is_no_loss(graded):
     text = "\ndef soft(z, T):\n    e = np.exp(z / T)\n    return e / e.sum(axis=1, keepdims=True)\n"
     code, said = graded(SIGMOID + text)
     assert code == 0, said
+
+
+COLUMNS = """
+def squash(z):
+    return 1 / (1 + np.exp(-z))
+
+class Net:
+    def __init__(self, sizes):
+        self.biases = [np.random.randn(m, 1) for m in sizes[1:]]
+        self.weights = [np.random.randn(m, n) for n, m in zip(sizes[:-1], sizes[1:])]
+
+    def feedforward(self, a):
+        for b, w in zip(self.biases, self.weights):
+            a = squash(w @ a + b)
+        return a
+
+    def backprop(self, x, y):
+        activations = [x]
+        for b, w in zip(self.biases, self.weights):
+            activations.append(squash(w @ activations[-1] + b))
+        nabla_b, nabla_w = [None] * len(self.biases), [None] * len(self.weights)
+        delta = self.cost_derivative(activations[-1], y)
+        for l in reversed(range(len(self.weights))):
+            delta = delta * activations[l + 1] * (1 - activations[l + 1])
+            nabla_b[l], nabla_w[l] = delta, delta @ activations[l].T
+            delta = self.weights[l].T @ delta
+        return nabla_b, nabla_w
+
+    def cost_derivative(self, a, y):
+        return a - y
+"""
+TRAINED = """
+class NeuralNetwork:
+    def __init__(self):
+        self.W1, self.W2 = np.random.randn(3, 4), np.random.randn(4, 1)
+
+    def forward(self, X):
+        self.hidden = 1 / (1 + np.exp(-X @ self.W1))
+        return 1 / (1 + np.exp(-self.hidden @ self.W2))
+
+    def backward(self, X, y, o):
+        o_delta = (y - o) * o * (1 - o)
+        hidden_delta = o_delta @ self.W2.T * self.hidden * (1 - self.hidden)
+        self.W1 += X.T @ hidden_delta
+        self.W2 += self.hidden.T @ o_delta
+
+    def train(self, X, y):
+        self.backward(X, y, self.forward(X))
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "before", "after"),
+    [
+        (COLUMNS, "delta @ activations[l].T", "delta @ (activations[l] ** 2).T"),
+        (COLUMNS, "delta * activations[l + 1] * (1 - activations[l + 1])", "delta"),
+        (TRAINED, "self.hidden * (1 - self.hidden)", "self.hidden"),
+        (TRAINED, "self.W1 += ", "self.W1 -= "),
+    ],
+)
+def test_nets_that_have_no_loss_are_held_against_the_usual_ones(text, before, after, slipped):
+    slipped(text, before, after)

@@ -46,7 +46,8 @@ class Several:
     descends: or is what steps take off them, divided by a rate.
     one_of: how many functions give the gradients, one each. settings: arguments with a default, of the value and of what gives its
     gradients, unless that has a cache of it. cls: the class whose options can be tried; fixed: what it holds is the file's. parts: the
-    functions that run. sized: the arguments of its constructor that are handed sizes.
+    functions that run. sized: the arguments of its constructor that are handed sizes. told: a class says of what
+    its gradients are.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Several:
     fixed: bool = False
     parts: tuple[Callable, ...] = ()
     sized: tuple[str, ...] = ()
+    told: bool = False
 
     def complete(self, arguments: Arrays, seed: int) -> Arrays:
         """The arguments, and what the object holds, moved off the values with which it begins."""

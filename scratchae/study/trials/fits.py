@@ -52,8 +52,9 @@ class Fits:
         except Exception:
             return False
         tensors = tensors_of(arguments)
-        if len(self.thing.parts) == 1 and terms.size == 1 and any(tensor.ndim == 0 for tensor in tensors.values()):
-            return False  # a gradient of a single number would pass for a value
+        single = [tensor.ndim == 0 for tensor in tensors.values()]
+        if terms.size == 1 and (any(single) if len(self.thing.parts) == 1 else all(single)):
+            return False  # what is calculated of a single number would pass for a loss
         if any(np.any(array) and self.is_of_another(label, arguments, tensors) for label, array in labelled):
             return False
         found = list(assigned(labelled, tensors))

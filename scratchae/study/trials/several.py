@@ -244,7 +244,8 @@ def report_of(thing: Several, arguments: Mapping[str, Any]) -> tuple[GradientRep
             if thing.updates and (factor := common_factor(report)) and downhill(thing, factor if down else -factor):
                 scaled = {name: (factor if down else -factor) * g for name, g in way.items()}
                 other = compared(thing, arguments, terms, scaled)
-                report = other if other.passed or not thing.descends else report
+                better = sum(c.passed for c in other.checks) > sum(c.passed for c in report.checks)
+                report = other if better or not thing.descends else report
             reports.append(report)
             if report.passed:
                 return report, None
@@ -272,10 +273,16 @@ def downhill(thing: Several, factor: float) -> bool:
 
 
 def common_factor(report: GradientReport) -> float:
-    """By what all gradients are to be multiplied, so that they are as near to the differences as can be."""
+    """By what gradients are to be multiplied: those of most tensors that are multiples of the differences, or else nearly all."""
     moved = [(c.analytic[~np.isnan(c.numeric)], c.numeric[~np.isnan(c.numeric)]) for c in report.checks]
-    ours, theirs = (np.concatenate([pair[i].ravel() for pair in moved]) for i in (0, 1))
-    return float(ours @ theirs / (ours @ ours)) if np.any(ours) else 0.0
+    whole = tuple(np.concatenate([pair[i].ravel() for pair in moved]) for i in (0, 1))
+    factors = [float(a @ b / (a @ a)) if np.any(a) else 0.0 for a, b in [(a.ravel(), b.ravel()) for a, b in moved]]
+    fitting = [
+        f for f, (a, b) in zip(factors, moved, strict=True) if f and np.allclose(f * a, b, rtol=1e-5, atol=1e-7)
+    ]
+    if fitting:
+        return max(fitting, key=lambda f: sum(abs(f - other) < 1e-5 * abs(f) for other in fitting))
+    return float(whole[0] @ whole[1] / (whole[0] @ whole[0])) if np.any(whole[0]) else 0.0
 
 
 def compared(thing: Several, arguments: Mapping[str, Any], terms: np.ndarray, gradients: dict) -> GradientReport:
