@@ -247,6 +247,51 @@ def test_each_form_is_read(text, graded):
     assert code == 0, said
 
 
+OUTSIDE = """
+class Node:
+    def __init__(self, value, parents=()):
+        self.value, self.parents, self.grad = value, parents, 0.0
+
+    def __add__(self, other):
+        return Node(self.value + other.value, [(self, 1.0), (other, 1.0)])
+
+    def __mul__(self, other):
+        return Node(self.value * other.value, [(self, other.value), (other, self.value)])
+
+
+def sine(node):
+    return Node(np.sin(node.value), [(node, np.cos(node.value))])
+
+
+def backward(node, upstream=1.0):
+    node.grad += upstream
+    for parent, local in node.parents:
+        backward(parent, upstream * local)
+"""
+HANDED = OUTSIDE.partition("def backward")[0].replace(
+    "\n\ndef sine",
+    """
+    def backward(self, grad):
+        self.grad += grad
+        for parent, local in self.parents:
+            parent.backward(grad * local)
+
+
+def sine""",
+)
+
+
+@pytest.mark.parametrize("text", [OUTSIDE, HANDED])
+def test_a_backward_beside_the_class_and_one_that_is_handed_its_seed(text, slipped):
+    slipped(text, "(self, other.value), (other, self.value)", "(self, self.value), (other, other.value)")
+    slipped(text, "np.cos(node.value)", "np.sin(node.value)")
+    slipped(
+        text,
+        "self.grad += grad" if text is HANDED else "node.grad += upstream",
+        "self.grad = grad" if text is HANDED else "node.grad = upstream",
+    )
+
+
 def test_an_engine_without_stretched_arrays_is_right_and_it_is_said(graded):
     code, said = graded(
         ARRAYS.replace("while g.ndim > self.value.ndim", "while False").replace("if size == 1", "if False")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import operator
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from .names import plain
 
 VALUES = ("data", "value", "val", "v", "array", "x", "real", "primal", "re", "a", "item", "values", "output", "numpy")
 SLOPES = ("grad", "gradient", "g", "adjoint", "derivative", "deriv", "d", "dot", "dual", "tangent", "der", "eps", "grads", "bar", "b", "prime", "grad_value", "dx", "inf")  # fmt: skip
+BACKWARDS = (*BACKWARD, "backwards", "differentiate", "compute_gradients")
 CALCULATES = ("__add__", "__mul__", "__sub__", "__matmul__")
 Arrays = Sequence[np.ndarray]
 
@@ -28,10 +30,23 @@ def is_engine(cls: type) -> bool:
     """Whether its objects are calculated with and differentiate: backward() needs nothing, or they are made of two numbers."""
     if not any(defines(cls, name) for name in CALCULATES):
         return False
-    name = method_of(cls, (*BACKWARD, "backwards", "differentiate", "compute_gradients"))
+    name = method_of(cls, BACKWARDS)
     if name is not None:
-        return len(required(getattr(cls, name))) == 1 and 1 <= len(required(cls)) <= 2
-    return is_dual(cls)
+        above = required(getattr(cls, name))[1:]
+        return (not above or (len(above) == 1 and is_seed(above[0]))) and 1 <= len(required(cls)) <= 2
+    return is_dual(cls) or outside(cls) is not None
+
+
+def is_seed(parameter: inspect.Parameter) -> bool:
+    name = plain(parameter.name)
+    return "grad" in name or name in ("g", "dy", "dout", "seed", "upstream", "adjoint", "bar")
+
+
+def outside(cls: type) -> Callable | None:
+    """A function backward(node) of the class's file."""
+    file = vars(sys.modules[cls.__module__]) if cls.__module__ in sys.modules else {}
+    found = (file.get(name) for name in BACKWARDS)
+    return next((one for one in found if inspect.isfunction(one) and len(required(one)) == 1), None)
 
 
 def is_dual(cls: type) -> bool:
@@ -58,11 +73,11 @@ class Engine:
     """values(expression, arrays) and slopes(expression, arrays, directions). backwards: else the derivatives go with the values."""
 
     cls: type
-    backwards: str | None
+    backwards: str | Callable | None
 
     @classmethod
     def of(cls, theirs: type) -> Engine:
-        return cls(theirs, method_of(theirs, (*BACKWARD, "backwards", "differentiate", "compute_gradients")))
+        return cls(theirs, None if is_dual(theirs) else method_of(theirs, BACKWARDS) or outside(theirs))
 
     @property
     def scalar(self) -> bool:
@@ -96,8 +111,11 @@ class Engine:
             return found
         leaves = [self.leaf(array) for array in arrays]
         out = expression(*leaves)
-        backward = getattr(out, self.backwards)
-        backward(*self.seed(backward, out))
+        if callable(self.backwards):
+            self.backwards(out)
+        else:
+            backward = getattr(out, self.backwards)
+            backward(*self.seed(backward, out))
         found = []
         for leaf, direction in zip(leaves, directions, strict=True):
             gradient = held(leaf, SLOPES)
@@ -109,10 +127,11 @@ class Engine:
 
     def seed(self, backward: Callable, out: Any) -> list[Any]:
         """The upstream, of ones, where a node of several numbers wants it to be handed over."""
-        wanted = [p for p in parameters_of(backward) if "grad" in plain(p.name) or plain(p.name) in ("g", "dy", "dout", "seed", "upstream")]  # fmt: skip
-        if not wanted or self.scalar:
+        wanted = [p for p in parameters_of(backward) if is_seed(p)]
+        if not wanted or (self.scalar and wanted[0].default is not inspect.Parameter.empty):
             return []
-        return [np.ones_like(held(out, VALUES))]
+        ones = np.ones_like(held(out, VALUES))
+        return [float(ones) if self.scalar else ones]
 
 
 class MisshapenError(Exception):
