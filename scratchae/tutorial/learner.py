@@ -32,7 +32,7 @@ from ..study.styles.tables import of_table
 from ..study.styles.three import in_three
 from ..study.styles.updating import UPDATE
 from ..study.styles.written import is_empty
-from ..study.trials import clipping, layers, models, optimizers, readings
+from ..study.trials import clipping, descents, layers, models, optimizers, readings
 from ..study.trials.inputs import required
 from ..study.trials.result import Result
 from .fallback import of_class, or_of_functions, or_several
@@ -194,6 +194,8 @@ def of_functions(module: ModuleType) -> Iterator[Subject]:
             )
         elif is_update(value):
             yield Subject(name, value, lambda n=name, v=value: optimizers.examine(n, v, None))
+        elif descents.roles(value):
+            yield Subject(name, value, lambda n=name, v=value: descents.examine(n, v))
         elif clipping.is_clipping(name, value):
             yield Subject(name, value, lambda n=name, v=value: clipping.examine(n, v))
         elif functional.is_factory(value):

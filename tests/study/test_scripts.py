@@ -316,3 +316,32 @@ class NeuralNetwork:
 )
 def test_nets_that_have_no_loss_are_held_against_the_usual_ones(text, before, after, slipped):
     slipped(text, before, after)
+
+
+DESCENT = """
+def gradient_descent(grad, x0, lr=0.1, n_steps=100):
+    x = np.array(x0, dtype=float)
+    for _ in range(n_steps):
+        x = x - lr * grad(x)
+    return x
+"""
+DROPPING = """
+def run(w, grad_fn, steps, lr0=0.2, drop=0.5, every=3):
+    for k in range(steps):
+        w = w - lr0 * drop ** (k // every) * grad_fn(w)
+        yield w
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "before", "after"),
+    [
+        (DESCENT, "x - lr", "x + lr"),
+        (DESCENT, "grad(x)", "grad(np.array(x0))"),
+        (DESCENT, "lr * grad(x)", "0.1 * grad(x)"),
+        (DROPPING, "k // every", "k % every"),
+        (DROPPING, "k // every", "k / every"),
+    ],
+)
+def test_loops_of_gradient_descent(text, before, after, slipped):
+    slipped(text, before, after)
