@@ -215,12 +215,12 @@ KINDS = {
         "the update is wrong: {which}",
         "the lines of update, one after the other, beside the definition; by hand for one number, over two steps",
     ),
-    "operation": (
+    "operation_alone": (
         "{which}: the derivative of this operation is not that of its value",
         "the lines of its backward: the gradient of each operand is that of the result times the derivative, and is added (+=) to what "
         "is there",
     ),
-    "operations_together": (
+    "operation_together": (
         "{which}: each operation is right alone, and together they are not",
         "+= in place of =, since a node that is used twice gets the sum of two gradients; and the order: a node's own backward runs once, "
         "after those of all nodes that use it",

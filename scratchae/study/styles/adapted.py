@@ -23,7 +23,19 @@ from .calls import (
     require_array,
 )
 from .copies import duplicate, repeatable
-from .names import Path, get, is_trained, keys_of_gradient, keys_of_parameter, plain, put, short, walk
+from .names import (
+    Path,
+    get,
+    is_array,
+    is_number,
+    is_trained,
+    keys_of_gradient,
+    keys_of_parameter,
+    plain,
+    put,
+    short,
+    walk,
+)
 from .written import returned_names, written_rate
 
 ZEROING = (
@@ -326,12 +338,3 @@ class Adapted(Layer):
     def __repr__(self) -> str:
         plain_repr = type(self.theirs).__repr__ is object.__repr__
         return f"{type(self.theirs).__name__}()" if plain_repr else repr(self.theirs)
-
-
-def is_number(value: Any) -> bool:
-    """Whether this can be a parameter: an array of numbers, or one number."""
-    return isinstance(value, float) or (isinstance(value, np.ndarray) and value.dtype.kind in "fi")
-
-
-def is_array(value: Any) -> bool:
-    return isinstance(value, np.ndarray)

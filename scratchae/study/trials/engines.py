@@ -161,7 +161,7 @@ def value_differs(engine: Engine, case: Case) -> str:
 
 
 def wrong(case: Case, said: str, tried: Tried) -> Result:
-    kind = "operation" if case.alone else "operations_together"
+    kind = "operation_alone" if case.alone else "operation_together"
     line = case.alone.line if case.alone else ""
     return Result(WRONG, "", findings=(finding(kind, (), said, which=f"`{case.text}`{line}"),), tried=tried)
 
