@@ -16,6 +16,7 @@ from .calls import (
     INPUT_GRADIENTS,
     OUTPUTS,
     RATES,
+    ZEROING,
     Call,
     backward_words,
     method_of,
@@ -37,17 +38,6 @@ from .names import (
     walk,
 )
 from .written import returned_names, written_rate
-
-ZEROING = (
-    "zero_grad",
-    "zero_grads",
-    "zero_gradients",
-    "reset_gradients",
-    "clear_gradients",
-    "zero",
-    "reset_grads",
-    "clear_grads",
-)
 
 
 class Adapted(Layer):
