@@ -37,6 +37,12 @@ def cost_gradients(X, t):
     da = e @ last.T * (1 - h**2)
     return X.T @ da, da.sum(axis=0), h.T @ e
 """
+KEYED = (
+    SCRIPT.replace("first = ", 'p = {}\np["first"] = ')
+    .replace("shift = ", 'p["shift"] = ')
+    .replace("last = ", 'p["last"] = ')
+)
+KEYED = KEYED.replace("@ first + shift", '@ p["first"] + p["shift"]').replace("@ last", '@ p["last"]')
 FACTORS = """
 class Recommender:
     def __init__(self, n_users, n_items, rank=2, lam=0.1):
@@ -203,6 +209,7 @@ SLIPS = [
     (SCRIPT, "(1 - h**2)", "(1 - h)"),
     (SCRIPT, "h.T @ e", "(X @ first).T @ e"),
     (SCRIPT, " / t.size", ""),
+    (KEYED, "(1 - h**2)", "(1 - h)"),
     (FACTORS, "(e * old - self", "(e * self.U[user] - self"),
     (FACTORS, "self.c[item] += 2 * lr * e", "self.c[item] += lr * e"),
     (FACTORS, "- self.lam * old", "+ self.lam * old"),

@@ -14,7 +14,7 @@ from .several import Arrays, Several
 
 
 def globals_of(function: Callable) -> dict[str, np.ndarray]:
-    """The arrays of floats of a file that a function reads, or one that it calls."""
+    """The arrays of floats of a file that a function reads, or one that it calls; those in a dict as params[W1]."""
     found: dict[str, np.ndarray] = {}
     seen, waiting = set(), [inspect.unwrap(function)]
     while waiting:
@@ -24,9 +24,13 @@ def globals_of(function: Callable) -> dict[str, np.ndarray]:
         seen.add(one)
         for name in one.__code__.co_names:
             value = one.__globals__.get(name)
-            if isinstance(value, np.ndarray) and value.dtype.kind == "f" and 0 < value.size <= 1000:
-                found[name] = value
-            elif getattr(value, "__module__", None) == one.__module__:
+            entries = value.items() if isinstance(value, dict) else ()
+            for place, array in [(name, value), *((f"{name}[{key}]", array) for key, array in entries)]:
+                if isinstance(array, np.ndarray) and array.dtype.kind == "f" and 0 < array.size <= 1000:
+                    found[place] = array
+            if isinstance(value, np.ndarray | dict):
+                continue
+            if getattr(value, "__module__", None) == one.__module__:
                 waiting.append(value)
     return found
 
@@ -34,8 +38,10 @@ def globals_of(function: Callable) -> dict[str, np.ndarray]:
 @contextlib.contextmanager
 def in_place_of(file: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Iterator[None]:
     """In the block, a file's arrays are others."""
-    before = {name: file[name] for name in arrays}
-    file.update(arrays)
+    before = {name.partition("[")[0]: file[name.partition("[")[0]] for name in arrays}
+    for place, array in arrays.items():
+        name, _, key = place.partition("[")
+        file[name] = {**file[name], key[:-1]: array} if key else array
     try:
         yield
     finally:

@@ -43,7 +43,8 @@ def roles(function: Callable) -> dict[str, str]:
             found.setdefault("count", p.name)
         elif p.default is p.empty and name not in RATES:
             found.setdefault("start", p.name)
-    loop = len(found) == 3 and "for " in text_of(function) and not OTHER.search(text_of(function).lower())
+    text = text_of(function)
+    loop = len(found) == 3 and "for " in text and f"{found['slope']}(" in text and not OTHER.search(text.lower())
     return found if loop and {p.name for p in required(function)} <= {*found.values(), *rates(function)} else {}
 
 
