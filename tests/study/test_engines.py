@@ -300,6 +300,12 @@ def test_an_engine_without_stretched_arrays_is_right_and_it_is_said(graded):
     assert "arrays of different shapes" in said
 
 
+def test_a_product_of_matrices_is_not_taken_for_one_that_stretches(graded):
+    text = ARRAYS.replace("while g.ndim > self.value.ndim", "while False").replace("if size == 1", "if False")
+    code, said = graded(text.replace("__matmul__", "mm"))
+    assert code == 0, said
+
+
 def test_what_holds_a_derivative_back_is_no_operation(graded):
     assert "detach" not in graded(ARRAYS)[1]
 

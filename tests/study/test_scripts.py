@@ -326,7 +326,7 @@ def test_nets_that_have_no_loss_are_held_against_the_usual_ones(text, before, af
 
 
 DESCENT = """
-def gradient_descent(grad, x0, lr=0.1, n_steps=100):
+def gradient_descent(f, grad, x0, lr=0.1, n_steps=100):
     x = np.array(x0, dtype=float)
     for _ in range(n_steps):
         x = x - lr * grad(x)

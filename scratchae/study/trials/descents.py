@@ -20,6 +20,7 @@ from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
 COUNT = re.compile(
     r"n?_?(?:steps?|iters?|iterations?|epochs?|times)|num_\w+|max_iters?|max_steps?|n_\w+|n|t_?max|T", re.I
 )
+VALUE = re.compile(r"f|func?|function|cost|loss|objective|fn")
 OTHER = re.compile(
     r"momentum|nesterov|adam|sqrt|veloc|backtrack|armijo|line.?search|newton|random|batch|noise|proj|clip|hess|conj|ascent|maximi"
 )
@@ -32,6 +33,10 @@ def slope(w: Any) -> Any:
     return A @ w - np.array([0.5, -0.3])
 
 
+def value(w: Any) -> float:
+    return float(0.5 * w @ A @ w - w @ np.array([0.5, -0.3]))
+
+
 def roles(function: Callable) -> dict[str, str]:
     """The arguments for the gradient, the start and the number of steps, by name; empty if it is no such loop."""
     found: dict[str, str] = {}
@@ -41,10 +46,17 @@ def roles(function: Callable) -> dict[str, str]:
             found["slope"] = p.name
         elif COUNT.fullmatch(p.name):
             found.setdefault("count", p.name)
+        elif VALUE.fullmatch(name):
+            found["value"] = p.name
         elif p.default is p.empty and name not in RATES:
             found.setdefault("start", p.name)
     text = text_of(function)
-    loop = len(found) == 3 and "for " in text and f"{found['slope']}(" in text and not OTHER.search(text.lower())
+    loop = (
+        {"slope", "start", "count"} <= found.keys()
+        and "for " in text
+        and f"{found['slope']}(" in text
+        and not OTHER.search(text.lower())
+    )
     return found if loop and {p.name for p in required(function)} <= {*found.values(), *rates(function)} else {}
 
 
@@ -57,7 +69,8 @@ def path_of(function: Callable, told: dict[str, str], options: dict[str, Any]) -
     start = np.array([0.8, -1.1])
 
     def run(count: int) -> Any:
-        found = function(**{told["slope"]: slope, told["start"]: start.copy(), told["count"]: count} | options)
+        given = {"slope": slope, "start": start.copy(), "count": count, "value": value}
+        found = function(**{told[role]: given[role] for role in told} | options)
         found = [np.array(w) for w in found] if inspect.isgenerator(found) else found
         return found[0] if isinstance(found, tuple) else found
 

@@ -179,7 +179,7 @@ def stretched(engine: Engine, known: Mapping[str, Case], tried: Tried) -> Result
         refused, right = None, False
         for case in known.values():
             made = Case(case.text, case.run, shapes, case.positive, case.alone)
-            if len(case.shapes) < 2 or "@" in case.text or not usable(engine, made):
+            if case.shapes != SHAPES[1][0] or not usable(engine, made):  # of each number by itself
                 continue
             try:
                 said = fault(engine, made)
