@@ -300,6 +300,27 @@ def test_an_engine_without_stretched_arrays_is_right_and_it_is_said(graded):
     assert "arrays of different shapes" in said
 
 
+def test_what_is_not_meant_to_be_differentiated_is_left_out(graded):
+    more = """
+    def peak(self):
+        return Var(np.max(self.value))
+
+    def error(self, target):
+        d = self.value - target.value
+        return Var(np.sum(d**2), [(self, lambda g: g * 2 * d)])
+
+    def dropout(self):
+        keep = (np.random.rand(*self.value.shape) > 0.5) * 2.0
+        return Var(self.value * keep, [(self, lambda g: g * keep)])
+
+    def detach"""
+    text = ARRAYS.replace("\n    def detach", more)
+    code, said = graded(text)
+    assert code == 0 and "peak(): not all" in said and "error(b): not all" in said and "dropout()," in said, said
+    assert graded(text.replace("g * 2 * d", "g * d"))[0] == 1
+    assert graded(text.replace("(self, lambda g: g / self.value)", ""))[0] == 1
+
+
 def test_a_product_of_matrices_is_not_taken_for_one_that_stretches(graded):
     text = ARRAYS.replace("while g.ndim > self.value.ndim", "while False").replace("if size == 1", "if False")
     code, said = graded(text.replace("__matmul__", "mm"))

@@ -100,6 +100,10 @@ class Engine:
 
     def slopes(self, expression: Callable, arrays: Arrays, directions: Arrays) -> list[float]:
         """The derivative of the sum of all numbers of an expression in the direction of each leaf, as the engine has it."""
+        with repeatable():
+            return self.derivatives(expression, arrays, directions)
+
+    def derivatives(self, expression: Callable, arrays: Arrays, directions: Arrays) -> list[float]:
         if self.backwards is None:
             found = []
             for i in range(len(arrays)):
