@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..study.styles import losses, methods, several
+from ..study.styles import descending, losses, methods, networks, scripts, second, several
 from ..study.styles.names import plain
-from ..study.trials import several as trials_of_several
+from ..study.trials import readings
+from ..study.trials.fitting import ALIKE
 from ..study.trials.inputs import SIZES, constructed, required
 from ..study.trials.result import RIGHT, WRONG, Result
-from .readers import NotCheckableError
+from .objects import NotCheckableError
 
 WORDS = {
     "target",
@@ -25,20 +26,46 @@ WORDS = {
 }  # arguments of a loss
 
 
-def of_class(name: str, cls: type, value: Any, file: Mapping[str, Any]) -> Result | None:
-    """A class whose values take several arguments, or whose gradients come in another form; None if nothing of it could be read."""
+def maker(cls: type) -> Callable[..., Any]:
+    """What makes an object of a class: of the first sizes, the second, or equal ones."""
 
     def make(sizes: int, **options: Any) -> Any:
-        return constructed(cls, (SIZES, (5, 3, 4, 2))[sizes], **options).value
+        return constructed(cls, {0: SIZES, 1: (5, 3, 4, 2), ALIKE: (4, 4, 4, 4)}[sizes], **options).value
 
-    return trials_of_several.best(methods.of_class(name, cls, value, make), file)
+    return make
+
+
+def of_class(name: str, cls: type, value: Any, file: Mapping[str, Any]) -> Result | None:
+    """A class whose values take several arguments, or whose gradients come in another form; None if nothing of it could be read."""
+    found = readings.best(methods.of_class(name, cls, value, maker(cls)), file)
+    found = with_more(found, name, cls, value, file) if found is None or found.code == RIGHT else found
+    return found or of_network(name, cls, value, file)
+
+
+def with_more(result: Result | None, name: str, cls: type, value: Any, file: Mapping[str, Any]) -> Result | None:
+    """A right class, or one of which no gradients were found: wrong if its steps down its own loss are, or its Hessian."""
+    for more in (descending.steps_of_class(name, cls, value, maker(cls)), second.of_class(cls, value, maker(cls))):
+        other = readings.best(more, file, by_trying=False)
+        if other is not None and (result is None or other.code == WRONG):
+            result = other
+    return result
+
+
+def of_network(name: str, cls: type, value: Any, file: Mapping[str, Any]) -> Result | None:
+    """A net without a loss: right if its gradients are those of a usual one; wrong if some are, and others are not, or if the class says
+    of which loss they are."""
+    found = [readings.best([one], file) for one in networks.of_class(name, cls, value, maker(cls))]
+    told = len(networks.losses_of(cls)) == 1
+    known = [one for one in found if one is not None and (one.code == RIGHT or told or readings.partly(one))]
+    return min(known, key=lambda one: one.code, default=None)
 
 
 def or_several(
     check: Callable[..., Result], name: str, value: Any, cls: type, others: type | None, file: Mapping[str, Any]
 ) -> Result:
     """A check of a class; where it cannot be done, or leaves parameters unseen, the class as one of several arguments."""
-    return with_fallback(lambda: check(name, value, cls, others, file), lambda: of_class(name, cls, value, file))
+    result = with_fallback(lambda: check(name, value, cls, others, file), lambda: of_class(name, cls, value, file))
+    return with_more(result, name, cls, value, file) if result.code == RIGHT else result
 
 
 def or_of_functions(
@@ -47,8 +74,8 @@ def or_of_functions(
     """A check of functions; where it cannot be done, those that belong to this one, as functions of several arguments."""
 
     def other(strict: bool = False) -> Result | None:
-        readings = (one for one in several.of_functions(functions) if one.name == name)
-        return trials_of_several.best(readings, arguments[-1], strict)
+        found = (scripts.with_globals(one) for one in several.of_functions(functions) if one.name == name)
+        return readings.best(found, arguments[-1], strict)
 
     names = [plain(p.name) for p in required(functions[name])]
     a_loss = len(names) == 2 and (losses.looks_like_loss(name) or bool(WORDS & set(names)))

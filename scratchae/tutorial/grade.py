@@ -33,8 +33,8 @@ from ..study.trials.result import RIGHT, UNUSABLE, WRONG, Result
 from .answers import AnswerError
 from .chapters import folder
 from .learner import Subject, load, subjects
+from .objects import NotCheckableError
 from .operands import misfit
-from .readers import NotCheckableError
 
 try:
     import resource
@@ -239,10 +239,10 @@ def praise(result: Result, subject: Subject, findings: Sequence[Finding]) -> str
     remarks = "".join(f"\n{found}" for found in findings)
     if result.report is None:
         title = "right, with a remark" if findings else "right"
-        return f"{subject.name}: {title}; its steps are those of the definition\n  {result.tried}{remarks}"
+        return f"{subject.name}: {title}; {result.text or 'its steps are those of the definition'}\n  {result.tried}{remarks}"
     names = ", ".join(f"∂L/∂{check.name}" for check in result.report.checks)
-    shape = result.tried.shapes[0]
-    fact = f"{names} equal central differences to {result.report.worst:.1e}, on {shape}"
+    on = f", on {result.tried.shapes[0]}" if result.tried.shapes else ""
+    fact = f"{names} equal central differences to {result.report.worst:.1e}{on}"
     others = getattr(result.layer, "unmatched", None) or {}
     unseen = getattr(result.layer, "untrained", ())
     if unseen:

@@ -22,30 +22,31 @@ import numpy as np
 from ..errors import OptionError
 from ..models import Model
 from ..optimizers import Optimizer
-from ..study.styles import functional, losses
+from ..study.styles import closures, engines, functional, losses, second
 from ..study.styles.calls import BACKWARD, FORWARD, method_of, parameters_of
+from ..study.styles.descending import COSTS
 from ..study.styles.joined import OF_METHODS, partner
 from ..study.styles.names import plain
+from ..study.styles.several import IS_SLOPE
+from ..study.styles.tables import of_table
 from ..study.styles.three import in_three
 from ..study.styles.updating import UPDATE
 from ..study.styles.written import is_empty
-from ..study.trials import layers, models, optimizers
-from ..study.trials import several as trials_of_several
+from ..study.trials import clipping, descents, layers, models, optimizers, readings
 from ..study.trials.inputs import required
 from ..study.trials.result import Result
 from .fallback import of_class, or_of_functions, or_several
+from .objects import NotCheckableError, array_of, instance
 from .others import any_number, of_another, together
 from .readers import (
-    NotCheckableError,
-    array_of,
     check_activation,
+    check_engine,
     check_function,
     check_function_class,
     check_layer,
     check_loss_class,
     check_optimizer,
     check_two,
-    instance,
     returned,
     with_options,
 )
@@ -80,7 +81,7 @@ def load(path: Path) -> ModuleType:
 
 def subjects(module: ModuleType) -> list[Subject]:
     """Everything in the file that can be checked. Raises NotCheckableError if there is nothing."""
-    found = [*of_classes(module), *of_functions(module), *of_tables(module), *of_models(module)]
+    found = [*of_classes(module), *of_functions(module), *of_tables(module), *of_rules(module), *of_models(module)]
     found += of_others(module, {subject.name for subject in found})
     if not found:
         raise NotCheckableError(HOW)
@@ -98,6 +99,7 @@ def own(module: ModuleType, kind: Callable[[Any], bool]) -> dict[str, Any]:
 
 def of_classes(module: ModuleType) -> Iterator[Subject]:
     classes = list(dict.fromkeys(own(module, inspect.isclass).values()))
+    classes += filter(None, map(closures.class_of, own(module, inspect.isfunction).values()))
     classes = [c for c in classes if not any(stands_for(other, c) for other in classes if other is not c)]
     for cls in classes:
         if issubclass(cls, Model):
@@ -127,13 +129,15 @@ def stands_for(other: type, cls: type) -> bool:
 
 def check_of(cls: type) -> Callable[..., Result] | None:
     """How objects of a class are checked; None if it is nothing that can be."""
+    if engines.is_engine(cls):
+        return check_engine
     if any_number(cls):
         return None
     if losses.of_class(cls):
         return functools.partial(with_options, check_loss_class)
     if is_layer(cls):
         return check_layer
-    if updating(cls) and (issubclass(cls, Optimizer) or takes_gradients(cls)):
+    if updating(cls) and (issubclass(cls, Optimizer) or (takes_gradients(cls) and not method_of(cls, COSTS))):
         return check_optimizer
     value, slope = method_of(cls, OF_METHODS[0]), method_of(cls, OF_METHODS[1])
     if value and slope:
@@ -190,6 +194,10 @@ def of_functions(module: ModuleType) -> Iterator[Subject]:
             )
         elif is_update(value):
             yield Subject(name, value, lambda n=name, v=value: optimizers.examine(n, v, None))
+        elif descents.roles(value):
+            yield Subject(name, value, lambda n=name, v=value: descents.examine(n, v))
+        elif clipping.is_clipping(name, value):
+            yield Subject(name, value, lambda n=name, v=value: clipping.examine(n, v))
         elif functional.is_factory(value):
             yield Subject(name, value, lambda n=name, v=value: optimizers.examine(n, None, v))
 
@@ -197,9 +205,12 @@ def of_functions(module: ModuleType) -> Iterator[Subject]:
 def of_others(module: ModuleType, named: set[str]) -> Iterator[Subject]:
     """Functions and classes with a value and gradients in a form that no other check reads, such as of several arguments."""
     file = vars(module)
-    for name, readings in together(own(module, inspect.isfunction), named).items():
-        if (result := trials_of_several.best(readings, file)) is not None:
-            yield Subject(name, readings[-1].source, lambda r=result: r)
+    for name, found in together(own(module, inspect.isfunction), named).items():
+        if (result := readings.best(found, file)) is not None:
+            yield Subject(name, found[-1].source, lambda r=result: r)
+    for reading in second.of_functions(own(module, inspect.isfunction)):
+        if (result := readings.best([reading], file)) is not None:
+            yield Subject(reading.name, reading.source, lambda r=result: r)
     for name, cls in own(module, inspect.isclass).items():
         if (
             check_of(cls) is None
@@ -211,6 +222,7 @@ def of_others(module: ModuleType, named: set[str]) -> Iterator[Subject]:
 
 def of_tables(module: ModuleType) -> Iterator[Subject]:
     """The entries of a table of functions and their derivatives, {"tanh": (f, f_prime)} or {"tanh": {"f": …, "df": …}}."""
+    functions = own(module, inspect.isfunction)
     for title, table in vars(module).items():
         for key, entry in table.items() if isinstance(table, dict) and not title.startswith("_") else ():
             pair = tuple(entry.values()) if isinstance(entry, dict) else entry
@@ -219,11 +231,21 @@ def of_tables(module: ModuleType) -> Iterator[Subject]:
                 and isinstance(pair, tuple | list)
                 and len(pair) == 2
                 and all(map(callable, pair))
+                and len(required(functions.get(key, len))) != 2  # these are the derivatives in two arguments
             ):
                 value, slope = (named(f"{title}[{key!r}]", f) for f in pair)
                 yield Subject(
                     value.__name__, pair[1], lambda v=value, s=slope: check_two(v.__name__, v, s, vars(module))
                 )
+
+
+def of_rules(module: ModuleType) -> Iterator[Subject]:
+    """The entries of a table of functions and the derivatives in their arguments, {multiply: (…, …)}."""
+    functions = own(module, inspect.isfunction)
+    for title, table in vars(module).items():
+        for name, reading in of_table(title, table, functions) if isinstance(table, dict) and title[0] != "_" else ():
+            if (result := readings.best([reading], vars(module))) is not None:
+                yield Subject(name, reading.source, lambda r=result: r)
 
 
 def named(name: str, function: Callable) -> Callable:
@@ -251,16 +273,15 @@ def is_update(function: Callable) -> bool:
 def is_function_to_check(name: str, function: Callable, file: Mapping[str, Any]) -> bool:
     """Whether it is a loss or penalty. Otherwise it is a helper function and is not checked."""
     needed = required(function)
-    if (
-        len(needed) == 2
-        and losses.target_place(function) is not None
-        and (losses.looks_like_loss(name) or plain(needed[1].name) in ("target", "targets", "t"))
-    ):
-        return True
+    a_loss = len(needed) == 2 and losses.target_place(function) is not None
+    named = a_loss and (losses.looks_like_loss(name) or plain(needed[1].name) in ("target", "targets", "t"))
     try:
         found = returned(function, len(needed), file)
     except NotImplementedError:
-        return len(needed) == 1 or losses.target_place(function) is not None
+        return len(needed) == 1 or a_loss
+    helper = np.ndim(found) > 0 if hasattr(found, "shape") else found is None and bool(IS_SLOPE.search(name))
+    if named and not (helper and not losses.looks_like_loss(name)):
+        return True
     pair = isinstance(found, tuple) and 2 <= len(found) <= 1 + len(needed) and np.ndim(found[0]) == 0
     return pair and hasattr(found[1], "shape") and np.ndim(found[1]) > 0
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 from ..study.styles.calls import FORWARD, method_of, parameters_of, required
 from ..study.styles.joined import partner
+from ..study.styles.scripts import with_globals
 from ..study.styles.several import Several, of_functions
 from ..study.styles.three import in_three
 
@@ -23,7 +24,7 @@ def together(functions: Mapping[str, Callable], named: set[str]) -> dict[str, li
         if reading.source in values or reading.name in named:
             continue  # what a value returns besides is a cache, and no gradient
         if slope == reading.name or not of_another(reading.name, slope, functions):
-            found.setdefault(reading.name, []).append(reading)
+            found.setdefault(reading.name, []).append(with_globals(reading))
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-import time
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -15,38 +15,11 @@ from ..errors import OptionError
 from ..study.styles import losses
 from ..study.styles.calls import method_of, parameters_of
 from ..study.styles.copies import repeatable
-from ..study.styles.joined import OF_METHODS, choices, joined
-from ..study.trials import fitting, functions, layers, optimizers, plan
-from ..study.trials.inputs import candidates, constructed, required, variants
+from ..study.styles.joined import OF_METHODS, joined
+from ..study.trials import engines, fitting, functions, layers, optimizers, plan
+from ..study.trials.inputs import candidates, constructed, required
 from ..study.trials.result import RIGHT, UNUSABLE, WRONG, Result
-from ..study.trials.varied import brief
-
-SEARCHED = 10.0  # seconds after which no further weights are tried
-
-
-class NotCheckableError(Exception):
-    """The file has nothing to check, or a class that cannot be instantiated; the message says what to write."""
-
-
-def instance(cls: type, value: Any) -> Any:
-    """The object to check: that of the file, or a new one."""
-    return construct(cls) if value is None else value
-
-
-def construct(cls: type) -> Any:
-    """An instance of a class, with the sizes 3, 4, … as arguments of the constructor."""
-    try:
-        return constructed(cls).value
-    except NotImplementedError:
-        raise
-    except Exception as error:
-        if not required(cls):
-            raise
-        call = f"{cls.__name__}({', '.join(p.name for p in required(cls))})"
-        raise NotCheckableError(
-            f"{call} with sizes such as 3 and 4 raised {type(error).__name__}: {error}. Make an instance for the check to use: in the file "
-            f"`layer = {cls.__name__}(…)` and an input `x = …` for it, or in Python check({cls.__name__}(…), x)"
-        ) from error
+from .objects import NotCheckableError, array_of, instance, of_arrays, of_tuples, varied
 
 
 def check_layer(name: str, value: Any, cls: type, others: type | None, file: Mapping[str, Any]) -> Result:
@@ -64,47 +37,16 @@ def check_layer(name: str, value: Any, cls: type, others: type | None, file: Map
             raise
         result = Result(UNUSABLE, "", error=error)
     if value is None and result.code == UNUSABLE and required(cls):
-        return functions.best([*of_arrays(name, cls, file), result])
-    return result
+        return functions.best(itertools.chain(of_tuples(name, cls, file), of_arrays(name, cls, file), [result]))
+    return with_update(name, result)
 
 
-def of_arrays(name: str, cls: type, file: Mapping[str, Any]) -> Iterator[Result]:
-    """A class whose constructor takes its weights: made with arrays of the shapes that fit the first input for which some do."""
-    given, start = array_of(file, "x"), time.process_time()
-    for x in [given] if given is not None else candidates():
-        count = 0
-        for arguments in choices(required(cls), x, file):
-            if time.process_time() - start > SEARCHED:
-                return
-            if any(isinstance(a, np.ndarray | np.floating) and a.size == 1 for a in arguments.values()):
-                continue  # a weight of one number hides transposes and sums
-            try:
-                thing = cls(**arguments)
-            except Exception:
-                continue
-            if plan.takes(thing, x) is None and plan.fits(thing, x):
-                count += 1
-
-                def check(arguments: dict = arguments, x: np.ndarray = x, **options: Any) -> Result:
-                    return layers.examine(name, cls(**arguments, **options), given=x)
-
-                yield varied(check(), cls, check)
-        if count:
-            return
-
-
-def array_of(file: Mapping[str, Any], *names: str) -> np.ndarray | None:
-    """The array, or the list of numbers, that the file has under one of these names."""
-    for name in names:
-        given = file.get(name)
-        if isinstance(given, list):
-            try:
-                given = np.array(given)
-            except ValueError:
-                continue
-        if isinstance(given, np.ndarray) and given.dtype.kind in "fiub" and given.size and given.ndim:
-            return given.astype(np.float64) if given.dtype.kind == "f" else given
-    return None
+def with_update(name: str, result: Result) -> Result:
+    """A right layer that updates itself: wrong if its update is."""
+    step = optimizers.of_layer(name, result.layer) if result.code == RIGHT else None
+    if step is None or step.code != WRONG:
+        return result
+    return replace(step, where="in its gradients right, and in its update not", tried=result.tried)
 
 
 def with_options(
@@ -114,23 +56,6 @@ def with_options(
     return varied(check(name, value, cls, others, file), cls if others is not None else None, lambda **options: check(
         name, constructed(cls, **options).value, cls, None, file
     ))  # fmt: skip
-
-
-def varied(result: Result, signature: Any, check: Callable[..., Result]) -> Result:
-    """A right result, checked again with each option other than the default; the first that is wrong is said."""
-    if result.code != RIGHT or signature is None:
-        return result
-    for options in variants(signature, guards=False):
-        said = ", ".join(f"{key}={brief(option)}" for key, option in options.items())
-        try:
-            other = check(**options)
-        except Exception:  # it does not take this option
-            continue
-        if other.code == WRONG:
-            return replace(other, where=other.where or f"with {said}")
-        if other.code == RIGHT:
-            result.tried.options.append(said)
-    return result
 
 
 def check_activation(name: str, value: Any, cls: type, others: type | None, file: Mapping[str, Any]) -> Result:
@@ -187,6 +112,12 @@ def hides(layer: Any) -> bool:
     return any(isinstance(value, np.ndarray | np.floating) and value.size == 1 for value in vars(layer).values())
 
 
+def check_engine(name: str, value: Any, cls: type, others: type | None, file: Mapping[str, Any]) -> Result:
+    """An engine of automatic differentiation."""
+    functions = {n: f for n, f in file.items() if inspect.isfunction(f) and f.__module__ == cls.__module__}
+    return engines.examine(cls.__name__, cls, functions)
+
+
 def check_optimizer(name: str, value: Any, cls: type, others: type | None, file: Mapping[str, Any]) -> Result:
     try:
         made = instance(cls, value)
@@ -205,16 +136,15 @@ def check_loss_class(name: str, value: Any, cls: type, others: type | None, file
         raise NotCheckableError(
             f"{name} has a value, but no derivative was found: give it a method `backward(self)` that returns the gradient in the prediction"
         )
-    return read(
-        [losses.Loss(name, call, flipped, source=method) for flipped in losses.orders(method) for call in calls],
-        method,
-        file,
-    )
+    found = [losses.Loss(name, call, flipped, source=method) for flipped in losses.orders(method) for call in calls]
+    return read(found, method, file, losses.averages(cls))
 
 
-def read(found: list[losses.Loss], method: Callable, file: Mapping[str, Any]) -> Result:
+def read(found: list[losses.Loss], method: Callable, file: Mapping[str, Any], averaged: bool = False) -> Result:
+    """averaged: the values of the examples are averaged, and not summed."""
     return functions.best(
-        functions.examine(loss, 2, given_inputs(loss, method, file)) for loss in functions.readings(found)
+        functions.examine(loss, 2, given_inputs(loss, method, file))
+        for loss in (found if averaged else functions.readings(found))
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from scratchae.cli import main
-from scratchae.tutorial import grade, readers
+from scratchae.tutorial import grade, objects
 from scratchae.tutorial.chapters import folder
 
 RIGHT = """
@@ -425,7 +425,7 @@ def test_sizes_for_a_constructor():
         def __init__(self, inputs, outputs, rate, extra=1):
             self.given = inputs, outputs, rate, extra
 
-    assert readers.construct(Layer).given == (3, 4, 0.4, 1)
+    assert objects.construct(Layer).given == (3, 4, 0.4, 1)
 
 
 def test_a_file_that_was_mended_in_the_same_second_is_read_anew(file, monkeypatch):

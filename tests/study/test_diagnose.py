@@ -50,6 +50,9 @@ def test_enough_kinds_over_enough_layers():
         "unstable",
         "unusual_step",
         "straight_through",
+        "added_in_part",
+        "added_up",
+        "clipping",
     }  # not of one gradient at one point
     later = {
         "copied",

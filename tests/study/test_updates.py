@@ -189,10 +189,31 @@ def test_each_form_is_compared_with_its_definition(form, slipped):
         ("AdamW", "(np.sqrt(self.v / (1 - self.b2**self.t)) + self.eps)", "np.sqrt(self.v / (1 - self.b2**self.t) + self.eps)", "ε stands inside of the root"),
     ],
 )  # fmt: skip
-def test_what_is_right_and_not_usual_is_remarked(form, before, after, remark, graded):
-    assert before in FORMS[form][0]
-    code, said = graded(FORMS[form][0].replace(before, after))
+def test_what_is_not_usual_is_wrong_unless_the_file_says_so(form, before, after, remark, graded):
+    text = FORMS[form][0]
+    assert before in text
+    code, said = graded(text.replace(before, after))
+    assert code == 1 and remark in said, said
+    said_so = text.replace(
+        "def step(", "# without the rate, as in the paper; ε inside of the root\n            def step("
+    )
+    code, said = graded(said_so.replace(before, after))
     assert code == 0 and "right, with a remark" in said and remark in said, said
+
+
+def test_a_state_that_parameters_share_is_found_though_their_shapes_differ(graded):
+    text = """
+        class Momentum:
+            def __init__(self, lr=0.1, mu=0.9):
+                self.lr, self.mu, self.v = lr, mu, {}
+
+            def update(self, name, w, g):
+                self.v[name] = self.mu * self.v.get(name, 0.0) - self.lr * g
+                return w + self.v[name]
+        """
+    assert graded(text)[0] == 0
+    code, said = graded(text.replace("[name]", "[0]").replace("get(name", "get(0"))
+    assert code == 1, said
 
 
 def test_an_option_without_a_definition_is_left_out(graded):

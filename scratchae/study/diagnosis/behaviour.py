@@ -125,7 +125,9 @@ def repeated(experiment: LayerExperiment) -> Iterator[Finding]:
         g, h = once[summed[0]], twice[summed[0]]
         index = largest(g)
         evidence = f"the same step twice: ∂L/∂{summed[0]}{list(index)} is {g[index]:.6g} after the first, {h[index]:.6g} after the second"
-        yield finding("accumulated", summed, evidence)
+        every = isinstance(subject, Adapted) and len(summed) == len(experiment.places(subject)) > 1
+        yield finding("added_up" if every else "accumulated", summed, evidence)
+    yield from added_in_part(experiment, r, once)
 
     x = experiment.inputs["x"]
     elsewhere = experiment.beside(np.roll(x, 1, axis=0) if len(x) > 1 else x * 0.9)
@@ -138,6 +140,25 @@ def repeated(experiment: LayerExperiment) -> Iterator[Finding]:
         index = largest(g - h)
         evidence = f"∂L/∂{stale[0]}{list(index)} is {g[index]:.6g} in a new layer, and {h[index]:.6g} at the same x and dy after a step on another x"
         yield finding("stale", stale, evidence)
+
+
+def added_in_part(experiment: LayerExperiment, r: np.ndarray, once: Arrays) -> Iterator[Finding]:
+    """Of an object that sets its gradients to 0 by a method of its own: whether some are added up, and others are not."""
+    subject = experiment.fresh()
+    if not isinstance(subject, Adapted) or not subject.zeroing():
+        return
+    experiment.run(r=r, subject=subject)
+    subject.zeroes = False
+    _, twice = experiment.run(r=r, subject=subject)
+    names = [name for name in once if name in experiment.places(subject)]
+    set_anew = tuple(name for name in names if close(twice[name], once[name]) and np.any(once[name]))
+    if set_anew and len(set_anew) < len(names):
+        others = ", ".join(f"∂L/∂{name}" for name in names if name not in set_anew)
+        yield finding(
+            "added_in_part",
+            set_anew,
+            f"without {subject.zeroing()[0].__name__}(), a second step is added to {others}",
+        )
 
 
 def close(a: np.ndarray, b: np.ndarray) -> bool:

@@ -95,6 +95,14 @@ KINDS = {
         "it is added to instead of set: the second backward gives the sum of both",
         "+= instead of =: `backward` sets self.dW, so that nothing needs to be zeroed between steps",
     ),
+    "added_up": (
+        "each backward adds to the gradients that are there: right, if they are set to 0 before each step",
+        "+= in `backward`: no method of this class sets the gradients to 0, so that the loop around it has to",
+    ),
+    "added_in_part": (
+        "it is set, where other gradients of the same object are added up",
+        "= in place of +=: where the gradients are set to 0 before each step, all are added to, or else none",
+    ),
     "random": (
         "forward is not repeatable: the same x gives another y",
         "random numbers from np.random…: draw them from the rng of `forward(x, rng)` instead. Or a counter, or a parameter that `forward` changes",
@@ -207,9 +215,24 @@ KINDS = {
         "the update is wrong: {which}",
         "the lines of update, one after the other, beside the definition; by hand for one number, over two steps",
     ),
+    "operation_alone": (
+        "{which}: the derivative of this operation is not that of its value",
+        "the lines of its backward: the gradient of each operand is that of the result times the derivative, and is added (+=) to what "
+        "is there",
+    ),
+    "operation_together": (
+        "{which}: each operation is right alone, and together they are not",
+        "+= in place of =, since a node that is used twice gets the sum of two gradients; and the order: a node's own backward runs once, "
+        "after those of all nodes that use it",
+    ),
     "hidden_by_targets": (
         "it is wrong {where}, and right {other}",
         "the kind of target that `forward` and `backward` are meant for: numbers, one-hot rows or class numbers",
+    ),
+    "clipping": (
+        "it does not clip {which}",
+        "the norm is a root, of the squares of all numbers of all arrays; only beyond the limit something changes; and `g *= s` changes the "
+        "array of the caller, while `g = g * s` makes another",
     ),
     "unusual_step": (
         "{which}",
@@ -243,7 +266,7 @@ KINDS = {
 }
 
 NOTES = frozenset(
-    {"dtype", "draws", "not_a_divergence", "straight_through", "unstable", "unusual_step"}
+    {"added_up", "dtype", "draws", "not_a_divergence", "straight_through", "unstable", "unusual_step"}
 )  # remarks: the numbers are right
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from .calls import (
     INPUT_GRADIENTS,
     OUTPUTS,
     RATES,
+    ZEROING,
     Call,
     backward_words,
     method_of,
@@ -23,7 +24,19 @@ from .calls import (
     require_array,
 )
 from .copies import duplicate, repeatable
-from .names import Path, get, is_trained, keys_of_gradient, keys_of_parameter, plain, put, short, walk
+from .names import (
+    Path,
+    get,
+    is_array,
+    is_number,
+    is_trained,
+    keys_of_gradient,
+    keys_of_parameter,
+    plain,
+    put,
+    short,
+    walk,
+)
 from .written import returned_names, written_rate
 
 
@@ -45,6 +58,7 @@ class Adapted(Layer):
         """What forward needs."""
         self.theirs = duplicate(theirs)
         self.training: bool | None = None
+        self.zeroes = True  # whether gradients are set to 0 before each backward, where there is a method for it
         self.seed = 0  # of what forward draws itself
         self.draws: dict[tuple[bool | None, bool], bool] = {}  # whether it does, in each mode, as far as is known
         forward, backward = method_of(theirs, FORWARD), method_of(theirs, BACKWARD)
@@ -239,10 +253,8 @@ class Adapted(Layer):
         return y
 
     def backward(self, dy):
-        for thing in (self.theirs, *(get(self.theirs, path[:-1]) for path in self.places.values())):
-            for name in ("zero_grad", "zero_grads", "zero_gradients", "reset_gradients", "clear_gradients"):
-                if callable(method := getattr(thing, name, None)):
-                    method()
+        for method in self.zeroing() if self.zeroes else ():
+            method()
         method = getattr(self.theirs, self.methods[1])
         words = dict(backward_words(method, self.last, self.rate))
         kept = {name: np.array(get(self.theirs, path)) for name, path in self.places.items()} if self.updates else {}
@@ -258,6 +270,12 @@ class Adapted(Layer):
         if isinstance(dx, int | float) and not hasattr(dx, "dtype"):
             dx = np.asarray(float(dx))  # a number is a gradient of the wrong shape
         return np.zeros(self.last["x"].shape) if dx is None and self.index else dx
+
+    def zeroing(self) -> list[Callable]:
+        """The methods that set gradients to 0, of the object and of those that hold its parameters."""
+        holders = (self.theirs, *(get(self.theirs, path[:-1]) for path in self.places.values()))
+        methods = [getattr(holder, name, None) for holder in holders for name in ZEROING]
+        return [method for method in methods if callable(method)]
 
     def learning_rate(self, words: Mapping[str, Any]) -> float:
         """What the gradient was multiplied by before backward took it off."""
@@ -310,12 +328,3 @@ class Adapted(Layer):
     def __repr__(self) -> str:
         plain_repr = type(self.theirs).__repr__ is object.__repr__
         return f"{type(self.theirs).__name__}()" if plain_repr else repr(self.theirs)
-
-
-def is_number(value: Any) -> bool:
-    """Whether this can be a parameter: an array of numbers, or one number."""
-    return isinstance(value, float) or (isinstance(value, np.ndarray) and value.dtype.kind in "fi")
-
-
-def is_array(value: Any) -> bool:
-    return isinstance(value, np.ndarray)

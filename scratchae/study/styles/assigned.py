@@ -21,20 +21,25 @@ def assigned(
     """
     found: dict[str, np.ndarray] = {}
     unnamed: list[Any] = []
+    left = 0
     stems = {name: stems_of_tensor(name) for name in tensors}
     numbers = any(tensor.ndim == 0 for tensor in tensors.values())
     for label, value in gradients:
         array = np.asarray(value)
         if array.dtype.kind not in "fiu":
             continue
-        hits = [name for name in tensors if stems[name] & stems_of_label(label)]
+        same = label in tensors and label.startswith("self.")
+        hits = [label] if same else [name for name in tensors if stems[name] & stems_of_label(label)]
         if label.startswith("self."):  # first those of the object, and of them W['f'] for dW['f']
             hits.sort(key=lambda name, label=label: (not name.startswith("self."), not beside(label, name)))
         hit = next((name for name in hits if name not in found), None)
         if hit is not None:
             found[hit] = array
-        elif not hits and (array.ndim or numbers) and not label.startswith("self."):
-            unnamed.append((label, array))
+        elif not hits and not label.startswith("self."):
+            if array.ndim or numbers:
+                unnamed.append((label, array))
+            else:
+                left += 1  # a single number, and none of the tensors is one
     # beside gradients by name, another name is that of a state, such as hs
     unnamed = [array for label, array in unnamed if not found or not label.isidentifier() or stems_of_gradient(label)]
     free = [name for name in tensors if name not in found]
@@ -42,9 +47,9 @@ def assigned(
     if len(unnamed) == 1:
         fitting = [name for name in outer if tensors[name].shape == unnamed[0].shape]
         fitting += [name for name in free if name not in outer and tensors[name].shape == unnamed[0].shape]
-        yield from ((found | {name: unnamed[0]}, 0) for name in fitting)
+        yield from ((found | {name: unnamed[0]}, left) for name in fitting)
         if not fitting and len(outer) == 1:
-            yield found | {outer[0]: unnamed[0]}, 0
+            yield found | {outer[0]: unnamed[0]}, left
         if fitting or len(outer) == 1:
             return
     elif unnamed:
@@ -62,10 +67,10 @@ def assigned(
             )
             ways = [found | dict(zip(names, unnamed, strict=True)) for names in turned]
         if ways:
-            yield from ((way, 0) for way in ways)
+            yield from ((way, left) for way in ways)
             return
     if found:
-        yield found, len(unnamed)
+        yield found, left + len(unnamed)
 
 
 def beside(label: str, name: str) -> bool:

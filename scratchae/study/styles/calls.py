@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,6 +20,7 @@ BACKWARD = (
     "backward", "backward_pass", "bprop", "backprop", "backward_propagation", "backward_prop", "back_prop", "backpropagate",
     "backpropagation", "back_propagate", "backPropagate", "bwd", "vjp", "pullback",
 )  # fmt: skip
+ZEROING = ("zero_grad", "zero_grads", "zero_gradients", "reset_gradients", "clear_gradients", "zero", "reset_grads", "clear_grads")  # fmt: skip
 RNG = {"rng", "generator", "randomstate", "gen", "random", "prng", "rs"}
 TRAINING = {
     "train",
@@ -77,10 +80,17 @@ def defines(cls: type, name: str) -> bool:
 
 
 def parameters_of(function: Callable) -> list[inspect.Parameter]:
+    return list((of_known if inspect.isfunction(function) or inspect.isclass(function) else of_any)(function))
+
+
+def of_any(function: Callable) -> tuple[inspect.Parameter, ...]:
     try:
-        return list(inspect.signature(function).parameters.values())
+        return tuple(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):  # some functions of C tell nothing
-        return []
+        return ()
+
+
+of_known = functools.lru_cache(1000)(of_any)  # functions and classes, which are asked for thousands of times
 
 
 def required(function: Any) -> list[inspect.Parameter]:
@@ -102,6 +112,7 @@ class Call:
         named = [p for p in self.others if plain(p.name) in RNG]
         unknown = [p for p in self.others if p.default is p.empty and not is_flag(p) and p not in named]
         by_place = not named and len(unknown) == 1 and unknown[0].kind is not unknown[0].KEYWORD_ONLY
+        by_place = by_place and not re.search("prev|state|hidden|memory|^[hcs]$|^[hcs]0$", unknown[0].name)
         self.rng = (
             named[0].name if named else unknown[0].name if by_place else None
         )  # forward(x, anything) wants the rng

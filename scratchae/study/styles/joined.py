@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -13,7 +14,7 @@ from ...errors import ShapeError
 from .calls import RATES, TRAINING, parameters_of
 from .copies import repeatable
 from .names import plain, stems_of_gradient
-from .written import returned_names
+from .written import notes_of, returned_names
 
 DERIVATIVES = (
     "{}_prime", "{}_derivative", "{}_deriv", "{}_grad", "{}_gradient", "{}_backward", "{}_backwards", "{}_bwd", "{}_back", "d_{}", "d{}",
@@ -24,6 +25,7 @@ OF_METHODS = (  # the names of a value and of its derivative in one class
     ("__call__", "forward", "f", "fn", "function", "loss", "value", "activation", "activate", "func", "compute", "evaluate", "cost", "calculate", "apply", "call", "output"),
     ("gradient", "grad", "derivative", "prime", "deriv", "df", "backward", "d", "delta", "gradients", "f_prime", "fprime", "diff", "dloss", "loss_prime", "derivate", "backprop", "differentiate"),
 )  # fmt: skip
+BEFORE = {"z", "net", "preactivation", "preact", "pre", "logit", "logits"}
 UPSTREAM = (
     "dy",
     "dout",
@@ -150,8 +152,15 @@ def joined(value: Callable, derivative: Callable, x: np.ndarray, given: Mapping[
             continue
         yield from (
             Joined(value, derivative, arguments, alone, of_output)
-            for of_output in ((False, True) if alone else (False,))
+            for of_output in ((False, True) if alone and not of_the_input(derivative) else (False,))
         )
+
+
+def of_the_input(derivative: Callable) -> bool:
+    """Whether the derivative is handed what the function is, and not its output: z is what comes before an activation."""
+    (argument,) = [plain(p.name) for p in parameters_of(derivative) if p.default is p.empty]
+    source = getattr(derivative, "source", derivative)
+    return argument in BEFORE and not re.search("output|already|activation|activated|result", notes_of(source), re.I)
 
 
 def is_stretched(x: np.ndarray, y: Any, arguments: Iterable[Any]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from .calls import INPUT_GRADIENTS, OUTPUTS, method_of, outcome, parameters_of
 from .copies import duplicate, repeatable
 from .joined import OF_METHODS
 from .names import plain, stem, stems_of_gradient
-from .written import returned_names
+from .written import returned_names, text_of, upstream_option
 
 TARGETS = {"target", "targets", "t", "ytrue", "truth", "label", "labels", "y", "groundtruth", "gt", "expected", "actual", "desired", "true", "teacher", "reference", "ylabel", "yhot", "onehot"}  # fmt: skip
 PREDICTIONS = {"prediction", "predictions", "pred", "preds", "ypred", "yhat", "predicted", "output", "outputs", "logits", "scores", "x", "a", "al", "p", "probs", "out", "z", "o", "xhat", "probabilities", "estimate", "h", "yp"}  # fmt: skip
@@ -116,6 +117,12 @@ def of_object(thing: Any) -> Iterator[Callable[[Any, Any], tuple[Any, Any]]]:
                 yield pair_of_methods(thing, value, slope)
 
 
+def averages(cls: type) -> bool:
+    """Whether another method of a loss averages what its forward gives for each example."""
+    texts = (text_of(method) for _, method in inspect.getmembers(cls, inspect.isfunction))
+    return any(re.search(r"self\.(forward|loss|compute)\(", text) and "mean" in text for text in texts)
+
+
 def pair_of_methods(thing: Any, value: str, slope: str, of_output: bool = False) -> Callable:
     """of_output: the derivative is handed what the value has kept as its output, such as a softmax, in place of the prediction."""
 
@@ -123,17 +130,18 @@ def pair_of_methods(thing: Any, value: str, slope: str, of_output: bool = False)
         fresh = duplicate(thing)
         found = getattr(fresh, value)(first, second)
         method = getattr(fresh, slope)
+        above = dict.fromkeys(upstream_option(method), 1.7)
         needed = [p for p in parameters_of(method) if p.default is p.empty]
         before = dict(vars(fresh)) if hasattr(fresh, "__dict__") else {}
         if of_output and (first := outcome(fresh, None, OUTPUTS, {})) is None:
             raise ArrayTypeError(f"{type(thing).__name__}.{value} keeps no output")
         if len(needed) >= 2:
-            gradient = method(*([first] * (len(needed) - 2)), first, second)
+            gradient = method(*([first] * (len(needed) - 2)), first, second, **above)
         else:
-            gradient = method(*([1.0] * len(needed)))
+            gradient = method(*([1.0] * len(needed)), **above)
         if isinstance(gradient, tuple):
             gradient = next((g for g in gradient if hasattr(g, "shape")), None)
-        return found, outcome(fresh, gradient, INPUT_GRADIENTS, before)
+        return found * 1.7 if above else found, outcome(fresh, gradient, INPUT_GRADIENTS, before)
 
     return call
 

@@ -7,7 +7,7 @@ import functools
 import inspect
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,20 @@ import numpy as np
 from .assigned import last_of, stems_of_tensor
 from .calls import parameters_of, required
 from .copies import duplicate
-from .names import Path, keys_of_gradient, plain, put, short, stems_of_gradient, walk
+from .names import Path, keys_of_gradient, keys_of_parameter, plain, put, short, stems_of_gradient, walk
 from .several import SLOPES, VALUES, Arrays, Several, apart, keys_of, settings_of, with_gradients
+from .written import may_give_several
+
+PREPARING = (
+    "build",
+    "initialize",
+    "init_params",
+    "init_weights",
+    "initialize_parameters",
+    "_init_params",
+    "fit",
+    "train",
+)
 
 
 def of_class(title: str, cls: type, made: Any, make: Callable[..., Any]) -> Iterator[Several]:
@@ -30,16 +42,24 @@ def of_class(title: str, cls: type, made: Any, make: Callable[..., Any]) -> Iter
     ]
     values = [name for name in VALUES if name in methods]
     slopes = [name for name in SLOPES if name in methods]
-    pairs = [(value, None) for value in values if value not in slopes]
+    pairs = [(value, None) for value in values if value not in slopes and may_give_several(getattr(cls, value))]
     pairs += [(value, slope) for value in values for slope in slopes if slope != value]
-    for value, slope in pairs:
+    for value, slope in dict.fromkeys(pairs):
         if made is not None:
             yield of_methods(title, lambda *words: duplicate(made), [], value, slope, cls, fixed=True)
             continue
         needed = required(cls)
         yield of_methods(title, make, [], value, slope, cls)
-        if needed and any(not is_size(p.name) for p in needed):
+        if needed and any(not is_size(p.name) for p in needed) and not made_of_sizes(make):
             yield of_methods(title, cls, needed, value, slope, cls)
+
+
+def made_of_sizes(make: Callable) -> bool:
+    """Whether a constructor that is handed sizes makes arrays of them."""
+    try:
+        return any(array.ndim for _, array in held_by(make(0)).values())
+    except Exception:
+        return False
 
 
 def is_size(name: str) -> bool:
@@ -99,11 +119,16 @@ def of_methods(
     def thing_of(arguments: Arrays) -> Any:
         if needed:
             return make(**{name: arguments[name] for name in names}, **(arguments.get("options") or {}))
-        key = repr((arguments.get("sizes", 0), arguments.get("options"), shapes_of(arguments)))
+        key = repr((arguments.get("sizes", 0), arguments.get("options")))
         if key not in cache:
             cache[key] = make(arguments.get("sizes", 0), **(arguments.get("options") or {}))
-            prepare(cache[key], [arguments[p.name] for p in called_with if p.name in arguments])
-        return duplicate(cache[key])
+        if held_by(cache[key]) or not any(hasattr(cache[key], name) for name in PREPARING):
+            return duplicate(cache[key])
+        shaped = key + repr(shapes_of(arguments))
+        if shaped not in cache:
+            cache[shaped] = duplicate(cache[key])
+            prepare(cache[shaped], [arguments[p.name] for p in called_with if p.name in arguments])
+        return duplicate(cache[shaped])
 
     def run(arguments: Arrays, upstream: Callable) -> tuple[list, list]:
         fresh = thing_of(arguments)
@@ -119,7 +144,8 @@ def of_methods(
         if slope is None:
             return with_gradients(method(**own), sources[0], upstream)
         outputs, found = apart(method, other, own, upstream)
-        return outputs, [*found, *left_by(fresh, before)]
+        left = left_by(fresh, before)
+        return outputs, [*found, *(handed_over(left, arguments, names, before) if needed else labels(left))]
 
     def held(arguments: Arrays) -> Arrays:
         return {} if needed else {name: array for name, (_, array) in held_by(thing_of(arguments)).items()}
@@ -135,6 +161,8 @@ def of_methods(
         settings=settings,
         cls=None if fixed else cls,
         fixed=fixed,
+        parts=tuple(sources),
+        sized=() if needed or fixed else tuple(p.name for p in required(cls)),
     )
 
 
@@ -154,18 +182,7 @@ def shapes_of(arguments: Arrays) -> list[tuple[int, ...]]:
 
 def prepare(thing: Any, data: list[Any]) -> None:
     """Let an object make its parameters where it does so by the shape of data: in build(shape), or at the beginning of fit(X, y)."""
-    if not data or held_by(thing):
-        return
-    for name in (
-        "build",
-        "initialize",
-        "init_params",
-        "init_weights",
-        "initialize_parameters",
-        "_init_params",
-        "fit",
-        "train",
-    ):
+    for name in PREPARING if data else ():
         method = getattr(thing, name, None)
         wanted = required(method) if inspect.ismethod(method) else []
         if not wanted or len(wanted) > len(data):
@@ -179,12 +196,31 @@ def prepare(thing: Any, data: list[Any]) -> None:
             return
 
 
-def left_by(thing: Any, before: Mapping[Path, np.ndarray]) -> Iterator[tuple[str, Any]]:
-    """The gradients that an object has in its attributes after its backward."""
+def left_by(thing: Any, before: Mapping[Path, np.ndarray]) -> Iterator[tuple[Path, np.ndarray]]:
+    """The gradients that an object has in its attributes after its backward, and where."""
     for path, array in walk(thing):
         now = np.asarray(array)
         if keys_of_gradient(path) and is_float(now) and not same(now, before.get(path)):
-            yield f"self.{short(path)}", now
+            yield path, now
+
+
+def labels(left: Iterable[tuple[Path, np.ndarray]]) -> Iterator[tuple[str, np.ndarray]]:
+    return ((f"self.{short(path)}", now) for path, now in left)
+
+
+def handed_over(
+    left: Iterable[tuple[Path, np.ndarray]],
+    arguments: Arrays,
+    names: Collection[str],
+    before: Mapping[Path, np.ndarray],
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Gradients, under the names of the constructor's arguments where the object holds these in a place that tells: grads[0] of params[0]."""
+    held = {
+        path: name for name in names for path, array in before.items() if same(array, np.asarray(arguments[name]))
+    }
+    for path, now in left:
+        name = next((name for other, name in held.items() if keys_of_parameter(other) & keys_of_gradient(path)), None)
+        yield (f"d{name}" if name else f"self.{short(path)}"), now
 
 
 def same(now: np.ndarray, before: np.ndarray | None) -> bool:

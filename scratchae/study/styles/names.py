@@ -139,3 +139,12 @@ def is_trained(path: Path) -> bool:
     return any(
         isinstance(key, str) and (TRAINED.search(key) or plain(key) in ("params", "parameters")) for _, key in path
     )
+
+
+def is_number(value: Any) -> bool:
+    """Whether this can be a parameter: an array of numbers, or one number."""
+    return isinstance(value, float) or (isinstance(value, np.ndarray) and value.dtype.kind in "fi")
+
+
+def is_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray)

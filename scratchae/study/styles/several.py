@@ -21,7 +21,7 @@ import numpy as np
 from .calls import BACKWARD, FORWARD, parameters_of, required
 from .joined import DERIVATIVES, OF_METHODS, UPSTREAM
 from .names import plain, stems_of_gradient
-from .written import called, returned_names, returns, tree_of
+from .written import called, may_give_several, returned_names, returns, tree_of, upstream_option
 
 SLOPES = (*BACKWARD, *OF_METHODS[1], "grads", "pullback", "compute_gradients", "get_gradients", "gradient_step")
 VALUES = (*FORWARD, *OF_METHODS[0], "objective", "energy", "log_likelihood", "predict", "cost_function", "nll")
@@ -42,10 +42,12 @@ class Several:
     """run(arguments, upstream): the outputs as a list, and the gradients, each with the name that its author gives it.
 
     parameters: the arguments of the value without a default. keys: of arguments that are dicts, the keys that are read. held: what an
-    object itself holds that may have a gradient, by name. updates: what comes back is rather added to parameters.
+    object itself holds that may have a gradient, by name. updates: what comes back is rather added to parameters;
+    descends: or is what steps take off them, divided by a rate.
     one_of: how many functions give the gradients, one each. settings: arguments with a default, of the value and of what gives its
-    gradients, unless that has a cache of it. cls: the class whose options can be tried; fixed: its object is one of the
-    file's.
+    gradients, unless that has a cache of it. cls: the class whose options can be tried; fixed: what it holds is the file's. parts: the
+    functions that run. sized: the arguments of its constructor that are handed sizes. told: a class says of what
+    its gradients are.
     """
 
     name: str
@@ -55,10 +57,14 @@ class Several:
     keys: dict[str, list[str]]
     held: Callable[[Arrays], Arrays] = lambda arguments: {}
     updates: bool = False
+    descends: bool = False
     one_of: int = 1
     settings: tuple[inspect.Parameter, ...] = ()
     cls: type | None = None
     fixed: bool = False
+    parts: tuple[Callable, ...] = ()
+    sized: tuple[str, ...] = ()
+    told: bool = False
 
     def complete(self, arguments: Arrays, seed: int) -> Arrays:
         """The arguments, and what the object holds, moved off the values with which it begins."""
@@ -71,7 +77,8 @@ class Several:
             )
             for name, array in self.held(arguments).items()
         }
-        return arguments | moved
+        ordered = {p.name: arguments[p.name] for p in self.parameters if p.name in arguments}
+        return ordered | arguments | moved
 
 
 def labelled(found: Any, names: Sequence[str]) -> Iterator[tuple[str, Any]]:
@@ -202,6 +209,9 @@ def apart(value: Callable, slope: Callable, arguments: Arrays, upstream: Callabl
     if len(wanted) == 1 and not above and numbers and not isinstance(found, tuple):
         above = numbers
     outputs = list(found) if isinstance(found, tuple) else [found]
+    states = found if isinstance(found, list) and found else None
+    if states is not None:  # of which the last is the result
+        outputs = [states[-1]]
     if not above:
         outputs = outputs[:1]
         if not is_number(outputs[0]):
@@ -221,6 +231,8 @@ def apart(value: Callable, slope: Callable, arguments: Arrays, upstream: Callabl
         elif cache:
             handed.append(cache[0] if len(cache) == 1 or name != "cache" else tuple(cache))
             cache = cache[1:] if len(cache) > 1 and name != "cache" else cache
+        elif states is not None and name in returned_by(value):
+            handed.append(states)
         elif outputs and name in ("y", "out", "output", "xs", "ys", "states"):
             handed.append(outputs[0])
         else:
@@ -228,6 +240,8 @@ def apart(value: Callable, slope: Callable, arguments: Arrays, upstream: Callabl
     settings = {
         p.name: arguments[p.name] for p in parameters_of(slope) if p.default is not p.empty and p.name in arguments
     }
+    for name in upstream_option(slope) if not above else ():
+        settings[name], outputs = 1.7, [1.7 * np.asarray(y) for y in outputs]
     return outputs, list(labelled(slope(*handed, **settings), names_in(inspect.unwrap(slope))))
 
 
@@ -255,7 +269,7 @@ def of_functions(functions: Mapping[str, Callable]) -> Iterator[Several]:
     """The readings of a file's functions: each with its gradients, and pairs."""
     for name, function in functions.items():
         needed = required(function)
-        if not needed:
+        if not needed or not may_give_several(function):
             continue
         yield Several(
             name,
@@ -264,6 +278,7 @@ def of_functions(functions: Mapping[str, Callable]) -> Iterator[Several]:
             lambda arguments, upstream, f=function: with_gradients(f(**words(f, arguments)), f, upstream),
             keys_of(functions.values(), [p.name for p in needed]),
             settings=settings_of(function, None),
+            parts=(function,),
         )
     for name, value in functions.items():
         slopes = {
@@ -280,6 +295,7 @@ def of_functions(functions: Mapping[str, Callable]) -> Iterator[Several]:
                 updates=bool(DOWNHILL.search(other)),
                 one_of=len(slopes),
                 settings=settings_of(value, slope),
+                parts=(value, slope),
             )
 
 
@@ -294,4 +310,12 @@ def belongs(name: str, value: Callable, other: str, slope: Callable) -> bool:
     first, second = ([plain(p.name) for p in required(f)] for f in (value, slope))
     rest = [one for one in second if one not in first]
     same = len(first) >= 1 and set(first) <= set(second) and len(rest) <= 1 and all(map(is_upstream, rest))
+    if outcome := returned_by(value) & set(rest):  # such as all states of a solver
+        rest = [one for one in rest if one not in outcome]
+        same = bool(set(first) & set(second)) and len(rest) == 1 and is_upstream(rest[0])
     return named or (bool(IS_SLOPE.search(other)) and same)
+
+
+def returned_by(value: Callable) -> set[str]:
+    """The name of what a function returns, if it returns a single one."""
+    return {plain(node.id) for node in returns(value) if isinstance(node, ast.Name)}

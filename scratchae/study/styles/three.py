@@ -40,6 +40,7 @@ def in_three(functions: Mapping[str, Callable]) -> Iterator[Several]:
                         arguments,
                         functools.partial(three, forward, cost, slope),
                         keys_of(functions.values(), inputs),
+                        parts=(forward, cost, slope),
                     )
 
 

@@ -99,6 +99,7 @@ class Updating:
     """
 
     silent = asks = False
+    shapes: list[tuple[int, ...]] | None = None  # those of its parameters, where they are not free
 
     def __init__(
         self,

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import inspect
+import io
+import re
 import textwrap
+import tokenize
+from collections.abc import Collection, Iterable
 from typing import Any
 
 
@@ -29,12 +34,29 @@ def returns(function: Any) -> list[ast.expr]:
     ]
 
 
+def may_give_several(function: Any) -> bool:
+    """Whether a function may return a tuple: it returns one, a name, or what another function gives that is none of NumPy's."""
+    return any(
+        isinstance(node, ast.Tuple | ast.Name | ast.IfExp | ast.Attribute)
+        or (isinstance(node, ast.Call) and not ast.unparse(node.func).startswith(("np.", "numpy.", "float")))
+        for node in returns(function)
+    )
+
+
 def text_of(thing: Any) -> str:
     """A class or function as it is written; empty where its text cannot be had."""
     try:
         return inspect.getsource(thing)
     except (OSError, TypeError):
         return ""
+
+
+def notes_of(thing: Any) -> str:
+    """What a class or function says of itself, in its comments and texts."""
+    with contextlib.suppress(tokenize.TokenError, IndentationError):
+        tokens = tokenize.generate_tokens(io.StringIO(textwrap.dedent(text_of(thing))).readline)
+        return " ".join(token.string for token in tokens if token.type in (tokenize.COMMENT, tokenize.STRING))
+    return ""
 
 
 def tree_of(function: Any) -> ast.Module:
@@ -60,6 +82,32 @@ def is_empty(method: Any) -> bool:
         )
         for function in tree_of(method).body
     )
+
+
+def indices_in(functions: Iterable[Any], names: Collection[str]) -> set[str]:
+    """Which of these names stand alone in brackets, so that they choose rows: u in P[u] and y in p[np.arange(n), y]."""
+    found = set()
+    for node in (
+        node for function in functions for node in ast.walk(tree_of(function)) if isinstance(node, ast.Subscript)
+    ):
+        inside = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        found |= {one.id for one in inside if isinstance(one, ast.Name) and one.id in names}
+    return found
+
+
+def upstream_option(function: Any) -> list[str]:
+    """The name of a backward's upstream, such as dout=1 of a loss, if it is an option that the text uses."""
+    used = {node.id for node in ast.walk(tree_of(function)) if isinstance(node, ast.Name)}
+    options = [
+        p
+        for p in inspect.signature(function).parameters.values()
+        if type(p.default) in (int, float) and p.default == 1
+    ]
+    return [
+        p.name
+        for p in options
+        if p.name in used and re.match("d[a-z]|grad|g_?out|upstream|seed|scale$", p.name.lower())
+    ][:1]
 
 
 def written_rate(kind: type, method: str) -> float:

@@ -45,8 +45,8 @@ RATES: dict[str, Callable[[Mapping[str, float], int], float]] = {
 
 
 WITHOUT_RATE = (
-    "the weight decay takes off λ p without the learning rate, as in the paper (Loshchilov & Hutter 2019); PyTorch and Keras "
-    "take off lr λ p, so that a λ from there is far too large here"
+    "the weight decay takes off λ p without the learning rate; PyTorch and Keras take off lr λ p, so that a λ from there is far too large "
+    "here. If it is meant so, as in the paper (Loshchilov & Hutter 2019), a comment says it"
 )
 
 # what is right in an optimizer without a name of its own, and not in one that says how its weights decay

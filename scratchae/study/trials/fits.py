@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ...errors import ScratchaeError
-from ..styles.assigned import assigned
+from ..styles.assigned import assigned, stems_of_label
+from ..styles.names import stem
 from ..styles.several import Several, UnlikeError
 from .terms import evaluated, tensors_of
 
@@ -40,7 +41,7 @@ class Fits:
             raise UnlikeError
         try:
             arguments = self.thing.complete(arguments, 0)
-            labelled = evaluated(self.thing, arguments, anew=False)[1]
+            terms, labelled = evaluated(self.thing, arguments, anew=False)
         except NotImplementedError:
             raise
         except UnlikeError:
@@ -51,6 +52,11 @@ class Fits:
         except Exception:
             return False
         tensors = tensors_of(arguments)
+        single = [tensor.ndim == 0 for tensor in tensors.values()]
+        if terms.size == 1 and (any(single) if len(self.thing.parts) == 1 else all(single)):
+            return False  # what is calculated of a single number would pass for a loss
+        if any(np.any(array) and self.is_of_another(label, arguments, tensors) for label, array in labelled):
+            return False
         found = list(assigned(labelled, tensors))
         return not (self.strict and len(found) > 1) and any(
             not (left and self.whole)
@@ -59,3 +65,9 @@ class Fits:
             )
             for way, left in found
         )
+
+    def is_of_another(self, label: str, arguments: Mapping[str, Any], tensors: Mapping[str, Any]) -> bool:
+        """Whether a gradient is that of an argument which is a whole or a single number here, and so is rather an array of floats."""
+        numbers = [name for name, value in arguments.items() if isinstance(value, int | float | np.ndarray)]
+        others = {stem(name) for name in (*numbers, *self.thing.sized)} - {stem(name) for name in tensors}
+        return "." not in label and "[" not in label and bool(stems_of_label(label) & others)

@@ -12,7 +12,7 @@ import itertools
 import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,8 +23,10 @@ from .chains import BIAS, chained, of_others
 FIRST = {"N": 5, "D": 3, "K": 4, "G": 8, "A": 2, "M": 7, "T": 6, "C": 4, "H": 4, "W": 5, "R": 12, "Z": 16}
 OTHER = {"N": 4, "D": 5, "K": 3, "G": 6, "A": 6, "M": 6, "T": 7, "C": 8, "H": 5, "W": 4, "R": 9, "Z": 12}
 FREE = FIRST | {"N": 4, "T": 7, "H": 5, "W": 6}  # for objects of whose sizes only these can vary
-SIZES = FIRST, OTHER, FREE
-SECONDS = 1.0  # for trying shapes
+EQUAL = dict.fromkeys(FIRST, 4) | {"G": 8, "R": 12, "Z": 16}
+SIZES = FIRST, OTHER, FREE, EQUAL
+ALIKE = 3  # the place of the last among SIZES, for which objects too are made of equal sizes
+SECONDS = 0.7  # for trying shapes
 TRIES = 4000
 
 # what an argument of a name may be, the likeliest first: a kind, and the letters of its shape. Kinds: f floats, i class or row numbers,
@@ -44,8 +46,9 @@ NAMED: tuple[tuple[str, str], ...] = (
     (r"adj\w*|a|graph", "fNN bNN"),
     (r"axis|dim", "n"),
 )  # fmt: skip
-ANY = "fND fNU fDN fD fN fK fTD fNTD fNHWC fNCHW fDK p iN fNN bN n fN1 fKD fHW fD1 fA1 fKN iNT iT fTD1"
+ANY = "fND fNU fDN fD fN fK fTD fNTD fNHWC fNCHW fDK p f iN fNN bN n fN1 fKD fHW fD1 fA1 fKN iNT iT fTD1"
 
+SINGLE = {"p", "f", "n", "m"}  # kinds of single numbers
 DATA = {"x", "xs", "inputs", "input", "features", "data"}  # which may hold any numbers
 
 # names of arrays that are trained, as a whole, which are never alike to data
@@ -55,13 +58,16 @@ WEIGHTS = re.compile(
 )
 
 
-def likely(name: str) -> list[str]:
-    """What an argument may be, the likeliest first."""
-    found: dict[str, None] = {}
+INDEX = "iN n iNT iT m bN"
+
+
+def likely(name: str, index: bool = False) -> list[str]:
+    """What an argument may be, the likeliest first. index: it chooses rows."""
+    found: dict[str, None] = dict.fromkeys(INDEX.split() if index else ())
     _, _, key = name.partition("[")
     if key:  # an entry of a dict, which is rather a parameter
         name = key[:-1]
-        found = dict.fromkeys((NAMED[2] if BIAS.fullmatch(name) else NAMED[1])[1].split())
+        found |= dict.fromkeys((NAMED[2] if BIAS.fullmatch(name) else NAMED[1])[1].split())
     for pattern, kinds in NAMED:
         if re.fullmatch(pattern, plain(name)):
             found |= dict.fromkeys(kinds.split())
@@ -94,12 +100,14 @@ def made(kind: str, sizes: Mapping[str, int], seed: int, positive: bool) -> Any:
     if kind[0] == "s":
         return np.where(rng.integers(0, 2, shape) > 0, 1.0, -1.0)
     if positive:
-        return rng.uniform(0.15, 0.9, shape)
+        return np.asarray(rng.uniform(0.15, 0.9, shape))
     x = rng.standard_normal(shape)
-    return x + 0.05 * np.sign(x)
+    return np.asarray(x + 0.05 * np.sign(x))
 
 
-def choices(names: Sequence[str], given: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+def choices(
+    names: Sequence[str], given: Mapping[str, Any], indices: Collection[str] = ()
+) -> Iterator[dict[str, str]]:
     """A kind for each argument: first those where all are alike, then those whose names tell most."""
     free = [name for name in names if name not in given]
     told = {name: "given" for name in names if name in given}
@@ -107,10 +115,10 @@ def choices(names: Sequence[str], given: Mapping[str, Any]) -> Iterator[dict[str
     if len(free) > 1 and not weights:
         for kind in ("fND", "fN", "fTD", "fD", "fNK"):
             yield told | dict.fromkeys(free, kind)
-    options = [likely(name) for name in free]
+    options = [likely(name, name in indices) for name in free]
     for kinds, layout in chained(free) if weights else ():
         others = [name for name in free if name not in kinds]
-        ranked = [list(dict.fromkeys([*of_others(name, layout), *likely(name)])) for name in others]
+        ranked = [list(dict.fromkeys([*of_others(name, layout), *likely(name, name in indices)])) for name in others]
         for places in itertools.islice(in_order([len(one) for one in ranked]), 60):
             yield (
                 told
@@ -173,20 +181,22 @@ def in_order(counts: Sequence[int]) -> Iterator[tuple[int, ...]]:
 
 @dataclass
 class Fitting:
-    """Arguments that fit together: call(which sizes, seed). second: the sizes besides the first that fit too."""
+    """Arguments that fit together: call(which sizes, seed). second: the sizes besides the first that fit too. held: the sizes of what
+    an object or file holds itself, by letters of their own."""
 
     chosen: Mapping[str, str]
     given: Mapping[str, Any]
     positive: bool
     second: int = 0
+    held: Mapping[str, int] = field(default_factory=dict)
 
     def __call__(self, sizes: int, seed: int) -> dict[str, Any]:
-        found: dict[str, Any] = {"sizes": sizes % 2}
+        found: dict[str, Any] = {"sizes": sizes if sizes == ALIKE else sizes % 2}
         for place, (name, kind) in enumerate(self.chosen.items()):
             value = (
                 self.given[name]
                 if name in self.given
-                else made(kind, SIZES[sizes], 100 * seed + place, self.positive)
+                else made(kind, SIZES[sizes] | self.held, 100 * seed + place, self.positive)
             )
             one, _, key = name.partition("[")
             if key:
@@ -201,11 +211,12 @@ def fitted(
     given: Mapping[str, Any],
     takes: Callable[[dict], bool | None],
     seconds: Sequence[int],
+    indices: Collection[str] = (),
     most: int = 8,
 ) -> Iterator[Fitting]:
     """The first choices that `takes` accepts at the first sizes and at others; None from it says that a value was not finite."""
     spent, count, seen = 0.0, 0, collections.Counter()
-    for chosen in choices(names, given):
+    for chosen in choices(names, given, indices):
         start = time.process_time()
         fitting = Fitting(chosen, given, False)
         accepted = takes(fitting(0, 0))

@@ -151,6 +151,8 @@ def constructed(cls: type, sizes: tuple[int, ...] = SIZES, **options: Any) -> Ma
     words, places = {}, []
     for parameter in required(cls):
         value = argument(parameter, numbers)
+        if len(set(sizes)) == 1 and value in (2, [3, 4, 2]):  # sizes that are all equal
+            value = sizes[0] if value == 2 else [sizes[0]] * 3
         if parameter.kind is parameter.KEYWORD_ONLY:
             words[parameter.name] = value
         else:

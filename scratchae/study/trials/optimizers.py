@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -13,7 +14,8 @@ from ..styles.calls import parameters_of
 from ..styles.functional import ways
 from ..styles.names import plain
 from ..styles.updating import Arrays, Updating
-from ..styles.written import text_of
+from ..styles.within import Within, updates
+from ..styles.written import notes_of, text_of
 from .definitions import FAMILIES, NAMES
 from .inputs import constructed, variants
 from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
@@ -23,7 +25,7 @@ from .steps import Choice, Problem, defined, equal, named, path_of, problem, rig
 SMALL = 1e-5  # gradients for which an ε of 1e-8 counts if it stands inside a root
 INSIDE = (
     "ε stands inside of the root, √(v̂ + ε); the paper (Kingma & Ba 2015) and the libraries add it to the root, √v̂ + ε. "
-    "For gradients as small as √ε, the steps are much smaller here"
+    "For gradients as small as √ε, the steps are much smaller here. If it is meant so, a comment says it"
 )
 
 
@@ -35,18 +37,20 @@ class UnchangedError(UnknownError):
     """An optimizer runs, and changes nothing."""
 
 
-def running(make: Callable[[], Updating], seed: int, size: float = 1.0) -> tuple[Problem, list[Arrays], Updating]:
+def running(
+    make: Callable[[], Updating], seed: int, size: float = 1.0, alike: bool = False
+) -> tuple[Problem, list[Arrays], Updating]:
     theirs = make()
-    given = problem(seed, theirs.count, theirs.asks, size)
+    given = problem(seed, theirs, size, alike)
     with np.errstate(all="ignore"):
         return given, path_of(lambda p, g, t: theirs.update(p, g, t), given), theirs
 
 
-def usable(make: Callable[[], Updating]) -> bool:
-    """Whether an optimizer runs in this way, and moves its parameters."""
+def usable(make: Callable[[], Updating], alike: bool = False) -> bool:
+    """Whether an optimizer runs in this way, and moves its parameters. alike: on parameters of one shape."""
     for seed in (0, 1, 2):
         try:
-            given, path, _ = running(make, seed)
+            given, path, _ = running(make, seed, alike=alike)
         except NotImplementedError:
             raise
         except Exception:
@@ -75,6 +79,10 @@ def examine(name: str, value: Any, cls: Any) -> Result:
     built = list(ways(makes[0][0], cls, {}))
     way = next((i for i, one in enumerate(built) if usable(one)), None)
     if way is None:
+        of_one_shape = next((one for one in built if usable(one, alike=True)), None)
+        result = compared(name, of_one_shape, "", {}, tried, alike=True) if of_one_shape is not None else None
+        if result is not None and result.code == WRONG:
+            return result
         error = first_error(built)
         return Result(WRONG if isinstance(error, UnchangedError) else UNUSABLE, "", error=error)
     for make, options, said in makes:
@@ -92,14 +100,14 @@ def examine(name: str, value: Any, cls: Any) -> Result:
 
 
 def compared(
-    name: str, make: Callable[[], Updating], said: str, options: Mapping[str, Any], tried: Tried
+    name: str, make: Callable[[], Updating], said: str, options: Mapping[str, Any], tried: Tried, alike: bool = False
 ) -> Result | None:
     """Its steps with some options beside those of the definition, from several starts. None if it does not run."""
     remarks: list = []
     result = None
     for seed in (0, 1, 2):
         try:
-            given, path, theirs = running(make, seed)
+            given, path, theirs = running(make, seed, alike=alike)
         except NotImplementedError:
             raise
         except Exception:
@@ -132,27 +140,36 @@ def compared(
             fault = named(which, right, choices[0], given, path)
             return Result(WRONG, "", where=f"with {said}" if said else "", findings=(fault,), tried=tried)
         if seed == 0:
-            remarks = [
-                finding("unusual_step", (), "", which=text)
-                for text in remarks_of(which, agrees[1], make, choices, right)
-            ]
+            for text, meant in remarks_of(which, agrees[1], make, choices, right):
+                if not re.search(meant, notes_of(theirs.source), re.I):
+                    return Result(WRONG, "", findings=(finding("optimizer", (), "", which=text),), tried=tried)
+                remarks.append(finding("unusual_step", (), "", which=text))
         result = Result(RIGHT, "", findings=tuple(remarks))
     return result
 
 
 def remarks_of(
     which: str, choice: Choice, make: Callable[[], Updating], choices: list[dict], right: list[Choice]
-) -> Iterator[str]:
-    """What is not wrong, but not as in most libraries."""
+) -> Iterator[tuple[str, str]]:
+    """What is not as in the libraries, and how the author says that it is meant."""
     if choice.remark:
-        yield choice.remark
+        yield choice.remark, "paper|loshchilov|without|schedul|independent|fully"
     if which != "adam":
         return
     given, path, _ = running(make, 0, SMALL)
     like = [one for one in right if (one.decay, one.rate) == (choice.decay, choice.rate)]
     agree = [one.form["form"] for one in like if any(equal(path, defined(which, h, "", one, given)) for h in choices)]
     if "inside" in agree and "plain" not in agree:
-        yield INSIDE
+        yield INSIDE, "inside|root|hat|under"
+
+
+def of_layer(name: str, layer: Any) -> Result | None:
+    """Check the update of a layer that updates itself; None if it has none that is known."""
+    method = updates(layer)
+    if method is None or not usable(lambda: Within(layer, method)):
+        return None
+    result = compared(f"{name}.{method}", lambda: Within(layer, method), "", {}, Tried())
+    return result if result is not None and result.code != UNUSABLE else None
 
 
 def is_setting(name: str) -> bool:

@@ -37,13 +37,14 @@ class Tried:
             facts.append(f"options {'; '.join(dict.fromkeys(self.options))}")
         if self.modes:
             facts.append(" and ".join(dict.fromkeys(self.modes)))
-        text = f"tried: {self.trials} {'trial' if self.trials == 1 else 'trials'}; {'; '.join(facts)}"
+        text = f"tried: {self.trials} {'trial' if self.trials == 1 else 'trials'}{'; ' if facts else ''}{'; '.join(facts)}"
         return text + "".join(f"\n  not varied: {what}" for what in dict.fromkeys(self.left_out))
 
 
 @dataclass
 class Result:
-    """code: RIGHT, WRONG or UNUSABLE. text: what is said of it. where: the trial in which a fault shows, empty for the first."""
+    """code: RIGHT, WRONG or UNUSABLE. text: what was found to be right, where no single gradients were compared. where: the trial in
+    which a fault shows, empty for the first."""
 
     code: int
     text: str

@@ -11,8 +11,8 @@ from ..styles.names import plain
 
 SETTINGS = {
     "lr": ("lr", "learningrate", "eta", "stepsize", "learnrate", "rate", "currentlearningrate", "alpha", "lrate"),
-    "mu": ("momentum", "mu", "beta", "gamma", "rho", "beta1"),
-    "momentum": ("momentum", "mu"),
+    "mu": ("momentum", "mu", "mom", "beta", "gamma", "rho", "beta1"),
+    "momentum": ("momentum", "mu", "mom"),
     "beta1": ("beta1", "b1", "betaone", "rho1", "decay1"),
     "beta2": ("beta2", "b2", "betatwo", "rho2", "decay2"),
     "rho": ("rho", "decayrate", "beta", "gamma", "decay", "alpha", "beta2", "smoothing"),
@@ -76,7 +76,7 @@ def family(name: str, found: Mapping[str, Any]) -> str | None:
     if setting(found, "beta1") is not None and setting(found, "beta2") is not None:
         return "adam"
     if any(word in title for word in ("momentum", "nesterov", "nag", "heavyball")) or any(
-        key in found for key in ("momentum", "mu")
+        key in found for key in ("momentum", "mu", "mom")
     ):
         return "momentum"
     if ("decayrate" in found or "rho" in found) and setting(found, "eps") is not None:

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ..diagnosis import diagnose
 from ..diagnosis.experiment import FunctionExperiment
 from ..differences import EPS, STEP, GradientReport, compare, resolution
 from ..styles.assigned import assigned, last_of, reordered
 from ..styles.several import Several, UnlikeError
+from ..styles.written import indices_in, notes_of
 from .fits import Fits, UnsettledError, unsettled
-from .fitting import WEIGHTS, Fitting, constants, fitted
+from .fitting import SINGLE, WEIGHTS, Fitting, constants, fitted
 from .functions import source_of, tolerance_of
 from .layers import ELEMENTS, some
 from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
 from .terms import copied, evaluated, tensors_of
 from .varied import varied
 
-SEARCHED = 6.0  # seconds after which nothing further is tried
+NOT_SYMMETRIC = re.compile(r"non-? ?symm|not\s+(?:\w+\s+)?symm|unsymm|asymm|general", re.I)
 # numbers for which alone a gradient is right, by the letter of their kind
 KINDS = {
     "y": "a symmetric {}",
@@ -47,19 +48,19 @@ def examine(thing: Several, given: Mapping[str, Any], deadline: float, strict: b
         for p in thing.parameters
         if isinstance(given.get(p.name), np.ndarray | float | int | dict)
     }
-    names = [
-        f"{p.name}[{key}]" for p in thing.parameters if p.name not in known for key in thing.keys.get(p.name, ())
-    ]
-    names = [p.name for p in thing.parameters if p.name in known or p.name not in thing.keys] + names
+    names = arguments_of(thing, known)
+    indices = indices_in(thing.parts, names)
     seconds = (2,) if thing.fixed else (1, 2) if thing.cls is not None else (1,)
     worst, accused = None, {}
     for ours, whole in [*([(known, True)] if known else []), ({}, True), *([] if strict else [({}, False)])]:
+        if time.process_time() > deadline:
+            return worst
         try:
-            for fitting in fitted(names, ours, Fits(thing, whole, strict), seconds):
-                if strict and any(kind in "pnm" for kind in fitting.chosen.values()):
+            for fitting in fitted(names, ours, Fits(thing, whole, strict), seconds, indices):
+                if strict and any(kind in SINGLE for kind in fitting.chosen.values()):
                     continue
                 if any(
-                    kind in "pnm" and accused.get(name, kind) not in "pnm" for name, kind in fitting.chosen.items()
+                    kind in SINGLE and accused.get(name, kind) not in SINGLE for name, kind in fitting.chosen.items()
                 ):
                     continue  # a single number in place of an array hides what is wrong with the array
                 if worst is None or promising(thing, fitting):
@@ -69,7 +70,10 @@ def examine(thing: Several, given: Mapping[str, Any], deadline: float, strict: b
                     worst, accused = worst or result, accused or fitting.chosen
                 if worst.report is not None:
                     for other in constants(fitting, {check.name for check in worst.report.checks}):
-                        if not promising(thing, other):
+                        symmetric = any(kind[0] == "y" for kind in other.chosen.values())
+                        if (
+                            symmetric and any(NOT_SYMMETRIC.search(notes_of(one)) for one in thing.parts)
+                        ) or not promising(thing, other):
                             continue
                         result = trials(thing, other, bool(ours))
                         if result.code == RIGHT and moves_as_much(result, worst):
@@ -85,6 +89,14 @@ def examine(thing: Several, given: Mapping[str, Any], deadline: float, strict: b
         if worst is not None:
             return worst
     return None
+
+
+def arguments_of(thing: Several, known: Collection[str]) -> list[str]:
+    """The names of the arguments, and the keys of those that are dicts."""
+    names = [
+        f"{p.name}[{key}]" for p in thing.parameters if p.name not in known for key in thing.keys.get(p.name, ())
+    ]
+    return [p.name for p in thing.parameters if p.name in known or p.name not in thing.keys] + names
 
 
 def moves_as_much(result: Result, first: Result) -> bool:
@@ -135,6 +147,8 @@ def slopes_agree(thing: Several, arguments: Mapping[str, Any]) -> bool:
                 rows.append((change, parts.sum(), 1e-5 * np.sqrt((parts**2).sum()), noise))
         change, ours, slack, noise = np.array(rows).T
         factor = change @ ours / (ours @ ours) if thing.updates and np.any(ours) else 1.0
+        if thing.updates and not downhill(thing, factor):
+            return False
         return bool((np.abs(change - factor * ours) <= abs(factor) * slack + noise).all())
 
     ways = [found for found, _ in assigned(labelled, tensors)]
@@ -219,16 +233,19 @@ def report_of(thing: Several, arguments: Mapping[str, Any]) -> tuple[GradientRep
     What is called an update may be the gradient times a number, turned round, or the parameter with that added.
     """
     terms, labelled = evaluated(thing, arguments)
-    tensors, reports = tensors_of(arguments), []
+    tensors, reports, down = tensors_of(arguments), [], not thing.updates or downhill(thing, 1.0)
     for found, _ in sorted(assigned(labelled, tensors), key=lambda way: way[1]):
         gradients = {name: np.asarray(g, float) for name, g in found.items()}
         ways = [gradients]
-        if thing.updates:
+        if thing.updates and not thing.descends:
             ways.append({name: g - tensors[name] for name, g in gradients.items()})
         for way in ways:
-            report = compared(thing, arguments, terms, way)
-            if thing.updates and (factor := common_factor(report)):
-                report = compared(thing, arguments, terms, {name: factor * g for name, g in way.items()})
+            report = compared(thing, arguments, terms, way if down else {name: -g for name, g in way.items()})
+            if thing.updates and (factor := common_factor(report)) and downhill(thing, factor if down else -factor):
+                scaled = {name: (factor if down else -factor) * g for name, g in way.items()}
+                other = compared(thing, arguments, terms, scaled)
+                better = sum(c.passed for c in other.checks) > sum(c.passed for c in report.checks)
+                report = other if better or not thing.descends else report
             reports.append(report)
             if report.passed:
                 return report, None
@@ -242,22 +259,30 @@ def report_of(thing: Several, arguments: Mapping[str, Any]) -> tuple[GradientRep
             tensors[name][...] = array
         terms, labelled = evaluated(thing, moved)
         found = min(assigned(labelled, tensors), key=lambda way: way[1])[0]
-        return (terms.sum(), *(found[name] for name in names))
+        return (terms.sum(), *(found[name] if down else -found[name] for name in names))
 
     return reports[0], FunctionExperiment(function, {name: tensors[name] for name in names})
 
 
-def diagnosed(result: Result) -> Result:
-    """A wrong result with what is wrong."""
-    found = tuple(diagnose(result.layer, tuple(result.layer.inputs)))
-    return replace(result, report=replace(result.report, findings=found), layer=None)
+def downhill(thing: Several, factor: float) -> bool:
+    """Whether an update may be the gradient divided by this: what the author says is added leads down, and what is subtracted up."""
+    if thing.descends:
+        return factor > 0
+    notes = notes_of(thing.source)
+    return factor < 0 if re.search(r"\badd", notes) else factor > 0 if re.search(r"\bsubtract", notes) else True
 
 
 def common_factor(report: GradientReport) -> float:
-    """By what all gradients are to be multiplied, so that they are as near to the differences as can be."""
+    """By what gradients are to be multiplied: those of most tensors that are multiples of the differences, or else nearly all."""
     moved = [(c.analytic[~np.isnan(c.numeric)], c.numeric[~np.isnan(c.numeric)]) for c in report.checks]
-    ours, theirs = (np.concatenate([pair[i].ravel() for pair in moved]) for i in (0, 1))
-    return float(ours @ theirs / (ours @ ours)) if np.any(ours) else 0.0
+    whole = tuple(np.concatenate([pair[i].ravel() for pair in moved]) for i in (0, 1))
+    factors = [float(a @ b / (a @ a)) if np.any(a) else 0.0 for a, b in [(a.ravel(), b.ravel()) for a, b in moved]]
+    fitting = [
+        f for f, (a, b) in zip(factors, moved, strict=True) if f and np.allclose(f * a, b, rtol=1e-5, atol=1e-7)
+    ]
+    if fitting:
+        return max(fitting, key=lambda f: sum(abs(f - other) < 1e-5 * abs(f) for other in fitting))
+    return float(whole[0] @ whole[1] / (whole[0] @ whole[0])) if np.any(whole[0]) else 0.0
 
 
 def compared(thing: Several, arguments: Mapping[str, Any], terms: np.ndarray, gradients: dict) -> GradientReport:
@@ -277,22 +302,3 @@ def compared(thing: Several, arguments: Mapping[str, Any], terms: np.ndarray, gr
         thing.name, tensors, gradients, evaluate, rounding, tolerance, change=change, chain=True, step=step,
         elements=some(ELEMENTS),
     )  # fmt: skip
-
-
-def best(readings: Iterable[Several], given: Mapping[str, Any], strict: bool = False) -> Result | None:
-    """Right if one reading is; else the first that is wrong, or right in part; None if nothing could be read."""
-    worst, part, open_, deadline = None, None, None, time.process_time() + SEARCHED
-    with np.errstate(all="ignore"):
-        for thing in readings:
-            result = examine(thing, given, deadline, strict)
-            if result is not None and result.code == RIGHT:
-                if result.layer is None:
-                    return result
-                part = part or result
-            if result is not None and result.code == WRONG:
-                worst = worst or result
-            if result is not None and result.code == UNUSABLE:
-                open_ = open_ or result
-            if time.process_time() > deadline:
-                break
-        return diagnosed(worst) if worst is not None else None if strict else part or open_

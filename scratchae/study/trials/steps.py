@@ -12,7 +12,7 @@ import numpy as np
 
 from ..diagnosis.finding import Finding, finding
 from ..styles.names import plain
-from ..styles.updating import SLOPE, Arrays
+from ..styles.updating import SLOPE, Arrays, Updating
 from .decays import DECAYS, OTHER_DECAYS, RATES, WITHOUT_RATE, WRONG_DECAYS
 from .definitions import FAMILIES, NAMES
 from .settings import SETTINGS, setting
@@ -32,13 +32,18 @@ class Problem:
         return g + SLOPE * p if self.asked else g
 
 
-def problem(seed: int, count: int, asked: bool = False, size: float = 1.0) -> Problem:
+def problem(seed: int, theirs: Updating, size: float = 1.0, alike: bool = False) -> Problem:
+    """alike: all parameters have one shape."""
+    count = theirs.count
     rng = np.random.default_rng(seed)
     shapes = (((3, 2), (2,), (2, 4), (4,)), ((4,), (4, 1), (1, 3), (3,)), ((2, 3, 2), (1, 2), (2, 3), (1, 3)))[
         seed % 3
     ][:count]
+    shapes = theirs.shapes or (shapes[:1] * count if alike else shapes)
     start = [rng.standard_normal(shape) for shape in shapes]
-    return Problem(start, [[size * rng.standard_normal(shape) for shape in shapes] for _ in range(STEPS)], asked)
+    return Problem(
+        start, [[size * rng.standard_normal(shape) for shape in shapes] for _ in range(STEPS)], theirs.asks
+    )
 
 
 def path_of(step: Callable[[Arrays, Arrays, int], Arrays], given: Problem) -> list[Arrays]:

@@ -1,0 +1,126 @@
+"""A layer that is a function: `def dense(n, m)` with two functions in it, which share its variables, and are returned."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from types import CellType, CodeType, FunctionType, ModuleType
+from typing import Any
+
+from .calls import BACKWARD, FORWARD, parameters_of
+from .joined import OF_METHODS
+from .written import returns, tree_of
+
+BACK = re.compile(r"back|bw|grad|pull|vjp|deriv|prime|adjoint|reverse", re.I)
+Functions = dict[str, Callable]
+
+
+def cells(functions: list[Callable]) -> Iterator[tuple[str, CellType]]:
+    """The variables that functions share with the function around them, and those of functions among these."""
+    seen, waiting = set(), list(functions)
+    while waiting:
+        function = waiting.pop(0)
+        for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+            if id(cell) in seen:
+                continue
+            seen.add(id(cell))
+            yield name, cell
+            with_contents = contents(cell)
+            waiting += [one for one in with_contents if inspect.isfunction(one)]
+
+
+def contents(cell: CellType) -> list[Any]:
+    """What a variable holds, in a list; nothing where it has not been set."""
+    try:
+        return [cell.cell_contents]
+    except ValueError:
+        return []
+
+
+class Closed:
+    """An object of a factory: its attributes are the variables that its functions share, in which a copy has its own numbers."""
+
+    def __init__(self, *arguments: Any, **words: Any):
+        found = self._factory(*arguments, **words)
+        parts = (
+            found.values()
+            if isinstance(found, dict)
+            else found
+            if isinstance(found, tuple | list)
+            else vars(found).values()
+        )
+        self._functions = {one.__name__: one for one in parts if inspect.isfunction(one)}
+        self._read()
+
+    def _shared(self) -> Iterator[tuple[str, CellType]]:
+        return ((name, cell) for name, cell in cells([*self._functions.values()]) if not hasattr(type(self), name))
+
+    def _read(self) -> None:
+        """Its attributes are what the variables hold now."""
+        for name, cell in self._shared():
+            for value in contents(cell):
+                if not isinstance(value, ModuleType | FunctionType):
+                    vars(self)[name] = value
+
+    def _run(self, name: str, *arguments: Any, **words: Any) -> Any:
+        for key, cell in self._shared():
+            if key in vars(self):
+                cell.cell_contents = vars(self)[key]
+        try:
+            return self._functions[name](*arguments, **words)
+        finally:
+            self._read()
+
+
+def class_of(factory: Callable) -> type | None:
+    """A class whose objects are made as a factory makes them; None if a function returns no two functions that are written in it."""
+    written = next(iter(tree_of(factory).body), None)
+    inner = {node.name: node for node in getattr(written, "body", ()) if isinstance(node, ast.FunctionDef)}
+    named = next(filter(None, ([*names_in(node, inner)] for node in returns(factory))), [])
+    codes = {code.co_name: code for code in factory.__code__.co_consts if isinstance(code, CodeType)}
+    back = next((name for name in named if BACK.search(name) or name in BACKWARD + OF_METHODS[1]), None)
+    if len(named) < 2 or back is None or not codes.keys() >= set(named) or joins_layers(factory):
+        return None
+    methods = {name: method(codes[name], inner[name], factory) for name in named}
+    if not (back in BACKWARD + OF_METHODS[1] and any(name in FORWARD + OF_METHODS[0] for name in named)):
+        value = next(name for name in named if name != back)
+        methods |= {"forward": methods[value], "backward": methods[back]}
+    about = {
+        "_factory": staticmethod(factory),
+        "__signature__": inspect.signature(factory),
+        "__module__": factory.__module__,
+    }
+    return type(factory.__name__, (Closed,), methods | about)
+
+
+def joins_layers(factory: Callable) -> bool:
+    """Whether it is handed layers, chain(*layers), and has none of its own that could be checked."""
+    return any(
+        p.kind is p.VAR_POSITIONAL or re.search("layer|module|block|part", p.name) for p in parameters_of(factory)
+    )
+
+
+def names_in(node: ast.expr, inner: dict[str, ast.FunctionDef]) -> Iterator[str]:
+    """The functions in what is returned: in a tuple, the values of a dict, the words of a call."""
+    words = [one.value for one in node.keywords] if isinstance(node, ast.Call) else []
+    for one in getattr(node, "elts", getattr(node, "values", words)):
+        if isinstance(one, ast.Name) and one.id in inner:
+            yield one.id
+
+
+def method(code: CodeType, node: ast.FunctionDef, factory: Callable) -> Callable:
+    """A method that runs one of the functions, and has its arguments and its text."""
+    defaults = tuple(getattr(one, "value", None) for one in node.args.defaults)
+    empty = tuple(CellType() for _ in code.co_freevars)
+    twin = FunctionType(code, factory.__globals__, node.name, defaults, empty)
+
+    @functools.wraps(twin)
+    def run(self: Closed, *arguments: Any, **words: Any) -> Any:
+        return self._run(node.name, *arguments, **words)
+
+    own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    run.__signature__ = inspect.Signature([own, *inspect.signature(twin).parameters.values()])
+    return run

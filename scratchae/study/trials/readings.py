@@ -1,0 +1,106 @@
+"""What several readings of functions or of a class come to: right if one is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..diagnosis import diagnose
+from ..styles.several import IS_SLOPE, Several
+from ..styles.three import IS_COST
+from ..styles.written import indices_in
+from .alike import beside_held, choices, equal, told_apart
+from .fits import Fits
+from .fitting import ALIKE, Fitting
+from .result import RIGHT, UNUSABLE, WRONG, Result
+from .several import arguments_of, examine, promising, trials
+
+SEARCHED = 5.0  # seconds after which nothing further is tried
+
+
+def best(
+    readings: Iterable[Several], given: Mapping[str, Any], strict: bool = False, by_trying: bool = True
+) -> Result | None:
+    """Right if one reading is; else the first that is wrong, or right in part; None if nothing could be read."""
+    worst, part, open_, deadline = None, None, None, time.process_time() + SEARCHED
+    readings = list(readings)
+    with np.errstate(all="ignore"):
+        for thing in readings:
+            result = examine(thing, given, deadline, strict)
+            if result is not None and result.code == RIGHT:
+                if result.layer is None:
+                    return result
+                part = part or result
+            if result is not None and result.code == WRONG:
+                worst = worst or result
+            if result is not None and result.code == UNUSABLE:
+                open_ = open_ or result
+            if time.process_time() > deadline:
+                break
+        unread = readings if by_trying and not (strict or worst or part or open_) else []
+        for thing in unread if time.process_time() < deadline else ():
+            result = by_sizes(thing)
+            if result is not None and result.code == RIGHT and result.layer is None:
+                return result
+            worst = worst or (result if result is not None and result.code == WRONG else None)
+        return diagnosed(worst) if worst is not None else None if strict else part or open_
+
+
+def by_sizes(thing: Several) -> Result | None:
+    """Right or wrong for shapes that only trying tells; wrong only if some of its gradients are right, since it may be read amiss."""
+    takes, worst, names = Fits(thing, True, False), None, arguments_of(thing, ())
+    indices = indices_in(thing.parts, names)
+    try:
+        held = thing.held({"sizes": 0})
+        found = [] if thing.fixed else [*equal(names, indices, takes)]
+        right = [one for one in found if promising(thing, one)]
+        for one in right if not held else ():
+            fitting = Fitting(told_apart(one.chosen, takes, 0), {}, one.positive, 1)
+            if (result := trials(thing, fitting, False)).code == RIGHT:
+                return result
+        shapes = [told_apart(one.chosen, takes, ALIKE) for one in right] if found else choices(names, indices)
+        for fitting in beside_held(shapes, held, takes) if held else ():
+            result = trials(thing, fitting, False)
+            if result.code == RIGHT:
+                return result
+            worst = worst or result
+        if found and not right:
+            worst = replace(
+                trials(thing, found[0], False), where="where all sizes are equal, and for others it does not run"
+            )
+    except NotImplementedError:
+        raise
+    except Exception:  # an object cannot be made, or its form is another
+        return None
+    return worst if worst is not None and worst.report is not None and believed(thing, worst) else None
+
+
+def believed(thing: Several, result: Result) -> bool:
+    """Whether what is wrong for shapes found by trying is wrong: some gradients are right; or their names tell of what they are, and there
+    is only one, or the file has the shapes."""
+    checks = result.report.checks
+    if thing.told or partly(result):
+        return True
+    names = [getattr(one, "__name__", "") for one in thing.parts]
+    return (
+        (len(checks) == 1 or thing.fixed)
+        and len(names) == 2
+        and bool(IS_COST.search(names[0]) and IS_SLOPE.search(names[1]))
+    )
+
+
+def partly(result: Result) -> bool:
+    """Whether some of the gradients are right."""
+    return result.report is not None and any(
+        check.passed and np.any(check.analytic) for check in result.report.checks
+    )
+
+
+def diagnosed(result: Result) -> Result:
+    """A wrong result with what is wrong."""
+    found = tuple(diagnose(result.layer, tuple(result.layer.inputs)))
+    return replace(result, report=replace(result.report, findings=found), layer=None)
