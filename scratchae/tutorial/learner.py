@@ -11,7 +11,7 @@ import functools
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -98,9 +98,8 @@ def own(module: ModuleType, kind: Callable[[Any], bool]) -> dict[str, Any]:
 
 
 def of_classes(module: ModuleType) -> Iterator[Subject]:
-    classes = list(dict.fromkeys(own(module, inspect.isclass).values()))
+    classes = written_out(own(module, inspect.isclass).values())
     classes += filter(None, map(closures.class_of, own(module, inspect.isfunction).values()))
-    classes = [c for c in classes if not any(stands_for(other, c) for other in classes if other is not c)]
     for cls in classes:
         if issubclass(cls, Model):
             continue
@@ -118,6 +117,12 @@ def of_classes(module: ModuleType) -> Iterator[Subject]:
                 cls if value is None else value,
                 lambda v=value, c=cls, k=check, o=others, t=title: or_several(k, t, v, c, o, vars(module)),
             )
+
+
+def written_out(classes: Iterable[type]) -> list[type]:
+    """The classes without those that others of them are made of, and stand for."""
+    classes = list(dict.fromkeys(classes))
+    return [c for c in classes if not any(stands_for(other, c) for other in classes if other is not c)]
 
 
 def stands_for(other: type, cls: type) -> bool:
@@ -211,9 +216,11 @@ def of_others(module: ModuleType, named: set[str]) -> Iterator[Subject]:
     for reading in second.of_functions(own(module, inspect.isfunction)):
         if (result := readings.best([reading], file)) is not None:
             yield Subject(reading.name, reading.source, lambda r=result: r)
+    left = written_out(own(module, inspect.isclass).values())
     for name, cls in own(module, inspect.isclass).items():
         if (
-            check_of(cls) is None
+            cls in left
+            and check_of(cls) is None
             and not issubclass(cls, Model)
             and (result := of_class(name, cls, None, file)) is not None
         ):

@@ -23,19 +23,8 @@ from .calls import (
     require_array,
 )
 from .copies import duplicate, repeatable
-from .names import Path, get, is_trained, keys_of_gradient, keys_of_parameter, plain, put, short, walk
+from .names import ZEROING, Path, get, is_trained, keys_of_gradient, keys_of_parameter, plain, put, short, walk
 from .written import returned_names, written_rate
-
-ZEROING = (
-    "zero_grad",
-    "zero_grads",
-    "zero_gradients",
-    "reset_gradients",
-    "clear_gradients",
-    "zero",
-    "reset_grads",
-    "clear_grads",
-)
 
 
 class Adapted(Layer):

@@ -29,6 +29,7 @@ class Trial:
     make: Callable[[], Layer]
     x: np.ndarray
     noise: bool = True
+    fresh: Callable[[], Layer] | None = None  # in inference: the same object before any training
 
 
 class BrokenError(Exception):
@@ -194,6 +195,12 @@ def modes(layer: Layer, x: np.ndarray, start: Callable[[], Layer]) -> Iterator[T
     if isinstance(layer, Adapted) and not layer.has_modes:
         return
 
+    def fresh() -> Layer:
+        untrained = start()
+        if isinstance(untrained, Adapted):
+            untrained.training = False
+        return untrained
+
     def inference() -> Layer:
         trained = start()
         for seed in (5, 6):
@@ -213,7 +220,7 @@ def modes(layer: Layer, x: np.ndarray, start: Callable[[], Layer]) -> Iterator[T
         return trained
 
     yield Trial("mode", "in training", "in its first mode", training, x)
-    yield Trial("mode", "in inference", "in training", inference, x, noise=False)
+    yield Trial("mode", "in inference", "in training", inference, x, noise=False, fresh=fresh)
 
 
 def shapes(value: Any, x: np.ndarray, start: Callable[[], Layer]) -> Iterator[Trial]:
