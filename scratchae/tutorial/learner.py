@@ -11,7 +11,7 @@ import functools
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -31,13 +31,12 @@ from ..study.styles.several import IS_SLOPE
 from ..study.styles.tables import of_table
 from ..study.styles.three import in_three
 from ..study.styles.updating import UPDATE
-from ..study.styles.written import is_empty
 from ..study.trials import clipping, descents, layers, models, optimizers, readings
 from ..study.trials.inputs import required
 from ..study.trials.result import Result
 from .fallback import of_class, or_of_functions, or_several
 from .objects import NotCheckableError, array_of, instance
-from .others import any_number, of_another, together
+from .others import any_number, of_another, together, written_out
 from .readers import (
     check_activation,
     check_engine,
@@ -117,19 +116,6 @@ def of_classes(module: ModuleType) -> Iterator[Subject]:
                 cls if value is None else value,
                 lambda v=value, c=cls, k=check, o=others, t=title: or_several(k, t, v, c, o, vars(module)),
             )
-
-
-def written_out(classes: Iterable[type]) -> list[type]:
-    """The classes without those that others of them are made of, and stand for."""
-    classes = list(dict.fromkeys(classes))
-    return [c for c in classes if not any(stands_for(other, c) for other in classes if other is not c)]
-
-
-def stands_for(other: type, cls: type) -> bool:
-    """Whether what a class does is seen in one made of it: that one has its forward or its backward."""
-    methods = {name: vars(cls)[name] for name in (*FORWARD, *BACKWARD, *UPDATE) if name in vars(cls)}
-    own = [name for name, method in methods.items() if not is_empty(method)]
-    return issubclass(other, cls) and (not own or any(name not in vars(other) for name in own))
 
 
 def check_of(cls: type) -> Callable[..., Result] | None:

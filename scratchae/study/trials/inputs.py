@@ -20,7 +20,7 @@ OTHER_SIZES = (2, 3, 4, 5)
 SHAPES = (
     (5, 3), (5, 4), (5, 6), (4, 5, 6, 3), (4, 5, 6, 1), (4, 6, 3), (5, 2), (3, 3, 6, 5), (4, 1, 6, 6), (4, 6, 2), (4, 6, 6, 2), (4, 2, 6, 6),
     (3, 3, 6), (2, 6, 5), (5, 12), (5, 8), (3, 1), (4, 1), (3, 5), (4, 7), (2, 8, 8, 3), (2, 3, 8, 8), (3,), (4,), (6,), (2, 4, 5, 6, 3), (5, 1), (5, 10),
-    (2, 28, 28, 1), (2, 1, 28, 28), (2, 784), (2, 32, 32, 3), (2, 3, 32, 32),
+    (5, 2, 4), (2, 3, 4), (2, 28, 28, 1), (2, 1, 28, 28), (2, 784), (2, 32, 32, 3), (2, 3, 32, 32),
 )  # fmt: skip
 INDICES = ((5,), (4, 6))  # shapes of x that chooses rows, for embeddings
 FRACTIONS = {"rate", "slope", "std", "momentum", "weight", "alpha", "p", "keep", "keepprob", "drop", "dropout", "droprate", "dropoutrate", "dropoutratio", "ratio", "prob", "beta", "decay", "sigma", "negativeslope", "rho", "scale", "temperature", "eps", "epsilon", "lam", "lambd", "reg", "gamma"}  # fmt: skip

@@ -159,15 +159,27 @@ def plan(
                 generic,
             )
     start = mover(layer, 3) if parameters(layer) else lambda: duplicate(layer)
-    for n in (2, 7, 1, 3) if has_rows(layer, x) else ():
+    told = holds_shape(value, x)
+    for n in (2, 7, 1, 3) if has_rows(layer, x) and x.shape not in told else ():
         if n != len(x):
             yield Trial("batch", f"for a batch of {n}", f"for {len(x)}", start, like(generic, (n, *x.shape[1:]), n))
     yield from modes(layer, generic, start)
     for made in [*others(cls), *with_other_options(value)]:
         yield from of_another(made, x)
-    yield from shapes(value, x, start)
+    if not told:
+        yield from shapes(value, x, start)
     if isinstance(layer, Adapted) and not parameters(layer) and layer.untrained:
         tried.left_out.append(f"{', '.join(layer.untrained)}: backward leaves no gradient that could be compared")
+
+
+def holds_shape(value: Any, x: np.ndarray) -> set[tuple[int, ...]]:
+    """The shape of x, or that of one of its rows, if the object was told it, and so is meant for no other."""
+    held = (
+        [tuple(one) for one in vars(value).values() if isinstance(one, tuple | list)]
+        if hasattr(value, "__dict__")
+        else []
+    )
+    return {x.shape, x.shape[1:]} & {one for one in held if len(one) > 1}
 
 
 def has_rows(layer: Layer, x: np.ndarray) -> bool:

@@ -14,7 +14,7 @@ from ..diagnosis.finding import Finding, finding
 from ..styles.adapted import Adapted
 from ..styles.calls import MODE_WORDS, word_of_mode
 from ..styles.copies import duplicate
-from ..styles.names import Path, get, plain, put, walk, written
+from ..styles.names import Path, plain, put, walk, written
 
 # the names of averages, without underscores
 RUNNING = re.compile(r"^(?:running|moving|rolling|population|pop|ema|avg)(mean|mu|m|variance|var|v|std|sigma)s?\d*$")
