@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 
 from ..styles.names import plain
+from .cells import cells
 from .chains import BIAS, chained, of_others
 
-FIRST = {"N": 5, "D": 3, "K": 4, "G": 8, "A": 2, "M": 7, "T": 6, "C": 4, "H": 4, "W": 5, "R": 12, "Z": 16}
-OTHER = {"N": 4, "D": 5, "K": 3, "G": 6, "A": 6, "M": 6, "T": 7, "C": 8, "H": 5, "W": 4, "R": 9, "Z": 12}
+FIRST = {"N": 5, "D": 3, "K": 4, "G": 8, "A": 2, "M": 7, "T": 6, "C": 4, "H": 4, "W": 5, "R": 12, "Z": 16, "S": 7}
+OTHER = {"N": 4, "D": 5, "K": 3, "G": 6, "A": 6, "M": 6, "T": 7, "C": 8, "H": 5, "W": 4, "R": 9, "Z": 12, "S": 8}
 FREE = FIRST | {"N": 4, "T": 7, "H": 5, "W": 6}  # for objects of whose sizes only these can vary
 EQUAL = dict.fromkeys(FIRST, 4) | {"G": 8, "R": 12, "Z": 16}
 SIZES = FIRST, OTHER, FREE, EQUAL
@@ -112,6 +113,7 @@ def choices(
     free = [name for name in names if name not in given]
     told = {name: "given" for name in names if name in given}
     weights = any(WEIGHTS.fullmatch(name.partition("[")[2].rstrip("]") or name) for name in free)
+    yield from (told | one for one in cells(free))
     if len(free) > 1 and not weights:
         for kind in ("fND", "fN", "fTD", "fD", "fNK"):
             yield told | dict.fromkeys(free, kind)
