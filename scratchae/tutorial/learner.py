@@ -36,7 +36,7 @@ from ..study.trials.inputs import required
 from ..study.trials.result import Result
 from .fallback import of_class, or_of_functions, or_several
 from .objects import NotCheckableError, array_of, instance
-from .others import any_number, of_another, together, written_out
+from .others import any_number, is_helper, of_another, together, written_out
 from .readers import (
     check_activation,
     check_engine,
@@ -134,7 +134,7 @@ def check_of(cls: type) -> Callable[..., Result] | None:
     if value and slope:
         check = check_activation if len(required(getattr(cls, value))) <= 2 else check_loss_class
         return functools.partial(with_options, check)
-    return check_function_class if "__call__" in vars(cls) else None
+    return check_function_class if "__call__" in vars(cls) and not is_helper(cls) else None
 
 
 def is_layer(value: Any) -> bool:

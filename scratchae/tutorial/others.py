@@ -6,6 +6,8 @@ import inspect
 import itertools
 from collections.abc import Callable, Iterable, Mapping
 
+import numpy as np
+
 from ..study.styles.calls import BACKWARD, FORWARD, method_of, parameters_of, required
 from ..study.styles.joined import partner
 from ..study.styles.scripts import with_globals
@@ -13,6 +15,8 @@ from ..study.styles.several import Several, of_functions
 from ..study.styles.three import in_three
 from ..study.styles.updating import UPDATE
 from ..study.styles.written import is_empty
+from ..study.trials.inputs import constructed
+from .readers import returned
 
 
 def together(functions: Mapping[str, Callable], named: set[str]) -> dict[str, list[Several]]:
@@ -58,3 +62,13 @@ def stands_for(other: type, cls: type) -> bool:
     methods = {name: vars(cls)[name] for name in (*FORWARD, *BACKWARD, *UPDATE) if name in vars(cls)}
     own = [name for name, method in methods.items() if not is_empty(method)]
     return issubclass(other, cls) and (not own or any(name not in vars(other) for name in own))
+
+
+def is_helper(cls: type) -> bool:
+    """Whether what an object gives when it is called is an array alone: an activation that others use, without a derivative."""
+    try:
+        thing = constructed(cls).value
+        found = [returned(thing, count, {}) for count in (1, 2) if len(required(thing)) == count]
+    except Exception:
+        return False
+    return bool(found) and isinstance(found[0], np.ndarray) and found[0].ndim > 0

@@ -295,6 +295,10 @@ def others(cls: type | None) -> Iterator[Made]:
 def with_other_options(value: Any) -> Iterator[Made]:
     """Two functions that are handed a dict of options, with others in it."""
     for name, options in vars(value).items() if isinstance(value, Joined) else ():
+        for word in value.words_for(name) if isinstance(options, str) else ():
+            other = duplicate(value)
+            setattr(other, name, word)
+            yield Made(other, "", f"{name}={word!r}")
         for key in sorted({"stride", "pad", "mode", "p"} & options.keys() if isinstance(options, dict) else ()):
             for changed in {"mode": ("test",), "p": (0.3,)}.get(key, (options[key] + 1,) if key != "mode" else ()):
                 other = duplicate(value)
