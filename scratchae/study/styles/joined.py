@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import itertools
 import re
@@ -83,6 +84,7 @@ class Joined:
     ):
         self._value, self._derivative, self._elementwise, self._of_output = value, derivative, elementwise, of_output
         self._names = list(arguments)
+        self._averaged = False
         vars(self).update(arguments)
 
     def forward(self, x):
@@ -109,7 +111,14 @@ class Joined:
         wanted = [next((a for a in arrays if plain(a) in stems_of_gradient(name)), None) for name in names]
         if None in wanted or len(set(wanted)) < len(wanted):
             wanted = arrays[: len(found)]
-        return {f"d{name}": value for name, value in zip(wanted, found, strict=False)}
+        times = dict.fromkeys(arrays[1:], self._x.shape[1]) if self._averaged else {}
+        return {f"d{name}": times.get(name, 1) * value for name, value in zip(wanted, found, strict=False)}
+
+    def averaged(self) -> Joined:
+        """The same, of which the gradients of the parameters are averaged over the columns of x, and that of x is not."""
+        twin = copy.copy(self)
+        twin._averaged = True
+        return twin
 
     def words_for(self, name: str) -> list[str]:
         """The other words that a word among the arguments may be."""
