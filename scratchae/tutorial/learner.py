@@ -36,7 +36,7 @@ from ..study.trials.inputs import required
 from ..study.trials.result import Result
 from .fallback import of_class, or_of_functions, or_several
 from .objects import NotCheckableError, array_of, instance
-from .others import any_number, is_helper, of_another, together, written_out
+from .others import any_number, is_helper, of_another, others_like, together, written_out
 from .readers import (
     check_activation,
     check_engine,
@@ -171,6 +171,9 @@ def of_functions(module: ModuleType) -> Iterator[Subject]:
                 value,
                 lambda n=name, v=value, s=all_own[slope]: or_of_functions(n, all_own, check_two, n, v, s, file),
             )
+            for other in others_like(slope, all_own):
+                used.add(other)
+                yield Subject(other, all_own[other], lambda n=other, v=value: check_two(n, v, all_own[n], file))
     for name, value in all_own.items():
         if name in used:
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import re
 from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
@@ -72,3 +73,16 @@ def is_helper(cls: type) -> bool:
     except Exception:
         return False
     return bool(found) and isinstance(found[0], np.ndarray) and found[0].ndim > 0
+
+
+def others_like(slope: str, functions: Mapping[str, Callable]) -> list[str]:
+    """Other writings of a derivative, for the same arguments: batchnorm_backward_alt beside batchnorm_backward."""
+    asked = [p.name for p in required(functions[slope])]
+    return [
+        name
+        for name, function in functions.items()
+        if re.fullmatch(
+            rf"{slope}_?(?:alt\w*|fast\w*|simple|simplified|naive|slow|vec\w*|v?2|loops?|im2col|efficient)", name
+        )
+        and [p.name for p in required(function)] == asked
+    ]

@@ -12,6 +12,7 @@ from ...layers import Layer
 from ..diagnosis.experiment import LayerExperiment
 from ..gradcheck import parameters
 from ..styles.adapted import Adapted
+from ..styles.calls import required
 from ..styles.copies import duplicate, repeatable
 from ..styles.joined import Joined
 from ..styles.names import get, is_trained
@@ -285,7 +286,8 @@ def others(cls: type | None) -> Iterator[Made]:
     except Exception:
         return
     for options in [{}, *variants(cls)]:
-        for sizes in (SIZES, OTHER_SIZES) if not options else (SIZES,):
+        alike = ((4, 4, 4, 4),) if len(required(cls)) > 1 else ()
+        for sizes in (SIZES, OTHER_SIZES, *alike) if not options else (SIZES,):
             try:
                 yield constructed(cls, sizes, **options)
             except Exception:
