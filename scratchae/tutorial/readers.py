@@ -90,9 +90,11 @@ def check_one_pair(name: str, value: Callable, derivative: Callable, file: Mappi
                 if plan.takes(layer, x) is None and plan.fits(layer, x):
                     count += 1
                     result = layers.examine(name, layer, given=x)
-                    yield result
                     if result.code == WRONG and x.ndim == 2:
-                        yield of_mean(layers.examine(name, layer.averaged(), given=x))
+                        averaged = of_mean(layers.examine(name, layer.averaged(), given=x))
+                        if averaged.code == RIGHT or (averaged.where and not result.where):
+                            yield averaged
+                    yield result
             if count:
                 return
         for x in candidates():
@@ -251,9 +253,9 @@ def check_two(name: str, value: Callable, derivative: Callable, file: Mapping[st
             return varied(check(), value if inspect.isfunction(value) else None, check)
     if (
         count == 1
-        and np.ndim(returned(value, 1, file)) == 0
-        and not isinstance(returned(value, 1, file), tuple)
-        and returned(value, 1, file) is not None
+        and not isinstance(found := returned(value, 1, file), tuple)
+        and found is not None
+        and np.ndim(found) == 0
     ):
 
         def penalty(z):

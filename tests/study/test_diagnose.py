@@ -50,6 +50,13 @@ def test_enough_kinds_over_enough_layers():
         "unstable",
         "unusual_step",
         "straight_through",
+        "added_in_part",
+        "added_up",
+        "clipping",
+        "mask_scale",
+        "not_zeroed",
+        "operations_together",
+        "running_average",
     }  # not of one gradient at one point
     later = {
         "copied",

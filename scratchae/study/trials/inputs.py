@@ -95,6 +95,7 @@ class Made:
     value: Any
     call: str
     option: str = ""
+    alike: bool = False  # whether all its sizes are equal
 
 
 def drawn(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:

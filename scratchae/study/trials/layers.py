@@ -24,7 +24,8 @@ from ..styles.losses import TARGETS
 from ..styles.names import plain
 from . import promises
 from .inputs import SHAPES, Made, candidates
-from .plan import BrokenError, Trial, begin, fits, forward_of, like, others, plan, ready, takes, with_other_options
+from .made import others, with_other_options
+from .plan import BrokenError, Trial, begin, fits, forward_of, like, plan, ready, takes
 from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
 
 SECONDS = 3.0  # after this no further trial is begun
@@ -154,7 +155,7 @@ def promised(made: Made, x: np.ndarray, tried: Tried) -> Result | None:
         layer = ready(made.value, found)
     except Exception:
         return None
-    faults = tuple(promises.broken(layer, found))[:1]
+    faults = tuple(promises.broken(layer, found, not made.option))[:1]
     return (
         Result(WRONG, "", where=f"with {made.option}" if made.option else "", findings=faults, tried=tried)
         if faults

@@ -12,11 +12,10 @@ from ...layers import Layer
 from ..diagnosis.experiment import LayerExperiment
 from ..gradcheck import parameters
 from ..styles.adapted import Adapted
-from ..styles.calls import required
 from ..styles.copies import duplicate, repeatable
-from ..styles.joined import Joined
 from ..styles.names import get, is_trained
-from .inputs import OTHER_SIZES, SIZES, Made, candidates, constructed, drawn, indices, variants
+from .inputs import OTHER_SIZES, Made, candidates, drawn, indices
+from .made import others, with_other_options
 from .result import Tried
 
 
@@ -277,37 +276,6 @@ def raiser(error: Exception) -> Callable[[], Layer]:
 AXES = {1: "one axis", 2: "two axes", 3: "three axes", 4: "four axes", 5: "five axes"}
 
 
-def others(cls: type | None) -> Iterator[Made]:
-    """Objects of the class with other options and other sizes."""
-    if cls is None:
-        return
-    try:
-        constructed(cls)
-    except Exception:
-        return
-    for options in [{}, *variants(cls)]:
-        alike = ((4, 4, 4, 4),) if len(required(cls)) > 1 else ()
-        for sizes in (SIZES, OTHER_SIZES, *alike) if not options else (SIZES,):
-            try:
-                yield constructed(cls, sizes, **options)
-            except Exception:
-                continue
-
-
-def with_other_options(value: Any) -> Iterator[Made]:
-    """Two functions that are handed a dict of options, with others in it."""
-    for name, options in vars(value).items() if isinstance(value, Joined) else ():
-        for word in value.words_for(name) if isinstance(options, str) else ():
-            other = duplicate(value)
-            setattr(other, name, word)
-            yield Made(other, "", f"{name}={word!r}")
-        for key in sorted({"stride", "pad", "mode", "p"} & options.keys() if isinstance(options, dict) else ()):
-            for changed in {"mode": ("test",), "p": (0.3,)}.get(key, (options[key] + 1,) if key != "mode" else ()):
-                other = duplicate(value)
-                getattr(other, name)[key] = changed
-                yield Made(other, "", f"{name}[{key!r}] = {changed!r}")
-
-
 def of_another(made: Made, x: np.ndarray) -> Iterator[Trial]:
     """Trials of an object that was made with other arguments: with parameters off their start, at up to three shapes."""
     count = 0
@@ -320,6 +288,8 @@ def of_another(made: Made, x: np.ndarray) -> Iterator[Trial]:
         other.ndim == x.ndim and takes(made.value, other) is None and fits(made.value, other) for other in inputs
     ):
         inputs = [other for other in inputs if other.ndim == x.ndim and takes(made.value, other) is None][:1]
+        if made.alike:
+            return
     strict = len(inputs) == 1
     for other in inputs:
         if count == (3 if made.option else 2):

@@ -22,13 +22,13 @@ DRAWS = 200  # of a mask
 LEAST = 0.3  # of the weight of what an average was before
 
 
-def broken(layer: Layer, x: np.ndarray) -> Iterator[Finding]:
-    """The promises that a layer does not keep. It is not changed."""
+def broken(layer: Layer, x: np.ndarray, defaults: bool) -> Iterator[Finding]:
+    """The promises that a layer does not keep. It is not changed. defaults: whether its options are those that its author gave them."""
     if x.dtype.kind != "f" or len(x) < 2 or not (options(layer) or getattr(layer, "has_modes", False)):
         return
     for question in (averages, masks):
         with contextlib.suppress(Exception):  # it does not take these inputs, so that nothing is promised for them
-            yield from question(layer, x)
+            yield from question(layer, x, defaults)
 
 
 def options(layer: Layer) -> Iterator[dict]:
@@ -59,7 +59,7 @@ def spread(path: Path) -> str:
     return "var" if letters[0] == "v" else "std" if letters[0] == "s" else "mean"
 
 
-def averages(layer: Layer, x: np.ndarray) -> Iterator[Finding]:
+def averages(layer: Layer, x: np.ndarray, defaults: bool) -> Iterator[Finding]:
     """Running averages: in training they move a little, and inference takes them in place of those of the batch."""
     rng = np.random.default_rng(11)
     batches = [2 + k + (1 + k) * rng.standard_normal(x.shape) for k in range(3)]
@@ -72,7 +72,7 @@ def averages(layer: Layer, x: np.ndarray) -> Iterator[Finding]:
         return
     for path, value in after.items():
         weight = weight_of_old(before[path], value, batches[1], spread(path))
-        if weight is not None and weight < LEAST:
+        if defaults and weight is not None and weight < LEAST:
             evidence = (
                 f"{written(path)} is {weight:.2g} times what it was, and {1 - weight:.2g} times that of the batch"
             )
@@ -138,7 +138,7 @@ def unused(trained: Layer, x: np.ndarray, averages: Mapping[Path, Any]) -> tuple
     return None
 
 
-def masks(layer: Layer, x: np.ndarray) -> Iterator[Finding]:
+def masks(layer: Layer, x: np.ndarray, defaults: bool) -> Iterator[Finding]:
     """A mask of 0 and one other number has the mean with which inference reckons."""
     x = np.abs(x) + 0.5
     still = run(duplicate(layer), x, False)
