@@ -55,6 +55,7 @@ def test_enough_kinds_over_enough_layers():
         "clipping",
         "mask_scale",
         "not_zeroed",
+        "operation",
         "operations_together",
         "running_average",
     }  # not of one gradient at one point
