@@ -312,6 +312,26 @@ class Squash:
     def backward(self, dy):
         return dy * self.y * (1 - self.y)
 """
+TWO_INPUTS = """
+class Cell:
+    def __init__(self, n_in, n_hidden):
+        self.U, self.V = np.random.randn(n_hidden, n_in), np.random.randn(n_hidden, n_hidden)
+        self.zero_grad()
+
+    def zero_grad(self):
+        self.dU, self.dV = np.zeros_like(self.U), np.zeros_like(self.V)
+
+    def forward(self, x, h):
+        self.x, self.h = x, h
+        self.y = np.tanh(self.U @ x + self.V @ h)
+        return self.y
+
+    def backward(self, dy):
+        g = dy * (1 - self.y**2)
+        self.dU += np.outer(g, self.x)
+        self.dV += np.outer(g, self.h)
+        return self.U.T @ g, self.V.T @ g
+"""
 ABSTRACT = """
 class Module:
     def forward(self, *x):
@@ -334,6 +354,7 @@ SLIPS = [
     (IN_TRAINING_ONLY, "/ self.share", "/ (1 - self.share)", "in training the mean of y"),
     (ADDING, "self.dc = dy", "self.dc += dy", "where other"),
     (ADDING, "g = 0", "g[...] = 0", "zero_grad does not"),
+    (TWO_INPUTS, "self.dV = np.outer", "self.dV += np.outer", "a second step is added to dU"),
     (OF_LAYERS, "self.momentum * b + one.dW.sum(0)", "self.momentum * b + one.db", ""),
     (OF_LAYERS, "self.momentum * w - one.dW", "self.momentum * w + one.dW", "update is wrong"),
     (AMSGRAD, "(v if self.amsgrad else v)", "(top if self.amsgrad else v)", "largest v so far is not used"),

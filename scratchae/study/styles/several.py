@@ -47,7 +47,7 @@ class Several:
     one_of: how many functions give the gradients, one each. settings: arguments with a default, of the value and of what gives its
     gradients, unless that has a cache of it. cls: the class whose options can be tried; fixed: what it holds is the file's. parts: the
     functions that run. sized: the arguments of its constructor that are handed sizes. told: a class says of what
-    its gradients are.
+    its gradients are. twice: of an object that sets its gradients to 0, which are added up and which are not.
     """
 
     name: str
@@ -65,6 +65,7 @@ class Several:
     parts: tuple[Callable, ...] = ()
     sized: tuple[str, ...] = ()
     told: bool = False
+    twice: Callable[[Arrays, Callable], tuple[list[str], list[str]]] | None = None
 
     def complete(self, arguments: Arrays, seed: int) -> Arrays:
         """The arguments, and what the object holds, moved off the values with which it begins."""
