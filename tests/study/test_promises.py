@@ -282,6 +282,20 @@ class Loss:
     def regularization_loss(self, layer):
         return layer.l2 * np.sum(layer.weights ** 2)
 """
+SHRUNK = """
+class Full:
+    # with an L2 penalty, 0.5 * reg * sum of squares
+    def __init__(self, n_in, n_out, reg=0.01):
+        self.W, self.reg = np.random.randn(n_in, n_out), reg
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W
+
+    def backward(self, dy):
+        self.dW = self.x.T @ dy + self.reg * self.W
+        return dy @ self.W.T
+"""
 TIED = """
 class Tied:
     def __init__(self, seen, hidden):
@@ -372,6 +386,7 @@ SLIPS = [
     (SECOND, "return dout\n", "return dout - dout.mean(axis=0)\n", "center_backward_alt: wrong"),
     (SKIP, "return dx\n", "return dx + dy if dy.shape == dx.shape else dx\n", "for Skip(3, 3)"),
     (OF_A_LOSS, "+= self.l2", "+= 2 * self.l2", "wrong with l2"),
+    (SHRUNK.replace("self.W, self.reg = np.random.randn(n_in, n_out), reg", "self.W = np.random.randn(n_in, n_out)\n        self.reg = reg"), "dy  # without", "dy + self.reg * self.W", "strength reg"),
     (TIED, "return noisy.T @ g,", "return noisy.T @ g + e.T @ h,", "wrong"),
 ]  # fmt: skip
 SLIPS = [(text, right, wrong, said) for text, wrong, right, said in SLIPS if said or wrong.startswith("self.mom")]

@@ -219,6 +219,10 @@ KINDS = {
         "the gradients are right, and the values are not: {which}",
         "the lines that keep the running averages, old = (1 - α) old + α new with a small α, and those of inference, which use nothing else",
     ),
+    "idle_penalty": (
+        "the penalty of strength {name} has no part in the gradients",
+        "`backward`: for ½ λ ‖W‖² it adds λ W to ∂L/∂W",
+    ),
     "mask_scale": (
         "the gradients are right, and the values are not: in training the mean of y is another than in inference",
         "what the kept units are multiplied by: one over the share that is kept, which is 1 - rate; or the same share in inference",

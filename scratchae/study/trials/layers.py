@@ -155,7 +155,8 @@ def promised(made: Made, x: np.ndarray, tried: Tried) -> Result | None:
         layer = ready(made.value, found)
     except Exception:
         return None
-    faults = tuple(promises.broken(layer, found, not made.option))[:1]
+    idle = () if made.option else promises.idle_penalty(made.value)
+    faults = (*promises.broken(layer, found, not made.option), *idle)[:1]
     return (
         Result(WRONG, "", where=f"with {made.option}" if made.option else "", findings=faults, tried=tried)
         if faults

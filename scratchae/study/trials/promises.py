@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from ..styles.adapted import Adapted
 from ..styles.calls import MODE_WORDS, word_of_mode
 from ..styles.copies import duplicate
 from ..styles.names import Path, plain, put, walk, written
+from ..styles.penalties import STRENGTH
+from ..styles.written import notes_of, text_of
 
 # the names of averages, without underscores
 RUNNING = re.compile(r"^(?:running|moving|rolling|population|pop|ema|avg)(mean|mu|m|variance|var|v|std|sigma)s?\d*$")
@@ -157,3 +160,19 @@ def masks(layer: Layer, x: np.ndarray, defaults: bool) -> Iterator[Finding]:
     if abs(off) > max(7 * noise, 0.03):
         evidence = f"over {DRAWS} draws y is {np.mean(shares):.3g} times that in inference, and what is kept is multiplied by {max(levels):.3g}"
         yield finding("mask_scale", (), evidence)
+
+
+def idle_penalty(thing: Any) -> Iterator[Finding]:
+    """The strength of a penalty of which the class speaks, that is kept, and that nothing in the file reads."""
+    cls = type(thing)
+    if not re.search(r"penalty|regulari[sz]|\bL[12]\b|weight.?decay", notes_of(cls), re.I):
+        return
+    text = text_of(sys.modules.get(cls.__module__))
+    for name in vars(thing):
+        stored = rf"self\.{re.escape(name)}\s*=(?!=)"
+        if (
+            STRENGTH.search(plain(name))
+            and re.search(stored, text)
+            and not re.search(rf"\.{re.escape(name)}\b(?!\s*=(?!=))", text)
+        ):
+            yield finding("idle_penalty", (), f"self.{name} is set, and nothing in the file reads it", name=name)
