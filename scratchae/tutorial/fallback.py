@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..errors import ShapeError
 from ..study.styles import descending, losses, methods, networks, scripts, second, several
 from ..study.styles.names import plain
 from ..study.trials import readings
@@ -99,6 +100,9 @@ def with_fallback(check: Callable[[], Result], other: Callable[..., Result | Non
         result, raised = None, error
     if result is not None and result.code == RIGHT and not in_part(result):
         return result
+    misshapen = result is not None and isinstance(result.error, ShapeError) and not result.tried.trials
+    if result is not None and result.code == WRONG and misshapen and (found := other()) is not None:
+        return found  # its gradients are those of something else
     if result is not None and result.code == WRONG and believed:
         return result
     if result is not None and result.code == WRONG:

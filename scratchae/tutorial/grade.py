@@ -264,7 +264,8 @@ def praise(result: Result, subject: Subject, findings: Sequence[Finding]) -> str
 
 def starts(path: Path, subject: Subject, findings: Sequence[Finding]) -> str:
     """Where the code that is wrong begins."""
-    names = UPDATE if any(found.kind == "optimizer" for found in findings) else BACKWARD
+    kinds = {found.kind for found in findings}
+    names = UPDATE if "optimizer" in kinds else FORWARD if kinds & {"running_average", "mask_scale"} else BACKWARD
     code = code_of(subject.value, names)
     return f"in {place(path, code.co_firstlineno)}, {code.co_name}" if code is not None else f"in {place(path)}"
 

@@ -31,13 +31,12 @@ from ..study.styles.several import IS_SLOPE
 from ..study.styles.tables import of_table
 from ..study.styles.three import in_three
 from ..study.styles.updating import UPDATE
-from ..study.styles.written import is_empty
 from ..study.trials import clipping, descents, layers, models, optimizers, readings
 from ..study.trials.inputs import required
 from ..study.trials.result import Result
 from .fallback import of_class, or_of_functions, or_several
 from .objects import NotCheckableError, array_of, instance
-from .others import any_number, of_another, together
+from .others import any_number, is_helper, of_another, others_like, together, written_out
 from .readers import (
     check_activation,
     check_engine,
@@ -98,9 +97,8 @@ def own(module: ModuleType, kind: Callable[[Any], bool]) -> dict[str, Any]:
 
 
 def of_classes(module: ModuleType) -> Iterator[Subject]:
-    classes = list(dict.fromkeys(own(module, inspect.isclass).values()))
+    classes = written_out(own(module, inspect.isclass).values())
     classes += filter(None, map(closures.class_of, own(module, inspect.isfunction).values()))
-    classes = [c for c in classes if not any(stands_for(other, c) for other in classes if other is not c)]
     for cls in classes:
         if issubclass(cls, Model):
             continue
@@ -120,13 +118,6 @@ def of_classes(module: ModuleType) -> Iterator[Subject]:
             )
 
 
-def stands_for(other: type, cls: type) -> bool:
-    """Whether what a class does is seen in one made of it: that one has its forward or its backward."""
-    methods = {name: vars(cls)[name] for name in (*FORWARD, *BACKWARD, *UPDATE) if name in vars(cls)}
-    own = [name for name, method in methods.items() if not is_empty(method)]
-    return issubclass(other, cls) and (not own or any(name not in vars(other) for name in own))
-
-
 def check_of(cls: type) -> Callable[..., Result] | None:
     """How objects of a class are checked; None if it is nothing that can be."""
     if engines.is_engine(cls):
@@ -143,7 +134,7 @@ def check_of(cls: type) -> Callable[..., Result] | None:
     if value and slope:
         check = check_activation if len(required(getattr(cls, value))) <= 2 else check_loss_class
         return functools.partial(with_options, check)
-    return check_function_class if "__call__" in vars(cls) else None
+    return check_function_class if "__call__" in vars(cls) and not is_helper(cls) else None
 
 
 def is_layer(value: Any) -> bool:
@@ -180,6 +171,9 @@ def of_functions(module: ModuleType) -> Iterator[Subject]:
                 value,
                 lambda n=name, v=value, s=all_own[slope]: or_of_functions(n, all_own, check_two, n, v, s, file),
             )
+            for other in others_like(slope, all_own):
+                used.add(other)
+                yield Subject(other, all_own[other], lambda n=other, v=value: check_two(n, v, all_own[n], file))
     for name, value in all_own.items():
         if name in used:
             continue
@@ -211,9 +205,11 @@ def of_others(module: ModuleType, named: set[str]) -> Iterator[Subject]:
     for reading in second.of_functions(own(module, inspect.isfunction)):
         if (result := readings.best([reading], file)) is not None:
             yield Subject(reading.name, reading.source, lambda r=result: r)
+    left = written_out(own(module, inspect.isclass).values())
     for name, cls in own(module, inspect.isclass).items():
         if (
-            check_of(cls) is None
+            cls in left
+            and check_of(cls) is None
             and not issubclass(cls, Model)
             and (result := of_class(name, cls, None, file)) is not None
         ):

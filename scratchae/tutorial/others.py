@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import inspect
 import itertools
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 
-from ..study.styles.calls import FORWARD, method_of, parameters_of, required
+import numpy as np
+
+from ..study.styles.calls import BACKWARD, FORWARD, method_of, parameters_of, required
 from ..study.styles.joined import partner
 from ..study.styles.scripts import with_globals
 from ..study.styles.several import Several, of_functions
 from ..study.styles.three import in_three
+from ..study.styles.updating import UPDATE
+from ..study.styles.written import is_empty
+from ..study.trials.inputs import constructed
+from .readers import returned
 
 
 def together(functions: Mapping[str, Callable], named: set[str]) -> dict[str, list[Several]]:
@@ -43,3 +50,39 @@ def any_number(cls: type) -> bool:
     name = method_of(cls, (*FORWARD, "loss"))
     asked = parameters_of(getattr(cls, name))[1:] if name else []
     return bool(asked) and asked[0].kind is inspect.Parameter.VAR_POSITIONAL
+
+
+def written_out(classes: Iterable[type]) -> list[type]:
+    """The classes without those that others of them are made of, and stand for."""
+    classes = list(dict.fromkeys(classes))
+    return [c for c in classes if not any(stands_for(other, c) for other in classes if other is not c)]
+
+
+def stands_for(other: type, cls: type) -> bool:
+    """Whether what a class does is seen in one made of it: that one has its forward or its backward."""
+    methods = {name: vars(cls)[name] for name in (*FORWARD, *BACKWARD, *UPDATE) if name in vars(cls)}
+    own = [name for name, method in methods.items() if not is_empty(method)]
+    return issubclass(other, cls) and (not own or any(name not in vars(other) for name in own))
+
+
+def is_helper(cls: type) -> bool:
+    """Whether what an object gives when it is called is an array alone: an activation that others use, without a derivative."""
+    try:
+        thing = constructed(cls).value
+        found = [returned(thing, count, {}) for count in (1, 2) if len(required(thing)) == count]
+    except Exception:
+        return False
+    return bool(found) and isinstance(found[0], np.ndarray) and found[0].ndim > 0
+
+
+def others_like(slope: str, functions: Mapping[str, Callable]) -> list[str]:
+    """Other writings of a derivative, for the same arguments: batchnorm_backward_alt beside batchnorm_backward."""
+    asked = [p.name for p in required(functions[slope])]
+    return [
+        name
+        for name, function in functions.items()
+        if re.fullmatch(
+            rf"{slope}_?(?:alt\w*|fast\w*|simple|simplified|naive|slow|vec\w*|v?2|loops?|im2col|efficient)", name
+        )
+        and [p.name for p in required(function)] == asked
+    ]

@@ -53,6 +53,10 @@ def test_enough_kinds_over_enough_layers():
         "added_in_part",
         "added_up",
         "clipping",
+        "idle_penalty",
+        "mask_scale",
+        "not_zeroed",
+        "running_average",
     }  # not of one gradient at one point
     later = {
         "copied",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import re
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -18,6 +20,8 @@ from .experiment import (
     offering,
 )
 from .finding import Finding, finding
+
+ZEROING = re.compile(r"(?:zero|clear|reset)_?grad", re.I)
 
 
 def behaviour(experiment: Experiment) -> list[Finding]:
@@ -121,7 +125,11 @@ def repeated(experiment: LayerExperiment) -> Iterator[Finding]:
     experiment.run(subject=subject)
     _, twice = experiment.run(subject=subject)
     summed = tuple(name for name, g in once.items() if not close(twice[name], g) and close(twice[name], g + g))
-    if summed:
+    if summed and zeroed_elsewhere(experiment.subject):
+        if set_anew := tuple(name for name, g in once.items() if name not in (*summed, "x") and np.any(g)):
+            evidence = f"the same step twice: {', '.join(summed)} get the sum of both gradients, and {', '.join(set_anew)} that of the second"
+            yield finding("added_in_part", set_anew, evidence)
+    elif summed:
         g, h = once[summed[0]], twice[summed[0]]
         index = largest(g)
         evidence = f"the same step twice: ∂L/∂{summed[0]}{list(index)} is {g[index]:.6g} after the first, {h[index]:.6g} after the second"
@@ -159,6 +167,15 @@ def added_in_part(experiment: LayerExperiment, r: np.ndarray, once: Arrays) -> I
             set_anew,
             f"without {subject.zeroing()[0].__name__}(), a second step is added to {others}",
         )
+
+
+def zeroed_elsewhere(subject: object) -> bool:
+    """Whether the file of a person's layer has something that sets gradients to zero, so that backward is meant to add to them."""
+    module = sys.modules.get(type(getattr(subject, "theirs", None)).__module__)
+    things = [*vars(module).values()] if module is not None and isinstance(subject, Adapted) else []
+    own = [thing for thing in things if getattr(thing, "__module__", None) == module.__name__]
+    names = [name for thing in own for name in (getattr(thing, "__name__", ""), *getattr(thing, "__dict__", ()))]
+    return any(ZEROING.search(name) for name in names)
 
 
 def close(a: np.ndarray, b: np.ndarray) -> bool:

@@ -103,6 +103,10 @@ KINDS = {
         "it is set, where other gradients of the same object are added up",
         "= in place of +=: where the gradients are set to 0 before each step, all are added to, or else none",
     ),
+    "not_zeroed": (
+        "the steps are right, and zero_grad does not set the gradients to zero",
+        "g = 0 gives a new meaning to the name g, and leaves the array: g[...] = 0 changes the array, p.grad = None what the parameter holds",
+    ),
     "random": (
         "forward is not repeatable: the same x gives another y",
         "random numbers from np.random…: draw them from the rng of `forward(x, rng)` instead. Or a counter, or a parameter that `forward` changes",
@@ -210,6 +214,18 @@ KINDS = {
     "hidden_by_mode": (
         "it is wrong {where}, and right {other}",
         "what `forward` does in this mode, and what it keeps: there a mask is not applied, and averages over the batch are constants. `forward` has to keep the mode too",
+    ),
+    "running_average": (
+        "the gradients are right, and the values are not: {which}",
+        "the lines that keep the running averages, old = (1 - α) old + α new with a small α, and those of inference, which use nothing else",
+    ),
+    "idle_penalty": (
+        "the penalty of strength {name} has no part in the gradients",
+        "`backward`: for ½ λ ‖W‖² it adds λ W to ∂L/∂W",
+    ),
+    "mask_scale": (
+        "the gradients are right, and the values are not: in training the mean of y is another than in inference",
+        "what the kept units are multiplied by: one over the share that is kept, which is 1 - rate; or the same share in inference",
     ),
     "optimizer": (
         "the update is wrong: {which}",

@@ -16,7 +16,6 @@ from .calls import (
     INPUT_GRADIENTS,
     OUTPUTS,
     RATES,
-    ZEROING,
     Call,
     backward_words,
     method_of,
@@ -25,6 +24,7 @@ from .calls import (
 )
 from .copies import duplicate, repeatable
 from .names import (
+    ZEROING,
     Path,
     get,
     is_array,

@@ -20,7 +20,6 @@ BACKWARD = (
     "backward", "backward_pass", "bprop", "backprop", "backward_propagation", "backward_prop", "back_prop", "backpropagate",
     "backpropagation", "back_propagate", "backPropagate", "bwd", "vjp", "pullback",
 )  # fmt: skip
-ZEROING = ("zero_grad", "zero_grads", "zero_gradients", "reset_gradients", "clear_gradients", "zero", "reset_grads", "clear_grads")  # fmt: skip
 RNG = {"rng", "generator", "randomstate", "gen", "random", "prng", "rs"}
 TRAINING = {
     "train",

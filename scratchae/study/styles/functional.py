@@ -6,6 +6,7 @@ import ast
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ from .updating import (
     UPDATE,
     Arrays,
     Holding,
+    HoldingBoth,
+    HoldingLayers,
     Keeping,
     Named,
     Shaped,
@@ -163,7 +166,13 @@ def ways_of_class(make: Callable[[], Any], cls: type, options: dict[str, Any]) -
         needed = [p for p in parameters_of(getattr(cls, name))[1:] if p.default is p.empty]
         first = plain(needed[0].name) if needed else ""
         if not needed:
+            if len(made_with) > 1 and re.match(r"^d|^g", plain(made_with[1])):
+                yield lambda: HoldingBoth(cls, options)
+                return
             yield lambda: Holding(cls, options)
+            for called in (False, True):
+                for of in (lambda layer: [layer], lambda layer: layer, lambda layer: SimpleNamespace(layers=[layer])):
+                    yield lambda of=of, called=called: HoldingLayers(cls, options, of, called)
             return
         if len(needed) == 1 and len(made_with) == 1 and first.startswith(("g", "d")):
             yield lambda: Keeping(cls, options)

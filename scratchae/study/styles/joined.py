@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import itertools
 import re
@@ -14,7 +15,7 @@ from ...errors import ShapeError
 from .calls import RATES, TRAINING, parameters_of
 from .copies import repeatable
 from .names import plain, stems_of_gradient
-from .written import notes_of, returned_names
+from .written import notes_of, returned_names, text_of
 
 DERIVATIVES = (
     "{}_prime", "{}_derivative", "{}_deriv", "{}_grad", "{}_gradient", "{}_backward", "{}_backwards", "{}_bwd", "{}_back", "d_{}", "d{}",
@@ -83,6 +84,7 @@ class Joined:
     ):
         self._value, self._derivative, self._elementwise, self._of_output = value, derivative, elementwise, of_output
         self._names = list(arguments)
+        self._averaged = False
         vars(self).update(arguments)
 
     def forward(self, x):
@@ -109,7 +111,23 @@ class Joined:
         wanted = [next((a for a in arrays if plain(a) in stems_of_gradient(name)), None) for name in names]
         if None in wanted or len(set(wanted)) < len(wanted):
             wanted = arrays[: len(found)]
-        return {f"d{name}": value for name, value in zip(wanted, found, strict=False)}
+        times = dict.fromkeys(arrays[1:], self._x.shape[1]) if self._averaged else {}
+        return {f"d{name}": times.get(name, 1) * value for name, value in zip(wanted, found, strict=False)}
+
+    def averaged(self) -> Joined:
+        """The same, of which the gradients of the parameters are averaged over the columns of x, and that of x is not."""
+        twin = copy.copy(self)
+        twin._averaged = True
+        return twin
+
+    def words_for(self, name: str) -> list[str]:
+        """The other words that a word among the arguments may be."""
+        file = getattr(self._value, "__globals__", {})
+        return (
+            [word for word in words_compared(name, file) if word != getattr(self, name)]
+            if name in self._names
+            else []
+        )
 
     def words(self, dy: np.ndarray) -> Iterator[Any]:
         """The arguments of the derivative, in order."""
@@ -189,6 +207,13 @@ def kind_of(name: str) -> str:
     return "h" if name.startswith(("h", "prevh", "prevc", "cprev", "cell")) or name in ("c", "c0") else "w"
 
 
+def words_compared(name: str, file: Mapping[str, Any]) -> list[str]:
+    """The words with which the functions of a file compare an argument, such as activation == "relu"."""
+    texts = (text_of(f) for f in file.values() if inspect.isfunction(f))
+    pattern = rf"\b{name}\s*==\s*['\"](\w+)['\"]"
+    return list(dict.fromkeys(word for text in texts if name in text for word in re.findall(pattern, text)))
+
+
 def argument_choices(parameter: inspect.Parameter, x: np.ndarray, given: Mapping[str, Any]) -> Iterator[Any]:
     name = plain(parameter.name)
     if isinstance(given.get(parameter.name), np.ndarray | float | int | dict):
@@ -210,6 +235,12 @@ def argument_choices(parameter: inspect.Parameter, x: np.ndarray, given: Mapping
     if name in TRAINING:
         yield True
         return
+    if parameter.name == "G" or name in ("groups", "numgroups", "ngroups", "heads", "numheads", "nheads"):
+        yield 2
+        return
+    if words := words_compared(parameter.name, given):
+        yield from words
+        return
     if name == "mode":
         yield "train"
         return
@@ -222,8 +253,8 @@ def argument_choices(parameter: inspect.Parameter, x: np.ndarray, given: Mapping
     rng, D, N = np.random.default_rng(len(name)), x.shape[-1], int(np.prod(x.shape[1:]))
     C = x.shape[1] if x.ndim > 1 else 1
     shapes = {
-        "w": [(N, 4), (D, 4), (4, D), (2, C, 3, 3), (3, 3, D, 2), (3, D, 2), (D, D), (D,)],
-        "b": [(4,), (1, 4), (2,), (D,), (1, D), (C,), ()],
+        "w": [(N, 4), (D, 4), (4, len(x)), (4, D), (2, C, 3, 3), (3, 3, D, 2), (3, D, 2), (D, D), (D,)],
+        "b": [(4,), (1, 4), (2,), (D,), (1, D), (C,), (4, 1), ()],
         "h": [(len(x), 4)],
     }
     kind = kind_of(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from .written import returned_names, text_of, upstream_option
 
 TARGETS = {"target", "targets", "t", "ytrue", "truth", "label", "labels", "y", "groundtruth", "gt", "expected", "actual", "desired", "true", "teacher", "reference", "ylabel", "yhot", "onehot"}  # fmt: skip
 PREDICTIONS = {"prediction", "predictions", "pred", "preds", "ypred", "yhat", "predicted", "output", "outputs", "logits", "scores", "x", "a", "al", "p", "probs", "out", "z", "o", "xhat", "probabilities", "estimate", "h", "yp"}  # fmt: skip
+INNER = {"z", "zs", "weightedinput", "preactivation", "net", "zl"}  # what is handed over beside a = f(z)
 LOSS_WORDS = (
     "loss",
     "entropy",
@@ -112,9 +114,32 @@ def of_object(thing: Any) -> Iterator[Callable[[Any, Any], tuple[Any, Any]]]:
         for slope in dict.fromkeys(slopes):
             if slope != value:
                 names = [names_of(getattr(thing, name)) for name in (value, slope)]
+                if len(names[0]) == 2 and len(names[1]) == 3 and names[1][0] in INNER and names[0][0] == names[1][1]:
+                    yield from (through(thing, value, slope, f) for f in activations(thing))
+                    continue
                 if min(map(len, names)) >= 2 and names[0][0] != names[1][0]:
                     yield pair_of_methods(thing, value, slope, of_output=True)
                 yield pair_of_methods(thing, value, slope)
+
+
+def activations(thing: Any) -> Iterator[Callable]:
+    """The functions that may stand between z and a: those of the file of an object, or else the usual ones."""
+    file = vars(sys.modules[type(thing).__module__])
+    own = [
+        f
+        for name, f in file.items()
+        if re.fullmatch("sigmoid|sigma|logistic|softmax|tanh|relu", name) and callable(f)
+    ]
+    yield from own or (lambda z: 1 / (1 + np.exp(-z)), np.tanh, lambda z: z)
+
+
+def through(thing: Any, value: str, slope: str, f: Callable) -> Callable:
+    """A value of a = f(z) and its derivative in z, which is handed both: delta(z, a, y)."""
+
+    def call(z: Any, target: Any) -> tuple[Any, Any]:
+        return getattr(thing, value)(f(z), target), getattr(thing, slope)(z, f(z), target)
+
+    return call
 
 
 def averages(cls: type) -> bool:

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from .assigned import last_of, stems_of_tensor
-from .calls import parameters_of, required
+from .calls import method_of, parameters_of, required
 from .copies import duplicate
-from .names import Path, keys_of_gradient, keys_of_parameter, plain, put, short, stems_of_gradient, walk
+from .names import ZEROING, Path, get, keys_of_gradient, keys_of_parameter, plain, put, short, stems_of_gradient, walk
 from .several import SLOPES, VALUES, Arrays, Several, apart, keys_of, settings_of, with_gradients
 from .written import may_give_several
 
@@ -147,6 +147,21 @@ def of_methods(
         left = left_by(fresh, before)
         return outputs, [*found, *(handed_over(left, arguments, names, before) if needed else labels(left))]
 
+    def twice(arguments: Arrays, upstream: Callable) -> tuple[list[str], list[str]]:
+        """Of the gradients that an object holds as zeros: those that a second step is added to, and those that it sets anew."""
+        fresh = thing_of(arguments)
+        own = {p.name: arguments[p.name] for p in (*called_with, *settings) if p.name in arguments}
+        zeros = [
+            path for path, array in walk(fresh) if keys_of_gradient(path) and is_float(array) and not np.any(array)
+        ]
+        steps = []
+        for _ in range(2):
+            apart(getattr(fresh, value), getattr(fresh, slope), own, upstream)
+            steps.append({path: np.array(get(fresh, path)) for path in zeros})
+        moved = [path for path in zeros if np.any(steps[0][path])]
+        ways = [[short(p) for p in moved if np.allclose(steps[1][p], k * steps[0][p], rtol=1e-9)] for k in (2, 1)]
+        return ways[0], ways[1]
+
     def held(arguments: Arrays) -> Arrays:
         return {} if needed else {name: array for name, (_, array) in held_by(thing_of(arguments)).items()}
 
@@ -162,6 +177,7 @@ def of_methods(
         cls=None if fixed else cls,
         fixed=fixed,
         parts=tuple(sources),
+        twice=twice if slope and not needed and method_of(cls, ZEROING) else None,
         sized=() if needed or fixed else tuple(p.name for p in required(cls)),
     )
 

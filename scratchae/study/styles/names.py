@@ -26,6 +26,18 @@ PARAMETERS = {
     "p",
 }
 GRADIENTS = {"grads", "gradients", "grad", "gradient", "dparams", "derivatives", "deltas", "paramgrads", "gradparams", "dtheta", "dweights", "g", "d"}  # fmt: skip
+# methods that set gradients to zero
+ZEROING = (
+    "zero_grad",
+    "zero_grads",
+    "zero_gradients",
+    "reset_gradients",
+    "clear_gradients",
+    "zero_gradient",
+    "zero",
+    "reset_grads",
+    "clear_grads",
+)
 BEFORE = re.compile(
     r"^(?:d(?:l|j|c|e|loss|cost)?_?d_?|grads?_|gradients?_|grad|delta_?|nabla_?|d_|d|g_|g)(?:of_|wrt_)?(?=.)", re.I
 )

@@ -47,7 +47,7 @@ class Several:
     one_of: how many functions give the gradients, one each. settings: arguments with a default, of the value and of what gives its
     gradients, unless that has a cache of it. cls: the class whose options can be tried; fixed: what it holds is the file's. parts: the
     functions that run. sized: the arguments of its constructor that are handed sizes. told: a class says of what
-    its gradients are.
+    its gradients are. twice: of an object that sets its gradients to 0, which are added up and which are not.
     """
 
     name: str
@@ -65,6 +65,7 @@ class Several:
     parts: tuple[Callable, ...] = ()
     sized: tuple[str, ...] = ()
     told: bool = False
+    twice: Callable[[Arrays, Callable], tuple[list[str], list[str]]] | None = None
 
     def complete(self, arguments: Arrays, seed: int) -> Arrays:
         """The arguments, and what the object holds, moved off the values with which it begins."""
@@ -229,8 +230,8 @@ def apart(value: Callable, slope: Callable, arguments: Arrays, upstream: Callabl
         elif name in by_name:
             handed.append(by_name[name])
         elif cache:
-            handed.append(cache[0] if len(cache) == 1 or name != "cache" else tuple(cache))
-            cache = cache[1:] if len(cache) > 1 and name != "cache" else cache
+            handed.append(held_in(cache, name))
+            cache = cache[1:] if len(cache) > 1 and name not in ("cache", "caches") else cache
         elif states is not None and name in returned_by(value):
             handed.append(states)
         elif outputs and name in ("y", "out", "output", "xs", "ys", "states"):
@@ -243,6 +244,13 @@ def apart(value: Callable, slope: Callable, arguments: Arrays, upstream: Callabl
     for name in upstream_option(slope) if not above else ():
         settings[name], outputs = 1.7, [1.7 * np.asarray(y) for y in outputs]
     return outputs, list(labelled(slope(*handed, **settings), names_in(inspect.unwrap(slope))))
+
+
+def held_in(cache: list, name: str) -> Any:
+    """What a derivative is handed as its cache, of what its value gives besides y: the last if it holds several things."""
+    if name not in ("cache", "caches") or len(cache) == 1:
+        return cache[0]
+    return cache[-1] if isinstance(cache[-1], tuple | list | dict) else tuple(cache)
 
 
 def settings_of(value: Callable, slope: Callable | None) -> tuple[inspect.Parameter, ...]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from .calls import RATES, method_of, parameters_of
-from .names import plain
+from .names import ZEROING, plain, stems_of_gradient
 
 UPDATE = ("update", "step", "update_params", "update_parameters", "apply_gradients", "update_weights", "optimize", "apply", "apply_grads", "get_update", "__call__")  # fmt: skip
 COUNTERS = ("t", "iteration", "epoch", "i", "n", "k", "iter", "step", "timestep", "it")
@@ -33,6 +33,9 @@ class Parameter:
     def __setitem__(self, name: str, value: np.ndarray) -> None:
         setattr(self, name, value)
 
+    def __iter__(self) -> Iterator[np.ndarray]:  # for p, g in params
+        return iter((self.data, self.grad))
+
 
 def layer_of(p: Arrays, g: Arrays) -> SimpleNamespace:
     """A layer with weights and bias, under many names, for an optimizer that is handed layers."""
@@ -43,7 +46,7 @@ def layer_of(p: Arrays, g: Arrays) -> SimpleNamespace:
     for (key, value), gradient in zip(values.items(), g, strict=False):
         for name in names[key]:
             setattr(layer, name, value)
-            for form in ("d{}", "grad_{}", "{}_grad", "{}_gradient"):
+            for form in ("d{}", "dLd{}", "dL_d{}", "d_{}", "grad_{}", "grad{}", "{}_grad", "{}_gradient"):
                 setattr(layer, form.format(name), gradient)
     return layer
 
@@ -254,3 +257,60 @@ class Holding(Made):
             held.grad = held.gradient = gradient.copy()
         self.silent = self.method() is None
         return [np.array(h.data if h.data is not p0 else h.value) for h, p0 in zip(self.held, p, strict=True)]
+
+    def zeroes(self) -> bool:
+        """Whether its zero_grad, if it has one, sets all gradients to zero or None."""
+        if (name := method_of(self.made, ZEROING)) is None:
+            return True
+        for held in self.held:
+            held.grad = held.gradient = np.ones_like(held.data)
+        getattr(self.made, name)()
+        return all(any(g is None or not np.any(g) for g in (held.grad, held.gradient)) for held in self.held)
+
+
+class HoldingLayers(Made):
+    """An optimizer that is given layers or a model when it is made, and reads their parameters and gradients in step().
+
+    of: what is handed over, made of a layer. called: whether the layer gives its parameters and gradients when it is called for them.
+    """
+
+    def __init__(self, cls: type, options: dict[str, Any], of: Callable[[Any], Any], called: bool):
+        super().__init__(cls, options)
+        self.of, self.called, self.layer, self.begun = of, called, SimpleNamespace(), []
+
+    def update(self, p: Arrays, g: Arrays, t: int) -> Arrays:
+        if self.made is None:
+            self.begun = [value.copy() for value in p]
+            self.layer = layer_of(self.begun, g)
+            if self.called:
+                lists = list(self.begun), [gradient.copy() for gradient in g]
+                for names, held in zip((("params", "parameters"), ("grads", "gradients")), lists, strict=True):
+                    for name in names:
+                        setattr(self.layer, name, lambda held=held: held)
+            self.make(self.of(self.layer))
+        grads = self.layer.grads() if self.called else self.layer.grads
+        for key, gradient in zip((0, 1) if self.called else ("W", "b"), g, strict=False):
+            grads[key] = gradient.copy()
+        values = layer_of(self.begun, [gradient.copy() for gradient in g])
+        for name, value in vars(values).items():
+            if stems_of_gradient(name) and isinstance(value, np.ndarray):
+                setattr(self.layer, name, value)
+        self.silent = self.method() is None
+        return [np.array(v) for v in (self.layer.params() if self.called else from_layer(self.layer, self.begun))]
+
+
+class HoldingBoth(Made):
+    """An optimizer that is given lists of parameters and of gradients when it is made."""
+
+    def make(self, held: list) -> None:
+        self.held, self.grads = held, [np.zeros_like(value) for value in held]
+        self.theirs = self.made = self.cls(held, self.grads, **self.options)
+        self.method = getattr(self.made, method_of(self.made, UPDATE) or "step")
+
+    def update(self, p: Arrays, g: Arrays, t: int) -> Arrays:
+        if self.made is None:
+            self.make([value.copy() for value in p])
+        for held, gradient in zip(self.grads, g, strict=True):
+            held[...] = gradient
+        self.silent = self.method() is None
+        return [np.array(value) for value in self.held]

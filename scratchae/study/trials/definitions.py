@@ -127,7 +127,9 @@ def adam(s, p, g, t, h, bug="", form="plain"):
         s["v"] = vh
     if form == "first amsgrad":  # as its authors wrote it: nothing is corrected
         mh, vh = m, v
-    if "amsgrad" in form:  # late: the largest v is corrected, not the largest of the corrected ones
+    if (
+        "amsgrad" in form and bug != "max_unused"
+    ):  # late: the largest v is corrected, not the largest of the corrected ones
         c = c2 if form == "late amsgrad" else 1
         s["vmax"] = np.maximum(s.get("vmax", np.zeros_like(p)), v if form == "late amsgrad" else vh)
         vh = s["vmax"] / c
@@ -250,6 +252,7 @@ FAMILIES: dict[str, tuple[Callable, tuple[dict[str, Any], ...], dict[str, str]]]
         adam,
         tuple({"form": form} for form in ("plain", "inside", "one rate", "amsgrad", "late amsgrad", "nadam", "nadam ahead")),
         {
+            "max_unused": "the largest v so far is not used: √v̂ stands where √max v belongs",
             "no_power": "the bias correction divides by 1 - β, not by 1 - βᵗ",
             "correction_kept": "the correction is kept in m and v, and adds up from step to step: correct copies of them",
             "m_correction_kept": "the correction is kept in m, and adds up from step to step: correct a copy of it",

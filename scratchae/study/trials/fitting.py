@@ -18,10 +18,41 @@ from typing import Any
 import numpy as np
 
 from ..styles.names import plain
+from .cells import cells
 from .chains import BIAS, chained, of_others
 
-FIRST = {"N": 5, "D": 3, "K": 4, "G": 8, "A": 2, "M": 7, "T": 6, "C": 4, "H": 4, "W": 5, "R": 12, "Z": 16}
-OTHER = {"N": 4, "D": 5, "K": 3, "G": 6, "A": 6, "M": 6, "T": 7, "C": 8, "H": 5, "W": 4, "R": 9, "Z": 12}
+FIRST = {
+    "N": 5,
+    "D": 3,
+    "K": 4,
+    "G": 8,
+    "A": 2,
+    "M": 7,
+    "T": 6,
+    "C": 4,
+    "H": 4,
+    "W": 5,
+    "R": 12,
+    "Z": 16,
+    "S": 7,
+    "E": 6,
+}
+OTHER = {
+    "N": 4,
+    "D": 5,
+    "K": 3,
+    "G": 6,
+    "A": 6,
+    "M": 6,
+    "T": 7,
+    "C": 8,
+    "H": 5,
+    "W": 4,
+    "R": 9,
+    "Z": 12,
+    "S": 8,
+    "E": 4,
+}
 FREE = FIRST | {"N": 4, "T": 7, "H": 5, "W": 6}  # for objects of whose sizes only these can vary
 EQUAL = dict.fromkeys(FIRST, 4) | {"G": 8, "R": 12, "Z": 16}
 SIZES = FIRST, OTHER, FREE, EQUAL
@@ -46,7 +77,7 @@ NAMED: tuple[tuple[str, str], ...] = (
     (r"adj\w*|a|graph", "fNN bNN"),
     (r"axis|dim", "n"),
 )  # fmt: skip
-ANY = "fND fNU fDN fD fN fK fTD fNTD fNHWC fNCHW fDK p f iN fNN bN n fN1 fKD fHW fD1 fA1 fKN iNT iT fTD1"
+ANY = "fND fNU fDN fD fN fK fTD fNTD fNHWC fNCHW fDK p f iN fNN bN n fN1 fKD fHW fED fD1 fA1 fKN iNT iT fTD1"
 
 SINGLE = {"p", "f", "n", "m"}  # kinds of single numbers
 DATA = {"x", "xs", "inputs", "input", "features", "data"}  # which may hold any numbers
@@ -112,6 +143,7 @@ def choices(
     free = [name for name in names if name not in given]
     told = {name: "given" for name in names if name in given}
     weights = any(WEIGHTS.fullmatch(name.partition("[")[2].rstrip("]") or name) for name in free)
+    yield from (told | one for one in (*cells(free), *sequences(free)))
     if len(free) > 1 and not weights:
         for kind in ("fND", "fN", "fTD", "fD", "fNK"):
             yield told | dict.fromkeys(free, kind)
@@ -133,6 +165,17 @@ def choices(
             yield told | {
                 name: kinds[i].replace("U", units) for name, kinds, i in zip(free, options, places, strict=True)
             }
+
+
+def sequences(names: Sequence[str]) -> Iterator[dict[str, str]]:
+    """The kinds of scores, classes and a mask of the steps of sequences, or of examples."""
+    data = [name for name in names if re.fullmatch(r"x|scores?|logits|pred\w*|y_?hat|y_?pred|out\w*|probs", name)]
+    masks = [name for name in names if re.fullmatch(r"\w*mask\w*", name)]
+    others = [name for name in names if name not in (*data, *masks)]
+    if len(data) == len(masks) == len(others) == 1:
+        for of_data, target in (("NTD", "iNT"), ("ND", "iN"), ("NTD", "fNTD"), ("ND", "fND")):
+            of_mask = of_data if target[0] == "f" else target[1:]
+            yield {data[0]: f"f{of_data}", others[0]: target, masks[0]: f"b{of_mask}"}
 
 
 def constants(fitting: Fitting, trained: Collection[str]) -> Iterator[Fitting]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,11 +18,22 @@ SIZES = (3, 4, 5, 2)  # the arguments for a constructor, one after the other
 OTHER_SIZES = (2, 3, 4, 5)
 # shapes of x, tried in this order: rows, images with channels last and first, sequences, columns, and sizes often written in
 SHAPES = (
-    (5, 3), (5, 4), (5, 6), (4, 5, 6, 3), (4, 5, 6, 1), (4, 6, 3), (5, 2), (3, 3, 6, 5), (4, 1, 6, 6), (4, 6, 2), (4, 6, 6, 2), (4, 2, 6, 6),
-    (3, 3, 6), (2, 6, 5), (5, 12), (5, 8), (3, 1), (4, 1), (3, 5), (4, 7), (2, 8, 8, 3), (2, 3, 8, 8), (3,), (4,), (6,), (2, 4, 5, 6, 3), (5, 1), (5, 10),
-    (2, 28, 28, 1), (2, 1, 28, 28), (2, 784), (2, 32, 32, 3), (2, 3, 32, 32),
+    (5, 3), (5, 4), (5, 6), (4, 5, 6, 3), (4, 5, 6, 1), (4, 6, 3), (5, 2), (3, 3, 6, 5), (3, 6, 4, 5), (4, 1, 6, 6), (4, 6, 2), (4, 6, 6, 2), (4, 2, 6, 6),
+    (2, 5, 6), (2, 5, 8), (3, 3, 6), (2, 6, 5), (5, 12), (5, 8), (3, 1), (4, 1), (3, 5), (4, 7), (2, 8, 8, 3), (2, 3, 8, 8), (3,), (4,), (6,), (2, 4, 5, 6, 3), (5, 1), (5, 10),
+    (5, 2, 4), (2, 3, 4), (2, 28, 28, 1), (2, 1, 28, 28), (2, 784), (2, 32, 32, 3), (2, 3, 32, 32),
 )  # fmt: skip
 INDICES = ((5,), (4, 6))  # shapes of x that chooses rows, for embeddings
+DIVISIBLE = ((6, 2, 4, 2), (2, 6, 4, 2), (6, 3, 3, 3), (8, 2, 4, 2), (2, 8, 4, 2))
+PARTS = (
+    "heads",
+    "numheads",
+    "nheads",
+    "nhead",
+    "numhead",
+    "groups",
+    "numgroups",
+    "ngroups",
+)  # which divide other sizes
 FRACTIONS = {"rate", "slope", "std", "momentum", "weight", "alpha", "p", "keep", "keepprob", "drop", "dropout", "droprate", "dropoutrate", "dropoutratio", "ratio", "prob", "beta", "decay", "sigma", "negativeslope", "rho", "scale", "temperature", "eps", "epsilon", "lam", "lambd", "reg", "gamma"}  # fmt: skip
 BELOW_ONE = {
     "rate",
@@ -84,6 +95,7 @@ class Made:
     value: Any
     call: str
     option: str = ""
+    alike: bool = False  # whether all its sizes are equal
 
 
 def drawn(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
@@ -131,9 +143,7 @@ def argument(parameter: inspect.Parameter, sizes: Iterator[int]) -> Any:
         "size",
         "window",
         "factor",
-        "groups",
-        "heads",
-        "numheads",
+        *PARTS,
         "fh",
         "fw",
         "poolh",
@@ -145,8 +155,25 @@ def argument(parameter: inspect.Parameter, sizes: Iterator[int]) -> Any:
 
 def constructed(cls: type, sizes: tuple[int, ...] = SIZES, **options: Any) -> Made:
     """An object of a class. Raises what its constructor raises."""
-    if any(plain(p.name) in ("heads", "numheads", "groups") for p in required(cls)):  # which divide the others
+    if any(plain(p.name) in PARTS for p in required(cls)):  # which divide the others
         sizes = tuple(2 * size for size in sizes)
+    elif len(required(cls)) > 1 and len(set(sizes)) > 1:
+        return first_made(cls, (sizes, *DIVISIBLE[:: 1 if sizes == SIZES else -1]), options)
+    return made_with(cls, sizes, options)
+
+
+def first_made(cls: type, ways: Sequence[tuple[int, ...]], options: Mapping[str, Any]) -> Made:
+    """An object of the first sizes that the constructor takes; those after the first are for one that says that they do not divide."""
+    raised = None
+    for sizes in ways:
+        try:
+            return made_with(cls, sizes, options)
+        except (AssertionError, ValueError) as error:
+            raised = raised or error
+    raise raised
+
+
+def made_with(cls: type, sizes: tuple[int, ...], options: Mapping[str, Any]) -> Made:
     numbers = itertools.chain(sizes, itertools.repeat(2))
     words, places = {}, []
     for parameter in required(cls):

@@ -22,7 +22,9 @@ from ..styles.calls import BACKWARD, INPUTS, RATES, method_of, required
 from ..styles.copies import duplicate
 from ..styles.losses import TARGETS
 from ..styles.names import plain
-from .inputs import SHAPES
+from . import promises
+from .inputs import SHAPES, Made, candidates
+from .made import others, with_other_options
 from .plan import BrokenError, Trial, begin, fits, forward_of, like, plan, ready, takes
 from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
 
@@ -137,10 +139,29 @@ def examine(
                 break
             if wrong := run(trial, tried, layer):
                 return wrong
+        for made in [Made(value, ""), *others(cls), *with_other_options(value)] if not alone else ():
+            if wrong := promised(made, generic, tried):
+                return wrong
     report = replace(report, findings=(*report.findings, *unstable(layer, x)))
     if getattr(getattr(layer, "theirs", None), "_of_output", False):
         tried.only.append("if the derivative is handed the output y of the function, and not its x")
     return Result(RIGHT, "", report=report, layer=layer, tried=tried)
+
+
+def promised(made: Made, x: np.ndarray, tried: Tried) -> Result | None:
+    """A result only if an object does not keep what it promises beside its gradients, on an x like this one."""
+    found = next((one for one in [x, *candidates()] if one.ndim == x.ndim and takes(made.value, one) is None), None)
+    try:
+        layer = ready(made.value, found)
+    except Exception:
+        return None
+    idle = () if made.option else promises.idle_penalty(made.value)
+    faults = (*promises.broken(layer, found, not made.option), *idle)[:1]
+    return (
+        Result(WRONG, "", where=f"with {made.option}" if made.option else "", findings=faults, tried=tried)
+        if faults
+        else None
+    )
 
 
 def any_batch(value: Any, x: np.ndarray) -> bool:
@@ -216,6 +237,9 @@ def run(trial: Trial, tried: Tried, first: Layer) -> Result | None:
     if report.passed:
         without_penalties(trial.make(), tried)
         return None
+    if trial.fresh is not None and not runs(trial.fresh(), trial.x):
+        tried.left_out.append("backward after a forward in inference, which needs what a forward in training keeps")
+        return None
     full = check_gradients(trial.make(), trial.x, noise=trial.noise)
     if full.passed:  # it was a corner, which the full comparison leaves out
         return None
@@ -225,6 +249,15 @@ def run(trial: Trial, tried: Tried, first: Layer) -> Result | None:
     return Result(
         WRONG, "", where=trial.says, report=replace(full, findings=(context, *known)), layer=first, tried=tried
     )
+
+
+def runs(layer: Layer, x: np.ndarray) -> bool:
+    """Whether backward runs after a forward in inference if there was no training before, without which it is hardly meant to."""
+    try:
+        layer.backward(np.ones_like(layer.forward(x.copy(), None)))
+    except Exception:
+        return False
+    return True
 
 
 def without_penalties(layer: Layer, tried: Tried) -> None:

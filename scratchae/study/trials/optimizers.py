@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ..diagnosis.finding import finding
+from ..diagnosis.finding import Finding, finding
 from ..styles.calls import parameters_of
 from ..styles.functional import ways
 from ..styles.names import plain
-from ..styles.updating import Arrays, Updating
+from ..styles.updating import Arrays, Holding, Updating
 from ..styles.within import Within, updates
 from ..styles.written import notes_of, text_of
 from .definitions import FAMILIES, NAMES
@@ -85,6 +85,7 @@ def examine(name: str, value: Any, cls: Any) -> Result:
             return result
         error = first_error(built)
         return Result(WRONG if isinstance(error, UnchangedError) else UNUSABLE, "", error=error)
+    built_first = built[way]
     for make, options, said in makes:
         built = list(ways(make, cls, options))
         if way >= len(built) or not usable(built[way]):
@@ -95,8 +96,21 @@ def examine(name: str, value: Any, cls: Any) -> Result:
         if result.code != RIGHT:
             return result
         found += [one for one in result.findings if one not in found]
+    if (fault := keeps_gradients(built_first)) is not None:
+        return Result(WRONG, "", findings=(fault,), tried=tried)
     tried.left_out.append("gradients of other sizes than about 1")
     return Result(RIGHT, "", tried=tried, findings=tuple(found))
+
+
+def keeps_gradients(make: Callable[[], Updating]) -> Finding | None:
+    """A finding if the optimizer has a zero_grad, and it leaves gradients as they are."""
+    theirs = running(make, 0)[2]
+    try:
+        if not isinstance(theirs, Holding) or theirs.zeroes():
+            return None
+    except Exception:  # it wants other objects
+        return None
+    return finding("not_zeroed", (), "after zero_grad a gradient of ones is still there")
 
 
 def compared(

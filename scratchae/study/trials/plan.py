@@ -13,9 +13,9 @@ from ..diagnosis.experiment import LayerExperiment
 from ..gradcheck import parameters
 from ..styles.adapted import Adapted
 from ..styles.copies import duplicate, repeatable
-from ..styles.joined import Joined
 from ..styles.names import get, is_trained
-from .inputs import OTHER_SIZES, SIZES, Made, candidates, constructed, drawn, indices, variants
+from .inputs import OTHER_SIZES, Made, candidates, drawn, indices
+from .made import others, with_other_options
 from .result import Tried
 
 
@@ -29,6 +29,7 @@ class Trial:
     make: Callable[[], Layer]
     x: np.ndarray
     noise: bool = True
+    fresh: Callable[[], Layer] | None = None  # in inference: the same object before any training
 
 
 class BrokenError(Exception):
@@ -158,15 +159,27 @@ def plan(
                 generic,
             )
     start = mover(layer, 3) if parameters(layer) else lambda: duplicate(layer)
-    for n in (2, 7, 1, 3) if has_rows(layer, x) else ():
+    told = holds_shape(value, x)
+    for n in (2, 7, 1, 3) if has_rows(layer, x) and x.shape not in told else ():
         if n != len(x):
             yield Trial("batch", f"for a batch of {n}", f"for {len(x)}", start, like(generic, (n, *x.shape[1:]), n))
     yield from modes(layer, generic, start)
     for made in [*others(cls), *with_other_options(value)]:
         yield from of_another(made, x)
-    yield from shapes(value, x, start)
+    if not told:
+        yield from shapes(value, x, start)
     if isinstance(layer, Adapted) and not parameters(layer) and layer.untrained:
         tried.left_out.append(f"{', '.join(layer.untrained)}: backward leaves no gradient that could be compared")
+
+
+def holds_shape(value: Any, x: np.ndarray) -> set[tuple[int, ...]]:
+    """The shape of x, or that of one of its rows, if the object was told it, and so is meant for no other."""
+    held = (
+        [tuple(one) for one in vars(value).values() if isinstance(one, tuple | list)]
+        if hasattr(value, "__dict__")
+        else []
+    )
+    return {x.shape, x.shape[1:]} & {one for one in held if len(one) > 1}
 
 
 def has_rows(layer: Layer, x: np.ndarray) -> bool:
@@ -194,6 +207,12 @@ def modes(layer: Layer, x: np.ndarray, start: Callable[[], Layer]) -> Iterator[T
     if isinstance(layer, Adapted) and not layer.has_modes:
         return
 
+    def fresh() -> Layer:
+        untrained = start()
+        if isinstance(untrained, Adapted):
+            untrained.training = False
+        return untrained
+
     def inference() -> Layer:
         trained = start()
         for seed in (5, 6):
@@ -213,7 +232,7 @@ def modes(layer: Layer, x: np.ndarray, start: Callable[[], Layer]) -> Iterator[T
         return trained
 
     yield Trial("mode", "in training", "in its first mode", training, x)
-    yield Trial("mode", "in inference", "in training", inference, x, noise=False)
+    yield Trial("mode", "in inference", "in training", inference, x, noise=False, fresh=fresh)
 
 
 def shapes(value: Any, x: np.ndarray, start: Callable[[], Layer]) -> Iterator[Trial]:
@@ -257,32 +276,6 @@ def raiser(error: Exception) -> Callable[[], Layer]:
 AXES = {1: "one axis", 2: "two axes", 3: "three axes", 4: "four axes", 5: "five axes"}
 
 
-def others(cls: type | None) -> Iterator[Made]:
-    """Objects of the class with other options and other sizes."""
-    if cls is None:
-        return
-    try:
-        constructed(cls)
-    except Exception:
-        return
-    for options in [{}, *variants(cls)]:
-        for sizes in (SIZES, OTHER_SIZES) if not options else (SIZES,):
-            try:
-                yield constructed(cls, sizes, **options)
-            except Exception:
-                continue
-
-
-def with_other_options(value: Any) -> Iterator[Made]:
-    """Two functions that are handed a dict of options, with others in it."""
-    for name, options in vars(value).items() if isinstance(value, Joined) else ():
-        for key in sorted({"stride", "pad", "mode", "p"} & options.keys() if isinstance(options, dict) else ()):
-            for changed in {"mode": ("test",), "p": (0.3,)}.get(key, (options[key] + 1,) if key != "mode" else ()):
-                other = duplicate(value)
-                getattr(other, name)[key] = changed
-                yield Made(other, "", f"{name}[{key!r}] = {changed!r}")
-
-
 def of_another(made: Made, x: np.ndarray) -> Iterator[Trial]:
     """Trials of an object that was made with other arguments: with parameters off their start, at up to three shapes."""
     count = 0
@@ -295,6 +288,8 @@ def of_another(made: Made, x: np.ndarray) -> Iterator[Trial]:
         other.ndim == x.ndim and takes(made.value, other) is None and fits(made.value, other) for other in inputs
     ):
         inputs = [other for other in inputs if other.ndim == x.ndim and takes(made.value, other) is None][:1]
+        if made.alike:
+            return
     strict = len(inputs) == 1
     for other in inputs:
         if count == (3 if made.option else 2):

@@ -102,5 +102,7 @@ def partly(result: Result) -> bool:
 
 def diagnosed(result: Result) -> Result:
     """A wrong result with what is wrong."""
+    if result.report is None:
+        return result
     found = tuple(diagnose(result.layer, tuple(result.layer.inputs)))
     return replace(result, report=replace(result.report, findings=found), layer=None)

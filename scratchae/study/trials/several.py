@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Collection, Mapping
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..diagnosis.experiment import FunctionExperiment
+from ..diagnosis.finding import Finding, finding
 from ..differences import EPS, STEP, GradientReport, compare, resolution
 from ..styles.assigned import assigned, last_of, reordered
 from ..styles.several import Several, UnlikeError
@@ -20,7 +22,7 @@ from .fitting import SINGLE, WEIGHTS, Fitting, constants, fitted
 from .functions import source_of, tolerance_of
 from .layers import ELEMENTS, some
 from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
-from .terms import copied, evaluated, tensors_of
+from .terms import copied, evaluated, tensors_of, upstream
 from .varied import varied
 
 NOT_SYMMETRIC = re.compile(r"non-? ?symm|not\s+(?:\w+\s+)?symm|unsymm|asymm|general", re.I)
@@ -111,7 +113,7 @@ def moves_as_much(result: Result, first: Result) -> bool:
 def promising(thing: Several, fitting: Fitting) -> bool:
     """Whether the slopes along a random direction are those of the gradients, for two draws."""
     try:
-        return all(
+        return any(moves(thing, thing.complete(fitting(0, seed), seed)) for seed in (0, 1)) and all(
             slopes_agree(thing, thing.complete(fitting(sizes, seed), seed))
             for sizes, seed in ((0, 0), (fitting.second, 1))
         )
@@ -119,6 +121,15 @@ def promising(thing: Several, fitting: Fitting) -> bool:
         raise
     except Exception:
         return False
+
+
+def moves(thing: Several, arguments: Mapping[str, Any]) -> bool:
+    """Whether the value changes where all tensors do: two zeros agree, and show nothing."""
+    moved = copied(arguments)
+    for place, tensor in enumerate(tensors_of(moved).values()):
+        tensor[...] += 1e-3 * np.random.default_rng(place).standard_normal(tensor.shape)
+    before, after = evaluated(thing, arguments)[0], evaluated(thing, moved)[0]
+    return not np.allclose(before, after, rtol=1e-9, atol=1e-12)
 
 
 def slopes_agree(thing: Several, arguments: Mapping[str, Any]) -> bool:
@@ -180,6 +191,8 @@ def trials(thing: Several, make: Fitting, known: bool) -> Result:
         if result.code == WRONG:
             return replace(result, where=where)
     arguments = thing.complete(make(0, 0), 0)
+    if fault := added_in_part(thing, arguments):
+        return Result(WRONG, "", findings=(fault,), tried=tried)
     seen = {check.name for check in first.report.checks}
     unseen = [name for name in tensors_of(arguments) if name not in seen and matters(thing, arguments, name)]
     # a function and its gradient in one argument
@@ -191,6 +204,16 @@ def trials(thing: Several, make: Fitting, known: bool) -> Result:
     if rest := [name for name in unseen if name.removeprefix("self.") not in trained]:
         tried.left_out.append(f"{', '.join(rest)}: taken for constants, because no gradient of them comes back")
     return replace(first, layer=Part(trained)) if trained else first
+
+
+def added_in_part(thing: Several, arguments: Mapping[str, Any]) -> Finding | None:
+    """A finding if a second step is added to some gradients of an object, and sets others anew."""
+    with contextlib.suppress(Exception):
+        added, anew = thing.twice(copied(arguments), upstream) if thing.twice else ([], [])
+        if added and anew:
+            evidence = f"a second step is added to {', '.join(added)}, and {', '.join(anew)} hold the second alone"
+            return finding("added_in_part", (), evidence)
+    return None
 
 
 def attempt(thing: Several, arguments: Mapping[str, Any], tried: Tried, whole: bool) -> Result | None:

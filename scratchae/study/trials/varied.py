@@ -24,8 +24,25 @@ def varied(thing: Several, make: Fitting) -> Iterator[tuple[str, dict[str, Any],
             yield "for arguments with more axes", words, other
     for options in [] if thing.cls is None else variants(thing.cls, guards=False):
         yield f"with {said(options)}", {"options": options}, make
+    for options in masks(thing, make(0, 4)):
+        yield f"with {said(options)}", options, make
     for options in [*settings, *of_numbers(make, settings, source_of(thing.cls or thing.source))]:
         yield f"with {said(options)}", options, make
+
+
+def masks(thing: Several, arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Masks for an option that is None by default, of the shapes that the arguments suggest; each row is masked in part."""
+    names = [p.name for p in thing.settings if p.default is None and "mask" in p.name.lower()]
+    arrays = [one for one in arguments.values() if isinstance(one, np.ndarray) and one.ndim > 1]
+    if not names or not arrays:
+        return
+    pairs = [a.shape[:-1] + b.shape[-2:-1] for a, b in zip(arrays, arrays[1:2] or arrays, strict=False)]
+    for shape in dict.fromkeys([*pairs, arrays[0].shape, arrays[0].shape[:-1]]):
+        mask = (
+            np.arange(int(np.prod(shape))).reshape(shape) % 3
+            == np.arange(shape[0]).reshape(-1, *(1,) * (len(shape) - 1)) % 2
+        )
+        yield from ({name: kind} for name in names for kind in (mask, mask.astype(float)))
 
 
 def of_numbers(make: Fitting, settings: list[dict], source: str) -> Iterator[dict[str, Any]]:

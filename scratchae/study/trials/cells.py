@@ -1,0 +1,58 @@
+"""Shapes for the arguments of a recurrent net: W_ax from x to a, b_a, x of one step or of all, states; examples are rows or columns."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+
+from .chains import bare
+
+ENDS = {"x": "D", "i": "D", "a": "K", "h": "K", "s": "K", "y": "A", "o": "A"}
+STATE = re.compile(
+    r"(?:prev_?)?[ahcs](?:_?(?:prev|0|t|init|cell))?|[ahcs]_?(?:t_?)?(?:prev|minus_?1)(?:_?t)?|(?:initial|prev)_state"
+)
+INPUT = re.compile(r"x(?:_?t|s|_?in)?|inputs?|X")
+BETWEEN = re.compile(r"[WUV]_?([xiahsyo])_?([xiahsyo])")
+GATE = re.compile(r"W_?([ficouzrghy])")  # of x and the state in one
+OF_ONE = re.compile(r"W_?([xh])|([UV])")  # to all units or gates
+BIAS = re.compile(r"b_?([a-z]?)(?:_?[a-z])?")
+
+
+def cells(names: Sequence[str]) -> Iterator[dict[str, str]]:
+    """The kinds of all arguments, in the ways that fit together; nothing if they are not those of a recurrent net."""
+    short = {name: bare(name) for name in names}
+    weights = [name for name, one in short.items() if any(p.fullmatch(one) for p in (BETWEEN, GATE, OF_ONE))]
+    biases = [name for name, one in short.items() if BIAS.fullmatch(one)]
+    inputs = [name for name, one in short.items() if INPUT.fullmatch(one)]
+    states = [name for name, one in short.items() if STATE.fullmatch(one)]
+    if len(inputs) != 1 or len(weights) < 2 or {*weights, *biases, *inputs, *states} != set(names):
+        return
+    for columns, turned, x, units in itertools.product((True, False), (False, True), (0, 1), "ZRK"):
+        of_weights = {name: of_weight(short[name], columns, turned, units) for name in weights}
+        if (units == "K") == all(units not in kind for kind in of_weights.values()) and units != "K":
+            continue
+        of_x = ("fDN", "fDNT")[x] if columns else ("fND", "fNTD")[x]
+        for form in ("f{}1", "f{}") if columns else ("f{}", "f1{}"):
+            yield (
+                of_weights
+                | {name: form.format(of_bias(short[name], units)) for name in biases}
+                | dict.fromkeys(inputs, of_x)
+                | dict.fromkeys(states, "fKN" if columns else "fNK")
+            )
+
+
+def of_weight(name: str, columns: bool, turned: bool, units: str) -> str:
+    """What a weight may be. turned: of W_ab, a is where it leads to, if examples are rows, and where it comes from, if columns."""
+    if found := BETWEEN.fullmatch(name):
+        first, second = ENDS[found[1]], ENDS[found[2]]
+        return f"f{second}{first}" if turned else f"f{first}{second}"
+    if found := OF_ONE.fullmatch(name):
+        start = "D" if found[1] == "x" or found[2] == "U" else "K"
+        return f"f{units}{start}" if columns else f"f{start}{units}"
+    ends = "KA" if name[-1] == "y" else "SK"
+    return f"f{ends[::-1] if columns else ends}"
+
+
+def of_bias(name: str, units: str) -> str:
+    return "A" if name[-1] in "yo" and len(name) > 1 and units == "K" else units

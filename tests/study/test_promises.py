@@ -1,0 +1,415 @@
+"""What a file promises beside the gradients of one call: averages, masks, options, sums over calls, other readings of its arguments."""
+
+import pytest
+
+from scratchae.tutorial import grade
+
+NORM = """
+class FeatureNorm:
+    def __init__(self, n, momentum=0.95):
+        self.scale, self.shift, self.momentum = np.ones(n), np.zeros(n), momentum
+        self.moving_mean, self.moving_var = np.zeros(n), np.ones(n)
+
+    def forward(self, x, train=True):
+        self.was_training = train
+        m, v = (x.mean(0), x.var(0)) if train else (self.moving_mean, self.moving_var)
+        if train:
+            self.moving_mean = self.momentum * self.moving_mean + (1 - self.momentum) * m
+            self.moving_var = self.momentum * self.moving_var + (1 - self.momentum) * v
+        self.inverse = 1 / np.sqrt(v + 1e-6)
+        self.normed = (x - m) * self.inverse
+        return self.scale * self.normed + self.shift
+
+    def backward(self, dy):
+        self.dscale, self.dshift = (dy * self.normed).sum(0), dy.sum(0)
+        g = dy * self.scale
+        if self.was_training:
+            g = g - g.mean(0) - self.normed * (g * self.normed).mean(0)
+        return g * self.inverse
+"""
+IN_TRAINING_ONLY = """
+class Drop:
+    def __init__(self, share=0.3):
+        self.share = share
+
+    def forward(self, x, training):
+        if not training:
+            return x * 1.0
+        self.kept = (np.random.rand(*x.shape) > self.share) / (1 - self.share)
+        return x * self.kept
+
+    def backward(self, dy):
+        return dy * self.kept
+"""
+ADDING = """
+class Affine:
+    def __init__(self, n_in, n_out):
+        self.M, self.c = np.random.randn(n_in, n_out), np.zeros(n_out)
+        self.dM, self.dc = np.zeros_like(self.M), np.zeros_like(self.c)
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.M + self.c
+
+    def backward(self, dy):
+        self.dM += self.x.T @ dy
+        self.dc += dy.sum(0)
+        return dy @ self.M.T
+
+class Descent:
+    def __init__(self, pairs, lr=0.1):
+        self.pairs, self.lr = pairs, lr
+
+    def zero_grad(self):
+        for _, g in self.pairs:
+            g[...] = 0
+
+    def step(self):
+        for p, g in self.pairs:
+            p -= self.lr * g
+"""
+OF_LAYERS = """
+class Momentum:
+    def __init__(self, layers, lr=0.1, momentum=0.9):
+        self.layers, self.lr, self.momentum = layers, lr, momentum
+        self.speed = [(np.zeros_like(one.W), np.zeros_like(one.b)) for one in layers]
+
+    def step(self):
+        for k, one in enumerate(self.layers):
+            w, b = self.speed[k]
+            self.speed[k] = self.momentum * w + one.dW, self.momentum * b + one.db
+            one.W = one.W - self.lr * self.speed[k][0]
+            one.b = one.b - self.lr * self.speed[k][1]
+"""
+AMSGRAD = """
+class Adam:
+    def __init__(self, lr=0.01, beta1=0.9, beta2=0.99, eps=1e-8, amsgrad=False):
+        self.lr, self.beta1, self.beta2, self.eps, self.amsgrad, self.t = lr, beta1, beta2, eps, amsgrad, 0
+        self.state = {}
+
+    def update(self, params, grads):
+        self.t += 1
+        for k, g in grads.items():
+            m, v, top = self.state.get(k, (0, 0, 0))
+            m, v = self.beta1 * m + (1 - self.beta1) * g, self.beta2 * v + (1 - self.beta2) * g**2
+            top = np.maximum(top, v)
+            self.state[k] = m, v, top
+            used = (top if self.amsgrad else v) / (1 - self.beta2**self.t)
+            params[k] -= self.lr * m / (1 - self.beta1**self.t) / (np.sqrt(used) + self.eps)
+"""
+OF_Z = """
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+class Squares:
+    @staticmethod
+    def fn(a, y):
+        return 0.5 * np.sum((a - y) ** 2)
+
+    @staticmethod
+    def delta(z, a, y):
+        return (a - y) * a * (1 - a)
+"""
+ONE_IMAGE = """
+class Mixing:
+    def __init__(self, input_shape, depth):
+        self.input_shape = input_shape
+        self.K = np.random.randn(depth, input_shape[0])
+
+    def forward(self, x):
+        self.x, y = x, np.zeros((len(self.K), *x.shape[1:]))
+        for i in range(len(self.K)):
+            for j in range(self.input_shape[0]):
+                y[i] += self.K[i, j] * x[j]
+        return y
+
+    def backward(self, dy):
+        self.dK, dx = np.zeros_like(self.K), np.zeros(self.input_shape)
+        for i in range(len(self.K)):
+            for j in range(self.input_shape[0]):
+                self.dK[i, j] = np.sum(dy[i] * self.x[j])
+                dx[j] += self.K[i, j] * dy[i]
+        return dx
+"""
+PLACES = """
+class Places:
+    def __init__(self, most, width):
+        self.table = np.random.randn(most, width)
+
+    def forward(self, x):
+        self.steps = x.shape[1]
+        return x + self.table[: self.steps]
+
+    def backward(self, dy):
+        self.dtable = np.zeros_like(self.table)
+        self.dtable[: self.steps] = dy.sum(axis=0)
+        return dy
+"""
+DIVIDED = """
+class Grouped:
+    def __init__(self, parts, channels):
+        if channels % parts:
+            raise ValueError("channels have to be a multiple of parts")
+        self.parts = parts
+        self.w = np.ones((channels, 1))
+
+    def forward(self, x):
+        self.x = x
+        n, c, d = x.shape
+        g = x.reshape(n, self.parts, -1)
+        return self.w * (g - g.mean(axis=2, keepdims=True)).reshape(n, c, d)
+
+    def backward(self, dy):
+        n, c, d = dy.shape
+        g = self.x.reshape(n, self.parts, -1)
+        self.dw = (dy * (g - g.mean(axis=2, keepdims=True)).reshape(n, c, d)).sum(axis=(0, 2))[:, None]
+        g = (self.w * dy).reshape(n, self.parts, -1)
+        return (g - g.mean(axis=2, keepdims=True)).reshape(n, c, d)
+"""
+CELL = """
+def cell_forward(xt, a_prev, parameters):
+    Wax, Waa, ba = parameters["Wax"], parameters["Waa"], parameters["ba"]
+    a = np.tanh(Wax @ xt + Waa @ a_prev + ba)
+    return a, (a, a_prev, xt, parameters)
+
+def cell_backward(da, cache):
+    a, a_prev, xt, parameters = cache
+    g = da * (1 - a**2)
+    return {
+        "dxt": parameters["Wax"].T @ g, "da_prev": parameters["Waa"].T @ g, "dWax": g @ xt.T, "dWaa": g @ a_prev.T,
+        "dba": g.sum(axis=1, keepdims=True),
+    }
+"""
+WORDS = """
+def unit_forward(A, W, b, kind):
+    Z = W @ A + b
+    return (np.tanh(Z) if kind == "tanh" else np.maximum(Z, 0) if kind == "relu" else Z), (A, W, Z)
+
+def unit_backward(dA, cache, kind):
+    A, W, Z = cache
+    dZ = dA * (1 - np.tanh(Z) ** 2) if kind == "tanh" else dA * (Z > 0) if kind == "relu" else dA
+    m = A.shape[1]
+    return W.T @ dZ, dZ @ A.T / m, dZ.sum(axis=1, keepdims=True) / m
+"""
+MASKED = """
+def steps_loss(x, y, mask):
+    n, t, d = x.shape
+    p = np.exp(x - x.max(axis=2, keepdims=True))
+    p /= p.sum(axis=2, keepdims=True)
+    rows, columns = np.arange(n)[:, None], np.arange(t)[None]
+    dx = p.copy()
+    dx[rows, columns, y] -= 1
+    return -np.sum(mask * np.log(p[rows, columns, y])) / n, dx * mask[:, :, None] / n
+"""
+ATTENTION = """
+class Attend:
+    def forward(self, Q, K, V, mask=None):
+        self.Q, self.K, self.V = Q, K, V
+        s = Q @ K.T
+        if mask is not None:
+            s = np.where(mask, s, -1e9)
+        e = np.exp(s - s.max(axis=1, keepdims=True))
+        self.P = e / e.sum(axis=1, keepdims=True)
+        return self.P @ V
+
+    def backward(self, dy):
+        dP = dy @ self.V.T
+        ds = self.P * (dP - (dP * self.P).sum(axis=1, keepdims=True))
+        return ds @ self.K, ds.T @ self.Q, self.P.T @ dy
+"""
+PAIRS = """
+class Similar:
+    def __init__(self, temperature=0.5):
+        self.temperature = temperature
+
+    def forward(self, z):
+        self.z, n = z, len(z)
+        s = z @ z.T / self.temperature
+        np.fill_diagonal(s, -np.inf)
+        e = np.exp(s - s.max(axis=1, keepdims=True))
+        self.P, self.other = e / e.sum(axis=1, keepdims=True), np.arange(n) ^ 1
+        return -np.mean(np.log(self.P[np.arange(n), self.other]))
+
+    def backward(self):
+        ds = self.P.copy()
+        ds[np.arange(len(ds)), self.other] -= 1
+        return (ds + ds.T) @ self.z / self.temperature / len(ds)
+"""
+SECOND = """
+def center_forward(x):
+    return x - x.mean(axis=0), x.shape
+
+def center_backward(dout, cache):
+    dx = dout - np.ones((len(dout), 1)) @ dout.sum(axis=0, keepdims=True) / len(dout)
+    return dx
+
+def center_backward_alt(dout, cache):
+    return dout - dout.mean(axis=0)
+"""
+SKIP = """
+class Skip:
+    def __init__(self, n_in, n_out):
+        self.W = np.random.randn(n_in, n_out)
+
+    def forward(self, x):
+        self.x = x
+        y = np.tanh(x @ self.W)
+        self.y = y
+        return y + x if y.shape == x.shape else y
+
+    def backward(self, dy):
+        g = dy * (1 - self.y**2)
+        self.dW = self.x.T @ g
+        dx = g @ self.W.T
+        return dx + dy if dy.shape == dx.shape else dx
+"""
+OF_A_LOSS = """
+class Full:
+    def __init__(self, n_in, n_out, l2=0):
+        self.weights, self.l2 = np.random.randn(n_in, n_out), l2
+
+    def forward(self, inputs):
+        self.inputs = inputs
+        return inputs @ self.weights
+
+    def backward(self, dvalues):
+        self.dweights = self.inputs.T @ dvalues
+        if self.l2 > 0:
+            self.dweights += 2 * self.l2 * self.weights
+        return dvalues @ self.weights.T
+
+class Loss:
+    def regularization_loss(self, layer):
+        return layer.l2 * np.sum(layer.weights ** 2)
+"""
+SHRUNK = """
+class Full:
+    # with an L2 penalty, 0.5 * reg * sum of squares
+    def __init__(self, n_in, n_out, reg=0.01):
+        self.W, self.reg = np.random.randn(n_in, n_out), reg
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W
+
+    def backward(self, dy):
+        self.dW = self.x.T @ dy + self.reg * self.W
+        return dy @ self.W.T
+"""
+TIED = """
+class Tied:
+    def __init__(self, seen, hidden):
+        self.W, self.c = 0.3 * np.random.RandomState(0).randn(seen, hidden), np.zeros(hidden)
+
+    def cost(self, x, noisy):
+        return 0.5 * np.mean(np.sum((np.tanh(noisy @ self.W + self.c) @ self.W.T - x) ** 2, axis=1))
+
+    def gradients(self, x, noisy):
+        h = np.tanh(noisy @ self.W + self.c)
+        e = (h @ self.W.T - x) / len(x)
+        g = e @ self.W * (1 - h**2)
+        return noisy.T @ g + e.T @ h, g.sum(axis=0)
+"""
+HELPED = """
+class Sigmoid:
+    def __call__(self, x):
+        return 1 / (1 + np.exp(-x))
+
+class Squash:
+    def __init__(self):
+        self.f = Sigmoid()
+
+    def forward(self, x):
+        self.y = self.f(x)
+        return self.y
+
+    def backward(self, dy):
+        return dy * self.y * (1 - self.y)
+"""
+TWO_INPUTS = """
+class Cell:
+    def __init__(self, n_in, n_hidden):
+        self.U, self.V = np.random.randn(n_hidden, n_in), np.random.randn(n_hidden, n_hidden)
+        self.zero_grad()
+
+    def zero_grad(self):
+        self.dU, self.dV = np.zeros_like(self.U), np.zeros_like(self.V)
+
+    def forward(self, x, h):
+        self.x, self.h = x, h
+        self.y = np.tanh(self.U @ x + self.V @ h)
+        return self.y
+
+    def backward(self, dy):
+        g = dy * (1 - self.y**2)
+        self.dU += np.outer(g, self.x)
+        self.dV += np.outer(g, self.h)
+        return self.U.T @ g, self.V.T @ g
+"""
+ABSTRACT = """
+class Module:
+    def forward(self, *x):
+        raise NotImplementedError
+
+    def backward(self, *dy):
+        raise NotImplementedError
+
+class Twice(Module):
+    def forward(self, x):
+        return 2 * x
+
+    def backward(self, dy):
+        return 2 * dy
+"""
+SLIPS = [
+    (NORM, "(1 - self.momentum) * self.moving_var + self.momentum * v", "self.momentum * self.moving_var + (1 - self.momentum) * v", "moving_var takes most"),
+    (NORM, "(x.mean(0), self.moving_var)", "(self.moving_mean, self.moving_var)", "in inference"),
+    (NORM, "1 / (v + 1e-6 if not train else np.sqrt(v + 1e-6))", "1 / np.sqrt(v + 1e-6)", "does not divide by the deviation"),
+    (IN_TRAINING_ONLY, "/ self.share", "/ (1 - self.share)", "in training the mean of y"),
+    (ADDING, "self.dc = dy", "self.dc += dy", "where other"),
+    (ADDING, "g = 0", "g[...] = 0", "zero_grad does not"),
+    (TWO_INPUTS, "self.dV = np.outer", "self.dV += np.outer", "a second step is added to dU"),
+    (OF_LAYERS, "self.momentum * b + one.dW.sum(0)", "self.momentum * b + one.db", ""),
+    (OF_LAYERS, "self.momentum * w - one.dW", "self.momentum * w + one.dW", "update is wrong"),
+    (AMSGRAD, "(v if self.amsgrad else v)", "(top if self.amsgrad else v)", "largest v so far is not used"),
+    (OF_Z, "return (a - y)\n", "return (a - y) * a * (1 - a)\n", "wrong"),
+    (ONE_IMAGE, "dx[j] = self.K", "dx[j] += self.K", "wrong"),
+    (PLACES, "dy.mean(axis=0)", "dy.sum(axis=0)", "averaged over the batch"),
+    (DIVIDED, "return (g + g.mean", "return (g - g.mean", "wrong"),
+    (CELL, "g @ a.T,", "g @ a_prev.T,", "wrong"),
+    (WORDS, "dA * (Z > 1)", "dA * (Z > 0)", "relu"),
+    (WORDS, "/ m, dZ.sum(axis=1, keepdims=True)\n", "/ m, dZ.sum(axis=1, keepdims=True) / m\n", "wrong"),
+    (MASKED, "dx / n\n", "dx * mask[:, :, None] / n\n", "wrong"),
+    (ATTENTION, "return self.P @ V", "", ""),
+    (PAIRS, "return ds @", "return (ds + ds.T) @", "wrong"),
+    (PAIRS, "@ self.z / len", "@ self.z / self.temperature / len", "wrong"),
+    (SECOND, "return dout\n", "return dout - dout.mean(axis=0)\n", "center_backward_alt: wrong"),
+    (SKIP, "return dx\n", "return dx + dy if dy.shape == dx.shape else dx\n", "for Skip(3, 3)"),
+    (OF_A_LOSS, "+= self.l2", "+= 2 * self.l2", "wrong with l2"),
+    (SHRUNK.replace("self.W, self.reg = np.random.randn(n_in, n_out), reg", "self.W = np.random.randn(n_in, n_out)\n        self.reg = reg"), "dy  # without", "dy + self.reg * self.W", "strength reg"),
+    (TIED, "return noisy.T @ g,", "return noisy.T @ g + e.T @ h,", "wrong"),
+]  # fmt: skip
+SLIPS = [(text, right, wrong, said) for text, wrong, right, said in SLIPS if said or wrong.startswith("self.mom")]
+RIGHT = {name: text for name, text in globals().items() if name.isupper() and isinstance(text, str)}
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_what_is_kept_is_not_accused(name, graded):
+    code, text = graded(RIGHT[name])
+    assert code == grade.RIGHT, text
+
+
+@pytest.mark.parametrize(("text", "right", "wrong", "said"), SLIPS)
+def test_what_is_not_kept_is_found(text, right, wrong, said, graded):
+    assert right in text
+    code, found = graded(text.replace(right, wrong))
+    assert code == grade.WRONG and said in found, found
+
+
+def test_a_mask_after_the_softmax_is_found(slipped):
+    late = ATTENTION.replace("s = np.where(mask, s, -1e9)", "pass").replace(
+        "        return self.P @ V",
+        "        if mask is not None:\n            self.P = self.P * mask\n        return self.P @ V",
+    )
+    _, found = slipped(ATTENTION, ATTENTION, late)
+    assert "with mask=" in found
