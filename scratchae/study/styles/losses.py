@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -112,6 +113,9 @@ def of_object(thing: Any) -> Iterator[Callable[[Any, Any], tuple[Any, Any]]]:
         for slope in dict.fromkeys(slopes):
             if slope != value:
                 names = [names_of(getattr(thing, name)) for name in (value, slope)]
+                if len(names[1]) == 3 and names[1][0] in ("z", "zs", "logits", "s") and names[1][1:] == names[0][:2]:
+                    yield of_weighted_input(thing, value, slope)
+                    continue
                 if min(map(len, names)) >= 2 and names[0][0] != names[1][0]:
                     yield pair_of_methods(thing, value, slope, of_output=True)
                 yield pair_of_methods(thing, value, slope)
@@ -142,6 +146,19 @@ def pair_of_methods(thing: Any, value: str, slope: str, of_output: bool = False)
         if isinstance(gradient, tuple):
             gradient = next((g for g in gradient if hasattr(g, "shape")), None)
         return found * 1.7 if above else found, outcome(fresh, gradient, INPUT_GRADIENTS, before)
+
+    return call
+
+
+def of_weighted_input(thing: Any, value: str, slope: str) -> Callable:
+    """The derivative in z of a value of a = f(z), delta(z, a, y), for the activation of the file, which is a sigmoid unless it has another."""
+    file = vars(sys.modules[type(thing).__module__])
+    found = [file[name] for name in ("sigmoid", "logistic", "tanh", "softmax") if callable(file.get(name))]
+    activation = found[0] if found else lambda z: 1 / (1 + np.exp(-z))
+
+    def call(first: Any, second: Any) -> tuple[Any, Any]:
+        a = activation(first)
+        return getattr(thing, value)(a, second), getattr(thing, slope)(first, a, second)
 
     return call
 
