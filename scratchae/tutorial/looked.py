@@ -73,7 +73,11 @@ def methods_with_gradients(cls: type) -> list[str]:
 def unlooked(module: ModuleType, ran: set[int]) -> Iterator[tuple[str, type | None, Callable]]:
     """The functions and methods of a file that plainly give gradients or make a step, and have not run: name, class, function."""
     for name, value in list(vars(module).items()):
-        if getattr(value, "__module__", None) != module.__name__ or name[0] == "_" or value.__name__ != name:
+        if (
+            getattr(value, "__module__", None) != module.__name__
+            or name[0] == "_"
+            or getattr(value, "__name__", "") != name
+        ):
             continue
         if inspect.isfunction(value):
             functions = {name: value}

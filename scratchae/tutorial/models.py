@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -27,8 +28,13 @@ def is_model(cls: type, value: Any) -> bool:
 
 def of_model(name: str, cls: type, value: Any) -> Result | None:
     """A class that is a model: the first of its methods that give gradients for which a value was found."""
-    results = (of_method(name, cls, value, method) for method in methods_with_gradients(cls))
-    return next((result for result in results if result is not None), None)
+    ran = getattr(sys.modules.get(cls.__module__), "__ran__", set())
+    for method in methods_with_gradients(cls):
+        before = set(ran)
+        if (result := of_method(name, cls, value, method)) is not None:
+            return result
+        ran &= before  # what has run in vain is not looked at
+    return None
 
 
 def of_method(name: str, cls: type, value: Any, method: str) -> Result | None:

@@ -21,7 +21,7 @@ from . import pairs
 from .calls import RATES, parameters_of, required
 from .copies import duplicate, repeatable
 from .losses import PREDICTIONS, TARGETS
-from .methods import held_by, is_size, left_by
+from .methods import held_by, is_size, labels, left_by
 from .names import plain, put, walk
 from .several import (
     IS_GRADIENT,
@@ -198,7 +198,7 @@ def after(
     if isinstance(result, tuple) and is_number(result[0]):
         raise UnlikeError  # it has its own value
     names = names_in(inspect.unwrap(getattr(gradients, "__func__", gradients)))
-    return [reduced(found)], [*labelled(result, names), *left_by(thing, before)]
+    return [reduced(found)], [*labelled(result, names), *labels(left_by(thing, before))]
 
 
 def called(method: Callable, words: Words, y: Any) -> Any:
