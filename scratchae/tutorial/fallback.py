@@ -12,6 +12,7 @@ from ..study.trials import readings
 from ..study.trials.fitting import ALIKE
 from ..study.trials.inputs import SIZES, constructed, required
 from ..study.trials.result import RIGHT, WRONG, Result
+from .models import is_model, of_model
 from .objects import NotCheckableError
 
 WORDS = {
@@ -38,6 +39,8 @@ def maker(cls: type) -> Callable[..., Any]:
 
 def of_class(name: str, cls: type, value: Any, file: Mapping[str, Any]) -> Result | None:
     """A class whose values take several arguments, or whose gradients come in another form; None if nothing of it could be read."""
+    if (found := of_model(name, cls, value)) is not None:
+        return found
     found = readings.best(methods.of_class(name, cls, value, maker(cls)), file)
     found = with_more(found, name, cls, value, file) if found is None or found.code == RIGHT else found
     return found or of_network(name, cls, value, file)
@@ -64,7 +67,10 @@ def of_network(name: str, cls: type, value: Any, file: Mapping[str, Any]) -> Res
 def or_several(
     check: Callable[..., Result], name: str, value: Any, cls: type, others: type | None, file: Mapping[str, Any]
 ) -> Result:
-    """A check of a class; where it cannot be done, or leaves parameters unseen, the class as one of several arguments."""
+    """A check of a class; where it cannot be done, or leaves parameters unseen, the class as one of several arguments. A model comes
+    before a loss: it holds parameters."""
+    if getattr(check, "args", None) and is_model(cls, value) and (found := of_model(name, cls, value)) is not None:
+        return found
     result = with_fallback(lambda: check(name, value, cls, others, file), lambda: of_class(name, cls, value, file))
     return with_more(result, name, cls, value, file) if result.code == RIGHT else result
 

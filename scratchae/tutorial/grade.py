@@ -32,9 +32,11 @@ from ..study.trials.optimizers import UnknownError
 from ..study.trials.result import RIGHT, UNUSABLE, WRONG, Result
 from .answers import AnswerError
 from .chapters import folder
-from .learner import Subject, load, subjects
+from .learner import load, subjects
+from .looked import noting
 from .objects import NotCheckableError
 from .operands import misfit
+from .remaining import Subject, next_unlooked
 
 try:
     import resource
@@ -150,9 +152,16 @@ def grade(path: Path, seconds: float = 60, parts: list[tuple[str, int, str]] | N
     check = exercise(path)
     if check is not None:
         return RIGHT, praised(path.name, check(module))
-    parts = [] if parts is None else parts
-    for subject in subjects(module):
-        parts.append((subject.name, *verdict(subject, path)))
+    parts, ran = [] if parts is None else parts, set()
+    waiting, tried = subjects(module), set()
+    while waiting:
+        for subject in waiting:
+            begun = set(subject.ran)
+            with noting(vars(module), begun):
+                code, text = verdict(subject, path)
+            parts.append((subject.name, code, text))
+            ran |= begun if code != UNUSABLE else set()
+        waiting = next_unlooked(module, ran, tried)
     right = sum(code == RIGHT for _, code, _ in parts)
     lines = [text for _, _, text in parts]
     return overall(code for _, code, _ in parts), "\n".join([*lines, *note, f"{right} of {len(parts)} right"])

@@ -12,7 +12,6 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -35,6 +34,7 @@ from ..study.trials import clipping, descents, layers, models, optimizers, readi
 from ..study.trials.inputs import required
 from ..study.trials.result import Result
 from .fallback import of_class, or_of_functions, or_several
+from .looked import instrumented, repeats_steps
 from .objects import NotCheckableError, array_of, instance
 from .others import any_number, is_helper, of_another, others_like, together, written_out
 from .readers import (
@@ -49,20 +49,12 @@ from .readers import (
     returned,
     with_options,
 )
+from .remaining import Subject, found_now, next_unlooked, own
 
 HOW = """nothing to check: write a class with `forward(self, x)` and `backward(self, dy)`, or a loss `def loss(prediction, target)` that returns (value, gradient), or an optimizer with `update(self, parameters, gradient)`. The shortest that works:
     class Twice:
         def forward(self, x): return 2 * x
         def backward(self, dy): return 2 * dy"""
-
-
-@dataclass(frozen=True)
-class Subject:
-    """Something to check: its name in the file, what to point at in messages, and the check."""
-
-    name: str
-    value: Any
-    check: Callable[[], Result]
 
 
 def load(path: Path) -> ModuleType:
@@ -74,7 +66,8 @@ def load(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     # not by spec.loader, which takes a .pyc for the file if their sizes and seconds agree: what was mended just now would be wrong still
-    exec(compile(path.read_bytes(), str(path), "exec"), vars(module))
+    vars(module)["__ran__"] = set()
+    exec(instrumented(path.read_bytes(), str(path)), vars(module))
     return module
 
 
@@ -82,18 +75,9 @@ def subjects(module: ModuleType) -> list[Subject]:
     """Everything in the file that can be checked. Raises NotCheckableError if there is nothing."""
     found = [*of_classes(module), *of_functions(module), *of_tables(module), *of_rules(module), *of_models(module)]
     found += of_others(module, {subject.name for subject in found})
-    if not found:
+    if not found and not (found := next_unlooked(module, set(), set())):
         raise NotCheckableError(HOW)
     return found
-
-
-def own(module: ModuleType, kind: Callable[[Any], bool]) -> dict[str, Any]:
-    """What the file itself defines, without what begins with an underscore."""
-    return {
-        name: value
-        for name, value in vars(module).items()
-        if kind(value) and getattr(value, "__module__", None) == module.__name__ and not name.startswith("_")
-    }
 
 
 def of_classes(module: ModuleType) -> Iterator[Subject]:
@@ -180,14 +164,14 @@ def of_functions(module: ModuleType) -> Iterator[Subject]:
         if flag := losses.flagged(value):
             used.add(name)
             yield Subject(name, value, lambda n=name, v=value, f=flag: check_two(n, *losses.with_flag(v, f), file))
+        elif is_update(value):
+            yield Subject(name, value, lambda n=name, v=value: optimizers.examine(n, v, None))
         elif any(value in one.run.args for one in in_three(all_own)):
             continue  # a part of a net in three functions
         elif len(required(value)) in (1, 2) and is_function_to_check(name, value, file):
             yield Subject(
                 name, value, lambda n=name, v=value: or_of_functions(n, all_own, check_function, n, v, file)
             )
-        elif is_update(value):
-            yield Subject(name, value, lambda n=name, v=value: optimizers.examine(n, v, None))
         elif descents.roles(value):
             yield Subject(name, value, lambda n=name, v=value: descents.examine(n, v))
         elif clipping.is_clipping(name, value):
@@ -199,21 +183,15 @@ def of_functions(module: ModuleType) -> Iterator[Subject]:
 def of_others(module: ModuleType, named: set[str]) -> Iterator[Subject]:
     """Functions and classes with a value and gradients in a form that no other check reads, such as of several arguments."""
     file = vars(module)
-    for name, found in together(own(module, inspect.isfunction), named).items():
-        if (result := readings.best(found, file)) is not None:
-            yield Subject(name, found[-1].source, lambda r=result: r)
+    functions = {name: one for name, one in own(module, inspect.isfunction).items() if not repeats_steps(one)}
+    for name, found in together(functions, named).items():
+        yield from found_now(name, found[-1].source, file, lambda f=found: readings.best(f, file))
     for reading in second.of_functions(own(module, inspect.isfunction)):
-        if (result := readings.best([reading], file)) is not None:
-            yield Subject(reading.name, reading.source, lambda r=result: r)
+        yield from found_now(reading.name, reading.source, file, lambda r=reading: readings.best([r], file))
     left = written_out(own(module, inspect.isclass).values())
     for name, cls in own(module, inspect.isclass).items():
-        if (
-            cls in left
-            and check_of(cls) is None
-            and not issubclass(cls, Model)
-            and (result := of_class(name, cls, None, file)) is not None
-        ):
-            yield Subject(name, cls, lambda r=result: r)
+        if cls in left and check_of(cls) is None and not issubclass(cls, Model):
+            yield from found_now(name, cls, file, lambda n=name, c=cls: of_class(n, c, None, file))
 
 
 def of_tables(module: ModuleType) -> Iterator[Subject]:
@@ -240,8 +218,9 @@ def of_rules(module: ModuleType) -> Iterator[Subject]:
     functions = own(module, inspect.isfunction)
     for title, table in vars(module).items():
         for name, reading in of_table(title, table, functions) if isinstance(table, dict) and title[0] != "_" else ():
-            if (result := readings.best([reading], vars(module))) is not None:
-                yield Subject(name, reading.source, lambda r=result: r)
+            yield from found_now(
+                name, reading.source, vars(module), lambda r=reading: readings.best([r], vars(module))
+            )
 
 
 def named(name: str, function: Callable) -> Callable:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,14 +20,16 @@ import numpy as np
 
 from .calls import BACKWARD, FORWARD, parameters_of, required
 from .joined import DERIVATIVES, OF_METHODS, UPSTREAM
+from .keys import keys_of
 from .names import plain, stems_of_gradient
-from .written import called, may_give_several, returned_names, returns, tree_of, upstream_option
+from .written import called, may_give_several, returned_names, returns, upstream_option
 
 SLOPES = (*BACKWARD, *OF_METHODS[1], "grads", "pullback", "compute_gradients", "get_gradients", "gradient_step")
 VALUES = (*FORWARD, *OF_METHODS[0], "objective", "energy", "log_likelihood", "predict", "cost_function", "nll")
 IS_SLOPE = re.compile(
     r"grad|deriv|prime|back|retro|rueckw|bptt|adjoint|vjp|delta|jac|(?:^|_)d_?[a-zA-Z]{1,6}$|updates?$", re.I
 )
+IS_GRADIENT = re.compile(r"d[A-Z]\w*|d\w?_d\w+|grads?_\w+|\w+_grad|d[bwxz]\d?")  # what is no value
 DOWNHILL = re.compile(r"updates?$|step|descent", re.I)  # what is added to parameters: the gradient turned round
 
 Arrays = dict[str, Any]
@@ -100,7 +102,7 @@ def labelled(found: Any, names: Sequence[str]) -> Iterator[tuple[str, Any]]:
 
 
 def is_number(value: Any) -> bool:
-    return np.ndim(value) == 0 and isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
 
 
 def are_arrays(found: Any) -> bool:
@@ -120,7 +122,7 @@ def with_gradients(found: Any, source: Callable, upstream: Callable) -> tuple[li
     if len(rest) == 1 and callable(rest[0]):
         back = rest[0]
         return [value], list(labelled(back(upstream(np.asarray(value))), names_in(back)))
-    if not is_number(value) or not are_arrays(rest):
+    if not is_number(value) or not are_arrays(rest) or IS_GRADIENT.fullmatch(returned_names(source, len(found))[0]):
         raise UnlikeError
     names = [
         base_of(node, name)
@@ -162,30 +164,6 @@ def nested_names(function: Callable) -> list[str]:
         if isinstance(node, ast.Tuple) and len(node.elts) == 2:
             return [called(item, i) for i, item in enumerate(getattr(node.elts[1], "elts", []))]
     return []
-
-
-def keys_of(functions: Iterable[Callable], names: Sequence[str]) -> dict[str, list[str]]:
-    """The arguments from which keys are read, here or where they are handed on, as in `W, b = p["W"], p["b"]`, and those keys."""
-    found: dict[str, list[str]] = {}
-    for function in functions:
-        for node in ast.walk(tree_of(function)):
-            if isinstance(node, ast.GeneratorExp | ast.ListComp) and isinstance(node.elt, ast.Subscript):
-                held, among = node.elt.value, getattr(node.generators[0].iter, "elts", ())
-                if isinstance(held, ast.Name) and held.id in names:
-                    found.setdefault(held.id, []).extend(
-                        one.value for one in among if isinstance(getattr(one, "value", None), str)
-                    )
-            if (
-                isinstance(node, ast.Subscript)
-                and isinstance(node.value, ast.Name)
-                and node.value.id in names
-                and isinstance(node.slice, ast.Constant)
-                and isinstance(node.slice.value, str)
-            ):
-                keys = found.setdefault(node.value.id, [])
-                if node.slice.value not in keys:
-                    keys.append(node.slice.value)
-    return found
 
 
 def call(function: Callable, arguments: Arrays) -> Any:
@@ -318,10 +296,12 @@ def belongs(name: str, value: Callable, other: str, slope: Callable) -> bool:
     first, second = ([plain(p.name) for p in required(f)] for f in (value, slope))
     rest = [one for one in second if one not in first]
     same = len(first) >= 1 and set(first) <= set(second) and len(rest) <= 1 and all(map(is_upstream, rest))
+    given = {plain(one) for one in names_in(value)}  # what the value returns besides, which is handed on
+    handed_on = bool(first) and set(first) <= set(second) and set(rest) <= given
     if outcome := returned_by(value) & set(rest):  # such as all states of a solver
         rest = [one for one in rest if one not in outcome]
         same = bool(set(first) & set(second)) and len(rest) == 1 and is_upstream(rest[0])
-    return named or (bool(IS_SLOPE.search(other)) and same)
+    return named or (bool(IS_SLOPE.search(other)) and (same or handed_on))
 
 
 def returned_by(value: Callable) -> set[str]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import difflib
 import functools
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from .calls import required
+from .calls import parameters_of, required
+from .names import plain
 from .several import IS_SLOPE, Arrays, Several, UnlikeError, is_number, keys_of, labelled, names_in, words
+from .written import returns
 
+SETTING = re.compile(r"lam\w*|lmbd\w*|reg\w*|alpha|beta|l1|l2|\w*decay|keepprob|eps\w*|rho")
 IS_COST = re.compile(r"cost|loss|error|objective|energy|mse|entropy", re.I)
 
 
@@ -17,31 +22,42 @@ def in_three(functions: Mapping[str, Callable]) -> Iterator[Several]:
     for name, slope in functions.items():
         if not IS_SLOPE.search(name):
             continue
-        for first, forward in functions.items():
+        for first, forward in sorted(functions.items(), key=lambda pair, name=name: -likeness(pair[0], name)):
             inputs = [p.name for p in required(forward)]
             for last, cost in functions.items():
                 if (
                     cost in (slope, forward)
                     or forward is slope
-                    or IS_SLOPE.search(first)
+                    or (IS_SLOPE.search(first) and "forward" not in first)
                     or IS_SLOPE.search(last)
                     or not IS_COST.search(last)
                 ):
                     continue
-                target = [p for p in required(cost)[1:] if p.name not in inputs]
+                others = [p for p in required(cost)[1:] if p.name not in inputs]
+                target = [p for p in others if not SETTING.fullmatch(plain(p.name))]
                 if not inputs or len(target) != 1 or required(cost)[0].name in inputs:
                     continue
                 handed = {p.name for p in required(slope)}
-                if target[0].name in handed and handed & set(inputs):
-                    arguments = [*required(forward), *target]
+                settings = {p.name for p in others} - {target[0].name}
+                if target[0].name in handed and (handed & set(inputs) or cached(forward)) and settings <= handed:
                     yield Several(
                         name,
                         slope,
-                        arguments,
+                        [*required(forward), *others],
                         functools.partial(three, forward, cost, slope),
                         keys_of(functions.values(), inputs),
                         parts=(forward, cost, slope),
                     )
+
+
+def likeness(forward: str, backward: str) -> float:
+    """How much two names are alike, of forward_with_dropout and backward_with_dropout."""
+    return difflib.SequenceMatcher(None, forward.replace("forward", "backward"), backward).ratio()
+
+
+def cached(forward: Callable) -> bool:
+    """Whether a forward returns a cache with its output."""
+    return any(isinstance(node, ast.Tuple) for node in returns(forward))
 
 
 def three(
@@ -53,11 +69,14 @@ def three(
     if not is_number(value):
         raise UnlikeError
     handed, kept = [], list(cache)
+    options = {p.name: p.default for p in parameters_of(forward) if p.default is not p.empty}
     for p in required(slope):
         if p.name in arguments:
             handed.append(arguments[p.name])
+        elif p.name in options:
+            handed.append(options[p.name])
+        elif p.name == required(cost)[0].name or not kept:
+            handed.append(output)
         elif kept:
             handed.append(kept.pop(0))
-        else:
-            handed.append(output)
     return [value], list(labelled(slope(*handed), names_in(slope)))

@@ -17,6 +17,15 @@ OF_Y = {
     "columns": "fAN fA1 fDN fA n iN bN fN iT",
     "in time": "iT n fTA iN fNA fTD",
 }
+OPTIONS = {
+    "mode": "t",
+    "seed": "n",
+    "p": "p",
+    "keep_prob": "p",
+    "eps": "p",
+    "momentum": "p",
+    "reg": "p",
+}  # keys that are none of arrays
 LAYOUTS = ("rows", "columns")
 
 
@@ -27,6 +36,7 @@ def bare(name: str) -> str:
 
 def chained(names: Sequence[str]) -> Iterator[tuple[dict[str, str], str]]:
     """The kinds of weights and biases among arguments, in the ways that fit together, and whether examples are rows or columns."""
+    names = [name for name in names if "[" not in name or bare(name) not in OPTIONS]
     biases = [name for name in names if BIAS.fullmatch(bare(name))]
     weights = [name for name in names if name not in biases and (WEIGHT.fullmatch(bare(name)) or "[" in name)]
     coded = [CODED.fullmatch(bare(name)) for name in weights]
@@ -53,7 +63,7 @@ def kinds(
     of_weights = {name: f"f{shape}" for name, shape in zip(weights, shapes, strict=True)}
     for form in ("{}", "1{}") if layout == "rows" else ("{}1", "{}"):
         found = {
-            name: "p" if size == " " else f"f{form.format(size)}"
+            name: "f" if size == " " else f"f{form.format(size)}"
             for name, size in zip(biases, of_biases, strict=True)
         }
         yield of_weights | found, layout

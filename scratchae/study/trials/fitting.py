@@ -19,7 +19,7 @@ import numpy as np
 
 from ..styles.names import plain
 from .cells import cells
-from .chains import BIAS, chained, of_others
+from .chains import BIAS, OPTIONS, chained, of_others
 
 FIRST = {
     "N": 5,
@@ -61,7 +61,7 @@ SECONDS = 0.7  # for trying shapes
 TRIES = 4000
 
 # what an argument of a name may be, the likeliest first: a kind, and the letters of its shape. Kinds: f floats, i class or row numbers,
-# o one-hot rows, b 0 and 1, s -1 and 1, p a single number, n and m whole numbers, 2 and 3, q rows that sum to 1, y symmetric
+# o one-hot rows, b 0 and 1, s -1 and 1, p a single number, n and m whole numbers, 2 and 3, t the word train, q rows that sum to 1, y symmetric
 # shares of pairs
 NAMED: tuple[tuple[str, str], ...] = (
     (r"h|s|c|state|prev\w*|\w*prev|hidden|h0|c0|q|query|context", "fNK fND fK fD fTD fKN fK1"),
@@ -98,6 +98,8 @@ def likely(name: str, index: bool = False) -> list[str]:
     _, _, key = name.partition("[")
     if key:  # an entry of a dict, which is rather a parameter
         name = key[:-1]
+        if name in OPTIONS:
+            return [OPTIONS[name]]
         found |= dict.fromkeys((NAMED[2] if BIAS.fullmatch(name) else NAMED[1])[1].split())
     for pattern, kinds in NAMED:
         if re.fullmatch(pattern, plain(name)):
@@ -112,6 +114,8 @@ def made(kind: str, sizes: Mapping[str, int], seed: int, positive: bool) -> Any:
     shape = tuple(1 if letter == "1" else sizes[letter] for letter in kind[1:])
     if kind[0] == "p":
         return 0.7
+    if kind == "t":
+        return "train"
     if kind[0] in "nm":
         return 2 if kind == "n" else 3
     if kind[0] == "i":

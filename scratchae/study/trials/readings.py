@@ -86,6 +86,8 @@ def believed(thing: Several, result: Result) -> bool:
     if thing.told or partly(result):
         return True
     names = [getattr(one, "__name__", "") for one in thing.parts]
+    if len(names) == 1 and (len(checks) == 1 or thing.fixed):  # a cost with its own gradient
+        return bool(IS_COST.search(names[0]))
     return (
         (len(checks) == 1 or thing.fixed)
         and len(names) == 2

@@ -1,0 +1,153 @@
+"""The trials of a model in one class: arguments for a method that gives its gradients or makes a step, and what comes of it."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import re
+import time
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from ..styles.losses import TARGETS
+from ..styles.names import plain
+from ..styles.several import Several
+from ..styles.three import IS_COST
+from ..styles.written import returns
+from .fits import Fits
+from .fitting import Fitting, constants, in_order
+from .result import RIGHT, Result
+from .several import KINDS, moves_as_much, promising, trials
+
+SECONDS = 4.0  # after which nothing further is tried
+MOST = 90  # arguments of a reading
+DATA = {
+    "rows": "fND fDK fNTD fNK fD iN iT fN fNCHW",
+    "columns": "fDN fD1 fKN fD fND",
+}
+LABELS = {"rows": "iN fNA fND oNA fN fN1 iN1 bN fNTD fNK fA iT", "columns": "fA1 fAN fDN fD1 iN f1N oAN n fA"}
+NOISE = "fND fNA fNK bND fN fDN"
+LABEL = re.compile(r"y|ys|y_\w+|labels?|t|one_?hot", re.I)
+IS_STATE = re.compile(r"[hc]\d?$|[hc]_?prev|prev|state|h_?0|c_?0|memory", re.I)
+IS_NOISE = re.compile(r"eps\w*|noise|u|xi|z", re.I)
+IS_MASK = re.compile(r"m|mask\w*|observed|known|rated|w", re.I)
+IS_SETTING = re.compile(
+    r"lam\w*|lmbd\w*|reg\w*|beta|gamma|mu|momentum|l1|l2|alpha|\w*decay|weight_cost|temp\w*|p|rho", re.I
+)
+
+
+def kinds_of(name: str, layout: str, noise: bool, in_time: bool) -> list[str]:
+    """What an argument may be, the likeliest first. in_time: beside the state of a step before."""
+    if in_time:
+        return ["fK1", "fNK", "fK"] if IS_STATE.match(name) else ["iN", *DATA["columns"].split()]
+    if IS_SETTING.fullmatch(name):
+        return ["p"]
+    if re.fullmatch(r"k|n|n_?steps|t|m", name) and not LABEL.fullmatch(name):
+        return ["n", "fND"]
+    if noise and IS_MASK.fullmatch(name):
+        return ["bDK", *(f"b{kind[1:]}" for kind in NOISE.split()), "fND"]
+    if noise and IS_NOISE.fullmatch(name):
+        return NOISE.split()
+    if LABEL.fullmatch(name) or plain(name) in TARGETS:
+        return LABELS[layout].split()
+    return DATA[layout].split()
+
+
+def found_for(thing: Several) -> Iterator[Fitting]:
+    """Arguments that it takes, whose gradients have the shapes of its parameters."""
+    names, takes = [p.name for p in thing.parameters], Fits(thing, True, False)
+    held = thing.held({"sizes": 0}).values()
+    columns = any(array.ndim == 2 and array.shape[1] == 1 < len(array) for array in held)
+    for layout in ("columns", "rows") if columns else ("rows", "columns"):
+        in_time = any(map(IS_STATE.match, names))
+        options = [kinds_of(name, layout, i > 0, in_time) for i, name in enumerate(names)]
+        for places in itertools.islice(in_order([len(one) for one in options]), MOST):
+            fitting = Fitting({name: one[i] for name, one, i in zip(names, options, places, strict=True)}, {}, False)
+            takes.unlike = 0
+            fits = takes(fitting(0, 0))
+            if fits is None:  # such as a logarithm of numbers below 0
+                fitting.positive = True
+                fits = takes(fitting(0, 0))
+            if fits and (second := next((sizes for sizes in (1, 2) if takes(fitting(sizes, 1))), 0)):
+                fitting.second = second
+                yield fitting
+
+
+def beside_script(thing: Several) -> Iterator[Fitting]:
+    """Arguments that fit the arrays of a script: of their sizes, N examples or steps, and numbers of classes or rows."""
+    names, takes = [p.name for p in thing.parameters], Fits(thing, True, False)
+    sizes = sorted({n for array in thing.held({}).values() for n in array.shape if n > 1})
+    pool = {chr(ord("a") + i): size for i, size in enumerate(sizes[:5])}
+    options = [of_script(name, list(pool)) for name in names]
+    for places in itertools.islice(in_order([len(one) for one in options]), 4 * MOST):
+        chosen = {name: one[i] for name, one, i in zip(names, options, places, strict=True)}
+        fitting, takes.unlike = Fitting(chosen, {}, False, 2, pool), 0
+        if takes(fitting(0, 0)) and takes(fitting(2, 1)):
+            yield fitting
+
+
+def of_script(name: str, letters: list[str]) -> list[str]:
+    rows, columns = [f"fN{a}" for a in letters], [f"f{a}N" for a in letters]
+    single = [f"f{a}1" for a in letters]
+    if IS_SETTING.fullmatch(name):
+        return ["p"]
+    if IS_STATE.match(name):
+        return single + rows + [f"f{a}" for a in letters]
+    if (
+        LABEL.fullmatch(name)
+        or plain(name) in TARGETS
+        or re.match("inputs|tok|idx|ind|seq|ids|words|chars", name, re.I)
+    ):
+        return ["iN", *rows, *columns, *single, *(f"oN{a}" for a in letters), "fN"]
+    return [*rows, *columns, *single, "iN"]
+
+
+def best(things: Iterable[Several]) -> Result | None:
+    """Right if one reading is; else the first that is wrong beyond doubt; None if no value was found."""
+    worst, end = None, time.process_time() + SECONDS
+    things = list(things)
+    with np.errstate(all="ignore"):
+        for thing in things:
+            try:
+                for fitting in itertools.islice(beside_script(thing) if thing.cls is None else found_for(thing), 3):
+                    if worst is not None and any("1" in kind for kind in fitting.chosen.values()):
+                        continue  # of one example, which hides what is wrong
+                    result = trials(thing, fitting, False)
+                    if result.code != RIGHT and result.report is not None:
+                        result = of_other_numbers(thing, fitting, result) or result
+                    if result.code == RIGHT:
+                        return result
+                    if result.report is not None and is_believed(thing, result, things):
+                        worst = worst or result
+                    if time.process_time() > end:
+                        return worst
+            except NotImplementedError:
+                raise
+            except Exception:  # an object cannot be made, or its form is another
+                continue
+            if time.process_time() > end:
+                break
+    return worst
+
+
+def of_other_numbers(thing: Several, fitting: Fitting, worst: Result) -> Result | None:
+    """What is right for numbers that are meant, such as one-hot rows or a mask of 0 and 1."""
+    for other in constants(fitting, {check.name for check in worst.report.checks}):
+        if promising(thing, other):
+            result = trials(thing, other, False)
+            if result.code == RIGHT and moves_as_much(result, worst):
+                changed = next(name for name, kind in other.chosen.items() if kind != fitting.chosen[name])
+                result.tried.only.append(f"for {KINDS[other.chosen[changed][0]].format(changed)}")
+                return result
+    return None
+
+
+def is_believed(thing: Several, result: Result, things: Sequence[Several]) -> bool:
+    """Whether what is wrong is wrong: its value comes from the same method, or from the only one that may give it; else some gradients
+    are right."""
+    if any(check.passed and np.any(check.analytic) for check in result.report.checks):
+        return True
+    if thing.descends:  # what a step returns may be another measure than what it descends
+        return any(IS_COST.search(ast.unparse(node)) for node in returns(thing.source))
+    return len({other.parts[:-1] for other in things if len(other.parts) > 1}) <= 1 or len(thing.parts) == 1

@@ -1,0 +1,155 @@
+"""What of a file ran while its parts were checked, and what in it gives gradients, or makes a step, and did not run."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from types import CodeType, ModuleType
+from typing import Any
+
+from ..study.styles.calls import parameters_of
+from ..study.styles.names import plain
+from ..study.styles.three import IS_COST
+from ..study.styles.written import called, is_empty, text_of, tree_of
+from ..study.trials.unrolled import THETA
+
+SLOPE = re.compile(
+    r"grad|back_?(?:ward|prop|ward_?pass)?(?:$|_)|backprop|bprop|bptt|deriv|nabla|contrastive|(?:^|_)cd\d?(?:$|_)",
+    re.I,
+)
+STEP = re.compile(r"(?:^|_)(?:update|step|train)\w*$|partial_?fit|^adapt$", re.I)
+NO_SLOPE = re.compile(
+    r"check|save|store|numeric|zero|clip|test|approx|plot|print|show|draw|verif|finite|reset|init|enable|disable|set_|get_|has_|is_|accumul|sched|forward|norm$",
+    re.I,
+)
+LOOP = re.compile(r"train|fit|descent|ascent|optimi[sz]e|learn|sgd", re.I)  # which repeats steps
+GRADIENT = re.compile(r"g|gs|d[A-Z]\w*|d[a-z]{1,2}\d?|d_\w+|\w*grads?(?:_?\w+)?|nabla\w*|g[A-Z]\w?|\w*Grad\w*")
+MOVES = re.compile(
+    r"(?:[-+]=|=\s*\S+\s*[-+]).*\b(?:lr|eta|alpha|rate|learning_?rate|step_?size)\b|\bself\.(?:lr|eta|alpha|learning_rate)\b",
+    re.I,
+)
+
+
+def instrumented(source: bytes, path: str) -> CodeType:
+    """A file as code in which each function notes its line in `__ran__` when it runs."""
+    tree = ast.parse(source, path)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            line = min([node.lineno, *(one.lineno for one in node.decorator_list)])
+            note = ast.parse(f"__ran__.add({line})").body[0]
+            for one in ast.walk(note):
+                ast.copy_location(one, node)
+            documented = isinstance(node.body[0], ast.Expr) and isinstance(node.body[0].value, ast.Constant)
+            node.body.insert(int(documented), note)
+    return compile(tree, path, "exec")
+
+
+@contextlib.contextmanager
+def noting(file: dict[str, Any], ran: set[int]) -> Iterator[None]:
+    """In the block, note the lines of the functions of a file that run."""
+    now = file.setdefault("__ran__", set())
+    before = set(now)
+    now.clear()
+    try:
+        yield
+    finally:
+        ran |= now
+        now |= before
+
+
+def methods_with_gradients(cls: type) -> list[str]:
+    """The methods of a class that plainly give gradients or make a step, those that only give them first."""
+    found = [
+        name
+        for name in dir(cls)
+        if name[0] != "_" and inspect.isfunction(getattr(cls, name)) and gives_gradients(getattr(cls, name))
+    ]
+    return sorted(found, key=lambda name: bool(STEP.search(name)))
+
+
+def unlooked(module: ModuleType, ran: set[int]) -> Iterator[tuple[str, type | None, Callable]]:
+    """The functions and methods of a file that plainly give gradients or make a step, and have not run: name, class, function."""
+    for name, value in list(vars(module).items()):
+        if (
+            getattr(value, "__module__", None) != module.__name__
+            or name[0] == "_"
+            or getattr(value, "__name__", "") != name
+        ):
+            continue
+        if inspect.isfunction(value):
+            functions = {name: value}
+        elif inspect.isclass(value):
+            functions = {
+                f"{name}.{key}": getattr(one, "__func__", one) for key, one in vars(value).items() if key[0] != "_"
+            }
+        else:
+            continue
+        for title, function in functions.items():
+            if (
+                inspect.isfunction(function)
+                and gives_gradients(function)
+                and function.__code__.co_firstlineno not in ran
+            ):
+                yield title, value if inspect.isclass(value) else None, function
+
+
+def gives_gradients(function: Callable) -> bool:
+    """Whether a function gives gradients or makes a step with them, by its name or by the names of what it returns."""
+    name = function.__name__
+    if is_empty(function) or NO_SLOPE.search(name) or repeats_steps(function):
+        return False
+    if SLOPE.search(name):
+        return True
+    if STEP.search(name):
+        return bool(MOVES.search(text_of(function)))
+    if any(GRADIENT.fullmatch(one) for one in pair_returned(function)):
+        return True
+    return is_cost(function) and any(
+        isinstance(node, ast.Tuple) and len(node.elts) == 2 for node in own_returns(function)
+    )
+
+
+def is_cost(function: Callable) -> bool:
+    """Whether a function is a cost of a vector of parameters, or says that it gives a gradient."""
+    first = next((plain(p.name) for p in parameters_of(function) if p.name != "self"), "")
+    told = "gradient" in (function.__doc__ or "").lower()
+    return bool(IS_COST.search(function.__name__)) and (told or bool(THETA.fullmatch(first)))
+
+
+def repeats_steps(function: Callable) -> bool:
+    """Whether a function trains with others of its file: it is no value, and its steps are theirs."""
+    if not (LOOP.search(function.__name__) and re.search(r"\b(?:for|while)\b", text_of(function))):
+        return False
+    used = [function.__globals__.get(name) for name in function.__code__.co_names]
+    return "self" in function.__code__.co_varnames or any(
+        inspect.isfunction(one) and one.__module__ == function.__module__ for one in used
+    )
+
+
+def own_returns(function: Callable) -> Iterator[ast.expr]:
+    """What a function returns, without what functions in it return."""
+    waiting = [line for node in tree_of(function).body for line in getattr(node, "body", [])]
+    while waiting:
+        node = waiting.pop(0)
+        if isinstance(node, ast.Return) and node.value is not None:
+            yield node.value
+        if not isinstance(node, ast.FunctionDef | ast.Lambda | ast.ClassDef):
+            waiting += ast.iter_child_nodes(node)
+
+
+def pair_returned(function: Callable) -> Iterator[str]:
+    """The names that are returned beside others, those in `return loss, (dW, db)` and `return loss, grads` too."""
+    for node in own_returns(function):
+        for part in node.elts if isinstance(node, ast.Tuple) else ():
+            yield from (called(without_call(one), 0) for one in getattr(part, "elts", [part]))
+
+
+def without_call(node: ast.expr) -> ast.expr:
+    """grad of grad.ravel(), which np.ravel(grad) is too."""
+    while isinstance(node, ast.Call):
+        of_array = isinstance(node.func, ast.Attribute) and getattr(node.func.value, "id", "") not in ("np", "numpy")
+        node = node.func.value if of_array else node.args[0] if node.args else ast.Constant("")
+    return node

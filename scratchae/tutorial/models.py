@@ -1,0 +1,58 @@
+"""A class that is a model, and a cost of unrolled parameters: what gives gradients in them is checked one by one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..study.styles import methods, scripts, several, whole
+from ..study.styles.copies import duplicate
+from ..study.trials import boltzmann, readings, unrolled
+from ..study.trials import whole as trials
+from ..study.trials.inputs import constructed
+from ..study.trials.result import RIGHT, WRONG, Result
+from .looked import methods_with_gradients
+
+
+def is_model(cls: type, value: Any) -> bool:
+    """Whether an object of a class holds arrays that are trained, and has a method that gives gradients besides those of a loss."""
+    try:
+        held = methods.held_by(constructed(cls).value if value is None else value)
+    except Exception:
+        return False
+    return any(array.ndim == 2 for _, array in held.values()) and bool(methods_with_gradients(cls))
+
+
+def of_model(name: str, cls: type, value: Any) -> Result | None:
+    """A class that is a model: the first of its methods that give gradients for which a value was found."""
+    ran = getattr(sys.modules.get(cls.__module__), "__ran__", set())
+    for method in methods_with_gradients(cls):
+        before = set(ran)
+        if (result := of_method(name, cls, value, method)) is not None:
+            return result
+        ran &= before  # what has run in vain is not looked at
+    return None
+
+
+def of_method(name: str, cls: type, value: Any, method: str) -> Result | None:
+    """A method of a model that gives gradients or makes a step."""
+    made = whole.makers(cls, constructed) if value is None else [lambda *sizes, **options: duplicate(value)]
+    result = trials.best(whole.of_method(name, cls, method, made, value is not None))
+    if result is None or result.code != RIGHT:
+        of_chain = boltzmann.examine(cls, method, made[0])
+        if result is None or (of_chain is not None and of_chain.code == RIGHT):
+            return of_chain
+    return readings.diagnosed(result) if result.code == WRONG else result
+
+
+def of_cost(function: Callable, functions: Mapping[str, Callable]) -> Result | None:
+    """A function that gives the gradient of a cost in a vector into which all parameters are unrolled, or in a script's arrays."""
+    found = [scripts.with_globals(one) for one in several.of_functions(functions) if function in one.parts]
+    with np.errstate(all="ignore"):
+        result = unrolled.best(found)
+    if result is None:
+        result = trials.best([one for one in found if one.fixed])
+    return readings.diagnosed(result) if result is not None and result.code == WRONG else result

@@ -1,0 +1,76 @@
+"""What can be checked of a file, and what is left when all that is found at first has been checked."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from ..study.styles.joined import partner
+from ..study.trials.result import Result
+from .looked import noting, unlooked
+from .models import of_cost, of_method
+from .objects import NotCheckableError
+from .readers import check_two
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Something to check: its name in the file, what to point at in messages, the check, and what of the file ran for it already."""
+
+    name: str
+    value: Any
+    check: Callable[[], Result]
+    ran: frozenset[int] = frozenset()
+
+
+def own(module: ModuleType, kind: Callable[[Any], bool]) -> dict[str, Any]:
+    """What the file itself defines, without what begins with an underscore."""
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if kind(value) and getattr(value, "__module__", None) == module.__name__ and not name.startswith("_")
+    }
+
+
+def found_now(name: str, value: Any, file: dict[str, Any], check: Callable[[], Result | None]) -> Iterator[Subject]:
+    """A check that has to run before it is known whether there is something to check; then it is not run again."""
+    ran: set[int] = set()
+    with noting(file, ran):
+        result = check()
+    if result is not None:
+        yield Subject(name, value, lambda: result, frozenset(ran))
+
+
+def next_unlooked(module: ModuleType, ran: set[int], tried: set[str]) -> list[Subject]:
+    """The next that gives gradients and that no check has run; `tried` are the names of those before."""
+    for name, cls, function in unlooked(module, ran):
+        if name in tried:
+            continue
+        tried.add(name)
+        if cls:
+            check = functools.partial(of_method, cls.__name__, cls, None, function.__name__)
+        else:
+            check = functools.partial(of_function, name, function, own(module, inspect.isfunction), vars(module))
+        found = [*found_now(name, cls or function, vars(module), check)]
+        return found or [Subject(name, function, functools.partial(not_looked_at, name))]
+    return []
+
+
+def of_function(name: str, function: Callable, functions: dict[str, Callable], file: dict[str, Any]) -> Result | None:
+    """A function that gives gradients: another one of a value whose gradients are checked, such as batchnorm_backward_alt; or of a cost."""
+    base = re.sub(r"_?(?:alt\w*|fast\w*|naive|efficient|simple\w*|vectori[sz]ed|loops?|v?\d)$", "", name)
+    value = next((one for one in functions if base != name and partner(one, functions) == base), None)
+    if value is not None:
+        return check_two(value, functions[value], function, file)
+    return of_cost(function, functions)
+
+
+def not_looked_at(name: str) -> Result:
+    raise NotCheckableError(
+        f"{name} gives gradients or makes a step, and was not checked: what they belong to was not found"
+    )

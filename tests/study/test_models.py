@@ -1,0 +1,295 @@
+"""Models in one class, costs of unrolled parameters, steps, and what was not looked at: read, found right, and a slip found."""
+
+import pytest
+
+# each: a right file, then a place in it and the same with a slip
+FORMS = {
+    "a cost of an unrolled net": (
+        """
+        def net_cost(theta, num_inputs, num_hidden, num_labels, X, y, lam=0.0):
+            cut = num_hidden * (num_inputs + 1)
+            A, B = theta[:cut].reshape(num_hidden, num_inputs + 1), theta[cut:].reshape(num_labels, num_hidden + 1)
+            X1 = np.c_[np.ones(len(X)), X]
+            h = np.tanh(X1 @ A.T)
+            h1 = np.c_[np.ones(len(X)), h]
+            s = h1 @ B.T
+            p = np.exp(s) / np.exp(s).sum(1, keepdims=True)
+            J = -np.log(p[np.arange(len(X)), y]).mean() + lam / 2 * (np.sum(A[:, 1:] ** 2) + np.sum(B[:, 1:] ** 2))
+            d = (p - np.eye(num_labels)[y]) / len(X)
+            gB, gA = d.T @ h1, ((d @ B[:, 1:]) * (1 - h**2)).T @ X1
+            gA[:, 1:] += lam * A[:, 1:]
+            gB[:, 1:] += lam * B[:, 1:]
+            return J, np.r_[gA.ravel(), gB.ravel()]
+        """,
+        "gA[:, 1:] += lam * A[:, 1:]",
+        "gA += lam * A",
+    ),
+    "a cost with examples as columns": (
+        """
+        def auto_cost(theta, visible_size, hidden_size, decay, sparsity, weight, data):
+            n = visible_size * hidden_size
+            W, V = theta[:n].reshape(hidden_size, visible_size), theta[n : 2 * n].reshape(visible_size, hidden_size)
+            b, c = theta[2 * n : 2 * n + hidden_size, None], theta[2 * n + hidden_size :, None]
+            m = data.shape[1]
+            h = 1 / (1 + np.exp(-W @ data - b))
+            e = V @ h + c - data
+            r = h.mean(1, keepdims=True)
+            kl = sparsity * np.log(sparsity / r) + (1 - sparsity) * np.log((1 - sparsity) / (1 - r))
+            J = (e**2).sum() / 2 / m + decay / 2 * ((W**2).sum() + (V**2).sum()) + weight * kl.sum()
+            d = (V.T @ e + weight * ((1 - sparsity) / (1 - r) - sparsity / r)) * h * (1 - h)
+            parts = d @ data.T / m + decay * W, e @ h.T / m + decay * V, d.sum(1) / m, e.sum(1) / m
+            return J, np.concatenate([part.ravel() for part in parts])
+        """,
+        "sparsity / r)) * h * (1 - h)",
+        "sparsity / r) / m) * h * (1 - h)",
+    ),
+    "a cost with a mask": (
+        """
+        def rating_cost(params, Y, R, num_users, num_items, num_features, lam=0.0):
+            P = params[: num_items * num_features].reshape(num_items, num_features)
+            U = params[num_items * num_features :].reshape(num_users, num_features)
+            e = R * (P @ U.T - Y)
+            J = (e**2).sum() / 2 + lam / 2 * (params**2).sum()
+            return J, np.append(e @ U + lam * P, e.T @ P + lam * U)
+        """,
+        "e.T @ P + lam * U",
+        "e.T @ P - lam * U",
+    ),
+    "a value and its gradients in one method": (
+        """
+        class Corrupted:
+            def __init__(self, n_in, n_units):
+                self.enc, self.dec = np.random.randn(n_in, n_units), np.random.randn(n_units, n_in)
+
+            def loss_and_gradients(self, clean, noisy):
+                h = np.tanh(noisy @ self.enc)
+                e = (h @ self.dec - clean) / len(clean)
+                return len(clean) * (e**2).sum() / 2, (noisy.T @ ((e @ self.dec.T) * (1 - h**2)), h.T @ e)
+        """,
+        "noisy.T @ ((e",
+        "clean.T @ ((e",
+    ),
+    "a forward, a loss and a backward without arguments": (
+        """
+        class Variational:
+            def __init__(self, n_in=6, n_code=4):
+                self.W, self.S = 0.3 * np.random.randn(n_in, n_code), 0.3 * np.random.randn(n_in, n_code)
+                self.V = 0.3 * np.random.randn(n_code, n_in)
+
+            def forward(self, x, eps=None):
+                self.x, self.mu, self.s = x, x @ self.W, x @ self.S
+                self.eps = np.random.standard_normal(self.mu.shape) if eps is None else eps
+                self.z = self.mu + np.exp(self.s) * self.eps
+                self.y = self.z @ self.V
+                return self.y
+
+            def loss(self):
+                return 0.5 * ((self.y - self.x) ** 2).sum() + 0.5 * (self.mu**2 + np.exp(2 * self.s) - 1 - 2 * self.s).sum()
+
+            def backward(self):
+                d = self.y - self.x
+                dz = d @ self.V.T
+                self.dV = self.z.T @ d
+                self.dW = self.x.T @ (dz + self.mu)
+                self.dS = self.x.T @ (dz * np.exp(self.s) * self.eps + np.exp(2 * self.s) - 1)
+
+            def step(self, lr=0.1):
+                self.W -= lr * self.dW
+                self.S -= lr * self.dS
+                self.V -= lr * self.dV
+        """,
+        "self.S -= lr * self.dS",
+        "self.S += lr * self.dS",
+    ),
+    "a step that draws its own noise": (
+        """
+        class Masked:
+            def __init__(self, n_in, n_units, lr=0.01, rng=None):
+                self.rng = rng or np.random.default_rng(1)
+                self.W, self.lr = self.rng.normal(size=(n_in, n_units)), lr
+
+            def train_step(self, x):
+                seen = x * (self.rng.random(x.shape) < 0.6)
+                h = seen @ self.W
+                e = (h @ self.W.T - x) / len(x)
+                loss = len(x) * np.sum(e**2) / 2
+                self.W -= self.lr * (seen.T @ e @ self.W + e.T @ h)
+                return loss
+        """,
+        "(seen.T @ e @ self.W + e.T @ h)",
+        "(x.T @ e @ self.W + e.T @ h)",
+    ),
+    "a net of one example and its steps": (
+        """
+        class Net:
+            def __init__(self, sizes):
+                self.biases = [np.random.randn(n, 1) for n in sizes[1:]]
+                self.weights = [np.random.randn(n, m) for m, n in zip(sizes, sizes[1:])]
+
+            def feedforward(self, a):
+                for b, w in zip(self.biases, self.weights):
+                    a = np.tanh(w @ a + b)
+                return a
+
+            def backprop(self, x, y):
+                kept = [x]
+                for b, w in zip(self.biases, self.weights):
+                    kept.append(np.tanh(w @ kept[-1] + b))
+                d = self.cost_derivative(kept[-1], y) * (1 - kept[-1] ** 2)
+                nabla_b, nabla_w = [d], [d @ kept[-2].T]
+                for i in range(2, len(kept)):
+                    d = self.weights[1 - i].T @ d * (1 - kept[-i] ** 2)
+                    nabla_b.insert(0, d)
+                    nabla_w.insert(0, d @ kept[-i - 1].T)
+                return nabla_b, nabla_w
+
+            def cost_derivative(self, a, y):
+                return a - y
+
+            def update_mini_batch(self, batch, eta):
+                found = [self.backprop(x, y) for x, y in batch]
+                for i in range(len(self.weights)):
+                    self.biases[i] = self.biases[i] - eta / len(batch) * sum(one[0][i] for one in found)
+                    self.weights[i] = self.weights[i] - eta / len(batch) * sum(one[1][i] for one in found)
+        """,
+        "self.weights[i] - eta / len(batch)",
+        "self.weights[i] - eta",
+    ),
+    "a delta of the weighted input": (
+        """
+        def sigmoid(z):
+            return 1 / (1 + np.exp(-z))
+
+        class Squares:
+            @staticmethod
+            def fn(a, y):
+                return 0.5 * np.sum((a - y) ** 2)
+
+            @staticmethod
+            def delta(z, a, y):
+                return (a - y) * sigmoid(z) * (1 - sigmoid(z))
+        """,
+        "(a - y) * sigmoid(z) * (1 - sigmoid(z))",
+        "(a - y)",
+    ),
+    "a machine that is trained by contrastive divergence": (
+        """
+        class Boltzmann:
+            def __init__(self, n_visible, n_hidden, rate=0.1):
+                self.W, self.a, self.b = 0.1 * np.random.randn(n_visible, n_hidden), np.zeros(n_visible), np.zeros(n_hidden)
+                self.learning_rate = rate
+
+            def up(self, v):
+                return 1 / (1 + np.exp(-(v @ self.W + self.b)))
+
+            def cd(self, v, k=1):
+                p = self.up(v)
+                u, q = v, p
+                for _ in range(k):
+                    h = (np.random.rand(*q.shape) < q) * 1.0
+                    u = (np.random.rand(*v.shape) < 1 / (1 + np.exp(-(h @ self.W.T + self.a)))) * 1.0
+                    q = self.up(u)
+                self.W += self.learning_rate * (v.T @ p - u.T @ q) / len(v)
+                self.a += self.learning_rate * (v - u).mean(0)
+                self.b += self.learning_rate * (p - q).mean(0)
+        """,
+        "(v.T @ p - u.T @ q)",
+        "(v.T @ p - u.T @ p)",
+    ),
+    "a class with a mask among its arguments": (
+        """
+        class Ratings:
+            def __init__(self, n_users, n_items, k=2, reg=0.1):
+                self.P, self.Q, self.reg = np.random.randn(n_users, k), np.random.randn(n_items, k), reg
+
+            def loss(self, R, M):
+                e = (R - self.P @ self.Q.T) * M
+                return np.sum(e**2) + self.reg * (np.sum(self.P**2) + np.sum(self.Q**2))
+
+            def gradients(self, R, M):
+                e = (R - self.P @ self.Q.T) * M
+                return -2 * e @ self.Q + 2 * self.reg * self.P, -2 * e.T @ self.P + 2 * self.reg * self.Q
+        """,
+        "2 * self.reg * self.Q",
+        "self.reg * self.Q",
+    ),
+    "a deep net of three functions": (
+        """
+        def forward(X, params):
+            kept = [X]
+            for i in range(1, len(params) // 2 + 1):
+                kept.append(np.tanh(params["W" + str(i)] @ kept[-1] + params["b" + str(i)]))
+            return kept[-1], kept
+
+        def compute_cost(A, Y, params, lambd):
+            return 0.5 * np.sum((A - Y) ** 2) + lambd * sum(np.sum(params[f"W{i}"] ** 2) for i in (1, 2))
+
+        def backward(A, Y, kept, params, lambd):
+            grads, d = {}, A - Y
+            for i in reversed(range(1, len(kept))):
+                d = d * (1 - kept[i] ** 2)
+                grads["dW" + str(i)] = d @ kept[i - 1].T + 2 * lambd * params["W" + str(i)]
+                grads["db" + str(i)] = d.sum(1, keepdims=True)
+                d = params["W" + str(i)].T @ d
+            return grads
+        """,
+        "2 * lambd * params",
+        "lambd * params",
+    ),
+    "a script whose cost hands on what it made": (
+        """
+        hidden = np.random.default_rng(0).normal(size=(2, 6))
+        out = np.random.default_rng(1).normal(size=(6, 3))
+
+        def loss(X, y):
+            h = np.maximum(X @ hidden, 0)
+            s = h @ out
+            p = np.exp(s) / np.exp(s).sum(1, keepdims=True)
+            return -np.log(p[range(len(y)), y]).mean(), h, p
+
+        def gradients(X, y, h, p):
+            d = (p - np.eye(3)[y]) / len(y)
+            dout = h.T @ d
+            dhidden = X.T @ ((d @ out.T) * (h > 0))
+            return dhidden, dout
+        """,
+        "(d @ out.T) * (h > 0)",
+        "(d @ out.T) * (h < 0)",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_each_form_is_read(form, slipped):
+    slipped(*FORMS[form])
+
+
+HELPER = """
+def square(x):
+    return x**2
+
+def square_prime(x):
+    return 2 * x
+"""
+
+
+def test_gradients_that_no_check_has_run_are_named_and_the_file_is_not_right(graded):
+    code, said = graded(HELPER + "\ndef solve_and_gradient(path, table):\n    return path.read(table), table.name\n")
+    assert code == 2, said
+    assert "solve_and_gradient gives gradients" in said
+
+
+def test_what_a_right_check_calls_is_looked_at(graded):
+    code, said = graded(
+        HELPER.replace("    return 2 * x", "    return grad_of(x)") + "\ndef grad_of(x):\n    return 2 * x\n"
+    )
+    assert code == 0, said
+    assert "grad_of" not in said
+
+
+def test_a_loop_of_training_is_no_gradient(graded):
+    code, said = graded(
+        HELPER
+        + "\ndef gradient_descent(x, lr):\n    for _ in range(9):\n        x = x - lr * square_prime(x)\n    return x\n"
+    )
+    assert code == 0, said
