@@ -78,15 +78,21 @@ def defines(cls: type, name: str) -> bool:
     return callable(found) or isinstance(found, staticmethod | classmethod)
 
 
+EVERYTHING = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
+
+
 def parameters_of(function: Callable) -> list[inspect.Parameter]:
     return list((of_known if inspect.isfunction(function) or inspect.isclass(function) else of_any)(function))
 
 
 def of_any(function: Callable) -> tuple[inspect.Parameter, ...]:
     try:
-        return tuple(inspect.signature(function).parameters.values())
+        found = tuple(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):  # some functions of C tell nothing
         return ()
+    if inspect.isclass(function) and [p.kind for p in found] == [*EVERYTHING] and function.__base__ is not object:
+        return of_any(function.__base__)  # def __init__(self, *args, **kwargs): super().__init__(*args, **kwargs)
+    return found
 
 
 of_known = functools.lru_cache(1000)(of_any)  # functions and classes, which are asked for thousands of times
@@ -94,8 +100,7 @@ of_known = functools.lru_cache(1000)(of_any)  # functions and classes, which are
 
 def required(function: Any) -> list[inspect.Parameter]:
     """The parameters without a default, besides *args and **kwargs."""
-    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return [p for p in parameters_of(function) if p.kind not in kinds and p.default is p.empty]
+    return [p for p in parameters_of(function) if p.kind not in EVERYTHING and p.default is p.empty]
 
 
 def is_flag(parameter: inspect.Parameter) -> bool:

@@ -260,7 +260,7 @@ def argument_choices(parameter: inspect.Parameter, x: np.ndarray, given: Mapping
     kind = kind_of(name)
     if name in ("wh", "whh", "u"):
         shapes["w"] = [(4, 4)]
-    if name in ("gamma", "beta"):
-        shapes["b"] = [(D,), (1, D), (C,), (1, C, 1, 1)]
+    if name in ("gamma", "beta", "scale", "shift"):
+        kind, shapes["b"] = "b", [(D,), (1, D), (C,), (1, C, 1, 1)]
     for shape in dict.fromkeys(shapes[kind]):
         yield 0.5 * rng.standard_normal(shape)

@@ -67,7 +67,7 @@ NAMED: tuple[tuple[str, str], ...] = (
     (r"h|s|c|state|prev\w*|\w*prev|hidden|h0|c0|q|query|context", "fNK fND fK fD fTD fKN fK1"),
     (r"(?:w|u|v|weights?|kernel|filters?|theta|table|emb\w*|e|centers?|centres?|memory|mu|m|means)(?:[a-z]{1,3}|\d)?|a\d?|w\w{1,3}|.*weights?|.*matrix|.*vectors?|pesos",
      "fDU fUD fKU fUK fUU fU fD fUA fDD fUCHH fND fNU fNN fU1 f1U fCDD"),
-    (r"b[a-z]?\d?|bias\w*|beta|gamma|scale|shift", "fU fD fA fC fN f1U f1D f1A fU1 fC11"),
+    (r"b[a-z]?\d?|bias\w*|beta|gamma|scale|shift", "fU fD fA fC fN f1U f1D f1A fU1 f1C11 fC11"),
     (r"y|t|ts|labels?|targets?|ytrue|truth|tags?|actions?|acts?|classes|same|events?|done|mask\w*|seg\w*|.*ids?|.*idx|.*ind\w*|tokens?|i|k|j",
      "iN fNU fNA bN fND n oNU sN fN iND iNT bNT fN1 fDN iT bND"),
     (r"k|v|keys?|values?|queries|memory", "fTD fND fTK"),

@@ -170,7 +170,7 @@ def examine(
             return result if draw.kind in CLASSES else summing or result
     softmax = "exp" in source or "softmax" in source.lower()
     of_classes = "one-hot rows" in right and right.keys() & CLASSES
-    if summing is not None and not (of_classes or (softmax and right.keys() >= SUMMING_TO_ONE)):
+    if summing is not None and not (of_classes or (softmax and "rows that sum to 1" in right)):
         return summing
     if first is None and misshapen is not None:
         return Result(WRONG, "", error=misshapen, tried=tried)

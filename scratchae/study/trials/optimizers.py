@@ -192,8 +192,13 @@ def is_setting(name: str) -> bool:
 
 def variants_of(cls: Any) -> Iterator[dict[str, Any]]:
     """Other settings, the learning rate and the decay too."""
-    yield from variants(cls)
-    parameters = [p for p in parameters_of(cls) if p.default is not p.empty]
+    # a setting of which a class that takes over the constructor of another does not speak is the other's
+    own = getattr(vars(cls).get("__init__"), "__code__", None)
+    spoken = text_of(cls) if isinstance(cls, type) and (own is None or own.co_argcount == 1) else None
+    parameters = [p for p in parameters_of(cls) if p.default is not p.empty and (spoken is None or p.name in spoken)]
+    for words in variants(cls):
+        if spoken is None or all(name in spoken for name in words):
+            yield words
     for parameter in parameters:
         name, default = plain(parameter.name), parameter.default
         if isinstance(default, float) and name in SETTINGS["lr"]:

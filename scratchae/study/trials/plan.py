@@ -252,6 +252,8 @@ def shapes(value: Any, x: np.ndarray, start: Callable[[], Layer]) -> Iterator[Tr
         other = indices(shape, 2) if x.dtype.kind in "iub" else drawn(shape, 2)
         if shape in seen or kinds.get(len(shape), 0) >= 3 or takes(value, other) is not None:
             continue
+        if len(shape) < x.ndim == 4:
+            continue  # what is meant for images may take less by broadcasting
         seen.add(shape)
         kinds[len(shape)] = kinds.get(len(shape), 0) + 1
         if len(shape) == x.ndim:
