@@ -134,12 +134,21 @@ def activations(thing: Any) -> Iterator[Callable]:
 
 
 def through(thing: Any, value: str, slope: str, f: Callable) -> Callable:
-    """A value of a = f(z) and its derivative in z, which is handed both: delta(z, a, y)."""
+    """A value of a = f(z) and its derivative in z, which is handed both: delta(z, a, y). The net may average what it gives."""
+    averaged = [divisor(text_of(getattr(thing, name))) for name in (value, slope)]
 
     def call(z: Any, target: Any) -> tuple[Any, Any]:
-        return getattr(thing, value)(f(z), target), getattr(thing, slope)(z, f(z), target)
+        n = averaged[0](target) if averaged[0] and not averaged[1] else 1
+        return getattr(thing, value)(f(z), target) * n, getattr(thing, slope)(z, f(z), target)
 
     return call
+
+
+def divisor(text: str) -> Callable[[Any], int] | None:
+    """The number of examples by which a text divides, of targets; None if by none."""
+    if re.search(r"/\s*\(?\s*\w+\.shape\[1\]", text):
+        return lambda target: target.shape[1]
+    return len if re.search(r"/\s*\(?\s*(?:\w+\.shape\[0\]|len\()", text) else None
 
 
 def averages(cls: type) -> bool:

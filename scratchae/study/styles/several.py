@@ -124,10 +124,10 @@ def with_gradients(found: Any, source: Callable, upstream: Callable) -> tuple[li
         return [value], list(labelled(back(upstream(np.asarray(value))), names_in(back)))
     if not is_number(value) or not are_arrays(rest) or IS_GRADIENT.fullmatch(returned_names(source, len(found))[0]):
         raise UnlikeError
-    names = [
-        base_of(node, name)
-        for node, name in zip(returned_nodes(source, len(found)), returned_names(source, len(found)), strict=True)
-    ][1:]
+    nodes, asked = returned_nodes(source, len(found)), {p.name for p in parameters_of(source)}
+    if any(isinstance(node, ast.BinOp) and getattr(node.left, "id", "") in asked for node in nodes):
+        raise UnlikeError  # w - η dw, a step, is no gradient
+    names = [base_of(node, name) for node, name in zip(nodes, returned_names(source, len(found)), strict=True)][1:]
     if len(rest) == 1 and isinstance(rest[0], tuple | list):
         return [value], list(labelled(rest[0], nested_names(source)))
     return [value], list(labelled(tuple(rest), names))
