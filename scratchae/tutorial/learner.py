@@ -36,7 +36,7 @@ from ..study.trials.result import Result
 from .fallback import of_class, or_of_functions, or_several
 from .looked import instrumented, repeats_steps
 from .objects import NotCheckableError, array_of, instance
-from .others import any_number, is_helper, of_another, others_like, together, written_out
+from .others import any_number, is_helper, of_another, others_like, takes_all, together, written_out
 from .readers import (
     check_activation,
     check_engine,
@@ -148,7 +148,8 @@ def of_functions(module: ModuleType) -> Iterator[Subject]:
     file, used = vars(module), set()
     all_own = own(module, inspect.isfunction)
     for name, value in all_own.items():
-        if (slope := partner(name, all_own)) and not of_another(name, slope, all_own):
+        slope = partner(name, all_own)
+        if slope and not of_another(name, slope, all_own) and not takes_all(value, all_own[slope]):
             used |= {name, slope}
             yield Subject(
                 name,

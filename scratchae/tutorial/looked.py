@@ -99,7 +99,7 @@ def unlooked(module: ModuleType, ran: set[int]) -> Iterator[tuple[str, type | No
 def gives_gradients(function: Callable) -> bool:
     """Whether a function gives gradients or makes a step with them, by its name or by the names of what it returns."""
     name = function.__name__
-    if is_empty(function) or NO_SLOPE.search(name) or repeats_steps(function):
+    if name == "<lambda>" or is_empty(function) or NO_SLOPE.search(name) or repeats_steps(function):
         return False
     if SLOPE.search(name):
         return True

@@ -36,15 +36,19 @@ def together(functions: Mapping[str, Callable], named: set[str]) -> dict[str, li
 
 
 def of_another(name: str, slope: str, functions: Mapping[str, Callable]) -> bool:
-    """Whether a derivative takes what another value takes, such as policy_backward what log_likelihood takes, belongs to a net in
-    three functions, or takes all that its own value takes, four arguments or more, so that it is handed no ∂L/∂y."""
+    """Whether a derivative takes what another value takes, such as policy_backward what log_likelihood takes, or belongs to a net in
+    three functions."""
     if any(one.source is functions[slope] for one in in_three(functions)):
         return True
     asked = [[p.name for p in required(functions[one])] for one in (name, slope)]
     others = [other for one, other in functions.items() if one not in (name, slope)]
-    if asked[0] == asked[1] and len(asked[0]) > 3:
-        return True
     return asked[0] != asked[1] and len(asked[1]) > 2 and asked[1] in [[p.name for p in required(f)] for f in others]
+
+
+def takes_all(value: Callable, slope: Callable) -> bool:
+    """Whether a derivative takes all that its value takes, four arguments or more, so that it is handed no ∂L/∂y."""
+    asked = [[p.name for p in required(one)] for one in (value, slope)]
+    return asked[0] == asked[1] and len(asked[0]) > 3
 
 
 def any_number(cls: type) -> bool:

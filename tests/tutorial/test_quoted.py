@@ -30,8 +30,8 @@ TABLES = {
         (16, "| `deep`, mnist", ["8.74"]),
     ],
     "README.md": [
-        (13, "| `deep`, 128", ["2.3 ms", "1.52", "0.79"]),
-        (13, "| `conv`, 128", ["12.5 ms", "1.48", "3.56"]),
+        (13, "| `deep`, 128", ["0.99 ms", "1.47", "0.87"]),
+        (13, "| `conv`, 128", ["5.9 ms", "1.76", "4.24"]),
     ],
 }
 ROWS = [(file, *row) for file, rows in TABLES.items() for row in rows]

@@ -156,20 +156,6 @@ def test_a_forked_child_has_threads_of_its_own(before):
     assert in_process(FORKS.format(before=before)) == "done\n"
 
 
-def test_a_process_may_end_while_its_threads_multiply():
-    script = """
-def multiply():
-    while True:
-        a @ b, sigmoid(x)
-for _ in range(3):
-    threading.Thread(target=multiply, daemon=True).start()
-time.sleep(0.3)
-print("done")
-"""
-    for _ in range(2):
-        assert in_process(script) == "done\n"
-
-
 def test_processes_that_are_spawned_train(compiled, tmp_path):
     """Such as those of `search`: each has kernels and a pool of its own."""
     script = tmp_path / "spawned.py"
