@@ -56,9 +56,11 @@ def quota() -> float:
             for folder in inside[: inside.index(top) + 1]:
                 with contextlib.suppress(OSError, ValueError):  # a file that is not there, or says "max"
                     if controllers:
-                        limit, period = ((folder / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+                        limit, period = (
+                            (folder / f"cpu.cfs_{name}_us").read_text("utf-8") for name in ("quota", "period")
+                        )
                     else:
-                        limit, period = (folder / "cpu.max").read_text().split()
+                        limit, period = (folder / "cpu.max").read_text("utf-8").split()
                     if int(limit) > 0:  # v1 has -1 for no limit
                         lowest = min(lowest, int(limit) / int(period))
     return lowest

@@ -13,6 +13,7 @@ import pytest
 
 from scratchae import MSE, PCA, Autoencoder, Dense, History, ReLU, Sequential, Sigmoid, plots, watch
 from scratchae.errors import OptionError
+from scratchae.plots import dark
 from scratchae.plots.dark import in_dark, save_dark
 from scratchae.plots.figure import number
 from scratchae.uses import roc
@@ -422,3 +423,8 @@ def test_images_and_what_lies_on_them_keep_their_colours_in_the_dark(tmp_path):
     assert min(line.get_color()[:3]) > 0.9 and min(line.get_markerfacecolor()[:3]) > 0.9
     assert points.get_facecolor()[0, 0] > 0.9 and points.get_facecolor()[1, 0] < 0.1
     assert plain.texts[0].arrow_patch.get_edgecolor()[0] > 0.9
+
+
+def test_a_colour_that_rounding_makes_too_lively_has_a_dark_version(monkeypatch):
+    monkeypatch.setattr(dark.colorsys, "rgb_to_hls", lambda *rgb: (0.1, 0.92, 1 + 1e-15))
+    assert min(dark.in_dark(1, 0.95, 0.84)) >= 0 and max(dark.in_dark(1, 0.95, 0.84)) <= 1

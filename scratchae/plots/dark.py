@@ -34,7 +34,8 @@ def also_dark(path: Path) -> Iterator[None]:
 def inverse(red: float, green: float, blue: float) -> Colour:
     """A colour that is as light as this one is dark."""
     hue, light, lively = colorsys.rgb_to_hls(red, green, blue)
-    return colorsys.hls_to_rgb(hue, 0.08 + 0.84 * (1 - light), lively)
+    # some versions of Python round a pale colour to be livelier than 1
+    return colorsys.hls_to_rgb(hue, 0.08 + 0.84 * (1 - light), min(lively, 1.0))
 
 
 def in_dark(red: float, green: float, blue: float) -> Colour:

@@ -91,5 +91,5 @@ def waited_for_a_core() -> float:
     total = 0
     for file in Path("/proc/self/task").glob("*/schedstat"):
         with contextlib.suppress(OSError):  # the thread has ended
-            total += int(file.read_text().split()[1])
+            total += int(file.read_text("utf-8").split()[1])
     return 1e-9 * total
