@@ -122,11 +122,12 @@ def run(options: argparse.Namespace) -> None:
     presets = [find_preset(name) for name in options.presets or ("simple", "deep")]
     for preset in presets:
         require_translatable(model_of(preset))
-    record = new_record("epoch", rows=options.rows, epochs=options.rounds) | {"presets": {}}
+    record = new_record("epoch", rows=options.rows, epochs=options.rounds)
+    record |= {"presets": {}, "skipped": {}}
     for preset in presets:
         with contextlib.ExitStack() as stack:
             command = (sys.executable, str(HERE), "--worker")
-            workers, facts, _ = start(tuple(TITLES), command, stack, preset=preset.name, n=options.rows)
+            workers, facts, skipped = start(tuple(TITLES), command, stack, preset=preset.name, n=options.rows)
             seconds: dict[int, dict[str, list[float]]] = {}
             for beside in (0, *options.beside):
                 seconds[beside] = {name: [] for name in workers}
@@ -137,6 +138,7 @@ def run(options: argparse.Namespace) -> None:
                             time.sleep(PAUSE)
                             seconds[beside][name].append(worker.ask("epoch"))
             note("")
+        record["skipped"] |= {TITLES[name]: why for name, why in skipped.items()}
         if not record["presets"]:
             for answer in facts.values():
                 record["versions_and_threads"] |= answer

@@ -5,7 +5,7 @@
 `independent/SET/*.txt` hold right files after `#### name`, each with its slips: `%%% slip word | what is wrong`, then what stands in the right
 file, `===>`, and what stands in the wrong one (`&&&` between two places). Their authors compared every right file with PyTorch or
 with central differences, and ran every wrong one beside its right one, in at least one ordinary use of which a number differs. They
-are for judging: a set after which rules of the diagnosis were made cannot judge them again. So far these are the first two.
+are for judging: a set after which rules of the diagnosis were made cannot judge them again. So far these are all three.
 """
 
 from __future__ import annotations

@@ -25,9 +25,7 @@ class Crowding:
     every step runs on all threads, so that its numbers are the same every time.
     """
 
-    SUSPECT = (
-        0.4  # seconds that threads waited for a core, for each second on the clock; a quiet machine stays below 0.33
-    )
+    SUSPECT = 0.4  # seconds that threads waited for each one on the clock; a quiet machine stays below 0.33
     FASTER = 1.25  # how many times as long a step must take on all threads
     STEPS, SECONDS = 3, 0.1  # how many steps to time, and for how long at least
     PAUSE = 1.0  # seconds between looks
@@ -42,6 +40,7 @@ class Crowding:
     def __enter__(self) -> Crowding:
         if self.looks and self.threads > cores():  # of a container with a quota, which OpenBLAS does not know of
             self.threads = cores()
+            self.looks = self.threads > 1
             self.share.enter_context(blas_threads().limit(limits=self.threads))
         return self
 

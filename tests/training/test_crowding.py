@@ -105,8 +105,8 @@ def test_a_machine_that_becomes_busy_is_noticed_within_an_epoch(machine):
 def test_in_a_container_with_a_quota_products_have_no_more_threads_than_it_has_cores(monkeypatch):
     monkeypatch.setattr(crowding, "cores", lambda: 1)
     before = blas()
-    with Crowding(print, True):
-        assert blas() == 1
+    with Crowding(print, True) as crowd:
+        assert blas() == 1 and not crowd.looks  # one thread has nothing to be compared with
     with sae.threads(before), Crowding(print, True):  # who asks for threads keeps them
         assert blas() == before
     assert blas() == before
