@@ -14,7 +14,7 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
 from typing import Any
@@ -32,6 +32,7 @@ from ..study.trials.optimizers import UnknownError
 from ..study.trials.result import RIGHT, UNUSABLE, WRONG, Result
 from .answers import AnswerError
 from .chapters import folder
+from .homework import overall
 from .learner import load, subjects
 from .looked import noting
 from .objects import NotCheckableError
@@ -181,12 +182,6 @@ def loaded(path: Path, seconds: float) -> tuple[ModuleType, list[str]]:
             if not subjects(module):
                 raise NotCheckableError(note) from None
             return module, [note]
-
-
-def overall(codes: Iterable[int]) -> int:
-    """The exit code of several checks: wrong if one is wrong, whatever else could not be checked."""
-    found = set(codes)
-    return WRONG if WRONG in found else UNUSABLE if UNUSABLE in found else RIGHT
 
 
 def praised(title: str, facts: list[str]) -> str:
