@@ -29,10 +29,11 @@ from .diagnosis import diagnose, require_shapes
 from .diagnosis.experiment import FunctionExperiment, LayerExperiment, ModelExperiment
 from .diagnosis.finding import finding
 from .differences import EPS, STEP, TOLERANCE, GradientReport, compare, resolution
-from .styles.adapted import Adapted
-from .styles.calls import BACKWARD, FORWARD, method_of
-from .styles.copies import duplicate, repeatable
+from .styles.layers.adapted import Adapted
 from .styles.losses import Loss as AnyLoss
+from .styles.objects.copies import duplicate, repeatable
+from .styles.text.calls import method_of
+from .styles.text.names import BACKWARD, FORWARD
 
 
 def check_gradients(

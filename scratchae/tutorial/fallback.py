@@ -6,26 +6,24 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import ShapeError
-from ..study.styles import descending, losses, methods, networks, scripts, second, several
-from ..study.styles.names import plain
+from ..study.styles import losses
+from ..study.styles.classes import descending, methods, networks
+from ..study.styles.functions import matrices
+from ..study.styles.functions.scripts import with_globals
+from ..study.styles.functions.two import in_one_or_two
+from ..study.styles.objects.constructed import SIZES, constructed
+from ..study.styles.text.calls import required
+from ..study.styles.text.names import plain
 from ..study.trials import readings
 from ..study.trials.fitting import ALIKE
-from ..study.trials.inputs import SIZES, constructed, required
 from ..study.trials.result import RIGHT, WRONG, Result
 from .models import is_model, of_model
 from .objects import NotCheckableError
 
+# arguments of a loss
 WORDS = {
-    "target",
-    "targets",
-    "ytrue",
-    "prediction",
-    "predictions",
-    "pred",
-    "preds",
-    "ypred",
-    "yhat",
-}  # arguments of a loss
+    "target", "targets", "ytrue", "prediction", "predictions", "pred", "preds", "ypred", "yhat",
+}  # fmt: skip
 
 
 def maker(cls: type) -> Callable[..., Any]:
@@ -48,7 +46,7 @@ def of_class(name: str, cls: type, value: Any, file: Mapping[str, Any]) -> Resul
 
 def with_more(result: Result | None, name: str, cls: type, value: Any, file: Mapping[str, Any]) -> Result | None:
     """A right class, or one of which no gradients were found: wrong if its steps down its own loss are, or its Hessian."""
-    for more in (descending.steps_of_class(name, cls, value, maker(cls)), second.of_class(cls, value, maker(cls))):
+    for more in (descending.steps_of_class(name, cls, value, maker(cls)), matrices.of_class(cls, value, maker(cls))):
         other = readings.best(more, file, by_trying=False)
         if other is not None and (result is None or other.code == WRONG):
             result = other
@@ -81,7 +79,7 @@ def or_of_functions(
     """A check of functions; where it cannot be done, those that belong to this one, as functions of several arguments."""
 
     def other(strict: bool = False) -> Result | None:
-        found = (scripts.with_globals(one) for one in several.of_functions(functions) if one.name == name)
+        found = (with_globals(one) for one in in_one_or_two(functions) if one.name == name)
         return readings.best(found, arguments[-1], strict)
 
     names = [plain(p.name) for p in required(functions[name])]

@@ -21,17 +21,16 @@ import numpy as np
 from ..errors import OptionError
 from ..models import Model
 from ..optimizers import Optimizer
-from ..study.styles import closures, engines, functional, losses, second
-from ..study.styles.calls import BACKWARD, FORWARD, method_of, parameters_of
-from ..study.styles.descending import COSTS
-from ..study.styles.joined import OF_METHODS, partner
-from ..study.styles.names import plain
-from ..study.styles.several import IS_SLOPE
-from ..study.styles.tables import of_table
-from ..study.styles.three import in_three
-from ..study.styles.updating import UPDATE
+from ..study.styles import engines, losses
+from ..study.styles.functions import matrices
+from ..study.styles.functions.tables import of_table
+from ..study.styles.functions.three import in_three
+from ..study.styles.objects import closures
+from ..study.styles.optimizers import functional
+from ..study.styles.optimizers.updating import UPDATE
+from ..study.styles.text.calls import method_of, parameters_of, required
+from ..study.styles.text.names import BACKWARD, COSTS, FORWARD, IS_SLOPE, OF_METHODS, partner, plain
 from ..study.trials import clipping, descents, layers, models, optimizers, readings
-from ..study.trials.inputs import required
 from ..study.trials.result import Result
 from .fallback import of_class, or_of_functions, or_several
 from .looked import instrumented, repeats_steps
@@ -187,7 +186,7 @@ def of_others(module: ModuleType, named: set[str]) -> Iterator[Subject]:
     functions = {name: one for name, one in own(module, inspect.isfunction).items() if not repeats_steps(one)}
     for name, found in together(functions, named).items():
         yield from found_now(name, found[-1].source, file, lambda f=found: readings.best(f, file))
-    for reading in second.of_functions(own(module, inspect.isfunction)):
+    for reading in matrices.of_functions(own(module, inspect.isfunction)):
         yield from found_now(reading.name, reading.source, file, lambda r=reading: readings.best([r], file))
     left = written_out(own(module, inspect.isclass).values())
     for name, cls in own(module, inspect.isclass).items():

@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterator
 from types import CodeType, ModuleType
 from typing import Any
 
-from ..study.styles.calls import parameters_of
-from ..study.styles.names import plain
-from ..study.styles.three import IS_COST
-from ..study.styles.written import called, is_empty, text_of, tree_of
+from ..study.styles.text.calls import parameters_of
+from ..study.styles.text.names import IS_COST, plain
+from ..study.styles.text.written import called, is_empty, text_of, tree_of
 from ..study.trials.unrolled import THETA
 
 SLOPE = re.compile(

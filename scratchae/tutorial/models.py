@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from ..study.styles import methods, scripts, several, whole
-from ..study.styles.copies import duplicate
+from ..study.styles.classes import models
+from ..study.styles.functions.scripts import with_globals
+from ..study.styles.functions.two import in_one_or_two
+from ..study.styles.objects.constructed import constructed
+from ..study.styles.objects.copies import duplicate
+from ..study.styles.objects.held import held_by
 from ..study.trials import boltzmann, readings, unrolled
 from ..study.trials import whole as trials
-from ..study.trials.inputs import constructed
 from ..study.trials.result import RIGHT, WRONG, Result
 from .looked import methods_with_gradients
 
@@ -20,7 +23,7 @@ from .looked import methods_with_gradients
 def is_model(cls: type, value: Any) -> bool:
     """Whether an object of a class holds arrays that are trained, and has a method that gives gradients besides those of a loss."""
     try:
-        held = methods.held_by(constructed(cls).value if value is None else value)
+        held = held_by(constructed(cls).value if value is None else value)
     except Exception:
         return False
     return any(array.ndim == 2 for _, array in held.values()) and bool(methods_with_gradients(cls))
@@ -39,8 +42,8 @@ def of_model(name: str, cls: type, value: Any) -> Result | None:
 
 def of_method(name: str, cls: type, value: Any, method: str) -> Result | None:
     """A method of a model that gives gradients or makes a step."""
-    made = whole.makers(cls, constructed) if value is None else [lambda *sizes, **options: duplicate(value)]
-    result = trials.best(whole.of_method(name, cls, method, made, value is not None))
+    made = models.makers(cls, constructed) if value is None else [lambda *sizes, **options: duplicate(value)]
+    result = trials.best(models.of_method(name, cls, method, made, value is not None))
     if result is None or result.code != RIGHT:
         of_chain = boltzmann.examine(cls, method, made[0])
         if result is None or (of_chain is not None and of_chain.code == RIGHT):
@@ -50,7 +53,7 @@ def of_method(name: str, cls: type, value: Any, method: str) -> Result | None:
 
 def of_cost(function: Callable, functions: Mapping[str, Callable]) -> Result | None:
     """A function that gives the gradient of a cost in a vector into which all parameters are unrolled, or in a script's arrays."""
-    found = [scripts.with_globals(one) for one in several.of_functions(functions) if function in one.parts]
+    found = [with_globals(one) for one in in_one_or_two(functions) if function in one.parts]
     with np.errstate(all="ignore"):
         result = unrolled.best(found)
     if result is None:

@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from ..study.styles.joined import choices
+from ..study.styles.layers.joined import choices
+from ..study.styles.objects.constructed import constructed
+from ..study.styles.text.calls import required
 from ..study.trials import layers, plan
-from ..study.trials.inputs import candidates, constructed, required, variants
+from ..study.trials.inputs import candidates, variants
 from ..study.trials.result import RIGHT, UNUSABLE, WRONG, Result
 from ..study.trials.varied import brief
 

@@ -9,14 +9,15 @@ from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
-from ..study.styles.calls import BACKWARD, FORWARD, method_of, parameters_of, required
-from ..study.styles.joined import partner
-from ..study.styles.scripts import with_globals
-from ..study.styles.several import Several, of_functions
-from ..study.styles.three import in_three
-from ..study.styles.updating import UPDATE
-from ..study.styles.written import is_empty
-from ..study.trials.inputs import constructed
+from ..study.styles.functions.scripts import with_globals
+from ..study.styles.functions.three import in_three
+from ..study.styles.functions.two import in_one_or_two
+from ..study.styles.objects.constructed import constructed
+from ..study.styles.optimizers.updating import UPDATE
+from ..study.styles.readings.several import Several
+from ..study.styles.text.calls import method_of, parameters_of, required
+from ..study.styles.text.names import BACKWARD, FORWARD, partner
+from ..study.styles.text.written import is_empty
 from .readers import returned
 
 
@@ -26,7 +27,7 @@ def together(functions: Mapping[str, Callable], named: set[str]) -> dict[str, li
     names, threes = {function: name for name, function in functions.items()}, [*in_three(functions)]
     values = {part for one in threes for part in one.run.args[:2]}
     values |= {function for name, function in functions.items() if partner(name, functions)}
-    for reading in itertools.chain(threes, of_functions(functions)):
+    for reading in itertools.chain(threes, in_one_or_two(functions)):
         slope = names.get(reading.source, "")
         if reading.source in values or reading.name in named:
             continue  # what a value returns besides is a cache, and no gradient

@@ -13,11 +13,13 @@ import numpy as np
 
 from ..errors import OptionError
 from ..study.styles import losses
-from ..study.styles.calls import method_of, parameters_of
-from ..study.styles.copies import repeatable
-from ..study.styles.joined import OF_METHODS, joined
+from ..study.styles.layers.joined import joined
+from ..study.styles.objects.constructed import constructed
+from ..study.styles.objects.copies import repeatable
+from ..study.styles.text.calls import method_of, parameters_of, required
+from ..study.styles.text.names import OF_METHODS
 from ..study.trials import engines, fitting, functions, layers, optimizers, plan
-from ..study.trials.inputs import candidates, constructed, required
+from ..study.trials.inputs import candidates
 from ..study.trials.result import RIGHT, UNUSABLE, WRONG, Result
 from .objects import NotCheckableError, array_of, instance, of_arrays, of_tuples, varied
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from ..study.styles.joined import partner
+from ..study.styles.text.names import partner
 from ..study.trials.result import Result
 from .looked import noting, unlooked
 from .models import of_cost, of_method

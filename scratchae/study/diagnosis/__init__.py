@@ -13,7 +13,7 @@ import itertools
 import numpy as np
 
 from ...errors import ArrayTypeError, ShapeError
-from ..styles.calls import require_array
+from ..styles.text.calls import require_array
 from .behaviour import behaviour
 from .case import Case, alike, attempt
 from .experiment import REFUSALS, Experiment, LayerExperiment, ModelExperiment, RefusedError, parts, quiet

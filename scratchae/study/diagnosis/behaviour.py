@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..styles.adapted import Adapted
+from ..styles.layers.adapted import Adapted
 from .experiment import (
     REFUSALS,
     Arrays,

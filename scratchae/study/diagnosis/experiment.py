@@ -17,7 +17,7 @@ from ...layers import Layer
 from ...layers.observing import watched
 from ...models import Model
 from ..differences import Differences, Index
-from ..styles.copies import duplicate
+from ..styles.objects.copies import duplicate
 
 STEP = 1e-6  # how far each element is moved: little, so that no step crosses a corner nearby
 

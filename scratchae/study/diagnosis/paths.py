@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..styles.adapted import Adapted
+from ..styles.layers.adapted import Adapted
 from .case import TOLERANCE, Case, alike, attempt
 from .experiment import STEP, FunctionExperiment, LayerExperiment, ModelExperiment
 from .finding import Finding

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...losses import Loss
 from ...penalties import Penalty
-from ..styles.adapted import Adapted
+from ..styles.layers.adapted import Adapted
 
 Site = tuple[tuple[int, int], ...]  # the lines and places in the code, from the outside in
 

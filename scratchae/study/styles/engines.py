@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from .calls import BACKWARD, defines, method_of, parameters_of, required
-from .copies import repeatable
-from .names import plain
+from .objects.copies import repeatable
+from .text.calls import defines, method_of, parameters_of, required
+from .text.names import BACKWARD, plain
 
 VALUES = ("data", "value", "val", "v", "array", "x", "real", "primal", "re", "a", "item", "values", "output", "numpy")
 SLOPES = ("grad", "gradient", "g", "adjoint", "derivative", "deriv", "d", "dot", "dual", "tangent", "der", "eps", "grads", "bar", "b", "prime", "grad_value", "dx", "inf")  # fmt: skip

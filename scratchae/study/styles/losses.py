@@ -12,30 +12,17 @@ from typing import Any
 import numpy as np
 
 from ...errors import ArrayTypeError
-from .calls import INPUT_GRADIENTS, OUTPUTS, method_of, outcome, parameters_of
-from .copies import duplicate, repeatable
-from .joined import OF_METHODS
-from .names import plain, stem, stems_of_gradient
-from .written import returned_names, text_of, upstream_option
+from .objects.copies import duplicate, repeatable
+from .text.calls import INPUT_GRADIENTS, OUTPUTS, method_of, outcome, parameters_of
+from .text.names import OF_METHODS, plain, stem, stems_of_gradient
+from .text.written import returned_names, text_of, upstream_option
 
 TARGETS = {"target", "targets", "t", "ytrue", "truth", "label", "labels", "y", "groundtruth", "gt", "expected", "actual", "desired", "true", "teacher", "reference", "ylabel", "yhot", "onehot"}  # fmt: skip
 PREDICTIONS = {"prediction", "predictions", "pred", "preds", "ypred", "yhat", "predicted", "output", "outputs", "logits", "scores", "x", "a", "al", "p", "probs", "out", "z", "o", "xhat", "probabilities", "estimate", "h", "yp"}  # fmt: skip
 INNER = {"z", "zs", "weightedinput", "preactivation", "net", "zl"}  # what is handed over beside a = f(z)
 LOSS_WORDS = (
-    "loss",
-    "entropy",
-    "mse",
-    "mae",
-    "cost",
-    "bce",
-    "squarederror",
-    "error",
-    "huber",
-    "hinge",
-    "nll",
-    "objective",
-    "criterion",
-)
+    "loss", "entropy", "mse", "mae", "cost", "bce", "squarederror", "error", "huber", "hinge", "nll", "objective", "criterion",
+)  # fmt: skip
 
 
 @dataclass

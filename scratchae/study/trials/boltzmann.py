@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 
 from ..differences import GradientReport, compare
-from ..styles.calls import RATES, parameters_of
-from ..styles.copies import repeatable
-from ..styles.methods import held_by
-from ..styles.names import get, plain, put
-from ..styles.stepping import RATE, is_state, set_rate, taken
-from ..styles.whole import asked
-from ..styles.written import text_of
+from ..styles.classes.models import asked
+from ..styles.classes.steps import RATE, is_state, set_rate, taken
+from ..styles.objects.copies import repeatable
+from ..styles.objects.held import held_by
+from ..styles.objects.paths import get, put
+from ..styles.text.calls import parameters_of
+from ..styles.text.names import RATES, plain
+from ..styles.text.written import text_of
 from .result import RIGHT, WRONG, Result, Tried
 
 IS_MACHINE = re.compile(r"rbm|boltzmann|contrastive|gibbs|free_energy", re.I)

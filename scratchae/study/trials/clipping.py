@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..diagnosis.finding import finding
-from ..styles.calls import required
-from ..styles.copies import duplicate
-from ..styles.written import notes_of
+from ..styles.objects.copies import duplicate
+from ..styles.text.calls import required
+from ..styles.text.written import notes_of
 from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
 
 Arrays = list[np.ndarray]

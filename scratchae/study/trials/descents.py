@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from ..diagnosis.finding import finding
-from ..styles.calls import RATES, parameters_of, required
-from ..styles.functional import GRADIENT_FUNCTION
-from ..styles.names import plain
-from ..styles.written import notes_of, text_of
+from ..styles.optimizers.functional import GRADIENT_FUNCTION
+from ..styles.text.calls import parameters_of, required
+from ..styles.text.names import RATES, plain
+from ..styles.text.written import notes_of, text_of
 from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
 
 COUNT = re.compile(

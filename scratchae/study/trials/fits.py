@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ...errors import ScratchaeError
-from ..styles.assigned import assigned, stems_of_label
-from ..styles.names import stem
-from ..styles.several import Several, UnlikeError
+from ..styles.readings.assigned import assigned, stems_of_label
+from ..styles.readings.several import Several, UnlikeError
+from ..styles.text.names import stem
 from .terms import evaluated, tensors_of
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..styles.names import plain
+from ..styles.text.names import plain
 from .cells import cells
 from .chains import BIAS, OPTIONS, chained, of_others
 

@@ -15,8 +15,8 @@ from ..diagnosis.finding import Finding, finding
 from ..differences import TOLERANCE, GradientReport
 from ..gradcheck import check_gradients
 from ..styles.losses import Loss
-from ..styles.names import plain
-from ..styles.written import text_of
+from ..styles.text.names import plain
+from ..styles.text.written import text_of
 from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
 
 Inputs = tuple[np.ndarray, ...]

@@ -18,12 +18,13 @@ from ..diagnosis.experiment import LayerExperiment
 from ..diagnosis.finding import Finding, finding
 from ..differences import GradientReport, Index
 from ..gradcheck import accepted, check_gradients, check_layer, parameters, random_streams
-from ..styles.calls import BACKWARD, INPUTS, RATES, method_of, required
-from ..styles.copies import duplicate
 from ..styles.losses import TARGETS
-from ..styles.names import plain
+from ..styles.objects.constructed import Made
+from ..styles.objects.copies import duplicate
+from ..styles.text.calls import INPUTS, method_of, required
+from ..styles.text.names import BACKWARD, RATES, plain
 from . import promises
-from .inputs import SHAPES, Made, candidates
+from .inputs import SHAPES, candidates
 from .made import others, with_other_options
 from .plan import BrokenError, Trial, begin, fits, forward_of, like, plan, ready, takes
 from .result import RIGHT, UNUSABLE, WRONG, Result, Tried

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from ..styles.calls import required
-from ..styles.copies import duplicate
-from ..styles.joined import Joined
-from .inputs import OTHER_SIZES, SIZES, Made, constructed, variants
+from ..styles.layers.joined import Joined
+from ..styles.objects.constructed import OTHER_SIZES, SIZES, Made, constructed
+from ..styles.objects.copies import duplicate
+from ..styles.text.calls import required
+from .inputs import variants
 
 
 def others(cls: type | None) -> Iterator[Made]:

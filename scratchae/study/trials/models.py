@@ -12,7 +12,7 @@ from ...layers import Dense, Sequential, Sigmoid
 from ...losses import MSE
 from ...models import Model
 from ..gradcheck import check_gradients
-from ..styles.copies import duplicate
+from ..styles.objects.copies import duplicate
 from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
 
 # parts for a model that the file defines and does not make, by the names of its constructor's arguments

@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 
 from ..diagnosis.finding import Finding, finding
-from ..styles.calls import parameters_of
-from ..styles.functional import ways
-from ..styles.names import plain
-from ..styles.updating import Arrays, Holding, Updating
-from ..styles.within import Within, updates
-from ..styles.written import notes_of, text_of
+from ..styles.objects.constructed import constructed
+from ..styles.optimizers.functional import ways
+from ..styles.optimizers.updating import Arrays, Holding, Updating
+from ..styles.optimizers.within import Within, updates
+from ..styles.text.calls import parameters_of
+from ..styles.text.names import plain
+from ..styles.text.written import notes_of, text_of
 from .definitions import FAMILIES, NAMES
-from .inputs import constructed, variants
+from .inputs import variants
 from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
 from .settings import FLAGS, SETTINGS, family, filled
 from .steps import Choice, Problem, defined, equal, named, path_of, problem, rights

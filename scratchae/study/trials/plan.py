@@ -11,10 +11,11 @@ import numpy as np
 from ...layers import Layer
 from ..diagnosis.experiment import LayerExperiment
 from ..gradcheck import parameters
-from ..styles.adapted import Adapted
-from ..styles.copies import duplicate, repeatable
-from ..styles.names import get, is_trained
-from .inputs import OTHER_SIZES, Made, candidates, drawn, indices
+from ..styles.layers.adapted import Adapted
+from ..styles.objects.constructed import OTHER_SIZES, Made
+from ..styles.objects.copies import duplicate, repeatable
+from ..styles.objects.paths import get, is_trained
+from .inputs import candidates, drawn, indices
 from .made import others, with_other_options
 from .result import Tried
 

@@ -12,12 +12,13 @@ import numpy as np
 
 from ...layers import Layer
 from ..diagnosis.finding import Finding, finding
-from ..styles.adapted import Adapted
-from ..styles.calls import MODE_WORDS, word_of_mode
-from ..styles.copies import duplicate
-from ..styles.names import Path, plain, put, walk, written
-from ..styles.penalties import STRENGTH
-from ..styles.written import notes_of, text_of
+from ..styles.layers.adapted import Adapted
+from ..styles.layers.penalties import STRENGTH
+from ..styles.objects.copies import duplicate
+from ..styles.objects.paths import Path, put, walk, written
+from ..styles.text.calls import MODE_WORDS, word_of_mode
+from ..styles.text.names import plain
+from ..styles.text.written import notes_of, text_of
 
 # the names of averages, without underscores
 RUNNING = re.compile(r"^(?:running|moving|rolling|population|pop|ema|avg)(mean|mu|m|variance|var|v|std|sigma)s?\d*$")

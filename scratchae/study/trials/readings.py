@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from ..diagnosis import diagnose
-from ..styles.several import IS_SLOPE, Several
-from ..styles.three import IS_COST
-from ..styles.written import indices_in
+from ..styles.readings.several import Several
+from ..styles.text.names import IS_COST, IS_SLOPE
+from ..styles.text.written import indices_in
 from .alike import beside_held, choices, equal, told_apart
 from .fits import Fits
 from .fitting import ALIKE, Fitting

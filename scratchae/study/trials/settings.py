@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..styles.names import plain
+from ..styles.text.names import plain
 
 SETTINGS = {
     "lr": ("lr", "learningrate", "eta", "stepsize", "learnrate", "rate", "currentlearningrate", "alpha", "lrate"),

@@ -14,9 +14,9 @@ import numpy as np
 from ..diagnosis.experiment import FunctionExperiment
 from ..diagnosis.finding import Finding, finding
 from ..differences import EPS, STEP, GradientReport, compare, resolution
-from ..styles.assigned import assigned, last_of, reordered
-from ..styles.several import Several, UnlikeError
-from ..styles.written import indices_in, notes_of
+from ..styles.readings.assigned import assigned, last_of, reordered
+from ..styles.readings.several import Several, UnlikeError
+from ..styles.text.written import indices_in, notes_of
 from .fits import Fits, UnsettledError, unsettled
 from .fitting import SINGLE, WEIGHTS, Fitting, constants, fitted
 from .functions import source_of, tolerance_of

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..styles.copies import repeatable
-from ..styles.several import Several, UnlikeError
+from ..styles.objects.copies import repeatable
+from ..styles.readings.several import Several, UnlikeError
 
 
 def upstream(y: np.ndarray) -> np.ndarray:

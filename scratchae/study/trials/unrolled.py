@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..styles.methods import is_size
-from ..styles.names import plain
-from ..styles.several import Several, UnlikeError
+from ..styles.objects.constructed import is_size
+from ..styles.readings.several import Several, UnlikeError
+from ..styles.text.names import plain
 from .fits import Fits
 from .fitting import Fitting, in_order, made
 from .result import RIGHT, Result

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..styles.several import Several
+from ..styles.readings.several import Several
 from .fitting import Fitting, of_other_axes, of_other_counts
 from .functions import source_of
 from .inputs import variants

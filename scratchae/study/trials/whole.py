@@ -11,10 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from ..styles.losses import TARGETS
-from ..styles.names import plain
-from ..styles.several import Several
-from ..styles.three import IS_COST
-from ..styles.written import returns
+from ..styles.readings.several import Several
+from ..styles.text.names import IS_COST, plain
+from ..styles.text.written import returns
 from .fits import Fits
 from .fitting import Fitting, constants, in_order
 from .result import RIGHT, Result

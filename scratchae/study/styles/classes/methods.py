@@ -7,28 +7,26 @@ import functools
 import inspect
 import io
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from .assigned import last_of, stems_of_tensor
-from .calls import method_of, parameters_of, required
-from .copies import duplicate
-from .names import ZEROING, Path, get, keys_of_gradient, keys_of_parameter, plain, put, short, stems_of_gradient, walk
-from .several import SLOPES, VALUES, Arrays, Several, apart, keys_of, settings_of, with_gradients
-from .written import may_give_several
+from ..objects.constructed import is_size
+from ..objects.copies import duplicate
+from ..objects.held import handed_over, held_by, is_float, labels, left_by
+from ..objects.paths import get, keys_of_gradient, put, short, walk
+from ..readings.apart import apart, settings_of
+from ..readings.returned import with_gradients
+from ..readings.several import Arrays, Several
+from ..text.calls import method_of, parameters_of, required
+from ..text.keys import keys_of
+from ..text.names import SLOPES, VALUES, ZEROING, plain
+from ..text.written import may_give_several
 
 PREPARING = (
-    "build",
-    "initialize",
-    "init_params",
-    "init_weights",
-    "initialize_parameters",
-    "_init_params",
-    "fit",
-    "train",
-)
+    "build", "initialize", "init_params", "init_weights", "initialize_parameters", "_init_params", "fit", "train",
+)  # fmt: skip
 
 
 def of_class(title: str, cls: type, made: Any, make: Callable[..., Any]) -> Iterator[Several]:
@@ -60,38 +58,6 @@ def made_of_sizes(make: Callable) -> bool:
         return any(array.ndim for _, array in held_by(make(0)).values())
     except Exception:
         return False
-
-
-def is_size(name: str) -> bool:
-    """Whether an argument of a constructor is rather a size or a setting than an array."""
-    return bool(
-        re.search(
-            r"^n|dim|size|num|count|units|^in|^out|hidden|^d\d*$|^[kh]$|width|seed|rng|^lr|vocab|len|depth|heads",
-            plain(name),
-        )
-    )
-
-
-def is_float(value: Any) -> bool:
-    return isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.size > 0
-
-
-def is_bias(path: Path, value: Any) -> bool:
-    """Whether a single number is a parameter, such as self.b = 0.0 of a regression."""
-    return isinstance(value, float) and len(path) == 1 and plain(path[0][1]) in ("b", "bias", "intercept", "w0", "b0")
-
-
-def held_by(thing: Any) -> dict[str, tuple[Path, np.ndarray]]:
-    """The arrays of floats that an object holds and that are no gradients of others, with their places, as self.name."""
-    arrays = {
-        short(path): (path, np.array(value)) for path, value in walk(thing) if is_float(value) or is_bias(path, value)
-    }
-    stems = {name: stems_of_tensor(name) for name in arrays}
-    return {
-        f"self.{name}": found
-        for name, found in arrays.items()
-        if not any(stems_of_gradient(last_of(name)) & stems[other] for other in arrays if other != name)
-    }
 
 
 class Context:
@@ -210,34 +176,3 @@ def prepare(thing: Any, data: list[Any]) -> None:
         with contextlib.suppress(Exception), contextlib.redirect_stdout(io.StringIO()):
             method(*(given if given[0] is not None else [np.array(one) for one in data[: len(wanted)]]), **few)
             return
-
-
-def left_by(thing: Any, before: Mapping[Path, np.ndarray]) -> Iterator[tuple[Path, np.ndarray]]:
-    """The gradients that an object has in its attributes after its backward, and where."""
-    for path, array in walk(thing):
-        now = np.asarray(array)
-        if keys_of_gradient(path) and is_float(now) and not same(now, before.get(path)):
-            yield path, now
-
-
-def labels(left: Iterable[tuple[Path, np.ndarray]]) -> Iterator[tuple[str, np.ndarray]]:
-    return ((f"self.{short(path)}", now) for path, now in left)
-
-
-def handed_over(
-    left: Iterable[tuple[Path, np.ndarray]],
-    arguments: Arrays,
-    names: Collection[str],
-    before: Mapping[Path, np.ndarray],
-) -> Iterator[tuple[str, np.ndarray]]:
-    """Gradients, under the names of the constructor's arguments where the object holds these in a place that tells: grads[0] of params[0]."""
-    held = {
-        path: name for name in names for path, array in before.items() if same(array, np.asarray(arguments[name]))
-    }
-    for path, now in left:
-        name = next((name for other, name in held.items() if keys_of_parameter(other) & keys_of_gradient(path)), None)
-        yield (f"d{name}" if name else f"self.{short(path)}"), now
-
-
-def same(now: np.ndarray, before: np.ndarray | None) -> bool:
-    return before is not None and now.shape == before.shape and np.array_equal(now, before, equal_nan=True)

@@ -11,61 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import ShapeError
-from .calls import RATES, TRAINING, parameters_of
-from .copies import repeatable
-from .names import plain, stems_of_gradient
-from .written import notes_of, returned_names, text_of
+from ....errors import ShapeError
+from ..objects.copies import repeatable
+from ..text.calls import TRAINING, parameters_of
+from ..text.names import RATES, UPSTREAM, plain, stems_of_gradient
+from ..text.written import notes_of, returned_names, text_of
 
-DERIVATIVES = (
-    "{}_prime", "{}_derivative", "{}_deriv", "{}_grad", "{}_gradient", "{}_backward", "{}_backwards", "{}_bwd", "{}_back", "d_{}", "d{}",
-    "grad_{}", "gradient_{}", "{}_d", "{}_der", "{}_dx", "{}_diff", "{}_prime_", "deriv_{}", "derivative_{}", "backward_{}", "{}Prime",
-    "{}Derivative", "{}Gradient", "{}Grad", "{}Backward", "prime_{}", "{}_grads", "{}_gradients", "{}_vjp", "{}_delta", "{}_backprop", "delta_{}", "{}p", "der_{}", "{}1",
-)  # fmt: skip
-OF_METHODS = (  # the names of a value and of its derivative in one class
-    ("__call__", "forward", "f", "fn", "function", "loss", "value", "activation", "activate", "func", "compute", "evaluate", "cost", "calculate", "apply", "call", "output"),
-    ("gradient", "grad", "derivative", "prime", "deriv", "df", "backward", "d", "delta", "gradients", "f_prime", "fprime", "diff", "dloss", "loss_prime", "derivate", "backprop", "differentiate"),
-)  # fmt: skip
 BEFORE = {"z", "net", "preactivation", "preact", "pre", "logit", "logits"}
-UPSTREAM = (
-    "dy",
-    "dout",
-    "da",
-    "dz",
-    "grad",
-    "gradoutput",
-    "outputgradient",
-    "upstream",
-    "dvalues",
-    "delta",
-    "g",
-    "dl",
-    "dh",
-    "gradient",
-    "outputgrad",
-    "dvalue",
-    "error",
-    "dloss",
-    "dlda",
-)
-
-
-def partner(name: str, names: Mapping[str, Any]) -> str | None:
-    """The name of the derivative of a function, among these names."""
-    stems = {
-        name,
-        name.removesuffix("_forward"),
-        name.removeprefix("forward_"),
-        name.removesuffix("_fwd"),
-        name.removesuffix("Forward"),
-        name.removesuffix("_loss"),
-    }
-    if "forward" in name and (twin := name.replace("forward", "backward")) in names:  # conv_forward_naive
-        return twin
-    return next(
-        (found for form in DERIVATIVES for stem in stems if (found := form.format(stem)) in names and found != name),
-        None,
-    )
 
 
 class Joined:

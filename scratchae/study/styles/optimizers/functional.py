@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from .calls import RATES, method_of, parameters_of, required
-from .copies import duplicate
-from .names import plain
+from ..objects.copies import duplicate
+from ..text.calls import method_of, parameters_of, required
+from ..text.names import RATES, plain
+from ..text.written import tree_of
 from .updating import (
     COUNTERS,
     FORMS,
@@ -30,7 +31,6 @@ from .updating import (
     Updating,
     by_arrays,
 )
-from .written import tree_of
 
 STATES = re.compile(
     r"^(?:[vmscrhg]|state|states|cache|caches|buf\w*|vel\w*|mom\w*|moment\w*|acc\w*|sq\w*|avg\w*|exp\w*|opt\w*state|memory|mem\d?|hist\w*|[vms](?:t|w|dw|hat|prev)?)$"

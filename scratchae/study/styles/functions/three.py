@@ -8,13 +8,15 @@ import functools
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from .calls import parameters_of, required
-from .names import plain
-from .several import IS_SLOPE, Arrays, Several, UnlikeError, is_number, keys_of, labelled, names_in, words
-from .written import returns
+from ..readings.apart import words
+from ..readings.returned import is_number, labelled, names_in
+from ..readings.several import Arrays, Several, UnlikeError
+from ..text.calls import parameters_of, required
+from ..text.keys import keys_of
+from ..text.names import IS_COST, IS_SLOPE, plain
+from ..text.written import returns
 
 SETTING = re.compile(r"lam\w*|lmbd\w*|reg\w*|alpha|beta|l1|l2|\w*decay|keepprob|eps\w*|rho")
-IS_COST = re.compile(r"cost|loss|error|objective|energy|mse|entropy", re.I)
 
 
 def in_three(functions: Mapping[str, Callable]) -> Iterator[Several]:

@@ -9,14 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from .calls import RATES, parameters_of, required
-from .copies import duplicate
-from .methods import held_by, of_methods
-from .names import Path, is_trained, plain, put
-from .several import Arrays, Several, UnlikeError, call, is_number
-from .written import notes_of, text_of
+from ..objects.copies import duplicate
+from ..objects.held import held_by
+from ..objects.paths import Path, is_trained, put
+from ..readings.apart import call
+from ..readings.returned import is_number
+from ..readings.several import Arrays, Several, UnlikeError
+from ..text.calls import parameters_of, required
+from ..text.names import COSTS, RATES, plain
+from ..text.written import notes_of, text_of
+from .methods import of_methods
 
-COSTS = ("objective", "loss", "cost", "compute_loss", "compute_cost", "cost_function", "loss_fn", "error", "energy", "nll", "mse", "total_loss", "J")  # fmt: skip
 STEP = re.compile(
     r"(?:sgd|gd|train|training|fit|update|gradient|learning|optimi[sz]er?|descent|take|backprop)?_?(?:step|batch|one|example|sample|minibatch|mini_batch)|"
     r"train_on_\w+|partial_fit|(?:sgd_)?update(?:_\w+)?|learn(?:_\w+)?|optimi[sz]e|apply_\w+"

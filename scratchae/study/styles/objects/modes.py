@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .calls import INFERENCE, MODE_WORDS, TRAINING, parameters_of, word_of_mode
-from .names import plain
+from ..text.calls import INFERENCE, MODE_WORDS, TRAINING, parameters_of, word_of_mode
+from ..text.names import plain
 
 
 def flags(thing: Any) -> Iterator[tuple[str, Any]]:

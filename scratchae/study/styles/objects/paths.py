@@ -1,4 +1,4 @@
-"""Which arrays an object holds, and which of them is the gradient of which: by the names that people give them."""
+"""Where the arrays of an object lie, and which of them is the gradient of which: by the names that people give them."""
 
 from __future__ import annotations
 
@@ -10,39 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from ..text.names import GRADIENTS, PARAMETERS, plain, stem, stems_of_gradient
+
 Path = tuple[tuple[str, Any], ...]  # ("attribute", "params"), ("item", "W"): self.params["W"]
 DEPTH = 4  # how far to look into objects in attributes
-
-PARAMETERS = {
-    "params",
-    "parameters",
-    "param",
-    "weights",
-    "theta",
-    "variables",
-    "learnable",
-    "trainable",
-    "values",
-    "p",
-}
-GRADIENTS = {"grads", "gradients", "grad", "gradient", "dparams", "derivatives", "deltas", "paramgrads", "gradparams", "dtheta", "dweights", "g", "d"}  # fmt: skip
-# methods that set gradients to zero
-ZEROING = (
-    "zero_grad",
-    "zero_grads",
-    "zero_gradients",
-    "reset_gradients",
-    "clear_gradients",
-    "zero_gradient",
-    "zero",
-    "reset_grads",
-    "clear_grads",
-)
-BEFORE = re.compile(
-    r"^(?:d(?:l|j|c|e|loss|cost)?_?d_?|grads?_|gradients?_|grad|delta_?|nabla_?|d_|d|g_|g)(?:of_|wrt_)?(?=.)", re.I
-)
-AFTER = re.compile(r"_?(?:grads?|gradients?|delta|deriv|derivatives?|_d)$", re.I)
-SYNONYMS = {"weights": "w", "weight": "w", "kernel": "w", "kernels": "w", "filters": "w", "biases": "b", "bias": "b"}
 # arrays of these names are trained: where no gradient of theirs is found, something was not checked
 TRAINED = re.compile(
     r"^(?:w|b|u|v|gamma|beta|weights?|bias(?:es)?|kernels?|filters?|theta)[_]?[a-z]?\d*$|weight|bias", re.I
@@ -95,30 +66,6 @@ def short(path: Path) -> str:
     (*above, (_, key)) = path
     inside = len(above) == 1 and plain(above[0][1]) in PARAMETERS and isinstance(key, str)
     return key if inside else written(path)
-
-
-def plain(name: Any) -> str:
-    return str(name).strip("_").lower().replace("_", "")
-
-
-def stem(name: Any) -> str:
-    """A name without its accidents: weights_1, W1 and kernel1 are all w1."""
-    text = plain(name)
-    digits = re.search(r"\d*$", text).group()
-    text = text.removesuffix(digits)
-    return SYNONYMS.get(text, text) + digits
-
-
-def stems_of_gradient(name: Any) -> set[str]:
-    """What a name may be the gradient of: dW, grad_W, W_grad and dL_dW are all that of w."""
-    text = str(name).strip("_")
-    before = BEFORE.match(text)
-    found = {stem(text[before.end() :])} if before else set()
-    if before and (shorter := re.match(r"^d_?(?=.)", text, re.I)):
-        found.add(stem(text[shorter.end() :]))
-    if AFTER.search(text):
-        found.add(stem(AFTER.sub("", text)))
-    return found - {""}
 
 
 def keys_of_parameter(path: Path) -> set[tuple[str, ...]]:

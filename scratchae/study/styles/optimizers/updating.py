@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .calls import RATES, method_of, parameters_of
-from .names import ZEROING, plain, stems_of_gradient
+from ..text.calls import method_of, parameters_of
+from ..text.names import RATES, ZEROING, plain, stems_of_gradient
 
 UPDATE = ("update", "step", "update_params", "update_parameters", "apply_gradients", "update_weights", "optimize", "apply", "apply_grads", "get_update", "__call__")  # fmt: skip
 COUNTERS = ("t", "iteration", "epoch", "i", "n", "k", "iter", "step", "timestep", "it")

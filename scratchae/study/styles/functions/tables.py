@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from .calls import parameters_of, required
-from .several import Several
+from ..readings.several import Several
+from ..text.calls import parameters_of, required
 
 EXTRA = {
     0: lambda g, y: (),

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .names import plain, stem, stems_of_gradient
+from ..text.names import plain, stem, stems_of_gradient
 
 
 def assigned(

@@ -9,11 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from .calls import required
-from .copies import duplicate
-from .methods import held_by, of_methods
-from .names import plain, put
-from .several import Arrays, Several, UnlikeError, call
+from ..classes.methods import of_methods
+from ..objects.copies import duplicate
+from ..objects.held import held_by
+from ..objects.paths import put
+from ..readings.apart import call
+from ..readings.several import Arrays, Several, UnlikeError
+from ..text.calls import required
+from ..text.names import plain
 
 SECOND = re.compile(r"hess(?:ian)?(?:_matrix)?|(?:\w+_)?hess(?:ian)?|jac(?:obian)?|(?:\w+_)?jac(?:obian)?", re.I)
 FIRST = re.compile(r"grad(?:ient)?|(?:\w+_)?grad(?:ient)?|d_?f|f_prime", re.I)

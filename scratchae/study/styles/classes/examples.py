@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from .calls import FORWARD, RATES, parameters_of
-from .copies import duplicate
-from .methods import held_by
-from .names import get, plain
-from .several import UnlikeError, is_number, labelled, names_in
-from .stepping import RATE, Words
-from .three import IS_COST
+from ..objects.copies import duplicate
+from ..objects.held import held_by
+from ..objects.paths import get
+from ..readings.returned import is_number, labelled, names_in
+from ..readings.several import UnlikeError
+from ..text.calls import parameters_of
+from ..text.names import FORWARD, IS_COST, RATES, plain
+from .steps import RATE, Words
 
 PAIRS = re.compile(r"mini_?batch|batch|(?:training|train)?_?data|pairs|samples|examples|training_set")
 COUNT = re.compile(r"n|m|size|num_?\w*|n_\w+|\w*_size|total|len\w*")

@@ -10,54 +10,23 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import ArrayTypeError, OptionError
-from .names import plain
+from ....errors import ArrayTypeError, OptionError
+from .names import RATES, plain
 
-FORWARD = (
-    "forward", "forward_pass", "fprop", "forward_propagation", "forward_prop", "feedforward", "feed_forward", "propagate", "feedForward", "fwd", "__call__",
-)  # fmt: skip
-BACKWARD = (
-    "backward", "backward_pass", "bprop", "backprop", "backward_propagation", "backward_prop", "back_prop", "backpropagate",
-    "backpropagation", "back_propagate", "backPropagate", "bwd", "vjp", "pullback",
-)  # fmt: skip
 RNG = {"rng", "generator", "randomstate", "gen", "random", "prng", "rs"}
 TRAINING = {
-    "train",
-    "training",
-    "istrain",
-    "istraining",
-    "trainflg",
-    "trainflag",
-    "trainmode",
-    "intraining",
-    "trainphase",
-}
+    "train", "training", "istrain", "istraining", "trainflg", "trainflag", "trainmode", "intraining", "trainphase",
+}  # fmt: skip
 INFERENCE = {
-    "test",
-    "testing",
-    "istest",
-    "istesting",
-    "inference",
-    "eval",
-    "evaluate",
-    "deterministic",
-    "evalmode",
-    "isinference",
-    "predict",
-}
+    "test", "testing", "istest", "istesting", "inference", "eval", "evaluate", "deterministic", "evalmode", "isinference", "predict",
+}  # fmt: skip
 MODES = {"train": "test", "training": "inference", "fit": "predict"}  # of an argument `mode`
 MODE_WORDS = {*MODES, *MODES.values()}
-RATES = {"lr", "learningrate", "learnrate", "eta", "rate", "alpha", "stepsize", "step", "lrate"}
 INPUTS = {"x", "inputs", "input", "inp", "z", "a", "xin", "prev", "aprev", "inputdata", "data"}
+# self.y is rather one whose `return` is missing
 OUTPUTS = (
-    "output",
-    "outputs",
-    "out",
-    "activation",
-    "activations",
-    "a",
-    "activated",
-)  # self.y is rather one whose `return` is missing
+    "output", "outputs", "out", "activation", "activations", "a", "activated",
+)  # fmt: skip
 CACHED = {"y", "yhat", "z", "h", "result", "value"} | set(OUTPUTS)
 INPUT_GRADIENTS = (
     "dinputs", "dinput", "dx", "dX", "dinp", "grad_input", "input_grad", "gradient_input", "input_gradient", "grad_inputs",

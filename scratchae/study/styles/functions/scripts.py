@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .several import Arrays, Several
+from ..readings.several import Arrays, Several
 
 
 def globals_of(function: Callable) -> dict[str, np.ndarray]:

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from .calls import parameters_of, required
-from .copies import duplicate
-from .names import get, plain, put
+from ..objects.copies import duplicate
+from ..objects.paths import get, put
+from ..text.calls import parameters_of, required
+from ..text.names import plain
 
 STRENGTH = re.compile(r"^(l1|l2|lam|lambda|lambd|wd)|reg|decay|penalty|l[12]$")
 

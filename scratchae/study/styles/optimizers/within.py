@@ -8,28 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from .adapted import Adapted
-from .calls import RATES, required
-from .copies import duplicate
-from .names import get, plain, put
+from ..layers.adapted import Adapted
+from ..objects.copies import duplicate
+from ..objects.paths import get, put
+from ..text.calls import required
+from ..text.names import RATES, plain
+from ..text.written import text_of
 from .updating import COUNTERS, HANDED, UPDATE, Arrays, Updating
-from .written import text_of
 
 # names of a weight decay
 DECAY = {
-    "weightdecay",
-    "wd",
-    "l1",
-    "l2",
-    "lambda",
-    "lam",
-    "reg",
-    "regularization",
-    "lambd",
-    "decay",
-    "weightdecayrate",
-    "alpha",
-}
+    "weightdecay", "wd", "l1", "l2", "lambda", "lam", "reg", "regularization", "lambd", "decay", "weightdecayrate", "alpha",
+}  # fmt: skip
 
 
 class Within(Updating):

@@ -17,29 +17,27 @@ from typing import Any
 
 import numpy as np
 
-from . import pairs
-from .calls import RATES, parameters_of, required
-from .copies import duplicate, repeatable
-from .losses import PREDICTIONS, TARGETS
-from .methods import held_by, is_size, labels, left_by
-from .names import plain, put, walk
-from .several import (
+from ..losses import PREDICTIONS, TARGETS
+from ..objects.constructed import is_size
+from ..objects.copies import duplicate, repeatable
+from ..objects.held import held_by, labels, left_by
+from ..objects.paths import put, walk
+from ..readings.returned import (
     IS_GRADIENT,
-    VALUES,
-    Several,
-    UnlikeError,
     are_arrays,
     base_of,
     is_number,
-    is_upstream,
     labelled,
     names_in,
     nested_names,
     returned_nodes,
 )
-from .stepping import RATE, Words, is_state, of_given_gradients, stepped, taken
-from .three import IS_COST
-from .written import returned_names
+from ..readings.several import Several, UnlikeError
+from ..text.calls import parameters_of, required
+from ..text.names import IS_COST, RATES, VALUES, is_upstream, plain
+from ..text.written import returned_names
+from . import examples
+from .steps import RATE, Words, is_state, of_given_gradients, stepped, taken
 
 IS_VALUE = re.compile(IS_COST.pattern + r"|likelihood|nll|elbo|divergence", re.I)
 
@@ -81,8 +79,8 @@ def of_method(
             yield replace(given, descends=False)
             continue
         yield reading(lambda thing, words: stepped(thing, words, name), slope, steps=True)
-        for how in pairs.of_pair(methods, slope, [p.name for p in asked(slope)]):
-            yield replace(reading(how, slope), parameters=pairs.arguments())
+        for how in examples.of_pair(methods, slope, [p.name for p in asked(slope)]):
+            yield replace(reading(how, slope), parameters=examples.arguments())
 
 
 def is_direct(value: Callable, slope: Callable) -> bool:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
-from .calls import BACKWARD, FORWARD, parameters_of
-from .joined import OF_METHODS
-from .written import returns, tree_of
+from ..text.calls import parameters_of
+from ..text.names import BACKWARD, FORWARD, OF_METHODS
+from ..text.written import returns, tree_of
 
 BACK = re.compile(r"back|bw|grad|pull|vjp|deriv|prime|adjoint|reverse", re.I)
 Functions = dict[str, Callable]

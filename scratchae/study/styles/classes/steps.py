@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from .calls import RATES, parameters_of
-from .copies import duplicate, repeatable
-from .methods import held_by
-from .names import GRADIENTS, get, plain, stems_of_gradient
-from .several import UnlikeError, is_number
-from .written import tree_of
+from ..objects.copies import duplicate, repeatable
+from ..objects.held import held_by
+from ..objects.paths import get
+from ..readings.returned import is_number
+from ..readings.several import UnlikeError
+from ..text.calls import parameters_of
+from ..text.names import GRADIENTS, RATES, plain, stems_of_gradient
+from ..text.written import tree_of
 
 RATE = 0.25
 Words = dict[str, Any]

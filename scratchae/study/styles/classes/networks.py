@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from .calls import FORWARD, RATES, parameters_of, required
-from .descending import COSTS, NOT_PLAIN, RATE, STEP, object_of, steps_of
-from .methods import held_by, labels, left_by
-from .names import plain, walk
-from .several import SLOPES, Arrays, Several, UnlikeError, are_arrays, call, labelled, names_in
-from .written import text_of
+from ..objects.held import held_by, labels, left_by
+from ..objects.paths import walk
+from ..readings.apart import call
+from ..readings.returned import are_arrays, labelled, names_in
+from ..readings.several import Arrays, Several, UnlikeError
+from ..text.calls import parameters_of, required
+from ..text.names import COSTS, FORWARD, RATES, SLOPES, plain
+from ..text.written import text_of
+from .descending import NOT_PLAIN, RATE, STEP, object_of, steps_of
 
 PREDICTS = (*FORWARD, "predict", "think", "query", "output", "evaluate")
 LOSSES: dict[str, tuple[Callable, Callable]] = {  # the value, and its derivative in the output

@@ -7,24 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ...layers import Layer
-from . import modes, penalties
-from . import names as naming
-from .calls import (
-    BACKWARD,
-    FORWARD,
-    INPUT_GRADIENTS,
-    OUTPUTS,
-    RATES,
-    Call,
-    backward_words,
-    method_of,
-    outcome,
-    require_array,
-)
-from .copies import duplicate, repeatable
-from .names import (
-    ZEROING,
+from ....layers import Layer
+from ..objects import modes
+from ..objects.copies import duplicate, repeatable
+from ..objects.paths import (
     Path,
     get,
     is_array,
@@ -32,12 +18,15 @@ from .names import (
     is_trained,
     keys_of_gradient,
     keys_of_parameter,
-    plain,
     put,
     short,
     walk,
 )
-from .written import returned_names, written_rate
+from ..text import names as naming
+from ..text.calls import INPUT_GRADIENTS, OUTPUTS, Call, backward_words, method_of, outcome, require_array
+from ..text.names import BACKWARD, FORWARD, RATES, ZEROING, plain
+from ..text.written import returned_names, written_rate
+from . import penalties
 
 
 class Adapted(Layer):

@@ -1,0 +1,1 @@
+"""Readings of classes: a value and gradients as methods of one object."""

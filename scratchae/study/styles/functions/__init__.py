@@ -1,0 +1,1 @@
+"""Readings of functions: a value and gradients as functions of a file."""

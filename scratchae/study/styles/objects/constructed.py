@@ -1,0 +1,140 @@
+"""Objects of a class, made with small sizes."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..text.calls import required
+from ..text.names import plain
+
+
+def is_size(name: str) -> bool:
+    """Whether an argument of a constructor is rather a size or a setting than an array."""
+    return bool(
+        re.search(
+            r"^n|dim|size|num|count|units|^in|^out|hidden|^d\d*$|^[kh]$|width|seed|rng|^lr|vocab|len|depth|heads",
+            plain(name),
+        )
+    )
+
+
+SIZES = (3, 4, 5, 2)  # the arguments for a constructor, one after the other
+OTHER_SIZES = (2, 3, 4, 5)
+DIVISIBLE = ((6, 2, 4, 2), (2, 6, 4, 2), (6, 3, 3, 3), (8, 2, 4, 2), (2, 8, 4, 2))
+# which divide other sizes
+PARTS = (
+    "heads", "numheads", "nheads", "nhead", "numhead", "groups", "numgroups", "ngroups",
+)  # fmt: skip
+FRACTIONS = {"rate", "slope", "std", "momentum", "weight", "alpha", "p", "keep", "keepprob", "drop", "dropout", "droprate", "dropoutrate", "dropoutratio", "ratio", "prob", "beta", "decay", "sigma", "negativeslope", "rho", "scale", "temperature", "eps", "epsilon", "lam", "lambd", "reg", "gamma"}  # fmt: skip
+ACTIVATIONS = {
+    "activation", "activationfunction", "activationfn", "activationfunc", "actfn", "act", "func", "fn", "nonlinearity",
+}  # fmt: skip
+
+
+def tanh(x: np.ndarray) -> np.ndarray:
+    """For a layer that is handed its function."""
+    return np.tanh(x)
+
+
+def tanh_prime(x: np.ndarray) -> np.ndarray:
+    return 1 - np.tanh(x) ** 2
+
+
+@dataclass(frozen=True)
+class Made:
+    """An object, and how it was made: the arguments, and which of them differ from the first choice."""
+
+    value: Any
+    call: str
+    option: str = ""
+    alike: bool = False  # whether all its sizes are equal
+
+
+def argument(parameter: inspect.Parameter, sizes: Iterator[int]) -> Any:
+    """What to hand to a constructor for a parameter of this name."""
+    name = plain(parameter.name)
+    if parameter.annotation in (float, "float") or name in FRACTIONS:
+        return 0.4
+    if name in ACTIVATIONS:
+        return tanh
+    if any(word in name for word in ("prime", "deriv", "dactivation", "activationgrad")):
+        return tanh_prime
+    if name in ("inputshape", "inshape", "imageshape"):
+        return (2, 6, 5)  # whose first size no other argument has
+    if name in ("rng", "generator"):
+        return np.random.default_rng(0)
+    if name in ("seed", "randomstate"):
+        return 0
+    if name in ("sizes", "layers", "dims", "layersizes", "layerdims", "units", "architecture", "shape"):
+        return [3, 4, 2]
+    if "stride" in name:
+        return 2
+    if name in ("pad", "padding", "p"):
+        return 1
+    if "pool" in name or name in (
+        "kernel",
+        "kernelsize",
+        "ksize",
+        "k",
+        "size",
+        "window",
+        "factor",
+        *PARTS,
+        "fh",
+        "fw",
+        "poolh",
+        "poolw",
+    ):
+        return min(next(sizes), 3) if name in ("size", "kernel", "kernelsize") else 2
+    return next(sizes)
+
+
+def constructed(cls: type, sizes: tuple[int, ...] = SIZES, **options: Any) -> Made:
+    """An object of a class. Raises what its constructor raises."""
+    if any(plain(p.name) in PARTS for p in required(cls)):  # which divide the others
+        sizes = tuple(2 * size for size in sizes)
+    elif len(required(cls)) > 1 and len(set(sizes)) > 1:
+        return first_made(cls, (sizes, *DIVISIBLE[:: 1 if sizes == SIZES else -1]), options)
+    return made_with(cls, sizes, options)
+
+
+def first_made(cls: type, ways: Sequence[tuple[int, ...]], options: Mapping[str, Any]) -> Made:
+    """An object of the first sizes that the constructor takes; those after the first are for one that says that they do not divide."""
+    raised = None
+    for sizes in ways:
+        try:
+            return made_with(cls, sizes, options)
+        except (AssertionError, ValueError) as error:
+            raised = raised or error
+    raise raised
+
+
+def made_with(cls: type, sizes: tuple[int, ...], options: Mapping[str, Any]) -> Made:
+    numbers = itertools.chain(sizes, itertools.repeat(2))
+    words, places = {}, []
+    for parameter in required(cls):
+        value = argument(parameter, numbers)
+        if len(set(sizes)) == 1 and value in (2, [3, 4, 2]):  # sizes that are all equal
+            value = sizes[0] if value == 2 else [sizes[0]] * 3
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            words[parameter.name] = value
+        else:
+            places.append(value)
+    call = ", ".join([*(repr(value) for value in places), *(f"{k}={v!r}" for k, v in (words | options).items())])
+    state = np.random.get_state()
+    np.random.seed(0)  # so that the weights of a class that draws them itself are the same at each check
+    try:
+        return Made(
+            cls(*places, **words, **options),
+            f"{cls.__name__}({call})",
+            ", ".join(f"{k}={v!r}" for k, v in options.items()),
+        )
+    finally:
+        np.random.set_state(state)

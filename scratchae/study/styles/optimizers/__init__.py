@@ -1,0 +1,1 @@
+"""What takes a step: parameters and gradients go in, new parameters come out."""

@@ -1,0 +1,99 @@
+"""What was returned, as arrays with the names that their author gives them."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..text.calls import parameters_of
+from ..text.names import stems_of_gradient
+from ..text.written import called, returned_names, returns
+from .several import UnlikeError
+
+IS_GRADIENT = re.compile(r"d[A-Z]\w*|d\w?_d\w+|grads?_\w+|\w+_grad|d[bwxz]\d?")  # what is no value
+
+
+def labelled(found: Any, names: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """The arrays in what was returned, with their names: those in the `return`, the keys of a dict, the places in a list."""
+    if isinstance(found, dict):
+        yield from ((str(key), value) for key, value in found.items())
+    elif isinstance(found, tuple | list):
+        for i, value in enumerate(found):
+            name = names[i] if i < len(names) else str(i)
+            if isinstance(value, dict):
+                yield from labelled(value, ())
+            elif isinstance(value, tuple | list):
+                yield from ((f"{name}[{k}]", one) for k, one in enumerate(value))
+            else:
+                yield name, value
+    elif found is not None:
+        yield names[0] if names else "0", found
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+
+
+def are_arrays(found: Any) -> bool:
+    """Whether something is an array of floats, or holds one in a tuple, list or dict."""
+    if isinstance(found, dict):
+        return any(map(are_arrays, found.values()))
+    if isinstance(found, tuple | list):
+        return any(map(are_arrays, found))
+    return isinstance(found, np.ndarray) and found.dtype.kind == "f"
+
+
+def with_gradients(found: Any, source: Callable, upstream: Callable) -> tuple[list, list]:
+    """Of a call that returns a value together with its gradients, or with a function that makes them."""
+    if not isinstance(found, tuple) or len(found) < 2:
+        raise UnlikeError
+    value, *rest = found
+    if len(rest) == 1 and callable(rest[0]):
+        back = rest[0]
+        return [value], list(labelled(back(upstream(np.asarray(value))), names_in(back)))
+    if not is_number(value) or not are_arrays(rest) or IS_GRADIENT.fullmatch(returned_names(source, len(found))[0]):
+        raise UnlikeError
+    nodes, asked = returned_nodes(source, len(found)), {p.name for p in parameters_of(source)}
+    if any(isinstance(node, ast.BinOp) and getattr(node.left, "id", "") in asked for node in nodes):
+        raise UnlikeError  # w - η dw, a step, is no gradient
+    names = [base_of(node, name) for node, name in zip(nodes, returned_names(source, len(found)), strict=True)][1:]
+    if len(rest) == 1 and isinstance(rest[0], tuple | list):
+        return [value], list(labelled(rest[0], nested_names(source)))
+    return [value], list(labelled(tuple(rest), names))
+
+
+def returned_nodes(function: Callable, count: int) -> list[ast.expr | None]:
+    """The expressions of the `return` of so many."""
+    for node in returns(function):
+        if isinstance(node, ast.Tuple) and len(node.elts) == count:
+            return list(node.elts)
+    return [None] * count
+
+
+def base_of(node: ast.expr | None, name: str) -> str:
+    """The name of a list or dict of which an entry is returned, unless it is that of gradients: hs for hs[-1]."""
+    if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and not stems_of_gradient(node.value.id):
+        return node.value.id
+    return name
+
+
+def names_in(function: Callable) -> list[str]:
+    """The names in the `return` of a function; a lambda and an expression have none."""
+    for node in returns(function):
+        if isinstance(node, ast.Tuple):
+            return [called(item, i) for i, item in enumerate(node.elts)]
+        if isinstance(node, ast.Name):
+            return [node.id]
+    return []
+
+
+def nested_names(function: Callable) -> list[str]:
+    """The names in the inner tuple of `return loss, (da, db)`."""
+    for node in returns(function):
+        if isinstance(node, ast.Tuple) and len(node.elts) == 2:
+            return [called(item, i) for i, item in enumerate(getattr(node.elts[1], "elts", []))]
+    return []

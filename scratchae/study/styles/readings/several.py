@@ -1,0 +1,69 @@
+"""A value of several arrays and its gradients, however a person writes them: one call, for functions and for methods.
+
+loss(anchor, positive, negative) -> (value, dA, dP, dN)            a value with its gradients
+op(x, W) -> (y, backward)                                          a value with a function of the upstream
+cell_forward(x, h, c, W) -> (h, c, cache) and cell_backward(dh, dc, cache)
+cost(theta, X, y) and gradient(theta, X, y)                        a value and its gradients, apart
+cell.forward(x, h) and cell.backward(dy), net.loss(X, y) -> (value, grads)      the same as methods
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Arrays = dict[str, Any]
+
+
+class UnlikeError(Exception):
+    """What was called does not return what this reading of it expects."""
+
+
+@dataclass
+class Several:
+    """run(arguments, upstream): the outputs as a list, and the gradients, each with the name that its author gives it.
+
+    parameters: the arguments of the value without a default. keys: of arguments that are dicts, the keys that are read. held: what an
+    object itself holds that may have a gradient, by name. updates: what comes back is rather added to parameters;
+    descends: or is what steps take off them, divided by a rate.
+    one_of: how many functions give the gradients, one each. settings: arguments with a default, of the value and of what gives its
+    gradients, unless that has a cache of it. cls: the class whose options can be tried; fixed: what it holds is the file's. parts: the
+    functions that run. sized: the arguments of its constructor that are handed sizes. told: a class says of what
+    its gradients are. twice: of an object that sets its gradients to 0, which are added up and which are not.
+    """
+
+    name: str
+    source: Callable
+    parameters: list[inspect.Parameter]
+    run: Callable[[Arrays, Callable], tuple[list[np.ndarray], list[tuple[str, Any]]]]
+    keys: dict[str, list[str]]
+    held: Callable[[Arrays], Arrays] = lambda arguments: {}
+    updates: bool = False
+    descends: bool = False
+    one_of: int = 1
+    settings: tuple[inspect.Parameter, ...] = ()
+    cls: type | None = None
+    fixed: bool = False
+    parts: tuple[Callable, ...] = ()
+    sized: tuple[str, ...] = ()
+    told: bool = False
+    twice: Callable[[Arrays, Callable], tuple[list[str], list[str]]] | None = None
+
+    def complete(self, arguments: Arrays, seed: int) -> Arrays:
+        """The arguments, and what the object holds, moved off the values with which it begins."""
+        rng = np.random.default_rng([seed, 7])
+        moved = {
+            name: np.asarray(
+                np.abs(array) * rng.uniform(0.6, 1.5, array.shape)
+                if re.search(r"var|sigma|std|scale", name)
+                else array + 0.3 * rng.standard_normal(array.shape)
+            )
+            for name, array in self.held(arguments).items()
+        }
+        ordered = {p.name: arguments[p.name] for p in self.parameters if p.name in arguments}
+        return ordered | arguments | moved
