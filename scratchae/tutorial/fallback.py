@@ -6,16 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import ShapeError
-from ..study.styles import losses
-from ..study.styles.classes import descending, methods, networks
-from ..study.styles.functions import matrices
+from ..study.styles import losses, matrices
+from ..study.styles.classes import descending, methods
 from ..study.styles.functions.scripts import with_globals
 from ..study.styles.functions.two import in_one_or_two
-from ..study.styles.objects.constructed import SIZES, constructed
+from ..study.styles.objects.fresh import Objects
 from ..study.styles.text.calls import required
 from ..study.styles.text.names import plain
 from ..study.trials import readings
-from ..study.trials.fitting import ALIKE
 from ..study.trials.result import RIGHT, WRONG, Result
 from .models import is_model, of_model
 from .objects import NotCheckableError
@@ -26,38 +24,30 @@ WORDS = {
 }  # fmt: skip
 
 
-def maker(cls: type) -> Callable[..., Any]:
-    """What makes an object of a class: of the first sizes, the second, or equal ones."""
-
-    def make(sizes: int, **options: Any) -> Any:
-        return constructed(cls, {0: SIZES, 1: (5, 3, 4, 2), ALIKE: (4, 4, 4, 4)}[sizes], **options).value
-
-    return make
-
-
 def of_class(name: str, cls: type, value: Any, file: Mapping[str, Any]) -> Result | None:
     """A class whose values take several arguments, or whose gradients come in another form; None if nothing of it could be read."""
     if (found := of_model(name, cls, value)) is not None:
         return found
-    found = readings.best(methods.of_class(name, cls, value, maker(cls)), file)
-    found = with_more(found, name, cls, value, file) if found is None or found.code == RIGHT else found
-    return found or of_network(name, cls, value, file)
+    objects = Objects(cls, value)
+    found = readings.best(methods.by_methods(name, objects), file)
+    found = with_more(found, name, objects, file) if found is None or found.code == RIGHT else found
+    return found or of_network(name, objects, file)
 
 
-def with_more(result: Result | None, name: str, cls: type, value: Any, file: Mapping[str, Any]) -> Result | None:
+def with_more(result: Result | None, name: str, objects: Objects, file: Mapping[str, Any]) -> Result | None:
     """A right class, or one of which no gradients were found: wrong if its steps down its own loss are, or its Hessian."""
-    for more in (descending.steps_of_class(name, cls, value, maker(cls)), matrices.of_class(cls, value, maker(cls))):
+    for more in (descending.with_own_loss(name, objects), matrices.with_matrix_method(objects)):
         other = readings.best(more, file, by_trying=False)
         if other is not None and (result is None or other.code == WRONG):
             result = other
     return result
 
 
-def of_network(name: str, cls: type, value: Any, file: Mapping[str, Any]) -> Result | None:
+def of_network(name: str, objects: Objects, file: Mapping[str, Any]) -> Result | None:
     """A net without a loss: right if its gradients are those of a usual one; wrong if some are, and others are not, or if the class says
     of which loss they are."""
-    found = [readings.best([one], file) for one in networks.of_class(name, cls, value, maker(cls))]
-    told = len(networks.losses_of(cls)) == 1
+    found = [readings.best([one], file) for one in descending.without_loss(name, objects)]
+    told = len(descending.losses_of(objects.cls)) == 1
     known = [one for one in found if one is not None and (one.code == RIGHT or told or readings.partly(one))]
     return min(known, key=lambda one: one.code, default=None)
 
@@ -70,7 +60,7 @@ def or_several(
     if getattr(check, "args", None) and is_model(cls, value) and (found := of_model(name, cls, value)) is not None:
         return found
     result = with_fallback(lambda: check(name, value, cls, others, file), lambda: of_class(name, cls, value, file))
-    return with_more(result, name, cls, value, file) if result.code == RIGHT else result
+    return with_more(result, name, Objects(cls, value), file) if result.code == RIGHT else result
 
 
 def or_of_functions(

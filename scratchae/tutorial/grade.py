@@ -26,8 +26,7 @@ from ..errors import ScratchaeError
 from ..files import written_whole
 from ..study.diagnosis import GradientShapeError
 from ..study.diagnosis.finding import Finding
-from ..study.styles.optimizers.updating import UPDATE
-from ..study.styles.text.names import BACKWARD, FORWARD
+from ..study.styles.text.names import BACKWARD, FORWARD, UPDATE
 from ..study.trials.optimizers import UnknownError
 from ..study.trials.result import RIGHT, UNUSABLE, WRONG, Result
 from .answers import AnswerError

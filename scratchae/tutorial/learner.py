@@ -7,11 +7,11 @@ has an array with the name of an argument (x, prediction, target, z), that array
 
 from __future__ import annotations
 
-import functools
 import importlib.util
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,15 +21,13 @@ import numpy as np
 from ..errors import OptionError
 from ..models import Model
 from ..optimizers import Optimizer
-from ..study.styles import engines, losses
-from ..study.styles.functions import matrices
+from ..study.styles import engines, losses, matrices
 from ..study.styles.functions.tables import of_table
 from ..study.styles.functions.three import in_three
 from ..study.styles.objects import closures
-from ..study.styles.optimizers import functional
-from ..study.styles.optimizers.updating import UPDATE
+from ..study.styles.optimizers.ways import is_factory
 from ..study.styles.text.calls import method_of, parameters_of, required
-from ..study.styles.text.names import BACKWARD, COSTS, FORWARD, IS_SLOPE, OF_METHODS, partner, plain
+from ..study.styles.text.names import BACKWARD, COSTS, FORWARD, IS_SLOPE, OF_METHODS, UPDATE, partner, plain
 from ..study.trials import clipping, descents, layers, models, optimizers, readings
 from ..study.trials.result import Result
 from .fallback import of_class, or_of_functions, or_several
@@ -88,17 +86,17 @@ def of_classes(module: ModuleType) -> Iterator[Subject]:
         check = check_of(cls)
         if check is None:
             continue
-        made = {name: value for name, value in vars(module).items() if type(value) is cls}
-        for i, (name, value) in enumerate((made or {"": None}).items()):
-            title = f"{cls.__name__} ({name})" if name else cls.__name__
-            others = (
-                cls if i == 0 else None
-            )  # of several instances, one is enough to try the class with other options
-            yield Subject(
-                title,
-                cls if value is None else value,
-                lambda v=value, c=cls, k=check, o=others, t=title: or_several(k, t, v, c, o, vars(module)),
-            )
+        for i, (title, value) in enumerate(instances(module, cls)):
+            others = None if i else cls  # of several instances, one is enough to try the class with other options
+            arguments = check, title, value, cls, others, vars(module)
+            yield Subject(title, cls if value is None else value, partial(or_several, *arguments))
+
+
+def instances(module: ModuleType, cls: type) -> Iterator[tuple[str, Any]]:
+    """The objects of a class that the file makes, with their titles; if there are none, the class, with None."""
+    made = {name: value for name, value in vars(module).items() if type(value) is cls}
+    for name, value in (made or {"": None}).items():
+        yield (f"{cls.__name__} ({name})" if name else cls.__name__), value
 
 
 def check_of(cls: type) -> Callable[..., Result] | None:
@@ -107,8 +105,8 @@ def check_of(cls: type) -> Callable[..., Result] | None:
         return check_engine
     if any_number(cls):
         return None
-    if losses.of_class(cls):
-        return functools.partial(with_options, check_loss_class)
+    if losses.is_loss(cls):
+        return partial(with_options, check_loss_class)
     if is_layer(cls):
         return check_layer
     if updating(cls) and (issubclass(cls, Optimizer) or (takes_gradients(cls) and not method_of(cls, COSTS))):
@@ -116,7 +114,7 @@ def check_of(cls: type) -> Callable[..., Result] | None:
     value, slope = method_of(cls, OF_METHODS[0]), method_of(cls, OF_METHODS[1])
     if value and slope:
         check = check_activation if len(required(getattr(cls, value))) <= 2 else check_loss_class
-        return functools.partial(with_options, check)
+        return partial(with_options, check)
     return check_function_class if "__call__" in vars(cls) and not is_helper(cls) else None
 
 
@@ -150,34 +148,30 @@ def of_functions(module: ModuleType) -> Iterator[Subject]:
         slope = partner(name, all_own)
         if slope and not of_another(name, slope, all_own) and not takes_all(value, all_own[slope]):
             used |= {name, slope}
-            yield Subject(
-                name,
-                value,
-                lambda n=name, v=value, s=all_own[slope]: or_of_functions(n, all_own, check_two, n, v, s, file),
-            )
+            two = check_two, name, value, all_own[slope], file
+            yield Subject(name, value, partial(or_of_functions, name, all_own, *two))
             for other in others_like(slope, all_own):
                 used.add(other)
-                yield Subject(other, all_own[other], lambda n=other, v=value: check_two(n, v, all_own[n], file))
+                yield Subject(other, all_own[other], partial(check_two, other, value, all_own[other], file))
+    of_nets = {part for one in in_three(all_own) for part in one.parts}
     for name, value in all_own.items():
         if name in used:
             continue
         if flag := losses.flagged(value):
             used.add(name)
-            yield Subject(name, value, lambda n=name, v=value, f=flag: check_two(n, *losses.with_flag(v, f), file))
+            yield Subject(name, value, partial(check_two, name, *losses.with_flag(value, flag), file))
         elif is_update(value):
-            yield Subject(name, value, lambda n=name, v=value: optimizers.examine(n, v, None))
-        elif any(value in one.run.args for one in in_three(all_own)):
-            continue  # a part of a net in three functions
+            yield Subject(name, value, partial(optimizers.examine, name, value, None))
+        elif value in of_nets:
+            continue
         elif len(required(value)) in (1, 2) and is_function_to_check(name, value, file):
-            yield Subject(
-                name, value, lambda n=name, v=value: or_of_functions(n, all_own, check_function, n, v, file)
-            )
+            yield Subject(name, value, partial(or_of_functions, name, all_own, check_function, name, value, file))
         elif descents.roles(value):
-            yield Subject(name, value, lambda n=name, v=value: descents.examine(n, v))
+            yield Subject(name, value, partial(descents.examine, name, value))
         elif clipping.is_clipping(name, value):
-            yield Subject(name, value, lambda n=name, v=value: clipping.examine(n, v))
-        elif functional.is_factory(value):
-            yield Subject(name, value, lambda n=name, v=value: optimizers.examine(n, None, v))
+            yield Subject(name, value, partial(clipping.examine, name, value))
+        elif is_factory(value):
+            yield Subject(name, value, partial(optimizers.examine, name, None, value))
 
 
 def of_others(module: ModuleType, named: set[str]) -> Iterator[Subject]:
@@ -185,13 +179,13 @@ def of_others(module: ModuleType, named: set[str]) -> Iterator[Subject]:
     file = vars(module)
     functions = {name: one for name, one in own(module, inspect.isfunction).items() if not repeats_steps(one)}
     for name, found in together(functions, named).items():
-        yield from found_now(name, found[-1].source, file, lambda f=found: readings.best(f, file))
-    for reading in matrices.of_functions(own(module, inspect.isfunction)):
-        yield from found_now(reading.name, reading.source, file, lambda r=reading: readings.best([r], file))
+        yield from found_now(name, found[-1].source, file, partial(readings.best, found, file))
+    for reading in matrices.with_matrix(own(module, inspect.isfunction)):
+        yield from found_now(reading.name, reading.source, file, partial(readings.best, [reading], file))
     left = written_out(own(module, inspect.isclass).values())
     for name, cls in own(module, inspect.isclass).items():
         if cls in left and check_of(cls) is None and not issubclass(cls, Model):
-            yield from found_now(name, cls, file, lambda n=name, c=cls: of_class(n, c, None, file))
+            yield from found_now(name, cls, file, partial(of_class, name, cls, None, file))
 
 
 def of_tables(module: ModuleType) -> Iterator[Subject]:
@@ -208,9 +202,7 @@ def of_tables(module: ModuleType) -> Iterator[Subject]:
                 and len(required(functions.get(key, len))) != 2  # these are the derivatives in two arguments
             ):
                 value, slope = (named(f"{title}[{key!r}]", f) for f in pair)
-                yield Subject(
-                    value.__name__, pair[1], lambda v=value, s=slope: check_two(v.__name__, v, s, vars(module))
-                )
+                yield Subject(value.__name__, pair[1], partial(check_two, value.__name__, value, slope, vars(module)))
 
 
 def of_rules(module: ModuleType) -> Iterator[Subject]:
@@ -218,9 +210,7 @@ def of_rules(module: ModuleType) -> Iterator[Subject]:
     functions = own(module, inspect.isfunction)
     for title, table in vars(module).items():
         for name, reading in of_table(title, table, functions) if isinstance(table, dict) and title[0] != "_" else ():
-            yield from found_now(
-                name, reading.source, vars(module), lambda r=reading: readings.best([r], vars(module))
-            )
+            yield from found_now(name, reading.source, vars(module), partial(readings.best, [reading], vars(module)))
 
 
 def named(name: str, function: Callable) -> Callable:
@@ -263,31 +253,17 @@ def is_function_to_check(name: str, function: Callable, file: Mapping[str, Any])
 
 def of_models(module: ModuleType) -> Iterator[Subject]:
     """Models of the library, made in the file or of a class of it."""
-    classes = [c for c in own(module, inspect.isclass).values() if issubclass(c, Model)]
-    made = {
-        name: value for name, value in vars(module).items() if isinstance(value, Model) and type(value) in classes
-    }
-    for cls in classes:
-        instances = {name: value for name, value in made.items() if type(value) is cls}
-        for name, value in (instances or {"": None}).items():
-            title = f"{cls.__name__} ({name})" if name else cls.__name__
-            yield Subject(
-                title,
-                cls if value is None else value,
-                lambda v=value, c=cls, t=title: models.examine(t, v, c, array_of(vars(module), "x")),
-            )
+    for cls in own(module, inspect.isclass).values():
+        for title, value in instances(module, cls) if issubclass(cls, Model) else ():
+            check = partial(models.examine, title, value, cls, array_of(vars(module), "x"))
+            yield Subject(title, cls if value is None else value, check)
 
 
 def subject(name: str, value: Any, inputs: tuple[np.ndarray, ...]) -> Subject:
     """A layer, loss, penalty or optimizer of a notebook, with the inputs to check it on, if there are any."""
     cls = value if inspect.isclass(value) else type(value)
-    file = dict(
-        zip(
-            ("x",) if is_layer(value) else [p.name for p in required(value)] if callable(value) else (),
-            inputs,
-            strict=False,
-        )
-    )
+    names = ["x"] if is_layer(value) else [p.name for p in required(value)] if callable(value) else []
+    file = dict(zip(names, inputs, strict=False))
     if inspect.isfunction(value) and len(required(value)) in (1, 2):
         return Subject(name, value, lambda: check_function(name, value, file))
     check = None if inspect.isfunction(value) else check_of(cls)

@@ -11,9 +11,8 @@ import numpy as np
 from ..study.styles.classes import models
 from ..study.styles.functions.scripts import with_globals
 from ..study.styles.functions.two import in_one_or_two
-from ..study.styles.objects.constructed import constructed
-from ..study.styles.objects.copies import duplicate
-from ..study.styles.objects.held import held_by
+from ..study.styles.objects.constructed import SIZES
+from ..study.styles.objects.fresh import SECOND, Objects
 from ..study.trials import boltzmann, readings, unrolled
 from ..study.trials import whole as trials
 from ..study.trials.result import RIGHT, WRONG, Result
@@ -23,10 +22,10 @@ from .looked import methods_with_gradients
 def is_model(cls: type, value: Any) -> bool:
     """Whether an object of a class holds arrays that are trained, and has a method that gives gradients besides those of a loss."""
     try:
-        held = held_by(constructed(cls).value if value is None else value)
+        held = Objects(cls, value).held({})
     except Exception:
         return False
-    return any(array.ndim == 2 for _, array in held.values()) and bool(methods_with_gradients(cls))
+    return any(array.ndim == 2 for array in held.values()) and bool(methods_with_gradients(cls))
 
 
 def of_model(name: str, cls: type, value: Any) -> Result | None:
@@ -42,10 +41,11 @@ def of_model(name: str, cls: type, value: Any) -> Result | None:
 
 def of_method(name: str, cls: type, value: Any, method: str) -> Result | None:
     """A method of a model that gives gradients or makes a step."""
-    made = models.makers(cls, constructed) if value is None else [lambda *sizes, **options: duplicate(value)]
-    result = trials.best(models.of_method(name, cls, method, made, value is not None))
+    sizes = [(SIZES, SECOND), ((3, 4, 2, 2), (5, 3, 6, 2))]  # as many outputs as there are classes, or fewer
+    ways = [Objects(cls, value, one, widths=True) for one in (sizes if value is None else sizes[:1])]
+    result = trials.best(reading for one in ways for reading in models.of_method(name, method, one))
     if result is None or result.code != RIGHT:
-        of_chain = boltzmann.examine(cls, method, made[0])
+        of_chain = boltzmann.examine(method, ways[0])
         if result is None or (of_chain is not None and of_chain.code == RIGHT):
             return of_chain
     return readings.diagnosed(result) if result.code == WRONG else result

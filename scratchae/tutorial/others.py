@@ -13,10 +13,9 @@ from ..study.styles.functions.scripts import with_globals
 from ..study.styles.functions.three import in_three
 from ..study.styles.functions.two import in_one_or_two
 from ..study.styles.objects.constructed import constructed
-from ..study.styles.optimizers.updating import UPDATE
 from ..study.styles.readings.several import Several
 from ..study.styles.text.calls import method_of, parameters_of, required
-from ..study.styles.text.names import BACKWARD, FORWARD, partner
+from ..study.styles.text.names import BACKWARD, FORWARD, UPDATE, partner
 from ..study.styles.text.written import is_empty
 from .readers import returned
 
@@ -25,7 +24,7 @@ def together(functions: Mapping[str, Callable], named: set[str]) -> dict[str, li
     """The readings of functions besides those that are checked already, by name."""
     found: dict[str, list[Several]] = {}
     names, threes = {function: name for name, function in functions.items()}, [*in_three(functions)]
-    values = {part for one in threes for part in one.run.args[:2]}
+    values = {part for one in threes for part in one.parts[:2]}
     values |= {function for name, function in functions.items() if partner(name, functions)}
     for reading in itertools.chain(threes, in_one_or_two(functions)):
         slope = names.get(reading.source, "")

@@ -26,9 +26,8 @@ from .objects import NotCheckableError, array_of, instance, of_arrays, of_tuples
 
 def check_layer(name: str, value: Any, cls: type, others: type | None, file: Mapping[str, Any]) -> Result:
     arrays = [] if value is not None else [p.name for p in required(cls) if fitting.WEIGHTS.fullmatch(p.name)]
-    if arrays and (
-        found := [*of_arrays(name, cls, file)]
-    ):  # where a number would do, such as W = 3, it would hide a transpose
+    found = [*of_arrays(name, cls, file)] if arrays else []
+    if found:  # where a number would do, such as W = 3, it would hide a transpose
         return functions.best(iter(found))
     try:
         result = layers.examine(name, instance(cls, value), given=array_of(file, "x"), cls=others)
@@ -69,14 +68,17 @@ def check_activation(name: str, value: Any, cls: type, others: type | None, file
 
 def check_pair(name: str, value: Callable, derivative: Callable, file: Mapping[str, Any]) -> Result:
     """Two functions as a layer, with the options that both take."""
-    both = {p.name for p in parameters_of(derivative)}
 
     def check(**options: Any) -> Result:
-        if not options.keys() <= both:
-            raise OptionError("one of the two does not take it")
-        return check_one_pair(name, with_set(value, options), with_set(derivative, options), file)
+        return check_one_pair(name, *both_with(value, derivative, options), file)
 
     return varied(check(), value if inspect.isfunction(value) else None, check)
+
+
+def both_with(value: Callable, derivative: Callable, options: Mapping[str, Any]) -> tuple[Callable, Callable]:
+    if not options.keys() <= {p.name for p in parameters_of(derivative)}:
+        raise OptionError("one of the two does not take it")
+    return with_set(value, options), with_set(derivative, options)
 
 
 def check_one_pair(name: str, value: Callable, derivative: Callable, file: Mapping[str, Any]) -> Result:
@@ -103,13 +105,8 @@ def check_one_pair(name: str, value: Callable, derivative: Callable, file: Mappi
             for layer in joined(value, derivative, x, file):
                 yield layers.examine(name, layer, given=x)
                 return
-        yield Result(
-            UNUSABLE,
-            "",
-            error=NotCheckableError(
-                f"{name}: no input was found that it takes: give it an array `x = …` in the file"
-            ),
-        )
+        text = f"{name}: no input was found that it takes: give it an array `x = …` in the file"
+        yield Result(UNUSABLE, "", error=NotCheckableError(text))
 
     return functions.best(results())
 
@@ -151,8 +148,7 @@ def check_loss_class(name: str, value: Any, cls: type, others: type | None, file
         raise NotCheckableError(
             f"{name} has a value, but no derivative was found: give it a method `backward(self)` that returns the gradient in the prediction"
         )
-    found = [losses.Loss(name, call, flipped, source=method) for flipped in losses.orders(method) for call in calls]
-    return read(found, method, file, losses.averages(cls))
+    return read(losses.both_orders(name, calls, method), method, file, losses.averages(cls))
 
 
 def read(found: list[losses.Loss], method: Callable, file: Mapping[str, Any], averaged: bool = False) -> Result:
@@ -199,15 +195,9 @@ def with_set(function: Callable, options: Mapping[str, Any]) -> Callable:
 def check_one_function(name: str, function: Callable, file: Mapping[str, Any]) -> Result:
     needed = required(function)
     if len(needed) == 2 and not gives_two(function, file):
-        return read(
-            [losses.Loss(name, function, flipped, source=function) for flipped in losses.orders(function)],
-            function,
-            file,
-        )
+        return read(losses.both_orders(name, [function], function), function, file)
     arrays = [array_of(file, p.name) for p in needed]
-    given = (
-        tuple(array.astype(np.float64) for array in arrays) if all(array is not None for array in arrays) else None
-    )
+    given = None if any(array is None for array in arrays) else tuple(array.astype(np.float64) for array in arrays)
     return functions.examine(function, len(needed), given, alike=len(needed) == 2)
 
 
@@ -236,29 +226,18 @@ def returned(function: Callable, arguments: int, file: Mapping[str, Any]) -> Any
 def check_two(name: str, value: Callable, derivative: Callable, file: Mapping[str, Any]) -> Result:
     """A value and its derivative: of a loss, if the value is a number for two arguments; else a layer."""
     count = len(required(value))
-    if (
-        count == 2
-        and (losses.target_place(value) is not None or losses.looks_like_loss(name))
-        and len(required(derivative)) == 2
-    ):
+    a_loss = losses.target_place(value) is not None or losses.looks_like_loss(name)
+    if count == 2 and a_loss and len(required(derivative)) == 2:
         found = returned(value, 2, file)
         if found is not None and not isinstance(found, tuple):
 
             def check(**options: Any) -> Result:
-                if not options.keys() <= {p.name for p in parameters_of(derivative)}:
-                    raise OptionError("one of the two does not take it")
-                call = losses.of_functions(with_set(value, options), with_set(derivative, options))
-                return read(
-                    [losses.Loss(name, call, flipped, source=value) for flipped in losses.orders(value)], value, file
-                )
+                call = losses.of_functions(*both_with(value, derivative, options))
+                return read(losses.both_orders(name, [call], value), value, file)
 
             return varied(check(), value if inspect.isfunction(value) else None, check)
-    if (
-        count == 1
-        and not isinstance(found := returned(value, 1, file), tuple)
-        and found is not None
-        and np.ndim(found) == 0
-    ):
+    found = returned(value, 1, file) if count == 1 else None
+    if found is not None and not isinstance(found, tuple) and np.ndim(found) == 0:
 
         def penalty(z):
             return value(z), derivative(z)

@@ -183,7 +183,7 @@ def operations(cls: type, functions: Mapping[str, Callable]) -> Iterator[Operati
             yield Operation(text, 1 + both, run, source, run)
     if defines(cls, "__neg__"):
         yield Operation("-a", 1, operator.neg, cls.__neg__, operator.neg)
-    yield from of_methods(cls)
+    yield from by_methods(cls)
     for name, function in functions.items():
         if len(required(function)) in (1, 2) and not HELD_STILL.search(name):
             count = len(required(function))
@@ -195,7 +195,7 @@ def wanted(name: str) -> Callable | None:
     return getattr(np, name) if FUNCTIONS.fullmatch(name) else None
 
 
-def of_methods(cls: type) -> Iterator[Operation]:
+def by_methods(cls: type) -> Iterator[Operation]:
     """Its methods of no or one other argument, and its properties, by how they are called."""
     for name in dir(cls):
         method = inspect.getattr_static(cls, name)

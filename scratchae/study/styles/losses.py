@@ -13,12 +13,13 @@ import numpy as np
 
 from ...errors import ArrayTypeError
 from .objects.copies import duplicate, repeatable
-from .text.calls import INPUT_GRADIENTS, OUTPUTS, method_of, outcome, parameters_of
+from .text.calls import INPUT_GRADIENTS, OUTPUTS, attributes, method_of, outcome, parameters_of, without_default
 from .text.names import OF_METHODS, plain, stem, stems_of_gradient
 from .text.written import returned_names, text_of, upstream_option
 
 TARGETS = {"target", "targets", "t", "ytrue", "truth", "label", "labels", "y", "groundtruth", "gt", "expected", "actual", "desired", "true", "teacher", "reference", "ylabel", "yhot", "onehot"}  # fmt: skip
 PREDICTIONS = {"prediction", "predictions", "pred", "preds", "ypred", "yhat", "predicted", "output", "outputs", "logits", "scores", "x", "a", "al", "p", "probs", "out", "z", "o", "xhat", "probabilities", "estimate", "h", "yp"}  # fmt: skip
+FLAGS = {"derivative", "deriv", "grad", "gradient", "prime", "derive", "backward", "isderivative"}
 INNER = {"z", "zs", "weightedinput", "preactivation", "net", "zl"}  # what is handed over beside a = f(z)
 LOSS_WORDS = (
     "loss", "entropy", "mse", "mae", "cost", "bce", "squarederror", "error", "huber", "hinge", "nll", "objective", "criterion",
@@ -87,6 +88,11 @@ def orders(function: Callable) -> tuple[bool, ...]:
     return (False,) if place == 1 else (True,) if place == 0 else (False, True)
 
 
+def both_orders(name: str, calls: list[Callable], source: Callable) -> list[Loss]:
+    """Losses of calls, in the orders of two arguments that `source` may mean."""
+    return [Loss(name, call, flipped, source=source) for flipped in orders(source) for call in calls]
+
+
 def looks_like_loss(name: str) -> bool:
     return any(word in plain(name) for word in LOSS_WORDS)
 
@@ -96,7 +102,7 @@ def of_object(thing: Any) -> Iterator[Callable[[Any, Any], tuple[Any, Any]]]:
     values = [name for name in ("forward", *OF_METHODS[0]) if callable(getattr(thing, name, None))]
     slopes = [name for name in ("backward", *OF_METHODS[1]) if callable(getattr(thing, name, None))]
     for value in dict.fromkeys(values):
-        if len([p for p in parameters_of(getattr(thing, value)) if p.default is p.empty]) not in (2, 3):
+        if len(without_default(getattr(thing, value))) not in (2, 3):
             continue
         for slope in dict.fromkeys(slopes):
             if slope != value:
@@ -112,12 +118,8 @@ def of_object(thing: Any) -> Iterator[Callable[[Any, Any], tuple[Any, Any]]]:
 def activations(thing: Any) -> Iterator[Callable]:
     """The functions that may stand between z and a: those of the file of an object, or else the usual ones."""
     file = vars(sys.modules[type(thing).__module__])
-    own = [
-        f
-        for name, f in file.items()
-        if re.fullmatch("sigmoid|sigma|logistic|softmax|tanh|relu", name) and callable(f)
-    ]
-    yield from own or (lambda z: 1 / (1 + np.exp(-z)), np.tanh, lambda z: z)
+    named = (f for name, f in file.items() if re.fullmatch("sigmoid|sigma|logistic|softmax|tanh|relu", name))
+    yield from list(filter(callable, named)) or (lambda z: 1 / (1 + np.exp(-z)), np.tanh, lambda z: z)
 
 
 def through(thing: Any, value: str, slope: str, f: Callable) -> Callable:
@@ -152,12 +154,11 @@ def pair_of_methods(thing: Any, value: str, slope: str, of_output: bool = False)
         found = getattr(fresh, value)(first, second)
         method = getattr(fresh, slope)
         above = dict.fromkeys(upstream_option(method), 1.7)
-        needed = [p for p in parameters_of(method) if p.default is p.empty]
-        before = dict(vars(fresh)) if hasattr(fresh, "__dict__") else {}
+        needed, before = without_default(method), attributes(fresh)
         if of_output and (first := outcome(fresh, None, OUTPUTS, {})) is None:
             raise ArrayTypeError(f"{type(thing).__name__}.{value} keeps no output")
         if len(needed) >= 2:
-            gradient = method(*([first] * (len(needed) - 2)), first, second, **above)
+            gradient = method(*([first] * (len(needed) - 1)), second, **above)
         else:
             gradient = method(*([1.0] * len(needed)), **above)
         if isinstance(gradient, tuple):
@@ -179,14 +180,8 @@ def of_functions(value: Callable, derivative: Callable) -> Callable:
 
 def flagged(function: Callable) -> str | None:
     """The name of a flag that asks a function for its derivative, f(x, derivative=True)."""
-    for parameter in parameters_of(function):
-        if (
-            plain(parameter.name)
-            in ("derivative", "deriv", "grad", "gradient", "prime", "derive", "backward", "isderivative")
-            and parameter.default is False
-        ):
-            return parameter.name
-    return None
+    flags = (p.name for p in parameters_of(function) if plain(p.name) in FLAGS and p.default is False)
+    return next(flags, None)
 
 
 def with_flag(function: Callable, flag: str) -> tuple[Callable, Callable]:
@@ -205,15 +200,11 @@ def with_flag(function: Callable, flag: str) -> tuple[Callable, Callable]:
     return value, derivative
 
 
-def of_class(cls: type) -> bool:
+def is_loss(cls: type) -> bool:
     """Whether a class is rather a loss than a layer: its forward takes a prediction and a target."""
     name = method_of(cls, ("forward", *OF_METHODS[0][:-2]))
-    if name is None:
-        return False
-    function = inspect.unwrap(getattr(cls, name))
-    needed = names_of(function)
-    if needed and needed[0] == "self":
-        needed = needed[1:]
-    if len(needed) < 2:
-        return False
-    return needed[1] in TARGETS or needed[0] in TARGETS - {"y", "a"} or looks_like_loss(cls.__name__)
+    names = names_of(inspect.unwrap(getattr(cls, name))) if name else []
+    names = names[names[:1] == ["self"] :]
+    return len(names) > 1 and bool(
+        names[1] in TARGETS or names[0] in TARGETS - {"y", "a"} or looks_like_loss(cls.__name__)
+    )

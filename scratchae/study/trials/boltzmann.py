@@ -17,12 +17,14 @@ import numpy as np
 
 from ..differences import GradientReport, compare
 from ..styles.classes.models import asked
-from ..styles.classes.steps import RATE, is_state, set_rate, taken
+from ..styles.classes.steps import RATE, is_state, rates_of, set_rate
 from ..styles.objects.copies import repeatable
+from ..styles.objects.fresh import Objects
 from ..styles.objects.held import held_by
 from ..styles.objects.paths import get, put
+from ..styles.readings.apart import by_name
 from ..styles.text.calls import parameters_of
-from ..styles.text.names import RATES, plain
+from ..styles.text.names import plain
 from ..styles.text.written import text_of
 from .result import RIGHT, WRONG, Result, Tried
 
@@ -43,14 +45,15 @@ class Run:
     decay: float
 
 
-def examine(cls: type, name: str, make: Callable[..., Any]) -> Result | None:
+def examine(name: str, objects: Objects) -> Result | None:
     """A method of a machine; None if it is none, or the method gives nothing like gradients."""
+    cls = objects.cls
     if not IS_MACHINE.search(text_of(cls) or cls.__name__):
         return None
     tried, first = Tried(), None
     for seed, (n, sizes, decay) in enumerate(((5, 0, 0.0), (4, 1, 0.0), (5, 0, 0.3))):
         try:
-            run = run_of(make(sizes), getattr(cls, name), n, seed, decay)
+            run = run_of(objects.make(sizes), getattr(cls, name), n, seed, decay)
         except NotImplementedError:
             raise
         except Exception:
@@ -89,12 +92,12 @@ def run_of(thing: Any, method: Callable, n: int, seed: int, decay: float) -> Run
         setattr(thing, key, decay)
     if decay and not decays + ours:
         return None
-    words |= {p.name: RATE for p in parameters_of(method) if plain(p.name) in RATES}
+    words |= rates_of(method)
     words |= {p.name: 1 for p in asked(method)[1:] if p.name not in words}
     rated = set_rate(thing, words, RATE)
     seen: list[np.ndarray] = []
     with repeatable(seed, thing), watched(method, seen):
-        result = getattr(thing, method.__name__)(**taken(method, rated or words))
+        result = by_name(thing, method.__name__, rated or words)
     changed = {part: np.asarray(get(thing, places[key])) - parameters[part] for part, key in named.items()}
     is_step = any(map(np.any, changed.values()))
     if is_step and rated is None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..diagnosis.finding import finding
-from ..styles.optimizers.functional import GRADIENT_FUNCTION
+from ..styles.optimizers.ways import GRADIENT_FUNCTION
 from ..styles.text.calls import parameters_of, required
 from ..styles.text.names import RATES, plain
 from ..styles.text.written import notes_of, text_of

@@ -29,6 +29,12 @@ LEFT_ALONE = {
 }  # fmt: skip
 
 
+WORDS = {  # what an option may be beside its default
+    "mean": "sum", "sum": "mean", "max": "average avg mean", "average": "max", "avg": "max", "valid": "same", "same": "valid",
+    "sigmoid": "tanh relu", "relu": "tanh", "tanh": "sigmoid",
+}  # fmt: skip
+
+
 def drawn(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
     """Random numbers of both signs, none within a step of 0, where many functions have a corner."""
     x = np.random.default_rng(seed).standard_normal(shape)
@@ -94,15 +100,4 @@ def other_values(parameter: inspect.Parameter) -> Iterator[Any]:
     elif isinstance(default, tuple) and default and all(isinstance(item, int) for item in default):
         yield tuple(item + 1 for item in default)
     elif isinstance(default, str):
-        yield from {
-            "mean": ("sum",),
-            "max": ("average", "avg", "mean"),
-            "average": ("max",),
-            "avg": ("max",),
-            "sum": ("mean",),
-            "valid": ("same",),
-            "same": ("valid",),
-            "sigmoid": ("tanh", "relu"),
-            "relu": ("tanh",),
-            "tanh": ("sigmoid",),
-        }.get(default, ())
+        yield from WORDS.get(default, "").split()

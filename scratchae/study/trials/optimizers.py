@@ -11,8 +11,10 @@ import numpy as np
 
 from ..diagnosis.finding import Finding, finding
 from ..styles.objects.constructed import constructed
-from ..styles.optimizers.functional import ways
-from ..styles.optimizers.updating import Arrays, Holding, Updating
+from ..styles.optimizers.handed import Arrays
+from ..styles.optimizers.holding import Holding
+from ..styles.optimizers.updating import Updating
+from ..styles.optimizers.ways import ways
 from ..styles.optimizers.within import Within, updates
 from ..styles.text.calls import parameters_of
 from ..styles.text.names import plain

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..diagnosis.finding import Finding, finding
-from ..styles.optimizers.updating import SLOPE, Arrays, Updating
+from ..styles.optimizers.handed import Arrays
+from ..styles.optimizers.updating import SLOPE, Updating
 from ..styles.text.names import plain
 from .decays import DECAYS, OTHER_DECAYS, RATES, WITHOUT_RATE, WRONG_DECAYS
 from .definitions import FAMILIES, NAMES

@@ -1,24 +1,27 @@
-"""A class that takes a step down its own loss: loss(X, y) and train_step(X, y, lr), which changes what the object holds."""
+"""A class that descends a loss: its own, loss(X, y) and train_step(X, y, lr), which changes what the object holds; or one that it has not.
+
+A net that knows its gradients, or trains, and has no loss, backprop(x, y), is held against the losses that are usual.
+"""
 
 from __future__ import annotations
 
 import inspect
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ..objects.copies import duplicate
-from ..objects.held import held_by
-from ..objects.paths import Path, is_trained, put
-from ..readings.apart import call
-from ..readings.returned import is_number
+from ..objects.fresh import Objects
+from ..objects.held import copies, left_by
+from ..readings.returned import are_arrays, is_number, labelled, names_in
 from ..readings.several import Arrays, Several, UnlikeError
-from ..text.calls import parameters_of, required
-from ..text.names import COSTS, RATES, plain
+from ..text.calls import required
+from ..text.names import COSTS, FORWARD, RATES, SLOPES, plain
 from ..text.written import notes_of, text_of
-from .methods import of_methods
+from . import methods
+from .steps import Descent, rates_of
 
 STEP = re.compile(
     r"(?:sgd|gd|train|training|fit|update|gradient|learning|optimi[sz]er?|descent|take|backprop)?_?(?:step|batch|one|example|sample|minibatch|mini_batch)|"
@@ -28,65 +31,104 @@ STEP = re.compile(
 NOT_PLAIN = re.compile(
     r"sqrt|adam|rms|1 - self\.(?:beta|mom|mu)|1 - (?:beta|mom|mu)|clip|semi|bootstrap|random|shuffle|choice|permutation"
 )
-RATE = 0.05
-Held = dict[str, tuple[Path, np.ndarray]]
+PREDICTS = (*FORWARD, "predict", "think", "query", "output", "evaluate")
+LOSSES: dict[str, tuple[Callable, Callable]] = {  # the value, and its derivative in the output
+    "½ Σ (a - y)²": (lambda a, y: 0.5 * ((a - y) ** 2).sum(), lambda a, y: a - y),
+    "-Σ (y log a + (1 - y) log (1 - a))": (
+        lambda a, y: -(y * np.log(a) + (1 - y) * np.log(1 - a)).sum(),
+        lambda a, y: (a - y) / (a * (1 - a)),
+    ),
+    "-Σ y log a": (lambda a, y: -(y * np.log(a)).sum(), lambda a, y: -y / a),
+}
+DERIVATIVE = re.compile(r"(?:cost|loss|error)_?(?:derivative|prime|grad|gradient|deriv)|d_?(?:cost|loss|error)")
 
 
-def steps_of_class(title: str, cls: type, made: Any, make: Callable[..., Any]) -> Iterator[Several]:
+def with_own_loss(title: str, objects: Objects) -> Iterator[Several]:
     """The readings of a class in which its steps, turned round, are the gradients of its loss."""
-    methods = dict(inspect.getmembers(cls, inspect.isfunction))
-    for cost in (name for name in COSTS if name in methods):
-        for step in (name for name in methods if STEP.fullmatch(name) and name != cost):
-            text = text_of(methods[step]) + notes_of(cls)
-            wanted = len(required(methods[step])) - sum(plain(p.name) in RATES for p in required(methods[step]))
-            if not NOT_PLAIN.search(text) and 1 < wanted == len(required(methods[cost])):
-                yield stepping(title, cls, make, made, cost, step)
+    named = dict(inspect.getmembers(objects.cls, inspect.isfunction))
+    for cost in (name for name in COSTS if name in named):
+        for step in (name for name in named if STEP.fullmatch(name) and name != cost):
+            text = text_of(named[step]) + notes_of(objects.cls)
+            wanted = sum(plain(p.name) not in RATES for p in required(named[step]))
+            if not NOT_PLAIN.search(text) and 1 < wanted == len(required(named[cost])):
+                yield of_own(title, objects, cost, step)
 
 
-def object_of(make: Callable, made: Any, arguments: Arrays) -> Any:
-    """The object of a file, or a new one, with the arrays among the arguments."""
-    fresh = (
-        duplicate(made) if made is not None else make(arguments.get("sizes", 0), **(arguments.get("options") or {}))
-    )
-    for name, (path, array) in held_by(fresh).items():
-        put(fresh, path, np.array(arguments.get(name, array)))
-    return fresh
-
-
-def steps_of(
-    thing: Any, before: Held, handed: bool, moves: Callable[[str, np.ndarray], bool], moving: dict[str, bool]
-) -> list[tuple[str, np.ndarray]]:
-    """What was taken off each array that moves the value, divided by the rate; `moving` keeps which do."""
-    own = [v for n, v in vars(thing).items() if plain(n) in RATES and isinstance(v, float) and v > 0]
-    rate, after, found = RATE if handed else own[0] if own else 1.0, held_by(thing), []
-    for name, (path, array) in before.items():
-        now = after[name][1] if name in after else array
-        if name not in moving:
-            moving[name] = moves(name, array * 1.1 + 0.1)
-        if moving[name] and now.shape == array.shape and (is_trained(path) or not np.array_equal(now, array)):
-            found.append((name, (array - now) / rate))
-    return found
-
-
-def stepping(title: str, cls: type, make: Callable, made: Any, cost: str, step: str) -> Several:
-    reading = of_methods(title, make, [], cost, step, cls, made is not None)
-    needed = [p.name for p in reading.parameters]
-    moving: dict[str, bool] = {}
+def of_own(title: str, objects: Objects, cost: str, step: str) -> Several:
+    found = methods.reading(title, objects, cost, step)
+    needed = [p.name for p in found.parameters]
 
     def value(arguments: Arrays) -> Any:
-        return call(getattr(object_of(make, made, arguments), cost), {name: arguments[name] for name in needed})
+        return getattr(objects(arguments), cost)(**{name: arguments[name] for name in needed})
+
+    descent = Descent(value)
 
     def run(arguments: Arrays, upstream: Callable) -> tuple[list, list]:
-        y, fresh = value(arguments), object_of(make, made, arguments)
+        y, fresh = value(arguments), objects(arguments)
         if not is_number(y):
             raise UnlikeError
-        method, before = getattr(fresh, step), held_by(fresh)
-        rates = {p.name: RATE for p in parameters_of(method) if plain(p.name) in RATES}
-        others = [p.name for p in required(method) if p.name not in rates]
-        method(**dict(zip(others, (arguments[name] for name in needed), strict=True)), **rates)
-        return [y], steps_of(
-            fresh, before, bool(rates), lambda name, array: value(arguments | {name: array}) != y, moving
-        )
+        method = getattr(fresh, step)
+        others = [p.name for p in required(method) if p.name not in rates_of(method)]
+        given = dict(zip(others, (arguments[name] for name in needed), strict=True))
+        return [y], descent.step(fresh, method, given, arguments, y)[1]
 
-    reading.run, reading.updates, reading.descends = run, True, True
-    return reading
+    return replace(found, run=run, updates=True, descends=True)
+
+
+def without_loss(title: str, objects: Objects) -> Iterator[Several]:
+    """The readings of a class without a loss: what it predicts, a usual loss of that and y, and the gradients for x and y."""
+    named = dict(inspect.getmembers(objects.cls, inspect.isfunction))
+    if any(name in named for name in COSTS):
+        return
+    gives = [name for name in named if name in SLOPES or STEP.fullmatch(name) or name == "train"]
+    slopes = [name for name in gives if len(data_of(named[name])) == 2 and not NOT_PLAIN.search(text_of(named[name]))]
+    for predict in dict.fromkeys(PREDICTS):
+        if predict in named and len(required(named[predict])) == 2:
+            for slope in slopes:
+                for loss in losses_of(objects.cls):
+                    yield of_usual(title, objects, predict, slope, loss)
+
+
+def data_of(method: Callable) -> list[inspect.Parameter]:
+    """The arguments of a method besides a learning rate."""
+    return [p for p in required(method)[1:] if plain(p.name) not in RATES]
+
+
+def losses_of(cls: type) -> list[str]:
+    """The losses that may be meant: that of which the class has the derivative, or else all."""
+    name = next((name for name, _ in inspect.getmembers(cls, inspect.isfunction) if DERIVATIVE.fullmatch(name)), None)
+    a, y = np.array([0.3, 0.8, 0.6]), np.array([0.1, 0.7, 0.2])
+    try:
+        found = np.asarray(getattr(cls, name)(None, a, y)) if name else None
+    except Exception:
+        found = None
+    alike = [one for one, (_, slope) in LOSSES.items() if found is not None and np.ptp(found / slope(a, y)) < 1e-9]
+    return alike or list(LOSSES)
+
+
+def of_usual(title: str, objects: Objects, predict: str, slope: str, loss: str) -> Several:
+    source = getattr(objects.cls, slope)
+    needed = data_of(source)
+
+    def value(arguments: Arrays) -> Any:
+        x, y = (arguments[p.name] for p in needed)
+        a = getattr(objects(arguments), predict)(x)
+        a = a[0] if isinstance(a, tuple) else a
+        if np.shape(a) != np.shape(y) or not np.ndim(a):
+            raise UnlikeError
+        return LOSSES[loss][0](a, y)
+
+    descent = Descent(value)
+
+    def run(arguments: Arrays, upstream: Callable) -> tuple[list, list]:
+        y, fresh = value(arguments), objects(arguments)
+        before, given = copies(fresh), {p.name: arguments[p.name] for p in needed}
+        getattr(fresh, predict)(arguments[needed[0].name])
+        found, steps = descent.step(fresh, getattr(fresh, slope), given, arguments, y)
+        if any(np.any(step) for _, step in steps):
+            return [y], steps
+        returned = list(labelled(found, names_in(source))) if are_arrays(found) else []
+        return [y], [*returned, *left_by(fresh, before)]
+
+    told, parts = len(losses_of(objects.cls)) == 1, (getattr(objects.cls, predict), source)
+    return objects.reading(title, run, needed, parts, updates=True, descends=True, told=told)

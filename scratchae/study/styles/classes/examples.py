@@ -15,59 +15,49 @@ import numpy as np
 
 from ..objects.copies import duplicate
 from ..objects.held import held_by
-from ..objects.paths import get
 from ..readings.returned import is_number, labelled, names_in
-from ..readings.several import UnlikeError
-from ..text.calls import parameters_of
+from ..readings.several import Arrays, UnlikeError
+from ..text.calls import parameters_of, required, without_default
 from ..text.names import FORWARD, IS_COST, RATES, plain
-from .steps import RATE, Words
+from .steps import RATE, taken_off
 
 PAIRS = re.compile(r"mini_?batch|batch|(?:training|train)?_?data|pairs|samples|examples|training_set")
 COUNT = re.compile(r"n|m|size|num_?\w*|n_\w+|\w*_size|total|len\w*")
-
-
-def arguments() -> list[inspect.Parameter]:
-    return [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in ("x", "y")]
+ARGUMENTS = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in ("x", "y")]
 
 
 def of_pair(methods: Mapping[str, Callable], slope: Callable, asked: list[str]) -> Iterator[Callable]:
     """What gives outputs and gradients for an example x, y: `how(thing, words)`."""
-    forwards = [name for name in (*FORWARD, "predict") if name in methods and count(methods[name]) == 1]
+    forwards = [
+        name for name in (*FORWARD, "predict") if name in methods and len(without_default(methods[name])) == 2
+    ]
     if not forwards:
         return
     lists = [name for name in asked if PAIRS.fullmatch(name)]
     if len(asked) == 2 and not lists:
-        yield lambda thing, words: of_one(thing, words, slope.__name__, asked, forwards[0])
+        yield lambda thing, words: of_one(thing, words, slope.__name__, forwards[0])
     elif lists == asked[:1]:
-        totals = [name for name in methods if IS_COST.search(name) and PAIRS.fullmatch(first_of(methods[name]))]
+        firsts = {name: [p.name for p in parameters_of(method)][1:2] for name, method in methods.items()}
+        totals = [name for name, first in firsts.items() if IS_COST.search(name) and any(map(PAIRS.fullmatch, first))]
         for total in totals or [None]:
-            yield lambda thing, words, t=total: of_list(thing, words, slope, asked, forwards[0], t)
+            yield lambda thing, words, t=total: of_list(thing, words, slope.__name__, asked, forwards[0], t)
 
 
-def count(method: Callable) -> int:
-    return len([p for p in parameters_of(method)[1:] if p.default is p.empty])
-
-
-def first_of(method: Callable) -> str:
-    return next((p.name for p in parameters_of(method)[1:]), "")
-
-
-def of_one(thing: Any, words: Words, slope: str, asked: list[str], forward: str) -> tuple[list, list]:
+def of_one(thing: Any, words: Arrays, slope: str, forward: str) -> tuple[list, list]:
     x, y = words["x"], words["y"]
-    found = getattr(thing, slope)(x, y)
+    method = getattr(thing, slope)
+    found = method(x, y)
     if not isinstance(found, tuple | list | dict) or (isinstance(found, tuple) and is_number(found[0])):
         raise UnlikeError
-    return [cost_of(thing, x, y, forward)], list(
-        labelled(found, names_in(inspect.unwrap(getattr(type(thing), slope))))
-    )
+    return [cost_of(thing, x, y, forward)], list(labelled(found, names_in(method)))
 
 
 def of_list(
-    thing: Any, words: Words, slope: Callable, asked: list[str], forward: str, total: str | None
+    thing: Any, words: Arrays, step: str, asked: list[str], forward: str, total: str | None
 ) -> tuple[list, list]:
     """A step with a list of examples: the mean cost, and what is taken off, divided by the rate."""
     pairs = [(words["x"], words["y"]), (0.7 * words["x"][::-1] + 0.1, words["y"][::-1].copy())]
-    handed: Words = {asked[0]: list(pairs)}
+    handed: Arrays = {asked[0]: list(pairs)}
     for name in asked[1:]:
         if plain(name) in RATES:
             handed[name] = RATE
@@ -81,23 +71,19 @@ def of_list(
         raise UnlikeError
     still, before = duplicate(thing), held_by(thing)
     if total:
-        wanted = [p.name for p in parameters_of(getattr(still, total)) if p.default is p.empty]
-        value = getattr(still, total)(pairs, *(handed[name] for name in wanted[1:]))
+        method = getattr(still, total)
+        value = method(pairs, *(handed[p.name] for p in required(method)[1:]))
     else:
         value = np.mean([cost_of(still, x, y, forward) for x, y in pairs])
-    getattr(thing, slope.__name__)(**handed)
-    taken = [
-        (key.removeprefix("self."), (array - np.asarray(get(thing, path))) / RATE)
-        for key, (path, array) in before.items()
-    ]
-    return [value], [(key, change) for key, change in taken if np.any(change)]
+    getattr(thing, step)(**handed)
+    return [value], [(name, change) for name, change in taken_off(thing, before) if np.any(change)]
 
 
 def cost_of(thing: Any, x: np.ndarray, y: np.ndarray, forward: str) -> float:
     """The cost of an example: of a method of the class, of an object that it holds, or that whose derivative the class has."""
     named = {name: getattr(thing, name) for name in dir(thing) if name[0] != "_" and callable(getattr(thing, name))}
     for name, method in named.items():
-        wanted = [p.name for p in parameters_of(method) if p.default is p.empty]
+        wanted = [p.name for p in required(method)]
         of_example = inspect.ismethod(method) and IS_COST.search(name) and wanted[:1] == ["x"] and len(wanted) == 2
         if of_example and is_number(found := method(x, y)):
             return found
@@ -107,8 +93,7 @@ def cost_of(thing: Any, x: np.ndarray, y: np.ndarray, forward: str) -> float:
             if IS_COST.search(name) and callable(method := getattr(value, key, None)):
                 return float(np.sum(method(a, y)))
     for name, method in named.items():
-        if re.search(r"(?:cost|loss|error).*(?:deriv|prime|grad)|delta|^d_?(?:cost|loss)", name, re.I):
-            wanted = [p for p in parameters_of(method) if p.default is p.empty]
-            if len(wanted) == 2 and np.allclose(method(a, y), a - y):
-                return 0.5 * float(np.sum((a - y) ** 2))
+        slope = re.search(r"(?:cost|loss|error).*(?:deriv|prime|grad)|delta|^d_?(?:cost|loss)", name, re.I)
+        if slope and len(required(method)) == 2 and np.allclose(method(a, y), a - y):
+            return 0.5 * float(np.sum((a - y) ** 2))
     raise UnlikeError

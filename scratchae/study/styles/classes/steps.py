@@ -1,4 +1,4 @@
-"""What a step takes off the parameters of an object, divided by the rate, as the gradient of what the step returns, or as one that is handed over."""
+"""A step turned round: what it takes off the arrays of an object, divided by the rate, is a gradient."""
 
 from __future__ import annotations
 
@@ -9,21 +9,28 @@ from typing import Any
 import numpy as np
 
 from ..objects.copies import duplicate, repeatable
-from ..objects.held import held_by
-from ..objects.paths import get
+from ..objects.held import Held, held_by
+from ..objects.paths import get, is_trained
+from ..readings.apart import by_name, call
 from ..readings.returned import is_number
-from ..readings.several import UnlikeError
+from ..readings.several import Arrays, UnlikeError
 from ..text.calls import parameters_of
 from ..text.names import GRADIENTS, RATES, plain, stems_of_gradient
 from ..text.written import tree_of
 
 RATE = 0.25
-Words = dict[str, Any]
 
 
-def taken(method: Callable, words: Mapping[str, Any]) -> Words:
-    """Those of the arguments that a method takes."""
-    return {p.name: words[p.name] for p in parameters_of(method) if p.name in words}
+def rates_of(method: Callable) -> dict[str, float]:
+    """The learning rate that a method is handed."""
+    rates = (p.name for p in parameters_of(method) if plain(p.name) in RATES and type(p.default) in (type, float))
+    return dict.fromkeys(rates, RATE)
+
+
+def taken_off(thing: Any, before: Held, rate: float = RATE) -> list[tuple[str, np.ndarray]]:
+    """What was taken off each array that an object held, divided by the rate. One that has another shape now is none of a step."""
+    after = {name: np.asarray(get(thing, path)) for name, (path, _) in before.items()}
+    return [(n, (array - after[n]) / rate) for n, (_, array) in before.items() if after[n].shape == array.shape]
 
 
 def is_state(name: str, arrays: Mapping[str, np.ndarray]) -> bool:
@@ -35,14 +42,36 @@ def is_state(name: str, arrays: Mapping[str, np.ndarray]) -> bool:
     )
 
 
-def stepped(thing: Any, words: Words, name: str) -> tuple[list, list]:
-    """Of a step: its value is what it returns at a rate of 0, its gradients what it takes off the parameters, divided by the rate."""
-    still = duplicate(thing)
-    at_rest = set_rate(still, words, 0.0)
-    moving = set_rate(thing, words, RATE)
+class Descent:
+    """The steps of an object with a value of its own, `value(arguments)`: those of the arrays that move this value."""
+
+    def __init__(self, value: Callable[[Arrays], Any]):
+        self.value, self.moving = value, {}
+
+    def moves(self, name: str, array: np.ndarray, arguments: Arrays, y: Any) -> bool:
+        if name not in self.moving:
+            self.moving[name] = self.value(arguments | {name: array * 1.1 + 0.1}) != y
+        return self.moving[name]
+
+    def step(self, thing: Any, method: Callable, given: Arrays, arguments: Arrays, y: Any) -> tuple[Any, list]:
+        """What a step returns, and what it took off, divided by the rate; y is the value at these arguments."""
+        before, rates = held_by(thing), rates_of(method)
+        found = call(method, given | rates)
+        own = [v for n, v in vars(thing).items() if plain(n) in RATES and isinstance(v, float) and v > 0]
+        taken = taken_off(thing, before, RATE if rates else own[0] if own else 1.0)
+        return found, [
+            (name, change)
+            for name, change in taken
+            if self.moves(name, before[name][1], arguments, y) and (is_trained(before[name][0]) or np.any(change))
+        ]
+
+
+def of_value_returned(thing: Any, words: Arrays, name: str) -> tuple[list, list]:
+    """Of a step whose value is what it returns at a rate of 0."""
+    still, before = duplicate(thing), held_by(thing)
+    at_rest, moving = set_rate(still, words, 0.0), set_rate(thing, words, RATE)
     if at_rest is None or moving is None:
         raise UnlikeError
-    before = held_by(thing)
     with repeatable(0, still):
         value = getattr(still, name)(**at_rest)
     if isinstance(value, tuple) and len(value) and is_number(value[0]):
@@ -52,63 +81,43 @@ def stepped(thing: Any, words: Words, name: str) -> tuple[list, list]:
     with repeatable(0, thing):
         getattr(thing, name)(**moving)
     arrays = {key: array for key, (_, array) in before.items()}
-    taken_off = [
-        (key.removeprefix("self."), (array - np.asarray(get(thing, path))) / RATE)
-        for key, (path, array) in before.items()
-        if not is_state(key, arrays)
+    taken = [
+        (key, change) for key, change in taken_off(thing, before) if np.any(change) and not is_state(key, arrays)
     ]
-    taken_off = [(key, change) for key, change in taken_off if np.any(change)]
-    if not taken_off:
+    if not taken:
         raise UnlikeError
-    return [value], taken_off
+    return [value], taken
 
 
-def of_given_gradients(thing: Any, words: Words, method: Callable) -> tuple[list, list]:
+def of_given_gradients(thing: Any, words: Arrays, method: Callable) -> tuple[list, list]:
     """Of a step that is handed no data: it takes off what the object holds as gradients, which are set to numbers g, of L = Σ g W."""
-    arrays = {key.removeprefix("self."): found for key, found in held_by(thing).items()}
+    held, rng, given = held_by(thing), np.random.default_rng(3), {}
+    arrays = {key.removeprefix("self."): found for key, found in held.items()}
     read = {node.attr for node in ast.walk(tree_of(method)) if isinstance(node, ast.Attribute)}
-    rng, given = np.random.default_rng(3), {}
     for name in sorted(read - set(arrays)):
         hit = next((key for key in arrays if plain(key) in {plain(one) for one in stems_of_gradient(name)}), None)
         if hit:
             given[hit] = rng.standard_normal(arrays[hit][1].shape)
             setattr(thing, name, given[hit].copy())
         elif plain(name) in GRADIENTS:
-            held_in = next(
-                (
-                    one
-                    for one in vars(thing)
-                    if one in read and isinstance(getattr(thing, one), dict | list) and one != name
-                ),
-                None,
-            )
-            if held_in is None:
+            inside = (key for key, of in vars(thing).items() if key in read - {name} and isinstance(of, dict | list))
+            if (place := next(inside, None)) is None:
                 raise UnlikeError
-            of = getattr(thing, held_in)
-            drawn = {
-                key: rng.standard_normal(np.shape(of[key]))
-                for key in (of if isinstance(of, dict) else range(len(of)))
-            }
-            mine = {
-                key: one for key, (path, _) in arrays.items() if path[0][1] == held_in for one in [drawn[path[1][1]]]
-            }
-            setattr(
-                thing,
-                name,
-                {k: one.copy() for k, one in drawn.items()}
-                if isinstance(of, dict)
-                else [one.copy() for one in drawn.values()],
-            )
-            given |= mine
+            of = getattr(thing, place)
+            keys = list(of) if isinstance(of, dict) else range(len(of))
+            drawn = {key: rng.standard_normal(np.shape(of[key])) for key in keys}
+            copies = {key: one.copy() for key, one in drawn.items()}
+            setattr(thing, name, copies if isinstance(of, dict) else list(copies.values()))
+            given |= {key: drawn[path[1][1]] for key, (path, _) in arrays.items() if path[0][1] == place}
     moving = set_rate(thing, words, RATE)
     if not given or moving is None:
         raise UnlikeError
     value = sum(np.sum(g * get(thing, arrays[key][0])) for key, g in given.items())
-    getattr(thing, method.__name__)(**taken(method, moving))
-    return [value], [(key, (arrays[key][1] - np.asarray(get(thing, arrays[key][0]))) / RATE) for key in given]
+    by_name(thing, method.__name__, moving)
+    return [value], taken_off(thing, {f"self.{key}": arrays[key] for key in given})
 
 
-def set_rate(thing: Any, words: Words, rate: float) -> Words | None:
+def set_rate(thing: Any, words: Arrays, rate: float) -> Arrays | None:
     """The arguments with this learning rate, which an object may hold itself; None if there is none."""
     ours = {key: rate for key in words if plain(key) in RATES}
     attributes = [key for key, value in vars(thing).items() if plain(key) in RATES and isinstance(value, float)]

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ..readings.several import Several
+from ..readings.several import Arrays, Several
 from ..text.calls import parameters_of, required
-
-EXTRA = {
-    0: lambda g, y: (),
-    1: lambda g, y: (g,),
-    2: lambda g, y: (g, y),
-}  # what a derivative is handed before the arguments
 
 
 def of_table(
@@ -25,30 +20,17 @@ def of_table(
         slopes = (entry,) if callable(entry) else tuple(entry) if isinstance(entry, tuple | list) else ()
         needed = required(function) if callable(function) else []
         extra = {len(required(slope)) - len(needed) for slope in slopes if callable(slope)}
-        if (
-            function in functions.values()
-            and len(slopes) == len(needed) > 0
-            and len(extra) == 1
-            and extra <= set(EXTRA)
-        ):
-            yield f"{title}[{function.__name__}]", of_entry(function, slopes, *extra)
+        fits = function in functions.values() and len(slopes) == len(needed) > 0
+        if fits and len(extra) == 1 and extra <= {0, 1, 2}:
+            name, run = function.__name__, functools.partial(run_entry, function, slopes, *extra)
+            yield f"{title}[{name}]", Several(name, slopes[0], needed, run, parts=(function, *slopes))
 
 
-def of_entry(function: Callable, slopes: tuple, extra: int) -> Several:
-    return Several(
-        function.__name__,
-        slopes[0],
-        required(function),
-        lambda arguments, upstream: run(function, slopes, extra, arguments, upstream),
-        {},
-        parts=(function, *slopes),
-    )
-
-
-def run(function: Callable, slopes: tuple, extra: int, arguments: Mapping[str, Any], upstream: Callable) -> tuple:
+def run_entry(function: Callable, slopes: tuple, extra: int, arguments: Arrays, upstream: Callable) -> tuple:
+    """extra: how many of g and y a derivative is handed before the arguments."""
     names = [p.name for p in parameters_of(function)]
     given = [arguments[name] for name in names if name in arguments]
     y = function(*given)
     g = upstream(y)
-    found = [slope(*EXTRA[extra](g, y), *given) * (1 if extra else g) for slope in slopes]
+    found = [slope(*(g, y)[:extra], *given) * (1 if extra else g) for slope in slopes]
     return [y], [(f"d{name}", array) for name, array in zip(names, found, strict=False)]

@@ -12,9 +12,8 @@ from ..readings.apart import words
 from ..readings.returned import is_number, labelled, names_in
 from ..readings.several import Arrays, Several, UnlikeError
 from ..text.calls import parameters_of, required
-from ..text.keys import keys_of
 from ..text.names import IS_COST, IS_SLOPE, plain
-from ..text.written import returns
+from ..text.written import keys_of, returns
 
 SETTING = re.compile(r"lam\w*|lmbd\w*|reg\w*|alpha|beta|l1|l2|\w*decay|keepprob|eps\w*|rho")
 
@@ -26,14 +25,10 @@ def in_three(functions: Mapping[str, Callable]) -> Iterator[Several]:
             continue
         for first, forward in sorted(functions.items(), key=lambda pair, name=name: -likeness(pair[0], name)):
             inputs = [p.name for p in required(forward)]
+            if forward is slope or (IS_SLOPE.search(first) and "forward" not in first):
+                continue
             for last, cost in functions.items():
-                if (
-                    cost in (slope, forward)
-                    or forward is slope
-                    or (IS_SLOPE.search(first) and "forward" not in first)
-                    or IS_SLOPE.search(last)
-                    or not IS_COST.search(last)
-                ):
+                if cost in (slope, forward) or IS_SLOPE.search(last) or not IS_COST.search(last):
                     continue
                 others = [p for p in required(cost)[1:] if p.name not in inputs]
                 target = [p for p in others if not SETTING.fullmatch(plain(p.name))]
@@ -42,14 +37,9 @@ def in_three(functions: Mapping[str, Callable]) -> Iterator[Several]:
                 handed = {p.name for p in required(slope)}
                 settings = {p.name for p in others} - {target[0].name}
                 if target[0].name in handed and (handed & set(inputs) or cached(forward)) and settings <= handed:
-                    yield Several(
-                        name,
-                        slope,
-                        [*required(forward), *others],
-                        functools.partial(three, forward, cost, slope),
-                        keys_of(functions.values(), inputs),
-                        parts=(forward, cost, slope),
-                    )
+                    parts, keys = (forward, cost, slope), keys_of(functions.values(), inputs)
+                    run = functools.partial(three, *parts)
+                    yield Several(name, slope, [*required(forward), *others], run, keys, parts=parts)
 
 
 def likeness(forward: str, backward: str) -> float:

@@ -2,57 +2,41 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from ..readings.apart import apart, returned_by, settings_of, words
 from ..readings.returned import names_in, with_gradients
 from ..readings.several import Several
 from ..text.calls import required
-from ..text.keys import keys_of
-from ..text.names import (
-    DERIVATIVES,
-    IS_SLOPE,
-    is_upstream,
-    plain,
-)
-from ..text.written import may_give_several
+from ..text.names import DERIVATIVES, IS_SLOPE, is_upstream, plain
+from ..text.written import keys_of, may_give_several
 
 DOWNHILL = re.compile(r"updates?$|step|descent", re.I)  # what is added to parameters: the gradient turned round
 
 
 def in_one_or_two(functions: Mapping[str, Callable]) -> Iterator[Several]:
     """The readings of a file's functions: each with its gradients, and pairs."""
-    for name, function in functions.items():
-        needed = required(function)
-        if not needed or not may_give_several(function):
-            continue
-        yield Several(
-            name,
-            function,
-            needed,
-            lambda arguments, upstream, f=function: with_gradients(f(**words(f, arguments)), f, upstream),
-            keys_of(functions.values(), [p.name for p in needed]),
-            settings=settings_of(function, None),
-            parts=(function,),
-        )
+
+    def reading(name: str, run: Callable, value: Callable, *slope: Callable, **more: Any) -> Several:
+        needed, settings = required(value), settings_of(value, *slope)
+        keys = keys_of(functions.values(), [p.name for p in needed])
+        return Several(name, (value, *slope)[-1], needed, run, keys, settings=settings, parts=(value, *slope), **more)
+
     for name, value in functions.items():
-        slopes = {
-            other: slope for other, slope in functions.items() if other != name and belongs(name, value, other, slope)
-        }
-        needed = required(value)
-        for other, slope in slopes.items():
-            yield Several(
-                name if len(slopes) == 1 else other,
-                slope,
-                needed,
-                lambda arguments, upstream, v=value, s=slope: apart(v, s, arguments, upstream),
-                keys_of(functions.values(), [p.name for p in needed]),
-                updates=bool(DOWNHILL.search(other)),
-                one_of=len(slopes),
-                settings=settings_of(value, slope),
-                parts=(value, slope),
+        if required(value) and may_give_several(value):
+            yield reading(
+                name, lambda given, upstream, f=value: with_gradients(f(**words(f, given)), f, upstream), value
             )
+    for name, value in functions.items():
+        others = [one for one in functions if one != name and belongs(name, value, one, functions[one])]
+        for other in others:
+            slope, updates = functions[other], bool(DOWNHILL.search(other))
+            run = functools.partial(apart, value, slope)
+            title = name if len(others) == 1 else other
+            yield reading(title, run, value, slope, updates=updates, one_of=len(others))
 
 
 def belongs(name: str, value: Callable, other: str, slope: Callable) -> bool:

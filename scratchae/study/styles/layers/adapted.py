@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,12 +22,14 @@ from ..objects.paths import (
     put,
     short,
     walk,
+    written,
 )
-from ..text import names as naming
-from ..text.calls import INPUT_GRADIENTS, OUTPUTS, Call, backward_words, method_of, outcome, require_array
-from ..text.names import BACKWARD, FORWARD, RATES, ZEROING, plain
+from ..text.calls import INPUT_GRADIENTS, OUTPUTS, Call, attributes, backward_words, method_of, outcome, require_array
+from ..text.names import BACKWARD, FORWARD, RATES, ZEROING, plain, stem, stems_of_gradient
 from ..text.written import returned_names, written_rate
 from . import penalties
+
+STATE = re.compile("running|moving|mean|var|cache")  # what backward changes, and is no parameter
 
 
 class Adapted(Layer):
@@ -80,7 +83,7 @@ class Adapted(Layer):
         if any(key not in before for key in late):
             candidates |= {path: value for path, value in walk(built) if path in late}
         found = self.matched(candidates, after, trial.returned, after_forward)
-        if late & {self.place_of(name, candidates) for name in found}:
+        if late & {path for path, _ in found.values()}:
             self.theirs = built
         for name, (path, gradient) in found.items():
             self.places[name], self.gradients[name] = path, gradient
@@ -95,9 +98,6 @@ class Adapted(Layer):
         self.unmatched = self.without_gradient(candidates, x) if explicit is None else {}
         if penalties.strengths(self.theirs):
             self.penalties = penalties.found_in(self, x)
-
-    def place_of(self, name: str, candidates: Mapping[Path, Any]) -> Path | None:
-        return next((path for path in candidates if short(path) == name), None)
 
     def made_by_forward(self, built: Any, x: np.ndarray) -> set[Path]:
         """What the first forward makes and the next one, on another x, does not change: parameters that are made late.
@@ -131,27 +131,20 @@ class Adapted(Layer):
         gradients = {path for path in named if named[path]}
         for path in candidates:
             keys = keys_of_parameter(path)
-            hits = [g for g in gradients if g != path and named[g] & keys and np.shape(after[g]) is not None]
-            hits.sort(key=lambda g: (len(g), not naming.written(g).startswith("d")))
-            own = [g for g in gradients if g == path and g in before]  # a gradient's own place is no parameter
-            if hits and not (
-                own and any(named[path] & keys_of_parameter(other) for other in candidates if other != path)
-            ):
+            hits = [g for g in gradients if g != path and named[g] & keys]
+            hits.sort(key=lambda g: (len(g), not written(g).startswith("d")))
+            others = [keys_of_parameter(other) for other in candidates if other != path]
+            own = path in gradients and path in before  # a gradient's own place is no parameter
+            if hits and not (own and any(named[path] & other for other in others)):
                 found[short(path)] = path, hits[0]
             elif any(keys_of_parameter((("attribute", name),)) & keys for name in returned):
                 found[short(path)] = path, None
         taken = {gradient for _, gradient in found.values()}
         found = {name: pair for name, pair in found.items() if pair[0] not in taken}
         if not found and not returned:
-            changed = [p for p in candidates if p in after and p in before and not np.array_equal(after[p], before[p], equal_nan=True) and is_array(candidates[p])]  # fmt: skip
-            changed = [
-                p
-                for p in changed
-                if not any(word in plain(p[-1][1]) for word in ("running", "moving", "mean", "var", "cache"))
-            ]
-            if changed:
-                self.updates = True
-                found = {short(path): (path, None) for path in changed}
+            kept = [p for p in candidates if is_array(candidates[p]) and p in after and p in before and not STATE.search(plain(p[-1][1]))]  # fmt: skip
+            found = {short(p): (p, None) for p in kept if not np.array_equal(after[p], before[p], equal_nan=True)}
+            self.updates = bool(found)
         return found
 
     def without_gradient(self, candidates: Mapping[Path, Any], x: np.ndarray) -> dict[str, Path]:
@@ -226,8 +219,7 @@ class Adapted(Layer):
     def forward(self, x, rng=None):
         if self.training is not None:
             modes.put_in(self.theirs, self.training)
-        before = dict(vars(self.theirs)) if hasattr(self.theirs, "__dict__") else {}
-        forward = getattr(self.theirs, self.methods[0])
+        before, forward = attributes(self.theirs), getattr(self.theirs, self.methods[0])
         if self.draws.get((self.training, rng is None), True):
             with repeatable(self.seed, self.theirs) as drawing:
                 found = self.call(forward, x, rng, self.training)
@@ -248,7 +240,7 @@ class Adapted(Layer):
         words = dict(backward_words(method, self.last, self.rate))
         kept = {name: np.array(get(self.theirs, path)) for name, path in self.places.items()} if self.updates else {}
         self.trained = {name: np.array(get(self.theirs, self.places[name])) for name in self.penalties}
-        before = dict(vars(self.theirs)) if hasattr(self.theirs, "__dict__") else {}
+        before = attributes(self.theirs)
         found = method(dy, **words)
         dx, self.returned = self.taken_apart(method, found)
         for name, value in kept.items():
@@ -270,11 +262,8 @@ class Adapted(Layer):
         """What the gradient was multiplied by before backward took it off."""
         if any(plain(name) in RATES for name in words):
             return self.rate
-        rates = [
-            v
-            for n, v in getattr(self.theirs, "__dict__", {}).items()
-            if plain(n) in RATES - {"step", "alpha", "rate"} and isinstance(v, float)
-        ]
+        sure, kept = RATES - {"step", "alpha", "rate"}, attributes(self.theirs)
+        rates = [value for name, value in kept.items() if plain(name) in sure and isinstance(value, float)]
         return rates[0] if rates else written_rate(type(self.theirs), self.methods[1])
 
     def taken_apart(self, method: Any, found: Any) -> tuple[Any, dict[str, Any]]:
@@ -292,7 +281,7 @@ class Adapted(Layer):
         x = self.last["x"]
         by_key = {}
         for name, value in named.items():
-            for key in naming.stems_of_gradient(name) | ({naming.stem(name)} if isinstance(found, dict) else set()):
+            for key in stems_of_gradient(name) | ({stem(name)} if isinstance(found, dict) else set()):
                 by_key[key] = value
             by_key.setdefault(str(name), value)
         inputs = ("x", "input", "inputs", "inp", "in", "aprev", "xin", "z")
@@ -305,12 +294,7 @@ class Adapted(Layer):
 
     def to(self, device: str | None = None, dtype: object = None) -> Adapted:
         for path, value in list(walk(self.theirs)):
-            if (
-                dtype is not None
-                and isinstance(value, np.ndarray)
-                and value.dtype.kind == "f"
-                and value.dtype != dtype
-            ):
+            if dtype is not None and is_array(value) and value.dtype.kind == "f" and value.dtype != dtype:
                 put(self.theirs, path, value.astype(dtype))
         return self
 

@@ -13,10 +13,12 @@ import numpy as np
 
 from ....errors import ShapeError
 from ..objects.copies import repeatable
-from ..text.calls import TRAINING, parameters_of
+from ..text.calls import TRAINING, parameters_of, without_default
 from ..text.names import RATES, UPSTREAM, plain, stems_of_gradient
 from ..text.written import notes_of, returned_names, text_of
 
+# what a dict of options may hold
+OPTIONS = {"stride": 1, "pad": 1, "pool_height": 2, "pool_width": 2, "mode": "train", "p": 0.5, "seed": 1, "eps": 1e-5, "momentum": 0.9}  # fmt: skip
 BEFORE = {"z", "net", "preactivation", "preact", "pre", "logit", "logits"}
 
 
@@ -75,16 +77,13 @@ class Joined:
     def words_for(self, name: str) -> list[str]:
         """The other words that a word among the arguments may be."""
         file = getattr(self._value, "__globals__", {})
-        return (
-            [word for word in words_compared(name, file) if word != getattr(self, name)]
-            if name in self._names
-            else []
-        )
+        words = words_compared(name, file) if name in self._names else []
+        return [word for word in words if word != getattr(self, name)]
 
     def words(self, dy: np.ndarray) -> Iterator[Any]:
         """The arguments of the derivative, in order."""
         first = parameters_of(self._value)[0].name
-        for i, parameter in enumerate(p for p in parameters_of(self._derivative) if p.default is p.empty):
+        for i, parameter in enumerate(without_default(self._derivative)):
             name = plain(parameter.name)
             if i == 0 and (name in UPSTREAM or name.startswith("d")):
                 yield dy
@@ -107,7 +106,7 @@ class Joined:
 
 def joined(value: Callable, derivative: Callable, x: np.ndarray, given: Mapping[str, Any]) -> Iterator[Joined]:
     """The ways to read two functions as one layer at x: what fits comes."""
-    alone = len([p for p in parameters_of(derivative) if p.default is p.empty]) == 1
+    alone = len(without_default(derivative)) == 1
     others = [p for p in parameters_of(value)[1:] if p.default is p.empty]
     for arguments in choices(others, x, given):
         with repeatable(), np.errstate(all="ignore"):
@@ -120,15 +119,13 @@ def joined(value: Callable, derivative: Callable, x: np.ndarray, given: Mapping[
         y = y[0] if isinstance(y, tuple) else y
         if np.ndim(y) == 0 or is_stretched(x, y, arguments.values()):
             continue
-        yield from (
-            Joined(value, derivative, arguments, alone, of_output)
-            for of_output in ((False, True) if alone and not of_the_input(derivative) else (False,))
-        )
+        for of_output in (False, True) if alone and not of_the_input(derivative) else (False,):
+            yield Joined(value, derivative, arguments, alone, of_output)
 
 
 def of_the_input(derivative: Callable) -> bool:
     """Whether the derivative is handed what the function is, and not its output: z is what comes before an activation."""
-    (argument,) = [plain(p.name) for p in parameters_of(derivative) if p.default is p.empty]
+    (argument,) = [plain(p.name) for p in without_default(derivative)]
     source = getattr(derivative, "source", derivative)
     return argument in BEFORE and not re.search("output|already|activation|activated|result", notes_of(source), re.I)
 
@@ -172,17 +169,7 @@ def argument_choices(parameter: inspect.Parameter, x: np.ndarray, given: Mapping
         yield given[parameter.name]
         return
     if "param" in name or name in ("config", "options", "hparams"):
-        yield {
-            "stride": 1,
-            "pad": 1,
-            "pool_height": 2,
-            "pool_width": 2,
-            "mode": "train",
-            "p": 0.5,
-            "seed": 1,
-            "eps": 1e-5,
-            "momentum": 0.9,
-        }
+        yield dict(OPTIONS)
         return
     if name in TRAINING:
         yield True

@@ -45,19 +45,15 @@ def without(G: Any, W: np.ndarray | None, weights: tuple[float, float] | None) -
 
 def strengths(thing: Any) -> list[float]:
     """The numbers above 0 that an object keeps under the name of a penalty's strength."""
-    kept = getattr(thing, "__dict__", {}).items()
-    return [
-        float(v)
-        for n, v in kept
-        if isinstance(v, int | float) and not isinstance(v, bool) and v > 0 and STRENGTH.search(plain(n))
-    ]
+    kept = [v for name, v in getattr(thing, "__dict__", {}).items() if STRENGTH.search(plain(name))]
+    return [float(v) for v in kept if isinstance(v, int | float) and not isinstance(v, bool) and v > 0]
 
 
 def own_value(thing: Any) -> Callable[[], Any] | None:
     """The method of an object that gives the value of its penalty."""
     for name in dir(thing):
         method = getattr(thing, name, None) if re.search(r"reg|penalty", plain(name)) else None
-        if callable(method) and not [p for p in parameters_of(method) if p.default is p.empty]:
+        if callable(method) and not required(method):
             return method
     return next(of_file(thing), None)
 

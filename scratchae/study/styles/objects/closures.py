@@ -28,8 +28,7 @@ def cells(functions: list[Callable]) -> Iterator[tuple[str, CellType]]:
                 continue
             seen.add(id(cell))
             yield name, cell
-            with_contents = contents(cell)
-            waiting += [one for one in with_contents if inspect.isfunction(one)]
+            waiting += filter(inspect.isfunction, contents(cell))
 
 
 def contents(cell: CellType) -> list[Any]:
@@ -45,13 +44,8 @@ class Closed:
 
     def __init__(self, *arguments: Any, **words: Any):
         found = self._factory(*arguments, **words)
-        parts = (
-            found.values()
-            if isinstance(found, dict)
-            else found
-            if isinstance(found, tuple | list)
-            else vars(found).values()
-        )
+        named = found if isinstance(found, dict) else {} if isinstance(found, tuple | list) else vars(found)
+        parts = named.values() or found
         self._functions = {one.__name__: one for one in parts if inspect.isfunction(one)}
         self._read()
 
@@ -88,12 +82,8 @@ def class_of(factory: Callable) -> type | None:
     if not (back in BACKWARD + OF_METHODS[1] and any(name in FORWARD + OF_METHODS[0] for name in named)):
         value = next(name for name in named if name != back)
         methods |= {"forward": methods[value], "backward": methods[back]}
-    about = {
-        "_factory": staticmethod(factory),
-        "__signature__": inspect.signature(factory),
-        "__module__": factory.__module__,
-    }
-    return type(factory.__name__, (Closed,), methods | about)
+    about = {"__signature__": inspect.signature(factory), "__module__": factory.__module__}
+    return type(factory.__name__, (Closed,), methods | about | {"_factory": staticmethod(factory)})
 
 
 def joins_layers(factory: Callable) -> bool:

@@ -32,6 +32,7 @@ DIVISIBLE = ((6, 2, 4, 2), (2, 6, 4, 2), (6, 3, 3, 3), (8, 2, 4, 2), (2, 8, 4, 2
 PARTS = (
     "heads", "numheads", "nheads", "nhead", "numhead", "groups", "numgroups", "ngroups",
 )  # fmt: skip
+WINDOWS = {*PARTS, "kernel", "kernelsize", "ksize", "k", "size", "window", "factor", "fh", "fw"}
 FRACTIONS = {"rate", "slope", "std", "momentum", "weight", "alpha", "p", "keep", "keepprob", "drop", "dropout", "droprate", "dropoutrate", "dropoutratio", "ratio", "prob", "beta", "decay", "sigma", "negativeslope", "rho", "scale", "temperature", "eps", "epsilon", "lam", "lambd", "reg", "gamma"}  # fmt: skip
 ACTIVATIONS = {
     "activation", "activationfunction", "activationfn", "activationfunc", "actfn", "act", "func", "fn", "nonlinearity",
@@ -78,20 +79,7 @@ def argument(parameter: inspect.Parameter, sizes: Iterator[int]) -> Any:
         return 2
     if name in ("pad", "padding", "p"):
         return 1
-    if "pool" in name or name in (
-        "kernel",
-        "kernelsize",
-        "ksize",
-        "k",
-        "size",
-        "window",
-        "factor",
-        *PARTS,
-        "fh",
-        "fw",
-        "poolh",
-        "poolw",
-    ):
+    if "pool" in name or name in WINDOWS:
         return min(next(sizes), 3) if name in ("size", "kernel", "kernelsize") else 2
     return next(sizes)
 
@@ -131,10 +119,7 @@ def made_with(cls: type, sizes: tuple[int, ...], options: Mapping[str, Any]) -> 
     state = np.random.get_state()
     np.random.seed(0)  # so that the weights of a class that draws them itself are the same at each check
     try:
-        return Made(
-            cls(*places, **words, **options),
-            f"{cls.__name__}({call})",
-            ", ".join(f"{k}={v!r}" for k, v in options.items()),
-        )
+        said = ", ".join(f"{k}={v!r}" for k, v in options.items())
+        return Made(cls(*places, **words, **options), f"{cls.__name__}({call})", said)
     finally:
         np.random.set_state(state)

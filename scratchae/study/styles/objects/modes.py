@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..text.calls import INFERENCE, MODE_WORDS, TRAINING, parameters_of, word_of_mode
+from ..text.calls import INFERENCE, MODE_WORDS, TRAINING, required, word_of_mode
 from ..text.names import plain
 
 
@@ -20,7 +20,7 @@ def flags(thing: Any) -> Iterator[tuple[str, Any]]:
 
 def put_in(thing: Any, training: bool) -> None:
     method = getattr(thing, "train" if training else "eval", None)
-    if callable(method) and not [p for p in parameters_of(method) if p.default is p.empty]:
+    if callable(method) and not required(method):
         method()
     for name, value in flags(thing):
         word = word_of_mode(value, training) if isinstance(value, str) else training == (plain(name) in TRAINING)

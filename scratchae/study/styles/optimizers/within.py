@@ -12,9 +12,10 @@ from ..layers.adapted import Adapted
 from ..objects.copies import duplicate
 from ..objects.paths import get, put
 from ..text.calls import required
-from ..text.names import RATES, plain
+from ..text.names import COUNTERS, RATES, UPDATE, plain
 from ..text.written import text_of
-from .updating import COUNTERS, HANDED, UPDATE, Arrays, Updating
+from .handed import Arrays
+from .updating import HANDED, Updating
 
 # names of a weight decay
 DECAY = {

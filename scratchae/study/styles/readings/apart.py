@@ -28,6 +28,11 @@ def words(function: Callable, arguments: Arrays) -> Arrays:
     return {p.name: arguments[p.name] for p in parameters_of(function) if p.name in arguments}
 
 
+def by_name(thing: Any, method: str, arguments: Arrays) -> Any:
+    """What a method of an object gives for those of the arguments that it takes by name."""
+    return getattr(thing, method)(**words(getattr(thing, method), arguments))
+
+
 def apart(value: Callable, slope: Callable, arguments: Arrays, upstream: Callable) -> tuple[list, list]:
     """Of a value and its gradients in two calls: the second is handed upstreams, the cache, and arguments of the first by name."""
     found = call(value, arguments)
@@ -71,7 +76,7 @@ def apart(value: Callable, slope: Callable, arguments: Arrays, upstream: Callabl
     }
     for name in upstream_option(slope) if not above else ():
         settings[name], outputs = 1.7, [1.7 * np.asarray(y) for y in outputs]
-    return outputs, list(labelled(slope(*handed, **settings), names_in(inspect.unwrap(slope))))
+    return outputs, list(labelled(slope(*handed, **settings), names_in(slope)))
 
 
 def held_in(cache: list, name: str) -> Any:
@@ -81,7 +86,7 @@ def held_in(cache: list, name: str) -> Any:
     return cache[-1] if isinstance(cache[-1], tuple | list | dict) else tuple(cache)
 
 
-def settings_of(value: Callable, slope: Callable | None) -> tuple[inspect.Parameter, ...]:
+def settings_of(value: Callable, slope: Callable | None = None) -> tuple[inspect.Parameter, ...]:
     """The options of a value that its gradients know of: they take them too, or are handed no arguments of the value."""
     options = [p for p in parameters_of(value) if p.default is not p.empty and p.kind is not p.VAR_KEYWORD]
     if slope is None:

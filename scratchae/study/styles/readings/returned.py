@@ -47,12 +47,12 @@ def are_arrays(found: Any) -> bool:
     return isinstance(found, np.ndarray) and found.dtype.kind == "f"
 
 
-def with_gradients(found: Any, source: Callable, upstream: Callable) -> tuple[list, list]:
-    """Of a call that returns a value together with its gradients, or with a function that makes them."""
+def with_gradients(found: Any, source: Callable, upstream: Callable | None = None) -> tuple[list, list]:
+    """Of a call that returns a value together with its gradients, or with a function that makes them of an upstream."""
     if not isinstance(found, tuple) or len(found) < 2:
         raise UnlikeError
     value, *rest = found
-    if len(rest) == 1 and callable(rest[0]):
+    if upstream and len(rest) == 1 and callable(rest[0]):
         back = rest[0]
         return [value], list(labelled(back(upstream(np.asarray(value))), names_in(back)))
     if not is_number(value) or not are_arrays(rest) or IS_GRADIENT.fullmatch(returned_names(source, len(found))[0]):

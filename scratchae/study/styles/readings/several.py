@@ -12,7 +12,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,7 @@ class Several:
     source: Callable
     parameters: list[inspect.Parameter]
     run: Callable[[Arrays, Callable], tuple[list[np.ndarray], list[tuple[str, Any]]]]
-    keys: dict[str, list[str]]
+    keys: dict[str, list[str]] = field(default_factory=dict)
     held: Callable[[Arrays], Arrays] = lambda arguments: {}
     updates: bool = False
     descends: bool = False

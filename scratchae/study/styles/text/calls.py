@@ -72,6 +72,11 @@ def required(function: Any) -> list[inspect.Parameter]:
     return [p for p in parameters_of(function) if p.kind not in EVERYTHING and p.default is p.empty]
 
 
+def without_default(function: Any) -> list[inspect.Parameter]:
+    """The parameters without a default, *args and **kwargs among them."""
+    return [p for p in parameters_of(function) if p.default is p.empty]
+
+
 def is_flag(parameter: inspect.Parameter) -> bool:
     return plain(parameter.name) in TRAINING | INFERENCE | {"mode"}
 
@@ -117,6 +122,10 @@ def word_of_mode(given: str, training: bool) -> str:
     """The word for a mode, of the pair of words from which `given` comes: train and test, training and inference."""
     train = next((name for name, test in MODES.items() if given in (name, test)), given)
     return train if training else MODES.get(train, given)
+
+
+def attributes(thing: Any) -> dict[str, Any]:
+    return dict(getattr(thing, "__dict__", {}))
 
 
 def outcome(thing: Any, found: Any, names: tuple[str, ...], before: dict[str, Any]) -> Any:

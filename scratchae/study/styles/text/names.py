@@ -33,6 +33,8 @@ UPSTREAM = (
     "dy", "dout", "da", "dz", "grad", "gradoutput", "outputgradient", "upstream", "dvalues", "delta", "g", "dl", "dh", "gradient",
     "outputgrad", "dvalue", "error", "dloss", "dlda",
 )  # fmt: skip
+UPDATE = ("update", "step", "update_params", "update_parameters", "apply_gradients", "update_weights", "optimize", "apply", "apply_grads", "get_update", "__call__")  # fmt: skip
+COUNTERS = ("t", "iteration", "epoch", "i", "n", "k", "iter", "step", "timestep", "it")
 RATES = {"lr", "learningrate", "learnrate", "eta", "rate", "alpha", "stepsize", "step", "lrate"}
 PARAMETERS = {
     "params", "parameters", "param", "weights", "theta", "variables", "learnable", "trainable", "values", "p",

@@ -1,4 +1,4 @@
-"""What the text of a method tells: the names that it returns, the learning rate that is written into it."""
+"""What the text of a function tells: the names that it returns, the keys that it reads, the learning rate that is written into it."""
 
 from __future__ import annotations
 
@@ -75,55 +75,71 @@ def of_code(code: Any) -> ast.Module:
 
 def is_empty(method: Any) -> bool:
     """Whether a method is only there to be written by others: pass, …, or raise NotImplementedError."""
-    idle = ast.Pass | ast.Raise
-    return any(
-        all(
-            isinstance(line, idle) or isinstance(getattr(line, "value", None), ast.Constant) for line in function.body
-        )
-        for function in tree_of(method).body
-    )
+
+    def idle(line: ast.stmt) -> bool:
+        return isinstance(line, ast.Pass | ast.Raise) or isinstance(getattr(line, "value", None), ast.Constant)
+
+    return any(all(map(idle, function.body)) for function in tree_of(method).body)
 
 
 def indices_in(functions: Iterable[Any], names: Collection[str]) -> set[str]:
     """Which of these names stand alone in brackets, so that they choose rows: u in P[u] and y in p[np.arange(n), y]."""
-    found = set()
-    for node in (
-        node for function in functions for node in ast.walk(tree_of(function)) if isinstance(node, ast.Subscript)
-    ):
-        inside = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        found |= {one.id for one in inside if isinstance(one, ast.Name) and one.id in names}
-    return found
+    nodes = (node for function in functions for node in ast.walk(tree_of(function)))
+    inside = [node.slice for node in nodes if isinstance(node, ast.Subscript)]
+    alone = (one for index in inside for one in (index.elts if isinstance(index, ast.Tuple) else [index]))
+    return {one.id for one in alone if isinstance(one, ast.Name) and one.id in names}
+
+
+def keys_of(functions: Iterable[Any], names: Collection[str]) -> dict[str, list[str]]:
+    """The arguments from which keys are read, here or where they are handed on, as in `W, b = p["W"], p["b"]`, and those keys."""
+    found: dict[str, dict[str, None]] = {}
+    for function in functions:
+        for node in ast.walk(tree_of(function)):
+            name, keys = read_in(node)
+            if name in names and keys:
+                found.setdefault(name, {}).update(dict.fromkeys(keys))
+    return {name: list(keys) for name, keys in found.items()}
+
+
+def read_in(node: ast.AST) -> tuple[str, list[str]]:
+    """The name of what is subscripted, and the keys: of p["W"], of p["W" + str(i)], of (p[key] for key in ("W", "b"))."""
+    if isinstance(node, ast.GeneratorExp | ast.ListComp) and isinstance(node.elt, ast.Subscript):
+        among = [getattr(one, "value", None) for one in getattr(node.generators[0].iter, "elts", ())]
+        return getattr(node.elt.value, "id", ""), [one for one in among if isinstance(one, str)]
+    if not isinstance(node, ast.Subscript):
+        return "", []
+    key, start = getattr(node.slice, "value", None), beginning(node.slice)
+    keys = [key] if isinstance(key, str) else [f"{start}1", f"{start}2"] if start else []
+    return getattr(node.value, "id", ""), keys
+
+
+def beginning(node: ast.expr) -> str:
+    """W of the keys "W" + str(l) and f"W{l}"."""
+    first = node.left if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) else None
+    if isinstance(node, ast.JoinedStr) and len(node.values) == 2:
+        first = node.values[0]
+    value = getattr(first, "value", None)
+    return value if isinstance(value, str) else ""
 
 
 def upstream_option(function: Any) -> list[str]:
     """The name of a backward's upstream, such as dout=1 of a loss, if it is an option that the text uses."""
     used = {node.id for node in ast.walk(tree_of(function)) if isinstance(node, ast.Name)}
-    options = [
-        p
-        for p in inspect.signature(function).parameters.values()
-        if type(p.default) in (int, float) and p.default == 1
-    ]
-    return [
-        p.name
-        for p in options
-        if p.name in used and re.match("d[a-z]|grad|g_?out|upstream|seed|scale$", p.name.lower())
-    ][:1]
+    asked = inspect.signature(function).parameters.values()
+    ones = (p.name for p in asked if type(p.default) in (int, float) and p.default == 1 and p.name in used)
+    return [name for name in ones if re.match("d[a-z]|grad|g_?out|upstream|seed|scale$", name.lower())][:1]
 
 
 def written_rate(kind: type, method: str) -> float:
     """The learning rate that is written into a backward: the number in `self.W -= 0.1 * …`; 1 if there is none."""
     for node in ast.walk(tree_of(getattr(kind, method))):
-        change = node.value if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Sub) else None
-        if (
-            change is None
-            and isinstance(node, ast.Assign)
-            and isinstance(node.value, ast.BinOp)
-            and isinstance(node.value.op, ast.Sub)
-        ):
-            change = node.value.right
-        if change is not None:
-            while isinstance(change, ast.BinOp) and not isinstance(change.left, ast.Constant):
-                change = change.left
-            if isinstance(change, ast.BinOp) and isinstance(change.left.value, float):
-                return change.left.value
+        value = getattr(node, "value", None)
+        if isinstance(node, ast.Assign) and isinstance(value, ast.BinOp) and isinstance(value.op, ast.Sub):
+            change = value.right
+        else:
+            change = value if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Sub) else None
+        while isinstance(change, ast.BinOp) and not isinstance(change.left, ast.Constant):
+            change = change.left
+        if isinstance(change, ast.BinOp) and isinstance(change.left.value, float):
+            return change.left.value
     return 1.0

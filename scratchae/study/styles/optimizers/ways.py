@@ -1,4 +1,4 @@
-"""Optimizers as functions: with states that are handed in and out, made by another function, or that ask for the gradient at a point."""
+"""The ways to run an optimizer: its functions and classes, told from what they take."""
 
 from __future__ import annotations
 
@@ -12,88 +12,21 @@ from typing import Any
 import numpy as np
 
 from ..objects.copies import duplicate
-from ..text.calls import method_of, parameters_of, required
-from ..text.names import RATES, plain
+from ..text.calls import method_of, parameters_of, required, without_default
+from ..text.names import COUNTERS, RATES, UPDATE, plain
 from ..text.written import tree_of
-from .updating import (
-    COUNTERS,
-    FORMS,
-    HANDED,
-    SLOPE,
-    UPDATE,
-    Arrays,
-    Holding,
-    HoldingBoth,
-    HoldingLayers,
-    Keeping,
-    Named,
-    Shaped,
-    Updating,
-    by_arrays,
-)
+from .handed import FORMS, by_arrays
+from .holding import Holding, HoldingBoth, HoldingLayers, Keeping
+from .updating import Asking, Functional, Named, Shaped, Updating
 
-STATES = re.compile(
-    r"^(?:[vmscrhg]|state|states|cache|caches|buf\w*|vel\w*|mom\w*|moment\w*|acc\w*|sq\w*|avg\w*|exp\w*|opt\w*state|memory|mem\d?|hist\w*|[vms](?:t|w|dw|hat|prev)?)$"
-)
 GRADIENT_FUNCTION = re.compile(r"^(?:grad\w*|g|d)(?:fn|func|function|f)$|^df$|^grad$")
-
-
-class Functional(Updating):
-    """A function that is handed what it keeps, and gives it back: update(params, grads, v, lr) -> params, v."""
-
-    def __init__(self, theirs: Callable, form: Callable, begin: Callable, options: Mapping[str, Any]):
-        super().__init__(theirs, form, options)
-        self.begin, self.handed = begin, {}
-        self.names = [p.name for p in required(theirs)[2:] if is_state(p.name)]
-
-    def extra(self, needed: list[inspect.Parameter], given: tuple, t: int) -> dict[str, Any]:
-        if self.states is None:
-            made = self.begin(*given)
-            self.states = (
-                list(made) if isinstance(made, tuple) and len(made) == len(self.names) else [made] * len(self.names)
-            )
-            self.states = [duplicate(one) for one in self.states]
-        for p in needed:
-            if p.default is p.empty and p.name not in self.names and plain(p.name) not in COUNTERS:
-                self.handed[p.name] = HANDED.get("lr" if plain(p.name) in RATES else plain(p.name), 0.1)
-        counters = {p.name: t for p in needed if p.default is p.empty and plain(p.name) in COUNTERS}
-        return dict(zip(self.names, self.states, strict=True)) | self.handed | counters
-
-    def kept(self, found: Any) -> Any:
-        self.silent = False
-        count = len(self.names)
-        if isinstance(found, tuple) and len(found) > count:
-            self.states = list(found[1 : 1 + count])
-            return found[0]
-        return found
-
-    def settings(self) -> dict[str, Any]:
-        self.defaults = {**self.defaults, **self.handed}
-        return super().settings()
-
-
-class Asking(Updating):
-    """An optimizer that asks for the gradient itself, where it wants it: step(w, grad_fn) -> w."""
-
-    asks = True
-
-    def given(self, p: Arrays, g: Arrays) -> tuple[tuple, Callable[[], Any]]:
-        value, gradient = p[0].copy(), g[0]
-        return (value, lambda w: gradient + SLOPE * w), lambda: [value]
-
-
-def is_state(name: str) -> bool:
-    return bool(STATES.match(plain(name))) and plain(name) not in COUNTERS
 
 
 def beginnings(function: Callable) -> Iterator[Callable]:
     """The ways to make what an optimizer keeps: a function of its file that begins it, or zeros like the gradients or parameters."""
     for name, other in getattr(function, "__globals__", {}).items():
-        if (
-            inspect.isfunction(other)
-            and re.search(r"init|zeros|make_|new_|create", name)
-            and len(required(other)) == 1
-        ):
+        begins = inspect.isfunction(other) and re.search(r"init|zeros|make_|new_|create", name)
+        if begins and len(required(other)) == 1:
             yield lambda p, g, f=other: f(p)
     yield lambda p, g: like(g)
     yield lambda p, g: like(p)
@@ -109,9 +42,8 @@ def like(values: Any) -> Any:
 
 def is_factory(function: Callable) -> bool:
     """Whether a function makes an optimizer: it has a learning rate, and returns a function that is defined in it."""
-    if not any(plain(p.name) in RATES for p in parameters_of(function)) or any(
-        plain(p.name) not in RATES for p in required(function)
-    ):
+    asked = {plain(p.name) for p in required(function)}
+    if asked - RATES or not RATES & {plain(p.name) for p in parameters_of(function)}:
         return False
     written = next(iter(tree_of(function).body), None)
     lines = getattr(written, "body", ())
@@ -137,10 +69,7 @@ def ways(make: Callable[[], Any], cls: Any, options: Mapping[str, Any]) -> Itera
     if asks(required(function)[1:]):
         yield lambda: Asking(function, by_arrays, options)
         return
-    extra = [
-        p for p in required(function)[2:] if plain(p.name) not in (*RATES, *COUNTERS, "config", "state", "cache")
-    ]
-    if not extra:
+    if {plain(p.name) for p in required(function)[2:]} <= {*RATES, *COUNTERS, "config", "state", "cache"}:
         for form in FORMS:
             yield lambda form=form: Updating(function, form, options)
     for form in FORMS[:4]:
@@ -149,11 +78,9 @@ def ways(make: Callable[[], Any], cls: Any, options: Mapping[str, Any]) -> Itera
 
 
 def asks(others: list[inspect.Parameter]) -> bool:
-    return (
-        bool(others)
-        and bool(GRADIENT_FUNCTION.match(plain(others[0].name)))
-        and plain(others[0].name) not in ("grad", "g")
-    )
+    """Whether it is handed a function that gives the gradient, after what it updates."""
+    name = plain(others[0].name) if others else ""
+    return bool(GRADIENT_FUNCTION.match(name)) and name not in ("grad", "g")
 
 
 def is_name(name: str) -> bool:
@@ -163,7 +90,7 @@ def is_name(name: str) -> bool:
 def ways_of_class(make: Callable[[], Any], cls: type, options: dict[str, Any]) -> Iterator[Callable[[], Updating]]:
     made_with = [p.name for p in required(cls)]
     if (name := method_of(cls, UPDATE[:-1])) is not None:
-        needed = [p for p in parameters_of(getattr(cls, name))[1:] if p.default is p.empty]
+        needed = without_default(getattr(cls, name))[1:]
         first = plain(needed[0].name) if needed else ""
         if not needed:
             if len(made_with) > 1 and re.match(r"^d|^g", plain(made_with[1])):
