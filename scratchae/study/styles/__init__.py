@@ -16,7 +16,7 @@ called and does not give what it should raises `UnlikeError`, and the next is tr
     classes/     the same as `methods`; whole `models`, also of one of `examples`; `steps` turned round; what is `descending` a loss
     optimizers/  how parameters are `handed` over; `updating`, `holding` them, `within` a layer; the `ways` to run one
 
-The order (`tutorial/learner.py`, `tutorial/fallback.py`): an engine, a loss, a layer, an optimizer, a pair of methods. Where this cannot be
-done, or leaves parameters unseen: a model, methods, steps and matrices, a network without a loss. Functions: two, one, three, tables. In
-the end each method or function that gives gradients, and has not run.
+The order (`tutorial/learner.py`, `tutorial/fallback.py`). A class: engine, loss, layer, optimizer, pair of methods; where this cannot be done,
+or leaves parameters unseen, model, methods, its own loss, a matrix, a usual loss. Functions: two by their names, one with its gradient,
+tables; then three, one and two of several arrays, matrices. In the end each that gives gradients, and has not run.
 """

@@ -1,4 +1,4 @@
-"""Inputs of many shapes, and objects of a class with many arguments for its constructor."""
+"""Inputs of many shapes, and values of options other than the defaults."""
 
 from __future__ import annotations
 
