@@ -61,22 +61,16 @@ def noting(file: dict[str, Any], ran: set[int]) -> Iterator[None]:
 
 def methods_with_gradients(cls: type) -> list[str]:
     """The methods of a class that plainly give gradients or make a step, those that only give them first."""
-    found = [
-        name
-        for name in dir(cls)
-        if name[0] != "_" and inspect.isfunction(getattr(cls, name)) and gives_gradients(getattr(cls, name))
-    ]
+    named = [name for name in dir(cls) if name[0] != "_" and inspect.isfunction(getattr(cls, name))]
+    found = [name for name in named if gives_gradients(getattr(cls, name))]
     return sorted(found, key=lambda name: bool(STEP.search(name)))
 
 
 def unlooked(module: ModuleType, ran: set[int]) -> Iterator[tuple[str, type | None, Callable]]:
     """The functions and methods of a file that plainly give gradients or make a step, and have not run: name, class, function."""
     for name, value in list(vars(module).items()):
-        if (
-            getattr(value, "__module__", None) != module.__name__
-            or name[0] == "_"
-            or getattr(value, "__name__", "") != name
-        ):
+        told = getattr(value, "__module__", None), getattr(value, "__name__", "")
+        if told != (module.__name__, name) or name[0] == "_":
             continue
         if inspect.isfunction(value):
             functions = {name: value}
@@ -87,11 +81,8 @@ def unlooked(module: ModuleType, ran: set[int]) -> Iterator[tuple[str, type | No
         else:
             continue
         for title, function in functions.items():
-            if (
-                inspect.isfunction(function)
-                and gives_gradients(function)
-                and function.__code__.co_firstlineno not in ran
-            ):
+            is_left = inspect.isfunction(function) and gives_gradients(function)
+            if is_left and function.__code__.co_firstlineno not in ran:
                 yield title, value if inspect.isclass(value) else None, function
 
 

@@ -28,11 +28,8 @@ def pairs(functions: Mapping[str, Callable]) -> Iterator[tuple[str, str]]:
             continue
         asked = [plain(p.name) for p in required(matrix)]
         for other, function in functions.items():
-            first = (
-                FIRST.fullmatch(other)
-                if "hess" in name.lower()
-                else not FIRST.search(other) and stem_of(name) in ("", stem_of(other))
-            )
+            first = not FIRST.search(other) and stem_of(name) in ("", stem_of(other))
+            first = FIRST.fullmatch(other) if "hess" in name.lower() else first
             if other != name and first and asked and [plain(p.name) for p in required(function)] == asked:
                 yield other, name
 

@@ -24,7 +24,7 @@ from ..objects.held import copies, left_by
 from ..readings.apart import by_name, words
 from ..readings.returned import is_number, labelled, names_in, with_gradients
 from ..readings.several import Arrays, Several, UnlikeError
-from ..text.calls import parameters_of
+from ..text.calls import EVERYTHING, parameters_of
 from ..text.names import IS_COST, RATES, VALUES, is_upstream, plain
 from . import examples
 from .steps import is_state, of_given_gradients, of_value_returned, rates_of
@@ -74,26 +74,19 @@ def is_after(value: Callable, slope: Callable) -> bool:
 
 def asked(method: Callable) -> list[inspect.Parameter]:
     """The arguments that a method needs; targets with the default None too, without which it gives no loss."""
-    wanted = [
-        p for p in parameters_of(method) if p.default is p.empty or (p.default is None and plain(p.name) in TARGETS)
-    ]
-    return [
-        p.replace(default=p.empty)
-        for p in wanted
-        if p.name != "self" and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
-    ]
+    own = [p for p in parameters_of(method) if p.name != "self" and p.kind not in EVERYTHING]
+    wanted = [p for p in own if p.default is p.empty or (p.default is None and plain(p.name) in TARGETS)]
+    return [p.replace(default=p.empty) for p in wanted]
 
 
 def reading(title: str, objects: Objects, how: Callable, *sources: Callable, steps: bool = False) -> Several:
     """A reading: `how` is handed an object and the arguments, and gives outputs and named gradients. steps: it makes a step."""
     parameters = {p.name: p for source in sources for p in asked(source)}
     if len(sources) > 1:  # what its forward gives, or ∂L/∂y
-        own = {p.name for p in asked(sources[0])}
-        parameters = {
-            key: p
-            for key, p in parameters.items()
-            if key in own or not (is_upstream(key) or (len(sources) == 3 and plain(key) in PREDICTIONS - {"x"}))
-        }
+        given = PREDICTIONS - {"x"} if len(sources) == 3 else ()
+        made = {key for key in parameters if is_upstream(key) or plain(key) in given}
+        for key in made - {p.name for p in asked(sources[0])}:
+            del parameters[key]
     rates, options = rates_of(sources[-1]), parameters_of(sources[-1])
     settings = tuple(p for p in options if p.default not in (p.empty, None) and plain(p.name) not in RATES)
     names = ("x", "y", *parameters, *(p.name for p in settings))

@@ -59,11 +59,8 @@ class Descent:
         found = call(method, given | rates)
         own = [v for n, v in vars(thing).items() if plain(n) in RATES and isinstance(v, float) and v > 0]
         taken = taken_off(thing, before, RATE if rates else own[0] if own else 1.0)
-        return found, [
-            (name, change)
-            for name, change in taken
-            if self.moves(name, before[name][1], arguments, y) and (is_trained(before[name][0]) or np.any(change))
-        ]
+        moved = [(name, change) for name, change in taken if self.moves(name, before[name][1], arguments, y)]
+        return found, [pair for pair in moved if is_trained(before[pair[0]][0]) or np.any(pair[1])]
 
 
 def of_value_returned(thing: Any, words: Arrays, name: str) -> tuple[list, list]:

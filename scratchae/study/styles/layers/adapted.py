@@ -108,15 +108,9 @@ class Adapted(Layer):
         later.forward(np.roll(x, 1, axis=0) if self.index else 0.9 * np.roll(x, 1, axis=0))
         there, now = {path for path, _ in walk(self.theirs)}, dict(walk(later.theirs))
         old = {id(value) for path, value in walk(built) if path in there}
-        return {
-            path
-            for path, value in walk(built)
-            if path not in there
-            and id(value) not in old
-            and path in now
-            and is_number(value)
-            and np.array_equal(value, now[path])
-        }
+        new = {path: value for path, value in walk(built) if path not in there and id(value) not in old}
+        kept = {path: value for path, value in new.items() if path in now and is_number(value)}
+        return {path for path, value in kept.items() if np.array_equal(value, now[path])}
 
     def matched(
         self,
@@ -150,11 +144,8 @@ class Adapted(Layer):
     def without_gradient(self, candidates: Mapping[Path, Any], x: np.ndarray) -> dict[str, Path]:
         """The arrays that change y when they are moved, but for which no gradient was found, and where they lie."""
         known = set(self.places.values())
-        return {
-            short(path): path
-            for path, value in candidates.items()
-            if path not in known and is_array(value) and value.dtype.kind == "f" and self.moves(path, x)
-        }
+        arrays = [p for p, value in candidates.items() if is_array(value) and value.dtype.kind == "f"]
+        return {short(path): path for path in arrays if path not in known and self.moves(path, x)}
 
     def moves(self, path: Path, x: np.ndarray) -> bool:
         """Whether y changes when the array at a path does."""

@@ -14,15 +14,14 @@ import numpy as np
 from ..text.calls import required
 from ..text.names import plain
 
+IS_SIZE = re.compile(
+    r"^n|dim|size|num|count|units|^in|^out|hidden|^d\d*$|^[kh]$|width|seed|rng|^lr|vocab|len|depth|heads"
+)
+
 
 def is_size(name: str) -> bool:
     """Whether an argument of a constructor is rather a size or a setting than an array."""
-    return bool(
-        re.search(
-            r"^n|dim|size|num|count|units|^in|^out|hidden|^d\d*$|^[kh]$|width|seed|rng|^lr|vocab|len|depth|heads",
-            plain(name),
-        )
-    )
+    return bool(IS_SIZE.search(plain(name)))
 
 
 SIZES = (3, 4, 5, 2)  # the arguments for a constructor, one after the other

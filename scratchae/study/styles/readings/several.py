@@ -56,14 +56,11 @@ class Several:
 
     def complete(self, arguments: Arrays, seed: int) -> Arrays:
         """The arguments, and what the object holds, moved off the values with which it begins."""
-        rng = np.random.default_rng([seed, 7])
-        moved = {
-            name: np.asarray(
-                np.abs(array) * rng.uniform(0.6, 1.5, array.shape)
-                if re.search(r"var|sigma|std|scale", name)
-                else array + 0.3 * rng.standard_normal(array.shape)
-            )
-            for name, array in self.held(arguments).items()
-        }
-        ordered = {p.name: arguments[p.name] for p in self.parameters if p.name in arguments}
-        return ordered | arguments | moved
+        rng, found = np.random.default_rng([seed, 7]), {p.name: None for p in self.parameters if p.name in arguments}
+        found |= arguments
+        for name, array in self.held(arguments).items():
+            if re.search(r"var|sigma|std|scale", name):
+                found[name] = np.asarray(np.abs(array) * rng.uniform(0.6, 1.5, array.shape))
+            else:
+                found[name] = np.asarray(array + 0.3 * rng.standard_normal(array.shape))
+        return found

@@ -85,24 +85,21 @@ class Call:
     """A forward: `call(x, rng, training)`. Its other arguments are told by their names; an rng is never handed to a flag."""
 
     def __init__(self, function: Callable):
-        self.others = [p for p in parameters_of(function)[1:] if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+        self.others = [p for p in parameters_of(function)[1:] if p.kind not in EVERYTHING]
         self.has_flag = any(map(is_flag, self.others))
         named = [p for p in self.others if plain(p.name) in RNG]
         unknown = [p for p in self.others if p.default is p.empty and not is_flag(p) and p not in named]
         by_place = not named and len(unknown) == 1 and unknown[0].kind is not unknown[0].KEYWORD_ONLY
         by_place = by_place and not re.search("prev|state|hidden|memory|^[hcs]$|^[hcs]0$", unknown[0].name)
-        self.rng = (
-            named[0].name if named else unknown[0].name if by_place else None
-        )  # forward(x, anything) wants the rng
+        # forward(x, anything) wants the rng
+        self.rng = named[0].name if named else unknown[0].name if by_place else None
 
     @property
     def has_modes(self) -> bool:
         return self.has_flag or self.rng is not None
 
     def __call__(self, function: Callable, x: Any, rng: Any, training: bool | None) -> Any:
-        words = {self.rng: rng} if self.rng is not None and (training is not False) else {}
-        if self.rng is not None and training is False:
-            words = {self.rng: None}
+        words = {self.rng: rng if training is not False else None} if self.rng is not None else {}
         for parameter in self.others:
             if is_flag(parameter) and (training is not None or parameter.default is parameter.empty):
                 words[parameter.name] = flag(parameter, training is not False)
@@ -142,7 +139,7 @@ def backward_words(function: Callable, known: dict[str, Any], rate: float) -> It
     _, *others = parameters_of(function) or [None]
     for parameter in others:
         name = plain(parameter.name)
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+        if parameter.kind in EVERYTHING:
             continue
         if name in RATES and (parameter.default is parameter.empty or isinstance(parameter.default, float)):
             yield parameter.name, rate

@@ -78,14 +78,8 @@ def stems_of_gradient(name: Any) -> set[str]:
 
 def partner(name: str, names: Mapping[str, Any]) -> str | None:
     """The name of the derivative of a function, among these names."""
-    stems = {
-        name,
-        name.removesuffix("_forward"),
-        name.removeprefix("forward_"),
-        name.removesuffix("_fwd"),
-        name.removesuffix("Forward"),
-        name.removesuffix("_loss"),
-    }
+    stems = {name.removesuffix(end) for end in ("", "_forward", "_fwd", "Forward", "_loss")}
+    stems.add(name.removeprefix("forward_"))
     if "forward" in name and (twin := name.replace("forward", "backward")) in names:  # conv_forward_naive
         return twin
     return next(
@@ -97,8 +91,5 @@ def partner(name: str, names: Mapping[str, Any]) -> str | None:
 def is_upstream(name: str) -> bool:
     name = plain(name)
     return (
-        name in UPSTREAM
-        or name.startswith(("d", "gout", "gy", "ybar"))
-        or name.endswith(("grad", "bar"))
-        or name == "err"
+        name in (*UPSTREAM, "err") or name.startswith(("d", "gout", "gy", "ybar")) or name.endswith(("grad", "bar"))
     )
