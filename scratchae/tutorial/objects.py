@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -83,17 +84,14 @@ def of_arrays(name: str, cls: type, file: Mapping[str, Any]) -> Iterator[Result]
             return
 
 
-def array_of(file: Mapping[str, Any], *names: str) -> np.ndarray | None:
-    """The array, or the list of numbers, that the file has under one of these names."""
-    for name in names:
-        given = file.get(name)
-        if isinstance(given, list):
-            try:
-                given = np.array(given)
-            except ValueError:
-                continue
-        if isinstance(given, np.ndarray) and given.dtype.kind in "fiub" and given.size and given.ndim:
-            return given.astype(np.float64) if given.dtype.kind == "f" else given
+def array_of(file: Mapping[str, Any], name: str) -> np.ndarray | None:
+    """The array, or the list of numbers, that the file has under this name."""
+    given = file.get(name)
+    if isinstance(given, list):
+        with contextlib.suppress(ValueError):
+            given = np.array(given)
+    if isinstance(given, np.ndarray) and given.dtype.kind in "fiub" and given.size and given.ndim:
+        return given.astype(np.float64) if given.dtype.kind == "f" else given
     return None
 
 

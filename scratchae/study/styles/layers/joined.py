@@ -141,7 +141,7 @@ def is_stretched(x: np.ndarray, y: Any, arguments: Iterable[Any]) -> bool:
 
 def choices(parameters: list[inspect.Parameter], x: np.ndarray, given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Arguments for a function of x besides x: weights, biases, and dicts of options, in shapes that may fit."""
-    options = [list(argument_choices(p, x, given)) for p in parameters]
+    options = [argument_choices(p, x, given) for p in parameters]
     for chosen in itertools.islice(itertools.product(*options), 400):
         yield {
             p.name: value.copy() if hasattr(value, "copy") else value
@@ -163,32 +163,25 @@ def words_compared(name: str, file: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(word for text in texts if name in text for word in re.findall(pattern, text)))
 
 
-def argument_choices(parameter: inspect.Parameter, x: np.ndarray, given: Mapping[str, Any]) -> Iterator[Any]:
+def argument_choices(parameter: inspect.Parameter, x: np.ndarray, given: Mapping[str, Any]) -> list[Any]:
+    """What may be handed over for an argument: what the file has under its name, what its name tells, or arrays."""
     name = plain(parameter.name)
     if isinstance(given.get(parameter.name), np.ndarray | float | int | dict):
-        yield given[parameter.name]
-        return
+        return [given[parameter.name]]
     if "param" in name or name in ("config", "options", "hparams"):
-        yield dict(OPTIONS)
-        return
+        return [dict(OPTIONS)]
     if name in TRAINING:
-        yield True
-        return
+        return [True]
     if parameter.name == "G" or name in ("groups", "numgroups", "ngroups", "heads", "numheads", "nheads"):
-        yield 2
-        return
+        return [2]
     if words := words_compared(parameter.name, given):
-        yield from words
-        return
+        return words
     if name == "mode":
-        yield "train"
-        return
+        return ["train"]
     if name in RATES or name in ("slope", "rate", "p", "eps", "negativeslope", "lam"):
-        yield 0.4
-        return
+        return [0.4]
     if "stride" in name or name in ("pad", "padding", "size", "k", "kernelsize", "poolsize", "axis"):
-        yield from (2, 1)
-        return
+        return [2, 1]
     rng, D, N = np.random.default_rng(len(name)), x.shape[-1], int(np.prod(x.shape[1:]))
     C = x.shape[1] if x.ndim > 1 else 1
     shapes = {
@@ -201,5 +194,4 @@ def argument_choices(parameter: inspect.Parameter, x: np.ndarray, given: Mapping
         shapes["w"] = [(4, 4)]
     if name in ("gamma", "beta", "scale", "shift"):
         kind, shapes["b"] = "b", [(D,), (1, D), (C,), (1, C, 1, 1)]
-    for shape in dict.fromkeys(shapes[kind]):
-        yield 0.5 * rng.standard_normal(shape)
+    return [0.5 * rng.standard_normal(shape) for shape in dict.fromkeys(shapes[kind])]
