@@ -28,9 +28,8 @@ def rates_of(method: Callable) -> dict[str, float]:
 
 
 def taken_off(thing: Any, before: Held, rate: float = RATE) -> list[tuple[str, np.ndarray]]:
-    """What was taken off each array that an object held, divided by the rate. One that has another shape now is none of a step."""
-    after = {name: np.asarray(get(thing, path)) for name, (path, _) in before.items()}
-    return [(n, (array - after[n]) / rate) for n, (_, array) in before.items() if after[n].shape == array.shape]
+    """What was taken off each array that an object held, divided by the rate."""
+    return [(name, (array - np.asarray(get(thing, path))) / rate) for name, (path, array) in before.items()]
 
 
 def is_state(name: str, arrays: Mapping[str, np.ndarray]) -> bool:
@@ -58,7 +57,10 @@ class Descent:
         before, rates = held_by(thing), rates_of(method)
         found = call(method, given | rates)
         own = [v for n, v in vars(thing).items() if plain(n) in RATES and isinstance(v, float) and v > 0]
-        taken = taken_off(thing, before, RATE if rates else own[0] if own else 1.0)
+        alike = {
+            name: (path, array) for name, (path, array) in before.items() if np.shape(get(thing, path)) == array.shape
+        }
+        taken = taken_off(thing, alike, RATE if rates else own[0] if own else 1.0)
         moved = [(name, change) for name, change in taken if self.moves(name, before[name][1], arguments, y)]
         return found, [pair for pair in moved if is_trained(before[pair[0]][0]) or np.any(pair[1])]
 
