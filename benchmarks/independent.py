@@ -1,11 +1,11 @@
 """`scratchae check` on code whose author has not seen its rules: right files in many styles, and the same with one slip each.
 
-    python benchmarks/independent.py [--set first|second|third] [--folder FOLDER] [--only TEXT] [--limit SECONDS] [--jobs N] [--json FILE]
+    python benchmarks/independent.py [--set first|second|third|fourth] [--folder FOLDER] [--only TEXT] [--limit SECONDS] [--jobs N] [--json FILE]
 
 `independent/SET/*.txt` hold right files after `#### name`, each with its slips: `%%% slip word | what is wrong`, then what stands in the right
 file, `===>`, and what stands in the wrong one (`&&&` between two places). Their authors compared every right file with PyTorch or
 with central differences, and ran every wrong one beside its right one, in at least one ordinary use of which a number differs. They
-are for judging: a set after which rules of the diagnosis were made cannot judge them again. So far these are all three.
+are for judging: a set after which rules of the diagnosis were made cannot judge them again. So far these are all four.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ from scratchae.bench import machine
 from scratchae.bench.harness import save
 from scratchae.tutorial.homework import first_fault, graded
 
+SLOW = 5  # seconds that a check of small layers may take
 SOURCES = Path(__file__).parent / "independent"
-SETS = ("first", "second", "third")
+SETS = ("first", "second", "third", "fourth")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,19 +60,19 @@ def run(options: argparse.Namespace) -> None:
                         paths[-1].write_text(code, encoding="utf-8")
                 said[of][kind] = checked(paths, options) if paths else []
                 counts = collections.Counter(row["verdict"] for row in said[of][kind])
-                print(
-                    f"{of}: {len(paths)} {kind} files: "
-                    + ", ".join(f"{n} {word}" for word, n in counts.most_common())
-                )
+                words = ", ".join(f"{n} {word}" for word, n in counts.most_common())
+                slow = sum(row["seconds"] > SLOW for row in said[of][kind])
+                print(f"{of}: {len(paths)} {kind} files: {words}; {slow} took more than {SLOW} s")
     if options.json:
         save(machine.record("independent", only=options.only, limit=options.limit) | {"sets": said}, options.json)
 
 
 def checked(paths: list[Path], options: argparse.Namespace) -> list[dict]:
-    """The verdict on files and the first fault that is told, several at a time: each is in a process of its own."""
+    """The verdict on files, the first fault that is told and the time, several at a time: each is in a process of its own."""
     with ThreadPoolExecutor(options.jobs) as pool:
         found = pool.map(lambda path: graded(path, options.limit), paths)
-        return [{"file": one.file.stem, "verdict": one.verdict, "fault": first_fault(one)} for one in found]
+        rows = ((one.file.stem, one.verdict, first_fault(one), round(one.seconds, 2)) for one in found)
+        return [dict(zip(("file", "verdict", "fault", "seconds"), row, strict=True)) for row in rows]
 
 
 def blocks(of: str) -> Iterator[tuple[str, str, list[str]]]:
