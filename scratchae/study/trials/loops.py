@@ -1,0 +1,122 @@
+"""The trials of a loop of a script: from arrays that are moved, the gradients of what it descends, and its step along them."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..diagnosis.finding import finding
+from ..styles.loops import Loop, Names, Value
+from ..styles.names import get
+from ..styles.several import Arrays, Several, UnlikeError
+from .readings import diagnosed
+from .result import RIGHT, WRONG, Result, Tried
+from .several import attempt
+
+# a step that is on purpose no multiple of the gradient
+NOT_ALONG = re.compile(r"sqrt|\*\* ?0?\.5|adam|rms|clip|decay|1\.? - \w*(?:beta|mom|mu|rho)", re.I)
+SEEDS = 0, 2, 3
+
+
+def examine(loop: Loop, source: Callable) -> Result | None:
+    """Right if its gradients are those of one value; else wrong for what the script calls its loss; None if no value was found."""
+    worst = None
+    for told, strict, value in loop.values():
+        held = [name for name in loop.changed if moves(loop, value, name)]
+        result = trials(reading(loop, source, held, value, strict)) if held else None
+        if result is None:
+            continue
+        if result.code == RIGHT:
+            if not strict:
+                result.tried.only.append(f"for {told}, or a multiple of it")
+            return along(loop, held, result)
+        if strict or any(check.passed and np.any(check.analytic) for check in result.report.checks):
+            worst = worst or result
+    if worst is None:
+        return None
+    result = diagnosed(worst)
+    return replace(result, report=replace(result.report, findings=tuple(f for f in result.report.findings if f.fault)))
+
+
+def moves(loop: Loop, value: Value, name: str) -> bool:
+    """Whether the value is another number with another array of this name."""
+    array = loop.arrays([name])[name]
+    try:
+        first, second = (number(value(loop.once({name: one}))) for one in (array, 1.1 * array + 0.1))
+    except Exception:
+        return False
+    return first != second
+
+
+def number(found: Any) -> float:
+    if np.size(found) != 1 or np.asarray(found).dtype.kind != "f":
+        raise UnlikeError
+    return float(np.reshape(found, ()))
+
+
+def reading(loop: Loop, source: Callable, held: Collection[str], value: Value, strict: bool) -> Several:
+    """The value and the gradients of what is trained: the arrays with their names, or else what the pass takes off."""
+    tensors = loop.arrays(held)
+    named = loop.gradients(loop.once(tensors, still=True), held).keys() == tensors.keys()
+
+    def run(arguments: Arrays, upstream: Callable) -> tuple[list, list]:
+        after = loop.once(arguments, still=True)
+        found = loop.gradients(after, held) if named else taken_off(loop, arguments)
+        return [number(value(after))], list(found.items())
+
+    return Several(
+        f"the loop in line {loop.line}", source, [], run, {}, lambda arguments: tensors,
+        updates=not (named and strict), descends=True, fixed=True, parts=(source,), told=strict,
+    )  # fmt: skip
+
+
+def taken_off(loop: Loop, arguments: Arrays) -> Arrays:
+    """What a pass takes off arrays, in a step without a past: what else it changes, such as a velocity, begins with zeros."""
+    past = {name: np.zeros_like(array) for name, array in loop.arrays(loop.changed).items() if array.ndim}
+    after = loop.once(past | arguments)
+    return {name: array - np.asarray(get(after, loop.changed[name])) for name, array in arguments.items()}
+
+
+def trials(thing: Several) -> Result | None:
+    """The gradients from the arrays of the script, and from others; None if it does not run."""
+    tried, first = Tried(), None
+    for seed in SEEDS:
+        result = attempt(thing, thing.complete({}, seed), tried, first is None)
+        if result is not None and result.code == WRONG:
+            return result
+        first = first or result
+    tried.moved.append(", ".join(thing.held({})))
+    return first
+
+
+def along(loop: Loop, held: Collection[str], result: Result) -> Result:
+    """What is right; or wrong, if a gradient is computed after a parameter has changed, or the step is not along the gradients."""
+    tensors = loop.arrays(held)
+    slopes, in_passing = (loop.gradients(loop.once(tensors, still), held) for still in (True, False))
+    late = tuple(name for name in slopes if not np.allclose(slopes[name], in_passing[name], rtol=1e-9, atol=1e-12))
+    if late:
+        evidence = f"∂L/∂{late[0]} is another where the lines that change {', '.join(held)} are left out"
+        return replace(result, code=WRONG, report=None, findings=(finding("updated_first", late, evidence),))
+    if NOT_ALONG.search(ast.unparse(ast.Module(loop.body, []))):
+        result.tried.left_out.append("the step, which is no multiple of the gradient: the gradients alone were checked")
+        return result
+    steps = taken_off(loop, tensors)
+    for name, slope in slopes.items():
+        if np.any(steps[name]) and not parallel(steps[name], slope):
+            other = next((f", but of that of {one}" for one in slopes if parallel(steps[name], slopes[one])), "")
+            place, fault = np.unravel_index(np.abs(slope).argmax(), slope.shape), steps[name]
+            evidence = f"at {[*map(int, place)]} {fault[place]:.6g} is taken off, and the gradient is {slope[place]:.6g}"
+            which = f"what is taken off {name} is no multiple of its gradient{other}"
+            return replace(result, code=WRONG, report=None, findings=(finding("optimizer", (), evidence, which=which),))
+    return result
+
+
+def parallel(step: np.ndarray, slope: np.ndarray) -> bool:
+    """Whether a step is the gradient times a number above 0."""
+    both = np.linalg.norm(step) * np.linalg.norm(slope)
+    return step.shape == slope.shape and bool((step * slope).sum() > (1 - 1e-6) * both)
