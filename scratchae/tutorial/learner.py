@@ -22,13 +22,14 @@ from ..errors import OptionError
 from ..models import Model
 from ..optimizers import Optimizer
 from ..study.styles import engines, losses, matrices
+from ..study.styles.functions.loops import loops_of
 from ..study.styles.functions.tables import of_table
 from ..study.styles.functions.three import in_three
 from ..study.styles.objects import closures
 from ..study.styles.optimizers.ways import is_factory
 from ..study.styles.text.calls import method_of, parameters_of, required
 from ..study.styles.text.names import BACKWARD, COSTS, FORWARD, IS_SLOPE, OF_METHODS, UPDATE, partner, plain
-from ..study.trials import clipping, descents, layers, models, optimizers, readings
+from ..study.trials import clipping, descents, layers, loops, models, optimizers, readings
 from ..study.trials.result import Result
 from .fallback import of_class, or_of_functions, or_several
 from .looked import instrumented, repeats_steps
@@ -46,7 +47,7 @@ from .readers import (
     returned,
     with_options,
 )
-from .remaining import Subject, found_now, next_unlooked, own
+from .remaining import Subject, found_now, next_unlooked, not_looked_at, own
 
 HOW = """nothing to check: write a class with `forward(self, x)` and `backward(self, dy)`, or a loss `def loss(prediction, target)` that returns (value, gradient), or an optimizer with `update(self, parameters, gradient)`. The shortest that works:
     class Twice:
@@ -72,6 +73,7 @@ def subjects(module: ModuleType) -> list[Subject]:
     """Everything in the file that can be checked. Raises NotCheckableError if there is nothing."""
     found = [*of_classes(module), *of_functions(module), *of_tables(module), *of_rules(module), *of_models(module)]
     found += of_others(module, {subject.name for subject in found})
+    found += of_loops(module)
     if not found and not (found := next_unlooked(module, set(), set())):
         raise NotCheckableError(HOW)
     return found
@@ -186,6 +188,18 @@ def of_others(module: ModuleType, named: set[str]) -> Iterator[Subject]:
     for name, cls in own(module, inspect.isclass).items():
         if cls in left and check_of(cls) is None and not issubclass(cls, Model):
             yield from found_now(name, cls, file, partial(of_class, name, cls, None, file))
+
+
+def of_loops(module: ModuleType) -> Iterator[Subject]:
+    """The loops of a script that train: of loops in each other the first that can be read; none of them, where that plainly gives gradients."""
+    read: set[int] = set()
+    for loop in loops_of(vars(module), Path(module.__file__).read_bytes()):
+        if read.isdisjoint(loop.lines):
+            found = [*found_now(loop.name, loop.source, vars(module), partial(loops.examine, loop))]
+            if not found and loop.trains:
+                found = [Subject(loop.name, loop.source, partial(not_looked_at, loop.name))]
+            read |= {loop.lines.start} if found else set()
+            yield from found
 
 
 def of_tables(module: ModuleType) -> Iterator[Subject]:

@@ -23,9 +23,10 @@ from typing import Any
 
 import numpy as np
 
-from .copies import duplicate, repeatable
-from .names import Path, get, keys_of_gradient, keys_of_parameter, put, stem, stems_of_gradient, walk, written
-from .networks import LOSSES
+from ..classes.descending import LOSSES
+from ..objects.copies import duplicate, repeatable
+from ..objects.paths import Path, get, keys_of_gradient, keys_of_parameter, put, walk, written
+from ..text.names import stem, stems_of_gradient
 
 Names = dict[str, Any]
 LOSS = re.compile(r"(?:\w+_)?(?:loss|cost|objective|nll|mse|bce|sse|xent|energy)(?:_\w+)?|[JL]", re.I)
@@ -36,15 +37,38 @@ Value = Callable[[Names], Any]  # of the names after a pass
 
 @dataclass(eq=False)
 class Loop:
-    """The statements of one pass of a loop, the line where it begins, the names of its file, and what they are before the pass.
+    """The statements of one pass of a loop, its lines, the names of its file, and what they are before the pass.
 
     changed: the arrays of floats that a pass changes, by what they are called.
     """
 
     body: list[ast.stmt]
-    line: int
+    lines: range
     file: Names
     before: Names
+
+    @property
+    def name(self) -> str:
+        return f"the loop in line {self.lines.start}"
+
+    @property
+    def source(self) -> Callable:
+        """A function without content in the place of the loop, for what is said of it."""
+        found: Names = {}
+        text = "\n" * (self.lines.start - 1) + "def loop(): ..."
+        exec(compile(text, self.file.get("__file__", ""), "exec"), found)
+        return found["loop"]
+
+    @functools.cached_property
+    def stored(self) -> set[str]:
+        """What a pass assigns itself, W of W, net.W, and params['W']."""
+        nodes = ast.walk(ast.Module(self.body, []))
+        return {end_of(node) for node in nodes if isinstance(getattr(node, "ctx", None), ast.Store)}
+
+    @property
+    def trains(self) -> bool:
+        """Whether a pass plainly calculates gradients itself: it assigns W and dW."""
+        return any(stem(name) in stems_of_gradient(other) for name in self.stored for other in self.stored)
 
     @functools.cached_property
     def changed(self) -> dict[str, Path]:
@@ -63,7 +87,11 @@ class Loop:
         for name, array in arrays.items():
             old = get(names, self.changed[name])
             put(names, self.changed[name], np.array(array) if isinstance(old, np.ndarray) else float(array))
-        return ran(self.code(frozenset(end(self.changed[name]) for name in arrays) if still else frozenset()), self.file, names)
+        return ran(
+            self.code(frozenset(end(self.changed[name]) for name in arrays) if still else frozenset()),
+            self.file,
+            names,
+        )
 
     @functools.lru_cache(8)  # noqa: B019
     def code(self, ends: frozenset[str]) -> CodeType:
@@ -83,10 +111,11 @@ class Loop:
                     begun = self.before.get(name, 0.0) if isinstance(node, ast.AugAssign) else 0.0
                     yield name, True, lambda after, n=name, begun=begun: after[n] - begun
                     told = True
-            elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "append":
-                if not MEASURE.search(ast.unparse(node)):
-                    yield ast.unparse(node.args[0]), False, functools.partial(last, ast.unparse(node.func.value))
-                    told = True
+            elif getattr(getattr(node, "func", None), "attr", "") == "append" and not MEASURE.search(
+                ast.unparse(node)
+            ):
+                yield ast.unparse(node.args[0]), False, functools.partial(last, ast.unparse(node.func.value))
+                told = True
         for a, y in () if told else self.differences():
             for name, (loss, _) in LOSSES.items():
                 yield f"{name} with a = {a}, y = {y}", False, functools.partial(usual, loss, a, y)
@@ -105,7 +134,11 @@ class Loop:
         found = {}
         for path, array in walk(data_of(after)):
             if title(path) not in names and not isinstance(path[-1][1], int):
-                found |= {name: np.asarray(array) for name in names if name not in found and keys[name] & keys_of_gradient(path)}
+                found |= {
+                    name: np.asarray(array)
+                    for name in names
+                    if name not in found and keys[name] & keys_of_gradient(path)
+                }
         return found
 
 
@@ -129,12 +162,6 @@ def end(path: Path) -> str:
     return [key for _, key in path if isinstance(key, str)][-1]
 
 
-def trains(loop: Loop) -> bool:
-    """Whether a pass plainly calculates gradients itself: it assigns W and dW."""
-    stored = {end_of(node) for node in ast.walk(ast.Module(loop.body, [])) if isinstance(getattr(node, "ctx", None), ast.Store)}
-    return any(stem(name) in stems_of_gradient(other) for name in stored for other in stored)
-
-
 def data_of(file: Names) -> Names:
     """Arrays, numbers, and objects of a file's own classes, without functions, classes and modules."""
     return {
@@ -144,7 +171,7 @@ def data_of(file: Names) -> Names:
     }
 
 
-def loops_of(file: Names, text: str) -> Iterator[Loop]:
+def loops_of(file: Names, text: bytes) -> Iterator[Loop]:
     """The loops of a script, those inside of others first: at the level of its file, where they have run and their names are there, and
     where it is run as a program, where the lines before them run first."""
     for node in ast.parse(text).body:
@@ -170,7 +197,7 @@ def inside(node: ast.For | ast.While, file: Names, before: Names) -> Iterator[Lo
         begin = [ast.Assign([node.target], ast.parse(f"next(iter({ast.unparse(node.iter)}))", mode="eval").body)]
         before = data_of(ran(code_of(begin, file), file, duplicate(before)))
     yield from among(node.body, file, before)
-    yield Loop(node.body, node.lineno, file, before)
+    yield Loop(node.body, range(node.lineno, node.end_lineno + 1), file, before)
 
 
 def code_of(body: list[ast.stmt], file: Names) -> CodeType:
