@@ -153,7 +153,8 @@ def grade(path: Path, seconds: float = 60, parts: list[tuple[str, int, str]] | N
     if check is not None:
         return RIGHT, praised(path.name, check(module))
     parts, ran = [] if parts is None else parts, set()
-    waiting, tried = subjects(module), set()
+    waiting = subjects(module)
+    tried = {subject.name for subject in waiting}
     while waiting:
         for subject in waiting:
             begun = set(subject.ran)

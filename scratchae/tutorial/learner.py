@@ -22,9 +22,10 @@ from ..errors import OptionError
 from ..models import Model
 from ..optimizers import Optimizer
 from ..study.styles import engines, losses, matrices
-from ..study.styles.functions.loops import loops_of
+from ..study.styles.functions.loops import loops_of, trains
 from ..study.styles.functions.tables import of_table
 from ..study.styles.functions.three import in_three
+from ..study.styles.functions.trained import Script
 from ..study.styles.objects import closures
 from ..study.styles.optimizers.ways import is_factory
 from ..study.styles.text.calls import method_of, parameters_of, required
@@ -195,9 +196,10 @@ def of_loops(module: ModuleType) -> Iterator[Subject]:
     read: set[int] = set()
     for loop in loops_of(vars(module), Path(module.__file__).read_bytes()):
         if read.isdisjoint(loop.lines):
-            found = [*found_now(loop.name, loop.source, vars(module), partial(loops.examine, loop))]
-            if not found and loop.trains:
-                found = [Subject(loop.name, loop.source, partial(not_looked_at, loop.name))]
+            place = Script(loop)
+            found = [*found_now(place.name, place.source, vars(module), partial(loops.examine, place))]
+            if not found and trains(loop.body):
+                found = [Subject(place.name, place.source, partial(not_looked_at, place.name))]
             read |= {loop.lines.start} if found else set()
             yield from found
 

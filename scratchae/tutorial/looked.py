@@ -66,24 +66,24 @@ def methods_with_gradients(cls: type) -> list[str]:
     return sorted(found, key=lambda name: bool(STEP.search(name)))
 
 
-def unlooked(module: ModuleType, ran: set[int]) -> Iterator[tuple[str, type | None, Callable]]:
-    """The functions and methods of a file that plainly give gradients or make a step, and have not run: name, class, function."""
+def written_in(module: ModuleType) -> Iterator[tuple[str, type | None, Callable]]:
+    """The functions of a file, and the methods of its classes: name, class, function."""
     for name, value in list(vars(module).items()):
         told = getattr(value, "__module__", None), getattr(value, "__name__", "")
         if told != (module.__name__, name) or name[0] == "_":
             continue
         if inspect.isfunction(value):
-            functions = {name: value}
-        elif inspect.isclass(value):
-            functions = {
-                f"{name}.{key}": getattr(one, "__func__", one) for key, one in vars(value).items() if key[0] != "_"
-            }
-        else:
-            continue
-        for title, function in functions.items():
-            is_left = inspect.isfunction(function) and gives_gradients(function)
-            if is_left and function.__code__.co_firstlineno not in ran:
-                yield title, value if inspect.isclass(value) else None, function
+            yield name, None, value
+        for key, one in vars(value).items() if inspect.isclass(value) else ():
+            if inspect.isfunction(method := getattr(one, "__func__", one)):
+                yield f"{name}.{key}", value, method
+
+
+def unlooked(module: ModuleType, ran: set[int]) -> Iterator[tuple[str, type | None, Callable]]:
+    """Those that plainly give gradients or make a step, and have not run."""
+    for name, cls, function in written_in(module):
+        if function.__name__[0] != "_" and gives_gradients(function) and function.__code__.co_firstlineno not in ran:
+            yield name, cls, function
 
 
 def gives_gradients(function: Callable) -> bool:

@@ -18,6 +18,8 @@ from ..study.trials import whole as trials
 from ..study.trials.result import RIGHT, WRONG, Result
 from .looked import methods_with_gradients
 
+SMALL = (SIZES, SECOND), ((3, 4, 2, 2), (5, 3, 6, 2))  # of objects: as many outputs as there are classes, or fewer
+
 
 def is_model(cls: type, value: Any) -> bool:
     """Whether an object of a class holds arrays that are trained, and has a method that gives gradients besides those of a loss."""
@@ -41,8 +43,7 @@ def of_model(name: str, cls: type, value: Any) -> Result | None:
 
 def of_method(name: str, cls: type, value: Any, method: str) -> Result | None:
     """A method of a model that gives gradients or makes a step."""
-    sizes = [(SIZES, SECOND), ((3, 4, 2, 2), (5, 3, 6, 2))]  # as many outputs as there are classes, or fewer
-    ways = [Objects(cls, value, one, widths=True) for one in (sizes if value is None else sizes[:1])]
+    ways = [Objects(cls, value, one, widths=True) for one in (SMALL if value is None else SMALL[:1])]
     result = trials.best(reading for one in ways for reading in models.of_method(name, method, one))
     if result is None or result.code != RIGHT:
         of_chain = boltzmann.examine(method, ways[0])

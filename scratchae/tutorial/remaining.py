@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import inspect
 import re
@@ -10,12 +11,19 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+from ..study.styles.functions.loops import trains
+from ..study.styles.functions.trained import Trained, loops_that_train
+from ..study.styles.objects.fresh import Objects
 from ..study.styles.text.names import partner
+from ..study.trials import loops
 from ..study.trials.result import Result
-from .looked import noting, unlooked
-from .models import of_cost, of_method
+from .looked import noting, unlooked, written_in
+from .models import SMALL, of_cost, of_method
 from .objects import NotCheckableError
 from .readers import check_two
+
+# what trains by itself, even if it has run elsewhere to make the parameters
+WHOLE = re.compile(r"_*(?:fit|train|learn|optimi[sz]e|run|sgd|gradient_descent)(?!.*(?:step|batch|one))\w*")
 
 
 @dataclass(frozen=True)
@@ -48,17 +56,35 @@ def found_now(name: str, value: Any, file: dict[str, Any], check: Callable[[], R
 
 def next_unlooked(module: ModuleType, ran: set[int], tried: set[str]) -> list[Subject]:
     """The next that gives gradients and that no check has run; `tried` are the names of those before."""
-    for name, cls, function in unlooked(module, ran):
-        if name in tried:
+    left = {name for name, _, _ in unlooked(module, ran)}
+    for name, cls, function in written_in(module):
+        nodes = loops_that_train(function)
+        alone = function.__code__.co_firstlineno not in ran or WHOLE.fullmatch(function.__name__)
+        if name in tried or not (name in left or (nodes and alone)):
             continue
         tried.add(name)
-        if cls:
-            check = functools.partial(of_method, cls.__name__, cls, None, function.__name__)
-        else:
-            check = functools.partial(of_function, name, function, own(module, inspect.isfunction), vars(module))
-        found = [*found_now(name, cls or function, vars(module), check)]
-        return found or [Subject(name, function, functools.partial(not_looked_at, name))]
+        checks = [functools.partial(of_loops, name, function, nodes, cls)]
+        if name in left and cls:
+            checks.insert(0, functools.partial(of_method, cls.__name__, cls, None, function.__name__))
+        elif name in left:
+            functions = own(module, inspect.isfunction)
+            checks.insert(0, functools.partial(of_function, name, function, functions, vars(module)))
+        for check in checks:
+            if found := [*found_now(name, cls or function, vars(module), check)]:
+                return found
+        if name in left or any(trains(node.body) for node in nodes):
+            return [Subject(name, function, functools.partial(not_looked_at, name))]
     return []
+
+
+def of_loops(name: str, function: Callable, nodes: list[ast.For | ast.While], cls: type | None) -> Result | None:
+    """A function or method that trains in a loop of its own: the first of its loops, and of sizes of its objects, that can be read."""
+    for node in nodes:
+        for objects in [Objects(cls, None, sizes, widths=True) for sizes in SMALL] if cls else [None]:
+            result = loops.examine(Trained(name, function, node, objects))
+            if result is not None:
+                return result
+    return None
 
 
 def of_function(name: str, function: Callable, functions: dict[str, Callable], file: dict[str, Any]) -> Result | None:

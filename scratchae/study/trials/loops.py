@@ -3,57 +3,102 @@
 from __future__ import annotations
 
 import ast
+import contextlib
+import itertools
 import re
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ..diagnosis.finding import finding
-from ..styles.functions.loops import Loop, Value, end
+from ..styles.functions.loops import Loop, end, values
+from ..styles.functions.trained import Script, Trained
 from ..styles.objects.paths import get
 from ..styles.readings.several import Arrays, Several, UnlikeError
+from .fitting import Fitting
 from .readings import diagnosed
-from .result import RIGHT, WRONG, Result, Tried
-from .several import attempt
+from .result import RIGHT, WRONG, Result
+from .several import trials
+from .whole import found_for
 
 # a step that is on purpose no multiple of the gradient
 NOT_ALONG = re.compile(r"sqrt|\*\* ?0?\.5|adam|rms|clip|decay|1\.? - \w*(?:beta|mom|mu|rho)", re.I)
-SEEDS = 0, 2, 3
 SECONDS = 10.0  # for one comparison
 
 
-def examine(loop: Loop) -> Result | None:
-    """Right if its gradients are those of one value; else wrong for what the script calls its loss; None if no value was found."""
+def examine(place: Script | Trained) -> Result | None:
+    """Right if its gradients are those of one value; else wrong for what the file calls its loss; None if no value was found."""
     worst = None
-    for told, strict, value in loop.values():
-        held = [name for name in loop.changed if moves(loop, value, name)]
-        thing = reading(loop, held, value, strict) if held else None
-        result = trials(thing) if thing else None
-        if result is None:
-            continue
-        if result.code == WRONG and strict and is_penalised(thing, result):
-            result.tried.only.append(f"with a penalty on {', '.join(held)} that is not in {told}")
-            result = replace(result, code=RIGHT)
-        elif not strict:
-            result.tried.only.append(f"for a multiple of {told}")
-        if result.code == RIGHT:
-            return along(loop, held, result)
-        if strict or any(check.passed and np.any(check.analytic) for check in result.report.checks):
-            worst = worst or result
+    for told, how, value in values(place.body):
+        for thing, fitting, held, by_name in itertools.islice(readings(place, value, how), 5):
+            result = trials(thing, fitting, False)
+            if result.report is None:
+                continue
+            result.tried.left_out.clear()  # data are constants
+            if result.code == WRONG and how == "named" and is_penalised(thing.complete(fitting(0, 0), 0), result):
+                result.tried.only.append(f"with a penalty on {', '.join(held)} that is not in {told}")
+                result = replace(result, code=RIGHT)
+            elif how == "usual" or (thing.updates and by_name):
+                result.tried.only.append(f"for a multiple of {told}")
+            if result.code == RIGHT:
+                return along(place.loop(fitting(0, 0)), held, result)
+            if how == "named" or any(check.passed and np.any(check.analytic) for check in result.report.checks):
+                worst = worst or result
     if worst is None:
         return None
     result = diagnosed(worst)
-    return replace(
-        result, report=replace(result.report, findings=tuple(f for f in result.report.findings if f.fault))
-    )
+    faults = tuple(found for found in result.report.findings if found.fault)
+    return replace(result, report=replace(result.report, findings=faults))
 
 
-def is_penalised(thing: Several, result: Result) -> bool:
+def readings(
+    place: Script | Trained, value: Callable, how: str
+) -> Iterator[tuple[Several, Fitting, list[str], bool]]:
+    """The value and the gradients of what is trained, with arguments that fit: the arrays with their names, or else what the lines of
+    the pass take off. They may be a multiple of the gradients, unless their names and that of the value are those of a gradient and a loss."""
+    held: list[str] = []
+
+    def arrays(arguments: Arrays) -> Arrays:
+        try:
+            loop = place.loop(arguments)
+            if not held:
+                held.extend(name for name in loop.changed if moves(loop, value, name))
+            return loop.arrays(held)
+        except Exception:  # arguments that do not fit
+            return {}
+
+    def run(arguments: Arrays, upstream: Callable) -> tuple[list, list]:
+        loop, moved = place.loop(arguments), {name: arguments[name] for name in held}
+        after = loop.once(moved, still=True)
+        found = loop.gradients(after, held)
+        if found.keys() != moved.keys():
+            if not held or not steps_itself(loop, held):
+                raise UnlikeError
+            found = taken_off(loop, moved)
+        return [number(value(loop, after))], list(found.items())
+
+    thing = Several(
+        place.name, place.source, place.needed, run, {}, arrays, updates=True, descends=True,
+        settings=place.settings, cls=place.cls, fixed=isinstance(place, Script), parts=(),
+    )  # fmt: skip
+    for fitting in [Fitting({}, {}, False, 0)] if thing.fixed else found_for(thing):
+        with contextlib.suppress(Exception):
+            held.clear()
+            loop = place.loop(fitting(0, 0))
+            tensors = arrays(fitting(0, 0))
+            by_name = loop.gradients(loop.once(tensors, still=True), held).keys() == tensors.keys()
+            if held and not too_long(loop, tensors):
+                if by_name and how != "usual":
+                    yield replace(thing, updates=False), fitting, list(held), by_name
+                if not by_name or how != "named":
+                    yield thing, fitting, list(held), by_name
+
+
+def is_penalised(arrays: Arrays, result: Result) -> bool:
     """Whether each gradient is that of the value, with c W of a penalty ½ c W²."""
-    arrays = thing.complete({}, SEEDS[0])
     for check in result.report.checks:
         rest, w = check.analytic - check.numeric, arrays[check.name]
         c = (rest * w).sum() / max((w * w).sum(), 1e-300)
@@ -62,11 +107,11 @@ def is_penalised(thing: Several, result: Result) -> bool:
     return True
 
 
-def moves(loop: Loop, value: Value, name: str) -> bool:
+def moves(loop: Loop, value: Callable, name: str) -> bool:
     """Whether the value is another number with another array of this name."""
     array = loop.arrays([name])[name]
     try:
-        first, second = (number(value(loop.once({name: one}))) for one in (array, 1.1 * array + 0.1))
+        first, second = (number(value(loop, loop.once({name: one}))) for one in (array, 1.1 * array + 0.1))
     except Exception:
         return False
     return first != second
@@ -76,24 +121,6 @@ def number(found: Any) -> float:
     if np.size(found) != 1 or np.asarray(found).dtype.kind != "f":
         raise UnlikeError
     return float(np.reshape(found, ()))
-
-
-def reading(loop: Loop, held: Collection[str], value: Value, strict: bool) -> Several | None:
-    """The value and the gradients of what is trained: the arrays with their names, or else what the lines of the pass take off."""
-    tensors = loop.arrays(held)
-    named = loop.gradients(loop.once(tensors, still=True), held).keys() == tensors.keys()
-    if not (named or steps_itself(loop, held)) or too_long(loop, tensors):
-        return None
-
-    def run(arguments: Arrays, upstream: Callable) -> tuple[list, list]:
-        after = loop.once(arguments, still=True)
-        found = loop.gradients(after, held) if named else taken_off(loop, arguments)
-        return [number(value(after))], list(found.items())
-
-    return Several(
-        loop.name, loop.source, [], run, {}, lambda arguments: tensors,
-        updates=not (named and strict), descends=True, fixed=True, parts=(), told=strict,
-    )  # fmt: skip
 
 
 def steps_itself(loop: Loop, held: Collection[str]) -> bool:
@@ -113,18 +140,6 @@ def taken_off(loop: Loop, arguments: Arrays) -> Arrays:
     past = {name: np.zeros_like(array) for name, array in loop.arrays(loop.changed).items() if array.ndim}
     after = loop.once(past | arguments)
     return {name: array - np.asarray(get(after, loop.changed[name])) for name, array in arguments.items()}
-
-
-def trials(thing: Several) -> Result | None:
-    """The gradients from the arrays of the script, and from others; None if it does not run."""
-    tried, first = Tried(), None
-    for seed in SEEDS:
-        result = attempt(thing, thing.complete({}, seed), tried, first is None)
-        if result is not None and result.code == WRONG:
-            return result
-        first = first or result
-    tried.moved.append(", ".join(thing.held({})))
-    return first
 
 
 def along(loop: Loop, held: Collection[str], result: Result) -> Result:

@@ -26,13 +26,13 @@ import numpy as np
 from ..classes.descending import LOSSES
 from ..objects.copies import duplicate, repeatable
 from ..objects.paths import Path, get, keys_of_gradient, keys_of_parameter, put, walk, written
-from ..text.names import stem, stems_of_gradient
+from ..text.names import RATES, plain, stem, stems_of_gradient
+from ..text.written import tree_of
 
 Names = dict[str, Any]
 LOSS = re.compile(r"(?:\w+_)?(?:loss|cost|objective|nll|mse|bce|sse|xent|energy)(?:_\w+)?|[JL]", re.I)
 MEASURE = re.compile(r"abs|acc|argmax|epoch", re.I)  # what is shown beside a loss
 LARGEST = 300_000  # numbers that the names of a script may hold together: each pass begins with copies of them
-Value = Callable[[Names], Any]  # of the names after a pass
 
 
 @dataclass(eq=False)
@@ -47,38 +47,23 @@ class Loop:
     file: Names
     before: Names
 
-    @property
-    def name(self) -> str:
-        return f"the loop in line {self.lines.start}"
-
-    @property
-    def source(self) -> Callable:
-        """A function without content in the place of the loop, for what is said of it."""
-        found: Names = {}
-        text = "\n" * (self.lines.start - 1) + "def loop(): ..."
-        exec(compile(text, self.file.get("__file__", ""), "exec"), found)
-        return found["loop"]
-
     @functools.cached_property
     def stored(self) -> set[str]:
         """What a pass assigns itself, W of W, net.W, and params['W']."""
-        nodes = ast.walk(ast.Module(self.body, []))
-        return {end_of(node) for node in nodes if isinstance(getattr(node, "ctx", None), ast.Store)}
-
-    @property
-    def trains(self) -> bool:
-        """Whether a pass plainly calculates gradients itself: it assigns W and dW."""
-        return any(stem(name) in stems_of_gradient(other) for name in self.stored for other in self.stored)
+        return {name for name, _ in assignments(self.body)}
 
     @functools.cached_property
     def changed(self) -> dict[str, Path]:
-        after, found, seen = self.once({}), {}, set()
-        for path, array in walk(self.before):
+        found, seen = {}, set()
+        for path, array in walk(self.once({})):
             with contextlib.suppress(Exception):
-                now, old = np.asarray(get(after, path)), np.asarray(array)
-                if now.shape == old.shape and old.dtype.kind == "f" and id(array) not in seen and np.any(now != old):
+                old, now = get(self.before, path), np.asarray(array)
+                number = isinstance(old, int) and not isinstance(old, bool)  # such as b = 0
+                if np.shape(old) != now.shape or not (number or np.asarray(old).dtype.kind == "f") or id(old) in seen:
+                    continue
+                if np.any(now != old):
                     found[title(path)] = path
-                    seen.add(id(array))
+                    seen |= set() if number else {id(old)}
         return found
 
     def once(self, arrays: Mapping[str, np.ndarray], still: bool = False) -> Names:
@@ -87,11 +72,8 @@ class Loop:
         for name, array in arrays.items():
             old = get(names, self.changed[name])
             put(names, self.changed[name], np.array(array) if isinstance(old, np.ndarray) else float(array))
-        return ran(
-            self.code(frozenset(end(self.changed[name]) for name in arrays) if still else frozenset()),
-            self.file,
-            names,
-        )
+        code = self.code(frozenset(end(self.changed[name]) for name in arrays) if still else frozenset())
+        return self.file | ran(code, self.file, names)
 
     @functools.lru_cache(8)  # noqa: B019
     def code(self, ends: frozenset[str]) -> CodeType:
@@ -99,34 +81,7 @@ class Loop:
 
     def arrays(self, names: Iterable[str]) -> dict[str, np.ndarray]:
         """Those that change, as they are before the pass."""
-        return {name: np.array(get(self.before, self.changed[name])) for name in names}
-
-    def values(self) -> Iterator[tuple[str, bool, Value]]:
-        """What may be descended: what it is called, whether the script says that it is a loss, and how it is had of the names after a pass."""
-        told = False
-        for node in ast.walk(ast.Module(self.body, [])):
-            if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
-                name = ast.unparse(node.targets[0] if isinstance(node, ast.Assign) else node.target)
-                if LOSS.fullmatch(name) and not MEASURE.search(ast.unparse(node)):
-                    begun = self.before.get(name, 0.0) if isinstance(node, ast.AugAssign) else 0.0
-                    yield name, True, lambda after, n=name, begun=begun: after[n] - begun
-                    told = True
-            elif getattr(getattr(node, "func", None), "attr", "") == "append" and not MEASURE.search(
-                ast.unparse(node)
-            ):
-                yield ast.unparse(node.args[0]), False, functools.partial(last, ast.unparse(node.func.value))
-                told = True
-        for a, y in () if told else self.differences():
-            for name, (loss, _) in LOSSES.items():
-                yield f"{name} with a = {a}, y = {y}", False, functools.partial(usual, loss, a, y)
-
-    def differences(self) -> Iterator[tuple[str, str]]:
-        """What a pass takes the difference of, each way round: one may be an output, the other its target."""
-        for node in ast.walk(ast.Module(self.body, [])):
-            if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
-                sides = ast.unparse(node.left), ast.unparse(node.right)
-                if not any(isinstance(one, ast.Constant | ast.BinOp) for one in (node.left, node.right)):
-                    yield from (sides, sides[::-1])
+        return {name: np.array(get(self.before, self.changed[name]), float) for name in names}
 
     def gradients(self, after: Names, names: Collection[str]) -> dict[str, np.ndarray]:
         """The arrays after a pass that are the gradients of these, by their places and names: net.dW of net.W, and grads['W'] of W."""
@@ -142,14 +97,78 @@ class Loop:
         return found
 
 
-def last(told: str, after: Names) -> Any:
+def values(body: list[ast.stmt]) -> Iterator[tuple[str, str, Callable[[Loop, Names], Any]]]:
+    """What a pass may descend: what it is called; whether its name is that of a loss, it is kept in a list, or a usual one; how it is had."""
+    told = False
+    for node in ast.walk(ast.Module(body, [])):
+        if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
+            name = ast.unparse(node.targets[0] if isinstance(node, ast.Assign) else node.target)
+            if LOSS.fullmatch(name) and not MEASURE.search(ast.unparse(node)):
+                yield name, "named", functools.partial(grown if isinstance(node, ast.AugAssign) else named, name)
+                told = True
+        elif getattr(getattr(node, "func", None), "attr", "") == "append" and not MEASURE.search(ast.unparse(node)):
+            yield ast.unparse(node.args[0]), "kept", functools.partial(last, ast.unparse(node.func.value))
+            told = True
+    for a, y in () if told else differences(body):
+        for name, (loss, _) in LOSSES.items():
+            yield f"{name} with a = {a}, y = {y}", "usual", functools.partial(usual, loss, a, y)
+
+
+def differences(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
+    """What a pass takes the difference of, each way round: one may be an output, the other its target."""
+    for node in ast.walk(ast.Module(body, [])):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
+            sides = ast.unparse(node.left), ast.unparse(node.right)
+            if not any(isinstance(one, ast.Constant | ast.BinOp) for one in (node.left, node.right)):
+                yield from (sides, sides[::-1])
+
+
+def named(told: str, loop: Loop, after: Names) -> Any:
+    return eval(told, after)
+
+
+def grown(told: str, loop: Loop, after: Names) -> Any:
+    """What was added to a sum over several passes."""
+    return eval(told, after) - eval(told, loop.file | loop.before)
+
+
+def last(told: str, loop: Loop, after: Names) -> Any:
     return eval(told, after)[-1]
 
 
-def usual(loss: Callable, a: str, y: str, after: Names) -> Any:
+def usual(loss: Callable, a: str, y: str, loop: Loop, after: Names) -> Any:
     """A usual loss of an output and its target, which have one shape."""
     outputs = [np.asarray(eval(side, after), float) for side in (a, y)]
     return loss(*outputs) if outputs[0].shape == outputs[1].shape and outputs[0].ndim else None
+
+
+def trains(body: list[ast.stmt]) -> bool:
+    """Whether statements plainly calculate gradients themselves: they assign W, and dW = x.T @ dy."""
+    slopes = {name for name, value in assignments(body) if calculates(value)}
+    return any(stem(name) in stems_of_gradient(slope) for name, _ in assignments(body) for slope in slopes)
+
+
+def steps(body: list[ast.stmt]) -> bool:
+    """Whether statements plainly take a step: they change something by a calculation with a learning rate."""
+    return any(
+        calculates(value) and any(plain(end_of(one)) in RATES for one in ast.walk(value) if isinstance(one, ast.expr))
+        for _, value in assignments(body)
+    )
+
+
+def assignments(body: list[ast.stmt]) -> Iterator[tuple[str, ast.expr]]:
+    """What is assigned, W of W, net.W and params['W'], and what to it."""
+    for node in ast.walk(ast.Module(body, [])):
+        if isinstance(node, ast.Assign | ast.AugAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            for one in (one for target in targets for one in getattr(target, "elts", [target])):
+                yield end_of(one), node.value
+
+
+def calculates(value: ast.expr) -> bool:
+    return any(
+        isinstance(one, ast.BinOp) or ast.unparse(one) in ("np.dot", "np.sum", "np.mean") for one in ast.walk(value)
+    )
 
 
 def title(path: Path) -> str:
@@ -171,6 +190,13 @@ def data_of(file: Names) -> Names:
     }
 
 
+def lines_of(function: Callable) -> list[ast.stmt]:
+    """The statements of a function, with their places in its file."""
+    tree = copy.deepcopy(tree_of(function))
+    ast.increment_lineno(tree, function.__code__.co_firstlineno - 1)
+    return tree.body[0].body if tree.body and isinstance(tree.body[0], ast.FunctionDef) else []
+
+
 def loops_of(file: Names, text: bytes) -> Iterator[Loop]:
     """The loops of a script, those inside of others first: at the level of its file, where they have run and their names are there, and
     where it is run as a program, where the lines before them run first."""
@@ -178,15 +204,15 @@ def loops_of(file: Names, text: bytes) -> Iterator[Loop]:
         if isinstance(node, ast.For | ast.While):
             yield from inside(node, file, data_of(file))
         elif isinstance(node, ast.If) and "__main__" in ast.unparse(node.test):
-            yield from among(node.body, file, data_of(file))
+            yield from loops_among(node.body, file, data_of(file))
 
 
-def among(body: list[ast.stmt], file: Names, before: Names) -> Iterator[Loop]:
+def loops_among(body: list[ast.stmt], file: Names, before: Names) -> Iterator[Loop]:
     """The loops among statements, each after what stands before it."""
     for place, line in enumerate(body):
         if isinstance(line, ast.For | ast.While):
             with contextlib.suppress(Exception):
-                yield from inside(line, file, data_of(ran(code_of(body[:place], file), file, duplicate(before))))
+                yield from inside(line, file, ran(code_of(body[:place], file), file, duplicate(before)))
 
 
 def inside(node: ast.For | ast.While, file: Names, before: Names) -> Iterator[Loop]:
@@ -195,25 +221,36 @@ def inside(node: ast.For | ast.While, file: Names, before: Names) -> Iterator[Lo
         return
     if isinstance(node, ast.For):
         begin = [ast.Assign([node.target], ast.parse(f"next(iter({ast.unparse(node.iter)}))", mode="eval").body)]
-        before = data_of(ran(code_of(begin, file), file, duplicate(before)))
-    yield from among(node.body, file, before)
+        before = ran(code_of(begin, file), file, duplicate(before))
+    yield from loops_among(node.body, file, before)
     yield Loop(node.body, range(node.lineno, node.end_lineno + 1), file, before)
+
+
+class Ending(ast.NodeTransformer):
+    """What ends a function, ends a pass."""
+
+    def visit_Return(self, node: ast.Return) -> ast.stmt:
+        return ast.copy_location(ast.Break(), node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.stmt:
+        return node
 
 
 def code_of(body: list[ast.stmt], file: Names) -> CodeType:
     """Statements that run once, and may break and continue."""
-    once = ast.For(ast.Name("_", ast.Store()), ast.Constant("1"), body or [ast.Pass()], [])
-    return compile(ast.fix_missing_locations(ast.Module([once], [])), file.get("__file__", ""), "exec")
+    once = ast.For(ast.Name("_", ast.Store()), ast.Constant("1"), copy.deepcopy(body) or [ast.Pass()], [])
+    tree = ast.fix_missing_locations(Ending().visit(ast.Module([once], [])))
+    return compile(tree, file.get("__file__", ""), "exec")
 
 
 def ran(code: CodeType, file: Names, names: Names) -> Names:
-    """The names of a file after code, which runs quietly with these names in place of the file's."""
+    """Those names, and others that are new, after code that runs quietly with these names in place of those of a file."""
     kept = dict(file)
     file.update(names)
     try:
         with contextlib.redirect_stdout(io.StringIO()), repeatable(0, names):
             exec(code, file)
-        return dict(file)
+        return {name: value for name, value in file.items() if name in names or kept.get(name) is not value}
     finally:
         file.clear()
         file.update(kept)

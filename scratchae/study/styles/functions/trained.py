@@ -1,0 +1,78 @@
+"""A function or method that trains in a loop of its own, fit(X, y), and gives no gradients away: they are in its lines.
+
+Its lines before the loop run with arrays for its arguments; then a pass of the loop is read as in a script (`loops.py`).
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Callable
+from typing import Any
+
+from ..objects.fresh import Objects
+from ..readings.several import Arrays, UnlikeError
+from ..text.calls import parameters_of
+from ..text.names import RATES, plain
+from .loops import Loop, Names, lines_of, loops_among, steps, trains
+
+RATE = 0.25
+COUNT = re.compile(r"(?:num_|n_)\w+|\w*(?:epoch|iter|step|hidden|size|batch|rounds)\w*", re.I)
+
+
+class Script:
+    """A loop of a script. needed: the arguments that it takes, none."""
+
+    needed: list[inspect.Parameter] = []
+    settings: tuple[inspect.Parameter, ...] = ()
+    cls = None
+
+    def __init__(self, loop: Loop):
+        self.found, self.body, self.name = loop, loop.body, f"the loop in line {loop.lines.start}"
+
+    @property
+    def source(self) -> Callable:
+        """A function without content in the place of the loop, for what is said of it."""
+        found: Names = {}
+        text = "\n" * (self.found.lines.start - 1) + "def loop(): ..."
+        exec(compile(text, self.found.file.get("__file__", ""), "exec"), found)
+        return found["loop"]
+
+    def loop(self, arguments: Arrays) -> Loop:
+        return self.found
+
+
+class Trained:
+    """A loop of a function, or of a method of new objects: `loop(arguments)` is it at its first pass. settings: options to be tried."""
+
+    def __init__(self, name: str, function: Callable, node: ast.For | ast.While, objects: Objects | None = None):
+        self.name, self.source, self.body, self.line, self.objects = name, function, node.body, node.lineno, objects
+        self.cls = objects.cls if objects else None
+        own = [p for p in parameters_of(function) if p.name != "self"]
+        self.options = {p.name: p.default for p in own if p.default is not p.empty}
+        self.options |= {p.name: 4 for p in own if p.default is p.empty and COUNT.fullmatch(p.name)}
+        self.options |= {p.name: RATE for p in own if p.default is p.empty and plain(p.name) in RATES}
+        self.needed = [p for p in own if p.name not in self.options]
+        self.settings = tuple(p for p in own if isinstance(p.default, float) and plain(p.name) not in RATES)
+        self.known: tuple[Any, Loop] | None = None
+
+    def loop(self, arguments: Arrays) -> Loop:
+        asked = [name for name in (*self.options, *(p.name for p in self.needed)) if name in arguments]
+        key = [arguments.get("sizes"), arguments.get("options"), *(repr(arguments[name]) for name in asked)]
+        if self.known is None or self.known[0] != key:
+            names: Names = self.options | {name: arguments[name] for name in asked}
+            if self.objects:
+                names["self"] = self.objects.make(arguments.get("sizes", 0), **(arguments.get("options") or {}))
+            found = loops_among(lines_of(self.source), self.source.__globals__, names)
+            loop = next((loop for loop in found if loop.lines.start == self.line), None)
+            if loop is None:
+                raise UnlikeError
+            self.known = key, loop
+        return self.known[1]
+
+
+def loops_that_train(function: Callable) -> list[ast.For | ast.While]:
+    """The loops of a function that calculate gradients or take steps themselves, those inside of others first."""
+    nodes = [node for node in ast.walk(ast.Module(lines_of(function), [])) if isinstance(node, ast.For | ast.While)]
+    return sorted((node for node in nodes if trains(node.body) or steps(node.body)), key=lambda node: -node.lineno)
