@@ -193,15 +193,20 @@ def of_others(module: ModuleType, named: set[str]) -> Iterator[Subject]:
 
 def of_loops(module: ModuleType) -> Iterator[Subject]:
     """The loops of a script that train: of loops in each other the first that can be read; none of them, where that plainly gives gradients."""
-    read: set[int] = set()
+    read, unread = set(), {}
     for loop in loops_of(vars(module), Path(module.__file__).read_bytes()):
-        if read.isdisjoint(loop.lines):
-            place = Script(loop)
-            found = [*found_now(place.name, place.source, vars(module), partial(loops.examine, place))]
-            if not found and trains(loop.body):
-                found = [Subject(place.name, place.source, partial(not_looked_at, place.name))]
-            read |= {loop.lines.start} if found else set()
-            yield from found
+        place, inside = Script(loop), unread.keys() & set(loop.lines)
+        if not read.isdisjoint(loop.lines):
+            continue
+        found = [*found_now(place.name, place.source, vars(module), partial(loops.examine, place))]
+        if found:
+            read.add(loop.lines.start)
+            unread = {line: other for line, other in unread.items() if line not in inside}
+        elif trains(loop.body) and not inside:
+            unread[loop.lines.start] = place
+        yield from found
+    for place in unread.values():
+        yield Subject(place.name, place.source, partial(not_looked_at, place.name))
 
 
 def of_tables(module: ModuleType) -> Iterator[Subject]:

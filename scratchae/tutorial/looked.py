@@ -74,7 +74,7 @@ def written_in(module: ModuleType) -> Iterator[tuple[str, type | None, Callable]
             continue
         if inspect.isfunction(value):
             yield name, None, value
-        for key, one in vars(value).items() if inspect.isclass(value) else ():
+        for key, one in list(vars(value).items()) if inspect.isclass(value) else ():
             if inspect.isfunction(method := getattr(one, "__func__", one)):
                 yield f"{name}.{key}", value, method
 

@@ -143,9 +143,14 @@ def usual(loss: Callable, a: str, y: str, loop: Loop, after: Names) -> Any:
 
 
 def trains(body: list[ast.stmt]) -> bool:
-    """Whether statements plainly calculate gradients themselves: they assign W, and dW = x.T @ dy."""
+    """Whether statements plainly calculate gradients themselves: they assign W, and dW = x.T @ dy; or take a product off, W -= x.T @ dy."""
     slopes = {name for name, value in assignments(body) if calculates(value)}
-    return any(stem(name) in stems_of_gradient(slope) for name, _ in assignments(body) for slope in slopes)
+    taken_off = [node.value for node in ast.walk(ast.Module(body, [])) if isinstance(node, ast.AugAssign)]
+    return any(stem(name) in stems_of_gradient(slope) for name, _ in assignments(body) for slope in slopes) or any(
+        isinstance(getattr(one, "op", None), ast.MatMult) or getattr(one, "attr", "") == "dot"
+        for value in taken_off
+        for one in ast.walk(value)
+    )
 
 
 def steps(body: list[ast.stmt]) -> bool:

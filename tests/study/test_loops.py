@@ -1,0 +1,131 @@
+"""Loops that train, at the level of a script and in functions and methods: read, found right, and slips in them found."""
+
+import pytest
+
+SCRIPT = """
+    X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    y = np.array([[0.0], [1.0], [1.0], [0.0]])
+    rng = np.random.default_rng(0)
+    W1, b1 = rng.standard_normal((2, 5)), np.zeros((1, 5))
+    W2, b2 = rng.standard_normal((5, 1)), np.zeros((1, 1))
+    vW1 = np.zeros_like(W1)
+    for epoch in range(20):
+        h = np.tanh(X @ W1 + b1)
+        out = h @ W2 + b2
+        loss = np.mean((out - y) ** 2)
+        d = 2 * (out - y) / len(X)
+        dh = d @ W2.T * (1 - h**2)
+        dW1, db1 = X.T @ dh, dh.sum(axis=0, keepdims=True)
+        dW2, db2 = h.T @ d, d.sum(axis=0, keepdims=True)
+        vW1 = 0.9 * vW1 - 0.1 * dW1
+        W1 += vW1
+        W2 -= 0.1 * dW2
+        b1 -= 0.1 * db1
+        b2 -= 0.1 * db2
+        if epoch % 10 == 0:
+            print(epoch, loss)
+"""
+OBJECTS = """
+    class Layer:
+        def __init__(self, rows, columns):
+            self.W = np.random.default_rng(rows).standard_normal((rows, columns))
+
+        def __call__(self, x):
+            self.x, self.y = x, 1 / (1 + np.exp(-x @ self.W))
+            return self.y
+
+    X, Y = np.eye(3), np.eye(3)[::-1]
+    layers = [Layer(3, 4), Layer(4, 3)]
+    if __name__ == "__main__":
+        history = []
+        for _ in range(5):
+            out = X
+            for layer in layers:
+                out = layer(out)
+            error = out - Y
+            for layer in layers[::-1]:
+                delta = error * layer.y * (1 - layer.y)
+                error = delta @ layer.W.T
+                layer.W -= 0.5 * layer.x.T @ delta
+            history.append(np.sum((out - Y) ** 2))
+"""
+FUNCTION = """
+    def train(X, y, hidden=4, epochs=100, lr=0.5, reg=0.0):
+        rng = np.random.default_rng(0)
+        W1, b1 = rng.normal(size=(X.shape[1], hidden)), np.zeros(hidden)
+        W2, b2 = rng.normal(size=hidden), 0
+        for epoch in range(epochs):
+            order = rng.permutation(len(X))
+            for i in range(0, len(X), 2):
+                xb, yb = X[order[i : i + 2]], y[order[i : i + 2]]
+                h = np.maximum(xb @ W1 + b1, 0)
+                loss = np.mean((h @ W2 + b2 - yb) ** 2) + 0.5 * reg * (W1**2).sum()
+                d = 2 * (h @ W2 + b2 - yb) / len(xb)
+                dh = np.outer(d, W2) * (h > 0)
+                W1 -= lr * (xb.T @ dh + reg * W1)
+                b1 -= lr * dh.sum(axis=0)
+                W2 -= lr * (h.T @ d)
+                b2 -= lr * d.sum()
+        return W1, b1, W2, b2
+"""
+METHOD = """
+    class LogisticRegression:
+        def __init__(self, lr=0.01, n_iters=1000):
+            self.lr, self.n_iters = lr, n_iters
+            self.weights = self.bias = None
+
+        def fit(self, X, y):
+            self.weights, self.bias = np.zeros(X.shape[1]), 0
+            for _ in range(self.n_iters):
+                p = 1 / (1 + np.exp(-(X @ self.weights + self.bias)))
+                dw = X.T @ (p - y) / len(y)
+                db = np.sum(p - y) / len(y)
+                self.weights -= self.lr * dw
+                self.bias -= self.lr * db
+
+        def predict(self, X):
+            return X @ self.weights + self.bias > 0
+"""
+SLIPS = [
+    (SCRIPT, "(1 - h**2)", "(1 - h)", "∂L/∂W1"),
+    (SCRIPT, "2 * (out - y) / len(X)", "(out - y) / len(X)", "1/2"),
+    (SCRIPT, "0.1 * dW1", "0.1 * (dW1 > 0)", "what is taken off W1 is no multiple of its gradient"),
+    (SCRIPT, "b2 -= 0.1 * db2", "b2 -= 0.1 * dW2.sum()", "no multiple of its gradient"),
+    (SCRIPT, "dh = d @ W2.T", "W2 -= 0.1 * h.T @ d\n        dh = d @ W2.T", "after their update"),
+    (OBJECTS, "error = delta @", "error = error @", "layers[0].W"),
+    (FUNCTION, "* (h > 0)", "* (h > 0.3)", "W1"),
+    (FUNCTION, "+ reg * W1)", "+ 2 * reg * W1)", "with reg"),
+    (METHOD, "np.sum(p - y) / len(y)", "np.sum(p - y)", "bias"),
+    (METHOD, "(p - y) / len(y)\n", "((p - y) * p) / len(y)\n", "weights"),
+]
+
+
+@pytest.mark.parametrize("slip", range(len(SLIPS)))
+def test_slips_in_a_loop_are_found(slip, slipped):
+    text, before, after, said = SLIPS[slip]
+    assert said in slipped(text, before, after)[1]
+
+
+def test_a_penalty_that_is_not_shown_and_a_usual_loss_are_said(graded):
+    code, said = graded(SCRIPT.replace("dW2, db2 = h.T @ d", "dW2, db2 = h.T @ d + 0.1 * W2"))
+    assert code == 0
+    assert "right only with a penalty on W1, b1, W2, b2 that is not in loss" in said
+    code, said = graded(METHOD)
+    assert code == 0
+    assert "right only for a multiple of -Σ (y log a + (1 - y) log (1 - a))" in said
+
+
+def test_what_is_shown_besides_is_no_loss(graded):
+    code, said = graded(SCRIPT.replace("if epoch", "acc_loss = np.mean(np.abs(out - y))\n        if epoch"))
+    assert code == 0, said
+
+
+def test_a_loop_with_gradients_that_cannot_be_read_is_never_right(graded):
+    code, said = graded(OBJECTS.replace("layer.x.T @ delta", "layer.x.T @ error"))
+    assert code == 2
+    assert "the loop in line 20 gives gradients or makes a step, and was not checked" in said
+    code, said = graded(
+        "def square(x):\n    return (x**2).sum(), 2 * x\n" + METHOD.replace("X @ self.weights", "secret(X)")
+    )
+    assert code == 2, said
+    assert "LogisticRegression.fit gives gradients or makes a step, and was not checked" in said
