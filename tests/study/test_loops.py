@@ -125,7 +125,7 @@ def test_a_loop_with_gradients_that_cannot_be_read_is_never_right(graded):
     assert code == 2
     assert "the loop in line 20 gives gradients or makes a step, and was not checked" in said
     code, said = graded(
-        "def square(x):\n    return (x**2).sum(), 2 * x\n" + METHOD.replace("X @ self.weights", "secret(X)")
+        METHOD.replace("X @ self.weights", "secret(X)") + "\n    def square(x):\n        return (x**2).sum(), 2 * x\n"
     )
     assert code == 2, said
     assert "LogisticRegression.fit gives gradients or makes a step, and was not checked" in said
