@@ -69,7 +69,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         "--threads",
         type=positive(int),
         metavar="N",
-        help="CPU threads (default: all cores, or one if other processes keep them busy)",
+        help="CPU threads (default: all cores, or one while other processes keep them busy)",
     )
     parser.add_argument(
         "--seed", type=int, default=0, metavar="S", help="seed of weights, order and noise (default: 0)"

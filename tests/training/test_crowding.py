@@ -1,5 +1,6 @@
 """On a machine that others keep busy, one thread does the matrix products, if that is faster; on a quiet one all of them do."""
 
+import math
 import os
 import subprocess
 import sys
@@ -15,9 +16,12 @@ from scratchae.training.crowding import Crowding
 
 
 class Clock:
-    """Time that passes only by steps, each of so many seconds on so many threads, and how much of it threads wait for a core."""
+    """Time that passes only by steps, each of so many seconds on so many threads, how much of it threads wait for a core, and how
+    many threads are ready to run.
+    """
 
     now = waited = 0.0
+    ready = 5
 
     def perf_counter(self):
         return self.now
@@ -30,20 +34,27 @@ def blas():
 
 @pytest.fixture
 def machine(monkeypatch):
-    """A machine with two threads whose steps take what the test says; a function that runs steps and returns each one's threads."""
+    """A machine with two threads whose steps take what the test says; a function that runs steps and returns each one's threads.
+
+    free: before which step the others end.
+    """
     monkeypatch.setattr(Crowding, "SUSPECT", 0.4)
+    monkeypatch.setattr(Crowding, "crowded", -math.inf)
     clock, said = Clock(), []
     monkeypatch.setattr(crowding, "time", clock)
     monkeypatch.setattr(progress, "time", clock)
     monkeypatch.setattr(crowding, "waited_for_a_core", lambda: clock.waited)
+    monkeypatch.setattr(crowding, "ready_to_run", lambda: clock.ready)
 
-    def run(seconds, waits, epochs=1, steps=40, on_host=True):
-        ran_on = []
+    def run(seconds, waits, epochs=1, steps=40, on_host=True, free=None):
+        ran_on, said[:] = [], []
         with blas_threads().limit(limits=2), Crowding(said.append, on_host) as crowd:
             crowd.threads, crowd.looks = 2, on_host and asked_for.get() is None  # also where there is one core alone
             for _ in range(epochs):
                 crowd.begin()
                 for _ in range(steps):
+                    if len(ran_on) == free:
+                        clock.ready = 1
                     many = blas() > 1
                     ran_on.append(2 if many else 1)
                     clock.now += seconds[many]
@@ -63,8 +74,43 @@ def test_where_others_keep_the_cores_busy_one_thread_is_used(machine):
     assert ran_on[:4] == [2] * 4 and ran_on[4:] == [1] * 76  # a step to warm up, three to look at
     assert said == [
         "other processes keep the cores busy: a step takes 400 ms on 2 threads and 15 ms on one, so matrix products run on one "
-        "thread for the rest of this training (--threads 2, in Python `with scratchae.threads(2):`, keeps them all)"
+        "thread until the cores are free (--threads 2, in Python `with scratchae.threads(2):`, keeps them all)"
     ]
+
+
+@needs_two
+def test_when_the_others_have_ended_all_threads_are_used_again(machine):
+    """Also where they end, or are counted, in another epoch than the one in which they were noticed."""
+    ran_on, said = machine(seconds=[0.1, 0.4], waits=[0.08, 0.4], epochs=4, steps=10, free=15)
+    assert ran_on[4:15] == [1] * 11 and said[1:2] == ["the cores are free again: matrix products run on 2 threads"]
+    back = ran_on.index(2, 15)
+    assert back < 40 and ran_on[15:back] == [1] * (back - 15)
+
+
+@needs_two
+def test_if_that_was_a_mistake_it_is_made_ever_less_often(machine):
+    """As where others wait in another container: threads wait for a core, but nobody is counted."""
+    ran_on, said = machine(seconds=[0.02, 0.1], waits=[0.01, 0.1], steps=2000, free=0)
+    assert 4 <= len(said) <= 12 and ran_on.count(2) < 50  # of 2000
+
+
+@needs_two
+def test_the_next_training_begins_on_one_thread_if_the_others_are_still_there(machine):
+    busy = {"seconds": [0.015, 0.4], "waits": [0.012, 0.4]}
+    machine(**busy)
+    ran_on, said = machine(**busy)
+    assert ran_on == [1] * 40 and len(said) == 1 and "slower in a training before" in said[0]
+    ran_on, said = machine(seconds=[0.015, 0.01], waits=[0.0, 0.0], free=0)
+    assert ran_on[0] == 1 and ran_on[12:] == [2] * 28 and said == []
+
+
+@needs_two
+def test_a_training_long_afterwards_begins_on_all_threads(machine, monkeypatch):
+    busy = {"seconds": [0.015, 0.4], "waits": [0.012, 0.4]}
+    machine(**busy)
+    monkeypatch.setattr(Crowding, "REMEMBERED", 0.0)
+    ran_on, _ = machine(**busy)
+    assert ran_on[:4] == [2] * 4
 
 
 @needs_two
@@ -125,6 +171,10 @@ def test_a_thread_that_others_keep_from_its_core_waits():
     running = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)]
     waited = [float(process.communicate(timeout=60)[0]) for process in running]
     assert max(waited) > 0.2
+
+
+def test_a_thread_that_asks_is_ready_to_run_itself():
+    assert crowding.ready_to_run() >= 1
 
 
 @needs_two
