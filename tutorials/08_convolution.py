@@ -39,7 +39,14 @@ import numpy as np
 import scratchae as sae
 from scratchae import plots
 from scratchae.data import pixels
-from scratchae.layers.patches import Columns, col2im, im2col, matmul_by_phases, matmul_col2im, phases
+from scratchae.layers.patches import (
+    Columns,
+    col2im,
+    im2col,
+    matmul_by_phases,
+    matmul_col2im,
+    phases,
+)
 from scratchae.presets import PRESETS
 from scratchae.presets.convolutional import conv
 from scratchae.presets.dense import stack
