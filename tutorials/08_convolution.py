@@ -39,7 +39,14 @@ import numpy as np
 import scratchae as sae
 from scratchae import plots
 from scratchae.data import pixels
-from scratchae.layers.patches import col2im, im2col, matmul_by_phases, matmul_col2im, phases
+from scratchae.layers.patches import (
+    Columns,
+    col2im,
+    im2col,
+    matmul_by_phases,
+    matmul_col2im,
+    phases,
+)
 from scratchae.presets import PRESETS
 from scratchae.presets.convolutional import conv
 from scratchae.presets.dense import stack
@@ -279,10 +286,11 @@ assert columns[1].astype(int).tolist() == [1, 2, 3, 5, 6, 7, 9, 10, 11]
 # many numbers takes time. But processors do nothing as well as matrix products, so the product is worth the
 # copies.
 #
-# This is the library's own code, with the functions that it calls:
+# This is the library's own code, with the functions that it calls. Of many large images the matrix would not stay in the
+# processor's cache until the product reads it. So the class `Columns` makes the rows of some images at a time:
 
 # %%
-source(im2col, sae.Conv2d.forward)
+source(im2col, Columns, sae.Conv2d.forward)
 
 # %%
 layer = sae.Conv2d(3, 4, kernel_size=3, stride=2, padding=1, rng=rng).to(dtype=np.float64)
@@ -549,7 +557,8 @@ show(
 # %% [markdown]
 # ## The code
 #
-# Two lines compute the gradients of the parameters, and one line computes $dx$.
+# Two lines compute the gradients of the parameters, and one line computes $dx$. The sum over rows is taken block by block:
+# `add_matmul(A, B, dW, some)` adds $A B$ to $dW$.
 # `matmul_col2im(dy, W, …)` is $\mathrm{col2im}(dy\, W^\top)$. Why that is one function and not two
 # calls is the subject of the section *Phases*.
 
@@ -1041,7 +1050,7 @@ print("weights of each phase:", parts)
 assert sum(parts.values()) == 9
 
 # %% [markdown]
-# The library takes the windows of $x$ once. Then it makes one matrix product for each vertical phase, which
+# The library takes the windows of $x$ once, for some images at a time. Then it makes one matrix product for each vertical phase, which
 # computes all horizontal phases at once. The function `phases` finds out which weights belong to which phase, and
 # `matmul_by_phases` arranges the kernel accordingly.
 

@@ -76,6 +76,17 @@ def in_blocks(function: Callable[..., None], *vectors: Array, kernel: str = "") 
     on_all_cores([functools.partial(work, i, min(i + share, n), shared_block) for i in range(0, n, share)])
 
 
+# in numbers: so many patches, and what a layer makes of them, stay in a core's cache
+PATCHES = 512 * 1024
+
+
+def example_blocks(x: Array, numbers: int) -> list[slice]:
+    """All examples of x in turn, as slices: of so many that they make at most PATCHES numbers, `numbers` each. On a GPU all at once."""
+    n = len(x)
+    blocks = max(-(-n // max(PATCHES // numbers, 1)), 1) if array_module(x) is np else 1
+    return [slice(i * n // blocks, (i + 1) * n // blocks) for i in range(blocks)]
+
+
 # Threads
 
 asked_for: contextvars.ContextVar[int | None] = contextvars.ContextVar("asked_for", default=None)

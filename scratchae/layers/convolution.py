@@ -20,7 +20,8 @@ from ..errors import OptionError, ShapeError
 from .channels import add_channels, channel_sums
 from .initial import draw_weights
 from .layer import Layer
-from .patches import im2col, matmul_col2im
+from .patches import Columns, matmul_col2im
+from .steps import rows
 
 
 class Conv2d(Layer):
@@ -87,9 +88,12 @@ class Conv2d(Layer):
         xp = array_module(x)
         OH, OW = patch_counts(self, x, self.K, self.S, self.P)
         self.x_size = x.shape[1:3]
-        self.columns = im2col(x, self.K, self.S, self.P)  # (N·OH·OW, KH·KW·Cin)
-        y = xp.matmul(self.columns, self.W.reshape(-1, self.out_channels))  # (N·OH·OW, Cout)
-        return add_channels(y.reshape(len(x), OH, OW, self.out_channels), self.b)
+        self.columns = Columns(x, self.K, self.S, self.P)  # (N·OH·OW, KH·KW·Cin), some images at a time
+        y = xp.empty((len(x), OH, OW, self.out_channels), dtype=xp.result_type(x, self.W))
+        for some, columns in self.columns:
+            xp.matmul(columns, rows(self.W), out=rows(y[some]))  # y = columns W + b
+            add_channels(y[some], self.b)
+        return y
 
     def backward(self, dy: Array) -> Array:
         self.backward_parameters(dy)
@@ -97,10 +101,9 @@ class Conv2d(Layer):
         return matmul_col2im(dy, self.W, self.x_size, self.S, self.P)  # ∂L/∂x = col2im(∂L/∂columns) = col2im(dy Wᵀ)
 
     def backward_parameters(self, dy: Array) -> None:
-        xp = array_module(dy)
         # y = columns W + b
-        dW = self.dW.reshape(-1, self.out_channels)
-        xp.matmul(self.columns.T, dy.reshape(-1, self.out_channels), out=dW)  # ∂L/∂W = columnsᵀ dy
+        for some, columns in self.columns:
+            add_matmul(columns.T, rows(dy[some]), rows(self.dW), some)  # ∂L/∂W = columnsᵀ dy
         channel_sums(dy, out=self.db)  # ∂L/∂b = Σ dy over images and pixels
 
 
@@ -180,12 +183,12 @@ class ConvTranspose2d(Layer):
         xp = array_module(dy)
         # y = col2im(columns) + b
         channel_sums(dy, out=self.db)  # ∂L/∂b = Σ dy over images and pixels
-        dcolumns = im2col(dy, self.K, self.S, self.P)  # ∂L/∂columns = im2col(dy), (N·H·W, KH·KW·Cout)
-        # columns = x Wᵀ
-        dW = self.dW.reshape(-1, self.in_channels)
-        xp.matmul(dcolumns.T, self.x.reshape(-1, self.in_channels), out=dW)  # ∂L/∂W = ∂L/∂columnsᵀ x
-        dx = xp.matmul(dcolumns, self.W.reshape(-1, self.in_channels))  # ∂L/∂x = ∂L/∂columns W
-        return dx.reshape(self.x.shape)
+        dx = xp.empty(self.x.shape, dtype=xp.result_type(dy, self.W))
+        for some, dcolumns in Columns(dy, self.K, self.S, self.P):  # ∂L/∂columns = im2col(dy), (N·H·W, KH·KW·Cout)
+            # columns = x Wᵀ
+            add_matmul(dcolumns.T, rows(self.x[some]), rows(self.dW), some)  # ∂L/∂W = ∂L/∂columnsᵀ x
+            xp.matmul(dcolumns, rows(self.W), out=rows(dx[some]))  # ∂L/∂x = ∂L/∂columns W
+        return dx
 
     def output_size(self, x: Array) -> Pair:
         """Height and width of y. Raises ShapeError if x does not fit, or if there would be no pixels."""
@@ -202,6 +205,14 @@ class ConvTranspose2d(Layer):
                 )
         affordable(self, len(x), *sizes, self.out_channels)
         return tuple(sizes)
+
+
+def add_matmul(A: Array, B: Array, out: Array, some: slice) -> None:
+    """Add A B of some images to `out`, which the first of them begin."""
+    if some.start:
+        out += array_module(A).matmul(A, B)
+    else:
+        array_module(A).matmul(A, B, out=out)
 
 
 # Checks that every layer of images makes

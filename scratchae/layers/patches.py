@@ -17,9 +17,11 @@ image, so OH = ⌊(H + 2 PH - KH) / SH⌋ + 1.
 from __future__ import annotations
 
 import functools
+import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..backend import Array, Pair, array_module, count, one_kernel
+from ..backend import Array, Pair, array_module, count, example_blocks, one_kernel
 
 
 @one_kernel
@@ -37,6 +39,26 @@ def im2col(x: Array, kernel: Pair, stride: Pair = (1, 1), padding: Pair = (0, 0)
         return columns.reshape(KH * KW * C, N * OH * OW).T
     # nothing is copied if a patch is a whole image
     return xp.ascontiguousarray(windows).reshape(N * OH * OW, KH * KW * C)
+
+
+class Columns:
+    """im2col(x), some images at a time: iterating gives each block's images, a slice, and its rows of the matrix.
+
+    The matrix is larger than x as often as a pixel lies in several patches. Whole, it would leave the core's cache between im2col
+    and the product. So a block of it is made for the product, and once more for the next one. If one block is all, as on a GPU, it
+    is kept.
+    """
+
+    def __init__(self, x: Array, kernel: Pair, stride: Pair, padding: Pair):
+        self.geometry = kernel, stride, padding
+        places = math.prod(count(*axis) for axis in zip(x.shape[1:3], *self.geometry, strict=True))
+        self.blocks = example_blocks(x, places * math.prod(kernel) * x.shape[3])
+        self.whole = im2col(x, *self.geometry) if len(self.blocks) == 1 else None
+        self.x = x if self.whole is None else None
+
+    def __iter__(self) -> Iterator[tuple[slice, Array]]:
+        for some in self.blocks:
+            yield some, im2col(self.x[some], *self.geometry) if self.whole is None else self.whole
 
 
 @one_kernel
@@ -133,8 +155,8 @@ def matmul_by_phases(y: Array, W: Array, size: Pair, stride: Pair, padding: Pair
     KH, KW, C, _ = W.shape
     down = phases(size[0], OH, KH, stride[0], padding[0])
     across = phases(size[1], OW, KW, stride[1], padding[1])
-    windows = im2col(pad(y, down.pad, across.pad), (down.window, across.window))
-    strips = []
+    row = across.window * D
+    vertical = []
     # one vertical phase at a time, since it needs only some rows of the windows; all horizontal phases at once
     for offsets in down.offsets:
         # the places between the kernels stay zero
@@ -144,10 +166,12 @@ def matmul_by_phases(y: Array, W: Array, size: Pair, stride: Pair, padding: Pair
             for b, places in enumerate(across.offsets):
                 for q, j in places:
                     W_phase[p - first, q, :, b] = W[i, j].T
-        row = across.window * D
-        strip = xp.matmul(windows[:, first * row : last * row], W_phase.reshape(-1, stride[1] * C))
-        strips.append(strip.reshape(N, down.count, across.count * stride[1] * C))
-    x = xp.stack(strips, axis=2) if len(strips) > 1 else strips[0]
+        vertical.append((slice(first * row, last * row), W_phase.reshape(-1, stride[1] * C)))
+    x = xp.empty((N, down.count, stride[0], across.count * stride[1] * C), dtype=xp.result_type(y, W))
+    for some in example_blocks(y, down.count * across.count * down.window * row):
+        windows = im2col(pad(y[some], down.pad, across.pad), (down.window, across.window))
+        for phase, (rows, W_phase) in enumerate(vertical):
+            x[some, :, phase] = xp.matmul(windows[:, rows], W_phase).reshape(-1, down.count, x.shape[3])
     x = x.reshape(N, down.count * stride[0], across.count * stride[1], C)
     return xp.ascontiguousarray(x[:, down.start : down.start + size[0], across.start : across.start + size[1]])
 

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import scratchae as s
 from scratchae import Conv2d, ConvTranspose2d
-from scratchae.backend import array_module, to_numpy
+from scratchae.backend import array_module, cpu, to_numpy
 from scratchae.errors import ArrayTypeError, OptionError, ShapeError
 
 both = pytest.mark.parametrize("kind", [Conv2d, ConvTranspose2d])
@@ -327,6 +327,23 @@ def test_inputs_and_outputs_and_parameters_stay(kind, in_channels, geometry, dev
     assert_array_equal(to_numpy(given_dy), dy)
     for before, after in zip(kept, (y, layer.W, layer.b), strict=True):
         assert_array_equal(to_numpy(after), before)
+
+
+@drawn
+@settings(max_examples=30)
+def test_images_in_blocks_give_what_all_at_once_give(geometry, n, large, small, seed):
+    """Patches that would leave the cache are made for some images at a time."""
+    with pytest.MonkeyPatch.context() as patched:
+        for build, size, c in ((conv, geometry[0], large), (transposed, geometry[4], small)):
+            layer, x = build(geometry, large, small, seed), images(n + 1, size, c, seed)
+            y = layer.forward(x)
+            dy = images(*(y.shape[0], y.shape[1:3], y.shape[3]), seed + 1)
+            whole = [y, layer.backward(dy), layer.dW.copy(), layer.db.copy()]
+            patched.setattr(cpu, "PATCHES", 1)
+            in_blocks = [layer.forward(x), layer.backward(dy), layer.dW, layer.db]
+            patched.undo()
+            for got, expected in zip(in_blocks, whole, strict=True):
+                close(got, expected)
 
 
 @both
