@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from ..study.styles.layers.joined import joined
 from ..study.styles.objects.constructed import constructed
 from ..study.styles.objects.copies import repeatable
 from ..study.styles.text.calls import method_of, parameters_of, required
-from ..study.styles.text.names import OF_METHODS
+from ..study.styles.text.names import OF_METHODS, UPSTREAM, is_upstream, plain
 from ..study.trials import engines, fitting, functions, layers, optimizers, plan
 from ..study.trials.inputs import candidates
 from ..study.trials.result import RIGHT, UNUSABLE, WRONG, Result
@@ -60,10 +60,14 @@ def with_options(
 
 
 def check_activation(name: str, value: Any, cls: type, others: type | None, file: Mapping[str, Any]) -> Result:
-    """A class with f and f′ as methods."""
+    """A class with f and f′ as methods; or with f and what multiplies by ∂L/∂y itself, gradient(self, upstream), as a layer does."""
     thing = instance(cls, value)
     f, slope = getattr(thing, method_of(thing, OF_METHODS[0])), getattr(thing, method_of(thing, OF_METHODS[1]))
-    return check_pair(name, f, slope, file)
+    checks = [lambda: check_pair(name, f, slope, file)]
+    if len(required(slope)) == 1 and is_upstream(required(slope)[0].name):
+        as_layer = partial(check_layer, name, value, cls, others, file)
+        checks.insert(0 if plain(required(slope)[0].name) in UPSTREAM else 1, as_layer)
+    return functions.best(check() for check in checks)
 
 
 def check_pair(name: str, value: Callable, derivative: Callable, file: Mapping[str, Any]) -> Result:
@@ -187,7 +191,7 @@ def with_set(function: Callable, options: Mapping[str, Any]) -> Callable:
     """A function with some of its options set."""
     if not options:
         return function
-    twin = functools.partial(function, **options)
+    twin = partial(function, **options)
     twin.source, twin.__name__ = function, function.__name__
     return twin
 

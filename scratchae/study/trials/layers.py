@@ -21,7 +21,7 @@ from ..gradcheck import accepted, check_gradients, check_layer, parameters, rand
 from ..styles.losses import TARGETS
 from ..styles.objects.constructed import Made
 from ..styles.objects.copies import duplicate
-from ..styles.text.calls import INPUTS, method_of, required
+from ..styles.text.calls import INPUTS, backward_of, required
 from ..styles.text.names import BACKWARD, RATES, plain
 from . import promises
 from .inputs import SHAPES, candidates
@@ -178,7 +178,7 @@ def any_batch(value: Any, x: np.ndarray) -> bool:
 
 def breaks(value: Any, error: BaseException) -> bool:
     """Whether arrays do not fit together in a person's own backward, which is handed nothing but dy and a learning rate."""
-    first, *others = [plain(p.name) for p in required(getattr(value, method_of(value, BACKWARD) or "backward"))] or [
+    first, *others = [plain(p.name) for p in required(getattr(value, backward_of(value)))] or [
         ""
     ]
     if first in INPUTS | TARGETS or not set(others) <= RATES:

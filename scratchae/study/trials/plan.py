@@ -180,7 +180,7 @@ def holds_shape(value: Any, x: np.ndarray) -> set[tuple[int, ...]]:
         if hasattr(value, "__dict__")
         else []
     )
-    return {x.shape, x.shape[1:]} & {one for one in held if len(one) > 1}
+    return {x.shape, x.shape[1:]} & {one for one in held if len(one) > 1 and all(isinstance(n, int) for n in one)}
 
 
 def has_rows(layer: Layer, x: np.ndarray) -> bool:

@@ -24,8 +24,18 @@ from ..objects.paths import (
     walk,
     written,
 )
-from ..text.calls import INPUT_GRADIENTS, OUTPUTS, Call, attributes, backward_words, method_of, outcome, require_array
-from ..text.names import BACKWARD, FORWARD, RATES, ZEROING, plain, stem, stems_of_gradient
+from ..text.calls import (
+    INPUT_GRADIENTS,
+    OUTPUTS,
+    Call,
+    attributes,
+    backward_of,
+    backward_words,
+    method_of,
+    outcome,
+    require_array,
+)
+from ..text.names import FORWARD, OF_METHODS, RATES, ZEROING, plain, stem, stems_of_gradient
 from ..text.written import returned_names, written_rate
 from . import penalties
 
@@ -53,8 +63,8 @@ class Adapted(Layer):
         self.zeroes = True  # whether gradients are set to 0 before each backward, where there is a method for it
         self.seed = 0  # of what forward draws itself
         self.draws: dict[tuple[bool | None, bool], bool] = {}  # whether it does, in each mode, as far as is known
-        forward, backward = method_of(theirs, FORWARD), method_of(theirs, BACKWARD)
-        self.methods = forward or "forward", backward or "backward"
+        forward = method_of(theirs, FORWARD) or method_of(theirs, OF_METHODS[0])
+        self.methods = forward or "forward", backward_of(theirs)
         self.call = Call(getattr(self.theirs, self.methods[0]))
         self.index = x.dtype.kind in "iub"  # x chooses rows: it has no gradient
         self.places: dict[str, Path] = {}
