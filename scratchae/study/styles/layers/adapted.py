@@ -265,7 +265,7 @@ class Adapted(Layer):
             return self.rate
         sure, kept = RATES - {"step", "alpha", "rate"}, attributes(self.theirs)
         rates = [value for name, value in kept.items() if plain(name) in sure and isinstance(value, float)]
-        return rates[0] if rates else written_rate(type(self.theirs), self.methods[1])
+        return rates[0] if rates else written_rate(self.theirs, self.methods[1])
 
     def taken_apart(self, method: Any, found: Any) -> tuple[Any, dict[str, Any]]:
         """∂L/∂x and the gradients of the parameters that backward returned with it."""
