@@ -24,9 +24,10 @@ from ..styles.objects.copies import duplicate
 from ..styles.text.calls import INPUTS, backward_of, required
 from ..styles.text.names import BACKWARD, RATES, plain
 from . import promises
+from .first import begin
 from .inputs import SHAPES, candidates
 from .made import others, with_other_options
-from .plan import BrokenError, Trial, begin, fits, forward_of, like, plan, ready, takes
+from .plan import BrokenError, Trial, fits, forward_of, like, plan, ready, takes
 from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
 
 SECONDS = 3.0  # after this no further trial is begun

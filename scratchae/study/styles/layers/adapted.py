@@ -215,7 +215,7 @@ class Adapted(Layer):
     @property
     def has_modes(self) -> bool:
         """Whether it can be told to be in training or in inference."""
-        return self.call.has_modes or any(True for _ in modes.flags(self.theirs))
+        return self.call.has_modes or modes.has_modes(self.theirs)
 
     def forward(self, x, rng=None):
         if self.training is not None:

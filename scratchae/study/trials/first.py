@@ -1,0 +1,44 @@
+"""The first input of a layer: that of its file, or one of a shape that its forward and backward take."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+
+from ..styles.text.written import text_of
+from .inputs import candidates
+from .plan import COLUMNS, fits, like, takes
+
+ALONG_COLUMNS = re.compile(r"axis\s*=\s*-?1\b|shape\[-?1\]|,\s*1,\s*keepdims|columns", re.I)
+
+
+def begin(value: Any, given: np.ndarray | None) -> tuple[np.ndarray | None, Exception | None]:
+    """The first input that forward and backward take; failing this, the first that forward takes; or the first error."""
+    first, refused = None, None
+    for x in candidates() if given is None else (given,):
+        if x.dtype.kind in "iub" and given is None and first is not None:
+            break  # numbers are taken, so that it does not want indices
+        error = takes(value, x)
+        if error is not None:
+            refused = refused or error
+        elif first is not None and (
+            (x.ndim == 1 < first.ndim and first.shape != (*x.shape, 1))
+            or x.shape[-1:] == x.shape[-2:-1]
+            or (x.ndim == 4 and x.shape[1] == x.shape[2])
+        ):
+            continue  # where an earlier input was taken, but not by backward, equal sizes or one axis fit by accident only
+        elif fits(value, x):
+            return (x if given is not None else several_columns(value, x)), None
+        elif first is None:
+            first = x
+    return first, refused
+
+
+def several_columns(value: Any, x: np.ndarray) -> np.ndarray:
+    """x, or several columns in place of one, if the text goes along its columns: a single example hides sums and averages."""
+    if x.shape[1:] != (1,) or not ALONG_COLUMNS.search(text_of(type(value))):
+        return x
+    more = like(x, (len(x), COLUMNS), 0)
+    return more if takes(value, more) is None and fits(value, more) else x
