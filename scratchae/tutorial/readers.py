@@ -18,7 +18,7 @@ from ..study.styles.objects.constructed import constructed
 from ..study.styles.objects.copies import repeatable
 from ..study.styles.text.calls import method_of, parameters_of, required
 from ..study.styles.text.names import OF_METHODS, UPSTREAM, is_upstream, plain
-from ..study.trials import engines, fitting, functions, layers, optimizers, plan
+from ..study.trials import engines, first, fitting, functions, layers, optimizers, plan
 from ..study.trials.inputs import candidates
 from ..study.trials.result import RIGHT, UNUSABLE, WRONG, Result
 from .objects import NotCheckableError, array_of, instance, of_arrays, of_tuples, varied
@@ -39,7 +39,19 @@ def check_layer(name: str, value: Any, cls: type, others: type | None, file: Map
         result = Result(UNUSABLE, "", error=error)
     if value is None and result.code == UNUSABLE and required(cls):
         return functions.best(itertools.chain(of_tuples(name, cls, file), of_arrays(name, cls, file), [result]))
+    if result.code == WRONG and array_of(file, "x") is None:
+        result = for_one_example(name, instance(cls, value), result, others)
     return with_update(name, result)
+
+
+def for_one_example(name: str, value: Any, result: Result, others: type | None) -> Result:
+    """A layer that is wrong for several examples: right if it is meant for one, as a vector or as a column, and is right for that."""
+    for words, x in first.meant(value, result):
+        other = layers.examine(name, value, given=x, cls=others)
+        if other.code == RIGHT:
+            other.tried.only.append(f"for one example, as x with {words}")
+            return other
+    return result
 
 
 def with_update(name: str, result: Result) -> Result:

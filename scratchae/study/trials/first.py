@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from ..styles.text.written import text_of
-from .inputs import candidates
+from ..diagnosis import GradientShapeError
+from ..styles.text.written import notes_of, text_of
+from .inputs import candidates, drawn
 from .plan import COLUMNS, fits, like, takes
+from .result import Result
 
+# what a text says of layers that are meant for a single example: a vector or signal, or a column
+ONE_AXIS = re.compile(
+    r"\b(?:1-?d|one[- ]dimensional|(?:one|single) (?:vector|example|sample)|(?:one|single|a|the) signal)\b|\bx\b[^.\n]{0,30}\(\w+, ?\)", re.I
+)
+ONE_COLUMN = re.compile(r"\b(?:(?:one|single) (?:example\W+a )?column|column vector)\b|\bx\b[^.\n]{0,30}\(\w+, ?1\)", re.I)
+OF_MANY = re.compile(r"\bbatch|examples\b|\brows?\b|\(\w+, ?[a-z]\w*\)", re.I)
+SINGLE = {"one axis": ((9,), (3,), (4,), (6,)), "one column": ((3, 1), (4, 1), (5, 1))}
 ALONG_COLUMNS = re.compile(r"axis\s*=\s*-?1\b|shape\[-?1\]|,\s*1,\s*keepdims|columns", re.I)
 
 
@@ -42,3 +52,16 @@ def several_columns(value: Any, x: np.ndarray) -> np.ndarray:
         return x
     more = like(x, (len(x), COLUMNS), 0)
     return more if takes(value, more) is None and fits(value, more) else x
+
+
+def meant(value: Any, result: Result) -> Iterator[tuple[str, np.ndarray]]:
+    """Single examples, in words and with an input, for a layer that is wrong for several: if its text says that it is meant for one, or if
+    its gradient of x has not the shape of x."""
+    text = notes_of(type(value))
+    misshapen = isinstance(result.error, GradientShapeError) and result.error.finding.tensors == ("x",)
+    told = {"one axis": misshapen or ONE_AXIS.search(text), "one column": ONE_COLUMN.search(text)}
+    for words, shapes in SINGLE.items() if not OF_MANY.search(text) else ():
+        inputs = map(drawn, shapes if told[words] else ())
+        x = next((x for x in inputs if takes(value, x) is None and fits(value, x)), None)
+        if x is not None:
+            yield words, x

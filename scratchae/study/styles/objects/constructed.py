@@ -38,6 +38,9 @@ ACTIVATIONS = {
 }  # fmt: skip
 
 
+LISTS, ONE_OR_SEVERAL = ("sizes", "layers", "layersizes", "layerdims", "architecture", "shape"), ("units", "dims")
+
+
 def tanh(x: np.ndarray) -> np.ndarray:
     """For a layer that is handed its function."""
     return np.tanh(x)
@@ -57,8 +60,8 @@ class Made:
     alike: bool = False  # whether all its sizes are equal
 
 
-def argument(parameter: inspect.Parameter, sizes: Iterator[int]) -> Any:
-    """What to hand to a constructor for a parameter of this name."""
+def argument(parameter: inspect.Parameter, sizes: Iterator[int], lists: bool = False) -> Any:
+    """What to hand to a constructor for a parameter of this name. lists: a list for what may be one size or several."""
     name = plain(parameter.name)
     if parameter.annotation in (float, "float") or name in FRACTIONS:
         return 0.4
@@ -72,7 +75,7 @@ def argument(parameter: inspect.Parameter, sizes: Iterator[int]) -> Any:
         return np.random.default_rng(0)
     if name in ("seed", "randomstate"):
         return 0
-    if name in ("sizes", "layers", "dims", "layersizes", "layerdims", "units", "architecture", "shape"):
+    if name in LISTS or (lists and name in ONE_OR_SEVERAL):
         return [3, 4, 2]
     if "stride" in name:
         return 2
@@ -103,11 +106,11 @@ def first_made(cls: type, ways: Sequence[tuple[int, ...]], options: Mapping[str,
     raise raised
 
 
-def made_with(cls: type, sizes: tuple[int, ...], options: Mapping[str, Any]) -> Made:
+def made_with(cls: type, sizes: tuple[int, ...], options: Mapping[str, Any], lists: bool = False) -> Made:
     numbers = itertools.chain(sizes, itertools.repeat(2))
     words, places = {}, []
     for parameter in required(cls):
-        value = argument(parameter, numbers)
+        value = argument(parameter, numbers, lists)
         if len(set(sizes)) == 1 and value in (2, [3, 4, 2]):  # sizes that are all equal
             value = sizes[0] if value == 2 else [sizes[0]] * 3
         if parameter.kind is parameter.KEYWORD_ONLY:
@@ -120,5 +123,9 @@ def made_with(cls: type, sizes: tuple[int, ...], options: Mapping[str, Any]) -> 
     try:
         said = ", ".join(f"{k}={v!r}" for k, v in options.items())
         return Made(cls(*places, **words, **options), f"{cls.__name__}({call})", said)
+    except (TypeError, IndexError):
+        if lists or not any(plain(p.name) in ONE_OR_SEVERAL for p in required(cls)):
+            raise
+        return made_with(cls, sizes, options, True)
     finally:
         np.random.set_state(state)
