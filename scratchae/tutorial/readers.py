@@ -17,9 +17,9 @@ from ..study.styles.layers.joined import joined
 from ..study.styles.objects.constructed import constructed
 from ..study.styles.objects.copies import repeatable
 from ..study.styles.text.calls import method_of, parameters_of, required
-from ..study.styles.text.names import OF_METHODS, UPSTREAM, is_upstream, plain
+from ..study.styles.text.names import OF_METHODS, is_upstream
 from ..study.trials import engines, first, fitting, functions, layers, optimizers, plan
-from ..study.trials.inputs import candidates
+from ..study.trials.inputs import candidates, drawn
 from ..study.trials.result import RIGHT, UNUSABLE, WRONG, Result
 from .objects import NotCheckableError, array_of, instance, of_arrays, of_tuples, varied
 
@@ -39,9 +39,21 @@ def check_layer(name: str, value: Any, cls: type, others: type | None, file: Map
         result = Result(UNUSABLE, "", error=error)
     if value is None and result.code == UNUSABLE and required(cls):
         return functions.best(itertools.chain(of_tuples(name, cls, file), of_arrays(name, cls, file), [result]))
+    if result.code == WRONG and of_columns(instance(cls, value), result):
+        of_means = of_mean(layers.examine(name, instance(cls, value), given=array_of(file, "x"), averaged=True))
+        result = of_means if of_means.code == RIGHT else result
     if result.code == WRONG and array_of(file, "x") is None:
         result = for_one_example(name, instance(cls, value), result, others)
     return with_update(name, result)
+
+
+def of_columns(value: Any, result: Result) -> bool:
+    """Whether the examples are the columns of x, and no more is wrong than the gradients of the parameters, which may be averaged."""
+    checks = {check.name: check for check in result.report.checks} if result.report else {}
+    if "x" not in checks or not checks["x"].passed or checks["x"].analytic.ndim != 2:
+        return False
+    n, m = checks["x"].analytic.shape
+    return m > 1 and plan.takes(value, drawn((n + 1, m))) is not None and plan.takes(value, drawn((n, m + 1))) is None
 
 
 def for_one_example(name: str, value: Any, result: Result, others: type | None) -> Result:
@@ -75,10 +87,10 @@ def check_activation(name: str, value: Any, cls: type, others: type | None, file
     """A class with f and f′ as methods; or with f and what multiplies by ∂L/∂y itself, gradient(self, upstream), as a layer does."""
     thing = instance(cls, value)
     f, slope = getattr(thing, method_of(thing, OF_METHODS[0])), getattr(thing, method_of(thing, OF_METHODS[1]))
-    checks = [lambda: check_pair(name, f, slope, file)]
-    if len(required(slope)) == 1 and is_upstream(required(slope)[0].name):
+    checks = [partial(check_pair, name, f, slope, file)]
+    if len(required(slope)) == 1:
         as_layer = partial(check_layer, name, value, cls, others, file)
-        checks.insert(0 if plain(required(slope)[0].name) in UPSTREAM else 1, as_layer)
+        checks.insert(0 if is_upstream(required(slope)[0].name) else 1, as_layer)
     return functions.best(check() for check in checks)
 
 

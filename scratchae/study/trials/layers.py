@@ -98,12 +98,18 @@ def agrees(experiment: LayerExperiment) -> bool:
 
 
 def examine(
-    name: str, value: Any, *, given: np.ndarray | None = None, cls: type | None = None, alone: bool = False
+    name: str,
+    value: Any,
+    *,
+    given: np.ndarray | None = None,
+    cls: type | None = None,
+    alone: bool = False,
+    averaged: bool = False,
 ) -> Result:
     """Check a layer under every condition that its code offers.
 
     given: an input of the file, which is used and varied. cls: its class, if other objects of it may be made for the trials.
-    alone: only this x, not varied.
+    alone: only this x, not varied. averaged: the gradients of its parameters are averaged over the columns of x.
     """
     tried, start = Tried(), time.process_time()
     x, error = begin(value, None if given is None else accepted(value, small(given)))
@@ -120,6 +126,8 @@ def examine(
     tried.trials, tried.shapes = 1, [str(x.shape)]
     try:
         layer = ready(value, x)
+        if averaged:
+            layer.averaged = True
     except ValueError as error:
         if given is None and not any_batch(value, x):
             raise
@@ -179,9 +187,7 @@ def any_batch(value: Any, x: np.ndarray) -> bool:
 
 def breaks(value: Any, error: BaseException) -> bool:
     """Whether arrays do not fit together in a person's own backward, which is handed nothing but dy and a learning rate."""
-    first, *others = [plain(p.name) for p in required(getattr(value, backward_of(value)))] or [
-        ""
-    ]
+    first, *others = [plain(p.name) for p in required(getattr(value, backward_of(value)))] or [""]
     if first in INPUTS | TARGETS or not set(others) <= RATES:
         return False
     frames = traceback.extract_tb(error.__traceback__)

@@ -167,16 +167,23 @@ def holds_shape(value: Any, x: np.ndarray) -> set[tuple[int, ...]]:
 def batches(layer: Layer, x: np.ndarray, generic: np.ndarray) -> Iterator[np.ndarray]:
     """Inputs like x with other numbers of examples, which are its rows, or its columns where no other number of rows is taken.
 
-    An example more is one more in y too: otherwise the axis is another, or numbers of one example are stretched over all.
+    An example more is one more in y too: otherwise the axis is another, or numbers of one example are stretched over all. A single axis
+    is rather that of one example.
     """
+    if x.ndim == 1:
+        return
     y = shape_of(layer, x)
     for axis in (0, 1) if x.ndim == 2 and x.shape[1] > 1 else (0,):
         kept = y[axis : axis + 1] == x.shape[axis : axis + 1]
-        if y and not kept and (x.ndim in (1, 3) or axis):
+        if y and not kept and (x.ndim == 3 or axis):
             return
-        others = [like(generic, (*x.shape[:axis], n, *x.shape[axis + 1 :]), n) for n in (2, 7, 1, 3) if n != x.shape[axis]]
+        others = [
+            like(generic, (*x.shape[:axis], n, *x.shape[axis + 1 :]), n) for n in (2, 7, 1, 3) if n != x.shape[axis]
+        ]
         found = [(other, shape_of(layer, other)) for other in others]
-        yield from (other for other, shape in found if shape is not None and (not kept or shape[axis] == other.shape[axis]))
+        yield from (
+            other for other, shape in found if shape is not None and (not kept or shape[axis] == other.shape[axis])
+        )
         if any(shape is not None and shape[:1] == other.shape[:1] for other, shape in found):
             return
 

@@ -51,6 +51,7 @@ class Adapted(Layer):
     """
 
     stands_in = True
+    averaged = False  # whether the gradients of the parameters are averaged over the columns of x, the examples
 
     def __init__(self, theirs: Any, x: np.ndarray):
         self.prepare(theirs, x)
@@ -197,7 +198,8 @@ class Adapted(Layer):
 
     def gradient(self, name: str) -> Any:
         """∂L/∂ parameter, as the last backward left it, without that of a penalty. Raises AttributeError if it left none."""
-        return penalties.without(self.left(name), self.trained.get(name), self.penalties.get(name))
+        found = penalties.without(self.left(name), self.trained.get(name), self.penalties.get(name))
+        return found * self.last["x"].shape[1] if self.averaged else found
 
     def left(self, name: str) -> Any:
         path = self.gradients[name]
