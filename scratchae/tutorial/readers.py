@@ -89,9 +89,20 @@ def check_activation(name: str, value: Any, cls: type, others: type | None, file
     f, slope = getattr(thing, method_of(thing, OF_METHODS[0])), getattr(thing, method_of(thing, OF_METHODS[1]))
     checks = [partial(check_pair, name, f, slope, file)]
     if len(required(slope)) == 1:
-        as_layer = partial(check_layer, name, value, cls, others, file)
-        checks.insert(0 if is_upstream(required(slope)[0].name) else 1, as_layer)
+        checks.insert(
+            0 if is_upstream(required(slope)[0].name) else 1, partial(as_layer, name, value, cls, others, file)
+        )
     return functions.best(check() for check in checks)
+
+
+def as_layer(name: str, *given: Any) -> Result:
+    """What may be a layer: what its check raises is no answer."""
+    try:
+        return check_layer(name, *given)
+    except NotImplementedError:
+        raise
+    except Exception as error:
+        return Result(UNUSABLE, "", error=error)
 
 
 def check_pair(name: str, value: Callable, derivative: Callable, file: Mapping[str, Any]) -> Result:

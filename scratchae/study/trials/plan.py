@@ -175,7 +175,7 @@ def batches(layer: Layer, x: np.ndarray, generic: np.ndarray) -> Iterator[np.nda
     y = shape_of(layer, x)
     for axis in (0, 1) if x.ndim == 2 and x.shape[1] > 1 else (0,):
         kept = y[axis : axis + 1] == x.shape[axis : axis + 1]
-        if y and not kept and (x.ndim == 3 or axis):
+        if not kept and (axis or (y and x.ndim == 3)):
             return
         others = [
             like(generic, (*x.shape[:axis], n, *x.shape[axis + 1 :]), n) for n in (2, 7, 1, 3) if n != x.shape[axis]
