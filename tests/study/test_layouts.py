@@ -191,7 +191,35 @@ class Diagonal:
         self.t = self.t - dy.sum(axis=0) * self.rate
         return dx
 """
+SPREAD = """
+class Spread:
+    def forward(self, x):
+        self.c, self.sd = x - x.mean(axis=0), x.std(axis=0)
+        return self.c / (self.sd + 1e-5)
+
+    def backward(self, dy):
+        std = self.sd + 1e-5
+        dc = dy / std - (dy * self.c).sum(axis=0) / std**2 * self.c / (len(dy) * self.sd)
+        return dc - dc.mean(axis=0)
+"""
+ODD = """
+class Same:  # of odd length
+    def __init__(self, K=5):
+        self.w = np.random.default_rng(8).normal(size=K)
+
+    def forward(self, x):
+        self.x = x
+        return np.array([np.convolve(row, self.w, "same") for row in x])
+
+    def backward(self, dy):
+        K = len(self.w)
+        pad = np.pad(self.x, ((0, 0), (K // 2, K // 2)))
+        self.dw = np.array([(dy * pad[:, K - 1 - k :][:, : dy.shape[1]]).sum() for k in range(K)])
+        return np.array([np.convolve(row, self.w[::-1], "same") for row in dy])
+"""
 SLIPS = [
+    (SPREAD, "/ std**2", "/ std"),
+    (ODD, "(K // 2, K // 2)", "(2, 2)"),
     (LEARNED, "self.params[0] * (1 - ", "(1 - "),
     (OF_LISTS, "(1 - self.h**2)", "(1 - self.h)"),
     (COLUMNS, "self.N * self.dgamma", "self.dgamma"),

@@ -251,6 +251,13 @@ def run(trial: Trial, tried: Tried, first: Layer) -> Result | None:
     full = check_gradients(trial.make(), trial.x, noise=trial.noise)
     if full.passed:  # it was a corner, which the full comparison leaves out
         return None
+    if (
+        trial.aspect == "batch"
+        and 1 in trial.x.shape
+        and all(check.passed or np.isnan(check.error) for check in full.checks)
+    ):
+        tried.left_out.append("a batch of 1, for which the gradients are NaN: one example has no spread")
+        return None
     known = [found for found in full.findings if found.kind != "unknown"]
     evidence = full.findings[0].evidence if full.findings else ""
     context = hidden(trial, evidence)

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..text.calls import required
 from ..text.names import plain
+from ..text.written import text_of
 
 IS_SIZE = re.compile(
     r"^n|dim|size|num|count|units|^in|^out|hidden|^d\d*$|^[kh]$|width|seed|rng|^lr|vocab|len|depth|heads"
@@ -60,8 +61,9 @@ class Made:
     alike: bool = False  # whether all its sizes are equal
 
 
-def argument(parameter: inspect.Parameter, sizes: Iterator[int], lists: bool = False) -> Any:
-    """What to hand to a constructor for a parameter of this name. lists: a list for what may be one size or several."""
+def argument(parameter: inspect.Parameter, sizes: Iterator[int], lists: bool = False, window: int = 2) -> Any:
+    """What to hand to a constructor for a parameter of this name. lists: a list for what may be one size or several; window: the size
+    of one."""
     name = plain(parameter.name)
     if parameter.annotation in (float, "float") or name in FRACTIONS:
         return 0.4
@@ -82,8 +84,13 @@ def argument(parameter: inspect.Parameter, sizes: Iterator[int], lists: bool = F
     if name in ("pad", "padding", "p"):
         return 1
     if "pool" in name or name in WINDOWS:
-        return min(next(sizes), 3) if name in ("size", "kernel", "kernelsize") else 2
+        return min(next(sizes), 3) if name in ("size", "kernel", "kernelsize") and window == 2 else window
     return next(sizes)
+
+
+def wants_odd(cls: Any) -> bool:
+    """Whether a class or function speaks of odd numbers, or looks whether a number is odd."""
+    return bool(re.search(r"\bodd\b|%\s*2\b", text_of(cls)))
 
 
 def constructed(cls: type, sizes: tuple[int, ...] = SIZES, **options: Any) -> Made:
@@ -110,7 +117,7 @@ def made_with(cls: type, sizes: tuple[int, ...], options: Mapping[str, Any], lis
     numbers = itertools.chain(sizes, itertools.repeat(2))
     words, places = {}, []
     for parameter in required(cls):
-        value = argument(parameter, numbers, lists)
+        value = argument(parameter, numbers, lists, 3 if wants_odd(cls) else 2)
         if len(set(sizes)) == 1 and value in (2, [3, 4, 2]):  # sizes that are all equal
             value = sizes[0] if value == 2 else [sizes[0]] * 3
         if parameter.kind is parameter.KEYWORD_ONLY:
