@@ -259,3 +259,10 @@ def test_a_layer_for_many_that_is_right_for_one_is_wrong(graded):
 def test_one_size_or_several_for_units(graded):
     code, said = graded(COLUMNS.replace("np.ones((units, 1))", "np.ones((int(units), 1))"))
     assert code == grade.RIGHT, said
+
+
+def test_a_gradient_that_is_another_on_purpose_is_not_checked(graded):
+    text = "class Sign:\n    '''straight-through'''\n    def forward(self, x): return np.sign(x)\n    def backward(self, dy): return dy\n"
+    code, said = graded(text)
+    assert code == grade.UNUSABLE and "its text says so: straight-through" in said
+    assert graded(text.replace("straight-through", "a sign"))[0] == grade.WRONG
