@@ -28,7 +28,7 @@ from ..study.styles.objects import closures
 from ..study.styles.optimizers.ways import is_factory
 from ..study.styles.text.calls import method_of, parameters_of, required
 from ..study.styles.text.names import BACKWARD, COSTS, FORWARD, IS_SLOPE, OF_METHODS, UPDATE, partner, plain
-from ..study.trials import clipping, descents, layers, models, optimizers, readings
+from ..study.trials import clipping, descents, layers, loops, models, optimizers, readings
 from ..study.trials.result import Result
 from .fallback import of_class, or_of_functions, or_several
 from .looked import instrumented, repeats_steps
@@ -72,9 +72,18 @@ def subjects(module: ModuleType) -> list[Subject]:
     """Everything in the file that can be checked. Raises NotCheckableError if there is nothing."""
     found = [*of_classes(module), *of_functions(module), *of_tables(module), *of_rules(module), *of_models(module)]
     found += of_others(module, {subject.name for subject in found})
+    for name, function in functions_in(module):
+        found += found_now(name, function, vars(module), partial(loops.examine, function))
     if not found and not (found := next_unlooked(module, set(), set())):
         raise NotCheckableError(HOW)
     return found
+
+
+def functions_in(module: ModuleType) -> Iterator[tuple[str, Callable]]:
+    """The functions of a file, and the methods of its classes, by name."""
+    yield from own(module, inspect.isfunction).items()
+    for title, cls in own(module, inspect.isclass).items():
+        yield from ((f"{title}.{name}", one) for name, one in vars(cls).items() if inspect.isfunction(one))
 
 
 def of_classes(module: ModuleType) -> Iterator[Subject]:

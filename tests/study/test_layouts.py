@@ -266,3 +266,45 @@ def test_a_gradient_that_is_another_on_purpose_is_not_checked(graded):
     code, said = graded(text)
     assert code == grade.UNUSABLE and "its text says so: straight-through" in said
     assert graded(text.replace("straight-through", "a sign"))[0] == grade.WRONG
+
+
+TRAIN = (
+    OF_LISTS
+    + """
+
+def train(net, x, t, lr=0.1):
+    for _ in range(20):
+        for i in range(0, len(x), 4):
+            net.zero_grad()
+            net.backward(net.forward(x[i : i + 4]) - t[i : i + 4])
+            for p, g in zip(net.params, net.grads):
+                p -= lr * g
+"""
+)
+
+
+def test_gradients_that_are_set_to_zero_too_seldom_are_found(slipped):
+    zero, outer = "            net.zero_grad()\n", "        for i in"
+    moved = TRAIN.replace(zero, "").replace(outer, zero[4:] + outer)
+    _, said = slipped(TRAIN, TRAIN, moved)
+    assert "train: wrong" in said and "in the same loop" in said
+
+
+def test_a_loop_over_layers_sets_no_gradient_to_zero(graded):
+    text = (
+        OF_LISTS
+        + """
+
+def train(nets, x, lr=0.1):
+    for _ in range(20):
+        for net in nets:
+            net.zero_grad()
+        for net in nets:
+            net.forward(x)
+            net.backward(x)
+            for p, g in zip(net.params, net.grads):
+                p -= lr * g
+"""
+    )
+    code, said = graded(text)
+    assert code == grade.RIGHT, said

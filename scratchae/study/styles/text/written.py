@@ -135,7 +135,7 @@ def upstream_option(function: Any) -> list[str]:
 def written_rate(thing: Any, method: str) -> float:
     """The learning rate by which a backward multiplies what it takes off: that of `self.W -= self.rate * …`, whether an attribute of the
     object, of its class or of the file, or the number in `self.W -= 0.1 * …`; 1 if there is none."""
-    found = [*map(factors, taken_off_in(getattr(type(thing), method)))]
+    found = [*map(factors, taken_off_in(tree_of(getattr(type(thing), method))))]
     file = getattr(inspect.unwrap(getattr(type(thing), method)), "__globals__", {})
     for name in (name for change in found for name in map(called_rate, change) if name):
         value = getattr(thing, name, file.get(name))
@@ -145,9 +145,9 @@ def written_rate(thing: Any, method: str) -> float:
     return next((number for number in numbers if isinstance(number, float)), 1.0)
 
 
-def taken_off_in(function: Any) -> Iterator[ast.expr]:
+def taken_off_in(tree: ast.AST) -> Iterator[ast.expr]:
     """What is subtracted in `W -= …` and `W = W - …`, first in those of self.W."""
-    nodes = [node for node in ast.walk(tree_of(function)) if isinstance(node, ast.Assign | ast.AugAssign)]
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Assign | ast.AugAssign)]
     for node in sorted(nodes, key=lambda node: not ast.unparse(node).startswith("self.")):
         value = node.value
         if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Sub):
