@@ -16,13 +16,13 @@ from .result import Result
 
 # what a text says of layers that are meant for a single example: a vector or signal, or a column
 ONE_AXIS = re.compile(
-    r"\b(?:1-?d|one[- ]dimensional|(?:one|single) (?:vector|example|sample)|(?:one|single|a|the) signal)\b|\bx\b[^.\n]{0,30}\(\w+, ?\)",
+    r"\b(?:1-?d|one[- ]dimensional|(?:one|single) (?:vector|(?:example|sample) (?:at a time|only|per call))|(?:one|single|a|the) signal)\b|\bx\b[^.\n]{0,30}\(\w+, ?\)",
     re.I,
 )
 ONE_COLUMN = re.compile(
     r"\b(?:(?:one|single) (?:example\W+a )?column|column vector)\b|\bx\b[^.\n]{0,30}\(\w+, ?1\)", re.I
 )
-OF_MANY = re.compile(r"\bbatch|examples\b|\brows?\b|\(\w+, ?[a-z]\w*\)", re.I)
+OF_MANY = re.compile(r"\bbatch|examples\b|\brows?\b|\(\w+, ?[a-z]\w*[,)]", re.I)
 SINGLE = {"one axis": ((9,), (3,), (4,), (6,)), "one column": ((3, 1), (4, 1), (5, 1))}
 ALONG_COLUMNS = re.compile(r"axis\s*=\s*-?1\b|shape\[-?1\]|,\s*1,\s*keepdims|columns", re.I)
 
