@@ -87,12 +87,16 @@ def check_activation(name: str, value: Any, cls: type, others: type | None, file
     """A class with f and f′ as methods; or with f and what multiplies by ∂L/∂y itself, gradient(self, upstream), as a layer does."""
     thing = instance(cls, value)
     f, slope = getattr(thing, method_of(thing, OF_METHODS[0])), getattr(thing, method_of(thing, OF_METHODS[1]))
-    checks = [partial(check_pair, name, f, slope, file)]
-    if len(required(slope)) == 1:
-        checks.insert(
-            0 if is_upstream(required(slope)[0].name) else 1, partial(as_layer, name, value, cls, others, file)
-        )
-    return functions.best(check() for check in checks)
+    asked = [p.name for p in required(slope)]
+    upstream = len(asked) == 1 and is_upstream(asked[0])
+    layer = as_layer(name, value, cls, others, file) if upstream else None
+    if layer is not None and layer.code == RIGHT:
+        return layer
+    pair = check_pair(name, f, slope, file)
+    if pair.code != WRONG or len(asked) != 1:
+        return pair
+    layer = layer or as_layer(name, value, cls, others, file)
+    return layer if layer.code == RIGHT or (upstream and layer.code == WRONG) else pair
 
 
 def as_layer(name: str, *given: Any) -> Result:

@@ -174,6 +174,17 @@ class HardSigmoid:
     def derivative(self):
         return 0.2 * (np.abs(self.x) < 2.5)
 """
+PENALTY = """
+class L1:
+    def __init__(self, lam=0.1):
+        self.lam = lam
+
+    def __call__(self, w):
+        return self.lam * np.sum(np.abs(w))
+
+    def grad(self, w):
+        return self.lam * np.sign(w)
+"""
 RATE = """
 class Diagonal:
     rate = 0.05
@@ -232,6 +243,7 @@ SLIPS = [
     (TWO_AXES, "        if self.learning:\n            columns", "        if True:\n            columns"),
     (UPSTREAM, "(z < self.high)", "(z < 1)"),
     (HANDED_NOTHING, "0.2 * (np.abs", "0.5 * (np.abs"),
+    (PENALTY, "np.sign(w)", "w"),
     (RATE, "dy.sum(axis=0) * self.rate", "dy.sum(axis=0)"),
     (RATE, "        return dx", "        return dy * self.s"),
 ]
