@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from ..study.styles.functions.two import in_one_or_two
 from ..study.styles.objects.fresh import Objects
 from ..study.styles.text.calls import required
 from ..study.styles.text.names import plain
+from ..study.styles.text.written import text_of
 from ..study.trials import readings
 from ..study.trials.result import RIGHT, WRONG, Result
 from .models import is_model, of_model
@@ -22,6 +24,10 @@ from .objects import NotCheckableError
 WORDS = {
     "target", "targets", "ytrue", "prediction", "predictions", "pred", "preds", "ypred", "yhat",
 }  # fmt: skip
+# what a text says of a backward that is to give another gradient than that of its forward
+ON_PURPOSE = re.compile(
+    r"straight[-_ ]?through|\bSTE\b|surrogate[-_ ]?(?:gradient|derivative)|grad(?:ient)?[-_ ]?rever(?:s|t)", re.I
+)
 
 
 def of_class(name: str, cls: type, value: Any, file: Mapping[str, Any]) -> Result | None:
@@ -60,6 +66,10 @@ def or_several(
     if getattr(check, "args", None) and is_model(cls, value) and (found := of_model(name, cls, value)) is not None:
         return found
     result = with_fallback(lambda: check(name, value, cls, others, file), lambda: of_class(name, cls, value, file))
+    if result.code == WRONG and (told := ON_PURPOSE.search(text_of(cls))):
+        raise NotCheckableError(
+            f"{name}: its gradient is not the derivative of its value, and its text says so: {told[0]}"
+        )
     return with_more(result, name, Objects(cls, value), file) if result.code == RIGHT else result
 
 

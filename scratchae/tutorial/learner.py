@@ -30,10 +30,10 @@ from ..study.styles.objects import closures
 from ..study.styles.optimizers.ways import is_factory
 from ..study.styles.text.calls import method_of, parameters_of, required
 from ..study.styles.text.names import BACKWARD, COSTS, FORWARD, IS_SLOPE, OF_METHODS, UPDATE, partner, plain
-from ..study.trials import clipping, descents, layers, loops, models, optimizers, readings
+from ..study.trials import clipping, descents, layers, loops, models, optimizers, readings, zeroing
 from ..study.trials.result import Result
 from .fallback import of_class, or_of_functions, or_several
-from .looked import instrumented, repeats_steps
+from .looked import instrumented, repeats_steps, written_in
 from .objects import NotCheckableError, array_of, instance
 from .others import any_number, is_helper, of_another, others_like, takes_all, together, written_out
 from .readers import (
@@ -75,6 +75,8 @@ def subjects(module: ModuleType) -> list[Subject]:
     found = [*of_classes(module), *of_functions(module), *of_tables(module), *of_rules(module), *of_models(module)]
     found += of_others(module, {subject.name for subject in found})
     found += of_loops(module)
+    for name, _, function in written_in(module):
+        found += found_now(name, function, vars(module), partial(zeroing.examine, function))
     if not found and not (found := next_unlooked(module, set(), set())):
         raise NotCheckableError(HOW)
     return found

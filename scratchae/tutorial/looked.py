@@ -11,8 +11,8 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from ..study.styles.text.calls import parameters_of
-from ..study.styles.text.names import IS_COST, plain
-from ..study.styles.text.written import called, is_empty, text_of, tree_of
+from ..study.styles.text.names import BACKWARD, IS_COST, plain
+from ..study.styles.text.written import called, called_rate, factors, is_empty, text_of, tree_of
 from ..study.trials.unrolled import THETA
 
 SLOPE = re.compile(
@@ -110,13 +110,26 @@ def is_cost(function: Callable) -> bool:
 
 
 def repeats_steps(function: Callable) -> bool:
-    """Whether a function trains with others of its file: it is no value, and its steps are theirs."""
+    """Whether a function trains with others of its file, or with an object that it is handed: it is no value, and its steps are theirs."""
     if not (LOOP.search(function.__name__) and re.search(r"\b(?:for|while)\b", text_of(function))):
         return False
     used = [function.__globals__.get(name) for name in function.__code__.co_names]
+    if not set(BACKWARD).isdisjoint(function.__code__.co_names) and steps_plainly(function):
+        return True
     return "self" in function.__code__.co_varnames or any(
         inspect.isfunction(one) and one.__module__ == function.__module__ for one in used
     )
+
+
+def steps_plainly(function: Callable) -> bool:
+    """Whether all that a function multiplies by a learning rate is a single factor, and is taken off."""
+    changes = []
+    for node in ast.walk(tree_of(function)):
+        if isinstance(node, ast.AugAssign):
+            changes.append((node.op, factors(node.value)))
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp):
+            changes.append((node.value.op, factors(node.value.right)))
+    return all(isinstance(op, ast.Sub) and len(found) == 2 for op, found in changes if any(map(called_rate, found)))
 
 
 def own_returns(function: Callable) -> Iterator[ast.expr]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,9 @@ from ..study.styles.layers.joined import joined
 from ..study.styles.objects.constructed import constructed
 from ..study.styles.objects.copies import repeatable
 from ..study.styles.text.calls import method_of, parameters_of, required
-from ..study.styles.text.names import OF_METHODS
-from ..study.trials import engines, fitting, functions, layers, optimizers, plan
-from ..study.trials.inputs import candidates
+from ..study.styles.text.names import OF_METHODS, is_upstream
+from ..study.trials import engines, first, fitting, functions, layers, optimizers, plan
+from ..study.trials.inputs import candidates, drawn
 from ..study.trials.result import RIGHT, UNUSABLE, WRONG, Result
 from .objects import NotCheckableError, array_of, instance, of_arrays, of_tuples, varied
 
@@ -39,7 +39,31 @@ def check_layer(name: str, value: Any, cls: type, others: type | None, file: Map
         result = Result(UNUSABLE, "", error=error)
     if value is None and result.code == UNUSABLE and required(cls):
         return functions.best(itertools.chain(of_tuples(name, cls, file), of_arrays(name, cls, file), [result]))
+    if result.code == WRONG and of_columns(instance(cls, value), result):
+        of_means = of_mean(layers.examine(name, instance(cls, value), given=array_of(file, "x"), averaged=True))
+        result = of_means if of_means.code == RIGHT else result
+    if result.code == WRONG and array_of(file, "x") is None:
+        result = for_one_example(name, instance(cls, value), result, others)
     return with_update(name, result)
+
+
+def of_columns(value: Any, result: Result) -> bool:
+    """Whether the examples are the columns of x, and no more is wrong than the gradients of the parameters, which may be averaged."""
+    checks = {check.name: check for check in result.report.checks} if result.report else {}
+    if "x" not in checks or not checks["x"].passed or checks["x"].analytic.ndim != 2:
+        return False
+    n, m = checks["x"].analytic.shape
+    return m > 1 and plan.takes(value, drawn((n + 1, m))) is not None and plan.takes(value, drawn((n, m + 1))) is None
+
+
+def for_one_example(name: str, value: Any, result: Result, others: type | None) -> Result:
+    """A layer that is wrong for several examples: right if it is meant for one, as a vector or as a column, and is right for that."""
+    for words, x in first.meant(value, result):
+        other = layers.examine(name, value, given=x, cls=others)
+        if other.code == RIGHT:
+            other.tried.only.append(f"for one example, as x with {words}")
+            return other
+    return result
 
 
 def with_update(name: str, result: Result) -> Result:
@@ -60,10 +84,29 @@ def with_options(
 
 
 def check_activation(name: str, value: Any, cls: type, others: type | None, file: Mapping[str, Any]) -> Result:
-    """A class with f and f′ as methods."""
+    """A class with f and f′ as methods; or with f and what multiplies by ∂L/∂y itself, gradient(self, upstream), as a layer does."""
     thing = instance(cls, value)
     f, slope = getattr(thing, method_of(thing, OF_METHODS[0])), getattr(thing, method_of(thing, OF_METHODS[1]))
-    return check_pair(name, f, slope, file)
+    asked = [p.name for p in required(slope)]
+    upstream = len(asked) == 1 and is_upstream(asked[0])
+    layer = as_layer(name, value, cls, others, file) if upstream else None
+    if layer is not None and layer.code == RIGHT:
+        return layer
+    pair = check_pair(name, f, slope, file)
+    if pair.code != WRONG or len(asked) != 1:
+        return pair
+    layer = layer or as_layer(name, value, cls, others, file)
+    return layer if layer.code == RIGHT or (upstream and layer.code == WRONG) else pair
+
+
+def as_layer(name: str, *given: Any) -> Result:
+    """What may be a layer: what its check raises is no answer."""
+    try:
+        return check_layer(name, *given)
+    except NotImplementedError:
+        raise
+    except Exception as error:
+        return Result(UNUSABLE, "", error=error)
 
 
 def check_pair(name: str, value: Callable, derivative: Callable, file: Mapping[str, Any]) -> Result:
@@ -187,7 +230,7 @@ def with_set(function: Callable, options: Mapping[str, Any]) -> Callable:
     """A function with some of its options set."""
     if not options:
         return function
-    twin = functools.partial(function, **options)
+    twin = partial(function, **options)
     twin.source, twin.__name__ = function, function.__name__
     return twin
 

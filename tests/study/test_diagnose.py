@@ -57,6 +57,7 @@ def test_enough_kinds_over_enough_layers():
         "mask_scale",
         "not_zeroed",
         "running_average",
+        "zeroed_too_seldom",
     }  # not of one gradient at one point
     later = {
         "copied",

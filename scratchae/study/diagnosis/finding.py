@@ -107,6 +107,10 @@ KINDS = {
         "the steps are right, and zero_grad does not set the gradients to zero",
         "g = 0 gives a new meaning to the name g, and leaves the array: g[...] = 0 changes the array, p.grad = None what the parameter holds",
     ),
+    "zeroed_too_seldom": (
+        "its steps are made with the gradients of all rounds before, added up",
+        "where the gradients are set to 0: before each backward, in the same loop",
+    ),
     "random": (
         "forward is not repeatable: the same x gives another y",
         "random numbers from np.random…: draw them from the rng of `forward(x, rng)` instead. Or a counter, or a parameter that `forward` changes",

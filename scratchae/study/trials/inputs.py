@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..styles.objects.constructed import FRACTIONS
+from ..styles.objects.constructed import FRACTIONS, wants_odd
 from ..styles.text.calls import parameters_of
 from ..styles.text.names import plain
 
@@ -57,11 +57,13 @@ def variants(cls: Any, guards: bool = True) -> Iterator[dict[str, Any]]:
     guards: also those against dividing by 0 and the like, such as eps=1e-7; a loss that clips may leave their slope out.
     """
     parameters = cls if isinstance(cls, tuple) else parameters_of(cls)
-    every = {}
+    every, odd = {}, not isinstance(cls, tuple) and wants_odd(cls)
     for parameter in parameters:
         if not guards and isinstance(parameter.default, float) and 0 < abs(parameter.default) < 1e-4:
             continue
         others = list(other_values(parameter))
+        if odd and type(parameter.default) is int and parameter.default % 2:
+            others = [one for one in (parameter.default + 2, parameter.default - 2) if one > 0]
         if plain(parameter.name) == "axis" and not inspect.isclass(cls) and not isinstance(parameter.default, tuple):
             others = [axis for axis in (0, 1) if axis != parameter.default]
         for value in others:

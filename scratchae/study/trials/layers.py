@@ -21,12 +21,13 @@ from ..gradcheck import accepted, check_gradients, check_layer, parameters, rand
 from ..styles.losses import TARGETS
 from ..styles.objects.constructed import Made
 from ..styles.objects.copies import duplicate
-from ..styles.text.calls import INPUTS, method_of, required
+from ..styles.text.calls import INPUTS, backward_of, required
 from ..styles.text.names import BACKWARD, RATES, plain
 from . import promises
+from .first import begin
 from .inputs import SHAPES, candidates
 from .made import others, with_other_options
-from .plan import BrokenError, Trial, begin, fits, forward_of, like, plan, ready, takes
+from .plan import BrokenError, Trial, fits, forward_of, like, plan, ready, takes
 from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
 
 SECONDS = 3.0  # after this no further trial is begun
@@ -97,12 +98,18 @@ def agrees(experiment: LayerExperiment) -> bool:
 
 
 def examine(
-    name: str, value: Any, *, given: np.ndarray | None = None, cls: type | None = None, alone: bool = False
+    name: str,
+    value: Any,
+    *,
+    given: np.ndarray | None = None,
+    cls: type | None = None,
+    alone: bool = False,
+    averaged: bool = False,
 ) -> Result:
     """Check a layer under every condition that its code offers.
 
     given: an input of the file, which is used and varied. cls: its class, if other objects of it may be made for the trials.
-    alone: only this x, not varied.
+    alone: only this x, not varied. averaged: the gradients of its parameters are averaged over the columns of x.
     """
     tried, start = Tried(), time.process_time()
     x, error = begin(value, None if given is None else accepted(value, small(given)))
@@ -119,6 +126,8 @@ def examine(
     tried.trials, tried.shapes = 1, [str(x.shape)]
     try:
         layer = ready(value, x)
+        if averaged:
+            layer.averaged = True
     except ValueError as error:
         if given is None and not any_batch(value, x):
             raise
@@ -178,9 +187,7 @@ def any_batch(value: Any, x: np.ndarray) -> bool:
 
 def breaks(value: Any, error: BaseException) -> bool:
     """Whether arrays do not fit together in a person's own backward, which is handed nothing but dy and a learning rate."""
-    first, *others = [plain(p.name) for p in required(getattr(value, method_of(value, BACKWARD) or "backward"))] or [
-        ""
-    ]
+    first, *others = [plain(p.name) for p in required(getattr(value, backward_of(value)))] or [""]
     if first in INPUTS | TARGETS or not set(others) <= RATES:
         return False
     frames = traceback.extract_tb(error.__traceback__)
@@ -243,6 +250,13 @@ def run(trial: Trial, tried: Tried, first: Layer) -> Result | None:
         return None
     full = check_gradients(trial.make(), trial.x, noise=trial.noise)
     if full.passed:  # it was a corner, which the full comparison leaves out
+        return None
+    if (
+        trial.aspect == "batch"
+        and 1 in trial.x.shape
+        and all(check.passed or np.isnan(check.error) for check in full.checks)
+    ):
+        tried.left_out.append("a batch of 1, for which the gradients are NaN: one example has no spread")
         return None
     known = [found for found in full.findings if found.kind != "unknown"]
     evidence = full.findings[0].evidence if full.findings else ""

@@ -33,6 +33,9 @@ class Trial:
     fresh: Callable[[], Layer] | None = None  # in inference: the same object before any training
 
 
+COLUMNS = 5  # how many examples are columns of x
+
+
 class BrokenError(Exception):
     """forward takes this input, and backward raises (the cause of this one)."""
 
@@ -80,28 +83,6 @@ def fits(value: Any, x: np.ndarray) -> bool:
         if isinstance(error.__cause__, NotImplementedError):
             raise error.__cause__ from None
         return False
-
-
-def begin(value: Any, given: np.ndarray | None) -> tuple[np.ndarray | None, Exception | None]:
-    """The first input that forward and backward take; failing this, the first that forward takes; or the first error."""
-    first, refused = None, None
-    for x in candidates() if given is None else (given,):
-        if x.dtype.kind in "iub" and given is None and first is not None:
-            break  # numbers are taken, so that it does not want indices
-        error = takes(value, x)
-        if error is not None:
-            refused = refused or error
-        elif first is not None and (
-            (x.ndim == 1 and first.shape != (*x.shape, 1))
-            or x.shape[-1:] == x.shape[-2:-1]
-            or (x.ndim == 4 and x.shape[1] == x.shape[2])
-        ):
-            continue  # where an earlier input was taken, but not by backward, equal sizes or one axis fit by accident only
-        elif fits(value, x):
-            return x, None
-        elif first is None:
-            first = x
-    return first, refused
 
 
 def like(x: np.ndarray, shape: tuple[int, ...], seed: int) -> np.ndarray:
@@ -161,9 +142,9 @@ def plan(
             )
     start = mover(layer, 3) if parameters(layer) else lambda: duplicate(layer)
     told = holds_shape(value, x)
-    for n in (2, 7, 1, 3) if has_rows(layer, x) and x.shape not in told else ():
-        if n != len(x):
-            yield Trial("batch", f"for a batch of {n}", f"for {len(x)}", start, like(generic, (n, *x.shape[1:]), n))
+    for other in batches(layer, x, generic) if x.shape not in told else ():
+        n, before = (len(other), len(x)) if other.shape[1:] == x.shape[1:] else (other.shape[1], x.shape[1])
+        yield Trial("batch", f"for a batch of {n}", f"for {before}", start, other)
     yield from modes(layer, generic, start)
     for made in [*others(cls), *with_other_options(value)]:
         yield from of_another(made, x)
@@ -180,14 +161,42 @@ def holds_shape(value: Any, x: np.ndarray) -> set[tuple[int, ...]]:
         if hasattr(value, "__dict__")
         else []
     )
-    return {x.shape, x.shape[1:]} & {one for one in held if len(one) > 1}
+    return {x.shape, x.shape[1:]} & {one for one in held if len(one) > 1 and all(isinstance(n, int) for n in one)}
 
 
-def has_rows(layer: Layer, x: np.ndarray) -> bool:
-    """Whether y has as many rows as x, without which the first axis is hardly that of examples."""
-    with np.errstate(all="ignore"):
-        y = duplicate(layer).forward(x.copy(), None)
-    return np.ndim(y) == 0 or len(y) == len(x) or x.ndim != 3
+def batches(layer: Layer, x: np.ndarray, generic: np.ndarray) -> Iterator[np.ndarray]:
+    """Inputs like x with other numbers of examples, which are its rows, or its columns where no other number of rows is taken.
+
+    An example more is one more in y too: otherwise the axis is another, or numbers of one example are stretched over all. A single axis
+    is rather that of one example.
+    """
+    if x.ndim == 1:
+        return
+    y = shape_of(layer, x)
+    for axis in (0, 1) if x.ndim == 2 and x.shape[1] > 1 else (0,):
+        kept = y[axis : axis + 1] == x.shape[axis : axis + 1]
+        if not kept and (axis or (y and x.ndim == 3)):
+            return
+        others = [
+            like(generic, (*x.shape[:axis], n, *x.shape[axis + 1 :]), n) for n in (2, 7, 1, 3) if n != x.shape[axis]
+        ]
+        found = [(other, shape_of(layer, other)) for other in others]
+        yield from (
+            other for other, shape in found if shape is not None and (not kept or shape[axis] == other.shape[axis])
+        )
+        if any(shape is not None and shape[:1] == other.shape[:1] for other, shape in found):
+            return
+
+
+def shape_of(layer: Layer, x: np.ndarray) -> tuple[int, ...] | None:
+    """The shape of y; None if forward does not take x."""
+    try:
+        with np.errstate(all="ignore"):
+            return np.shape(duplicate(layer).forward(x.copy(), None))
+    except NotImplementedError:
+        raise
+    except Exception:
+        return None
 
 
 def far(x: np.ndarray) -> np.ndarray:
@@ -239,9 +248,11 @@ def modes(layer: Layer, x: np.ndarray, start: Callable[[], Layer]) -> Iterator[T
 def shapes(value: Any, x: np.ndarray, start: Callable[[], Layer]) -> Iterator[Trial]:
     """Other sizes, and other numbers of axes, of those that forward takes."""
     seen = {x.shape}
-    kinds: dict[Any, int] = {}
-    pool = [(5, 4), (5, 6), (5, 7), (3, 4, 6), (4, 5, 3), (4, 6, 3), (4, 3, 7), (4, 5, 6, 3), (2, 6, 4, 3), (3, 3, 6, 5), (2, 2, 5, 4), (5,), (4, 7, 5, 2), (4, 2, 7, 5), (2, 1, 4, 6), (2, 4, 6, 1), (2, 2, 3, 4, 3)]  # fmt: skip
+    kinds: dict[int, list[np.ndarray]] = {}
+    pool = [(5, 4), (5, 6), (5, 7), (3, 4, 6), (4, 5, 3), (4, 6, 3), (4, 3, 7), (4, 5, 6, 3), (2, 6, 4, 3), (3, 3, 6, 5), (2, 2, 5, 4), (4, 7, 5, 2), (4, 2, 7, 5), (2, 1, 4, 6), (2, 4, 6, 1), (2, 2, 3, 4, 3)]  # fmt: skip
     pool += [(*x.shape[:1], *rest, *x.shape[-1:]) for rest in ((4,), (3, 2), (5, 4)) if x.ndim > 1]
+    if x.ndim == 1:
+        pool = [(len(x) + more,) for more in (1, 3, len(x))]
     if x.ndim == 4:
         pool += [(x.shape[0], x.shape[1], h, w) for h, w in ((7, 5), (8, 6))] + [
             (x.shape[0], h, w, x.shape[3]) for h, w in ((7, 5), (8, 6))
@@ -249,24 +260,25 @@ def shapes(value: Any, x: np.ndarray, start: Callable[[], Layer]) -> Iterator[Tr
     if x.ndim == 3:
         pool += [(x.shape[0], x.shape[1], 8), (x.shape[0], 8, x.shape[2])]
     pool.sort(key=lambda shape: len(shape) != x.ndim)
+    whole = shape_of(start(), x) == x.shape
     for shape in pool:
         other = indices(shape, 2) if x.dtype.kind in "iub" else drawn(shape, 2)
-        if shape in seen or kinds.get(len(shape), 0) >= 3 or takes(value, other) is not None:
+        if shape in seen or len(kinds.get(len(shape), ())) >= 3 or takes(value, other) is not None:
             continue
         if len(shape) < x.ndim == 4:
             continue  # what is meant for images may take less by broadcasting
+        if whole and shape_of(start(), other) != shape:
+            continue  # what the layer holds stretches x
         seen.add(shape)
-        kinds[len(shape)] = kinds.get(len(shape), 0) + 1
+        kinds.setdefault(len(shape), []).append(other)
         if len(shape) == x.ndim:
             yield Trial("sizes", f"for x of shape {shape}", f"for {x.shape}", start, other)
-        else:
-            yield Trial(
-                "axes",
-                f"for x with {AXES.get(len(shape), len(shape))}, such as {shape}",
-                f"for x of shape {x.shape}",
-                start,
-                other,
-            )
+    for axes, inputs in kinds.items():
+        # where backward does not run on all that forward takes, it is meant for other axes, and what runs does so by accident
+        amiss = [other for other in inputs if axes != x.ndim and not fits(value, other)]
+        for other in amiss or (inputs if axes != x.ndim else ()):
+            says = f"for x with {AXES.get(axes, axes)}, such as {other.shape}"
+            yield Trial("axes", says, f"for x of shape {x.shape}", start, other)
 
 
 def raiser(error: Exception) -> Callable[[], Layer]:
@@ -285,8 +297,8 @@ def of_another(made: Made, x: np.ndarray) -> Iterator[Trial]:
     aspect = "option" if made.option else "size_of_layer"
     says = f"with {made.option}" if made.option else f"for {made.call}"
     inputs = [x, *candidates()]
-    if x.ndim == 2 and x.shape[1] == 1:  # one example as a column
-        inputs[1:1] = [like(x, (n, 1), 4) for n in OTHER_SIZES]
+    if x.ndim == 2 and x.shape[1] in (1, COLUMNS):  # examples as columns
+        inputs[1:1] = [like(x, (n, x.shape[1]), 4) for n in OTHER_SIZES]
     if not any(
         other.ndim == x.ndim and takes(made.value, other) is None and fits(made.value, other) for other in inputs
     ):

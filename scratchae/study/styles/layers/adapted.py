@@ -24,8 +24,18 @@ from ..objects.paths import (
     walk,
     written,
 )
-from ..text.calls import INPUT_GRADIENTS, OUTPUTS, Call, attributes, backward_words, method_of, outcome, require_array
-from ..text.names import BACKWARD, FORWARD, RATES, ZEROING, plain, stem, stems_of_gradient
+from ..text.calls import (
+    INPUT_GRADIENTS,
+    OUTPUTS,
+    Call,
+    attributes,
+    backward_of,
+    backward_words,
+    method_of,
+    outcome,
+    require_array,
+)
+from ..text.names import FORWARD, OF_METHODS, RATES, ZEROING, plain, stem, stems_of_gradient
 from ..text.written import returned_names, written_rate
 from . import penalties
 
@@ -41,6 +51,7 @@ class Adapted(Layer):
     """
 
     stands_in = True
+    averaged = False  # whether the gradients of the parameters are averaged over the columns of x, the examples
 
     def __init__(self, theirs: Any, x: np.ndarray):
         self.prepare(theirs, x)
@@ -53,8 +64,8 @@ class Adapted(Layer):
         self.zeroes = True  # whether gradients are set to 0 before each backward, where there is a method for it
         self.seed = 0  # of what forward draws itself
         self.draws: dict[tuple[bool | None, bool], bool] = {}  # whether it does, in each mode, as far as is known
-        forward, backward = method_of(theirs, FORWARD), method_of(theirs, BACKWARD)
-        self.methods = forward or "forward", backward or "backward"
+        forward = method_of(theirs, FORWARD) or method_of(theirs, OF_METHODS[0])
+        self.methods = forward or "forward", backward_of(theirs)
         self.call = Call(getattr(self.theirs, self.methods[0]))
         self.index = x.dtype.kind in "iub"  # x chooses rows: it has no gradient
         self.places: dict[str, Path] = {}
@@ -187,7 +198,8 @@ class Adapted(Layer):
 
     def gradient(self, name: str) -> Any:
         """∂L/∂ parameter, as the last backward left it, without that of a penalty. Raises AttributeError if it left none."""
-        return penalties.without(self.left(name), self.trained.get(name), self.penalties.get(name))
+        found = penalties.without(self.left(name), self.trained.get(name), self.penalties.get(name))
+        return found * self.last["x"].shape[1] if self.averaged else found
 
     def left(self, name: str) -> Any:
         path = self.gradients[name]
@@ -205,7 +217,7 @@ class Adapted(Layer):
     @property
     def has_modes(self) -> bool:
         """Whether it can be told to be in training or in inference."""
-        return self.call.has_modes or any(True for _ in modes.flags(self.theirs))
+        return self.call.has_modes or modes.has_modes(self.theirs)
 
     def forward(self, x, rng=None):
         if self.training is not None:
@@ -255,7 +267,7 @@ class Adapted(Layer):
             return self.rate
         sure, kept = RATES - {"step", "alpha", "rate"}, attributes(self.theirs)
         rates = [value for name, value in kept.items() if plain(name) in sure and isinstance(value, float)]
-        return rates[0] if rates else written_rate(type(self.theirs), self.methods[1])
+        return rates[0] if rates else written_rate(self.theirs, self.methods[1])
 
     def taken_apart(self, method: Any, found: Any) -> tuple[Any, dict[str, Any]]:
         """∂L/∂x and the gradients of the parameters that backward returned with it."""

@@ -56,7 +56,8 @@ class Joined:
 
     def backward(self, dy):
         if self._elementwise:
-            return dy * self._derivative(self._y if self._of_output else self._x)
+            given = [self._y if self._of_output else self._x][: len(without_default(self._derivative))]
+            return dy * self._derivative(*given)  # what is handed nothing has kept x
         found = self._derivative(*self.words(dy))
         if not isinstance(found, tuple | list):
             return found
@@ -106,7 +107,8 @@ class Joined:
 
 def joined(value: Callable, derivative: Callable, x: np.ndarray, given: Mapping[str, Any]) -> Iterator[Joined]:
     """The ways to read two functions as one layer at x: what fits comes."""
-    alone = len(without_default(derivative)) == 1
+    asked = len(without_default(derivative))
+    alone = asked == 1 or (asked == 0 and inspect.ismethod(derivative))
     others = [p for p in parameters_of(value)[1:] if p.default is p.empty]
     for arguments in choices(others, x, given):
         with repeatable(), np.errstate(all="ignore"):
@@ -119,7 +121,7 @@ def joined(value: Callable, derivative: Callable, x: np.ndarray, given: Mapping[
         y = y[0] if isinstance(y, tuple) else y
         if np.ndim(y) == 0 or is_stretched(x, y, arguments.values()):
             continue
-        for of_output in (False, True) if alone and not of_the_input(derivative) else (False,):
+        for of_output in (False, True) if asked == 1 and not of_the_input(derivative) else (False,):
             yield Joined(value, derivative, arguments, alone, of_output)
 
 

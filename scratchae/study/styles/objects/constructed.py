@@ -13,6 +13,7 @@ import numpy as np
 
 from ..text.calls import required
 from ..text.names import plain
+from ..text.written import text_of
 
 IS_SIZE = re.compile(
     r"^n|dim|size|num|count|units|^in|^out|hidden|^d\d*$|^[kh]$|width|seed|rng|^lr|vocab|len|depth|heads"
@@ -38,6 +39,9 @@ ACTIVATIONS = {
 }  # fmt: skip
 
 
+LISTS, ONE_OR_SEVERAL = ("sizes", "layers", "layersizes", "layerdims", "architecture", "shape"), ("units", "dims")
+
+
 def tanh(x: np.ndarray) -> np.ndarray:
     """For a layer that is handed its function."""
     return np.tanh(x)
@@ -57,8 +61,9 @@ class Made:
     alike: bool = False  # whether all its sizes are equal
 
 
-def argument(parameter: inspect.Parameter, sizes: Iterator[int]) -> Any:
-    """What to hand to a constructor for a parameter of this name."""
+def argument(parameter: inspect.Parameter, sizes: Iterator[int], lists: bool = False, window: int = 2) -> Any:
+    """What to hand to a constructor for a parameter of this name. lists: a list for what may be one size or several; window: the size
+    of one."""
     name = plain(parameter.name)
     if parameter.annotation in (float, "float") or name in FRACTIONS:
         return 0.4
@@ -72,15 +77,20 @@ def argument(parameter: inspect.Parameter, sizes: Iterator[int]) -> Any:
         return np.random.default_rng(0)
     if name in ("seed", "randomstate"):
         return 0
-    if name in ("sizes", "layers", "dims", "layersizes", "layerdims", "units", "architecture", "shape"):
+    if name in LISTS or (lists and name in ONE_OR_SEVERAL):
         return [3, 4, 2]
     if "stride" in name:
         return 2
     if name in ("pad", "padding", "p"):
         return 1
     if "pool" in name or name in WINDOWS:
-        return min(next(sizes), 3) if name in ("size", "kernel", "kernelsize") else 2
+        return min(next(sizes), 3) if name in ("size", "kernel", "kernelsize") and window == 2 else window
     return next(sizes)
+
+
+def wants_odd(cls: Any) -> bool:
+    """Whether a class or function speaks of odd numbers, or looks whether a number is odd."""
+    return bool(re.search(r"\bodd\b|%\s*2\b", text_of(cls)))
 
 
 def constructed(cls: type, sizes: tuple[int, ...] = SIZES, **options: Any) -> Made:
@@ -103,11 +113,11 @@ def first_made(cls: type, ways: Sequence[tuple[int, ...]], options: Mapping[str,
     raise raised
 
 
-def made_with(cls: type, sizes: tuple[int, ...], options: Mapping[str, Any]) -> Made:
+def made_with(cls: type, sizes: tuple[int, ...], options: Mapping[str, Any], lists: bool = False) -> Made:
     numbers = itertools.chain(sizes, itertools.repeat(2))
     words, places = {}, []
     for parameter in required(cls):
-        value = argument(parameter, numbers)
+        value = argument(parameter, numbers, lists, 3 if wants_odd(cls) else 2)
         if len(set(sizes)) == 1 and value in (2, [3, 4, 2]):  # sizes that are all equal
             value = sizes[0] if value == 2 else [sizes[0]] * 3
         if parameter.kind is parameter.KEYWORD_ONLY:
@@ -120,5 +130,9 @@ def made_with(cls: type, sizes: tuple[int, ...], options: Mapping[str, Any]) -> 
     try:
         said = ", ".join(f"{k}={v!r}" for k, v in options.items())
         return Made(cls(*places, **words, **options), f"{cls.__name__}({call})", said)
+    except (TypeError, IndexError):
+        if lists or not any(plain(p.name) in ONE_OR_SEVERAL for p in required(cls)):
+            raise
+        return made_with(cls, sizes, options, True)
     finally:
         np.random.set_state(state)

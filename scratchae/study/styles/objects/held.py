@@ -29,10 +29,15 @@ def held_by(thing: Any) -> Held:
         short(path): (path, np.array(value)) for path, value in walk(thing) if is_float(value) or is_bias(path, value)
     }
     stems = {name: stems_of_tensor(name) for name in arrays}
+    keys = {name: keys_of_parameter(path) for name, (path, _) in arrays.items()}
     return {
-        f"self.{name}": found
-        for name, found in arrays.items()
-        if not any(stems_of_gradient(last_of(name)) & stems[other] for other in arrays if other != name)
+        f"self.{name}": (path, array)
+        for name, (path, array) in arrays.items()
+        if not any(
+            stems_of_gradient(last_of(name)) & stems[other] or keys_of_gradient(path) & keys[other]
+            for other in arrays
+            if other != name
+        )
     }
 
 

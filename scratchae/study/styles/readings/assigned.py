@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..text.names import plain, stem, stems_of_gradient
+from ..text.names import GRADIENTS, PARAMETERS, plain, stem, stems_of_gradient
 
 
 def assigned(
@@ -100,8 +100,8 @@ def stems_of_tensor(name: str) -> set[str]:
     inner = parts_of(name)
     last = inner[-1]
     found = {stem(last)}
-    if last.isdigit() and len(inner) > 1:  # weights[0]
-        found = {f"{stem(inner[-2])}[{last}]"}
+    if last.isdigit() and len(inner) > 1:  # weights[0], and params[0], whose gradient is grads[0]
+        found = {f"{stem(inner[-2])}[{last}]"} | ({f"[{last}]"} if plain(inner[-2]) in PARAMETERS else set())
     if plain(last) in ("data", "value", "w") and len(inner) > 1:
         found.add(stem(inner[-2]))
     return found
@@ -111,8 +111,9 @@ def stems_of_label(label: str) -> set[str]:
     """What a gradient of this name may belong to: dW1, grads[W1] and W1 all to w1."""
     place = re.search(r"\[(\d+)\]$", label)
     if place:
-        base = label[: place.start()]
-        return {f"{one}[{place[1]}]" for one in stems_of_gradient(base) | {stem(base)}}
+        base = last_of(label[: place.start()])
+        bare = {""} if plain(base) in GRADIENTS else set()
+        return {f"{one}[{place[1]}]" for one in stems_of_gradient(base) | {stem(base)} | bare}
     inner = parts_of(label)
     last = inner[-1]
     if last in ("grad", "gradient", "g", "d") and len(inner) > 1:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ....errors import ArrayTypeError, OptionError
-from .names import RATES, plain
+from .names import BACKWARD, OF_METHODS, RATES, plain
 
 RNG = {"rng", "generator", "randomstate", "gen", "random", "prng", "rs"}
 TRAINING = {
@@ -39,6 +39,11 @@ def method_of(thing: Any, names: tuple[str, ...]) -> str | None:
     if inspect.isclass(thing):  # a class itself can be called, whatever its objects can
         return next((name for name in names if defines(thing, name)), None)
     return next((name for name in names if callable(getattr(thing, name, None))), None)
+
+
+def backward_of(thing: Any) -> str:
+    """The method of a layer that is handed ∂L/∂y, under this or another name, such as gradient(self, upstream)."""
+    return method_of(thing, BACKWARD) or method_of(thing, OF_METHODS[1]) or "backward"
 
 
 def defines(cls: type, name: str) -> bool:

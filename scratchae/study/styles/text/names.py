@@ -91,5 +91,7 @@ def partner(name: str, names: Mapping[str, Any]) -> str | None:
 def is_upstream(name: str) -> bool:
     name = plain(name)
     return (
-        name in (*UPSTREAM, "err") or name.startswith(("d", "gout", "gy", "ybar")) or name.endswith(("grad", "bar"))
+        name in (*UPSTREAM, "err")
+        or name.startswith(("d", "gout", "gy", "ybar", "upstream"))
+        or name.endswith(("grad", "gradient", "bar"))
     )

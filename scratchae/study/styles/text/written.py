@@ -10,8 +10,10 @@ import io
 import re
 import textwrap
 import tokenize
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
+
+from .names import RATES, plain
 
 
 def returned_names(method: Any, count: int) -> list[str]:
@@ -130,16 +132,38 @@ def upstream_option(function: Any) -> list[str]:
     return [name for name in ones if re.match("d[a-z]|grad|g_?out|upstream|seed|scale$", name.lower())][:1]
 
 
-def written_rate(kind: type, method: str) -> float:
-    """The learning rate that is written into a backward: the number in `self.W -= 0.1 * …`; 1 if there is none."""
-    for node in ast.walk(tree_of(getattr(kind, method))):
-        value = getattr(node, "value", None)
-        if isinstance(node, ast.Assign) and isinstance(value, ast.BinOp) and isinstance(value.op, ast.Sub):
-            change = value.right
-        else:
-            change = value if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Sub) else None
-        while isinstance(change, ast.BinOp) and not isinstance(change.left, ast.Constant):
-            change = change.left
-        if isinstance(change, ast.BinOp) and isinstance(change.left.value, float):
-            return change.left.value
-    return 1.0
+def written_rate(thing: Any, method: str) -> float:
+    """The learning rate by which a backward multiplies what it takes off: that of `self.W -= self.rate * …`, whether an attribute of the
+    object, of its class or of the file, or the number in `self.W -= 0.1 * …`; 1 if there is none."""
+    found = [*map(factors, taken_off_in(tree_of(getattr(type(thing), method))))]
+    file = getattr(inspect.unwrap(getattr(type(thing), method)), "__globals__", {})
+    for name in (name for change in found for name in map(called_rate, change) if name):
+        value = getattr(thing, name, file.get(name))
+        if isinstance(value, float) and value > 0:
+            return value
+    numbers = (getattr(change[0], "value", None) for change in found)
+    return next((number for number in numbers if isinstance(number, float)), 1.0)
+
+
+def taken_off_in(tree: ast.AST) -> Iterator[ast.expr]:
+    """What is subtracted in `W -= …` and `W = W - …`, first in those of self.W."""
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Assign | ast.AugAssign)]
+    for node in sorted(nodes, key=lambda node: not ast.unparse(node).startswith("self.")):
+        value = node.value
+        if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Sub):
+            yield value
+        elif isinstance(node, ast.Assign) and isinstance(value, ast.BinOp) and isinstance(value.op, ast.Sub):
+            yield value.right
+
+
+def factors(node: ast.expr) -> list[ast.expr]:
+    """The factors of a product, from the left; of a sum those of its first term, and of a quotient those above the line."""
+    if not isinstance(node, ast.BinOp):
+        return [node]
+    return factors(node.left) + (factors(node.right) if isinstance(node.op, ast.Mult) else [])
+
+
+def called_rate(node: ast.expr) -> str:
+    """The name of a learning rate, of self.rate or LEARNING_RATE; empty for anything else."""
+    name = getattr(node, "attr", getattr(node, "id", ""))
+    return name if plain(name) in RATES else ""

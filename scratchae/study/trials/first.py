@@ -1,0 +1,70 @@
+"""The first input of a layer: that of its file, or one of a shape that its forward and backward take."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..diagnosis import GradientShapeError
+from ..styles.text.written import notes_of, text_of
+from .inputs import candidates, drawn
+from .plan import COLUMNS, fits, like, takes
+from .result import Result
+
+# what a text says of layers that are meant for a single example: a vector or signal, or a column
+ONE_AXIS = re.compile(
+    r"\b(?:1-?d|one[- ]dimensional|(?:one|single) (?:vector|(?:example|sample) (?:at a time|only|per call))|(?:one|single|a|the) signal)\b|\bx\b[^.\n]{0,30}\(\w+, ?\)",
+    re.I,
+)
+ONE_COLUMN = re.compile(
+    r"\b(?:(?:one|single) (?:example\W+a )?column|column vector)\b|\bx\b[^.\n]{0,30}\(\w+, ?1\)", re.I
+)
+OF_MANY = re.compile(r"\bbatch|examples\b|\brows?\b|\(\w+, ?[a-z]\w*[,)]", re.I)
+SINGLE = {"one axis": ((9,), (3,), (4,), (6,)), "one column": ((3, 1), (4, 1), (5, 1))}
+ALONG_COLUMNS = re.compile(r"axis\s*=\s*-?1\b|shape\[-?1\]|,\s*1,\s*keepdims|columns", re.I)
+
+
+def begin(value: Any, given: np.ndarray | None) -> tuple[np.ndarray | None, Exception | None]:
+    """The first input that forward and backward take; failing this, the first that forward takes; or the first error."""
+    first, refused = None, None
+    for x in candidates() if given is None else (given,):
+        if x.dtype.kind in "iub" and given is None and first is not None:
+            break  # numbers are taken, so that it does not want indices
+        error = takes(value, x)
+        if error is not None:
+            refused = refused or error
+        elif first is not None and (
+            (x.ndim == 1 < first.ndim and first.shape != (*x.shape, 1))
+            or x.shape[-1:] == x.shape[-2:-1]
+            or (x.ndim == 4 and x.shape[1] == x.shape[2])
+        ):
+            continue  # where an earlier input was taken, but not by backward, equal sizes or one axis fit by accident only
+        elif fits(value, x):
+            return (x if given is not None else several_columns(value, x)), None
+        elif first is None:
+            first = x
+    return first, refused
+
+
+def several_columns(value: Any, x: np.ndarray) -> np.ndarray:
+    """x, or several columns in place of one, if the text goes along its columns: a single example hides sums and averages."""
+    if x.shape[1:] != (1,) or not ALONG_COLUMNS.search(text_of(type(value))):
+        return x
+    more = like(x, (len(x), COLUMNS), 0)
+    return more if takes(value, more) is None and fits(value, more) else x
+
+
+def meant(value: Any, result: Result) -> Iterator[tuple[str, np.ndarray]]:
+    """Single examples, in words and with an input, for a layer that is wrong for several: if its text says that it is meant for one, or if
+    its gradient of x has not the shape of x."""
+    text = notes_of(type(value))
+    misshapen = isinstance(result.error, GradientShapeError) and result.error.finding.tensors == ("x",)
+    told = {"one axis": misshapen or ONE_AXIS.search(text), "one column": ONE_COLUMN.search(text)}
+    for words, shapes in SINGLE.items() if not OF_MANY.search(text) else ():
+        inputs = map(drawn, shapes if told[words] else ())
+        x = next((x for x in inputs if takes(value, x) is None and fits(value, x)), None)
+        if x is not None:
+            yield words, x
