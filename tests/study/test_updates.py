@@ -88,6 +88,23 @@ FORMS = {
         "v + self.avg[i] ** 2",
         "the mean gradient a is taken off, not added",
     ),
+    "RMSprop, centred by its name": (
+        """
+        class CenteredRMSProp:
+            def __init__(self, lr=1e-2, decay=0.9, eps=1e-8):
+                self.lr, self.decay, self.eps, self.sq, self.avg = lr, decay, eps, 0, 0
+
+            def __call__(self, p, grad):
+                self.sq = self.decay * self.sq + (1 - self.decay) * grad**2
+                self.avg = self.decay * self.avg + (1 - self.decay) * grad
+                variance = self.sq + 0
+                variance -= self.avg**2
+                p -= self.lr * grad / (np.sqrt(variance) + self.eps)
+        """,
+        "self.sq + 0",
+        "self.sq",
+        "taken off the average c itself",
+    ),
     "Lion": (
         """
         class Lion:

@@ -60,14 +60,14 @@ def scaled(g, second, h, bug="", inside=False):
 
 
 def adagrad(s, p, g, t, h, bug="", inside=False):
-    c = s.get("c", np.zeros_like(p))
+    c = s.get("c", np.full_like(p, h["start"]))
     square = g if bug == "not_squared" else g * g
     s["c"] = square if bug == "not_kept" else c + square
     second = c if bug == "old_cache" and t > 1 else s["c"]
     return (-1 if bug == "sign" else 1) * h["lr"] * scaled(g, second, h, bug, inside)
 
 
-def rmsprop(s, p, g, t, h, bug="", inside=False):
+def rmsprop(s, p, g, t, h, bug="", form="plain"):
     rho, c = h["rho"], s.get("c", np.zeros_like(p))
     square = g if bug == "not_squared" else g * g
     s["c"] = {
@@ -78,10 +78,12 @@ def rmsprop(s, p, g, t, h, bug="", inside=False):
         "both_same": rho * c + rho * square,
     }.get(bug, rho * c + (1 - rho) * square)
     second = s["c"]
-    if h["centered"]:
+    if "centred" in form:
         s["a"] = rho * s.get("a", np.zeros_like(p)) + (1 - rho) * g
         second = second + {"mean_added": 1, "mean_left_out": 0}.get(bug, -1) * s["a"] ** 2
-    step = scaled(g, second, h, bug, inside)
+    if bug == "centred_kept":
+        s["c"] = second
+    step = scaled(g, second, h, bug, "inside" in form)
     if h["momentum"]:
         kept = s.get("b", np.zeros_like(p))
         new = (1 if bug == "buffer_not_decayed" else h["momentum"]) * kept + step
@@ -231,7 +233,7 @@ FAMILIES: dict[str, tuple[Callable, tuple[dict[str, Any], ...], dict[str, str]]]
     ),
     "rmsprop": (
         rmsprop,
-        ({}, {"inside": True}),
+        tuple({"form": form} for form in ("plain", "inside", "centred", "centred inside")),
         {
             "no_root": "the square root of the mean square is missing: p -= lr g / (√c + ε)",
             "not_squared": "the gradient is not squared in the average: c = ρ c + (1 - ρ) g²",
@@ -242,6 +244,7 @@ FAMILIES: dict[str, tuple[Callable, tuple[dict[str, Any], ...], dict[str, str]]]
             "both_same": "g² is multiplied by ρ, not by 1 - ρ: c = ρ c + (1 - ρ) g²",
             "mean_added": "centred, the square of the mean gradient a is taken off, not added: √(c - a²)",
             "mean_left_out": "centred, the square of the mean gradient a is taken off: √(c - a²)",
+            "centred_kept": "the square of the mean gradient a is taken off the average c itself, which is kept for the next step: v = c - a² is another array",
             "buffer_not_decayed": "the momentum buffer never decays: b = μ b + g / (√c + ε)",
             "buffer_not_kept": "the momentum buffer is not kept from step to step: b = μ b + g / (√c + ε)",
             "buffer_left_out": "the momentum does nothing: b = μ b + g / (√c + ε), p -= lr b",

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..styles.text.names import plain
+from . import begun
 from .cells import cells
 from .chains import BIAS, OPTIONS, chained, of_others
 
@@ -141,12 +142,17 @@ def made(kind: str, sizes: Mapping[str, int], seed: int, positive: bool) -> Any:
 
 
 def choices(
-    names: Sequence[str], given: Mapping[str, Any], indices: Collection[str] = ()
+    names: Sequence[str],
+    given: Mapping[str, Any],
+    indices: Collection[str] = (),
+    entries: Mapping[str, str] | None = None,
 ) -> Iterator[dict[str, str]]:
-    """A kind for each argument: first those where all are alike, then those whose names tell most."""
+    """A kind for each argument: first those where all are alike, then those whose names tell most. entries: the kinds that are known."""
     free = [name for name in names if name not in given]
     told = {name: "given" for name in names if name in given}
     weights = any(WEIGHTS.fullmatch(name.partition("[")[2].rstrip("]") or name) for name in free)
+    if entries and entries.keys() <= set(free):
+        yield from (told | one for one in begun.beside(entries, free, lambda name: likely(name, name in indices)))
     yield from (told | one for one in (*cells(free), *sequences(free)))
     if len(free) > 1 and not weights:
         for kind in ("fND", "fN", "fTD", "fD", "fNK"):
@@ -259,11 +265,12 @@ def fitted(
     takes: Callable[[dict], bool | None],
     seconds: Sequence[int],
     indices: Collection[str] = (),
+    entries: Mapping[str, str] | None = None,
     most: int = 8,
 ) -> Iterator[Fitting]:
     """The first choices that `takes` accepts at the first sizes and at others; None from it says that a value was not finite."""
     spent, count, seen = 0.0, 0, collections.Counter()
-    for chosen in choices(names, given, indices):
+    for chosen in choices(names, given, indices, entries):
         start = time.process_time()
         fitting = Fitting(chosen, given, False)
         accepted = takes(fitting(0, 0))
