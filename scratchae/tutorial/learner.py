@@ -197,8 +197,9 @@ def of_others(module: ModuleType, found: list[Subject]) -> Iterator[Subject]:
     for name, pairs in together(functions, found).items():
         check = partial(unless_of_another, pairs, functions, file)
         yield from found_now(name, pairs[-1].source, file, check)
-    for reading in matrices.with_matrix(own(module, inspect.isfunction)):
-        yield from found_now(reading.name, reading.source, file, partial(readings.best, [reading], file))
+    for group in matrices.with_matrix(own(module, inspect.isfunction)):
+        check = partial(readings.best, group, file, by_trying=len(group) == 1)
+        yield from found_now(group[0].name, group[0].source, file, check)
     left = written_out(own(module, inspect.isclass).values())
     for name, cls in own(module, inspect.isclass).items():
         if cls in left and check_of(cls) is None and not issubclass(cls, Model):

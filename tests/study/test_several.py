@@ -402,6 +402,40 @@ FORMS = {
         "return delta, delta @ x.T",
         "return delta, 2 * delta @ x.T",
     ),
+    "a softmax of columns, whose gradient is right for one-hot columns": (
+        """
+        class Output:
+            def __init__(self, n_in, n_out):
+                self.w, self.b = 0.3 * np.random.randn(n_out, n_in), np.random.randn(n_out, 1)
+
+            def probabilities(self, x):
+                e = np.exp(self.w @ x + self.b)
+                return e / e.sum(axis=0)
+
+            def cost(self, x, y):
+                return -np.sum(y * np.log(self.probabilities(x)))
+
+            def backprop(self, x, y):
+                delta = self.probabilities(x) - y
+                return delta, np.outer(delta, x)
+        """,
+        "np.outer(delta, x)",
+        "np.outer(delta + y, x)",
+    ),
+    "a loss of margins, whose author says that targets are -1 and 1": (
+        """
+        class Exponential:
+            # labels are -1 and +1
+
+            def loss(self, f, y):
+                return np.mean(np.exp(-y * f))
+
+            def gradient(self, f, y):
+                return -y * np.exp(-y * f) / len(y)
+        """,
+        "-y * np.exp(-y * f) /",
+        "y * np.exp(-y * f) /",
+    ),
     "entries of a dict that a function of sizes begins": (
         """
         def init_cell(n_x, n_h):

@@ -49,21 +49,24 @@ def through(f: Callable, matrix: Callable, name: str, arguments: Arrays, upstrea
     return [g], [(f"d{name}", (upstream(g).ravel() @ M).reshape(np.shape(x)))]
 
 
-def with_matrix(functions: Mapping[str, Callable]) -> Iterator[Several]:
-    """The readings of functions of which another gives the matrix, and of those that return a gradient and a Hessian."""
-    for first, second in pairs(functions):
-        f, matrix = functions[first], functions[second]
-        for p in required(f):  # in which it is the matrix
-            run = functools.partial(through, f, matrix, p.name)
-            yield Several(second, matrix, required(f), run, parts=(f, matrix))
-
+def with_matrix(functions: Mapping[str, Callable]) -> Iterator[list[Several]]:
+    """The readings of functions of which another gives the matrix, and of those that return a gradient and a Hessian: one for each
+    argument in which it may be."""
+    found = [
+        (second, functions[first], functions[second], (functions[first], functions[second]))
+        for first, second in pairs(functions)
+    ]
     for name, function in functions.items():
         places = [[pattern.fullmatch(one) is not None for one in names_in(function)] for pattern in (FIRST, WHOLE)]
         if all(map(any, places)) and not re.search("approx|gauss", notes_of(function), re.I):
             g, hessian = (item(function, one.index(True)) for one in places)
-            for p in required(function):
-                run = functools.partial(through, g, hessian, p.name)
-                yield Several(f"{name}, its Hessian", function, required(function), run, parts=(function,))
+            found.append((f"{name}, its Hessian", g, hessian, (function,)))
+    for title, f, matrix, parts in found:
+        asked = required(f)
+        yield [
+            Several(title, parts[-1], asked, functools.partial(through, f, matrix, p.name), parts=parts)
+            for p in asked
+        ]
 
 
 def item(function: Callable, place: int) -> Callable:

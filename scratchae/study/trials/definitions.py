@@ -133,7 +133,7 @@ def adam(s, p, g, t, h, bug="", form="plain"):
         "amsgrad" in form and bug != "max_unused"
     ):  # late: the largest v is corrected, not the largest of the corrected ones
         c = c2 if form == "late amsgrad" else 1
-        s["vmax"] = np.maximum(s.get("vmax", np.zeros_like(p)), v if form == "late amsgrad" else vh)
+        s["vmax"] = np.maximum(s.get("vmax", np.zeros_like(p)), vh if form == "amsgrad" else v)
         vh = s["vmax"] / c
     if "nadam" in form:  # ahead: m is corrected as in the next step
         mh = b1 * (m / (1 - b1 ** (t + 1)) if form == "nadam ahead" else mh) + (1 - b1) * g / c1
@@ -144,8 +144,8 @@ def adam(s, p, g, t, h, bug="", form="plain"):
         return lr * g / (np.sqrt(vh) + eps)
     if form == "inside":
         return sign * lr * mh / np.sqrt(vh + eps)
-    if form == "one rate":  # lr √(1 - β₂ᵗ) / (1 - β₁ᵗ), with eps beside the uncorrected √v
-        return sign * lr * np.sqrt(c2) / c1 * m / (np.sqrt(v) + eps)
+    if "one rate" in form:  # lr √(1 - β₂ᵗ) / (1 - β₁ᵗ), with eps beside the uncorrected √v
+        return sign * lr * np.sqrt(c2) / c1 * m / (np.sqrt(vh if "amsgrad" in form else v) + eps)
     return sign * lr * mh / (np.sqrt(vh) + eps)
 
 
@@ -172,8 +172,9 @@ def adabelief(s, p, g, t, h, bug="", form="plain"):
     return h["lr"] * s["m"] / (1 - b1**t) / (np.sqrt(s["v"] / (1 - b2**t)) + eps)
 
 
-def radam(s, p, g, t, h, bug="", least=4):
-    """Liu et al. 2020, algorithm 2. In PyTorch, the variance is believed from a length of 5 on, not of 4."""
+def radam(s, p, g, t, h, bug="", least=4, one_rate=False):
+    """Liu et al. 2020, algorithm 2. In PyTorch, the variance is believed from a length of 5 on, not of 4, and eps stands beside the
+    uncorrected √v."""
     b1, b2 = h["beta1"], h["beta2"]
     s["m"] = b1 * s.get("m", np.zeros_like(p)) + (1 - b1) * g
     s["v"] = b2 * s.get("v", np.zeros_like(p)) + (1 - b2) * g * g
@@ -183,7 +184,8 @@ def radam(s, p, g, t, h, bug="", least=4):
     if length <= least:
         return step
     r = np.sqrt((length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length))
-    return step * r / (np.sqrt(s["v"] / (1 - b2**t)) + h["eps"])
+    c = np.sqrt(1 - b2**t)
+    return step * r * c / (np.sqrt(s["v"]) + h["eps"] * (1 if one_rate else c))
 
 
 def lion(s, p, g, t, h, bug=""):
@@ -253,7 +255,7 @@ FAMILIES: dict[str, tuple[Callable, tuple[dict[str, Any], ...], dict[str, str]]]
     ),
     "adam": (
         adam,
-        tuple({"form": form} for form in ("plain", "inside", "one rate", "amsgrad", "late amsgrad", "nadam", "nadam ahead")),
+        tuple({"form": form} for form in ("plain", "inside", "one rate", "amsgrad", "late amsgrad", "amsgrad of one rate", "nadam", "nadam ahead")),
         {
             "max_unused": "the largest v so far is not used: √v̂ stands where √max v belongs",
             "no_power": "the bias correction divides by 1 - β, not by 1 - βᵗ",
@@ -286,7 +288,7 @@ FAMILIES: dict[str, tuple[Callable, tuple[dict[str, Any], ...], dict[str, str]]]
         },
     ),
     "adabelief": (adabelief, ({}, {"form": "without"}), {}),
-    "radam": (radam, ({}, {"least": 5}), {}),
+    "radam": (radam, tuple({"least": n, "one_rate": one} for n in (4, 5) for one in (False, True)), {}),
     "lion": (
         lion,
         ({},),
@@ -301,7 +303,10 @@ FAMILIES: dict[str, tuple[Callable, tuple[dict[str, Any], ...], dict[str, str]]]
     "adamax": (adamax, ({}, {"inside": True}), {}),
     "adadelta": (adadelta, ({}, {"rated": True}), {}),
 }  # fmt: skip
-for _name, _forms in (("amsgrad", ("amsgrad", "late amsgrad", "first amsgrad")), ("nadam", ("nadam", "nadam ahead"))):
+for _name, _forms in (
+    ("amsgrad", ("amsgrad", "late amsgrad", "first amsgrad", "amsgrad of one rate")),
+    ("nadam", ("nadam", "nadam ahead")),
+):
     FAMILIES[_name] = adam, tuple({"form": form} for form in _forms), FAMILIES["adam"][2]
 
 

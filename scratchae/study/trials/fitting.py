@@ -62,7 +62,7 @@ SECONDS = 0.7  # for trying shapes
 TRIES = 4000
 
 # what an argument of a name may be, the likeliest first: a kind, and the letters of its shape. Kinds: f floats, i class or row numbers,
-# o one-hot rows, b 0 and 1, s -1 and 1, p a single number, n and m whole numbers, 2 and 3, t the word train, q rows that sum to 1, y symmetric
+# o one-hot rows, c one-hot columns, b 0 and 1, s -1 and 1, p a single number, n and m whole numbers, 2 and 3, t the word train, q rows that sum to 1, y symmetric
 # shares of pairs
 NAMED: tuple[tuple[str, str], ...] = (
     (r"h|s|c|state|prev\w*|\w*prev|hidden|h0|c0|q|query|context", "fNK fND fK fD fTD fKN fK1"),
@@ -123,6 +123,8 @@ def made(kind: str, sizes: Mapping[str, int], seed: int, positive: bool) -> Any:
         return rng.integers(0, 3, shape)
     if kind[0] == "o":
         return np.eye(shape[1])[rng.integers(0, shape[1], shape[0])]
+    if kind[0] == "c":
+        return np.eye(shape[0])[:, rng.integers(0, shape[0], shape[1])]
     if kind[0] == "b":
         drawn = rng.integers(0, 2, shape).astype(float)
         drawn.flat[:2] = 1, 0
@@ -197,8 +199,8 @@ def constants(fitting: Fitting, trained: Collection[str]) -> Iterator[Fitting]:
             continue
         if kind[1:2] == kind[2:3] and WEIGHTS.fullmatch(name):
             continue  # which are never symmetric
-        for other in ("y",) if kind[1:2] == kind[2:3] else ("o", "q", "b") if len(kind) == 3 else ("b", "s"):
-            if not (other in "oq" and "1" in kind):
+        for other in ("y",) if kind[1:2] == kind[2:3] else ("o", "q", "c", "b") if len(kind) == 3 else ("b", "s"):
+            if not (other in "oq" and "1" in kind) and not (other == "c" and kind[1] == "1"):
                 yield replace(fitting, chosen={**fitting.chosen, name: other + kind[1:]})
 
 

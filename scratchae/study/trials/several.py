@@ -31,6 +31,7 @@ NOT_SYMMETRIC = re.compile(r"non-? ?symm|not\s+(?:\w+\s+)?symm|unsymm|asymm|gene
 KINDS = {
     "y": "a symmetric {}",
     "o": "one-hot rows of {}",
+    "c": "one-hot columns of {}",
     "q": "rows of {} that sum to 1",
     "b": "{} of 0 and 1",
     "s": "{} of -1 and 1",

@@ -93,6 +93,10 @@ def indices_in(functions: Iterable[Any], names: Collection[str]) -> set[str]:
 def keys_of(functions: Iterable[Any], names: Collection[str]) -> dict[str, list[str]]:
     """The arguments from which keys are read, here or where they are handed on, as in `W, b = p["W"], p["b"]`, and those keys."""
     found: dict[str, dict[str, None]] = {}
+    counted: list[
+        tuple[str, str, list[str]]
+    ] = []  # such as W1 and W2, for a loop over numbers, or over what is not known
+    spelt = set()
     for function in functions:
         tree = tree_of(function)
         loops = {
@@ -102,8 +106,17 @@ def keys_of(functions: Iterable[Any], names: Collection[str]) -> dict[str, list[
         }
         for node in ast.walk(tree):
             name, keys = read_in(node, loops)
-            if name in names and keys:
-                found.setdefault(name, {}).update(dict.fromkeys(keys))
+            if name not in names or not keys:
+                continue
+            start = beginning(node.slice) if isinstance(node, ast.Subscript) else ""
+            if start and not loops.get(ending(node.slice)):
+                counted.append((name, start, keys))
+                continue
+            spelt.add((name, start))
+            found.setdefault(name, {}).update(dict.fromkeys(keys))
+    for name, start, keys in counted:
+        if (name, start) not in spelt:
+            found.setdefault(name, {}).update(dict.fromkeys(keys))
     return {name: list(keys) for name, keys in found.items()}
 
 
