@@ -212,14 +212,13 @@ def of_tables(module: ModuleType) -> Iterator[Subject]:
     for title, table in vars(module).items():
         for key, entry in table.items() if isinstance(table, dict) and not title.startswith("_") else ():
             pair = tuple(entry.values()) if isinstance(entry, dict) else entry
+            of_both = len(required(functions.get(key, len))) == 2  # unless the function itself is one of the two
             if (
                 isinstance(key, str)
                 and isinstance(pair, tuple | list)
                 and len(pair) == 2
                 and all(map(callable, pair))
-                and not (
-                    pair[0] is not functions.get(key) and len(required(functions.get(key, len))) == 2
-                )  # the derivatives in both
+                and not (of_both and pair[0] is not functions.get(key))
             ):
                 value, slope = (named(f"{title}[{key!r}]", f) for f in pair)
                 yield Subject(value.__name__, pair[1], partial(check_two, value.__name__, value, slope, vars(module)))

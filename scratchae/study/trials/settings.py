@@ -47,7 +47,7 @@ UNDEFINED = re.compile(
     r"diffgrad|lookahead|ranger|shampoo|muon|swats|prodigy|apollo|signsgd|signum|aggmo"
 )
 TOLD = re.compile(
-    r"ada|rms|lion|moment|nesterov|nag|heavyball|optim|opt$|update|step|solver|train|learn|descent|gd|gradient|vanilla|decay|rule|minimi|"
+    r"ada|amsgrad|rms|lion|moment|nesterov|nag|heavyball|optim|opt$|update|step|solver|train|learn|descent|gd|gradient|vanilla|decay|rule|minimi|"
     r"apply|fit"
 )
 

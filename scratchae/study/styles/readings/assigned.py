@@ -63,16 +63,12 @@ def assigned(
         )
         ways = [found | dict(zip(names, unnamed, strict=True)) for names in itertools.islice(fitting, 3)]
         inner = [name for name in free if name not in outer]
-        for these in (
-            (outer, inner) if not ways else ()
-        ):  # in another order than the arguments, or what an object holds
-            if len(unnamed) == len(these) <= 4:
-                turned = (
-                    names
-                    for names in itertools.permutations(these)
-                    if [tensors[name].shape for name in names] == shapes
-                )
-                ways += [found | dict(zip(names, unnamed, strict=True)) for names in turned]
+        # in another order than the arguments, or than what an object holds
+        for these in [one for one in (outer, inner) if len(unnamed) == len(one) <= 4 and not ways]:
+            turned = (
+                names for names in itertools.permutations(these) if [tensors[name].shape for name in names] == shapes
+            )
+            ways += [found | dict(zip(names, unnamed, strict=True)) for names in turned]
         if ways:
             yield from ((way, left) for way in ways)
             return
