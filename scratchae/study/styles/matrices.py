@@ -20,6 +20,9 @@ from .text.names import plain
 from .text.written import notes_of
 
 SECOND = re.compile(r"hess(?:ian)?(?:_matrix)?|(?:\w+_)?hess(?:ian)?|jac(?:obian)?|(?:\w+_)?jac(?:obian)?", re.I)
+PARAMETERS = re.compile(
+    r"w\w?|theta|beta|coef\w*|params?|parameters|weights?"
+)  # in which a Hessian is first looked for
 WHOLE = re.compile(r"hess(?:ian)?", re.I)
 FIRST = re.compile(r"grad(?:ient)?|(?:\w+_)?grad(?:ient)?|d_?f|f_prime", re.I)
 
@@ -65,7 +68,7 @@ def with_matrix(functions: Mapping[str, Callable]) -> Iterator[list[Several]]:
         asked = required(f)
         yield [
             Several(title, parts[-1], asked, functools.partial(through, f, matrix, p.name), parts=parts)
-            for p in asked
+            for p in sorted(asked, key=lambda p: not PARAMETERS.fullmatch(p.name))
         ]
 
 
