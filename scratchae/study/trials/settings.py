@@ -43,7 +43,7 @@ def setting(found: Mapping[str, Any], name: str) -> float | None:
 
 # optimizers of which there is no definition here, though some have others in their names
 UNDEFINED = re.compile(
-    r"lamb(?!da)|lars|lbfgs|rprop|ftrl|newton|conjugate|adabound|yogi|sam|qhadam|qhm|padam|adamod|adafactor|adahess|adan|sophia|novograd|"
+    r"lamb(?!da)|lars|lbfgs|rprop|ftrl|newton|conjugate|adabound|yogi|^sam|sam$|qhadam|qhm|padam|adamod|adafactor|adahess|adan|sophia|novograd|"
     r"diffgrad|lookahead|ranger|shampoo|muon|swats|prodigy|apollo|signsgd|signum|aggmo"
 )
 TOLD = re.compile(
