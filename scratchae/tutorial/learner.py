@@ -35,7 +35,16 @@ from ..study.trials.result import Result
 from .fallback import of_class, or_of_functions, or_several
 from .looked import instrumented, repeats_steps, written_in
 from .objects import NotCheckableError, array_of, instance
-from .others import any_number, is_helper, of_another, others_like, takes_all, together, written_out
+from .others import (
+    any_number,
+    is_helper,
+    of_another,
+    others_like,
+    takes_all,
+    together,
+    unless_of_another,
+    written_out,
+)
 from .readers import (
     check_activation,
     check_engine,
@@ -73,11 +82,11 @@ def load(path: Path) -> ModuleType:
 def subjects(module: ModuleType) -> list[Subject]:
     """Everything in the file that can be checked. Raises NotCheckableError if there is nothing."""
     found = [*of_classes(module), *of_functions(module), *of_tables(module), *of_rules(module), *of_models(module)]
-    found += of_others(module, {subject.name for subject in found})
+    found += of_others(module, found)
     found += of_loops(module)
     for name, _, function in written_in(module):
         found += found_now(name, function, vars(module), partial(zeroing.examine, function))
-    if not found and not (found := next_unlooked(module, set(), set())):
+    if not (found := found or next_unlooked(module, set(), set()) or [*of_values(module)]):
         raise NotCheckableError(HOW)
     return found
 
@@ -179,14 +188,23 @@ def of_functions(module: ModuleType) -> Iterator[Subject]:
             yield Subject(name, value, partial(optimizers.examine, name, None, value))
 
 
-def of_others(module: ModuleType, named: set[str]) -> Iterator[Subject]:
+def of_values(module: ModuleType) -> Iterator[Subject]:
+    """Losses without a gradient, in a file that has nothing else."""
+    for name, value in own(module, inspect.isfunction).items():
+        if len(required(value)) == 2 and is_function_to_check(name, value, vars(module), alone=True):
+            yield Subject(name, value, partial(check_function, name, value, vars(module)))
+
+
+def of_others(module: ModuleType, found: list[Subject]) -> Iterator[Subject]:
     """Functions and classes with a value and gradients in a form that no other check reads, such as of several arguments."""
     file = vars(module)
     functions = {name: one for name, one in own(module, inspect.isfunction).items() if not repeats_steps(one)}
-    for name, found in together(functions, named).items():
-        yield from found_now(name, found[-1].source, file, partial(readings.best, found, file))
-    for reading in matrices.with_matrix(own(module, inspect.isfunction)):
-        yield from found_now(reading.name, reading.source, file, partial(readings.best, [reading], file))
+    for name, pairs in together(functions, found).items():
+        check = partial(unless_of_another, pairs, functions, file)
+        yield from found_now(name, pairs[-1].source, file, check)
+    for group in matrices.with_matrix(own(module, inspect.isfunction)):
+        check = partial(readings.best, group, file, by_trying=len(group) == 1)
+        yield from found_now(group[0].name, group[0].source, file, check)
     left = written_out(own(module, inspect.isclass).values())
     for name, cls in own(module, inspect.isclass).items():
         if cls in left and check_of(cls) is None and not issubclass(cls, Model):
@@ -217,12 +235,13 @@ def of_tables(module: ModuleType) -> Iterator[Subject]:
     for title, table in vars(module).items():
         for key, entry in table.items() if isinstance(table, dict) and not title.startswith("_") else ():
             pair = tuple(entry.values()) if isinstance(entry, dict) else entry
+            of_both = len(required(functions.get(key, len))) == 2  # unless the function itself is one of the two
             if (
                 isinstance(key, str)
                 and isinstance(pair, tuple | list)
                 and len(pair) == 2
                 and all(map(callable, pair))
-                and len(required(functions.get(key, len))) != 2  # these are the derivatives in two arguments
+                and not (of_both and pair[0] is not functions.get(key))
             ):
                 value, slope = (named(f"{title}[{key!r}]", f) for f in pair)
                 yield Subject(value.__name__, pair[1], partial(check_two, value.__name__, value, slope, vars(module)))
@@ -258,8 +277,9 @@ def is_update(function: Callable) -> bool:
     )
 
 
-def is_function_to_check(name: str, function: Callable, file: Mapping[str, Any]) -> bool:
-    """Whether it is a loss or penalty. Otherwise it is a helper function and is not checked."""
+def is_function_to_check(name: str, function: Callable, file: Mapping[str, Any], alone: bool = False) -> bool:
+    """Whether it is a loss or penalty. Otherwise it is a helper function and is not checked: so is one that gives a value without a
+    gradient, such as an accuracy, unless the file has nothing else (alone)."""
     needed = required(function)
     a_loss = len(needed) == 2 and losses.target_place(function) is not None
     named = a_loss and (losses.looks_like_loss(name) or plain(needed[1].name) in ("target", "targets", "t"))
@@ -267,6 +287,8 @@ def is_function_to_check(name: str, function: Callable, file: Mapping[str, Any])
         found = returned(function, len(needed), file)
     except NotImplementedError:
         return len(needed) == 1 or a_loss
+    if not alone and isinstance(found, np.ndarray | np.generic | int | float | str | Iterator):
+        return False
     helper = np.ndim(found) > 0 if hasattr(found, "shape") else found is None and bool(IS_SLOPE.search(name))
     if named and not (helper and not losses.looks_like_loss(name)):
         return True

@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import itertools
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -17,22 +18,46 @@ from ..study.styles.readings.several import Several
 from ..study.styles.text.calls import method_of, parameters_of, required
 from ..study.styles.text.names import BACKWARD, FORWARD, UPDATE, partner
 from ..study.styles.text.written import is_empty
+from ..study.trials import readings
+from ..study.trials.result import RIGHT, WRONG, Result
 from .readers import returned
 
 
-def together(functions: Mapping[str, Callable], named: set[str]) -> dict[str, list[Several]]:
-    """The readings of functions besides those that are checked already, by name."""
+def together(functions: Mapping[str, Callable], subjects: Sequence[Any]) -> dict[str, list[Several]]:
+    """The readings of functions besides those that are checked already, by name. subjects: what is checked."""
     found: dict[str, list[Several]] = {}
+    named, checked = {one.name for one in subjects}, [one.value for one in subjects]
     names, threes = {function: name for name, function in functions.items()}, [*in_three(functions)]
     values = {part for one in threes for part in one.parts[:2]}
     values |= {function for name, function in functions.items() if partner(name, functions)}
     for reading in itertools.chain(threes, in_one_or_two(functions)):
         slope = names.get(reading.source, "")
-        if reading.source in values or reading.name in named:
+        if (
+            reading.source in values
+            or reading.name in named
+            or (len(reading.parts) > 1 and reading.source in checked)
+        ):
             continue  # what a value returns besides is a cache, and no gradient
         if slope == reading.name or not of_another(reading.name, slope, functions):
             found.setdefault(reading.name, []).append(with_globals(reading))
     return found
+
+
+def unless_of_another(
+    pairs: list[Several], functions: Mapping[str, Callable], file: Mapping[str, Any]
+) -> Result | None:
+    """What the readings of a function come to; None if they are wrong, and what gives the gradients is right for another value, whose it
+    is."""
+    result = readings.best(pairs, file)
+    others = [
+        one
+        for one in in_one_or_two(functions)
+        if one.source is pairs[-1].source and one.parts not in [pair.parts for pair in pairs]
+    ]
+    if result is None or result.code != WRONG or not others:
+        return result
+    right = readings.best(map(with_globals, others), file)
+    return None if right is not None and right.code == RIGHT else result
 
 
 def of_another(name: str, slope: str, functions: Mapping[str, Callable]) -> bool:

@@ -305,6 +305,174 @@ FORMS = {
         "(1 - self.b1**self.t)",
         "(1 - self.b1)",
     ),
+    "a score beside a loss, which the derivative of the loss is not that of": (
+        """
+        def bce(p, t):
+            return -np.sum(t * np.log(p) + (1 - t) * np.log(1 - p)) / len(p)
+
+        def bce_grad(p, t):
+            return (p - t) / (p * (1 - p)) / len(p)
+
+        def accuracy(p, t):
+            return np.mean((p > 0.5) == (t > 0.5))
+
+        def batches(p, t, size=2):
+            for i in range(0, len(p), size):
+                yield p[i : i + size], t[i : i + size]
+        """,
+        "(p * (1 - p)) / len(p)",
+        "(p * (1 - p)) / 16",
+    ),
+    "a value whose name is not that of its derivative, beside a score of the same arguments": (
+        """
+        def r2(w, X, y):
+            return 1 - ((X @ w - y) ** 2).sum() / ((y - y.mean()) ** 2).sum()
+
+        def squares(w, X, y):
+            return ((X @ w - y) ** 2).sum() / len(y)
+
+        def gradient(w, X, y):
+            return 2 * X.T @ (X @ w - y) / len(y)
+        """,
+        "return 2 * X.T",
+        "return X.T",
+    ),
+    "a penalised cost beside the derivative of another, with its Hessian": (
+        """
+        def sigmoid(a):
+            return 1 / (1 + np.exp(-a))
+
+        def logistic_loss(y, tx, w):
+            return np.mean(np.logaddexp(0, tx @ w) - y * (tx @ w))
+
+        def logistic_gradient(y, tx, w):
+            return tx.T @ (sigmoid(tx @ w) - y) / len(y)
+
+        def penalized(y, tx, w):
+            s = sigmoid(tx @ w)
+            grad = logistic_gradient(y, tx, w) + 0.6 * w
+            hess = (tx.T * (s * (1 - s))) @ tx / len(y) + 0.6 * np.eye(len(w))
+            return logistic_loss(y, tx, w) + 0.3 * np.sum(w**2), grad, hess
+        """,
+        "(s * (1 - s))",
+        "s",
+    ),
+    "a table of losses and their derivatives in the prediction": (
+        """
+        def squared_hinge(y_pred, y_true):
+            return np.mean(np.maximum(0, 1 - y_true * y_pred) ** 2)
+
+        def slope(y_pred, y_true):
+            return -2 * y_true * np.maximum(0, 1 - y_true * y_pred) / np.size(y_true)
+
+        LOSSES = {"squared_hinge": (squared_hinge, slope)}
+        """,
+        "return -2 *",
+        "return -1 *",
+    ),
+    "a table with the derivative of a function of NumPy": (
+        """
+        def sigmoid(x):
+            return 1 / (1 + np.exp(-x))
+
+        def sigmoid_backward(da, x):
+            return da * sigmoid(x) * (1 - sigmoid(x))
+
+        def arctan_backward(da, x):
+            return da / (1 + x**2)
+
+        TABLE = {"sigmoid": (sigmoid, sigmoid_backward), "arctan": (np.arctan, arctan_backward)}
+        """,
+        "da / (1 + x**2)",
+        "da / (1 + x)",
+    ),
+    "gradients without names of all that a class holds, in another order": (
+        """
+        class Output:
+            def __init__(self, sizes):
+                self.w, self.b = np.random.randn(sizes[1], sizes[0]), np.random.randn(sizes[1], 1)
+
+            def value(self, x, y):
+                return 0.5 * np.sum((self.w @ x + self.b - y) ** 2)
+
+            def backprop(self, x, y):
+                delta = self.w @ x + self.b - y
+                return delta, delta @ x.T
+        """,
+        "return delta, delta @ x.T",
+        "return delta, 2 * delta @ x.T",
+    ),
+    "a softmax of columns, whose gradient is right for one-hot columns": (
+        """
+        class Output:
+            def __init__(self, n_in, n_out):
+                self.w, self.b = 0.3 * np.random.randn(n_out, n_in), np.random.randn(n_out, 1)
+
+            def probabilities(self, x):
+                e = np.exp(self.w @ x + self.b)
+                return e / e.sum(axis=0)
+
+            def cost(self, x, y):
+                return -np.sum(y * np.log(self.probabilities(x)))
+
+            def backprop(self, x, y):
+                delta = self.probabilities(x) - y
+                return delta, np.outer(delta, x)
+        """,
+        "np.outer(delta, x)",
+        "np.outer(delta + y, x)",
+    ),
+    "a loss of margins, whose author says that targets are -1 and 1": (
+        """
+        class Exponential:
+            # labels are -1 and +1
+
+            def loss(self, f, y):
+                return np.mean(np.exp(-y * f))
+
+            def gradient(self, f, y):
+                return -y * np.exp(-y * f) / len(y)
+        """,
+        "-y * np.exp(-y * f) /",
+        "y * np.exp(-y * f) /",
+    ),
+    "entries of a dict that a function of sizes begins": (
+        """
+        def init_cell(n_x, n_h):
+            p = {}
+            for gate in "rzn":
+                p["W" + gate], p["U" + gate], p["b" + gate] = np.ones((n_x, n_h)), np.ones((n_h, n_h)), np.zeros(n_h)
+            return p
+
+        def cell_forward(xs, h0, p):
+            h, hs, cache = h0, [], []
+            for x in xs:
+                r, z = (1 / (1 + np.exp(-(x @ p["W" + k] + h @ p["U" + k] + p["b" + k]))) for k in "rz")
+                n = np.tanh(x @ p["Wn"] + r * (h @ p["Un"]) + p["bn"])
+                cache.append((x, h, r, z, n))
+                h = (1 - z) * n + z * h
+                hs.append(h)
+            return np.stack(hs), cache
+
+        def cell_backward(dhs, cache, p):
+            d, dxs, dh = {k: np.zeros_like(v) for k, v in p.items()}, [], 0
+            for g, (x, h, r, z, n) in zip(dhs[::-1], cache[::-1]):
+                dh = g + dh
+                da = {"n": dh * (1 - z) * (1 - n**2), "z": dh * (h - n) * z * (1 - z)}
+                da["r"] = da["n"] * (h @ p["Un"]) * r * (1 - r)
+                dx, dh = 0, dh * z
+                for k in "rzn":
+                    gated = da[k] * r if k == "n" else da[k]
+                    d["W" + k] += x.T @ da[k]
+                    d["U" + k] += h.T @ gated
+                    d["b" + k] += da[k].sum(0)
+                    dx, dh = dx + da[k] @ p["W" + k].T, dh + gated @ p["U" + k].T
+                dxs.insert(0, dx)
+            return np.stack(dxs), dh, d
+        """,
+        "h.T @ gated",
+        "h.T @ da[k]",
+    ),
 }  # fmt: skip
 
 

@@ -88,6 +88,60 @@ FORMS = {
         "v + self.avg[i] ** 2",
         "the mean gradient a is taken off, not added",
     ),
+    "RMSprop, centred by its name": (
+        """
+        class CenteredRMSProp:
+            def __init__(self, lr=1e-2, decay=0.9, eps=1e-8):
+                self.lr, self.decay, self.eps, self.sq, self.avg = lr, decay, eps, 0, 0
+
+            def __call__(self, p, grad):
+                self.sq = self.decay * self.sq + (1 - self.decay) * grad**2
+                self.avg = self.decay * self.avg + (1 - self.decay) * grad
+                variance = self.sq + 0
+                variance -= self.avg**2
+                p -= self.lr * grad / (np.sqrt(variance) + self.eps)
+        """,
+        "self.sq + 0",
+        "self.sq",
+        "taken off the average c itself",
+    ),
+    "RAdam, with eps beside the root that is not corrected": (
+        """
+        class RectifiedAdam:
+            def __init__(self, lr=1e-3, beta1=0.9, beta2=0.9, eps=1e-3):
+                self.lr, self.beta1, self.beta2, self.eps, self.t, self.m, self.v = lr, beta1, beta2, eps, 0, 0, 0
+
+            def update(self, p, g):
+                self.t += 1
+                self.m = self.beta1 * self.m + (1 - self.beta1) * g
+                self.v = self.beta2 * self.v + (1 - self.beta2) * g**2
+                longest = 2 / (1 - self.beta2) - 1
+                length = longest - 2 * self.t * self.beta2**self.t / (1 - self.beta2**self.t)
+                step = self.lr * self.m / (1 - self.beta1**self.t)
+                if length > 5:
+                    step *= np.sqrt((length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length))
+                    step *= np.sqrt(1 - self.beta2**self.t) / (np.sqrt(self.v) + self.eps)
+                return p - step
+        """,
+        "(np.sqrt(self.v) + self.eps)",
+        "(self.v + self.eps)",
+        "not updated as in RAdam",
+    ),
+    "AdaGrad, whose sum does not begin with 0": (
+        """
+        class Adagrad:
+            def __init__(self, lr=0.01, initial_accumulator_value=0.1, eps=1e-7):
+                self.lr, self.initial_accumulator_value, self.eps, self.sums = lr, initial_accumulator_value, eps, {}
+
+            def update(self, key, w, g):
+                before = self.sums.get(key, np.full_like(w, self.initial_accumulator_value))
+                self.sums[key] = before + g**2
+                return w - self.lr * g / np.sqrt(self.sums[key] + self.eps)
+        """,
+        "before + g**2",
+        "before + g",
+        "not squared in the sum",
+    ),
     "Lion": (
         """
         class Lion:
@@ -230,3 +284,18 @@ def test_an_option_without_a_definition_is_left_out(graded):
         """)
     assert code == 0, said
     assert "not varied: momentum in AdaGrad" in said
+
+
+@pytest.mark.parametrize("name", ["Tiger", "QHAdam", "SignSGD"])
+def test_an_optimizer_that_is_defined_nowhere_here_is_not_accused(name, graded):
+    """Its settings are like those of Adam, and it is another."""
+    code, said = graded(f"""
+        class {name}:
+            def __init__(self, lr=0.01, beta1=0.9, beta2=0.99):
+                self.lr, self.beta1, self.beta2, self.m = lr, beta1, beta2, {{}}
+
+            def update(self, name, w, g):
+                self.m[name] = self.beta2 * self.m.get(name, 0.0) + (1 - self.beta2) * g
+                return w - self.lr * np.sign(self.beta1 * self.m[name] + g)
+        """)
+    assert code == 2 and "no definition to compare it with" in said, said

@@ -13,11 +13,17 @@ import numpy as np
 from .classes import methods
 from .objects.fresh import Objects
 from .readings.apart import call
+from .readings.returned import names_in
 from .readings.several import Arrays, Several, UnlikeError
 from .text.calls import required
 from .text.names import plain
+from .text.written import notes_of
 
 SECOND = re.compile(r"hess(?:ian)?(?:_matrix)?|(?:\w+_)?hess(?:ian)?|jac(?:obian)?|(?:\w+_)?jac(?:obian)?", re.I)
+PARAMETERS = re.compile(
+    r"w\w?|theta|beta|coef\w*|params?|parameters|weights?"
+)  # in which a Hessian is first looked for
+WHOLE = re.compile(r"hess(?:ian)?", re.I)
 FIRST = re.compile(r"grad(?:ient)?|(?:\w+_)?grad(?:ient)?|d_?f|f_prime", re.I)
 
 
@@ -46,12 +52,34 @@ def through(f: Callable, matrix: Callable, name: str, arguments: Arrays, upstrea
     return [g], [(f"d{name}", (upstream(g).ravel() @ M).reshape(np.shape(x)))]
 
 
-def with_matrix(functions: Mapping[str, Callable]) -> Iterator[Several]:
-    """The readings of functions of which another gives the matrix."""
-    for first, second in pairs(functions):
-        f, matrix = functions[first], functions[second]
-        run = functools.partial(through, f, matrix, required(f)[0].name)
-        yield Several(second, matrix, required(f), run, parts=(f, matrix))
+def with_matrix(functions: Mapping[str, Callable]) -> Iterator[list[Several]]:
+    """The readings of functions of which another gives the matrix, and of those that return a gradient and a Hessian: one for each
+    argument in which it may be."""
+    found = [
+        (second, functions[first], functions[second], (functions[first], functions[second]))
+        for first, second in pairs(functions)
+    ]
+    for name, function in functions.items():
+        places = [[pattern.fullmatch(one) is not None for one in names_in(function)] for pattern in (FIRST, WHOLE)]
+        if all(map(any, places)) and not re.search("approx|gauss", notes_of(function), re.I):
+            g, hessian = (item(function, one.index(True)) for one in places)
+            found.append((f"{name}, its Hessian", g, hessian, (function,)))
+    for title, f, matrix, parts in found:
+        asked = required(f)
+        yield [
+            Several(title, parts[-1], asked, functools.partial(through, f, matrix, p.name), parts=parts)
+            for p in sorted(asked, key=lambda p: not PARAMETERS.fullmatch(p.name))
+        ]
+
+
+def item(function: Callable, place: int) -> Callable:
+    """A function that gives what another returns at a place."""
+
+    def one(*arguments, **words):
+        return function(*arguments, **words)[place]
+
+    one.__signature__ = inspect.signature(function)
+    return one
 
 
 def with_matrix_method(objects: Objects) -> Iterator[Several]:

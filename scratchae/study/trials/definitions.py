@@ -60,14 +60,14 @@ def scaled(g, second, h, bug="", inside=False):
 
 
 def adagrad(s, p, g, t, h, bug="", inside=False):
-    c = s.get("c", np.zeros_like(p))
+    c = s.get("c", np.full_like(p, h["start"]))
     square = g if bug == "not_squared" else g * g
     s["c"] = square if bug == "not_kept" else c + square
     second = c if bug == "old_cache" and t > 1 else s["c"]
     return (-1 if bug == "sign" else 1) * h["lr"] * scaled(g, second, h, bug, inside)
 
 
-def rmsprop(s, p, g, t, h, bug="", inside=False):
+def rmsprop(s, p, g, t, h, bug="", form="plain"):
     rho, c = h["rho"], s.get("c", np.zeros_like(p))
     square = g if bug == "not_squared" else g * g
     s["c"] = {
@@ -78,10 +78,12 @@ def rmsprop(s, p, g, t, h, bug="", inside=False):
         "both_same": rho * c + rho * square,
     }.get(bug, rho * c + (1 - rho) * square)
     second = s["c"]
-    if h["centered"]:
+    if "centred" in form:
         s["a"] = rho * s.get("a", np.zeros_like(p)) + (1 - rho) * g
         second = second + {"mean_added": 1, "mean_left_out": 0}.get(bug, -1) * s["a"] ** 2
-    step = scaled(g, second, h, bug, inside)
+    if bug == "centred_kept":
+        s["c"] = second
+    step = scaled(g, second, h, bug, "inside" in form)
     if h["momentum"]:
         kept = s.get("b", np.zeros_like(p))
         new = (1 if bug == "buffer_not_decayed" else h["momentum"]) * kept + step
@@ -131,7 +133,7 @@ def adam(s, p, g, t, h, bug="", form="plain"):
         "amsgrad" in form and bug != "max_unused"
     ):  # late: the largest v is corrected, not the largest of the corrected ones
         c = c2 if form == "late amsgrad" else 1
-        s["vmax"] = np.maximum(s.get("vmax", np.zeros_like(p)), v if form == "late amsgrad" else vh)
+        s["vmax"] = np.maximum(s.get("vmax", np.zeros_like(p)), vh if form == "amsgrad" else v)
         vh = s["vmax"] / c
     if "nadam" in form:  # ahead: m is corrected as in the next step
         mh = b1 * (m / (1 - b1 ** (t + 1)) if form == "nadam ahead" else mh) + (1 - b1) * g / c1
@@ -142,8 +144,8 @@ def adam(s, p, g, t, h, bug="", form="plain"):
         return lr * g / (np.sqrt(vh) + eps)
     if form == "inside":
         return sign * lr * mh / np.sqrt(vh + eps)
-    if form == "one rate":  # lr √(1 - β₂ᵗ) / (1 - β₁ᵗ), with eps beside the uncorrected √v
-        return sign * lr * np.sqrt(c2) / c1 * m / (np.sqrt(v) + eps)
+    if "one rate" in form:  # lr √(1 - β₂ᵗ) / (1 - β₁ᵗ), with eps beside the uncorrected √v
+        return sign * lr * np.sqrt(c2) / c1 * m / (np.sqrt(vh if "amsgrad" in form else v) + eps)
     return sign * lr * mh / (np.sqrt(vh) + eps)
 
 
@@ -170,8 +172,9 @@ def adabelief(s, p, g, t, h, bug="", form="plain"):
     return h["lr"] * s["m"] / (1 - b1**t) / (np.sqrt(s["v"] / (1 - b2**t)) + eps)
 
 
-def radam(s, p, g, t, h, bug="", least=4):
-    """Liu et al. 2020, algorithm 2. In PyTorch, the variance is believed from a length of 5 on, not of 4."""
+def radam(s, p, g, t, h, bug="", least=4, one_rate=False):
+    """Liu et al. 2020, algorithm 2. In PyTorch, the variance is believed from a length of 5 on, not of 4, and eps stands beside the
+    uncorrected √v."""
     b1, b2 = h["beta1"], h["beta2"]
     s["m"] = b1 * s.get("m", np.zeros_like(p)) + (1 - b1) * g
     s["v"] = b2 * s.get("v", np.zeros_like(p)) + (1 - b2) * g * g
@@ -181,7 +184,8 @@ def radam(s, p, g, t, h, bug="", least=4):
     if length <= least:
         return step
     r = np.sqrt((length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length))
-    return step * r / (np.sqrt(s["v"] / (1 - b2**t)) + h["eps"])
+    c = np.sqrt(1 - b2**t)
+    return step * r * c / (np.sqrt(s["v"]) + h["eps"] * (1 if one_rate else c))
 
 
 def lion(s, p, g, t, h, bug=""):
@@ -231,7 +235,7 @@ FAMILIES: dict[str, tuple[Callable, tuple[dict[str, Any], ...], dict[str, str]]]
     ),
     "rmsprop": (
         rmsprop,
-        ({}, {"inside": True}),
+        tuple({"form": form} for form in ("plain", "inside", "centred", "centred inside")),
         {
             "no_root": "the square root of the mean square is missing: p -= lr g / (√c + ε)",
             "not_squared": "the gradient is not squared in the average: c = ρ c + (1 - ρ) g²",
@@ -242,6 +246,7 @@ FAMILIES: dict[str, tuple[Callable, tuple[dict[str, Any], ...], dict[str, str]]]
             "both_same": "g² is multiplied by ρ, not by 1 - ρ: c = ρ c + (1 - ρ) g²",
             "mean_added": "centred, the square of the mean gradient a is taken off, not added: √(c - a²)",
             "mean_left_out": "centred, the square of the mean gradient a is taken off: √(c - a²)",
+            "centred_kept": "the square of the mean gradient a is taken off the average c itself, which is kept for the next step: v = c - a² is another array",
             "buffer_not_decayed": "the momentum buffer never decays: b = μ b + g / (√c + ε)",
             "buffer_not_kept": "the momentum buffer is not kept from step to step: b = μ b + g / (√c + ε)",
             "buffer_left_out": "the momentum does nothing: b = μ b + g / (√c + ε), p -= lr b",
@@ -250,7 +255,7 @@ FAMILIES: dict[str, tuple[Callable, tuple[dict[str, Any], ...], dict[str, str]]]
     ),
     "adam": (
         adam,
-        tuple({"form": form} for form in ("plain", "inside", "one rate", "amsgrad", "late amsgrad", "nadam", "nadam ahead")),
+        tuple({"form": form} for form in ("plain", "inside", "one rate", "amsgrad", "late amsgrad", "amsgrad of one rate", "nadam", "nadam ahead")),
         {
             "max_unused": "the largest v so far is not used: √v̂ stands where √max v belongs",
             "no_power": "the bias correction divides by 1 - β, not by 1 - βᵗ",
@@ -283,7 +288,7 @@ FAMILIES: dict[str, tuple[Callable, tuple[dict[str, Any], ...], dict[str, str]]]
         },
     ),
     "adabelief": (adabelief, ({}, {"form": "without"}), {}),
-    "radam": (radam, ({}, {"least": 5}), {}),
+    "radam": (radam, tuple({"least": n, "one_rate": one} for n in (4, 5) for one in (False, True)), {}),
     "lion": (
         lion,
         ({},),
@@ -298,7 +303,10 @@ FAMILIES: dict[str, tuple[Callable, tuple[dict[str, Any], ...], dict[str, str]]]
     "adamax": (adamax, ({}, {"inside": True}), {}),
     "adadelta": (adadelta, ({}, {"rated": True}), {}),
 }  # fmt: skip
-for _name, _forms in (("amsgrad", ("amsgrad", "late amsgrad", "first amsgrad")), ("nadam", ("nadam", "nadam ahead"))):
+for _name, _forms in (
+    ("amsgrad", ("amsgrad", "late amsgrad", "first amsgrad", "amsgrad of one rate")),
+    ("nadam", ("nadam", "nadam ahead")),
+):
     FAMILIES[_name] = adam, tuple({"form": form} for form in _forms), FAMILIES["adam"][2]
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..styles.text.names import plain
+from . import begun
 from .cells import cells
 from .chains import BIAS, OPTIONS, chained, of_others
 
@@ -61,7 +62,7 @@ SECONDS = 0.7  # for trying shapes
 TRIES = 4000
 
 # what an argument of a name may be, the likeliest first: a kind, and the letters of its shape. Kinds: f floats, i class or row numbers,
-# o one-hot rows, b 0 and 1, s -1 and 1, p a single number, n and m whole numbers, 2 and 3, t the word train, q rows that sum to 1, y symmetric
+# o one-hot rows, c one-hot columns, b 0 and 1, s -1 and 1, p a single number, n and m whole numbers, 2 and 3, t the word train, q rows that sum to 1, y symmetric
 # shares of pairs
 NAMED: tuple[tuple[str, str], ...] = (
     (r"h|s|c|state|prev\w*|\w*prev|hidden|h0|c0|q|query|context", "fNK fND fK fD fTD fKN fK1"),
@@ -69,7 +70,7 @@ NAMED: tuple[tuple[str, str], ...] = (
      "fDU fUD fKU fUK fUU fU fD fUA fDD fUCHH fND fNU fNN fU1 f1U fCDD"),
     (r"b[a-z]?\d?|bias\w*|beta|gamma|scale|shift", "fU fD fA fC fN f1U f1D f1A fU1 f1C11 fC11"),
     (r"y|t|ts|labels?|targets?|ytrue|truth|tags?|actions?|acts?|classes|same|events?|done|mask\w*|seg\w*|.*ids?|.*idx|.*ind\w*|tokens?|i|k|j",
-     "iN fNU fNA bN fND n oNU sN fN iND iNT bNT fN1 fDN iT bND"),
+     "iN fNU fNA bN fND n oNU sN fN iND iNT bNT fN1 fU1 fDN iT bND"),
     (r"k|v|keys?|values?|queries|memory", "fTD fND fTK"),
     (r"lam\w*|reg\w*|l1|l2|margin|alpha|eta|lr|rate|eps\w*|slope|temperature|tau|p|rho|step\w*|clip\w*|weight|lo|hi|h|dt|scale|factor|floor", "p fNK fN fND fD"),
     (r"n|g|groups?|heads?|num\w*|r|f|stride|pad|size|steps|kernelsize|poolsize", "n m p fN"),
@@ -122,6 +123,8 @@ def made(kind: str, sizes: Mapping[str, int], seed: int, positive: bool) -> Any:
         return rng.integers(0, 3, shape)
     if kind[0] == "o":
         return np.eye(shape[1])[rng.integers(0, shape[1], shape[0])]
+    if kind[0] == "c":
+        return np.eye(shape[0])[:, rng.integers(0, shape[0], shape[1])]
     if kind[0] == "b":
         drawn = rng.integers(0, 2, shape).astype(float)
         drawn.flat[:2] = 1, 0
@@ -141,12 +144,17 @@ def made(kind: str, sizes: Mapping[str, int], seed: int, positive: bool) -> Any:
 
 
 def choices(
-    names: Sequence[str], given: Mapping[str, Any], indices: Collection[str] = ()
+    names: Sequence[str],
+    given: Mapping[str, Any],
+    indices: Collection[str] = (),
+    entries: Mapping[str, str] | None = None,
 ) -> Iterator[dict[str, str]]:
-    """A kind for each argument: first those where all are alike, then those whose names tell most."""
+    """A kind for each argument: first those where all are alike, then those whose names tell most. entries: the kinds that are known."""
     free = [name for name in names if name not in given]
     told = {name: "given" for name in names if name in given}
     weights = any(WEIGHTS.fullmatch(name.partition("[")[2].rstrip("]") or name) for name in free)
+    if entries and entries.keys() <= set(free):
+        yield from (told | one for one in begun.beside(entries, free, lambda name: likely(name, name in indices)))
     yield from (told | one for one in (*cells(free), *sequences(free)))
     if len(free) > 1 and not weights:
         for kind in ("fND", "fN", "fTD", "fD", "fNK"):
@@ -191,8 +199,8 @@ def constants(fitting: Fitting, trained: Collection[str]) -> Iterator[Fitting]:
             continue
         if kind[1:2] == kind[2:3] and WEIGHTS.fullmatch(name):
             continue  # which are never symmetric
-        for other in ("y",) if kind[1:2] == kind[2:3] else ("o", "q", "b") if len(kind) == 3 else ("b", "s"):
-            if not (other in "oq" and "1" in kind):
+        for other in ("y",) if kind[1:2] == kind[2:3] else ("o", "q", "c", "b") if len(kind) == 3 else ("b", "s"):
+            if not (other in "oq" and "1" in kind) and not (other == "c" and kind[1] == "1"):
                 yield replace(fitting, chosen={**fitting.chosen, name: other + kind[1:]})
 
 
@@ -259,11 +267,12 @@ def fitted(
     takes: Callable[[dict], bool | None],
     seconds: Sequence[int],
     indices: Collection[str] = (),
+    entries: Mapping[str, str] | None = None,
     most: int = 8,
 ) -> Iterator[Fitting]:
     """The first choices that `takes` accepts at the first sizes and at others; None from it says that a value was not finite."""
     spent, count, seen = 0.0, 0, collections.Counter()
-    for chosen in choices(names, given, indices):
+    for chosen in choices(names, given, indices, entries):
         start = time.process_time()
         fitting = Fitting(chosen, given, False)
         accepted = takes(fitting(0, 0))

@@ -16,7 +16,7 @@ from ..differences import TOLERANCE, GradientReport
 from ..gradcheck import check_gradients
 from ..styles.losses import Loss
 from ..styles.text.names import plain
-from ..styles.text.written import text_of
+from ..styles.text.written import notes_of, text_of
 from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
 
 Inputs = tuple[np.ndarray, ...]
@@ -57,6 +57,8 @@ def signs(seed: int, *shape: int) -> np.ndarray:
     return np.sign(np.random.default_rng(seed).standard_normal(shape))
 
 
+LABELS = "labels -1 and 1"
+SIGNED = re.compile(r"[-−]\s?1(?:\.0?)?\s*(?:,|/|or|and)\s*\+?1\b|\+?\b1\s*(?:,|/|or|and)\s*[-−]\s?1\b|±\s?1")
 # kinds of (prediction, target): the first that a loss takes is the first trial
 KINDS: tuple[tuple[str, Callable[[int, int, int], Inputs]], ...] = (
     ("numbers", lambda k, n, d: (uniform(k, n, d), uniform(k + 50, n, d))),
@@ -66,7 +68,7 @@ KINDS: tuple[tuple[str, Callable[[int, int, int], Inputs]], ...] = (
     ("columns", lambda k, n, d: (uniform(k, n, 1), uniform(k + 50, n, 1))),
     ("one-hot rows", lambda k, n, d: (uniform(k, n, d), one_hot(k, n, d))),
     ("rows that sum to 1", lambda k, n, d: (uniform(k, n, d), shares(k, n, d))),
-    ("labels -1 and 1", lambda k, n, d: (normal(k, n), signs(k, n))),
+    (LABELS, lambda k, n, d: (normal(k, n), signs(k, n))),
 )
 ALONE: tuple[tuple[str, Callable[[int, int, int], Inputs]], ...] = (
     ("numbers", lambda k, n, d: (uniform(k, n, d),)),
@@ -76,7 +78,7 @@ ALONE: tuple[tuple[str, Callable[[int, int, int], Inputs]], ...] = (
 
 SUMMING_TO_ONE = {"one-hot rows", "rows that sum to 1"}
 CLASSES = {"class numbers", "class numbers, probabilities"}
-OUTSIDE = {"class numbers", "labels -1 and 1"}  # kinds with predictions outside of (0, 1)
+OUTSIDE = {"class numbers", LABELS}  # kinds with predictions outside of (0, 1)
 
 
 def bounded(source: str) -> bool:
@@ -84,14 +86,19 @@ def bounded(source: str) -> bool:
     return "clip" in source or (bool(re.search(r"\blog\b|log2|log1p", source)) and "exp" not in source)
 
 
-def draws(arguments: int, given: Inputs | None, source: str, alike: bool = False) -> Iterator[Draw]:
-    """Inputs for a function of one or two arguments. Those given come first. alike: both arguments have the same shape."""
+def draws(
+    arguments: int, given: Inputs | None, source: str, alike: bool = False, signed: bool = False
+) -> Iterator[Draw]:
+    """Inputs for a function of one or two arguments. Those given come first. alike: both arguments have the same shape. signed: the
+    author says that targets are -1 and 1."""
     if given is not None:
         yield Draw("first", "the arrays of the file", "given", given)
     kinds = KINDS if arguments == 2 else ALONE if arguments == 1 else ()
     kinds = [kind for kind in kinds if not (bounded(source) and kind[0] in OUTSIDE)]
     if alike:
         kinds = [kind for kind in kinds if kind[0] in ("numbers", "single numbers")]
+    if signed and any(kind[0] == LABELS for kind in kinds):
+        kinds = [kind for kind in kinds if kind[0] == LABELS]
     for name, make in kinds:
         yield Draw("first", name, name, make(1, 5, 3))
     for n in (2, 7, 1):
@@ -99,7 +106,7 @@ def draws(arguments: int, given: Inputs | None, source: str, alike: bool = False
             yield Draw("batch", f"for a batch of {n}", name, make(n, n, 3))
     for name, make in kinds:
         yield Draw("sizes", "for 4 features", name, make(3, 5, 4))
-    if not bounded(source):
+    if not bounded(source) and not signed:
         yield Draw(
             "given",
             "for numbers outside of (0, 1)",
@@ -136,7 +143,7 @@ def examine(
     tolerance = tolerance_of(source)
     right: dict[str, None] = {}  # the kinds of inputs for which it is right, in order
     summing: Result | None = None  # of numbers, while other targets may still be right
-    for draw in draws(arguments, given, source, alike):
+    for draw in draws(arguments, given, source, alike, bool(SIGNED.search(said_of(function)))):
         if (alone and draw.kind != "given") or (draw.aspect != "first" and draw.kind not in list(right)[:2]):
             continue
         if summing is not None and draw.kind not in SUMMING_TO_ONE | CLASSES:
@@ -221,6 +228,12 @@ def tolerance_of(source: str) -> float:
     """A small number in the code, such as the ε of log(p + ε), may be left out of a derivative."""
     small = [float(text) for text in re.findall(r"\d+\.?\d*e-\d+", source)]
     return max([TOLERANCE, *(100 * number for number in small if number <= 1e-5)])
+
+
+def said_of(function: Any) -> str:
+    """What the author says of a function, or of a method and its class."""
+    source = getattr(function, "source", None) or function
+    return " ".join(map(notes_of, (source, type(getattr(source, "__self__", None)))))
 
 
 def source_of(function: Any) -> str:

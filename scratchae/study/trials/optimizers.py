@@ -22,7 +22,7 @@ from ..styles.text.written import notes_of, text_of
 from .definitions import FAMILIES, NAMES
 from .inputs import variants
 from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
-from .settings import FLAGS, SETTINGS, family, filled
+from .settings import FLAGS, SETTINGS, family, filled, is_told
 from .steps import Choice, Problem, defined, equal, named, path_of, problem, rights
 
 SMALL = 1e-5  # gradients for which an ε of 1e-8 counts if it stands inside a root
@@ -131,12 +131,12 @@ def compared(
             continue
         found, source = theirs.settings(), text_of(theirs.source)
         which = family(name, found)
+        unknown = UnknownError(
+            f"{name} is none of {', '.join(FAMILIES)}, so that there is no definition to compare it with. If it is one of "
+            "them under another name, its class or function has to say so: class MyAdam"
+        )
         if which is None:
-            error = UnknownError(
-                f"{name} is none of {', '.join(FAMILIES)}, so that there is no definition to compare it with. If it is one of "
-                "them under another name, its class or function has to say so: class MyAdam"
-            )
-            return Result(UNUSABLE, "", error=error)
+            return Result(UNUSABLE, "", error=unknown)
         if which not in ("momentum", "sgd", "rmsprop") and any(
             plain(key) == "momentum" and option for key, option in options.items()
         ):
@@ -153,6 +153,8 @@ def compared(
         agrees = next(
             ((h, one) for h in choices for one in right if equal(path, defined(which, h, "", one, given))), None
         )
+        if agrees is None and not is_told(name):
+            return Result(UNUSABLE, "", error=unknown)
         if agrees is None:
             fault = named(which, right, choices[0], given, path)
             return Result(WRONG, "", where=f"with {said}" if said else "", findings=(fault,), tried=tried)

@@ -17,6 +17,7 @@ SETTINGS = {
     "beta2": ("beta2", "b2", "betatwo", "rho2", "decay2"),
     "rho": ("rho", "decayrate", "beta", "gamma", "decay", "alpha", "beta2", "smoothing"),
     "eps": ("eps", "epsilon", "delta"),
+    "start": ("initialaccumulatorvalue", "initialaccumulator", "initialvalue", "initaccumulator", "accumulatorinit"),
     "wd": ("weightdecay", "wd", "l2", "lambda", "lam", "reg", "regularization", "lambd", "decay", "weightdecayrate"),
     "centered": ("centered", "centred", "center", "iscentered"),
     "nesterov": ("nesterov", "usenesterov", "nag", "isnesterov"),
@@ -40,11 +41,32 @@ def setting(found: Mapping[str, Any], name: str) -> float | None:
     )
 
 
+# optimizers of which there is no definition here, though some have others in their names
+UNDEFINED = re.compile(
+    r"lamb(?!da)|lars|lbfgs|rprop|ftrl|newton|conjugate|adabound|yogi|^sam|sam$|qhadam|qhm|padam|adamod|adafactor|adahess|adan|sophia|novograd|"
+    r"diffgrad|lookahead|ranger|shampoo|muon|swats|prodigy|apollo|signsgd|signum|aggmo"
+)
+TOLD = re.compile(
+    r"ada|amsgrad|rms|lion|moment|nesterov|nag|heavyball|optim|opt$|update|step|solver|train|learn|descent|gd|gradient|vanilla|decay|rule|minimi|"
+    r"apply|fit"
+)
+
+
+def is_told(name: str) -> bool:
+    """Whether a name is that of an optimizer that is defined here, or of any: not one such as Tiger, whose settings do not tell what it
+    is."""
+    return bool(TOLD.search(plain(name)))
+
+
 def family(name: str, found: Mapping[str, Any]) -> str | None:
     """Which optimizer this is meant to be, by its name and its settings; None if neither says."""
     title = plain(name)
+    if UNDEFINED.search(title):
+        return None
     if begins := re.search(r"(?:\b|_)(radam|lion)|(RAdam|Lion)", name):
         return begins[0].strip("_").lower()
+    if "rectifiedadam" in title:
+        return "radam"
     for word, which in (
         ("amsgrad", "amsgrad"),
         ("nadam", "nadam"),
@@ -57,22 +79,6 @@ def family(name: str, found: Mapping[str, Any]) -> str | None:
     ):
         if word in title:
             return "amsgrad" if which == "adam" and flag(found, "amsgrad") else which
-    if any(
-        word in title
-        for word in (
-            "lamb",
-            "lars",
-            "lbfgs",
-            "rprop",
-            "ftrl",
-            "newton",
-            "conjugate",
-            "adabound",
-            "yogi",
-            "sam",
-        )
-    ):
-        return None
     if setting(found, "beta1") is not None and setting(found, "beta2") is not None:
         return "adam"
     if any(word in title for word in ("momentum", "nesterov", "nag", "heavyball")) or any(
@@ -99,11 +105,12 @@ DEFAULTS = {
     "wd": (0.0,),
     "slow": (0.0,),
     "momentum": (0.0,),
+    "start": (0.0,),
 }
 
 
 # the settings of each family, besides the rate and what may decay
-OWN = {"sgd": (), "momentum": ("mu",), "adagrad": ("eps",), "rmsprop": ("rho", "eps", "momentum"), "adadelta": ("rho", "eps"), "lion": ("beta1", "beta2")}  # fmt: skip
+OWN = {"sgd": (), "momentum": ("mu",), "adagrad": ("eps", "start"), "rmsprop": ("rho", "eps", "momentum"), "adadelta": ("rho", "eps"), "lion": ("beta1", "beta2")}  # fmt: skip
 OF_ADAM = ("beta1", "beta2", "eps")
 
 
@@ -116,7 +123,7 @@ def filled(which: str, found: Mapping[str, Any], source: str) -> Iterator[dict[s
             values[key] = (value,)
         elif key == "eps":
             values[key] = tuple(dict.fromkeys([*(n for n in numbers if 0 < n <= 1e-4), *DEFAULTS[key]]))[:6]
-        elif key in ("wd", "slow", "momentum"):
+        elif key in ("wd", "slow", "momentum", "start"):
             values[key] = DEFAULTS[key]
         else:
             values[key] = tuple(dict.fromkeys([*DEFAULTS[key], *(n for n in numbers if 1e-4 < n < 1)]))[:4]

@@ -17,6 +17,7 @@ from ..differences import EPS, STEP, GradientReport, compare, resolution
 from ..styles.readings.assigned import assigned, last_of, reordered
 from ..styles.readings.several import Several, UnlikeError
 from ..styles.text.written import indices_in, notes_of
+from .begun import of_entries
 from .fits import Fits, UnsettledError, unsettled
 from .fitting import SINGLE, WEIGHTS, Fitting, constants, fitted
 from .functions import source_of, tolerance_of
@@ -30,6 +31,7 @@ NOT_SYMMETRIC = re.compile(r"non-? ?symm|not\s+(?:\w+\s+)?symm|unsymm|asymm|gene
 KINDS = {
     "y": "a symmetric {}",
     "o": "one-hot rows of {}",
+    "c": "one-hot columns of {}",
     "q": "rows of {} that sum to 1",
     "b": "{} of 0 and 1",
     "s": "{} of -1 and 1",
@@ -53,12 +55,13 @@ def examine(thing: Several, given: Mapping[str, Any], deadline: float, strict: b
     names = arguments_of(thing, known)
     indices = indices_in(thing.parts, names)
     seconds = (2,) if thing.fixed else (1, 2) if thing.cls is not None else (1,)
+    entries = of_entries(thing.parts, names)
     worst, accused = None, {}
     for ours, whole in [*([(known, True)] if known else []), ({}, True), *([] if strict else [({}, False)])]:
         if time.process_time() > deadline:
             return worst
         try:
-            for fitting in fitted(names, ours, Fits(thing, whole, strict), seconds, indices):
+            for fitting in fitted(names, ours, Fits(thing, whole, strict), seconds, indices, entries):
                 if strict and any(kind in SINGLE for kind in fitting.chosen.values()):
                     continue
                 if any(

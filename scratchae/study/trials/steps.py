@@ -113,6 +113,8 @@ def rights(which: str, name: str, h: Mapping[str, Any], found: Mapping[str, Any]
         forms = [form for form in forms if "nesterov" in form["form"]]
     elif which == "momentum" and h["nesterov"] is False:
         forms = [form for form in forms if "nesterov" not in form["form"]]
+    if which == "rmsprop" and (h["centered"] is not None or "centered" in title or "centred" in title):
+        forms = [form for form in forms if ("centred" in form["form"]) == (h["centered"] is not False)]
     if which == "adam" and not re.search("maximum|amsgrad|nadam|nesterov", source.lower()):
         forms = [form for form in forms if not re.search("amsgrad|nadam", form["form"])]
     decays = [d for d in DECAYS if d == "none" or setting(found, "wd")]

@@ -25,7 +25,7 @@ DATA = {
     "rows": "fND fDK fNTD fNK fD iN iT fN fNCHW",
     "columns": "fDN fD1 fKN fD fND",
 }
-LABELS = {"rows": "iN fNA fND oNA fN fN1 iN1 bN fNTD fNK fA iT", "columns": "fA1 fAN fDN fD1 iN f1N oAN n fA"}
+LABELS = {"rows": "iN fNA fND oNA fN fN1 iN1 bN fNTD fNK fA iT", "columns": "fA1 fAN fK1 fKN fDN fD1 iN f1N oAN n fA"}
 NOISE = "fND fNA fNK bND fN fDN"
 LABEL = re.compile(r"y|ys|y_\w+|labels?|t|one_?hot", re.I)
 IS_STATE = re.compile(r"[hc]\d?$|[hc]_?prev|prev|state|h_?0|c_?0|memory", re.I)

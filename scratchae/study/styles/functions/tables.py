@@ -20,7 +20,7 @@ def of_table(
         slopes = (entry,) if callable(entry) else tuple(entry) if isinstance(entry, tuple | list) else ()
         needed = required(function) if callable(function) else []
         extra = {len(required(slope)) - len(needed) for slope in slopes if callable(slope)}
-        fits = function in functions.values() and len(slopes) == len(needed) > 0
+        fits = function in functions.values() and function not in slopes and len(slopes) == len(needed) > 0
         if fits and len(extra) == 1 and extra <= {0, 1, 2}:
             name, run = function.__name__, functools.partial(run_entry, function, slopes, *extra)
             yield f"{title}[{name}]", Several(name, slopes[0], needed, run, parts=(function, *slopes))

@@ -30,29 +30,51 @@ def in_one_or_two(functions: Mapping[str, Callable]) -> Iterator[Several]:
             yield reading(
                 name, lambda given, upstream, f=value: with_gradients(f(**words(f, given)), f, upstream), value
             )
+    claimed = {
+        other
+        for name, value in functions.items()
+        for other, slope in functions.items()
+        if name != other and named_after(name, other) and takes_the_same(value, slope)
+    }
     for name, value in functions.items():
-        others = [one for one in functions if one != name and belongs(name, value, one, functions[one])]
-        for other in others:
+        found = {one: named_after(name, one) for one in functions if one != name}
+        found = {
+            one: by_name
+            for one, by_name in found.items()
+            if by_name or (one not in claimed and belongs(name, value, one, functions[one]))
+        }
+        for other, by_name in found.items():
             slope, updates = functions[other], bool(DOWNHILL.search(other))
             run = functools.partial(apart, value, slope)
-            title = name if len(others) == 1 else other
-            yield reading(title, run, value, slope, updates=updates, one_of=len(others))
+            alike = [one for one in found if found[one] == by_name]  # of one value
+            title = name if len(alike) == 1 and (by_name or len(found) == 1) else other
+            yield reading(title, run, value, slope, updates=updates, one_of=len(found))
+
+
+def named_after(name: str, other: str) -> bool:
+    """Whether a function has the name of the derivative of another."""
+    stems = {name, name.removesuffix("_forward"), name.removesuffix("_loss"), name.removesuffix("_fn")}
+    return name.replace("forward", "backward") == other or any(
+        form.format(one) == other for form in DERIVATIVES for one in stems
+    )
+
+
+def takes_the_same(value: Callable, slope: Callable) -> bool:
+    """Whether a function takes what another takes, and at most an upstream besides."""
+    first, second = ([plain(p.name) for p in required(f)] for f in (value, slope))
+    rest = [one for one in second if one not in first]
+    return len(first) >= 1 and set(first) <= set(second) and len(rest) <= 1 and all(map(is_upstream, rest))
 
 
 def belongs(name: str, value: Callable, other: str, slope: Callable) -> bool:
-    """Whether one function is the derivative of another, by its name or because it takes the same arguments."""
-    stems = {name, name.removesuffix("_forward"), name.removesuffix("_loss"), name.removesuffix("_fn")}
-    named = name.replace("forward", "backward") == other or any(
-        form.format(one) == other for form in DERIVATIVES for one in stems
-    )
-    if IS_SLOPE.search(name) and not named:
+    """Whether one function may be the derivative of another, because it takes the same arguments."""
+    if IS_SLOPE.search(name) or not IS_SLOPE.search(other):
         return False
     first, second = ([plain(p.name) for p in required(f)] for f in (value, slope))
-    rest = [one for one in second if one not in first]
-    same = len(first) >= 1 and set(first) <= set(second) and len(rest) <= 1 and all(map(is_upstream, rest))
+    rest, same = [one for one in second if one not in first], takes_the_same(value, slope)
     given = {plain(one) for one in names_in(value)}  # what the value returns besides, which is handed on
     handed_on = bool(first) and set(first) <= set(second) and set(rest) <= given
     if outcome := returned_by(value) & set(rest):  # such as all states of a solver
         rest = [one for one in rest if one not in outcome]
         same = bool(set(first) & set(second)) and len(rest) == 1 and is_upstream(rest[0])
-    return named or (bool(IS_SLOPE.search(other)) and (same or handed_on))
+    return same or handed_on

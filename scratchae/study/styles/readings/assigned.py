@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..losses import TARGETS
 from ..text.names import GRADIENTS, PARAMETERS, plain, stem, stems_of_gradient
 
 
@@ -58,19 +59,27 @@ def assigned(
             names
             for these in (outer, free)
             for names in itertools.combinations(these, len(unnamed))
-            if [tensors[name].shape for name in names] == shapes
+            if [tensors[name].shape for name in names] == shapes and not of_target_alone(names, outer)
         )
         ways = [found | dict(zip(names, unnamed, strict=True)) for names in itertools.islice(fitting, 3)]
-        if not ways and len(unnamed) == len(outer) <= 4:  # in another order than the arguments
+        inner = [name for name in free if name not in outer]
+        # in another order than the arguments, or than what an object holds
+        for these in [one for one in (outer, inner) if len(unnamed) == len(one) <= 4 and not ways]:
             turned = (
-                names for names in itertools.permutations(outer) if [tensors[name].shape for name in names] == shapes
+                names for names in itertools.permutations(these) if [tensors[name].shape for name in names] == shapes
             )
-            ways = [found | dict(zip(names, unnamed, strict=True)) for names in turned]
+            ways += [found | dict(zip(names, unnamed, strict=True)) for names in turned]
         if ways:
             yield from ((way, left) for way in ways)
             return
     if found:
         yield found, left + len(unnamed)
+
+
+def of_target_alone(names: Sequence[str], outer: Sequence[str]) -> bool:
+    """Whether gradients of what an object holds would come with that of a target, and without that of what it is handed besides."""
+    given = [name for name in names if name in outer]
+    return 0 < len(given) < len(names) and len(given) < len(outer) and any(plain(name) in TARGETS for name in given)
 
 
 def beside(label: str, name: str) -> bool:

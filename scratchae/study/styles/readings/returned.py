@@ -15,6 +15,7 @@ from ..text.written import called, returned_names, returns
 from .several import UnlikeError
 
 IS_GRADIENT = re.compile(r"d[A-Z]\w*|d\w?_d\w+|grads?_\w+|\w+_grad|d[bwxz]\d?")  # what is no value
+HESSIAN = re.compile(r"hess\w*", re.I)
 
 
 def labelled(found: Any, names: Sequence[str]) -> Iterator[tuple[str, Any]]:
@@ -63,7 +64,8 @@ def with_gradients(found: Any, source: Callable, upstream: Callable | None = Non
     names = [base_of(node, name) for node, name in zip(nodes, returned_names(source, len(found)), strict=True)][1:]
     if len(rest) == 1 and isinstance(rest[0], tuple | list):
         return [value], list(labelled(rest[0], nested_names(source)))
-    return [value], list(labelled(tuple(rest), names))
+    found = list(labelled(tuple(rest), names))
+    return [value], [one for one in found if not HESSIAN.fullmatch(one[0])] or found
 
 
 def returned_nodes(function: Callable, count: int) -> list[ast.expr | None]:

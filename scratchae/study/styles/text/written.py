@@ -10,7 +10,7 @@ import io
 import re
 import textwrap
 import tokenize
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from .names import RATES, plain
@@ -95,24 +95,58 @@ def indices_in(functions: Iterable[Any], names: Collection[str]) -> set[str]:
 def keys_of(functions: Iterable[Any], names: Collection[str]) -> dict[str, list[str]]:
     """The arguments from which keys are read, here or where they are handed on, as in `W, b = p["W"], p["b"]`, and those keys."""
     found: dict[str, dict[str, None]] = {}
+    counted: list[
+        tuple[str, str, list[str]]
+    ] = []  # such as W1 and W2, for a loop over numbers, or over what is not known
+    spelt = set()
     for function in functions:
-        for node in ast.walk(tree_of(function)):
-            name, keys = read_in(node)
-            if name in names and keys:
-                found.setdefault(name, {}).update(dict.fromkeys(keys))
+        tree = tree_of(function)
+        loops = {
+            node.target.id: words_of(node.iter)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.For | ast.comprehension) and isinstance(node.target, ast.Name)
+        }
+        for node in ast.walk(tree):
+            name, keys = read_in(node, loops)
+            if name not in names or not keys:
+                continue
+            start = beginning(node.slice) if isinstance(node, ast.Subscript) else ""
+            if start and not loops.get(ending(node.slice)):
+                counted.append((name, start, keys))
+                continue
+            spelt.add((name, start))
+            found.setdefault(name, {}).update(dict.fromkeys(keys))
+    for name, start, keys in counted:
+        if (name, start) not in spelt:
+            found.setdefault(name, {}).update(dict.fromkeys(keys))
     return {name: list(keys) for name, keys in found.items()}
 
 
-def read_in(node: ast.AST) -> tuple[str, list[str]]:
-    """The name of what is subscripted, and the keys: of p["W"], of p["W" + str(i)], of (p[key] for key in ("W", "b"))."""
+def words_of(node: ast.expr) -> list[str]:
+    """The words over which a loop runs, in "rzn" and in ("r", "z")."""
+    parts = [getattr(one, "value", None) for one in getattr(node, "elts", ())]
+    whole = getattr(node, "value", None)
+    return list(whole) if isinstance(whole, str) else [one for one in parts if isinstance(one, str)]
+
+
+def read_in(node: ast.AST, loops: Mapping[str, list[str]]) -> tuple[str, list[str]]:
+    """The name of what is subscripted, and the keys: of p["W"], of p["W" + str(i)], of (p[key] for key in ("W", "b")), of p["W" + k]
+    where k runs over words."""
     if isinstance(node, ast.GeneratorExp | ast.ListComp) and isinstance(node.elt, ast.Subscript):
         among = [getattr(one, "value", None) for one in getattr(node.generators[0].iter, "elts", ())]
         return getattr(node.elt.value, "id", ""), [one for one in among if isinstance(one, str)]
     if not isinstance(node, ast.Subscript):
         return "", []
     key, start = getattr(node.slice, "value", None), beginning(node.slice)
-    keys = [key] if isinstance(key, str) else [f"{start}1", f"{start}2"] if start else []
+    ends = loops.get(ending(node.slice)) or ("1", "2")
+    keys = [key] if isinstance(key, str) else [f"{start}{end}" for end in ends] if start else []
     return getattr(node.value, "id", ""), keys
+
+
+def ending(node: ast.expr) -> str:
+    """k of the keys "W" + k and f"W{k}"."""
+    last = node.right if isinstance(node, ast.BinOp) else node.values[-1] if isinstance(node, ast.JoinedStr) else node
+    return getattr(getattr(last, "value", last), "id", "")
 
 
 def beginning(node: ast.expr) -> str:

@@ -1,0 +1,71 @@
+"""The shapes of the entries of a dict, told by a function of the file that begins it: init(n_x, n_h) -> {"Wr": …, "br": …}."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import itertools
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
+
+import numpy as np
+
+from ..styles.objects.constructed import is_size
+from ..styles.objects.copies import repeatable
+from ..styles.text.calls import required
+from .cells import INPUT, STATE
+from .chains import LAYOUTS, OPTIONS, bare, of_others
+
+BEGINS = re.compile(r"init|create|make|build|new_|param|weights", re.I)
+LETTERS = {3: "D", 4: "K", 2: "A"}  # of the sizes that it is handed
+MOST = 300
+
+
+def of_entries(functions: Sequence[Callable], names: Collection[str]) -> dict[str, str]:
+    """The kinds of those of the names that are entries of a dict, params[W1]; empty if nothing of the file begins it."""
+    keys: dict[str, list[str]] = {}
+    for name in names:
+        one, _, key = name.partition("[")
+        if key and key[:-1] not in OPTIONS:
+            keys.setdefault(one, []).append(key[:-1])
+    file = getattr(functions[0], "__globals__", {}) if functions and keys else {}
+    found: dict[str, str] = {}
+    for made in [begun(one) for name, one in file.items() if inspect.isfunction(one) and BEGINS.search(name)]:
+        for one, wanted in keys.items():
+            if {*wanted} <= made.keys():
+                found = {f"{one}[{key}]": made[key] for key in wanted} | found
+    return found
+
+
+@functools.cache
+def begun(function: Callable) -> dict[str, str]:
+    """The kinds of the arrays in the dict that a function makes of two or three sizes; empty if it makes none."""
+    try:
+        asked = required(function)
+        told = 0 < len(asked) <= len(LETTERS) and all(is_size(p.name) for p in asked)
+        with repeatable():
+            made = function(*list(LETTERS)[: len(asked)]) if told else None
+    except Exception:
+        return {}
+    if not isinstance(made, dict) or not all(isinstance(one, np.ndarray) for one in made.values()):
+        return {}
+    kinds = {
+        str(key): [LETTERS.get(size, "1" if size == 1 else "") for size in one.shape] for key, one in made.items()
+    }
+    return {key: "f" + "".join(kind) for key, kind in kinds.items()} if all(map(all, kinds.values())) else {}
+
+
+def beside(
+    known: dict[str, str], names: Sequence[str], likely: Callable[[str], list[str]]
+) -> Iterator[dict[str, str]]:
+    """The kinds of all names, those of the others the likeliest first."""
+    others = [name for name in names if name not in known]
+    options = []
+    for name in others:
+        usual = (
+            "fTND fNTD fND fTD" if INPUT.fullmatch(bare(name)) else "fNK fK" if STATE.fullmatch(bare(name)) else ""
+        )
+        laid = (kind for layout in (*LAYOUTS, "in time") for kind in of_others(name, layout))
+        options.append([*dict.fromkeys([*usual.split(), *laid, *likely(name)])][:12])
+    for kinds in itertools.islice(itertools.product(*options), MOST):
+        yield known | {name: kind.replace("U", "K") for name, kind in zip(others, kinds, strict=True)}
