@@ -2,6 +2,116 @@
 
 import pytest
 
+# each: a right file, then a place in it and the same with a slip
+HIDDEN = {
+    "a step that is None by default": (
+        """
+        class Windows:
+            def __init__(self, width=2, step=None):
+                self.width, self.step = width, step or width
+
+            def forward(self, x):
+                self.shape, starts = x.shape, range(0, x.shape[1] - self.width + 1, self.step)
+                return np.stack([x[:, s : s + self.width].sum(axis=1) for s in starts], axis=1)
+
+            def backward(self, dy):
+                dx = np.zeros(self.shape)
+                for k in range(dy.shape[1]):
+                    dx[:, k * self.step : k * self.step + self.width] += dy[:, k, None]
+                return dx
+        """,
+        "+= dy",
+        "= dy",
+    ),
+    "sides that only the forward is told": (
+        """
+        def pad_forward(x, left=1, right=1, top=1, bottom=1):
+            return np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right))), (left, top, x.shape)
+
+        def pad_backward(dy, cache):
+            left, top, (n, c, h, w) = cache
+            return dy[:, :, top : top + h, left : left + w]
+        """,
+        "top : top + h, left : left + w",
+        "left : left + h, top : top + w",
+    ),
+    "class numbers that are ignored": (
+        """
+        class Entropy:
+            def __init__(self, ignore_index=-100):
+                self.ignore_index = ignore_index
+
+            def forward(self, logits, target):
+                self.keep = target != self.ignore_index
+                e = np.exp(logits - logits.max(axis=1, keepdims=True))
+                self.p, self.onehot = e / e.sum(axis=1, keepdims=True), np.zeros_like(e)
+                self.onehot[self.keep, target[self.keep]] = 1
+                return -(self.onehot * np.log(self.p)).sum() / self.keep.sum()
+
+            def backward(self):
+                return (self.p - self.onehot) * self.keep[:, None] / self.keep.sum()
+        """,
+        " * self.keep[:, None]",
+        "",
+    ),
+    "a penalty whose strength is 0 by default": (
+        """
+        def forward(X, parameters):
+            return parameters["W"] @ X, None
+
+        def compute_cost(A, Y, parameters, lam=0.0):
+            return 0.5 * np.sum((A - Y) ** 2) / Y.shape[1] + lam / 2 * np.sum(parameters["W"] ** 2)
+
+        def backward(parameters, A, X, Y, lam=0.0):
+            return {"dW": (A - Y) @ X.T / X.shape[1] + lam * parameters["W"]}
+        """,
+        "+ lam * parameters",
+        "+ 2 * lam * parameters",
+    ),
+    "a word with which an option is compared": (
+        """
+        class Power:
+            def __init__(self, kind="cube"):
+                self.kind = kind
+
+            def forward(self, x):
+                self.x = x
+                return x**2 if self.kind == "square" else x**3
+
+            def backward(self, dy):
+                return dy * (2 * self.x if self.kind == "square" else 3 * self.x**2)
+        """,
+        "(2 * self.x if",
+        "(self.x if",
+    ),
+    "a padding of 0": (
+        """
+        class Sums:
+            def __init__(self, pad=1):
+                self.pad = pad
+
+            def forward(self, x):
+                self.xp = np.pad(x, ((0, 0), (self.pad, self.pad)))
+                return self.xp[:, 1:] + self.xp[:, :-1]
+
+            def backward(self, dy):
+                dx = np.zeros_like(self.xp)
+                dx[:, 1:] += dy
+                dx[:, :-1] += dy
+                if self.pad:
+                    return dx[:, self.pad : -self.pad]
+                return dx
+        """,
+        "                return dx\n",
+        "                return 2 * dx\n",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", HIDDEN)
+def test_what_was_hidden_is_found(form, slipped):
+    slipped(*HIDDEN[form])
+
 
 @pytest.mark.parametrize(
     "backward",
