@@ -52,9 +52,11 @@ def test_enough_kinds_over_enough_layers():
         "straight_through",
         "added_in_part",
         "added_up",
+        "below_zero",
         "clipping",
         "idle_penalty",
         "mask_scale",
+        "mask_share",
         "not_zeroed",
         "running_average",
     }  # not of one gradient at one point

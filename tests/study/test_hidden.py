@@ -68,6 +68,106 @@ HIDDEN = {
         "+ lam * parameters",
         "+ 2 * lam * parameters",
     ),
+    "the mode of a class of which it is one": (
+        """
+        class Module:
+            training = True
+
+            def train(self):
+                self.training = True
+
+            def eval(self):
+                self.training = False
+
+        class Drop(Module):
+            def __init__(self, rate=0.4):
+                self.rate = rate
+
+            def forward(self, x):
+                if not self.training:
+                    return x * (1 - self.rate)
+                self.mask = np.random.rand(*x.shape) > self.rate
+                return x * self.mask
+
+            def backward(self, dy):
+                return dy * self.mask if self.training else dy * (1 - self.rate)
+        """,
+        "else dy * (1 - self.rate)",
+        "else dy",
+    ),
+    "a mask of the training before, where another class has none": (
+        """
+        class Noise:
+            def forward(self, x, training=True):
+                self.factor = 1 + 0.3 * np.random.randn(*x.shape) if training else 1.0
+                return x * self.factor
+
+            def backward(self, dy):
+                return dy * self.factor
+
+        class Drop:
+            def __init__(self, rate=0.5):
+                self.rate = rate
+
+            def forward(self, x, training=True):
+                if not training:
+                    self.mask = np.ones_like(x)
+                    return x
+                self.mask = (np.random.rand(*x.shape) > self.rate) / (1 - self.rate)
+                return x * self.mask
+
+            def backward(self, dy):
+                return dy * self.mask
+        """,
+        "self.mask = np.ones_like(x)\n",
+        "pass\n",
+    ),
+    "axes of which the author tells": (
+        """
+        class Gain:
+            def __init__(self, dim):
+                self.gain = np.linspace(0.8, 1.2, dim)
+
+            def forward(self, x):
+                \"\"\"Any number of axes; the last one holds the features.\"\"\"
+                self.x = x
+                return x * self.gain
+
+            def backward(self, dy):
+                self.dgain = (dy * self.x).reshape(-1, len(self.gain)).sum(axis=0)
+                return dy * self.gain
+        """,
+        ".reshape(-1, len(self.gain))",
+        "",
+    ),
+    "a state with which it may begin": (
+        """
+        class Sum:
+            def __init__(self, d, h):
+                self.U = np.random.default_rng(1).normal(0, 0.5, (d, h))
+                self.W = np.random.default_rng(2).normal(0, 0.5, (h, h))
+
+            def forward(self, x, start=None):
+                h = np.zeros((len(x), len(self.W))) if start is None else start
+                self.x, self.states = x, [h]
+                for t in range(x.shape[1]):
+                    self.states.append(x[:, t] @ self.U + self.states[-1] @ self.W)
+                return np.stack(self.states[1:], axis=1)
+
+            def backward(self, dy):
+                dx, dh = np.empty_like(self.x), 0
+                self.dU, self.dW = np.zeros_like(self.U), np.zeros_like(self.W)
+                for t in reversed(range(dy.shape[1])):
+                    dh = dy[:, t] + dh
+                    self.dU += self.x[:, t].T @ dh
+                    self.dW += self.states[t].T @ dh
+                    dx[:, t] = dh @ self.U.T
+                    dh = dh @ self.W.T
+                return dx
+        """,
+        "self.dW += self.states[t].T @ dh",
+        "self.dW += self.states[t].T @ dh if t else 0",
+    ),
     "a word with which an option is compared": (
         """
         class Power:
@@ -104,6 +204,42 @@ HIDDEN = {
         """,
         "                return dx\n",
         "                return 2 * dx\n",
+    ),
+    "a backward that may add to its gradients": (
+        """
+        class Dense:
+            def __init__(self, n_in, n_out):
+                self.W = np.random.default_rng(1).normal(size=(n_in, n_out))
+
+            def forward(self, x):
+                self.x = x
+                return x @ self.W
+
+            def backward(self, dy, *, accumulate=False):
+                dW = self.x.T @ dy
+                self.dW = self.dW + dW if accumulate else dW
+                return dy @ self.W.T
+        """,
+        "self.dW + dW if",
+        "self.dW - dW if",
+    ),
+    "a share of units that is kept, and not dropped": (
+        """
+        class Dropout:
+            def __init__(self, rate):
+                self.kept = 1 - rate
+
+            def forward(self, x, training):
+                if not training:
+                    return x * 1.0
+                self.mask = np.random.binomial(1, self.kept, size=x.shape) / self.kept
+                return x * self.mask
+
+            def backward(self, dy):
+                return dy * self.mask
+        """,
+        "self.kept = 1 - rate",
+        "self.kept = rate",
     ),
 }  # fmt: skip
 
