@@ -223,6 +223,38 @@ HIDDEN = {
         "self.dW + dW if",
         "self.dW - dW if",
     ),
+    "lengths of sequences": (
+        """
+        class Mean:
+            def forward(self, tokens, lengths):
+                self.keep = (np.arange(tokens.shape[1])[None, :] < lengths[:, None])[:, :, None]
+                self.lengths = lengths
+                return (tokens * self.keep).sum(axis=1) / lengths[:, None]
+
+            def backward(self, dy):
+                return self.keep * (dy / self.lengths[:, None])[:, None, :]
+        """,
+        "(dy / self.lengths[:, None])",
+        "dy",
+    ),
+    "one example, where a mean over several is meant": (
+        """
+        def forward(X, parameters):
+            Z = parameters["W1"] @ X + parameters["b1"]
+            return Z, [X]
+
+        def compute_cost(A, Y):
+            m = Y.shape[1]
+            return 0.5 / m * np.sum((A - Y) ** 2)
+
+        def backward(A, Y, caches):
+            m, (X,) = Y.shape[1], caches
+            dZ = A - Y
+            return {"dW1": dZ @ X.T / m, "db1": dZ.sum(axis=1, keepdims=True) / m}
+        """,
+        "dZ = A - Y",
+        "dZ = (A - Y) / Y.shape[1]",
+    ),
     "a share of units that is kept, and not dropped": (
         """
         class Dropout:
