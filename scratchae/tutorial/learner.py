@@ -30,7 +30,7 @@ from ..study.styles.text.calls import method_of, parameters_of, required
 from ..study.styles.text.names import BACKWARD, COSTS, FORWARD, IS_SLOPE, OF_METHODS, UPDATE, partner, plain
 from ..study.trials import clipping, descents, layers, models, optimizers, readings
 from ..study.trials.result import Result
-from .fallback import of_class, or_of_functions, or_several
+from .fallback import best_of, of_class, or_of_functions, or_several
 from .looked import instrumented, repeats_steps
 from .objects import NotCheckableError, array_of, instance
 from .others import any_number, is_helper, of_another, others_like, takes_all, together, written_out
@@ -179,7 +179,7 @@ def of_others(module: ModuleType, named: set[str]) -> Iterator[Subject]:
     file = vars(module)
     functions = {name: one for name, one in own(module, inspect.isfunction).items() if not repeats_steps(one)}
     for name, found in together(functions, named).items():
-        yield from found_now(name, found[-1].source, file, partial(readings.best, found, file))
+        yield from found_now(name, found[-1].source, file, partial(best_of, found, file))
     for reading in matrices.with_matrix(own(module, inspect.isfunction)):
         yield from found_now(reading.name, reading.source, file, partial(readings.best, [reading], file))
     left = written_out(own(module, inspect.isclass).values())

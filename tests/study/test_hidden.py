@@ -35,6 +35,26 @@ HIDDEN = {
         "top : top + h, left : left + w",
         "left : left + h, top : top + w",
     ),
+    "a mode in a dict": (
+        """
+        def norm_forward(x, gamma, beta, norm_param):
+            mode = norm_param["mode"]
+            mean = x.mean(axis=0) if mode == "train" else norm_param.get("running_mean", np.zeros(x.shape[1]))
+            var = x.var(axis=0) if mode == "train" else norm_param.get("running_var", np.ones(x.shape[1]))
+            std = np.sqrt(var + 1e-5)
+            x_hat = (x - mean) / std
+            return gamma * x_hat + beta, (mode, x_hat, std, gamma)
+
+        def norm_backward(dout, cache):
+            mode, x_hat, std, gamma = cache
+            g = dout * gamma
+            if mode == "train":
+                g = g - g.mean(axis=0) - x_hat * (g * x_hat).mean(axis=0)
+            return g / std, (dout * x_hat).sum(axis=0), dout.sum(axis=0)
+        """,
+        'if mode == "train":',
+        "if True:",
+    ),
     "class numbers that are ignored": (
         """
         class Entropy:
@@ -168,6 +188,25 @@ HIDDEN = {
         "self.dW += self.states[t].T @ dh",
         "self.dW += self.states[t].T @ dh if t else 0",
     ),
+    "an object of the file of sizes 1": (
+        """
+        class Bilinear:
+            def __init__(self, n_left, n_right):
+                self.W = np.random.default_rng(29).normal(size=(1, n_left, n_right))
+
+            def forward(self, left, right):
+                self.left, self.right = left, right
+                return np.einsum("ni,fij,nj->nf", left, self.W, right)
+
+            def backward(self, dy):
+                self.dW = np.einsum("nf,ni,nj->fij", dy, self.left, self.right)
+                return np.einsum("nf,fij,nj->ni", dy, self.W, self.right), np.einsum("nf,fij,ni->nj", dy, self.W, self.left)
+
+        score = Bilinear(1, 1)
+        """,
+        "nf,ni,nj->fij",
+        "nf,nj,ni->fij",
+    ),
     "a word with which an option is compared": (
         """
         class Power:
@@ -204,6 +243,37 @@ HIDDEN = {
         """,
         "                return dx\n",
         "                return 2 * dx\n",
+    ),
+    "layers of a container that has none at first": (
+        """
+        class Dense:
+            def __init__(self, n_in, n_out):
+                self.W = np.random.default_rng(1).normal(size=(n_in, n_out))
+
+            def forward(self, x):
+                self.x = x
+                return x @ self.W
+
+            def backward(self, dy):
+                self.dW = self.x.T @ dy
+                return dy @ self.W.T
+
+        class Chain:
+            def __init__(self, *layers):
+                self.layers = layers
+
+            def forward(self, x):
+                for layer in self.layers:
+                    x = layer.forward(x)
+                return x
+
+            def backward(self, dy):
+                for layer in reversed(self.layers):
+                    dy = layer.backward(dy)
+                return dy
+        """,
+        "dy = layer.backward(dy)",
+        "dy = layer.backward(2 * dy)",
     ),
     "a backward that may add to its gradients": (
         """
@@ -255,6 +325,123 @@ HIDDEN = {
         "dZ = A - Y",
         "dZ = (A - Y) / Y.shape[1]",
     ),
+}  # fmt: skip
+# the gradients fit the values, and these are not what they are said to be
+VALUES = {
+    "a divergence from N(0, 1)": (
+        """
+        def kl_to_standard_normal(mu, logvar):
+            n = len(mu)
+            return -0.5 * np.sum(1 + logvar - mu**2 - np.exp(logvar)) / n, mu / n, 0.5 * (np.exp(logvar) - 1) / n
+        """,
+        "-0.5 * np.sum(1 + logvar - mu**2 - np.exp(logvar)) / n, mu / n, 0.5 * (np.exp(logvar) - 1) / n",
+        "-0.5 * np.sum(1 + logvar - mu**2 - np.exp(0.5 * logvar)) / n, mu / n, 0.5 * (0.5 * np.exp(0.5 * logvar) - 1) / n",
+    ),
+    "a divergence of two shares": (
+        """
+        class Sparsity:
+            def __init__(self, rho=0.05):
+                self.rho = rho
+
+            def forward(self, h):
+                self.n, self.q = len(h), h.mean(axis=0)
+                return np.sum(self.rho * np.log(self.rho / self.q) + (1 - self.rho) * np.log((1 - self.rho) / (1 - self.q)))
+
+            def backward(self):
+                return np.tile((-self.rho / self.q + (1 - self.rho) / (1 - self.q)) / self.n, (self.n, 1))
+        """,
+        "-self.rho / self.q + (1 - self.rho) / (1 - self.q)",
+        "-self.rho / self.q",
+    ),
+}  # fmt: skip
+LOOPS = {
+    "a loop that climbs": (
+        """
+        class Linear:
+            def __init__(self):
+                self.W = None
+
+            def train(self, X, y, learning_rate=1e-2, num_iters=50):
+                if self.W is None:
+                    self.W = 0.001 * np.random.randn(X.shape[1])
+                for _ in range(num_iters):
+                    loss, grad = self.loss(X, y)
+                    self.W -= learning_rate * grad
+
+            def loss(self, X, y):
+                r = X @ self.W - y
+                return 0.5 * np.mean(r**2), X.T @ r / len(X)
+        """,
+        "-= learning_rate",
+        "+= learning_rate",
+    ),
+    "a last batch that is smaller": (
+        """
+        class Softmax:
+            def __init__(self, n_features, n_classes, lr=0.1):
+                self.theta, self.lr = np.zeros((n_features, n_classes)), lr
+
+            def loss_and_grad(self, X, y):
+                e = np.exp(X @ self.theta)
+                p, rows = e / e.sum(axis=1, keepdims=True), np.arange(len(X))
+                loss = -np.log(p[rows, y]).sum()
+                p[rows, y] -= 1
+                return loss, X.T @ p
+
+            def fit(self, X, y, epochs=5, batch_size=4):
+                for _ in range(epochs):
+                    for i in range(0, len(X), batch_size):
+                        xb, yb = X[i : i + batch_size], y[i : i + batch_size]
+                        self.theta -= self.lr * self.loss_and_grad(xb, yb)[1] / len(xb)
+        """,
+        "/ len(xb)",
+        "/ batch_size",
+    ),
+    "a net of layers that climbs": (
+        """
+        class Dense:
+            def __init__(self, input_size, output_size):
+                self.weights = np.random.randn(input_size, output_size)
+
+            def forward(self, input):
+                self.input = input
+                return input @ self.weights
+
+            def backward(self, output_gradient, learning_rate):
+                input_gradient = output_gradient @ self.weights.T
+                self.weights -= learning_rate * self.input.T @ output_gradient
+                return input_gradient
+
+        class Tanh:
+            def forward(self, input):
+                self.input = input
+                return np.tanh(input)
+
+            def backward(self, output_gradient, learning_rate):
+                return output_gradient * (1 - np.tanh(self.input) ** 2)
+
+        def mse(y_true, y_pred):
+            return np.mean((y_true - y_pred) ** 2)
+
+        def mse_prime(y_true, y_pred):
+            return 2 * (y_pred - y_true) / y_true.size
+
+        class Network:
+            def __init__(self, *layers):
+                self.layers = layers
+
+            def train_step(self, x, y, learning_rate):
+                out = x
+                for layer in self.layers:
+                    out = layer.forward(out)
+                grad = mse_prime(y, out)
+                for layer in reversed(self.layers):
+                    grad = layer.backward(grad, learning_rate)
+                return mse(y, out)
+        """,
+        "mse_prime(y, out)",
+        "mse_prime(out, y)",
+    ),
     "a share of units that is kept, and not dropped": (
         """
         class Dropout:
@@ -274,11 +461,19 @@ HIDDEN = {
         "self.kept = rate",
     ),
 }  # fmt: skip
+ALL = HIDDEN | VALUES | LOOPS
 
 
-@pytest.mark.parametrize("form", HIDDEN)
-def test_what_was_hidden_is_found(form, slipped):
-    slipped(*HIDDEN[form])
+@pytest.mark.parametrize("form", ALL)
+def test_what_was_hidden_is_found(form, graded, slipped):
+    if form == "a divergence of two shares":  # its value is spoiled in a second place
+        text, before, after = ALL[form]
+        half = " + (1 - self.rho) * np.log((1 - self.rho) / (1 - self.q))"
+        assert graded(text)[0] == 0
+        code, said = graded(text.replace(half, "").replace(before, after))
+        assert code == 1 and "no divergence" in said, said
+    else:
+        slipped(*ALL[form])
 
 
 @pytest.mark.parametrize(
