@@ -10,8 +10,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-# of conditions that ask for what is handed over, or whether something is to be printed
-ASIDE = re.compile(r"verbose|debug|print|isinstance|hasattr|callable|dtype|logg|__name__", re.I)
+# of conditions that ask for what is handed over, without a target for an output alone, or whether something is to be printed
+ASIDE = re.compile(
+    r"verbose|debug|print|isinstance|hasattr|callable|dtype|logg|__name__|\b(?:y\w{0,2}|t|y_\w+|targets?|labels?) is None",
+    re.I,
+)
 
 
 @dataclass(frozen=True)

@@ -508,6 +508,11 @@ def test_lines_that_only_refuse_or_print_need_not_run(graded):
                 self.x = x
                 return np.exp(x)
 
+            def loss(self, x, y=None):
+                if y is None:
+                    return self.forward(x)
+                return ((self.forward(x) - y) ** 2).sum(), 2 * (np.exp(x) - y) * np.exp(x)
+
             def backward(self, dy):
                 if dy.shape != self.x.shape:
                     raise ValueError("dy is like x")
