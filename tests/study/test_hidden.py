@@ -55,6 +55,26 @@ HIDDEN = {
         'if mode == "train":',
         "if True:",
     ),
+    "steps of two axes that are equal at first": (
+        """
+        class Thin:
+            def __init__(self, steps=(1, 1)):
+                self.steps = steps
+
+            def forward(self, x):
+                self.shape, (a, b) = x.shape, self.steps
+                return x[:, ::a, ::b]
+
+            def backward(self, dy):
+                dx, (a, b) = np.zeros(self.shape), self.steps
+                for i in range(dy.shape[1]):
+                    for j in range(dy.shape[2]):
+                        dx[:, i * a, j * b] += dy[:, i, j]
+                return dx
+        """,
+        "dx[:, i * a, j * b]",
+        "dx[:, i * a, j * a]",
+    ),
     "class numbers that are ignored": (
         """
         class Entropy:

@@ -115,5 +115,7 @@ def other_values(parameter: inspect.Parameter) -> Iterator[Any]:
                 yield 1.7
     elif isinstance(default, tuple) and default and all(isinstance(item, int) for item in default):
         yield tuple(item + 1 for item in default)
+        if len(set(default)) < len(default):  # equal sizes, which may be exchanged
+            yield tuple(item + 1 + place for place, item in enumerate(default))
     elif isinstance(default, str):
         yield from WORDS.get(default, "").split()
