@@ -89,17 +89,21 @@ def unlooked(module: ModuleType, ran: set[Any]) -> Iterator[tuple[str, type | No
 
 def untried(module: ModuleType, passed: set[Any], ran: set[Any]) -> Iterator[tuple[str, str]]:
     """The functions that give gradients, ran for what is right, and ran in part: the name, and words about what did not run."""
-    written, path = functions_in(module), str(module.__file__)
-    for title, _, function in functions_of(module):
-        line = function.__code__.co_firstlineno
-        left = line in passed and line in written and gives_gradients(function)
-        lines = [node.lineno for node in not_run(written[line], ran)] if left else []
+    known = {function.__code__.co_firstlineno: (title, function) for title, _, function in functions_of(module)}
+    path = str(module.__file__)
+    for line, node in functions_in(module).items():
+        title, function = known.get(line, (node.name, None))
+        inner = bool(SLOPE.search(node.name)) and not NO_SLOPE.search(
+            node.name
+        )  # in a function, or of the file's own use
+        left = line in passed and (gives_gradients(function) if function else inner)
+        lines = [one.lineno for one in not_run(node, ran)] if left else []
         if lines:
             others = f", nor did {', '.join(f'line {one}' for one in lines[1:])}" if lines[1:] else ""
             yield (
                 title,
-                f"{path}:{lines[0]}, in {function.__name__}: {linecache.getline(path, lines[0]).strip()}\n    not tried: this line "
-                f"did not run in any trial{others}; what runs it can be put into the file, an input `x = …` or an object",
+                f"{path}:{lines[0]}, in {node.name}: {linecache.getline(path, lines[0]).strip()}\n    not tried: this line did not run in any "
+                f"trial{others}; what runs it can be put into the file, an input `x = …` or an object",
             )
 
 

@@ -542,3 +542,18 @@ def test_lines_that_only_refuse_or_print_need_not_run(graded):
                 return dy * np.exp(self.x)
         """)
     assert code == 0 and "not tried" not in said, said
+
+
+def test_a_line_of_an_inner_function_that_no_trial_ran_is_said(graded):
+    code, said = graded("""
+        def exp(x):
+            y = np.exp(x)
+
+            def backward(dy):
+                if dy.size > 10**6:
+                    return 2 * dy
+                return dy * y
+
+            return y, backward
+        """)
+    assert code == 2 and "in backward: return 2 * dy" in said, said
