@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from ..errors import ShapeError
+from ..study.diagnosis.finding import Finding
+from ..study.differences import TensorCheck
 from ..study.styles import losses, matrices
-from ..study.styles.classes import descending, methods
+from ..study.styles.classes import descending, methods, models
 from ..study.styles.functions.scripts import with_globals
 from ..study.styles.functions.two import in_one_or_two
 from ..study.styles.objects.fresh import Objects
+from ..study.styles.objects.held import held_by
+from ..study.styles.objects.stacks import stacked
+from ..study.styles.readings.several import Several
 from ..study.styles.text.calls import required
 from ..study.styles.text.names import plain
 from ..study.styles.text.written import text_of
-from ..study.trials import readings
-from ..study.trials.result import RIGHT, WRONG, Result
+from ..study.trials import divergences, learning, readings, whole
+from ..study.trials.result import RIGHT, WRONG, Result, Tried
 from .models import is_model, of_model
 from .objects import NotCheckableError
 
@@ -32,12 +41,36 @@ ON_PURPOSE = re.compile(
 
 def of_class(name: str, cls: type, value: Any, file: Mapping[str, Any]) -> Result | None:
     """A class whose values take several arguments, or whose gradients come in another form; None if nothing of it could be read."""
+    return with_promises(read_as_class(name, cls, value, file), Objects(cls, value))
+
+
+def read_as_class(name: str, cls: type, value: Any, file: Mapping[str, Any]) -> Result | None:
     if (found := of_model(name, cls, value)) is not None:
         return found
     objects = Objects(cls, value)
     found = readings.best(methods.by_methods(name, objects), file)
     found = with_more(found, name, objects, file) if found is None or found.code == RIGHT else found
-    return found or of_network(name, objects, file)
+    return found or of_network(name, objects, file) or (of_stack(name, cls) if value is None else None)
+
+
+def of_stack(name: str, cls: type) -> Result | None:
+    """A net of layers that makes steps, with layers of its file: right if what a step takes off is the gradient of the value that it
+    returns, wrong if it is that turned round; None for all else, as the net may be meant for other layers."""
+    steps = [key for key, one in inspect.getmembers(cls, inspect.isfunction) if descending.STEP.fullmatch(key)]
+    net = stacked(cls) if steps else None
+    for step in steps if net is not None else ():
+        found = whole.best(models.of_method(name, step, Objects(cls, net)))
+        turned = found is not None and found.report is not None and all(map(is_uphill, found.report.checks))
+        if found is not None and (found.code == RIGHT or turned):
+            return readings.diagnosed(found) if found.code == WRONG else found
+    return None
+
+
+def is_uphill(check: TensorCheck) -> bool:
+    """Whether a gradient is the slope turned round, times a number."""
+    ours, slope = check.analytic.ravel(), np.nan_to_num(check.numeric.ravel())
+    along = float(ours @ slope)
+    return along < 0 and along**2 > 0.9999 * float(ours @ ours) * float(slope @ slope)
 
 
 def with_more(result: Result | None, name: str, objects: Objects, file: Mapping[str, Any]) -> Result | None:
@@ -47,6 +80,22 @@ def with_more(result: Result | None, name: str, objects: Objects, file: Mapping[
         if other is not None and (result is None or other.code == WRONG):
             result = other
     return result
+
+
+def with_promises(result: Result | None, objects: Objects) -> Result | None:
+    """A class that is right, or of which nothing could be read; wrong if its value is not what it is said to be, or the loop in which it
+    trains does not descend."""
+    if (result is None or result.code == RIGHT) and (faults := of_object(objects)):
+        return Result(WRONG, "", findings=faults, tried=result.tried if result else Tried())
+    return result
+
+
+def of_object(objects: Objects) -> tuple[Finding, ...]:
+    """What is wrong with the value of an object whose gradients fit it, or with the loop in which it trains."""
+    try:
+        return (*divergences.of_shares(objects.make(0)), *learning.faults(objects))
+    except Exception:  # it cannot be made
+        return ()
 
 
 def of_network(name: str, objects: Objects, file: Mapping[str, Any]) -> Result | None:
@@ -64,13 +113,36 @@ def or_several(
     """A check of a class; where it cannot be done, or leaves parameters unseen, the class as one of several arguments. A model comes
     before a loss: it holds parameters."""
     if getattr(check, "args", None) and is_model(cls, value) and (found := of_model(name, cls, value)) is not None:
-        return found
-    result = with_fallback(lambda: check(name, value, cls, others, file), lambda: of_class(name, cls, value, file))
+        return with_promises(found, Objects(cls, value))
+    result = with_fallback(
+        lambda: check(name, value, cls, others, file), lambda: read_as_class(name, cls, value, file)
+    )
     if result.code == WRONG and (told := ON_PURPOSE.search(text_of(cls))):
         raise NotCheckableError(
             f"{name}: its gradient is not the derivative of its value, and its text says so: {told[0]}"
         )
-    return with_more(result, name, Objects(cls, value), file) if result.code == RIGHT else result
+    if result.code == RIGHT:
+        result = with_promises(with_more(result, name, Objects(cls, value), file), Objects(cls, value))
+    several = not hasattr(result.layer, "theirs")  # a layer has been tried with other sizes
+    if result.code == RIGHT and several and value is not None and others is not None and hides(value):
+        result = of_other_sizes(name, cls, file) or result
+    return result
+
+
+def hides(value: Any) -> bool:
+    """Whether an object of the file holds a matrix of equal sizes, such as 1, by which what is exchanged would not show."""
+    arrays = [array.shape for _, array in held_by(value).values()]
+    return any(len(shape) > 1 and shape[-1] == shape[-2] for shape in arrays)
+
+
+def of_other_sizes(name: str, cls: type, file: Mapping[str, Any]) -> Result | None:
+    """What is wrong with objects of other sizes than that of the file."""
+    try:
+        found = readings.best(methods.by_methods(name, Objects(cls)), file)
+    except Exception:  # they cannot be made
+        return None
+    other = found is not None and found.code == WRONG and found.report is not None
+    return replace(found, where="for objects of other sizes than that of the file") if other else None
 
 
 def or_of_functions(
@@ -87,6 +159,22 @@ def or_of_functions(
     return with_fallback(lambda: check(*arguments), other, believed=a_loss)
 
 
+def best_of(found: Sequence[Several], file: Mapping[str, Any]) -> Result | None:
+    """What several readings of functions come to; a right one is held against what its value is meant to be."""
+    result = readings.best(found, file)
+    if result is None or result.code != RIGHT:
+        return result
+    value = found[0].parts[0]
+    faults = tuple(divergences.from_normal(value, len(required(value))))
+    if faults and divergences.is_promised(value):
+        return Result(WRONG, "", findings=faults, tried=result.tried)
+    return (
+        replace(result, report=replace(result.report, findings=(*result.report.findings, *faults)))
+        if faults
+        else result
+    )
+
+
 def in_part(result: Result) -> bool:
     """Whether what is right leaves out a parameter, or is nothing at all."""
     nothing = result.report is not None and not result.report.checks
@@ -94,7 +182,7 @@ def in_part(result: Result) -> bool:
 
 
 def with_fallback(check: Callable[[], Result], other: Callable[..., Result | None], believed: bool = True) -> Result:
-    """A check, or another where it cannot be done. believed: a "wrong" of the first stands;
+    """A check, or another where it cannot be done. believed: a "wrong" of the first stands, as does one of which other options were right;
     else it falls if the other is right beyond doubt."""
     try:
         result, raised = check(), None
@@ -107,7 +195,8 @@ def with_fallback(check: Callable[[], Result], other: Callable[..., Result | Non
     misshapen = result is not None and isinstance(result.error, ShapeError) and not result.tried.trials
     if result is not None and result.code == WRONG and misshapen and (found := other()) is not None:
         return found  # its gradients are those of something else
-    if result is not None and result.code == WRONG and believed:
+    of_value = result is not None and any(one.kind in ("not_a_divergence", "below_zero") for one in result.findings)
+    if result is not None and result.code == WRONG and (believed or of_value or result.where.startswith("with ")):
         return result
     if result is not None and result.code == WRONG:
         found = other(strict=True)

@@ -33,7 +33,7 @@ from .answers import AnswerError
 from .chapters import folder
 from .homework import overall
 from .learner import load, subjects
-from .looked import noting
+from .looked import noting, untried
 from .objects import NotCheckableError
 from .operands import misfit
 from .remaining import Subject, next_unlooked
@@ -152,7 +152,7 @@ def grade(path: Path, seconds: float = 60, parts: list[tuple[str, int, str]] | N
     check = exercise(path)
     if check is not None:
         return RIGHT, praised(path.name, check(module))
-    parts, ran = [] if parts is None else parts, set()
+    parts, ran, passed = [] if parts is None else parts, set(), set()
     waiting = subjects(module)
     tried = {subject.name for subject in waiting}
     while waiting:
@@ -162,7 +162,10 @@ def grade(path: Path, seconds: float = 60, parts: list[tuple[str, int, str]] | N
                 code, text = verdict(subject, path)
             parts.append((subject.name, code, text))
             ran |= begun if code != UNUSABLE else set()
+            passed |= begun if code == RIGHT else set()
         waiting = next_unlooked(module, ran, tried)
+    for name, text in untried(module, passed, ran):
+        parts.append((name, UNUSABLE, text))
     right = sum(code == RIGHT for _, code, _ in parts)
     lines = [text for _, _, text in parts]
     return overall(code for _, code, _ in parts), "\n".join([*lines, *note, f"{right} of {len(parts)} right"])
@@ -269,7 +272,13 @@ def praise(result: Result, subject: Subject, findings: Sequence[Finding]) -> str
 def starts(path: Path, subject: Subject, findings: Sequence[Finding]) -> str:
     """Where the code that is wrong begins."""
     kinds = {found.kind for found in findings}
-    names = UPDATE if "optimizer" in kinds else FORWARD if kinds & {"running_average", "mask_scale"} else BACKWARD
+    names = (
+        (*UPDATE, "fit", "train")
+        if "optimizer" in kinds
+        else FORWARD
+        if kinds & {"running_average", "mask_scale"}
+        else BACKWARD
+    )
     code = code_of(subject.value, names)
     return f"in {place(path, code.co_firstlineno)}, {code.co_name}" if code is not None else f"in {place(path)}"
 

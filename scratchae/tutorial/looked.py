@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import inspect
+import linecache
 import re
 from collections.abc import Callable, Iterator
 from types import CodeType, ModuleType
@@ -14,6 +15,7 @@ from ..study.styles.text.calls import parameters_of
 from ..study.styles.text.names import BACKWARD, IS_COST, plain
 from ..study.styles.text.written import called, called_rate, factors, is_empty, text_of, tree_of
 from ..study.trials.unrolled import THETA
+from .branches import branches, first_line, functions_in, not_run, note, noted_in
 
 SLOPE = re.compile(
     r"grad|back_?(?:ward|prop|ward_?pass)?(?:$|_)|backprop|bprop|bptt|deriv|nabla|contrastive|(?:^|_)cd\d?(?:$|_)",
@@ -33,21 +35,19 @@ MOVES = re.compile(
 
 
 def instrumented(source: bytes, path: str) -> CodeType:
-    """A file as code in which each function notes its line in `__ran__` when it runs."""
+    """A file as code in which each function notes its line in `__ran__` when it runs, and each branch of it its place."""
     tree = ast.parse(source, path)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef):
-            line = min([node.lineno, *(one.lineno for one in node.decorator_list)])
-            note = ast.parse(f"__ran__.add({line})").body[0]
-            for one in ast.walk(note):
-                ast.copy_location(one, node)
-            documented = isinstance(node.body[0], ast.Expr) and isinstance(node.body[0].value, ast.Constant)
-            node.body.insert(int(documented), note)
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    for node in functions:
+        for one in reversed([*branches(node)]):
+            noted_in(one)
+        documented = isinstance(node.body[0], ast.Expr) and isinstance(node.body[0].value, ast.Constant)
+        node.body.insert(int(documented), note(first_line(node), node))
     return compile(tree, path, "exec")
 
 
 @contextlib.contextmanager
-def noting(file: dict[str, Any], ran: set[int]) -> Iterator[None]:
+def noting(file: dict[str, Any], ran: set[Any]) -> Iterator[None]:
     """In the block, note the lines of the functions of a file that run."""
     now = file.setdefault("__ran__", set())
     before = set(now)
@@ -84,6 +84,26 @@ def unlooked(module: ModuleType, ran: set[int]) -> Iterator[tuple[str, type | No
     for name, cls, function in written_in(module):
         if function.__name__[0] != "_" and gives_gradients(function) and function.__code__.co_firstlineno not in ran:
             yield name, cls, function
+
+
+def untried(module: ModuleType, passed: set[Any], ran: set[Any]) -> Iterator[tuple[str, str]]:
+    """The functions that give gradients, ran for what is right, and ran in part: the name, and words about what did not run."""
+    known = {function.__code__.co_firstlineno: (title, function) for title, _, function in written_in(module)}
+    path = str(module.__file__)
+    for line, node in functions_in(module).items():
+        title, function = known.get(line, (node.name, None))
+        inner = bool(SLOPE.search(node.name)) and not NO_SLOPE.search(
+            node.name
+        )  # in a function, or of the file's own use
+        left = line in passed and (gives_gradients(function) if function else inner)
+        lines = [one.lineno for one in not_run(node, ran)] if left else []
+        if lines:
+            others = f", nor did {', '.join(f'line {one}' for one in lines[1:])}" if lines[1:] else ""
+            yield (
+                title,
+                f"{path}:{lines[0]}, in {node.name}: {linecache.getline(path, lines[0]).strip()}\n    not tried: this line did not run in any "
+                f"trial{others}; what runs it can be put into the file, an input `x = …` or an object",
+            )
 
 
 def gives_gradients(function: Callable) -> bool:

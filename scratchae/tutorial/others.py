@@ -20,6 +20,7 @@ from ..study.styles.text.names import BACKWARD, FORWARD, UPDATE, partner
 from ..study.styles.text.written import is_empty
 from ..study.trials import readings
 from ..study.trials.result import RIGHT, WRONG, Result
+from .fallback import best_of
 from .readers import returned
 
 
@@ -48,7 +49,7 @@ def unless_of_another(
 ) -> Result | None:
     """What the readings of a function come to; None if they are wrong, and what gives the gradients is right for another value, whose it
     is."""
-    result = readings.best(pairs, file)
+    result = best_of(pairs, file)
     others = [
         one
         for one in in_one_or_two(functions)

@@ -13,9 +13,11 @@ import numpy as np
 
 from ..errors import OptionError
 from ..study.styles import losses
+from ..study.styles.functions.three import cached
 from ..study.styles.layers.joined import joined
 from ..study.styles.objects.constructed import constructed
 from ..study.styles.objects.copies import repeatable
+from ..study.styles.readings.apart import settings_of
 from ..study.styles.text.calls import method_of, parameters_of, required
 from ..study.styles.text.names import OF_METHODS, is_upstream
 from ..study.trials import engines, first, fitting, functions, layers, optimizers, plan
@@ -110,22 +112,27 @@ def as_layer(name: str, *given: Any) -> Result:
 
 
 def check_pair(name: str, value: Callable, derivative: Callable, file: Mapping[str, Any]) -> Result:
-    """Two functions as a layer, with the options that both take."""
+    """Two functions as a layer, with the options that both know of."""
 
     def check(**options: Any) -> Result:
-        return check_one_pair(name, *both_with(value, derivative, options), file)
+        alone = bool(options) and cached(value)  # a layer of several arrays takes longer
+        return check_one_pair(name, *both_with(value, derivative, options), file, alone)
 
     return varied(check(), value if inspect.isfunction(value) else None, check)
 
 
 def both_with(value: Callable, derivative: Callable, options: Mapping[str, Any]) -> tuple[Callable, Callable]:
-    if not options.keys() <= {p.name for p in parameters_of(derivative)}:
+    """Two functions with options set, of which the second is told too, or has them in its cache."""
+    theirs = {p.name for p in parameters_of(derivative)}
+    if not options.keys() <= ({p.name for p in settings_of(value, derivative)} if cached(value) else theirs):
         raise OptionError("one of the two does not take it")
-    return with_set(value, options), with_set(derivative, options)
+    return with_set(value, options), with_set(derivative, {k: v for k, v in options.items() if k in theirs})
 
 
-def check_one_pair(name: str, value: Callable, derivative: Callable, file: Mapping[str, Any]) -> Result:
-    """Two functions as a layer, read in every way that fits: right if one of them is."""
+def check_one_pair(
+    name: str, value: Callable, derivative: Callable, file: Mapping[str, Any], alone: bool = False
+) -> Result:
+    """Two functions as a layer, read in every way that fits: right if one of them is. alone: on one x only."""
 
     def results() -> Iterator[Result]:
         count = 0
@@ -136,7 +143,7 @@ def check_one_pair(name: str, value: Callable, derivative: Callable, file: Mappi
                     break
                 if plan.takes(layer, x) is None and plan.fits(layer, x):
                     count += 1
-                    result = layers.examine(name, layer, given=x)
+                    result = layers.examine(name, layer, given=x, alone=alone)
                     if result.code == WRONG and x.ndim == 2:
                         averaged = of_mean(layers.examine(name, layer.averaged(), given=x))
                         if averaged.code == RIGHT or (averaged.where and not result.where):

@@ -231,19 +231,21 @@ KINDS = {
         "the gradients are right, and the values are not: in training the mean of y is another than in inference",
         "what the kept units are multiplied by: one over the share that is kept, which is 1 - rate; or the same share in inference",
     ),
+    "mask_share": (
+        "the gradients are right, and {name} is not the share that is {what}",
+        "the line that draws the mask: which share it keeps, the one that is given, or 1 minus that",
+    ),
     "optimizer": (
         "the update is wrong: {which}",
         "the lines of update, one after the other, beside the definition; by hand for one number, over two steps",
     ),
     "operation_alone": (
         "{which}: the derivative of this operation is not that of its value",
-        "the lines of its backward: the gradient of each operand is that of the result times the derivative, and is added (+=) to what "
-        "is there",
+        "the lines of its backward: the gradient of each operand is that of the result times the derivative, and is added (+=) to what is there",
     ),
     "operation_together": (
         "{which}: each operation is right alone, and together they are not",
-        "+= in place of =, since a node that is used twice gets the sum of two gradients; and the order: a node's own backward runs once, "
-        "after those of all nodes that use it",
+        "+= in place of =, since a node that is used twice gets the sum of two gradients; and the order: a node's own backward runs once, after those of all nodes that use it",
     ),
     "hidden_by_targets": (
         "it is wrong {where}, and right {other}",
@@ -251,8 +253,7 @@ KINDS = {
     ),
     "clipping": (
         "it does not clip {which}",
-        "the norm is a root, of the squares of all numbers of all arrays; only beyond the limit something changes; and `g *= s` changes the "
-        "array of the caller, while `g = g * s` makes another",
+        "the norm is a root, of the squares of all numbers of all arrays; only beyond the limit something changes; and `g *= s` changes the array of the caller, while `g = g * s` makes another",
     ),
     "unusual_step": (
         "{which}",
@@ -261,6 +262,10 @@ KINDS = {
     "not_a_divergence": (
         "the gradient fits the value, but the value is no KL divergence from N(0, 1): that is 0 for a mean of 0 and σ = 1, and nowhere smaller",
         "the formula of the value: KL = ½ Σ (μ² + σ² - 1 - log σ²), and log σ² = 2 log σ",
+    ),
+    "below_zero": (
+        "the gradient fits the value, but the value is no divergence of ρ̂ from ρ: that is 0 for ρ̂ = ρ, and nowhere smaller",
+        "the formula of the value: Σ ρ log(ρ / ρ̂) + (1 - ρ) log((1 - ρ) / (1 - ρ̂)), with both of its halves",
     ),
     "unstable": (
         "the gradient fits the value, but the value is NaN {where}",
@@ -276,8 +281,7 @@ KINDS = {
     ),
     "straight_through": (
         "it is no slope of the loss, on purpose",
-        "the model's `descended`: with what sg(…) holds held still, its gradient is right. The loss itself has no slope there that "
-        "could train the layers before a codebook, since the nearest vector does not move with x",
+        "the model's `descended`: with what sg(…) holds held still, its gradient is right. The loss itself has no slope there that could train the layers before a codebook, since the nearest vector does not move with x",
     ),
     "unknown": (
         "it is wrong, but no known mistake explains it",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from ...errors import ScratchaeError
 from ..styles.readings.assigned import assigned, stems_of_label
 from ..styles.readings.several import Several, UnlikeError
 from ..styles.text.names import stem
+from ..styles.text.written import text_of
 from .terms import evaluated, tensors_of
 
 
@@ -25,6 +27,12 @@ def unsettled(thing: Several) -> str:
         f"{thing.name}: for the arrays that were tried, the gradients are not those of the value, but what is meant by "
         f"{', '.join(names)} was not found out in time. Write such arrays into the file: {example}"
     )
+
+
+def alone(thing: Several, chosen: Mapping[str, str], accused: Mapping[str, str]) -> bool:
+    """Whether there is one example where several were wrong, of functions that ask how many there are: it hides a mean and a sum."""
+    one = any("1" in kind and "N" not in kind and "N" in accused.get(name, "") for name, kind in chosen.items())
+    return one and any(re.search(r"\.shape\[[01]\]|\blen\(", text_of(part)) for part in thing.parts)
 
 
 class Fits:

@@ -63,7 +63,8 @@ TRIES = 4000
 
 # what an argument of a name may be, the likeliest first: a kind, and the letters of its shape. Kinds: f floats, i class or row numbers,
 # o one-hot rows, c one-hot columns, b 0 and 1, s -1 and 1, p a single number, n and m whole numbers, 2 and 3, t the word train, q rows that sum to 1, y symmetric
-# shares of pairs
+# shares of pairs, l whole numbers of steps, at least 1
+LENGTHS = r"(?:seq|sequence|sentence|doc|x|input)?(?:lengths?|lens?)|n?valid"
 NAMED: tuple[tuple[str, str], ...] = (
     (r"h|s|c|state|prev\w*|\w*prev|hidden|h0|c0|q|query|context", "fNK fND fK fD fTD fKN fK1"),
     (r"(?:w|u|v|weights?|kernel|filters?|theta|table|emb\w*|e|centers?|centres?|memory|mu|m|means)(?:[a-z]{1,3}|\d)?|a\d?|w\w{1,3}|.*weights?|.*matrix|.*vectors?|pesos",
@@ -77,6 +78,7 @@ NAMED: tuple[tuple[str, str], ...] = (
     (r"adv\w*|returns?|rewards?|r|logp\w*|risk|time|event|scores?|pos|neg|done|energy", "fN fND bN"),
     (r"adj\w*|a|graph", "fNN bNN"),
     (r"axis|dim", "n"),
+    (LENGTHS, "lN"),
 )  # fmt: skip
 ANY = "fND fNU fDN fD fN fK fTD fNTD fNHWC fNCHW fDK p f iN fNN bN n fN1 fKD fHW fED fD1 fA1 fKN iNT iT fTD1"
 
@@ -121,6 +123,8 @@ def made(kind: str, sizes: Mapping[str, int], seed: int, positive: bool) -> Any:
         return 2 if kind == "n" else 3
     if kind[0] == "i":
         return rng.integers(0, 3, shape)
+    if kind[0] == "l":
+        return rng.integers(1, sizes["T"] + 1, shape)
     if kind[0] == "o":
         return np.eye(shape[1])[rng.integers(0, shape[1], shape[0])]
     if kind[0] == "c":
@@ -197,6 +201,8 @@ def constants(fitting: Fitting, trained: Collection[str]) -> Iterator[Fitting]:
             yield replace(fitting, chosen={**fitting.chosen, name: "b" + kind[1:]})
         if kind[0] != "f" or name in trained or len(kind) not in (2, 3) or plain(name) in DATA:
             continue
+        if re.fullmatch(LENGTHS, plain(name)):
+            continue  # of which -1 and 1 would show little
         if kind[1:2] == kind[2:3] and WEIGHTS.fullmatch(name):
             continue  # which are never symmetric
         for other in ("y",) if kind[1:2] == kind[2:3] else ("o", "q", "c", "b") if len(kind) == 3 else ("b", "s"):

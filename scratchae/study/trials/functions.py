@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -11,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from ...errors import ShapeError
-from ..diagnosis.finding import Finding, finding
+from ..diagnosis.finding import finding
 from ..differences import TOLERANCE, GradientReport
 from ..gradcheck import check_gradients
 from ..styles.losses import Loss
-from ..styles.text.names import plain
 from ..styles.text.written import notes_of, text_of
+from . import divergences
 from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
 
 Inputs = tuple[np.ndarray, ...]
@@ -188,7 +187,12 @@ def examine(
         tried.left_out.append(f"targets whose {other}, for which the gradient is not that of the value")
     if isinstance(function, Loss) and function.reduced is np.sum and function.of_each(*first[0].inputs):
         tried.only.append("for the sum of the values of the examples, and not for their mean")
-    remarks = tuple(remarks_of(function, arguments))
+    remarks = (
+        *divergences.from_normal(function, arguments),
+        *(divergences.of_shares(function) if arguments == 1 else ()),
+    )
+    if remarks and (arguments == 1 or divergences.is_promised(function)):
+        return Result(WRONG, "", findings=remarks, tried=tried)
     report = replace(first[1], findings=(*first[1].findings, *remarks))
     return Result(RIGHT, "", report=report, tried=tried, layer=function)
 
@@ -256,32 +260,3 @@ def best(results: Iterator[Result]) -> Result:
             return result
         found.append(result)
     return next((result for result in found if result.code == WRONG), found[0])
-
-
-MEANS, SPREADS = {"mu", "mean", "m", "zmean", "means", "mus"}, {
-    "logvar": 0.0, "logvariance": 0.0, "logsigma": 0.0, "logstd": 0.0, "logsigma2": 0.0, "logsigmasquared": 0.0, "zlogvar": 0.0, "lv": 0.0, "logs": 0.0,
-    "sigma": 1.0, "std": 1.0, "var": 1.0, "variance": 1.0, "sigma2": 1.0, "sd": 1.0, "logs2": 0.0,
-}  # fmt: skip
-
-
-def remarks_of(function: Any, arguments: int) -> Iterator[Finding]:
-    """A divergence from N(0, 1) is 0 there, and nowhere smaller."""
-    try:
-        names = [plain(name) for name in inspect.signature(getattr(function, "source", None) or function).parameters]
-    except (TypeError, ValueError):
-        return
-    title = plain(getattr(function, "__name__", ""))
-    if (
-        arguments == 2
-        and len(names) >= 2
-        and names[0] in MEANS
-        and names[1] in SPREADS
-        and any(word in title for word in ("kl", "divergence", "kld", "latent"))
-    ):
-        mu, spread = np.zeros((4, 3)), np.full((4, 3), SPREADS[names[1]])
-        with np.errstate(all="ignore"):
-            here = float(function(mu, spread)[0])
-            around = [float(function(mu + a, spread + b)[0]) for a in (-0.2, 0.2, 0) for b in (-0.2, 0.2)]
-        if not abs(here) < 1e-9 or min(around) < here - 1e-12:
-            said = f"at a mean of 0 and a σ of 1 it is {here:.6g}, and near there it is down to {min(around):.6g}"
-            yield finding("not_a_divergence", (), said)

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from ..styles.objects.constructed import FRACTIONS, wants_odd
-from ..styles.text.calls import parameters_of
+from ..styles.text.calls import MODE_WORDS, parameters_of
 from ..styles.text.names import plain
+from ..styles.text.written import text_of
 
 # shapes of x, tried in this order: rows, images with channels last and first, sequences, columns, and sizes often written in
 SHAPES = (
@@ -58,12 +59,14 @@ def variants(cls: Any, guards: bool = True) -> Iterator[dict[str, Any]]:
     """
     parameters = cls if isinstance(cls, tuple) else parameters_of(cls)
     every, odd = {}, not isinstance(cls, tuple) and wants_odd(cls)
+    text = "" if isinstance(cls, tuple) else text_of(cls)
     for parameter in parameters:
         if not guards and isinstance(parameter.default, float) and 0 < abs(parameter.default) < 1e-4:
             continue
         others = list(other_values(parameter))
         if odd and type(parameter.default) is int and parameter.default % 2:
             others = [one for one in (parameter.default + 2, parameter.default - 2) if one > 0]
+        others += [word for word in dict.fromkeys(words_asked_for(parameter, text)) if word not in others]
         if plain(parameter.name) == "axis" and not inspect.isclass(cls) and not isinstance(parameter.default, tuple):
             others = [axis for axis in (0, 1) if axis != parameter.default]
         for value in others:
@@ -76,14 +79,26 @@ def variants(cls: Any, guards: bool = True) -> Iterator[dict[str, Any]]:
         yield every
 
 
+def words_asked_for(parameter: inspect.Parameter, text: str) -> Iterator[str]:
+    """The words with which a text compares an option that is a word, without those of modes and of what is not reduced."""
+    if isinstance(parameter.default, str) and plain(parameter.name) not in LEFT_ALONE:
+        found = re.findall(rf"\b{parameter.name}\s*[!=]=\s*['\"](\w+)['\"]", text)
+        yield from (word for word in found if word not in {parameter.default, "none", *MODE_WORDS})
+
+
 def other_values(parameter: inspect.Parameter) -> Iterator[Any]:
     """Values that an option may have besides its default."""
     default, name = parameter.default, plain(parameter.name)
-    if default is None and "stride" in name:
+    if default is None and ("stride" in name or name in ("step", "hop")):
         yield 1
     elif default is None and re.fullmatch("(class|pos|sample)?weights?", name):
         yield np.array([0.5, 1.3, 0.8])
     if default is parameter.empty or name in LEFT_ALONE or default is None:
+        return
+    if re.fullmatch("ignore(d|index|label|class|id)*|pad(ding)?(index|idx|id|label|value)", name) and isinstance(
+        default, int
+    ):
+        yield from (1, 2)  # which are among the labels that are drawn
         return
     if isinstance(default, bool):
         yield not default
@@ -91,7 +106,8 @@ def other_values(parameter: inspect.Parameter) -> Iterator[Any]:
         if name in FRACTIONS:  # alpha=1
             yield from (0.6, 1.7) if name not in BELOW_ONE else (0.6,)
         else:
-            yield from {0: (1, 2), 1: (2, 3), 2: (1, 3)}.get(default, (default - 1, default + 1))
+            known = {0: (1, 2), 1: (2, 3), 2: (1, 3)} | ({1: (2, 0)} if "pad" in name else {})
+            yield from known.get(default, (default - 1, default + 1))
     elif isinstance(default, float):
         if name in BELOW_ONE and 0 <= default <= 1:
             yield 0.3 if abs(default - 0.3) > 0.05 else 0.6
@@ -101,5 +117,7 @@ def other_values(parameter: inspect.Parameter) -> Iterator[Any]:
                 yield 1.7
     elif isinstance(default, tuple) and default and all(isinstance(item, int) for item in default):
         yield tuple(item + 1 for item in default)
+        if len(set(default)) < len(default):  # equal sizes, which may be exchanged
+            yield tuple(item + 1 + place for place, item in enumerate(default))
     elif isinstance(default, str):
         yield from WORDS.get(default, "").split()

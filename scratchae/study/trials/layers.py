@@ -18,11 +18,13 @@ from ..diagnosis.experiment import LayerExperiment
 from ..diagnosis.finding import Finding, finding
 from ..differences import GradientReport, Index
 from ..gradcheck import accepted, check_gradients, check_layer, parameters, random_streams
+from ..styles.layers.joined import Joined
 from ..styles.losses import TARGETS
 from ..styles.objects.constructed import Made
 from ..styles.objects.copies import duplicate
 from ..styles.text.calls import INPUTS, backward_of, required
 from ..styles.text.names import BACKWARD, RATES, plain
+from ..styles.text.written import notes_of
 from . import promises
 from .first import begin
 from .inputs import SHAPES, candidates
@@ -33,6 +35,19 @@ from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
 SECONDS = 3.0  # after this no further trial is begun
 ELEMENTS = 40  # how many numbers of a tensor are moved in a trial after the first
 SLOW = 2e-4  # seconds that a forward takes, from which on a trial moves all numbers of a tensor at once first
+
+
+# what says that x may have more axes
+ANY_AXES = re.compile(
+    r"any (?:number|count) of (?:\w+ )?(?:axes|dimensions|dims)|any shape|arbitrary (?:\w+ )?(?:shape|number|axes|dim)|\(\s*\.\.\.\s*,",
+    re.I,
+)
+
+
+def told_of(layer: Layer) -> str:
+    """What the author of a layer says of it."""
+    theirs = getattr(layer, "theirs", layer)
+    return notes_of(theirs._value if isinstance(theirs, Joined) else type(theirs))
 
 
 def some(limit: int) -> Callable[[np.ndarray], list[list[Index]]]:
@@ -152,6 +167,8 @@ def examine(
         for made in [Made(value, ""), *others(cls), *with_other_options(value)] if not alone else ():
             if wrong := promised(made, generic, tried):
                 return wrong
+        if cls is not None and (faults := tuple(promises.exchanged_share(cls, generic))):
+            return Result(WRONG, "", findings=faults, tried=tried)
     report = replace(report, findings=(*report.findings, *unstable(layer, x)))
     if getattr(getattr(layer, "theirs", None), "_of_output", False):
         tried.only.append("if the derivative is handed the output y of the function, and not its x")
@@ -222,6 +239,7 @@ def run(trial: Trial, tried: Tried, first: Layer) -> Result | None:
     tight = trial.aspect in ("batch", "moved", "given") or (
         trial.aspect == "sizes" and not any(1 in array.shape for array in [trial.x[0], *parameters(first).values()])
     )
+    tight = tight or (trial.aspect == "axes" and 1 not in trial.x.shape and bool(ANY_AXES.search(told_of(first))))
     try:
         report = compared(trial)
     except GradientShapeError as error:
@@ -245,7 +263,8 @@ def run(trial: Trial, tried: Tried, first: Layer) -> Result | None:
     if report.passed:
         without_penalties(trial.make(), tried)
         return None
-    if trial.fresh is not None and not runs(trial.fresh(), trial.x):
+    means = getattr(first, "theirs", None)
+    if trial.fresh is not None and not runs(trial.fresh(), trial.x) and not promises.beside_infers(means, trial.x):
         tried.left_out.append("backward after a forward in inference, which needs what a forward in training keeps")
         return None
     full = check_gradients(trial.make(), trial.x, noise=trial.noise)

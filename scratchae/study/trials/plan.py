@@ -15,6 +15,7 @@ from ..styles.layers.adapted import Adapted
 from ..styles.objects.constructed import OTHER_SIZES, Made
 from ..styles.objects.copies import duplicate, repeatable
 from ..styles.objects.paths import get, is_trained
+from .handed import adding, with_more
 from .inputs import candidates, drawn, indices
 from .made import others, with_other_options
 from .result import Tried
@@ -146,6 +147,8 @@ def plan(
         n, before = (len(other), len(x)) if other.shape[1:] == x.shape[1:] else (other.shape[1], x.shape[1])
         yield Trial("batch", f"for a batch of {n}", f"for {before}", start, other)
     yield from modes(layer, generic, start)
+    for said, make in (*with_more(layer, generic, start), *adding(layer, generic, start)):
+        yield Trial("option", f"with {said}", "without it", make, generic)
     for made in [*others(cls), *with_other_options(value)]:
         yield from of_another(made, x)
     if not told:

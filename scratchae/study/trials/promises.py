@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -14,15 +15,18 @@ from ...layers import Layer
 from ..diagnosis.finding import Finding, finding
 from ..styles.layers.adapted import Adapted
 from ..styles.layers.penalties import STRENGTH
+from ..styles.objects.constructed import constructed
 from ..styles.objects.copies import duplicate
 from ..styles.objects.paths import Path, put, walk, written
-from ..styles.text.calls import MODE_WORDS, word_of_mode
-from ..styles.text.names import plain
+from ..styles.text.calls import MODE_WORDS, method_of, parameters_of, word_of_mode
+from ..styles.text.names import BACKWARD, plain
 from ..styles.text.written import notes_of, text_of
 
 # the names of averages, without underscores
 RUNNING = re.compile(r"^(?:running|moving|rolling|population|pop|ema|avg)(mean|mu|m|variance|var|v|std|sigma)s?\d*$")
 DRAWS = 200  # of a mask
+# of what a dropout drops, or keeps
+SHARE = re.compile(r"(?:drop(?:out)?)?(?:rate|ratio|prob|probability)|drop|dropout|keep(?:rate|prob|probability)?")
 LEAST = 0.3  # of the weight of what an average was before
 
 
@@ -163,6 +167,50 @@ def masks(layer: Layer, x: np.ndarray, defaults: bool) -> Iterator[Finding]:
     if abs(off) > max(7 * noise, 0.03):
         evidence = f"over {DRAWS} draws y is {np.mean(shares):.3g} times that in inference, and what is kept is multiplied by {max(levels):.3g}"
         yield finding("mask_scale", (), evidence)
+
+
+def beside_infers(theirs: Any, x: np.ndarray) -> bool:
+    """Whether another class of its file that draws numbers has a backward for inference too, which is another than that for training, so
+    that this one needs one as well."""
+    file = vars(sys.modules[type(theirs).__module__]) if theirs is not None else {}
+    classes = [one for one in file.values() if inspect.isclass(one) and one.__module__ == type(theirs).__module__]
+    return any(has_both(cls, x) for cls in classes if cls is not type(theirs) and method_of(cls, BACKWARD))
+
+
+def has_both(cls: type, x: np.ndarray) -> bool:
+    """Whether backward of a class that draws numbers runs in training and in inference, and gives something else there."""
+    found, draws = [], False
+    try:
+        layer = Adapted(constructed(cls).value, x)
+        for training in (True, False) if layer.has_modes else ():
+            twin = duplicate(layer)
+            twin.training, twin.draws = training, {}
+            y = np.array(twin.forward(x.copy(), np.random.default_rng(0) if training else None))
+            draws = draws or (training and (any(twin.draws.values()) or twin.call.rng is not None))
+            found.append(twin.backward(np.ones_like(y)))
+    except Exception:  # it is made of something else, or has no backward for inference
+        return False
+    return draws and not np.allclose(*found)
+
+
+def exchanged_share(cls: type, x: np.ndarray) -> Iterator[Finding]:
+    """A dropout whose constructor is told what share is dropped, and that drops the others, or keeps what it is to drop."""
+    told = [p for p in parameters_of(cls) if SHARE.fullmatch(plain(p.name))]
+    if (
+        len(told) != 1
+        or not re.search("drop", cls.__name__, re.I)
+        or re.search("keep|kept|retain|surviv", notes_of(cls), re.I)
+    ):
+        return
+    with contextlib.suppress(Exception):  # it is made of something else
+        given = 0.4 if told[0].default is told[0].empty else 0.2
+        layer = Adapted(constructed(cls, **({} if given == 0.4 else {told[0].name: given})).value, x)
+        x = np.abs(x) + 0.5
+        zeros = np.mean([run(duplicate(layer), x, True, seed) == 0 for seed in range(DRAWS)])
+        keeps = plain(told[0].name).startswith("keep")
+        if abs(zeros - (given if keeps else 1 - given)) < 0.05:
+            evidence = f"with {told[0].name}={given:g}, over {DRAWS} draws {zeros:.3g} of all units are 0"
+            yield finding("mask_share", (), evidence, name=told[0].name, what="kept" if keeps else "dropped")
 
 
 def idle_penalty(thing: Any) -> Iterator[Finding]:

@@ -18,7 +18,7 @@ from ..styles.readings.assigned import assigned, last_of, reordered
 from ..styles.readings.several import Several, UnlikeError
 from ..styles.text.written import indices_in, notes_of
 from .begun import of_entries
-from .fits import Fits, UnsettledError, unsettled
+from .fits import Fits, UnsettledError, alone, unsettled
 from .fitting import SINGLE, WEIGHTS, Fitting, constants, fitted
 from .functions import source_of, tolerance_of
 from .layers import ELEMENTS, some
@@ -68,6 +68,8 @@ def examine(thing: Several, given: Mapping[str, Any], deadline: float, strict: b
                     kind in SINGLE and accused.get(name, kind) not in SINGLE for name, kind in fitting.chosen.items()
                 ):
                     continue  # a single number in place of an array hides what is wrong with the array
+                if alone(thing, fitting.chosen, accused):
+                    continue
                 if worst is None or promising(thing, fitting):
                     result = trials(thing, fitting, bool(ours))
                     if result.code == RIGHT or result.where:

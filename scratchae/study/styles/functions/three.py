@@ -8,7 +8,7 @@ import functools
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from ..readings.apart import words
+from ..readings.apart import settings_of, words
 from ..readings.returned import is_number, labelled, names_in
 from ..readings.several import Arrays, Several, UnlikeError
 from ..text.calls import parameters_of, required
@@ -39,12 +39,19 @@ def in_three(functions: Mapping[str, Callable]) -> Iterator[Several]:
                 if target[0].name in handed and (handed & set(inputs) or cached(forward)) and settings <= handed:
                     parts, keys = (forward, cost, slope), keys_of(functions.values(), inputs)
                     run = functools.partial(three, *parts)
-                    yield Several(name, slope, [*required(forward), *others], run, keys, parts=parts)
+                    known = [p for p in settings_of(cost, slope) if p.name in handed_to(slope)]
+                    yield Several(
+                        name, slope, [*required(forward), *others], run, keys, parts=parts, settings=tuple(known)
+                    )
 
 
 def likeness(forward: str, backward: str) -> float:
     """How much two names are alike, of forward_with_dropout and backward_with_dropout."""
     return difflib.SequenceMatcher(None, forward.replace("forward", "backward"), backward).ratio()
+
+
+def handed_to(slope: Callable) -> set[str]:
+    return {p.name for p in parameters_of(slope)}
 
 
 def cached(forward: Callable) -> bool:
@@ -57,7 +64,7 @@ def three(
 ) -> tuple[list, list]:
     found = forward(**words(forward, arguments))
     output, cache = (found[0], found[1:]) if isinstance(found, tuple) else (found, ())
-    value = cost(output, **{p.name: arguments[p.name] for p in required(cost)[1:]})
+    value = cost(output, **{p.name: arguments[p.name] for p in parameters_of(cost)[1:] if p.name in arguments})
     if not is_number(value):
         raise UnlikeError
     handed, kept = [], list(cache)
@@ -71,4 +78,7 @@ def three(
             handed.append(output)
         elif kept:
             handed.append(kept.pop(0))
-    return [value], list(labelled(slope(*handed), names_in(slope)))
+    settings = {
+        name: arguments[name] for name in handed_to(slope) & arguments.keys() - {p.name for p in required(slope)}
+    }
+    return [value], list(labelled(slope(*handed, **settings), names_in(slope)))

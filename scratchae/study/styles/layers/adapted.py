@@ -72,6 +72,7 @@ class Adapted(Layer):
         self.gradients: dict[str, Path | None] = {}
         self.returned: dict[str, np.ndarray] = {}
         self.rate, self.updates = 0.5, False  # not 1, so that a rate that is left out shows
+        self.words: dict[str, Any] = {}  # what else backward is handed, by name
         self.last: dict[str, Any] = {}
         self.unmatched: dict[str, Path] = {}
         self.trained: dict[str, np.ndarray] = {}  # the penalised parameters, before the last backward
@@ -240,7 +241,7 @@ class Adapted(Layer):
         for method in self.zeroing() if self.zeroes else ():
             method()
         method = getattr(self.theirs, self.methods[1])
-        words = dict(backward_words(method, self.last, self.rate))
+        words = dict(backward_words(method, self.last, self.rate)) | self.words
         kept = {name: np.array(get(self.theirs, path)) for name, path in self.places.items()} if self.updates else {}
         self.trained = {name: np.array(get(self.theirs, self.places[name])) for name in self.penalties}
         before = attributes(self.theirs)

@@ -13,7 +13,8 @@ from ..text.written import tree_of
 
 def flags(thing: Any) -> Iterator[tuple[str, Any]]:
     """The attributes that hold its mode: self.training = True, self.mode = "train"."""
-    for name, value in list(getattr(thing, "__dict__", {}).items()):
+    of_classes = {name: value for cls in type(thing).__mro__[-2::-1] for name, value in vars(cls).items()}
+    for name, value in (of_classes | getattr(thing, "__dict__", {})).items():
         if (isinstance(value, bool) and plain(name) in TRAINING | INFERENCE) or (
             plain(name) == "mode" and isinstance(value, str) and value in MODE_WORDS
         ):

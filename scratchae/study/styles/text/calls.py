@@ -92,6 +92,7 @@ class Call:
     def __init__(self, function: Callable):
         self.others = [p for p in parameters_of(function)[1:] if p.kind not in EVERYTHING]
         self.has_flag = any(map(is_flag, self.others))
+        self.words: dict[str, Any] = {}  # what else it is handed, by name
         named = [p for p in self.others if plain(p.name) in RNG]
         unknown = [p for p in self.others if p.default is p.empty and not is_flag(p) and p not in named]
         by_place = not named and len(unknown) == 1 and unknown[0].kind is not unknown[0].KEYWORD_ONLY
@@ -104,7 +105,8 @@ class Call:
         return self.has_flag or self.rng is not None
 
     def __call__(self, function: Callable, x: Any, rng: Any, training: bool | None) -> Any:
-        words = {self.rng: rng if training is not False else None} if self.rng is not None else {}
+        rngs = {self.rng: rng if training is not False else None} if self.rng is not None else {}
+        words = self.words | rngs
         for parameter in self.others:
             if is_flag(parameter) and (training is not None or parameter.default is parameter.empty):
                 words[parameter.name] = flag(parameter, training is not False)

@@ -1,0 +1,86 @@
+"""Values that are meant to be a divergence: 0 where both distributions are the same, and nowhere smaller."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ..diagnosis.finding import Finding, finding
+from ..styles.objects.copies import duplicate
+from ..styles.text.calls import method_of, parameters_of, required
+from ..styles.text.names import VALUES, plain
+from ..styles.text.written import text_of
+
+MEANS, SPREADS = {"mu", "mean", "m", "zmean", "means", "mus"}, {
+    "logvar": 0.0, "logvariance": 0.0, "logsigma": 0.0, "logstd": 0.0, "logsigma2": 0.0, "logsigmasquared": 0.0, "zlogvar": 0.0, "lv": 0.0, "logs": 0.0,
+    "sigma": 1.0, "std": 1.0, "var": 1.0, "variance": 1.0, "sigma2": 1.0, "sd": 1.0, "logs2": 0.0,
+}  # fmt: skip
+# what says that the other distribution is N(0, 1)
+STANDARD = re.compile(r"standard.?normal|\bN\(0, ?(?:1|I)\)|unit.?(?:gauss|normal)|standard.?gauss", re.I)
+SHARES = {"rho", "target", "sparsity", "targetsparsity", "sparsitytarget", "rhotarget", "targetactivation", "sparsityparam", "p"}  # fmt: skip
+
+
+def from_normal(function: Any, arguments: int) -> Iterator[Finding]:
+    """What is wrong with a divergence from N(0, 1), of two arguments."""
+    try:
+        names = [plain(name) for name in inspect.signature(source_of(function)).parameters]
+    except (TypeError, ValueError):
+        return
+    title = plain(getattr(function, "__name__", ""))
+    if (
+        arguments == 2
+        and len(names) >= 2
+        and names[0] in MEANS
+        and names[1] in SPREADS
+        and any(word in title for word in ("kl", "divergence", "kld", "latent"))
+    ):
+        mu, spread = np.zeros((4, 3)), np.full((4, 3), SPREADS[names[1]])
+        with np.errstate(all="ignore"), contextlib.suppress(Exception):  # it takes arrays of another shape
+            here = value_at(function, mu, spread)
+            around = [value_at(function, mu + a, spread + b) for a in (-0.2, 0.2, 0) for b in (-0.2, 0.2)]
+            if not abs(here) < 1e-9 or min(around) < here - 1e-12:
+                said = f"at a mean of 0 and a σ of 1 it is {here:.6g}, and near there it is down to {min(around):.6g}"
+                yield finding("not_a_divergence", (), said)
+
+
+def is_promised(function: Any) -> bool:
+    """Whether a function says that it is the divergence from N(0, 1), and is not turned round."""
+    text = text_of(source_of(function))
+    title = re.sub(r"[\W_]+", " ", getattr(function, "__name__", ""))
+    return bool(STANDARD.search(f"{text} {title}")) and not re.search(r"\bneg|minus|prior_", text, re.I)
+
+
+def source_of(function: Any) -> Any:
+    return getattr(function, "source", None) or function
+
+
+def of_shares(thing: Any) -> Iterator[Finding]:
+    """What is wrong with a penalty on mean activations, Σ KL(ρ ‖ ρ̂), an object or a function: at ρ it is 0, and beside ρ it is below 0."""
+    source = source_of(thing)
+    text = text_of(source if inspect.isroutine(source) else type(source))
+    if not (re.search(r"spars|\bKL\b|diverg|bernoulli", text, re.I) and re.search(r"\blog\b|log1p", text)):
+        return
+    named = {p.name: p.default for p in parameters_of(source)} if inspect.isroutine(source) else vars(source)
+    shares = [v for name, v in named.items() if plain(name) in SHARES and isinstance(v, float) and 0 < v < 0.8]
+    for rho in shares[:1]:
+        with contextlib.suppress(Exception):  # it is handed something else
+            values = [value_at(thing, np.full((6, 4), factor * rho)) for factor in (1.0, 0.8, 1.2)]
+            if abs(values[0]) < 1e-12 and min(values) < -1e-9:
+                evidence = f"for activations of {rho:g} it is 0, of {0.8 * rho:g} it is {values[1]:.6g}, and of {1.2 * rho:g} it is {values[2]:.6g}"
+                yield finding("below_zero", (), evidence)
+
+
+def value_at(thing: Any, *arrays: np.ndarray) -> float:
+    """The value of a penalty, as a function or an object has it."""
+    call: Callable = thing
+    if not inspect.isroutine(source_of(thing)):
+        call = getattr(duplicate(thing), method_of(thing, VALUES))
+    if len(required(source_of(call))) != len(arrays):
+        raise TypeError
+    found = call(*arrays)
+    return float(found[0] if isinstance(found, tuple) else found)
