@@ -10,9 +10,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-# of conditions that ask for what is handed over, without a target for an output alone, or whether something is to be printed
+# of conditions that ask for what is handed over, for an output alone, without a target or a ∂L/∂y, or whether something is to be printed
 ASIDE = re.compile(
-    r"verbose|debug|print|isinstance|hasattr|callable|dtype|logg|__name__|\b(?:y\w{0,2}|t|y_\w+|targets?|labels?) is None",
+    r"verbose|debug|print|isinstance|hasattr|callable|dtype|logg|__name__|"
+    r"(?<![.\w])(?:y\w{0,2}|t|y_\w+|targets?|labels?|g|d\w{1,5}|grad\w*|upstream|seed) is (?:not )?None",
     re.I,
 )
 
