@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import itertools
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -22,9 +23,11 @@ from ..errors import OptionError
 from ..models import Model
 from ..optimizers import Optimizer
 from ..study.styles import engines, losses, matrices
+from ..study.styles.functions.stepping import by_steps
 from ..study.styles.functions.tables import of_table
 from ..study.styles.functions.three import in_three
 from ..study.styles.objects import closures
+from ..study.styles.optimizers.updating import is_state
 from ..study.styles.optimizers.ways import is_factory
 from ..study.styles.text.calls import method_of, parameters_of, required
 from ..study.styles.text.names import BACKWARD, COSTS, FORWARD, IS_SLOPE, OF_METHODS, UPDATE, partner, plain
@@ -180,6 +183,10 @@ def of_others(module: ModuleType, named: set[str]) -> Iterator[Subject]:
     functions = {name: one for name, one in own(module, inspect.isfunction).items() if not repeats_steps(one)}
     for name, found in together(functions, named).items():
         yield from found_now(name, found[-1].source, file, partial(readings.best, found, file))
+    for name, found in itertools.groupby(by_steps(own(module, inspect.isfunction)), lambda one: one.name):
+        steps = [*found]
+        if name not in named:
+            yield from found_now(name, steps[-1].source, file, partial(readings.best, steps, file))
     for reading in matrices.with_matrix(own(module, inspect.isfunction)):
         yield from found_now(reading.name, reading.source, file, partial(readings.best, [reading], file))
     left = written_out(own(module, inspect.isclass).values())
@@ -227,11 +234,12 @@ def named(name: str, function: Callable) -> Callable:
 def is_update(function: Callable) -> bool:
     """Whether it is an optimizer as a function: (w, dw, config) -> (w, config)."""
     names = [plain(p.name) for p in parameters_of(function)]
+    told = len(names) >= 3 and (names[1] == f"d{names[0]}" or names[1].startswith("grad"))
     return (
         len(names) >= 3
         and names[0] in ("w", "p", "x", "theta", "param", "params", "parameters", "weights")
         and names[1].startswith(("d", "g"))
-        and any(name in ("config", "lr", "learningrate", "state") for name in names[2:])
+        and any(name in ("config", "lr", "learningrate", "state") or (told and is_state(name)) for name in names[2:])
     )
 
 

@@ -8,7 +8,7 @@ import functools
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from ..readings.apart import words
+from ..readings.apart import settings_of, words
 from ..readings.returned import is_number, labelled, names_in
 from ..readings.several import Arrays, Several, UnlikeError
 from ..text.calls import parameters_of, required
@@ -39,7 +39,11 @@ def in_three(functions: Mapping[str, Callable]) -> Iterator[Several]:
                 if target[0].name in handed and (handed & set(inputs) or cached(forward)) and settings <= handed:
                     parts, keys = (forward, cost, slope), keys_of(functions.values(), inputs)
                     run = functools.partial(three, *parts)
-                    yield Several(name, slope, [*required(forward), *others], run, keys, parts=parts)
+                    options = {p.name: p for one in (forward, cost) for p in settings_of(one, slope)}
+                    theirs = {p.name for p in parameters_of(slope)}
+                    shared = tuple(p for key, p in options.items() if key in theirs)
+                    needed = [*required(forward), *others]
+                    yield Several(name, slope, needed, run, keys, parts=parts, settings=shared)
 
 
 def likeness(forward: str, backward: str) -> float:
@@ -57,7 +61,7 @@ def three(
 ) -> tuple[list, list]:
     found = forward(**words(forward, arguments))
     output, cache = (found[0], found[1:]) if isinstance(found, tuple) else (found, ())
-    value = cost(output, **{p.name: arguments[p.name] for p in required(cost)[1:]})
+    value = cost(output, **{p.name: arguments[p.name] for p in parameters_of(cost)[1:] if p.name in arguments})
     if not is_number(value):
         raise UnlikeError
     handed, kept = [], list(cache)
@@ -71,4 +75,5 @@ def three(
             handed.append(output)
         elif kept:
             handed.append(kept.pop(0))
-    return [value], list(labelled(slope(*handed), names_in(slope)))
+    chosen = {p.name: arguments[p.name] for p in parameters_of(slope)[len(handed) :] if p.name in arguments}
+    return [value], list(labelled(slope(*handed, **chosen), names_in(slope)))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ..readings.apart import apart, returned_by, settings_of, words
 from ..readings.returned import names_in, with_gradients
-from ..readings.several import Several
+from ..readings.several import Arrays, Several
 from ..text.calls import required
-from ..text.names import DERIVATIVES, IS_SLOPE, is_upstream, plain
+from ..text.names import DERIVATIVES, IS_SLOPE, is_upstream, partner, plain
 from ..text.written import keys_of, may_give_several
 
 DOWNHILL = re.compile(r"updates?$|step|descent", re.I)  # what is added to parameters: the gradient turned round
@@ -25,18 +26,27 @@ def in_one_or_two(functions: Mapping[str, Callable]) -> Iterator[Several]:
         keys = keys_of(functions.values(), [p.name for p in needed])
         return Several(name, (value, *slope)[-1], needed, run, keys, settings=settings, parts=(value, *slope), **more)
 
-    for name, value in functions.items():
-        if required(value) and may_give_several(value):
-            yield reading(
-                name, lambda given, upstream, f=value: with_gradients(f(**words(f, given)), f, upstream), value
-            )
-    for name, value in functions.items():
+    def alone(name: str) -> Iterator[Several]:
+        if required(value := functions[name]) and may_give_several(value):
+            run = functools.partial(with_its_own, value)
+            yield reading(name, run, value)
+
+    def beside(name: str) -> Iterator[Several]:
+        value = functions[name]
         others = [one for one in functions if one != name and belongs(name, value, one, functions[one])]
         for other in others:
             slope, updates = functions[other], bool(DOWNHILL.search(other))
             run = functools.partial(apart, value, slope)
             title = name if len(others) == 1 else other
             yield reading(title, run, value, slope, updates=updates, one_of=len(others))
+
+    for name in functions:
+        ways = (beside, alone) if partner(name, functions) else (alone, beside)
+        yield from itertools.chain.from_iterable(way(name) for way in ways)
+
+
+def with_its_own(value: Callable, arguments: Arrays, upstream: Callable) -> tuple[list, list]:
+    return with_gradients(value(**words(value, arguments)), value, upstream)
 
 
 def belongs(name: str, value: Callable, other: str, slope: Callable) -> bool:

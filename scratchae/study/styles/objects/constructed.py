@@ -33,6 +33,7 @@ PARTS = (
 )  # fmt: skip
 WINDOWS = {*PARTS, "kernel", "kernelsize", "ksize", "k", "size", "window", "factor", "fh", "fw"}
 FRACTIONS = {"rate", "slope", "std", "momentum", "weight", "alpha", "p", "keep", "keepprob", "drop", "dropout", "droprate", "dropoutrate", "dropoutratio", "ratio", "prob", "beta", "decay", "sigma", "negativeslope", "rho", "scale", "temperature", "eps", "epsilon", "lam", "lambd", "reg", "gamma"}  # fmt: skip
+LISTS = {"sizes", "layers", "dims", "layersizes", "layerdims", "units", "architecture", "shape"}  # of all layers
 ACTIVATIONS = {
     "activation", "activationfunction", "activationfn", "activationfunc", "actfn", "act", "func", "fn", "nonlinearity",
 }  # fmt: skip
@@ -57,8 +58,8 @@ class Made:
     alike: bool = False  # whether all its sizes are equal
 
 
-def argument(parameter: inspect.Parameter, sizes: Iterator[int]) -> Any:
-    """What to hand to a constructor for a parameter of this name."""
+def argument(parameter: inspect.Parameter, sizes: Iterator[int], lists: bool = True) -> Any:
+    """What to hand to a constructor for a parameter of this name. lists: it may be all sizes of a net."""
     name = plain(parameter.name)
     if parameter.annotation in (float, "float") or name in FRACTIONS:
         return 0.4
@@ -72,7 +73,7 @@ def argument(parameter: inspect.Parameter, sizes: Iterator[int]) -> Any:
         return np.random.default_rng(0)
     if name in ("seed", "randomstate"):
         return 0
-    if name in ("sizes", "layers", "dims", "layersizes", "layerdims", "units", "architecture", "shape"):
+    if lists and name in LISTS:
         return [3, 4, 2]
     if "stride" in name:
         return 2
@@ -104,10 +105,19 @@ def first_made(cls: type, ways: Sequence[tuple[int, ...]], options: Mapping[str,
 
 
 def made_with(cls: type, sizes: tuple[int, ...], options: Mapping[str, Any]) -> Made:
+    try:
+        return made_of(cls, sizes, options, True)
+    except TypeError:  # what may be a list of sizes is one
+        if not any(plain(p.name) in LISTS for p in required(cls)):
+            raise
+        return made_of(cls, sizes, options, False)
+
+
+def made_of(cls: type, sizes: tuple[int, ...], options: Mapping[str, Any], lists: bool) -> Made:
     numbers = itertools.chain(sizes, itertools.repeat(2))
     words, places = {}, []
     for parameter in required(cls):
-        value = argument(parameter, numbers)
+        value = argument(parameter, numbers, lists)
         if len(set(sizes)) == 1 and value in (2, [3, 4, 2]):  # sizes that are all equal
             value = sizes[0] if value == 2 else [sizes[0]] * 3
         if parameter.kind is parameter.KEYWORD_ONLY:
