@@ -53,7 +53,7 @@ def of_method(title: str, name: str, objects: Objects) -> Iterator[Several]:
         for forward in forwards if is_after(v, slope) else ():
             how = functools.partial(after, forward=forward, value=value, slope=name, reduced=np.mean)
             yield reading(title, objects, how, methods[forward], v, slope)
-        if asked(v) and not asked(slope) and not any(isinstance(node, ast.Tuple) for node in returns(v)):
+        if is_of_inputs(v, slope):
             how = functools.partial(after, forward=None, value=value, slope=name, reduced=np.sum)
             yield reading(title, objects, how, v, slope)
     if all(plain(p.name) in RATES for p in asked(slope)):
@@ -73,6 +73,12 @@ def is_direct(value: Callable, slope: Callable) -> bool:
     """Whether a value and its gradients take the same arguments."""
     ours, theirs = ({p.name for p in asked(one)} for one in (value, slope))
     return bool(theirs) and ours <= theirs
+
+
+def is_of_inputs(value: Callable, slope: Callable) -> bool:
+    """Whether a value takes all, and gives one number, and its gradients are those of what it has kept."""
+    several = any(isinstance(node, ast.Tuple) for node in returns(value))
+    return bool(asked(value)) and not (asked(slope) or upstream_option(slope) or several)
 
 
 def is_after(value: Callable, slope: Callable) -> bool:
@@ -97,8 +103,7 @@ def reading(title: str, objects: Objects, how: Callable, *sources: Callable, ste
         for key in made - {p.name for p in asked(sources[0])}:
             del parameters[key]
     rates, options = rates_of(sources[-1]), parameters_of(sources[-1])
-    held_still = {*RATES, *map(plain, upstream_option(sources[-1]))}
-    settings = tuple(p for p in options if p.default not in (p.empty, None) and plain(p.name) not in held_still)
+    settings = tuple(p for p in options if p.default not in (p.empty, None) and plain(p.name) not in RATES)
     names = ("x", "y", *parameters, *(p.name for p in settings))
     needed = [p for key, p in parameters.items() if key not in rates]
     data = [p.name for p in needed]
