@@ -305,7 +305,8 @@ FORMS = {
                 p[np.arange(len(p)), labels] -= 1
                 d = p / len(p)
                 dh = d @ self.p["w2"].T * (h > 0)
-                return value, {"w1": images.T @ dh + self.reg * self.p["w1"], "w2": h.T @ d + self.reg * self.p["w2"]}
+                grads = {"w1": images.T @ dh + self.reg * self.p["w1"], "w2": h.T @ d + self.reg * self.p["w2"]}
+                return value, grads
         """,
         "(h > 0)",
         "(h >= 0)",
