@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import itertools
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -23,10 +24,12 @@ from ..models import Model
 from ..optimizers import Optimizer
 from ..study.styles import engines, losses, matrices
 from ..study.styles.functions.loops import loops_of, trains
+from ..study.styles.functions.stepping import by_steps
 from ..study.styles.functions.tables import of_table
 from ..study.styles.functions.three import in_three
 from ..study.styles.functions.trained import Script
 from ..study.styles.objects import closures
+from ..study.styles.optimizers.updating import is_state
 from ..study.styles.optimizers.ways import is_factory
 from ..study.styles.text.calls import method_of, parameters_of, required
 from ..study.styles.text.names import BACKWARD, COSTS, FORWARD, IS_SLOPE, OF_METHODS, UPDATE, partner, plain
@@ -202,6 +205,10 @@ def of_others(module: ModuleType, found: list[Subject]) -> Iterator[Subject]:
     for name, pairs in together(functions, found).items():
         check = partial(unless_of_another, pairs, functions, file)
         yield from found_now(name, pairs[-1].source, file, check)
+    for name, steps in itertools.groupby(by_steps(own(module, inspect.isfunction)), lambda one: one.name):
+        if name not in {subject.name for subject in found}:
+            group = [*steps]
+            yield from found_now(name, group[-1].source, file, partial(readings.best, group, file))
     for group in matrices.with_matrix(own(module, inspect.isfunction)):
         check = partial(readings.best, group, file, by_trying=len(group) == 1)
         yield from found_now(group[0].name, group[0].source, file, check)
@@ -269,11 +276,12 @@ def named(name: str, function: Callable) -> Callable:
 def is_update(function: Callable) -> bool:
     """Whether it is an optimizer as a function: (w, dw, config) -> (w, config)."""
     names = [plain(p.name) for p in parameters_of(function)]
+    told = len(names) >= 3 and (names[1] == f"d{names[0]}" or names[1].startswith("grad"))
     return (
         len(names) >= 3
         and names[0] in ("w", "p", "x", "theta", "param", "params", "parameters", "weights")
         and names[1].startswith(("d", "g"))
-        and any(name in ("config", "lr", "learningrate", "state") for name in names[2:])
+        and any(name in ("config", "lr", "learningrate", "state") or (told and is_state(name)) for name in names[2:])
     )
 
 

@@ -60,9 +60,11 @@ def noting(file: dict[str, Any], ran: set[Any]) -> Iterator[None]:
 
 
 def methods_with_gradients(cls: type) -> list[str]:
-    """The methods of a class that plainly give gradients or make a step, those that only give them first."""
-    named = [name for name in dir(cls) if name[0] != "_" and inspect.isfunction(getattr(cls, name))]
-    found = [name for name in named if gives_gradients(getattr(cls, name))]
+    """The methods of a class that plainly give gradients or make a step, those that only give them first; private ones if there are
+    no others."""
+    named = [name for name in dir(cls) if inspect.isfunction(getattr(cls, name))]
+    given = [name for name in named if gives_gradients(getattr(cls, name))]
+    found = [name for name in given if name[0] != "_"] or given
     return sorted(found, key=lambda name: bool(STEP.search(name)))
 
 

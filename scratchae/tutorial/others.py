@@ -16,7 +16,7 @@ from ..study.styles.functions.two import in_one_or_two
 from ..study.styles.objects.constructed import constructed
 from ..study.styles.readings.several import Several
 from ..study.styles.text.calls import method_of, parameters_of, required
-from ..study.styles.text.names import BACKWARD, FORWARD, UPDATE, partner
+from ..study.styles.text.names import BACKWARD, FORWARD, UPDATE, is_upstream, partner
 from ..study.styles.text.written import is_empty
 from ..study.trials import readings
 from ..study.trials.result import RIGHT, WRONG, Result
@@ -30,7 +30,9 @@ def together(functions: Mapping[str, Callable], subjects: Sequence[Any]) -> dict
     named, checked = {one.name for one in subjects}, [one.value for one in subjects]
     names, threes = {function: name for name, function in functions.items()}, [*in_three(functions)]
     values = {part for one in threes for part in one.parts[:2]}
-    values |= {function for name, function in functions.items() if partner(name, functions)}
+    twos = {name: functions[other] for name in functions if (other := partner(name, functions))}
+    values |= {functions[name] for name in twos}
+    backwards = {slope for slope in twos.values() if any(is_upstream(p.name) for p in required(slope))}
     for reading in itertools.chain(threes, in_one_or_two(functions)):
         slope = names.get(reading.source, "")
         if (
@@ -39,6 +41,8 @@ def together(functions: Mapping[str, Callable], subjects: Sequence[Any]) -> dict
             or (len(reading.parts) > 1 and reading.source in checked)
         ):
             continue  # what a value returns besides is a cache, and no gradient
+        if slope == reading.name and reading.source in backwards:
+            continue  # which is handed ∂L/∂y, and no value
         if slope == reading.name or not of_another(reading.name, slope, functions):
             found.setdefault(reading.name, []).append(with_globals(reading))
     return found

@@ -256,6 +256,170 @@ FORMS = {
         "(d @ out.T) * (h > 0)",
         "(d @ out.T) * (h < 0)",
     ),
+    "a fit that makes the weights, and a step of its own": (
+        """
+        class Classifier:
+            def __init__(self, n_hidden=8, lr=0.1, epochs=3):
+                self.n_hidden, self.lr, self.epochs = n_hidden, lr, epochs
+
+            def _forward(self, X):
+                h = np.tanh(X @ self.W1 + self.b1)
+                p = np.exp(h @ self.W2)
+                return h, p / p.sum(1, keepdims=True)
+
+            def loss(self, X, y):
+                return -np.log(self._forward(X)[1][np.arange(len(y)), y]).mean()
+
+            def _train_batch(self, X, y):
+                h, p = self._forward(X)
+                p[np.arange(len(y)), y] -= 1
+                d = p / len(y)
+                dh = d @ self.W2.T * (1 - h**2)
+                self.W2 -= self.lr * h.T @ d
+                self.W1 -= self.lr * X.T @ dh
+                self.b1 -= self.lr * dh.sum(0)
+
+            def fit(self, X, y):
+                self.W1, self.b1 = np.random.randn(X.shape[1], self.n_hidden), np.zeros(self.n_hidden)
+                self.W2 = np.random.randn(self.n_hidden, y.max() + 1)
+                for _ in range(self.epochs):
+                    self._train_batch(X, y)
+                return self
+        """,
+        "dh.sum(0)",
+        "dh.mean(0)",
+    ),
+    "a loss that gives scores without labels": (
+        """
+        class Net:
+            def __init__(self, sizes, reg=0.0):
+                self.p, self.reg = {"w1": np.random.randn(*sizes[:2]), "w2": np.random.randn(*sizes[1:])}, reg
+
+            def loss(self, images, labels=None):
+                h = np.maximum(images @ self.p["w1"], 0)
+                scores = h @ self.p["w2"]
+                if labels is None:
+                    return scores
+                p = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
+                value = -np.log(p[np.arange(len(p)), labels]).mean() + 0.5 * self.reg * sum(np.sum(w**2) for w in self.p.values())
+                p[np.arange(len(p)), labels] -= 1
+                d = p / len(p)
+                dh = d @ self.p["w2"].T * (h > 0)
+                grads = {"w1": images.T @ dh + self.reg * self.p["w1"], "w2": h.T @ d + self.reg * self.p["w2"]}
+                return value, grads
+        """,
+        "(h > 0)",
+        "(h >= 0)",
+    ),
+    "a value under a name of its own": (
+        """
+        class Siamese:
+            def __init__(self, n_in, n_code):
+                self.w = np.random.randn(n_in, n_code)
+
+            def distance(self, left, right):
+                self.left, self.right, self.l, self.r = left, right, np.tanh(left @ self.w), np.tanh(right @ self.w)
+                return 0.5 * np.sum((self.l - self.r) ** 2)
+
+            def backward(self):
+                dl, dr = (self.l - self.r) * (1 - self.l**2), (self.r - self.l) * (1 - self.r**2)
+                self.dw = self.left.T @ dl + self.right.T @ dr
+                return dl @ self.w.T, dr @ self.w.T
+        """,
+        "self.left.T @ dl + self.right.T @ dr",
+        "self.left.T @ dl",
+    ),
+    "a list of columns": (
+        """
+        class RNN:
+            def __init__(self, input_size, output_size, hidden_size=6):
+                self.Wxh, self.Whh = np.random.randn(hidden_size, input_size) / 4, np.random.randn(hidden_size, hidden_size) / 4
+                self.Why, self.bh = np.random.randn(output_size, hidden_size) / 4, np.zeros((hidden_size, 1))
+
+            def forward(self, inputs):
+                self.inputs, self.hs = inputs, [np.zeros((len(self.bh), 1))]
+                for x in inputs:
+                    self.hs.append(np.tanh(self.Wxh @ x + self.Whh @ self.hs[-1] + self.bh))
+                return self.Why @ self.hs[-1]
+
+            def backprop(self, d_y, learn_rate=2e-2):
+                dWxh, dWhh, dbh = np.zeros(self.Wxh.shape), np.zeros(self.Whh.shape), np.zeros(self.bh.shape)
+                d_h = self.Why.T @ d_y
+                for t in reversed(range(len(self.inputs))):
+                    d = (1 - self.hs[t + 1] ** 2) * d_h
+                    dbh += d
+                    dWhh += d @ self.hs[t].T
+                    dWxh += d @ self.inputs[t].T
+                    d_h = self.Whh.T @ d
+                self.Why -= learn_rate * d_y @ self.hs[-1].T
+                self.Wxh -= learn_rate * dWxh
+                self.Whh -= learn_rate * dWhh
+                self.bh -= learn_rate * dbh
+        """,
+        "d_h = self.Whh.T @ d\n",
+        "d_h = self.Whh @ d\n",
+    ),
+    "units that are one number": (
+        """
+        class Highway:
+            def __init__(self, units):
+                self.T, self.k = np.random.normal(0, 0.4, (units, units)), np.full(units, -1.0)
+
+            def forward(self, X):
+                self.X, self.t = X, 1 / (1 + np.exp(-(X @ self.T + self.k)))
+                return self.t * X**2 + (1 - self.t) * X
+
+            def backward(self, grad):
+                d = grad * (self.X**2 - self.X) * self.t * (1 - self.t)
+                self.dT, self.dk = self.X.T @ d, d.sum(0)
+                return d @ self.T.T + grad * (2 * self.t * self.X + 1 - self.t)
+        """,
+        "+ 1 - self.t)",
+        "+ self.t)",
+    ),
+    "a bias of four axes": (
+        """
+        def conv_forward(A_prev, K, b, hparameters):
+            f, s = len(K), hparameters["stride"]
+            H, W = ((n - f) // s + 1 for n in A_prev.shape[1:3])
+            Z = np.zeros((len(A_prev), H, W, K.shape[3])) + b[0, 0]
+            for h in range(H):
+                for w in range(W):
+                    Z[:, h, w] += np.tensordot(A_prev[:, h * s : h * s + f, w * s : w * s + f], K, 3)
+            return Z, (A_prev, K, b, hparameters)
+
+        def conv_backward(dZ, cache):
+            A_prev, K, b, hparameters = cache
+            f, s, dA, dK = len(K), hparameters["stride"], np.zeros_like(A_prev), np.zeros_like(K)
+            for h in range(dZ.shape[1]):
+                for w in range(dZ.shape[2]):
+                    place = slice(None), slice(h * s, h * s + f), slice(w * s, w * s + f)
+                    dA[place] += np.tensordot(dZ[:, h, w], K, (1, 3))
+                    dK += np.tensordot(A_prev[place], dZ[:, h, w], (0, 0))
+            return dA, dK, dZ.sum((0, 1, 2)).reshape(b.shape)
+        """,
+        "dA[place] +=",
+        "dA[place] =",
+    ),
+    "rows that are chosen by number, and a step of theirs": (
+        """
+        class SkipGram:
+            def __init__(self, vocab_size, dim):
+                self.center, self.context = np.random.randn(vocab_size, dim), np.random.randn(vocab_size, dim)
+
+            def train_pair(self, word, positive, negatives, lr=0.025):
+                v, targets = self.center[word].copy(), np.r_[positive, negatives]
+                p = 1 / (1 + np.exp(-self.context[targets] @ v))
+                loss = -np.log(p[0]) - np.log(1 - p[1:]).sum()
+                d = p - (np.arange(len(p)) == 0)
+                dv, du = d @ self.context[targets], np.outer(d, v)
+                np.subtract.at(self.context, targets, lr * du)
+                self.center[word] -= lr * dv
+                return loss
+        """,
+        "np.subtract.at(self.context, targets, lr * du)",
+        "self.context[targets] -= lr * du",
+    ),
 }  # fmt: skip
 
 

@@ -265,6 +265,166 @@ FORMS = {
         "sum(self.W[k].T @ d[k] for k in d)",
         'self.W["f"].T @ d["f"]',
     ),
+    "a cost of a vector and a list of sizes": (
+        """
+        def cost(nn_params, layers, X, y, lambda_):
+            end = layers[1] * (layers[0] + 1)
+            T1 = nn_params[:end].reshape(layers[1], layers[0] + 1)
+            T2 = nn_params[end:].reshape(layers[2], layers[1] + 1)
+            A1 = np.c_[np.ones(len(X)), X]
+            A2 = np.c_[np.ones(len(X)), np.tanh(A1 @ T1.T)]
+            d3 = A2 @ T2.T - np.eye(layers[-1])[y]
+            J = 0.5 * np.sum(d3**2) + lambda_ / 2 * (np.sum(T1[:, 1:] ** 2) + np.sum(T2[:, 1:] ** 2))
+            d2 = (d3 @ T2)[:, 1:] * (1 - A2[:, 1:] ** 2)
+            g1, g2 = d2.T @ A1, d3.T @ A2
+            g1[:, 1:] += lambda_ * T1[:, 1:]
+            g2[:, 1:] += lambda_ * T2[:, 1:]
+            return J, np.r_[g1.ravel(), g2.ravel()]
+        """,
+        "g1[:, 1:] += lambda_ * T1[:, 1:]",
+        "g1 += lambda_ * T1",
+    ),
+    "sizes that only the shapes tell": (
+        """
+        def unpack(theta, seen, inner):
+            return theta[: seen * inner].reshape(inner, seen), theta[seen * inner :].reshape(seen, inner)
+
+        def sparse_cost(theta, seen, inner, beta, data):
+            W1, W2 = unpack(theta, seen, inner)
+            a = np.tanh(W1 @ data)
+            d = W2 @ a - data
+            value = 0.5 * np.sum(d**2) + beta * np.sum(a**2)
+            return value, np.r_[(((W2.T @ d + 2 * beta * a) * (1 - a**2)) @ data.T).ravel(), (d @ a.T).ravel()]
+        """,
+        "W2.T @ d + 2 * beta * a",
+        "W2.T @ d",
+    ),
+    "a bias that has one gradient for all": (
+        """
+        def initialize(n_x, n_h, n_y):
+            return {"W1": np.random.randn(n_h, n_x), "b1": np.zeros((n_h, 1)), "W2": np.random.randn(n_y, n_h)}
+
+        def forward(X, parameters):
+            A = np.tanh(parameters["W1"] @ X + parameters["b1"])
+            return parameters["W2"] @ A, A
+
+        def compute_cost(Z, Y):
+            return 0.5 * np.sum((Z - Y) ** 2)
+
+        def backward(parameters, A, Z, X, Y):
+            d = parameters["W2"].T @ (Z - Y) * (1 - A**2)
+            return {"dW1": d @ X.T, "db1": np.sum(d, axis=1, keepdims=True), "dW2": (Z - Y) @ A.T}
+        """,
+        "np.sum(d, axis=1, keepdims=True)",
+        "np.sum(d)",
+    ),
+    "a bias whose gradient has lost an axis": (
+        """
+        def initialize(n_x, n_h):
+            return {"W1": np.random.randn(n_h, n_x), "b1": np.zeros((n_h, 1))}
+
+        def forward(X, parameters):
+            A = np.tanh(parameters["W1"] @ X + parameters["b1"])
+            return A, A
+
+        def compute_cost(A, Y):
+            return 0.5 * np.sum((A - Y) ** 2)
+
+        def backward(parameters, A, X, Y):
+            d = (A - Y) * (1 - A**2)
+            return {"dW1": d @ X.T, "db1": np.sum(d, axis=1, keepdims=True)}
+        """,
+        "axis=1, keepdims=True",
+        "axis=1",
+    ),
+    "a list of parameters that is taken apart": (
+        """
+        def model(params, x, labels):
+            W, b, V = params
+            h = np.tanh(x @ W + b)
+            p = np.exp(h @ V) / np.exp(h @ V).sum(1, keepdims=True)
+            d = (p - np.eye(p.shape[1])[labels]) / len(x)
+            da = d @ V.T * (1 - h**2)
+            return -np.log(p[np.arange(len(x)), labels]).mean(), (x.T @ da, da.sum(0), h.T @ d)
+        """,
+        "(1 - h**2)",
+        "(1 - h)",
+    ),
+    "a step that changes a list in place": (
+        """
+        def train_step(net, x, target, lr=0.05):
+            U, a, V, c = net
+            h = np.tanh(x @ U + a)
+            d = (h @ V + c - target) / len(x)
+            value = 0.5 * len(x) * (d**2).sum()
+            dh = d @ V.T * (1 - h * h)
+            V -= lr * h.T @ d
+            c -= lr * d.sum(axis=0)
+            U -= lr * x.T @ dh
+            a -= lr * dh.sum(axis=0)
+            return value
+        """,
+        "dh = d @ V.T * (1 - h * h)\n            V -= lr * h.T @ d",
+        "V -= lr * h.T @ d\n            dh = d @ V.T * (1 - h * h)",
+    ),
+    "a loop of steps beside its cost": (
+        """
+        def compute_cost(X, y, theta):
+            return np.sum((X @ theta - y) ** 2) / (2 * len(y))
+
+        def gradient_descent(X, y, theta, alpha, num_iters):
+            history = []
+            for _ in range(num_iters):
+                theta = theta - alpha / len(y) * (X.T @ (X @ theta - y))
+                history.append(compute_cost(X, y, theta))
+            return theta, history
+        """,
+        "(X @ theta - y))",
+        "(X @ theta + y))",
+    ),
+    "gates in a dict, by letter": (
+        """
+        def step(xt, a_prev, c_prev, P):
+            z = np.vstack((a_prev, xt))
+            f, u, o = (1 / (1 + np.exp(-(P["W" + k] @ z + P["b" + k]))) for k in "fuo")
+            g = np.tanh(P["Wc"] @ z + P["bc"])
+            c = f * c_prev + u * g
+            return o * np.tanh(c), c, (z, c_prev, c, f, u, g, o, P["Wf"], P["Wu"], P["Wc"], P["Wo"], P["bf"], P["bu"], P["bc"], P["bo"])
+
+        def step_backward(da, dc, cache, P):
+            z, c_prev, c, f, u, g, o, *_ = cache
+            dc = dc + da * o * (1 - np.tanh(c) ** 2)
+            d = {"f": dc * c_prev * f * (1 - f), "u": dc * g * u * (1 - u), "c": dc * u * (1 - g**2), "o": da * np.tanh(c) * o * (1 - o)}
+            dz = sum(P["W" + k].T @ d[k] for k in d)
+            grads = {"dW" + k: d[k] @ z.T for k in d} | {"db" + k: d[k].sum(1, keepdims=True) for k in d}
+            return grads | {"da_prev": dz[: len(da)], "dxt": dz[len(da) :], "dc_prev": dc * f}
+        """,
+        '"dc_prev": dc * f',
+        '"dc_prev": dc',
+    ),
+    "a list of pairs of parameters": (
+        """
+        def model_forward(X, theta):
+            kept = [X]
+            for W, b in theta:
+                kept.append(np.tanh(W @ kept[-1] + b))
+            return kept[-1], kept
+
+        def compute_cost(A, Y, theta, lambd=0.0):
+            return 0.5 * np.sum((A - Y) ** 2) + 0.5 * lambd * sum(np.sum(W**2) for W, _ in theta)
+
+        def model_backward(A, Y, theta, kept, lambd=0.0):
+            grads, d = [None] * len(theta), A - Y
+            for l in reversed(range(len(theta))):
+                W, b = theta[l]
+                d = d * (1 - kept[l + 1] ** 2)
+                grads[l] = (d @ kept[l].T + lambd * W, d.sum(1, keepdims=True))
+                d = W.T @ d
+            return grads
+        """,
+        "lambd * W, d",
+        "2 * lambd * W, d",
+    ),
 }  # fmt: skip
 
 

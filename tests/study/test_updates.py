@@ -225,6 +225,61 @@ FORMS = {
         "p = p - self.lr * g",
         "the parameters are what they were",
     ),
+    "a step over lists, at the rate of the file": (
+        """
+        learning_rate = 0.1
+
+        def adagrad_step(params, dparams, mems):
+            for param, dparam, mem in zip(params, dparams, mems):
+                mem += dparam * dparam
+                param += -learning_rate * dparam / np.sqrt(mem + 1e-8)
+        """,
+        "mem += dparam * dparam",
+        "mem += dparam",
+        "",
+    ),
+    "a state that is made for a shape": (
+        """
+        def new_state(shape):
+            return {"t": 0, "m": np.zeros(shape), "v": np.zeros(shape)}
+
+        def adam(w, grad, state, lr=2e-3, beta1=0.9, beta2=0.999, eps=1e-8):
+            t = state["t"] + 1
+            m, v = beta1 * state["m"] + (1 - beta1) * grad, beta2 * state["v"] + (1 - beta2) * grad**2
+            state.update(t=t, m=m, v=v)
+            return w - lr * m / (1 - beta1**t) / (np.sqrt(v / (1 - beta2**t)) + eps)
+        """,
+        "state.update(t=t, m=m, v=v)",
+        "state.update(m=m, v=v)",
+        "",
+    ),
+    "pairs of parameters and gradients, and a rate without a default": (
+        """
+        class SGD:
+            def __init__(self, params, lr, weight_decay=0.0):
+                self.params, self.lr, self.weight_decay = params, lr, weight_decay
+
+            def step(self):
+                for p, g in self.params:
+                    p -= self.lr * (g + self.weight_decay * p)
+
+            def zero_grad(self):
+                for _, g in self.params:
+                    g[...] = 0
+        """,
+        "p -= self.lr * (g",
+        "p += self.lr * (g",
+        "",
+    ),
+    "a list of pairs": (
+        """
+        def update_parameters(theta, grads, learning_rate):
+            return [(W - learning_rate * dW, b - learning_rate * db) for (W, b), (dW, db) in zip(theta, grads)]
+        """,
+        "b - learning_rate * db",
+        "b + learning_rate * db",
+        "",
+    ),
 }  # fmt: skip
 
 

@@ -92,6 +92,14 @@ class Case:
         left, right = self.experiment.slopes(tensor or self.name, self.places, inputs, r)
         return (left + right) / 2
 
+    def is_numeric(self, inputs: Arrays, r: np.ndarray | None = None) -> bool:
+        """Whether A is the numerical gradient under other conditions: three numbers mostly tell that it is not."""
+        few = self.places[:3]
+        left, right = self.experiment.slopes(self.name, few, inputs, r)
+        far = np.abs(np.array([self.A[index] for index in few]) - (left + right) / 2)
+        near = bool(np.all(far <= 2 * TOLERANCE * np.abs(self.at(self.A)).max(initial=0)))
+        return near and alike(self.at(self.A), self.numeric(inputs, r))
+
     def worst(self) -> str:
         """The numbers of the element that is furthest off."""
         far = np.where(np.isfinite(self.A), np.abs(self.A - self.N), np.inf) * (

@@ -119,7 +119,7 @@ def wrong_point(case: Case) -> Finding | None:
                     f"at {text} in place of {name}, backward's formula gives the right numbers",
                     which=f"the formula wants {text}, and gets {name}",
                 )
-            if attempt(lambda moved=moved: alike(case.at(case.A), case.numeric(moved, case.r))):
+            if attempt(lambda moved=moved: case.is_numeric(moved, case.r)):
                 return case.found(
                     "wrong_point",
                     f"the numbers are right for an input of {text}",

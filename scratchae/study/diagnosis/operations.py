@@ -20,26 +20,31 @@ from .experiment import REFUSALS, STEP, ModelExperiment
 from .finding import Finding
 from .reporting import WATCHERS, Noted, Site, Step, Watcher, file_of, noted, reporting
 
-SECONDS = 1.5
+SECONDS = 1.5  # for the gradient of one tensor
+TOGETHER = 3.0  # for all of an experiment
 PLACES = 10  # how many elements are compared
 
 
 def operation(case: Case) -> Finding | None:
     """The operation of forward that explains the gradient."""
+    search = Search(case)
     try:
-        return Search(case).found()
+        return search.found()
     except REFUSALS:
         return None
     finally:
         WATCHERS.clear()
+        vars(case.experiment)["searched"] = search.before + time.process_time() - search.start
 
 
 class Search:
-    """Tries one operation after the other."""
+    """Tries one operation after the other, first those that explain the gradients of other tensors."""
 
     def __init__(self, case: Case):
         self.case, self.experiment = case, case.experiment
         self.file, self.start = file_of(self.experiment.subject), time.process_time()
+        self.before = vars(self.experiment).get("searched", 0.0)
+        self.known: list[Any] = vars(self.experiment).setdefault("explained", [])
         wrong = list(map(tuple, np.argwhere(case.wrong & case.smooth).tolist()))
         right = list(map(tuple, np.argwhere(~case.wrong & case.smooth).tolist()))
         rng = np.random.default_rng(0)
@@ -99,7 +104,14 @@ class Search:
         return None
 
     def late(self) -> bool:
-        return time.process_time() - self.start > SECONDS
+        return time.process_time() - self.start > min(SECONDS, TOGETHER - self.before)
+
+    def in_order(self, places: dict[Any, Any]) -> Iterator[tuple[Any, Any]]:
+        """Places in the code until it is late, and those that are known in any case."""
+        for key, value in sorted(places.items(), key=lambda place: place[0] not in self.known):
+            if self.late() and key not in self.known:
+                return
+            yield key, value
 
     def near(self, a: np.ndarray, b: np.ndarray) -> bool:
         return bool(np.all(np.abs(a - b) <= 2 * TOLERANCE * self.scale))
@@ -121,9 +133,7 @@ class Search:
                 if source is not None and np.shape(source) == step.result.shape:
                     key = (steps[first].site, "operand") if i < 0 else (steps[i].site, "result")
                     pairs.setdefault((key, step.site), []).append((i, k))
-        for dynamic in pairs.values():
-            if self.late():
-                return
+        for key, dynamic in self.in_order(pairs):
             passed = {k: i for i, k in dynamic}
             kept: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
@@ -139,6 +149,7 @@ class Search:
 
             if self.near(self.gradient(change), self.A):
                 step = steps[dynamic[0][1]]
+                self.known.append(key)
                 yield self.case.found("operation_not_differentiated", self.quoted(step), **self.words(step))
                 return
 
@@ -160,9 +171,7 @@ class Search:
         }
         if len({steps[k].site for k in reductions}) > 1:
             groups["reductions", None] = reductions
-        for (site, operand), ks in groups.items():
-            if self.late():
-                return
+        for (site, operand), ks in self.in_order(groups):
 
             def change(k: int, step: Step, recompute: Callable, ks=ks, operand=operand) -> Any:
                 if k not in ks:
@@ -192,6 +201,7 @@ class Search:
                     if abs(c + 1) < 1e-3
                     else "operation_factor"
                 )
+                self.known.append((site, operand))
                 yield self.case.found(kind, self.quoted(step), c=f"{c:.6g}", **words)
                 return
 

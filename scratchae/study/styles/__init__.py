@@ -12,11 +12,11 @@ called and does not give what it should raises `UnlikeError`, and the next is tr
     objects/     made, copied, new for each call; their arrays, gradients, modes; functions made by functions, as classes
     layers/      forward and backward of an object (`adapted`), two functions (`joined`), penalties in a backward
     readings/    `Several`; what returned arrays are called (`returned`) and belong to (`assigned`), two calls (`apart`)
-    functions/   a value and its gradients in one function or `two`, in `three`, in `tables`, with the arrays of `scripts`
+    functions/   a value and its gradients in one function or `two`, in `three`, in `tables`, of a step (`stepping`), with the arrays of `scripts`
     classes/     the same as `methods`; whole `models`, also of one of `examples`; `steps` turned round; what is `descending` a loss
     optimizers/  how parameters are `handed` over; `updating`, `holding` them, `within` a layer; the `ways` to run one
 
 The order (`tutorial/learner.py`, `tutorial/fallback.py`). A class: engine, loss, layer, optimizer, pair of methods; where this cannot be done,
 or leaves parameters unseen, model, methods, its own loss, a matrix, a usual loss. Functions: two by their names, one with its gradient,
-tables; then three, one and two of several arrays, matrices. In the end each that gives gradients, and has not run.
+tables; then three, one and two of several arrays, steps, matrices. In the end each that gives gradients, and has not run.
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from .chains import bare
 
@@ -17,33 +17,55 @@ BETWEEN = re.compile(r"[WUV]_?([xiahsyo])_?([xiahsyo])")
 GATE = re.compile(r"W_?([ficouzrghy])")  # of x and the state in one
 OF_ONE = re.compile(r"W_?([xh])|([UV])")  # to all units or gates
 BIAS = re.compile(r"b_?([a-z]?)(?:_?[a-z])?")
+# W_xf and W_fx lead from x to the gate f
+TO_GATE = re.compile(r"[WUV]_?([xih])_?([ficouzrgn])|[WUV]_?([ficouzrgn])_?([xiha])")
 
 
 def cells(names: Sequence[str]) -> Iterator[dict[str, str]]:
     """The kinds of all arguments, in the ways that fit together; nothing if they are not those of a recurrent net."""
     short = {name: bare(name) for name in names}
-    weights = [name for name, one in short.items() if any(p.fullmatch(one) for p in (BETWEEN, GATE, OF_ONE))]
-    biases = [name for name, one in short.items() if BIAS.fullmatch(one)]
+    gates = of_gates(short.values())
+    weights = [
+        name for name, one in short.items() if one in gates or any(p.fullmatch(one) for p in (BETWEEN, GATE, OF_ONE))
+    ]
+    biases = [
+        name
+        for name, one in short.items()
+        if BIAS.fullmatch(one) or (one[0] == "c" and f"b{one[1:]}" in short.values())
+    ]
     inputs = [name for name, one in short.items() if INPUT.fullmatch(one)]
     states = [name for name, one in short.items() if STATE.fullmatch(one)]
     if len(inputs) != 1 or len(weights) < 2 or {*weights, *biases, *inputs, *states} != set(names):
         return
-    for columns, turned, x, units in itertools.product((True, False), (False, True), (0, 1), "ZRK"):
-        of_weights = {name: of_weight(short[name], columns, turned, units) for name in weights}
-        if (units == "K") == all(units not in kind for kind in of_weights.values()) and units != "K":
+    seen = []
+    for columns, turned, x, units in itertools.product((True, False), (False, True), (0, 1, 2), "ZRK"):
+        of_weights = {name: of_weight(short[name], columns, turned, units, gates) for name in weights}
+        if units != "K" and not any(units in kind for kind in of_weights.values()):
             continue
-        of_x = ("fDN", "fDNT")[x] if columns else ("fND", "fNTD")[x]
+        of_x = ("fDN", "fDNT", "fTDN")[x] if columns else ("fND", "fNTD", "fTND")[x]
         for form in ("f{}1", "f{}") if columns else ("f{}", "f1{}"):
-            yield (
-                of_weights
-                | {name: form.format(of_bias(short[name], units)) for name in biases}
-                | dict.fromkeys(inputs, of_x)
-                | dict.fromkeys(states, "fKN" if columns else "fNK")
-            )
+            of_biases = {name: form.format(of_bias(short[name], units, short.values())) for name in biases}
+            of_states = dict.fromkeys(states, "fKN" if columns else "fNK")
+            found = of_weights | of_biases | dict.fromkeys(inputs, of_x) | of_states
+            if found not in seen:
+                seen.append(found)
+                yield found
 
 
-def of_weight(name: str, columns: bool, turned: bool, units: str) -> str:
+def of_gates(names: Collection[str]) -> dict[str, str]:
+    """Where the weights come from that lead to gates, if each gate has two: W_xf and W_hf, or W_f and U_f."""
+    starts = {name: (found[1] or found[4]).replace("i", "x") for name in names if (found := TO_GATE.fullmatch(name))}
+    if any(re.search("[fzrgnuc]", name[1:]) for name in starts):
+        return starts
+    pairs = [name for name in names if re.fullmatch(r"W_?[a-z]", name) and f"U{name[1:]}" in names]
+    return dict.fromkeys(pairs, "x") | {f"U{name[1:]}": "h" for name in pairs}
+
+
+def of_weight(name: str, columns: bool, turned: bool, units: str, gates: Mapping[str, str]) -> str:
     """What a weight may be. turned: of W_ab, a is where it leads to, if examples are rows, and where it comes from, if columns."""
+    if name in gates:
+        start = ENDS[gates[name]]
+        return f"fK{start}" if columns else f"f{start}K"
     if found := BETWEEN.fullmatch(name):
         first, second = ENDS[found[1]], ENDS[found[2]]
         return f"f{second}{first}" if turned else f"f{first}{second}"
@@ -54,5 +76,7 @@ def of_weight(name: str, columns: bool, turned: bool, units: str) -> str:
     return f"f{ends[::-1] if columns else ends}"
 
 
-def of_bias(name: str, units: str) -> str:
-    return "A" if name[-1] in "yo" and len(name) > 1 and units == "K" else units
+def of_bias(name: str, units: str, names: Collection[str]) -> str:
+    """That of an output, unless the o is a gate."""
+    gate = name[-1:] == "o" and not {"Wo", "W_o"}.isdisjoint(names)
+    return "A" if name[-1] in "yo" and len(name) > 1 and units == "K" and not gate else units

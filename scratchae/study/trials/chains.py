@@ -37,7 +37,11 @@ def bare(name: str) -> str:
 def chained(names: Sequence[str]) -> Iterator[tuple[dict[str, str], str]]:
     """The kinds of weights and biases among arguments, in the ways that fit together, and whether examples are rows or columns."""
     names = [name for name in names if "[" not in name or bare(name) not in OPTIONS]
-    biases = [name for name in names if BIAS.fullmatch(bare(name))]
+    letters = {bare(name) for name in names if "[" in name and len(bare(name)) == 1}
+    vectors = (
+        {one for one in letters if one.islower()} if any(map(str.isupper, letters)) else set()
+    )  # beside matrices
+    biases = [name for name in names if BIAS.fullmatch(bare(name)) or ("[" in name and bare(name) in vectors)]
     weights = [name for name in names if name not in biases and (WEIGHT.fullmatch(bare(name)) or "[" in name)]
     coded = [CODED.fullmatch(bare(name)) for name in weights]
     if weights and all(coded):

@@ -13,6 +13,7 @@ from ..styles.readings.assigned import assigned, stems_of_label
 from ..styles.readings.several import Several, UnlikeError
 from ..styles.text.names import stem
 from ..styles.text.written import text_of
+from .misshapen import others
 from .terms import evaluated, tensors_of
 
 
@@ -38,11 +39,12 @@ def alone(thing: Several, chosen: Mapping[str, str], accused: Mapping[str, str])
 class Fits:
     """Whether a reading runs on arguments, and its gradients have the shapes of their tensors. Gives up where its form is another.
 
-    whole: no array that comes back may be left without a tensor. strict: it may belong to one tensor only.
+    whole: no array that comes back may be left without a tensor. strict: it may belong to one tensor only. near: whether all that was
+    amiss, once, were the shapes of some gradients.
     """
 
     def __init__(self, thing: Several, whole: bool, strict: bool):
-        self.thing, self.whole, self.strict, self.unlike = thing, whole, strict, 0
+        self.thing, self.whole, self.strict, self.unlike, self.near = thing, whole, strict, 0, False
 
     def __call__(self, arguments: Mapping[str, Any]) -> bool | None:
         if self.unlike >= 150:
@@ -66,6 +68,7 @@ class Fits:
         if any(np.any(array) and self.is_of_another(label, arguments, tensors) for label, array in labelled):
             return False
         found = list(assigned(labelled, tensors))
+        self.near = self.near or any(others(way, tensors) for way, _ in found)
         return not (self.strict and len(found) > 1) and any(
             not (left and self.whole)
             and all(

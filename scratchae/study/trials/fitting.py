@@ -7,6 +7,7 @@ A shape is written in letters: N or M examples, D features, K units, G of 2 K, A
 from __future__ import annotations
 
 import collections
+import functools
 import heapq
 import itertools
 import re
@@ -62,7 +63,7 @@ SECONDS = 0.7  # for trying shapes
 TRIES = 4000
 
 # what an argument of a name may be, the likeliest first: a kind, and the letters of its shape. Kinds: f floats, i class or row numbers,
-# o one-hot rows, c one-hot columns, b 0 and 1, s -1 and 1, p a single number, n and m whole numbers, 2 and 3, t the word train, q rows that sum to 1, y symmetric
+# j those of two classes, o one-hot rows, c one-hot columns, b 0 and 1, s -1 and 1, p a single number, n and m whole numbers, 2 and 3, t the word train, q rows that sum to 1, y symmetric
 # shares of pairs, l whole numbers of steps, at least 1
 LENGTHS = r"(?:seq|sequence|sentence|doc|x|input)?(?:lengths?|lens?)|n?valid"
 NAMED: tuple[tuple[str, str], ...] = (
@@ -82,6 +83,7 @@ NAMED: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 ANY = "fND fNU fDN fD fN fK fTD fNTD fNHWC fNCHW fDK p f iN fNN bN n fN1 fKD fHW fED fD1 fA1 fKN iNT iT fTD1"
 
+WORDS = {"p": 0.7, "t": "train", "n": 2, "m": 3}
 SINGLE = {"p", "f", "n", "m"}  # kinds of single numbers
 DATA = {"x", "xs", "inputs", "input", "features", "data"}  # which may hold any numbers
 
@@ -113,33 +115,34 @@ def likely(name: str, index: bool = False) -> list[str]:
 
 def made(kind: str, sizes: Mapping[str, int], seed: int, positive: bool) -> Any:
     """An argument of this kind."""
-    rng = np.random.default_rng(seed)
-    shape = tuple(1 if letter == "1" else sizes[letter] for letter in kind[1:])
-    if kind[0] == "p":
-        return 0.7
-    if kind == "t":
-        return "train"
-    if kind[0] in "nm":
-        return 2 if kind == "n" else 3
-    if kind[0] == "i":
-        return rng.integers(0, 3, shape)
+    if kind in WORDS:
+        return WORDS[kind]
     if kind[0] == "l":
-        return rng.integers(1, sizes["T"] + 1, shape)
-    if kind[0] == "o":
+        shape = tuple(1 if letter == "1" else sizes[letter] for letter in kind[1:])
+        return np.random.default_rng(seed).integers(1, sizes["T"] + 1, shape)
+    return drawn(kind[0], tuple(1 if letter == "1" else sizes[letter] for letter in kind[1:]), seed, positive).copy()
+
+
+@functools.lru_cache(20_000)  # shapes are tried by the thousand
+def drawn(kind: str, shape: tuple[int, ...], seed: int, positive: bool) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    if kind in "ij":
+        return rng.integers(0, 3 if kind == "i" else 2, shape)
+    if kind == "o":
         return np.eye(shape[1])[rng.integers(0, shape[1], shape[0])]
-    if kind[0] == "c":
+    if kind == "c":
         return np.eye(shape[0])[:, rng.integers(0, shape[0], shape[1])]
-    if kind[0] == "b":
-        drawn = rng.integers(0, 2, shape).astype(float)
-        drawn.flat[:2] = 1, 0
-        return drawn
-    if kind[0] in "qy":
-        drawn = rng.uniform(0.15, 0.9, shape)
-        if kind[0] == "q":
-            return drawn / drawn.sum(axis=1, keepdims=True)
-        drawn = (drawn + drawn.T) * (1 - np.eye(len(drawn)))
-        return drawn / drawn.sum()
-    if kind[0] == "s":
+    if kind == "b":
+        found = rng.integers(0, 2, shape).astype(float)
+        found.flat[:2] = 1, 0
+        return found
+    if kind in "qy":
+        found = rng.uniform(0.15, 0.9, shape)
+        if kind == "q":
+            return found / found.sum(axis=1, keepdims=True)
+        found = (found + found.T) * (1 - np.eye(len(found)))
+        return found / found.sum()
+    if kind == "s":
         return np.where(rng.integers(0, 2, shape) > 0, 1.0, -1.0)
     if positive:
         return np.asarray(rng.uniform(0.15, 0.9, shape))

@@ -17,7 +17,8 @@ from .alike import beside_held, choices, equal, told_apart
 from .fits import Fits
 from .fitting import ALIKE, Fitting
 from .result import RIGHT, UNUSABLE, WRONG, Result
-from .several import arguments_of, examine, promising, trials
+from .several import examine, promising, trials
+from .terms import arguments_of
 
 SEARCHED = 5.0  # seconds after which nothing further is tried
 
@@ -35,7 +36,7 @@ def best(
                 if result.layer is None:
                     return result
                 part = part or result
-            if result is not None and result.code == WRONG:
+            if result is not None and result.code == WRONG and is_believed(thing, result):
                 worst = worst or result
             if result is not None and result.code == UNUSABLE:
                 open_ = open_ or result
@@ -93,6 +94,11 @@ def believed(thing: Several, result: Result) -> bool:
         and len(names) == 2
         and bool(IS_COST.search(names[0]) and IS_SLOPE.search(names[1]))
     )
+
+
+def is_believed(thing: Several, result: Result) -> bool:
+    """Whether what is wrong is wrong: a step may descend another measure than the value, unless that is told, or some of it is right."""
+    return not thing.descends or thing.updates or partly(result)
 
 
 def partly(result: Result) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,9 @@ from .fits import Fits, UnsettledError, alone, unsettled
 from .fitting import SINGLE, WEIGHTS, Fitting, constants, fitted
 from .functions import source_of, tolerance_of
 from .layers import ELEMENTS, some
+from .misshapen import examine as of_another_shape
 from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
-from .terms import copied, evaluated, tensors_of, upstream
+from .terms import arguments_of, copied, evaluated, tensors_of, upstream
 from .varied import varied
 
 NOT_SYMMETRIC = re.compile(r"non-? ?symm|not\s+(?:\w+\s+)?symm|unsymm|asymm|general", re.I)
@@ -56,12 +58,13 @@ def examine(thing: Several, given: Mapping[str, Any], deadline: float, strict: b
     indices = indices_in(thing.parts, names)
     seconds = (2,) if thing.fixed else (1, 2) if thing.cls is not None else (1,)
     entries = of_entries(thing.parts, names)
-    worst, accused = None, {}
+    worst, accused, near = None, {}, False
     for ours, whole in [*([(known, True)] if known else []), ({}, True), *([] if strict else [({}, False)])]:
         if time.process_time() > deadline:
             return worst
+        takes = Fits(thing, whole, strict)
         try:
-            for fitting in fitted(names, ours, Fits(thing, whole, strict), seconds, indices, entries):
+            for fitting in fitted(names, ours, takes, seconds, indices, entries):
                 if strict and any(kind in SINGLE for kind in fitting.chosen.values()):
                     continue
                 if any(
@@ -95,15 +98,9 @@ def examine(thing: Several, given: Mapping[str, Any], deadline: float, strict: b
             return worst
         if worst is not None:
             return worst
-    return None
-
-
-def arguments_of(thing: Several, known: Collection[str]) -> list[str]:
-    """The names of the arguments, and the keys of those that are dicts."""
-    names = [
-        f"{p.name}[{key}]" for p in thing.parameters if p.name not in known for key in thing.keys.get(p.name, ())
-    ]
-    return [p.name for p in thing.parameters if p.name in known or p.name not in thing.keys] + names
+        near = near or takes.near
+    check = partial(examine, given=given, deadline=deadline, strict=False)
+    return of_another_shape(thing, check) if near and not strict else None
 
 
 def moves_as_much(result: Result, first: Result) -> bool:

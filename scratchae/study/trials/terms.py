@@ -1,15 +1,24 @@
-"""The scalar of a reading, L = Σ r y with a fixed r, and the tensors among its arguments."""
+"""The scalar of a reading, L = Σ r y with a fixed r, its arguments, and the tensors among them."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 
 from ..styles.objects.copies import repeatable
 from ..styles.readings.several import Several, UnlikeError
+from ..styles.text.written import Row
+
+
+def arguments_of(thing: Several, known: Collection[str]) -> list[str]:
+    """The names of the arguments, and the keys of those that are dicts."""
+    names = [
+        f"{p.name}[{key}]" for p in thing.parameters if p.name not in known for key in thing.keys.get(p.name, ())
+    ]
+    return [p.name for p in thing.parameters if p.name in known or p.name not in thing.keys] + names
 
 
 def upstream(y: np.ndarray) -> np.ndarray:
@@ -45,8 +54,12 @@ def evaluated(
     thing: Several, arguments: Mapping[str, Any], anew: bool = True
 ) -> tuple[np.ndarray, list[tuple[str, Any]]]:
     """The terms of L = Σ r y, and the gradients with the names that their author gave them. anew: np.random begins anew."""
+    given = copied(arguments)
+    for name, keys in thing.keys.items():
+        if isinstance(keys, Row) and isinstance(given.get(name), dict):
+            given[name] = keys.packed(given[name][key] for key in keys)
     with repeatable() if anew else contextlib.nullcontext():
-        outputs, labelled = thing.run(copied(arguments), upstream)
+        outputs, labelled = thing.run(given, upstream)
     outputs = [np.asarray(y) for y in outputs]
     if any(y.dtype.kind != "f" or y.size == 0 for y in outputs):
         raise UnlikeError

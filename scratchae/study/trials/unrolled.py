@@ -1,5 +1,6 @@
-"""A cost of parameters that are unrolled into one vector, cost(theta, visible_size, hidden_size, lambda_, data): the sizes are arguments,
-the length of the vector is the only one that its reshapes take, and the shapes of the data are found by trying."""
+"""A cost of parameters that are unrolled into one vector, cost(theta, visible_size, hidden_size, lambda_, data) or cost(theta, layers, X, y):
+the sizes are arguments, or a list; the length of the vector is the only one that its reshapes take; the shapes of the data are found by
+trying."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from typing import Any
 from ..styles.objects.constructed import is_size
 from ..styles.readings.several import Several, UnlikeError
 from ..styles.text.names import plain
+from ..styles.text.written import sizes_in
 from .fits import Fits
 from .fitting import Fitting, in_order, made
 from .result import RIGHT, Result
@@ -28,7 +30,11 @@ SETTING = re.compile(
 )
 LABELS = re.compile(r"y\w*|labels?|targets?|t|classes|ground_?truth|truth")
 MASK = re.compile(r"r|mask\w*|rated|observed|known|m")
-NUMBERS = {0: ((3, 4, 5, 7), 6), 1: ((4, 3, 6, 5), 7)}  # the sizes, one after the other, and the number of examples
+LAYERS = re.compile(
+    r"layers?(?:sizes|dims|shape|units)?|(?:net|network)?(?:sizes|dims|shape|structure|architecture|topology|units|nodes)|arch"
+)
+# the sizes, one after the other, and the number of examples; the last has the order of the first
+NUMBERS = {0: ((3, 4, 5, 7), 6), 1: ((4, 3, 6, 5), 7), 2: ((2, 5, 4, 6), 7)}
 
 
 @dataclass
@@ -40,17 +46,19 @@ class Unrolled(Fitting):
     lengths: dict[int, int] = field(default_factory=dict)
 
     def __call__(self, sizes: int, seed: int) -> dict[str, Any]:
-        numbers, N = NUMBERS[sizes % 2]
+        numbers, N = NUMBERS[sizes]
         letters = dict(zip("abcd", numbers, strict=True)) | {"N": N}
         found: dict[str, Any] = {"sizes": sizes % 2}
         for place, name in enumerate(self.parameters):
             kind = self.kinds[name]
             if name == self.theta:
-                found[name] = 0.5 * made("fN", {"N": self.lengths[sizes % 2]}, 100 * seed, False)
+                found[name] = 0.5 * made("fN", {"N": self.lengths[sizes]}, 100 * seed, False)
             elif kind == "size":
                 found[name] = letters[
                     "abcd"[[one for one in self.parameters if self.kinds[one] == "size"].index(name)]
                 ]
+            elif kind.startswith("list"):
+                found[name] = list(numbers[: int(kind[4:])])
             elif kind == "setting":
                 found[name] = 0.2 if re.search("rho|spars|act", plain(name)) else 0.7 * 0.85**place
             else:
@@ -68,9 +76,11 @@ def theta_of(thing: Several) -> str | None:
     return names[0] if names and THETA.fullmatch(plain(names[0])) else None
 
 
-def kinds_of(name: str, letters: str) -> list[str]:
-    """What an argument may be, the likeliest first."""
-    if is_size(name) or re.search("size$|^num|^n_|units|classes$|features$", name.lower()):
+def kinds_of(name: str, letters: str, sized: bool) -> list[str]:
+    """What an argument may be, the likeliest first. sized: it stands in a shape."""
+    if LAYERS.fullmatch(plain(name)):
+        return ["list3", "list4", "list2", *(["size"] if sized else [])]
+    if sized or is_size(name) or re.search("size$|^num|^n_|units|classes$|features$", name.lower()):
         return ["size"]
     if SETTING.fullmatch(plain(name)) and name != "R":
         return ["setting"]
@@ -93,23 +103,23 @@ def kinds_of(name: str, letters: str) -> list[str]:
 def found_for(thing: Several, theta: str) -> Iterator[Unrolled]:
     """Arguments that a cost takes, and whose gradient is as long as the vector."""
     names, takes, end = [p.name for p in thing.parameters], Fits(thing, True, False), time.process_time() + SECONDS
-    count = sum(kinds_of(name, "ab") == ["size"] for name in names if name != theta)
-    letters = "abcd"[: max(1, count)]
-    options = [["theta"] if name == theta else kinds_of(name, letters) for name in names]
+    sized = set().union(*(sizes_in(one, names) for one in thing.parts))
+    first = [kinds_of(name, "ab", name in sized)[0] for name in names if name != theta]
+    letters = "abcd"[: 4 if "list3" in first else max(1, first.count("size"))]
+    options = [["theta"] if name == theta else kinds_of(name, letters, name in sized) for name in names]
     for places in in_order([len(one) for one in options]):
         kinds = {name: kinds[i] for name, kinds, i in zip(names, options, places, strict=True)}
         one = Unrolled({}, {}, False, 0, kinds, names, theta)
-        if length := length_of(one, takes, 0):
-            one.lengths[0] = length
-            if other := length_of(one, takes, 1):
-                one.lengths[1], one.second = other, 1
+        if length_of(one, takes, 0):
+            one.second = next((sizes for sizes in (1, 2) if length_of(one, takes, sizes)), 0)
+            if one.second:
                 yield one
         if time.process_time() > end:
             return
 
 
 def length_of(one: Unrolled, takes: Fits, sizes: int) -> int | None:
-    """The length of the vector that a cost takes for these sizes."""
+    """The length of the vector that a cost takes for these sizes, which is kept."""
     for length in range(2, LONGEST):
         one.lengths[sizes], takes.unlike = length, 0
         if takes(one(sizes, 0)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import itertools
 import re
 import time
@@ -10,10 +11,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+from ..styles.classes.models import is_value
 from ..styles.losses import TARGETS
 from ..styles.readings.several import Several
 from ..styles.text.names import IS_COST, plain
-from ..styles.text.written import returns
+from ..styles.text.written import indices_in, returns
 from .fits import Fits
 from .fitting import Fitting, constants, in_order
 from .result import RIGHT, Result
@@ -25,7 +27,10 @@ DATA = {
     "rows": "fND fDK fNTD fNK fD iN iT fN fNCHW",
     "columns": "fDN fD1 fKN fD fND",
 }
-LABELS = {"rows": "iN fNA fND oNA fN fN1 iN1 bN fNTD fNK fA iT", "columns": "fA1 fAN fK1 fKN fDN fD1 iN f1N oAN n fA"}
+LABELS = {
+    "rows": "iN fNA fND oNA fN fN1 iN1 bN fNTD fNK fA iT jN",
+    "columns": "fA1 fAN fK1 fKN fDN fD1 iN f1N oAN n fA",
+}
 NOISE = "fND fNA fNK bND fN fDN"
 LABEL = re.compile(r"y|ys|y_\w+|labels?|t|one_?hot", re.I)
 IS_STATE = re.compile(r"[hc]\d?$|[hc]_?prev|prev|state|h_?0|c_?0|memory", re.I)
@@ -36,8 +41,8 @@ IS_SETTING = re.compile(
 )
 
 
-def kinds_of(name: str, layout: str, noise: bool, in_time: bool) -> list[str]:
-    """What an argument may be, the likeliest first. in_time: beside the state of a step before."""
+def kinds_of(name: str, layout: str, noise: bool, in_time: bool, index: bool) -> list[str]:
+    """What an argument may be, the likeliest first. in_time: beside the state of a step before. index: it chooses rows."""
     if in_time:
         return ["fK1", "fNK", "fK"] if IS_STATE.match(name) else ["iN", *DATA["columns"].split()]
     if IS_SETTING.fullmatch(name):
@@ -50,17 +55,18 @@ def kinds_of(name: str, layout: str, noise: bool, in_time: bool) -> list[str]:
         return NOISE.split()
     if LABEL.fullmatch(name) or plain(name) in TARGETS:
         return LABELS[layout].split()
-    return DATA[layout].split()
+    return [*(["n", "iN"] if index else []), *DATA[layout].split()]
 
 
 def found_for(thing: Several) -> Iterator[Fitting]:
     """Arguments that it takes, whose gradients have the shapes of its parameters."""
     names, takes = [p.name for p in thing.parameters], Fits(thing, True, False)
-    held = thing.held({"sizes": 0}).values()
+    methods = [method for _, method in inspect.getmembers(thing.cls, inspect.isfunction)]
+    held, indices = thing.held({"sizes": 0}).values(), indices_in([*thing.parts, *methods], names)
     columns = any(array.ndim == 2 and array.shape[1] == 1 < len(array) for array in held)
     for layout in ("columns", "rows") if columns else ("rows", "columns"):
         in_time = any(map(IS_STATE.match, names))
-        options = [kinds_of(name, layout, i > 0, in_time) for i, name in enumerate(names)]
+        options = [kinds_of(name, layout, i > 0, in_time, name in indices) for i, name in enumerate(names)]
         for places in itertools.islice(in_order([len(one) for one in options]), MOST):
             fitting = Fitting({name: one[i] for name, one, i in zip(names, options, places, strict=True)}, {}, False)
             takes.unlike = 0
@@ -147,6 +153,8 @@ def is_believed(thing: Several, result: Result, things: Sequence[Several]) -> bo
     are right."""
     if any(check.passed and np.any(check.analytic) for check in result.report.checks):
         return True
+    if len(thing.parts) > 1 and not any(is_value(one.__name__) for one in thing.parts[:-1]):
+        return False  # the name of its value tells nothing
     if thing.descends:  # what a step returns may be another measure than what it descends
         return any(IS_COST.search(ast.unparse(node)) for node in returns(thing.source))
     return len({other.parts[:-1] for other in things if len(other.parts) > 1}) <= 1 or len(thing.parts) == 1

@@ -18,19 +18,11 @@ from ..objects.held import copies, left_by
 from ..readings.returned import are_arrays, is_number, labelled, names_in
 from ..readings.several import Arrays, Several, UnlikeError
 from ..text.calls import required
-from ..text.names import COSTS, FORWARD, RATES, SLOPES, plain
+from ..text.names import COSTS, FORWARD, RATES, SLOPES, STEP, plain
 from ..text.written import notes_of, text_of
 from . import methods
-from .steps import Descent, rates_of
+from .steps import NOT_PLAIN, Descent, rates_of
 
-STEP = re.compile(
-    r"(?:sgd|gd|train|training|fit|update|gradient|learning|optimi[sz]er?|descent|take|backprop)?_?(?:step|batch|one|example|sample|minibatch|mini_batch)|"
-    r"train_on_\w+|partial_fit|(?:sgd_)?update(?:_\w+)?|learn(?:_\w+)?|optimi[sz]e|apply_\w+"
-)
-# what is added to the parameters is then not the gradient times a number, or on purpose not that of the whole loss
-NOT_PLAIN = re.compile(
-    r"sqrt|adam|rms|1 - self\.(?:beta|mom|mu)|1 - (?:beta|mom|mu)|clip|semi|bootstrap|random|shuffle|choice|permutation"
-)
 PREDICTS = (*FORWARD, "predict", "think", "query", "output", "evaluate")
 LOSSES: dict[str, tuple[Callable, Callable]] = {  # the value, and its derivative in the output
     "½ Σ (a - y)²": (lambda a, y: 0.5 * ((a - y) ** 2).sum(), lambda a, y: a - y),
@@ -47,7 +39,7 @@ def with_own_loss(title: str, objects: Objects) -> Iterator[Several]:
     """The readings of a class in which its steps, turned round, are the gradients of its loss."""
     named = dict(inspect.getmembers(objects.cls, inspect.isfunction))
     for cost in (name for name in COSTS if name in named):
-        for step in (name for name in named if STEP.fullmatch(name) and name != cost):
+        for step in (name for name in named if STEP.fullmatch(name.strip("_")) and name != cost):
             text = text_of(named[step]) + notes_of(objects.cls)
             wanted = sum(plain(p.name) not in RATES for p in required(named[step]))
             if not NOT_PLAIN.search(text) and 1 < wanted == len(required(named[cost])):
@@ -59,12 +51,12 @@ def of_own(title: str, objects: Objects, cost: str, step: str) -> Several:
     needed = [p.name for p in found.parameters]
 
     def value(arguments: Arrays) -> Any:
-        return getattr(objects(arguments), cost)(**{name: arguments[name] for name in needed})
+        return getattr(objects(arguments, needed), cost)(**{name: arguments[name] for name in needed})
 
     descent = Descent(value)
 
     def run(arguments: Arrays, upstream: Callable) -> tuple[list, list]:
-        y, fresh = value(arguments), objects(arguments)
+        y, fresh = value(arguments), objects(arguments, needed)
         if not is_number(y):
             raise UnlikeError
         method = getattr(fresh, step)

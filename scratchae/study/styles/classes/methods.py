@@ -11,14 +11,15 @@ import numpy as np
 
 from ..objects.constructed import is_size
 from ..objects.fresh import Objects
-from ..objects.held import copies, is_float, left_by
+from ..objects.held import copies, held_by, is_float, left_by
 from ..objects.paths import get, keys_of_gradient, short, walk
 from ..readings.apart import apart, settings_of
 from ..readings.returned import with_gradients
 from ..readings.several import Arrays, Several
 from ..text.calls import method_of, parameters_of, required
 from ..text.names import SLOPES, VALUES, ZEROING
-from ..text.written import keys_of, may_give_several
+from ..text.written import keys_of, may_give_several, returns, text_of
+from .steps import NOT_PLAIN, rates_of, taken_off
 
 
 def by_methods(title: str, objects: Objects) -> Iterator[Several]:
@@ -65,7 +66,9 @@ def reading(title: str, objects: Objects, value: str, slope: str | None) -> Seve
         called_with = of_any_number(sources[1])
     context = bool(called_with) and called_with[0].name == "ctx"  # as in torch.autograd.Function
     called_with = called_with[1:] if context else called_with
-    settings = settings_of(*sources)
+    steps = bool(slope) and not returns(sources[-1]) and not NOT_PLAIN.search(text_of(sources[-1]))
+    rates = rates_of(sources[-1]) if steps else {}  # of a backward that only makes a step
+    settings = tuple(p for p in settings_of(*sources) if p.name not in rates)
     data = [p.name for p in called_with]
 
     def own(arguments: Arrays) -> Arrays:
@@ -80,7 +83,10 @@ def reading(title: str, objects: Objects, value: str, slope: str | None) -> Seve
             method, other = functools.partial(method, ctx), functools.partial(other, ctx)
         if slope is None:
             return with_gradients(method(**own(arguments)), sources[0], upstream)
-        outputs, found = apart(method, other, own(arguments), upstream)
+        held = held_by(fresh) if rates else {}
+        outputs, found = apart(method, other, own(arguments) | rates, upstream)
+        if rates:
+            return outputs, [(name, change) for name, change in taken_off(fresh, held) if np.any(change)]
         return outputs, [*found, *left_by(fresh, before, {p.name: arguments[p.name] for p in needed})]
 
     def twice(arguments: Arrays, upstream: Callable) -> tuple[list[str], list[str]]:
@@ -100,6 +106,7 @@ def reading(title: str, objects: Objects, value: str, slope: str | None) -> Seve
         title, run, [*called_with, *needed], sources, keys=keys_of(sources, data), settings=settings,
         held=lambda arguments: objects.held(arguments, data),
         twice=twice if slope and not needed and method_of(cls, ZEROING) else None,
+        descends=bool(rates),
         sized=() if needed or objects.fixed else tuple(p.name for p in required(cls)),
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ def train_step(self, x): self.W -= self.lr * dW            what it takes off, di
 
 from __future__ import annotations
 
+import ast
 import functools
 import inspect
 import re
@@ -25,7 +26,8 @@ from ..readings.apart import by_name, words
 from ..readings.returned import is_number, labelled, names_in, with_gradients
 from ..readings.several import Arrays, Several, UnlikeError
 from ..text.calls import EVERYTHING, parameters_of
-from ..text.names import IS_COST, RATES, VALUES, is_upstream, plain
+from ..text.names import IS_COST, IS_SLOPE, RATES, VALUES, is_upstream, plain
+from ..text.written import returns, upstream_option
 from . import examples
 from .steps import is_state, of_given_gradients, of_value_returned, rates_of
 
@@ -35,12 +37,11 @@ IS_VALUE = re.compile(IS_COST.pattern + r"|likelihood|nll|elbo|divergence", re.I
 def of_method(title: str, name: str, objects: Objects) -> Iterator[Several]:
     """The readings of the method of that name."""
     cls = objects.cls
-    named = [key for key in dir(cls) if key[0] != "_" and inspect.isroutine(getattr(cls, key))]
+    named = [key for key in dir(cls) if not key.startswith("__") and inspect.isroutine(getattr(cls, key))]
     methods = {key: inspect.unwrap(getattr(cls, key)) for key in named}
     slope = methods.pop(name)
-    values = sorted(
-        (key for key in methods if IS_VALUE.search(key) or key in VALUES), key=lambda key: not IS_VALUE.search(key)
-    )
+    values = sorted((key for key in methods if is_value(key)), key=lambda key: not IS_VALUE.search(key))
+    values = values or [key for key in methods if asked(methods[key]) and not IS_SLOPE.search(key) and key[0] != "_"]
     yield reading(title, objects, lambda thing, words: together(by_name(thing, name, words), slope), slope)
     for value in values:
         v = methods[value]
@@ -48,9 +49,13 @@ def of_method(title: str, name: str, objects: Objects) -> Iterator[Several]:
             for reduced in (np.mean, np.sum):
                 how = functools.partial(after, forward=None, value=value, slope=name, reduced=reduced)
                 yield reading(title, objects, how, v, slope)
-        for forward in [key for key in methods if key in VALUES and key != value] if is_after(v, slope) else ():
+        forwards = [key for key in methods if key.strip("_") in VALUES and key != value]
+        for forward in forwards if is_after(v, slope) else ():
             how = functools.partial(after, forward=forward, value=value, slope=name, reduced=np.mean)
             yield reading(title, objects, how, methods[forward], v, slope)
+        if is_of_inputs(v, slope):
+            how = functools.partial(after, forward=None, value=value, slope=name, reduced=np.sum)
+            yield reading(title, objects, how, v, slope)
     if all(plain(p.name) in RATES for p in asked(slope)):
         how = functools.partial(of_given_gradients, method=slope)
         yield replace(reading(title, objects, how, slope, steps=True), descends=False)
@@ -60,10 +65,20 @@ def of_method(title: str, name: str, objects: Objects) -> Iterator[Several]:
         yield replace(reading(title, objects, how, slope), parameters=examples.ARGUMENTS)
 
 
+def is_value(name: str) -> bool:
+    return bool(IS_VALUE.search(name)) or name.strip("_") in VALUES
+
+
 def is_direct(value: Callable, slope: Callable) -> bool:
     """Whether a value and its gradients take the same arguments."""
     ours, theirs = ({p.name for p in asked(one)} for one in (value, slope))
     return bool(theirs) and ours <= theirs
+
+
+def is_of_inputs(value: Callable, slope: Callable) -> bool:
+    """Whether a value takes all, and gives one number, and its gradients are those of what it has kept."""
+    several = any(isinstance(node, ast.Tuple) for node in returns(value))
+    return bool(asked(value)) and not (asked(slope) or upstream_option(slope) or several)
 
 
 def is_after(value: Callable, slope: Callable) -> bool:
@@ -90,18 +105,19 @@ def reading(title: str, objects: Objects, how: Callable, *sources: Callable, ste
     rates, options = rates_of(sources[-1]), parameters_of(sources[-1])
     settings = tuple(p for p in options if p.default not in (p.empty, None) and plain(p.name) not in RATES)
     names = ("x", "y", *parameters, *(p.name for p in settings))
+    needed = [p for key, p in parameters.items() if key not in rates]
+    data = [p.name for p in needed]
 
     def run(arguments: Arrays, upstream: Callable) -> tuple[list, list]:
-        thing = objects(arguments)
+        thing = objects(arguments, data)
         words = {name: arguments[name] for name in names if name in arguments}
         with repeatable(0, thing):
             return how(thing, words | rates)
 
     def held(arguments: Arrays) -> Arrays:
-        arrays = objects.held(arguments)
+        arrays = objects.held(arguments, data)
         return {name: array for name, array in arrays.items() if not (steps and is_state(name, arrays))}
 
-    needed = [p for key, p in parameters.items() if key not in rates]
     return objects.reading(title, run, needed, sources, held=held, settings=settings, descends=steps)
 
 

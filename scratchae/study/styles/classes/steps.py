@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,6 +20,10 @@ from ..text.names import GRADIENTS, RATES, plain, stems_of_gradient
 from ..text.written import tree_of
 
 RATE = 0.25
+# what is added to the parameters is then not the gradient times a number, or on purpose not that of the whole loss
+NOT_PLAIN = re.compile(
+    r"sqrt|adam|rms|1 - self\.(?:beta|mom|mu)|1 - (?:beta|mom|mu)|clip|semi|bootstrap|random|shuffle|choice|permutation"
+)
 
 
 def rates_of(method: Callable) -> dict[str, float]:

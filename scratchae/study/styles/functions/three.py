@@ -39,10 +39,10 @@ def in_three(functions: Mapping[str, Callable]) -> Iterator[Several]:
                 if target[0].name in handed and (handed & set(inputs) or cached(forward)) and settings <= handed:
                     parts, keys = (forward, cost, slope), keys_of(functions.values(), inputs)
                     run = functools.partial(three, *parts)
-                    known = [p for p in settings_of(cost, slope) if p.name in handed_to(slope)]
-                    yield Several(
-                        name, slope, [*required(forward), *others], run, keys, parts=parts, settings=tuple(known)
-                    )
+                    options = {p.name: p for one in (forward, cost) for p in settings_of(one, slope)}
+                    shared = tuple(p for name, p in options.items() if name in handed_to(slope))
+                    needed = [*required(forward), *others]
+                    yield Several(name, slope, needed, run, keys, parts=parts, settings=shared)
 
 
 def likeness(forward: str, backward: str) -> float:

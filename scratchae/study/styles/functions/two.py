@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ..readings.apart import apart, returned_by, settings_of, words
 from ..readings.returned import names_in, with_gradients
-from ..readings.several import Several
+from ..readings.several import Arrays, Several
 from ..text.calls import required
-from ..text.names import DERIVATIVES, IS_SLOPE, is_upstream, plain
+from ..text.names import DERIVATIVES, IS_SLOPE, is_upstream, partner, plain
 from ..text.written import keys_of, may_give_several
 
 DOWNHILL = re.compile(r"updates?$|step|descent", re.I)  # what is added to parameters: the gradient turned round
@@ -25,18 +26,20 @@ def in_one_or_two(functions: Mapping[str, Callable]) -> Iterator[Several]:
         keys = keys_of(functions.values(), [p.name for p in needed])
         return Several(name, (value, *slope)[-1], needed, run, keys, settings=settings, parts=(value, *slope), **more)
 
-    for name, value in functions.items():
-        if required(value) and may_give_several(value):
-            yield reading(
-                name, lambda given, upstream, f=value: with_gradients(f(**words(f, given)), f, upstream), value
-            )
     claimed = {
         other
         for name, value in functions.items()
         for other, slope in functions.items()
         if name != other and named_after(name, other) and takes_the_same(value, slope)
     }
-    for name, value in functions.items():
+
+    def alone(name: str) -> Iterator[Several]:
+        if required(value := functions[name]) and may_give_several(value):
+            run = functools.partial(with_its_own, value)
+            yield reading(name, run, value)
+
+    def beside(name: str) -> Iterator[Several]:
+        value = functions[name]
         found = {one: named_after(name, one) for one in functions if one != name}
         found = {
             one: by_name
@@ -49,6 +52,10 @@ def in_one_or_two(functions: Mapping[str, Callable]) -> Iterator[Several]:
             alike = [one for one in found if found[one] == by_name]  # of one value
             title = name if len(alike) == 1 and (by_name or len(found) == 1) else other
             yield reading(title, run, value, slope, updates=updates, one_of=len(found))
+
+    for name in functions:
+        ways = (beside, alone) if partner(name, functions) else (alone, beside)
+        yield from itertools.chain.from_iterable(way(name) for way in ways)
 
 
 def named_after(name: str, other: str) -> bool:
@@ -64,6 +71,10 @@ def takes_the_same(value: Callable, slope: Callable) -> bool:
     first, second = ([plain(p.name) for p in required(f)] for f in (value, slope))
     rest = [one for one in second if one not in first]
     return len(first) >= 1 and set(first) <= set(second) and len(rest) <= 1 and all(map(is_upstream, rest))
+
+
+def with_its_own(value: Callable, arguments: Arrays, upstream: Callable) -> tuple[list, list]:
+    return with_gradients(value(**words(value, arguments)), value, upstream)
 
 
 def belongs(name: str, value: Callable, other: str, slope: Callable) -> bool:

@@ -18,7 +18,7 @@ from ..text.names import RATES, UPSTREAM, plain, stems_of_gradient
 from ..text.written import notes_of, returned_names, text_of
 
 # what a dict of options may hold
-OPTIONS = {"stride": 1, "pad": 1, "pool_height": 2, "pool_width": 2, "mode": "train", "p": 0.5, "seed": 1, "eps": 1e-5, "momentum": 0.9}  # fmt: skip
+OPTIONS = {"stride": 1, "pad": 1, "pool_height": 2, "pool_width": 2, "f": 2, "mode": "train", "p": 0.5, "seed": 1, "eps": 1e-5, "momentum": 0.9}  # fmt: skip
 BEFORE = {"z", "net", "preactivation", "preact", "pre", "logit", "logits"}
 
 
@@ -182,13 +182,14 @@ def argument_choices(parameter: inspect.Parameter, x: np.ndarray, given: Mapping
         return ["train"]
     if name in RATES or name in ("slope", "rate", "p", "eps", "negativeslope", "lam"):
         return [0.4]
-    if "stride" in name or name in ("pad", "padding", "size", "k", "kernelsize", "poolsize", "axis"):
+    sizes = ("pad", "padding", "size", "k", "kernelsize", "poolsize", "axis")
+    if ("stride" in name or name in sizes) and parameter.name != "K":  # which is rather a kernel
         return [2, 1]
     rng, D, N = np.random.default_rng(len(name)), x.shape[-1], int(np.prod(x.shape[1:]))
     C = x.shape[1] if x.ndim > 1 else 1
     shapes = {
         "w": [(N, 4), (D, 4), (4, len(x)), (4, D), (2, C, 3, 3), (3, 3, D, 2), (3, D, 2), (D, D), (D,)],
-        "b": [(4,), (1, 4), (2,), (D,), (1, D), (C,), (4, 1), ()],
+        "b": [(4,), (1, 4), (2,), (D,), (1, D), (C,), (4, 1), (1, 1, 1, 2), ()],
         "h": [(len(x), 4)],
     }
     kind = kind_of(name)

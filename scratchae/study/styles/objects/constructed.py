@@ -34,12 +34,11 @@ PARTS = (
 )  # fmt: skip
 WINDOWS = {*PARTS, "kernel", "kernelsize", "ksize", "k", "size", "window", "factor", "fh", "fw"}
 FRACTIONS = {"rate", "slope", "std", "momentum", "weight", "alpha", "p", "keep", "keepprob", "drop", "dropout", "droprate", "dropoutrate", "dropoutratio", "ratio", "prob", "beta", "decay", "sigma", "negativeslope", "rho", "scale", "temperature", "eps", "epsilon", "lam", "lambd", "reg", "gamma"}  # fmt: skip
+LISTS = {"sizes", "layers", "layersizes", "layerdims", "architecture", "shape"}  # of all layers
+ONE_OR_SEVERAL = {"units", "dims"}
 ACTIVATIONS = {
     "activation", "activationfunction", "activationfn", "activationfunc", "actfn", "act", "func", "fn", "nonlinearity",
 }  # fmt: skip
-
-
-LISTS, ONE_OR_SEVERAL = ("sizes", "layers", "layersizes", "layerdims", "architecture", "shape"), ("units", "dims")
 
 
 def tanh(x: np.ndarray) -> np.ndarray:

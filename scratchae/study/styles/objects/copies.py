@@ -67,6 +67,22 @@ def reseed(generator: Any, seed: int) -> None:
         generator.seed(seed)
 
 
+DRAWINGS: list[Drawing] = []  # of the blocks that are entered
+
+
+@functools.lru_cache(8)
+def seeded_kind(kind: type, seed: int) -> type:
+    """A generator of a kind that begins from a seed where it is given none. To make a class takes longer than to run many a forward."""
+
+    class Seeded(kind):
+        def __init__(self, given: Any = None):
+            for drawing in DRAWINGS[-1:]:
+                drawing.used = drawing.used or given is None
+            super().__init__(seed if given is None else given)
+
+    return Seeded
+
+
 @contextlib.contextmanager
 def repeatable(seed: int = 0, thing: Any = None) -> Iterator[Drawing]:
     """In the block, `np.random` and `random` begin from a seed, and so do generators made without one, and those that `thing`
@@ -83,17 +99,14 @@ def repeatable(seed: int = 0, thing: Any = None) -> Iterator[Drawing]:
         drawing.used = drawing.used or given is None
         return default_rng(seed if given is None else given)
 
-    class Seeded(RandomState):
-        def __init__(self, given: Any = None):
-            drawing.used = drawing.used or given is None
-            super().__init__(seed if given is None else given)
-
     np.random.set_state(first)
     random.setstate(second)
-    np.random.default_rng, np.random.RandomState = seeded, Seeded
+    np.random.default_rng, np.random.RandomState = seeded, seeded_kind(RandomState, seed)
+    DRAWINGS.append(drawing)
     try:
         yield drawing
     finally:
+        DRAWINGS.pop()
         np.random.default_rng, np.random.RandomState = default_rng, RandomState
         now = np.random.get_state()
         drawing.used = drawing.used or now[2:4] != first[2:4] or random.getstate() != second

@@ -83,13 +83,20 @@ def by_layers(p: Arrays, g: Arrays, held: SimpleNamespace) -> Given:
     return ([layer],), result
 
 
-FORMS = (by_arrays, by_lists, by_dicts, by_other_dicts, by_layer, by_layers)
+def by_pairs(p: Arrays, g: Arrays) -> Given:
+    values = [tuple(p)]
+    return (values, [tuple(g)]), lambda: values
+
+
+FORMS = (by_arrays, by_lists, by_dicts, by_other_dicts, by_layer, by_layers, by_pairs)
 
 
 def arrays_in(found: Any) -> Arrays:
     """The parameters in what an optimizer gave back."""
     if isinstance(found, dict):
         found = list(found.values())
+    if isinstance(found, list) and found and isinstance(found[0], tuple):
+        found = [one for pair in found for one in pair]
     if isinstance(found, np.ndarray) or np.isscalar(found):
         found = [np.asarray(found)]
     return [np.array(one.data if isinstance(one, Parameter) else one, np.float64) for one in found]

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..text.calls import method_of
-from ..text.names import UPDATE, ZEROING, stems_of_gradient
+from ..text.calls import method_of, required
+from ..text.names import RATES, UPDATE, ZEROING, plain, stems_of_gradient
 from .handed import Arrays, Parameter, from_layer, layer_of
-from .updating import Updating
+from .updating import HANDED, Updating
 
 
 class Made(Updating):
@@ -23,7 +23,14 @@ class Made(Updating):
     def update(self, p: Arrays, g: Arrays, t: int) -> Arrays:
         g = copies(g)
         if self.made is None:
-            self.theirs = self.made = self.cls(*self.hold(copies(p), g), **self.options)
+            held = self.hold(copies(p), g)
+            asked = required(self.cls)[len(held) :]
+            rest = {
+                one.name: HANDED.get(plain(one.name), HANDED["lr"])
+                for one in asked
+                if plain(one.name) in HANDED.keys() | RATES
+            }
+            self.theirs = self.made = self.cls(*held, **rest | self.options)
             self.method = getattr(self.made, method_of(self.made, UPDATE) or "step")
         self.silent = self.method(*self.hand(g)) is None
         return [np.array(value) for value in self.now()]

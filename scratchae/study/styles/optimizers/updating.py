@@ -91,7 +91,14 @@ class Updating:
         rates = {p.name: HANDED["lr"] for p in asked if p.default is p.empty and plain(p.name) in RATES}
         options = {p.name: p.default for p in asked if p.default is not p.empty}
         kept = {**getattr(self.theirs, "__dict__", {}), **(self.config or {})}
-        found = {plain(n): v for one in (self.defaults, options, kept, rates, self.options) for n, v in one.items()}
+        file = getattr(inspect.unwrap(self.method), "__globals__", {})
+        read = getattr(getattr(self.method, "__code__", None), "co_names", ())
+        of_file = {name: file[name] for name in read if plain(name) in RATES and name in file}
+        found = {
+            plain(n): v
+            for one in (of_file, self.defaults, options, kept, rates, self.options)
+            for n, v in one.items()
+        }
         numbers = {n: v for n, v in found.items() if isinstance(v, int | float | np.floating)}
         return {
             n: float(v) if isinstance(v, int | float) and not isinstance(v, bool) else v for n, v in numbers.items()
@@ -129,7 +136,7 @@ class Shaped(Updating):
 
 
 STATES = re.compile(
-    r"^(?:[vmscrhg]|state|states|cache|caches|buf\w*|vel\w*|mom\w*|moment\w*|acc\w*|sq\w*|avg\w*|exp\w*|opt\w*state|memory|mem\d?|hist\w*|[vms](?:t|w|dw|hat|prev)?)$"
+    r"^(?:[vmscrhg]|state|states|cache|caches|buf\w*|vel\w*|mom\w*|moment\w*|acc\w*|sq\w*|avg\w*|exp\w*|opt\w*state|memory|mems?\d?|hist\w*|[vms](?:t|w|dw|hat|prev)?)$"
 )
 
 

@@ -17,7 +17,7 @@ from ..text.names import COUNTERS, RATES, UPDATE, plain
 from ..text.written import tree_of
 from .handed import FORMS, by_arrays
 from .holding import Holding, HoldingBoth, HoldingLayers, Keeping
-from .updating import Asking, Functional, Named, Shaped, Updating
+from .updating import HANDED, Asking, Functional, Named, Shaped, Updating
 
 GRADIENT_FUNCTION = re.compile(r"^(?:grad\w*|g|d)(?:fn|func|function|f)$|^df$|^grad$")
 
@@ -27,6 +27,8 @@ def beginnings(function: Callable) -> Iterator[Callable]:
     for name, other in getattr(function, "__globals__", {}).items():
         begins = inspect.isfunction(other) and re.search(r"init|zeros|make_|new_|create", name)
         if begins and len(required(other)) == 1:
+            if "shape" in required(other)[0].name:
+                yield lambda p, g, f=other: f(np.shape(p))
             yield lambda p, g, f=other: f(p)
     yield lambda p, g: like(g)
     yield lambda p, g: like(p)
@@ -101,7 +103,12 @@ def ways_of_class(make: Callable[[], Any], cls: type, options: dict[str, Any]) -
                 for of in (lambda layer: [layer], lambda layer: layer, lambda layer: SimpleNamespace(layers=[layer])):
                     yield lambda of=of, called=called: HoldingLayers(cls, options, of, called)
             return
-        if len(needed) == 1 and len(made_with) == 1 and first.startswith(("g", "d")):
+        if (
+            len(needed) == 1
+            and made_with
+            and set(map(plain, made_with[1:])) <= HANDED.keys()
+            and first.startswith(("g", "d"))
+        ):
             yield lambda: Keeping(cls, options)
             return
         if len(needed) == 3 and is_name(first):

@@ -28,7 +28,7 @@ class UnlikeError(Exception):
 class Several:
     """run(arguments, upstream): the outputs as a list, and the gradients, each with the name that its author gives it.
 
-    parameters: the arguments of the value without a default. keys: of arguments that are dicts, the keys that are read. held: what an
+    parameters: the arguments of the value without a default. keys: of arguments that are dicts, the keys that are read; of lists, a Row. held: what an
     object itself holds that may have a gradient, by name. updates: what comes back is rather added to parameters;
     descends: or is what steps take off them, divided by a rate.
     one_of: how many functions give the gradients, one each. settings: arguments with a default, of the value and of what gives its
@@ -58,6 +58,9 @@ class Several:
         """The arguments, and what the object holds, moved off the values with which it begins."""
         rng, found = np.random.default_rng([seed, 7]), {p.name: None for p in self.parameters if p.name in arguments}
         found |= arguments
+        for name, keys in self.keys.items():
+            if isinstance(held := found.get(name), dict):  # in the order of the author
+                found[name] = {key: held[key] for key in (*keys, *held) if key in held}
         for name, array in self.held(arguments).items():
             if re.search(r"var|sigma|std|scale", name):
                 found[name] = np.asarray(np.abs(array) * rng.uniform(0.6, 1.5, array.shape))

@@ -40,6 +40,11 @@ PARAMETERS = {
     "params", "parameters", "param", "weights", "theta", "variables", "learnable", "trainable", "values", "p",
 }  # fmt: skip
 GRADIENTS = {"grads", "gradients", "grad", "gradient", "dparams", "derivatives", "deltas", "paramgrads", "gradparams", "dtheta", "dweights", "g", "d"}  # fmt: skip
+# what makes a step
+STEP = re.compile(
+    r"(?:sgd|gd|train|training|fit|update|gradient|learning|optimi[sz]er?|descent|take|backprop)?_?(?:step|batch|one|example|sample|minibatch|mini_batch)|"
+    r"train_on_\w+|partial_fit|(?:sgd_)?update(?:_\w+)?|learn(?:_\w+)?|optimi[sz]e|apply_\w+"
+)
 # methods that set gradients to zero
 ZEROING = (
     "zero_grad", "zero_grads", "zero_gradients", "reset_gradients", "clear_gradients", "zero_gradient", "zero", "reset_grads",

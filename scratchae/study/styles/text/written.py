@@ -31,9 +31,12 @@ def called(node: ast.expr, place: int) -> str:
 
 def returns(function: Any) -> list[ast.expr]:
     """What a function or method returns, as written; nothing, where its text cannot be had."""
-    return [
-        node.value for node in ast.walk(tree_of(function)) if isinstance(node, ast.Return) and node.value is not None
-    ]
+    return list(returned_in(tree_of(function)))
+
+
+@functools.cache
+def returned_in(tree: ast.Module) -> tuple[ast.expr, ...]:
+    return tuple(node.value for node in ast.walk(tree) if isinstance(node, ast.Return) and node.value is not None)
 
 
 def may_give_several(function: Any) -> bool:
@@ -47,10 +50,17 @@ def may_give_several(function: Any) -> bool:
 
 def text_of(thing: Any) -> str:
     """A class or function as it is written; empty where its text cannot be had."""
+    return (text_of_function if inspect.isfunction(thing) else text_of_any)(thing)
+
+
+def text_of_any(thing: Any) -> str:
     try:
         return inspect.getsource(thing)
     except (OSError, TypeError):
         return ""
+
+
+text_of_function = functools.lru_cache(1000)(text_of_any)  # which are asked for thousands of times
 
 
 def notes_of(thing: Any) -> str:
@@ -92,8 +102,53 @@ def indices_in(functions: Iterable[Any], names: Collection[str]) -> set[str]:
     return {one.id for one in alone if isinstance(one, ast.Name) and one.id in names}
 
 
+WEIGHT = re.compile(r"[WUV]_?\w{0,3}|w\d|w[xhy]\w|b\d?|b_?\w|theta\d?|gamma|beta|\w*(?:weight|bias)\w*")
+SHAPED = {"reshape", "zeros", "ones", "eye", "empty", "range"}  # what is handed shapes and counts
+
+
+def sizes_in(function: Any, names: Collection[str], seen: frozenset[Any] = frozenset()) -> set[str]:
+    """Which of these arguments are sizes: they stand in a shape or count, here or in a function of the file that is handed them."""
+    found: set[str] = set()
+    for node in ast.walk(tree_of(function)) if function not in seen else ():
+        if not isinstance(node, ast.Call):
+            continue
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        of_numpy = getattr(getattr(node.func, "value", None), "id", "") in ("np", "numpy")
+        other = getattr(function, "__globals__", {}).get(name)
+        if name in SHAPED:
+            found |= {one for part in node.args[of_numpy and name == "reshape" :] for one in counted(part)}
+        elif inspect.isfunction(other):
+            handed = dict(zip(inspect.signature(other).parameters, node.args, strict=False))
+            theirs = sizes_in(other, list(handed), seen | {function})
+            found |= {one.id for key, one in handed.items() if key in theirs and isinstance(one, ast.Name)}
+    return found & set(names)
+
+
+def counted(node: ast.expr) -> Iterator[str]:
+    """The names in a shape: h and d of (h, d + 1)."""
+    if isinstance(node, ast.Name):
+        yield node.id
+    elif isinstance(node, ast.Tuple | ast.BinOp | ast.UnaryOp):
+        for part in ast.iter_child_nodes(node):
+            yield from counted(part)
+
+
+class Row(list):
+    """What the entries of a list or tuple are called where it is taken apart, in order. width: how many of them are in a tuple each."""
+
+    width = 0
+
+    def packed(self, arrays: Iterable[Any]) -> list[Any]:
+        """A list of arrays as it is taken apart."""
+        found = list(arrays)
+        places = range(0, len(found), self.width or len(found))
+        return [tuple(found[i : i + self.width]) for i in places] if self.width else found
+
+
 def keys_of(functions: Iterable[Any], names: Collection[str]) -> dict[str, list[str]]:
-    """The arguments from which keys are read, here or where they are handed on, as in `W, b = p["W"], p["b"]`, and those keys."""
+    """The arguments from which keys are read, here or where they are handed on, as in `W, b = p["W"], p["b"]`, and those keys; a Row of
+    the names of a list, as in `W, b = p`."""
+    functions = list(functions)
     found: dict[str, dict[str, None]] = {}
     counted: list[
         tuple[str, str, list[str]]
@@ -117,9 +172,46 @@ def keys_of(functions: Iterable[Any], names: Collection[str]) -> dict[str, list[
             spelt.add((name, start))
             found.setdefault(name, {}).update(dict.fromkeys(keys))
     for name, start, keys in counted:
-        if (name, start) not in spelt:
+        if (name, start) not in spelt and not any(key.startswith(start) for key in found.get(name, ())):
             found.setdefault(name, {}).update(dict.fromkeys(keys))
-    return {name: list(keys) for name, keys in found.items()}
+    return rows_of(functions, names) | {name: list(keys) for name, keys in found.items()}
+
+
+def rows_of(functions: Iterable[Any], names: Collection[str]) -> dict[str, list[str]]:
+    """The arguments that are lists of arrays: `W, b, V = p`; or of tuples, `for W, b in p`; the names are those of weights."""
+    found: dict[str, list[str]] = {}
+    for node in (node for function in functions for node in ast.walk(tree_of(function))):
+        pairs = [(node.targets[0], node.value)] if isinstance(node, ast.Assign) else []
+        if isinstance(node, ast.For | ast.comprehension):
+            pairs = [*through(node.target, node.iter)]
+        for target, value in pairs:
+            inside = not isinstance(node, ast.Assign) or isinstance(value, ast.Subscript)
+            value = value.value if isinstance(value, ast.Subscript) else value
+            entries = getattr(target, "elts", [])
+            called = [one.id for one in entries if isinstance(one, ast.Name)]
+            if (
+                getattr(value, "id", "") in names
+                and len(called) == len(entries)
+                and any(map(WEIGHT.fullmatch, called))
+            ):
+                row = Row([f"{one}{i}" for i in (1, 2) for one in called] if inside else called)
+                row.width = len(called) if inside else 0
+                found.setdefault(value.id, row)
+    return found
+
+
+def through(target: ast.expr, source: ast.expr) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """What a loop takes out of what: (W, b) of p, also where it is enumerated, turned round, or beside another."""
+    if not isinstance(source, ast.Call):
+        yield target, source
+        return
+    places, name = getattr(target, "elts", []), getattr(source.func, "id", "")
+    if name == "enumerate" and len(places) == 2:
+        yield from through(places[1], source.args[0])
+    elif name in ("reversed", "list") and source.args:
+        yield from through(target, source.args[0])
+    elif name == "zip":
+        yield from zip(places, source.args, strict=False)
 
 
 def words_of(node: ast.expr) -> list[str]:
@@ -134,7 +226,7 @@ def read_in(node: ast.AST, loops: Mapping[str, list[str]]) -> tuple[str, list[st
     where k runs over words."""
     if isinstance(node, ast.GeneratorExp | ast.ListComp) and isinstance(node.elt, ast.Subscript):
         among = [getattr(one, "value", None) for one in getattr(node.generators[0].iter, "elts", ())]
-        return getattr(node.elt.value, "id", ""), [one for one in among if isinstance(one, str)]
+        return getattr(node.elt.value, "id", ""), [one for one in among if isinstance(one, str)], ""
     if not isinstance(node, ast.Subscript):
         return "", []
     key, start = getattr(node.slice, "value", None), beginning(node.slice)
