@@ -75,7 +75,7 @@ def test_enough_kinds_over_enough_layers():
     }
     later |= {"without_x", "wrong_count"}  # in test_paths.py
     rest = KINDS.keys() - kinds - later
-    assert {kind for kind in rest if not kind.startswith(("hidden_by_", "operation_"))} == seldom
+    assert {kind for kind in rest if not kind.startswith(("hidden_by_", "line_", "operation_"))} == seldom
     leaves = {
         type(value) for name, value in vars(s).items() if isinstance(value, type) and issubclass(value, s.Layer)
     }
@@ -307,7 +307,7 @@ def test_a_mistake_of_the_model_itself():
 
     encoder, decoder = s.Sequential(s.Dense(4, 3), s.Sigmoid()), s.Sequential(s.Dense(3, 4, rng=1))
     (found,) = finding(Forgets(encoder, decoder, loss=s.MSE(), penalty=s.L1(0.5)), rows())
-    assert found.kind == "unknown" and "look at the model's own backward" in found.evidence
+    assert found.kind == "line_lacks_term" and "self.dpenalty" in found.what
 
 
 def test_a_model_that_adds_its_gradients_up():

@@ -20,7 +20,7 @@ from .experiment import REFUSALS, Experiment, LayerExperiment, ModelExperiment, 
 from .factors import factor
 from .finding import Finding, finding
 from .mixups import cross_terms, not_differentiated, other_formula, parameter_turned, wrong_point
-from .operations import operation
+from .operations import operation, operation_of_reading
 from .paths import (
     branch,
     contributions,
@@ -32,12 +32,13 @@ from .paths import (
     updated_first,
     without_x,
 )
+from .repairs import line
 from .values import kinks, mask, not_finite, one_example, reordered, sums, upstream, zero
 
 # in the order in which they are tried: the mistakes that are easiest to recognise come first
 RULES = (
     not_finite, zero, kinks, updated_first, forward_stops, upstream, factor, reordered, one_example, sums, mask,
-    not_differentiated, copied, wrong_point, other_formula, parameter_turned, cross_terms, without_x, contributions, extra_term, operation, couplings, branch, elementwise,
+    not_differentiated, copied, wrong_point, other_formula, parameter_turned, cross_terms, without_x, contributions, extra_term, operation, couplings, branch, elementwise, line, operation_of_reading,
 )  # fmt: skip
 
 
@@ -51,7 +52,9 @@ def diagnose(experiment: Experiment, wrong: tuple[str, ...]) -> tuple[Finding, .
             inner = inside(experiment)
             if inner:
                 return merged(found + inner)
-        return merged(found + [examine(Case(experiment, name)) for name in wrong])
+        cases: dict[str, Case] = {}
+        cases |= {name: Case(experiment, name, cases) for name in wrong}
+        return merged(found + [examine(case) for case in cases.values()])
 
 
 def inside(experiment: LayerExperiment) -> list[Finding]:

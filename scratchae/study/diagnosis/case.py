@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -22,10 +22,11 @@ MOST = 48  # the number of elements to compare if the experiment must be repeate
 
 @dataclass
 class Case:
-    """One tensor whose gradient is wrong: A the analytic, N the numerical gradient, r the upstream."""
+    """One tensor whose gradient is wrong: A the analytic, N the numerical gradient, r the upstream. beside: all whose gradients are."""
 
     experiment: Experiment
     name: str
+    beside: dict[str, Case] = field(default_factory=dict, repr=False)
 
     @cached_property
     def ran(self) -> tuple[np.ndarray, Arrays]:

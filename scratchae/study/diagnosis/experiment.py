@@ -185,7 +185,8 @@ class ModelExperiment(LayerExperiment):
 
 
 class FunctionExperiment(Experiment):
-    """`function(*inputs) -> (value, gradient…)`: each gradient belongs to the input in the same position."""
+    """`function(*inputs) -> (value, gradient…)`: each gradient belongs to the input in the same position; `function.right` names those
+    that come after them."""
 
     def fresh(self) -> Callable:
         return self.subject
@@ -198,10 +199,11 @@ class FunctionExperiment(Experiment):
         inputs = inputs or self.inputs
         with offering():
             value, *gradients = self.subject(*(array.copy() for array in inputs.values()))
-        return np.array(value), {name: np.array(gradient) for name, gradient in zip(inputs, gradients, strict=False)}
+        names = (*inputs, *getattr(self.subject, "right", ()))
+        return np.array(value), {name: np.array(gradient) for name, gradient in zip(names, gradients, strict=False)}
 
     def names(self) -> Sequence[str]:
-        return tuple(self.run()[1])
+        return tuple(name for name in self.run()[1] if name in self.inputs)
 
 
 def parts(experiment: LayerExperiment) -> Iterator[tuple[str, LayerExperiment]]:

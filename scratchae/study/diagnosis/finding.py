@@ -5,8 +5,10 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass
 
+from .lines import LINES
+
 # each kind of mistake: what is wrong, and what to look at
-KINDS = {
+KINDS = LINES | {
     "zero": (
         "it is zero everywhere",
         "is it computed at all, and stored under the right name? `backward` sets self.dW for a parameter W, and returns dx",
@@ -331,4 +333,4 @@ class Finding:
 def finding(kind: str, tensors: tuple[str, ...], evidence: str, **words: object) -> Finding:
     """A finding of this kind, in its words."""
     what, look = KINDS[kind]
-    return Finding(kind, tensors, what.format(**words), evidence, look)
+    return Finding(kind, tensors, what.format(**words), evidence, look.format(**words))

@@ -19,6 +19,7 @@ from ..styles.readings.assigned import assigned, last_of, reordered
 from ..styles.readings.several import Several, UnlikeError
 from ..styles.text.written import indices_in, notes_of
 from .begun import of_entries
+from .experiments import experiment_of, rate_of, way_of
 from .fits import Fits, UnsettledError, alone, unsettled
 from .fitting import SINGLE, WEIGHTS, Fitting, constants, fitted
 from .functions import source_of, tolerance_of
@@ -264,29 +265,26 @@ def report_of(thing: Several, arguments: Mapping[str, Any]) -> tuple[GradientRep
         ways = [gradients]
         if thing.updates and not thing.descends:
             ways.append({name: g - tensors[name] for name, g in gradients.items()})
-        for way in ways:
+        for less, way in enumerate(ways):
+            by = 1.0 if down else -1.0
             report = compared(thing, arguments, terms, way if down else {name: -g for name, g in way.items()})
             if thing.updates and (factor := common_factor(report)) and downhill(thing, factor if down else -factor):
                 scaled = {name: (factor if down else -factor) * g for name, g in way.items()}
                 other = compared(thing, arguments, terms, scaled)
                 better = sum(c.passed for c in other.checks) > sum(c.passed for c in report.checks)
-                report = other if better or not thing.descends else report
-            reports.append(report)
+                report, by = (other, factor * by) if better or not thing.descends else (report, by)
+            reports.append((report, found, bool(less), by))
             if report.passed:
                 return report, None
     # a diagnosis takes long, so that the other tensors are held
-    names = [check.name for check in reports[0].checks if not check.passed][:3]
-
-    def function(*arrays: np.ndarray) -> tuple:
-        moved = copied(arguments)
-        tensors = tensors_of(moved)
-        for name, array in zip(names, arrays, strict=True):
-            tensors[name][...] = array
-        terms, labelled = evaluated(thing, moved)
-        found = min(assigned(labelled, tensors), key=lambda way: way[1])[0]
-        return (terms.sum(), *(found[name] if down else -found[name] for name in names))
-
-    return reports[0], FunctionExperiment(function, {name: tensors[name] for name in names})
+    report, found, less, by = reports[0]
+    wrong, right = (
+        [check.name for check in report.checks if bool(check.passed) is passed] for passed in (False, True)
+    )
+    if thing.updates and not right and (rate := rate_of(thing, arguments)):
+        by = (-1 if less else np.sign(by)) / rate
+    way = way_of(labelled, found, less, by)
+    return report, experiment_of(thing, arguments, way, wrong[:3], right)
 
 
 def downhill(thing: Several, factor: float) -> bool:

@@ -81,7 +81,7 @@ class Objects:
         thing = duplicate(thing)
         for name, (path, _) in held.items():
             if name in arguments:
-                put(thing, path, np.array(arguments[name]))
+                put(thing, path, np.array(arguments[name], subok=True))
         return thing
 
     def held(self, arguments: Arrays, data: Sequence[str] = ()) -> Arrays:

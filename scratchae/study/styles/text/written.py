@@ -226,7 +226,7 @@ def read_in(node: ast.AST, loops: Mapping[str, list[str]]) -> tuple[str, list[st
     where k runs over words."""
     if isinstance(node, ast.GeneratorExp | ast.ListComp) and isinstance(node.elt, ast.Subscript):
         among = [getattr(one, "value", None) for one in getattr(node.generators[0].iter, "elts", ())]
-        return getattr(node.elt.value, "id", ""), [one for one in among if isinstance(one, str)], ""
+        return getattr(node.elt.value, "id", ""), [one for one in among if isinstance(one, str)]
     if not isinstance(node, ast.Subscript):
         return "", []
     key, start = getattr(node.slice, "value", None), beginning(node.slice)

@@ -1,0 +1,99 @@
+"""What may belong in place of a value, beside it as a factor, or beside it as a term."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+# what takes the place of a value v
+ALONE = {
+    "1": np.ones_like,
+    "1 / {v}": lambda v: 1 / v,
+    "({v} + {v}.T) / 2": lambda v: (v + v.T) / 2,
+    "{v} ** 2": lambda v: v**2,
+    "np.sqrt({v})": np.sqrt,
+    "1 - {v}": lambda v: 1 - v,
+    "1 - {v} ** 2": lambda v: 1 - v**2,
+    "{v} * (1 - {v})": lambda v: v * (1 - v),
+    "abs({v})": np.abs,
+    "np.sign({v})": np.sign,
+    "np.exp({v})": np.exp,
+}
+# the factors of an expression that may be missing or too many, made of a value u
+FACTORS = {
+    "* {u}": lambda u: u,
+    "* (1 - {u})": lambda u: 1 - u,
+    "* {u} * (1 - {u})": lambda u: u * (1 - u),
+    "* (1 - {u} ** 2)": lambda u: 1 - u**2,
+    "* ({u} > 0)": lambda u: u > 0,
+    "/ {u}": lambda u: 1 / u,
+    "* np.exp({u})": np.exp,
+    "* np.sign({u})": np.sign,
+    "/ ({u} * (1 - {u})) * (1 - {u} ** 2)": lambda u: (1 + u) / u,
+    "/ (1 - {u} ** 2) * {u} * (1 - {u})": lambda u: u / (1 + u),
+}
+TERMS = {"{u}": lambda u: u, "np.sign({u})": np.sign, "{u} ** 2": lambda u: u**2}
+
+
+# the terms that may be missing, made of two values
+PRODUCTS = {
+    "{u}.T @ {w}": lambda u, w: u.T @ w,
+    "{u} @ {w}.T": lambda u, w: u @ w.T,
+    "{u} @ {w}": lambda u, w: u @ w,
+}
+
+
+def products(shapes: dict[str, tuple[int, ...]], wanted: tuple[int, ...]) -> Iterator[tuple[str, str, str]]:
+    """The products of two of these values that have a shape."""
+    names = [name for name, shape in shapes.items() if len(shape) == 2]
+    for form, function in PRODUCTS.items() if len(wanted) == 2 else ():
+        for u, w in itertools.product(names, names):
+            with contextlib.suppress(ValueError):
+                if function(np.empty(shapes[u]), np.empty(shapes[w])).shape == wanted:
+                    yield form, u, w
+
+
+def turned(ndim: int) -> Iterator[tuple[str, Callable]]:
+    """The transposes and the mirror images of an array."""
+    if ndim == 2:
+        yield "{v}.T", np.transpose
+    for axes in itertools.islice(itertools.permutations(range(ndim)), 1, 24) if 2 < ndim < 5 else ():
+        yield f"{{v}}.transpose{axes}", lambda v, axes=axes: v.transpose(axes)
+    if ndim == 4:
+        for turn, axes in (((1, 0, 2, 3), (0, 1)), ((0, 1, 3, 2), (2, 3))):
+            form = f"np.flip({{v}}.transpose{turn}, {axes})"
+            yield form, lambda v, turn=turn, axes=axes: np.flip(v.transpose(turn), axes)
+    several = [(i,) for i in range(ndim)] + [(i, j) for i in range(ndim) for j in range(i + 1, ndim)]
+    for axes in several:
+        yield f"np.flip({{v}}, {axes[0] if len(axes) == 1 else axes})", lambda v, axes=axes: np.flip(v, axes)
+
+
+def spread(shape: tuple[int, ...], wanted: tuple[int, ...]) -> Iterator[tuple[str, Callable]]:
+    """The ways in which an array of this shape goes with another one."""
+    try:
+        if np.broadcast_shapes(shape, wanted) == wanted:
+            yield "", lambda one: one
+    except ValueError:
+        pass
+    if len(shape) == 1 and len(wanted) == 2 and shape[0] == wanted[0]:
+        yield "[:, None]", lambda one: one[:, None]
+
+
+def is_numeric(value: Any) -> bool:
+    return (isinstance(value, int | float | np.floating) and not isinstance(value, bool)) or (
+        isinstance(value, np.ndarray) and value.dtype.kind == "f"
+    )
+
+
+def on_value(function: Callable) -> Callable[[Any, FrameType], Any]:
+    return lambda value, frame: function(value)
+
+
+def reader(code: Any, change: Callable = lambda one: one) -> Callable[[Any, FrameType], Any]:
+    """What gives the value of a name where a hook is."""
+    return lambda value, frame: change(eval(code, frame.f_globals, frame.f_locals))

@@ -1,0 +1,212 @@
+"""A person's code with a hook around each expression, so that the value of one can be replaced by another in a later run.
+
+Functions, methods and closures that are there already run the new code: it is put into them, and taken out again.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import gc
+import linecache
+import sys
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from types import CodeType, FrameType, FunctionType
+from typing import Any
+
+import numpy as np
+
+HOOK, NUMPY = "__hook__", "__numpy__"
+Key = tuple[str, int]  # the name of a function, and its first line
+FUNCTIONS = (ast.FunctionDef, ast.Lambda)
+
+
+@dataclass
+class Place:
+    """An expression in a function: what is written there. whole: all that is assigned or returned, or a term of that; leaf: the name of a value. within:
+    the places that it is a part of."""
+
+    line: int
+    text: str
+    function: ast.AST
+    whole: bool
+    leaf: bool
+    within: tuple[int, ...]
+
+    @property
+    def operand(self) -> str:
+        """What is written there, as a part of a product."""
+        return self.text if self.leaf else f"({self.text})"
+
+
+def key_of(function: ast.AST) -> Key:
+    if isinstance(function, ast.Lambda):
+        return "<lambda>", function.lineno
+    return function.name, min([function.lineno, *(one.lineno for one in function.decorator_list)])
+
+
+def is_leaf(node: ast.AST) -> bool:
+    """A name, an attribute of one, or an entry of one."""
+    if isinstance(node, ast.Name):
+        return isinstance(node.ctx, ast.Load)
+    if isinstance(node, ast.Subscript):
+        simple = isinstance(node.slice, ast.Constant | ast.Name) or (
+            isinstance(node.slice, ast.BinOp) and isinstance(node.slice.right, ast.Constant)
+        )
+        return simple and is_leaf(node.value)
+    return isinstance(node, ast.Attribute) and is_leaf(node.value)
+
+
+class Hooks(ast.NodeTransformer):
+    """Puts a hook around each expression of some functions; `places` says what stands at each."""
+
+    def __init__(self, ran: set[Key]):
+        self.ran, self.places, self.functions, self.wholes, self.within = ran, [], [], set(), ()
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        if isinstance(node, FUNCTIONS):
+            return self.in_function(node)
+        if not self.functions or not isinstance(node, ast.expr):
+            if isinstance(node, ast.Assign | ast.AugAssign | ast.Return | ast.AnnAssign) and node.value:
+                self.wholes.add(node.value)
+            return self.inner(node)
+        hooked = isinstance(
+            node, ast.BinOp | ast.UnaryOp | ast.Call | ast.Name | ast.Attribute | ast.Subscript | ast.IfExp
+        ) and isinstance(getattr(node, "ctx", None), ast.Load | None)
+        if not hooked or key_of(self.functions[-1]) not in self.ran:
+            return self.inner(node)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
+            self.wholes |= {node.left, node.right}
+        text, whole, leaf = ast.unparse(node), node in self.wholes, is_leaf(node)
+        k, before = len(self.places), self.within
+        self.places.append(Place(node.lineno, text, self.functions[-1], whole, leaf, before))
+        self.within = (*before, k)
+        call = ast.Call(ast.Name(HOOK, ast.Load()), [ast.Constant(k), self.inner(node)], [])
+        self.within = before
+        return ast.copy_location(call, node)
+
+    def in_function(self, node: ast.AST) -> ast.AST:
+        self.functions.append(node)
+        if isinstance(node, ast.Lambda):
+            self.wholes.add(node.body)
+            node.body = self.visit(node.body)
+        else:
+            node.body = [self.visit(one) for one in node.body]
+        self.functions.pop()
+        return node
+
+    def inner(self, node: ast.AST) -> ast.AST:
+        """The same with hooks inside: in no index, and in no name of what is called or assigned to."""
+        if isinstance(node, ast.JoinedStr | ast.match_case):
+            return node
+        if isinstance(node, ast.Subscript):
+            node.value = node.value if isinstance(node.value, ast.Name) else self.inner_of(node.value)
+        elif isinstance(node, ast.Attribute):
+            node.value = self.inner_of(node.value) if isinstance(node.ctx, ast.Load) else node.value
+        elif isinstance(node, ast.Call):
+            node.func = self.inner(node.func) if isinstance(node.func, ast.Attribute) else node.func
+            node.args = [self.visit(one) for one in node.args]
+            node.keywords = [self.visit(one) for one in node.keywords]
+        else:
+            return self.generic_visit(node)
+        return node
+
+    def inner_of(self, node: ast.expr) -> ast.expr:
+        """What stands before a dot or a bracket: a place of its own, unless it is a bare name such as np or self."""
+        return node if isinstance(node, ast.Name) and node.id in ("self", "np", "numpy") else self.visit(node)
+
+
+def repeated(places: Sequence[Place], used: Collection[int]) -> Iterator[tuple[Place, tuple[int, ...]]]:
+    """The names that stand more than once in an expression, and their places there."""
+    found: dict[tuple[int, ...], int] = {}
+    for outer in reversed(range(len(places))):
+        ks: dict[str, list[int]] = {}
+        for k in range(outer + 1, len(places)):
+            if outer not in places[k].within:
+                break
+            if places[k].leaf and k in used:
+                ks.setdefault(places[k].text, []).append(k)
+        for several in ks.values():
+            if len(several) > 1:
+                found.setdefault(tuple(several), outer)
+    for several, outer in found.items():
+        yield places[outer], several
+
+
+def codes_of(code: CodeType) -> Iterator[CodeType]:
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield constant
+            yield from codes_of(constant)
+
+
+class Source:
+    """The text of a file as trees, of which functions can be changed, and the live functions that run it."""
+
+    def __init__(self, file: str):
+        linecache.checkcache(file)
+        self.file, self.text = file, "".join(linecache.getlines(file))
+        self.live = [f for f in gc.get_objects() if type(f) is FunctionType and f.__code__.co_filename == file]
+        self.before = [f.__code__ for f in self.live]
+        self.acting: tuple[int, ...] = ()  # the hooks that act
+        self.act: Callable[[Any, FrameType], Any] = lambda value, frame: value
+        self.noting: Callable[[int, Any], Any] | None = None
+
+    def tree(self) -> ast.Module:
+        return ast.parse(self.text, self.file)
+
+    def ran(self, run: Callable[[], Any]) -> set[Key]:
+        """The functions of the file that a run enters."""
+        found: set[Key] = set()
+        before = sys.getprofile()
+
+        def entered(frame: FrameType, event: str, _: Any) -> None:
+            if event == "call" and frame.f_code.co_filename == self.file:
+                found.add((frame.f_code.co_name, frame.f_code.co_firstlineno))
+
+        sys.setprofile(entered)
+        try:
+            run()
+        finally:
+            sys.setprofile(before)
+        return found
+
+    def hook(self, place: int, value: Any) -> Any:
+        if self.noting is not None:
+            self.noting(place, value)
+        if place not in self.acting:
+            return value
+        return self.act(value, sys._getframe(1))
+
+    @contextlib.contextmanager
+    def act_at(self, acting: int | tuple[int, ...], act: Callable[[Any, FrameType], Any]) -> Iterator[None]:
+        """In the block, some hooks give what `act` makes of their values."""
+        self.acting, self.act = (acting,) if isinstance(acting, int) else acting, act
+        try:
+            yield
+        finally:
+            self.acting = ()
+
+    @contextlib.contextmanager
+    def replaced(self, statements: list[ast.stmt]) -> Iterator[None]:
+        """In the block, live functions run the code of these statements of the file."""
+        whole = ast.fix_missing_locations(ast.Module(statements, []))
+        codes: dict[Key, list[CodeType]] = {}
+        for code in codes_of(compile(whole, self.file, "exec", dont_inherit=True)):
+            codes.setdefault((code.co_name, code.co_firstlineno), []).append(code)
+        kept = [(f, f.__code__) for f in self.live]
+        spaces = {id(f.__globals__): f.__globals__ for f in self.live if HOOK not in f.__globals__}.values()
+        for space in spaces:
+            space[HOOK], space[NUMPY] = self.hook, np
+        try:
+            for function, code in kept:
+                found = codes.get((code.co_name, code.co_firstlineno), ())
+                if len(found) == 1 and found[0].co_freevars == code.co_freevars:
+                    function.__code__ = found[0]
+            yield
+        finally:
+            for function, code in kept:
+                function.__code__ = code
+            for space in spaces:
+                space.pop(HOOK, None), space.pop(NUMPY, None)

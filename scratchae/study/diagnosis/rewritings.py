@@ -1,0 +1,281 @@
+"""Small changes of a person's code: what people write by mistake in place of one another, statement by statement."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from .hooks import NUMPY
+
+COMPARED = {ast.Lt: ast.Gt, ast.Gt: ast.Lt, ast.LtE: ast.GtE, ast.GtE: ast.LtE, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq}
+AT = {ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply"}
+TURNED = {ast.Add: ast.Sub, ast.Sub: ast.Add}
+SUMS = ("sum", "mean")
+
+
+@dataclass
+class Rewriting:
+    """One change: the kind of its finding, its line, what is written there now and what would be; `make` changes the tree, and gives
+    what changes it back."""
+
+    kind: str
+    line: int
+    old: str
+    new: str
+    make: Callable[[], Callable[[], None]]
+
+
+def setter(node: ast.AST, **values: object) -> Callable[[], Callable[[], None]]:
+    """Sets attributes of a node."""
+
+    def make() -> Callable[[], None]:
+        before = {name: getattr(node, name) for name in values}
+        vars(node).update(values)
+        return lambda: vars(node).update(before)
+
+    return make
+
+
+def changed(node: ast.AST, **values: object) -> str:
+    """What would be written with other attributes of a node."""
+    back = setter(node, **values)()
+    text = ast.unparse(node)
+    back()
+    return text
+
+
+def rewritings(function: ast.AST, first: bool) -> Iterator[Rewriting]:
+    """The small changes of a function: of its statements first, then of what is in them."""
+    nodes = list(ast.walk(function))
+    for kind in (added, returned) if first else (moved_along, of_squares, of_sums, exchanged, compared, of_letters):
+        for node in nodes:
+            yield from kind(node)
+
+
+def bodies(node: ast.AST) -> list[list[ast.stmt]]:
+    return [body for name in ("body", "orelse") if isinstance(body := getattr(node, name, None), list)]
+
+
+def added(node: ast.AST) -> Iterator[Rewriting]:
+    """= in place of +=, += in place of =, and += at indices that repeat."""
+    for body in bodies(node):
+        for i, one in enumerate(body):
+            new: ast.stmt | None = None
+            if isinstance(one, ast.AugAssign) and type(one.op) in TURNED:
+                new = ast.copy_location(ast.AugAssign(one.target, TURNED[type(one.op)](), one.value), one)
+                yield Rewriting("line_sign", one.lineno, ast.unparse(one), written(new), put(body, i, new))
+            if isinstance(one, ast.AugAssign) and isinstance(one.target, ast.Subscript):
+                if type(one.op) in AT:
+                    target = one.target
+                    call = ast.parse(f"{NUMPY}.{AT[type(one.op)]}.at", mode="eval").body
+                    read = ast.parse(ast.unparse(target.value), mode="eval").body
+                    place = target.slice if not has_slice(target.slice) else None
+                    if place is not None:
+                        new = ast.copy_location(ast.Expr(ast.Call(call, [read, place, one.value], [])), one)
+                        yield Rewriting(
+                            "line_overwrites", one.lineno, ast.unparse(one), written(new), put(body, i, new)
+                        )
+                new = ast.copy_location(ast.Assign([one.target], one.value), one)
+                yield Rewriting("line_adds", one.lineno, ast.unparse(one), written(new), put(body, i, new))
+            elif (
+                isinstance(one, ast.Assign)
+                and len(one.targets) == 1
+                and (
+                    isinstance(one.targets[0], ast.Subscript)
+                    or (
+                        isinstance(one.targets[0], ast.Name | ast.Attribute) and isinstance(node, ast.For | ast.While)
+                    )
+                )
+            ):
+                new = ast.copy_location(ast.AugAssign(one.targets[0], ast.Add(), one.value), one)
+                yield Rewriting("line_overwrites", one.lineno, ast.unparse(one), written(new), put(body, i, new))
+
+
+def written(node: ast.AST) -> str:
+    return ast.unparse(ast.fix_missing_locations(node)).replace(NUMPY, "np")
+
+
+def has_slice(node: ast.AST) -> bool:
+    return any(isinstance(one, ast.Slice) for one in ast.walk(node))
+
+
+def put(body: list, i: int, *new: ast.AST) -> Callable[[], Callable[[], None]]:
+    """Puts nodes in the place of the i-th."""
+
+    def make() -> Callable[[], None]:
+        before = body[:]
+        body[i : i + 1] = new
+        return lambda: body.__setitem__(slice(None), before)
+
+    return make
+
+
+def swap(body: list, i: int, j: int) -> Callable[[], Callable[[], None]]:
+    def make() -> Callable[[], None]:
+        before = body[:]
+        body[i], body[j] = body[j], body[i]
+        return lambda: body.__setitem__(slice(None), before)
+
+    return make
+
+
+def moved_along(node: ast.AST) -> Iterator[Rewriting]:
+    """A statement that comes after its neighbour, or inside of the loop behind it, or not at all."""
+    for body in bodies(node):
+        if not body or not isinstance(body[0], ast.stmt):
+            continue
+        for i, one in enumerate(body):
+            if isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant):
+                continue  # a docstring
+            after = body[i + 1] if i + 1 < len(body) else None
+            simple = isinstance(one, ast.Assign | ast.AugAssign | ast.Expr)
+            if simple and isinstance(after, ast.Assign | ast.AugAssign | ast.Expr):
+                yield Rewriting(
+                    "line_early", one.lineno, ast.unparse(one), f"line {after.lineno}", swap(body, i, i + 1)
+                )
+            if isinstance(after, ast.For | ast.While) and isinstance(one, ast.Expr | ast.Assign):
+                loop = after
+                yield Rewriting(
+                    "line_outside", one.lineno, ast.unparse(one), f"line {after.lineno}", inside(body, i, loop)
+                )
+            if isinstance(one, ast.AugAssign | ast.Expr) or (
+                isinstance(one, ast.Assign) and isinstance(one.targets[0], ast.Subscript)
+            ):
+                gone = ast.copy_location(ast.Pass(), one)
+                yield Rewriting("line_extra", one.lineno, ast.unparse(one), "", put(body, i, gone))
+
+
+def returned(node: ast.AST) -> Iterator[Rewriting]:
+    """A `return` at the end of a loop, behind it."""
+    for body in bodies(node):
+        for i, one in enumerate(body):
+            if isinstance(one, ast.For | ast.While) and isinstance(one.body[-1], ast.Return) and len(one.body) > 1:
+                last = one.body[-1]
+                yield Rewriting("line_returns", last.lineno, ast.unparse(last), "", behind(body, i, one))
+
+
+def inside(body: list, i: int, loop: ast.For) -> Callable[[], Callable[[], None]]:
+    def make() -> Callable[[], None]:
+        one = body.pop(i)
+        loop.body.insert(0, one)
+        return lambda: (loop.body.pop(0), body.insert(i, one))
+
+    return make
+
+
+def behind(body: list, i: int, loop: ast.For) -> Callable[[], Callable[[], None]]:
+    def make() -> Callable[[], None]:
+        last = loop.body.pop()
+        body.insert(i + 1, last)
+        return lambda: (loop.body.append(last), body.pop(i + 1))
+
+    return make
+
+
+def of_squares(node: ast.AST) -> Iterator[Rewriting]:
+    """The sum of squares in place of the square of a sum."""
+    if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow) and isinstance(node.left, ast.Call)):
+        return
+    call = node.left
+    if not (isinstance(call.func, ast.Attribute) and call.func.attr in SUMS):
+        return
+    of_np = isinstance(call.func.value, ast.Name) and call.func.value.id in ("np", "numpy")
+    inner = call.args[0] if of_np and call.args else call.func.value
+    power = ast.copy_location(ast.BinOp(inner, node.op, node.right), node)
+    func = ast.copy_location(ast.Attribute(call.func.value if of_np else power, call.func.attr, ast.Load()), node)
+    args = [power, *call.args[1:]] if of_np else call.args
+    total = ast.copy_location(ast.Call(func, args, call.keywords), node)
+    one = ast.copy_location(ast.Constant(1), node)
+    values = {"left": total, "right": one, "op": ast.Mult()}
+    yield Rewriting("line_squares", node.lineno, ast.unparse(node), ast.unparse(total), setter(node, **values))
+
+
+def of_sums(node: ast.AST) -> Iterator[Rewriting]:
+    """A sum in place of a mean, or over other axes."""
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in SUMS):
+        return
+    axes = [one for one in node.keywords if one.arg == "axis"]
+    rest = [one for one in node.keywords if one.arg != "axis"]
+    of_np = isinstance(node.func.value, ast.Name) and node.func.value.id in ("np", "numpy")
+    args = node.args[: int(of_np)]
+    if len(node.args) > len(args) + 1:
+        return
+    now = ast.unparse(node)
+    for name, axis, kept in itertools.product(SUMS, ("0", "1", "-1", "-2", "(0, 1)", None), (False, True)):
+        value = [] if axis is None else [ast.keyword("axis", ast.parse(axis, mode="eval").body)]
+        more = [one for one in rest if one.arg != "keepdims"]
+        if kept:
+            more = [*more, ast.keyword("keepdims", ast.Constant(True))]
+        func = ast.copy_location(ast.Attribute(node.func.value, name, ast.Load()), node.func)
+        values = {"func": func, "args": args, "keywords": [*value, *more]}
+        text = changed(node, **values)
+        if text != now and not (kept and axis is None and not axes):
+            yield Rewriting("line_instead", node.lineno, now, text, setter(node, **values))
+
+
+def exchanged(node: ast.AST) -> Iterator[Rewriting]:
+    """Two neighbours that changed places: factors of a product, parts of a list, values of a dict, slices of two arrays, arguments."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult | ast.Sub | ast.Div):
+        values = {"left": node.right, "right": node.left}
+        yield Rewriting(
+            "line_instead", node.lineno, ast.unparse(node), changed(node, **values), setter(node, **values)
+        )
+    lists = [
+        (name, getattr(node, name))
+        for name in ("elts", "args", "values")
+        if isinstance(getattr(node, name, None), list)
+    ]
+    if isinstance(node, ast.List | ast.Tuple | ast.Call | ast.Dict) and not isinstance(
+        getattr(node, "ctx", None), ast.Store
+    ):
+        for name, found in lists:
+            for i, j in itertools.islice(itertools.combinations(range(len(found)), 2), 10):
+                other = found[:]
+                other[i], other[j] = other[j], other[i]
+                text = changed(node, **{name: other})
+                yield Rewriting("line_instead", node.lineno, ast.unparse(node), text, setter(node, **{name: other}))
+    if isinstance(node, ast.Assign | ast.AugAssign):
+        sliced = [one for one in ast.walk(node) if isinstance(one, ast.Subscript) and has_slice(one.slice)]
+        if len(sliced) == 2 and ast.dump(sliced[0].slice) != ast.dump(sliced[1].slice):
+            make, now = swap_slices(*sliced), ast.unparse(node)
+            back = make()
+            text = ast.unparse(node)
+            back()
+            yield Rewriting("line_instead", node.lineno, now, text, make)
+
+
+def swap_slices(first: ast.Subscript, second: ast.Subscript) -> Callable[[], Callable[[], None]]:
+    def make() -> Callable[[], Any]:
+        first.slice, second.slice = second.slice, first.slice
+        return make
+
+    return make
+
+
+def compared(node: ast.AST) -> Iterator[Rewriting]:
+    """A comparison that is turned round."""
+    if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in COMPARED:
+        values = {"ops": [COMPARED[type(node.ops[0])]()]}
+        yield Rewriting(
+            "line_instead", node.lineno, ast.unparse(node), changed(node, **values), setter(node, **values)
+        )
+
+
+def of_letters(node: ast.AST) -> Iterator[Rewriting]:
+    """Two letters of one operand in an einsum."""
+    if not (isinstance(node, ast.Call) and ast.unparse(node.func).endswith("einsum") and node.args):
+        return
+    text = node.args[0]
+    if not (isinstance(text, ast.Constant) and isinstance(text.value, str)):
+        return
+    operands, arrow, result = text.value.partition("->")
+    terms = operands.split(",")
+    for t, term in enumerate(terms):
+        for i, j in itertools.combinations([k for k, letter in enumerate(term) if letter.isalpha()], 2):
+            letters = list(term)
+            letters[i], letters[j] = letters[j], letters[i]
+            new = ",".join([*terms[:t], "".join(letters), *terms[t + 1 :]]) + arrow + result
+            yield Rewriting("line_instead", node.lineno, repr(text.value), repr(new), setter(text, value=new))

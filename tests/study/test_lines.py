@@ -1,0 +1,103 @@
+"""The line that makes a gradient wrong, found by one small change of the person's code, with which it is right."""
+
+import pytest
+
+from scratchae.study.diagnosis import repairs
+from scratchae.study.diagnosis.lines import LINES
+
+CELL = """
+    def sigmoid(v):
+        return 1 / (1 + np.exp(-v))
+
+    def step_forward(x, h, c, Wx, Wh, b):
+        H = h.shape[1]
+        a = x @ Wx + h @ Wh + b
+        i, f, o = sigmoid(a[:, :H]), sigmoid(a[:, H:2*H]), sigmoid(a[:, 2*H:3*H])
+        g = np.tanh(a[:, 3*H:])
+        next_c = f * c + i * g
+        t = np.tanh(next_c)
+        return o * t, next_c, (x, h, c, Wx, Wh, i, f, o, g, t)
+
+    def step_backward(dh, dc, cache):
+        x, h, c, Wx, Wh, i, f, o, g, t = cache
+        dc = dc + dh * o * (1 - t**2)
+        do, df, di, dg = dh * t, dc * c, dc * g, dc * i
+        da = np.hstack([di * i * (1 - i), df * f * (1 - f), do * o * (1 - o), dg * (1 - g**2)])
+        return da @ Wx.T, da @ Wh.T, dc * f, x.T @ da, h.T @ da, da.sum(axis=0)
+"""
+NET = """
+    class Tied:
+        def __init__(self, n=4, k=3):
+            rng = np.random.default_rng(0)
+            self.K, self.c, self.d = rng.standard_normal((n, k)), np.zeros(k), np.zeros(n)
+
+        def loss(self, X):
+            code = np.tanh(X @ self.K + self.c)
+            recon = 1 / (1 + np.exp(-(code @ self.K.T + self.d)))
+            err = recon - X
+            n = X.shape[0]
+            value = 0.5 * (err**2).sum() / n + 0.2 * np.abs(self.K).sum()
+            g_out = err * recon * (1 - recon) / n
+            g_code = g_out @ self.K
+            g_hid = g_code * (1 - code**2)
+            grads = {"K": X.T @ g_hid + g_out.T @ code + 0.2 * np.sign(self.K), "c": g_hid.sum(axis=0), "d": g_out.sum(axis=0)}
+            return value, grads
+"""
+ATTENTION = """
+    class Scores:
+        def __init__(self, d=3, k=4):
+            rng = np.random.default_rng(0)
+            self.Wq, self.Wk = rng.standard_normal((d, k)), rng.standard_normal((d, k))
+
+        def forward(self, x):
+            self.x = x
+            self.q, self.k = x @ self.Wq, x @ self.Wk
+            return self.q @ self.k.transpose(0, 2, 1)
+
+        def backward(self, dy):
+            d_q, d_k = dy @ self.k, dy.transpose(0, 2, 1) @ self.q
+            self.dWq = np.einsum("ntd,ntk->dk", self.x, d_q)
+            self.dWk = np.einsum("ntd,ntk->dk", self.x, d_k)
+            return d_q @ self.Wq.T + d_k @ self.Wk.T
+"""
+USERS = """
+    class Ratings:
+        def __init__(self, users=5, items=6, k=3):
+            rng = np.random.default_rng(0)
+            self.U, self.V = rng.standard_normal((users, k)), rng.standard_normal((items, k))
+
+        def loss(self, users, items, ratings):
+            e = (self.U[users] * self.V[items]).sum(axis=1) - ratings
+            dU, dV = np.zeros_like(self.U), np.zeros_like(self.V)
+            np.add.at(dU, users, e[:, None] * self.V[items])
+            np.add.at(dV, items, e[:, None] * self.U[users])
+            return 0.5 * (e**2).sum(), {"U": dU, "V": dV}
+"""
+# each: a right file, a place in it, the same with a slip, the kind of what is found, and a part of what is said
+SLIPS = {
+    "gates in another order": (
+        CELL, "[di * i * (1 - i), df * f * (1 - f),", "[df * f * (1 - f), di * i * (1 - i),", "line_instead", "di * i * (1 - i), df * f",
+    ),
+    "a gate copied": (CELL, "do * o * (1 - o)", "do * f * (1 - f)", "line_instead", ""),
+    "an activation not differentiated": (NET, "err * recon * (1 - recon) / n", "err / n", "line_lacks_factor", "recon * (1 - recon)"),
+    "an activation at the wrong point": (NET, "(1 - code**2)", "(1 - code)", "line_instead", "code ** 2"),
+    "one use of a parameter": (NET, "X.T @ g_hid + g_out.T @ code", "X.T @ g_hid", "line_lacks_term", "+ g_out.T @ code"),
+    "the sign of a penalty": (NET, "+ 0.2 * np.sign(self.K)", "- 0.2 * np.sign(self.K)", "line_sign", "0.2 * np.sign(self.K)"),
+    "the factor of a penalty": (NET, "+ 0.2 * np.sign(self.K)", "+ 0.1 * np.sign(self.K)", "line_factor", "counts 0.5 times"),
+    "a transpose": (ATTENTION, "dy.transpose(0, 2, 1) @ self.q", "dy @ self.q", "line_instead", "dy.transpose(0, 2, 1)"),
+    "indices that repeat": (
+        USERS, "np.add.at(dU, users, e[:, None] * self.V[items])", "dU[users] += e[:, None] * self.V[items]", "line_overwrites", "np.add.at",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_the_line_of_a_slip(slip, slipped, monkeypatch):
+    monkeypatch.setattr(repairs, "SECONDS", 60.0)
+    text, before, after, kind, part = SLIPS[slip]
+    _, said = slipped(text, before, after)
+    if kind:
+        head = next(line for line in said.splitlines() if line.startswith("∂L/∂"))
+        assert LINES[kind][0].split("{")[0].strip() in head or kind == "line_extra", said
+        number = 2 + next(i for i, line in enumerate(text.replace(before, after).splitlines()) if after in line)
+        assert f"line {number}" in head and part in said, said
