@@ -232,8 +232,7 @@ def of_loops(module: ModuleType) -> Iterator[Subject]:
         elif trains(loop.body) and not inside:
             unread[loop.lines.start] = place
         yield from found
-    for place in unread.values():
-        yield Subject(place.name, place.source, partial(not_looked_at, place.name))
+    yield from (Subject(one.name, one.source, partial(not_looked_at, one.name)) for one in unread.values())
 
 
 def of_tables(module: ModuleType) -> Iterator[Subject]:

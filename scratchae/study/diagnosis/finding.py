@@ -312,15 +312,8 @@ class Finding:
         return self.kind not in NOTES
 
     def __str__(self) -> str:
-        subject = " and ".join(
-            filter(
-                None,
-                (
-                    ", ".join(f"∂L/∂{name}" for name in self.tensors[:-1]),
-                    *(f"∂L/∂{name}" for name in self.tensors[-1:]),
-                ),
-            )
-        )
+        names = [f"∂L/∂{name}" for name in self.tensors]
+        subject = " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
         head = f"{subject}: {self.what}" if subject else self.what
         lines = [head]
         for label, text in filter(lambda line: line[1], (("evidence", self.evidence), ("look at", self.look))):

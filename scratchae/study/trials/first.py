@@ -68,3 +68,8 @@ def meant(value: Any, result: Result) -> Iterator[tuple[str, np.ndarray]]:
         x = next((x for x in inputs if takes(value, x) is None and fits(value, x)), None)
         if x is not None:
             yield words, x
+
+
+def small(x: np.ndarray) -> np.ndarray:
+    """The first examples of a large x, such as a data set."""
+    return x[: max(2, 600 // max(1, x[0].size))] if x.ndim and len(x) > 2 and x.size > 1200 else x

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from ..styles.text.calls import INPUTS, backward_of, required
 from ..styles.text.names import BACKWARD, RATES, plain
 from ..styles.text.written import notes_of
 from . import promises
-from .first import begin
+from .first import begin, small
 from .inputs import SHAPES, candidates
 from .made import others, with_other_options
 from .plan import BrokenError, Trial, fits, forward_of, like, plan, ready, takes
@@ -169,7 +169,7 @@ def examine(
                 return wrong
         if cls is not None and (faults := tuple(promises.exchanged_share(cls, generic))):
             return Result(WRONG, "", findings=faults, tried=tried)
-    report = replace(report, findings=(*report.findings, *unstable(layer, x)))
+    report = replace(report, findings=(*report.findings, *promises.unstable(layer, x)))
     if getattr(getattr(layer, "theirs", None), "_of_output", False):
         tried.only.append("if the derivative is handed the output y of the function, and not its x")
     return Result(RIGHT, "", report=report, layer=layer, tried=tried)
@@ -211,27 +211,6 @@ def breaks(value: Any, error: BaseException) -> bool:
     ours, theirs = Path(__file__).parents[2], [frame for frame in frames if frame.name in BACKWARD]
     own = [frame for frame in theirs if ours not in Path(frame.filename).parents]
     return bool(own) and bool(re.search("shape|broadcast|dimension|mismatch|align", str(error)))
-
-
-def unstable(layer: Layer, x: np.ndarray) -> Iterator[Finding]:
-    """Whether y is NaN where numbers are large, or where the rows of x lie far apart, as for a softmax that overflows."""
-    if x.dtype.kind != "f" or x.ndim < 2:
-        return
-    rows = np.linspace(-1000, 1000, len(x)).reshape(-1, *(1,) * (x.ndim - 1))
-    for where, far in (("where x is large", 1000 * x), ("where the rows of x lie far apart", x + rows)):
-        try:
-            y = duplicate(layer).forward(far, None)
-        except Exception:  # it does not take such numbers
-            continue
-        if np.isnan(y).any():
-            evidence = f"{int(np.isnan(y).sum())} of {np.size(y)} numbers of y are NaN, for x between {far.min():.4g} and {far.max():.4g}"
-            yield finding("unstable", (), evidence, where=where)
-            return
-
-
-def small(x: np.ndarray) -> np.ndarray:
-    """The first examples of a large x, such as a data set."""
-    return x[: max(2, 600 // max(1, x[0].size))] if x.ndim and len(x) > 2 and x.size > 1200 else x
 
 
 def run(trial: Trial, tried: Tried, first: Layer) -> Result | None:

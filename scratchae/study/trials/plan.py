@@ -20,6 +20,8 @@ from .inputs import candidates, drawn, indices
 from .made import others, with_other_options
 from .result import Tried
 
+COLUMNS = 5  # how many examples are columns of x
+
 
 @dataclass
 class Trial:
@@ -32,9 +34,6 @@ class Trial:
     x: np.ndarray
     noise: bool = True
     fresh: Callable[[], Layer] | None = None  # in inference: the same object before any training
-
-
-COLUMNS = 5  # how many examples are columns of x
 
 
 class BrokenError(Exception):

@@ -227,3 +227,19 @@ def idle_penalty(thing: Any) -> Iterator[Finding]:
             and not re.search(rf"\.{re.escape(name)}\b(?!\s*=(?!=))", text)
         ):
             yield finding("idle_penalty", (), f"self.{name} is set, and nothing in the file reads it", name=name)
+
+
+def unstable(layer: Layer, x: np.ndarray) -> Iterator[Finding]:
+    """Whether y is NaN where numbers are large, or where the rows of x lie far apart, as for a softmax that overflows."""
+    if x.dtype.kind != "f" or x.ndim < 2:
+        return
+    rows = np.linspace(-1000, 1000, len(x)).reshape(-1, *(1,) * (x.ndim - 1))
+    for where, far in (("where x is large", 1000 * x), ("where the rows of x lie far apart", x + rows)):
+        try:
+            y = duplicate(layer).forward(far, None)
+        except Exception:  # it does not take such numbers
+            continue
+        if np.isnan(y).any():
+            evidence = f"{int(np.isnan(y).sum())} of {np.size(y)} numbers of y are NaN, for x between {far.min():.4g} and {far.max():.4g}"
+            yield finding("unstable", (), evidence, where=where)
+            return
