@@ -23,6 +23,22 @@ HIDDEN = {
         "+= dy",
         "= dy",
     ),
+    "a strength that is None by default": (
+        """
+        class Logistic:
+            def __init__(self, C=None):
+                self.C, self.w = C, np.array([0.3, -0.2, 0.5])
+
+            def loss(self, X, y):
+                p = 1 / (1 + np.exp(-X @ self.w))
+                value, dw = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p)), X.T @ (p - y) / len(y)
+                if self.C is not None:
+                    value, dw = value + (self.w**2).sum() / (2 * self.C), dw + self.w / self.C
+                return value, dw
+        """,
+        "dw + self.w / self.C",
+        "dw + self.w * self.C",
+    ),
     "sides that only the forward is told": (
         """
         def pad_forward(x, left=1, right=1, top=1, bottom=1):

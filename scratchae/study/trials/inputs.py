@@ -86,6 +86,9 @@ def words_asked_for(parameter: inspect.Parameter, text: str) -> Iterator[str]:
         yield from (word for word in found if word not in {parameter.default, "none", *MODE_WORDS})
 
 
+STRENGTHS = {"c", "l1", "l2", "weightdecay"}  # of a penalty, beside FRACTIONS
+
+
 def other_values(parameter: inspect.Parameter) -> Iterator[Any]:
     """Values that an option may have besides its default."""
     default, name = parameter.default, plain(parameter.name)
@@ -93,6 +96,8 @@ def other_values(parameter: inspect.Parameter) -> Iterator[Any]:
         yield 1
     elif default is None and re.fullmatch("(class|pos|sample)?weights?", name):
         yield np.array([0.5, 1.3, 0.8])
+    elif default is None and (name in FRACTIONS or name in STRENGTHS):
+        yield 0.37
     if default is parameter.empty or name in LEFT_ALONE or default is None:
         return
     if re.fullmatch("ignore(d|index|label|class|id)*|pad(ding)?(index|idx|id|label|value)", name) and isinstance(
