@@ -39,7 +39,9 @@ class Branch:
         """Whether nothing that is calculated depends on it."""
         if ASIDE.search(self.condition):
             return True
-        return isinstance(self.at, int) and all(map(is_idle, self.owner[self.at :]))
+        if isinstance(self.at, str):
+            return isinstance(self.begins, ast.Name | ast.Constant | ast.Attribute)
+        return all(map(is_idle, self.owner[self.at :]))
 
 
 def is_idle(line: ast.stmt) -> bool:
