@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ..objects.fresh import Objects
 from ..readings.several import Arrays, UnlikeError
 from ..text.calls import parameters_of
@@ -59,7 +61,8 @@ class Trained:
 
     def loop(self, arguments: Arrays) -> Loop:
         asked = [name for name in (*self.options, *(p.name for p in self.needed)) if name in arguments]
-        key = [arguments.get("sizes"), arguments.get("options"), *(repr(arguments[name]) for name in asked)]
+        given = [np.asarray(arguments[name]) for name in asked]
+        key = [arguments.get("sizes"), arguments.get("options"), *((one.shape, one.tobytes()) for one in given)]
         if self.known is None or self.known[0] != key:
             names: Names = self.options | {name: arguments[name] for name in asked}
             if self.objects:
