@@ -92,6 +92,7 @@ SLIPS = [
     (SCRIPT, "0.1 * dW1", "0.1 * (dW1 > 0)", "what is taken off W1 is no multiple of its gradient"),
     (SCRIPT, "b2 -= 0.1 * db2", "b2 -= 0.1 * dW2.sum()", "no multiple of its gradient"),
     (SCRIPT, "dh = d @ W2.T", "W2 -= 0.1 * h.T @ d\n        dh = d @ W2.T", "after their update"),
+    (SCRIPT, "d.sum(axis=0, keepdims=True)\n        vW1", "1.5 * d.sum(axis=0, keepdims=True)\n        vW1", "b2"),
     (OBJECTS, "error = delta @", "error = error @", "layers[0].W"),
     (FUNCTION, "* (h > 0)", "* (h > 0.3)", "W1"),
     (FUNCTION, "+ reg * W1)", "+ 2 * reg * W1)", "with reg"),

@@ -103,7 +103,9 @@ def is_penalised(arrays: Arrays, result: Result) -> bool:
         rest, w = check.analytic - check.numeric, arrays[check.name]
         if rest.shape != w.shape:  # of another trial
             return False
-        c = (rest * w).sum() / max((w * w).sum(), 1e-300)
+        c = (
+            (rest * w).sum() / max((w * w).sum(), 1e-300) if w.size > 1 else 0.0
+        )  # one number is a multiple of another
         if not (c > -1e-6 and np.allclose(rest, c * w, rtol=0, atol=1e-5 * max(np.abs(check.numeric).max(), 1e-8))):
             return False
     return True
