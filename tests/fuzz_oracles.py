@@ -18,6 +18,7 @@ from scratchae import BCE
 from scratchae.backend import kernels
 from scratchae.description import Described
 from scratchae.errors import ScratchaeError
+from scratchae.layers.patches import Columns
 
 LONG = 0.3  # seconds
 MODERATE = 8.0  # the largest number for which results have to be finite and the same in both precisions
@@ -204,7 +205,7 @@ def moderate(values, owner=None):
 
 def held(thing):
     """What an object keeps, and what the objects keep that it keeps."""
-    for value in vars(thing).values() if isinstance(thing, Described) else ():
+    for value in vars(thing).values() if isinstance(thing, Described | Columns) else ():
         yield value
         for inner in value if isinstance(value, tuple | list) else (value,):
             yield from held(inner)

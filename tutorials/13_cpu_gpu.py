@@ -555,11 +555,11 @@ print(
     f"conv has {fresh_conv.parameters.size:,} parameters, and keeps {of_conv:,.0f} "
     "numbers an example"
 )
-assert 8 < of_conv / kept[512] < 12 and fresh_conv.parameters.size < count
+assert 5 < of_conv / kept[512] < 7 and fresh_conv.parameters.size < count
 
 # %% [markdown]
-# So a batch that is twice as large needs twice as much of the second kind. `conv` has fewer parameters than `deep` and keeps ten times as much for an example, because
-# each weight is used at many places, and the numbers of all places are kept. If a step does not fit, make the batch smaller first.
+# So a batch that is twice as large needs twice as much of the second kind. `conv` has fewer parameters than `deep` and keeps more than five times as much for an example,
+# because each weight is used at many places, and the numbers of all places are kept. (The patches of a batch as large as this are not kept. They are made once more.) If a step does not fit, make the batch smaller first.
 #
 # **Half of the bytes: mixed precision.** GPUs multiply matrices of 16-bit numbers several times as fast as those of 32-bit numbers, and half of the bytes move. But
 # float16 keeps 11 binary digits, which are about three decimal ones, and its smallest positive number is $6 \cdot 10^{-8}$. Three things go wrong. A step that is small beside its parameter is lost in rounding, so
