@@ -58,9 +58,11 @@ def next_unlooked(module: ModuleType, ran: set[int], tried: set[str]) -> list[Su
     """The next that gives gradients and that no check has run; `tried` are the names of those before."""
     left = {name for name, _, _ in unlooked(module, ran)}
     for name, cls, function in written_in(module):
+        if name in tried:
+            continue
         nodes = loops_that_train(function)
         alone = function.__code__.co_firstlineno not in ran or WHOLE.fullmatch(function.__name__)
-        if name in tried or not (name in left or (nodes and alone)):
+        if not (name in left or (nodes and alone)):
             continue
         tried.add(name)
         checks = [functools.partial(of_loops, name, function, nodes, cls)]

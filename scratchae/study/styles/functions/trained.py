@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from ..classes.steps import RATE
 from ..objects.fresh import Objects
 from ..readings.several import Arrays, UnlikeError
 from ..text.calls import parameters_of
 from ..text.names import RATES, plain
 from .loops import Loop, Names, lines_of, loops_among, steps, trains
 
-RATE = 0.25
 COUNT = re.compile(r"(?:num_|n_)\w+|\w*(?:epoch|iter|step|hidden|size|batch|rounds)\w*", re.I)
 
 
@@ -50,6 +50,7 @@ class Trained:
 
     def __init__(self, name: str, function: Callable, node: ast.For | ast.While, objects: Objects | None = None):
         self.name, self.source, self.body, self.line, self.objects = name, function, node.body, node.lineno, objects
+        self.lines = lines_of(function)
         self.cls = objects.cls if objects else None
         own = [p for p in parameters_of(function) if p.name != "self"]
         self.options = {p.name: p.default for p in own if p.default is not p.empty}
@@ -67,7 +68,7 @@ class Trained:
             names: Names = self.options | {name: arguments[name] for name in asked}
             if self.objects:
                 names["self"] = self.objects.make(arguments.get("sizes", 0), **(arguments.get("options") or {}))
-            found = loops_among(lines_of(self.source), self.source.__globals__, names)
+            found = loops_among(self.lines, self.source.__globals__, names)
             loop = next((loop for loop in found if loop.lines.start == self.line), None)
             if loop is None:
                 raise UnlikeError
