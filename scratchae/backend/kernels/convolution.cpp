@@ -13,6 +13,10 @@ struct Images {  // (N, H, W, C) and their patches, in the order in which host.p
         return PH == 0 && PW == 0 && (image || pixel);
     }
 
+    Index row_of(Index patch) const {  // of all images, the row where a patch begins; it may lie in the padding
+        return patch / (OW * OH) * H + patch / OW % OH * SH - PH;
+    }
+
     // Calls run(at, place, length, row) for each row of the kernel in the patches from … to - 1: `length` numbers lie side by side in the
     // patch, from columns[at] on, and in the images, from x[place] on. Of `row`, the others are padding.
     template <typename Run>
@@ -58,11 +62,15 @@ KERNEL column_products(Index n, const Images* images, const T* x, T* columns, In
     for (Index from = 0; from < n; from += rows) {
         Index some = std::min(rows, n - from);
         if (!direct)
-            images->each_run(from, from + some, [&](Index at, Index place, Index length, Index row) {
-                Index end = row + images->KW * images->C;
-                for (Index i = row; i < at; ++i) columns[i] = 0;
-                for (Index i = 0; i < length; ++i) columns[at + i] = x[place + i];
-                for (Index i = at + length; i < end; ++i) columns[i] = 0;
+            in_parts(some * K, [&](int mine, int all) {
+                Index first = some * mine / all, last = some * (mine + 1) / all;
+                T* mine_of = columns + first * K;
+                images->each_run(from + first, from + last, [&](Index at, Index place, Index length, Index row) {
+                    Index end = row + images->KW * images->C;
+                    for (Index i = row; i < at; ++i) mine_of[i] = 0;
+                    for (Index i = 0; i < length; ++i) mine_of[at + i] = x[place + i];
+                    for (Index i = at + length; i < end; ++i) mine_of[i] = 0;
+                });
             });
         const T* made = direct ? x : columns;
         if (W) multiply(false, false, some, D, K, made, W, 0, y + from * D);
@@ -79,9 +87,15 @@ KERNEL matmul_col2im(Index n, const Images* images, const T* y, const T* W, T* c
         Index some = std::min(rows, n - from);
         multiply(false, true, some, K, D, y + from * D, W, 0, direct ? x : columns);
         if (!direct)
-            images->each_run(from, from + some, [&](Index at, Index place, Index length, Index) {
+            in_parts(some * K, [&](int mine, int all) {  // each adds to rows of the images of its own
+                Index above = images->row_of(from), below = images->row_of(from + some - 1) + images->KH, row = images->W * images->C;
+                Index first = mine == 0 ? 0 : (above + (below - above) * mine / all) * row;
+                Index last = mine == all - 1 ? images->N * images->H * row : (above + (below - above) * (mine + 1) / all) * row;
+                images->each_run(from, from + some, [&](Index at, Index place, Index length, Index) {
+                    if (place < first || place >= last) return;
 #pragma GCC ivdep
-                for (Index i = 0; i < length; ++i) x[place + i] += columns[at + i];
+                    for (Index i = 0; i < length; ++i) x[place + i] += columns[at + i];
+                });
             });
     }
 }
