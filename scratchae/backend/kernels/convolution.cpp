@@ -1,5 +1,5 @@
-// On the CPU, behind kernels.cu: the matrix products of a convolution. Some rows of im2col(x) are made at a time, in a buffer that
-// stays in a core's cache, and multiplied. NumPy would make all of them, or call many functions for each few.
+// On the CPU, behind kernels.cu: the matrix products of a convolution. Some rows of im2col(x) are made at a time, in a buffer
+// that stays in a core's cache, and multiplied. NumPy would make all of them, or call many functions for each few.
 
 struct Images {  // (N, H, W, C) and their patches, in the order in which host.py passes them
     Index N, H, W, C, OH, OW, KH, KW, SH, SW, PH, PW;
@@ -17,13 +17,14 @@ struct Images {  // (N, H, W, C) and their patches, in the order in which host.p
         return patch / (OW * OH) * H + patch / OW % OH * SH - PH;
     }
 
-    // Calls run(at, place, length, row) for each row of the kernel in the patches from … to - 1: `length` numbers lie side by side in the
-    // patch, from columns[at] on, and in the images, from x[place] on. Of `row`, the others are padding.
+    // Calls run(at, place, length, row) for each row of the kernel in the patches from … to - 1: its KW C numbers begin at
+    // columns[row]; `length` of them, from columns[at] on, lie in the images, from x[place] on. The others are padding.
     template <typename Run>
     void each_run(Index from, Index to, Run run) const {
         Index ox = from % OW, oy = from / OW % OH, image = from / (OW * OH), row = 0;
         for (Index patch = from; patch < to; ++patch) {
-            Index v = ox * SW - PW, left = std::max(-v, Index(0)), right = std::max(std::min(W - v, KW), left);
+            Index v = ox * SW - PW;  // the patch's left column; those of its columns from `left` to `right` - 1 lie in the image
+            Index left = std::min(std::max(-v, Index(0)), KW), right = std::max(std::min(W - v, KW), left);
             for (Index i = 0; i < KH; ++i, row += KW * C) {
                 Index u = oy * SH + i - PH;
                 Index length = u >= 0 && u < H ? (right - left) * C : 0;
@@ -46,7 +47,8 @@ template <typename Size>
 static void gemm(bool At, bool Bt, Index m, Index n, Index k, const T* A, const T* B, T beta, T* C) {
     typedef void (*Gemm)(int, int, int, Size, Size, Size, T, const T*, Size, const T*, Size, T, T*, Size);
     enum { row_major = 101, plain = 111, transposed = 112 };
-    ((Gemm)blas_gemm)(row_major, At ? transposed : plain, Bt ? transposed : plain, m, n, k, 1, A, At ? m : k, B, Bt ? k : n, beta, C, n);
+    int turn_A = At ? transposed : plain, turn_B = Bt ? transposed : plain;
+    ((Gemm)blas_gemm)(row_major, turn_A, turn_B, m, n, k, 1, A, At ? m : k, B, Bt ? k : n, beta, C, n);
 }
 
 // C (m, n) = A B + beta C, of matrices side by side in memory; A and B may be given transposed.
@@ -55,7 +57,8 @@ static void multiply(bool At, bool Bt, Index m, Index n, Index k, const T* A, co
 }
 
 // y = im2col(x) W if there is a W, and dW += im2col(x)ᵀ dy if there is a dy; n patches, `rows` of them at a time in `columns`
-KERNEL column_products(Index n, const Images* images, const T* x, T* columns, Index rows, Index D, const T* W, T* y, const T* dy, T* dW) {
+KERNEL column_products(Index n, const Images* images, const T* x, T* columns, Index rows, Index D, const T* W, T* y,
+                       const T* dy, T* dW) {
     const Index K = images->numbers();
     const bool direct = images->are_rows();
     if (direct) rows = n;
@@ -88,9 +91,10 @@ KERNEL matmul_col2im(Index n, const Images* images, const T* y, const T* W, T* c
         multiply(false, true, some, K, D, y + from * D, W, 0, direct ? x : columns);
         if (!direct)
             in_parts(some * K, [&](int mine, int all) {  // each adds to rows of the images of its own
-                Index above = images->row_of(from), below = images->row_of(from + some - 1) + images->KH, row = images->W * images->C;
-                Index first = mine == 0 ? 0 : (above + (below - above) * mine / all) * row;
-                Index last = mine == all - 1 ? images->N * images->H * row : (above + (below - above) * (mine + 1) / all) * row;
+                Index above = images->row_of(from), below = images->row_of(from + some - 1) + images->KH;
+                auto begins = [&](int part) { return (above + (below - above) * part / all) * images->W * images->C; };
+                Index first = mine == 0 ? 0 : begins(mine), last = begins(mine + 1);
+                if (mine == all - 1) last = images->N * images->H * images->W * images->C;
                 images->each_run(from, from + some, [&](Index at, Index place, Index length, Index) {
                     if (place < first || place >= last) return;
 #pragma GCC ivdep

@@ -9,7 +9,6 @@ import contextlib
 import ctypes
 import functools
 import hashlib
-import math
 import platform
 import shutil
 import subprocess
@@ -18,12 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import DeviceError, ShapeError
+from ...errors import DeviceError
 from ...files import is_own, others_may_write, private_cache_folder, written_whole
 from .. import kernels
 from ..cpu import blas_threads
-from ..types import Array, Pair, count
-from . import SOURCE, TYPES, Kernels, text
+from . import SOURCE, TYPES, text
+from .convolution import CONVOLUTION, HostKernels
 
 # names that CUDA gives a kernel. glibc's libm has exp and the like for whole vectors, declared if this name is defined
 SHIM = """
@@ -42,11 +41,10 @@ static thread_local long long part = 0, parts = 1;
 FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-pthread", "-shared", "-fPIC")
 # kernels of formulas that need many passes in NumPy, or exp and log; for the others, measurements showed no gain
 FASTER = {"sigmoid", "softplus", "pixel_costs", "adam"}
-CONVOLUTION = {"column_products", "matmul_col2im"}  # those that multiply by NumPy's OpenBLAS (convolution.cpp)
-# in numbers: so much of im2col(x) stays in a core's cache
-COLUMNS = 128 * 1024
 # what each library is compiled from
-SOURCES = {dtype: SHIM + SOURCE + text("shared.cpp") + text("convolution.cpp") for dtype in TYPES} | {"pool": text("pool.cpp")}
+SOURCES = {dtype: SHIM + SOURCE + text("shared.cpp") + text("convolution.cpp") for dtype in TYPES} | {
+    "pool": text("pool.cpp")
+}
 
 
 def compile_kernels() -> contextlib.AbstractContextManager[object]:
@@ -67,57 +65,21 @@ def compile_kernels() -> contextlib.AbstractContextManager[object]:
     if set_callback is not None:
         share_threads(set_callback)
         way_back.callback(keep_apart, set_callback)
-    gemms = {dtype: blas_function(f"cblas_{name}gemm") for dtype, name in (("float32", "s"), ("float64", "d"))}
-    for dtype, gemm in gemms.items():
-        if gemm is not None:
-            library(dtype).use_gemm(gemm, "64" in gemm.__name__)
-    only = FASTER | (set() if None in gemms.values() else CONVOLUTION)
-    kernels.compiled = HostKernels(np, launch, only=only, shares=set_callback is not None)
+    convolution = CONVOLUTION if use_products() else set()
+    kernels.compiled = HostKernels(np, launch, only=FASTER | convolution, shares=set_callback is not None)
     return way_back
 
 
-class HostKernels(Kernels):
-    """Those of every device, and the products of a convolution."""
-
-    def column_products(
-        self, x: Array, geometry: tuple[Pair, Pair, Pair], W: Array | None, dy: Array | None, dW: Array | None
-    ) -> Array | None:
-        images, n, rows, columns = room(x, *geometry)
-        K, D = columns.shape[1], (dy if W is None else W).shape[1]
-        y = None if W is None else np.empty((n, D), x.dtype)
-        total = None if dy is None else np.zeros((K, D), x.dtype)
-        W, dy = of_shape("W", W, (K, D)), of_shape("dy", dy, (n, D))
-        self.launch("column_products", x.dtype, n, images, x, columns, rows, D, W, y, dy, total)
-        if dy is not None:
-            dW[...] = total
-        return y
-
-    def matmul_col2im(self, y: Array, W: Array, size: Pair, stride: Pair = (1, 1), padding: Pair = (0, 0)) -> Array:
-        KH, KW, C, D = W.shape
-        x = np.zeros((len(y), *size, C), y.dtype)
-        images, n, rows, columns = room(x, (KH, KW), stride, padding)
-        y, W = of_shape("y", y.reshape(-1, y.shape[3]), (n, D)), np.ascontiguousarray(W)
-        self.launch("matmul_col2im", x.dtype, n, images, y, W, columns, rows, D, x)
-        return x
-
-
-def of_shape(name: str, a: Array | None, shape: tuple[int, ...]) -> Array | None:
-    """a, side by side in memory. Raises ShapeError for another shape, of which a kernel would read what lies beside it."""
-    if a is None:
-        return None
-    if a.shape != shape:
-        raise ShapeError(f"{name} has the shape {a.shape}: expected {shape}, which fits the patches")
-    return np.ascontiguousarray(a)
-
-
-def room(x: Array, kernel: Pair, stride: Pair, padding: Pair) -> tuple[Array, int, int, Array]:
-    """For kernels of im2col(x): the sizes as convolution.cpp reads them, the number of patches, and room for so many of these at a time."""
-    N, H, W, C = x.shape
-    OH, OW = (count(*axis) for axis in zip((H, W), kernel, stride, padding, strict=True))
-    images = np.array([N, H, W, C, OH, OW, *kernel, *stride, *padding], np.int64)
-    n, width = N * OH * OW, math.prod(kernel) * C
-    rows = min(max(COLUMNS // width, 64), n)  # few rows are no use, since each product reads all of W
-    return images, n, rows, np.empty((rows, width), x.dtype)
+def use_products() -> bool:
+    """Let the kernels of convolution.cpp multiply by NumPy's OpenBLAS; whether there is one."""
+    for dtype, name in (("float32", "cblas_sgemm"), ("float64", "cblas_dgemm")):
+        gemm = blas_function(name)
+        if gemm is None:
+            return False
+        library(dtype).use_gemm(
+            gemm, "64" in gemm.__name__
+        )  # which is in the names of functions that take long sizes
+    return True
 
 
 def share_threads(set_callback: Callable[..., object]) -> None:

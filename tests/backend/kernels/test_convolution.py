@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 import scratchae as s
-from scratchae.backend import kernels
-from scratchae.backend.kernels import host
+from scratchae.backend import blas_threads, kernels
+from scratchae.backend.kernels import convolution, host
 from scratchae.errors import ShapeError
 from scratchae.layers import patches
 
@@ -78,11 +78,44 @@ def test_layers(monkeypatch, kind, geometry):
         return layer.forward(x), layer.backward(dy), layer.dW.copy(), layer.db.copy()
 
     expected = by_numpy(lambda: step(x, dy))
-    for columns in (host.COLUMNS, 1):
-        monkeypatch.setattr(host, "COLUMNS", columns)
+    for rows in (convolution.LEAST, 1):
+        monkeypatch.setattr(convolution, "LEAST", rows)
+        monkeypatch.setattr(convolution, "COLUMNS", rows)
         for turn in (np.asarray, np.asfortranarray):
             for got, right in zip(step(turn(x), turn(dy)), expected, strict=True):
                 close(got, right)
+
+
+@pytest.mark.parametrize(("kernel", "padding"), [(3, 1), (1, 4), (5, 2)])
+def test_cores_share_the_patches(kernel, padding):
+    """Where patches are added up, each adds to other rows, also where some patches lie in the padding alone."""
+    geometry = (kernel, kernel), (2, 1), (padding, padding)
+    x, W = numbers(4, 50, 40, 3), numbers(kernel, kernel, 3, 4)
+    y = numbers(4, *(patches.count(*axis) for axis in zip((50, 40), *geometry, strict=True)), 4)
+
+    def products():
+        columns = patches.Columns(x, *geometry)
+        return columns.products(W.reshape(-1, 4)), patches.matmul_col2im(y, W, (50, 40), *geometry[1:])
+
+    with blas_threads().limit(limits=3):
+        shared = products()
+    for got, expected in zip(shared, by_numpy(products), strict=True):
+        close(got, expected)
+
+
+def test_patches_in_the_padding_stay_in_their_rows(monkeypatch):
+    """Nothing is written beyond the room for the patches."""
+    kept, room = [], convolution.room
+
+    def guarded(*geometry):
+        images, n, columns = room(*geometry)
+        kept.append(np.full(columns.size + 64, 7.0))
+        return images, n, kept[-1][: columns.size].reshape(columns.shape)
+
+    monkeypatch.setattr(convolution, "room", guarded)
+    columns = patches.Columns(numbers(1, 3, 3, 2), (1, 2), (1, 1), (0, 5))
+    assert columns.products(numbers(4, 3)).shape == (3 * 12, 3)
+    assert len(kept) == 1 and (kept[0][-64:] == 7).all()
 
 
 def test_gradients_are_right():
@@ -95,7 +128,7 @@ def test_they_are_used(monkeypatch):
     monkeypatch.setattr(kernels.compiled, "launch", lambda name, *given: (used.add(name), host.launch(name, *given)))
     layer = s.Conv2d(1, 2, 3, rng=0)
     layer.backward(layer.forward(np.ones((1, 5, 5, 1), np.float32)))
-    assert used == host.CONVOLUTION
+    assert used == convolution.CONVOLUTION
 
 
 def test_threads_at_the_same_time():
