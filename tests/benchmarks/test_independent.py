@@ -7,7 +7,18 @@ import independent
 import pytest
 
 
-@pytest.mark.parametrize(("of", "counts"), [("first", (206, 850)), ("second", (80, 366)), ("third", (44, 132))])
+COUNTS = {
+    "first": (206, 850),
+    "second": (80, 366),
+    "third": (44, 132),
+    "fourth": (146, 207),
+    "fifth": (36, 71),
+    "sixth": (73, 140),
+    "seventh": (49, 96),
+}
+
+
+@pytest.mark.parametrize(("of", "counts"), COUNTS.items())
 def test_every_slip_changes_its_file(of, counts):
     right, wrong = dict(independent.right(of)), dict(independent.wrong(of))
     assert (len(right), len(wrong)) == counts
