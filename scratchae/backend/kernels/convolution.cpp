@@ -1,7 +1,7 @@
 // On the CPU, behind kernels.cu: the matrix products of a convolution. Some rows of im2col(x) are made at a time, in a buffer
 // that stays in a core's cache, and multiplied. NumPy would make all of them, or call many functions for each few.
 
-struct Images {  // (N, H, W, C) and their patches, in the order in which host.py passes them
+struct Images {  // (N, H, W, C) and their patches, in the order in which convolution.py passes them
     Index N, H, W, C, OH, OW, KH, KW, SH, SW, PH, PW;
 
     Index numbers() const {  // of a patch: a row of im2col(x)

@@ -1,4 +1,4 @@
-"""The products of a convolution by the kernels of convolution.cpp, of which a GPU has none: there im2col and a product are faster."""
+"""The products of a convolution by the kernels of convolution.cpp, on the CPU; a GPU makes im2col(x) whole, and multiplies it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kernels on the CPU: the C++ compiler of this machine makes a library from the same source.
+"""The kernels on the CPU: the C++ compiler of this machine makes a library from the same source, and from convolution.cpp.
 
 NumPy reads and writes an array once for every operation of a formula. A kernel does so once for the whole formula.
 """
