@@ -24,7 +24,7 @@ from ..study.styles.readings.several import Several
 from ..study.styles.text.calls import required
 from ..study.styles.text.names import plain
 from ..study.styles.text.written import text_of
-from ..study.trials import divergences, learning, readings, whole
+from ..study.trials import divergences, layers, learning, readings, whole
 from ..study.trials.result import RIGHT, WRONG, Result, Tried
 from .models import is_model, of_model
 from .objects import NotCheckableError
@@ -181,6 +181,21 @@ def in_part(result: Result) -> bool:
     return result.code == RIGHT and bool(nothing or getattr(result.layer, "untrained", ()))
 
 
+# findings about the value or what is kept, of which another reading of the gradients says nothing
+BESIDE = {"not_a_divergence", "below_zero", "running_average", "mask_scale"}
+
+
+def stands(result: Result) -> bool:
+    """Whether what is wrong stays so, whatever another reading of the gradients says: it is not about them, or shows with other options,
+    or for more axes, of which the text speaks."""
+    more_axes = result.where.startswith("for x with") and result.layer is not None
+    return (
+        any(one.kind in BESIDE for one in result.findings)
+        or result.where.startswith("with ")
+        or (more_axes and bool(layers.ANY_AXES.search(layers.told_of(result.layer))))
+    )
+
+
 def with_fallback(check: Callable[[], Result], other: Callable[..., Result | None], believed: bool = True) -> Result:
     """A check, or another where it cannot be done. believed: a "wrong" of the first stands, as does one of which other options were right;
     else it falls if the other is right beyond doubt."""
@@ -195,8 +210,7 @@ def with_fallback(check: Callable[[], Result], other: Callable[..., Result | Non
     misshapen = result is not None and isinstance(result.error, ShapeError) and not result.tried.trials
     if result is not None and result.code == WRONG and misshapen and (found := other()) is not None:
         return found  # its gradients are those of something else
-    of_value = result is not None and any(one.kind in ("not_a_divergence", "below_zero") for one in result.findings)
-    if result is not None and result.code == WRONG and (believed or of_value or result.where.startswith("with ")):
+    if result is not None and result.code == WRONG and (believed or stands(result)):
         return result
     if result is not None and result.code == WRONG:
         found = other(strict=True)
