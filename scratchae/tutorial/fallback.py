@@ -24,7 +24,7 @@ from ..study.styles.readings.several import Several
 from ..study.styles.text.calls import required
 from ..study.styles.text.names import plain
 from ..study.styles.text.written import text_of
-from ..study.trials import divergences, layers, learning, readings, whole
+from ..study.trials import batches, divergences, layers, learning, readings, whole
 from ..study.trials.result import RIGHT, WRONG, Result, Tried
 from .models import is_model, of_model
 from .objects import NotCheckableError
@@ -93,7 +93,9 @@ def with_promises(result: Result | None, objects: Objects) -> Result | None:
 def of_object(objects: Objects) -> tuple[Finding, ...]:
     """What is wrong with the value of an object whose gradients fit it, or with the loop in which it trains."""
     try:
-        return (*divergences.of_shares(objects.make(0)), *learning.faults(objects))
+        thing = objects.make(0)
+        of_value = (*divergences.of_shares(thing), *divergences.of_likelihood(thing))
+        return (*of_value, *learning.faults(objects), *batches.faults(objects))
     except Exception:  # it cannot be made
         return ()
 
@@ -165,8 +167,8 @@ def best_of(found: Sequence[Several], file: Mapping[str, Any]) -> Result | None:
     if result is None or result.code != RIGHT:
         return result
     value = found[0].parts[0]
-    faults = tuple(divergences.from_normal(value, len(required(value))))
-    if faults and divergences.is_promised(value):
+    faults = (*divergences.of_likelihood(value), *divergences.from_normal(value, len(required(value))))
+    if faults and (faults[0].kind == "other_value" or divergences.is_promised(value)):
         return Result(WRONG, "", findings=faults, tried=result.tried)
     return (
         replace(result, report=replace(result.report, findings=(*result.report.findings, *faults)))
@@ -182,7 +184,7 @@ def in_part(result: Result) -> bool:
 
 
 # findings about the value or what is kept, of which another reading of the gradients says nothing
-BESIDE = {"not_a_divergence", "below_zero", "running_average", "mask_scale"}
+BESIDE = {"not_a_divergence", "other_value", "running_average", "mask_scale"}
 
 
 def stands(result: Result) -> bool:

@@ -226,3 +226,177 @@ def attend_backward(dout, saved):
 )
 def test_a_size_of_1_is_no_proof_where_any_size_is_taken(before, after, slipped):
     slipped(ATTEND, before, after)
+
+
+COLUMN = '''
+class Layer:
+    """W x + b"""
+    def __init__(self, n_out, n_in):
+        self.W, self.b = np.full((n_out, n_in), 0.2), np.full((n_out, 1), 0.1)
+    def forward(self, x):
+        self.x, self.y = x, np.tanh(self.W @ x + self.b)
+        return self.y
+    def backward(self, dy):
+        da = dy * (1 - self.y**2)
+        self.dW = da @ self.x.T
+        self.db = da
+        return self.W.T @ da
+
+layer = Layer(2, 3)
+x = np.array([[0.5], [-1.0], [0.25]])
+'''
+
+
+def test_it_is_said_that_a_layer_is_right_for_one_column_only(graded):
+    code, text = graded(COLUMN)
+    assert code == 0 and "right only for one example, as x with one column" in text
+    code, text = graded(COLUMN.replace("self.db = da", "self.db = da.sum(axis=1, keepdims=True)"))
+    assert code == 0 and "right only" not in text
+
+
+NLL = '''
+class NLL:
+    """Negative log-likelihood of y under N(mu, exp(logvar)), without its constant."""
+    def forward(self, mu, logvar, y):
+        self.r, self.p = mu - y, np.exp(-logvar)
+        return (0.5 * logvar + 0.5 * self.p * self.r**2).sum() / len(y)
+    def backward(self):
+        n = len(self.r)
+        return self.p * self.r / n, (0.5 - 0.5 * self.p * self.r**2) / n
+'''
+
+
+@pytest.mark.parametrize("function", [False, True])
+def test_a_likelihood_is_best_where_the_deviation_is_that_of_y(function, graded):
+    right = NLL
+    if function:
+        right = """
+def gaussian_nll(mu, logvar, y):
+    r, p = mu - y, np.exp(-logvar)
+    value = (0.5 * logvar + 0.5 * p * r**2).sum() / len(y)
+    return value, p * r / len(y), (0.5 - 0.5 * p * r**2) / len(y)
+"""
+    assert graded(right)[0] == 0
+    code, text = graded(right.replace("(0.5 * logvar", "(logvar").replace("(0.5 - ", "(1 - "))
+    assert code == 1 and "the value is no likelihood of N(μ, σ²)" in text
+
+
+def test_a_loss_that_a_function_makes_is_read_with_the_arguments_of_both(slipped):
+    said, _ = slipped(
+        """
+        def make_loss(sample_weight):
+            w = np.asarray(sample_weight).reshape(-1, 1)
+
+            def loss(y_hat, y):
+                r = y_hat - y
+                return np.sum(w * r * r) / w.sum(), 2 * w * r / w.sum()
+
+            return loss
+        """,
+        "2 * w * r",
+        "w * r",
+    )
+    assert "make_loss: right; ∂L/∂y_hat" in said
+
+
+PAIRS = """
+class Net:
+    def __init__(self, sizes):
+        gen = np.random.RandomState(0)
+        self.biases = [gen.randn(n, 1) for n in sizes[1:]]
+        self.weights = [gen.randn(n, m) for m, n in zip(sizes[:-1], sizes[1:])]
+
+    def feedforward(self, a):
+        for w, b in zip(self.weights, self.biases):
+            a = np.tanh(w.dot(a) + b)
+        return a
+
+    def mini_batch(self, batch, eta):
+        sum_b, sum_w = [0 * b for b in self.biases], [0 * w for w in self.weights]
+        for x, y in batch:
+            one_b, one_w = self.backprop(x, y)
+            sum_b = [s + o for s, o in zip(sum_b, one_b)]
+            sum_w = [s + o for s, o in zip(sum_w, one_w)]
+        self.biases = [b - eta / len(batch) * s for b, s in zip(self.biases, sum_b)]
+        self.weights = [w - eta / len(batch) * s for w, s in zip(self.weights, sum_w)]
+
+    def backprop(self, x, y):
+        acts = [x]
+        for w, b in zip(self.weights, self.biases):
+            acts.append(np.tanh(w.dot(acts[-1]) + b))
+        delta, grad_b, grad_w = acts[-1] - y, [], []
+        for l in range(len(self.weights) - 1, -1, -1):
+            delta = delta * (1 - acts[l + 1] ** 2)
+            grad_b.insert(0, delta)
+            grad_w.insert(0, delta.dot(acts[l].T))
+            delta = self.weights[l].T.dot(delta)
+        return grad_b, grad_w
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("sum_b = [s + o for s, o in zip(sum_b, one_b)]", "sum_b = one_b", "as the last of them alone does"),
+        ("in batch:", "in batch[:1]:", ""),
+        ("self.biases = [b - eta / len(batch) * s", "self.biases = [b - 1e-4 * s", ""),
+    ],
+)
+def test_a_step_with_a_list_of_examples_moves_all_by_all_of_them(before, after, said, graded):
+    assert graded(PAIRS)[0] == 0
+    code, text = graded(PAIRS.replace(before, after))
+    assert code == bool(said) and said in text  # what moves nothing as one of them alone does is not accused
+
+
+FRAMEWORK = """
+class Parameter:
+    def __init__(self, value):
+        self.value, self.grad = value, np.zeros_like(value)
+
+class Linear:
+    def __init__(self, n, m):
+        self.w = Parameter(np.random.default_rng(0).normal(size=(n, m)))
+    def forward(self, x):
+        self.x = x
+        return x @ self.w.value
+    def backward(self, dy):
+        self.w.grad += self.x.T @ dy
+        return dy @ self.w.value.T
+
+class SGD:
+    def __init__(self, parameters, lr):
+        self.parameters, self.lr = parameters, lr
+    def zero_grad(self):
+        for p in self.parameters:
+            p.grad[...] = 0
+    def step(self):
+        for p in self.parameters:
+            p.value -= self.lr * p.grad
+
+def fit(x, y, steps=30, lr=0.1):
+    layers = [Linear(x.shape[1], y.shape[1])]
+    sgd = SGD([layer.w for layer in layers], lr)
+    for _ in range(steps):
+        out = x
+        for layer in layers:
+            out = layer.forward(out)
+        sgd.zero_grad()
+        g = 2 * (out - y) / y.size
+        for layer in reversed(layers):
+            g = layer.backward(g)
+        sgd.step()
+    return layers
+"""
+
+
+def test_what_sets_gradients_to_0_and_is_never_called(slipped):
+    _, wrong = slipped(FRAMEWORK, "        sgd.zero_grad()\n", "")
+    assert "nothing calls zero_grad" in wrong
+
+
+def test_a_step_that_sets_the_gradients_to_0_itself_is_right(graded):
+    own = FRAMEWORK.replace("        sgd.zero_grad()\n", "").replace(
+        "            p.value -= self.lr * p.grad",
+        "            p.value -= self.lr * p.grad\n            p.grad[...] = 0",
+    )
+    assert graded(own)[0] == 0
