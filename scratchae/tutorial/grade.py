@@ -29,6 +29,7 @@ from ..study.diagnosis.finding import Finding
 from ..study.styles.text.names import BACKWARD, FORWARD, UPDATE
 from ..study.trials.optimizers import UnknownError
 from ..study.trials.result import RIGHT, UNUSABLE, WRONG, Result
+from ..study.trials.room import confine
 from .answers import AnswerError
 from .chapters import folder
 from .homework import overall
@@ -97,7 +98,8 @@ def confined() -> None:
     """Limit this process: no file above 100 MB, no core dump, no more memory than the machine has."""
     if resource is not None:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        for kind, limit in ((resource.RLIMIT_FSIZE, 10**8), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_AS, memory)):
+        limits = {"FSIZE": 10**8, "CORE": 0, "AS": memory, "DATA": memory}
+        for kind, limit in ((getattr(resource, f"RLIMIT_{name}"), limit) for name, limit in limits.items()):
             with contextlib.suppress(ValueError, OSError):
                 resource.setrlimit(kind, (limit, resource.getrlimit(kind)[1]))
 
@@ -149,6 +151,7 @@ def alarm(seconds: float) -> Iterator[threading.Event]:
 def grade(path: Path, seconds: float = 60, parts: list[tuple[str, int, str]] | None = None) -> tuple[int, str]:
     """The exit code and the words about a file. `parts` takes the name, code and words of each thing in it."""
     module, note = loaded(path, seconds / 2)
+    confine()
     check = exercise(path)
     if check is not None:
         return RIGHT, praised(path.name, check(module))

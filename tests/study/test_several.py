@@ -481,6 +481,20 @@ def test_each_form_is_read(form, slipped):
     slipped(*FORMS[form])
 
 
+def test_an_option_that_only_a_matrix_shows(slipped):
+    text = """
+        def energy(state, patterns, beta=1.0):
+            return 0.5 * state.dot(state) - np.log(np.exp(beta * patterns.dot(state)).sum()) / beta
+
+        def energy_gradient(state, patterns, beta=1.0):
+            a = np.exp(beta * patterns.dot(state))
+            return state - patterns.T.dot(a / a.sum())
+        """
+    of_right, of_wrong = slipped(text, "a = np.exp(beta * ", "a = np.exp(")
+    assert "(5,) and (7, 5)" in of_right
+    assert "with beta=0.3, where patterns has two axes" in of_wrong
+
+
 def test_a_helper_with_several_arguments_is_no_subject(graded):
     code, said = graded(
         FORMS["a table of functions"][0] + "\n        def split(a, b):\n            return a + b, a - b\n"

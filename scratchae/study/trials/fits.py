@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +15,7 @@ from ..styles.readings.several import Several, UnlikeError
 from ..styles.text.names import stem
 from ..styles.text.written import text_of
 from .misshapen import others
+from .room import guessing
 from .terms import evaluated, tensors_of
 
 
@@ -51,7 +53,8 @@ class Fits:
             raise UnlikeError
         try:
             arguments = self.thing.complete(arguments, 0)
-            terms, labelled = evaluated(self.thing, arguments, anew=False)
+            with guessing() if self.thing.cls is None else contextlib.nullcontext():
+                terms, labelled = evaluated(self.thing, arguments, anew=False)
         except NotImplementedError:
             raise
         except UnlikeError:

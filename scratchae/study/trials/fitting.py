@@ -229,6 +229,16 @@ def of_other_axes(fitting: Fitting) -> Iterator[Fitting]:
         yield from (replace(fitting, chosen=dict.fromkeys(fitting.chosen, kind)) for kind in ("fNTD", "fNHWD"))
 
 
+def of_two_axes(fitting: Fitting, name: str) -> Iterator[Fitting]:
+    """An argument that is a vector as a matrix, of as many rows, or of as many columns. A vector hides a sum over rows: of one, or of none."""
+    kind = fitting.chosen[name]
+    if len(kind) == 2 and kind[0] == "f" and name not in fitting.given:
+        other = "M" if kind[1] != "M" else "K"
+        yield from (
+            replace(fitting, chosen={**fitting.chosen, name: two}) for two in (f"f{other}{kind[1]}", kind + other)
+        )
+
+
 def in_order(counts: Sequence[int]) -> Iterator[tuple[int, ...]]:
     """The places in several lists, the first of all lists first: by their sum."""
     start = (0,) * len(counts)

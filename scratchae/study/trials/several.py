@@ -183,13 +183,13 @@ def trials(thing: Several, make: Fitting, known: bool) -> Result:
         first = first or result
     if first is None:
         return Result(UNUSABLE, "", tried=tried)
-    for where, words, other in varied(thing, make):
+    for where, words, other in varied(thing, make, {check.name for check in first.report.checks}):
         if where.endswith("axes") and not Fits(thing, True, False)(other(0, 6) | words):
             continue
         result = attempt(thing, thing.complete(other(0, 4) | words, 4), tried, False)
         if result is None:
             continue
-        if where.startswith("with "):
+        if where.startswith("with ") and not where.endswith("axes"):
             tried.options.append(where.removeprefix("with "))
         if result.code == WRONG:
             return replace(result, where=where)

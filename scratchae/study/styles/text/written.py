@@ -102,6 +102,18 @@ def indices_in(functions: Iterable[Any], names: Collection[str]) -> set[str]:
     return {one.id for one in alone if isinstance(one, ast.Name) and one.id in names}
 
 
+def transposed_in(functions: Iterable[Any], names: Collection[str]) -> set[str]:
+    """Which of these names are transposed, as A.T, np.transpose(A) or A.transpose(), so that they mean arrays of several axes."""
+    nodes = [node for function in functions for node in ast.walk(tree_of(function))]
+    turned = [node.value for node in nodes if isinstance(node, ast.Attribute) and node.attr in ("T", "transpose")]
+    turned += [
+        node.args[0]
+        for node in nodes
+        if isinstance(node, ast.Call) and node.args and getattr(node.func, "attr", "") == "transpose"
+    ]
+    return {one.id for one in turned if isinstance(one, ast.Name) and one.id in names}
+
+
 WEIGHT = re.compile(r"[WUV]_?\w{0,3}|w\d|w[xhy]\w|b\d?|b_?\w|theta\d?|gamma|beta|\w*(?:weight|bias)\w*")
 SHAPED = {"reshape", "zeros", "ones", "eye", "empty", "range"}  # what is handed shapes and counts
 
