@@ -43,6 +43,8 @@ def construct(cls: type) -> Any:
     except Exception as error:
         if not required(cls):
             raise
+        if (net := stacked(cls)) is not None:
+            return net
         call = f"{cls.__name__}({', '.join(p.name for p in required(cls))})"
         raise NotCheckableError(
             f"{call} with sizes such as 3 and 4 raised {type(error).__name__}: {error}. Make an instance for the check to use: in the file "

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..text.calls import method_of, parameters_of, required
 from ..text.names import BACKWARD, FORWARD, plain
-from .constructed import constructed
+from .constructed import constructed, is_size
 from .copies import repeatable
 from .held import held_by
 
@@ -20,19 +20,31 @@ LAYERS = re.compile(r"layers|modules|blocks|stack")
 
 
 def stacked(cls: type) -> Any:
-    """Such a net: a layer from 3 features to 4, an activation if the file has one, and a layer to 2; None where it cannot be made."""
+    """Such a net: a layer from 3 features to 4, an activation if the file has one, and a layer to 2; or of activations, where it has no
+    other; None where it cannot be made. Where the net is handed the size of its input, its layers are handed one size each."""
     asked = [p for p in parameters_of(cls) if LAYERS.fullmatch(plain(p.name))]
     others = [p for p in required(cls) if p not in asked]
-    if len(asked) != 1 or others:
+    if len(asked) != 1 or len(others) > 1 or not all(is_size(p.name) for p in others):
         return None
-    for between in [*activations(cls), None]:
+    for layers in of_file(cls, bool(others)):
         try:
-            first, last = (next(dense(cls, *sizes)) for sizes in ((3, 4), (4, 2)))
-            layers = [one for one in (first, between, last) if one is not None]
-            return cls(*layers) if asked[0].kind is asked[0].VAR_POSITIONAL else cls(layers)
-        except Exception:  # there is none, or it is made of something else
+            if asked[0].kind is asked[0].VAR_POSITIONAL:
+                return cls(*[3 for _ in others], *layers)
+            return cls(**{p.name: 3 for p in others}, **{asked[0].name: layers})
+        except Exception:  # it is made of something else
             continue
     return None
+
+
+def of_file(net: type, sized: bool) -> Iterator[list[Any]]:
+    """The layers of a net, the likeliest first."""
+    between = [*activations(net)]
+    for one in [*between, None]:
+        first, last = (next(dense(net, *sizes), None) for sizes in (((4,), (2,)) if sized else ((3, 4), (4, 2))))
+        if first is not None and last is not None:
+            yield [layer for layer in (first, one, last) if layer is not None]
+    if between and not sized:
+        yield between[:2]
 
 
 def classes(net: type) -> Iterator[type]:
@@ -44,14 +56,15 @@ def classes(net: type) -> Iterator[type]:
 
 
 def dense(net: type, *sizes: int) -> Iterator[Any]:
-    """Layers of two sizes with a matrix of these."""
+    """Layers of these sizes with a matrix, which has two sizes, if there are two."""
     for cls in classes(net):
-        if len(required(cls)) == 2:
+        if len(required(cls)) == len(sizes):
             try:
                 thing = constructed(cls, sizes).value
             except Exception:
                 continue
-            if any(array.shape in (sizes, sizes[::-1]) for _, array in held_by(thing).values()):
+            matrices = [array.shape for _, array in held_by(thing).values() if array.ndim == 2]
+            if matrices if len(sizes) == 1 else any(shape in (sizes, sizes[::-1]) for shape in matrices):
                 yield thing
 
 

@@ -50,7 +50,7 @@ def may_give_several(function: Any) -> bool:
 
 def text_of(thing: Any) -> str:
     """A class or function as it is written; empty where its text cannot be had."""
-    return (text_of_function if inspect.isfunction(thing) else text_of_any)(thing)
+    return (text_known if inspect.isfunction(thing) or inspect.isclass(thing) else text_of_any)(thing)
 
 
 def text_of_any(thing: Any) -> str:
@@ -60,7 +60,7 @@ def text_of_any(thing: Any) -> str:
         return ""
 
 
-text_of_function = functools.lru_cache(1000)(text_of_any)  # which are asked for thousands of times
+text_known = functools.lru_cache(1000)(text_of_any)  # which are asked for thousands of times
 
 
 def notes_of(thing: Any) -> str:
