@@ -25,7 +25,7 @@ from scratchae import MSE, Autoencoder, Conv2d, ConvTranspose2d, Dense, ReLU, Se
 from scratchae.bench.comparison import StepWorker, compare, model_of, new_record, start
 from scratchae.bench.harness import BenchmarkError, note, peak_memory, save, serve, statistics, time_rounds, timed
 from scratchae.bench.peers import DEVICES, PEERS
-from scratchae.bench.report import OURS, agreement, heading, net, span
+from scratchae.bench.report import COMPILED, OURS, agreement, heading, net, span
 from scratchae.bench.sweep import exponent
 from scratchae.bench.work import sizes
 from scratchae.models import Model
@@ -35,6 +35,7 @@ from scratchae.presets import find_preset
 HERE = Path(__file__).resolve()
 LOOKS = {
     OURS: {"fmt": "o-", "color": BLUE},
+    COMPILED: {"fmt": "^-", "color": BLUE, "markerfacecolor": "white"},
     "torch-channels-last": {"fmt": "s--", "color": RED},
     "torch-fused": {"fmt": "s--", "color": RED},
 }
@@ -97,19 +98,19 @@ CURVES = {
     "batch": Curve(
         "images a batch",
         "28×28 images",
-        (OURS, "torch-channels-last"),
+        (OURS, COMPILED, "torch-channels-last"),
         tuple(Point(n, 28, n, f"{n}", conv_preset) for n in (32, 64, 128, 256, 512, 1024)),
     ),
     "pixels": Curve(
         "pixels an image",
         "batch 32",
-        (OURS, "torch-channels-last"),
+        (OURS, COMPILED, "torch-channels-last"),
         tuple(Point(32, side, side**2, f"{side}×{side}", fully_convolutional) for side in (28, 40, 60, 88, 128)),
     ),
     "width": Curve(
         "hidden units a layer",
         "batch 128, 28×28 images as rows",
-        (OURS, "torch-fused"),
+        (OURS, COMPILED, "torch-fused"),
         tuple(
             Point(128, 28, width, f"{width}", functools.partial(dense, width))
             for width in (64, 128, 256, 512, 1024, 2048)

@@ -287,7 +287,9 @@ assert columns[1].astype(int).tolist() == [1, 2, 3, 5, 6, 7, 9, 10, 11]
 # copies.
 #
 # This is the library's own code, with the functions that it calls. Of many large images the matrix would not stay in the
-# processor's cache until the product reads it. So the class `Columns` makes the rows of some images at a time:
+# processor's cache until the product reads it. So the class `Columns` makes the rows of some images at a time, for each of the two
+# products that a convolution needs: this one, $\mathrm{columns}\; W$, and the one of its backward pass. (If compiled kernels are
+# switched on, as [chapter 13](13_cpu_gpu.py) does, a kernel computes the same products.)
 
 # %%
 source(im2col, Columns, sae.Conv2d.forward)
@@ -557,8 +559,8 @@ show(
 # %% [markdown]
 # ## The code
 #
-# Two lines compute the gradients of the parameters, and one line computes $dx$. The sum over rows is taken block by block:
-# `add_matmul(A, B, dW, some)` adds $A B$ to $dW$.
+# Two lines compute the gradients of the parameters, and one line computes $dx$. Of the rows of `columns`, again only those of some
+# images exist at a time: `products(dy=…, dW=…)` adds up $\mathrm{columns}^\top dy$ block by block.
 # `matmul_col2im(dy, W, …)` is $\mathrm{col2im}(dy\, W^\top)$. Why that is one function and not two
 # calls is the subject of the section *Phases*.
 

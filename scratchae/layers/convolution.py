@@ -85,15 +85,11 @@ class Conv2d(Layer):
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         require_images(self, x, self.in_channels)
-        xp = array_module(x)
         OH, OW = patch_counts(self, x, self.K, self.S, self.P)
         self.x_size = x.shape[1:3]
-        self.columns = Columns(x, self.K, self.S, self.P)  # (N·OH·OW, KH·KW·Cin), some images at a time
-        y = xp.empty((len(x), OH, OW, self.out_channels), dtype=xp.result_type(x, self.W))
-        for some, columns in self.columns:
-            xp.matmul(columns, rows(self.W), out=rows(y[some]))  # y = columns W + b
-            add_channels(y[some], self.b)
-        return y
+        self.columns = Columns(x, self.K, self.S, self.P)  # (N·OH·OW, KH·KW·Cin)
+        y = self.columns.products(rows(self.W)).reshape(len(x), OH, OW, self.out_channels)  # y = columns W + b
+        return add_channels(y, self.b)
 
     def backward(self, dy: Array) -> Array:
         self.backward_parameters(dy)
@@ -102,8 +98,7 @@ class Conv2d(Layer):
 
     def backward_parameters(self, dy: Array) -> None:
         # y = columns W + b
-        for some, columns in self.columns:
-            add_matmul(columns.T, rows(dy[some]), rows(self.dW), some)  # ∂L/∂W = columnsᵀ dy
+        self.columns.products(dy=rows(dy), dW=rows(self.dW))  # ∂L/∂W = columnsᵀ dy
         channel_sums(dy, out=self.db)  # ∂L/∂b = Σ dy over images and pixels
 
 
@@ -180,15 +175,12 @@ class ConvTranspose2d(Layer):
         return add_channels(y, self.b)
 
     def backward(self, dy: Array) -> Array:
-        xp = array_module(dy)
         # y = col2im(columns) + b
         channel_sums(dy, out=self.db)  # ∂L/∂b = Σ dy over images and pixels
-        dx = xp.empty(self.x.shape, dtype=xp.result_type(dy, self.W))
-        for some, dcolumns in Columns(dy, self.K, self.S, self.P):  # ∂L/∂columns = im2col(dy), (N·H·W, KH·KW·Cout)
-            # columns = x Wᵀ
-            add_matmul(dcolumns.T, rows(self.x[some]), rows(self.dW), some)  # ∂L/∂W = ∂L/∂columnsᵀ x
-            xp.matmul(dcolumns, rows(self.W), out=rows(dx[some]))  # ∂L/∂x = ∂L/∂columns W
-        return dx
+        dcolumns = Columns(dy, self.K, self.S, self.P)  # ∂L/∂columns = im2col(dy), (N·H·W, KH·KW·Cout)
+        # columns = x Wᵀ: ∂L/∂W = ∂L/∂columnsᵀ x, and ∂L/∂x = ∂L/∂columns W
+        dx = dcolumns.products(rows(self.W), rows(self.x), rows(self.dW))
+        return dx.reshape(self.x.shape)
 
     def output_size(self, x: Array) -> Pair:
         """Height and width of y. Raises ShapeError if x does not fit, or if there would be no pixels."""
@@ -205,14 +197,6 @@ class ConvTranspose2d(Layer):
                 )
         affordable(self, len(x), *sizes, self.out_channels)
         return tuple(sizes)
-
-
-def add_matmul(A: Array, B: Array, out: Array, some: slice) -> None:
-    """Add A B of some images to `out`, which the first of them begin."""
-    if some.start:
-        out += array_module(A).matmul(A, B)
-    else:
-        array_module(A).matmul(A, B, out=out)
 
 
 # Checks that every layer of images makes

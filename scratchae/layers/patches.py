@@ -18,10 +18,9 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..backend import Array, Pair, array_module, count, example_blocks, one_kernel
+from ..backend import Array, Pair, array_module, count, example_blocks, kernel_for, one_kernel
 
 
 @one_kernel
@@ -42,23 +41,39 @@ def im2col(x: Array, kernel: Pair, stride: Pair = (1, 1), padding: Pair = (0, 0)
 
 
 class Columns:
-    """im2col(x), some images at a time: iterating gives each block's images, a slice, and its rows of the matrix.
+    """im2col(x) as a factor of matrix products, for some images at a time.
 
     The matrix is larger than x as often as a pixel lies in several patches. Whole, it would leave the core's cache between im2col
-    and the product. So a block of it is made for the product, and once more for the next one. If one block is all, as on a GPU, it
+    and the product. So a block of it is made for each product, and once more for the next one. If one block is all, as on a GPU, it
     is kept.
     """
 
     def __init__(self, x: Array, kernel: Pair, stride: Pair, padding: Pair):
         self.geometry = kernel, stride, padding
-        places = math.prod(count(*axis) for axis in zip(x.shape[1:3], *self.geometry, strict=True))
-        self.blocks = example_blocks(x, places * math.prod(kernel) * x.shape[3])
-        self.whole = im2col(x, *self.geometry) if len(self.blocks) == 1 else None
-        self.x = x if self.whole is None else None
+        self.places = math.prod(count(*axis) for axis in zip(x.shape[1:3], *self.geometry, strict=True))
+        self.blocks = example_blocks(x, self.places * math.prod(kernel) * x.shape[3])
+        keeps = len(self.blocks) == 1 and kernel_for("column_products", x) is None
+        self.x, self.whole = (None, im2col(x, *self.geometry)) if keeps else (x, None)
 
-    def __iter__(self) -> Iterator[tuple[slice, Array]]:
-        for some in self.blocks:
-            yield some, im2col(self.x[some], *self.geometry) if self.whole is None else self.whole
+    def products(self, W: Array | None = None, dy: Array | None = None, dW: Array | None = None) -> Array | None:
+        """im2col(x) W, and im2col(x)ᵀ dy written to dW: those of the two that have a factor, from the same columns."""
+        factors = [factor for factor in (W, dy, dW) if factor is not None]
+        if self.whole is None and (kernel := kernel_for("column_products", self.x, factors)):
+            return kernel(self.x, self.geometry, W, dy, dW)
+        xp, y = array_module(factors[0]), None
+        if W is not None:
+            dtype = xp.result_type(W, self.x if self.whole is None else self.whole)
+            y = xp.empty((self.blocks[-1].stop * self.places, W.shape[1]), dtype)
+        for images in self.blocks:
+            columns = im2col(self.x[images], *self.geometry) if self.whole is None else self.whole
+            rows = slice(images.start * self.places, images.stop * self.places)
+            if W is not None:
+                xp.matmul(columns, W, out=y[rows])
+            if dy is not None and rows.start == 0:
+                xp.matmul(columns.T, dy[rows], out=dW)
+            elif dy is not None:
+                dW += xp.matmul(columns.T, dy[rows])
+        return y
 
 
 @one_kernel

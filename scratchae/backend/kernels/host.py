@@ -21,11 +21,13 @@ from ...errors import DeviceError
 from ...files import is_own, others_may_write, private_cache_folder, written_whole
 from .. import kernels
 from ..cpu import blas_threads
-from . import SOURCE, TYPES, Kernels, text
+from . import SOURCE, TYPES, text
+from .convolution import CONVOLUTION, HostKernels
 
 # names that CUDA gives a kernel. glibc's libm has exp and the like for whole vectors, declared if this name is defined
 SHIM = """
 #define __FAST_MATH__ 1
+#include <algorithm>
 #include <cmath>
 using namespace std;
 #define __global__
@@ -40,12 +42,14 @@ FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-pthr
 # kernels of formulas that need many passes in NumPy, or exp and log; for the others, measurements showed no gain
 FASTER = {"sigmoid", "softplus", "pixel_costs", "adam"}
 # what each library is compiled from
-SOURCES = {dtype: SHIM + SOURCE + text("shared.cpp") for dtype in TYPES} | {"pool": text("pool.cpp")}
+SOURCES = {dtype: SHIM + SOURCE + text("shared.cpp") + text("convolution.cpp") for dtype in TYPES} | {
+    "pool": text("pool.cpp")
+}
 
 
 def compile_kernels() -> contextlib.AbstractContextManager[object]:
-    """Compute sigmoid, softplus, cross-entropy and Adam on the CPU by compiled kernels: in this process from now on, or
-    only for as long as a block runs, `with compile_kernels(): fit(model, …)`.
+    """Compute convolution, sigmoid, softplus, cross-entropy and Adam on the CPU by compiled kernels: in this process from now
+    on, or only for as long as a block runs, `with compile_kernels(): fit(model, …)`.
 
     The first call on a machine takes some seconds and keeps the library in the user's cache folder. The kernels round
     differently from NumPy: one step agrees in nearly all digits, but the differences grow from step to step, so that a long
@@ -61,8 +65,21 @@ def compile_kernels() -> contextlib.AbstractContextManager[object]:
     if set_callback is not None:
         share_threads(set_callback)
         way_back.callback(keep_apart, set_callback)
-    kernels.compiled = Kernels(np, launch, only=FASTER, shares=set_callback is not None)
+    convolution = CONVOLUTION if use_products() else set()
+    kernels.compiled = HostKernels(np, launch, only=FASTER | convolution, shares=set_callback is not None)
     return way_back
+
+
+def use_products() -> bool:
+    """Let the kernels of convolution.cpp multiply by NumPy's OpenBLAS; whether there is one."""
+    for dtype, name in (("float32", "cblas_sgemm"), ("float64", "cblas_dgemm")):
+        gemm = blas_function(name)
+        if gemm is None:
+            return False
+        library(dtype).use_gemm(
+            gemm, "64" in gemm.__name__
+        )  # which is in the names of functions that take long sizes
+    return True
 
 
 def share_threads(set_callback: Callable[..., object]) -> None:
@@ -109,8 +126,8 @@ def kernel(name: str, dtype: object) -> object:
 
 def passed(value: object) -> object:
     """An argument of a kernel as ctypes hands it on."""
-    if isinstance(value, np.ndarray):
-        return ctypes.c_void_p(value.ctypes.data)
+    if value is None or isinstance(value, np.ndarray):
+        return ctypes.c_void_p(None if value is None else value.ctypes.data)
     return ctypes.c_double(value) if isinstance(value, float) else ctypes.c_longlong(value)
 
 

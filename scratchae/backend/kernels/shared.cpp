@@ -9,15 +9,20 @@ extern "C" void use_pool(Share share) {
     pool_share = share;
 }
 
+// work(mine, all) for each part of n numbers, on a thread each
+template <typename Work>
+static void in_parts(Index n, Work work) {
+    auto call = [](void* data, int mine, int all) { (*static_cast<Work*>(data))(mine, all); };
+    pool_share ? pool_share(call, &work, n / LEAST) : work(0, 1);
+}
+
 template <typename... Arguments>
 static void share(void (*kernel)(Index, Arguments...), Index n, Arguments... arguments) {
-    auto work = [&](int mine, int all) {
+    in_parts(n, [&](int mine, int all) {
         part = mine, parts = all;
         kernel(n, arguments...);
         part = 0, parts = 1;
-    };
-    auto call = [](void* data, int mine, int all) { (*static_cast<decltype(work)*>(data))(mine, all); };
-    pool_share ? pool_share(call, &work, n / LEAST) : work(0, 1);
+    });
 }
 
 KERNEL shared_sigmoid(Index n, const T* x, T* y) {
