@@ -32,7 +32,7 @@ from ..study.trials.result import RIGHT, UNUSABLE, WRONG, Result
 from ..study.trials.room import confine
 from .answers import AnswerError
 from .chapters import folder
-from .homework import overall
+from .homework import TO_WRITE, summed
 from .learner import load, subjects
 from .looked import noting, untried
 from .objects import NotCheckableError
@@ -110,7 +110,8 @@ def explained(path: Path, error: BaseException, title: str = "") -> tuple[int, s
     if isinstance(error, AnswerError | GradientShapeError):
         return WRONG, f"{title}: not right yet\n{error}"
     if isinstance(error, NotImplementedError):
-        return WRONG, pointed(path, trace, f"still to be written: {error or '…'}", quoted=False)
+        text = f"{TO_WRITE}: {str(error) or 'it raises NotImplementedError'}"
+        return WRONG, pointed(path, trace, text, quoted=False)
     if isinstance(error, SyntaxError):
         line = (error.text or "").strip()
         return UNUSABLE, f"{error.filename}:{error.lineno}: {line}\n    {type(error).__name__}: {error.msg}"
@@ -169,9 +170,8 @@ def grade(path: Path, seconds: float = 60, parts: list[tuple[str, int, str]] | N
         waiting = next_unlooked(module, ran, tried)
     for name, text in untried(module, passed, ran):
         parts.append((name, UNUSABLE, text))
-    right = sum(code == RIGHT for _, code, _ in parts)
-    lines = [text for _, _, text in parts]
-    return overall(code for _, code, _ in parts), "\n".join([*lines, *note, f"{right} of {len(parts)} right"])
+    code, total = summed(parts)
+    return code, "\n".join([*(text for *_, text in parts), *note, total])
 
 
 def loaded(path: Path, seconds: float) -> tuple[ModuleType, list[str]]:
@@ -289,7 +289,8 @@ def starts(path: Path, subject: Subject, findings: Sequence[Finding]) -> str:
 def code_of(thing: Any, methods: tuple[str, ...]) -> CodeType | None:
     """The code of the first of these methods, or of a function itself."""
     functions = [getattr(thing, name, None) for name in methods] + [thing]
-    codes = (getattr(getattr(inspect.unwrap(f), "__func__", f), "__code__", None) for f in functions if callable(f))
+    inner = (inspect.unwrap(getattr(f, "__func__", f)) for f in functions if callable(f))
+    codes = (getattr(f, "__code__", None) for f in inner)
     return next((code for code in codes if code is not None), None)
 
 

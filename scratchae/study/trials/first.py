@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..diagnosis import GradientShapeError
+from ..styles.objects.copies import duplicate
 from ..styles.text.written import notes_of, text_of
 from .inputs import candidates, drawn
-from .plan import COLUMNS, fits, like, takes
+from .plan import COLUMNS, fits, forward_of, like, takes
 from .result import Result
 
 # what a text says of layers that are meant for a single example: a vector or signal, or a column
@@ -55,6 +56,18 @@ def several_columns(value: Any, x: np.ndarray) -> np.ndarray:
         return x
     more = like(x, (len(x), COLUMNS), 0)
     return more if takes(value, more) is None and fits(value, more) else x
+
+
+def one_column_only(value: Any, x: np.ndarray) -> bool:
+    """Whether x is a single column, and forward takes several, of which it gives as many, and backward does not."""
+    if x.ndim != 2 or x.shape[1] != 1:
+        return False
+    more = like(x, (len(x), COLUMNS), 0)
+    return (
+        takes(value, more) is None
+        and np.shape(forward_of(duplicate(value), more))[1:] == (COLUMNS,)
+        and not fits(value, more)
+    )
 
 
 def meant(value: Any, result: Result) -> Iterator[tuple[str, np.ndarray]]:

@@ -14,6 +14,7 @@ from ..gradcheck import parameters
 from ..styles.layers.adapted import Adapted
 from ..styles.text.calls import is_flag, parameters_of
 from ..styles.text.names import plain
+from .inputs import variants
 
 STATE = re.compile(r"[hcs]_?(?:0|prev|init)?|.*(?:start|state|initial|init|hidden|prev|memory|carry).*", re.I)
 MASK = re.compile(r".*mask.*|keep|valid", re.I)
@@ -55,6 +56,22 @@ def with_more(layer: Layer, x: np.ndarray, start: Callable[[], Layer]) -> Iterat
         if fits:
             found.add(name)
             yield f"{name} of shape {array.shape}", make
+
+
+def of_options(layer: Layer, start: Callable[[], Layer]) -> Iterator[tuple[str, Callable[[], Layer]]]:
+    """A layer whose forward is handed options other than their defaults; its backward too, where that takes them."""
+    if not isinstance(layer, Adapted):
+        return
+    options = tuple(p for p in layer.call.others if p.default is not p.empty and not is_flag(p))
+    theirs = {p.name for p in parameters_of(getattr(layer.theirs, layer.methods[1]))}
+    for words in variants(options, guards=False):
+
+        def make(words: dict[str, Any] = words) -> Layer:
+            told = maker(start, words)()
+            told.words = {name: value for name, value in words.items() if name in theirs}
+            return told
+
+        yield ", ".join(f"{name}={value!r}" for name, value in words.items()) + " in forward", make
 
 
 def maker(start: Callable[[], Layer], words: dict[str, Any]) -> Callable[[], Layer]:

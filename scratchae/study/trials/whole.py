@@ -16,6 +16,7 @@ from ..styles.losses import TARGETS
 from ..styles.readings.several import Several
 from ..styles.text.names import IS_COST, plain
 from ..styles.text.written import indices_in, returns
+from .divergences import MEANS, SPREADS
 from .fits import Fits
 from .fitting import Fitting, constants, in_order
 from .result import RIGHT, Result
@@ -67,6 +68,11 @@ def found_for(thing: Several) -> Iterator[Fitting]:
     for layout in ("columns", "rows") if columns else ("rows", "columns"):
         in_time = any(map(IS_STATE.match, names))
         options = [kinds_of(name, layout, i > 0, in_time, name in indices) for i, name in enumerate(names)]
+        if any(plain(name) in SPREADS for name in names):  # beside which mu is a mean, and no momentum
+            options = [
+                DATA[layout].split() if plain(name) in MEANS else one
+                for name, one in zip(names, options, strict=True)
+            ]
         for places in itertools.islice(in_order([len(one) for one in options]), MOST):
             fitting = Fitting({name: one[i] for name, one, i in zip(names, options, places, strict=True)}, {}, False)
             takes.unlike = 0

@@ -60,7 +60,7 @@ def in_one_or_two(functions: Mapping[str, Callable]) -> Iterator[Several]:
 
 def named_after(name: str, other: str) -> bool:
     """Whether a function has the name of the derivative of another."""
-    stems = {name, name.removesuffix("_forward"), name.removesuffix("_loss"), name.removesuffix("_fn")}
+    stems = {name.removesuffix(end) for end in ("", "_forward", "_fwd", "_loss", "_fn")}
     return name.replace("forward", "backward") == other or any(
         form.format(one) == other for form in DERIVATIVES for one in stems
     )

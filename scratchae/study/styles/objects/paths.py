@@ -93,6 +93,17 @@ def keys_of_gradient(path: Path) -> set[tuple[str, ...]]:
     return found
 
 
+def cased(name: str, key: str) -> str:
+    """The part of the name of a gradient that is that of a parameter, in upper and lower case as it is written: A of dA."""
+    return next((part for part in (name[-len(key) :], name[: len(key)]) if part.lower() == key), key)
+
+
+def in_its_case(gradient: Path, parameter: Path) -> bool:
+    """Whether what holds a gradient is named as the parameter is, in upper and lower case too: dA for A, and not for a."""
+    last = str(parameter[-1][1])
+    return any(str(key).startswith(last) or str(key).endswith(last) for _, key in gradient)
+
+
 def is_trained(path: Path) -> bool:
     """Whether the name says that this array is to be trained."""
     return any(
