@@ -473,6 +473,39 @@ FORMS = {
         "h.T @ gated",
         "h.T @ da[k]",
     ),
+    "a value with a function that makes its gradient, in columns": (
+        """
+        def nll(logp, labels):
+            classes, m = logp.shape
+            target = np.zeros((classes, m))
+            target[labels, np.arange(m)] = 1
+            return -(target * logp).sum() / m, lambda: -target / m
+        """,
+        "lambda: -target / m",
+        "lambda: -target / classes",
+    ),
+    "an option of arrays with shapes that only trying tells": (
+        """
+        def conv_forward(x, kernel, bias, dilation=1):
+            pad = (len(kernel) - 1) * dilation
+            xp = np.pad(x, ((0, 0), (0, 0), (pad, 0)))
+            out = np.zeros((len(x), kernel.shape[2], x.shape[2])) + bias[:, None]
+            for k in range(len(kernel)):
+                out += np.einsum("ncl,co->nol", xp[:, :, k * dilation :][:, :, : x.shape[2]], kernel[k])
+            return out, (xp, kernel, pad, dilation)
+
+        def conv_backward(dout, cache):
+            xp, kernel, pad, dilation = cache
+            dxp, dkernel = np.zeros_like(xp), np.zeros_like(kernel)
+            for k in range(len(kernel)):
+                at = slice(k * dilation, k * dilation + dout.shape[2])
+                dkernel[k] = np.einsum("ncl,nol->co", xp[:, :, at], dout)
+                dxp[:, :, at] += np.einsum("nol,co->ncl", dout, kernel[k])
+            return dxp[:, :, pad:], dkernel, dout.sum(axis=(0, 2))
+        """,
+        "slice(k * dilation, k * dilation +",
+        "slice(k, k +",
+    ),
 }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from ..styles.readings.assigned import assigned, stems_of_label
 from ..styles.readings.several import Several, UnlikeError
 from ..styles.text.names import stem
 from ..styles.text.written import text_of
+from .fitting import SINGLE
 from .misshapen import others
 from .room import guessing
 from .terms import evaluated, tensors_of
@@ -36,6 +37,20 @@ def alone(thing: Several, chosen: Mapping[str, str], accused: Mapping[str, str])
     """Whether there is one example where several were wrong, of functions that ask how many there are: it hides a mean and a sum."""
     one = any("1" in kind and "N" not in kind and "N" in accused.get(name, "") for name, kind in chosen.items())
     return one and any(re.search(r"\.shape\[[01]\]|\blen\(", text_of(part)) for part in thing.parts)
+
+
+def of_one_size(chosen: Mapping[str, str], accused: Mapping[str, str]) -> bool:
+    """Whether the sizes are equal where others were wrong, which hides what is divided by the wrong one of two."""
+    sizes: dict[str, str] = {}
+    for name, kind in chosen.items():
+        other = accused.get(name, "")
+        if other in SINGLE:
+            continue
+        if kind[0] != other[:1] or len(kind) != len(other):
+            return False
+        if any(sizes.setdefault(before, now) != now for before, now in zip(other[1:], kind[1:], strict=True)):
+            return False
+    return len({*sizes.values()}) < len(sizes)
 
 
 class Fits:
