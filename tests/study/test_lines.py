@@ -73,6 +73,35 @@ USERS = """
             np.add.at(dV, items, e[:, None] * self.U[users])
             return 0.5 * (e**2).sum(), {"U": dU, "V": dV}
 """
+SCRIPT = """
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((6, 3)), rng.uniform(0.2, 0.8, (6, 1))
+    W1, b1 = rng.standard_normal((3, 4)), np.zeros(4)
+    W2, b2 = rng.standard_normal((4, 1)), np.zeros(1)
+
+    for epoch in range(20):
+        h = np.tanh(X @ W1 + b1)
+        out = 1 / (1 + np.exp(-(h @ W2 + b2)))
+        d = (out - y) / len(X)
+        dh = d @ W2.T * (1 - h**2)
+        W2 -= 0.1 * h.T @ d
+        b2 -= 0.1 * d.sum(axis=0)
+        W1 -= 0.1 * X.T @ dh
+        b1 -= 0.1 * dh.sum(axis=0)
+"""
+FIT = """
+    def fit(X, y, hidden=4, epochs=10, lr=0.1):
+        rng = np.random.default_rng(0)
+        W1, W2 = rng.standard_normal((X.shape[1], hidden)), rng.standard_normal(hidden)
+        for _ in range(epochs):
+            h = np.tanh(X @ W1)
+            loss = np.mean((h @ W2 - y) ** 2)
+            d = 2 * (h @ W2 - y) / len(X)
+            dh = np.outer(d, W2) * (1 - h**2)
+            W1 -= lr * X.T @ dh
+            W2 -= lr * h.T @ d
+        return W1, W2
+"""
 # each: a right file, a place in it, the same with a slip, the kind of what is found, and a part of what is said
 SLIPS = {
     "gates in another order": (
@@ -88,6 +117,8 @@ SLIPS = {
     "indices that repeat": (
         USERS, "np.add.at(dU, users, e[:, None] * self.V[items])", "dU[users] += e[:, None] * self.V[items]", "line_overwrites", "np.add.at",
     ),
+    "a loop of a script, which says nothing of its loss": (SCRIPT, "(1 - h**2)", "(1 - h)", "line_instead", "h ** 2"),
+    "a loop of a function": (FIT, "(1 - h**2)", "h * (1 - h)", "line_instead", "1 - h ** 2"),
 }  # fmt: skip
 
 

@@ -19,14 +19,26 @@ from typing import Any
 
 import numpy as np
 
-from .candidates import ALONE, FACTORS, TERMS, is_numeric, on_value, products, reader, spread, turned
+from .candidates import (
+    ALONE,
+    FACTORS,
+    TERMS,
+    arrays_at,
+    is_numeric,
+    on_value,
+    products,
+    reader,
+    spread,
+    spreads,
+    turned,
+)
 from .case import Case, alike
 from .experiment import REFUSALS
 from .finding import Finding
 from .goals import Fix, Goals
-from .hooks import Hooks, Place, Source, key_of, repeated
+from .hooks import FUNCTIONS, Hooks, Place, Source, key_of, repeated
 from .reporting import file_of
-from .rewritings import Rewriting, rewritings
+from .rewritings import rewritings
 
 SECONDS = 1.0
 FAILED: set[tuple] = set()  # for what a search found nothing
@@ -87,7 +99,7 @@ class Repair(Goals):
         return sorted(self.fixes, key=lambda fix: -len(fix.names))
 
     def searches(self) -> tuple[Callable[[bool], None], ...]:
-        return self.rewritten, self.others, self.factors, self.terms, self.products, self.alone
+        return self.rewritten, self.others, self.alone, self.parts, self.factors, self.terms, self.products
 
     def late(self) -> bool:
         return time.process_time() > self.end
@@ -142,6 +154,11 @@ class Repair(Goals):
                 new, counts = f"-({self.places[k].text})", f"{1 / (1 + c):.6g}" if abs(1 + c) > 1e-9 else ""
                 if self.offer(k, names, kind, new, lambda value, frame, c=c: (1 + c) * value, c=counts):
                     break
+                s = 1 - c / 2  # of what stands in a denominator
+                if s > 1e-9 and self.offer(
+                    k, names, "line_factor", "", lambda value, frame, s=s: value / s, c=f"{s:.6g}"
+                ):
+                    break
             if self.done():
                 return
 
@@ -162,21 +179,13 @@ class Repair(Goals):
         if k in self.named:
             return self.named[k]
         texts = {one.text for one in self.places if one.leaf}
-        texts |= {node.id for node in ast.walk(self.places[k].function) if isinstance(node, ast.Name)}
         found = self.named[k] = {}
 
         def collect(value: Any, frame: FrameType) -> Any:
-            own = getattr(frame.f_locals.get("self"), "__dict__", {})
-            for text in sorted((texts | {f"self.{name}" for name in own}) - found.keys()):
-                try:
-                    code = compile(text, "", "eval")
-                    one = eval(code, frame.f_globals, frame.f_locals)
-                except Exception:
-                    continue
-                if isinstance(one, np.ndarray) and one.dtype.kind in "fbiu" and one.ndim:
-                    found[text] = code, one.shape
-                    if one.dtype.kind in "iu":
-                        self.whole_numbers.add(text)
+            for text, code, one in arrays_at(self.places[k], texts, frame):
+                found[text] = code, one.shape
+                if one.dtype.kind in "iu":
+                    self.whole_numbers.add(text)
             return value
 
         self.at(k, collect)
@@ -196,7 +205,7 @@ class Repair(Goals):
             for text, (code, shape) in self.names_at(k).items():
                 if self.done():
                     return
-                if text != self.places[k].text and shape == self.values[k]:
+                if text != self.places[k].text and spreads(self.values[k], shape):
                     self.replace(k, "line_instead", text, reader(code))
                 elif self.values[k] == () and len(shape) == 1:
                     self.replace(k, "line_instead", f"{text}[:, None]", reader(code, lambda one: one[:, None]))
@@ -214,6 +223,16 @@ class Repair(Goals):
                 if self.done():
                     return
                 self.replace(k, "line_instead", form.format(v=self.places[k].operand), on_value(function))
+
+    def parts(self, first: bool) -> None:
+        """A part of an expression in its place, or a name."""
+        for k in self.chosen(first, lambda place: not place.leaf):
+            inner = (place.text for place in self.places[k + 1 :] if k in place.within and not place.leaf)
+            named = (text for text, (_, shape) in self.names_at(k).items() if shape == self.values[k])
+            for text in dict.fromkeys([*inner, *named]):
+                if self.done():
+                    return
+                self.replace(k, "line_instead", text, reader(compile(text, "", "eval")))
 
     def is_factor(self, k: int) -> bool:
         """Whether a place is a factor of another one of the same shape."""
@@ -288,7 +307,7 @@ class Repair(Goals):
         """Small changes of the code."""
         for statement in self.source.tree().body:
             for function in ast.walk(statement):
-                if not isinstance(function, ast.FunctionDef | ast.Lambda) or key_of(function) not in self.ran:
+                if not isinstance(function, FUNCTIONS) or key_of(function) not in self.ran:
                     continue
                 for one in rewritings(function, first):
                     if self.done():
@@ -301,16 +320,3 @@ class Repair(Goals):
                             self.rewriting(one)
                     finally:
                         back()
-
-    def rewriting(self, one: Rewriting) -> None:
-        found = self.gradient()
-        if found is None:
-            if one.kind in ("line_returns", "line_squares"):
-                self.of_value(one)
-            return
-        for names, at in self.goals:
-            near = (np.abs(found - self.N) <= 10 * self.slack)[at].all()
-            if near and not self.has(names) and self.holds(names):
-                words = {"line": one.line, "part": f"`{one.old}`", "new": f"`{one.new}`"}
-                self.fixes.append(Fix(names, one.kind, one.line, words))
-                return

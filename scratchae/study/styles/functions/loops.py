@@ -77,7 +77,17 @@ class Loop:
 
     @functools.lru_cache(8)  # noqa: B019
     def code(self, ends: frozenset[str]) -> CodeType:
-        return code_of(without(self.body, ends), self.file)
+        return code_of(without(self.body, ends), self.file).replace(co_name=self.key[0])
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return key_at(self.lines.start)
+
+    def put(self, body: list[ast.stmt]) -> list[ast.stmt]:
+        """Puts other statements in the place of those of the pass, and gives those."""
+        before, self.body = self.body, body
+        Loop.code.cache_clear()
+        return before
 
     def arrays(self, names: Iterable[str]) -> dict[str, np.ndarray]:
         """Those that change, as they are before the pass."""
@@ -140,6 +150,11 @@ def usual(loss: Callable, a: str, y: str, loop: Loop, after: Names) -> Any:
     """A usual loss of an output and its target, which have one shape."""
     outputs = [np.asarray(eval(side, after), float) for side in (a, y)]
     return loss(*outputs) if outputs[0].shape == outputs[1].shape and outputs[0].ndim else None
+
+
+def key_at(line: int) -> tuple[str, int]:
+    """What the code of a pass of the loop in a line is called, and its first line."""
+    return f"the loop in line {line}", 1
 
 
 def trains(body: list[ast.stmt]) -> bool:
