@@ -155,6 +155,7 @@ def grade(path: Path, seconds: float = 60, parts: list[tuple[str, int, str]] | N
     parts, ran, passed = [] if parts is None else parts, set(), set()
     waiting = subjects(module)
     tried = {subject.name for subject in waiting}
+    np.random.seed(0)  # as each run begins, which takes less time then
     while waiting:
         for subject in waiting:
             begun = set(subject.ran)

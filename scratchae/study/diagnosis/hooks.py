@@ -62,9 +62,10 @@ def is_leaf(node: ast.AST) -> bool:
 
 
 class Hooks(ast.NodeTransformer):
-    """Puts a hook around each expression of some functions; `places` says what stands at each."""
+    """Puts a hook around each expression of some functions, or around some of them; `places` says what stands at each."""
 
-    def __init__(self, ran: set[Key]):
+    def __init__(self, ran: set[Key], only: Collection[int] | None = None):
+        self.only = only
         self.ran, self.places, self.functions, self.wholes, self.within = ran, [], [], set(), ()
 
     def visit(self, node: ast.AST) -> ast.AST:
@@ -92,9 +93,11 @@ class Hooks(ast.NodeTransformer):
         k, before = len(self.places), self.within
         self.places.append(Place(node.lineno, text, self.functions[-1], whole, leaf, index, before))
         self.within = (*before, k)
-        call = ast.Call(ast.Name(HOOK, ast.Load()), [ast.Constant(k), self.inner(node)], [])
+        inner = self.inner(node)
         self.within = before
-        return ast.copy_location(call, node)
+        if self.only is not None and k not in self.only:
+            return inner
+        return ast.copy_location(ast.Call(ast.Name(HOOK, ast.Load()), [ast.Constant(k), inner], []), node)
 
     def in_function(self, node: ast.AST) -> ast.AST:
         self.functions.append(node)

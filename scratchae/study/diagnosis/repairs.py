@@ -67,7 +67,8 @@ class Repair(Goals):
     """Tries one change after the other."""
 
     def __init__(self, cases: Sequence[Case]):
-        self.end = self.last = time.process_time() + SECONDS
+        self.start = time.process_time()
+        self.end = self.last = self.start + SECONDS
         super().__init__(cases)
         self.whole_numbers: set[str] = set()
         self.named: dict[int, dict[str, tuple[Any, tuple[int, ...]]]] = {}
@@ -88,6 +89,7 @@ class Repair(Goals):
         with self.source.replaced(module.body):
             self.sensitive = dict(self.through())
         self.used = {key_of(self.places[k].function) for k in self.sensitive}
+        module = Hooks(ran, self.sensitive).visit(self.source.tree())  # the other hooks take time, and tell nothing
         searches = [functools.partial(one, first) for first in (True, False) for one in self.searches()]
         with self.source.replaced(module.body):
             for i, search in enumerate(searches):  # each has a share of the time that is left
