@@ -32,20 +32,22 @@ ALONE = {
     "{v}.sum(axis=-1, keepdims=True)": lambda v: v.sum(axis=-1, keepdims=True),
     "{v}.mean(axis=-1, keepdims=True)": lambda v: v.mean(axis=-1, keepdims=True),
 }
-# the factors of an expression that may be missing or too many, made of a value u
-FACTORS = {
-    "* {u}": lambda u: u,
-    "* (1 - {u})": lambda u: 1 - u,
-    "* {u} * (1 - {u})": lambda u: u * (1 - u),
-    "* (1 - {u} ** 2)": lambda u: 1 - u**2,
-    "* ({u} > 0)": lambda u: u > 0,
-    "/ {u}": lambda u: 1 / u,
-    "* np.exp({u})": np.exp,
-    "/ np.exp({u})": lambda u: np.exp(-u),
-    "* np.sign({u})": np.sign,
-    "/ ({u} * (1 - {u})) * (1 - {u} ** 2)": lambda u: (1 + u) / u,
-    "/ (1 - {u} ** 2) * {u} * (1 - {u})": lambda u: u / (1 + u),
-}
+# the factors of an expression that may be missing or too many, made of a value u: first the value itself
+FACTORS = (
+    {"* {u}": lambda u: u},
+    {
+        "* (1 - {u})": lambda u: 1 - u,
+        "* {u} * (1 - {u})": lambda u: u * (1 - u),
+        "* (1 - {u} ** 2)": lambda u: 1 - u**2,
+        "* ({u} > 0)": lambda u: u > 0,
+        "/ {u}": lambda u: 1 / u,
+        "* np.exp({u})": np.exp,
+        "/ np.exp({u})": lambda u: np.exp(-u),
+        "* np.sign({u})": np.sign,
+        "/ ({u} * (1 - {u})) * (1 - {u} ** 2)": lambda u: (1 + u) / u,
+        "/ (1 - {u} ** 2) * {u} * (1 - {u})": lambda u: u / (1 + u),
+    },
+)
 TERMS = {"{u}": lambda u: u, "np.sign({u})": np.sign, "{u} ** 2": lambda u: u**2}
 
 

@@ -60,9 +60,11 @@ class Goals:
         return np.concatenate([self.numbers(name, gradients) for name in (*self.rest, *self.cases)])
 
     def likely(self, change: np.ndarray) -> bool:
-        """Whether a change of the gradients touches what is wrong, and hardly anything else."""
+        """Whether a change of the gradients touches what is wrong, of all tensors or of one, and hardly anything else."""
         wrong, moved = np.abs(self.N - self.A) > 10 * self.slack, np.abs(change) > self.slack
-        return bool((moved & wrong).sum() >= 0.9 * wrong.sum() and (moved & ~wrong).sum() <= 0.1 * moved.sum())
+        return (moved & ~wrong).sum() <= 0.1 * moved.sum() and any(
+            (moved & wrong)[at].sum() >= 0.9 * wrong[at].sum() > 0 for _, at in self.goals
+        )
 
     def second(self, case: Case) -> tuple[dict, np.ndarray, np.ndarray] | None:
         """Other inputs, y there, and slopes at some places."""

@@ -27,13 +27,14 @@ FUNCTIONS = (ast.FunctionDef, ast.Lambda, ast.For, ast.While)  # a pass of a loo
 
 @dataclass
 class Place:
-    """An expression in a function: what is written there. whole: all that is assigned, returned or handed over, or a term of that; leaf: the name
-    of a value; index: what stands in brackets behind a name. within: the places that it is a part of."""
+    """An expression in a function: what is written there. whole: all that is assigned, returned or handed over, or a term of that (term); leaf: the
+    name of a value; index: what stands in brackets behind a name. within: the places that it is a part of."""
 
     line: int
     text: str
     function: ast.AST
     whole: bool
+    term: bool
     leaf: bool
     index: str
     within: tuple[int, ...]
@@ -66,7 +67,7 @@ class Hooks(ast.NodeTransformer):
 
     def __init__(self, ran: set[Key], only: Collection[int] | None = None):
         self.only = only
-        self.ran, self.places, self.functions, self.wholes, self.within = ran, [], [], set(), ()
+        self.ran, self.places, self.functions, self.wholes, self.terms, self.within = ran, [], [], set(), set(), ()
 
     def visit(self, node: ast.AST) -> ast.AST:
         if isinstance(node, ast.FunctionDef | ast.Lambda) or (
@@ -87,11 +88,12 @@ class Hooks(ast.NodeTransformer):
         if not hooked or key_of(self.functions[-1]) not in self.ran:
             return self.inner(node)
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
-            self.wholes |= {node.left, node.right}
-        text, whole, leaf = ast.unparse(node), node in self.wholes, is_leaf(node)
+            self.terms |= {node.left, node.right}
+        text, leaf, term = ast.unparse(node), is_leaf(node), node in self.terms
         index = text.removeprefix(ast.unparse(node.value)) if leaf and isinstance(node, ast.Subscript) else ""
         k, before = len(self.places), self.within
-        self.places.append(Place(node.lineno, text, self.functions[-1], whole, leaf, index, before))
+        whole = term or node in self.wholes
+        self.places.append(Place(node.lineno, text, self.functions[-1], whole, term, leaf, index, before))
         self.within = (*before, k)
         inner = self.inner(node)
         self.within = before

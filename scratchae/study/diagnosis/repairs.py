@@ -101,7 +101,8 @@ class Repair(Goals):
         return sorted(self.fixes, key=lambda fix: -len(fix.names))
 
     def searches(self) -> tuple[Callable[[bool], None], ...]:
-        return self.rewritten, self.others, self.alone, self.parts, self.factors, self.terms, self.products
+        plain, others = (functools.partial(self.factors, forms) for forms in FACTORS)
+        return self.rewritten, self.others, self.alone, self.parts, plain, self.terms, self.products, others
 
     def late(self) -> bool:
         return time.process_time() > self.end
@@ -270,10 +271,10 @@ class Repair(Goals):
                         return
                     yield form.format(u=f"{text}{suffix}"), reader(code, lambda one, f=function, t=take: f(t(one)))
 
-    def factors(self, first: bool) -> None:
+    def factors(self, forms: dict[str, Callable], first: bool) -> None:
         """A factor that is missing."""
         for k in self.chosen(first, lambda place: place.whole):
-            for new, u in self.beside(k, FACTORS) if not self.is_factor(k) else ():
+            for new, u in self.beside(k, forms) if not self.is_factor(k) else ():
                 if new == f"* {self.places[k].text}":
                     continue  # a square, which is tried as such
                 kind = "line_instead" if new[0] == "/" else "line_lacks_factor"
@@ -282,13 +283,13 @@ class Repair(Goals):
 
     def terms(self, first: bool) -> None:
         """A term that is missing."""
-        for k in self.chosen(first, lambda place: place.whole):
+        for k in self.chosen(first, lambda place: place.whole and not place.term):
             for new, u in self.beside(k, TERMS):
                 self.term(k, self.places[k].operand, new, u)
 
     def products(self, first: bool) -> None:
         """A term that is missing, a product of two matrices."""
-        for k in self.chosen(first, lambda place: place.whole):
+        for k in self.chosen(first, lambda place: place.whole and not place.term):
             shapes = {text: shape for text, (_, shape) in self.names_at(k).items()}
             for form, u, w in products(shapes, self.values[k]):
                 if self.done():
