@@ -152,7 +152,12 @@ class Repair(Goals):
             if moved[: self.known].any():
                 continue  # what is right now would be another
             yield k, found - self.A
-            for names, c in self.fitting(self.A, found - self.A):
+            tried = (
+                [(self.goals[0][0], c) for c in (-2.0, -1.0, 1.0, -0.5)]
+                if self.free
+                else self.fitting(self.A, found - self.A)
+            )
+            for names, c in tried:
                 kind = "line_extra" if abs(1 + c) < 1e-9 else "line_sign" if abs(2 + c) < 1e-9 else "line_factor"
                 new, counts = f"-({self.places[k].text})", f"{1 / (1 + c):.6g}" if abs(1 + c) > 1e-9 else ""
                 if self.offer(k, names, kind, new, lambda value, frame, c=c: (1 + c) * value, c=counts):

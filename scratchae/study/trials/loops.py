@@ -45,12 +45,8 @@ def examine(place: Script | Trained) -> Result | None:
                 result.tried.only.append(f"for a multiple of {told}")
             if result.code == RIGHT:
                 return along(place.loop(fitting(0, 0)), held, result)
-            # what makes most gradients right is what is meant
-            agreed = sum(
-                check.analytic.size for check in result.report.checks if check.passed and np.any(check.analytic)
-            )
-            if agreed > most or (how == "named" and worst is None):
-                worst, most = result, np.inf if how == "named" else agreed
+            if result.agreed > most or (how == "named" and worst is None):
+                worst, most = result, np.inf if how == "named" else result.agreed
     if worst is None:
         return None
     result = diagnosed(worst)
