@@ -41,7 +41,7 @@ from .reporting import file_of
 from .rewritings import rewritings
 
 SECONDS = 1.0
-FAILED: set[tuple] = set()  # for what a search found nothing
+TRIED: dict[tuple, bool] = {}  # for what a search has not found all, and whether it found something
 SIMPLE = (1.0, -1.0, 2.0, 0.5, -2.0, -0.5)
 
 
@@ -80,8 +80,10 @@ class Repair(Goals):
             return []
         self.ran = ran = self.source.ran(self.experiment.run)
         about = self.source.text, tuple(self.cases), frozenset(ran)
-        if about in FAILED:
-            return []
+        if about in TRIED:
+            if not TRIED[about]:
+                return []
+            self.last = self.start + SECONDS / 4
         hooks = Hooks(ran)
         module = hooks.visit(self.source.tree())
         self.places = hooks.places
@@ -96,8 +98,8 @@ class Repair(Goals):
                 self.end = time.process_time() + (self.last - time.process_time()) / min(4, len(searches) - i)
                 if not self.mended():
                     search()
-        if not self.fixes and len(FAILED) < 1000:
-            FAILED.add(about)
+        if not self.mended() and len(TRIED) < 1000:
+            TRIED[about] = bool(self.fixes)
         return sorted(self.fixes, key=lambda fix: -len(fix.names))
 
     def searches(self) -> tuple[Callable[[bool], None], ...]:
