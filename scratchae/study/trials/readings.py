@@ -37,7 +37,7 @@ def best(
                     return result
                 part = part or result
             if result is not None and result.code == WRONG and is_believed(thing, result):
-                worst = worst or result
+                worst = result.rather_than(worst)
             if result is not None and result.code == UNUSABLE:
                 open_ = open_ or result
             if time.process_time() > deadline:

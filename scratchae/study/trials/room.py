@@ -26,6 +26,16 @@ def taken() -> int:
     return int(Path("/proc/self/statm").read_text().split()[5]) * os.sysconf("SC_PAGE_SIZE")
 
 
+def confined() -> None:
+    """Limit this process: no file above 100 MB, no core dump, no more memory than the machine has."""
+    if resource is not None:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        for name, most in {"FSIZE": 10**8, "CORE": 0, "AS": memory, "DATA": memory}.items():
+            with contextlib.suppress(ValueError, OSError):
+                kind = getattr(resource, f"RLIMIT_{name}")
+                resource.setrlimit(kind, (most, resource.getrlimit(kind)[1]))
+
+
 def limit(more: int) -> int | None:
     """Let this process take so many bytes more, within what it was allowed. Returns what it was allowed; None if that is not changed."""
     before, most = resource.getrlimit(resource.RLIMIT_DATA) if resource is not None else (-1, -1)

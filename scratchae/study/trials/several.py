@@ -281,10 +281,12 @@ def report_of(thing: Several, arguments: Mapping[str, Any]) -> tuple[GradientRep
     wrong, right = (
         [check.name for check in report.checks if bool(check.passed) is passed] for passed in (False, True)
     )
-    if thing.updates and not right and (rate := rate_of(thing, arguments)):
-        by = (-1 if less else np.sign(by)) / rate
+    if thing.updates:  # one number is always a multiple of another
+        right = [name for name in right if np.size(tensors[name]) > 1]
+    rate = rate_of(thing, arguments) if thing.updates and not right else None
+    by = (-1 if less else np.sign(by)) / rate if rate else by
     way = way_of(labelled, found, less, by)
-    return report, experiment_of(thing, arguments, way, wrong[:3], right)
+    return report, experiment_of(thing, arguments, way, wrong[:3], right, thing.updates and not right and not rate)
 
 
 def downhill(thing: Several, factor: float) -> bool:
