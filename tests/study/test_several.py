@@ -484,6 +484,20 @@ FORMS = {
         "lambda: -target / m",
         "lambda: -target / classes",
     ),
+    "gradients of a batch, whose arguments have longer names": (
+        """
+        BATCH_SIZE = 16
+
+        def cost(w, b, X, y):
+            return 0.5 * np.mean((X @ w + b - y) ** 2)
+
+        def gradients(w, b, xb, yb):
+            err = xb @ w + b - yb
+            return xb.T @ err / len(xb), err.sum() / len(xb)
+        """,
+        "err / len(xb)",
+        "err / BATCH_SIZE",
+    ),
     "an option of arrays with shapes that only trying tells": (
         """
         def conv_forward(x, kernel, bias, dilation=1):
