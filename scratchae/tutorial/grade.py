@@ -29,6 +29,7 @@ from ..study.diagnosis.finding import Finding
 from ..study.styles.text.names import BACKWARD, FORWARD, UPDATE
 from ..study.trials.optimizers import UnknownError
 from ..study.trials.result import RIGHT, UNUSABLE, WRONG, Result
+from ..study.trials.room import confine, confined
 from .answers import AnswerError
 from .chapters import folder
 from .homework import TO_WRITE, summed
@@ -37,11 +38,6 @@ from .looked import noting, untried
 from .objects import NotCheckableError
 from .operands import misfit
 from .remaining import Subject, next_unlooked
-
-try:
-    import resource
-except ImportError:  # there is none on Windows
-    resource = None
 
 INTERRUPTED = 130  # the exit code after Ctrl-C
 LETTERS = 20_000  # how much of the learner's own printing to show
@@ -93,15 +89,6 @@ def main(arguments: list[str]) -> int:
     return code
 
 
-def confined() -> None:
-    """Limit this process: no file above 100 MB, no core dump, no more memory than the machine has."""
-    if resource is not None:
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        for kind, limit in ((resource.RLIMIT_FSIZE, 10**8), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_AS, memory)):
-            with contextlib.suppress(ValueError, OSError):
-                resource.setrlimit(kind, (limit, resource.getrlimit(kind)[1]))
-
-
 def explained(path: Path, error: BaseException, title: str = "") -> tuple[int, str]:
     """What an error means for the learner, and the exit code. title: a name for the answer, instead of its file's name."""
     trace, title = error.__traceback__, title or path.name
@@ -150,12 +137,14 @@ def alarm(seconds: float) -> Iterator[threading.Event]:
 def grade(path: Path, seconds: float = 60, parts: list[tuple[str, int, str]] | None = None) -> tuple[int, str]:
     """The exit code and the words about a file. `parts` takes the name, code and words of each thing in it."""
     module, note = loaded(path, seconds / 2)
+    confine()
     check = exercise(path)
     if check is not None:
         return RIGHT, praised(path.name, check(module))
     parts, ran, passed = [] if parts is None else parts, set(), set()
     waiting = subjects(module)
     tried = {subject.name for subject in waiting}
+    np.random.seed(0)  # as each run begins, which takes less time then
     while waiting:
         for subject in waiting:
             begun = set(subject.ran)

@@ -17,6 +17,7 @@ from ..study.styles.functions.three import cached
 from ..study.styles.layers.joined import joined
 from ..study.styles.objects.constructed import constructed
 from ..study.styles.objects.copies import duplicate, repeatable
+from ..study.styles.objects.stacks import layers_in, of_given
 from ..study.styles.readings.apart import settings_of
 from ..study.styles.text.calls import method_of, parameters_of, required
 from ..study.styles.text.names import OF_METHODS, is_upstream
@@ -46,7 +47,16 @@ def check_layer(name: str, value: Any, cls: type, others: type | None, file: Map
         result = of_means if of_means.code == RIGHT else result
     if result.code == WRONG and array_of(file, "x") is None:
         result = for_one_example(name, instance(cls, value), result, others)
+    if result.code == WRONG and value is None and not of_right_layers(instance(cls, None)):
+        raise NotCheckableError(
+            f"{name}: it was made of layers of the file, and not all of these are right by themselves"
+        )
     return with_update(name, result)
+
+
+def of_right_layers(net: Any) -> bool:
+    """Whether what may be a net of layers that were put into it is one of right layers, so that what is wrong is its own."""
+    return not of_given(type(net)) or all(layers.examine("", one).code == RIGHT for one in layers_in(net))
 
 
 def of_columns(value: Any, result: Result) -> bool:

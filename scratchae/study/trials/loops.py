@@ -31,7 +31,7 @@ SECONDS = 10.0  # for one comparison
 
 def examine(place: Script | Trained) -> Result | None:
     """Right if its gradients are those of one value; else wrong for what the file calls its loss; None if no value was found."""
-    worst = None
+    worst, most = None, 0
     for told, how, value in values(place.body):
         for thing, fitting, held, by_name in itertools.islice(readings(place, value, how), 5):
             result = trials(thing, fitting, False)
@@ -45,8 +45,8 @@ def examine(place: Script | Trained) -> Result | None:
                 result.tried.only.append(f"for a multiple of {told}")
             if result.code == RIGHT:
                 return along(place.loop(fitting(0, 0)), held, result)
-            if how == "named" or any(check.passed and np.any(check.analytic) for check in result.report.checks):
-                worst = worst or result
+            if result.agreed > most or (how == "named" and worst is None):
+                worst, most = result, np.inf if how == "named" else result.agreed
     if worst is None:
         return None
     result = diagnosed(worst)

@@ -37,7 +37,7 @@ def best(
                     return result
                 part = part or result
             if result is not None and result.code == WRONG and is_believed(thing, result):
-                worst = worst or result
+                worst = result.rather_than(worst)
             if result is not None and result.code == UNUSABLE:
                 open_ = open_ or result
             if time.process_time() > deadline:
@@ -70,7 +70,7 @@ def by_sizes(thing: Several) -> Result | None:
         for one in right if not held else ():
             if (result := trials(thing, apart(one), False)).code == RIGHT:
                 return result
-            worst = worst or (result if result.where else None)  # right, and with an option wrong
+            worst = worst or (result if result.where else None)  # right at first, and wrong with an option
         shapes = [told_apart(one.chosen, takes, ALIKE) for one in right] if found else choices(names, indices)
         for fitting in beside_held(shapes, held, takes) if held else ():
             result = trials(thing, fitting, False)

@@ -20,7 +20,7 @@ from ..styles.readings.several import Several, UnlikeError
 from ..styles.text.written import indices_in, notes_of
 from .begun import of_entries
 from .experiments import experiment_of, rate_of, way_of
-from .fits import Fits, UnsettledError, alone, unsettled
+from .fits import Fits, UnsettledError, alone, of_one_size, unsettled
 from .fitting import SINGLE, WEIGHTS, Fitting, constants, fitted
 from .functions import source_of, tolerance_of
 from .layers import ELEMENTS, some
@@ -72,7 +72,7 @@ def examine(thing: Several, given: Mapping[str, Any], deadline: float, strict: b
                     kind in SINGLE and accused.get(name, kind) not in SINGLE for name, kind in fitting.chosen.items()
                 ):
                     continue  # a single number in place of an array hides what is wrong with the array
-                if alone(thing, fitting.chosen, accused):
+                if alone(thing, fitting.chosen, accused) or of_one_size(fitting.chosen, accused):
                     continue
                 if worst is None or promising(thing, fitting):
                     result = trials(thing, fitting, bool(ours))
@@ -183,13 +183,13 @@ def trials(thing: Several, make: Fitting, known: bool) -> Result:
         first = first or result
     if first is None:
         return Result(UNUSABLE, "", tried=tried)
-    for where, words, other in varied(thing, make):
+    for where, words, other in varied(thing, make, {check.name for check in first.report.checks}):
         if where.endswith("axes") and not Fits(thing, True, False)(other(0, 6) | words):
             continue
         result = attempt(thing, thing.complete(other(0, 4) | words, 4), tried, False)
         if result is None:
             continue
-        if where.startswith("with "):
+        if where.startswith("with ") and not where.endswith("axes"):
             tried.options.append(where.removeprefix("with "))
         if result.code == WRONG:
             return replace(result, where=where)
@@ -281,10 +281,12 @@ def report_of(thing: Several, arguments: Mapping[str, Any]) -> tuple[GradientRep
     wrong, right = (
         [check.name for check in report.checks if bool(check.passed) is passed] for passed in (False, True)
     )
-    if thing.updates and not right and (rate := rate_of(thing, arguments)):
-        by = (-1 if less else np.sign(by)) / rate
+    if thing.updates:  # one number is always a multiple of another
+        right = [name for name in right if np.size(tensors[name]) > 1]
+    rate = rate_of(thing, arguments) if thing.updates and not right else None
+    by = (-1 if less else np.sign(by)) / rate if rate else by
     way = way_of(labelled, found, less, by)
-    return report, experiment_of(thing, arguments, way, wrong[:3], right)
+    return report, experiment_of(thing, arguments, way, wrong[:3], right, thing.updates and not right and not rate)
 
 
 def downhill(thing: Several, factor: float) -> bool:

@@ -130,7 +130,7 @@ def best(things: Iterable[Several]) -> Result | None:
                     if result.code == RIGHT:
                         return result
                     if result.report is not None and is_believed(thing, result, things):
-                        worst = worst or result
+                        worst = result.rather_than(worst)
                     if time.process_time() > end:
                         return worst
             except NotImplementedError:

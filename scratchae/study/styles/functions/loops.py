@@ -15,6 +15,7 @@ import copy
 import functools
 import inspect
 import io
+import operator
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -72,12 +73,18 @@ class Loop:
         for name, array in arrays.items():
             old = get(names, self.changed[name])
             put(names, self.changed[name], np.array(array) if isinstance(old, np.ndarray) else float(array))
-        code = self.code(frozenset(end(self.changed[name]) for name in arrays) if still else frozenset())
-        return self.file | ran(code, self.file, names)
+        ends = frozenset(end(self.changed[name]) for name in arrays) if still else frozenset()
+        return self.file | ran(code_of(self.body, self.file, ends).replace(co_name=self.key[0]), self.file, names)
 
-    @functools.lru_cache(8)  # noqa: B019
-    def code(self, ends: frozenset[str]) -> CodeType:
-        return code_of(without(self.body, ends), self.file)
+    @property
+    def key(self) -> tuple[str, int]:
+        return key_at(self.lines.start)
+
+    def put(self, body: list[ast.stmt]) -> list[ast.stmt]:
+        """Puts other statements in the place of those of the pass, and gives those."""
+        before, self.body = self.body, body
+        compiled.cache_clear()
+        return before
 
     def arrays(self, names: Iterable[str]) -> dict[str, np.ndarray]:
         """Those that change, as they are before the pass."""
@@ -140,6 +147,11 @@ def usual(loss: Callable, a: str, y: str, loop: Loop, after: Names) -> Any:
     """A usual loss of an output and its target, which have one shape."""
     outputs = [np.asarray(eval(side, after), float) for side in (a, y)]
     return loss(*outputs) if outputs[0].shape == outputs[1].shape and outputs[0].ndim else None
+
+
+def key_at(line: int) -> tuple[str, int]:
+    """What the code of a pass of the loop in a line is called, and its first line."""
+    return f"the loop in line {line}", 1
 
 
 def trains(body: list[ast.stmt]) -> bool:
@@ -220,13 +232,17 @@ def loops_among(body: list[ast.stmt], file: Names, before: Names) -> Iterator[Lo
                 yield from inside(line, file, ran(code_of(body[:place], file), file, duplicate(before)))
 
 
+@functools.lru_cache(64)
+def first_of(node: ast.For) -> ast.stmt:
+    return ast.Assign([node.target], ast.parse(f"next(iter({ast.unparse(node.iter)}))", mode="eval").body)
+
+
 def inside(node: ast.For | ast.While, file: Names, before: Names) -> Iterator[Loop]:
     """A loop at its first pass, after the loops in it."""
     if sum(np.size(array) for _, array in walk(before)) > LARGEST:
         return
     if isinstance(node, ast.For):
-        begin = [ast.Assign([node.target], ast.parse(f"next(iter({ast.unparse(node.iter)}))", mode="eval").body)]
-        before = ran(code_of(begin, file), file, duplicate(before))
+        before = ran(code_of([first_of(node)], file), file, duplicate(before))
     yield from loops_among(node.body, file, before)
     yield Loop(node.body, range(node.lineno, node.end_lineno + 1), file, before)
 
@@ -241,11 +257,30 @@ class Ending(ast.NodeTransformer):
         return node
 
 
-def code_of(body: list[ast.stmt], file: Names) -> CodeType:
-    """Statements that run once, and may break and continue."""
-    once = ast.For(ast.Name("_", ast.Store()), ast.Constant("1"), copy.deepcopy(body) or [ast.Pass()], [])
+@dataclass(frozen=True, eq=False)
+class Statements:
+    """Statements that are the same while they are the same objects."""
+
+    body: tuple[ast.stmt, ...]
+
+    def __hash__(self) -> int:
+        return hash(tuple(map(id, self.body)))
+
+    def __eq__(self, other: Any) -> bool:
+        return len(self.body) == len(other.body) and all(map(operator.is_, self.body, other.body))
+
+
+def code_of(body: Iterable[ast.stmt], file: Names, ends: frozenset[str] = frozenset()) -> CodeType:
+    """Statements that run once, and may break and continue, without those that change what these names end."""
+    return compiled(Statements(tuple(body)), file.get("__file__", ""), ends)
+
+
+@functools.lru_cache(64)
+def compiled(statements: Statements, file: str, ends: frozenset[str]) -> CodeType:
+    body = without(list(statements.body), ends)
+    once = ast.For(ast.Name("_", ast.Store()), ast.Constant("1"), body or [ast.Pass()], [])
     tree = ast.fix_missing_locations(Ending().visit(ast.Module([once], [])))
-    return compile(tree, file.get("__file__", ""), "exec")
+    return compile(tree, file, "exec")
 
 
 def ran(code: CodeType, file: Names, names: Names) -> Names:

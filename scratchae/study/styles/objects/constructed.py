@@ -14,6 +14,7 @@ import numpy as np
 from ..text.calls import required
 from ..text.names import plain
 from ..text.written import text_of
+from .built import built
 
 IS_SIZE = re.compile(
     r"^n|dim|size|num|count|units|^in|^out|hidden|^d\d*$|^[kh]$|width|seed|rng|^lr|vocab|len|depth|heads"
@@ -128,7 +129,8 @@ def made_with(cls: type, sizes: tuple[int, ...], options: Mapping[str, Any], lis
     np.random.seed(0)  # so that the weights of a class that draws them itself are the same at each check
     try:
         said = ", ".join(f"{k}={v!r}" for k, v in options.items())
-        return Made(cls(*places, **words, **options), f"{cls.__name__}({call})", said)
+        thing = built(cls(*places, **words, **options), [next(numbers), *sizes])
+        return Made(thing, f"{cls.__name__}({call})", said)
     except (TypeError, IndexError):
         if lists or not any(plain(p.name) in ONE_OR_SEVERAL for p in required(cls)):
             raise

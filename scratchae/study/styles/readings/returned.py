@@ -55,7 +55,8 @@ def with_gradients(found: Any, source: Callable, upstream: Callable | None = Non
     value, *rest = found
     if upstream and len(rest) == 1 and callable(rest[0]):
         back = rest[0]
-        return [value], list(labelled(back(upstream(np.asarray(value))), names_in(back)))
+        handed = [upstream(np.asarray(value))] if parameters_of(back) or np.ndim(value) else []  # none, of a loss
+        return [value], list(labelled(back(*handed), names_in(back)))
     if not is_number(value) or not are_arrays(rest) or IS_GRADIENT.fullmatch(returned_names(source, len(found))[0]):
         raise UnlikeError
     nodes, asked = returned_nodes(source, len(found)), {p.name for p in parameters_of(source)}
