@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..study.styles.classes import models
+from ..study.styles.classes import models, passes
 from ..study.styles.functions.scripts import with_globals
 from ..study.styles.functions.two import in_one_or_two
 from ..study.styles.objects.constructed import SIZES
@@ -45,6 +45,8 @@ def of_method(name: str, cls: type, value: Any, method: str) -> Result | None:
     """A method of a model that gives gradients or makes a step."""
     ways = [Objects(cls, value, one, widths=True) for one in (SMALL if value is None else SMALL[:1])]
     result = trials.best(reading for one in ways for reading in models.of_method(name, method, one))
+    if result is None:
+        result = trials.best(reading for one in ways for reading in passes.of_passes(name, one, method))
     if result is None or result.code != RIGHT:
         of_chain = boltzmann.examine(method, ways[0])
         if result is None or (of_chain is not None and of_chain.code == RIGHT):

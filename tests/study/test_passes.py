@@ -47,11 +47,77 @@ STARRED = LAYERS[
     LAYERS.index("def __init__(self, *layers)") : LAYERS.index("\n    def forward(self, x):\n        for")
 ]
 
+KEPT = """
+class TwoLayer:
+    def __init__(self, n_in, n_hidden, n_out, lr=0.1):
+        self.lr, self.w1, self.w2 = lr, np.random.randn(n_in, n_hidden), np.random.randn(n_hidden, n_out)
+
+    def forward(self, x):
+        self.x, self.h = x, np.tanh(x @ self.w1)
+        self.o = self.h @ self.w2
+        return self.o
+
+    def backward(self, y):
+        e = self.o - y
+        self.g2, self.g1 = self.h.T @ e, self.x.T @ (e @ self.w2.T * (1 - self.h**2))
+
+    def update(self):
+        self.w1 -= self.lr * (self.g1 + 0.01 * self.w1)
+        self.w2 -= self.lr * self.g2
+"""
+HANDED = """
+class Net:
+    def __init__(self, sizes):
+        self.W = [np.random.randn(a, b) for a, b in zip(sizes[:-1], sizes[1:])]
+        self.b = [np.zeros(b) for b in sizes[1:]]
+
+    def forward(self, X):
+        acts = [X]
+        for W, b in zip(self.W, self.b):
+            acts.append(np.tanh(acts[-1] @ W + b))
+        return acts[-1], acts
+
+    def loss(self, out, y):
+        return 0.5 * np.sum((out - y) ** 2) / len(y)
+
+    def backward(self, y, out, cache):
+        grads, delta = {}, (out - y) / len(y) * (1 - out**2)
+        for i in reversed(range(len(self.W))):
+            grads[f"W{i}"], grads[f"b{i}"] = cache[i].T @ delta, delta.sum(axis=0)
+            delta = delta @ self.W[i].T * (1 - cache[i] ** 2)
+        return grads
+
+    def update(self, grads, lr):
+        for i in range(len(self.W)):
+            self.W[i] -= lr * grads[f"W{i}"]
+            self.b[i] -= lr * grads[f"b{i}"]
+"""
+WITH_DATA = """
+class NeuralNetwork:
+    def __init__(self, x, y):
+        self.input, self.y = x, y
+        self.weights1, self.weights2 = np.random.rand(x.shape[1], 4), np.random.rand(4, 1)
+        self.output = np.zeros(y.shape)
+
+    def feedforward(self):
+        self.layer1 = 1 / (1 + np.exp(-self.input @ self.weights1))
+        self.output = 1 / (1 + np.exp(-self.layer1 @ self.weights2))
+
+    def backprop(self):
+        delta = 2 * (self.y - self.output) * self.output * (1 - self.output)
+        self.weights1 += self.input.T @ (delta @ self.weights2.T * self.layer1 * (1 - self.layer1))
+        self.weights2 += self.layer1.T @ delta
+"""
 # each: a right file, then a place in it and the same with a slip
 FORMS = {
     "any number of layers": (LAYERS, "            dy = layer.backward(dy)", "            layer.backward(dy)"),
     "a list of layers": (LAYERS.replace("*layers", "layers"), "reversed(self.layers)", "self.layers"),
     "layers that are added": (LAYERS.replace(STARRED, ADDED), "reversed(self.layers)", "self.layers"),
+    "gradients that are kept under names of their own, and a penalty": (KEPT, "(1 - self.h**2)", "(1 - self.h)"),
+    "a rate that is missing once": (KEPT, "self.lr * self.g2", "self.g2"),
+    "gradients that are handed on": (HANDED, "self.b[i] -= lr", "self.b[i] += lr"),
+    "gradients under no name of a parameter": (HANDED, "* (1 - cache[i] ** 2)", "* (1 - cache[i])"),
+    "a net that is made with its data": (WITH_DATA, "self.layer1 * (1 - self.layer1)", "(1 - self.layer1)"),
 }
 
 
@@ -64,3 +130,19 @@ def test_a_net_of_wrong_layers_is_not_accused_of_them(graded):
     code, said = graded(LAYERS.replace("1 - self.y**2", "1 - self.y"))
     assert code == 1, said
     assert "Net: wrong" not in said
+
+
+def test_a_class_that_is_chosen_has_no_slope(graded):
+    text = """
+    class Classifier:
+        def __init__(self, n):
+            self.w = np.random.randn(n)
+
+        def predict(self, X):
+            return X @ self.w > 0
+
+        def gradient(self, X, y):
+            return X.T @ (1 / (1 + np.exp(-X @ self.w)) - y)
+    """
+    code, said = graded(text)
+    assert code != 1, said

@@ -106,8 +106,8 @@ def of_usual(title: str, objects: Objects, predict: str, slope: str, loss: str) 
         x, y = (arguments[p.name] for p in needed)
         a = getattr(objects(arguments), predict)(x)
         a = a[0] if isinstance(a, tuple) else a
-        if np.shape(a) != np.shape(y) or not np.ndim(a):
-            raise UnlikeError
+        if np.shape(a) != np.shape(y) or not np.ndim(a) or np.array_equal(a, np.round(a)):
+            raise UnlikeError  # a class that is chosen has no slope
         return LOSSES[loss][0](a, y)
 
     descent = Descent(value)
