@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+from ..study.styles.functions.inside import of_function as in_its_lines
 from ..study.styles.functions.loops import trains
 from ..study.styles.functions.trained import Trained, loops_that_train
 from ..study.styles.objects.fresh import Objects
 from ..study.styles.text.names import partner
-from ..study.trials import loops
+from ..study.trials import inside, loops
 from ..study.trials.result import Result
 from .looked import noting, unlooked, written_in
 from .models import SMALL, of_cost, of_method
@@ -95,7 +96,8 @@ def of_function(name: str, function: Callable, functions: dict[str, Callable], f
     value = next((one for one in functions if base != name and partner(one, functions) == base), None)
     if value is not None:
         return check_two(value, functions[value], function, file)
-    return of_cost(function, functions)
+    found = of_cost(function, functions)
+    return inside.best(in_its_lines(name, function, functions)) if found is None else found
 
 
 def not_looked_at(name: str) -> Result:

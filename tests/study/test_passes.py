@@ -108,6 +108,58 @@ class NeuralNetwork:
         self.weights1 += self.input.T @ (delta @ self.weights2.T * self.layer1 * (1 - self.layer1))
         self.weights2 += self.layer1.T @ delta
 """
+ALONE = """
+def compute_gradients(X, y, W, b):
+    error = 1 / (1 + np.exp(-(X @ W + b))) - y
+    p = error + y
+    return X.T @ (p - y) / len(X), np.mean(p - y)
+"""
+CHOSEN = """
+class SoftmaxRegression:
+    def __init__(self, n_features, n_classes):
+        self.W, self.b = np.random.randn(n_features, n_classes), np.zeros(n_classes)
+
+    def scores(self, X):
+        e = np.exp(X @ self.W + self.b)
+        return e / e.sum(axis=1, keepdims=True)
+
+    def gradients(self, X, y):
+        p = self.scores(X)
+        d = p.copy()
+        d[np.arange(len(y)), y] -= 1
+        return X.T @ d / len(y), d.mean(axis=0)
+"""
+STEPPED = """
+class Perceptron:
+    def __init__(self, n_in, n_hidden, n_out, lr=0.5):
+        self.lr, self.W1, self.W2 = lr, np.random.randn(n_in, n_hidden), np.random.randn(n_hidden, n_out)
+
+    def train_step(self, x, t):
+        h = np.tanh(x @ self.W1)
+        o = h @ self.W2
+        err = t - o
+        delta = err @ self.W2.T * (1 - h**2)
+        self.W2 += self.lr * h.T @ err
+        self.W1 += self.lr * x.T @ delta
+"""
+SCRIPT = """
+rng = np.random.default_rng(5)
+W_enc, b_enc = rng.normal(0, 0.3, (6, 4)), np.zeros(4)
+W_dec, b_dec = rng.normal(0, 0.3, (4, 6)), np.zeros(6)
+
+def encode(x):
+    return 1 / (1 + np.exp(-(x @ W_enc + b_enc)))
+
+def decode(h):
+    return 1 / (1 + np.exp(-(h @ W_dec + b_dec)))
+
+def gradients(clean, noisy):
+    h = encode(noisy)
+    r = decode(h)
+    d_out = (r - clean) / len(clean)
+    d_hid = d_out @ W_dec.T * h * (1 - h)
+    return noisy.T @ d_hid, d_hid.sum(axis=0), h.T @ d_out, d_out.sum(axis=0)
+"""
 # each: a right file, then a place in it and the same with a slip
 FORMS = {
     "any number of layers": (LAYERS, "            dy = layer.backward(dy)", "            layer.backward(dy)"),
@@ -118,6 +170,10 @@ FORMS = {
     "gradients that are handed on": (HANDED, "self.b[i] -= lr", "self.b[i] += lr"),
     "gradients under no name of a parameter": (HANDED, "* (1 - cache[i] ** 2)", "* (1 - cache[i])"),
     "a net that is made with its data": (WITH_DATA, "self.layer1 * (1 - self.layer1)", "(1 - self.layer1)"),
+    "a gradient whose output is in its lines": (ALONE, "np.mean(p - y)", "np.sum(p - y)"),
+    "classes that are taken off": (CHOSEN, "d.mean(axis=0)", "d.sum(axis=0)"),
+    "a step that gives no value": (STEPPED, "(1 - h**2)", "(1 - h)"),
+    "a script that has no loss of what it trains with": (SCRIPT, "noisy.T @ d_hid", "clean.T @ d_hid"),
 }
 
 

@@ -27,7 +27,7 @@ from ..readings.several import Arrays, Several, UnlikeError
 from ..text.calls import INPUTS, OUTPUTS, outcome, required
 from ..text.names import COSTS, FORWARD, GRADIENTS, IS_COST, IS_SLOPE, RATES, STEP, plain
 from ..text.written import returns, text_of
-from .descending import LOSSES
+from .descending import LOSSES, usual_loss
 from .steps import NOT_PLAIN, RATE, is_state, rates_of, set_rate, taken_off
 
 X, Y = (inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in "xy")
@@ -153,13 +153,11 @@ class Pass:
         return {"out": out, "kept": kept, "names": [plain(p.name) for p in required(method)]}
 
     def value(self, thing: Any, known: Mapping[str, Any]) -> Any:
-        out, y = known["out"], np.asarray(known["y"])
         if self.loss in LOSSES:
-            if y.dtype.kind == "i" and out.ndim == 2 and y.shape == out.shape[:1]:
-                y = np.eye(out.shape[1])[y]
-            if y.shape != out.shape:
+            found = usual_loss(self.loss, known["out"], np.asarray(known["y"]))
+            if found is None:
                 raise UnlikeError
-            return LOSSES[self.loss][0](out, y)
+            return found
         method = getattr(thing, self.loss)
         found = method(**handed(method, known))
         if not is_number(found):
