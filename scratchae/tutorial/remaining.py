@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Any
 
 from ..study.styles.functions.inside import of_function as in_its_lines
 from ..study.styles.functions.loops import trains
+from ..study.styles.functions.three import without_cost
 from ..study.styles.functions.trained import Trained, loops_that_train
 from ..study.styles.objects.fresh import Objects
 from ..study.styles.text.names import partner
@@ -97,7 +99,8 @@ def of_function(name: str, function: Callable, functions: dict[str, Callable], f
     if value is not None:
         return check_two(value, functions[value], function, file)
     found = of_cost(function, functions)
-    return inside.best(in_its_lines(name, function, functions)) if found is None else found
+    groups = itertools.chain(in_its_lines(name, function, functions), without_cost(name, functions))
+    return inside.best(groups) if found is None else found
 
 
 def not_looked_at(name: str) -> Result:

@@ -160,6 +160,40 @@ def gradients(clean, noisy):
     d_hid = d_out @ W_dec.T * h * (1 - h)
     return noisy.T @ d_hid, d_hid.sum(axis=0), h.T @ d_out, d_out.sum(axis=0)
 """
+IN_TWO = """
+def init(n_in, n_hidden, n_out):
+    return {"W1": np.ones((n_in, n_hidden)), "b1": np.ones(n_hidden), "W2": np.ones((n_hidden, n_out)), "b2": np.ones(n_out)}
+
+def forward(params, X):
+    h = np.maximum(0, X @ params["W1"] + params["b1"])
+    e = np.exp(h @ params["W2"] + params["b2"])
+    return e / e.sum(axis=1, keepdims=True), h
+
+def backward(params, X, y, p, h):
+    dz = p.copy()
+    dz[np.arange(len(X)), y] -= 1
+    dh = dz @ params["W2"].T * (h > 0)
+    return {"W1": X.T @ dh, "b1": dh.sum(axis=0), "W2": h.T @ dz, "b2": dz.sum(axis=0)}
+"""
+FILLED = """
+def begin(n_in, n_hidden):
+    return {"Wz": np.ones((n_in + n_hidden, n_hidden)), "Wg": np.ones((n_in + n_hidden, n_hidden)), "b": np.ones(n_hidden)}
+
+def step_forward(x, h_prev, p):
+    v = np.concatenate([x, h_prev], axis=1)
+    z, g = 1 / (1 + np.exp(-(v @ p["Wz"]))), np.tanh(v @ p["Wg"] + p["b"])
+    return z * h_prev + (1 - z) * g, (v, z, g, h_prev)
+
+def step_backward(dh, cache, p, grads):
+    v, z, g, h_prev = cache
+    dz, dg = dh * (h_prev - g) * z * (1 - z), dh * (1 - z) * (1 - g**2)
+    grads["dWz"] += v.T @ dz
+    grads["dWg"] += v.T @ dg
+    grads["db"] += dg.sum(axis=0)
+    dv = dz @ p["Wz"].T + dg @ p["Wg"].T
+    n_in = v.shape[1] - dh.shape[1]
+    return dv[:, :n_in], dv[:, n_in:] + dh * z
+"""
 # each: a right file, then a place in it and the same with a slip
 FORMS = {
     "any number of layers": (LAYERS, "            dy = layer.backward(dy)", "            layer.backward(dy)"),
@@ -174,6 +208,8 @@ FORMS = {
     "classes that are taken off": (CHOSEN, "d.mean(axis=0)", "d.sum(axis=0)"),
     "a step that gives no value": (STEPPED, "(1 - h**2)", "(1 - h)"),
     "a script that has no loss of what it trains with": (SCRIPT, "noisy.T @ d_hid", "clean.T @ d_hid"),
+    "two functions without a loss": (IN_TWO, "* (h > 0)", ""),
+    "a step in time that adds to gradients which it is handed": (FILLED, "+ dh * z", ""),
 }
 
 

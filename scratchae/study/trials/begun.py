@@ -17,7 +17,16 @@ from .cells import INPUT, STATE
 from .chains import LAYOUTS, OPTIONS, bare, of_others
 
 BEGINS = re.compile(r"init|create|make|build|new_|param|weights", re.I)
-LETTERS = {3: "D", 4: "K", 2: "A"}  # of the sizes that it is handed
+LETTERS = {
+    3: "D",
+    4: "K",
+    2: "A",
+    7: "S",
+    8: "G",
+    12: "R",
+    16: "Z",
+}  # of the sizes that it is handed, 3, 4 and 2; and of D + K, 2 K, 3 K, 4 K
+SIZES = 3, 4, 2
 MOST = 300
 
 
@@ -42,9 +51,9 @@ def begun(function: Callable) -> dict[str, str]:
     """The kinds of the arrays in the dict that a function makes of two or three sizes; empty if it makes none."""
     try:
         asked = required(function)
-        told = 0 < len(asked) <= len(LETTERS) and all(is_size(p.name) for p in asked)
+        told = 0 < len(asked) <= len(SIZES) and all(is_size(p.name) for p in asked)
         with repeatable():
-            made = function(*list(LETTERS)[: len(asked)]) if told else None
+            made = function(*SIZES[: len(asked)]) if told else None
     except Exception:
         return {}
     if not isinstance(made, dict) or not all(isinstance(one, np.ndarray) for one in made.values()):

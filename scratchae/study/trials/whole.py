@@ -21,6 +21,7 @@ from .fits import Fits
 from .fitting import Fitting, constants, in_order
 from .result import RIGHT, WRONG, Result
 from .several import KINDS, moves_as_much, promising, trials
+from .terms import tensors_of
 
 SECONDS = 4.0  # after which nothing further is tried
 MOST = 90  # arguments of a reading
@@ -144,8 +145,9 @@ def best(things: Iterable[Several]) -> Result | None:
     return worst
 
 
-def is_penalised(arrays: Arrays, result: Result) -> bool:
+def is_penalised(arguments: Arrays, result: Result) -> bool:
     """Whether each gradient is that of the value, with c W of a penalty ½ c W²."""
+    arrays = tensors_of(arguments)
     for check in result.report.checks:
         rest, w = check.analytic - check.numeric, arrays[check.name]
         if rest.shape != w.shape:  # of another trial

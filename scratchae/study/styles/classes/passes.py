@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..losses import PREDICTIONS, TARGETS
+from ..losses import PREDICTIONS, is_target
 from ..objects.constructed import is_size
 from ..objects.copies import repeatable
 from ..objects.fresh import Objects
@@ -31,7 +31,6 @@ from .descending import LOSSES, usual_loss
 from .steps import NOT_PLAIN, RATE, is_state, rates_of, set_rate, taken_off
 
 X, Y = (inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in "xy")
-LABEL = re.compile(r"y|ys|y_?(?:true|batch|train|\d)?|labels?|t|d|one_?hot|targets?")
 KEPT = re.compile(r"caches?|memory|memo|state|intermediates?|activations?|hidden|h\d?|a\d?|zs?|z\d?")
 NO_SLOPE = re.compile(r"check|zero|clip|numeric|plot|reset|update|prime|deriv|_d$")
 
@@ -69,10 +68,6 @@ def holds_data(cls: type) -> bool:
     """Whether a net is handed its data when it is made, Net(x, y)."""
     names = [p.name for p in required(cls)]
     return len(names) == 2 and is_target(names[1]) and not is_size(names[0])
-
-
-def is_target(name: str) -> bool:
-    return bool(LABEL.fullmatch(name.lower())) or plain(name) in TARGETS
 
 
 class Given:
