@@ -194,6 +194,26 @@ def step_backward(dh, cache, p, grads):
     n_in = v.shape[1] - dh.shape[1]
     return dv[:, :n_in], dv[:, n_in:] + dh * z
 """
+LISTS = """
+def forward(x, weights, biases):
+    acts = [x]
+    for W, b in zip(weights, biases):
+        acts.append(np.tanh(acts[-1] @ W + b))
+    return acts
+
+def loss(x, y, weights, biases):
+    penalty = sum(np.sum(W**2) for W in weights)
+    return 0.5 * np.sum((forward(x, weights, biases)[-1] - y) ** 2) + 0.1 * penalty
+
+def backprop(x, y, weights, biases):
+    acts = forward(x, weights, biases)
+    dW, db = [None] * len(weights), [None] * len(biases)
+    delta = (acts[-1] - y) * (1 - acts[-1] ** 2)
+    for i in reversed(range(len(weights))):
+        dW[i], db[i] = acts[i].T @ delta + 0.2 * weights[i], delta.sum(axis=0)
+        delta = delta @ weights[i].T * (1 - acts[i] ** 2)
+    return dW, db
+"""
 # each: a right file, then a place in it and the same with a slip
 FORMS = {
     "any number of layers": (LAYERS, "            dy = layer.backward(dy)", "            layer.backward(dy)"),
@@ -210,6 +230,7 @@ FORMS = {
     "a script that has no loss of what it trains with": (SCRIPT, "noisy.T @ d_hid", "clean.T @ d_hid"),
     "two functions without a loss": (IN_TWO, "* (h > 0)", ""),
     "a step in time that adds to gradients which it is handed": (FILLED, "+ dh * z", ""),
+    "a list of matrices, and one of biases": (LISTS, "+ 0.2 * weights[i]", "+ 0.1 * weights[i]"),
 }
 
 
