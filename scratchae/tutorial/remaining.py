@@ -26,7 +26,7 @@ from .objects import NotCheckableError
 from .readers import check_two
 
 # what trains by itself, even if it has run elsewhere to make the parameters
-WHOLE = re.compile(r"_*(?:fit|train|learn|optimi[sz]e|run|sgd|gradient_descent)(?!.*(?:step|batch|one))\w*")
+WHOLE = re.compile(r"_*(?:fit|train|learn|optimi[sz]e|run|sgd|gradient_descent)(?!.*(?:step|batch|one|back|bptt))\w*")
 
 
 @dataclass(frozen=True)

@@ -214,6 +214,34 @@ def backprop(x, y, weights, biases):
         delta = delta @ weights[i].T * (1 - acts[i] ** 2)
     return dW, db
 """
+RECORDS = """
+from typing import NamedTuple
+
+class Params(NamedTuple):
+    W: np.ndarray
+    U: np.ndarray
+
+    @staticmethod
+    def random(n_in, n_hid, rng):
+        return Params(rng.normal(size=(n_in, 2 * n_hid)), rng.normal(size=(n_hid, 2 * n_hid)))
+
+def run(params, xs):
+    h, tape = np.zeros((xs.shape[1], len(params.U))), []
+    for x in xs:
+        z, g = np.split(np.tanh(x @ params.W + h @ params.U), 2, axis=1)
+        tape.append((x, h, z, g))
+        h = h + z * g
+    return h, tape
+
+def run_backward(params, dh, tape):
+    W, U = np.zeros_like(params.W), np.zeros_like(params.U)
+    for x, h, z, g in reversed(tape):
+        da = np.concatenate([dh * g * (1 - z**2), dh * z * (1 - g**2)], axis=1)
+        W += x.T @ da
+        U += h.T @ da
+        dh = dh + da @ params.U.T
+    return Params(W, U)
+"""
 # each: a right file, then a place in it and the same with a slip
 FORMS = {
     "any number of layers": (LAYERS, "            dy = layer.backward(dy)", "            layer.backward(dy)"),
@@ -231,6 +259,7 @@ FORMS = {
     "two functions without a loss": (IN_TWO, "* (h > 0)", ""),
     "a step in time that adds to gradients which it is handed": (FILLED, "+ dh * z", ""),
     "a list of matrices, and one of biases": (LISTS, "+ 0.2 * weights[i]", "+ 0.1 * weights[i]"),
+    "parameters in a named tuple": (RECORDS, "dh = dh + da", "dh = da"),
 }
 
 

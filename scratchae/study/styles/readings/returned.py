@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..text.calls import parameters_of
+from ..text.fields import fields_held
 from ..text.names import stems_of_gradient
 from ..text.written import called, returned_names, returns
 from .several import UnlikeError
@@ -20,11 +21,12 @@ HESSIAN = re.compile(r"hess\w*", re.I)
 
 def labelled(found: Any, names: Sequence[str]) -> Iterator[tuple[str, Any]]:
     """The arrays in what was returned, with their names: those in the `return`, the keys of a dict, the places in a list."""
+    found = fields_held(found) or found
     if isinstance(found, dict):
         yield from ((str(key), value) for key, value in found.items())
     elif isinstance(found, tuple | list):
         for i, value in enumerate(found):
-            name = names[i] if i < len(names) else str(i)
+            name, value = names[i] if i < len(names) else str(i), fields_held(value) or value
             if isinstance(value, dict):
                 yield from labelled(value, ())
             elif isinstance(value, tuple | list):
@@ -41,6 +43,7 @@ def is_number(value: Any) -> bool:
 
 def are_arrays(found: Any) -> bool:
     """Whether something is an array of floats, or holds one in a tuple, list or dict."""
+    found = fields_held(found) or found
     if isinstance(found, dict):
         return any(map(are_arrays, found.values()))
     if isinstance(found, tuple | list):
