@@ -17,7 +17,9 @@ from ..study.styles.functions.loops import trains
 from ..study.styles.functions.three import without_cost
 from ..study.styles.functions.trained import Trained, loops_that_train
 from ..study.styles.objects.fresh import Objects
+from ..study.styles.text.calls import required
 from ..study.styles.text.names import partner
+from ..study.styles.text.written import text_of
 from ..study.trials import inside, loops
 from ..study.trials.result import Result
 from .looked import noting, unlooked, written_in
@@ -71,6 +73,7 @@ def next_unlooked(module: ModuleType, ran: set[int], tried: set[str]) -> list[Su
         checks = [functools.partial(of_loops, name, function, nodes, cls)]
         if name in left and cls:
             checks.insert(0, functools.partial(of_method, cls.__name__, cls, None, function.__name__))
+            checks.insert(0, functools.partial(of_activation, name, cls, function.__name__))
         elif name in left:
             functions = own(module, inspect.isfunction)
             checks.insert(0, functools.partial(of_function, name, function, functions, vars(module)))
@@ -90,6 +93,20 @@ def of_loops(name: str, function: Callable, nodes: list[ast.For | ast.While], cl
             if result is not None:
                 return result
     return None
+
+
+def of_activation(name: str, cls: type, slope: str) -> Result | None:
+    """A method that is the derivative of another, as sigmoid_prime(self, z) of sigmoid(self, z)."""
+    methods = {key: one for key, one in inspect.getmembers(cls, inspect.isroutine) if key[:2] != "__"}
+    value = next((one for one in methods if partner(one, methods) == slope), None)
+    texts = [text_of(inspect.unwrap(methods[one])).replace(f"self.{value}(", "") for one in (value, slope) if value]
+    if not texts or any("self." in one for one in texts):  # what an object keeps is more than an argument
+        return None
+    try:
+        two = [getattr(Objects(cls).make(0), one) for one in (value, slope)]
+        return check_two(name, *two, {}) if all(len(required(one)) == 1 for one in two) else None
+    except Exception:  # it cannot be made, or is the derivative of something else
+        return None
 
 
 def of_function(name: str, function: Callable, functions: dict[str, Callable], file: dict[str, Any]) -> Result | None:

@@ -242,6 +242,96 @@ def run_backward(params, dh, tape):
         dh = dh + da @ params.U.T
     return Params(W, U)
 """
+OF_FIXED_SIZES = """
+class NN:
+    def __init__(self):
+        self.w1, self.b1 = np.random.randn(2, 3), np.zeros((1, 3))
+        self.w2, self.b2 = np.random.randn(3, 1), np.zeros((1, 1))
+
+    def sigmoid(self, z):
+        return 1 / (1 + np.exp(-z))
+
+    def sigmoid_derivative(self, a):
+        return a * (1 - a)
+
+    def train(self, X, y, epochs, lr):
+        for _ in range(epochs):
+            hidden = self.sigmoid(X @ self.w1 + self.b1)
+            out = self.sigmoid(hidden @ self.w2 + self.b2)
+            error = y - out
+            d_out = error * self.sigmoid_derivative(out)
+            d_hidden = d_out @ self.w2.T * self.sigmoid_derivative(hidden)
+            self.w2 += lr * hidden.T @ d_out
+            self.b2 += lr * d_out.sum(axis=0, keepdims=True)
+            self.w1 += lr * X.T @ d_hidden
+            self.b1 += lr * d_hidden.sum(axis=0, keepdims=True)
+"""
+PENALISED = """
+class LinearRegression:
+    def __init__(self, lr=0.01, n_iters=1000, l2=0.1):
+        self.lr, self.n_iters, self.l2 = lr, n_iters, l2
+
+    def fit(self, X, y):
+        self.weights, self.bias = np.zeros(X.shape[1]), 0
+        for _ in range(self.n_iters):
+            y_predicted = X @ self.weights + self.bias
+            dw = X.T @ (y_predicted - y) / len(y) + self.l2 * self.weights
+            db = np.sum(y_predicted - y) / len(y)
+            self.weights -= self.lr * dw
+            self.bias -= self.lr * db
+"""
+OF_ROWS = """
+class Dense:
+    def __init__(self, input_size, output_size):
+        self.weights, self.bias = np.random.rand(input_size, output_size), np.random.rand(1, output_size)
+
+    def forward(self, x):
+        self.input = x
+        return x @ self.weights + self.bias
+
+    def backward(self, grad, lr):
+        dx = grad @ self.weights.T
+        self.weights -= lr * self.input.T @ grad
+        self.bias -= lr * grad
+        return dx
+
+class Activation:
+    def __init__(self, f, f_prime):
+        self.f, self.f_prime = f, f_prime
+
+    def forward(self, x):
+        self.input = x
+        return self.f(x)
+
+    def backward(self, grad, lr):
+        return self.f_prime(self.input) * grad
+
+class Network:
+    def __init__(self, layers):
+        self.layers = layers
+
+    def fit(self, x_train, y_train, lr):
+        for x, y in zip(x_train, y_train):
+            for layer in self.layers:
+                x = layer.forward(x)
+            grad = 2 * (x - y)
+            for layer in reversed(self.layers):
+                grad = layer.backward(grad, lr)
+"""
+AUTOENCODER = """
+def init_params(n_in, n_hidden):
+    return {"W1": np.ones((n_hidden, n_in)), "b1": np.ones((n_hidden, 1)), "W2": np.ones((n_in, n_hidden))}
+
+def forward(X, params):
+    Z1 = params["W1"] @ X + params["b1"]
+    A1 = np.maximum(0, Z1)
+    return params["W2"] @ A1, {"Z1": Z1, "A1": A1, "Z2": params["W2"] @ A1}
+
+def backward(X, params, cache):
+    dZ2 = cache["Z2"] - X
+    dZ1 = params["W2"].T @ dZ2 * (cache["Z1"] > 0)
+    return {"W1": dZ1 @ X.T, "b1": dZ1.sum(axis=1, keepdims=True), "W2": dZ2 @ cache["A1"].T}
+"""
 # each: a right file, then a place in it and the same with a slip
 FORMS = {
     "any number of layers": (LAYERS, "            dy = layer.backward(dy)", "            layer.backward(dy)"),
@@ -260,6 +350,14 @@ FORMS = {
     "a step in time that adds to gradients which it is handed": (FILLED, "+ dh * z", ""),
     "a list of matrices, and one of biases": (LISTS, "+ 0.2 * weights[i]", "+ 0.1 * weights[i]"),
     "parameters in a named tuple": (RECORDS, "dh = dh + da", "dh = da"),
+    "a net of fixed sizes that trains in its own loop": (OF_FIXED_SIZES, "* self.sigmoid_derivative(hidden)", ""),
+    "a penalty in a loop without a loss": (PENALISED, "self.l2 * self.weights", "self.l2"),
+    "layers that are handed one row after the other": (
+        OF_ROWS,
+        "lr * self.input.T @ grad",
+        "2 * lr * self.input.T @ grad",
+    ),
+    "an autoencoder in two functions": (AUTOENCODER, ' * (cache["Z1"] > 0)', ""),
 }
 
 

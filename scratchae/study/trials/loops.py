@@ -38,7 +38,7 @@ def examine(place: Script | Trained) -> Result | None:
             if result.report is None:
                 continue
             result.tried.left_out.clear()  # data are constants
-            if result.code == WRONG and how == "named" and is_penalised(thing.complete(fitting(0, 0), 0), result):
+            if result.code == WRONG and how != "kept" and is_penalised(thing.complete(fitting(0, 0), 0), result):
                 result.tried.only.append(f"with a penalty on {', '.join(held)} that is not in {told}")
                 result = replace(result, code=RIGHT)
             elif how == "usual" or (thing.updates and by_name):

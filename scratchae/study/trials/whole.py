@@ -14,7 +14,9 @@ import numpy as np
 
 from ..styles.classes.models import is_value
 from ..styles.losses import TARGETS
+from ..styles.objects.fresh import Objects
 from ..styles.readings.several import Arrays, Several
+from ..styles.text.calls import required
 from ..styles.text.names import IS_COST, plain
 from ..styles.text.written import indices_in, returns
 from .fits import Fits
@@ -61,7 +63,13 @@ def kinds_of(name: str, layout: str, noise: bool, in_time: bool, index: bool) ->
 
 
 def found_for(thing: Several) -> Iterator[Fitting]:
-    """Arguments that it takes, whose gradients have the shapes of its parameters."""
+    """Arguments that it takes, whose gradients have the shapes of its parameters; of a class that is handed no sizes, of those it holds."""
+    yield from of_usual_sizes(thing)
+    if thing.cls is not None and not required(thing.cls):
+        yield from beside_script(thing)
+
+
+def of_usual_sizes(thing: Several) -> Iterator[Fitting]:
     names, takes = [p.name for p in thing.parameters], Fits(thing, True, False)
     methods = [method for _, method in inspect.getmembers(thing.cls, inspect.isfunction)]
     held, indices = thing.held({"sizes": 0}).values(), indices_in([*thing.parts, *methods], names)
@@ -84,7 +92,8 @@ def found_for(thing: Several) -> Iterator[Fitting]:
 def beside_script(thing: Several) -> Iterator[Fitting]:
     """Arguments that fit the arrays of a script: of their sizes, N examples or steps, and numbers of classes or rows."""
     names, takes = [p.name for p in thing.parameters], Fits(thing, True, False)
-    sizes = sorted({n for array in thing.held({}).values() for n in array.shape if n > 1})
+    held = thing.held({}) or (Objects(thing.cls).held({}) if thing.cls is not None else {})
+    sizes = sorted({n for array in held.values() for n in array.shape if n > 1})
     pool = {chr(ord("a") + i): size for i, size in enumerate(sizes[:5])}
     options = [of_script(name, list(pool)) for name in names]
     for places in itertools.islice(in_order([len(one) for one in options]), 4 * MOST):
@@ -106,7 +115,7 @@ def of_script(name: str, letters: list[str]) -> list[str]:
         or plain(name) in TARGETS
         or re.match("inputs|tok|idx|ind|seq|ids|words|chars", name, re.I)
     ):
-        return ["iN", *rows, *columns, *single, *(f"oN{a}" for a in letters), "fN"]
+        return ["iN", *rows, "fN1", *columns, *single, *(f"oN{a}" for a in letters), "fN"]
     return [*rows, *columns, *single, "iN"]
 
 

@@ -17,8 +17,8 @@ from ..losses import is_target
 from ..readings.apart import settings_of, words
 from ..readings.returned import is_number, labelled, names_in
 from ..readings.several import Arrays, Several, UnlikeError
-from ..text.calls import parameters_of, required
-from ..text.names import IS_COST, IS_SLOPE, plain
+from ..text.calls import INPUTS, parameters_of, required
+from ..text.names import IS_COST, IS_SLOPE, is_upstream, plain
 from ..text.written import keys_of, returns
 
 SETTING = re.compile(r"lam\w*|lmbd\w*|reg\w*|alpha|beta|l1|l2|\w*decay|keepprob|eps\w*|rho")
@@ -60,6 +60,8 @@ def without_cost(name: str, functions: Mapping[str, Callable]) -> Iterator[list[
     for first, forward in sorted(functions.items(), key=lambda pair: -likeness(pair[0], name)):
         inputs = [p.name for p in required(forward)]
         targets = [one for one in wanted if one not in inputs and is_target(one)]
+        if not targets and not any(map(is_upstream, wanted)):  # an autoencoder, whose target is its input
+            targets = [one for one in inputs if plain(one) in INPUTS]
         linked = set(wanted) & set(inputs) or cached(forward)
         if (
             forward is not slope
@@ -67,7 +69,8 @@ def without_cost(name: str, functions: Mapping[str, Callable]) -> Iterator[list[
             and len(targets) == 1
             and linked
         ):
-            keys, needed = keys_of(functions.values(), inputs), [*required(forward), parameter(targets[0])]
+            keys, needed = keys_of(functions.values(), inputs), required(forward)
+            needed = needed + [parameter(one) for one in targets if one not in inputs]
             ways = [functools.partial(three, forward, usual(loss, targets[0]), slope) for loss in LOSSES]
             about = {"parts": (forward, slope), "updates": True, "descends": True}
             yield [Several(name, slope, needed, run, keys, **about) for run in ways]

@@ -12,7 +12,7 @@ import numpy as np
 from ..text.calls import parameters_of, required
 from ..text.names import is_upstream, plain, stem, stems_of_gradient
 from ..text.written import returns, upstream_option
-from .returned import is_number, labelled, names_in
+from .returned import is_number, labelled, names_in, reduces_nothing
 from .several import Arrays, UnlikeError
 
 
@@ -48,8 +48,8 @@ def apart(value: Callable, slope: Callable, arguments: Arrays, upstream: Callabl
         outputs = [states[-1]]
     if not above:
         outputs = outputs[:1]
-        if not is_number(outputs[0]):
-            raise UnlikeError
+        if not is_number(outputs[0]) or reduces_nothing(value):
+            raise UnlikeError  # a forward that reduces nothing gives no loss, even where it gives one number
     cache = outputs[len(above) :] if above else list(found[1:]) if isinstance(found, tuple) else []
     outputs = outputs[: max(1, len(above))]
     if len(outputs) < len(above):

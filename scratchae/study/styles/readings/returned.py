@@ -11,11 +11,12 @@ import numpy as np
 
 from ..text.calls import parameters_of
 from ..text.fields import fields_held
-from ..text.names import stems_of_gradient
-from ..text.written import called, returned_names, returns
+from ..text.names import FORWARD, stems_of_gradient
+from ..text.written import called, returned_names, returns, text_of
 from .several import UnlikeError
 
 IS_GRADIENT = re.compile(r"d[A-Z]\w*|d\w?_d\w+|grads?_\w+|\w+_grad|d[bwxz]\d?")  # what is no value
+REDUCES = re.compile(r"sum|mean|norm|average|loss|cost|mse|bce|entropy|error|nll|energy|elbo|einsum|trace", re.I)
 HESSIAN = re.compile(r"hess\w*", re.I)
 
 
@@ -51,6 +52,11 @@ def are_arrays(found: Any) -> bool:
     return isinstance(found, np.ndarray) and found.dtype.kind == "f"
 
 
+def reduces_nothing(function: Callable) -> bool:
+    """Whether a function is a forward that gives no loss, even where it gives one number."""
+    return getattr(function, "__name__", "") in FORWARD and not REDUCES.search(text_of(function))
+
+
 def with_gradients(found: Any, source: Callable, upstream: Callable | None = None) -> tuple[list, list]:
     """Of a call that returns a value together with its gradients, or with a function that makes them of an upstream."""
     if not isinstance(found, tuple) or len(found) < 2:
@@ -59,7 +65,12 @@ def with_gradients(found: Any, source: Callable, upstream: Callable | None = Non
     if upstream and len(rest) == 1 and callable(rest[0]):
         back = rest[0]
         return [value], list(labelled(back(upstream(np.asarray(value))), names_in(back)))
-    if not is_number(value) or not are_arrays(rest) or IS_GRADIENT.fullmatch(returned_names(source, len(found))[0]):
+    if (
+        not is_number(value)
+        or reduces_nothing(source)
+        or not are_arrays(rest)
+        or IS_GRADIENT.fullmatch(returned_names(source, len(found))[0])
+    ):
         raise UnlikeError
     nodes, asked = returned_nodes(source, len(found)), {p.name for p in parameters_of(source)}
     if any(isinstance(node, ast.BinOp) and getattr(node.left, "id", "") in asked for node in nodes):
