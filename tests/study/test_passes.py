@@ -332,6 +332,24 @@ def backward(X, params, cache):
     dZ1 = params["W2"].T @ dZ2 * (cache["Z1"] > 0)
     return {"W1": dZ1 @ X.T, "b1": dZ1.sum(axis=1, keepdims=True), "W2": dZ2 @ cache["A1"].T}
 """
+WORDS = """
+class Word2Vec:
+    def __init__(self, vocab_size, dim, lr=0.05):
+        self.W, self.W_out, self.lr = np.random.randn(vocab_size, dim), np.random.randn(dim, vocab_size), lr
+
+    def forward(self, i):
+        self.h = self.W[i]
+        e = np.exp(self.h @ self.W_out)
+        self.y = e / e.sum()
+        return self.y
+
+    def backward(self, i, target):
+        e = self.y.copy()
+        e[target] -= 1
+        dh = self.W_out @ e
+        self.W_out -= self.lr * np.outer(self.h, e)
+        self.W[i] -= self.lr * dh
+"""
 # each: a right file, then a place in it and the same with a slip
 FORMS = {
     "any number of layers": (LAYERS, "            dy = layer.backward(dy)", "            layer.backward(dy)"),
@@ -358,6 +376,7 @@ FORMS = {
         "2 * lr * self.input.T @ grad",
     ),
     "an autoencoder in two functions": (AUTOENCODER, ' * (cache["Z1"] > 0)', ""),
+    "a word and the one beside it": (WORDS, "dh = self.W_out @ e", "dh = self.W_out @ self.y"),
 }
 
 

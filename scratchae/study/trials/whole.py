@@ -32,7 +32,7 @@ DATA = {
     "columns": "fDN fD1 fKN fD fND",
 }
 LABELS = {
-    "rows": "iN fNA fND oNA fN fN1 iN1 bN fNTD fNK fA iT jN",
+    "rows": "iN fNA fND oNA fN fN1 iN1 bN fNTD fNK fA iT jN fNTA",
     "columns": "fA1 fAN fK1 fKN fDN fD1 iN f1N oAN n fA",
 }
 NOISE = "fND fNA fNK bND fN fDN"
@@ -58,7 +58,7 @@ def kinds_of(name: str, layout: str, noise: bool, in_time: bool, index: bool) ->
     if noise and IS_NOISE.fullmatch(name):
         return NOISE.split()
     if LABEL.fullmatch(name) or plain(name) in TARGETS:
-        return LABELS[layout].split()
+        return [*LABELS[layout].split(), *(["n"] if index else [])]
     return [*(["n", "iN"] if index else []), *DATA[layout].split()]
 
 

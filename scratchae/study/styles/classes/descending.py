@@ -36,8 +36,8 @@ LOSSES: dict[str, tuple[Callable, Callable]] = {  # the value, and its derivativ
 
 def usual_loss(name: str, a: np.ndarray, y: np.ndarray) -> Any:
     """A usual loss of an output and its target of the same shape, or of the classes of its rows; None if they do not fit."""
-    if y.dtype.kind in "iu" and a.ndim == 2 and y.shape == a.shape[:1]:
-        y = np.eye(a.shape[1])[y]
+    if y.dtype.kind in "iu" and y.shape == a.shape[:-1] and a.ndim:
+        y = np.eye(a.shape[-1])[y]
     fits = a.dtype.kind == "f" and a.ndim > 0 and a.shape == y.shape
     return LOSSES[name][0](a, y) if fits else None
 

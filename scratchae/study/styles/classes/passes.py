@@ -30,7 +30,6 @@ from ..text.written import returns, text_of
 from .descending import LOSSES, usual_loss
 from .steps import NOT_PLAIN, RATE, is_state, rates_of, set_rate, taken_off
 
-X, Y = (inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in "xy")
 KEPT = re.compile(r"caches?|memory|memo|state|intermediates?|activations?|hidden|h\d?|a\d?|zs?|z\d?")
 NO_SLOPE = re.compile(r"check|zero|clip|numeric|plot|reset|update|prime|deriv|_d$")
 
@@ -48,11 +47,21 @@ def of_passes(title: str, objects: Objects, part: str) -> Iterator[Several]:
     for slope, step in ways:
         for loss in costs or LOSSES:
             parts = [methods[name] for name in (forward, loss, slope, step) if name in methods]
+            parameters = named_alike(methods[forward], parts[1:])
             multiple = not costs or not (has_rate(parts[-1]) or (step is None and returns(parts[-1])))
-            one = Pass(given or objects, forward, loss, slope, step, bool(step or (costs and multiple)))
+            names = [p.name for p in parameters]
+            one = Pass(given or objects, forward, loss, slope, step, bool(step or (costs and multiple)), names)
             yield objects.reading(
-                title, one, [X, Y], parts, held=one.held, updates=multiple, descends=multiple or step is not None
+                title, one, parameters, parts, held=one.held, updates=multiple, descends=multiple or step is not None
             )
+
+
+def named_alike(forward: Callable, others: list[Callable]) -> list[inspect.Parameter]:
+    """The input and the target of a net, called as its author calls them."""
+    x = next((p.name for p in required(forward)[1:]), "x")
+    asked = [p.name for one in others for p in required(one)[1:]]
+    y = next((name for name in asked if is_target(name) and name != x), "y" if x != "y" else "t")
+    return [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in (x, y)]
 
 
 def is_step(name: str) -> bool:
@@ -99,13 +108,23 @@ class Given:
 class Pass:
     """What one pass gives: the value, and the gradients that come back or what is taken off; moved: only the latter."""
 
-    def __init__(self, objects: Objects | Given, forward: str, loss: str, slope: str, step: str | None, moved: bool):
+    def __init__(
+        self,
+        objects: Objects | Given,
+        forward: str,
+        loss: str,
+        slope: str,
+        step: str | None,
+        moved: bool,
+        names: list[str],
+    ):
         self.objects, self.forward, self.loss, self.slope, self.step = objects, forward, loss, slope, step
-        self.moved = moved
+        self.moved, self.names = moved, names
 
     def held(self, arguments: Arrays) -> Arrays:
         """The arrays of an object that its forward leaves as they are."""
-        found = self.objects.held(arguments, ["x", "y"])
+        found = self.objects.held(self.called(arguments), ["x", "y"])
+        arguments = self.called(arguments)
         if not {"x", "y"} <= arguments.keys():
             return found
         thing = self.objects(arguments, ["x", "y"])
@@ -115,7 +134,14 @@ class Pass:
         left = {name for name, change in taken_off(thing, alike(thing, begun)) if not np.any(change)}
         return {name: array for name, array in found.items() if name in left and not is_state(name, found)}
 
+    def called(self, arguments: Arrays) -> Arrays:
+        """The arguments, with x and y for what an author calls otherwise."""
+        return arguments | {
+            key: arguments[name] for key, name in zip("xy", self.names, strict=True) if name in arguments
+        }
+
     def __call__(self, arguments: Arrays, upstream: Callable) -> tuple[list, list]:
+        arguments = self.called(arguments)
         thing = self.objects(arguments, ["x", "y"])
         x, y = arguments["x"], arguments["y"]
         set_rate(thing, {}, RATE)
