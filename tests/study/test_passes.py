@@ -405,3 +405,14 @@ def test_a_class_that_is_chosen_has_no_slope(graded):
     """
     code, said = graded(text)
     assert code != 1, said
+
+
+SPARSE = """
+def sparsity_slope(h):
+    return 0.1 * np.sign(h)
+"""
+
+
+def test_what_speaks_of_more_than_a_loss_is_not_held_against_a_usual_one(graded):
+    code, said = graded(KEPT.replace("(1 - self.h**2)", "(1 - self.h**2) + sparsity_slope(self.h)") + SPARSE)
+    assert code == 2, said

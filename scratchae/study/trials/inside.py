@@ -15,10 +15,10 @@ from .begun import of_entries
 from .fits import Fits
 from .fitting import Fitting, fitted
 from .readings import diagnosed, partly
-from .result import RIGHT, WRONG, Result
+from .result import RIGHT, Result
 from .several import trials
 from .terms import arguments_of
-from .whole import beside_script, found_for, is_penalised
+from .whole import beside_script, found_for, has_other_terms, is_penalised
 
 SECONDS = 4.0  # after which nothing further is tried
 
@@ -40,7 +40,8 @@ def best(groups: Iterable[list[Several]]) -> Result | None:
                         result = replace(result, code=RIGHT)
                     if result.code == RIGHT:
                         return result
-                    worst = worst or (result if result.code == WRONG and partly(result) else None)
+                    doubtful = thing.updates and has_other_terms(thing)
+                    worst = worst or (result if partly(result) and not doubtful else None)
                 if time.process_time() > end:
                     break
             if time.process_time() > end:

@@ -18,7 +18,7 @@ from ..styles.objects.fresh import Objects
 from ..styles.readings.several import Arrays, Several
 from ..styles.text.calls import required
 from ..styles.text.names import IS_COST, plain
-from ..styles.text.written import indices_in, returns
+from ..styles.text.written import indices_in, returns, text_of
 from .fits import Fits
 from .fitting import Fitting, constants, in_order
 from .result import RIGHT, WRONG, Result
@@ -40,6 +40,10 @@ LABEL = re.compile(r"y|ys|y_\w+|labels?|t|one_?hot", re.I)
 IS_STATE = re.compile(r"[hc]\d?$|[hc]_?prev|prev|state|h_?0|c_?0|memory", re.I)
 IS_NOISE = re.compile(r"eps\w*|noise|u|xi|z", re.I)
 IS_MASK = re.compile(r"m|mask\w*|observed|known|rated|w", re.I)
+OTHER_TERMS = re.compile(
+    r"spars|\brho\b|kl_|_kl\b|penal|regulari[sz]|lambda_|lambd\b|lmbd|\blam\b|\breg\b|decay|contractive|smooth|\.sign\(",
+    re.I,
+)
 IS_SETTING = re.compile(
     r"lam\w*|lmbd\w*|reg\w*|beta|gamma|mu|momentum|l1|l2|alpha|\w*decay|weight_cost|temp\w*|p|rho", re.I
 )
@@ -141,7 +145,8 @@ def best(things: Iterable[Several]) -> Result | None:
                         result = replace(result, code=RIGHT)
                     if result.code == RIGHT:
                         return result
-                    if result.report is not None and is_believed(thing, result, things):
+                    doubtful = thing.updates and has_other_terms(thing)
+                    if result.report is not None and not doubtful and is_believed(thing, result, things):
                         worst = worst or result
                     if time.process_time() > end:
                         return worst
@@ -152,6 +157,11 @@ def best(things: Iterable[Several]) -> Result | None:
             if time.process_time() > end:
                 break
     return worst
+
+
+def has_other_terms(thing: Several) -> bool:
+    """Whether a text speaks of more than a loss, of which the gradients may be beside those of a usual one."""
+    return any(OTHER_TERMS.search(text_of(one)) for one in (thing.cls, *thing.parts) if one is not None)
 
 
 def is_penalised(arguments: Arrays, result: Result) -> bool:
