@@ -122,9 +122,8 @@ class Network:
         self.weights = [w + v for w, v in zip(self.weights, self.velocities)]
         self.biases = [b - eta * g for b, g in zip(self.biases, db)]
 
-    def total_cost(self, X, Y, lmbda):
-        penalty = sum(np.sum(w**2) for w in self.weights)
-        return (0.5 * np.sum((self.feedforward(X) - Y) ** 2) + 0.5 * lmbda * penalty) / X.shape[1]
+    def total_cost(self, X, Y):
+        return 0.5 * np.sum((self.feedforward(X) - Y) ** 2) / X.shape[1]
 """
 WITH_DATA = """
 class NeuralNetwork:
