@@ -92,6 +92,39 @@ class Net:
             self.W[i] -= lr * grads[f"W{i}"]
             self.b[i] -= lr * grads[f"b{i}"]
 """
+SETTINGS = """
+class Network:
+    def __init__(self, sizes):
+        self.biases = [np.random.randn(n, 1) for n in sizes[1:]]
+        self.weights = [np.random.randn(n, m) for m, n in zip(sizes[:-1], sizes[1:])]
+        self.velocities = [np.zeros_like(w) for w in self.weights]
+
+    def feedforward(self, a):
+        for b, w in zip(self.biases, self.weights):
+            a = np.tanh(w @ a + b)
+        return a
+
+    def backprop(self, X, Y):
+        acts, db, dw = [X], [], []
+        for b, w in zip(self.biases, self.weights):
+            acts.append(np.tanh(w @ acts[-1] + b))
+        delta = (acts[-1] - Y) / X.shape[1]
+        for l in reversed(range(len(self.weights))):
+            delta = delta * (1 - acts[l + 1] ** 2)
+            db.insert(0, delta.sum(axis=1, keepdims=True))
+            dw.insert(0, delta @ acts[l].T)
+            delta = self.weights[l].T @ delta
+        return db, dw
+
+    def update_mini_batch(self, X, Y, eta, lmbda, mu, n):
+        db, dw = self.backprop(X, Y)
+        self.velocities = [mu * v - eta * (g + lmbda / n * w) for v, g, w in zip(self.velocities, dw, self.weights)]
+        self.weights = [w + v for w, v in zip(self.weights, self.velocities)]
+        self.biases = [b - eta * g for b, g in zip(self.biases, db)]
+
+    def total_cost(self, X, Y):
+        return 0.5 * np.sum((self.feedforward(X) - Y) ** 2) / X.shape[1]
+"""
 WITH_DATA = """
 class NeuralNetwork:
     def __init__(self, x, y):
@@ -377,6 +410,7 @@ FORMS = {
     ),
     "an autoencoder in two functions": (AUTOENCODER, ' * (cache["Z1"] > 0)', ""),
     "a word and the one beside it": (WORDS, "dh = self.W_out @ e", "dh = self.W_out @ self.y"),
+    "a step that is handed settings": (SETTINGS, "b - eta * g", "b + eta * g"),
 }
 
 

@@ -150,6 +150,8 @@ def best(things: Iterable[Several]) -> Result | None:
                         result.tried.only.append("with a penalty that is in its gradients, and in no value")
                         result = replace(result, code=RIGHT)
                     if result.code == RIGHT:
+                        zeros = getattr(thing.run, "zeros", ())
+                        result.tried.only.extend([f"where {' and '.join(zeros)} are 0"] if zeros else [])
                         return result
                     doubtful = thing.updates and has_other_terms(thing)
                     if result.report is not None and not doubtful and is_believed(thing, result, things):

@@ -28,9 +28,11 @@ from ..text.calls import INPUTS, OUTPUTS, outcome, required
 from ..text.names import COSTS, FORWARD, GRADIENTS, IS_COST, IS_SLOPE, RATES, STEP, plain
 from ..text.written import returns, text_of
 from .descending import LOSSES, usual_loss
-from .steps import NOT_PLAIN, RATE, is_state, rates_of, set_rate, taken_off
+from .steps import NOT_PLAIN, RATE, rates_of, set_rate, taken_off
 
 KEPT = re.compile(r"caches?|memory|memo|state|intermediates?|activations?|hidden|h\d?|a\d?|zs?|z\d?")
+# settings that do nothing where they are 0
+NOTHING = re.compile(r"lam|lmbda|lambd|lambda|reg|l2|mu|momentum|\w*decay")
 NO_SLOPE = re.compile(r"check|zero|clip|numeric|plot|reset|update|prime|deriv|_d$")
 
 
@@ -51,6 +53,7 @@ def of_passes(title: str, objects: Objects, part: str) -> Iterator[Several]:
             multiple = not costs or not (has_rate(parts[-1]) or (step is None and returns(parts[-1])))
             names = [p.name for p in parameters]
             one = Pass(given or objects, forward, loss, slope, step, bool(step or (costs and multiple)), names)
+            one.zeros = [p.name for p in required(parts[-1]) if NOTHING.fullmatch(plain(p.name))]
             yield objects.reading(
                 title, one, parameters, parts, held=one.held, updates=multiple, descends=multiple or step is not None
             )
@@ -120,6 +123,7 @@ class Pass:
     ):
         self.objects, self.forward, self.loss, self.slope, self.step = objects, forward, loss, slope, step
         self.moved, self.names = moved, names
+        self.moving: dict[str, bool] = {}
 
     def held(self, arguments: Arrays) -> Arrays:
         """The arrays of an object that its forward leaves as they are."""
@@ -132,7 +136,25 @@ class Pass:
         with contextlib.suppress(Exception), repeatable(0, thing):
             self.outputs(thing, arguments["x"])
         left = {name for name, change in taken_off(thing, alike(thing, begun)) if not np.any(change)}
-        return {name: array for name, array in found.items() if name in left and not is_state(name, found)}
+        return {
+            name: array
+            for name, array in found.items()
+            if name in left and (np.any(array) or self.moves(name, array, arguments))
+        }
+
+    def moves(self, name: str, array: np.ndarray, arguments: Arrays) -> bool:
+        """Whether what begins with zeros is a bias, and no velocity, as the value is another with it."""
+        if name not in self.moving:
+            values = []
+            for other in (array, array + 0.3):
+                thing = self.objects(arguments | {name: other}, ["x", "y"])
+                with contextlib.suppress(Exception), repeatable(0, thing):
+                    known = {"x": arguments["x"], "y": arguments["y"], **self.outputs(thing, arguments["x"])}
+                    values.append(self.value(thing, known))
+            if len(values) < 2:  # arguments that do not fit
+                return True
+            self.moving[name] = values[0] != values[1]
+        return self.moving[name]
 
     def called(self, arguments: Arrays) -> Arrays:
         """The arguments, with x and y for what an author calls otherwise."""
@@ -195,7 +217,7 @@ def handed(method: Callable, known: Mapping[str, Any]) -> dict[str, Any]:
             continue
         if p.name in known and p.name not in ("out", "kept", "names"):
             found[p.name] = known[p.name]
-        elif name in known["names"]:
+        elif name in known["names"] or name in ("x", "xs", "input", "inputs", "data"):
             found[p.name] = known["x"]
         elif "grads" in known and (name in GRADIENTS or name.startswith("grad")):
             found[p.name] = known["grads"]
@@ -207,6 +229,10 @@ def handed(method: Callable, known: Mapping[str, Any]) -> dict[str, Any]:
             found[p.name] = known["out"]
         elif name in INPUTS:
             found[p.name] = known["x"]
+        elif NOTHING.fullmatch(name):
+            found[p.name] = 0.0
+        elif name in ("n", "m", "total", "size"):
+            found[p.name] = 1
         else:
             raise UnlikeError
     return found

@@ -9,6 +9,7 @@ def gradients(X, y, W, b):
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -25,6 +26,7 @@ from ..readings.apart import words as handed
 from ..readings.returned import are_arrays, is_number, labelled, names_in
 from ..readings.several import Arrays, Several, UnlikeError
 from ..text.calls import parameters_of, required
+from ..text.names import IS_COST, IS_SLOPE
 from ..text.written import keys_of, text_of
 from .loops import Loop, code_of, lines_of, ran, values
 from .scripts import with_globals
@@ -54,7 +56,11 @@ def of_method(title: str, name: str, objects: Objects) -> Iterator[list[Several]
         found = models.reading(title, objects, how, method)
         return replace(found, parts=(method, method), updates=multiple, descends=multiple)
 
-    yield from ([reading(*way) for way in group] for group in ways(method))
+    named = dict(inspect.getmembers(objects.cls, inspect.isroutine))
+    own = any(IS_COST.search(one) and not IS_SLOPE.search(one) for one in named if one[:2] != "__")
+    for group in ways(method):
+        if not (own and group[0][1]):  # a class with a loss descends no other
+            yield [reading(*way) for way in group]
 
 
 def ways(function: Callable) -> Iterator[list[tuple[Callable, bool]]]:

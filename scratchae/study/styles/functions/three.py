@@ -113,10 +113,12 @@ def three(
     if not is_number(value):
         raise UnlikeError
     handed, kept = [], list(cache)
-    others = [p.name for p in required(slope) if p.name not in arguments]
-    if len(others) == len(cache) + 1 > 1:  # all that the forward gives, in its order
-        arguments = arguments | dict(zip(others, (output, *cache), strict=True))
     options = {p.name: p.default for p in parameters_of(forward) if p.default is not p.empty}
+    others = [p.name for p in required(slope) if p.name not in (*arguments, *options)]
+    if len(others) == len(cache) + 1 > 1 and required(cost)[0].name not in others:  # all that the forward gives
+        given = dict(zip(names_in(forward) or others, (output, *cache), strict=False))
+        rest = [one for name, one in given.items() if name not in others]  # in its order, where no name tells
+        arguments = arguments | {name: given[name] if name in given else rest.pop(0) for name in others}
     for p in required(slope):
         if p.name in arguments:
             handed.append(arguments[p.name])
