@@ -80,9 +80,13 @@ def readings(
             found = taken_off(loop, moved)
         return [number(value(loop, after))], list(found.items())
 
+    def outputs(arguments: Arrays) -> list:
+        loop = place.loop(arguments)
+        return [number(value(loop, loop.once({name: arguments[name] for name in held}, still=True)))]
+
     thing = Several(
         place.name, place.source, place.needed, run, {}, arrays, updates=True, descends=True,
-        settings=place.settings, cls=place.cls, fixed=isinstance(place, Script), parts=(),
+        settings=place.settings, cls=place.cls, fixed=isinstance(place, Script), parts=(), value=outputs,
     )  # fmt: skip
     for fitting in [Fitting({}, {}, False, 0)] if thing.fixed else found_for(thing):
         with contextlib.suppress(Exception):

@@ -34,7 +34,7 @@ class Several:
     one_of: how many functions give the gradients, one each. settings: arguments with a default, of the value and of what gives its
     gradients, unless that has a cache of it. cls: the class whose options can be tried; fixed: what it holds is the file's. parts: the
     functions that run. sized: the arguments of its constructor that are handed sizes. told: a class says of what
-    its gradients are. twice: of an object that sets its gradients to 0, which are added up and which are not. refused: arguments on which it did
+    its gradients are. twice: of an object that sets its gradients to 0, which are added up and which are not. value: the outputs alone, where that takes less. refused: arguments on which it did
     not run, and why.
     """
 
@@ -54,6 +54,7 @@ class Several:
     sized: tuple[str, ...] = ()
     told: bool = False
     twice: Callable[[Arrays, Callable], tuple[list[str], list[str]]] | None = None
+    value: Callable[[Arrays], list[Any]] | None = None
     refused: dict[int, type[Exception]] = field(default_factory=dict)
 
     def complete(self, arguments: Arrays, seed: int) -> Arrays:
