@@ -442,3 +442,20 @@ def test_a_step_that_sets_the_gradients_to_0_itself_is_right(graded):
 def test_options_of_methods_and_functions_are_varied(text, before, after, said, slipped):
     _, wrong = slipped(text, before, after)
     assert said in wrong
+
+
+def test_an_option_with_which_a_forward_changes_the_next_is_no_trial(graded):
+    code, text = graded(
+        """
+        class Centre:
+            def __init__(self):
+                self.mean = 0.0
+            def forward(self, x, *, own=False):
+                y = x - (self.mean if own else 0)
+                self.mean = self.mean + 0.1 * x.mean()
+                return y
+            def backward(self, dy):
+                return dy
+        """
+    )
+    assert code == 0 and "own=True" not in text

@@ -9,10 +9,10 @@ ones for each call, with the arrays of that call in them; then each way in which
 called and does not give what it should raises `UnlikeError`, and the next is tried. Right is what is right in one reading.
 
     text/        names, what functions take and return, keys of dicts, `fields` of records
-    objects/     made, copied, new for each call; their arrays, gradients, modes; functions made by functions, as classes
+    objects/     made, `built`, copied, new for each call; their arrays, gradients, modes; functions made by functions, as classes
     layers/      forward and backward of an object (`adapted`), two functions (`joined`), penalties in a backward
     readings/    `Several`; what returned arrays are called (`returned`) and belong to (`assigned`), two calls (`apart`)
-    functions/   a value and its gradients in one function or `two`, in `three`, in `tables`, of a step (`stepping`), with the arrays of `scripts`;
+    functions/   a value and its gradients in one function or `two`, in `three`, in `tables`, of `factories`, of a step (`stepping`), with the arrays of `scripts`;
                  gradients whose value is `inside` the lines that calculate them
     classes/     the same as `methods`; whole `models`, also of one of `examples`; `steps` turned round; what is `descending` a loss;
                  `passes`, methods that are called in turn

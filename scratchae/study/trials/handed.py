@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import re
 from collections.abc import Callable, Iterator
@@ -58,8 +59,9 @@ def with_more(layer: Layer, x: np.ndarray, start: Callable[[], Layer]) -> Iterat
             yield f"{name} of shape {array.shape}", make
 
 
-def of_options(layer: Layer, start: Callable[[], Layer]) -> Iterator[tuple[str, Callable[[], Layer]]]:
-    """A layer whose forward is handed options other than their defaults; its backward too, where that takes them."""
+def of_options(layer: Layer, x: np.ndarray, start: Callable[[], Layer]) -> Iterator[tuple[str, Callable[[], Layer]]]:
+    """A layer whose forward is handed options other than their defaults; its backward too, where that takes them. Not those with which a
+    forward changes what the next one gives."""
     if not isinstance(layer, Adapted):
         return
     options = tuple(p for p in layer.call.others if p.default is not p.empty and not is_flag(p))
@@ -71,7 +73,10 @@ def of_options(layer: Layer, start: Callable[[], Layer]) -> Iterator[tuple[str, 
             told.words = {name: value for name, value in words.items() if name in theirs}
             return told
 
-        yield ", ".join(f"{name}={value!r}" for name, value in words.items()) + " in forward", make
+        with contextlib.suppress(Exception):  # it does not take this option
+            twice = make()
+            if np.array_equal(np.array(twice.forward(x.copy())), twice.forward(x.copy())):
+                yield ", ".join(f"{name}={value!r}" for name, value in words.items()) + " in forward", make
 
 
 def maker(start: Callable[[], Layer], words: dict[str, Any]) -> Callable[[], Layer]:

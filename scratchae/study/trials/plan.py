@@ -138,7 +138,11 @@ def plan(
         n, before = (len(other), len(x)) if other.shape[1:] == x.shape[1:] else (other.shape[1], x.shape[1])
         yield Trial("batch", f"for a batch of {n}", f"for {before}", start, other)
     yield from modes(layer, generic, start)
-    for said, make in (*with_more(layer, generic, start), *of_options(layer, start), *adding(layer, generic, start)):
+    for said, make in (
+        *with_more(layer, generic, start),
+        *of_options(layer, generic, start),
+        *adding(layer, generic, start),
+    ):
         yield Trial("option", f"with {said}", "without it", make, generic)
     for made in [*others(cls), *with_other_options(value)]:
         yield from of_another(made, x)
