@@ -63,8 +63,8 @@ class Printed(io.TextIOBase):
 
 
 def main(arguments: list[str]) -> int:
-    """Grade a file and print the result. The exit code is 0 if it is right, 1 if it is wrong or not yet written, 2 if it cannot
-    be graded. A third argument is a file for the result, which is then not printed."""
+    """Grade a file and print the result. The exit code is 0 if it is right, 1 if it is wrong or nothing of it is written, 2 if it
+    cannot be graded, or is right as far as it is written. A third argument is a file for the result, which is then not printed."""
     path, seconds = Path(arguments[0]), float(arguments[1])
     printed, process, parts = Printed(sys.stdout), os.getpid(), []
     with contextlib.redirect_stdout(printed), alarm(seconds) as ring:

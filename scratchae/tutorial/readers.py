@@ -6,7 +6,7 @@ import inspect
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from functools import partial
+from functools import partial, partialmethod
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from ..study.styles import losses
 from ..study.styles.functions.three import cached
 from ..study.styles.layers.joined import joined
 from ..study.styles.objects.constructed import constructed
-from ..study.styles.objects.copies import repeatable
+from ..study.styles.objects.copies import duplicate, repeatable
 from ..study.styles.objects.stacks import layers_in, of_given
 from ..study.styles.readings.apart import settings_of
 from ..study.styles.text.calls import method_of, parameters_of, required
@@ -128,7 +128,7 @@ def check_pair(name: str, value: Callable, derivative: Callable, file: Mapping[s
         alone = bool(options) and cached(value)  # a layer of several arrays takes longer
         return check_one_pair(name, *both_with(value, derivative, options), file, alone)
 
-    return varied(check(), value if inspect.isfunction(value) else None, check)
+    return varied(check(), value if inspect.isroutine(value) else None, check)
 
 
 def both_with(value: Callable, derivative: Callable, options: Mapping[str, Any]) -> tuple[Callable, Callable]:
@@ -201,14 +201,30 @@ def check_optimizer(name: str, value: Any, cls: type, others: type | None, file:
 def check_loss_class(name: str, value: Any, cls: type, others: type | None, file: Mapping[str, Any]) -> Result:
     thing = instance(cls, value)
     method = getattr(thing, method_of(thing, ("forward", *OF_METHODS[0])))
-    calls = list(losses.of_object(thing))
-    if not calls and callable(thing):
-        calls = [thing]
-    if not calls:
-        raise NotCheckableError(
-            f"{name} has a value, but no derivative was found: give it a method `backward(self)` that returns the gradient in the prediction"
-        )
-    return read(losses.both_orders(name, calls, method), method, file, losses.averages(cls))
+
+    def check(**options: Any) -> Result:
+        one = told(thing, options)
+        calls = list(losses.of_object(one)) or ([one] if callable(one) else [])
+        if not calls:
+            raise NotCheckableError(
+                f"{name} has a value, but no derivative was found: give it a method `backward(self)` that returns the gradient in the prediction"
+            )
+        return read(losses.both_orders(name, calls, method), method, file, losses.averages(cls))
+
+    return varied(check(), method if others is not None else None, check)
+
+
+def told(thing: Any, options: Mapping[str, Any]) -> Any:
+    """An object whose methods are handed those of the options that they take."""
+    cls, methods = type(thing), {}
+    for name in {"forward", *OF_METHODS[0], "backward", *OF_METHODS[1]} & {*dir(cls)} if options else ():
+        theirs = {p.name for p in parameters_of(getattr(cls, name))} & options.keys()
+        if theirs:
+            methods[name] = partialmethod(getattr(cls, name), **{key: options[key] for key in theirs})
+    twin = duplicate(thing)
+    if methods:
+        twin.__class__ = type(cls.__name__, (cls,), methods | {"__module__": cls.__module__})
+    return twin
 
 
 def read(found: list[losses.Loss], method: Callable, file: Mapping[str, Any], averaged: bool = False) -> Result:

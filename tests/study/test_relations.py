@@ -400,3 +400,45 @@ def test_a_step_that_sets_the_gradients_to_0_itself_is_right(graded):
         "            p.value -= self.lr * p.grad\n            p.grad[...] = 0",
     )
     assert graded(own)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "before", "after", "said"),
+    [
+        (
+            """
+            class Focal:
+                def forward(self, p, y, *, gamma=2.0):
+                    self.p, self.y, self.gamma = p, y, gamma
+                    return -(y * (1 - p) ** gamma * np.log(p)).sum() / len(p)
+                def backward(self):
+                    p, y, g = self.p, self.y, self.gamma
+                    return -y * ((1 - p) ** g / p - g * (1 - p) ** (g - 1) * np.log(p)) / len(p)
+            """,
+            "self.y, self.gamma\n                    return -y",
+            "self.y, 2.0\n                    return -y",
+            "with gamma=0.37",
+        ),
+        (
+            """
+            class ELU:
+                def __call__(self, x, alpha=1.0):
+                    return np.where(x > 0, x, alpha * (np.exp(x) - 1))
+                def gradient(self, x, alpha=1.0):
+                    return np.where(x > 0, 1.0, alpha * np.exp(x))
+            """,
+            "1.0, alpha",
+            "1.0, 1",
+            "with alpha=0.37",
+        ),
+        (
+            ATTEND.replace("(q, k, v)", "(q, k, v, *, heat=1.0)").replace("* scale\n", "* (scale := scale / heat)\n"),
+            'saved["scale"]',
+            "q.shape[-1] ** -0.5",
+            "with heat=0.37",
+        ),
+    ],
+)
+def test_options_of_methods_and_functions_are_varied(text, before, after, said, slipped):
+    _, wrong = slipped(text, before, after)
+    assert said in wrong
