@@ -32,22 +32,24 @@ ALONE = {
     "{v}.sum(axis=-1, keepdims=True)": lambda v: v.sum(axis=-1, keepdims=True),
     "{v}.mean(axis=-1, keepdims=True)": lambda v: v.mean(axis=-1, keepdims=True),
 }
-# the factors of an expression that may be missing or too many, made of a value u: first the value itself
-FACTORS = (
-    {"* {u}": lambda u: u},
-    {
-        "* (1 - {u})": lambda u: 1 - u,
-        "* {u} * (1 - {u})": lambda u: u * (1 - u),
-        "* (1 - {u} ** 2)": lambda u: 1 - u**2,
-        "* ({u} > 0)": lambda u: u > 0,
-        "/ {u}": lambda u: 1 / u,
-        "* np.exp({u})": np.exp,
-        "/ np.exp({u})": lambda u: np.exp(-u),
-        "* np.sign({u})": np.sign,
-        "/ ({u} * (1 - {u})) * (1 - {u} ** 2)": lambda u: (1 + u) / u,
-        "/ (1 - {u} ** 2) * {u} * (1 - {u})": lambda u: u / (1 + u),
-    },
-)
+# the factors of an expression that may be missing, made of a value u: first the value itself
+FACTORS = {"* {u}": lambda u: u}
+# those that may be too many, of a value that stands there
+DIVISORS = {
+    "/ {u}": lambda u: 1 / u,
+    "/ ({u} * (1 - {u})) * (1 - {u} ** 2)": lambda u: (1 + u) / u,
+    "/ (1 - {u} ** 2) * {u} * (1 - {u})": lambda u: u / (1 + u),
+}
+DERIVATIVES = {
+    "* (1 - {u})": lambda u: 1 - u,
+    "* {u} * (1 - {u})": lambda u: u * (1 - u),
+    "* (1 - {u} ** 2)": lambda u: 1 - u**2,
+    "* ({u} > 0)": lambda u: u > 0,
+    "/ {u}": lambda u: 1 / u,
+    "* np.exp({u})": np.exp,
+    "/ np.exp({u})": lambda u: np.exp(-u),
+    "* np.sign({u})": np.sign,
+}
 TERMS = {"{u}": lambda u: u, "np.sign({u})": np.sign, "{u} ** 2": lambda u: u**2}
 
 
@@ -59,10 +61,17 @@ PRODUCTS = {
 }
 
 
-def products(shapes: dict[str, tuple[int, ...]], wanted: tuple[int, ...]) -> Iterator[tuple[str, str, str]]:
-    """The products of two of these values that have a shape."""
-    names = [name for name, shape in shapes.items() if len(shape) == 2]
-    for form, function in PRODUCTS.items() if len(wanted) == 2 else ():
+# how those with a transpose look
+FORM = {"{u}.T @ {w}": r"\.T @ ", "{u} @ {w}.T": r"(?<!\.T) @ [^@+*]+\.T"}
+
+
+def products(
+    shapes: dict[str, tuple[int, ...]], wanted: tuple[int, ...], text: str = ""
+) -> Iterator[tuple[str, str, str]]:
+    """The products of two of these values that have a shape, of the forms that are in a text if some are."""
+    names = [name for name, shape in shapes.items() if len(shape) == 2 and not (text and name.endswith(".T"))]
+    forms = {one: PRODUCTS[one] for one, form in FORM.items() if re.search(form, text)} or PRODUCTS
+    for form, function in forms.items() if len(wanted) == 2 else ():
         for u, w in itertools.product(names, names):
             with contextlib.suppress(ValueError):
                 if function(np.empty(shapes[u]), np.empty(shapes[w])).shape == wanted:

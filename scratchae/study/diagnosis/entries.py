@@ -58,31 +58,43 @@ class Indexed(ast.NodeTransformer):
         return expression(f"{node.id}{self.index}") if node.id == self.name else node
 
 
-def of_names(function: ast.AST) -> Iterator[Rewriting]:
-    """Another name in a comparison or in brackets; two names of a statement that changed places."""
+def names_of(function: ast.AST) -> list[ast.Name]:
+    """The names of values that are read."""
     nodes = list(ast.walk(function))
     called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
     called |= {
         id(node.value) for node in nodes if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "np"
     }
-    names = [
+    return [
         one for one in nodes if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load) and id(one) not in called
     ]
+
+
+def of_comparisons(function: ast.AST) -> Iterator[Rewriting]:
+    """Another name in a comparison."""
+    return with_other_names(function, ast.Compare)
+
+
+def of_names(function: ast.AST) -> Iterator[Rewriting]:
+    """Another name in brackets; two names of a statement that changed places."""
+    yield from with_other_names(function, ast.Subscript)
+    names = names_of(function)
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign | ast.AugAssign | ast.Return | ast.Expr) and node.value:
+            own = [one for one in ast.walk(node) if one in names]
+            for first, second in itertools.islice(itertools.combinations(sorted({one.id for one in own}), 2), 10):
+                yield instead(node, exchange(own, first, second))
+
+
+def with_other_names(function: ast.AST, kind: type[ast.AST]) -> Iterator[Rewriting]:
+    names, tried = names_of(function), 0
     texts = sorted({one.id for one in names})
-    inner = [one.slice for one in nodes if isinstance(one, ast.Subscript)]
-    inner += [one for one in nodes if isinstance(one, ast.Compare)]
-    tried = 0
-    for outer in inner:
+    for outer in [getattr(one, "slice", one) for one in ast.walk(function) if isinstance(one, kind)]:
         for one in ast.walk(outer):
             for text in texts if one in names else ():
                 tried += 1
                 if text != one.id and tried < MOST:
                     yield instead(outer, setter(one, id=text))
-    for node in nodes:
-        if isinstance(node, ast.Assign | ast.AugAssign | ast.Return | ast.Expr) and node.value:
-            own = [one for one in ast.walk(node) if one in names]
-            for first, second in itertools.islice(itertools.combinations(sorted({one.id for one in own}), 2), 10):
-                yield instead(node, exchange(own, first, second))
 
 
 def exchange(names: Sequence[ast.Name], first: str, second: str) -> Callable[[], Callable[[], None]]:

@@ -218,7 +218,8 @@ class Source:
         codes: dict[Key, list[CodeType]] = {}
         for code in codes_of(compile(whole, self.file, "exec", dont_inherit=True)):
             codes.setdefault((code.co_name, code.co_firstlineno), []).append(code)
-        bodies = {key_of(node): node.body for node in ast.walk(whole) if isinstance(node, FUNCTIONS)}
+        nodes = ast.walk(whole) if self.loops else ()
+        bodies = {key_of(node): node.body for node in nodes if isinstance(node, FUNCTIONS)}
         kept = [(f, f.__code__) for f in self.live]
         loops = [(one, bodies[key]) for one, _, key in self.loops if key in bodies]
         spaces = [f.__globals__ for f in self.live] + [names for _, names, _ in self.loops]

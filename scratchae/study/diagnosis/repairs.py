@@ -19,19 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from .candidates import (
-    ALONE,
-    FACTORS,
-    TERMS,
-    arrays_at,
-    is_numeric,
-    on_value,
-    products,
-    reader,
-    spread,
-    spreads,
-    turned,
-)
+from . import candidates
+from .candidates import is_numeric, on_value, products, reader, spread, spreads, turned
 from .case import Case, alike
 from .experiment import REFUSALS
 from .finding import Finding
@@ -40,7 +29,7 @@ from .hooks import FUNCTIONS, Hooks, Place, Source, key_of, repeated
 from .reporting import file_of
 from .rewritings import rewritings
 
-SECONDS = 1.0
+SECONDS = 1.3
 TRIED: dict[tuple, bool] = {}  # for what a search has not found all, and whether it found something
 SIMPLE = (1.0, -1.0, 2.0, 0.5, -2.0, -0.5)
 
@@ -67,8 +56,7 @@ class Repair(Goals):
     """Tries one change after the other."""
 
     def __init__(self, cases: Sequence[Case]):
-        self.start = time.process_time()
-        self.end = self.last = self.start + SECONDS
+        self.end = self.last = time.process_time() + SECONDS
         super().__init__(cases)
         self.whole_numbers: set[str] = set()
         self.named: dict[int, dict[str, tuple[Any, tuple[int, ...]]]] = {}
@@ -83,7 +71,7 @@ class Repair(Goals):
         if about in TRIED:
             if not TRIED[about]:
                 return []
-            self.last = self.start + SECONDS / 4
+            self.last -= 3 / 4 * SECONDS
         hooks = Hooks(ran)
         module = hooks.visit(self.source.tree())
         self.places = hooks.places
@@ -92,19 +80,21 @@ class Repair(Goals):
             self.sensitive = dict(self.through())
         self.used = {key_of(self.places[k].function) for k in self.sensitive}
         module = Hooks(ran, self.sensitive).visit(self.source.tree())  # the other hooks take time, and tell nothing
-        searches = [functools.partial(one, first) for first in (True, False) for one in self.searches()]
+        searches = [(first, one) for first in (True, False) for one in self.searches()]
         with self.source.replaced(module.body):
-            for i, search in enumerate(searches):  # each has a share of the time that is left
-                self.end = time.process_time() + (self.last - time.process_time()) / min(4, len(searches) - i)
+            for i, (first, search) in enumerate(searches):  # each has a share of the time that is left
+                share = min(2 if first else 4, len(searches) - i)
+                self.end = time.process_time() + (self.last - time.process_time()) / share
                 if not self.mended():
-                    search()
+                    search(first)
         if not self.mended() and len(TRIED) < 1000:
             TRIED[about] = bool(self.fixes)
         return sorted(self.fixes, key=lambda fix: -len(fix.names))
 
     def searches(self) -> tuple[Callable[[bool], None], ...]:
-        plain, others = (functools.partial(self.factors, forms) for forms in FACTORS)
-        return self.rewritten, self.others, self.alone, self.parts, plain, self.terms, self.products, others
+        all_forms = candidates.FACTORS, candidates.DIVISORS, candidates.DERIVATIVES
+        plain, there, others = (functools.partial(self.factors, forms) for forms in all_forms)
+        return self.rewritten, self.others, self.alone, self.parts, plain, there, self.terms, self.products, others
 
     def late(self) -> bool:
         return time.process_time() > self.end
@@ -192,7 +182,7 @@ class Repair(Goals):
         found = self.named[k] = {}
 
         def collect(value: Any, frame: FrameType) -> Any:
-            for text, code, one in arrays_at(self.places[k], texts, frame):
+            for text, code, one in candidates.arrays_at(self.places[k], texts, frame):
                 found[text] = code, one.shape
                 if one.dtype.kind in "iu":
                     self.whole_numbers.add(text)
@@ -263,7 +253,7 @@ class Repair(Goals):
     def alone(self, first: bool) -> None:
         """A function of a value in its place."""
         for k in self.chosen(first, lambda place: place.leaf):
-            for form, function in ALONE.items():
+            for form, function in candidates.ALONE.items():
                 if self.done():
                     return
                 kind = "line_extra" if form == "1" else "line_instead"
@@ -272,7 +262,9 @@ class Repair(Goals):
     def beside(self, k: int, forms: dict[str, Callable]) -> Iterator[tuple[str, Callable]]:
         """What could stand beside a value as a factor or a term, made of one that has a name: how it is written, and what gives it."""
         for text, (code, shape) in self.names_at(k).items():
-            for suffix, take in spread(shape, self.values[k]) if text not in self.whole_numbers else ():
+            if text in self.whole_numbers or (forms is candidates.DIVISORS and text not in self.places[k].text):
+                continue
+            for suffix, take in spread(shape, self.values[k]):
                 for form, function in forms.items():
                     if self.done():
                         return
@@ -291,14 +283,14 @@ class Repair(Goals):
     def terms(self, first: bool) -> None:
         """A term that is missing."""
         for k in self.chosen(first, lambda place: place.whole and not place.term):
-            for new, u in self.beside(k, TERMS):
+            for new, u in self.beside(k, candidates.TERMS):
                 self.term(k, self.places[k].operand, new, u)
 
     def products(self, first: bool) -> None:
-        """A term that is missing, a product of two matrices."""
+        """A term that is missing, a product of two matrices: at first, one of the form of those that are there."""
         for k in self.chosen(first, lambda place: place.whole and not place.term):
             shapes = {text: shape for text, (_, shape) in self.names_at(k).items()}
-            for form, u, w in products(shapes, self.values[k]):
+            for form, u, w in products(shapes, self.values[k], self.places[k].text if first else ""):
                 if self.done():
                     return
                 product = reader(compile(form.format(u=u, w=w), "", "eval"))

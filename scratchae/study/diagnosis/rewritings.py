@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .changes import Rewriting, changed, setter
-from .entries import of_entries, of_names
+from .entries import of_comparisons, of_entries, of_names
 from .hooks import NUMPY
 
 COMPARED = {ast.Lt: ast.Gt, ast.Gt: ast.Lt, ast.LtE: ast.GtE, ast.GtE: ast.LtE, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq}
@@ -24,7 +24,7 @@ def rewritings(function: ast.AST, first: bool) -> Iterator[Rewriting]:
     for kind in (added, returned) if first else late:
         for node in nodes:
             yield from kind(node)
-    yield from () if first else of_names(function)
+    yield from of_comparisons(function) if first else of_names(function)
 
 
 def bodies(node: ast.AST) -> list[list[ast.stmt]]:

@@ -54,14 +54,20 @@ def states(seed: int) -> tuple[Any, Any]:
 
 @functools.cache
 def numbers_of(seed: int) -> bytes:
-    _, key, place, *_ = states(seed)[0]
-    return key.tobytes() + np.int32(place).tobytes()
+    return packed(states(seed)[0])
+
+
+def packed(state: Any) -> bytes:
+    return state[1].tobytes() + np.int32(state[2]).tobytes()
 
 
 def numbers() -> bytes:
     """The state of `np.random` as it lies in memory, which is read in a hundredth of the time that `get_state` takes."""
     twister = np.random.get_bit_generator()
-    return ctypes.string_at(twister.ctypes.state_address, SIZE) if type(twister) is np.random.MT19937 else b""
+    try:
+        return ctypes.string_at(twister.ctypes.state_address, SIZE) if type(twister) is np.random.MT19937 else b""
+    except Exception:  # memory cannot be read
+        return packed(np.random.get_state())
 
 
 def generators(thing: Any, depth: int = 3) -> Iterator[Any]:
