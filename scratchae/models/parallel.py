@@ -108,18 +108,27 @@ class Team:
         """n models: the model itself and its twins."""
         model = self.members[0]
         while len(self.members) < n:
-            self.members.append(copy.deepcopy(model))
+            self.members.append(twin_of(model))
         for twin in self.members[1:n]:
             # settings such as a weight or a noise rate may change from step to step
             vars(twin).update(settings(model))
             for layer, (_, copied) in zip(self.layers, twin.leaves(), strict=True):
                 vars(copied).update(settings(layer))
-            for named in ("named_parameters", "named_buffers"):
-                for (_, layer, name), (_, copied, _) in zip(
-                    getattr(model, named)(), getattr(twin, named)(), strict=True
-                ):
-                    setattr(copied, name, getattr(layer, name))
+            for (_, layer, name), (_, copied, _) in zip(model.named_buffers(), twin.named_buffers(), strict=True):
+                setattr(copied, name, getattr(layer, name))
         return self.members[:n]
+
+
+def twin_of(model: Model) -> Model:
+    """A copy of the model with the same parameters, and with gradients of its own."""
+    views = [view for _, _, view in (*model.parameter_views, *model.gradient_views)]
+    twin = copy.deepcopy(model, {id(view): view for view in views})  # which are not copied
+    twin._parameters = model._parameters
+    named = zip(twin.named_parameters(), model.parameter_views, strict=True)
+    twin.parameter_views = [(layer, attribute, view) for (_, layer, attribute), (_, _, view) in named]
+    for layer, attribute, view in twin.parameter_views:
+        setattr(layer, attribute, view)
+    return twin
 
 
 def declares_apart(thing: object) -> bool:

@@ -16,15 +16,16 @@ from ..study.differences import TensorCheck
 from ..study.styles import losses, matrices
 from ..study.styles.classes import descending, methods, models
 from ..study.styles.functions.scripts import with_globals
+from ..study.styles.functions.three import without_cost
 from ..study.styles.functions.two import in_one_or_two
 from ..study.styles.objects.fresh import Objects
 from ..study.styles.objects.held import held_by
 from ..study.styles.objects.stacks import stacked
 from ..study.styles.readings.several import Several
 from ..study.styles.text.calls import required
-from ..study.styles.text.names import plain
+from ..study.styles.text.names import partner, plain
 from ..study.styles.text.written import text_of
-from ..study.trials import batches, divergences, layers, learning, readings, whole
+from ..study.trials import batches, divergences, inside, layers, learning, readings, whole
 from ..study.trials.result import RIGHT, WRONG, Result, Tried
 from .models import is_model, of_model
 from .objects import NotCheckableError
@@ -154,7 +155,8 @@ def or_of_functions(
 
     def other(strict: bool = False) -> Result | None:
         found = (with_globals(one) for one in in_one_or_two(functions) if one.name == name)
-        return readings.best(found, arguments[-1], strict)
+        result, slope = readings.best(found, arguments[-1], strict), partner(name, functions)
+        return result if result or strict or not slope else inside.best(without_cost(slope, functions))
 
     names = [plain(p.name) for p in required(functions[name])]
     a_loss = len(names) == 2 and (losses.looks_like_loss(name) or bool(WORDS & set(names)))

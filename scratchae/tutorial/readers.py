@@ -71,7 +71,7 @@ def of_columns(value: Any, result: Result) -> bool:
 def for_one_example(name: str, value: Any, result: Result, others: type | None) -> Result:
     """A layer that is wrong for several examples: right if it is meant for one, as a vector or as a column, and is right for that."""
     for words, x in first.meant(value, result):
-        other = layers.examine(name, value, given=x, cls=others)
+        other = layers.examine(name, value, given=x, cls=others, alone=len(x) == 1)
         if other.code == RIGHT:
             other.tried.only.append(f"for one example, as x with {words}")
             return other

@@ -4,6 +4,7 @@ import copy
 import itertools
 import pickle
 import threading
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -415,6 +416,20 @@ def test_parameters_and_gradients_are_still_views(steps):
     for _, layer, attribute in model.named_parameters():
         assert np.shares_memory(getattr(layer, attribute), model.parameters)
         assert np.shares_memory(getattr(layer, "d" + attribute), model.gradient)
+
+
+def test_a_twin_has_the_same_parameters_in_memory_and_gradients_of_its_own():
+    model = s.Autoencoder(s.Dense(300, 400, rng=0), s.Dense(400, 300, rng=1), loss=s.MSE())
+    model.gather()
+    tracemalloc.start()
+    twin = parallel.twin_of(model)
+    kept, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 1.1 * model.gradient.nbytes and most < 2.1 * model.gradient.nbytes
+    assert twin.parameters is model.parameters and not np.shares_memory(twin.gradient, model.gradient)
+    for (_, layer, attribute), (_, own, _) in zip(twin.named_parameters(), model.named_parameters(), strict=True):
+        assert getattr(layer, attribute) is getattr(own, attribute)
+        assert np.shares_memory(getattr(layer, "d" + attribute), twin.gradient)
 
 
 @pytest.mark.parametrize("shrinking", [(3, 1), (1, 3), (2, 5)])

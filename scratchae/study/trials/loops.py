@@ -22,7 +22,7 @@ from .fitting import Fitting
 from .readings import diagnosed
 from .result import RIGHT, WRONG, Result
 from .several import trials
-from .whole import found_for
+from .whole import found_for, is_penalised
 
 # a step that is on purpose no multiple of the gradient
 NOT_ALONG = re.compile(r"sqrt|\*\* ?0?\.5|adam|rms|clip|decay|1\.? - \w*(?:beta|mom|mu|rho)", re.I)
@@ -38,7 +38,7 @@ def examine(place: Script | Trained) -> Result | None:
             if result.report is None:
                 continue
             result.tried.left_out.clear()  # data are constants
-            if result.code == WRONG and how == "named" and is_penalised(thing.complete(fitting(0, 0), 0), result):
+            if result.code == WRONG and how != "kept" and is_penalised(thing.complete(fitting(0, 0), 0), result):
                 result.tried.only.append(f"with a penalty on {', '.join(held)} that is not in {told}")
                 result = replace(result, code=RIGHT)
             elif how == "usual" or (thing.updates and by_name):
@@ -95,20 +95,6 @@ def readings(
                     yield replace(thing, updates=False), fitting, list(held), by_name
                 if not by_name or how != "named":
                     yield thing, fitting, list(held), by_name
-
-
-def is_penalised(arrays: Arrays, result: Result) -> bool:
-    """Whether each gradient is that of the value, with c W of a penalty ½ c W²."""
-    for check in result.report.checks:
-        rest, w = check.analytic - check.numeric, arrays[check.name]
-        if rest.shape != w.shape:  # of another trial
-            return False
-        c = (
-            (rest * w).sum() / max((w * w).sum(), 1e-300) if w.size > 1 else 0.0
-        )  # one number is a multiple of another
-        if not (c > -1e-6 and np.allclose(rest, c * w, rtol=0, atol=1e-5 * max(np.abs(check.numeric).max(), 1e-8))):
-            return False
-    return True
 
 
 def moves(loop: Loop, value: Callable, name: str) -> bool:

@@ -302,9 +302,8 @@ def common_factor(report: GradientReport) -> float:
     moved = [(c.analytic[~np.isnan(c.numeric)], c.numeric[~np.isnan(c.numeric)]) for c in report.checks]
     whole = tuple(np.concatenate([pair[i].ravel() for pair in moved]) for i in (0, 1))
     factors = [float(a @ b / (a @ a)) if np.any(a) else 0.0 for a, b in [(a.ravel(), b.ravel()) for a, b in moved]]
-    fitting = [
-        f for f, (a, b) in zip(factors, moved, strict=True) if f and np.allclose(f * a, b, rtol=1e-5, atol=1e-7)
-    ]
+    pairs = sorted(zip(factors, moved, strict=True), key=lambda pair: -pair[1][0].size)  # of a matrix before a bias
+    fitting = [f for f, (a, b) in pairs if f and np.allclose(f * a, b, rtol=1e-5, atol=1e-7)]
     if fitting:
         return max(fitting, key=lambda f: sum(abs(f - other) < 1e-5 * abs(f) for other in fitting))
     return float(whole[0] @ whole[1] / (whole[0] @ whole[0])) if np.any(whole[0]) else 0.0

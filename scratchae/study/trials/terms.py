@@ -10,6 +10,7 @@ import numpy as np
 
 from ..styles.objects.copies import repeatable
 from ..styles.readings.several import Several, UnlikeError
+from ..styles.text.fields import Fields
 from ..styles.text.written import Row
 
 
@@ -56,7 +57,7 @@ def evaluated(
     """The terms of L = Σ r y, and the gradients with the names that their author gave them. anew: np.random begins anew."""
     given = copied(arguments)
     for name, keys in thing.keys.items():
-        if isinstance(keys, Row) and isinstance(given.get(name), dict):
+        if isinstance(keys, Row | Fields) and isinstance(given.get(name), dict):
             given[name] = keys.packed(given[name][key] for key in keys)
     with repeatable() if anew else contextlib.nullcontext():
         outputs, labelled = thing.run(given, upstream)

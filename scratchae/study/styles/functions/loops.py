@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from ..classes.descending import LOSSES
+from ..classes.descending import LOSSES, usual_loss
 from ..objects.copies import duplicate, repeatable
 from ..objects.paths import Path, get, keys_of_gradient, keys_of_parameter, put, walk, written
 from ..text.names import RATES, plain, stem, stems_of_gradient
@@ -117,8 +117,8 @@ def values(body: list[ast.stmt]) -> Iterator[tuple[str, str, Callable[[Loop, Nam
             yield ast.unparse(node.args[0]), "kept", functools.partial(last, ast.unparse(node.func.value))
             told = True
     for a, y in () if told else differences(body):
-        for name, (loss, _) in LOSSES.items():
-            yield f"{name} with a = {a}, y = {y}", "usual", functools.partial(usual, loss, a, y)
+        for name in LOSSES:
+            yield f"{name} with a = {a}, y = {y}", "usual", functools.partial(usual, name, a, y)
 
 
 def differences(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
@@ -128,6 +128,18 @@ def differences(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
             sides = ast.unparse(node.left), ast.unparse(node.right)
             if not any(isinstance(one, ast.Constant | ast.BinOp) for one in (node.left, node.right)):
                 yield from (sides, sides[::-1])
+        elif isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Sub) and ast.unparse(node.value) in "1.0":
+            yield from ((out, y) for out, y in chosen(node.target, body))
+
+
+def chosen(target: ast.expr, body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
+    """p and y of d = p.copy(); d[np.arange(n), y] -= 1."""
+    index = getattr(getattr(target, "slice", None), "elts", [])
+    for name, value in assignments(body) if len(index) == 2 else ():
+        if name == end_of(target):
+            of_copy = isinstance(value, ast.Call) and getattr(value.func, "attr", "") == "copy"
+            out = (value.args[0] if value.args else value.func.value) if of_copy else value
+            yield ast.unparse(out), ast.unparse(index[1])
 
 
 def named(told: str, loop: Loop, after: Names) -> Any:
@@ -143,10 +155,9 @@ def last(told: str, loop: Loop, after: Names) -> Any:
     return eval(told, after)[-1]
 
 
-def usual(loss: Callable, a: str, y: str, loop: Loop, after: Names) -> Any:
-    """A usual loss of an output and its target, which have one shape."""
-    outputs = [np.asarray(eval(side, after), float) for side in (a, y)]
-    return loss(*outputs) if outputs[0].shape == outputs[1].shape and outputs[0].ndim else None
+def usual(loss: str, a: str, y: str, loop: Loop, after: Names) -> Any:
+    """A usual loss of an output and its target, which have one shape; or classes, one for each row."""
+    return usual_loss(loss, *(np.asarray(eval(side, after)) for side in (a, y)))
 
 
 def key_at(line: int) -> tuple[str, int]:

@@ -13,6 +13,7 @@ from ..readings.apart import apart, returned_by, settings_of, words
 from ..readings.returned import names_in, with_gradients
 from ..readings.several import Arrays, Several
 from ..text.calls import parameters_of, required
+from ..text.fields import fields_of
 from ..text.names import DERIVATIVES, IS_COST, IS_SLOPE, is_upstream, partner, plain
 from ..text.written import keys_of, may_give_several
 
@@ -24,7 +25,8 @@ def in_one_or_two(functions: Mapping[str, Callable]) -> Iterator[Several]:
 
     def reading(name: str, run: Callable, value: Callable, *slope: Callable, **more: Any) -> Several:
         needed, settings = required(value), settings_of(value, *slope)
-        keys = keys_of(functions.values(), [p.name for p in needed])
+        names = [p.name for p in needed]
+        keys = fields_of(functions.values(), names) | keys_of(functions.values(), names)
         return Several(name, (value, *slope)[-1], needed, run, keys, settings=settings, parts=(value, *slope), **more)
 
     claimed = {

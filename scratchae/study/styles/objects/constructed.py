@@ -116,8 +116,11 @@ def first_made(cls: type, ways: Sequence[tuple[int, ...]], options: Mapping[str,
 def made_with(cls: type, sizes: tuple[int, ...], options: Mapping[str, Any], lists: bool = False) -> Made:
     numbers = itertools.chain(sizes, itertools.repeat(2))
     words, places = {}, []
+    with_slope = any(re.search("prime|deriv", plain(p.name)) for p in required(cls))
     for parameter in required(cls):
         value = argument(parameter, numbers, lists, 3 if wants_odd(cls) else 2)
+        if with_slope and plain(parameter.name) in ("f", "g", "phi", "sigma"):
+            value = tanh
         if len(set(sizes)) == 1 and value in (2, [3, 4, 2]):  # sizes that are all equal
             value = sizes[0] if value == 2 else [sizes[0]] * 3
         if parameter.kind is parameter.KEYWORD_ONLY:

@@ -115,6 +115,7 @@ def transposed_in(functions: Iterable[Any], names: Collection[str]) -> set[str]:
 
 
 WEIGHT = re.compile(r"[WUV]_?\w{0,3}|w\d|w[xhy]\w|b\d?|b_?\w|theta\d?|gamma|beta|\w*(?:weight|bias)\w*")
+LIST = re.compile(r"(?:all_)?(?:weights|biases|params|parameters|kernels|matrices|Ws|bs|thetas)")  # of arrays
 SHAPED = {"reshape", "zeros", "ones", "eye", "empty", "range"}  # what is handed shapes and counts
 
 
@@ -199,7 +200,8 @@ def rows_of(functions: Iterable[Any], names: Collection[str]) -> dict[str, list[
         for target, value in pairs:
             inside = not isinstance(node, ast.Assign) or isinstance(value, ast.Subscript)
             value = value.value if isinstance(value, ast.Subscript) else value
-            entries = getattr(target, "elts", [])
+            each = isinstance(target, ast.Name) and inside and bool(LIST.fullmatch(getattr(value, "id", "")))
+            entries = [target] if each else getattr(target, "elts", [])
             called = [one.id for one in entries if isinstance(one, ast.Name)]
             if (
                 getattr(value, "id", "") in names
@@ -207,7 +209,7 @@ def rows_of(functions: Iterable[Any], names: Collection[str]) -> dict[str, list[
                 and any(map(WEIGHT.fullmatch, called))
             ):
                 row = Row([f"{one}{i}" for i in (1, 2) for one in called] if inside else called)
-                row.width = len(called) if inside else 0
+                row.width = len(called) if inside and not each else 0
                 found.setdefault(value.id, row)
     return found
 
