@@ -115,18 +115,18 @@ def beside_script(thing: Several) -> Iterator[Fitting]:
 
 def of_script(name: str, letters: list[str]) -> list[str]:
     rows, columns = [f"fN{a}" for a in letters], [f"f{a}N" for a in letters]
-    single = [f"f{a}1" for a in letters]
+    single, alone = [f"f{a}1" for a in letters], [f"f{a}" for a in letters]
     if IS_SETTING.fullmatch(name):
         return ["p"]
     if IS_STATE.match(name):
-        return single + rows + [f"f{a}" for a in letters]
+        return single + rows + alone
     if (
         LABEL.fullmatch(name)
         or plain(name) in TARGETS
         or re.match("inputs|tok|idx|ind|seq|ids|words|chars", name, re.I)
     ):
-        return ["iN", *rows, "fN1", *columns, *single, *(f"oN{a}" for a in letters), "fN"]
-    return [*rows, *columns, *single, "iN"]
+        return ["iN", *rows, "fN1", *columns, *single, *(f"oN{a}" for a in letters), "fN", *alone]
+    return [*rows, *columns, *single, "iN", *alone]
 
 
 def best(things: Iterable[Several]) -> Result | None:
