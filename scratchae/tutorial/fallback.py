@@ -16,15 +16,16 @@ from ..study.differences import TensorCheck
 from ..study.styles import losses, matrices
 from ..study.styles.classes import descending, methods, models
 from ..study.styles.functions.scripts import with_globals
+from ..study.styles.functions.three import without_cost
 from ..study.styles.functions.two import in_one_or_two
 from ..study.styles.objects.fresh import Objects
 from ..study.styles.objects.held import held_by
 from ..study.styles.objects.stacks import stacked
 from ..study.styles.readings.several import Several
 from ..study.styles.text.calls import required
-from ..study.styles.text.names import plain
+from ..study.styles.text.names import partner, plain
 from ..study.styles.text.written import text_of
-from ..study.trials import divergences, learning, readings, whole
+from ..study.trials import batches, divergences, inside, layers, learning, readings, whole
 from ..study.trials.result import RIGHT, WRONG, Result, Tried
 from .models import is_model, of_model
 from .objects import NotCheckableError
@@ -93,7 +94,9 @@ def with_promises(result: Result | None, objects: Objects) -> Result | None:
 def of_object(objects: Objects) -> tuple[Finding, ...]:
     """What is wrong with the value of an object whose gradients fit it, or with the loop in which it trains."""
     try:
-        return (*divergences.of_shares(objects.make(0)), *learning.faults(objects))
+        thing = objects.make(0)
+        of_value = (*divergences.of_shares(thing), *divergences.of_likelihood(thing))
+        return (*of_value, *learning.faults(objects), *batches.faults(objects))
     except Exception:  # it cannot be made
         return ()
 
@@ -152,7 +155,8 @@ def or_of_functions(
 
     def other(strict: bool = False) -> Result | None:
         found = (with_globals(one) for one in in_one_or_two(functions) if one.name == name)
-        return readings.best(found, arguments[-1], strict)
+        result, slope = readings.best(found, arguments[-1], strict), partner(name, functions)
+        return result if result or strict or not slope else inside.best(without_cost(slope, functions))
 
     names = [plain(p.name) for p in required(functions[name])]
     a_loss = len(names) == 2 and (losses.looks_like_loss(name) or bool(WORDS & set(names)))
@@ -165,8 +169,8 @@ def best_of(found: Sequence[Several], file: Mapping[str, Any]) -> Result | None:
     if result is None or result.code != RIGHT:
         return result
     value = found[0].parts[0]
-    faults = tuple(divergences.from_normal(value, len(required(value))))
-    if faults and divergences.is_promised(value):
+    faults = (*divergences.of_likelihood(value), *divergences.from_normal(value, len(required(value))))
+    if faults and (faults[0].kind == "other_value" or divergences.is_promised(value)):
         return Result(WRONG, "", findings=faults, tried=result.tried)
     return (
         replace(result, report=replace(result.report, findings=(*result.report.findings, *faults)))
@@ -179,6 +183,21 @@ def in_part(result: Result) -> bool:
     """Whether what is right leaves out a parameter, or is nothing at all."""
     nothing = result.report is not None and not result.report.checks
     return result.code == RIGHT and bool(nothing or getattr(result.layer, "untrained", ()))
+
+
+# findings about the value or what is kept, of which another reading of the gradients says nothing
+BESIDE = {"not_a_divergence", "other_value", "running_average", "mask_scale"}
+
+
+def stands(result: Result) -> bool:
+    """Whether what is wrong stays so, whatever another reading of the gradients says: it is not about them, or shows with other options,
+    or for more axes, of which the text speaks."""
+    more_axes = result.where.startswith("for x with") and result.layer is not None
+    return (
+        any(one.kind in BESIDE for one in result.findings)
+        or result.where.startswith("with ")
+        or (more_axes and bool(layers.ANY_AXES.search(layers.told_of(result.layer))))
+    )
 
 
 def with_fallback(check: Callable[[], Result], other: Callable[..., Result | None], believed: bool = True) -> Result:
@@ -195,8 +214,7 @@ def with_fallback(check: Callable[[], Result], other: Callable[..., Result | Non
     misshapen = result is not None and isinstance(result.error, ShapeError) and not result.tried.trials
     if result is not None and result.code == WRONG and misshapen and (found := other()) is not None:
         return found  # its gradients are those of something else
-    of_value = result is not None and any(one.kind in ("not_a_divergence", "below_zero") for one in result.findings)
-    if result is not None and result.code == WRONG and (believed or of_value or result.where.startswith("with ")):
+    if result is not None and result.code == WRONG and (believed or stands(result)):
         return result
     if result is not None and result.code == WRONG:
         found = other(strict=True)

@@ -29,19 +29,15 @@ from ..study.diagnosis.finding import Finding
 from ..study.styles.text.names import BACKWARD, FORWARD, UPDATE
 from ..study.trials.optimizers import UnknownError
 from ..study.trials.result import RIGHT, UNUSABLE, WRONG, Result
+from ..study.trials.room import confine, confined
 from .answers import AnswerError
 from .chapters import folder
-from .homework import overall
+from .homework import TO_WRITE, summed
 from .learner import load, subjects
 from .looked import noting, untried
 from .objects import NotCheckableError
 from .operands import misfit
 from .remaining import Subject, next_unlooked
-
-try:
-    import resource
-except ImportError:  # there is none on Windows
-    resource = None
 
 INTERRUPTED = 130  # the exit code after Ctrl-C
 LETTERS = 20_000  # how much of the learner's own printing to show
@@ -67,8 +63,8 @@ class Printed(io.TextIOBase):
 
 
 def main(arguments: list[str]) -> int:
-    """Grade a file and print the result. The exit code is 0 if it is right, 1 if it is wrong or not yet written, 2 if it cannot
-    be graded. A third argument is a file for the result, which is then not printed."""
+    """Grade a file and print the result. The exit code is 0 if it is right, 1 if it is wrong or nothing of it is written, 2 if it
+    cannot be graded, or is right as far as it is written. A third argument is a file for the result, which is then not printed."""
     path, seconds = Path(arguments[0]), float(arguments[1])
     printed, process, parts = Printed(sys.stdout), os.getpid(), []
     with contextlib.redirect_stdout(printed), alarm(seconds) as ring:
@@ -93,22 +89,14 @@ def main(arguments: list[str]) -> int:
     return code
 
 
-def confined() -> None:
-    """Limit this process: no file above 100 MB, no core dump, no more memory than the machine has."""
-    if resource is not None:
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        for kind, limit in ((resource.RLIMIT_FSIZE, 10**8), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_AS, memory)):
-            with contextlib.suppress(ValueError, OSError):
-                resource.setrlimit(kind, (limit, resource.getrlimit(kind)[1]))
-
-
 def explained(path: Path, error: BaseException, title: str = "") -> tuple[int, str]:
     """What an error means for the learner, and the exit code. title: a name for the answer, instead of its file's name."""
     trace, title = error.__traceback__, title or path.name
     if isinstance(error, AnswerError | GradientShapeError):
         return WRONG, f"{title}: not right yet\n{error}"
     if isinstance(error, NotImplementedError):
-        return WRONG, pointed(path, trace, f"still to be written: {error or '…'}", quoted=False)
+        text = f"{TO_WRITE}: {str(error) or 'it raises NotImplementedError'}"
+        return WRONG, pointed(path, trace, text, quoted=False)
     if isinstance(error, SyntaxError):
         line = (error.text or "").strip()
         return UNUSABLE, f"{error.filename}:{error.lineno}: {line}\n    {type(error).__name__}: {error.msg}"
@@ -149,12 +137,14 @@ def alarm(seconds: float) -> Iterator[threading.Event]:
 def grade(path: Path, seconds: float = 60, parts: list[tuple[str, int, str]] | None = None) -> tuple[int, str]:
     """The exit code and the words about a file. `parts` takes the name, code and words of each thing in it."""
     module, note = loaded(path, seconds / 2)
+    confine()
     check = exercise(path)
     if check is not None:
         return RIGHT, praised(path.name, check(module))
     parts, ran, passed = [] if parts is None else parts, set(), set()
     waiting = subjects(module)
     tried = {subject.name for subject in waiting}
+    np.random.seed(0)  # as each run begins, which takes less time then
     while waiting:
         for subject in waiting:
             begun = set(subject.ran)
@@ -166,9 +156,8 @@ def grade(path: Path, seconds: float = 60, parts: list[tuple[str, int, str]] | N
         waiting = next_unlooked(module, ran, tried)
     for name, text in untried(module, passed, ran):
         parts.append((name, UNUSABLE, text))
-    right = sum(code == RIGHT for _, code, _ in parts)
-    lines = [text for _, _, text in parts]
-    return overall(code for _, code, _ in parts), "\n".join([*lines, *note, f"{right} of {len(parts)} right"])
+    code, total = summed(parts)
+    return code, "\n".join([*(text for *_, text in parts), *note, total])
 
 
 def loaded(path: Path, seconds: float) -> tuple[ModuleType, list[str]]:
@@ -286,7 +275,8 @@ def starts(path: Path, subject: Subject, findings: Sequence[Finding]) -> str:
 def code_of(thing: Any, methods: tuple[str, ...]) -> CodeType | None:
     """The code of the first of these methods, or of a function itself."""
     functions = [getattr(thing, name, None) for name in methods] + [thing]
-    codes = (getattr(getattr(inspect.unwrap(f), "__func__", f), "__code__", None) for f in functions if callable(f))
+    inner = (inspect.unwrap(getattr(f, "__func__", f)) for f in functions if callable(f))
+    codes = (getattr(f, "__code__", None) for f in inner)
     return next((code for code in codes if code is not None), None)
 
 

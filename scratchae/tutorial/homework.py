@@ -26,6 +26,7 @@ from ..files import written_whole
 
 RIGHT, WRONG, UNUSABLE = 0, 1, 2
 WORDS = {RIGHT: "right", WRONG: "wrong", UNUSABLE: "not checked"}
+TO_WRITE = "still to be written"
 GRACE = 5  # seconds after its limit in which a file can still say where it hangs
 LARGEST = 1_000_000  # bytes of a file
 OUTPUT = 100_000  # bytes of its output that are shown
@@ -61,6 +62,17 @@ def overall(codes: Iterable[int]) -> int:
     """The exit code of several: wrong if one is wrong, else not checkable if one is not."""
     found = set(codes)
     return WRONG if WRONG in found else UNUSABLE if UNUSABLE in found else RIGHT
+
+
+def summed(parts: list[tuple[str, int, str]]) -> tuple[int, str]:
+    """The exit code of the parts of a file, and how many are right: what is still to be written makes nothing wrong that is right."""
+    right = sum(code == RIGHT for _, code, _ in parts)
+    unwritten = [place for place, (*_, text) in enumerate(parts) if f"\n    {TO_WRITE}: " in text]
+    for place in unwritten if right else ():
+        name, _, text = parts[place]
+        parts[place] = name, UNUSABLE, text
+    more = f", {len(unwritten)} {TO_WRITE}" if right and unwritten else ""
+    return overall(code for _, code, _ in parts), f"{right} of {len(parts)} right{more}"
 
 
 def unreadable(file: Path) -> str:

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ..study.styles.classes import models
+from ..study.styles.classes import models, passes
+from ..study.styles.functions.inside import of_method as in_its_lines
 from ..study.styles.functions.scripts import with_globals
 from ..study.styles.functions.two import in_one_or_two
 from ..study.styles.objects.constructed import SIZES
 from ..study.styles.objects.fresh import SECOND, Objects
-from ..study.trials import boltzmann, readings, unrolled
+from ..study.trials import boltzmann, inside, readings, unrolled
 from ..study.trials import whole as trials
 from ..study.trials.result import RIGHT, WRONG, Result
 from .looked import methods_with_gradients
@@ -45,10 +46,14 @@ def of_method(name: str, cls: type, value: Any, method: str) -> Result | None:
     """A method of a model that gives gradients or makes a step."""
     ways = [Objects(cls, value, one, widths=True) for one in (SMALL if value is None else SMALL[:1])]
     result = trials.best(reading for one in ways for reading in models.of_method(name, method, one))
+    if result is None:
+        result = trials.best(reading for one in ways for reading in passes.of_passes(name, one, method))
     if result is None or result.code != RIGHT:
         of_chain = boltzmann.examine(method, ways[0])
-        if result is None or (of_chain is not None and of_chain.code == RIGHT):
+        if of_chain is not None and (result is None or of_chain.code == RIGHT):
             return of_chain
+    if result is None:
+        return inside.best(group for one in ways for group in in_its_lines(name, method, one))
     return readings.diagnosed(result) if result.code == WRONG else result
 
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from ..study.styles.layers.joined import choices
 from ..study.styles.objects.constructed import constructed
-from ..study.styles.objects.stacks import stacked
-from ..study.styles.text.calls import parameters_of, required
+from ..study.styles.objects.stacks import runs, stacked
+from ..study.styles.text.calls import required
 from ..study.trials import layers, plan
 from ..study.trials.inputs import candidates, variants
 from ..study.trials.result import RIGHT, UNUSABLE, WRONG, Result
@@ -33,8 +33,8 @@ def instance(cls: type, value: Any) -> Any:
 
 
 def construct(cls: type) -> Any:
-    """An instance of a class, with the sizes 3, 4, … as arguments of the constructor, or with layers of its file if it takes any number."""
-    if any(p.kind is p.VAR_POSITIONAL for p in parameters_of(cls)) and (net := stacked(cls)) is not None:
+    """An instance of a class, with the sizes 3, 4, … as arguments of the constructor, or with layers of its file if it is made of layers."""
+    if (net := stacked(cls)) is not None and runs(net):
         return net
     try:
         return constructed(cls).value

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..study.styles.functions.factories import in_factories
 from ..study.styles.functions.scripts import with_globals
 from ..study.styles.functions.three import in_three
 from ..study.styles.functions.two import in_one_or_two
@@ -33,7 +34,7 @@ def together(functions: Mapping[str, Callable], subjects: Sequence[Any]) -> dict
     twos = {name: functions[other] for name in functions if (other := partner(name, functions))}
     values |= {functions[name] for name in twos}
     backwards = {slope for slope in twos.values() if any(is_upstream(p.name) for p in required(slope))}
-    for reading in itertools.chain(threes, in_one_or_two(functions)):
+    for reading in itertools.chain(threes, in_one_or_two(functions), in_factories(functions)):
         slope = names.get(reading.source, "")
         if (
             reading.source in values

@@ -6,7 +6,7 @@ import inspect
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from functools import partial
+from functools import partial, partialmethod
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,8 @@ from ..study.styles import losses
 from ..study.styles.functions.three import cached
 from ..study.styles.layers.joined import joined
 from ..study.styles.objects.constructed import constructed
-from ..study.styles.objects.copies import repeatable
+from ..study.styles.objects.copies import duplicate, repeatable
+from ..study.styles.objects.stacks import layers_in, of_given
 from ..study.styles.readings.apart import settings_of
 from ..study.styles.text.calls import method_of, parameters_of, required
 from ..study.styles.text.names import OF_METHODS, is_upstream
@@ -46,7 +47,16 @@ def check_layer(name: str, value: Any, cls: type, others: type | None, file: Map
         result = of_means if of_means.code == RIGHT else result
     if result.code == WRONG and array_of(file, "x") is None:
         result = for_one_example(name, instance(cls, value), result, others)
+    if result.code == WRONG and value is None and not of_right_layers(instance(cls, None)):
+        raise NotCheckableError(
+            f"{name}: it was made of layers of the file, and not all of these are right by themselves"
+        )
     return with_update(name, result)
+
+
+def of_right_layers(net: Any) -> bool:
+    """Whether what may be a net of layers that were put into it is one of right layers, so that what is wrong is its own."""
+    return not of_given(type(net)) or all(layers.examine("", one).code == RIGHT for one in layers_in(net))
 
 
 def of_columns(value: Any, result: Result) -> bool:
@@ -61,7 +71,7 @@ def of_columns(value: Any, result: Result) -> bool:
 def for_one_example(name: str, value: Any, result: Result, others: type | None) -> Result:
     """A layer that is wrong for several examples: right if it is meant for one, as a vector or as a column, and is right for that."""
     for words, x in first.meant(value, result):
-        other = layers.examine(name, value, given=x, cls=others)
+        other = layers.examine(name, value, given=x, cls=others, alone=len(x) == 1)
         if other.code == RIGHT:
             other.tried.only.append(f"for one example, as x with {words}")
             return other
@@ -118,7 +128,7 @@ def check_pair(name: str, value: Callable, derivative: Callable, file: Mapping[s
         alone = bool(options) and cached(value)  # a layer of several arrays takes longer
         return check_one_pair(name, *both_with(value, derivative, options), file, alone)
 
-    return varied(check(), value if inspect.isfunction(value) else None, check)
+    return varied(check(), value if inspect.isroutine(value) else None, check)
 
 
 def both_with(value: Callable, derivative: Callable, options: Mapping[str, Any]) -> tuple[Callable, Callable]:
@@ -191,14 +201,30 @@ def check_optimizer(name: str, value: Any, cls: type, others: type | None, file:
 def check_loss_class(name: str, value: Any, cls: type, others: type | None, file: Mapping[str, Any]) -> Result:
     thing = instance(cls, value)
     method = getattr(thing, method_of(thing, ("forward", *OF_METHODS[0])))
-    calls = list(losses.of_object(thing))
-    if not calls and callable(thing):
-        calls = [thing]
-    if not calls:
-        raise NotCheckableError(
-            f"{name} has a value, but no derivative was found: give it a method `backward(self)` that returns the gradient in the prediction"
-        )
-    return read(losses.both_orders(name, calls, method), method, file, losses.averages(cls))
+
+    def check(**options: Any) -> Result:
+        one = told(thing, options)
+        calls = list(losses.of_object(one)) or ([one] if callable(one) else [])
+        if not calls:
+            raise NotCheckableError(
+                f"{name} has a value, but no derivative was found: give it a method `backward(self)` that returns the gradient in the prediction"
+            )
+        return read(losses.both_orders(name, calls, method), method, file, losses.averages(cls))
+
+    return varied(check(), method if others is not None else None, check)
+
+
+def told(thing: Any, options: Mapping[str, Any]) -> Any:
+    """An object whose methods are handed those of the options that they take."""
+    cls, methods = type(thing), {}
+    for name in {"forward", *OF_METHODS[0], "backward", *OF_METHODS[1]} & {*dir(cls)} if options else ():
+        theirs = {p.name for p in parameters_of(getattr(cls, name))} & options.keys()
+        if theirs:
+            methods[name] = partialmethod(getattr(cls, name), **{key: options[key] for key in theirs})
+    twin = duplicate(thing)
+    if methods:
+        twin.__class__ = type(cls.__name__, (cls,), methods | {"__module__": cls.__module__})
+    return twin
 
 
 def read(found: list[losses.Loss], method: Callable, file: Mapping[str, Any], averaged: bool = False) -> Result:

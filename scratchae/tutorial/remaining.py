@@ -5,17 +5,22 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+from ..study.styles.functions.inside import of_function as in_its_lines
 from ..study.styles.functions.loops import trains
+from ..study.styles.functions.three import without_cost
 from ..study.styles.functions.trained import Trained, loops_that_train
 from ..study.styles.objects.fresh import Objects
+from ..study.styles.text.calls import required
 from ..study.styles.text.names import partner
-from ..study.trials import loops
+from ..study.styles.text.written import text_of
+from ..study.trials import inside, loops
 from ..study.trials.result import Result
 from .looked import noting, unlooked, written_in
 from .models import SMALL, of_cost, of_method
@@ -23,7 +28,7 @@ from .objects import NotCheckableError
 from .readers import check_two
 
 # what trains by itself, even if it has run elsewhere to make the parameters
-WHOLE = re.compile(r"_*(?:fit|train|learn|optimi[sz]e|run|sgd|gradient_descent)(?!.*(?:step|batch|one))\w*")
+WHOLE = re.compile(r"_*(?:fit|train|learn|optimi[sz]e|run|sgd|gradient_descent)(?!.*(?:step|batch|one|back|bptt))\w*")
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,7 @@ def next_unlooked(module: ModuleType, ran: set[int], tried: set[str]) -> list[Su
         checks = [functools.partial(of_loops, name, function, nodes, cls)]
         if name in left and cls:
             checks.insert(0, functools.partial(of_method, cls.__name__, cls, None, function.__name__))
+            checks.insert(0, functools.partial(of_activation, name, cls, function.__name__))
         elif name in left:
             functions = own(module, inspect.isfunction)
             checks.insert(0, functools.partial(of_function, name, function, functions, vars(module)))
@@ -89,13 +95,29 @@ def of_loops(name: str, function: Callable, nodes: list[ast.For | ast.While], cl
     return None
 
 
+def of_activation(name: str, cls: type, slope: str) -> Result | None:
+    """A method that is the derivative of another, as sigmoid_prime(self, z) of sigmoid(self, z)."""
+    methods = {key: one for key, one in inspect.getmembers(cls, inspect.isroutine) if key[:2] != "__"}
+    value = next((one for one in methods if partner(one, methods) == slope), None)
+    texts = [text_of(inspect.unwrap(methods[one])).replace(f"self.{value}(", "") for one in (value, slope) if value]
+    if not texts or any("self." in one for one in texts):  # what an object keeps is more than an argument
+        return None
+    try:
+        two = [getattr(Objects(cls).make(0), one) for one in (value, slope)]
+        return check_two(name, *two, {}) if all(len(required(one)) == 1 for one in two) else None
+    except Exception:  # it cannot be made, or is the derivative of something else
+        return None
+
+
 def of_function(name: str, function: Callable, functions: dict[str, Callable], file: dict[str, Any]) -> Result | None:
     """A function that gives gradients: another one of a value whose gradients are checked, such as batchnorm_backward_alt; or of a cost."""
     base = re.sub(r"_?(?:alt\w*|fast\w*|naive|efficient|simple\w*|vectori[sz]ed|loops?|v?\d)$", "", name)
     value = next((one for one in functions if base != name and partner(one, functions) == base), None)
     if value is not None:
         return check_two(value, functions[value], function, file)
-    return of_cost(function, functions)
+    found = of_cost(function, functions)
+    groups = itertools.chain(in_its_lines(name, function, functions), without_cost(name, functions))
+    return inside.best(groups) if found is None else found
 
 
 def not_looked_at(name: str) -> Result:

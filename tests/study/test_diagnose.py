@@ -52,7 +52,7 @@ def test_enough_kinds_over_enough_layers():
         "straight_through",
         "added_in_part",
         "added_up",
-        "below_zero",
+        "other_value",
         "clipping",
         "idle_penalty",
         "mask_scale",

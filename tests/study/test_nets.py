@@ -425,6 +425,71 @@ FORMS = {
         "lambd * W, d",
         "2 * lambd * W, d",
     ),
+    "layers that are handed the size of their input by a net": (
+        """
+        class Layer:
+            def __init__(self, size):
+                self.size = size
+
+            def build(self, n_inputs, rng):
+                self.w, self.b = rng.normal(0, 0.5, (n_inputs, self.size)), np.zeros(self.size)
+                return self.size
+
+            def forward(self, x):
+                self.x, self.y = x, np.tanh(x @ self.w + self.b)
+                return self.y
+
+            def backward(self, error):
+                delta = error * (1 - self.y**2)
+                self.grad_w, self.grad_b = self.x.T @ delta, delta.sum(axis=0)
+                return delta @ self.w.T
+
+        class Net:
+            def __init__(self, n_inputs, layers, seed=0):
+                self.layers, rng = layers, np.random.default_rng(seed)
+                for layer in layers:
+                    n_inputs = layer.build(n_inputs, rng)
+
+            def forward(self, x):
+                for layer in self.layers:
+                    x = layer.forward(x)
+                return x
+
+            def backward(self, error):
+                for layer in reversed(self.layers):
+                    error = layer.backward(error)
+                return error
+        """,
+        "self.x.T @ delta, delta",
+        "self.x.T @ error, delta",
+    ),
+    "a net of layers, of which the file has activations only": (
+        """
+        class Arctan:
+            def forward(self, x):
+                self.x = x
+                return np.arctan(x)
+
+            def backward(self, g):
+                return g / (1 + self.x**2)
+
+        class Sequential:
+            def __init__(self, *modules):
+                self.modules = modules
+
+            def forward(self, x):
+                for module in self.modules:
+                    x = module.forward(x)
+                return x
+
+            def backward(self, g):
+                for module in self.modules[::-1]:
+                    g = module.backward(g)
+                return g
+        """,
+        "g = module.backward(g)",
+        "g = g + module.backward(g)",
+    ),
 }  # fmt: skip
 
 

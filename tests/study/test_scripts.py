@@ -352,3 +352,23 @@ def run(w, grad_fn, steps, lr0=0.2, drop=0.5, every=3):
 )
 def test_loops_of_gradient_descent(text, before, after, slipped):
     slipped(text, before, after)
+
+
+def test_the_gradients_of_one_example_with_the_arrays_of_a_script(slipped):
+    text = """
+        rng = np.random.default_rng(0)
+        W_in, b_hid = rng.normal(size=(4, 4)), np.zeros(4)
+        W_out, b_out = rng.normal(size=(4, 4)), np.zeros(4)
+
+        def forward(x):
+            hidden = np.tanh(x.dot(W_in) + b_hid)
+            return hidden, np.tanh(hidden.dot(W_out) + b_out)
+
+        def gradients(x, target):
+            hidden, output = forward(x)
+            delta_out = (output - target) * (1 - output**2)
+            delta_hid = W_out.dot(delta_out) * (1 - hidden**2)
+            return np.outer(x, delta_hid), delta_hid, np.outer(hidden, delta_out), delta_out
+        """
+    of_right, _ = slipped(text, "W_out.dot(delta_out)", "delta_out.dot(W_out)")
+    assert "∂L/∂W_in" in of_right

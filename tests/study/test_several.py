@@ -473,12 +473,73 @@ FORMS = {
         "h.T @ gated",
         "h.T @ da[k]",
     ),
+    "a value with a function that makes its gradient, in columns": (
+        """
+        def nll(logp, labels):
+            classes, m = logp.shape
+            target = np.zeros((classes, m))
+            target[labels, np.arange(m)] = 1
+            return -(target * logp).sum() / m, lambda: -target / m
+        """,
+        "lambda: -target / m",
+        "lambda: -target / classes",
+    ),
+    "gradients of a batch, whose arguments have longer names": (
+        """
+        BATCH_SIZE = 16
+
+        def cost(w, b, X, y):
+            return 0.5 * np.mean((X @ w + b - y) ** 2)
+
+        def gradients(w, b, xb, yb):
+            err = xb @ w + b - yb
+            return xb.T @ err / len(xb), err.sum() / len(xb)
+        """,
+        "err / len(xb)",
+        "err / BATCH_SIZE",
+    ),
+    "an option of arrays with shapes that only trying tells": (
+        """
+        def conv_forward(x, kernel, bias, dilation=1):
+            pad = (len(kernel) - 1) * dilation
+            xp = np.pad(x, ((0, 0), (0, 0), (pad, 0)))
+            out = np.zeros((len(x), kernel.shape[2], x.shape[2])) + bias[:, None]
+            for k in range(len(kernel)):
+                out += np.einsum("ncl,co->nol", xp[:, :, k * dilation :][:, :, : x.shape[2]], kernel[k])
+            return out, (xp, kernel, pad, dilation)
+
+        def conv_backward(dout, cache):
+            xp, kernel, pad, dilation = cache
+            dxp, dkernel = np.zeros_like(xp), np.zeros_like(kernel)
+            for k in range(len(kernel)):
+                at = slice(k * dilation, k * dilation + dout.shape[2])
+                dkernel[k] = np.einsum("ncl,nol->co", xp[:, :, at], dout)
+                dxp[:, :, at] += np.einsum("nol,co->ncl", dout, kernel[k])
+            return dxp[:, :, pad:], dkernel, dout.sum(axis=(0, 2))
+        """,
+        "slice(k * dilation, k * dilation +",
+        "slice(k, k +",
+    ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_each_form_is_read(form, slipped):
     slipped(*FORMS[form])
+
+
+def test_an_option_that_only_a_matrix_shows(slipped):
+    text = """
+        def energy(state, patterns, beta=1.0):
+            return 0.5 * state.dot(state) - np.log(np.exp(beta * patterns.dot(state)).sum()) / beta
+
+        def energy_gradient(state, patterns, beta=1.0):
+            a = np.exp(beta * patterns.dot(state))
+            return state - patterns.T.dot(a / a.sum())
+        """
+    of_right, of_wrong = slipped(text, "a = np.exp(beta * ", "a = np.exp(")
+    assert "(5,) and (7, 5)" in of_right
+    assert "with beta=0.3, where patterns has two axes" in of_wrong
 
 
 def test_a_helper_with_several_arguments_is_no_subject(graded):

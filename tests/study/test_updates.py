@@ -36,6 +36,41 @@ FORMS = {
         "+ dw**2",
         "1 - ρ before g² is missing",
     ),
+    "a function that makes one of the parameters": (
+        """
+        def adamax(params, lr=0.002, beta1=0.9, beta2=0.999, eps=1e-8):
+            m, u, t = [np.zeros_like(p) for p in params], [np.zeros_like(p) for p in params], 0
+
+            def step(grads):
+                nonlocal t
+                t += 1
+                for i, (p, g) in enumerate(zip(params, grads)):
+                    m[i] = beta1 * m[i] + (1 - beta1) * g
+                    u[i] = np.maximum(beta2 * u[i], np.abs(g))
+                    p -= lr / (1 - beta1**t) * m[i] / (u[i] + eps)
+
+            return step
+        """,
+        "beta1**t",
+        "beta1",
+        "what it keeps from step to step is not updated as in Adamax",
+    ),
+    "a function that makes one of parameters by name": (
+        """
+        def momentum(params, lr=0.1, mu=0.9):
+            v = {k: np.zeros_like(p) for k, p in params.items()}
+
+            def update(grads):
+                for k in params:
+                    v[k] = mu * v[k] + grads[k]
+                    params[k] -= lr * v[k]
+
+            return update
+        """,
+        "params[k] -= lr",
+        "params[k] += lr",
+        "",
+    ),
     "a function that makes one": (
         """
         def make_momentum(lr=0.1, mu=0.9):

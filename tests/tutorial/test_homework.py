@@ -99,6 +99,41 @@ def test_what_a_file_does_besides(more, file):
     assert one.code == homework.RIGHT and len(one.parts) == 1
 
 
+GROWS = """import numpy as np
+
+
+def softmax(a):
+    a = np.exp(a - a.max())
+    return a / a.sum()
+
+
+def energy(state, patterns):
+    a = patterns.dot(state)
+    return 0.5 * state.dot(state) - a.max() - np.log(np.exp(a - a.max()).sum())
+
+
+def gradient(state, patterns):
+    return state - patterns.T.dot(softmax(patterns.dot(state)))
+
+
+def retrieve(state, patterns):
+    for _ in range(10):
+        state = state - 0.5 * gradient(state, patterns)
+    return state
+"""
+
+
+def test_arrays_that_grow_for_some_shapes(file):
+    one = homework.graded(file("grows.py", GROWS), 20)
+    assert one.code == homework.RIGHT, one.text
+
+
+def test_more_memory_than_a_trial_may_take(file):
+    large = RIGHT.replace("(-x))", "(-x) + np.zeros(10**9)[0])")
+    one = homework.graded(file("large.py", large), 20)
+    assert one.code == homework.UNUSABLE and "MemoryError: Unable to allocate 7.45 GiB" in one.text
+
+
 def test_a_file_that_trains_when_it_is_imported(file):
     one = homework.graded(file("trains.py", WRONG + "while True:\n    pass\n"), 2)
     assert one.code == homework.WRONG and "the sign is flipped" in one.text

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import itertools
-from collections.abc import Callable, Iterator
-from types import FrameType
+import re
+from collections.abc import Callable, Iterable, Iterator
+from types import CodeType, FrameType
 from typing import Any
 
 import numpy as np
+
+from .hooks import Place
+
+ROOT = re.compile(r"\w+")
 
 # what takes the place of a value v
 ALONE = {
@@ -23,19 +29,26 @@ ALONE = {
     "abs({v})": np.abs,
     "np.sign({v})": np.sign,
     "np.exp({v})": np.exp,
+    "{v}.sum(axis=-1, keepdims=True)": lambda v: v.sum(axis=-1, keepdims=True),
+    "{v}.mean(axis=-1, keepdims=True)": lambda v: v.mean(axis=-1, keepdims=True),
 }
-# the factors of an expression that may be missing or too many, made of a value u
-FACTORS = {
-    "* {u}": lambda u: u,
+# the factors of an expression that may be missing, made of a value u: first the value itself
+FACTORS = {"* {u}": lambda u: u}
+# those that may be too many, of a value that stands there
+DIVISORS = {
+    "/ {u}": lambda u: 1 / u,
+    "/ ({u} * (1 - {u})) * (1 - {u} ** 2)": lambda u: (1 + u) / u,
+    "/ (1 - {u} ** 2) * {u} * (1 - {u})": lambda u: u / (1 + u),
+}
+DERIVATIVES = {
     "* (1 - {u})": lambda u: 1 - u,
     "* {u} * (1 - {u})": lambda u: u * (1 - u),
     "* (1 - {u} ** 2)": lambda u: 1 - u**2,
     "* ({u} > 0)": lambda u: u > 0,
     "/ {u}": lambda u: 1 / u,
     "* np.exp({u})": np.exp,
+    "/ np.exp({u})": lambda u: np.exp(-u),
     "* np.sign({u})": np.sign,
-    "/ ({u} * (1 - {u})) * (1 - {u} ** 2)": lambda u: (1 + u) / u,
-    "/ (1 - {u} ** 2) * {u} * (1 - {u})": lambda u: u / (1 + u),
 }
 TERMS = {"{u}": lambda u: u, "np.sign({u})": np.sign, "{u} ** 2": lambda u: u**2}
 
@@ -48,10 +61,17 @@ PRODUCTS = {
 }
 
 
-def products(shapes: dict[str, tuple[int, ...]], wanted: tuple[int, ...]) -> Iterator[tuple[str, str, str]]:
-    """The products of two of these values that have a shape."""
-    names = [name for name, shape in shapes.items() if len(shape) == 2]
-    for form, function in PRODUCTS.items() if len(wanted) == 2 else ():
+# how those with a transpose look
+FORM = {"{u}.T @ {w}": r"\.T @ ", "{u} @ {w}.T": r"(?<!\.T) @ [^@+*]+\.T"}
+
+
+def products(
+    shapes: dict[str, tuple[int, ...]], wanted: tuple[int, ...], text: str = ""
+) -> Iterator[tuple[str, str, str]]:
+    """The products of two of these values that have a shape, of the forms that are in a text if some are."""
+    names = [name for name, shape in shapes.items() if len(shape) == 2 and not (text and name.endswith(".T"))]
+    forms = {one: PRODUCTS[one] for one, form in FORM.items() if re.search(form, text)} or PRODUCTS
+    for form, function in forms.items() if len(wanted) == 2 else ():
         for u, w in itertools.product(names, names):
             with contextlib.suppress(ValueError):
                 if function(np.empty(shapes[u]), np.empty(shapes[w])).shape == wanted:
@@ -75,19 +95,42 @@ def turned(ndim: int) -> Iterator[tuple[str, Callable]]:
 
 def spread(shape: tuple[int, ...], wanted: tuple[int, ...]) -> Iterator[tuple[str, Callable]]:
     """The ways in which an array of this shape goes with another one."""
-    try:
-        if np.broadcast_shapes(shape, wanted) == wanted:
+    with contextlib.suppress(ValueError):
+        if np.broadcast_shapes(shape, wanted) in (wanted, shape):
             yield "", lambda one: one
-    except ValueError:
-        pass
     if len(shape) == 1 and len(wanted) == 2 and shape[0] == wanted[0]:
         yield "[:, None]", lambda one: one[:, None]
+
+
+def spreads(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    """Whether an array of this shape may stand in the place of one of the other shape, or a longer one that goes with the same."""
+    try:
+        return len(shape) in (0, len(wanted)) and np.broadcast_shapes(shape, wanted) == wanted
+    except ValueError:
+        return False
 
 
 def is_numeric(value: Any) -> bool:
     return (isinstance(value, int | float | np.floating) and not isinstance(value, bool)) or (
         isinstance(value, np.ndarray) and value.dtype.kind == "f"
     )
+
+
+def arrays_at(place: Place, texts: Iterable[str], frame: FrameType) -> Iterator[tuple[str, CodeType, np.ndarray]]:
+    """What would be written, as code, and the arrays that it gives, where a hook is: names there, and entries with the same index."""
+    known = dict(frame.f_locals)
+    known |= {f"self.{name}": one for name, one in getattr(known.get("self"), "__dict__", {}).items()}
+    several = [
+        name for name, one in known.items() if place.index and isinstance(one, list | tuple | dict | np.ndarray)
+    ]
+    roots = known.keys() | {node.id for node in ast.walk(place.function) if isinstance(node, ast.Name)}
+    for text in sorted({*texts, *roots, *(f"{name}{place.index}" for name in several)}):
+        if ROOT.match(text)[0] in roots:
+            with contextlib.suppress(Exception):
+                code = compile(text, "", "eval")
+                one = eval(code, frame.f_globals, frame.f_locals)
+                if isinstance(one, np.ndarray) and one.dtype.kind in "fbiu" and one.ndim:
+                    yield text, code, one
 
 
 def on_value(function: Callable) -> Callable[[Any, FrameType], Any]:

@@ -265,9 +265,9 @@ KINDS = LINES | {
         "the gradient fits the value, but the value is no KL divergence from N(0, 1): that is 0 for a mean of 0 and σ = 1, and nowhere smaller",
         "the formula of the value: KL = ½ Σ (μ² + σ² - 1 - log σ²), and log σ² = 2 log σ",
     ),
-    "below_zero": (
-        "the gradient fits the value, but the value is no divergence of ρ̂ from ρ: that is 0 for ρ̂ = ρ, and nowhere smaller",
-        "the formula of the value: Σ ρ log(ρ / ρ̂) + (1 - ρ) log((1 - ρ) / (1 - ρ̂)), with both of its halves",
+    "other_value": (
+        "the gradient fits the value, but the value is no {what}",
+        "the formula of the value: {formula}",
     ),
     "unstable": (
         "the gradient fits the value, but the value is NaN {where}",

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from .case import Case, alike
+from .changes import Rewriting
 from .experiment import REFUSALS
-from .rewritings import Rewriting
 
+FEW = 2  # numbers, which may be a multiple of others by chance
 NEAR = 1e-6  # of the largest number of a gradient
 
 
@@ -31,10 +32,12 @@ class Goals:
         self.experiment = cases[0].experiment
         self.cases = {one.name: one for one in cases if one.A.shape == one.N.shape and np.isfinite(one.A).all()}
         self.y, given = cases[0].ran
+        self.near = 1e-12 + 1e-10 * np.abs(self.y)
         self.rest = [name for name in given if name not in self.cases and name not in cases[0].beside]
-        self.A = self.vector(given)
+        self.free, self.scale = getattr(self.experiment.subject, "free", False), 1.0
         right = {name: given[name] for name in self.rest}
         self.N = self.vector(right | {name: one.N for name, one in self.cases.items()})
+        self.A = self.scaled(self.vector(given))
         sizes = {name: len(self.numbers(name, given)) for name in (*self.rest, *self.cases)}
         starts = dict(zip(sizes, np.cumsum([0, *sizes.values()]), strict=False))
         self.slack, self.known = np.empty_like(self.A), sum(sizes[name] for name in self.rest)
@@ -44,7 +47,7 @@ class Goals:
             self.slack[at] = NEAR * max(np.abs(self.A[at]).max(initial=0), np.abs(self.N[at]).max(initial=0), 1e-300)
         # what is to become right: all tensors, or one of them; and what is right stays so
         self.goals = [(tuple(self.cases), np.arange(len(self.A)))]
-        if len(self.cases) > 1:
+        if len(self.cases) > 1 and not self.free:
             self.goals += [
                 ((name,), np.concatenate([known, np.arange(starts[name], starts[name] + sizes[name])]))
                 for name in self.cases
@@ -59,9 +62,11 @@ class Goals:
         return np.concatenate([self.numbers(name, gradients) for name in (*self.rest, *self.cases)])
 
     def likely(self, change: np.ndarray) -> bool:
-        """Whether a change of the gradients touches what is wrong, and hardly anything else."""
+        """Whether a change of the gradients touches what is wrong, of all tensors or of one, and hardly anything else."""
         wrong, moved = np.abs(self.N - self.A) > 10 * self.slack, np.abs(change) > self.slack
-        return bool((moved & wrong).sum() >= 0.9 * wrong.sum() and (moved & ~wrong).sum() <= 0.1 * moved.sum())
+        return (moved & ~wrong).sum() <= 0.1 * moved.sum() and any(
+            (moved & wrong)[at].sum() >= 0.9 * wrong[at].sum() > 0 for _, at in self.goals
+        )
 
     def second(self, case: Case) -> tuple[dict, np.ndarray, np.ndarray] | None:
         """Other inputs, y there, and slopes at some places."""
@@ -79,15 +84,25 @@ class Goals:
         """All gradients with a change; None if it raises, or if the value is another."""
         try:
             y, gradients = self.experiment.run()
-            if np.shape(y) != self.y.shape or not np.allclose(y, self.y, rtol=1e-10, atol=1e-12):
+            if np.shape(y) != self.y.shape or not (np.abs(y - self.y) <= self.near).all():
                 return None
             found = self.vector(gradients)
         except (*REFUSALS, KeyError, AttributeError):
             return None
-        return found if found.shape == self.A.shape and np.isfinite(found).all() else None
+        return self.scaled(found) if found.shape == self.A.shape and np.isfinite(found).all() else None
+
+    def scaled(self, found: np.ndarray) -> np.ndarray:
+        """The gradients times the number that is not known, by which they come nearest to the right ones."""
+        if self.free and np.any(found):
+            self.scale = abs(float(found @ self.N) / float(found @ found))
+        return self.scale * found
 
     def fitting(self, R: np.ndarray, L: np.ndarray) -> Iterator[tuple[tuple[str, ...], float]]:
         """The goals that are reached by R + c L, and c."""
+        if self.free:  # these are not linear
+            if np.abs(self.N - R - L).max() <= 10 * self.slack.min() and len(self.N) > FEW and not self.fixes:
+                yield self.goals[0][0], 1.0
+            return
         for names, at in self.goals:
             through, rest = L[at] / self.slack[at], (self.N - R)[at] / self.slack[at]
             if np.abs(through).max(initial=0) > 100 and not self.has(names):
@@ -109,10 +124,24 @@ class Goals:
                 A = np.array([gradients[name][place] for place in places])
             except (*REFUSALS, KeyError, AttributeError):
                 return False
-            scale = np.abs(N).max(initial=0)
+            A, scale = self.scale * A, np.abs(N).max(initial=0)
             if not np.allclose(other, y, rtol=1e-10, atol=1e-12) or np.abs(A - N).max() > 1e-5 * scale:
                 return False
         return True
+
+    def rewriting(self, one: Rewriting) -> None:
+        """Notes a change of the code that runs now, if it is a right one."""
+        found = self.gradient()
+        if found is None:
+            if one.kind in ("line_returns", "line_squares"):
+                self.of_value(one)
+            return
+        for names, at in self.goals:
+            near = (np.abs(found - self.N) <= 10 * self.slack)[at].all() and not (self.free and len(at) <= FEW)
+            if near and not self.has(names) and self.holds(names):
+                words = {"line": one.line, "part": f"`{one.old}`", "new": f"`{one.new}`"}
+                self.fixes.append(Fix(names, one.kind, one.line, words))
+                return
 
     def of_value(self, one: Rewriting) -> None:
         """Notes a change by which it is the value that becomes right."""
@@ -136,4 +165,4 @@ def shuffled(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return x
     for axis, size in enumerate(x.shape):
         x = np.take(x, rng.permutation(size), axis)
-    return x * (1 + 0.1 * rng.uniform(-1, 1, x.shape))
+    return np.asarray(x * (1 + 0.1 * rng.uniform(-1, 1, x.shape)))

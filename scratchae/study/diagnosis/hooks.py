@@ -17,21 +17,26 @@ from typing import Any
 
 import numpy as np
 
+from ..styles.functions.loops import Loop, key_at
+from ..styles.functions.trained import Trained
+
 HOOK, NUMPY = "__hook__", "__numpy__"
 Key = tuple[str, int]  # the name of a function, and its first line
-FUNCTIONS = (ast.FunctionDef, ast.Lambda)
+FUNCTIONS = (ast.FunctionDef, ast.Lambda, ast.For, ast.While)  # a pass of a loop that trains is run by itself
 
 
 @dataclass
 class Place:
-    """An expression in a function: what is written there. whole: all that is assigned or returned, or a term of that; leaf: the name of a value. within:
-    the places that it is a part of."""
+    """An expression in a function: what is written there. whole: all that is assigned, returned or handed over, or a term of that (term); leaf: the
+    name of a value; index: what stands in brackets behind a name. within: the places that it is a part of."""
 
     line: int
     text: str
     function: ast.AST
     whole: bool
+    term: bool
     leaf: bool
+    index: str
     within: tuple[int, ...]
 
     @property
@@ -43,6 +48,8 @@ class Place:
 def key_of(function: ast.AST) -> Key:
     if isinstance(function, ast.Lambda):
         return "<lambda>", function.lineno
+    if isinstance(function, ast.For | ast.While):
+        return key_at(function.lineno)
     return function.name, min([function.lineno, *(one.lineno for one in function.decorator_list)])
 
 
@@ -51,40 +58,48 @@ def is_leaf(node: ast.AST) -> bool:
     if isinstance(node, ast.Name):
         return isinstance(node.ctx, ast.Load)
     if isinstance(node, ast.Subscript):
-        simple = isinstance(node.slice, ast.Constant | ast.Name) or (
-            isinstance(node.slice, ast.BinOp) and isinstance(node.slice.right, ast.Constant)
-        )
-        return simple and is_leaf(node.value)
+        return is_leaf(node.value) and not any(isinstance(one, ast.Call) for one in ast.walk(node.slice))
     return isinstance(node, ast.Attribute) and is_leaf(node.value)
 
 
 class Hooks(ast.NodeTransformer):
-    """Puts a hook around each expression of some functions; `places` says what stands at each."""
+    """Puts a hook around each expression of some functions, or around some of them; `places` says what stands at each."""
 
-    def __init__(self, ran: set[Key]):
-        self.ran, self.places, self.functions, self.wholes, self.within = ran, [], [], set(), ()
+    def __init__(self, ran: set[Key], only: Collection[int] | None = None):
+        self.only = only
+        self.ran, self.places, self.functions, self.wholes, self.terms, self.within = ran, [], [], set(), set(), ()
 
     def visit(self, node: ast.AST) -> ast.AST:
-        if isinstance(node, FUNCTIONS):
+        if isinstance(node, ast.FunctionDef | ast.Lambda) or (
+            isinstance(node, FUNCTIONS) and key_of(node) in self.ran
+        ):
             return self.in_function(node)
         if not self.functions or not isinstance(node, ast.expr):
             if isinstance(node, ast.Assign | ast.AugAssign | ast.Return | ast.AnnAssign) and node.value:
                 self.wholes.add(node.value)
             return self.inner(node)
+        if isinstance(node, ast.List | ast.Tuple | ast.Dict):
+            self.wholes |= set(node.values if isinstance(node, ast.Dict) else node.elts)
+        if isinstance(node, ast.Call) and not ast.unparse(node.func).startswith(("np.", "numpy.")):
+            self.wholes |= set(node.args)
         hooked = isinstance(
             node, ast.BinOp | ast.UnaryOp | ast.Call | ast.Name | ast.Attribute | ast.Subscript | ast.IfExp
         ) and isinstance(getattr(node, "ctx", None), ast.Load | None)
         if not hooked or key_of(self.functions[-1]) not in self.ran:
             return self.inner(node)
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
-            self.wholes |= {node.left, node.right}
-        text, whole, leaf = ast.unparse(node), node in self.wholes, is_leaf(node)
+            self.terms |= {node.left, node.right}
+        text, leaf, term = ast.unparse(node), is_leaf(node), node in self.terms
+        index = text.removeprefix(ast.unparse(node.value)) if leaf and isinstance(node, ast.Subscript) else ""
         k, before = len(self.places), self.within
-        self.places.append(Place(node.lineno, text, self.functions[-1], whole, leaf, before))
+        whole = term or node in self.wholes
+        self.places.append(Place(node.lineno, text, self.functions[-1], whole, term, leaf, index, before))
         self.within = (*before, k)
-        call = ast.Call(ast.Name(HOOK, ast.Load()), [ast.Constant(k), self.inner(node)], [])
+        inner = self.inner(node)
         self.within = before
-        return ast.copy_location(call, node)
+        if self.only is not None and k not in self.only:
+            return inner
+        return ast.copy_location(ast.Call(ast.Name(HOOK, ast.Load()), [ast.Constant(k), inner], []), node)
 
     def in_function(self, node: ast.AST) -> ast.AST:
         self.functions.append(node)
@@ -118,14 +133,14 @@ class Hooks(ast.NodeTransformer):
 
 
 def repeated(places: Sequence[Place], used: Collection[int]) -> Iterator[tuple[Place, tuple[int, ...]]]:
-    """The names that stand more than once in an expression, and their places there."""
+    """What stands more than once in an expression, and its places there."""
     found: dict[tuple[int, ...], int] = {}
     for outer in reversed(range(len(places))):
         ks: dict[str, list[int]] = {}
         for k in range(outer + 1, len(places)):
             if outer not in places[k].within:
                 break
-            if places[k].leaf and k in used:
+            if k in used:
                 ks.setdefault(places[k].text, []).append(k)
         for several in ks.values():
             if len(several) > 1:
@@ -148,7 +163,9 @@ class Source:
         linecache.checkcache(file)
         self.file, self.text = file, "".join(linecache.getlines(file))
         self.live = [f for f in gc.get_objects() if type(f) is FunctionType and f.__code__.co_filename == file]
-        self.before = [f.__code__ for f in self.live]
+        self.loops: list[
+            tuple[Loop | Trained, dict[str, Any], Key]
+        ] = []  # that run, their names, and where their statements are
         self.acting: tuple[int, ...] = ()  # the hooks that act
         self.act: Callable[[Any, FrameType], Any] = lambda value, frame: value
         self.noting: Callable[[int, Any], Any] | None = None
@@ -170,6 +187,12 @@ class Source:
             run()
         finally:
             sys.setprofile(before)
+        for one in gc.get_objects():
+            if type(one) is Loop and one.key in found:
+                self.loops.append((one, one.file, one.key))
+            if type(one) is Trained and key_at(one.line) in found:
+                code = one.source.__code__
+                self.loops.append((one, one.source.__globals__, (code.co_name, code.co_firstlineno)))
         return found
 
     def hook(self, place: int, value: Any) -> Any:
@@ -195,8 +218,12 @@ class Source:
         codes: dict[Key, list[CodeType]] = {}
         for code in codes_of(compile(whole, self.file, "exec", dont_inherit=True)):
             codes.setdefault((code.co_name, code.co_firstlineno), []).append(code)
+        nodes = ast.walk(whole) if self.loops else ()
+        bodies = {key_of(node): node.body for node in nodes if isinstance(node, FUNCTIONS)}
         kept = [(f, f.__code__) for f in self.live]
-        spaces = {id(f.__globals__): f.__globals__ for f in self.live if HOOK not in f.__globals__}.values()
+        loops = [(one, bodies[key]) for one, _, key in self.loops if key in bodies]
+        spaces = [f.__globals__ for f in self.live] + [names for _, names, _ in self.loops]
+        spaces = {id(space): space for space in spaces if HOOK not in space}.values()
         for space in spaces:
             space[HOOK], space[NUMPY] = self.hook, np
         try:
@@ -204,9 +231,12 @@ class Source:
                 found = codes.get((code.co_name, code.co_firstlineno), ())
                 if len(found) == 1 and found[0].co_freevars == code.co_freevars:
                     function.__code__ = found[0]
+            loops = [(one, one.put(body)) for one, body in loops]
             yield
         finally:
             for function, code in kept:
                 function.__code__ = code
+            for one, body in loops:
+                one.put(body)
             for space in spaces:
                 space.pop(HOOK, None), space.pop(NUMPY, None)

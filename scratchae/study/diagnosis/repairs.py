@@ -19,17 +19,18 @@ from typing import Any
 
 import numpy as np
 
-from .candidates import ALONE, FACTORS, TERMS, is_numeric, on_value, products, reader, spread, turned
+from . import candidates
+from .candidates import is_numeric, on_value, products, reader, spread, spreads, turned
 from .case import Case, alike
 from .experiment import REFUSALS
 from .finding import Finding
 from .goals import Fix, Goals
-from .hooks import Hooks, Place, Source, key_of, repeated
+from .hooks import FUNCTIONS, Hooks, Place, Source, key_of, repeated
 from .reporting import file_of
-from .rewritings import Rewriting, rewritings
+from .rewritings import rewritings
 
-SECONDS = 1.0
-FAILED: set[tuple] = set()  # for what a search found nothing
+SECONDS = 1.3
+TRIED: dict[tuple, bool] = {}  # for what a search has not found all, and whether it found something
 SIMPLE = (1.0, -1.0, 2.0, 0.5, -2.0, -0.5)
 
 
@@ -67,8 +68,10 @@ class Repair(Goals):
             return []
         self.ran = ran = self.source.ran(self.experiment.run)
         about = self.source.text, tuple(self.cases), frozenset(ran)
-        if about in FAILED:
-            return []
+        if about in TRIED:
+            if not TRIED[about]:
+                return []
+            self.last -= 3 / 4 * SECONDS
         hooks = Hooks(ran)
         module = hooks.visit(self.source.tree())
         self.places = hooks.places
@@ -76,18 +79,22 @@ class Repair(Goals):
         with self.source.replaced(module.body):
             self.sensitive = dict(self.through())
         self.used = {key_of(self.places[k].function) for k in self.sensitive}
-        searches = [functools.partial(one, first) for first in (True, False) for one in self.searches()]
+        module = Hooks(ran, self.sensitive).visit(self.source.tree())  # the other hooks take time, and tell nothing
+        searches = [(first, one) for first in (True, False) for one in self.searches()]
         with self.source.replaced(module.body):
-            for i, search in enumerate(searches):  # each has a share of the time that is left
-                self.end = time.process_time() + (self.last - time.process_time()) / min(4, len(searches) - i)
+            for i, (first, search) in enumerate(searches):  # each has a share of the time that is left
+                share = min(2 if first else 4, len(searches) - i)
+                self.end = time.process_time() + (self.last - time.process_time()) / share
                 if not self.mended():
-                    search()
-        if not self.fixes and len(FAILED) < 1000:
-            FAILED.add(about)
+                    search(first)
+        if not self.mended() and len(TRIED) < 1000:
+            TRIED[about] = bool(self.fixes)
         return sorted(self.fixes, key=lambda fix: -len(fix.names))
 
     def searches(self) -> tuple[Callable[[bool], None], ...]:
-        return self.rewritten, self.others, self.factors, self.terms, self.products, self.alone
+        all_forms = candidates.FACTORS, candidates.DIVISORS, candidates.DERIVATIVES
+        plain, there, others = (functools.partial(self.factors, forms) for forms in all_forms)
+        return self.rewritten, self.others, self.alone, self.parts, plain, there, self.terms, self.products, others
 
     def late(self) -> bool:
         return time.process_time() > self.end
@@ -137,10 +144,20 @@ class Repair(Goals):
             if moved[: self.known].any():
                 continue  # what is right now would be another
             yield k, found - self.A
-            for names, c in self.fitting(self.A, found - self.A):
+            tried = (
+                [(self.goals[0][0], c) for c in (-2.0, -1.0, 1.0, -0.5)]
+                if self.free
+                else self.fitting(self.A, found - self.A)
+            )
+            for names, c in tried:
                 kind = "line_extra" if abs(1 + c) < 1e-9 else "line_sign" if abs(2 + c) < 1e-9 else "line_factor"
                 new, counts = f"-({self.places[k].text})", f"{1 / (1 + c):.6g}" if abs(1 + c) > 1e-9 else ""
                 if self.offer(k, names, kind, new, lambda value, frame, c=c: (1 + c) * value, c=counts):
+                    break
+                s = 1 - c / 2  # of what stands in a denominator
+                if s > 1e-9 and self.offer(
+                    k, names, "line_factor", "", lambda value, frame, s=s: value / s, c=f"{s:.6g}"
+                ):
                     break
             if self.done():
                 return
@@ -162,21 +179,13 @@ class Repair(Goals):
         if k in self.named:
             return self.named[k]
         texts = {one.text for one in self.places if one.leaf}
-        texts |= {node.id for node in ast.walk(self.places[k].function) if isinstance(node, ast.Name)}
         found = self.named[k] = {}
 
         def collect(value: Any, frame: FrameType) -> Any:
-            own = getattr(frame.f_locals.get("self"), "__dict__", {})
-            for text in sorted((texts | {f"self.{name}" for name in own}) - found.keys()):
-                try:
-                    code = compile(text, "", "eval")
-                    one = eval(code, frame.f_globals, frame.f_locals)
-                except Exception:
-                    continue
-                if isinstance(one, np.ndarray) and one.dtype.kind in "fbiu" and one.ndim:
-                    found[text] = code, one.shape
-                    if one.dtype.kind in "iu":
-                        self.whole_numbers.add(text)
+            for text, code, one in candidates.arrays_at(self.places[k], texts, frame):
+                found[text] = code, one.shape
+                if one.dtype.kind in "iu":
+                    self.whole_numbers.add(text)
             return value
 
         self.at(k, collect)
@@ -196,7 +205,7 @@ class Repair(Goals):
             for text, (code, shape) in self.names_at(k).items():
                 if self.done():
                     return
-                if text != self.places[k].text and shape == self.values[k]:
+                if text != self.places[k].text and spreads(self.values[k], shape):
                     self.replace(k, "line_instead", text, reader(code))
                 elif self.values[k] == () and len(shape) == 1:
                     self.replace(k, "line_instead", f"{text}[:, None]", reader(code, lambda one: one[:, None]))
@@ -214,6 +223,16 @@ class Repair(Goals):
                 if self.done():
                     return
                 self.replace(k, "line_instead", form.format(v=self.places[k].operand), on_value(function))
+
+    def parts(self, first: bool) -> None:
+        """A part of an expression in its place, or a name."""
+        for k in self.chosen(first, lambda place: not place.leaf):
+            inner = (place.text for place in self.places[k + 1 :] if k in place.within and not place.leaf)
+            named = (text for text, (_, shape) in self.names_at(k).items() if shape == self.values[k])
+            for text in dict.fromkeys([*inner, *named]):
+                if self.done():
+                    return
+                self.replace(k, "line_instead", text, reader(compile(text, "", "eval")))
 
     def is_factor(self, k: int) -> bool:
         """Whether a place is a factor of another one of the same shape."""
@@ -234,7 +253,7 @@ class Repair(Goals):
     def alone(self, first: bool) -> None:
         """A function of a value in its place."""
         for k in self.chosen(first, lambda place: place.leaf):
-            for form, function in ALONE.items():
+            for form, function in candidates.ALONE.items():
                 if self.done():
                     return
                 kind = "line_extra" if form == "1" else "line_instead"
@@ -243,16 +262,18 @@ class Repair(Goals):
     def beside(self, k: int, forms: dict[str, Callable]) -> Iterator[tuple[str, Callable]]:
         """What could stand beside a value as a factor or a term, made of one that has a name: how it is written, and what gives it."""
         for text, (code, shape) in self.names_at(k).items():
-            for suffix, take in spread(shape, self.values[k]) if text not in self.whole_numbers else ():
+            if text in self.whole_numbers or (forms is candidates.DIVISORS and text not in self.places[k].text):
+                continue
+            for suffix, take in spread(shape, self.values[k]):
                 for form, function in forms.items():
                     if self.done():
                         return
                     yield form.format(u=f"{text}{suffix}"), reader(code, lambda one, f=function, t=take: f(t(one)))
 
-    def factors(self, first: bool) -> None:
+    def factors(self, forms: dict[str, Callable], first: bool) -> None:
         """A factor that is missing."""
         for k in self.chosen(first, lambda place: place.whole):
-            for new, u in self.beside(k, FACTORS) if not self.is_factor(k) else ():
+            for new, u in self.beside(k, forms) if not self.is_factor(k) else ():
                 if new == f"* {self.places[k].text}":
                     continue  # a square, which is tried as such
                 kind = "line_instead" if new[0] == "/" else "line_lacks_factor"
@@ -261,15 +282,15 @@ class Repair(Goals):
 
     def terms(self, first: bool) -> None:
         """A term that is missing."""
-        for k in self.chosen(first, lambda place: place.whole):
-            for new, u in self.beside(k, TERMS):
+        for k in self.chosen(first, lambda place: place.whole and not place.term):
+            for new, u in self.beside(k, candidates.TERMS):
                 self.term(k, self.places[k].operand, new, u)
 
     def products(self, first: bool) -> None:
-        """A term that is missing, a product of two matrices."""
-        for k in self.chosen(first, lambda place: place.whole):
+        """A term that is missing, a product of two matrices: at first, one of the form of those that are there."""
+        for k in self.chosen(first, lambda place: place.whole and not place.term):
             shapes = {text: shape for text, (_, shape) in self.names_at(k).items()}
-            for form, u, w in products(shapes, self.values[k]):
+            for form, u, w in products(shapes, self.values[k], self.places[k].text if first else ""):
                 if self.done():
                     return
                 product = reader(compile(form.format(u=u, w=w), "", "eval"))
@@ -288,7 +309,7 @@ class Repair(Goals):
         """Small changes of the code."""
         for statement in self.source.tree().body:
             for function in ast.walk(statement):
-                if not isinstance(function, ast.FunctionDef | ast.Lambda) or key_of(function) not in self.ran:
+                if not isinstance(function, FUNCTIONS) or key_of(function) not in self.ran:
                     continue
                 for one in rewritings(function, first):
                     if self.done():
@@ -301,16 +322,3 @@ class Repair(Goals):
                             self.rewriting(one)
                     finally:
                         back()
-
-    def rewriting(self, one: Rewriting) -> None:
-        found = self.gradient()
-        if found is None:
-            if one.kind in ("line_returns", "line_squares"):
-                self.of_value(one)
-            return
-        for names, at in self.goals:
-            near = (np.abs(found - self.N) <= 10 * self.slack)[at].all()
-            if near and not self.has(names) and self.holds(names):
-                words = {"line": one.line, "part": f"`{one.old}`", "new": f"`{one.new}`"}
-                self.fixes.append(Fix(names, one.kind, one.line, words))
-                return

@@ -130,6 +130,7 @@ def file_of(subject: Any) -> str:
         getattr(thing, "source", None),
         thing if inspect.isroutine(thing) else type(thing),
     ):
+        source = getattr(source, "func", source)  # with an option
         code = getattr(inspect.unwrap(source), "__code__", None) if callable(source) else None
         if code is None and inspect.isclass(source):
             methods = (getattr(value, "__code__", None) for value in vars(source).values())

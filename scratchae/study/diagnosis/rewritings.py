@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
+from .changes import Rewriting, changed, setter
+from .entries import of_comparisons, of_entries, of_names
 from .hooks import NUMPY
 
 COMPARED = {ast.Lt: ast.Gt, ast.Gt: ast.Lt, ast.LtE: ast.GtE, ast.GtE: ast.LtE, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq}
@@ -16,43 +17,14 @@ TURNED = {ast.Add: ast.Sub, ast.Sub: ast.Add}
 SUMS = ("sum", "mean")
 
 
-@dataclass
-class Rewriting:
-    """One change: the kind of its finding, its line, what is written there now and what would be; `make` changes the tree, and gives
-    what changes it back."""
-
-    kind: str
-    line: int
-    old: str
-    new: str
-    make: Callable[[], Callable[[], None]]
-
-
-def setter(node: ast.AST, **values: object) -> Callable[[], Callable[[], None]]:
-    """Sets attributes of a node."""
-
-    def make() -> Callable[[], None]:
-        before = {name: getattr(node, name) for name in values}
-        vars(node).update(values)
-        return lambda: vars(node).update(before)
-
-    return make
-
-
-def changed(node: ast.AST, **values: object) -> str:
-    """What would be written with other attributes of a node."""
-    back = setter(node, **values)()
-    text = ast.unparse(node)
-    back()
-    return text
-
-
 def rewritings(function: ast.AST, first: bool) -> Iterator[Rewriting]:
     """The small changes of a function: of its statements first, then of what is in them."""
     nodes = list(ast.walk(function))
-    for kind in (added, returned) if first else (moved_along, of_squares, of_sums, exchanged, compared, of_letters):
+    late = (of_entries, of_squares, of_sums, exchanged, compared, moved_along, of_letters)
+    for kind in (added, returned) if first else late:
         for node in nodes:
             yield from kind(node)
+    yield from of_comparisons(function) if first else of_names(function)
 
 
 def bodies(node: ast.AST) -> list[list[ast.stmt]]:
@@ -68,16 +40,8 @@ def added(node: ast.AST) -> Iterator[Rewriting]:
                 new = ast.copy_location(ast.AugAssign(one.target, TURNED[type(one.op)](), one.value), one)
                 yield Rewriting("line_sign", one.lineno, ast.unparse(one), written(new), put(body, i, new))
             if isinstance(one, ast.AugAssign) and isinstance(one.target, ast.Subscript):
-                if type(one.op) in AT:
-                    target = one.target
-                    call = ast.parse(f"{NUMPY}.{AT[type(one.op)]}.at", mode="eval").body
-                    read = ast.parse(ast.unparse(target.value), mode="eval").body
-                    place = target.slice if not has_slice(target.slice) else None
-                    if place is not None:
-                        new = ast.copy_location(ast.Expr(ast.Call(call, [read, place, one.value], [])), one)
-                        yield Rewriting(
-                            "line_overwrites", one.lineno, ast.unparse(one), written(new), put(body, i, new)
-                        )
+                if new := at_once(one.target, type(one.op), one):
+                    yield Rewriting("line_overwrites", one.lineno, ast.unparse(one), written(new), put(body, i, new))
                 new = ast.copy_location(ast.Assign([one.target], one.value), one)
                 yield Rewriting("line_adds", one.lineno, ast.unparse(one), written(new), put(body, i, new))
             elif (
@@ -92,6 +56,17 @@ def added(node: ast.AST) -> Iterator[Rewriting]:
             ):
                 new = ast.copy_location(ast.AugAssign(one.targets[0], ast.Add(), one.value), one)
                 yield Rewriting("line_overwrites", one.lineno, ast.unparse(one), written(new), put(body, i, new))
+                if isinstance(one.targets[0], ast.Subscript) and (new := at_once(one.targets[0], ast.Add, one)):
+                    yield Rewriting("line_overwrites", one.lineno, ast.unparse(one), written(new), put(body, i, new))
+
+
+def at_once(target: ast.Subscript, op: type[ast.operator], one: ast.Assign | ast.AugAssign) -> ast.stmt | None:
+    """np.add.at(target, indices, value)."""
+    if op not in AT or has_slice(target.slice):
+        return None
+    call = ast.parse(f"{NUMPY}.{AT[op]}.at", mode="eval").body
+    read = ast.parse(ast.unparse(target.value), mode="eval").body
+    return ast.copy_location(ast.Expr(ast.Call(call, [read, target.slice, one.value], [])), one)
 
 
 def written(node: ast.AST) -> str:

@@ -21,6 +21,7 @@ TARGETS = {"target", "targets", "t", "ytrue", "truth", "label", "labels", "y", "
 PREDICTIONS = {"prediction", "predictions", "pred", "preds", "ypred", "yhat", "predicted", "output", "outputs", "logits", "scores", "x", "a", "al", "p", "probs", "out", "z", "o", "xhat", "probabilities", "estimate", "h", "yp"}  # fmt: skip
 FLAGS = {"derivative", "deriv", "grad", "gradient", "prime", "derive", "backward", "isderivative"}
 INNER = {"z", "zs", "weightedinput", "preactivation", "net", "zl"}  # what is handed over beside a = f(z)
+LABEL = re.compile(r"y|ys|y_?(?:true|batch|train|\d)?|labels?|t|d|one_?hot|targets?", re.I)
 LOSS_WORDS = (
     "loss", "entropy", "mse", "mae", "cost", "bce", "squarederror", "error", "huber", "hinge", "nll", "objective", "criterion",
 )  # fmt: skip
@@ -91,6 +92,11 @@ def orders(function: Callable) -> tuple[bool, ...]:
 def both_orders(name: str, calls: list[Callable], source: Callable) -> list[Loss]:
     """Losses of calls, in the orders of two arguments that `source` may mean."""
     return [Loss(name, call, flipped, source=source) for flipped in orders(source) for call in calls]
+
+
+def is_target(name: str) -> bool:
+    """Whether an argument of a net is what its output should be."""
+    return bool(LABEL.fullmatch(name)) or plain(name) in TARGETS
 
 
 def looks_like_loss(name: str) -> bool:

@@ -6,18 +6,29 @@ import functools
 import inspect
 import itertools
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from ..styles.objects.constructed import is_size
 from ..styles.objects.copies import repeatable
 from ..styles.text.calls import required
+from ..styles.text.fields import fields_held, fields_in
 from .cells import INPUT, STATE
 from .chains import LAYOUTS, OPTIONS, bare, of_others
 
-BEGINS = re.compile(r"init|create|make|build|new_|param|weights", re.I)
-LETTERS = {3: "D", 4: "K", 2: "A"}  # of the sizes that it is handed
+BEGINS = re.compile(r"init|create|make|build|new_|param|weights|random|begin|zeros", re.I)
+LETTERS = {
+    3: "D",
+    4: "K",
+    2: "A",
+    7: "S",
+    8: "G",
+    12: "R",
+    16: "Z",
+}  # of the sizes that it is handed, 3, 4 and 2; and of D + K, 2 K, 3 K, 4 K
+SIZES = 3, 4, 2
 MOST = 300
 
 
@@ -30,23 +41,35 @@ def of_entries(functions: Sequence[Callable], names: Collection[str]) -> dict[st
             keys.setdefault(one, []).append(key[:-1])
     file = getattr(functions[0], "__globals__", {}) if functions and keys else {}
     found: dict[str, str] = {}
-    for made in [begun(one) for name, one in file.items() if inspect.isfunction(one) and BEGINS.search(name)]:
+    for made in [begun(one) for name, one in functions_in(file) if BEGINS.search(name)]:
         for one, wanted in keys.items():
             if {*wanted} <= made.keys():
                 found = {f"{one}[{key}]": made[key] for key in wanted} | found
     return found
 
 
+def functions_in(file: Mapping[str, Any]) -> Iterator[tuple[str, Callable]]:
+    """The functions of a file, and those of its classes that need no object."""
+    for name, value in list(file.items()):
+        if inspect.isfunction(value):
+            yield name, value
+        for key, one in list(vars(value).items()) if inspect.isclass(value) and fields_in(value) else ():
+            if isinstance(one, staticmethod | classmethod):
+                yield key, getattr(value, key)
+
+
 @functools.cache
 def begun(function: Callable) -> dict[str, str]:
     """The kinds of the arrays in the dict that a function makes of two or three sizes; empty if it makes none."""
     try:
-        asked = required(function)
-        told = 0 < len(asked) <= len(LETTERS) and all(is_size(p.name) for p in asked)
+        asked = [p for p in required(function) if p.name not in ("rng", "seed")]
+        told = 0 < len(asked) <= len(SIZES) and all(is_size(p.name) for p in asked)
         with repeatable():
-            made = function(*list(LETTERS)[: len(asked)]) if told else None
+            others = {p.name: np.random.default_rng(0) for p in required(function) if p.name == "rng"}
+            made = function(*SIZES[: len(asked)], **others) if told else None
     except Exception:
         return {}
+    made = fields_held(made) or made
     if not isinstance(made, dict) or not all(isinstance(one, np.ndarray) for one in made.values()):
         return {}
     kinds = {

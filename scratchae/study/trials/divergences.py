@@ -25,6 +25,14 @@ STANDARD = re.compile(r"standard.?normal|\bN\(0, ?(?:1|I)\)|unit.?(?:gauss|norma
 SHARES = {"rho", "target", "sparsity", "targetsparsity", "sparsitytarget", "rhotarget", "targetactivation", "sparsityparam", "p"}  # fmt: skip
 
 
+LIKELIHOOD = re.compile(
+    r"nll|log.?likelihood|neg\w*.likelihood", re.I
+)  # that of a normal distribution, and not of another, or weighted
+OTHER_LIKELIHOOD = re.compile(
+    r"beta|clip|clamp|maximum|softplus|prior|student|laplace|\bkl|diverg|penalty|regulari", re.I
+)
+
+
 def from_normal(function: Any, arguments: int) -> Iterator[Finding]:
     """What is wrong with a divergence from N(0, 1), of two arguments."""
     try:
@@ -72,7 +80,42 @@ def of_shares(thing: Any) -> Iterator[Finding]:
             values = [value_at(thing, np.full((6, 4), factor * rho)) for factor in (1.0, 0.8, 1.2)]
             if abs(values[0]) < 1e-12 and min(values) < -1e-9:
                 evidence = f"for activations of {rho:g} it is 0, of {0.8 * rho:g} it is {values[1]:.6g}, and of {1.2 * rho:g} it is {values[2]:.6g}"
-                yield finding("below_zero", (), evidence)
+                what = "divergence of ρ̂ from ρ: that is 0 for ρ̂ = ρ, and nowhere smaller"
+                formula = "Σ ρ log(ρ / ρ̂) + (1 - ρ) log((1 - ρ) / (1 - ρ̂)), with both of its halves"
+                yield finding("other_value", (), evidence, what=what, formula=formula)
+
+
+def of_likelihood(thing: Any) -> Iterator[Finding]:
+    """What is wrong with a likelihood of N(μ, σ²), an object or a function of μ, of a spread and of y: the best spread is |y - μ|."""
+    source = source_of(thing)
+    text = text_of(source if inspect.isroutine(source) else type(source))
+    if not (LIKELIHOOD.search(text) and re.search(r"gauss|normal|\bN\(", text, re.I)) or OTHER_LIKELIHOOD.search(
+        text
+    ):
+        return
+    with contextlib.suppress(Exception):  # it is handed something else
+        call = source if inspect.isroutine(source) else getattr(source, method_of(source, VALUES))
+        names = [plain(p.name) for p in required(call)]
+        if len(names) != 3 or len({*names} & MEANS) != 1 or len({*names} & {*SPREADS}) != 1:
+            return
+        spread = next(name for name in names if name in SPREADS)
+        r = np.random.default_rng(1).uniform(0.3, 2.0, (5, 3))
+        mean = next(iter({*names} & MEANS))
+
+        def at(log_spread: np.ndarray) -> float:
+            arrays = {spread: log_spread if SPREADS[spread] == 0 else np.exp(log_spread), mean: 0 * r}
+            return value_at(thing, *(arrays.get(name, r) for name in names))
+
+        # σ², as its name says, or either where it says σ, by which many mean σ²
+        best = [np.log(r) * k for k in ((2,) if re.search(r"v|2|sq", spread) else (1, 2))]
+        h = 1e-3
+        paths = [[at(one + shift) for shift in (-h, 0, h)] for one in best]
+        if all(abs(after - before) / 2 > 0.1 * abs(before + after - 2 * here) / h for before, here, after in paths):
+            before, here, after = paths[0]
+            evidence = f"for σ = |y - μ| it is {here:.6g}, and for a σ beside that {min(before, after):.6g} and {max(before, after):.6g}"
+            what = "likelihood of N(μ, σ²): that is best where σ is |y - μ|"
+            formula = "-log p = ½ log σ² + ½ (y - μ)² / σ², and log σ² = 2 log σ"
+            yield finding("other_value", (), evidence, what=what, formula=formula)
 
 
 def value_at(thing: Any, *arrays: np.ndarray) -> float:
@@ -83,4 +126,4 @@ def value_at(thing: Any, *arrays: np.ndarray) -> float:
     if len(required(source_of(call))) != len(arrays):
         raise TypeError
     found = call(*arrays)
-    return float(found[0] if isinstance(found, tuple) else found)
+    return float(np.sum(found[0] if isinstance(found, tuple) else found))

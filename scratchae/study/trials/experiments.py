@@ -63,9 +63,10 @@ def rate_of(thing: Several, arguments: Mapping[str, Any]) -> float | None:
 
 
 def experiment_of(
-    thing: Several, arguments: Mapping[str, Any], way: Way, wrong: Sequence[str], right: Sequence[str]
+    thing: Several, arguments: Mapping[str, Any], way: Way, wrong: Sequence[str], right: Sequence[str], free: bool
 ) -> FunctionExperiment:
-    """The value as a function of the tensors whose gradients are wrong; the right ones come back too."""
+    """The value as a function of the tensors whose gradients are wrong; the right ones come back too. free: all are to be multiplied by
+    a number that is not known, such as 1 / rate."""
 
     def function(*arrays: np.ndarray) -> tuple:
         moved = copied(arguments)
@@ -75,6 +76,6 @@ def experiment_of(
         found = way(labelled, tensors_of(moved))
         return (terms.sum(), *(found[name] for name in (*wrong, *right)))
 
-    function.source, function.right = thing.source, tuple(right)
+    function.source, function.right, function.free = thing.source, tuple(right), free
     tensors = tensors_of(arguments)
     return FunctionExperiment(function, {name: tensors[name] for name in wrong})

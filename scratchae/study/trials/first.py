@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from ..diagnosis import GradientShapeError
+from ..styles.objects.copies import duplicate
 from ..styles.text.written import notes_of, text_of
 from .inputs import candidates, drawn
-from .plan import COLUMNS, fits, like, takes
+from .plan import COLUMNS, fits, forward_of, like, takes
 from .result import Result
 
 # what a text says of layers that are meant for a single example: a vector or signal, or a column
@@ -23,7 +25,13 @@ ONE_COLUMN = re.compile(
     r"\b(?:(?:one|single) (?:example\W+a )?column|column vector)\b|\bx\b[^.\n]{0,30}\(\w+, ?1\)", re.I
 )
 OF_MANY = re.compile(r"\bbatch|examples\b|\brows?\b|\(\w+, ?[a-z]\w*[,)]", re.I)
-SINGLE = {"one axis": ((9,), (3,), (4,), (6,)), "one column": ((3, 1), (4, 1), (5, 1))}
+SINGLE = {
+    "one axis": ((9,), (3,), (4,), (6,)),
+    "one column": ((3, 1), (4, 1), (5, 1)),
+    "one row": ((1, 3), (1, 4), (1, 5)),
+}
+# what a file says that trains with one example after the other
+ONE_BY_ONE = re.compile(r"for \w+, ?\w+ in zip\(|for \w+ in range\((?:len\(\w+\)|\w*samples|\w+\.shape\[0\])\):")
 ALONG_COLUMNS = re.compile(r"axis\s*=\s*-?1\b|shape\[-?1\]|,\s*1,\s*keepdims|columns", re.I)
 
 
@@ -57,12 +65,25 @@ def several_columns(value: Any, x: np.ndarray) -> np.ndarray:
     return more if takes(value, more) is None and fits(value, more) else x
 
 
+def one_column_only(value: Any, x: np.ndarray) -> bool:
+    """Whether x is a single column, and forward takes several, of which it gives as many, and backward does not."""
+    if x.ndim != 2 or x.shape[1] != 1:
+        return False
+    more = like(x, (len(x), COLUMNS), 0)
+    return (
+        takes(value, more) is None
+        and np.shape(forward_of(duplicate(value), more))[1:] == (COLUMNS,)
+        and not fits(value, more)
+    )
+
+
 def meant(value: Any, result: Result) -> Iterator[tuple[str, np.ndarray]]:
     """Single examples, in words and with an input, for a layer that is wrong for several: if its text says that it is meant for one, or if
-    its gradient of x has not the shape of x."""
+    its gradient of x has not the shape of x, or if its backward does not run for several, and its file trains with one after the other."""
     text = notes_of(type(value))
     misshapen = isinstance(result.error, GradientShapeError) and result.error.finding.tensors == ("x",)
-    told = {"one axis": misshapen or ONE_AXIS.search(text), "one column": ONE_COLUMN.search(text)}
+    broken = type(result.error) is ValueError and ONE_BY_ONE.search(text_of(sys.modules[type(value).__module__]))
+    told = {"one axis": misshapen or ONE_AXIS.search(text), "one column": ONE_COLUMN.search(text), "one row": broken}
     for words, shapes in SINGLE.items() if not OF_MANY.search(text) else ():
         inputs = map(drawn, shapes if told[words] else ())
         x = next((x for x in inputs if takes(value, x) is None and fits(value, x)), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -13,8 +14,12 @@ from ..styles.readings.assigned import assigned, stems_of_label
 from ..styles.readings.several import Several, UnlikeError
 from ..styles.text.names import stem
 from ..styles.text.written import text_of
+from .fitting import SINGLE, Fitting
 from .misshapen import others
+from .room import guessing
 from .terms import evaluated, tensors_of
+
+LARGE = 1000
 
 
 class UnsettledError(ScratchaeError):
@@ -36,6 +41,29 @@ def alone(thing: Several, chosen: Mapping[str, str], accused: Mapping[str, str])
     return one and any(re.search(r"\.shape\[[01]\]|\blen\(", text_of(part)) for part in thing.parts)
 
 
+def of_one_size(chosen: Mapping[str, str], accused: Mapping[str, str]) -> bool:
+    """Whether the sizes are equal where others were wrong, which hides what is divided by the wrong one of two."""
+    sizes: dict[str, str] = {}
+    for name, kind in chosen.items():
+        other = accused.get(name, "")
+        if other in SINGLE:
+            continue
+        if kind[0] != other[:1] or len(kind) != len(other):
+            return False
+        if any(sizes.setdefault(before, now) != now for before, now in zip(other[1:], kind[1:], strict=True)):
+            return False
+    return len({*sizes.values()}) < len(sizes)
+
+
+def written(thing: Any) -> Any:
+    """Arguments as something that can be compared at once."""
+    if isinstance(thing, np.ndarray) and thing.size < LARGE:
+        return thing.shape, thing.dtype.char, thing.tobytes()
+    if isinstance(thing, dict):
+        return tuple((name, written(one)) for name, one in thing.items())
+    return thing if isinstance(thing, int | float | str | None) else id(thing)
+
+
 class Fits:
     """Whether a reading runs on arguments, and its gradients have the shapes of their tensors. Gives up where its form is another.
 
@@ -46,21 +74,33 @@ class Fits:
     def __init__(self, thing: Several, whole: bool, strict: bool):
         self.thing, self.whole, self.strict, self.unlike, self.near = thing, whole, strict, 0, False
 
-    def __call__(self, arguments: Mapping[str, Any]) -> bool | None:
+    def on(self, fitting: Fitting, sizes: int, seed: int) -> bool | None:
+        """Whether it runs on these arguments, which are not made if it has refused them."""
+        about = (sizes, seed, fitting.positive, *fitting.chosen.items(), *fitting.given, *fitting.held.items())
+        key = hash(about)
+        return self.refusal(key) if key in self.thing.refused else self(fitting(sizes, seed), key)
+
+    def refusal(self, key: int) -> bool | None:
         if self.unlike >= 150:
             raise UnlikeError
-        try:
-            arguments = self.thing.complete(arguments, 0)
-            terms, labelled = evaluated(self.thing, arguments, anew=False)
-        except NotImplementedError:
-            raise
-        except UnlikeError:
-            self.unlike += 1
-            return False
-        except FloatingPointError:
-            return None
-        except Exception:
-            return False
+        self.unlike += self.thing.refused[key] is UnlikeError
+        return None if issubclass(self.thing.refused[key], FloatingPointError) else False
+
+    def __call__(self, arguments: Mapping[str, Any], key: int | None = None) -> bool | None:
+        if self.unlike >= 150:
+            raise UnlikeError
+        key = hash(written(arguments)) if key is None else key
+        if key not in self.thing.refused:
+            try:
+                arguments = self.thing.complete(arguments, 0)
+                with guessing() if self.thing.cls is None else contextlib.nullcontext():
+                    terms, labelled = evaluated(self.thing, arguments, anew=False)
+            except NotImplementedError:
+                raise
+            except Exception as error:
+                self.thing.refused[key] = type(error)
+        if key in self.thing.refused:  # by this reading, or by an earlier one of the same
+            return self.refusal(key)
         tensors = tensors_of(arguments)
         single = [tensor.ndim == 0 for tensor in tensors.values()]
         if terms.size == 1 and (any(single) if len(self.thing.parts) == 1 else all(single)):

@@ -12,7 +12,7 @@ import heapq
 import itertools
 import re
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -229,6 +229,16 @@ def of_other_axes(fitting: Fitting) -> Iterator[Fitting]:
         yield from (replace(fitting, chosen=dict.fromkeys(fitting.chosen, kind)) for kind in ("fNTD", "fNHWD"))
 
 
+def of_two_axes(fitting: Fitting, name: str) -> Iterator[Fitting]:
+    """An argument that is a vector as a matrix, of as many rows, or of as many columns. A vector hides a sum over rows: of one, or of none."""
+    kind = fitting.chosen[name]
+    if len(kind) == 2 and kind[0] == "f" and name not in fitting.given:
+        other = "M" if kind[1] != "M" else "K"
+        yield from (
+            replace(fitting, chosen={**fitting.chosen, name: two}) for two in (f"f{other}{kind[1]}", kind + other)
+        )
+
+
 def in_order(counts: Sequence[int]) -> Iterator[tuple[int, ...]]:
     """The places in several lists, the first of all lists first: by their sum."""
     start = (0,) * len(counts)
@@ -273,23 +283,23 @@ class Fitting:
 def fitted(
     names: Sequence[str],
     given: Mapping[str, Any],
-    takes: Callable[[dict], bool | None],
+    takes: Any,
     seconds: Sequence[int],
     indices: Collection[str] = (),
     entries: Mapping[str, str] | None = None,
     most: int = 8,
 ) -> Iterator[Fitting]:
-    """The first choices that `takes` accepts at the first sizes and at others; None from it says that a value was not finite."""
+    """The first choices that `takes`, a `Fits`, accepts at the first sizes and at others; None from it says that a value was not finite."""
     spent, count, seen = 0.0, 0, collections.Counter()
     for chosen in choices(names, given, indices, entries):
         start = time.process_time()
         fitting = Fitting(chosen, given, False)
-        accepted = takes(fitting(0, 0))
+        accepted = takes.on(fitting, 0, 0)
         if accepted is None:  # such as a logarithm of random numbers
             fitting.positive = True
-            accepted = takes(fitting(0, 0))
+            accepted = takes.on(fitting, 0, 0)
         if accepted:
-            fitting.second = next((sizes for sizes in seconds if takes(fitting(sizes, 1))), 0)
+            fitting.second = next((sizes for sizes in seconds if takes.on(fitting, sizes, 1)), 0)
         spent += time.process_time() - start
         axes = tuple(len(kind) for kind in chosen.values())
         if accepted and (fitting.second or given) and seen[axes] < 2:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import re
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from ..gradcheck import parameters
 from ..styles.layers.adapted import Adapted
 from ..styles.text.calls import is_flag, parameters_of
 from ..styles.text.names import plain
+from .inputs import variants
 
 STATE = re.compile(r"[hcs]_?(?:0|prev|init)?|.*(?:start|state|initial|init|hidden|prev|memory|carry).*", re.I)
 MASK = re.compile(r".*mask.*|keep|valid", re.I)
@@ -55,6 +57,26 @@ def with_more(layer: Layer, x: np.ndarray, start: Callable[[], Layer]) -> Iterat
         if fits:
             found.add(name)
             yield f"{name} of shape {array.shape}", make
+
+
+def of_options(layer: Layer, x: np.ndarray, start: Callable[[], Layer]) -> Iterator[tuple[str, Callable[[], Layer]]]:
+    """A layer whose forward is handed options other than their defaults; its backward too, where that takes them. Not those with which a
+    forward changes what the next one gives."""
+    if not isinstance(layer, Adapted):
+        return
+    options = tuple(p for p in layer.call.others if p.default is not p.empty and not is_flag(p))
+    theirs = {p.name for p in parameters_of(getattr(layer.theirs, layer.methods[1]))}
+    for words in variants(options, guards=False):
+
+        def make(words: dict[str, Any] = words) -> Layer:
+            told = maker(start, words)()
+            told.words = {name: value for name, value in words.items() if name in theirs}
+            return told
+
+        with contextlib.suppress(Exception):  # it does not take this option
+            twice = make()
+            if np.array_equal(np.array(twice.forward(x.copy())), twice.forward(x.copy())):
+                yield ", ".join(f"{name}={value!r}" for name, value in words.items()) + " in forward", make
 
 
 def maker(start: Callable[[], Layer], words: dict[str, Any]) -> Callable[[], Layer]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,30 @@ def indices(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 3, shape)
 
 
+def like(x: np.ndarray, shape: tuple[int, ...], seed: int) -> np.ndarray:
+    """New numbers of the kind of x: indices, numbers above 0, or numbers of both signs."""
+    if x.dtype.kind in "iub":
+        return np.random.default_rng(seed).integers(x.min(), x.max() + 1, shape)
+    if x.min() >= 0 and x.max() > 0:
+        least = max(x.min(), 0.05 * x.max())
+        return np.random.default_rng(seed).uniform(least if least < 0.5 * x.max() else 0.5 * x.max(), x.max(), shape)
+    return drawn(shape, seed)
+
+
+def far(x: np.ndarray) -> np.ndarray:
+    """Numbers to both sides of where functions that are put together of pieces change, such as 3 or 6."""
+    return np.random.default_rng(9).uniform(-10, 10, x.shape)
+
+
+def longer(x: np.ndarray, takes: Callable[[np.ndarray], bool]) -> list[np.ndarray]:
+    """x with each axis longer that may be: a window of another size, or one that is moved further, then has more than one place."""
+    shape, more = x.shape, 5 if x.ndim < 4 else 3
+    for axis in range(x.ndim > 3, x.ndim):
+        other = (*shape[:axis], shape[axis] + more, *shape[axis + 1 :])
+        shape = other if takes(like(x, other, 4)) else shape
+    return [like(x, shape, 4)] if shape != x.shape else []
+
+
 def candidates() -> Iterator[np.ndarray]:
     yield from map(drawn, SHAPES)
     yield from map(indices, INDICES)
@@ -86,6 +110,7 @@ def words_asked_for(parameter: inspect.Parameter, text: str) -> Iterator[str]:
         yield from (word for word in found if word not in {parameter.default, "none", *MODE_WORDS})
 
 
+BORDERS = re.compile(r"pad|left|right|top|bottom|before|after|crop|trim|offset")  # widths of borders, which may be 0
 STRENGTHS = {"c", "l1", "l2", "weightdecay"}  # of a penalty, beside FRACTIONS
 
 
@@ -111,8 +136,9 @@ def other_values(parameter: inspect.Parameter) -> Iterator[Any]:
         if name in FRACTIONS:  # alpha=1
             yield from (0.6, 1.7) if name not in BELOW_ONE else (0.6,)
         else:
-            known = {0: (1, 2), 1: (2, 3), 2: (1, 3)} | ({1: (2, 0)} if "pad" in name else {})
-            yield from known.get(default, (default - 1, default + 1))
+            yield from {0: (1, 2), 1: (2, 3), 2: (1, 3)}.get(default, (default - 1, default + 1))
+            if default and BORDERS.search(name):
+                yield 0
     elif isinstance(default, float):
         if name in BELOW_ONE and 0 <= default <= 1:
             yield 0.3 if abs(default - 0.3) > 0.05 else 0.6

@@ -26,7 +26,7 @@ from ..styles.text.calls import INPUTS, backward_of, required
 from ..styles.text.names import BACKWARD, RATES, plain
 from ..styles.text.written import notes_of
 from . import promises
-from .first import begin, small
+from .first import begin, one_column_only, small
 from .inputs import SHAPES, candidates
 from .made import others, with_other_options
 from .plan import BrokenError, Trial, fits, forward_of, like, plan, ready, takes
@@ -169,6 +169,8 @@ def examine(
                 return wrong
         if cls is not None and (faults := tuple(promises.exchanged_share(cls, generic))):
             return Result(WRONG, "", findings=faults, tried=tried)
+    if not alone and one_column_only(value, x):
+        tried.only.append("for one example, as x with one column")
     report = replace(report, findings=(*report.findings, *promises.unstable(layer, x)))
     if getattr(getattr(layer, "theirs", None), "_of_output", False):
         tried.only.append("if the derivative is handed the output y of the function, and not its x")

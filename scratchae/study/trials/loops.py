@@ -22,7 +22,7 @@ from .fitting import Fitting
 from .readings import diagnosed
 from .result import RIGHT, WRONG, Result
 from .several import trials
-from .whole import found_for
+from .whole import found_for, is_penalised
 
 # a step that is on purpose no multiple of the gradient
 NOT_ALONG = re.compile(r"sqrt|\*\* ?0?\.5|adam|rms|clip|decay|1\.? - \w*(?:beta|mom|mu|rho)", re.I)
@@ -31,22 +31,22 @@ SECONDS = 10.0  # for one comparison
 
 def examine(place: Script | Trained) -> Result | None:
     """Right if its gradients are those of one value; else wrong for what the file calls its loss; None if no value was found."""
-    worst = None
+    worst, most = None, 0
     for told, how, value in values(place.body):
         for thing, fitting, held, by_name in itertools.islice(readings(place, value, how), 5):
             result = trials(thing, fitting, False)
             if result.report is None:
                 continue
             result.tried.left_out.clear()  # data are constants
-            if result.code == WRONG and how == "named" and is_penalised(thing.complete(fitting(0, 0), 0), result):
+            if result.code == WRONG and how != "kept" and is_penalised(thing.complete(fitting(0, 0), 0), result):
                 result.tried.only.append(f"with a penalty on {', '.join(held)} that is not in {told}")
                 result = replace(result, code=RIGHT)
             elif how == "usual" or (thing.updates and by_name):
                 result.tried.only.append(f"for a multiple of {told}")
             if result.code == RIGHT:
                 return along(place.loop(fitting(0, 0)), held, result)
-            if how == "named" or any(check.passed and np.any(check.analytic) for check in result.report.checks):
-                worst = worst or result
+            if result.agreed > most or (how == "named" and worst is None):
+                worst, most = result, np.inf if how == "named" else result.agreed
     if worst is None:
         return None
     result = diagnosed(worst)
@@ -80,9 +80,13 @@ def readings(
             found = taken_off(loop, moved)
         return [number(value(loop, after))], list(found.items())
 
+    def outputs(arguments: Arrays) -> list:
+        loop = place.loop(arguments)
+        return [number(value(loop, loop.once({name: arguments[name] for name in held}, still=True)))]
+
     thing = Several(
         place.name, place.source, place.needed, run, {}, arrays, updates=True, descends=True,
-        settings=place.settings, cls=place.cls, fixed=isinstance(place, Script), parts=(),
+        settings=place.settings, cls=place.cls, fixed=isinstance(place, Script), parts=(), value=outputs,
     )  # fmt: skip
     for fitting in [Fitting({}, {}, False, 0)] if thing.fixed else found_for(thing):
         with contextlib.suppress(Exception):
@@ -95,20 +99,6 @@ def readings(
                     yield replace(thing, updates=False), fitting, list(held), by_name
                 if not by_name or how != "named":
                     yield thing, fitting, list(held), by_name
-
-
-def is_penalised(arrays: Arrays, result: Result) -> bool:
-    """Whether each gradient is that of the value, with c W of a penalty ½ c W²."""
-    for check in result.report.checks:
-        rest, w = check.analytic - check.numeric, arrays[check.name]
-        if rest.shape != w.shape:  # of another trial
-            return False
-        c = (
-            (rest * w).sum() / max((w * w).sum(), 1e-300) if w.size > 1 else 0.0
-        )  # one number is a multiple of another
-        if not (c > -1e-6 and np.allclose(rest, c * w, rtol=0, atol=1e-5 * max(np.abs(check.numeric).max(), 1e-8))):
-            return False
-    return True
 
 
 def moves(loop: Loop, value: Callable, name: str) -> bool:

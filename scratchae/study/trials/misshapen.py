@@ -63,7 +63,7 @@ def examine(thing: Several, check: Callable[[Several], Result | None]) -> Result
                 ]
         raise UnlikeError
 
-    result = check(replace(thing, run=run))
+    result = check(replace(thing, run=run, value=None, refused={}))
     if result is None or result.code not in (RIGHT, WRONG) or result.report is None or not seen:
         return None
     wrong = {check.name for check in result.report.checks if not check.passed}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,12 +16,13 @@ from ..styles.layers.adapted import Adapted
 from ..styles.objects.constructed import OTHER_SIZES, Made
 from ..styles.objects.copies import duplicate, repeatable
 from ..styles.objects.paths import get, is_trained
-from .handed import adding, with_more
-from .inputs import candidates, drawn, indices
+from .handed import adding, of_options, with_more
+from .inputs import candidates, drawn, far, indices, like, longer
 from .made import others, with_other_options
 from .result import Tried
 
 COLUMNS = 5  # how many examples are columns of x
+WHOLE = re.compile(r"=\(?\d+(?:,|\)|$)")  # an option that is a whole number, such as a window or a stride
 
 
 @dataclass
@@ -85,16 +87,6 @@ def fits(value: Any, x: np.ndarray) -> bool:
         return False
 
 
-def like(x: np.ndarray, shape: tuple[int, ...], seed: int) -> np.ndarray:
-    """New numbers of the kind of x: indices, numbers above 0, or numbers of both signs."""
-    if x.dtype.kind in "iub":
-        return np.random.default_rng(seed).integers(x.min(), x.max() + 1, shape)
-    if x.min() >= 0 and x.max() > 0:
-        least = max(x.min(), 0.05 * x.max())
-        return np.random.default_rng(seed).uniform(least if least < 0.5 * x.max() else 0.5 * x.max(), x.max(), shape)
-    return drawn(shape, seed)
-
-
 def moved(layer: Layer, seed: int, only: str | None = None) -> Layer:
     """Its parameters off the values with which they begin, such as γ = 1 and b = 0. It is changed in place."""
     rng = np.random.default_rng(seed)
@@ -146,7 +138,11 @@ def plan(
         n, before = (len(other), len(x)) if other.shape[1:] == x.shape[1:] else (other.shape[1], x.shape[1])
         yield Trial("batch", f"for a batch of {n}", f"for {before}", start, other)
     yield from modes(layer, generic, start)
-    for said, make in (*with_more(layer, generic, start), *adding(layer, generic, start)):
+    for said, make in (
+        *with_more(layer, generic, start),
+        *of_options(layer, generic, start),
+        *adding(layer, generic, start),
+    ):
         yield Trial("option", f"with {said}", "without it", make, generic)
     for made in [*others(cls), *with_other_options(value)]:
         yield from of_another(made, x)
@@ -199,11 +195,6 @@ def shape_of(layer: Layer, x: np.ndarray) -> tuple[int, ...] | None:
         raise
     except Exception:
         return None
-
-
-def far(x: np.ndarray) -> np.ndarray:
-    """Numbers to both sides of where functions that are put together of pieces change, such as 3 or 6."""
-    return np.random.default_rng(9).uniform(-10, 10, x.shape)
 
 
 def mover(layer: Layer, seed: int) -> Callable[[], Layer]:
@@ -301,6 +292,8 @@ def of_another(made: Made, x: np.ndarray) -> Iterator[Trial]:
     inputs = [x, *candidates()]
     if x.ndim == 2 and x.shape[1] in (1, COLUMNS):  # examples as columns
         inputs[1:1] = [like(x, (n, x.shape[1]), 4) for n in OTHER_SIZES]
+    if WHOLE.search(made.option):
+        inputs[1:1] = longer(x, lambda other: takes(made.value, other) is None)
     if not any(
         other.ndim == x.ndim and takes(made.value, other) is None and fits(made.value, other) for other in inputs
     ):

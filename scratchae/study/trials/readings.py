@@ -37,7 +37,7 @@ def best(
                     return result
                 part = part or result
             if result is not None and result.code == WRONG and is_believed(thing, result):
-                worst = worst or result
+                worst = result.rather_than(worst)
             if result is not None and result.code == UNUSABLE:
                 open_ = open_ or result
             if time.process_time() > deadline:
@@ -55,29 +55,49 @@ def by_sizes(thing: Several) -> Result | None:
     """Right or wrong for shapes that only trying tells; wrong only if some of its gradients are right, since it may be read amiss."""
     takes, worst, names = Fits(thing, True, False), None, arguments_of(thing, ())
     indices = indices_in(thing.parts, names)
+
+    def apart(one: Fitting) -> Fitting:
+        return Fitting(told_apart(one.chosen, takes, 0), {}, one.positive, 1)
+
     try:
         held = thing.held({"sizes": 0})
         found = [] if thing.fixed else [*equal(names, indices, takes)]
         right = [one for one in found if promising(thing, one)]
+        wider = [other for one in right for other in found if other not in right and narrows(one, other)]
+        right = [one for one in right if not any(narrows(one, other) for other in wider)]
+        for one in wider[:1] if not (held or right) else ():
+            worst = trials(thing, apart(one), False)
         for one in right if not held else ():
-            fitting = Fitting(told_apart(one.chosen, takes, 0), {}, one.positive, 1)
-            if (result := trials(thing, fitting, False)).code == RIGHT:
+            if (result := trials(thing, apart(one), False)).code == RIGHT:
                 return result
+            worst = worst or (result if result.where else None)  # right at first, and wrong with an option
         shapes = [told_apart(one.chosen, takes, ALIKE) for one in right] if found else choices(names, indices)
         for fitting in beside_held(shapes, held, takes) if held else ():
             result = trials(thing, fitting, False)
             if result.code == RIGHT:
                 return result
             worst = worst or result
-        if found and not right:
+        if found and not (right or worst):
             worst = replace(
                 trials(thing, found[0], False), where="where all sizes are equal, and for others it does not run"
             )
+            alike = [one for one in found[1:] if len(kinds := {*one.chosen.values()}) == 1 and "1" not in str(kinds)]
+            for one in alike[:1] if not partly(worst) else ():
+                other = trials(thing, apart(one), False)
+                worst = other if partly(other) else worst
     except NotImplementedError:
         raise
     except Exception:  # an object cannot be made, or its form is another
         return None
     return worst if worst is not None and worst.report is not None and believed(thing, worst) else None
+
+
+def narrows(one: Fitting, other: Fitting) -> bool:
+    """Whether arrays of three axes or more have a size of 1 in one choice where they have any in another: 1 hides means and scales."""
+    pairs = [(kind, other.chosen[name]) for name, kind in one.chosen.items()]
+    return one.chosen != other.chosen and all(
+        kind == wide or (len(kind) == len(wide) > 3 and kind.replace("1", "N") == wide) for kind, wide in pairs
+    )
 
 
 def believed(thing: Several, result: Result) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from ..diagnosis.finding import Finding
 from ..differences import GradientReport
 
@@ -55,3 +57,13 @@ class Result:
     error: BaseException | None = None
     shape: tuple[int, ...] | None = None  # of an input of the file that was not taken
     tried: Tried = field(default_factory=Tried)
+
+    @property
+    def agreed(self) -> int:
+        """How many numbers of gradients are right that are not all zero: they tell that a value is the one that is meant."""
+        checks = self.report.checks if self.report else ()
+        return sum(check.analytic.size for check in checks if check.passed and np.any(check.analytic))
+
+    def rather_than(self, worst: Result | None) -> Result:
+        """Of two that are wrong, the one of which more is right; else the first."""
+        return self if worst is None or self.agreed > worst.agreed else worst

@@ -20,7 +20,7 @@ from ..styles.readings.several import Several, UnlikeError
 from ..styles.text.written import indices_in, notes_of
 from .begun import of_entries
 from .experiments import experiment_of, rate_of, way_of
-from .fits import Fits, UnsettledError, alone, unsettled
+from .fits import Fits, UnsettledError, alone, of_one_size, unsettled
 from .fitting import SINGLE, WEIGHTS, Fitting, constants, fitted
 from .functions import source_of, tolerance_of
 from .layers import ELEMENTS, some
@@ -72,7 +72,7 @@ def examine(thing: Several, given: Mapping[str, Any], deadline: float, strict: b
                     kind in SINGLE and accused.get(name, kind) not in SINGLE for name, kind in fitting.chosen.items()
                 ):
                     continue  # a single number in place of an array hides what is wrong with the array
-                if alone(thing, fitting.chosen, accused):
+                if alone(thing, fitting.chosen, accused) or of_one_size(fitting.chosen, accused):
                     continue
                 if worst is None or promising(thing, fitting):
                     result = trials(thing, fitting, bool(ours))
@@ -183,13 +183,13 @@ def trials(thing: Several, make: Fitting, known: bool) -> Result:
         first = first or result
     if first is None:
         return Result(UNUSABLE, "", tried=tried)
-    for where, words, other in varied(thing, make):
+    for where, words, other in varied(thing, make, {check.name for check in first.report.checks}):
         if where.endswith("axes") and not Fits(thing, True, False)(other(0, 6) | words):
             continue
         result = attempt(thing, thing.complete(other(0, 4) | words, 4), tried, False)
         if result is None:
             continue
-        if where.startswith("with "):
+        if where.startswith("with ") and not where.endswith("axes"):
             tried.options.append(where.removeprefix("with "))
         if result.code == WRONG:
             return replace(result, where=where)
@@ -281,10 +281,12 @@ def report_of(thing: Several, arguments: Mapping[str, Any]) -> tuple[GradientRep
     wrong, right = (
         [check.name for check in report.checks if bool(check.passed) is passed] for passed in (False, True)
     )
-    if thing.updates and not right and (rate := rate_of(thing, arguments)):
-        by = (-1 if less else np.sign(by)) / rate
+    if thing.updates:  # one number is always a multiple of another
+        right = [name for name in right if np.size(tensors[name]) > 1]
+    rate = rate_of(thing, arguments) if thing.updates and not right else None
+    by = (-1 if less else np.sign(by)) / rate if rate else by
     way = way_of(labelled, found, less, by)
-    return report, experiment_of(thing, arguments, way, wrong[:3], right)
+    return report, experiment_of(thing, arguments, way, wrong[:3], right, thing.updates and not right and not rate)
 
 
 def downhill(thing: Several, factor: float) -> bool:
@@ -300,9 +302,8 @@ def common_factor(report: GradientReport) -> float:
     moved = [(c.analytic[~np.isnan(c.numeric)], c.numeric[~np.isnan(c.numeric)]) for c in report.checks]
     whole = tuple(np.concatenate([pair[i].ravel() for pair in moved]) for i in (0, 1))
     factors = [float(a @ b / (a @ a)) if np.any(a) else 0.0 for a, b in [(a.ravel(), b.ravel()) for a, b in moved]]
-    fitting = [
-        f for f, (a, b) in zip(factors, moved, strict=True) if f and np.allclose(f * a, b, rtol=1e-5, atol=1e-7)
-    ]
+    pairs = sorted(zip(factors, moved, strict=True), key=lambda pair: -pair[1][0].size)  # of a matrix before a bias
+    fitting = [f for f, (a, b) in pairs if f and np.allclose(f * a, b, rtol=1e-5, atol=1e-7)]
     if fitting:
         return max(fitting, key=lambda f: sum(abs(f - other) < 1e-5 * abs(f) for other in fitting))
     return float(whole[0] @ whole[1] / (whole[0] @ whole[0])) if np.any(whole[0]) else 0.0
@@ -313,7 +314,7 @@ def compared(thing: Several, arguments: Mapping[str, Any], terms: np.ndarray, gr
     tensors = {name: tensor for name, tensor in tensors_of(moving).items() if name in gradients}
 
     def evaluate() -> np.ndarray:
-        return evaluated(thing, moving)[0].copy()
+        return evaluated(thing, moving, slopes=False)[0].copy()
 
     def change(plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
         return (plus - minus).sum()

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..styles.objects.copies import repeatable
 from ..styles.readings.several import Several, UnlikeError
+from ..styles.text.fields import Fields
 from ..styles.text.written import Row
 
 
@@ -51,15 +52,15 @@ def copied(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def evaluated(
-    thing: Several, arguments: Mapping[str, Any], anew: bool = True
+    thing: Several, arguments: Mapping[str, Any], anew: bool = True, slopes: bool = True
 ) -> tuple[np.ndarray, list[tuple[str, Any]]]:
-    """The terms of L = Σ r y, and the gradients with the names that their author gave them. anew: np.random begins anew."""
+    """The terms of L = Σ r y, and the gradients with the names that their author gave them, if they are asked for. anew: np.random begins anew."""
     given = copied(arguments)
     for name, keys in thing.keys.items():
-        if isinstance(keys, Row) and isinstance(given.get(name), dict):
+        if isinstance(keys, Row | Fields) and isinstance(given.get(name), dict):
             given[name] = keys.packed(given[name][key] for key in keys)
     with repeatable() if anew else contextlib.nullcontext():
-        outputs, labelled = thing.run(given, upstream)
+        outputs, labelled = thing.run(given, upstream) if slopes or not thing.value else (thing.value(given), [])
     outputs = [np.asarray(y) for y in outputs]
     if any(y.dtype.kind != "f" or y.size == 0 for y in outputs):
         raise UnlikeError

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
 
 from ..styles.readings.several import Several
-from .fitting import Fitting, of_other_axes, of_other_counts
+from ..styles.text.written import transposed_in
+from .fitting import Fitting, of_other_axes, of_other_counts, of_two_axes
 from .functions import source_of
 from .inputs import variants
 
 
-def varied(thing: Several, make: Fitting) -> Iterator[tuple[str, dict[str, Any], Fitting]]:
-    """Where something is varied, in words; the arguments besides; and the others."""
+def varied(thing: Several, make: Fitting, trained: Collection[str]) -> Iterator[tuple[str, dict[str, Any], Fitting]]:
+    """Where something is varied, in words; the arguments besides; and the others. trained: what has a gradient."""
     for other in of_other_counts(make):
         yield "for arguments with different numbers of examples", {}, other
     settings = list(variants(thing.settings, guards=False))
+    for name in sorted(transposed_in(thing.parts, make.chosen) - {*trained}):
+        for words, other in itertools.product(({}, *settings), of_two_axes(make, name)):
+            yield f"{f'with {said(words)}, ' if words else ''}where {name} has two axes", words, other
     for other in of_other_axes(make):
         for words in ({}, *settings):
             yield "for arguments with more axes", words, other

@@ -8,18 +8,23 @@ import itertools
 import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from ..styles.classes.models import is_value
 from ..styles.losses import TARGETS
-from ..styles.readings.several import Several
+from ..styles.objects.fresh import Objects
+from ..styles.readings.several import Arrays, Several
+from ..styles.text.calls import required
 from ..styles.text.names import IS_COST, plain
-from ..styles.text.written import indices_in, returns
+from ..styles.text.written import indices_in, returns, text_of
+from .divergences import MEANS, SPREADS
 from .fits import Fits
 from .fitting import Fitting, constants, in_order
-from .result import RIGHT, Result
+from .result import RIGHT, WRONG, Result
 from .several import KINDS, moves_as_much, promising, trials
+from .terms import tensors_of
 
 SECONDS = 4.0  # after which nothing further is tried
 MOST = 90  # arguments of a reading
@@ -28,7 +33,7 @@ DATA = {
     "columns": "fDN fD1 fKN fD fND",
 }
 LABELS = {
-    "rows": "iN fNA fND oNA fN fN1 iN1 bN fNTD fNK fA iT jN",
+    "rows": "iN fNA fND oNA fN fN1 iN1 bN fNTD fNK fA iT jN fNTA",
     "columns": "fA1 fAN fK1 fKN fDN fD1 iN f1N oAN n fA",
 }
 NOISE = "fND fNA fNK bND fN fDN"
@@ -36,6 +41,10 @@ LABEL = re.compile(r"y|ys|y_\w+|labels?|t|one_?hot", re.I)
 IS_STATE = re.compile(r"[hc]\d?$|[hc]_?prev|prev|state|h_?0|c_?0|memory", re.I)
 IS_NOISE = re.compile(r"eps\w*|noise|u|xi|z", re.I)
 IS_MASK = re.compile(r"m|mask\w*|observed|known|rated|w", re.I)
+OTHER_TERMS = re.compile(
+    r"spars|\brho\b|kl_|_kl\b|penal|regulari[sz]|lambda_|lambd\b|lmbd|\blam\b|\breg\b|decay|contractive|smooth|\.sign\(",
+    re.I,
+)
 IS_SETTING = re.compile(
     r"lam\w*|lmbd\w*|reg\w*|beta|gamma|mu|momentum|l1|l2|alpha|\w*decay|weight_cost|temp\w*|p|rho", re.I
 )
@@ -54,12 +63,18 @@ def kinds_of(name: str, layout: str, noise: bool, in_time: bool, index: bool) ->
     if noise and IS_NOISE.fullmatch(name):
         return NOISE.split()
     if LABEL.fullmatch(name) or plain(name) in TARGETS:
-        return LABELS[layout].split()
+        return [*LABELS[layout].split(), *(["n"] if index else [])]
     return [*(["n", "iN"] if index else []), *DATA[layout].split()]
 
 
 def found_for(thing: Several) -> Iterator[Fitting]:
-    """Arguments that it takes, whose gradients have the shapes of its parameters."""
+    """Arguments that it takes, whose gradients have the shapes of its parameters; of a class that is handed no sizes, of those it holds."""
+    yield from of_usual_sizes(thing)
+    if thing.cls is not None and not required(thing.cls):
+        yield from beside_script(thing)
+
+
+def of_usual_sizes(thing: Several) -> Iterator[Fitting]:
     names, takes = [p.name for p in thing.parameters], Fits(thing, True, False)
     methods = [method for _, method in inspect.getmembers(thing.cls, inspect.isfunction)]
     held, indices = thing.held({"sizes": 0}).values(), indices_in([*thing.parts, *methods], names)
@@ -67,6 +82,11 @@ def found_for(thing: Several) -> Iterator[Fitting]:
     for layout in ("columns", "rows") if columns else ("rows", "columns"):
         in_time = any(map(IS_STATE.match, names))
         options = [kinds_of(name, layout, i > 0, in_time, name in indices) for i, name in enumerate(names)]
+        if any(plain(name) in SPREADS for name in names):  # beside which mu is a mean, and no momentum
+            options = [
+                DATA[layout].split() if plain(name) in MEANS else one
+                for name, one in zip(names, options, strict=True)
+            ]
         for places in itertools.islice(in_order([len(one) for one in options]), MOST):
             fitting = Fitting({name: one[i] for name, one, i in zip(names, options, places, strict=True)}, {}, False)
             takes.unlike = 0
@@ -82,7 +102,8 @@ def found_for(thing: Several) -> Iterator[Fitting]:
 def beside_script(thing: Several) -> Iterator[Fitting]:
     """Arguments that fit the arrays of a script: of their sizes, N examples or steps, and numbers of classes or rows."""
     names, takes = [p.name for p in thing.parameters], Fits(thing, True, False)
-    sizes = sorted({n for array in thing.held({}).values() for n in array.shape if n > 1})
+    held = thing.held({}) or (Objects(thing.cls).held({}) if thing.cls is not None else {})
+    sizes = sorted({n for array in held.values() for n in array.shape if n > 1})
     pool = {chr(ord("a") + i): size for i, size in enumerate(sizes[:5])}
     options = [of_script(name, list(pool)) for name in names]
     for places in itertools.islice(in_order([len(one) for one in options]), 4 * MOST):
@@ -94,18 +115,18 @@ def beside_script(thing: Several) -> Iterator[Fitting]:
 
 def of_script(name: str, letters: list[str]) -> list[str]:
     rows, columns = [f"fN{a}" for a in letters], [f"f{a}N" for a in letters]
-    single = [f"f{a}1" for a in letters]
+    single, alone = [f"f{a}1" for a in letters], [f"f{a}" for a in letters]
     if IS_SETTING.fullmatch(name):
         return ["p"]
     if IS_STATE.match(name):
-        return single + rows + [f"f{a}" for a in letters]
+        return single + rows + alone
     if (
         LABEL.fullmatch(name)
         or plain(name) in TARGETS
         or re.match("inputs|tok|idx|ind|seq|ids|words|chars", name, re.I)
     ):
-        return ["iN", *rows, *columns, *single, *(f"oN{a}" for a in letters), "fN"]
-    return [*rows, *columns, *single, "iN"]
+        return ["iN", *rows, "fN1", *columns, *single, *(f"oN{a}" for a in letters), "fN", *alone]
+    return [*rows, *columns, *single, "iN", *alone]
 
 
 def best(things: Iterable[Several]) -> Result | None:
@@ -121,10 +142,20 @@ def best(things: Iterable[Several]) -> Result | None:
                     result = trials(thing, fitting, False)
                     if result.code != RIGHT and result.report is not None:
                         result = of_other_numbers(thing, fitting, result) or result
+                    if (
+                        result.code == WRONG
+                        and thing.updates
+                        and is_penalised(thing.complete(fitting(0, 0), 0), result)
+                    ):
+                        result.tried.only.append("with a penalty that is in its gradients, and in no value")
+                        result = replace(result, code=RIGHT)
                     if result.code == RIGHT:
+                        zeros = getattr(thing.run, "zeros", ())
+                        result.tried.only.extend([f"where {' and '.join(zeros)} are 0"] if zeros else [])
                         return result
-                    if result.report is not None and is_believed(thing, result, things):
-                        worst = worst or result
+                    doubtful = thing.updates and has_other_terms(thing)
+                    if result.report is not None and not doubtful and is_believed(thing, result, things):
+                        worst = result.rather_than(worst)
                     if time.process_time() > end:
                         return worst
             except NotImplementedError:
@@ -134,6 +165,26 @@ def best(things: Iterable[Several]) -> Result | None:
             if time.process_time() > end:
                 break
     return worst
+
+
+def has_other_terms(thing: Several) -> bool:
+    """Whether a text speaks of more than a loss, of which the gradients may be beside those of a usual one."""
+    return any(OTHER_TERMS.search(text_of(one)) for one in (thing.cls, *thing.parts) if one is not None)
+
+
+def is_penalised(arguments: Arrays, result: Result) -> bool:
+    """Whether each gradient is that of the value, with c W of a penalty ½ c W²."""
+    arrays = tensors_of(arguments)
+    for check in result.report.checks:
+        rest, w = check.analytic - check.numeric, arrays[check.name]
+        if rest.shape != w.shape:  # of another trial
+            return False
+        c = (
+            (rest * w).sum() / max((w * w).sum(), 1e-300) if w.size > 1 else 0.0
+        )  # one number is a multiple of another
+        if not (c > -1e-6 and np.allclose(rest, c * w, rtol=0, atol=1e-5 * max(np.abs(check.numeric).max(), 1e-8))):
+            return False
+    return True
 
 
 def of_other_numbers(thing: Several, fitting: Fitting, worst: Result) -> Result | None:

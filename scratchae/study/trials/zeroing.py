@@ -29,7 +29,25 @@ def examine(function: Callable) -> Result | None:
         if adds_up(function) and not sets_zero(function, [node.func.attr for node in calls(loop, UPDATE)]):
             evidence = f"`{ast.unparse(backwards[0])}` and the step run in each round of `{ast.unparse(loop).splitlines()[0]}`, and what sets the gradients to 0 does not"
             return Result(WRONG, "", findings=(finding("zeroed_too_seldom", (), evidence),))
-    return None
+    return never(function)
+
+
+def never(function: Callable) -> Result | None:
+    """Wrong if a loop makes steps with gradients that backward adds up, and the file has what sets them to 0, and never calls it."""
+    loops = [node for node in ast.walk(tree_of(function)) if isinstance(node, LOOPS)]
+    loop = next((one for one in loops if [*calls(one, BACKWARD)] and [*calls(one, UPDATE)]), None)
+    if loop is None or not adds_up(function):
+        return None
+    rest = ast.parse(text_of(sys.modules[function.__module__]))
+    unused = set()
+    for cls in (node for node in ast.walk(rest) if isinstance(node, ast.ClassDef)):
+        parts = [one for one in cls.body if isinstance(one, ast.FunctionDef)]
+        unused |= {one.name for one in parts if one.name in ZEROING}
+        cls.body = [one for one in cls.body if getattr(one, "name", "") not in (*ZEROING, "__init__")]
+    if not unused or [*calls(rest, ZEROING)] or SETS_ZERO.search(ast.unparse(rest)):
+        return None
+    evidence = f"`{ast.unparse(next(calls(loop, UPDATE)))}` runs in each round of `{ast.unparse(loop).splitlines()[0]}`, and nothing calls {' or '.join(sorted(unused))}"
+    return Result(WRONG, "", findings=(finding("zeroed_too_seldom", (), evidence),))
 
 
 def calls(tree: ast.AST, names: tuple[str, ...], nested: bool = True) -> Iterator[ast.Call]:

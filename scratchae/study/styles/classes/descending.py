@@ -32,6 +32,16 @@ LOSSES: dict[str, tuple[Callable, Callable]] = {  # the value, and its derivativ
     ),
     "-Σ y log a": (lambda a, y: -(y * np.log(a)).sum(), lambda a, y: -y / a),
 }
+
+
+def usual_loss(name: str, a: np.ndarray, y: np.ndarray) -> Any:
+    """A usual loss of an output and its target of the same shape, or of the classes of its rows; None if they do not fit."""
+    if y.dtype.kind in "iu" and y.shape == a.shape[:-1] and a.ndim:
+        y = np.eye(a.shape[-1])[y]
+    fits = a.dtype.kind == "f" and a.ndim > 0 and a.shape == y.shape
+    return LOSSES[name][0](a, y) if fits else None
+
+
 DERIVATIVE = re.compile(r"(?:cost|loss|error)_?(?:derivative|prime|grad|gradient|deriv)|d_?(?:cost|loss|error)")
 
 
@@ -106,8 +116,8 @@ def of_usual(title: str, objects: Objects, predict: str, slope: str, loss: str) 
         x, y = (arguments[p.name] for p in needed)
         a = getattr(objects(arguments), predict)(x)
         a = a[0] if isinstance(a, tuple) else a
-        if np.shape(a) != np.shape(y) or not np.ndim(a):
-            raise UnlikeError
+        if np.shape(a) != np.shape(y) or not np.ndim(a) or np.array_equal(a, np.round(a)):
+            raise UnlikeError  # a class that is chosen has no slope
         return LOSSES[loss][0](a, y)
 
     descent = Descent(value)

@@ -143,7 +143,8 @@ def after(
     above = [name for name in wanted if name not in words and is_upstream(name)]
     if np.ndim(found) > 0 and len(above) == 1:
         raise UnlikeError  # a layer
-    if np.ndim(found) != 1 and not is_number(found):
+    chosen = np.ndim(found) == 1 and np.array_equal(found, np.round(found))  # classes, which have no slope
+    if (np.ndim(found) != 1 and not is_number(found)) or chosen:
         raise UnlikeError
     before = copies(thing)
     result = called(gradients, words | dict.fromkeys(above, 1.0), y)

@@ -15,6 +15,7 @@ import copy
 import functools
 import inspect
 import io
+import operator
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from ..classes.descending import LOSSES
+from ..classes.descending import LOSSES, usual_loss
 from ..objects.copies import duplicate, repeatable
 from ..objects.paths import Path, get, keys_of_gradient, keys_of_parameter, put, walk, written
 from ..text.names import RATES, plain, stem, stems_of_gradient
@@ -72,12 +73,18 @@ class Loop:
         for name, array in arrays.items():
             old = get(names, self.changed[name])
             put(names, self.changed[name], np.array(array) if isinstance(old, np.ndarray) else float(array))
-        code = self.code(frozenset(end(self.changed[name]) for name in arrays) if still else frozenset())
-        return self.file | ran(code, self.file, names)
+        ends = frozenset(end(self.changed[name]) for name in arrays) if still else frozenset()
+        return self.file | ran(code_of(self.body, self.file, ends).replace(co_name=self.key[0]), self.file, names)
 
-    @functools.lru_cache(8)  # noqa: B019
-    def code(self, ends: frozenset[str]) -> CodeType:
-        return code_of(without(self.body, ends), self.file)
+    @property
+    def key(self) -> tuple[str, int]:
+        return key_at(self.lines.start)
+
+    def put(self, body: list[ast.stmt]) -> list[ast.stmt]:
+        """Puts other statements in the place of those of the pass, and gives those."""
+        before, self.body = self.body, body
+        compiled.cache_clear()
+        return before
 
     def arrays(self, names: Iterable[str]) -> dict[str, np.ndarray]:
         """Those that change, as they are before the pass."""
@@ -110,8 +117,8 @@ def values(body: list[ast.stmt]) -> Iterator[tuple[str, str, Callable[[Loop, Nam
             yield ast.unparse(node.args[0]), "kept", functools.partial(last, ast.unparse(node.func.value))
             told = True
     for a, y in () if told else differences(body):
-        for name, (loss, _) in LOSSES.items():
-            yield f"{name} with a = {a}, y = {y}", "usual", functools.partial(usual, loss, a, y)
+        for name in LOSSES:
+            yield f"{name} with a = {a}, y = {y}", "usual", functools.partial(usual, name, a, y)
 
 
 def differences(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
@@ -121,6 +128,18 @@ def differences(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
             sides = ast.unparse(node.left), ast.unparse(node.right)
             if not any(isinstance(one, ast.Constant | ast.BinOp) for one in (node.left, node.right)):
                 yield from (sides, sides[::-1])
+        elif isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Sub) and ast.unparse(node.value) in "1.0":
+            yield from ((out, y) for out, y in chosen(node.target, body))
+
+
+def chosen(target: ast.expr, body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
+    """p and y of d = p.copy(); d[np.arange(n), y] -= 1."""
+    index = getattr(getattr(target, "slice", None), "elts", [])
+    for name, value in assignments(body) if len(index) == 2 else ():
+        if name == end_of(target):
+            of_copy = isinstance(value, ast.Call) and getattr(value.func, "attr", "") == "copy"
+            out = (value.args[0] if value.args else value.func.value) if of_copy else value
+            yield ast.unparse(out), ast.unparse(index[1])
 
 
 def named(told: str, loop: Loop, after: Names) -> Any:
@@ -136,10 +155,14 @@ def last(told: str, loop: Loop, after: Names) -> Any:
     return eval(told, after)[-1]
 
 
-def usual(loss: Callable, a: str, y: str, loop: Loop, after: Names) -> Any:
-    """A usual loss of an output and its target, which have one shape."""
-    outputs = [np.asarray(eval(side, after), float) for side in (a, y)]
-    return loss(*outputs) if outputs[0].shape == outputs[1].shape and outputs[0].ndim else None
+def usual(loss: str, a: str, y: str, loop: Loop, after: Names) -> Any:
+    """A usual loss of an output and its target, which have one shape; or classes, one for each row."""
+    return usual_loss(loss, *(np.asarray(eval(side, after)) for side in (a, y)))
+
+
+def key_at(line: int) -> tuple[str, int]:
+    """What the code of a pass of the loop in a line is called, and its first line."""
+    return f"the loop in line {line}", 1
 
 
 def trains(body: list[ast.stmt]) -> bool:
@@ -220,13 +243,17 @@ def loops_among(body: list[ast.stmt], file: Names, before: Names) -> Iterator[Lo
                 yield from inside(line, file, ran(code_of(body[:place], file), file, duplicate(before)))
 
 
+@functools.lru_cache(64)
+def first_of(node: ast.For) -> ast.stmt:
+    return ast.Assign([node.target], ast.parse(f"next(iter({ast.unparse(node.iter)}))", mode="eval").body)
+
+
 def inside(node: ast.For | ast.While, file: Names, before: Names) -> Iterator[Loop]:
     """A loop at its first pass, after the loops in it."""
     if sum(np.size(array) for _, array in walk(before)) > LARGEST:
         return
     if isinstance(node, ast.For):
-        begin = [ast.Assign([node.target], ast.parse(f"next(iter({ast.unparse(node.iter)}))", mode="eval").body)]
-        before = ran(code_of(begin, file), file, duplicate(before))
+        before = ran(code_of([first_of(node)], file), file, duplicate(before))
     yield from loops_among(node.body, file, before)
     yield Loop(node.body, range(node.lineno, node.end_lineno + 1), file, before)
 
@@ -241,11 +268,30 @@ class Ending(ast.NodeTransformer):
         return node
 
 
-def code_of(body: list[ast.stmt], file: Names) -> CodeType:
-    """Statements that run once, and may break and continue."""
-    once = ast.For(ast.Name("_", ast.Store()), ast.Constant("1"), copy.deepcopy(body) or [ast.Pass()], [])
+@dataclass(frozen=True, eq=False)
+class Statements:
+    """Statements that are the same while they are the same objects."""
+
+    body: tuple[ast.stmt, ...]
+
+    def __hash__(self) -> int:
+        return hash(tuple(map(id, self.body)))
+
+    def __eq__(self, other: Any) -> bool:
+        return len(self.body) == len(other.body) and all(map(operator.is_, self.body, other.body))
+
+
+def code_of(body: Iterable[ast.stmt], file: Names, ends: frozenset[str] = frozenset()) -> CodeType:
+    """Statements that run once, and may break and continue, without those that change what these names end."""
+    return compiled(Statements(tuple(body)), file.get("__file__", ""), ends)
+
+
+@functools.lru_cache(64)
+def compiled(statements: Statements, file: str, ends: frozenset[str]) -> CodeType:
+    body = without(list(statements.body), ends)
+    once = ast.For(ast.Name("_", ast.Store()), ast.Constant("1"), body or [ast.Pass()], [])
     tree = ast.fix_missing_locations(Ending().visit(ast.Module([once], [])))
-    return compile(tree, file.get("__file__", ""), "exec")
+    return compile(tree, file, "exec")
 
 
 def ran(code: CodeType, file: Names, names: Names) -> Names:

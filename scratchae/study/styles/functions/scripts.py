@@ -14,7 +14,7 @@ from ..readings.several import Arrays, Several
 
 
 def globals_of(function: Callable) -> dict[str, np.ndarray]:
-    """The arrays of floats of a file that a function reads, or one that it calls; those in a dict as params[W1]."""
+    """The arrays of floats of a file that a function reads, or one that it calls, in the order of the file; those in a dict as params[W1]."""
     found: dict[str, np.ndarray] = {}
     seen, waiting = set(), [inspect.unwrap(function)]
     while waiting:
@@ -32,7 +32,8 @@ def globals_of(function: Callable) -> dict[str, np.ndarray]:
                 continue
             if getattr(value, "__module__", None) == one.__module__:
                 waiting.append(value)
-    return found
+    file = list(getattr(inspect.unwrap(function), "__globals__", ()))
+    return dict(sorted(found.items(), key=lambda entry: file.index(entry[0].partition("[")[0])))
 
 
 @contextlib.contextmanager

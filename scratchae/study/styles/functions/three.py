@@ -5,14 +5,20 @@ from __future__ import annotations
 import ast
 import difflib
 import functools
+import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
+import numpy as np
+
+from ..classes.descending import LOSSES, usual_loss
+from ..losses import is_target
 from ..readings.apart import settings_of, words
 from ..readings.returned import is_number, labelled, names_in
 from ..readings.several import Arrays, Several, UnlikeError
-from ..text.calls import parameters_of, required
-from ..text.names import IS_COST, IS_SLOPE, plain
+from ..text.calls import INPUTS, parameters_of, required
+from ..text.names import IS_COST, IS_SLOPE, is_upstream, plain
 from ..text.written import keys_of, returns
 
 SETTING = re.compile(r"lam\w*|lmbd\w*|reg\w*|alpha|beta|l1|l2|\w*decay|keepprob|eps\w*|rho")
@@ -45,6 +51,45 @@ def in_three(functions: Mapping[str, Callable]) -> Iterator[Several]:
                     yield Several(name, slope, needed, run, keys, parts=parts, settings=shared)
 
 
+def without_cost(name: str, functions: Mapping[str, Callable]) -> Iterator[list[Several]]:
+    """The readings of a net in two functions, forward(X, parameters) and what gives the gradients, with the usual losses."""
+    slope = functions[name]
+    if any(IS_COST.search(one) and not IS_SLOPE.search(one) for one in functions):
+        return
+    wanted = [p.name for p in required(slope)]
+    for first, forward in sorted(functions.items(), key=lambda pair: -likeness(pair[0], name)):
+        inputs = [p.name for p in required(forward)]
+        targets = [one for one in wanted if one not in inputs and is_target(one)]
+        if not targets and not any(map(is_upstream, wanted)):  # an autoencoder, whose target is its input
+            targets = [one for one in inputs if plain(one) in INPUTS]
+        linked = set(wanted) & set(inputs) or cached(forward)
+        if (
+            forward is not slope
+            and not IS_SLOPE.search(first.replace("forward", ""))
+            and len(targets) == 1
+            and linked
+        ):
+            keys, needed = keys_of(functions.values(), inputs), required(forward)
+            needed = needed + [parameter(one) for one in targets if one not in inputs]
+            ways = [functools.partial(three, forward, usual(loss, targets[0]), slope) for loss in LOSSES]
+            about = {"parts": (forward, slope), "updates": True, "descends": True}
+            yield [Several(name, slope, needed, run, keys, **about) for run in ways]
+
+
+def parameter(name: str) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+def usual(loss: str, target: str) -> Callable:
+    """A usual loss as a cost of an output and a target of this name."""
+
+    def cost(output: np.ndarray, **words: Any) -> Any:
+        return usual_loss(loss, np.asarray(output), np.asarray(words[target]))
+
+    cost.__signature__ = inspect.Signature([parameter("output"), parameter(target)])
+    return cost
+
+
 def likeness(forward: str, backward: str) -> float:
     """How much two names are alike, of forward_with_dropout and backward_with_dropout."""
     return difflib.SequenceMatcher(None, forward.replace("forward", "backward"), backward).ratio()
@@ -69,6 +114,11 @@ def three(
         raise UnlikeError
     handed, kept = [], list(cache)
     options = {p.name: p.default for p in parameters_of(forward) if p.default is not p.empty}
+    others = [p.name for p in required(slope) if p.name not in (*arguments, *options)]
+    if len(others) == len(cache) + 1 > 1 and required(cost)[0].name not in others:  # all that the forward gives
+        given = dict(zip(names_in(forward) or others, (output, *cache), strict=False))
+        rest = [one for name, one in given.items() if name not in others]  # in its order, where no name tells
+        arguments = arguments | {name: given[name] if name in given else rest.pop(0) for name in others}
     for p in required(slope):
         if p.name in arguments:
             handed.append(arguments[p.name])

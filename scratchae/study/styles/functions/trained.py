@@ -18,7 +18,7 @@ from ..objects.fresh import Objects
 from ..readings.several import Arrays, UnlikeError
 from ..text.calls import parameters_of
 from ..text.names import RATES, plain
-from .loops import Loop, Names, lines_of, loops_among, steps, trains
+from .loops import Loop, Names, compiled, lines_of, loops_among, steps, trains
 
 COUNT = re.compile(r"(?:num_|n_)\w+|\w*(?:epoch|iter|step|hidden|size|batch|rounds)\w*", re.I)
 
@@ -31,7 +31,7 @@ class Script:
     cls = None
 
     def __init__(self, loop: Loop):
-        self.found, self.body, self.name = loop, loop.body, f"the loop in line {loop.lines.start}"
+        self.found, self.body, self.name = loop, loop.body, loop.key[0]
 
     @property
     def source(self) -> Callable:
@@ -74,6 +74,12 @@ class Trained:
                 raise UnlikeError
             self.known = key, loop
         return self.known[1]
+
+    def put(self, lines: list[ast.stmt]) -> list[ast.stmt]:
+        """Puts other statements in the place of those of the function, and gives those."""
+        before, self.lines, self.known = self.lines, lines, None
+        compiled.cache_clear()
+        return before
 
 
 def loops_that_train(function: Callable) -> list[ast.For | ast.While]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -11,8 +12,9 @@ from typing import Any
 from ..readings.apart import apart, returned_by, settings_of, words
 from ..readings.returned import names_in, with_gradients
 from ..readings.several import Arrays, Several
-from ..text.calls import required
-from ..text.names import DERIVATIVES, IS_SLOPE, is_upstream, partner, plain
+from ..text.calls import parameters_of, required
+from ..text.fields import fields_of
+from ..text.names import DERIVATIVES, IS_COST, IS_SLOPE, is_upstream, partner, plain
 from ..text.written import keys_of, may_give_several
 
 DOWNHILL = re.compile(r"updates?$|step|descent", re.I)  # what is added to parameters: the gradient turned round
@@ -23,7 +25,8 @@ def in_one_or_two(functions: Mapping[str, Callable]) -> Iterator[Several]:
 
     def reading(name: str, run: Callable, value: Callable, *slope: Callable, **more: Any) -> Several:
         needed, settings = required(value), settings_of(value, *slope)
-        keys = keys_of(functions.values(), [p.name for p in needed])
+        names = [p.name for p in needed]
+        keys = fields_of(functions.values(), names) | keys_of(functions.values(), names)
         return Several(name, (value, *slope)[-1], needed, run, keys, settings=settings, parts=(value, *slope), **more)
 
     claimed = {
@@ -44,11 +47,15 @@ def in_one_or_two(functions: Mapping[str, Callable]) -> Iterator[Several]:
         found = {
             one: by_name
             for one, by_name in found.items()
-            if by_name or (one not in claimed and belongs(name, value, one, functions[one]))
+            if by_name
+            or (one not in claimed and belongs(name, value, one, functions[one]))
+            or renames(name, value, one, functions[one])
         }
         for other, by_name in found.items():
             slope, updates = functions[other], bool(DOWNHILL.search(other))
-            run = functools.partial(apart, value, slope)
+            run = functools.partial(
+                apart, value, with_names_of(value, slope) if renames(name, value, other, slope) else slope
+            )
             alike = [one for one in found if found[one] == by_name]  # of one value
             title = name if len(alike) == 1 and (by_name or len(found) == 1) else other
             yield reading(title, run, value, slope, updates=updates, one_of=len(found))
@@ -60,7 +67,7 @@ def in_one_or_two(functions: Mapping[str, Callable]) -> Iterator[Several]:
 
 def named_after(name: str, other: str) -> bool:
     """Whether a function has the name of the derivative of another."""
-    stems = {name, name.removesuffix("_forward"), name.removesuffix("_loss"), name.removesuffix("_fn")}
+    stems = {name.removesuffix(end) for end in ("", "_forward", "_fwd", "_loss", "_fn")}
     return name.replace("forward", "backward") == other or any(
         form.format(one) == other for form in DERIVATIVES for one in stems
     )
@@ -71,6 +78,26 @@ def takes_the_same(value: Callable, slope: Callable) -> bool:
     first, second = ([plain(p.name) for p in required(f)] for f in (value, slope))
     rest = [one for one in second if one not in first]
     return len(first) >= 1 and set(first) <= set(second) and len(rest) <= 1 and all(map(is_upstream, rest))
+
+
+def renames(name: str, value: Callable, other: str, slope: Callable) -> bool:
+    """Whether the gradients of a cost take its arguments in its order, some of them by longer names: gradients(w, xb, yb) of cost(w, X, y)."""
+    first, second = ([plain(p.name) for p in required(f)] for f in (value, slope))
+    pairs = [sorted(pair, key=len) for pair in zip(first, second, strict=False)]
+    alike = len(first) == len(second) > 1 and all(long.startswith(short) for short, long in pairs)
+    return alike and first != second and bool(IS_COST.search(name)) and bool(IS_SLOPE.search(other))
+
+
+def with_names_of(value: Callable, slope: Callable) -> Callable:
+    """The gradients of a cost as a function of what the cost calls its arguments."""
+    options = [p for p in parameters_of(slope) if p.default is not p.empty]
+
+    @functools.wraps(slope)
+    def twin(*arguments: Any, **words: Any) -> Any:
+        return slope(*arguments, **words)
+
+    twin.__signature__ = inspect.Signature([*required(value), *options])
+    return twin
 
 
 def with_its_own(value: Callable, arguments: Arrays, upstream: Callable) -> tuple[list, list]:

@@ -13,7 +13,9 @@ from ..objects import modes
 from ..objects.copies import duplicate, repeatable
 from ..objects.paths import (
     Path,
+    cased,
     get,
+    in_its_case,
     is_array,
     is_number,
     is_trained,
@@ -138,7 +140,7 @@ class Adapted(Layer):
         for path in candidates:
             keys = keys_of_parameter(path)
             hits = [g for g in gradients if g != path and named[g] & keys]
-            hits.sort(key=lambda g: (len(g), not written(g).startswith("d")))
+            hits.sort(key=lambda g, path=path: (len(g), not in_its_case(g, path), not written(g).startswith("d")))
             others = [keys_of_parameter(other) for other in candidates if other != path]
             own = path in gradients and path in before  # a gradient's own place is no parameter
             if hits and not (own and any(named[path] & other for other in others)):
@@ -205,10 +207,11 @@ class Adapted(Layer):
     def left(self, name: str) -> Any:
         path = self.gradients[name]
         if path is None:
-            for key, value in self.returned.items():
-                if keys_of_parameter((("attribute", key),)) & keys_of_parameter(self.places[name]):
-                    return value
-            raise AttributeError(f"d{name}")
+            place = self.places[name]
+            keys = [k for k in self.returned if keys_of_parameter((("attribute", k),)) & keys_of_parameter(place)]
+            if not keys:
+                raise AttributeError(f"d{name}")
+            return self.returned[min(keys, key=lambda k: not in_its_case((("attribute", k),), place))]
         try:
             value = get(self.theirs, path)
         except (KeyError, IndexError):
@@ -283,11 +286,12 @@ class Adapted(Layer):
         else:
             return found, {}
         x = self.last["x"]
-        by_key = {}
+        by_key, by_case = {}, {}
         for name, value in named.items():
             for key in stems_of_gradient(name) | ({stem(name)} if isinstance(found, dict) else set()):
-                by_key[key] = value
+                by_key[key] = by_case[cased(str(name), key)] = value
             by_key.setdefault(str(name), value)
+        by_key |= by_case if len({*map(plain, named)}) < len(named) else {}  # dA beside da
         inputs = ("x", "input", "inputs", "inp", "in", "aprev", "xin", "z")
         dx = next((by_key[name] for name in inputs if name in by_key), None)
         if dx is None and not isinstance(found, dict):

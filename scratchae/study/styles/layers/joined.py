@@ -63,7 +63,9 @@ class Joined:
             return found
         names = returned_names(self._derivative, len(found))
         arrays = ["x", *(name for name in self._names if hasattr(getattr(self, name), "dtype"))]
-        wanted = [next((a for a in arrays if plain(a) in stems_of_gradient(name)), None) for name in names]
+        called = {name: {plain(name)} for name in arrays}
+        called["x"].add(plain(parameters_of(self._value)[0].name))
+        wanted = [next((a for a in arrays if called[a] & stems_of_gradient(name)), None) for name in names]
         if None in wanted or len(set(wanted)) < len(wanted):
             wanted = arrays[: len(found)]
         times = dict.fromkeys(arrays[1:], self._x.shape[1]) if self._averaged else {}
@@ -195,6 +197,6 @@ def argument_choices(parameter: inspect.Parameter, x: np.ndarray, given: Mapping
     kind = kind_of(name)
     if name in ("wh", "whh", "u"):
         shapes["w"] = [(4, 4)]
-    if name in ("gamma", "beta", "scale", "shift"):
-        kind, shapes["b"] = "b", [(D,), (1, D), (C,), (1, C, 1, 1)]
+    if name in ("gamma", "beta", "scale", "shift", "gain"):
+        kind, shapes["b"] = "b", [(D,), (1, D), (C,), (1, C, 1, 1), (len(x), 1)]
     return [0.5 * rng.standard_normal(shape) for shape in dict.fromkeys(shapes[kind])]

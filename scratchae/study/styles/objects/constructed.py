@@ -14,6 +14,7 @@ import numpy as np
 from ..text.calls import required
 from ..text.names import plain
 from ..text.written import text_of
+from .built import built
 
 IS_SIZE = re.compile(
     r"^n|dim|size|num|count|units|^in|^out|hidden|^d\d*$|^[kh]$|width|seed|rng|^lr|vocab|len|depth|heads"
@@ -115,8 +116,11 @@ def first_made(cls: type, ways: Sequence[tuple[int, ...]], options: Mapping[str,
 def made_with(cls: type, sizes: tuple[int, ...], options: Mapping[str, Any], lists: bool = False) -> Made:
     numbers = itertools.chain(sizes, itertools.repeat(2))
     words, places = {}, []
+    with_slope = any(re.search("prime|deriv", plain(p.name)) for p in required(cls))
     for parameter in required(cls):
         value = argument(parameter, numbers, lists, 3 if wants_odd(cls) else 2)
+        if with_slope and plain(parameter.name) in ("f", "g", "phi", "sigma"):
+            value = tanh
         if len(set(sizes)) == 1 and value in (2, [3, 4, 2]):  # sizes that are all equal
             value = sizes[0] if value == 2 else [sizes[0]] * 3
         if parameter.kind is parameter.KEYWORD_ONLY:
@@ -128,7 +132,8 @@ def made_with(cls: type, sizes: tuple[int, ...], options: Mapping[str, Any], lis
     np.random.seed(0)  # so that the weights of a class that draws them itself are the same at each check
     try:
         said = ", ".join(f"{k}={v!r}" for k, v in options.items())
-        return Made(cls(*places, **words, **options), f"{cls.__name__}({call})", said)
+        thing = built(cls(*places, **words, **options), [next(numbers), *sizes])
+        return Made(thing, f"{cls.__name__}({call})", said)
     except (TypeError, IndexError):
         if lists or not any(plain(p.name) in ONE_OR_SEVERAL for p in required(cls)):
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 from collections.abc import Iterator
@@ -78,11 +79,12 @@ def keys_of_parameter(path: Path) -> set[tuple[str, ...]]:
     return {(*inner, stem(names[-1])), (*held, stem(names[-1]))}
 
 
-def keys_of_gradient(path: Path) -> set[tuple[str, ...]]:
+@functools.lru_cache(10_000)
+def keys_of_gradient(path: Path) -> frozenset[tuple[str, ...]]:
     """The parameters, by key, whose gradient may lie at this path."""
     names = [key for _, key in path]
     if len(names) > 1 and plain(names[-1]) in ("grad", "gradient", "g", "d"):
-        return keys_of_parameter(path[:-1])
+        return frozenset(keys_of_parameter(path[:-1]))
     *above, last = names
     inner = tuple(stem(name) for name in above if plain(name) not in GRADIENTS | PARAMETERS)
     found = {(*inner, name) for name in stems_of_gradient(last)}
@@ -90,7 +92,18 @@ def keys_of_gradient(path: Path) -> set[tuple[str, ...]]:
         found.add((*inner, stem(last)))
     if above:  # nabla_b[0], dweights["hidden"]
         found |= {(*inner[:-1], name, stem(last)) for name in stems_of_gradient(above[-1])}
-    return found
+    return frozenset(found)
+
+
+def cased(name: str, key: str) -> str:
+    """The part of the name of a gradient that is that of a parameter, in upper and lower case as it is written: A of dA."""
+    return next((part for part in (name[-len(key) :], name[: len(key)]) if part.lower() == key), key)
+
+
+def in_its_case(gradient: Path, parameter: Path) -> bool:
+    """Whether what holds a gradient is named as the parameter is, in upper and lower case too: dA for A, and not for a."""
+    last = str(parameter[-1][1])
+    return any(str(key).startswith(last) or str(key).endswith(last) for _, key in gradient)
 
 
 def is_trained(path: Path) -> bool:

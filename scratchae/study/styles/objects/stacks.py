@@ -1,7 +1,8 @@
-"""A net made of layers, Network(*layers) or Sequential(layers): one of the layers of its file."""
+"""A net made of layers, Network(*layers), Sequential(layers) or net.add(layer): one of the layers of its file."""
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import re
 import sys
@@ -12,27 +13,80 @@ import numpy as np
 
 from ..text.calls import method_of, parameters_of, required
 from ..text.names import BACKWARD, FORWARD, plain
-from .constructed import constructed
-from .copies import repeatable
+from .constructed import constructed, is_size
+from .copies import duplicate, repeatable
 from .held import held_by
 
 LAYERS = re.compile(r"layers|modules|blocks|stack")
+IS_SOURCE = re.compile(r"rng|seed|generator|randomstate")  # of random numbers
+ADDING = ("add", "add_layer", "addLayer", "append", "push")
 
 
 def stacked(cls: type) -> Any:
-    """Such a net: a layer from 3 features to 4, an activation if the file has one, and a layer to 2; None where it cannot be made."""
-    asked = [p for p in parameters_of(cls) if LAYERS.fullmatch(plain(p.name))]
-    others = [p for p in required(cls) if p not in asked]
-    if len(asked) != 1 or others:
-        return None
-    for between in [*activations(cls), None]:
+    """Such a net: a layer from 3 features to 4, an activation if the file has one, and a layer to 2; or of activations, where it has no
+    other; None where it cannot be made. Where the net is handed the size of its input, its layers are handed one size each."""
+    for layers in of_file(cls) if of_given(cls) else ():
         try:
-            first, last = (next(dense(cls, *sizes)) for sizes in ((3, 4), (4, 2)))
-            layers = [one for one in (first, between, last) if one is not None]
-            return cls(*layers) if asked[0].kind is asked[0].VAR_POSITIONAL else cls(layers)
-        except Exception:  # there is none, or it is made of something else
+            return of_layers(cls, layers)
+        except Exception:  # it is made of something else
             continue
     return None
+
+
+def of_file(net: type) -> Iterator[list[Any]]:
+    """The layers of a net, the likeliest first."""
+    between, sized = [*activations(net)], bool(sizes_of(net))
+    for one in [*between, None]:
+        first, last = (next(dense(net, *sizes), None) for sizes in (((4,), (2,)) if sized else ((3, 4), (4, 2))))
+        if first is not None and last is not None:
+            yield [layer for layer in (first, one, last) if layer is not None]
+    if between and not sized:
+        yield between[:2]
+
+
+def asked_of(cls: type) -> list[inspect.Parameter]:
+    """The arguments of a constructor that are layers."""
+    return [p for p in parameters_of(cls) if LAYERS.fullmatch(plain(p.name))]
+
+
+def sizes_of(cls: type) -> list[inspect.Parameter]:
+    """The arguments of a constructor besides layers."""
+    return [p for p in required(cls) if p not in asked_of(cls)]
+
+
+def of_given(cls: type) -> bool:
+    """Whether a net may be made of layers that are put into it."""
+    asked, others = asked_of(cls), sizes_of(cls)
+    if others:
+        return len(asked) == len(others) == 1 and is_size(others[0].name)
+    return len(asked) == 1 or (not asked and method_of(cls, ADDING) is not None)
+
+
+def of_layers(cls: type, layers: list[Any]) -> Any:
+    asked, sizes = asked_of(cls), {p.name: 3 for p in sizes_of(cls)}
+    if asked and asked[0].kind is asked[0].VAR_POSITIONAL:
+        return cls(*sizes.values(), *layers)
+    if asked:
+        return cls(**sizes, **{asked[0].name: layers})
+    net, adding = cls(), method_of(cls, ADDING)
+    for one in layers:
+        getattr(net, adding)(one)
+    return net
+
+
+def runs(net: Any) -> bool:
+    """Whether a net takes examples of 3 features, as rows or as columns."""
+    forward = method_of(net, FORWARD)
+    for shape in ((5, 3), (3, 5)) if forward else ():
+        with contextlib.suppress(Exception):
+            return getattr(duplicate(net), forward)(np.ones(shape)).shape in ((5, 2), (2, 5), shape)
+    return False
+
+
+def layers_in(net: Any) -> list[Any]:
+    """The layers that a net holds in a list."""
+    lists = [one for one in vars(net).values() if isinstance(one, list | tuple)]
+    return [layer for one in lists for layer in one if method_of(layer, FORWARD) and method_of(layer, BACKWARD)]
 
 
 def classes(net: type) -> Iterator[type]:
@@ -44,14 +98,15 @@ def classes(net: type) -> Iterator[type]:
 
 
 def dense(net: type, *sizes: int) -> Iterator[Any]:
-    """Layers of two sizes with a matrix of these."""
+    """Layers of these sizes with a matrix, which has two sizes, if there are two."""
     for cls in classes(net):
-        if len(required(cls)) == 2:
+        if len([p for p in required(cls) if not IS_SOURCE.fullmatch(plain(p.name))]) == len(sizes):
             try:
                 thing = constructed(cls, sizes).value
             except Exception:
                 continue
-            if any(array.shape in (sizes, sizes[::-1]) for _, array in held_by(thing).values()):
+            matrices = [array.shape for _, array in held_by(thing).values() if array.ndim == 2]
+            if matrices if len(sizes) == 1 else any(shape in (sizes, sizes[::-1]) for shape in matrices):
                 yield thing
 
 

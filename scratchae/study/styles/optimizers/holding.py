@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..text.calls import method_of, required
+from ..text.calls import method_of, parameters_of, required
 from ..text.names import RATES, UPDATE, ZEROING, plain, stems_of_gradient
 from .handed import Arrays, Parameter, from_layer, layer_of
 from .updating import HANDED, Updating
@@ -31,9 +32,18 @@ class Made(Updating):
                 if plain(one.name) in HANDED.keys() | RATES
             }
             self.theirs = self.made = self.cls(*held, **rest | self.options)
-            self.method = getattr(self.made, method_of(self.made, UPDATE) or "step")
+            of_function = inspect.isfunction(self.made)
+            self.method = self.made if of_function else getattr(self.made, method_of(self.made, UPDATE) or "step")
+            if of_function:  # it shares the settings of what has made it
+                self.defaults = {
+                    p.name: p.default for p in parameters_of(self.cls) if p.default is not p.empty
+                } | rest
         self.silent = self.method(*self.hand(g)) is None
         return [np.array(value) for value in self.now()]
+
+    @property
+    def source(self) -> Any:
+        return self.cls
 
 
 class Keeping(Made):
@@ -54,6 +64,20 @@ class Keeping(Made):
         )
         kept = next(lists, self.held)
         return kept if all(map(np.shape, kept)) else self.held
+
+
+class KeepingKeys(Keeping):
+    """The same with arrays by name, step({"W": dW, "b": db})."""
+
+    def hold(self, p: Arrays, g: Arrays) -> tuple:
+        self.held = dict(zip(("W", "b"), p, strict=True))
+        return (self.held,)
+
+    def hand(self, g: Arrays) -> tuple:
+        return (dict(zip(("W", "b"), g, strict=True)),)
+
+    def now(self) -> Arrays:
+        return list(self.held.values())
 
 
 class Holding(Made):

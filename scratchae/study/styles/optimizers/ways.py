@@ -16,7 +16,7 @@ from ..text.calls import method_of, parameters_of, required, without_default
 from ..text.names import COUNTERS, RATES, UPDATE, plain
 from ..text.written import tree_of
 from .handed import FORMS, by_arrays
-from .holding import Holding, HoldingBoth, HoldingLayers, Keeping
+from .holding import Holding, HoldingBoth, HoldingLayers, Keeping, KeepingKeys
 from .updating import HANDED, Asking, Functional, Named, Shaped, Updating
 
 GRADIENT_FUNCTION = re.compile(r"^(?:grad\w*|g|d)(?:fn|func|function|f)$|^df$|^grad$")
@@ -44,13 +44,23 @@ def like(values: Any) -> Any:
 
 def is_factory(function: Callable) -> bool:
     """Whether a function makes an optimizer: it has a learning rate, and returns a function that is defined in it."""
-    asked = {plain(p.name) for p in required(function)}
-    if asked - RATES or not RATES & {plain(p.name) for p in parameters_of(function)}:
+    asked = [plain(p.name) for p in required(function) if plain(p.name) not in RATES]
+    held = keeps(function)
+    if (asked and not held) or not RATES & {plain(p.name) for p in parameters_of(function)}:
         return False
     written = next(iter(tree_of(function).body), None)
     lines = getattr(written, "body", ())
-    takes = {node.name: len(node.args.args) for node in lines if isinstance(node, ast.FunctionDef)}
-    return any(isinstance(node, ast.Return) and takes.get(getattr(node.value, "id", ""), 0) >= 2 for node in lines)
+    takes = {node.name: node.args.args for node in lines if isinstance(node, ast.FunctionDef)}
+    found = [takes.get(getattr(node.value, "id", ""), []) for node in lines if isinstance(node, ast.Return)]
+    return any(len(one) == 1 and plain(one[0].arg)[:1] in "gd" if held else len(one) >= 2 for one in found)
+
+
+def keeps(function: Callable) -> bool:
+    """Whether what makes an optimizer is handed the parameters."""
+    asked = [plain(p.name) for p in required(function) if plain(p.name) not in RATES]
+    return len(asked) == 1 and bool(
+        re.fullmatch(r"params?|parameters?|ps?|ws?|weights|thetas?|variables|arrays", asked[0])
+    )
 
 
 def ways(make: Callable[[], Any], cls: Any, options: Mapping[str, Any]) -> Iterator[Callable[[], Updating]]:
@@ -58,6 +68,10 @@ def ways(make: Callable[[], Any], cls: Any, options: Mapping[str, Any]) -> Itera
     function, to which options are handed."""
     if inspect.isclass(cls):
         yield from ways_of_class(make, cls, dict(options))
+        return
+    if cls is not None and keeps(cls):
+        yield lambda: Keeping(cls, dict(options))
+        yield lambda: KeepingKeys(cls, dict(options))
         return
     function = make()
     if cls is not None:
@@ -110,6 +124,7 @@ def ways_of_class(make: Callable[[], Any], cls: type, options: dict[str, Any]) -
             and first.startswith(("g", "d"))
         ):
             yield lambda: Keeping(cls, options)
+            yield lambda: KeepingKeys(cls, options)
             return
         if len(needed) == 3 and is_name(first):
             yield lambda: Named(duplicate(make()), by_arrays)

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from ..text.calls import parameters_of, required
-from ..text.names import is_upstream, plain
+from ..text.names import is_upstream, plain, stem, stems_of_gradient
 from ..text.written import returns, upstream_option
-from .returned import is_number, labelled, names_in
+from .returned import is_number, labelled, names_in, reduces_nothing
 from .several import Arrays, UnlikeError
 
 
@@ -48,18 +48,20 @@ def apart(value: Callable, slope: Callable, arguments: Arrays, upstream: Callabl
         outputs = [states[-1]]
     if not above:
         outputs = outputs[:1]
-        if not is_number(outputs[0]):
-            raise UnlikeError
+        if not is_number(outputs[0]) or reduces_nothing(value):
+            raise UnlikeError  # a forward that reduces nothing gives no loss, even where it gives one number
     cache = outputs[len(above) :] if above else list(found[1:]) if isinstance(found, tuple) else []
     outputs = outputs[: max(1, len(above))]
     if len(outputs) < len(above):
         raise UnlikeError
     drawn = {p.name: upstream(np.asarray(y)) for p, y in zip(above, outputs, strict=False)}
-    handed = []
+    handed, filled = [], Filled(arguments)
     for p in wanted:
         name = plain(p.name)
         if p.name in drawn:
             handed.append(drawn[p.name])
+        elif name in ("grads", "gradients") and name not in by_name:
+            handed.append(filled)
         elif name in by_name:
             handed.append(by_name[name])
         elif cache:
@@ -76,7 +78,24 @@ def apart(value: Callable, slope: Callable, arguments: Arrays, upstream: Callabl
     }
     for name in upstream_option(slope) if not above else ():
         settings[name], outputs = 1.7, [1.7 * np.asarray(y) for y in outputs]
-    return outputs, list(labelled(slope(*handed, **settings), names_in(slope)))
+    returned = list(labelled(slope(*handed, **settings), names_in(slope)))
+    return outputs, [*returned, *labelled(dict(filled), ())]
+
+
+class Filled(dict):
+    """A dict of gradients that a derivative is handed, and adds to: zeros in the shape of the argument of which the key tells."""
+
+    def __init__(self, arguments: Arrays):
+        super().__init__()
+        inner = [one for one in arguments.values() if isinstance(one, dict)]
+        self.arrays = {key: array for one in (arguments, *inner) for key, array in one.items()}
+
+    def __missing__(self, key: str) -> np.ndarray:
+        stems = stems_of_gradient(key) | {stem(key)}
+        self[key] = next(
+            np.zeros_like(one) for name, one in self.arrays.items() if name == key or stem(name) in stems
+        )
+        return self[key]
 
 
 def held_in(cache: list, name: str) -> Any:

@@ -10,21 +10,24 @@ from typing import Any
 import numpy as np
 
 from ..text.calls import parameters_of
-from ..text.names import stems_of_gradient
-from ..text.written import called, returned_names, returns
+from ..text.fields import fields_held
+from ..text.names import FORWARD, stems_of_gradient
+from ..text.written import called, returned_names, returns, text_of
 from .several import UnlikeError
 
 IS_GRADIENT = re.compile(r"d[A-Z]\w*|d\w?_d\w+|grads?_\w+|\w+_grad|d[bwxz]\d?")  # what is no value
+REDUCES = re.compile(r"sum|mean|norm|average|loss|cost|mse|bce|entropy|error|nll|energy|elbo|einsum|trace", re.I)
 HESSIAN = re.compile(r"hess\w*", re.I)
 
 
 def labelled(found: Any, names: Sequence[str]) -> Iterator[tuple[str, Any]]:
     """The arrays in what was returned, with their names: those in the `return`, the keys of a dict, the places in a list."""
+    found = fields_held(found) or found
     if isinstance(found, dict):
         yield from ((str(key), value) for key, value in found.items())
     elif isinstance(found, tuple | list):
         for i, value in enumerate(found):
-            name = names[i] if i < len(names) else str(i)
+            name, value = names[i] if i < len(names) else str(i), fields_held(value) or value
             if isinstance(value, dict):
                 yield from labelled(value, ())
             elif isinstance(value, tuple | list):
@@ -41,11 +44,17 @@ def is_number(value: Any) -> bool:
 
 def are_arrays(found: Any) -> bool:
     """Whether something is an array of floats, or holds one in a tuple, list or dict."""
+    found = fields_held(found) or found
     if isinstance(found, dict):
         return any(map(are_arrays, found.values()))
     if isinstance(found, tuple | list):
         return any(map(are_arrays, found))
     return isinstance(found, np.ndarray) and found.dtype.kind == "f"
+
+
+def reduces_nothing(function: Callable) -> bool:
+    """Whether a function is a forward that gives no loss, even where it gives one number."""
+    return getattr(function, "__name__", "") in FORWARD and not REDUCES.search(text_of(function))
 
 
 def with_gradients(found: Any, source: Callable, upstream: Callable | None = None) -> tuple[list, list]:
@@ -55,8 +64,14 @@ def with_gradients(found: Any, source: Callable, upstream: Callable | None = Non
     value, *rest = found
     if upstream and len(rest) == 1 and callable(rest[0]):
         back = rest[0]
-        return [value], list(labelled(back(upstream(np.asarray(value))), names_in(back)))
-    if not is_number(value) or not are_arrays(rest) or IS_GRADIENT.fullmatch(returned_names(source, len(found))[0]):
+        handed = [upstream(np.asarray(value))] if parameters_of(back) or np.ndim(value) else []  # none, of a loss
+        return [value], list(labelled(back(*handed), names_in(back)))
+    if (
+        not is_number(value)
+        or reduces_nothing(source)
+        or not are_arrays(rest)
+        or IS_GRADIENT.fullmatch(returned_names(source, len(found))[0])
+    ):
         raise UnlikeError
     nodes, asked = returned_nodes(source, len(found)), {p.name for p in parameters_of(source)}
     if any(isinstance(node, ast.BinOp) and getattr(node.left, "id", "") in asked for node in nodes):

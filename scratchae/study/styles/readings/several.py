@@ -34,7 +34,8 @@ class Several:
     one_of: how many functions give the gradients, one each. settings: arguments with a default, of the value and of what gives its
     gradients, unless that has a cache of it. cls: the class whose options can be tried; fixed: what it holds is the file's. parts: the
     functions that run. sized: the arguments of its constructor that are handed sizes. told: a class says of what
-    its gradients are. twice: of an object that sets its gradients to 0, which are added up and which are not.
+    its gradients are. twice: of an object that sets its gradients to 0, which are added up and which are not. value: the outputs alone, where that takes less. refused: arguments on which it did
+    not run, and why.
     """
 
     name: str
@@ -53,15 +54,19 @@ class Several:
     sized: tuple[str, ...] = ()
     told: bool = False
     twice: Callable[[Arrays, Callable], tuple[list[str], list[str]]] | None = None
+    value: Callable[[Arrays], list[Any]] | None = None
+    refused: dict[int, type[Exception]] = field(default_factory=dict)
 
     def complete(self, arguments: Arrays, seed: int) -> Arrays:
         """The arguments, and what the object holds, moved off the values with which it begins."""
-        rng, found = np.random.default_rng([seed, 7]), {p.name: None for p in self.parameters if p.name in arguments}
+        found = {p.name: None for p in self.parameters if p.name in arguments}
         found |= arguments
         for name, keys in self.keys.items():
             if isinstance(held := found.get(name), dict):  # in the order of the author
                 found[name] = {key: held[key] for key in (*keys, *held) if key in held}
-        for name, array in self.held(arguments).items():
+        held = self.held(arguments)
+        rng = np.random.default_rng([seed, 7]) if held else None
+        for name, array in held.items():
             if re.search(r"var|sigma|std|scale", name):
                 found[name] = np.asarray(np.abs(array) * rng.uniform(0.6, 1.5, array.shape))
             else:

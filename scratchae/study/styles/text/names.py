@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -61,6 +62,7 @@ def plain(name: Any) -> str:
     return str(name).strip("_").lower().replace("_", "")
 
 
+@functools.lru_cache(10_000)
 def stem(name: Any) -> str:
     """A name without its accidents: weights_1, W1 and kernel1 are all w1."""
     text = plain(name)
@@ -69,7 +71,8 @@ def stem(name: Any) -> str:
     return SYNONYMS.get(text, text) + digits
 
 
-def stems_of_gradient(name: Any) -> set[str]:
+@functools.lru_cache(10_000)
+def stems_of_gradient(name: Any) -> frozenset[str]:
     """What a name may be the gradient of: dW, grad_W, W_grad and dL_dW are all that of w."""
     text = str(name).strip("_")
     before = BEFORE.match(text)
@@ -78,7 +81,7 @@ def stems_of_gradient(name: Any) -> set[str]:
         found.add(stem(text[shorter.end() :]))
     if AFTER.search(text):
         found.add(stem(AFTER.sub("", text)))
-    return found - {""}
+    return frozenset(found - {""})
 
 
 def partner(name: str, names: Mapping[str, Any]) -> str | None:

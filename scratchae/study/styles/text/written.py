@@ -50,7 +50,7 @@ def may_give_several(function: Any) -> bool:
 
 def text_of(thing: Any) -> str:
     """A class or function as it is written; empty where its text cannot be had."""
-    return (text_of_function if inspect.isfunction(thing) else text_of_any)(thing)
+    return (text_known if inspect.isfunction(thing) or inspect.isclass(thing) else text_of_any)(thing)
 
 
 def text_of_any(thing: Any) -> str:
@@ -60,7 +60,7 @@ def text_of_any(thing: Any) -> str:
         return ""
 
 
-text_of_function = functools.lru_cache(1000)(text_of_any)  # which are asked for thousands of times
+text_known = functools.lru_cache(1000)(text_of_any)  # which are asked for thousands of times
 
 
 def notes_of(thing: Any) -> str:
@@ -102,7 +102,20 @@ def indices_in(functions: Iterable[Any], names: Collection[str]) -> set[str]:
     return {one.id for one in alone if isinstance(one, ast.Name) and one.id in names}
 
 
+def transposed_in(functions: Iterable[Any], names: Collection[str]) -> set[str]:
+    """Which of these names are transposed, as A.T, np.transpose(A) or A.transpose(), so that they mean arrays of several axes."""
+    nodes = [node for function in functions for node in ast.walk(tree_of(function))]
+    turned = [node.value for node in nodes if isinstance(node, ast.Attribute) and node.attr in ("T", "transpose")]
+    turned += [
+        node.args[0]
+        for node in nodes
+        if isinstance(node, ast.Call) and node.args and getattr(node.func, "attr", "") == "transpose"
+    ]
+    return {one.id for one in turned if isinstance(one, ast.Name) and one.id in names}
+
+
 WEIGHT = re.compile(r"[WUV]_?\w{0,3}|w\d|w[xhy]\w|b\d?|b_?\w|theta\d?|gamma|beta|\w*(?:weight|bias)\w*")
+LIST = re.compile(r"(?:all_)?(?:weights|biases|params|parameters|kernels|matrices|Ws|bs|thetas)")  # of arrays
 SHAPED = {"reshape", "zeros", "ones", "eye", "empty", "range"}  # what is handed shapes and counts
 
 
@@ -187,7 +200,8 @@ def rows_of(functions: Iterable[Any], names: Collection[str]) -> dict[str, list[
         for target, value in pairs:
             inside = not isinstance(node, ast.Assign) or isinstance(value, ast.Subscript)
             value = value.value if isinstance(value, ast.Subscript) else value
-            entries = getattr(target, "elts", [])
+            each = isinstance(target, ast.Name) and inside and bool(LIST.fullmatch(getattr(value, "id", "")))
+            entries = [target] if each else getattr(target, "elts", [])
             called = [one.id for one in entries if isinstance(one, ast.Name)]
             if (
                 getattr(value, "id", "") in names
@@ -195,7 +209,7 @@ def rows_of(functions: Iterable[Any], names: Collection[str]) -> dict[str, list[
                 and any(map(WEIGHT.fullmatch, called))
             ):
                 row = Row([f"{one}{i}" for i in (1, 2) for one in called] if inside else called)
-                row.width = len(called) if inside else 0
+                row.width = len(called) if inside and not each else 0
                 found.setdefault(value.id, row)
     return found
 

@@ -1,0 +1,106 @@
+"""Small changes of what stands in brackets and in comparisons, and of the names in a statement."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+
+from .changes import Rewriting, instead, setter
+
+BIASED = ("[1:]", "[:, 1:]")  # all but a bias
+TURNED = {(None, "-1"): ("1", None), ("1", None): (None, "-1")}
+MOST = 60  # how many other names are tried in a function
+
+
+def expression(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
+
+
+def of_entries(node: ast.AST) -> Iterator[Rewriting]:
+    """The first in place of the last, one for each row in place of all; and all but the first, on both sides of +=."""
+    if isinstance(node, ast.Subscript):
+        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        for i, part in enumerate(parts):
+            if not isinstance(part, ast.Slice) or part.step:
+                continue
+            ends = tuple(one and ast.unparse(one) for one in (part.lower, part.upper))
+            if ends in TURNED:
+                lower, upper = (one and expression(one) for one in TURNED[ends])
+                yield instead(node, with_slice(node, parts, i, ast.Slice(lower, upper)))
+            if ends == (None, None) and any(isinstance(one, ast.Name | ast.Attribute) for one in parts):
+                yield instead(
+                    node, with_slice(node, parts, i, expression(f"range({ast.unparse(node.value)}.shape[{i}])"))
+                )
+    if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+        for one in ast.walk(node.value):
+            for index in BIASED if isinstance(one, ast.Name) else ():
+                target = ast.Subscript(
+                    ast.Name(node.target.id, ast.Load()), expression(f"_{index}").slice, ast.Store()
+                )
+                value = expression(ast.unparse(node.value))
+                value = Indexed(one.id, index).visit(value)
+                yield instead(node, setter(node, target=target, value=value))
+
+
+def with_slice(node: ast.Subscript, parts: Sequence[ast.expr], i: int, part: ast.expr) -> Callable:
+    new = [*parts[:i], part, *parts[i + 1 :]]
+    return setter(node, slice=ast.Tuple(new, ast.Load()) if len(new) > 1 else part)
+
+
+class Indexed(ast.NodeTransformer):
+    """Puts brackets behind a name."""
+
+    def __init__(self, name: str, index: str):
+        self.name, self.index = name, index
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return expression(f"{node.id}{self.index}") if node.id == self.name else node
+
+
+def names_of(function: ast.AST) -> list[ast.Name]:
+    """The names of values that are read."""
+    nodes = list(ast.walk(function))
+    called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+    called |= {
+        id(node.value) for node in nodes if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "np"
+    }
+    return [
+        one for one in nodes if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load) and id(one) not in called
+    ]
+
+
+def of_comparisons(function: ast.AST) -> Iterator[Rewriting]:
+    """Another name in a comparison."""
+    return with_other_names(function, ast.Compare)
+
+
+def of_names(function: ast.AST) -> Iterator[Rewriting]:
+    """Another name in brackets; two names of a statement that changed places."""
+    yield from with_other_names(function, ast.Subscript)
+    names = names_of(function)
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign | ast.AugAssign | ast.Return | ast.Expr) and node.value:
+            own = [one for one in ast.walk(node) if one in names]
+            for first, second in itertools.islice(itertools.combinations(sorted({one.id for one in own}), 2), 10):
+                yield instead(node, exchange(own, first, second))
+
+
+def with_other_names(function: ast.AST, kind: type[ast.AST]) -> Iterator[Rewriting]:
+    names, tried = names_of(function), 0
+    texts = sorted({one.id for one in names})
+    for outer in [getattr(one, "slice", one) for one in ast.walk(function) if isinstance(one, kind)]:
+        for one in ast.walk(outer):
+            for text in texts if one in names else ():
+                tried += 1
+                if text != one.id and tried < MOST:
+                    yield instead(outer, setter(one, id=text))
+
+
+def exchange(names: Sequence[ast.Name], first: str, second: str) -> Callable[[], Callable[[], None]]:
+    def make() -> Callable:
+        for one in names:
+            one.id = {first: second, second: first}.get(one.id, one.id)
+        return make
+
+    return make

@@ -1,0 +1,98 @@
+"""A function or method that gives gradients and no value: the value is in its lines, by its name, or a usual loss of what they subtract.
+
+def gradients(X, y, W, b):
+    p = sigmoid(X @ W + b)
+    error = p - y                              the loss whose derivative is p - y, of p and y
+    return X.T @ error / len(y), error.mean()
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..classes import models
+from ..classes.passes import alike
+from ..classes.steps import NOT_PLAIN, RATE, set_rate, taken_off
+from ..objects.copies import duplicate
+from ..objects.fresh import Objects
+from ..objects.held import copies, held_by, left_by
+from ..readings.apart import words as handed
+from ..readings.returned import are_arrays, is_number, labelled, names_in
+from ..readings.several import Arrays, Several, UnlikeError
+from ..text.calls import parameters_of, required
+from ..text.names import IS_COST, IS_SLOPE
+from ..text.written import keys_of, text_of
+from .loops import Loop, code_of, lines_of, ran, values
+from .scripts import with_globals
+
+
+def of_function(name: str, function: Callable, functions: dict[str, Callable]) -> Iterator[list[Several]]:
+    """The readings of a function that returns gradients, those of the same output and target together."""
+    needed = required(function)
+    keys = keys_of(functions.values(), [p.name for p in needed])
+
+    def reading(how: Callable, multiple: bool) -> Several:
+        def run(arguments: Arrays, upstream: Callable) -> tuple[list, list]:
+            return how(None, arguments)
+
+        parts = (function, function)  # the value, and the gradients
+        found = Several(name, function, needed, run, keys, parts=parts, updates=multiple, descends=multiple)
+        return with_globals(found)
+
+    yield from ([reading(*way) for way in group] for group in ways(function))
+
+
+def of_method(title: str, name: str, objects: Objects) -> Iterator[list[Several]]:
+    """The readings of a method that returns gradients, keeps them, or takes them off."""
+    method = getattr(objects.cls, name)
+
+    def reading(how: Callable, multiple: bool) -> Several:
+        found = models.reading(title, objects, how, method)
+        return replace(found, parts=(method, method), updates=multiple, descends=multiple)
+
+    named = dict(inspect.getmembers(objects.cls, inspect.isroutine))
+    own = any(IS_COST.search(one) and not IS_SLOPE.search(one) for one in named if one[:2] != "__")
+    for group in ways(method):
+        if not (own and group[0][1]):  # a class with a loss descends no other
+            yield [reading(*way) for way in group]
+
+
+def ways(function: Callable) -> Iterator[list[tuple[Callable, bool]]]:
+    """What gives the value and the gradients, `how(thing, words)`, of each output and target; whether a multiple of it may be meant."""
+    body, file = lines_of(function), function.__globals__
+    if not body or NOT_PLAIN.search(text_of(function)):
+        return
+    options = {p.name: p.default for p in parameters_of(function) if p.default is not p.empty}
+    loop, code = Loop(body, range(0), file, options), code_of(body, file)
+    groups: dict[frozenset[str], list[tuple[Callable, bool]]] = {}
+    for _, told, value in values(body):
+        of = frozenset(value.args[1:]) if told == "usual" else frozenset([str(len(groups))])
+        groups.setdefault(of, []).append((functools.partial(both, function, loop, code, value), told != "named"))
+    yield from groups.values()
+
+
+def both(function: Callable, loop: Loop, code: Any, value: Callable, thing: Any, words: Arrays) -> tuple[list, list]:
+    words = handed(function, words)
+    if thing is not None:
+        words |= set_rate(thing, words, RATE) or {}
+    own = {} if thing is None else {"self": duplicate(thing)}
+    after = loop.file | ran(code, loop.file, loop.before | duplicate(words) | own)
+    found = value(loop, after)
+    if found is None or np.size(found) != 1 or np.asarray(found).dtype.kind != "f":
+        raise UnlikeError
+    begun, before = (held_by(thing), copies(thing)) if thing is not None else ({}, {})
+    returned = function(**duplicate(words)) if thing is None else function(thing, **words)
+    if is_number(returned) or (isinstance(returned, tuple) and returned and is_number(returned[0])):
+        raise UnlikeError  # a value of its own
+    gradients = list(labelled(returned, names_in(function))) if are_arrays(returned) else []
+    if thing is not None:
+        gradients += left_by(thing, before)
+        taken = [(name, change) for name, change in taken_off(thing, alike(thing, begun)) if np.any(change)]
+        gradients = gradients or taken
+    return [np.asarray(found).item()], gradients
