@@ -20,25 +20,40 @@ class HostKernels(Kernels):
     """The kernels of the CPU: those that a GPU has too, and those of a convolution."""
 
     def column_products(
-        self, x: Array, geometry: tuple[Pair, Pair, Pair], W: Array | None, dy: Array | None, dW: Array | None
+        self,
+        x: Array,
+        geometry: tuple[Pair, Pair, Pair],
+        W: Array | None,
+        b: Array | None,
+        dy: Array | None,
+        dW: Array | None,
     ) -> Array | None:
         """`layers.patches.Columns.products`."""
         images, n, columns = room(x, *geometry)
         K, D = columns.shape[1], (dy if W is None else W).shape[1]
         y = None if W is None else np.empty((n, D), x.dtype)
         total = None if dy is None else np.zeros((K, D), x.dtype)
-        W, dy = of_shape("W", W, (K, D)), of_shape("dy", dy, (n, D))
-        self.launch("column_products", x.dtype, n, images, x, columns, len(columns), D, W, y, dy, total)
+        W, b, dy = of_shape("W", W, (K, D)), of_shape("b", b, (D,)), of_shape("dy", dy, (n, D))
+        self.launch("column_products", x.dtype, n, images, x, columns, len(columns), D, W, b, y, dy, total)
         if dy is not None:
             dW[...] = total
         return y
 
-    def matmul_col2im(self, y: Array, W: Array, size: Pair, stride: Pair = (1, 1), padding: Pair = (0, 0)) -> Array:
+    def matmul_col2im(
+        self,
+        y: Array,
+        W: Array,
+        size: Pair,
+        stride: Pair = (1, 1),
+        padding: Pair = (0, 0),
+        b: Array | None = None,
+    ) -> Array:
         KH, KW, C, D = W.shape
-        x = np.zeros((len(y), *size, C), y.dtype)
+        x = np.empty((len(y), *size, C), y.dtype)
         images, n, columns = room(x, (KH, KW), stride, padding)
         y, W = of_shape("y", y.reshape(-1, y.shape[3]), (n, D)), np.ascontiguousarray(W)
-        self.launch("matmul_col2im", x.dtype, n, images, y, W, columns, len(columns), D, x)
+        b = np.zeros(C, y.dtype) if b is None else of_shape("b", b, (C,))
+        self.launch("matmul_col2im", x.dtype, n, images, y, W, b, columns, len(columns), D, x)
         return x
 
 
