@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -12,12 +13,16 @@ from ..types import Array, Pair, count
 from . import Kernels
 
 CONVOLUTION = {"column_products", "matmul_col2im"}
+LONG = {"relu": 2**16, "relu_backward": 2**16}  # in numbers: NumPy is faster on fewer
 COLUMNS = 128 * 1024  # in numbers: so much of im2col(x) stays in the cache of a core
 LEAST = 64  # rows, since each product reads all of W
 
 
 class HostKernels(Kernels):
     """The kernels of the CPU: those that a GPU has too, and those of a convolution."""
+
+    def get(self, name: str, x: Array, others: Sequence[object] = ()) -> Callable[..., Array] | None:
+        return None if x.size < LONG.get(name, 0) else super().get(name, x, others)
 
     def column_products(
         self,
