@@ -1,4 +1,6 @@
-"""The products of a convolution by the kernels of convolution.cpp, of which a GPU has none: there im2col and a product are faster."""
+"""The kernels of the CPU as functions of arrays. A GPU makes im2col(x) whole, and multiplies it; here convolution.cpp makes a part at a
+time.
+"""
 
 from __future__ import annotations
 
