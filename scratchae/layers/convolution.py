@@ -17,7 +17,7 @@ import numpy as np
 from ..arguments import affordable, as_given, pair, whole
 from ..backend import Array, Pair, array_module, count
 from ..errors import OptionError, ShapeError
-from .channels import add_channels, channel_sums
+from .channels import channel_sums
 from .initial import draw_weights
 from .layer import Layer
 from .patches import Columns, matmul_col2im
@@ -88,8 +88,8 @@ class Conv2d(Layer):
         OH, OW = patch_counts(self, x, self.K, self.S, self.P)
         self.x_size = x.shape[1:3]
         self.columns = Columns(x, self.K, self.S, self.P)  # (N·OH·OW, KH·KW·Cin)
-        y = self.columns.products(rows(self.W)).reshape(len(x), OH, OW, self.out_channels)  # y = columns W + b
-        return add_channels(y, self.b)
+        y = self.columns.products(rows(self.W), self.b)  # y = columns W + b
+        return y.reshape(len(x), OH, OW, self.out_channels)
 
     def backward(self, dy: Array) -> Array:
         self.backward_parameters(dy)
@@ -171,15 +171,16 @@ class ConvTranspose2d(Layer):
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         self.x = x
-        y = matmul_col2im(x, self.W, self.output_size(x), self.S, self.P)  # columns = x Wᵀ; y = col2im(columns) + b
-        return add_channels(y, self.b)
+        return matmul_col2im(
+            x, self.W, self.output_size(x), self.S, self.P, self.b
+        )  # columns = x Wᵀ; y = col2im(columns) + b
 
     def backward(self, dy: Array) -> Array:
         # y = col2im(columns) + b
         channel_sums(dy, out=self.db)  # ∂L/∂b = Σ dy over images and pixels
         dcolumns = Columns(dy, self.K, self.S, self.P)  # ∂L/∂columns = im2col(dy), (N·H·W, KH·KW·Cout)
         # columns = x Wᵀ: ∂L/∂W = ∂L/∂columnsᵀ x, and ∂L/∂x = ∂L/∂columns W
-        dx = dcolumns.products(rows(self.W), rows(self.x), rows(self.dW))
+        dx = dcolumns.products(rows(self.W), dy=rows(self.x), dW=rows(self.dW))
         return dx.reshape(self.x.shape)
 
     def output_size(self, x: Array) -> Pair:

@@ -21,6 +21,7 @@ import math
 from typing import NamedTuple
 
 from ..backend import Array, Pair, array_module, count, example_blocks, kernel_for, one_kernel
+from .channels import add_channels
 
 
 @one_kernel
@@ -55,11 +56,13 @@ class Columns:
         keeps = len(self.blocks) == 1 and kernel_for("column_products", x) is None
         self.x, self.whole = (None, im2col(x, *self.geometry)) if keeps else (x, None)
 
-    def products(self, W: Array | None = None, dy: Array | None = None, dW: Array | None = None) -> Array | None:
-        """im2col(x) W, and im2col(x)ᵀ dy written to dW: those of the two that have a factor, from the same columns."""
-        factors = [factor for factor in (W, dy, dW) if factor is not None]
+    def products(
+        self, W: Array | None = None, b: Array | None = None, dy: Array | None = None, dW: Array | None = None
+    ) -> Array | None:
+        """im2col(x) W + b, and im2col(x)ᵀ dy written to dW: those of the two that have a factor, from the same columns."""
+        factors = [factor for factor in (W, b, dy, dW) if factor is not None]
         if self.whole is None and (kernel := kernel_for("column_products", self.x, factors)):
-            return kernel(self.x, self.geometry, W, dy, dW)
+            return kernel(self.x, self.geometry, W, b, dy, dW)
         xp, y = array_module(factors[0]), None
         if W is not None:
             dtype = xp.result_type(W, self.x if self.whole is None else self.whole)
@@ -69,6 +72,8 @@ class Columns:
             rows = slice(images.start * self.places, images.stop * self.places)
             if W is not None:
                 xp.matmul(columns, W, out=y[rows])
+            if b is not None:
+                add_channels(y[rows].reshape(-1, self.places, len(b)), b)
             if dy is not None and rows.start == 0:
                 xp.matmul(columns.T, dy[rows], out=dW)
             elif dy is not None:
@@ -88,19 +93,23 @@ def col2im(columns: Array, size: Pair, kernel: Pair, stride: Pair = (1, 1), padd
 
 
 @one_kernel
-def matmul_col2im(y: Array, W: Array, size: Pair, stride: Pair = (1, 1), padding: Pair = (0, 0)) -> Array:
-    """col2im(y Wᵀ): each pixel of y paints the kernel, scaled by the pixel's value, and overlaps add up.
+def matmul_col2im(
+    y: Array, W: Array, size: Pair, stride: Pair = (1, 1), padding: Pair = (0, 0), b: Array | None = None
+) -> Array:
+    """col2im(y Wᵀ) + b: each pixel of y paints the kernel, scaled by the pixel's value, and overlaps add up.
 
-    y (N, OH, OW, D), W (KH, KW, C, D) -> x (N, H, W, C), where size is (H, W).
+    y (N, OH, OW, D), W (KH, KW, C, D), b (C,) or None for 0 -> x (N, H, W, C), where size is (H, W).
     """
     xp = array_module(y)
     N, OH, OW, D = y.shape
     KH, KW, C, _ = W.shape
     if OH * OW == 1:  # nothing overlaps
-        return col2im(xp.matmul(y.reshape(N, D), W.reshape(-1, D).T), size, (KH, KW), stride, padding)
-    if C == 1:  # columns of long runs, one for each offset of the kernel
-        return col2im(xp.matmul(W.reshape(-1, D), y.reshape(-1, D).T).T, size, (KH, KW), stride, padding)
-    return matmul_by_phases(y, W, size, stride, padding)
+        x = col2im(xp.matmul(y.reshape(N, D), W.reshape(-1, D).T), size, (KH, KW), stride, padding)
+    elif C == 1:  # columns of long runs, one for each offset of the kernel
+        x = col2im(xp.matmul(W.reshape(-1, D), y.reshape(-1, D).T).T, size, (KH, KW), stride, padding)
+    else:
+        x = matmul_by_phases(y, W, size, stride, padding)
+    return x if b is None else add_channels(x, b)
 
 
 # The parts

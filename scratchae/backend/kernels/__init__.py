@@ -102,9 +102,18 @@ class Kernels:
         self.launch("col2im", x.dtype, x.size, columns, x, *size, C, OH, OW, *kernel, *stride, *padding)
         return x
 
-    def matmul_col2im(self, y: Array, W: Array, size: Pair, stride: Pair = (1, 1), padding: Pair = (0, 0)) -> Array:
+    def matmul_col2im(
+        self,
+        y: Array,
+        W: Array,
+        size: Pair,
+        stride: Pair = (1, 1),
+        padding: Pair = (0, 0),
+        b: Array | None = None,
+    ) -> Array:
         columns = self.xp.matmul(y.reshape(-1, y.shape[3]), W.reshape(-1, W.shape[3]).T)
-        return self.col2im(columns, size, W.shape[:2], stride, padding)
+        x = self.col2im(columns, size, W.shape[:2], stride, padding)
+        return x if b is None else self.xp.add(x, b, out=x)
 
     # Sparsity
 

@@ -56,9 +56,15 @@ static void multiply(bool At, bool Bt, Index m, Index n, Index k, const T* A, co
     (long_sizes ? gemm<long long> : gemm<int>)(At, Bt, m, n, k, A, B, beta, C);
 }
 
-// y = im2col(x) W if there is a W, and dW += im2col(x)ᵀ dy if there is a dy; n patches, `rows` of them at a time in `columns`
-KERNEL column_products(Index n, const Images* images, const T* x, T* columns, Index rows, Index D, const T* W, T* y,
-                       const T* dy, T* dW) {
+// Each of the rows becomes b.
+static void fill(T* y, Index rows, const T* b, Index D) {
+    for (Index row = 0; row < rows; ++row)
+        for (Index d = 0; d < D; ++d) y[row * D + d] = b[d];
+}
+
+// y = im2col(x) W + b if there is a W, and dW += im2col(x)ᵀ dy if there is a dy; n patches, `rows` of them at a time in `columns`
+KERNEL column_products(Index n, const Images* images, const T* x, T* columns, Index rows, Index D, const T* W, const T* b,
+                       T* y, const T* dy, T* dW) {
     const Index K = images->numbers();
     const bool direct = images->are_rows();
     if (direct) rows = n;
@@ -76,19 +82,21 @@ KERNEL column_products(Index n, const Images* images, const T* x, T* columns, In
                 });
             });
         const T* made = direct ? x : columns;
-        if (W) multiply(false, false, some, D, K, made, W, 0, y + from * D);
+        if (W && b) fill(y + from * D, some, b, D);
+        if (W) multiply(false, false, some, D, K, made, W, b ? 1 : 0, y + from * D);
         if (dy) multiply(true, false, K, D, some, made, dy + from * D, 1, dW);
     }
 }
 
-// x = col2im(y Wᵀ); x holds zeros
-KERNEL matmul_col2im(Index n, const Images* images, const T* y, const T* W, T* columns, Index rows, Index D, T* x) {
+// x = col2im(y Wᵀ) + b
+KERNEL matmul_col2im(Index n, const Images* images, const T* y, const T* W, const T* b, T* columns, Index rows, Index D, T* x) {
     const Index K = images->numbers();
     const bool direct = images->are_rows();
+    fill(x, images->N * images->H * images->W, b, images->C);
     if (direct) rows = n;
     for (Index from = 0; from < n; from += rows) {
         Index some = std::min(rows, n - from);
-        multiply(false, true, some, K, D, y + from * D, W, 0, direct ? x : columns);
+        multiply(false, true, some, K, D, y + from * D, W, direct ? 1 : 0, direct ? x : columns);
         if (!direct)
             in_parts(some * K, [&](int mine, int all) {  // each adds to rows of the images of its own
                 Index above = images->row_of(from), below = images->row_of(from + some - 1) + images->KH;

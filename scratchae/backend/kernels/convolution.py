@@ -1,8 +1,11 @@
-"""The products of a convolution by the kernels of convolution.cpp, on the CPU; a GPU makes im2col(x) whole, and multiplies it."""
+"""The kernels of the CPU as functions of arrays. A GPU makes im2col(x) whole, and multiplies it; here convolution.cpp makes a part at a
+time.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -12,6 +15,7 @@ from ..types import Array, Pair, count
 from . import Kernels
 
 CONVOLUTION = {"column_products", "matmul_col2im"}
+LONG = {"relu": 2**16, "relu_backward": 2**16}  # in numbers: NumPy is faster on fewer
 COLUMNS = 128 * 1024  # in numbers: so much of im2col(x) stays in the cache of a core
 LEAST = 64  # rows, since each product reads all of W
 
@@ -19,26 +23,44 @@ LEAST = 64  # rows, since each product reads all of W
 class HostKernels(Kernels):
     """The kernels of the CPU: those that a GPU has too, and those of a convolution."""
 
+    def get(self, name: str, x: Array, others: Sequence[object] = ()) -> Callable[..., Array] | None:
+        return None if x.size < LONG.get(name, 0) else super().get(name, x, others)
+
     def column_products(
-        self, x: Array, geometry: tuple[Pair, Pair, Pair], W: Array | None, dy: Array | None, dW: Array | None
+        self,
+        x: Array,
+        geometry: tuple[Pair, Pair, Pair],
+        W: Array | None,
+        b: Array | None,
+        dy: Array | None,
+        dW: Array | None,
     ) -> Array | None:
         """`layers.patches.Columns.products`."""
         images, n, columns = room(x, *geometry)
         K, D = columns.shape[1], (dy if W is None else W).shape[1]
         y = None if W is None else np.empty((n, D), x.dtype)
         total = None if dy is None else np.zeros((K, D), x.dtype)
-        W, dy = of_shape("W", W, (K, D)), of_shape("dy", dy, (n, D))
-        self.launch("column_products", x.dtype, n, images, x, columns, len(columns), D, W, y, dy, total)
+        W, b, dy = of_shape("W", W, (K, D)), of_shape("b", b, (D,)), of_shape("dy", dy, (n, D))
+        self.launch("column_products", x.dtype, n, images, x, columns, len(columns), D, W, b, y, dy, total)
         if dy is not None:
             dW[...] = total
         return y
 
-    def matmul_col2im(self, y: Array, W: Array, size: Pair, stride: Pair = (1, 1), padding: Pair = (0, 0)) -> Array:
+    def matmul_col2im(
+        self,
+        y: Array,
+        W: Array,
+        size: Pair,
+        stride: Pair = (1, 1),
+        padding: Pair = (0, 0),
+        b: Array | None = None,
+    ) -> Array:
         KH, KW, C, D = W.shape
-        x = np.zeros((len(y), *size, C), y.dtype)
+        x = np.empty((len(y), *size, C), y.dtype)
         images, n, columns = room(x, (KH, KW), stride, padding)
         y, W = of_shape("y", y.reshape(-1, y.shape[3]), (n, D)), np.ascontiguousarray(W)
-        self.launch("matmul_col2im", x.dtype, n, images, y, W, columns, len(columns), D, x)
+        b = np.zeros(C, y.dtype) if b is None else of_shape("b", b, (C,))
+        self.launch("matmul_col2im", x.dtype, n, images, y, W, b, columns, len(columns), D, x)
         return x
 
 

@@ -40,7 +40,7 @@ static thread_local long long part = 0, parts = 1;
 """
 FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-pthread", "-shared", "-fPIC")
 # kernels of formulas that need many passes in NumPy, or exp and log; for the others, measurements showed no gain
-FASTER = {"sigmoid", "softplus", "pixel_costs", "adam"}
+FASTER = {"sigmoid", "softplus", "relu", "relu_backward", "pixel_costs", "adam"}
 # what each library is compiled from
 SOURCES = {dtype: SHIM + SOURCE + text("shared.cpp") + text("convolution.cpp") for dtype in TYPES} | {
     "pool": text("pool.cpp")

@@ -40,3 +40,12 @@ KERNEL shared_pixel_costs(Index n, const T* logits, const T* p, const T* target,
 KERNEL shared_adam(Index n, T* theta, const T* g, T* m, T* v, const T* coefficients, double beta1, double beta2) {
     share(adam, n, theta, g, m, v, coefficients, beta1, beta2);
 }
+
+KERNEL shared_relu(Index n, const T* x, T* y) {
+    share(relu, n, x, y);
+}
+
+KERNEL shared_relu_backward(Index n, const T* y, const T* dy, T* dx) {
+    share(relu_backward, n, y, dy, dx);
+}
+

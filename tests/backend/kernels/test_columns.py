@@ -55,10 +55,11 @@ def test_products_of_any_geometry(data):
     OH, OW = (patches.count(*axis) for axis in zip(size, kernel, stride, padding, strict=True))
     x, y, W = (numbers(*shape, dtype=dtype) for shape in ((N, *size, C), (N, OH, OW, D), (*kernel, C, D)))
     rows, dW = (y.reshape(-1, D), W.reshape(-1, D)), np.full((2, W.size // D, D), np.nan, dtype)
+    b, c = numbers(D, dtype=dtype), data.draw(st.sampled_from([None, numbers(C, dtype=dtype)]))
 
     def products(out):
         columns = patches.Columns(x, kernel, stride, padding)
-        return columns.products(rows[1], rows[0], out), patches.matmul_col2im(y, W, size, stride, padding)
+        return columns.products(rows[1], b, rows[0], out), patches.matmul_col2im(y, W, size, stride, padding, c)
 
     for got, expected in zip(products(dW[0]), by_numpy(lambda: products(dW[1])), strict=True):
         close(got, expected, dtype)
@@ -186,5 +187,5 @@ def test_an_openblas_with_sizes_of_32_bits():
 def test_no_images():
     columns = patches.Columns(np.ones((0, 4, 4, 2)), (2, 2), (1, 1), (0, 0))
     dW = np.ones((8, 3))
-    assert columns.products(np.ones((8, 3)), np.ones((0, 3)), dW).shape == (0, 3)
+    assert columns.products(np.ones((8, 3)), dy=np.ones((0, 3)), dW=dW).shape == (0, 3)
     assert_array_equal(dW, 0)

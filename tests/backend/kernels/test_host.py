@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 import scratchae as s
 from scratchae.backend import kernels
-from scratchae.backend.kernels import host
+from scratchae.backend.kernels import convolution, host
 from scratchae.errors import DeviceError
 from scratchae.layers import activations
 
@@ -66,6 +66,9 @@ def test_they_are_used(compiled, monkeypatch):
     used = set()
     monkeypatch.setattr(kernels.compiled, "launch", lambda name, *given: (used.add(name), host.launch(name, *given)))
     trained(np.float32)
+    assert used == host.FASTER - convolution.LONG.keys()
+    long = np.linspace(-1, 1, 2**16, dtype=np.float32)
+    assert_array_equal(activations.relu_backward(activations.relu(long), long), np.maximum(long, 0))
     assert used == host.FASTER
 
 
@@ -98,7 +101,7 @@ def test_what_a_kernel_cannot_do_numpy_does(compiled):
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float64, np.complex64, object])
 def test_a_kernel_reads_no_other_numbers_than_its_own(compiled, dtype):
     """It would read beyond the array: eight bytes for each of a number that has one."""
-    x, other = np.ones((3, 4), np.float32), np.ones((3, 4), dtype)
+    x, other = np.ones((256, 256), np.float32), np.ones((256, 256), dtype)
     for name in host.FASTER:
         assert kernels.compiled.get(name, x, (x,)) is not None
         assert kernels.compiled.get(name, x, (x, other)) is None
