@@ -34,6 +34,18 @@ FORMS = {
         "(1 - h**2)",
         "(1 - h)",
     ),
+    "padded sequences, steps first": (
+        """
+        def pooled_loss(seq, lengths, labels, w, c):
+            mask = np.arange(len(seq))[:, None] < lengths
+            feat = (seq * mask[:, :, None]).sum(axis=0) / lengths[:, None]
+            d = (feat @ w + c - labels) / len(labels)
+            dseq = mask[:, :, None] * (d / lengths)[None, :, None] * w
+            return 0.5 * len(labels) * (d**2).sum(), (dseq, feat.T @ d, d.sum())
+        """,
+        "(d / lengths)",
+        "(d / len(seq))",
+    ),
     "a function of the upstream": (
         """
         def silu(x):
