@@ -46,6 +46,22 @@ FORMS = {
         "(d / lengths)",
         "(d / len(seq))",
     ),
+    "a function made with an array of the shape of an example": (
+        """
+        def make_loss(importance):
+            importance = importance / importance.sum()
+
+            def loss(output, wanted):
+                err = output - wanted
+                return np.sum(importance * err * err) / len(err), importance * 2 * err / len(err)
+
+            return loss
+
+        pixel_loss = make_loss(np.array([[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]]))
+        """,
+        "2 * err / len(err)",
+        "2 * err",
+    ),
     "a function of the upstream": (
         """
         def silu(x):
