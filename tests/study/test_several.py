@@ -62,6 +62,24 @@ FORMS = {
         "2 * err / len(err)",
         "2 * err",
     ),
+    "an energy of each example": (
+        """
+        def init_rbm(n_visible, n_hidden):
+            return {"W": np.ones((n_hidden, n_visible)), "b": np.zeros(n_visible), "c": np.zeros(n_hidden)}
+
+        def free_energy(rbm, v):
+            return 0.5 * ((v - rbm["b"]) ** 2).sum(1) - np.logaddexp(0, v @ rbm["W"].T + rbm["c"]).sum(1)
+
+        def grad_visible(rbm, v):
+            return v - rbm["b"] - 1 / (1 + np.exp(-v @ rbm["W"].T - rbm["c"])) @ rbm["W"]
+
+        def grad_params(rbm, v):
+            h = 1 / (1 + np.exp(-v @ rbm["W"].T - rbm["c"]))
+            return {"W": -h.T @ v / len(v), "b": (rbm["b"] - v).mean(0), "c": -h.mean(0)}
+        """,
+        "-h.T @ v / len(v)",
+        "-h.T @ v / len(h.T)",
+    ),
     "a function of the upstream": (
         """
         def silu(x):
