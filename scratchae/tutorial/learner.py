@@ -285,8 +285,7 @@ def is_update(function: Callable) -> bool:
 
 
 def is_function_to_check(name: str, function: Callable, file: Mapping[str, Any], alone: bool = False) -> bool:
-    """Whether it is a loss or penalty. Otherwise it is a helper function and is not checked: so is one that gives a value without a
-    gradient, such as an accuracy, unless the file has nothing else (alone)."""
+    """Whether it is a loss or penalty, and no helper function, such as an accuracy, which counts if the file has nothing else (alone)."""
     needed = required(function)
     a_loss = len(needed) == 2 and losses.target_place(function) is not None
     named = a_loss and (losses.looks_like_loss(name) or plain(needed[1].name) in ("target", "targets", "t"))
@@ -297,6 +296,7 @@ def is_function_to_check(name: str, function: Callable, file: Mapping[str, Any],
     if not alone and isinstance(found, np.ndarray | np.generic | int | float | str | Iterator):
         return False
     helper = np.ndim(found) > 0 if hasattr(found, "shape") else found is None and bool(IS_SLOPE.search(name))
+    helper = helper or (isinstance(found, tuple) and isinstance(found[-1], list | dict))  # fit(X, y) -> W, history
     if named and not (helper and not losses.looks_like_loss(name)):
         return True
     pair = isinstance(found, tuple) and 2 <= len(found) <= 1 + len(needed) and np.ndim(found[0]) == 0

@@ -86,6 +86,23 @@ METHOD = """
         def predict(self, X):
             return X @ self.weights + self.bias > 0
 """
+CALLED = """
+    inputs = np.array([[0.0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]])
+    answers = np.array([[0.0], [1], [1], [0]])
+
+    def train(first, second, x, t, rounds=30, eta=0.5):
+        for r in range(rounds):
+            hidden = np.tanh(x @ first)
+            guess = hidden @ second
+            d_hidden = (guess - t) @ second.T * (1 - hidden**2)
+            second -= eta * hidden.T @ (guess - t)
+            first -= eta * x.T @ d_hidden
+        return first, second
+
+    rng = np.random.default_rng(1)
+    one, two = rng.uniform(-1, 1, (3, 4)), rng.uniform(-1, 1, (4, 1))
+    train(one, two, inputs, t=answers, eta=0.1)
+"""
 SLIPS = [
     (SCRIPT, "(1 - h**2)", "(1 - h)", "∂L/∂W1"),
     (SCRIPT, "2 * (out - y) / len(X)", "(out - y) / len(X)", "1/2"),
@@ -96,6 +113,7 @@ SLIPS = [
     (OBJECTS, "error = delta @", "error = error @", "layers[0].W"),
     (FUNCTION, "* (h > 0)", "* (h > 0.3)", "W1"),
     (FUNCTION, "+ reg * W1)", "+ 2 * reg * W1)", "with reg"),
+    (CALLED, "(1 - hidden**2)", "(1 - hidden)", "∂L/∂first"),
     (METHOD, "np.sum(p - y) / len(y)", "np.sum(p - y)", "bias"),
     (METHOD, "(p - y) / len(y)\n", "((p - y) * p) / len(y)\n", "weights"),
 ]

@@ -420,6 +420,23 @@ FORMS = {
         "np.subtract.at(self.context, targets, lr * du)",
         "self.context[targets] -= lr * du",
     ),
+    "settings that the file has": (
+        """
+        config = {"batch_size": 16, "lr": 0.5}
+
+        class Regression:
+            def __init__(self, features, config):
+                self.w, self.config = np.zeros(features), config
+
+            def loss(self, X, y):
+                return 0.5 * np.mean((X @ self.w - y) ** 2)
+
+            def gradient(self, X, y):
+                return X.T @ (X @ self.w - y) / len(y)
+        """,
+        "/ len(y)",
+        "/ self.config['batch_size']",
+    ),
 }  # fmt: skip
 
 

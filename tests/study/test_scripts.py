@@ -263,6 +263,24 @@ def test_a_helper_with_a_target_of_one_letter_is_no_loss(graded):
     assert code == 0, said
 
 
+def test_what_trains_and_gives_a_history_is_no_loss(graded):
+    text = """
+        def loss_of(p, t):
+            return np.mean((p - t) ** 2), 2 * (p - t) / p.size
+
+        def fit(X, target, eta=0.3):
+            A, history = np.zeros((X.shape[1], target.shape[1])), []
+            for _ in range(5):
+                loss, g = loss_of(X @ A, target)
+                A = A - eta * X.T @ g
+                history.append(loss)
+            return A, history
+    """
+    code, said = graded(text)
+    assert code == 0, said
+    assert "fit: right" in said
+
+
 COLUMNS = """
 def squash(z):
     return 1 / (1 + np.exp(-z))

@@ -34,6 +34,52 @@ FORMS = {
         "(1 - h**2)",
         "(1 - h)",
     ),
+    "padded sequences, steps first": (
+        """
+        def pooled_loss(seq, lengths, labels, w, c):
+            mask = np.arange(len(seq))[:, None] < lengths
+            feat = (seq * mask[:, :, None]).sum(axis=0) / lengths[:, None]
+            d = (feat @ w + c - labels) / len(labels)
+            dseq = mask[:, :, None] * (d / lengths)[None, :, None] * w
+            return 0.5 * len(labels) * (d**2).sum(), (dseq, feat.T @ d, d.sum())
+        """,
+        "(d / lengths)",
+        "(d / len(seq))",
+    ),
+    "a function made with an array of the shape of an example": (
+        """
+        def make_loss(importance):
+            importance = importance / importance.sum()
+
+            def loss(output, wanted):
+                err = output - wanted
+                return np.sum(importance * err * err) / len(err), importance * 2 * err / len(err)
+
+            return loss
+
+        pixel_loss = make_loss(np.array([[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]]))
+        """,
+        "2 * err / len(err)",
+        "2 * err",
+    ),
+    "an energy of each example": (
+        """
+        def init_rbm(n_visible, n_hidden):
+            return {"W": np.ones((n_hidden, n_visible)), "b": np.zeros(n_visible), "c": np.zeros(n_hidden)}
+
+        def free_energy(rbm, v):
+            return 0.5 * ((v - rbm["b"]) ** 2).sum(1) - np.logaddexp(0, v @ rbm["W"].T + rbm["c"]).sum(1)
+
+        def grad_visible(rbm, v):
+            return v - rbm["b"] - 1 / (1 + np.exp(-v @ rbm["W"].T - rbm["c"])) @ rbm["W"]
+
+        def grad_params(rbm, v):
+            h = 1 / (1 + np.exp(-v @ rbm["W"].T - rbm["c"]))
+            return {"W": -h.T @ v / len(v), "b": (rbm["b"] - v).mean(0), "c": -h.mean(0)}
+        """,
+        "-h.T @ v / len(v)",
+        "-h.T @ v / len(h.T)",
+    ),
     "a function of the upstream": (
         """
         def silu(x):

@@ -71,6 +71,22 @@ FORMS = {
         "params[k] += lr",
         "",
     ),
+    "a function that makes one of what it is handed, whatever that is called": (
+        """
+        def make_momentum(named, lr=0.1, mu=0.9):
+            v = {k: np.zeros_like(p) for k, p in named.items()}
+
+            def step(grads):
+                for k, p in named.items():
+                    v[k] = mu * v[k] + grads[k]
+                    p -= lr * v[k]
+
+            return step
+        """,
+        "p -= lr",
+        "p += lr",
+        "",
+    ),
     "a function that makes one": (
         """
         def make_momentum(lr=0.1, mu=0.9):

@@ -89,6 +89,10 @@ def beside(
             "fTND fNTD fND fTD" if INPUT.fullmatch(bare(name)) else "fNK fK" if STATE.fullmatch(bare(name)) else ""
         )
         laid = (kind for layout in (*LAYOUTS, "in time") for kind in of_others(name, layout))
-        options.append([*dict.fromkeys([*usual.split(), *laid, *likely(name)])][:12])
+        kinds = [*dict.fromkeys([*usual.split(), *laid, *likely(name)])][:12]
+        whole = (
+            kinds[0][0] == "f" and len(kinds[0]) > 1
+        )  # rather one of several examples than of the sizes of the entries
+        options.append(sorted(kinds, key=lambda kind: "N" not in kind) if whole else kinds)
     for kinds in itertools.islice(itertools.product(*options), MOST):
         yield known | {name: kind.replace("U", "K") for name, kind in zip(others, kinds, strict=True)}

@@ -12,7 +12,7 @@ import numpy as np
 from ...errors import ScratchaeError
 from ..styles.readings.assigned import assigned, stems_of_label
 from ..styles.readings.several import Several, UnlikeError
-from ..styles.text.names import stem
+from ..styles.text.names import stem, stems_of_gradient
 from ..styles.text.written import text_of
 from .fitting import SINGLE, Fitting
 from .misshapen import others
@@ -102,8 +102,10 @@ class Fits:
         if key in self.thing.refused:  # by this reading, or by an earlier one of the same
             return self.refusal(key)
         tensors = tensors_of(arguments)
-        single = [tensor.ndim == 0 for tensor in tensors.values()]
-        if terms.size == 1 and (any(single) if len(self.thing.parts) == 1 else all(single)):
+        single = [name for name, tensor in tensors.items() if tensor.ndim == 0]
+        named = {one for label, _ in labelled if stems_of_gradient(label) for one in stems_of_label(label)}
+        unnamed = len(self.thing.parts) == 1 and not {*map(stem, single)} <= named
+        if terms.size == 1 and (unnamed or len(single) == len(tensors)):
             return False  # what is calculated of a single number would pass for a loss
         if any(np.any(array) and self.is_of_another(label, arguments, tensors) for label, array in labelled):
             return False

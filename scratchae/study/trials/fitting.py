@@ -83,6 +83,7 @@ NAMED: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 ANY = "fND fNU fDN fD fN fK fTD fNTD fNHWC fNCHW fDK p f iN fNN bN n fN1 fKD fHW fED fD1 fA1 fKN iNT iT fTD1"
 
+BESIDE = re.compile("iNT?|bN|f[NDK]?|fA|f[ND][DKA]|fNK|oNA|fKD|[pn]")  # padded sequences
 WORDS = {"p": 0.7, "t": "train", "n": 2, "m": 3}
 SINGLE = {"p", "f", "n", "m"}  # kinds of single numbers
 DATA = {"x", "xs", "inputs", "input", "features", "data"}  # which may hold any numbers
@@ -162,7 +163,7 @@ def choices(
     weights = any(WEIGHTS.fullmatch(name.partition("[")[2].rstrip("]") or name) for name in free)
     if entries and entries.keys() <= set(free):
         yield from (told | one for one in begun.beside(entries, free, lambda name: likely(name, name in indices)))
-    yield from (told | one for one in (*cells(free), *sequences(free)))
+    yield from (told | one for one in itertools.chain(cells(free), sequences(free), padded(free, indices)))
     if len(free) > 1 and not weights:
         for kind in ("fND", "fN", "fTD", "fD", "fNK"):
             yield told | dict.fromkeys(free, kind)
@@ -195,6 +196,20 @@ def sequences(names: Sequence[str]) -> Iterator[dict[str, str]]:
         for of_data, target in (("NTD", "iNT"), ("ND", "iN"), ("NTD", "fNTD"), ("ND", "fND")):
             of_mask = of_data if target[0] == "f" else target[1:]
             yield {data[0]: f"f{of_data}", others[0]: target, masks[0]: f"b{of_mask}"}
+
+
+def padded(names: Sequence[str], indices: Collection[str]) -> Iterator[dict[str, str]]:
+    """The kinds of sequences of which only some steps are real, examples first or steps first, their lengths, and what else there is."""
+    lengths = [name for name in names if re.fullmatch(LENGTHS, plain(name))]
+    data = [name for name in names if re.fullmatch(r"x|xs|\w*(?:seq|inp|emb|tok|hid|out|state|data)\w*", plain(name))]
+    data = [name for name in data if name not in lengths]
+    if len(lengths) != 1 or not data:
+        return
+    others = [name for name in names if name not in (lengths[0], data[0])]
+    options = [[kind for kind in likely(name, name in indices) if BESIDE.fullmatch(kind)] for name in others]
+    for places in itertools.islice(in_order([len(one) for one in options]), 400):
+        rest = {name: one[i] for name, one, i in zip(others, options, places, strict=True)}
+        yield from ({data[0]: kind, lengths[0]: "lN"} | rest for kind in ("fNTD", "fTND"))
 
 
 def constants(fitting: Fitting, trained: Collection[str]) -> Iterator[Fitting]:

@@ -86,10 +86,15 @@ def bounded(source: str) -> bool:
 
 
 def draws(
-    arguments: int, given: Inputs | None, source: str, alike: bool = False, signed: bool = False
+    arguments: int,
+    given: Inputs | None,
+    source: str,
+    alike: bool = False,
+    signed: bool = False,
+    held: Sequence[tuple[int, ...]] = (),
 ) -> Iterator[Draw]:
     """Inputs for a function of one or two arguments. Those given come first. alike: both arguments have the same shape. signed: the
-    author says that targets are -1 and 1."""
+    author says that targets are -1 and 1. held: the shapes of arrays with which a function was made, which those of examples may be."""
     if given is not None:
         yield Draw("first", "the arrays of the file", "given", given)
     kinds = KINDS if arguments == 2 else ALONE if arguments == 1 else ()
@@ -98,6 +103,7 @@ def draws(
         kinds = [kind for kind in kinds if kind[0] in ("numbers", "single numbers")]
     if signed and any(kind[0] == LABELS for kind in kinds):
         kinds = [kind for kind in kinds if kind[0] == LABELS]
+    kinds = [*kinds, *((f"examples of shape {shape}", of_shape(arguments, shape)) for shape in held)]
     for name, make in kinds:
         yield Draw("first", name, name, make(1, 5, 3))
     for n in (2, 7, 1):
@@ -112,6 +118,17 @@ def draws(
             "numbers",
             tuple(normal(k, 6, 3) for k in range(4, 4 + arguments)),
         )
+
+
+def of_shape(count: int, shape: tuple[int, ...]) -> Callable[[int, int, int], Inputs]:
+    return lambda k, n, d: tuple(uniform(k + 50 * i, n, *shape) for i in range(count))
+
+
+def shapes_held(function: Any) -> list[tuple[int, ...]]:
+    """The shapes of the arrays with which a function was made that is written in another."""
+    cells = getattr(getattr(function, "source", None) or function, "__closure__", None) or ()
+    arrays = (one.cell_contents for one in cells if isinstance(one.cell_contents, np.ndarray))
+    return list(dict.fromkeys(one.shape for one in arrays if one.dtype.kind == "f" and one.ndim))
 
 
 def taken(function: Callable, inputs: Inputs) -> Exception | None:
@@ -142,7 +159,7 @@ def examine(
     tolerance = tolerance_of(source)
     right: dict[str, None] = {}  # the kinds of inputs for which it is right, in order
     summing: Result | None = None  # of numbers, while other targets may still be right
-    for draw in draws(arguments, given, source, alike, bool(SIGNED.search(said_of(function)))):
+    for draw in draws(arguments, given, source, alike, bool(SIGNED.search(said_of(function))), shapes_held(function)):
         if (alone and draw.kind != "given") or (draw.aspect != "first" and draw.kind not in list(right)[:2]):
             continue
         if summing is not None and draw.kind not in SUMMING_TO_ONE | CLASSES:

@@ -18,6 +18,7 @@ from ..styles.functions.loops import Loop, end, values
 from ..styles.functions.trained import Script, Trained
 from ..styles.objects.paths import get
 from ..styles.readings.several import Arrays, Several, UnlikeError
+from .called import of_own_calls
 from .fitting import Fitting
 from .readings import diagnosed
 from .result import RIGHT, WRONG, Result
@@ -29,6 +30,7 @@ NOT_ALONG = re.compile(r"sqrt|\*\* ?0?\.5|adam|rms|clip|decay|1\.? - \w*(?:beta|
 SECONDS = 10.0  # for one comparison
 
 
+@np.errstate(all="ignore")
 def examine(place: Script | Trained) -> Result | None:
     """Right if its gradients are those of one value; else wrong for what the file calls its loss; None if no value was found."""
     worst, most = None, 0
@@ -88,7 +90,7 @@ def readings(
         place.name, place.source, place.needed, run, {}, arrays, updates=True, descends=True,
         settings=place.settings, cls=place.cls, fixed=isinstance(place, Script), parts=(), value=outputs,
     )  # fmt: skip
-    for fitting in [Fitting({}, {}, False, 0)] if thing.fixed else found_for(thing):
+    for fitting in [Fitting({}, {}, False, 0)] if thing.fixed else fittings(thing):
         with contextlib.suppress(Exception):
             held.clear()
             loop = place.loop(fitting(0, 0))
@@ -99,6 +101,13 @@ def readings(
                     yield replace(thing, updates=False), fitting, list(held), by_name
                 if not by_name or how != "named":
                     yield thing, fitting, list(held), by_name
+
+
+def fittings(thing: Several) -> Iterator[Fitting]:
+    """Arguments of a function or method that trains: of usual sizes, or those that its file hands over."""
+    yield from found_for(thing)
+    if thing.cls is None:
+        yield from of_own_calls(thing.source, [p.name for p in thing.parameters])
 
 
 def moves(loop: Loop, value: Callable, name: str) -> bool:

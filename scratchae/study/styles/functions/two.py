@@ -9,13 +9,15 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from ..readings.apart import apart, returned_by, settings_of, words
 from ..readings.returned import names_in, with_gradients
 from ..readings.several import Arrays, Several
 from ..text.calls import parameters_of, required
 from ..text.fields import fields_of
 from ..text.names import DERIVATIVES, IS_COST, IS_SLOPE, is_upstream, partner, plain
-from ..text.written import keys_of, may_give_several
+from ..text.written import keys_of, may_give_several, text_of
 
 DOWNHILL = re.compile(r"updates?$|step|descent", re.I)  # what is added to parameters: the gradient turned round
 
@@ -53,16 +55,22 @@ def in_one_or_two(functions: Mapping[str, Callable]) -> Iterator[Several]:
         }
         for other, by_name in found.items():
             slope, updates = functions[other], bool(DOWNHILL.search(other))
-            run = functools.partial(
-                apart, value, with_names_of(value, slope) if renames(name, value, other, slope) else slope
-            )
+            theirs = with_names_of(value, slope) if renames(name, value, other, slope) else slope
             alike = [one for one in found if found[one] == by_name]  # of one value
             title = name if len(alike) == 1 and (by_name or len(found) == 1) else other
-            yield reading(title, run, value, slope, updates=updates, one_of=len(found))
+            for reduced in (np.sum, np.mean) if IS_COST.search(name) and not sums(value) else (None,):
+                run = functools.partial(apart, value, theirs, reduced=reduced)
+                of_each = reduced is not None
+                yield reading(title, run, value, slope, updates=updates, one_of=len(found), of_each=of_each)
 
     for name in functions:
         ways = (beside, alone) if partner(name, functions) else (alone, beside)
         yield from itertools.chain.from_iterable(way(name) for way in ways)
+
+
+def sums(value: Callable) -> bool:
+    """Whether a function returns one number, as far as its lines tell: a sum or mean over all axes."""
+    return not re.search(r"(?:sum|mean)\((?:[^()]|\([^()]*\))*(?:axis ?=|\b-?1\))", text_of(value))
 
 
 def named_after(name: str, other: str) -> bool:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import itertools
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -88,6 +91,14 @@ def argument(parameter: inspect.Parameter, sizes: Iterator[int], lists: bool = F
     return next(sizes)
 
 
+def settings_in(module: Any, name: str) -> Any:
+    """What a file has under the name of an argument, if it holds settings, such as config = {"batch_size": 16}."""
+    found = getattr(module, name, None)
+    entries = vars(found) if isinstance(found, SimpleNamespace) else found
+    told = isinstance(entries, dict) and all(isinstance(one, int | float | str | None) for one in entries.values())
+    return copy.copy(found) if told and entries else None
+
+
 def wants_odd(cls: Any) -> bool:
     """Whether a class or function speaks of odd numbers, or looks whether a number is odd."""
     return bool(re.search(r"\bodd\b|%\s*2\b", text_of(cls)))
@@ -118,7 +129,8 @@ def made_with(cls: type, sizes: tuple[int, ...], options: Mapping[str, Any], lis
     words, places = {}, []
     with_slope = any(re.search("prime|deriv", plain(p.name)) for p in required(cls))
     for parameter in required(cls):
-        value = argument(parameter, numbers, lists, 3 if wants_odd(cls) else 2)
+        value = settings_in(sys.modules.get(cls.__module__), parameter.name)
+        value = argument(parameter, numbers, lists, 3 if wants_odd(cls) else 2) if value is None else value
         if with_slope and plain(parameter.name) in ("f", "g", "phi", "sigma"):
             value = tanh
         if len(set(sizes)) == 1 and value in (2, [3, 4, 2]):  # sizes that are all equal

@@ -19,6 +19,7 @@ from .handed import FORMS, by_arrays
 from .holding import Holding, HoldingBoth, HoldingLayers, Keeping, KeepingKeys
 from .updating import HANDED, Asking, Functional, Named, Shaped, Updating
 
+GRADIENTS = re.compile(r"(?:d|g|grad)(?:[wp]|params?|s|theta|ients?)?|d_?[A-Z]\w*|grads?_\w+|\w+_grads?")
 GRADIENT_FUNCTION = re.compile(r"^(?:grad\w*|g|d)(?:fn|func|function|f)$|^df$|^grad$")
 
 
@@ -48,18 +49,23 @@ def is_factory(function: Callable) -> bool:
     held = keeps(function)
     if (asked and not held) or not RATES & {plain(p.name) for p in parameters_of(function)}:
         return False
-    written = next(iter(tree_of(function).body), None)
-    lines = getattr(written, "body", ())
-    takes = {node.name: node.args.args for node in lines if isinstance(node, ast.FunctionDef)}
-    found = [takes.get(getattr(node.value, "id", ""), []) for node in lines if isinstance(node, ast.Return)]
-    return any(len(one) == 1 and plain(one[0].arg)[:1] in "gd" if held else len(one) >= 2 for one in found)
+    return any(len(made.args.args) == 1 if held else len(made.args.args) >= 2 for made in made_by(function))
+
+
+def made_by(function: Callable) -> list[ast.FunctionDef]:
+    """The functions that a function returns and that are written in it."""
+    lines = getattr(next(iter(tree_of(function).body), None), "body", ())
+    given = {getattr(node.value, "id", "") for node in lines if isinstance(node, ast.Return)}
+    return [node for node in lines if isinstance(node, ast.FunctionDef) and node.name in given]
 
 
 def keeps(function: Callable) -> bool:
-    """Whether what makes an optimizer is handed the parameters."""
-    asked = [plain(p.name) for p in required(function) if plain(p.name) not in RATES]
-    return len(asked) == 1 and bool(
-        re.fullmatch(r"params?|parameters?|ps?|ws?|weights|thetas?|variables|arrays", asked[0])
+    """Whether what makes an optimizer is handed the parameters: what it returns takes gradients alone, and reads the one thing that was handed."""
+    asked = [p.name for p in required(function) if plain(p.name) not in RATES]
+    return len(asked) == 1 and any(
+        [bool(GRADIENTS.fullmatch(one.arg)) for one in made.args.args] == [True]
+        and any(isinstance(node, ast.Name) and node.id == asked[0] for node in ast.walk(made))
+        for made in made_by(function)
     )
 
 

@@ -33,8 +33,11 @@ def by_name(thing: Any, method: str, arguments: Arrays) -> Any:
     return getattr(thing, method)(**words(getattr(thing, method), arguments))
 
 
-def apart(value: Callable, slope: Callable, arguments: Arrays, upstream: Callable) -> tuple[list, list]:
-    """Of a value and its gradients in two calls: the second is handed upstreams, the cache, and arguments of the first by name."""
+def apart(
+    value: Callable, slope: Callable, arguments: Arrays, upstream: Callable, reduced: Callable | None = None
+) -> tuple[list, list]:
+    """Of a value and its gradients in two calls: the second is handed upstreams, the cache, and arguments of the first by name. reduced:
+    what makes one number of the values of several examples."""
     found = call(value, arguments)
     by_name = {plain(name): argument for name, argument in arguments.items()}
     wanted = required(slope)
@@ -47,7 +50,7 @@ def apart(value: Callable, slope: Callable, arguments: Arrays, upstream: Callabl
     if states is not None:  # of which the last is the result
         outputs = [states[-1]]
     if not above:
-        outputs = outputs[:1]
+        outputs = [reduced(outputs[0])] if reduced and np.ndim(outputs[0]) == 1 else outputs[:1]
         if not is_number(outputs[0]) or reduces_nothing(value):
             raise UnlikeError  # a forward that reduces nothing gives no loss, even where it gives one number
     cache = outputs[len(above) :] if above else list(found[1:]) if isinstance(found, tuple) else []

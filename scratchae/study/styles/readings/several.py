@@ -31,7 +31,7 @@ class Several:
     parameters: the arguments of the value without a default. keys: of arguments that are dicts, the keys that are read; of lists, a Row. held: what an
     object itself holds that may have a gradient, by name. updates: what comes back is rather added to parameters;
     descends: or is what steps take off them, divided by a rate.
-    one_of: how many functions give the gradients, one each. settings: arguments with a default, of the value and of what gives its
+    one_of: how many functions give the gradients, one each. of_each: its value is made of those of several examples. settings: arguments with a default, of the value and of what gives its
     gradients, unless that has a cache of it. cls: the class whose options can be tried; fixed: what it holds is the file's. parts: the
     functions that run. sized: the arguments of its constructor that are handed sizes. told: a class says of what
     its gradients are. twice: of an object that sets its gradients to 0, which are added up and which are not. value: the outputs alone, where that takes less. refused: arguments on which it did
@@ -47,6 +47,7 @@ class Several:
     updates: bool = False
     descends: bool = False
     one_of: int = 1
+    of_each: bool = False
     settings: tuple[inspect.Parameter, ...] = ()
     cls: type | None = None
     fixed: bool = False
