@@ -196,7 +196,7 @@ def stands(result: Result) -> bool:
     return (
         any(one.kind in BESIDE for one in result.findings)
         or result.where.startswith("with ")
-        or (more_axes and bool(layers.ANY_AXES.search(layers.told_of(result.layer))))
+        or (more_axes and layers.any_axes(result.layer))
     )
 
 
