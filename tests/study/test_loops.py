@@ -130,3 +130,38 @@ def test_a_loop_with_gradients_that_cannot_be_read_is_never_right(graded):
     )
     assert code == 2, said
     assert "LogisticRegression.fit gives gradients or makes a step, and was not checked" in said
+
+
+BATCHES = """
+def loss(W, x, y):
+    d = x @ W - y
+    dW = x.T @ d / len(x)
+    return 0.5 * (d**2).sum() / len(x), dW
+
+def train(W, X, y, size=4):
+    for _ in range(20):
+        order = np.random.permutation(len(X))
+        {shuffled}
+        for i in range(0, len(X), size):
+            {batch}
+            W = W - 0.1 * loss(W, xb, yb)[1]
+    return W
+"""
+
+
+@pytest.mark.parametrize(
+    ("shuffled", "batch", "right"),
+    [
+        ("Xs, ys = X[order], y[order]", "xb, yb = Xs[i : i + size], ys[i : i + size]", True),
+        ("Xs, ys = X[order], y[order]", "xb, yb = Xs[i : i + size], y[i : i + size]", False),
+        ("pass", "xb, yb = X[order[i : i + size]], y[i : i + size]", False),
+        ("pass", "rows = order[i : i + size]; xb, yb = X[rows], y[rows]", True),
+        ("X, y = X[order], np.take(y, order, axis=0)", "xb, yb = X[i : i + size], y[i : i + size]", True),
+        ("X, y = X[order], [y[k] for k in order]", "xb, yb = X[i : i + size], y[i : i + size]", True),
+        ("new = np.random.permutation(X)", "xb, yb = X[i : i + size], y[i : i + size]", True),
+        ("np.random.shuffle(X)", "xb, yb = X[i : i + size], y[i : i + size]", False),
+    ],
+)
+def test_the_targets_of_a_batch_are_in_the_order_of_its_examples(shuffled, batch, right, graded):
+    said = graded(BATCHES.format(shuffled=shuffled, batch=batch))[1]
+    assert ("targets in the old one" not in said) is right, said
