@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -93,12 +94,14 @@ def with_promises(result: Result | None, objects: Objects) -> Result | None:
 
 def of_object(objects: Objects) -> tuple[Finding, ...]:
     """What is wrong with the value of an object whose gradients fit it, or with the loop in which it trains."""
-    try:
-        thing = objects.make(0)
-        of_value = (*divergences.of_shares(thing), *divergences.of_likelihood(thing))
-        return (*of_value, *learning.faults(objects), *batches.faults(objects))
-    except Exception:  # it cannot be made
-        return ()
+    found: list[Finding] = []
+    for look in (divergences.of_shares, divergences.of_likelihood):
+        with contextlib.suppress(Exception):  # it cannot be made, or is no such value
+            found += look(objects.make(0))
+    for look in (learning.faults, batches.faults):
+        with contextlib.suppress(Exception):
+            found += look(objects)
+    return tuple(found)
 
 
 def of_network(name: str, objects: Objects, file: Mapping[str, Any]) -> Result | None:
@@ -196,7 +199,7 @@ def stands(result: Result) -> bool:
     return (
         any(one.kind in BESIDE for one in result.findings)
         or result.where.startswith("with ")
-        or (more_axes and bool(layers.ANY_AXES.search(layers.told_of(result.layer))))
+        or (more_axes and layers.any_axes(result.layer))
     )
 
 

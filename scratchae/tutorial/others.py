@@ -52,8 +52,8 @@ def together(functions: Mapping[str, Callable], subjects: Sequence[Any]) -> dict
 def unless_of_another(
     pairs: list[Several], functions: Mapping[str, Callable], file: Mapping[str, Any]
 ) -> Result | None:
-    """What the readings of a function come to; None if they are wrong, and what gives the gradients is right for another value, whose it
-    is."""
+    """What the readings of a function come to; where they are wrong, without what gives gradients that are right for another value, whose
+    it is."""
     result = best_of(pairs, file)
     others = [
         one
@@ -63,7 +63,10 @@ def unless_of_another(
     if result is None or result.code != WRONG or not others:
         return result
     right = readings.best(map(with_globals, others), file)
-    return None if right is not None and right.code == RIGHT else result
+    if right is None or right.code != RIGHT:
+        return result
+    rest = [one for one in pairs if one.source is not pairs[-1].source]
+    return unless_of_another(rest, functions, file) if rest else None
 
 
 def of_another(name: str, slope: str, functions: Mapping[str, Callable]) -> bool:

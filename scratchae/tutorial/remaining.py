@@ -22,6 +22,7 @@ from ..study.styles.text.names import partner
 from ..study.styles.text.written import text_of
 from ..study.trials import inside, loops
 from ..study.trials.result import Result
+from .fallback import ON_PURPOSE
 from .looked import noting, unlooked, written_in
 from .models import SMALL, of_cost, of_method
 from .objects import NotCheckableError
@@ -67,7 +68,8 @@ def next_unlooked(module: ModuleType, ran: set[int], tried: set[str]) -> list[Su
             continue
         nodes = loops_that_train(function)
         alone = function.__code__.co_firstlineno not in ran or WHOLE.fullmatch(function.__name__)
-        if not (name in left or (nodes and alone)):
+        on_purpose = cls is not None and ON_PURPOSE.search(text_of(cls))  # of which its check speaks
+        if on_purpose or not (name in left or (nodes and alone)):
             continue
         tried.add(name)
         checks = [functools.partial(of_loops, name, function, nodes, cls)]

@@ -6,7 +6,6 @@ import json
 import independent
 import pytest
 
-
 COUNTS = {
     "first": (206, 850),
     "second": (80, 366),

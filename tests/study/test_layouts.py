@@ -228,7 +228,52 @@ class Same:  # of odd length
         self.dw = np.array([(dy * pad[:, K - 1 - k :][:, : dy.shape[1]]).sum() for k in range(K)])
         return np.array([np.convolve(row, self.w[::-1], "same") for row in dy])
 """
+STEPS = """
+class Net:
+    def __init__(self, n_in, n_out):
+        self.params = {"W": np.random.randn(n_in, n_out), "b": np.zeros(n_out)}
+        self.grads = {k: np.zeros_like(v) for k, v in self.params.items()}
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.params["W"] + self.params["b"]
+
+    def backward(self, dy):
+        self.grads = {k: np.zeros_like(v) for k, v in self.params.items()}
+        self.grads["W"] += self.x.T @ dy
+        self.grads["b"] += dy.sum(axis=0)
+        return dy @ self.params["W"].T
+
+    def update(self, lr):
+        for k in self.params:
+            self.params[k] -= lr * self.grads[k]
+"""
+MODE = """
+def center_forward(x, bias, state):
+    mean = state.get("running_mean", np.zeros(x.shape[1]))
+    if state["mode"] == "train":
+        mean = x.mean(axis=0)
+    return x - mean + bias, (state["mode"], len(x))
+
+def center_backward(dout, cache):
+    mode, n = cache
+    return dout - (dout.sum(axis=0) / n if mode == "train" else 0), dout.sum(axis=0)
+"""
+AXES = """
+def rms_forward(x, gain):
+    rms = np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + 1e-6)
+    return gain * x / rms, (x, gain, rms)
+
+def rms_backward(dout, cache):
+    x, gain, rms = cache
+    dgain = np.sum(dout * x / rms, axis=tuple(range(x.ndim - 1)))
+    inner = np.sum(dout * gain * x, axis=-1, keepdims=True)
+    return dout * gain / rms - x * inner / (x.shape[-1] * rms**3), dgain
+"""
 SLIPS = [
+    (STEPS, "dy):\n        self.grads = {k: np.zeros_like(v) for k, v in self.params.items()}", "dy):"),
+    (MODE, ' if mode == "train" else 0', ""),
+    (AXES, "x.shape[-1]", "x.shape[1]"),
     (SPREAD, "/ std**2", "/ std"),
     (ODD, "(K // 2, K // 2)", "(2, 2)"),
     (LEARNED, "self.params[0] * (1 - ", "(1 - "),
@@ -261,6 +306,13 @@ def test_each_layout_is_right_and_its_slip_is_found(text, before, after, slipped
 def test_for_what_a_layer_is_right_is_said(text, condition, graded):
     code, said = graded(text)
     assert code == grade.RIGHT and "right only" in said and condition in said
+
+
+def test_gradients_that_a_step_may_set_to_zero_are_added_up(graded):
+    kept = "        self.grads = {k: np.zeros_like(v) for k, v in self.params.items()}\n"
+    moved = STEPS.replace("dy):\n" + kept, "dy):\n") + kept
+    code, said = graded(moved)
+    assert code == grade.RIGHT and "each backward adds to the gradients" in said, said
 
 
 def test_a_layer_for_many_that_is_right_for_one_is_wrong(graded):

@@ -148,3 +148,76 @@ def test_a_loop_with_gradients_that_cannot_be_read_is_never_right(graded):
     )
     assert code == 2, said
     assert "LogisticRegression.fit gives gradients or makes a step, and was not checked" in said
+
+
+BATCHES = """
+def loss(W, x, y):
+    d = x @ W - y
+    dW = x.T @ d / len(x)
+    return 0.5 * (d**2).sum() / len(x), dW
+
+def train(W, X, y, size=4):
+    for _ in range(20):
+        order = np.random.permutation(len(X))
+        {shuffled}
+        for i in range(0, len(X), size):
+            {batch}
+            W = W - 0.1 * loss(W, xb, yb)[1]
+    return W
+"""
+
+
+@pytest.mark.parametrize(
+    ("shuffled", "batch", "right"),
+    [
+        ("Xs, ys = X[order], y[order]", "xb, yb = Xs[i : i + size], ys[i : i + size]", True),
+        ("Xs, ys = X[order], y[order]", "xb, yb = Xs[i : i + size], y[i : i + size]", False),
+        ("pass", "xb, yb = X[order[i : i + size]], y[i : i + size]", False),
+        ("pass", "rows = order[i : i + size]; xb, yb = X[rows], y[rows]", True),
+        ("X, y = X[order], np.take(y, order, axis=0)", "xb, yb = X[i : i + size], y[i : i + size]", True),
+        ("X, y = X[order], [y[k] for k in order]", "xb, yb = X[i : i + size], y[i : i + size]", True),
+        ("new = np.random.permutation(X)", "xb, yb = X[i : i + size], y[i : i + size]", True),
+        ("np.random.shuffle(X)", "xb, yb = X[i : i + size], y[i : i + size]", False),
+    ],
+)
+def test_the_targets_of_a_batch_are_in_the_order_of_its_examples(shuffled, batch, right, graded):
+    said = graded(BATCHES.format(shuffled=shuffled, batch=batch))[1]
+    assert ("targets in the old one" not in said) is right, said
+
+
+DESCENT = """
+def gradients(x, t, W, b, c):
+    h = np.tanh(x @ W + b)
+    d = (h + c - t) / len(x)
+    dh = d * (1 - h**2)
+    return x.T @ dh, dh.sum(0), d.sum(0)
+
+def loss(x, t, W, b, c):
+    return 0.5 * ((np.tanh(x @ W + b) + c - t) ** 2).sum() / len(x)
+"""
+IN_A_FUNCTION = """
+def fit(x, t, W, b, c, lr=0.1):
+    for _ in range(3):
+        g1, g2, g3 = gradients(x, t, W, b, c)
+        W = W - lr * g1
+        b = b - lr * g2
+        c = c - lr * g3
+    return W, b, c
+"""
+IN_A_SCRIPT = """
+x, W, b, c, lr = np.ones((5, 3)), np.ones((3, 2)), np.ones(2), np.ones(2), 0.1
+for _ in range(3):
+    g1, g2, g3 = gradients(x, np.ones((5, 2)), W, b, c)
+    W -= lr * g1
+    b -= lr * g2
+    c -= lr * g3
+"""
+
+
+@pytest.mark.parametrize(
+    ("loop", "before", "after"), [(IN_A_FUNCTION, "c - lr", "c + lr"), (IN_A_SCRIPT, "c -= lr", "c += lr")]
+)
+def test_steps_along_the_gradients_of_one_call_go_one_way(loop, before, after, slipped, graded):
+    text = DESCENT + loop
+    assert "a gradient is added to c, and is taken off W, b" in slipped(text, before, after)[1]
+    assert "a gradient is added" not in graded("# c is a Lagrange multiplier\n" + text.replace(before, after))[1]

@@ -390,3 +390,28 @@ def test_the_gradients_of_one_example_with_the_arrays_of_a_script(slipped):
         """
     of_right, _ = slipped(text, "W_out.dot(delta_out)", "delta_out.dot(W_out)")
     assert "∂L/∂W_in" in of_right
+
+
+BESIDE = """
+W1, W2 = np.random.randn(6, 4) * 0.3, np.random.randn(4, 6) * 0.3
+
+def decode(x):
+    return np.tanh(x @ W1) @ W2
+
+def gradients(x_clean, x_noisy):
+    h = np.tanh(x_noisy @ W1)
+    r = h @ W2
+    d = (r - x_clean) / len(x_clean)
+    return x_noisy.T @ ((d @ W2.T) * (1 - h**2)), h.T @ d
+
+def reconstruction_loss(x):
+    return 0.5 * np.sum((decode(x) - x) ** 2) / len(x)
+"""
+
+
+def test_a_sum_over_the_examples_is_wrong_where_the_loss_of_the_file_is_a_mean(slipped, graded):
+    assert "summed over the batch where the value is averaged" in slipped(BESIDE, " / len(x_clean)", "")[1]
+    summed = BESIDE.replace(" / len(x_clean)", "")
+    for text in (summed.replace(" / len(x)", ""), summed + "\ndef step(x, lr):\n    return lr / len(x)\n"):
+        code, said = graded(text)
+        assert code == 0 and "for a multiple of a usual loss" in said, said

@@ -544,6 +544,24 @@ FORMS = {
         "err / len(xb)",
         "err / BATCH_SIZE",
     ),
+    "penalties that return a gradient each, one with the name of a derivative": (
+        """
+        def smooth(W, strength):
+            step, grad = np.diff(W, axis=0), np.zeros_like(W)
+            grad[1:] += 2 * strength * step
+            grad[:-1] -= 2 * strength * step
+            return strength * (step**2).sum(), grad
+
+        def orthogonal(W, strength):
+            gap = W.T @ W - np.eye(W.shape[1])
+            return strength * (gap**2).sum(), 4 * strength * W @ gap
+
+        def decay(W, strength):
+            return strength / 2 * (W**2).sum(), strength * W
+        """,
+        "grad[:-1] -= 2 * strength * step",
+        "pass",
+    ),
     "an option of arrays with shapes that only trying tells": (
         """
         def conv_forward(x, kernel, bias, dilation=1):

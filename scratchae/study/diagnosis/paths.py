@@ -119,7 +119,7 @@ def extra_term(case: Case) -> Finding | None:
     if np.linalg.matrix_rank(basis) < 2:
         return None
     (c, k), *_ = np.linalg.lstsq(basis, A.ravel(), rcond=None)
-    if abs(k) > 1e-6 and alike(A, c * N + k * T):
+    if abs(k) > 1e-6 and abs(c) > 1e-6 and alike(A, c * N + k * T):
         if abs(c - 1) < 1e-5:
             return case.found(
                 "extra_term",

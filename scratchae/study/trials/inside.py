@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
+import re
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
 
+from ..diagnosis.finding import finding
 from ..styles.readings.several import Several, UnlikeError
-from ..styles.text.written import indices_in
+from ..styles.text.names import IS_COST, IS_SLOPE
+from ..styles.text.written import indices_in, text_of
 from .begun import of_entries
 from .fits import Fits
 from .fitting import Fitting, fitted
 from .readings import diagnosed, partly
-from .result import RIGHT, Result
+from .result import RIGHT, WRONG, Result
 from .several import trials
-from .terms import arguments_of
+from .terms import arguments_of, evaluated
 from .whole import beside_script, found_for, has_other_terms, is_penalised
 
+DIVIDES = re.compile(
+    r"mean\(|average\(|/=? *(?:\(? *\d+\.? *\* *)?(?:float\()?(?:len\(|[mnN]\b|\w+\.shape|\w*(?:batch|size|count|num)|n_|N_|self\.[mnN]\b)"
+)
+MEASURES = re.compile(r"abs|acc|argmax|sqrt", re.I)  # what is shown, and not descended
 SECONDS = 4.0  # after which nothing further is tried
 
 
@@ -39,7 +48,7 @@ def best(groups: Iterable[list[Several]]) -> Result | None:
                         result.tried.only.append("for a multiple of a usual loss of its output")
                         result = replace(result, code=RIGHT)
                     if result.code == RIGHT:
-                        return result
+                        return of_mean(thing, fitting, result) or result
                     doubtful = thing.updates and has_other_terms(thing)
                     worst = worst or (result if partly(result) and not doubtful else None)
                 if time.process_time() > end:
@@ -47,6 +56,36 @@ def best(groups: Iterable[list[Several]]) -> Result | None:
             if time.process_time() > end:
                 break
     return diagnosed(worst) if worst is not None else None
+
+
+def of_mean(thing: Several, fitting: Fitting, result: Result) -> Result | None:
+    """Wrong if the gradients of a function are summed over the examples, where each cost of its file is a mean over them, and nothing else
+    divides by how many there are."""
+    if not thing.updates or thing.cls is not None:
+        return None
+    file = [one for one in vars(sys.modules[thing.source.__module__]).values() if inspect.isfunction(one)]
+    own = [one for one in file if one.__module__ == thing.source.__module__]
+    costs = [text_of(one) for one in own if IS_COST.search(one.__name__) and not IS_SLOPE.search(one.__name__)]
+    rest = text_of(sys.modules[thing.source.__module__])
+    for one in costs:
+        rest = rest.replace(one, "")
+    if (
+        not costs
+        or not all(DIVIDES.search(one) and not MEASURES.search(one) for one in costs)
+        or DIVIDES.search(rest)
+    ):
+        return None
+    once = thing.complete(fitting(0, 0), 0)
+    twice = dict(once)
+    for name, kind in fitting.chosen.items():
+        if "N" in kind[1:] and isinstance(once.get(name), np.ndarray):
+            twice[name] = np.concatenate([once[name]] * 2, axis=kind.index("N") - 1)
+    found = [evaluated(thing, arguments)[1] for arguments in (once, twice)]
+    if not all(np.allclose(2 * one, other, rtol=1e-9) for (_, one), (_, other) in zip(*found, strict=True)):
+        return None
+    names = tuple(check.name for check in result.report.checks)
+    evidence = "with each example twice, the gradients are twice as large, and the cost of the file is a mean"
+    return Result(WRONG, "", findings=(finding("not_averaged", names, evidence),))
 
 
 def fittings(thing: Several) -> Iterator[Fitting]:

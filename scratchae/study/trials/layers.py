@@ -24,7 +24,7 @@ from ..styles.objects.constructed import Made
 from ..styles.objects.copies import duplicate
 from ..styles.text.calls import INPUTS, backward_of, required
 from ..styles.text.names import BACKWARD, RATES, plain
-from ..styles.text.written import notes_of
+from ..styles.text.written import notes_of, text_of
 from . import promises
 from .first import begin, one_column_only, small
 from .inputs import SHAPES, candidates
@@ -37,17 +37,20 @@ ELEMENTS = 40  # how many numbers of a tensor are moved in a trial after the fir
 SLOW = 2e-4  # seconds that a forward takes, from which on a trial moves all numbers of a tensor at once first
 
 
-# what says that x may have more axes
+# what says that x may have more axes, and code that asks how many it has
 ANY_AXES = re.compile(
-    r"any (?:number|count) of (?:\w+ )?(?:axes|dimensions|dims)|any shape|arbitrary (?:\w+ )?(?:shape|number|axes|dim)|\(\s*\.\.\.\s*,",
+    r"any (?:number|count) of (?:\w+ )?(?:axes|dimensions|dims)|any shape|arbitrary (?:\w+ )?(?:shape|number|axes|dim)|\(\s*\.\.\.\s*,"
+    r"|whatever (?:\w+ )?(?:axes|dimensions|dims|shape)",
     re.I,
 )
+COUNTED_AXES = re.compile(r"range\((?:\w+, )?(?:\w+\.ndim|len\(\w+\.shape\))")
 
 
-def told_of(layer: Layer) -> str:
-    """What the author of a layer says of it."""
+def any_axes(layer: Layer) -> bool:
+    """Whether a layer is meant for any number of axes: its author says so, or its code runs over all of them."""
     theirs = getattr(layer, "theirs", layer)
-    return notes_of(theirs._value if isinstance(theirs, Joined) else type(theirs))
+    parts = (theirs._value, theirs._derivative) if isinstance(theirs, Joined) else (type(theirs),)
+    return any(ANY_AXES.search(notes_of(one)) or COUNTED_AXES.search(text_of(one)) for one in parts)
 
 
 def some(limit: int) -> Callable[[np.ndarray], list[list[Index]]]:
@@ -220,7 +223,7 @@ def run(trial: Trial, tried: Tried, first: Layer) -> Result | None:
     tight = trial.aspect in ("batch", "moved", "given") or (
         trial.aspect == "sizes" and not any(1 in array.shape for array in [trial.x[0], *parameters(first).values()])
     )
-    tight = tight or (trial.aspect == "axes" and 1 not in trial.x.shape and bool(ANY_AXES.search(told_of(first))))
+    tight = tight or (trial.aspect == "axes" and 1 not in trial.x.shape and any_axes(first))
     try:
         report = compared(trial)
     except GradientShapeError as error:

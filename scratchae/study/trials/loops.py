@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import itertools
+import linecache
 import re
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -18,6 +19,7 @@ from ..styles.functions.loops import Loop, end, values
 from ..styles.functions.trained import Script, Trained
 from ..styles.objects.paths import get
 from ..styles.readings.several import Arrays, Several, UnlikeError
+from . import directions
 from .called import of_own_calls
 from .fitting import Fitting
 from .readings import diagnosed
@@ -50,7 +52,8 @@ def examine(place: Script | Trained) -> Result | None:
             if result.agreed > most or (how == "named" and worst is None):
                 worst, most = result, np.inf if how == "named" else result.agreed
     if worst is None:
-        return None
+        text = "".join(linecache.getlines(place.source.__code__.co_filename))
+        return directions.examine(place.body, text) if isinstance(place, Script) else None
     result = diagnosed(worst)
     faults = tuple(found for found in result.report.findings if found.fault)
     return replace(result, report=replace(result.report, findings=faults))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from ..diagnosis.finding import finding
 from ..styles.text.names import BACKWARD, UPDATE, ZEROING
 from ..styles.text.written import called_rate, factors, taken_off_in, text_of, tree_of
+from . import directions, orders
 from .result import WRONG, Result
 
 LOOPS = ast.For | ast.While
@@ -29,7 +30,9 @@ def examine(function: Callable) -> Result | None:
         if adds_up(function) and not sets_zero(function, [node.func.attr for node in calls(loop, UPDATE)]):
             evidence = f"`{ast.unparse(backwards[0])}` and the step run in each round of `{ast.unparse(loop).splitlines()[0]}`, and what sets the gradients to 0 does not"
             return Result(WRONG, "", findings=(finding("zeroed_too_seldom", (), evidence),))
-    return never(function)
+    lines = [line for node in tree.body for line in getattr(node, "body", ())]
+    others = directions.examine(lines, text_of(sys.modules[function.__module__]))
+    return never(function) or orders.examine(function) or others
 
 
 def never(function: Callable) -> Result | None:

@@ -167,12 +167,21 @@ def words_compared(name: str, file: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(word for text in texts if name in text for word in re.findall(pattern, text)))
 
 
+def holds_mode(name: str, file: Mapping[str, Any]) -> bool:
+    """Whether the functions of a file read a mode from an argument, as from state["mode"]."""
+    return any(
+        re.search(rf"\b{name}(?:\[|\.get\()['\"]mode['\"]", text_of(f))
+        for f in file.values()
+        if inspect.isfunction(f)
+    )
+
+
 def argument_choices(parameter: inspect.Parameter, x: np.ndarray, given: Mapping[str, Any]) -> list[Any]:
     """What may be handed over for an argument: what the file has under its name, what its name tells, or arrays."""
     name = plain(parameter.name)
     if isinstance(given.get(parameter.name), np.ndarray | float | int | dict):
         return [given[parameter.name]]
-    if "param" in name or name in ("config", "options", "hparams"):
+    if "param" in name or name in ("config", "options", "hparams") or holds_mode(parameter.name, given):
         return [dict(OPTIONS)]
     if name in TRAINING:
         return [True]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -74,13 +74,21 @@ def with_gradients(found: Any, source: Callable, upstream: Callable | None = Non
     ):
         raise UnlikeError
     nodes, asked = returned_nodes(source, len(found)), {p.name for p in parameters_of(source)}
-    if any(isinstance(node, ast.BinOp) and getattr(node.left, "id", "") in asked for node in nodes):
-        raise UnlikeError  # w - η dw, a step, is no gradient
+    if any(is_step(node, asked) for node in nodes):
+        raise UnlikeError
     names = [base_of(node, name) for node, name in zip(nodes, returned_names(source, len(found)), strict=True)][1:]
     if len(rest) == 1 and isinstance(rest[0], tuple | list):
         return [value], list(labelled(rest[0], nested_names(source)))
     found = list(labelled(tuple(rest), names))
     return [value], [one for one in found if not HESSIAN.fullmatch(one[0])] or found
+
+
+def is_step(node: ast.expr | None, asked: Collection[str]) -> bool:
+    """Whether what is returned is an argument after a step, w - η dw; λ w, and y - t of two arguments, are gradients."""
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Add | ast.Sub):
+        return False
+    first, second = (getattr(side, "id", "") in asked for side in (node.left, node.right))
+    return first and not second
 
 
 def returned_nodes(function: Callable, count: int) -> list[ast.expr | None]:

@@ -22,8 +22,11 @@ VALUES = (*FORWARD, *OF_METHODS[0], "objective", "energy", "log_likelihood", "pr
 SLOPES = (*BACKWARD, *OF_METHODS[1], "grads", "pullback", "compute_gradients", "get_gradients", "gradient_step")
 COSTS = ("objective", "loss", "cost", "compute_loss", "compute_cost", "cost_function", "loss_fn", "error", "energy", "nll", "mse", "total_loss", "J")  # fmt: skip
 IS_COST = re.compile(r"cost|loss|error|objective|energy|mse|entropy", re.I)
+# what follows the d of words that are no derivative, such as decode, decay, dot and dist
+OF_WORDS = "ata|ec|elay|emean|emo$|enorm|ense|epth|esc|etach|ft$|ct$|ice|ict|igit|ilat|im$|ims|imens|isp|ist|ivi|o$|one$|ot$|oubl|own|raw|rop|ump"
 IS_SLOPE = re.compile(
-    r"grad|deriv|prime|back|retro|rueckw|bptt|adjoint|vjp|delta|jac|(?:^|_)d_?[a-zA-Z]{1,6}$|updates?$", re.I
+    rf"grad|deriv|prime|back|retro|rueckw|bptt|adjoint|vjp|delta|jac|(?:^|_)d(?:_|(?!{OF_WORDS}))[a-zA-Z]{{1,6}}$|updates?$",
+    re.I,
 )
 DERIVATIVES = (
     "{}_prime", "{}_derivative", "{}_deriv", "{}_grad", "{}_gradient", "{}_backward", "{}_backwards", "{}_bwd", "{}_back", "d_{}", "d{}",
