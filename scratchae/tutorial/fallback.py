@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -28,6 +29,7 @@ from ..study.styles.text.names import partner, plain
 from ..study.styles.text.written import text_of
 from ..study.trials import batches, divergences, inside, layers, learning, readings, whole
 from ..study.trials.result import RIGHT, WRONG, Result, Tried
+from .looked import unnoted
 from .models import is_model, of_model
 from .objects import NotCheckableError
 
@@ -98,9 +100,10 @@ def of_object(objects: Objects) -> tuple[Finding, ...]:
     for look in (divergences.of_shares, divergences.of_likelihood):
         with contextlib.suppress(Exception):  # it cannot be made, or is no such value
             found += look(objects.make(0))
-    for look in (learning.faults, batches.faults):
-        with contextlib.suppress(Exception):
-            found += look(objects)
+    with contextlib.suppress(Exception):
+        found += learning.faults(objects)
+    with contextlib.suppress(Exception), unnoted(vars(sys.modules[objects.cls.__module__])):
+        found += batches.faults(objects)
     return tuple(found)
 
 

@@ -59,6 +59,18 @@ def noting(file: dict[str, Any], ran: set[Any]) -> Iterator[None]:
         now |= before
 
 
+@contextlib.contextmanager
+def unnoted(file: dict[str, Any]) -> Iterator[None]:
+    """In the block, note nothing, since what runs there is compared with itself, and not with the gradients of a loss."""
+    now = file.setdefault("__ran__", set())
+    before = set(now)
+    try:
+        yield
+    finally:
+        now.clear()
+        now |= before
+
+
 def methods_with_gradients(cls: type) -> list[str]:
     """The methods of a class that plainly give gradients or make a step, those that only give them first; private ones if there are
     no others."""
