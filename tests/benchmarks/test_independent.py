@@ -14,6 +14,7 @@ COUNTS = {
     "fifth": (36, 71),
     "sixth": (73, 140),
     "seventh": (49, 96),
+    "eighth": (49, 96),
 }
 
 
