@@ -61,7 +61,7 @@ def best(groups: Iterable[list[Several]]) -> Result | None:
 def of_mean(thing: Several, fitting: Fitting, result: Result) -> Result | None:
     """Wrong if the gradients of a function are summed over the examples, where each cost of its file is a mean over them, and nothing else
     divides by how many there are."""
-    if not thing.updates or thing.cls is not None:
+    if not thing.updates or thing.cls is not None or thing.source.__module__ not in sys.modules:
         return None
     file = [one for one in vars(sys.modules[thing.source.__module__]).values() if inspect.isfunction(one)]
     own = [one for one in file if one.__module__ == thing.source.__module__]

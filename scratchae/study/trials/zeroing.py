@@ -31,7 +31,7 @@ def examine(function: Callable) -> Result | None:
             evidence = f"`{ast.unparse(backwards[0])}` and the step run in each round of `{ast.unparse(loop).splitlines()[0]}`, and what sets the gradients to 0 does not"
             return Result(WRONG, "", findings=(finding("zeroed_too_seldom", (), evidence),))
     lines = [line for node in tree.body for line in getattr(node, "body", ())]
-    others = directions.examine(lines, text_of(sys.modules[function.__module__]))
+    others = directions.examine(lines, text_of(sys.modules.get(function.__module__)))
     return never(function) or orders.examine(function) or others
 
 
