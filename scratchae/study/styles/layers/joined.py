@@ -186,7 +186,9 @@ def argument_choices(parameter: inspect.Parameter, x: np.ndarray, given: Mapping
     if name in TRAINING:
         return [True]
     if parameter.name == "G" or name in ("groups", "numgroups", "ngroups", "heads", "numheads", "nheads"):
-        return [2]
+        return (
+            [2] if x.shape[-1] % 2 == x.shape[min(1, x.ndim - 1)] % 2 == 0 else []
+        )  # it divides the channels, wherever they are
     if words := words_compared(parameter.name, given):
         return words
     if name == "mode":
