@@ -62,3 +62,29 @@ def test_gradients_of_any_name_lie_under_the_keys_of_their_parameters(slipped):
 
 def test_groups_divide_the_channels(slipped):
     slipped(GROUPS, "m = C // G * H * W", "m = H * W")
+
+
+FRAMES = """
+def framer(length, hop):
+    taper = np.sin(np.pi * (np.arange(length) + 0.5) / length) ** 2
+    memory = {}
+
+    def cut(signal):
+        memory["shape"] = signal.shape
+        starts = range(0, signal.shape[1] - length + 1, hop)
+        return np.stack([signal[:, s : s + length] * taper for s in starts], axis=1)
+
+    def glue(d_frames):
+        d_signal = np.zeros(memory["shape"])
+        for k in range(d_frames.shape[1]):
+            d_signal[:, k * hop : k * hop + length] += d_frames[:, k] * taper
+        return d_signal
+
+    return cut, glue
+
+forward, backward = framer(length=6, hop=3)
+"""
+
+
+def test_a_function_of_one_argument_that_remembers_is_handed_dy(slipped):
+    slipped(FRAMES, "d_frames[:, k] * taper", "d_frames[:, k]")
