@@ -88,3 +88,7 @@ forward, backward = framer(length=6, hop=3)
 
 def test_a_function_of_one_argument_that_remembers_is_handed_dy(slipped):
     slipped(FRAMES, "d_frames[:, k] * taper", "d_frames[:, k]")
+
+
+def test_windows_that_overlap_are_added_up(slipped):
+    slipped(FRAMES, "+ length] += d_frames", "+ length] = d_frames")

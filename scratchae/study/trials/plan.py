@@ -242,7 +242,7 @@ def shapes(value: Any, x: np.ndarray, start: Callable[[], Layer]) -> Iterator[Tr
     """Other sizes, and other numbers of axes, of those that forward takes."""
     seen = {x.shape}
     kinds: dict[int, list[np.ndarray]] = {}
-    pool = [(5, 4), (5, 6), (5, 7), (3, 4, 6), (4, 5, 3), (4, 6, 3), (4, 3, 7), (4, 5, 6, 3), (2, 6, 4, 3), (3, 3, 6, 5), (2, 2, 5, 4), (4, 7, 5, 2), (4, 2, 7, 5), (2, 1, 4, 6), (2, 4, 6, 1), (2, 2, 3, 4, 3)]  # fmt: skip
+    pool = [(5, 4), (5, 6), (5, 7), (3, 13), (3, 4, 6), (4, 5, 3), (4, 6, 3), (4, 3, 7), (4, 5, 6, 3), (2, 6, 4, 3), (3, 3, 6, 5), (2, 2, 5, 4), (4, 7, 5, 2), (4, 2, 7, 5), (2, 1, 4, 6), (2, 4, 6, 1), (2, 2, 3, 4, 3)]  # fmt: skip
     pool += [(*x.shape[:1], *rest, *x.shape[-1:]) for rest in ((4,), (3, 2), (5, 4)) if x.ndim > 1]
     if x.ndim == 1:
         pool = [(len(x) + more,) for more in (1, 3, len(x))]
