@@ -92,3 +92,10 @@ def test_a_function_of_one_argument_that_remembers_is_handed_dy(slipped):
 
 def test_windows_that_overlap_are_added_up(slipped):
     slipped(FRAMES, "+ length] += d_frames", "+ length] = d_frames")
+
+
+def test_gradients_that_a_step_of_any_name_never_sets_to_zero(slipped):
+    step = "\n    def descend(self, rate=0.1):\n        for name in self.theta:\n            self.theta[name] -= rate * self.delta[name]\n"
+    anew = '        self.delta["kernel"][...] = self.x.T @ dy\n        self.delta["bias"][...] = dy.sum(axis=0)\n'
+    added = '        self.delta["kernel"] += self.x.T @ dy\n        self.delta["bias"] += dy.sum(axis=0)\n'
+    slipped(TWINS + step, anew, added)
