@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import inspect
 import re
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import numpy as np
 from ..styles.layers.adapted import Adapted
 from ..styles.text.calls import method_of, required
 from ..styles.text.names import BACKWARD, FORWARD, RATES, UPDATE, plain
-from ..styles.text.written import text_of
+from ..styles.text.written import called_rate, factors, taken_off_in, text_of, tree_of
 from .experiment import (
     REFUSALS,
     Arrays,
@@ -189,7 +190,7 @@ def zeroed_elsewhere(subject: object) -> bool:
 def steps_with_them(thing: object) -> bool:
     """Whether an object makes steps with its own gradients, and nothing of its file besides its constructor and passes could set them to 0."""
     cls, module = type(thing), sys.modules.get(type(thing).__module__)
-    step = method_of(cls, UPDATE[:-1])
+    step = method_of(cls, UPDATE[:-1]) or next(filter(lambda name: descends(vars(cls)[name]), vars(cls)), None)
     if module is None or step is None or any(plain(p.name) not in RATES for p in required(getattr(cls, step))[1:]):
         return False
     rest = ast.parse(text_of(module))
@@ -198,6 +199,13 @@ def steps_with_them(thing: object) -> bool:
             passes = ("__init__", *FORWARD, *BACKWARD)
             node.body = [one for one in node.body if getattr(one, "name", "") not in passes] or [ast.Pass()]
     return not MAY_SET.search(ast.unparse(rest))
+
+
+def descends(method: object) -> bool:
+    """Whether a method, under any name, takes off something times a learning rate, and is no backward."""
+    if not inspect.isfunction(method) or method.__name__ in BACKWARD:
+        return False
+    return any(called_rate(factor) for value in taken_off_in(tree_of(method)) for factor in factors(value))
 
 
 def close(a: np.ndarray, b: np.ndarray) -> bool:

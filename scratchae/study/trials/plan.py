@@ -145,7 +145,7 @@ def plan(
     ):
         yield Trial("option", f"with {said}", "without it", make, generic)
     for made in [*others(cls), *with_other_options(value)]:
-        yield from of_another(made, x)
+        yield from of_another(made, x, layer)
     if not told:
         yield from shapes(value, x, start)
     if isinstance(layer, Adapted) and not parameters(layer) and layer.untrained:
@@ -242,7 +242,7 @@ def shapes(value: Any, x: np.ndarray, start: Callable[[], Layer]) -> Iterator[Tr
     """Other sizes, and other numbers of axes, of those that forward takes."""
     seen = {x.shape}
     kinds: dict[int, list[np.ndarray]] = {}
-    pool = [(5, 4), (5, 6), (5, 7), (3, 4, 6), (4, 5, 3), (4, 6, 3), (4, 3, 7), (4, 5, 6, 3), (2, 6, 4, 3), (3, 3, 6, 5), (2, 2, 5, 4), (4, 7, 5, 2), (4, 2, 7, 5), (2, 1, 4, 6), (2, 4, 6, 1), (2, 2, 3, 4, 3)]  # fmt: skip
+    pool = [(5, 4), (5, 6), (5, 7), (3, 13), (3, 4, 6), (4, 5, 3), (4, 6, 3), (4, 3, 7), (4, 5, 6, 3), (2, 6, 4, 3), (3, 3, 6, 5), (2, 2, 5, 4), (4, 7, 5, 2), (4, 2, 7, 5), (2, 1, 4, 6), (2, 4, 6, 1), (2, 2, 3, 4, 3)]  # fmt: skip
     pool += [(*x.shape[:1], *rest, *x.shape[-1:]) for rest in ((4,), (3, 2), (5, 4)) if x.ndim > 1]
     if x.ndim == 1:
         pool = [(len(x) + more,) for more in (1, 3, len(x))]
@@ -253,14 +253,15 @@ def shapes(value: Any, x: np.ndarray, start: Callable[[], Layer]) -> Iterator[Tr
     if x.ndim == 3:
         pool += [(x.shape[0], x.shape[1], 8), (x.shape[0], 8, x.shape[2])]
     pool.sort(key=lambda shape: len(shape) != x.ndim)
-    whole = shape_of(start(), x) == x.shape
+    y = shape_of(start(), x) or ()
+    single = [axis for axis, (n, m) in enumerate(zip(x.shape, y, strict=False)) if n == 1 < m and len(y) == x.ndim]
     for shape in pool:
         other = indices(shape, 2) if x.dtype.kind in "iub" else drawn(shape, 2)
         if shape in seen or len(kinds.get(len(shape), ())) >= 3 or takes(value, other) is not None:
             continue
-        if len(shape) < x.ndim == 4:
-            continue  # what is meant for images may take less by broadcasting
-        if whole and shape_of(start(), other) != shape:
+        if len(shape) < x.ndim == 4 or (len(shape) == x.ndim and any(shape[axis] > 1 for axis in single)):
+            continue  # what is meant for images may take less by broadcasting, what stretches a single number as many as it holds
+        if y == x.shape and shape_of(start(), other) != shape:
             continue  # what the layer holds stretches x
         seen.add(shape)
         kinds.setdefault(len(shape), []).append(other)
@@ -284,8 +285,11 @@ def raiser(error: Exception) -> Callable[[], Layer]:
 AXES = {1: "one axis", 2: "two axes", 3: "three axes", 4: "four axes", 5: "five axes"}
 
 
-def of_another(made: Made, x: np.ndarray) -> Iterator[Trial]:
-    """Trials of an object that was made with other arguments: with parameters off their start, at up to three shapes."""
+def of_another(made: Made, x: np.ndarray, first: Layer) -> Iterator[Trial]:
+    """Trials of an object that was made with other arguments: with parameters off their start, at up to three shapes.
+
+    Where its parameters have other numbers of axes than those of the first, it was handed numbers for arrays, and is none of its kind.
+    """
     count = 0
     aspect = "option" if made.option else "size_of_layer"
     says = f"with {made.option}" if made.option else f"for {made.call}"
@@ -316,6 +320,9 @@ def of_another(made: Made, x: np.ndarray) -> Iterator[Trial]:
             if strict and 1 in x.shape[1:]:  # the sizes tried first, such as one channel, hide what is raised here
                 yield Trial("size_of_layer", says, "", raiser(error), other)
             continue
+        axes = {name: array.ndim for name, array in parameters(first).items()}
+        if any(array.ndim != axes.get(name, array.ndim) for name, array in parameters(layer).items()):
+            return
         count += 1
         yield Trial(aspect, says, "with the defaults" if made.option else "for the first", mover(layer, 4), other)
         if made.option and count == 1:

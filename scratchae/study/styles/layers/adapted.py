@@ -151,7 +151,16 @@ class Adapted(Layer):
         found = {name: pair for name, pair in found.items() if pair[0] not in taken}
         if not found and not returned:
             kept = [p for p in candidates if is_array(candidates[p]) and p in after and p in before and not STATE.search(plain(p[-1][1]))]  # fmt: skip
-            found = {short(p): (p, None) for p in kept if not np.array_equal(after[p], before[p], equal_nan=True)}
+            changed = [p for p in kept if not np.array_equal(after[p], before[p], equal_nan=True)]
+            twins = {
+                p: [g for g in changed if g[-1] == p[-1] and after[g].shape == after[p].shape]
+                for p in kept
+                if p not in changed
+            }
+            found = {short(p): (p, hits[0]) for p, hits in twins.items() if len(hits) == 1}
+            if found and len(found) == len(changed):  # a dict with the same keys
+                return found
+            found = {short(p): (p, None) for p in changed}
             self.updates = bool(found)
         return found
 

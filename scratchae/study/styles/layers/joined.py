@@ -14,7 +14,7 @@ import numpy as np
 from ....errors import ShapeError
 from ..objects.copies import repeatable
 from ..text.calls import TRAINING, parameters_of, without_default
-from ..text.names import RATES, UPSTREAM, plain, stems_of_gradient
+from ..text.names import RATES, UPSTREAM, is_upstream, plain, stems_of_gradient
 from ..text.written import notes_of, returned_names, text_of
 
 # what a dict of options may hold
@@ -123,8 +123,18 @@ def joined(value: Callable, derivative: Callable, x: np.ndarray, given: Mapping[
         y = y[0] if isinstance(y, tuple) else y
         if np.ndim(y) == 0 or is_stretched(x, y, arguments.values()):
             continue
+        if asked == 1 and remembers(value, derivative):
+            yield Joined(value, derivative, arguments, elementwise=False)
         for of_output in (False, True) if asked == 1 and not of_the_input(derivative) else (False,):
             yield Joined(value, derivative, arguments, alone, of_output)
+
+
+def remembers(value: Callable, derivative: Callable) -> bool:
+    """Whether two functions share variables of the function around them, and the second may be handed dy, as a backward."""
+    shared, others = (getattr(one, "__closure__", None) or () for one in (value, derivative))
+    return any(one is other for one in shared for other in others) and is_upstream(
+        without_default(derivative)[0].name
+    )
 
 
 def of_the_input(derivative: Callable) -> bool:
@@ -186,7 +196,9 @@ def argument_choices(parameter: inspect.Parameter, x: np.ndarray, given: Mapping
     if name in TRAINING:
         return [True]
     if parameter.name == "G" or name in ("groups", "numgroups", "ngroups", "heads", "numheads", "nheads"):
-        return [2]
+        return (
+            [2] if x.shape[-1] % 2 == x.shape[min(1, x.ndim - 1)] % 2 == 0 else []
+        )  # it divides the channels, wherever they are
     if words := words_compared(parameter.name, given):
         return words
     if name == "mode":

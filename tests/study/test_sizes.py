@@ -1,0 +1,101 @@
+"""What a person's own code is made with, or handed, beside x: what no author meant is no proof that a gradient is wrong."""
+
+BUMPS = """
+class Bumps:
+    def __init__(self, centres, width):
+        self.centres, self.width = np.asarray(centres, dtype=float), float(width)
+
+    def forward(self, x):
+        self.away = x - self.centres
+        self.phi = np.exp(-self.away**2 / (2 * self.width**2))
+        return self.phi
+
+    def backward(self, dy):
+        pull = dy * self.phi * self.away / self.width**2
+        self.dcentres = pull.sum(axis=0)
+        return -pull.sum(axis=1, keepdims=True)
+
+x = np.linspace(0, 6, 24)[:, None]
+bumps = Bumps(np.linspace(0, 6, 7), width=0.8)
+"""
+TWINS = """
+class Shifted:
+    def __init__(self, n_in, n_out):
+        self.theta = {"kernel": np.random.randn(n_in, n_out), "bias": np.zeros(n_out)}
+        self.delta = {name: np.zeros_like(value) for name, value in self.theta.items()}
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.theta["kernel"] + self.theta["bias"]
+
+    def backward(self, dy):
+        self.delta["kernel"][...] = self.x.T @ dy
+        self.delta["bias"][...] = dy.sum(axis=0)
+        return dy @ self.theta["kernel"].T
+"""
+GROUPS = """
+def groupnorm_forward(x, gamma, beta, G, eps=1e-5):
+    xg = x.reshape(len(x), G, -1)
+    istd = 1 / np.sqrt(xg.var(axis=2, keepdims=True) + eps)
+    xhat = (xg - xg.mean(axis=2, keepdims=True)) * istd
+    return gamma * xhat.reshape(x.shape) + beta, (xhat, istd, gamma, G)
+
+def groupnorm_backward(dout, cache):
+    xhat, istd, gamma, G = cache
+    N, C, H, W = dout.shape
+    m = C // G * H * W
+    dbeta = dout.sum(axis=(0, 2, 3), keepdims=True)
+    dgamma = (dout * xhat.reshape(dout.shape)).sum(axis=(0, 2, 3), keepdims=True)
+    d = (dout * gamma).reshape(N, G, -1)
+    dx = istd / m * (m * d - d.sum(axis=2, keepdims=True) - xhat * (d * xhat).sum(axis=2, keepdims=True))
+    return dx.reshape(dout.shape), dgamma, dbeta
+"""
+
+
+def test_numbers_in_place_of_arrays_and_an_x_that_is_stretched_prove_nothing(slipped):
+    slipped(BUMPS, "= pull.sum(axis=0)", "= -pull.sum(axis=0)")
+
+
+def test_gradients_of_any_name_lie_under_the_keys_of_their_parameters(slipped):
+    slipped(TWINS, "self.x.T @ dy", "self.x.T @ (2 * dy)")
+
+
+def test_groups_divide_the_channels(slipped):
+    slipped(GROUPS, "m = C // G * H * W", "m = H * W")
+
+
+FRAMES = """
+def framer(length, hop):
+    taper = np.sin(np.pi * (np.arange(length) + 0.5) / length) ** 2
+    memory = {}
+
+    def cut(signal):
+        memory["shape"] = signal.shape
+        starts = range(0, signal.shape[1] - length + 1, hop)
+        return np.stack([signal[:, s : s + length] * taper for s in starts], axis=1)
+
+    def glue(d_frames):
+        d_signal = np.zeros(memory["shape"])
+        for k in range(d_frames.shape[1]):
+            d_signal[:, k * hop : k * hop + length] += d_frames[:, k] * taper
+        return d_signal
+
+    return cut, glue
+
+forward, backward = framer(length=6, hop=3)
+"""
+
+
+def test_a_function_of_one_argument_that_remembers_is_handed_dy(slipped):
+    slipped(FRAMES, "d_frames[:, k] * taper", "d_frames[:, k]")
+
+
+def test_windows_that_overlap_are_added_up(slipped):
+    slipped(FRAMES, "+ length] += d_frames", "+ length] = d_frames")
+
+
+def test_gradients_that_a_step_of_any_name_never_sets_to_zero(slipped):
+    step = "\n    def descend(self, rate=0.1):\n        for name in self.theta:\n            self.theta[name] -= rate * self.delta[name]\n"
+    anew = '        self.delta["kernel"][...] = self.x.T @ dy\n        self.delta["bias"][...] = dy.sum(axis=0)\n'
+    added = '        self.delta["kernel"] += self.x.T @ dy\n        self.delta["bias"] += dy.sum(axis=0)\n'
+    slipped(TWINS + step, anew, added)
