@@ -1,4 +1,4 @@
-"""Where arrays lie: in two places at once, left by an earlier run, or stretched along what looks like a batch."""
+"""Where arrays lie: in two places at once, left by an earlier run or in another mode, or stretched along what looks like a batch."""
 
 SHARED = """
 class Affine:
@@ -83,6 +83,19 @@ class Convolution:
         self.biases -= learning_rate * dy.sum(axis=1)
         return dx
 """
+RANDOM = """
+class RandomSlopes:
+    training, slopes = True, None
+    def forward(self, x):
+        self.negative = x < 0
+        if self.training:
+            self.slopes = np.random.uniform(0.1, 0.3, x.shape)
+        else:
+            self.slopes = np.full(x.shape, 0.2)
+        return np.where(self.negative, self.slopes * x, x)
+    def backward(self, dy):
+        return np.where(self.negative, self.slopes * dy, dy)
+"""
 
 
 def test_an_array_in_two_places_is_one_parameter(slipped):
@@ -95,3 +108,11 @@ def test_what_an_earlier_run_left_is_no_parameter(slipped):
 
 def test_channels_that_are_stretched_are_no_batch(slipped):
     slipped(ONE_SIGNAL, "dk += g", "dk = g")
+
+
+def test_what_training_left_is_not_called_right_in_inference(graded):
+    assert graded(RANDOM)[0] == 0
+    code, said = graded(
+        RANDOM.replace("self.slopes = np.full(x.shape, 0.2)", "return np.where(self.negative, 0.2 * x, x)")
+    )
+    assert code == 2 and "in inference forward keeps something" in said
