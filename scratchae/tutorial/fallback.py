@@ -28,6 +28,7 @@ from ..study.styles.text.calls import required
 from ..study.styles.text.names import partner, plain
 from ..study.styles.text.written import text_of
 from ..study.trials import batches, divergences, inside, layers, learning, readings, whole
+from ..study.trials.fits import UnsettledError
 from ..study.trials.result import RIGHT, WRONG, Result, Tried
 from .looked import unnoted
 from .models import is_model, of_model
@@ -215,7 +216,8 @@ def with_fallback(check: Callable[[], Result], other: Callable[..., Result | Non
         raise
     except Exception as error:
         result, raised = None, error
-    if result is not None and result.code == RIGHT and not in_part(result):
+    unsettled = result is not None and isinstance(result.error, UnsettledError) and result.tried.trials
+    if unsettled or (result is not None and result.code == RIGHT and not in_part(result)):
         return result
     misshapen = result is not None and isinstance(result.error, ShapeError) and not result.tried.trials
     if result is not None and result.code == WRONG and misshapen and (found := other()) is not None:

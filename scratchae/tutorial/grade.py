@@ -216,7 +216,9 @@ def said(result: Result, subject: Subject, path: Path) -> str:
         called = f"\n    {subject.name} was called with shape {result.shape}" if result.shape else ""
         way_out = f"{called}; if it needs another shape, write an input `x = …` into the file, or in Python call check(layer, x)"
         return located(path, subject, result.error) + (
-            way_out if not isinstance(result.error, NotCheckableError | UnknownError) else ""
+            way_out
+            if not result.tried.trials and not isinstance(result.error, NotCheckableError | UnknownError)
+            else ""
         )
     where = f", {result.where}" if result.where else ""
     if isinstance(result.error, GradientShapeError):

@@ -27,6 +27,7 @@ from ..styles.text.names import BACKWARD, RATES, plain
 from ..styles.text.written import notes_of, text_of
 from . import promises
 from .first import begin, one_column_only, small
+from .fits import UnsettledError
 from .inputs import SHAPES, candidates
 from .made import others, with_other_options
 from .plan import BrokenError, Trial, fits, forward_of, like, plan, ready, takes
@@ -34,6 +35,9 @@ from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
 
 SECONDS = 3.0  # after this no further trial is begun
 ELEMENTS = 40  # how many numbers of a tensor are moved in a trial after the first
+UNSETTLED_MODE = (
+    "in inference forward keeps something for backward, but backward multiplies by what the last training drew"
+)
 SLOW = 2e-4  # seconds that a forward takes, from which on a trial moves all numbers of a tensor at once first
 
 
@@ -249,6 +253,8 @@ def run(trial: Trial, tried: Tried, first: Layer) -> Result | None:
         return None
     means = getattr(first, "theirs", None)
     if trial.fresh is not None and not runs(trial.fresh(), trial.x) and not promises.beside_infers(means, trial.x):
+        if promises.prepares(trial.fresh(), trial.x):
+            return Result(UNUSABLE, "", error=UnsettledError(UNSETTLED_MODE), tried=tried)
         tried.left_out.append("backward after a forward in inference, which needs what a forward in training keeps")
         return None
     full = check_gradients(trial.make(), trial.x, noise=trial.noise)

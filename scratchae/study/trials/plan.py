@@ -165,8 +165,8 @@ def holds_shape(value: Any, x: np.ndarray) -> set[tuple[int, ...]]:
 def batches(layer: Layer, x: np.ndarray, generic: np.ndarray) -> Iterator[np.ndarray]:
     """Inputs like x with other numbers of examples, which are its rows, or its columns where no other number of rows is taken.
 
-    An example more is one more in y too: otherwise the axis is another, or numbers of one example are stretched over all. A single axis
-    is rather that of one example.
+    An example more is one more in y too: otherwise the axis is another, or numbers of one example are stretched over all; so they are
+    where y has another number, and of all others only 1 is taken. A single axis is rather that of one example.
     """
     if x.ndim == 1:
         return
@@ -179,6 +179,8 @@ def batches(layer: Layer, x: np.ndarray, generic: np.ndarray) -> Iterator[np.nda
             like(generic, (*x.shape[:axis], n, *x.shape[axis + 1 :]), n) for n in (2, 7, 1, 3) if n != x.shape[axis]
         ]
         found = [(other, shape_of(layer, other)) for other in others]
+        if not kept and all(shape is None or other.shape[axis] == 1 for other, shape in found):
+            return
         yield from (
             other for other, shape in found if shape is not None and (not kept or shape[axis] == other.shape[axis])
         )

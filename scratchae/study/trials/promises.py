@@ -177,6 +177,19 @@ def beside_infers(theirs: Any, x: np.ndarray) -> bool:
     return any(has_both(cls, x) for cls in classes if cls is not type(theirs) and method_of(cls, BACKWARD))
 
 
+def prepares(layer: Layer, x: np.ndarray) -> bool:
+    """Whether a layer that draws numbers in training keeps what it calculates of x in inference, as for a backward there."""
+    if not isinstance(layer, Adapted):
+        return False
+    before = {path for path, _ in walk(layer.theirs)}
+    trained = duplicate(layer)
+    trained.training, trained.draws = True, {}
+    trained.forward(x.copy(), np.random.default_rng(0))
+    layer.forward(x.copy(), None)
+    new = [value for path, value in walk(layer.theirs) if path not in before]
+    return any(trained.draws.values()) and any(np.shape(one) == x.shape and not np.array_equal(one, x) for one in new)
+
+
 def has_both(cls: type, x: np.ndarray) -> bool:
     """Whether backward of a class that draws numbers runs in training and in inference, and gives something else there."""
     found, draws = [], False

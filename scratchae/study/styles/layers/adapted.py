@@ -92,11 +92,21 @@ class Adapted(Layer):
         if not self.index:
             require_array(trial, "backward", "∂L/∂x", dx)
         late = self.made_by_forward(built, x)
-        candidates = {path: value for path, value in before.items() if is_number(value)}
+        kept = {
+            path
+            for path, value in after_forward.items()
+            if np.array_equal(value, before.get(path, ()), equal_nan=True)
+        }
+        candidates = {
+            path: value for path, value in before.items() if is_number(value) and path in kept
+        }  # forward sets the others
         after = {path: value for path, value in walk(trial.theirs) if is_number(value)}
         if any(key not in before for key in late):
             candidates |= {path: value for path, value in walk(built) if path in late}
         found = self.matched(candidates, after, trial.returned, after_forward)
+        if self.updates:  # what is left of an earlier backward is replaced too, and y has no part in it
+            found = {name: pair for name, pair in found.items() if pair[0] in late or self.moves(pair[0], x)}
+            self.updates = bool(found)
         if late & {path for path, _ in found.values()}:
             self.theirs = built
         for name, (path, gradient) in found.items():

@@ -24,10 +24,10 @@ def is_bias(path: Path, value: Any) -> bool:
 
 
 def held_by(thing: Any) -> Held:
-    """The arrays of floats that an object holds and that are no gradients of others, with their places, as self.name."""
-    arrays = {
-        short(path): (path, np.array(value)) for path, value in walk(thing) if is_float(value) or is_bias(path, value)
-    }
+    """The arrays of floats that an object holds and that are no gradients of others, with their places, as self.name; each once."""
+    found = [(path, value) for path, value in walk(thing) if is_float(value) or is_bias(path, value)]
+    first = {id(value): path for path, value in reversed(found) if is_float(value)}
+    arrays = {short(path): (path, np.array(value)) for path, value in found if first.get(id(value), path) == path}
     stems = {name: stems_of_tensor(name) for name in arrays}
     keys = {name: keys_of_parameter(path) for name, (path, _) in arrays.items()}
     return {
@@ -49,12 +49,14 @@ def copies(thing: Any) -> dict[Path, np.ndarray]:
 def left_by(
     thing: Any, before: Mapping[Path, np.ndarray], handed: Mapping[str, Any] = {}
 ) -> Iterator[tuple[str, Any]]:
-    """The gradients that an object has in its attributes after its backward, by name. Of what its constructor was handed they are called
+    """The gradients that an object has in its attributes after its backward, by name, each array once. Of what its constructor was handed they are called
     dW, where the object holds W in a place that tells: grads[0] of params[0]."""
     held = {path: name for name, one in handed.items() for path, old in before.items() if same(old, np.asarray(one))}
+    seen: set[int] = set()
     for path, array in walk(thing):
         now, keys = np.asarray(array), keys_of_gradient(path)
-        if keys and is_float(now) and not same(now, before.get(path)):
+        if keys and is_float(now) and not same(now, before.get(path)) and id(array) not in seen:
+            seen.add(id(array))
             name = next((name for other, name in held.items() if keys_of_parameter(other) & keys), None)
             yield (f"d{name}" if name else f"self.{short(path)}"), now
 

@@ -48,12 +48,22 @@ def get(thing: Any, path: Path) -> Any:
 
 
 def put(thing: Any, path: Path, value: Any) -> None:
-    """Set what lies at a path; what lies in a tuple stays."""
-    owner, (how, key) = get(thing, path[:-1]), path[-1]
-    if how == "attribute":
-        setattr(owner, key, value)
-    elif not isinstance(owner, tuple):
-        owner[key] = value
+    """Set what lies at a path, and at each other path at which the same array lies; what lies in a tuple stays."""
+    for place in [*also(thing, path), path]:
+        owner, (how, key) = get(thing, place[:-1]), place[-1]
+        if how == "attribute":
+            setattr(owner, key, value)
+        elif not isinstance(owner, tuple):
+            owner[key] = value
+
+
+def also(thing: Any, path: Path) -> list[Path]:
+    """The other paths of an array that an object holds in several places: in params of a net, and in params of its layer."""
+    try:
+        old = get(thing, path)
+    except (AttributeError, KeyError, IndexError):  # nothing lies there yet
+        return []
+    return [other for other, one in walk(thing) if one is old and other != path] if is_array(old) else []
 
 
 def written(path: Path) -> str:
