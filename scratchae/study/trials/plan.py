@@ -175,15 +175,12 @@ def batches(layer: Layer, x: np.ndarray, generic: np.ndarray) -> Iterator[np.nda
         kept = y[axis : axis + 1] == x.shape[axis : axis + 1]
         if not kept and (axis or (y and x.ndim == 3)):
             return
-        others = [
-            like(generic, (*x.shape[:axis], n, *x.shape[axis + 1 :]), n) for n in (2, 7, 1, 3) if n != x.shape[axis]
-        ]
+        counts = [n for n in (2, 7, 1, 3) if n != x.shape[axis]]
+        others = [like(generic, (*x.shape[:axis], n, *x.shape[axis + 1 :]), n) for n in counts]
         found = [(other, shape_of(layer, other)) for other in others]
         if not kept and all(shape is None or other.shape[axis] == 1 for other, shape in found):
             return
-        yield from (
-            other for other, shape in found if shape is not None and (not kept or shape[axis] == other.shape[axis])
-        )
+        yield from (one for one, y in found if y is not None and (not kept or y[axis] == one.shape[axis]))
         if any(shape is not None and shape[:1] == other.shape[:1] for other, shape in found):
             return
 
