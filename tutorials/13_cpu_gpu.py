@@ -1080,9 +1080,9 @@ show(
 # this picture for all presets, on your machine, with roofline and layers.
 #
 # For comparison, published figures: on two cores of an AMD EPYC (Zen 5, `python benchmarks/training_step.py --rounds 5`) a
-# step of `deep` took 0.99 ms, PyTorch in eager mode (it runs one operation after the other) 1.47 times as long, JAX 0.87 times; a step of `conv` 5.9 ms,
-# PyTorch 1.76 times, JAX 4.24 times as long. JAX wins on dense nets because its compiler fuses the elementwise work,
-# which is what the kernels of this chapter do by hand.
+# step of `deep` took 0.98 ms, PyTorch in eager mode (it runs one operation after the other) 1.52 times as long, JAX 1.01 times; a step of `simple`
+# took JAX 0.67 times as long, a step of `conv` (6.4 ms) PyTorch 2.15 times and JAX 4.05 times. JAX wins on the larger dense nets because its compiler
+# fuses the elementwise work, which is what the kernels of this chapter do by hand.
 #
 # And on a GPU, an NVIDIA H200 (`python benchmarks/on_gpu.py`): sent kernel by kernel, a step of `deep` at batch 128 took
 # 5.4 ms, longer than on two cores. Recorded as a graph it took 0.161 ms, **34 times less, for the same kernels**: the

@@ -23,7 +23,7 @@ GUESSED = 2**27  # bytes for a call of functions with arrays of guessed shapes
 
 def taken() -> int:
     """The bytes of data of this process. Raises OSError where they are not told."""
-    return int(Path("/proc/self/statm").read_text().split()[5]) * os.sysconf("SC_PAGE_SIZE")
+    return int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[5]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def confined() -> None:
