@@ -171,9 +171,8 @@ class ConvTranspose2d(Layer):
 
     def forward(self, x: Array, rng: np.random.Generator | None = None) -> Array:
         self.x = x
-        return matmul_col2im(
-            x, self.W, self.output_size(x), self.S, self.P, self.b
-        )  # columns = x Wᵀ; y = col2im(columns) + b
+        # columns = x Wᵀ; y = col2im(columns) + b
+        return matmul_col2im(x, self.W, self.output_size(x), self.S, self.P, self.b)
 
     def backward(self, dy: Array) -> Array:
         # y = col2im(columns) + b

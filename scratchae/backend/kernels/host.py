@@ -48,8 +48,8 @@ SOURCES = {dtype: SHIM + SOURCE + text("shared.cpp") + text("convolution.cpp") f
 
 
 def compile_kernels() -> contextlib.AbstractContextManager[object]:
-    """Compute convolution, sigmoid, softplus, cross-entropy and Adam on the CPU by compiled kernels: in this process from now
-    on, or only for as long as a block runs, `with compile_kernels(): fit(model, …)`.
+    """Compute convolution, sigmoid, softplus, long ReLUs, cross-entropy and Adam on the CPU by compiled kernels: in this process
+    from now on, or only for as long as a block runs, `with compile_kernels(): fit(model, …)`.
 
     The first call on a machine takes some seconds and keeps the library in the user's cache folder. The kernels round
     differently from NumPy: one step agrees in nearly all digits, but the differences grow from step to step, so that a long
@@ -76,9 +76,8 @@ def use_products() -> bool:
         gemm = blas_function(name)
         if gemm is None:
             return False
-        library(dtype).use_gemm(
-            gemm, "64" in gemm.__name__
-        )  # which is in the names of functions that take long sizes
+        takes_long_sizes = "64" in gemm.__name__
+        library(dtype).use_gemm(gemm, takes_long_sizes)
     return True
 
 

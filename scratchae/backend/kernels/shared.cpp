@@ -48,4 +48,3 @@ KERNEL shared_relu(Index n, const T* x, T* y) {
 KERNEL shared_relu_backward(Index n, const T* y, const T* dy, T* dx) {
     share(relu_backward, n, y, dy, dx);
 }
-

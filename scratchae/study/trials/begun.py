@@ -19,16 +19,9 @@ from .cells import INPUT, STATE
 from .chains import LAYOUTS, OPTIONS, bare, of_others
 
 BEGINS = re.compile(r"init|create|make|build|new_|param|weights|random|begin|zeros", re.I)
-LETTERS = {
-    3: "D",
-    4: "K",
-    2: "A",
-    7: "S",
-    8: "G",
-    12: "R",
-    16: "Z",
-}  # of the sizes that it is handed, 3, 4 and 2; and of D + K, 2 K, 3 K, 4 K
-SIZES = 3, 4, 2
+SIZES = 3, 4, 2  # that it is handed
+# of these, and of D + K, 2 K, 3 K, 4 K
+LETTERS = {3: "D", 4: "K", 2: "A", 7: "S", 8: "G", 12: "R", 16: "Z"}
 MOST = 300
 
 
@@ -90,9 +83,8 @@ def beside(
         )
         laid = (kind for layout in (*LAYOUTS, "in time") for kind in of_others(name, layout))
         kinds = [*dict.fromkeys([*usual.split(), *laid, *likely(name)])][:12]
-        whole = (
-            kinds[0][0] == "f" and len(kinds[0]) > 1
-        )  # rather one of several examples than of the sizes of the entries
+        # rather one of several examples than of the sizes of the entries
+        whole = kinds[0][0] == "f" and len(kinds[0]) > 1
         options.append(sorted(kinds, key=lambda kind: "N" not in kind) if whole else kinds)
     for kinds in itertools.islice(itertools.product(*options), MOST):
         yield known | {name: kind.replace("U", "K") for name, kind in zip(others, kinds, strict=True)}

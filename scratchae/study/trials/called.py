@@ -24,12 +24,7 @@ def of_own_calls(function: Callable, names: Sequence[str]) -> Iterator[Fitting]:
         try:
             handed = inspect.signature(function).bind(*call.args, **{one.arg: one.value for one in call.keywords})
             given = {name: value_of(handed.arguments[name], file) for name in names}
-        except (
-            TypeError,
-            KeyError,
-            LookupError,
-            AttributeError,
-        ):  # such as train(*data), or names of another function
+        except (TypeError, LookupError, AttributeError):  # such as train(*data), or names of another function
             continue
         if sum(np.size(one) for one in given.values()) <= LARGEST:
             yield Fitting(dict.fromkeys(names, "given"), given, False)

@@ -25,9 +25,8 @@ STANDARD = re.compile(r"standard.?normal|\bN\(0, ?(?:1|I)\)|unit.?(?:gauss|norma
 SHARES = {"rho", "target", "sparsity", "targetsparsity", "sparsitytarget", "rhotarget", "targetactivation", "sparsityparam", "p"}  # fmt: skip
 
 
-LIKELIHOOD = re.compile(
-    r"nll|log.?likelihood|neg\w*.likelihood", re.I
-)  # that of a normal distribution, and not of another, or weighted
+# that of a normal distribution, and not of another, or weighted
+LIKELIHOOD = re.compile(r"nll|log.?likelihood|neg\w*.likelihood", re.I)
 OTHER_LIKELIHOOD = re.compile(
     r"beta|clip|clamp|maximum|softplus|prior|student|laplace|\bkl|diverg|penalty|regulari", re.I
 )
