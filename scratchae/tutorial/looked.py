@@ -13,7 +13,7 @@ from typing import Any
 
 from ..study.styles.text.calls import parameters_of
 from ..study.styles.text.names import BACKWARD, IS_COST, plain
-from ..study.styles.text.written import called, called_rate, factors, is_empty, text_of, tree_of
+from ..study.styles.text.written import called, called_rate, changes_in, factors, is_empty, text_of, tree_of
 from ..study.trials.unrolled import THETA
 from .branches import branches, first_line, functions_in, not_run, note, noted_in
 
@@ -157,12 +157,7 @@ def repeats_steps(function: Callable) -> bool:
 
 def steps_plainly(function: Callable) -> bool:
     """Whether all that a function multiplies by a learning rate is a single factor, and is taken off."""
-    changes = []
-    for node in ast.walk(tree_of(function)):
-        if isinstance(node, ast.AugAssign):
-            changes.append((node.op, factors(node.value)))
-        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp):
-            changes.append((node.value.op, factors(node.value.right)))
+    changes = [(change.op, factors(change.by)) for change in changes_in(tree_of(function))]
     return all(isinstance(op, ast.Sub) and len(found) == 2 for op, found in changes if any(map(called_rate, found)))
 
 

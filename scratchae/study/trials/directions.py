@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from ..diagnosis.finding import finding
-from ..styles.text.written import called_rate, factors
+from ..styles.text.written import called_rate, changes_in, factors
 from .result import WRONG, Result
 
 # where some parameters go up on purpose, while others go down
@@ -41,18 +41,12 @@ def examine(body: list[ast.stmt], text: str) -> Result | None:
 
 def steps(tree: ast.AST) -> Iterator[tuple[str, str, ast.expr]]:
     """What changes by a rate times something: what is changed, the sign, and that something."""
-    for node in ast.walk(tree):
-        value, op = getattr(node, "value", None), getattr(node, "op", None)
-        if isinstance(node, ast.Assign) and isinstance(value, ast.BinOp) and len(node.targets) == 1:
-            alike = ast.unparse(node.targets[0]) == ast.unparse(value.left)
-            target, op, value = node.targets[0], value.op if alike else None, value.right
-        elif isinstance(node, ast.AugAssign):
-            target = node.target
-        if isinstance(node, ast.Assign | ast.AugAssign) and isinstance(op, ast.Add | ast.Sub):
-            parts = factors(value)
-            rest = [one for one in parts if not (called_rate(one) or isinstance(one, ast.Constant))]
-            if len(parts) == 2 and len(rest) == 1:
-                yield ast.unparse(target), "+" if isinstance(op, ast.Add) else "-", rest[0]
+    for target, op, value, of in changes_in(tree):
+        parts = factors(value)
+        rest = [one for one in parts if not (called_rate(one) or isinstance(one, ast.Constant))]
+        alike = isinstance(op, ast.Add | ast.Sub) and ast.unparse(of) == ast.unparse(target)
+        if alike and len(parts) == 2 and len(rest) == 1:
+            yield ast.unparse(target), "+" if isinstance(op, ast.Add) else "-", rest[0]
 
 
 def base(slope: ast.expr) -> str:

@@ -11,7 +11,7 @@ import re
 import textwrap
 import tokenize
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from .names import RATES, plain
 
@@ -285,15 +285,30 @@ def written_rate(thing: Any, method: str) -> float:
     return next((number for number in numbers if isinstance(number, float)), 1.0)
 
 
-def taken_off_in(tree: ast.AST) -> Iterator[ast.expr]:
+class Change(NamedTuple):
+    """`W -= v`, and `W = of - v`: W, the operator, v, and what the statement starts from."""
+
+    target: ast.expr
+    op: ast.operator
+    by: ast.expr
+    of: ast.expr
+
+
+def changes_in(tree: ast.AST) -> Iterator[Change]:
+    """What changes by something, in `W -= v` and in `W = W - v`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.AugAssign):
+            yield Change(node.target, node.op, node.value, node.target)
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp):
+            yield Change(node.targets[0], node.value.op, node.value.right, node.value.left)
+
+
+def taken_off_in(tree: ast.AST) -> list[ast.expr]:
     """What is subtracted in `W -= …` and `W = W - …`, first in those of self.W."""
-    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Assign | ast.AugAssign)]
-    for node in sorted(nodes, key=lambda node: not ast.unparse(node).startswith("self.")):
-        value = node.value
-        if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Sub):
-            yield value
-        elif isinstance(node, ast.Assign) and isinstance(value, ast.BinOp) and isinstance(value.op, ast.Sub):
-            yield value.right
+    less = [change for change in changes_in(tree) if isinstance(change.op, ast.Sub)]
+    return [
+        change.by for change in sorted(less, key=lambda change: not ast.unparse(change.target).startswith("self."))
+    ]
 
 
 def factors(node: ast.expr) -> list[ast.expr]:
