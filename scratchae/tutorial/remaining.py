@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+from ..study.styles.classes import methods
 from ..study.styles.functions.inside import of_function as in_its_lines
 from ..study.styles.functions.loops import trains
 from ..study.styles.functions.three import without_cost
@@ -20,7 +21,7 @@ from ..study.styles.objects.fresh import Objects
 from ..study.styles.text.calls import required
 from ..study.styles.text.names import partner
 from ..study.styles.text.written import text_of
-from ..study.trials import inside, loops
+from ..study.trials import inside, loops, readings
 from ..study.trials.result import Result
 from .fallback import ON_PURPOSE
 from .looked import noting, unlooked, written_in
@@ -75,6 +76,7 @@ def next_unlooked(module: ModuleType, ran: set[int], tried: set[str]) -> list[Su
         checks = [functools.partial(of_loops, name, function, nodes, cls)]
         if name in left and cls:
             checks.insert(0, functools.partial(of_method, cls.__name__, cls, None, function.__name__))
+            checks.insert(0, functools.partial(of_pair, cls, function.__name__, vars(module)))
             checks.insert(0, functools.partial(of_activation, name, cls, function.__name__))
         elif name in left:
             functions = own(module, inspect.isfunction)
@@ -109,6 +111,11 @@ def of_activation(name: str, cls: type, slope: str) -> Result | None:
         return check_two(name, *two, {}) if all(len(required(one)) == 1 for one in two) else None
     except Exception:  # it cannot be made, or is the derivative of something else
         return None
+
+
+def of_pair(cls: type, slope: str, file: dict[str, Any]) -> Result | None:
+    """A method that gives the gradients of another, whatever their names: penalty(weights) and gradient(weights)."""
+    return readings.best(methods.of_slope(f"{cls.__name__}.{slope}", Objects(cls), slope), file)
 
 
 def of_function(name: str, function: Callable, functions: dict[str, Callable], file: dict[str, Any]) -> Result | None:
