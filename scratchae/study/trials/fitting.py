@@ -22,6 +22,7 @@ from ..styles.text.names import plain
 from . import begun
 from .cells import cells
 from .chains import BIAS, OPTIONS, chained, of_others
+from .directed import Directed
 
 FIRST = {
     "N": 5,
@@ -306,10 +307,17 @@ def fitted(
 ) -> Iterator[Fitting]:
     """The first choices that `takes`, a `Fits`, accepts at the first sizes and at others; None from it says that a value was not finite."""
     spent, count, seen = 0.0, 0, collections.Counter()
-    for chosen in choices(names, given, indices, entries):
+    free = [name for name in names if name not in given]
+    search = Directed({name: [kind.replace("U", "K") for kind in likely(name, name in indices)] for name in free})
+    directed = ({**dict.fromkeys(given, "given"), **found} for found in search)
+    for chosen in itertools.chain(choices(names, given, indices, entries), directed):
+        if search.conflict(chosen):
+            continue
         start = time.process_time()
         fitting = Fitting(chosen, given, False)
         accepted = takes.on(fitting, 0, 0)
+        if accepted is False:
+            search.refuse(takes.blamed, chosen)
         if accepted is None:  # such as a logarithm of random numbers
             fitting.positive = True
             accepted = takes.on(fitting, 0, 0)

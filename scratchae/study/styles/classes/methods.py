@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..functions.two import belongs, named_after
+from ..functions.two import belongs, named_after, reductions
 from ..objects.constructed import is_size
 from ..objects.fresh import Objects
 from ..objects.held import copies, held_by, is_float, left_by
@@ -52,10 +52,10 @@ def readings_of(title: str, objects: Objects, pairs: Collection[tuple[str, str |
     cls, needed = objects.cls, required(objects.cls)
     takes_arrays = bool(pairs) and not objects.fixed and any(not is_size(p.name) for p in needed)
     takes_arrays = takes_arrays and not made_of_sizes(objects)
+    ways = [objects, Objects(cls, needed=needed)] if takes_arrays else [objects]
     for value, slope in pairs:
-        yield reading(title, objects, value, slope)
-        if takes_arrays:
-            yield reading(title, Objects(cls, needed=needed), value, slope)
+        for reduced in reductions(value, getattr(cls, value)) if slope else (None,):
+            yield from (reading(title, way, value, slope, reduced) for way in ways)
 
 
 def made_of_sizes(objects: Objects) -> bool:
@@ -73,8 +73,8 @@ class Context:
         self.saved = self.saved_tensors = self.saved_values = arrays
 
 
-def reading(title: str, objects: Objects, value: str, slope: str | None) -> Several:
-    """A reading of a value and what gives its gradients; slope: None if they come with it."""
+def reading(title: str, objects: Objects, value: str, slope: str | None, reduced: Callable | None = None) -> Several:
+    """A reading of a value and what gives its gradients; slope: None if they come with it. reduced: what makes one number of the value."""
     cls, needed = objects.cls, objects.needed
     sources = [inspect.unwrap(getattr(cls, name)) for name in (value, slope) if name]
     called_with = required(sources[0])
@@ -102,7 +102,7 @@ def reading(title: str, objects: Objects, value: str, slope: str | None) -> Seve
         if slope is None:
             return with_gradients(method(**own(arguments)), sources[0], upstream)
         held = held_by(fresh) if rates else {}
-        outputs, found = apart(method, other, own(arguments) | rates, upstream)
+        outputs, found = apart(method, other, own(arguments) | rates, upstream, reduced)
         if rates:
             return outputs, [(name, change) for name, change in taken_off(fresh, held) if np.any(change)]
         return outputs, [*found, *left_by(fresh, before, {p.name: arguments[p.name] for p in needed})]
@@ -124,7 +124,7 @@ def reading(title: str, objects: Objects, value: str, slope: str | None) -> Seve
         title, run, [*called_with, *needed], sources, keys=keys_of(sources, data), settings=settings,
         held=lambda arguments: objects.held(arguments, data),
         twice=twice if slope and not needed and method_of(cls, ZEROING) else None,
-        descends=bool(rates),
+        descends=bool(rates), of_each=reduced is not None,
         sized=() if needed or objects.fixed else tuple(p.name for p in required(cls)),
     )  # fmt: skip
 

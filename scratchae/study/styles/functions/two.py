@@ -58,7 +58,7 @@ def in_one_or_two(functions: Mapping[str, Callable]) -> Iterator[Several]:
             theirs = with_names_of(value, slope) if renames(name, value, other, slope) else slope
             alike = [one for one in found if found[one] == by_name]  # of one value
             title = name if len(alike) == 1 and (by_name or len(found) == 1) else other
-            for reduced in (np.sum, np.mean) if IS_COST.search(name) and not sums(value) else (None,):
+            for reduced in reductions(name, value):
                 run = functools.partial(apart, value, theirs, reduced=reduced)
                 of_each = reduced is not None
                 yield reading(title, run, value, slope, updates=updates, one_of=len(found), of_each=of_each)
@@ -66,6 +66,11 @@ def in_one_or_two(functions: Mapping[str, Callable]) -> Iterator[Several]:
     for name in functions:
         ways = (beside, alone) if partner(name, functions) else (alone, beside)
         yield from itertools.chain.from_iterable(way(name) for way in ways)
+
+
+def reductions(name: str, value: Callable) -> tuple[Callable | None, ...]:
+    """What makes one number of a value: of a cost of each example, which is no number yet, their sum or their mean."""
+    return (np.sum, np.mean) if IS_COST.search(name) and not sums(value) else (None,)
 
 
 def sums(value: Callable) -> bool:
