@@ -1,10 +1,25 @@
-"""A search through the options of several names that learns from each failure which of them do not fit together."""
+"""Searches through the options of several names: the likeliest first, or as each failure tells which of them do not fit together."""
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 STEPS = 4000
+
+
+def in_order(counts: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    """The places in several lists, the first of all lists first: by their sum."""
+    start = (0,) * len(counts)
+    queue, seen = [(0, start)], {start}
+    while queue:
+        cost, places = heapq.heappop(queue)
+        yield places
+        for i in range(len(counts)):
+            after = (*places[:i], places[i] + 1, *places[i + 1 :])
+            if after[i] < counts[i] and after not in seen:
+                seen.add(after)
+                heapq.heappush(queue, (cost + 1, after))
 
 
 class Directed:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import collections
 import functools
-import heapq
 import itertools
 import re
 import time
@@ -22,7 +21,7 @@ from ..styles.text.names import plain
 from . import begun
 from .cells import cells
 from .chains import BIAS, OPTIONS, chained, of_others
-from .directed import Directed
+from .directed import Directed, in_order
 
 FIRST = {
     "N": 5,
@@ -253,20 +252,6 @@ def of_two_axes(fitting: Fitting, name: str) -> Iterator[Fitting]:
         yield from (
             replace(fitting, chosen={**fitting.chosen, name: two}) for two in (f"f{other}{kind[1]}", kind + other)
         )
-
-
-def in_order(counts: Sequence[int]) -> Iterator[tuple[int, ...]]:
-    """The places in several lists, the first of all lists first: by their sum."""
-    start = (0,) * len(counts)
-    queue, seen = [(0, start)], {start}
-    while queue:
-        cost, places = heapq.heappop(queue)
-        yield places
-        for i in range(len(counts)):
-            after = (*places[:i], places[i] + 1, *places[i + 1 :])
-            if after[i] < counts[i] and after not in seen:
-                seen.add(after)
-                heapq.heappush(queue, (cost + 1, after))
 
 
 @dataclass

@@ -18,6 +18,7 @@ from ..text.calls import parameters_of, required
 from ..text.fields import fields_of
 from ..text.names import DERIVATIVES, IS_COST, IS_SLOPE, is_upstream, partner, plain
 from ..text.written import keys_of, may_give_several, text_of
+from .helped import with_objects
 
 DOWNHILL = re.compile(r"updates?$|step|descent", re.I)  # what is added to parameters: the gradient turned round
 
@@ -29,7 +30,8 @@ def in_one_or_two(functions: Mapping[str, Callable]) -> Iterator[Several]:
         needed, settings = required(value), settings_of(value, *slope)
         names = [p.name for p in needed]
         keys = fields_of(functions.values(), names) | keys_of(functions.values(), names)
-        return Several(name, (value, *slope)[-1], needed, run, keys, settings=settings, parts=(value, *slope), **more)
+        parts = (value, *slope)
+        return with_objects(Several(name, parts[-1], needed, run, keys, settings=settings, parts=parts, **more))
 
     claimed = {
         other
