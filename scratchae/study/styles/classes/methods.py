@@ -103,6 +103,8 @@ def reading(title: str, objects: Objects, value: str, slope: str | None, reduced
             return with_gradients(method(**own(arguments)), sources[0], upstream)
         held = held_by(fresh) if rates else {}
         outputs, found = apart(method, other, own(arguments) | rates, upstream, reduced)
+        if needed and len(found) == len(data) == 1 and not found[0][0].isidentifier():
+            found = [(data[0], found[0][1])]  # of what the value is handed, and not of what the object is made with
         if rates:
             return outputs, [(name, change) for name, change in taken_off(fresh, held) if np.any(change)]
         return outputs, [*found, *left_by(fresh, before, {p.name: arguments[p.name] for p in needed})]
