@@ -21,9 +21,11 @@ def blamed(error: BaseException, names: Sequence[str], functions: Sequence[Calla
     files = {inspect.unwrap(one).__code__.co_filename for one in functions if inspect.isfunction(inspect.unwrap(one))}
     frames = [(one.tb_frame.f_code, one.tb_lasti) for one in frames_of(error.__traceback__)]
     wanted = needed_in(tuple((code, place) for code, place in frames if code.co_filename in files))
-    if any(one.startswith("self.") and one.removeprefix("self.") not in names for one in wanted):
-        return frozenset(names)  # it is not known of what that was calculated
     wanted = {one.removeprefix("self.") for one in wanted}
+    if not {one.partition("[")[0] for one in wanted} <= {name.partition("[")[0] for name in names}:
+        return frozenset(
+            names
+        )  # a cache, what was kept in self, or a function around it: it is not known of what that was calculated
     return frozenset(name for name in names if name in wanted or name.partition("[")[0] in wanted) or frozenset(names)
 
 
@@ -40,7 +42,7 @@ def needed_in(frames: tuple[tuple[CodeType, int], ...]) -> set[str]:
         read = reads(node) or reads(statement_at(function, node.lineno))
         if wanted and {one.partition("[")[0] for one in wanted} <= {one.partition("[")[0] for one in read}:
             read = wanted  # handed on under the same names
-        wanted = closed(read, needs(function, node.lineno), {p.arg for p in parameters(function)})
+        wanted = closed(read, needs(function, node.lineno), {*parameters(function), *code.co_freevars})
     return wanted
 
 
@@ -67,8 +69,18 @@ def function_at(path: str, line: int) -> ast.FunctionDef | None:
     return None
 
 
-def parameters(function: ast.FunctionDef) -> list[ast.arg]:
-    return [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+def parameters(function: ast.FunctionDef) -> set[str]:
+    """What a function is always handed."""
+    given = function.args
+    last = [*given.posonlyargs, *given.args]
+    last = last[: len(last) - len(given.defaults)]
+    return {
+        one.arg
+        for one in (
+            *last,
+            *(one for one, default in zip(given.kwonlyargs, given.kw_defaults, strict=True) if default is None),
+        )
+    }
 
 
 def node_at(function: ast.FunctionDef, place: tuple[int | None, ...]) -> ast.AST:
