@@ -294,8 +294,13 @@ def fitted(
     spent, count, seen = 0.0, 0, collections.Counter()
     free = [name for name in names if name not in given]
     search = Directed({name: [kind.replace("U", "K") for kind in likely(name, name in indices)] for name in free})
-    directed = ({**dict.fromkeys(given, "given"), **found} for found in search)
-    for chosen in itertools.chain(choices(names, given, indices, entries), directed):
+
+    def sought() -> Iterator[dict[str, str]]:
+        """All others, where none of the likely choices fits: what is rather not meant may be right by accident."""
+        if count == 0:
+            yield from ({**dict.fromkeys(given, "given"), **found} for found in search)
+
+    for chosen in itertools.chain(choices(names, given, indices, entries), sought()):
         if search.conflict(chosen):
             continue
         start = time.process_time()
