@@ -43,7 +43,7 @@ def alone(thing: Several, chosen: Mapping[str, str], accused: Mapping[str, str])
 
 
 def of_one_size(chosen: Mapping[str, str], accused: Mapping[str, str]) -> bool:
-    """Whether the sizes are equal where others were wrong, which hides what is divided by the wrong one of two."""
+    """Whether sizes are equal where others were wrong, which hides what is divided by the wrong one of two; or one of three axes is 1."""
     sizes: dict[str, str] = {}
     for name, kind in chosen.items():
         other = accused.get(name, "")
@@ -53,7 +53,10 @@ def of_one_size(chosen: Mapping[str, str], accused: Mapping[str, str]) -> bool:
             return False
         if any(sizes.setdefault(before, now) != now for before, now in zip(other[1:], kind[1:], strict=True)):
             return False
-    return len({*sizes.values()}) < len(sizes)
+    deep = any(len(kind) > 3 for kind in chosen.values())
+    return len({*sizes.values()}) < len(sizes) or (
+        deep and any("1" == now != before for before, now in sizes.items())
+    )
 
 
 def written(thing: Any) -> Any:
