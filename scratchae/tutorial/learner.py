@@ -296,7 +296,8 @@ def is_function_to_check(name: str, function: Callable, file: Mapping[str, Any],
     if not alone and isinstance(found, np.ndarray | np.generic | int | float | str | Iterator):
         return False
     helper = np.ndim(found) > 0 if hasattr(found, "shape") else found is None and bool(IS_SLOPE.search(name))
-    helper = helper or (isinstance(found, tuple) and isinstance(found[-1], list | dict))  # fit(X, y) -> W, history
+    if isinstance(found, tuple) and len(found) > 1:  # fit(X, y) -> W, history, or W, b
+        helper |= isinstance(found[-1], list | dict) or np.ndim(found[0]) > np.ndim(found[1])
     if named and not (helper and not losses.looks_like_loss(name)):
         return True
     pair = isinstance(found, tuple) and 2 <= len(found) <= 1 + len(needed) and np.ndim(found[0]) == 0

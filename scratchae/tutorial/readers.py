@@ -153,7 +153,7 @@ def check_one_pair(
                     break
                 if plan.takes(layer, x) is None and plan.fits(layer, x):
                     count += 1
-                    result = layers.examine(name, layer, given=x, alone=alone)
+                    result = layers.examine(name, layer, given=first.several_columns(layer, x), alone=alone)
                     if result.code == WRONG and x.ndim == 2:
                         averaged = of_mean(layers.examine(name, layer.averaged(), given=x))
                         if averaged.code == RIGHT or (averaged.where and not result.where):
