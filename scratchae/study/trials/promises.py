@@ -18,7 +18,7 @@ from ..styles.layers.penalties import STRENGTH
 from ..styles.objects.constructed import constructed
 from ..styles.objects.copies import duplicate
 from ..styles.objects.paths import Path, put, walk, written
-from ..styles.text.calls import MODE_WORDS, method_of, parameters_of, word_of_mode
+from ..styles.text.calls import MODE_WORDS, method_of, parameters_of, required, word_of_mode
 from ..styles.text.names import BACKWARD, plain
 from ..styles.text.written import notes_of, text_of
 
@@ -170,8 +170,10 @@ def masks(layer: Layer, x: np.ndarray, defaults: bool) -> Iterator[Finding]:
 
 
 def beside_infers(theirs: Any, x: np.ndarray) -> bool:
-    """Whether another class of its file that draws numbers has a backward for inference too, which is another than that for training, so
-    that this one needs one as well."""
+    """Whether backward has to work in inference too: the object itself is told its mode, by eval(), or another class of its file that draws
+    numbers has a backward for inference, which is another than that for training."""
+    if callable(method := getattr(theirs, "eval", None)) and not required(method):
+        return True
     file = vars(sys.modules[type(theirs).__module__]) if theirs is not None else {}
     classes = [one for one in file.values() if inspect.isclass(one) and one.__module__ == type(theirs).__module__]
     return any(has_both(cls, x) for cls in classes if cls is not type(theirs) and method_of(cls, BACKWARD))
