@@ -114,7 +114,9 @@ def words_asked_for(parameter: inspect.Parameter, text: str) -> Iterator[str]:
 def of_each_side(parameter: inspect.Parameter, text: str, more: int) -> Iterator[tuple[int, ...]]:
     """A number for each axis or side, all different, for an option that is one number or as many as a text makes of it or takes apart."""
     name, default = re.escape(parameter.name), parameter.default
-    if type(default) is not int or not re.search(rf"\b(?:isinstance|isscalar|type|ndim|len)\((?:self\.)?{name}\b", text):
+    if type(default) is not int or not re.search(
+        rf"\b(?:isinstance|isscalar|type|ndim|len)\((?:self\.)?{name}\b", text
+    ):
         return
     repeated = re.search(rf"\(\s*((?:self\.)?{name}\s*(?:,\s*(?:self\.)?{name}\s*)*),?\s*\)(?:\s*\*\s*(\d))?", text)
     apart = re.search(rf"^[ \t]*([\w.]+(?:\s*,\s*[\w.]+)+)\s*=\s*(?:self\.)?{name}\s*$", text, re.M)

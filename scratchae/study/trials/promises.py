@@ -27,6 +27,7 @@ RUNNING = re.compile(r"^(?:running|moving|rolling|population|pop|ema|avg)(mean|m
 DRAWS = 200  # of a mask
 # of what a dropout drops, or keeps
 SHARE = re.compile(r"(?:drop(?:out)?)?(?:rate|ratio|prob|probability)|drop|dropout|keep(?:rate|prob|probability)?")
+PENALTY = re.compile(r"penalty|regulari[sz]|\bL[12]\b|weight.?decay", re.I)
 LEAST = 0.3  # of the weight of what an average was before
 
 
@@ -229,15 +230,14 @@ def exchanged_share(cls: type, x: np.ndarray) -> Iterator[Finding]:
 
 
 def idle_penalty(thing: Any) -> Iterator[Finding]:
-    """The strength of a penalty of which the class speaks, that is kept, and that nothing in the file reads."""
+    """The strength of a penalty of which the class or its own name speaks, that is kept, and that nothing in the file reads."""
     cls = type(thing)
-    if not re.search(r"penalty|regulari[sz]|\bL[12]\b|weight.?decay", notes_of(cls), re.I):
-        return
-    text = text_of(sys.modules.get(cls.__module__))
+    spoken, text = notes_of(cls), text_of(sys.modules.get(cls.__module__))
     for name in vars(thing):
         stored = rf"self\.{re.escape(name)}\s*=(?!=)"
         if (
             STRENGTH.search(plain(name))
+            and PENALTY.search(f"{spoken} {name}")
             and re.search(stored, text)
             and not re.search(rf"\.{re.escape(name)}\b(?!\s*=(?!=))", text)
         ):
