@@ -57,6 +57,7 @@ from .readers import (
     check_loss_class,
     check_optimizer,
     check_two,
+    gives_no_value,
     returned,
     with_options,
 )
@@ -295,9 +296,7 @@ def is_function_to_check(name: str, function: Callable, file: Mapping[str, Any],
         return len(needed) == 1 or a_loss
     if not alone and isinstance(found, np.ndarray | np.generic | int | float | str | Iterator):
         return False
-    helper = np.ndim(found) > 0 if hasattr(found, "shape") else found is None and bool(IS_SLOPE.search(name))
-    if isinstance(found, tuple) and len(found) > 1:  # fit(X, y) -> W, history, or W, b
-        helper |= isinstance(found[-1], list | dict) or np.ndim(found[0]) > np.ndim(found[1])
+    helper = gives_no_value(found) or (found is None and bool(IS_SLOPE.search(name)))
     if named and not (helper and not losses.looks_like_loss(name)):
         return True
     pair = isinstance(found, tuple) and 2 <= len(found) <= 1 + len(needed) and np.ndim(found[0]) == 0

@@ -283,6 +283,13 @@ def gives_two(function: Callable, file: Mapping[str, Any]) -> bool:
     return isinstance(found, tuple) and len(found) == 3
 
 
+def gives_no_value(found: Any) -> bool:
+    """Whether what a function gave is an array, or what it has trained, as fit(X, y) -> W, b or W, history, and no value with gradients."""
+    if not isinstance(found, tuple) or len(found) < 2:
+        return hasattr(found, "shape") and np.ndim(found) > 0
+    return isinstance(found[-1], list | dict) or np.ndim(found[0]) > np.ndim(found[1])
+
+
 def returned(function: Callable, arguments: int, file: Mapping[str, Any]) -> Any:
     """What a function returns for the first inputs that it takes; None if it takes none."""
     arrays = [array_of(file, p.name) for p in required(function)]
