@@ -57,6 +57,7 @@ from .readers import (
     check_loss_class,
     check_optimizer,
     check_two,
+    gives_no_value,
     returned,
     with_options,
 )
@@ -295,8 +296,7 @@ def is_function_to_check(name: str, function: Callable, file: Mapping[str, Any],
     slopes = isinstance(found, tuple) and np.ndim(found[0]) > 0 and bool(IS_SLOPE.search(name))  # dW1, db1 of a cost
     if not alone and (slopes or isinstance(found, np.ndarray | np.generic | int | float | str | Iterator)):
         return False
-    helper = np.ndim(found) > 0 if hasattr(found, "shape") else found is None and bool(IS_SLOPE.search(name))
-    helper = helper or (isinstance(found, tuple) and isinstance(found[-1], list | dict))  # fit(X, y) -> W, history
+    helper = gives_no_value(found) or (found is None and bool(IS_SLOPE.search(name)))
     if named and not (helper and not losses.looks_like_loss(name)):
         return True
     pair = isinstance(found, tuple) and 2 <= len(found) <= 1 + len(needed) and np.ndim(found[0]) == 0

@@ -153,7 +153,7 @@ def check_one_pair(
                     break
                 if plan.takes(layer, x) is None and plan.fits(layer, x):
                     count += 1
-                    result = layers.examine(name, layer, given=x, alone=alone)
+                    result = layers.examine(name, layer, given=first.several_columns(layer, x), alone=alone)
                     if result.code == WRONG and x.ndim == 2:
                         averaged = of_mean(layers.examine(name, layer.averaged(), given=x))
                         if averaged.code == RIGHT or (averaged.where and not result.where):
@@ -281,6 +281,13 @@ def gives_two(function: Callable, file: Mapping[str, Any]) -> bool:
     """Whether it returns a gradient for each of two arguments, as a divergence of μ and log σ² does."""
     found = returned(function, 2, file)
     return isinstance(found, tuple) and len(found) == 3
+
+
+def gives_no_value(found: Any) -> bool:
+    """Whether what a function gave is an array, or what it has trained, as fit(X, y) -> W, b or W, history, and no value with gradients."""
+    if not isinstance(found, tuple) or len(found) < 2:
+        return hasattr(found, "shape") and np.ndim(found) > 0
+    return isinstance(found[-1], list | dict) or np.ndim(found[0]) > np.ndim(found[1])
 
 
 def returned(function: Callable, arguments: int, file: Mapping[str, Any]) -> Any:

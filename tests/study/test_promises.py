@@ -413,3 +413,65 @@ def test_a_mask_after_the_softmax_is_found(slipped):
     )
     _, found = slipped(ATTENTION, ATTENTION, late)
     assert "with mask=" in found
+
+
+def test_an_object_with_an_eval_is_right_after_a_forward_in_it(slipped):
+    text = """
+        class Module:
+            training = True
+
+            def train(self):
+                self.training = True
+
+            def eval(self):
+                self.training = False
+
+        class Dropout(Module):
+            def __init__(self, p=0.5):
+                self.p, self.rng = p, np.random.RandomState(0)
+
+            def forward(self, x):
+                if not self.training:
+                    return x
+                self.scale = (self.rng.rand(*x.shape) >= self.p) / (1 - self.p)
+                return x * self.scale
+
+            def backward(self, dy):
+                return dy * self.scale if self.training else dy
+        """
+    _, said = slipped(text, "self.scale if self.training else dy", "self.scale")
+    assert "in inference" in said
+
+
+def test_a_strength_whose_name_is_that_of_a_penalty_has_a_part_in_a_gradient(graded):
+    text = """
+        class Dense:
+            def __init__(self, n_in, n_out, l2=0.0):
+                self.W, self.l2 = np.random.randn(n_in, n_out), l2
+
+            def forward(self, x):
+                self.x = x
+                return x @ self.W
+
+            def backward(self, dy):
+                self.dW = self.x.T @ dy + self.l2 * self.W
+                return dy @ self.W.T
+        """
+    assert graded(text)[0] == grade.RIGHT
+    code, said = graded(text.replace(" + self.l2 * self.W", ""))
+    assert code == grade.WRONG and "strength l2" in said, said
+
+
+def test_a_backward_that_indexes_what_has_no_axes_is_wrong(slipped):
+    text = """
+        class Half:
+            def forward(self, x):
+                self.x = x
+                return 0.5 * x
+
+            def backward(self, dy):
+                dx = np.zeros_like(self.x)
+                dx[:, :] += 0.5 * dy
+                return dx
+        """
+    slipped(text, "zeros_like(self.x)", "zeros_like(0.5)")

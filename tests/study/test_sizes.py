@@ -51,6 +51,85 @@ def groupnorm_backward(dout, cache):
     return dx.reshape(dout.shape), dgamma, dbeta
 """
 
+OPTION_OF_GROUPS = """
+class Norm:
+    def __init__(self, channels, groups=2):
+        self.groups, self.gain = groups, np.ones((1, channels, 1, 1))
+
+    def forward(self, x):
+        g = x.reshape(len(x), self.groups, -1)
+        self.sd = np.sqrt(g.var(axis=2, keepdims=True) + 1e-5)
+        self.xhat = ((g - g.mean(axis=2, keepdims=True)) / self.sd).reshape(x.shape)
+        return self.gain * self.xhat
+
+    def backward(self, dy):
+        n, c, h, w = dy.shape
+        m = c // self.groups * h * w
+        self.dgain = (dy * self.xhat).sum(axis=(0, 2, 3), keepdims=True)
+        d, xhat = (one.reshape(n, self.groups, -1) for one in (dy * self.gain, self.xhat))
+        d = d - d.sum(axis=2, keepdims=True) / m - xhat * (d * xhat).sum(axis=2, keepdims=True) / m
+        return (d / self.sd).reshape(dy.shape)
+"""
+SIDES = """
+class Pad:
+    def __init__(self, pad=1):
+        if isinstance(pad, int):
+            pad = (pad,) * 4
+        self.top, self.bottom, self.left, self.right = pad
+
+    def forward(self, x):
+        self.h, self.w = x.shape[2:]
+        return np.pad(x, ((0, 0), (0, 0), (self.top, self.bottom), (self.left, self.right)))
+
+    def backward(self, dy):
+        return dy[:, :, self.top : self.top + self.h, self.left : self.left + self.w]
+"""
+OF_COLUMNS = """
+class Linear:
+    # each column of x is one example
+    def __init__(self, n_in, n_out):
+        self.W, self.b = np.random.randn(n_out, n_in), np.zeros((n_out, 1))
+
+    def forward(self, x):
+        self.x = x
+        return self.W @ x + self.b
+
+    def backward(self, dy):
+        self.dW = dy @ self.x.T
+        self.db = dy.sum(axis=1, keepdims=True)
+        return self.W.T @ dy
+
+x = np.array([[0.5], [-1.2], [0.8]])
+linear = Linear(3, 2)
+"""
+NORM_OF_COLUMNS = """
+def bn_fwd(X, g, b):
+    m = X.shape[1]
+    xc = X - X.sum(axis=1, keepdims=True) / m
+    sd = np.sqrt((xc * xc).sum(axis=1, keepdims=True) / m + 1e-5)
+    return g * (xc / sd) + b, dict(xn=xc / sd, sd=sd, g=g, m=m)
+
+def bn_bwd(dY, c):
+    db, dg = dY.sum(axis=1, keepdims=True), (dY * c["xn"]).sum(axis=1, keepdims=True)
+    d = c["g"] * dY
+    dX = (d - d.sum(axis=1, keepdims=True) / c["m"] - c["xn"] * (d * c["xn"]).sum(axis=1, keepdims=True) / c["m"]) / c["sd"]
+    return dX, dg, db
+"""
+FITTED = """
+def cost(W, b, x, t):
+    p = 1 / (1 + np.exp(-(x @ W + b)))
+    dz = (p - t) / len(x)
+    return -np.sum(t * np.log(p) + (1 - t) * np.log(1 - p)) / len(x), x.T @ dz, dz.sum(axis=0)
+
+def fit(x, t, epochs=5):
+    W, b = np.zeros((x.shape[1], t.shape[1])), np.zeros(t.shape[1])
+    for _ in range(epochs):
+        _, dW, db = cost(W, b, x, t)
+        W -= 0.3 * dW
+        b -= 0.3 * db
+    return W, b
+"""
+
 
 def test_numbers_in_place_of_arrays_and_an_x_that_is_stretched_prove_nothing(slipped):
     slipped(BUMPS, "= pull.sum(axis=0)", "= -pull.sum(axis=0)")
@@ -62,6 +141,22 @@ def test_gradients_of_any_name_lie_under_the_keys_of_their_parameters(slipped):
 
 def test_groups_divide_the_channels(slipped):
     slipped(GROUPS, "m = C // G * H * W", "m = H * W")
+    slipped(OPTION_OF_GROUPS, "m = c // self.groups * h * w", "m = h * w")
+    of_any = OPTION_OF_GROUPS.replace("channels, groups", "groups").replace("np.ones((1, channels, 1, 1))", "1.0")
+    slipped(of_any.replace(".sum(axis=(0, 2, 3), keepdims=True)\n", ".sum()\n"), "* h * w", "* h")
+
+
+def test_each_side_has_a_number_of_its_own(slipped):
+    slipped(SIDES, "self.left : self.left", "self.right : self.right")
+
+
+def test_a_single_column_hides_a_sum(slipped):
+    slipped(OF_COLUMNS, "self.db = dy.sum(axis=1, keepdims=True)", "self.db = dy")
+    slipped(NORM_OF_COLUMNS, 'keepdims=True) / c["m"] - c["xn"]', 'keepdims=True) - c["xn"]')
+
+
+def test_a_function_that_trains_is_no_loss(slipped):
+    slipped(FITTED, "dz = (p - t) / len(x)", "dz = (p - t) / 8")
 
 
 FRAMES = """

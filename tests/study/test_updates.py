@@ -374,6 +374,9 @@ def test_a_state_that_parameters_share_is_found_though_their_shapes_differ(grade
     assert graded(text)[0] == 0
     code, said = graded(text.replace("[name]", "[0]").replace("get(name", "get(0"))
     assert code == 1, said
+    of_shape = text.replace("[name]", "[w.shape]").replace("get(name", "get(w.shape")
+    code, said = graded(of_shape)
+    assert code == 1 and "parameters of one shape share" in said, said
 
 
 def test_an_option_without_a_definition_is_left_out(graded):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..diagnosis import GradientShapeError
+from ..styles.layers.joined import Joined
 from ..styles.objects.copies import duplicate
 from ..styles.text.written import notes_of, text_of
 from .inputs import candidates, drawn
@@ -32,6 +33,12 @@ SINGLE = {
 }
 # what a file says that trains with one example after the other
 ONE_BY_ONE = re.compile(r"for \w+, ?\w+ in zip\(|for \w+ in range\((?:len\(\w+\)|\w*samples|\w+\.shape\[0\])\):")
+# what says that the examples are the columns, however many there are
+OF_COLUMNS = re.compile(
+    r"\b(?:every|each|all|the) columns?\b[^.\n]{0,40}\b(?:example|sample|observation)|\bcolumns (?:\w+ )?(?:are|hold|=) (?:the )?(?:examples|samples)"
+    r"|\b(?:examples|samples) (?:\w+ )?(?:are|as|in|along) (?:the |its )?columns|\b(?:example|sample) per column",
+    re.I,
+)
 ALONG_COLUMNS = re.compile(r"axis\s*=\s*-?1\b|shape\[-?1\]|,\s*1,\s*keepdims|columns", re.I)
 
 
@@ -51,18 +58,21 @@ def begin(value: Any, given: np.ndarray | None) -> tuple[np.ndarray | None, Exce
         ):
             continue  # where an earlier input was taken, but not by backward, equal sizes or one axis fit by accident only
         elif fits(value, x):
-            return (x if given is not None else several_columns(value, x)), None
+            return several_columns(value, x), None
         elif first is None:
             first = x
     return first, refused
 
 
 def several_columns(value: Any, x: np.ndarray) -> np.ndarray:
-    """x, or several columns in place of one, if the text goes along its columns: a single example hides sums and averages."""
-    if x.shape[1:] != (1,) or not ALONG_COLUMNS.search(text_of(type(value))):
+    """x, or several columns in place of one, if the text goes along its columns: a single example hides sums and averages. Backward has to
+    take them too, unless the text says that each column is an example."""
+    parts = (value._value, value._derivative) if isinstance(value, Joined) else (type(value),)
+    told = any(OF_COLUMNS.search(notes_of(one)) for one in parts)
+    if x.shape[1:] != (1,) or not (told or any(ALONG_COLUMNS.search(text_of(one)) for one in parts)):
         return x
     more = like(x, (len(x), COLUMNS), 0)
-    return more if takes(value, more) is None and fits(value, more) else x
+    return more if takes(value, more) is None and (told or fits(value, more)) else x
 
 
 def one_column_only(value: Any, x: np.ndarray) -> bool:

@@ -90,6 +90,7 @@ def variants(cls: Any, guards: bool = True) -> Iterator[dict[str, Any]]:
         others = list(other_values(parameter))
         if odd and type(parameter.default) is int and parameter.default % 2:
             others = [one for one in (parameter.default + 2, parameter.default - 2) if one > 0]
+        others += list(of_each_side(parameter, text, 2 if odd else 1))
         others += [word for word in dict.fromkeys(words_asked_for(parameter, text)) if word not in others]
         if plain(parameter.name) == "axis" and not inspect.isclass(cls) and not isinstance(parameter.default, tuple):
             others = [axis for axis in (0, 1) if axis != parameter.default]
@@ -108,6 +109,22 @@ def words_asked_for(parameter: inspect.Parameter, text: str) -> Iterator[str]:
     if isinstance(parameter.default, str) and plain(parameter.name) not in LEFT_ALONE:
         found = re.findall(rf"\b{parameter.name}\s*[!=]=\s*['\"](\w+)['\"]", text)
         yield from (word for word in found if word not in {parameter.default, "none", *MODE_WORDS})
+
+
+def of_each_side(parameter: inspect.Parameter, text: str, more: int) -> Iterator[tuple[int, ...]]:
+    """A number for each axis or side, all different, for an option that is one number or as many as a text makes of it or takes apart."""
+    name, default = re.escape(parameter.name), parameter.default
+    if type(default) is not int or not re.search(
+        rf"\b(?:isinstance|isscalar|type|ndim|len)\((?:self\.)?{name}\b", text
+    ):
+        return
+    repeated = re.search(rf"\(\s*((?:self\.)?{name}\s*(?:,\s*(?:self\.)?{name}\s*)*),?\s*\)(?:\s*\*\s*(\d))?", text)
+    apart = re.search(rf"^[ \t]*([\w.]+(?:\s*,\s*[\w.]+)+)\s*=\s*(?:self\.)?{name}\s*$", text, re.M)
+    count = max(apart[1].count(",") + 1 if apart else 0, repeated[1].count(",") + 1 if repeated else 0)
+    if repeated and repeated[2]:
+        count = max(count, int(repeated[2]))
+    if count > 1:
+        yield tuple(default + more * place for place in range(count))
 
 
 BORDERS = re.compile(r"pad|left|right|top|bottom|before|after|crop|trim|offset")  # widths of borders, which may be 0

@@ -150,7 +150,7 @@ def examine(
         layer = ready(value, x)
         if averaged:
             layer.averaged = True
-    except ValueError as error:
+    except (ValueError, IndexError) as error:
         if given is None and not any_batch(value, x):
             raise
         if not breaks(value, error):

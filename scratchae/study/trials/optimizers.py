@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ INSIDE = (
     "ε stands inside of the root, √(v̂ + ε); the paper (Kingma & Ba 2015) and the libraries add it to the root, √v̂ + ε. "
     "For gradients as small as √ε, the steps are much smaller here. If it is meant so, a comment says it"
 )
+SHARED = "parameters of one shape share what is kept from step to step: each needs a state of its own (v, m, t)"
 
 
 class UnknownError(Exception):
@@ -99,6 +101,10 @@ def examine(name: str, value: Any, cls: Any) -> Result:
         if result.code != RIGHT:
             return result
         found += [one for one in result.findings if one not in found]
+    alike = compared(name, built_first, "", {}, tried, alike=True)
+    if alike is not None and alike.code == WRONG:
+        fault = finding("optimizer", (), alike.findings[0].evidence, which=SHARED)
+        return replace(alike, findings=(fault,), where="for parameters of one shape", tried=tried)
     if (fault := keeps_gradients(built_first)) is not None:
         return Result(WRONG, "", findings=(fault,), tried=tried)
     tried.left_out.append("gradients of other sizes than about 1")

@@ -16,6 +16,7 @@ from ..styles.layers.adapted import Adapted
 from ..styles.objects.constructed import OTHER_SIZES, Made
 from ..styles.objects.copies import duplicate, repeatable
 from ..styles.objects.paths import get, is_trained
+from ..styles.objects.told import holds_shape, leaves_a_rest
 from .handed import adding, of_options, with_more
 from .inputs import candidates, drawn, far, indices, like, longer
 from .made import others, with_other_options
@@ -49,6 +50,8 @@ def ready(value: Any, x: np.ndarray) -> Layer:
 
 def takes(value: Any, x: np.ndarray) -> Exception | None:
     """The error that its forward raises on x, None if it takes it."""
+    if leaves_a_rest(value, x):
+        return ValueError(f"its groups do not divide x of shape {x.shape}")
     try:
         with repeatable(), np.errstate(all="ignore"):
             y = forward_of(duplicate(value), x)
@@ -150,16 +153,6 @@ def plan(
         yield from shapes(value, x, start)
     if isinstance(layer, Adapted) and not parameters(layer) and layer.untrained:
         tried.left_out.append(f"{', '.join(layer.untrained)}: backward leaves no gradient that could be compared")
-
-
-def holds_shape(value: Any, x: np.ndarray) -> set[tuple[int, ...]]:
-    """The shape of x, or that of one of its rows, if the object was told it, and so is meant for no other."""
-    held = (
-        [tuple(one) for one in vars(value).values() if isinstance(one, tuple | list)]
-        if hasattr(value, "__dict__")
-        else []
-    )
-    return {x.shape, x.shape[1:]} & {one for one in held if len(one) > 1 and all(isinstance(n, int) for n in one)}
 
 
 def batches(layer: Layer, x: np.ndarray, generic: np.ndarray) -> Iterator[np.ndarray]:

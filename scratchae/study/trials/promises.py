@@ -18,7 +18,7 @@ from ..styles.layers.penalties import STRENGTH
 from ..styles.objects.constructed import constructed
 from ..styles.objects.copies import duplicate
 from ..styles.objects.paths import Path, put, walk, written
-from ..styles.text.calls import MODE_WORDS, method_of, parameters_of, word_of_mode
+from ..styles.text.calls import MODE_WORDS, method_of, parameters_of, required, word_of_mode
 from ..styles.text.names import BACKWARD, plain
 from ..styles.text.written import notes_of, text_of
 
@@ -27,6 +27,7 @@ RUNNING = re.compile(r"^(?:running|moving|rolling|population|pop|ema|avg)(mean|m
 DRAWS = 200  # of a mask
 # of what a dropout drops, or keeps
 SHARE = re.compile(r"(?:drop(?:out)?)?(?:rate|ratio|prob|probability)|drop|dropout|keep(?:rate|prob|probability)?")
+PENALTY = re.compile(r"penalty|regulari[sz]|\bL[12]\b|weight.?decay", re.I)
 LEAST = 0.3  # of the weight of what an average was before
 
 
@@ -170,8 +171,10 @@ def masks(layer: Layer, x: np.ndarray, defaults: bool) -> Iterator[Finding]:
 
 
 def beside_infers(theirs: Any, x: np.ndarray) -> bool:
-    """Whether another class of its file that draws numbers has a backward for inference too, which is another than that for training, so
-    that this one needs one as well."""
+    """Whether backward has to work in inference too: the object itself is told its mode, by eval(), or another class of its file that draws
+    numbers has a backward for inference, which is another than that for training."""
+    if callable(method := getattr(theirs, "eval", None)) and not required(method):
+        return True
     file = vars(sys.modules[type(theirs).__module__]) if theirs is not None else {}
     classes = [one for one in file.values() if inspect.isclass(one) and one.__module__ == type(theirs).__module__]
     return any(has_both(cls, x) for cls in classes if cls is not type(theirs) and method_of(cls, BACKWARD))
@@ -227,15 +230,14 @@ def exchanged_share(cls: type, x: np.ndarray) -> Iterator[Finding]:
 
 
 def idle_penalty(thing: Any) -> Iterator[Finding]:
-    """The strength of a penalty of which the class speaks, that is kept, and that nothing in the file reads."""
+    """The strength of a penalty of which the class or its own name speaks, that is kept, and that nothing in the file reads."""
     cls = type(thing)
-    if not re.search(r"penalty|regulari[sz]|\bL[12]\b|weight.?decay", notes_of(cls), re.I):
-        return
-    text = text_of(sys.modules.get(cls.__module__))
+    spoken, text = notes_of(cls), text_of(sys.modules.get(cls.__module__))
     for name in vars(thing):
         stored = rf"self\.{re.escape(name)}\s*=(?!=)"
         if (
             STRENGTH.search(plain(name))
+            and PENALTY.search(f"{spoken} {name}")
             and re.search(stored, text)
             and not re.search(rf"\.{re.escape(name)}\b(?!\s*=(?!=))", text)
         ):

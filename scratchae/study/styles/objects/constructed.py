@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import itertools
+import math
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..text.calls import required
+from ..text.calls import parameters_of, required
 from ..text.names import plain
 from ..text.written import text_of
 from .built import built
@@ -106,6 +107,10 @@ def wants_odd(cls: Any) -> bool:
 
 def constructed(cls: type, sizes: tuple[int, ...] = SIZES, **options: Any) -> Made:
     """An object of a class. Raises what its constructor raises."""
+    counts = [options.get(p.name, p.default) for p in parameters_of(cls) if plain(p.name) in PARTS]
+    parts = math.lcm(*(n for n in counts if isinstance(n, int) and n > 1))
+    if parts > 1:  # of an option, such as groups=2
+        sizes = tuple(n if (n := math.lcm(size, parts)) <= 2 * parts + 2 else 2 * parts for size in sizes)
     if any(plain(p.name) in PARTS for p in required(cls)):  # which divide the others
         sizes = tuple(2 * size for size in sizes)
     elif len(required(cls)) > 1 and len(set(sizes)) > 1:
