@@ -584,6 +584,47 @@ FORMS = {
         "slice(k * dilation, k * dilation +",
         "slice(k, k +",
     ),
+    "a mode that is a word, and a state that a function begins": (
+        """
+        def make_state(n):
+            return {"mean": np.zeros(n), "var": np.ones(n), "seen": 0}
+
+        def norm(x, gain, offset, state, mode="train"):
+            if mode == "train":
+                state["seen"] += 1
+                mu, var = x.mean(0), x.var(0)
+                state["mean"] += (mu - state["mean"]) / state["seen"]
+                state["var"] += (var - state["var"]) / state["seen"]
+            else:
+                mu, var = state["mean"].copy(), state["var"].copy()
+            s = np.sqrt(var + 1e-5)
+            h = (x - mu) / s
+            return gain * h + offset, (h, s, gain, mode)
+
+        def norm_back(dout, cache):
+            h, s, gain, mode = cache
+            if mode != "train":
+                return dout * gain / s, (dout * h).sum(0), dout.sum(0)
+            return gain / s * (dout - dout.mean(0) - h * (dout * h).mean(0)), (dout * h).sum(0), dout.sum(0)
+        """,
+        "return dout * gain / s,",
+        "return dout * gain,",
+    ),
+    "a mode that is another word than those of the other": (
+        """
+        def scaled(x, w, mode="fit"):
+            k = 0.5 if mode not in ("eval", "apply") else 1.0
+            return np.tanh(k * x @ w), (x, w, mode)
+
+        def scaled_back(dout, cache):
+            x, w, mode = cache
+            k = 0.5 if mode == "fit" else 1.0
+            da = k * dout * (1 - np.tanh(k * x @ w) ** 2)
+            return da @ w.T, x.T @ da
+        """,
+        'k = 0.5 if mode == "fit" else 1.0',
+        "k = 0.5",
+    ),
 }  # fmt: skip
 
 

@@ -114,6 +114,12 @@ def transposed_in(functions: Iterable[Any], names: Collection[str]) -> set[str]:
     return {one.id for one in turned if isinstance(one, ast.Name) and one.id in names}
 
 
+def words_compared(name: str, text: str) -> list[str]:
+    """The words with which a text compares what has this name: mode == "train", mode != "eval", mode in ("train", "fit")."""
+    found = re.findall(rf"\b{name}\s*(?:[!=]=|(?:not\s+)?in\b)\s*([(\[{{][^()\[\]{{}}]*|['\"]\w+['\"])", text)
+    return list(dict.fromkeys(word for one in found for word in re.findall(r"['\"](\w+)['\"]", one)))
+
+
 WEIGHT = re.compile(r"[WUV]_?\w{0,3}|w\d|w[xhy]\w|b\d?|b_?\w|theta\d?|gamma|beta|\w*(?:weight|bias)\w*")
 LIST = re.compile(r"(?:all_)?(?:weights|biases|params|parameters|kernels|matrices|Ws|bs|thetas)")  # of arrays
 SHAPED = {"reshape", "zeros", "ones", "eye", "empty", "range"}  # what is handed shapes and counts
