@@ -625,6 +625,67 @@ FORMS = {
         'k = 0.5 if mode == "fit" else 1.0',
         "k = 0.5",
     ),
+    "a function that makes a forward of two arrays and its backward": (
+        """
+        def step(Wx, Wh, b):
+            kept = {}
+
+            def forward(x, h_prev):
+                kept["x"], kept["h_prev"], kept["h"] = x, h_prev, np.tanh(x @ Wx + h_prev @ Wh + b)
+                return kept["h"]
+
+            def backward(dh):
+                da = dh * (1 - kept["h"] ** 2)
+                return da @ Wx.T, da @ Wh.T, kept["x"].T @ da, kept["h_prev"].T @ da, da.sum(axis=0)
+
+            return forward, backward
+        """,
+        'kept["h_prev"].T @ da',
+        'kept["h"].T @ da',
+    ),
+    "a function that makes two lambdas, by their names": (
+        """
+        def bilinear(A):
+            kept = {}
+            return {
+                "forward": lambda u, v: kept.update(u=u, v=v) or (u @ A) * v,
+                "backward": lambda dy: ((dy * kept["v"]) @ A.T, dy * (kept["u"] @ A), kept["u"].T @ (dy * kept["v"])),
+            }
+        """,
+        "dy * (kept",
+        "dy + (kept",
+    ),
+    "a function that makes a lambda and another": (
+        """
+        def gate(W):
+            kept = []
+            run = lambda x: kept.append(x) or x * (x @ W)
+            return run, lambda dy: (dy * (kept[-1] @ W) + (dy * kept[-1]) @ W.T, kept[-1].T @ (dy * kept[-1]))
+        """,
+        ") @ W.T, kept",
+        ") @ W, kept",
+    ),
+    "a tuple by its fields, of a function": (
+        """
+        import collections
+
+        Step = collections.namedtuple("Step", "run back")
+
+        def product(A, c):
+            kept = {}
+
+            def run(u, v):
+                kept["u"], kept["v"] = u, v
+                return (u @ A) * v + c
+
+            def back(dy):
+                return (dy * kept["v"]) @ A.T, dy * (kept["u"] @ A), kept["u"].T @ (dy * kept["v"]), dy.sum(0)
+
+            return Step(run, back)
+        """,
+        "@ A.T,",
+        "@ A,",
+    ),
 }  # fmt: skip
 
 

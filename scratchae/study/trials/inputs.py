@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from ..styles.objects.constructed import FRACTIONS, wants_odd
-from ..styles.text.calls import MODE_WORDS, parameters_of, word_of_mode
+from ..styles.text.calls import MODE_WORDS, parameters_of, word_of_mode, words_compared
 from ..styles.text.names import plain
-from ..styles.text.written import text_of, words_compared
+from ..styles.text.written import text_of
 
 # shapes of x, tried in this order: rows, images with channels last and first, sequences, columns, and sizes often written in
 SHAPES = (

@@ -13,9 +13,9 @@ import numpy as np
 
 from ....errors import ShapeError
 from ..objects.copies import repeatable
-from ..text.calls import TRAINING, parameters_of, without_default, word_of_mode
+from ..text.calls import TRAINING, parameters_of, without_default, word_of_mode, words_compared
 from ..text.names import RATES, UPSTREAM, is_upstream, plain, stems_of_gradient
-from ..text.written import notes_of, returned_names, text_of, words_compared
+from ..text.written import notes_of, returned_names, text_of
 
 # what a dict of options may hold
 OPTIONS = {"stride": 1, "pad": 1, "pool_height": 2, "pool_width": 2, "f": 2, "mode": "train", "p": 0.5, "seed": 1, "eps": 1e-5, "momentum": 0.9}  # fmt: skip

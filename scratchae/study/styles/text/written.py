@@ -80,7 +80,9 @@ def tree_of(function: Any) -> ast.Module:
 @functools.cache
 def of_code(code: Any) -> ast.Module:
     try:
-        return ast.parse(textwrap.dedent(text_of(code)))
+        return ast.parse(
+            re.sub(r"\A\s*return\b.*", "", textwrap.dedent(text_of(code)), flags=re.S)
+        )  # of a lambda: none
     except SyntaxError:
         return ast.Module([], [])
 
@@ -91,7 +93,7 @@ def is_empty(method: Any) -> bool:
     def idle(line: ast.stmt) -> bool:
         return isinstance(line, ast.Pass | ast.Raise) or isinstance(getattr(line, "value", None), ast.Constant)
 
-    return any(all(map(idle, function.body)) for function in tree_of(method).body)
+    return any(all(map(idle, one.body)) for one in tree_of(method).body if isinstance(one, ast.FunctionDef))
 
 
 def indices_in(functions: Iterable[Any], names: Collection[str]) -> set[str]:
@@ -112,12 +114,6 @@ def transposed_in(functions: Iterable[Any], names: Collection[str]) -> set[str]:
         if isinstance(node, ast.Call) and node.args and getattr(node.func, "attr", "") == "transpose"
     ]
     return {one.id for one in turned if isinstance(one, ast.Name) and one.id in names}
-
-
-def words_compared(name: str, text: str) -> list[str]:
-    """The words with which a text compares what has this name: mode == "train", mode != "eval", mode in ("train", "fit")."""
-    found = re.findall(rf"\b{name}\s*(?:[!=]=|(?:not\s+)?in\b)\s*([(\[{{][^()\[\]{{}}]*|['\"]\w+['\"])", text)
-    return list(dict.fromkeys(word for one in found for word in re.findall(r"['\"](\w+)['\"]", one)))
 
 
 WEIGHT = re.compile(r"[WUV]_?\w{0,3}|w\d|w[xhy]\w|b\d?|b_?\w|theta\d?|gamma|beta|\w*(?:weight|bias)\w*")
