@@ -99,3 +99,28 @@ def test_gradients_that_a_step_of_any_name_never_sets_to_zero(slipped):
     anew = '        self.delta["kernel"][...] = self.x.T @ dy\n        self.delta["bias"][...] = dy.sum(axis=0)\n'
     added = '        self.delta["kernel"] += self.x.T @ dy\n        self.delta["bias"] += dy.sum(axis=0)\n'
     slipped(TWINS + step, anew, added)
+
+
+def test_a_backward_that_runs_for_equal_sizes_alone_is_tried_with_them(slipped):
+    text = """
+class Net:
+    def __init__(self, sizes):
+        self.weights = [np.random.randn(y, x) for x, y in zip(sizes[:-1], sizes[1:])]
+
+    def cost(self, x, y):
+        for w in self.weights:
+            x = np.tanh(w @ x)
+        return 0.5 * np.sum((x - y) ** 2)
+
+    def backprop(self, x, y):
+        kept, found = [x], [None] * len(self.weights)
+        for w in self.weights:
+            kept.append(np.tanh(w @ kept[-1]))
+        back = kept[-1] - y
+        for l in reversed(range(len(self.weights))):
+            delta = back * (1 - kept[l + 1] ** 2)
+            found[l] = delta @ kept[l].T
+            back = self.weights[l].T @ delta
+        return found
+"""
+    assert "where all sizes are equal" in slipped(text, "kept[l + 1]", "kept[l]")[1]
