@@ -94,7 +94,7 @@ def of_usual_sizes(thing: Several) -> Iterator[Fitting]:
 def of_equal_sizes(thing: Several) -> Iterator[Fitting]:
     """Arguments of equal sizes, of a class that is handed sizes, whose gradients do not run for any sizes for which its value does."""
     refused = (chosen for chosen in choices(thing) if refuses(thing, Fitting(chosen, {}, False)))
-    for chosen in itertools.islice(refused, 3) if thing.cls is not None and required(thing.cls) else ():
+    for chosen in itertools.islice(refused, 12) if thing.cls is not None and required(thing.cls) else ():
         fitting = Equal({name: axes(kind) for name, kind in chosen.items()}, {}, False)
         if Fits(thing, True, False)(fitting(0, 0)):
             yield fitting
@@ -201,7 +201,7 @@ def best(things: Iterable[Several]) -> Result | None:
 def where_all_are_equal(thing: Several, things: Sequence[Several]) -> Result | None:
     """What is wrong for equal sizes, where for others it does not run."""
     with contextlib.suppress(Exception):
-        for fitting in of_equal_sizes(thing):
+        for fitting in itertools.islice(of_equal_sizes(thing), 2):
             result = trials(thing, fitting, False)
             if result.code == WRONG and result.report is not None and is_believed(thing, result, things):
                 return replace(result, where="where all sizes are equal, and for others it does not run")
