@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+from ..study.styles.classes.methods import by_methods
 from ..study.styles.functions.inside import of_function as in_its_lines
 from ..study.styles.functions.loops import trains
 from ..study.styles.functions.three import without_cost
@@ -20,7 +21,7 @@ from ..study.styles.objects.fresh import Objects
 from ..study.styles.text.calls import required
 from ..study.styles.text.names import partner
 from ..study.styles.text.written import text_of
-from ..study.trials import inside, loops
+from ..study.trials import inside, loops, readings
 from ..study.trials.result import Result
 from .fallback import ON_PURPOSE
 from .looked import noting, unlooked, written_in
@@ -74,6 +75,7 @@ def next_unlooked(module: ModuleType, ran: set[int], tried: set[str]) -> list[Su
         tried.add(name)
         checks = [functools.partial(of_loops, name, function, nodes, cls)]
         if name in left and cls:
+            checks.insert(0, functools.partial(of_pair, cls, function.__name__))
             checks.insert(0, functools.partial(of_method, cls.__name__, cls, None, function.__name__))
             checks.insert(0, functools.partial(of_activation, name, cls, function.__name__))
         elif name in left:
@@ -95,6 +97,12 @@ def of_loops(name: str, function: Callable, nodes: list[ast.For | ast.While], cl
             if result is not None:
                 return result
     return None
+
+
+def of_pair(cls: type, slope: str) -> Result | None:
+    """A method that gives the gradients of a value of several arguments, of a class of which another method was checked."""
+    found = (one for one in by_methods(cls.__name__, Objects(cls)) if one.source.__name__ == slope)
+    return readings.best(found, {})
 
 
 def of_activation(name: str, cls: type, slope: str) -> Result | None:

@@ -686,6 +686,55 @@ FORMS = {
         "@ A.T,",
         "@ A,",
     ),
+    "a dict of any keys": (
+        """
+        def penalty(weights, strength=1e-2):
+            total, grads = 0.0, {}
+            for name, W in weights.items():
+                total += strength * np.sum(W**4)
+                grads[name] = 4 * strength * W**3
+            return total, grads
+        """,
+        "4 * strength",
+        "2 * strength",
+    ),
+    "a layer whose backward names no upstream": (
+        """
+        def rms(x, gain):
+            inv = 1 / np.sqrt((x**2).mean(axis=-1, keepdims=True) + 1e-6)
+            return gain * x * inv, (x, gain, inv)
+
+        def rms_vjp(cotangent, residuals):
+            x, gain, inv = residuals
+            scaled = cotangent * gain
+            dx = inv * scaled - inv**3 * x * (scaled * x).mean(axis=-1, keepdims=True)
+            return dx, (cotangent * x * inv).reshape(-1, x.shape[-1]).sum(axis=0)
+        """,
+        "inv**3",
+        "inv**2",
+    ),
+    "a score of two vectors, with an upstream of 1 and a step": (
+        """
+        class Score:
+            def __init__(self, nu, nv):
+                self.A = np.random.RandomState(3).randn(nu, nv)
+                self.gA = np.zeros_like(self.A)
+
+            def forward(self, u, v):
+                self.u, self.v = u, v
+                return u @ self.A @ v
+
+            def backward(self, ds=1.0):
+                self.gA += ds * np.outer(self.u, self.v)
+                return ds * self.A @ self.v, ds * self.A.T @ self.u
+
+            def step(self, lr=0.1):
+                self.A -= lr * self.gA
+                self.gA = np.zeros_like(self.A)
+        """,
+        "ds * self.A @",
+        "1.1 * ds * self.A @",
+    ),
 }  # fmt: skip
 
 

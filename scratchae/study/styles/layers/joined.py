@@ -86,9 +86,12 @@ class Joined:
     def words(self, dy: np.ndarray) -> Iterator[Any]:
         """The arguments of the derivative, in order."""
         first = parameters_of(self._value)[0].name
-        for i, parameter in enumerate(without_default(self._derivative)):
+        asked = without_default(self._derivative)
+        known = {first, *self._names}
+        unnamed = len(asked) > 1 and not any(is_upstream(p.name) or p.name in known for p in asked)
+        for i, parameter in enumerate(asked):
             name = plain(parameter.name)
-            if i == 0 and (name in UPSTREAM or name.startswith("d")):
+            if i == 0 and (name in UPSTREAM or name.startswith("d") or (unnamed and self._cache is not None)):
                 yield dy
             elif parameter.name in self._names:
                 yield getattr(self, parameter.name)
