@@ -159,8 +159,7 @@ def takes_gradients(cls: type) -> bool:
 
 
 def of_functions(module: ModuleType) -> Iterator[Subject]:
-    file, used = vars(module), set()
-    all_own = own(module, inspect.isfunction)
+    file, used, all_own = vars(module), set(), own(module, inspect.isfunction)
     for name, value in all_own.items():
         slope = partner(name, all_own)
         if slope and not of_another(name, slope, all_own) and not takes_all(value, all_own[slope]):
@@ -293,7 +292,8 @@ def is_function_to_check(name: str, function: Callable, file: Mapping[str, Any],
         found = returned(function, len(needed), file)
     except NotImplementedError:
         return len(needed) == 1 or a_loss
-    if not alone and isinstance(found, np.ndarray | np.generic | int | float | str | Iterator):
+    slopes = isinstance(found, tuple) and np.ndim(found[0]) > 0 and bool(IS_SLOPE.search(name))  # dW1, db1 of a cost
+    if not alone and (slopes or isinstance(found, np.ndarray | np.generic | int | float | str | Iterator)):
         return False
     helper = np.ndim(found) > 0 if hasattr(found, "shape") else found is None and bool(IS_SLOPE.search(name))
     helper = helper or (isinstance(found, tuple) and isinstance(found[-1], list | dict))  # fit(X, y) -> W, history

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from ..study.styles.classes.methods import by_methods
+from ..study.styles.classes import methods
 from ..study.styles.functions.inside import of_function as in_its_lines
 from ..study.styles.functions.loops import trains
 from ..study.styles.functions.three import without_cost
@@ -75,8 +75,8 @@ def next_unlooked(module: ModuleType, ran: set[int], tried: set[str]) -> list[Su
         tried.add(name)
         checks = [functools.partial(of_loops, name, function, nodes, cls)]
         if name in left and cls:
-            checks.insert(0, functools.partial(of_pair, cls, function.__name__))
             checks.insert(0, functools.partial(of_method, cls.__name__, cls, None, function.__name__))
+            checks.insert(0, functools.partial(of_pair, cls, function.__name__, vars(module)))
             checks.insert(0, functools.partial(of_activation, name, cls, function.__name__))
         elif name in left:
             functions = own(module, inspect.isfunction)
@@ -99,12 +99,6 @@ def of_loops(name: str, function: Callable, nodes: list[ast.For | ast.While], cl
     return None
 
 
-def of_pair(cls: type, slope: str) -> Result | None:
-    """A method that gives the gradients of a value of several arguments, of a class of which another method was checked."""
-    found = (one for one in by_methods(cls.__name__, Objects(cls)) if one.source.__name__ == slope)
-    return readings.best(found, {})
-
-
 def of_activation(name: str, cls: type, slope: str) -> Result | None:
     """A method that is the derivative of another, as sigmoid_prime(self, z) of sigmoid(self, z)."""
     methods = {key: one for key, one in inspect.getmembers(cls, inspect.isroutine) if key[:2] != "__"}
@@ -117,6 +111,11 @@ def of_activation(name: str, cls: type, slope: str) -> Result | None:
         return check_two(name, *two, {}) if all(len(required(one)) == 1 for one in two) else None
     except Exception:  # it cannot be made, or is the derivative of something else
         return None
+
+
+def of_pair(cls: type, slope: str, file: dict[str, Any]) -> Result | None:
+    """A method that gives the gradients of another, whatever their names: penalty(weights) and gradient(weights)."""
+    return readings.best(methods.of_slope(f"{cls.__name__}.{slope}", Objects(cls), slope), file)
 
 
 def of_function(name: str, function: Callable, functions: dict[str, Callable], file: dict[str, Any]) -> Result | None:

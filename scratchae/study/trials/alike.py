@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from .fitting import ALIKE, Fitting, in_order, likely
+from .directed import in_order
+from .fitting import ALIKE, Fitting, likely
 
 SECONDS = 0.8  # for trying
 # sizes that differ from each other and from N, beside the first sizes and beside equal ones

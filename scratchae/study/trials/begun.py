@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import heapq
 import inspect
 import itertools
 import re
@@ -18,6 +17,7 @@ from ..styles.text.calls import required
 from ..styles.text.fields import fields_held, fields_in
 from .cells import INPUT, STATE
 from .chains import LAYOUTS, OPTIONS, bare, of_others
+from .directed import in_order
 
 BEGINS = re.compile(r"init|create|make|build|new_|param|weights|random|begin|zeros", re.I)
 SIZES = 3, 4, 2  # that it is handed
@@ -94,17 +94,3 @@ def beside(
         yield known | {
             name: kinds[i].replace("U", "K") for name, kinds, i in zip(others, options, places, strict=True)
         }
-
-
-def in_order(counts: Sequence[int]) -> Iterator[tuple[int, ...]]:
-    """The places in several lists, the first of all lists first: by their sum."""
-    start = (0,) * len(counts)
-    queue, seen = [(0, start)], {start}
-    while queue:
-        cost, places = heapq.heappop(queue)
-        yield places
-        for i in range(len(counts)):
-            after = (*places[:i], places[i] + 1, *places[i + 1 :])
-            if after[i] < counts[i] and after not in seen:
-                seen.add(after)
-                heapq.heappush(queue, (cost + 1, after))

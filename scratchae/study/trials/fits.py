@@ -14,10 +14,11 @@ from ..styles.readings.assigned import assigned, stems_of_label
 from ..styles.readings.several import Several, UnlikeError
 from ..styles.text.names import stem, stems_of_gradient
 from ..styles.text.written import text_of
+from .blamed import blamed
 from .fitting import SINGLE, Fitting
 from .misshapen import others
 from .room import guessing
-from .terms import evaluated, tensors_of
+from .terms import arguments_of, evaluated, tensors_of
 
 LARGE = 1000
 
@@ -42,7 +43,7 @@ def alone(thing: Several, chosen: Mapping[str, str], accused: Mapping[str, str])
 
 
 def of_one_size(chosen: Mapping[str, str], accused: Mapping[str, str]) -> bool:
-    """Whether the sizes are equal where others were wrong, which hides what is divided by the wrong one of two."""
+    """Whether sizes are equal where others were wrong, which hides what is divided by the wrong one of two; or one of three axes is 1."""
     sizes: dict[str, str] = {}
     for name, kind in chosen.items():
         other = accused.get(name, "")
@@ -52,7 +53,10 @@ def of_one_size(chosen: Mapping[str, str], accused: Mapping[str, str]) -> bool:
             return False
         if any(sizes.setdefault(before, now) != now for before, now in zip(other[1:], kind[1:], strict=True)):
             return False
-    return len({*sizes.values()}) < len(sizes)
+    deep = any(len(kind) > 3 for kind in chosen.values())
+    return len({*sizes.values()}) < len(sizes) or (
+        deep and any("1" == now != before for before, now in sizes.items())
+    )
 
 
 def written(thing: Any) -> Any:
@@ -73,18 +77,22 @@ class Fits:
 
     def __init__(self, thing: Several, whole: bool, strict: bool):
         self.thing, self.whole, self.strict, self.unlike, self.near = thing, whole, strict, 0, False
+        self.blamed: frozenset[str] = frozenset()
 
     def on(self, fitting: Fitting, sizes: int, seed: int) -> bool | None:
-        """Whether it runs on these arguments, which are not made if it has refused them."""
+        """Whether it runs on these arguments, which are not made if it has refused them. blamed: then the arguments that do not fit together."""
         about = (sizes, seed, fitting.positive, *fitting.chosen.items(), *fitting.given, *fitting.held.items())
         key = hash(about)
+        self.blamed = frozenset(fitting.chosen)
         return self.refusal(key) if key in self.thing.refused else self(fitting(sizes, seed), key)
 
     def refusal(self, key: int) -> bool | None:
         if self.unlike >= 150:
             raise UnlikeError
-        self.unlike += self.thing.refused[key] is UnlikeError
-        return None if issubclass(self.thing.refused[key], FloatingPointError) else False
+        error, names = self.thing.refused[key]
+        self.unlike += error is UnlikeError
+        self.blamed = names & self.blamed or self.blamed
+        return None if issubclass(error, FloatingPointError) else False
 
     def __call__(self, arguments: Mapping[str, Any], key: int | None = None) -> bool | None:
         if self.unlike >= 150:
@@ -98,7 +106,7 @@ class Fits:
             except NotImplementedError:
                 raise
             except Exception as error:
-                self.thing.refused[key] = type(error)
+                self.thing.refused[key] = type(error), blamed(error, arguments_of(self.thing, ()), self.thing.parts)
         if key in self.thing.refused:  # by this reading, or by an earlier one of the same
             return self.refusal(key)
         tensors = tensors_of(arguments)

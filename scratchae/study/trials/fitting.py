@@ -19,9 +19,9 @@ import numpy as np
 
 from ..styles.text.names import plain
 from . import begun
-from .begun import in_order
 from .cells import cells
 from .chains import BIAS, OPTIONS, chained, of_others
+from .directed import Directed, in_order
 
 FIRST = {
     "N": 5,
@@ -295,10 +295,22 @@ def fitted(
 ) -> Iterator[Fitting]:
     """The first choices that `takes`, a `Fits`, accepts at the first sizes and at others; None from it says that a value was not finite."""
     spent, count, seen = 0.0, 0, collections.Counter()
-    for chosen in choices(names, given, indices, entries):
+    free = [name for name in names if name not in given]
+    search = Directed({name: [kind.replace("U", "K") for kind in likely(name, name in indices)] for name in free})
+
+    def sought() -> Iterator[dict[str, str]]:
+        """All others, where none of the likely choices fits: what is rather not meant may be right by accident."""
+        if count == 0:
+            yield from ({**dict.fromkeys(given, "given"), **found} for found in search)
+
+    for chosen in itertools.chain(choices(names, given, indices, entries), sought()):
+        if search.conflict(chosen):
+            continue
         start = time.process_time()
         fitting = Fitting(chosen, given, False)
         accepted = takes.on(fitting, 0, 0)
+        if accepted is False:
+            search.refuse(takes.blamed, chosen)
         if accepted is None:  # such as a logarithm of random numbers
             fitting.positive = True
             accepted = takes.on(fitting, 0, 0)

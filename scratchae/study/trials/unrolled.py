@@ -14,8 +14,9 @@ from ..styles.objects.constructed import is_size
 from ..styles.readings.several import Several, UnlikeError
 from ..styles.text.names import plain
 from ..styles.text.sizes import sizes_in
+from .directed import in_order
 from .fits import Fits
-from .fitting import Fitting, in_order, made
+from .fitting import Fitting, made
 from .result import RIGHT, Result
 from .several import promising, trials
 

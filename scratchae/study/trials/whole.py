@@ -22,9 +22,10 @@ from ..styles.text.calls import required
 from ..styles.text.names import IS_COST, plain
 from ..styles.text.written import indices_in, returns, text_of
 from .alike import Equal, axes
+from .directed import in_order
 from .divergences import MEANS, SPREADS
 from .fits import Fits
-from .fitting import Fitting, constants, in_order
+from .fitting import Fitting, constants
 from .result import RIGHT, WRONG, Result
 from .several import KINDS, moves_as_much, promising, trials
 from .terms import evaluated, tensors_of

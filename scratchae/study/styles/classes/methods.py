@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import numpy as np
 
+from ..functions.two import belongs, named_after, reductions
 from ..objects.constructed import is_size
 from ..objects.fresh import Objects
 from ..objects.held import copies, held_by, is_float, left_by
@@ -25,19 +26,36 @@ from .steps import NOT_PLAIN, rates_of, taken_off
 def by_methods(title: str, objects: Objects) -> Iterator[Several]:
     """The readings of a class: each of its values with each of its derivatives, and values that return their gradients. If its constructor
     takes arrays, they are arguments like those of the value."""
-    cls, needed = objects.cls, required(objects.cls)
-    named = [
-        name for name in dir(cls) if callable(getattr(cls, name, None)) and (name == "__call__" or name[0] != "_")
-    ]
+    cls, named = objects.cls, named_in(objects.cls)
     values, slopes = ([name for name in names if name in named] for names in (VALUES, SLOPES))
     pairs = [(value, None) for value in values if value not in slopes and may_give_several(getattr(cls, value))]
     pairs += [(value, slope) for value in values for slope in slopes if slope != value]
+    yield from readings_of(title, objects, dict.fromkeys(pairs))
+
+
+def of_slope(title: str, objects: Objects, slope: str) -> Iterator[Several]:
+    """The readings of a method that gives gradients, with those named after the same as it, or that take the same."""
+    methods = {name: inspect.unwrap(getattr(objects.cls, name)) for name in named_in(objects.cls)}
+    found = {name: named_after(name, slope) for name in methods if name != slope}
+    by_name = [name for name, told in found.items() if told]
+    values = by_name or [name for name in found if belongs(name, methods[name], slope, methods[slope])]
+    yield from readings_of(title, objects, [(value, slope) for value in values])
+
+
+def named_in(cls: type) -> list[str]:
+    return [
+        name for name in dir(cls) if callable(getattr(cls, name, None)) and (name == "__call__" or name[0] != "_")
+    ]
+
+
+def readings_of(title: str, objects: Objects, pairs: Collection[tuple[str, str | None]]) -> Iterator[Several]:
+    cls, needed = objects.cls, required(objects.cls)
     takes_arrays = bool(pairs) and not objects.fixed and any(not is_size(p.name) for p in needed)
     takes_arrays = takes_arrays and not made_of_sizes(objects)
-    for value, slope in dict.fromkeys(pairs):
-        yield reading(title, objects, value, slope)
-        if takes_arrays:
-            yield reading(title, Objects(cls, needed=needed), value, slope)
+    ways = [objects, Objects(cls, needed=needed)] if takes_arrays else [objects]
+    for value, slope in pairs:
+        for reduced in reductions(value, getattr(cls, value)) if slope else (None,):
+            yield from (reading(title, way, value, slope, reduced) for way in ways)
 
 
 def made_of_sizes(objects: Objects) -> bool:
@@ -55,8 +73,8 @@ class Context:
         self.saved = self.saved_tensors = self.saved_values = arrays
 
 
-def reading(title: str, objects: Objects, value: str, slope: str | None) -> Several:
-    """A reading of a value and what gives its gradients; slope: None if they come with it."""
+def reading(title: str, objects: Objects, value: str, slope: str | None, reduced: Callable | None = None) -> Several:
+    """A reading of a value and what gives its gradients; slope: None if they come with it. reduced: what makes one number of the value."""
     cls, needed = objects.cls, objects.needed
     sources = [inspect.unwrap(getattr(cls, name)) for name in (value, slope) if name]
     called_with = required(getattr(cls, value))
@@ -84,7 +102,9 @@ def reading(title: str, objects: Objects, value: str, slope: str | None) -> Seve
         if slope is None:
             return with_gradients(method(**own(arguments)), sources[0], upstream)
         held = held_by(fresh) if rates else {}
-        outputs, found = apart(method, other, own(arguments) | rates, upstream)
+        outputs, found = apart(method, other, own(arguments) | rates, upstream, reduced)
+        if needed and len(found) == len(data) == 1 and not found[0][0].isidentifier():
+            found = [(data[0], found[0][1])]  # of what the value is handed, and not of what the object is made with
         if rates:
             return outputs, [(name, change) for name, change in taken_off(fresh, held) if np.any(change)]
         return outputs, [*found, *left_by(fresh, before, {p.name: arguments[p.name] for p in needed})]
@@ -106,7 +126,7 @@ def reading(title: str, objects: Objects, value: str, slope: str | None) -> Seve
         title, run, [*called_with, *needed], sources, keys=keys_of(sources, data), settings=settings,
         held=lambda arguments: objects.held(arguments, data),
         twice=twice if slope and not needed and method_of(cls, ZEROING) else None,
-        descends=bool(rates),
+        descends=bool(rates), of_each=reduced is not None,
         sized=() if needed or objects.fixed else tuple(p.name for p in required(cls)),
     )  # fmt: skip
 

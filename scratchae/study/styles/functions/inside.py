@@ -8,6 +8,7 @@ def gradients(X, y, W, b):
 
 from __future__ import annotations
 
+import ast
 import functools
 import inspect
 from collections.abc import Callable, Iterator
@@ -27,8 +28,8 @@ from ..readings.returned import are_arrays, is_number, labelled, names_in
 from ..readings.several import Arrays, Several, UnlikeError
 from ..text.calls import parameters_of, required
 from ..text.names import IS_COST, IS_SLOPE
-from ..text.written import keys_of, text_of
-from .loops import Loop, code_of, ran, values
+from ..text.written import keys_of, returns, text_of
+from .loops import MEASURE, Loop, code_of, ran, values
 from .scripts import with_globals
 from .trained import lines_of
 
@@ -88,11 +89,18 @@ def both(function: Callable, loop: Loop, code: Any, value: Callable, thing: Any,
     if found is None or np.size(found) != 1 or np.asarray(found).dtype.kind != "f":
         raise UnlikeError
     begun, before = (held_by(thing), copies(thing)) if thing is not None else ({}, {})
-    returned = function(**duplicate(words)) if thing is None else function(thing, **words)
-    if is_number(returned) or (isinstance(returned, tuple) and returned and is_number(returned[0])):
-        raise UnlikeError  # a value of its own
+    changed = duplicate(words)
+    returned = function(**changed) if thing is None else function(thing, **words)
+    own_value = is_number(returned) or (isinstance(returned, tuple) and returned and is_number(returned[0]))
+    if own_value and not all(MEASURE.search(ast.unparse(one)) for one in returns(function)):
+        raise UnlikeError
     gradients = list(labelled(returned, names_in(function))) if are_arrays(returned) else []
-    if thing is not None:
+    if thing is None:
+        arrays = {name: one for name, one in words.items() if isinstance(one, np.ndarray)}
+        gradients = gradients or [
+            (name, one - changed[name]) for name, one in arrays.items() if np.any(one != changed[name])
+        ]
+    else:
         gradients += left_by(thing, before)
         taken = [(name, change) for name, change in taken_off(thing, alike(thing, begun)) if np.any(change)]
         gradients = gradients or taken

@@ -18,6 +18,7 @@ from ..text.calls import parameters_of, required
 from ..text.fields import fields_of
 from ..text.names import DERIVATIVES, IS_COST, IS_SLOPE, is_upstream, partner, plain
 from ..text.written import keys_of, may_give_several, text_of
+from .helped import with_objects
 
 DOWNHILL = re.compile(r"updates?$|step|descent", re.I)  # what is added to parameters: the gradient turned round
 
@@ -29,7 +30,8 @@ def in_one_or_two(functions: Mapping[str, Callable]) -> Iterator[Several]:
         needed, settings = required(value), settings_of(value, *slope)
         names = [p.name for p in needed]
         keys = fields_of(functions.values(), names) | keys_of(functions.values(), names)
-        return Several(name, (value, *slope)[-1], needed, run, keys, settings=settings, parts=(value, *slope), **more)
+        parts = (value, *slope)
+        return with_objects(Several(name, parts[-1], needed, run, keys, settings=settings, parts=parts, **more))
 
     claimed = {
         other
@@ -58,7 +60,7 @@ def in_one_or_two(functions: Mapping[str, Callable]) -> Iterator[Several]:
             theirs = with_names_of(value, slope) if renames(name, value, other, slope) else slope
             alike = [one for one in found if found[one] == by_name]  # of one value
             title = name if len(alike) == 1 and (by_name or len(found) == 1) else other
-            for reduced in (np.sum, np.mean) if IS_COST.search(name) and not sums(value) else (None,):
+            for reduced in reductions(name, value):
                 run = functools.partial(apart, value, theirs, reduced=reduced)
                 of_each = reduced is not None
                 yield reading(title, run, value, slope, updates=updates, one_of=len(found), of_each=of_each)
@@ -66,6 +68,11 @@ def in_one_or_two(functions: Mapping[str, Callable]) -> Iterator[Several]:
     for name in functions:
         ways = (beside, alone) if partner(name, functions) else (alone, beside)
         yield from itertools.chain.from_iterable(way(name) for way in ways)
+
+
+def reductions(name: str, value: Callable) -> tuple[Callable | None, ...]:
+    """What makes one number of a value: of a cost of each example, which is no number yet, their sum or their mean."""
+    return (np.sum, np.mean) if IS_COST.search(name) and not sums(value) else (None,)
 
 
 def sums(value: Callable) -> bool:

@@ -31,6 +31,7 @@ def assigned(
             continue
         same = label in tensors and label.startswith("self.")
         hits = [label] if same else [name for name in tensors if stems[name] & stems_of_label(label)]
+        hits.sort(key=lambda name, label=label: not last_of(label).endswith(last_of(name)))  # dB of B, beside b
         if label.startswith("self."):  # first those of the object, and of them W['f'] for dW['f']
             hits.sort(key=lambda name, label=label: (not name.startswith("self."), not beside(label, name)))
         hit = next((name for name in hits if name not in found), None)

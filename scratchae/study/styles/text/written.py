@@ -188,7 +188,7 @@ def rows_of(functions: Iterable[Any], names: Collection[str]) -> dict[str, list[
             if (
                 getattr(value, "id", "") in names
                 and len(called) == len(entries)
-                and any(map(WEIGHT.fullmatch, called))
+                and (each or any(map(WEIGHT.fullmatch, called)))
             ):
                 row = Row([f"{one}{i}" for i in (1, 2) for one in called] if inside else called)
                 row.width = len(called) if inside and not each else 0
