@@ -12,8 +12,8 @@ called and does not give what it should raises `UnlikeError`, and the next is tr
     objects/     made, `built`, copied, new for each call; their arrays, gradients, modes; functions made by functions, as classes
     layers/      forward and backward of an object (`adapted`), two functions (`joined`), penalties in a backward
     readings/    `Several`; what returned arrays are called (`returned`) and belong to (`assigned`), two calls (`apart`)
-    functions/   a value and its gradients in one function or `two`, in `three`, in `tables`, of `factories`, of a step (`stepping`), with the arrays of `scripts`;
-                 gradients whose value is `inside` the lines that calculate them
+    functions/   a value and its gradients in one function or `two`, in `three`, in `tables`, of `factories`, of a step (`stepping`), with the
+                 arrays of `scripts`, `helped` by objects; gradients whose value is `inside` the lines that calculate them
     classes/     the same as `methods`; whole `models`, also of one of `examples`; `steps` turned round; what is `descending` a loss;
                  `passes`, methods that are called in turn
     optimizers/  how parameters are `handed` over; `updating`, `holding` them, `within` a layer; the `ways` to run one

@@ -10,7 +10,7 @@ import functools
 import inspect
 import itertools
 import linecache
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from types import CodeType, TracebackType
 
 Needs = dict[str, set[str]]
@@ -22,11 +22,14 @@ def blamed(error: BaseException, names: Sequence[str], functions: Sequence[Calla
     frames = [(one.tb_frame.f_code, one.tb_lasti) for one in frames_of(error.__traceback__)]
     wanted = needed_in(tuple((code, place) for code, place in frames if code.co_filename in files))
     wanted = {one.removeprefix("self.") for one in wanted}
-    if not {one.partition("[")[0] for one in wanted} <= {name.partition("[")[0] for name in names}:
-        return frozenset(
-            names
-        )  # a cache, what was kept in self, or a function around it: it is not known of what that was calculated
-    return frozenset(name for name in names if name in wanted or name.partition("[")[0] in wanted) or frozenset(names)
+    known = {bare(one) for one in wanted} <= {bare(name) for name in names}  # and no cache, nor what was kept in self
+    found = frozenset(name for name in names if name in wanted or bare(name) in wanted) if known else frozenset()
+    return found or frozenset(names)
+
+
+def bare(name: str) -> str:
+    """params of params[A]."""
+    return name.partition("[")[0]
 
 
 @functools.lru_cache(1000)
@@ -40,7 +43,7 @@ def needed_in(frames: tuple[tuple[CodeType, int], ...]) -> set[str]:
             return set()
         node = node_at(function, next(itertools.islice(code.co_positions(), place // 2, None)))
         read = reads(node) or reads(statement_at(function, node.lineno))
-        if wanted and {one.partition("[")[0] for one in wanted} <= {one.partition("[")[0] for one in read}:
+        if wanted and {bare(one) for one in wanted} <= {bare(one) for one in read}:
             read = wanted  # handed on under the same names
         wanted = closed(read, needs(function, node.lineno), {*parameters(function), *code.co_freevars})
     return wanted
@@ -72,24 +75,15 @@ def function_at(path: str, line: int) -> ast.FunctionDef | None:
 def parameters(function: ast.FunctionDef) -> set[str]:
     """What a function is always handed."""
     given = function.args
-    last = [*given.posonlyargs, *given.args]
-    last = last[: len(last) - len(given.defaults)]
-    return {
-        one.arg
-        for one in (
-            *last,
-            *(one for one, default in zip(given.kwonlyargs, given.kw_defaults, strict=True) if default is None),
-        )
-    }
+    first = [*given.posonlyargs, *given.args]
+    words = [one for one, default in zip(given.kwonlyargs, given.kw_defaults, strict=True) if default is None]
+    return {one.arg for one in (*first[: len(first) - len(given.defaults)], *words)}
 
 
 def node_at(function: ast.FunctionDef, place: tuple[int | None, ...]) -> ast.AST:
     """What stands at a place of a function's text, from (line, column) to (line, column); the statement of this line if nothing does."""
-    for node in ast.walk(function):
-        if (
-            isinstance(node, ast.expr)
-            and (node.lineno, node.end_lineno, node.col_offset, node.end_col_offset) == place
-        ):
+    for node in (node for node in ast.walk(function) if isinstance(node, ast.expr)):
+        if (node.lineno, node.end_lineno, node.col_offset, node.end_col_offset) == place:
             return node
     return statement_at(function, place[0] or function.lineno)
 
@@ -103,17 +97,11 @@ def statement_at(function: ast.FunctionDef, line: int) -> ast.AST:
 
 def reads(node: ast.AST) -> set[str]:
     """The names that something reads, those of entries with their keys."""
-    found: set[str] = set()
-    waiting = [node]
+    found, waiting = set(), [node]
     while waiting:
         one = waiting.pop()
-        if (
-            isinstance(one, ast.Subscript)
-            and isinstance(one.value, ast.Name)
-            and isinstance(one.slice, ast.Constant)
-            and isinstance(one.slice.value, str)
-        ):
-            found.add(f"{one.value.id}[{one.slice.value}]")
+        if isinstance(one, ast.Subscript) and isinstance(key := getattr(one.slice, "value", None), str):
+            found |= {f"{name}[{key}]" for name in reads(one.value)}
         elif isinstance(one, ast.Attribute) and getattr(one.value, "id", "") == "self":
             found.add(f"self.{one.attr}")
         elif isinstance(one, ast.Call) and ast.unparse(one.func).startswith("self."):
@@ -128,24 +116,21 @@ def reads(node: ast.AST) -> set[str]:
 def needs(function: ast.FunctionDef, line: int) -> Needs:
     """What each name of a function is calculated of, in the lines before one, and in loops in all."""
     found: Needs = {}
-    loops = [
-        node
-        for node in ast.walk(function)
-        if isinstance(node, ast.For | ast.While) and node.lineno <= line <= node.end_lineno
-    ]
-    last = max([line, *(node.end_lineno for node in loops)])
+    loops = [node for node in ast.walk(function) if isinstance(node, ast.For | ast.While)]
+    last = max([line, *(node.end_lineno for node in loops if node.lineno <= line <= node.end_lineno)])
     for node in ast.walk(function):
-        pairs = []
-        if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign) and node.value is not None:
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            pairs = [*paired(targets, node.value)]
+        pairs: Iterable[tuple[ast.expr, ast.expr]] = ()
+        if isinstance(node, ast.Assign):
+            pairs = paired(node.targets, node.value)
+        elif isinstance(node, ast.AugAssign | ast.AnnAssign) and node.value is not None:
+            pairs = [(node.target, node.value)]
         elif isinstance(node, ast.For | ast.comprehension):
             pairs = [(node.target, node.iter)]
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):  # hs.append(h), np.add.at(dx, i, dy)
+            pairs = [(node.value, node.value)]
         for target, value in pairs:
-            if getattr(target, "lineno", 0) <= last:
-                for name in ast.walk(target):
-                    if isinstance(name, ast.Name):
-                        found.setdefault(name.id, set()).update(reads(value) - {name.id})
+            for name in (one.id for one in ast.walk(target) if isinstance(one, ast.Name) and target.lineno <= last):
+                found.setdefault(name, set()).update(reads(value) - {name})
     return found
 
 
@@ -166,5 +151,5 @@ def closed(read: Collection[str], needed: Needs, own: Collection[str]) -> set[st
         one = waiting.pop()
         if one not in found:
             found.add(one)
-            waiting += needed.get(one.partition("[")[0], ())
-    return {one for one in found if one.partition("[")[0] in own or one.startswith("self.")} - {"self"}
+            waiting += needed.get(bare(one), ())
+    return {one for one in found if bare(one) in own or one.startswith("self.")} - {"self"}
