@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
+import itertools
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..study.styles.functions.loops import code_of, data_of, ran
 from ..study.styles.layers.joined import choices
 from ..study.styles.objects.constructed import constructed
+from ..study.styles.objects.copies import duplicate
 from ..study.styles.objects.stacks import runs, stacked
 from ..study.styles.text.calls import required
 from ..study.trials import layers, plan
@@ -43,11 +49,28 @@ def construct(cls: type) -> Any:
     except Exception as error:
         if not required(cls):
             raise
+        if (made := made_in_main(cls)) is not None:
+            return made
         call = f"{cls.__name__}({', '.join(p.name for p in required(cls))})"
         raise NotCheckableError(
             f"{call} with sizes such as 3 and 4 raised {type(error).__name__}: {error}. Make an instance for the check to use: in the file "
             f"`layer = {cls.__name__}(…)` and an input `x = …` for it, or in Python check({cls.__name__}(…), x)"
         ) from error
+
+
+def made_in_main(cls: type) -> Any:
+    """The first object of a class that its file makes where it is run as a program, before any loop; None if it makes none."""
+    file = vars(sys.modules.get(cls.__module__, object))
+    with contextlib.suppress(Exception):
+        for node in ast.parse(Path(file["__file__"]).read_bytes()).body:
+            body = node.body if isinstance(node, ast.If) and "__main__" in ast.unparse(node.test) else []
+            for place, line in enumerate(
+                itertools.takewhile(lambda one: not isinstance(one, ast.For | ast.While), body)
+            ):
+                if re.search(rf"\b{cls.__name__}\(", ast.unparse(line)):
+                    names = ran(code_of(body[: place + 1], file), file, duplicate(data_of(file)))
+                    return next((one for one in names.values() if type(one) is cls), None)
+    return None
 
 
 def of_tuples(name: str, cls: type, file: Mapping[str, Any]) -> Iterator[Result]:

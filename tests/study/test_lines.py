@@ -1,8 +1,10 @@
 """The line that makes a gradient wrong, found by one small change of the person's code, with which it is right."""
 
+import ast
+
 import pytest
 
-from scratchae.study.diagnosis import repairs
+from scratchae.study.diagnosis import entries, repairs
 from scratchae.study.diagnosis.lines import LINES
 
 CELL = """
@@ -147,7 +149,117 @@ PADDED = """
         return dy[:, :, top : top + h, left : left + w]
 """
 # each: a right file, a place in it, the same with a slip, the kind of what is found, and a part of what is said
+NORM = """
+    class Norm:
+        def forward(self, x):
+            self.mid = x - x.mean(axis=1, keepdims=True)
+            self.var = np.mean(self.mid**2, axis=1, keepdims=True)
+            return self.mid / np.sqrt(self.var + 0.1)
+
+        def backward(self, dy):
+            dvar = np.sum(dy * self.mid * -0.5 * (self.var + 0.1) ** -1.5, axis=1, keepdims=True)
+            dmid = dy / np.sqrt(self.var + 0.1) + dvar * 2 * self.mid / dy.shape[1]
+            return dmid - dmid.mean(axis=1, keepdims=True)
+"""
+CHAIN = """
+    class Chain:
+        def __init__(self, sizes=(3, 3, 3)):
+            rng = np.random.default_rng(0)
+            self.weights = [rng.standard_normal((n, k)) for n, k in zip(sizes[:-1], sizes[1:])]
+            self.grads = [None] * len(self.weights)
+
+        def forward(self, x):
+            self.kept = [x]
+            for w in self.weights:
+                self.kept.append(np.tanh(self.kept[-1] @ w))
+            return self.kept[-1]
+
+        def backward(self, dy):
+            for l in reversed(range(len(self.weights))):
+                da = dy * (1 - self.kept[l + 1] ** 2)
+                self.grads[l] = self.kept[l].T @ da
+                dy = da @ self.weights[l].T
+            return dy
+"""
+EDGES = """
+    class Edges:
+        def __init__(self, d=3):
+            self.src, self.dst = np.array([[0, 1, 2, 0], [1, 2, 0, 2]])
+            self.W = np.random.default_rng(1).standard_normal((d, d))
+
+        def forward(self, h):
+            self.h, out = h, np.zeros_like(h)
+            np.add.at(out, self.dst, h[self.src] @ self.W)
+            return out
+
+        def backward(self, g):
+            d = np.zeros_like(g)
+            self.dW = self.h[self.src].T @ g[self.dst]
+            np.add.at(d, self.src, g[self.dst] @ self.W.T)
+            return d
+"""
+WINDOWS = """
+    class Spread:
+        def __init__(self, k=3, stride=2):
+            self.k, self.stride, self.w = k, stride, np.random.default_rng(1).standard_normal((k, k))
+
+        def forward(self, x):
+            self.x = x
+            n, h, w = x.shape
+            s, k = self.stride, self.k
+            out = np.zeros((n, (h - 1) * s + k, (w - 1) * s + k))
+            for i in range(h):
+                for j in range(w):
+                    out[:, i * s : i * s + k, j * s : j * s + k] += x[:, i, j, None, None] * self.w
+            return out
+
+        def backward(self, dy):
+            dx, s, k = np.zeros_like(self.x), self.stride, self.k
+            for i in range(dx.shape[1]):
+                for j in range(dx.shape[2]):
+                    g = dy[:, i * s : i * s + k, j * s : j * s + k]
+                    dx[:, i, j] = (g * self.w).sum(axis=(1, 2))
+            self.dw = sum(
+                np.einsum("n,nij->ij", self.x[:, i, j], dy[:, i * s : i * s + k, j * s : j * s + k])
+                for i in range(dx.shape[1])
+                for j in range(dx.shape[2])
+            )
+            return dx
+"""
+DENSE = """
+    def dense_forward(x, W, b):
+        return np.tanh(x @ W + b), (x, W, b)
+
+    def dense_backward(dy, cache):
+        x, W, b = cache
+        da = dy * (1 - np.tanh(x @ W + b) ** 2)
+        dW = x.T @ da
+        db = da.sum(axis=0)
+        return da @ W.T, dW, db
+"""
+LEAKY = """
+    class Leaky:
+        def __init__(self):
+            self.a = np.array([0.2, 0.3, 0.4])
+
+        def forward(self, x):
+            self.x = x
+            return np.where(x > 0, x, self.a * x)
+
+        def backward(self, dy):
+            low = np.minimum(self.x, 0)
+            self.da = (dy * low).sum(axis=0)
+            return np.where(self.x > 0, dy, self.a * dy)
+"""
 SLIPS = {
+    "another exponent": (NORM, "** -1.5", "** -0.5", "line_instead", "** (-1.5)"),
+    "the neighbour in a list": (CHAIN, "self.kept[l + 1] ** 2", "self.kept[l] ** 2", "line_instead", "self.kept[l + 1]"),
+    "another attribute in brackets": (EDGES, "self.h[self.src].T", "self.h[self.dst].T", "line_instead", "self.src"),
+    "a stride left out": (
+        WINDOWS, "g = dy[:, i * s : i * s + k, j * s : j * s + k]", "g = dy[:, i : i + k, j : j + k]", "line_instead", "i * s:i * s + k",
+    ),
+    "a side of a corner forgotten": (LEAKY, "low = np.minimum(self.x, 0)", "low = self.x", "line_instead", "np.minimum(self.x, 0)"),
+    "the sum of another array": (DENSE, "db = da.sum", "db = dW.sum", "line_instead", "`da` in place of `dW`"),
     "gates in another order": (
         CELL, "[di * i * (1 - i), df * f * (1 - f),", "[df * f * (1 - f), di * i * (1 - i),", "line_instead", "di * i * (1 - i), df * f",
     ),
@@ -183,3 +295,8 @@ def test_the_line_of_a_slip(slip, slipped, monkeypatch):
         assert LINES[kind][0].split("{")[0].strip() in head or kind == "line_extra", said
         number = 2 + next(i for i, line in enumerate(text.replace(before, after).splitlines()) if after in line)
         assert (f"line {number}" in head or "exchanged" in slip) and part in said, said
+
+
+def test_one_of_several_may_stand_in_place_of_their_sum():
+    node = ast.parse("dy.reshape(n, h, 2, w, 3)[:, :, 0, :, 0]", mode="eval").body
+    assert "dy.reshape(n, h, 2, w, 3).sum(axis=(2, 4))" in [one.new for one in entries.of_entries(node)]

@@ -103,7 +103,24 @@ CALLED = """
     one, two = rng.uniform(-1, 1, (3, 4)), rng.uniform(-1, 1, (4, 1))
     train(one, two, inputs, t=answers, eta=0.1)
 """
+CHAINED = """
+    def huber(pred, target):
+        r = pred - target
+        small = np.abs(r) <= 1
+        return np.where(small, 0.5 * r**2, np.abs(r) - 0.5).mean(), np.where(small, r, np.sign(r)) / r.size
+
+    if __name__ == "__main__":
+        rng = np.random.default_rng(8)
+        X = rng.normal(size=(50, 3))
+        y = X @ np.array([1.0, -2.0, 0.5]) + rng.standard_t(2, size=50)
+        w, c = np.zeros(3), 0.0
+        for i in range(300):
+            value, g = huber(X @ w + c, y)
+            w -= 0.2 * X.T @ g
+            c -= 0.2 * g.sum()
+"""
 SLIPS = [
+    (CHAINED, "0.2 * g.sum()", "0.2 * np.abs(g).sum()", "the loop in line 13: wrong"),
     (SCRIPT, "(1 - h**2)", "(1 - h)", "∂L/∂W1"),
     (SCRIPT, "2 * (out - y) / len(X)", "(out - y) / len(X)", "1/2"),
     (SCRIPT, "0.1 * dW1", "0.1 * (dW1 > 0)", "what is taken off W1 is no multiple of its gradient"),

@@ -584,6 +584,157 @@ FORMS = {
         "slice(k * dilation, k * dilation +",
         "slice(k, k +",
     ),
+    "a mode that is a word, and a state that a function begins": (
+        """
+        def make_state(n):
+            return {"mean": np.zeros(n), "var": np.ones(n), "seen": 0}
+
+        def norm(x, gain, offset, state, mode="train"):
+            if mode == "train":
+                state["seen"] += 1
+                mu, var = x.mean(0), x.var(0)
+                state["mean"] += (mu - state["mean"]) / state["seen"]
+                state["var"] += (var - state["var"]) / state["seen"]
+            else:
+                mu, var = state["mean"].copy(), state["var"].copy()
+            s = np.sqrt(var + 1e-5)
+            h = (x - mu) / s
+            return gain * h + offset, (h, s, gain, mode)
+
+        def norm_back(dout, cache):
+            h, s, gain, mode = cache
+            if mode != "train":
+                return dout * gain / s, (dout * h).sum(0), dout.sum(0)
+            return gain / s * (dout - dout.mean(0) - h * (dout * h).mean(0)), (dout * h).sum(0), dout.sum(0)
+        """,
+        "return dout * gain / s,",
+        "return dout * gain,",
+    ),
+    "a mode that is another word than those of the other": (
+        """
+        def scaled(x, w, mode="fit"):
+            k = 0.5 if mode not in ("eval", "apply") else 1.0
+            return np.tanh(k * x @ w), (x, w, mode)
+
+        def scaled_back(dout, cache):
+            x, w, mode = cache
+            k = 0.5 if mode == "fit" else 1.0
+            da = k * dout * (1 - np.tanh(k * x @ w) ** 2)
+            return da @ w.T, x.T @ da
+        """,
+        'k = 0.5 if mode == "fit" else 1.0',
+        "k = 0.5",
+    ),
+    "a function that makes a forward of two arrays and its backward": (
+        """
+        def step(Wx, Wh, b):
+            kept = {}
+
+            def forward(x, h_prev):
+                kept["x"], kept["h_prev"], kept["h"] = x, h_prev, np.tanh(x @ Wx + h_prev @ Wh + b)
+                return kept["h"]
+
+            def backward(dh):
+                da = dh * (1 - kept["h"] ** 2)
+                return da @ Wx.T, da @ Wh.T, kept["x"].T @ da, kept["h_prev"].T @ da, da.sum(axis=0)
+
+            return forward, backward
+        """,
+        'kept["h_prev"].T @ da',
+        'kept["h"].T @ da',
+    ),
+    "a function that makes two lambdas, by their names": (
+        """
+        def bilinear(A):
+            kept = {}
+            return {
+                "forward": lambda u, v: kept.update(u=u, v=v) or (u @ A) * v,
+                "backward": lambda dy: ((dy * kept["v"]) @ A.T, dy * (kept["u"] @ A), kept["u"].T @ (dy * kept["v"])),
+            }
+        """,
+        "dy * (kept",
+        "dy + (kept",
+    ),
+    "a function that makes a lambda and another": (
+        """
+        def gate(W):
+            kept = []
+            run = lambda x: kept.append(x) or x * (x @ W)
+            return run, lambda dy: (dy * (kept[-1] @ W) + (dy * kept[-1]) @ W.T, kept[-1].T @ (dy * kept[-1]))
+        """,
+        ") @ W.T, kept",
+        ") @ W, kept",
+    ),
+    "a tuple by its fields, of a function": (
+        """
+        import collections
+
+        Step = collections.namedtuple("Step", "run back")
+
+        def product(A, c):
+            kept = {}
+
+            def run(u, v):
+                kept["u"], kept["v"] = u, v
+                return (u @ A) * v + c
+
+            def back(dy):
+                return (dy * kept["v"]) @ A.T, dy * (kept["u"] @ A), kept["u"].T @ (dy * kept["v"]), dy.sum(0)
+
+            return Step(run, back)
+        """,
+        "@ A.T,",
+        "@ A,",
+    ),
+    "a dict of any keys": (
+        """
+        def penalty(weights, strength=1e-2):
+            total, grads = 0.0, {}
+            for name, W in weights.items():
+                total += strength * np.sum(W**4)
+                grads[name] = 4 * strength * W**3
+            return total, grads
+        """,
+        "4 * strength",
+        "2 * strength",
+    ),
+    "a layer whose backward names no upstream": (
+        """
+        def rms(x, gain):
+            inv = 1 / np.sqrt((x**2).mean(axis=-1, keepdims=True) + 1e-6)
+            return gain * x * inv, (x, gain, inv)
+
+        def rms_vjp(cotangent, residuals):
+            x, gain, inv = residuals
+            scaled = cotangent * gain
+            dx = inv * scaled - inv**3 * x * (scaled * x).mean(axis=-1, keepdims=True)
+            return dx, (cotangent * x * inv).reshape(-1, x.shape[-1]).sum(axis=0)
+        """,
+        "inv**3",
+        "inv**2",
+    ),
+    "a score of two vectors, with an upstream of 1 and a step": (
+        """
+        class Score:
+            def __init__(self, nu, nv):
+                self.A = np.random.RandomState(3).randn(nu, nv)
+                self.gA = np.zeros_like(self.A)
+
+            def forward(self, u, v):
+                self.u, self.v = u, v
+                return u @ self.A @ v
+
+            def backward(self, ds=1.0):
+                self.gA += ds * np.outer(self.u, self.v)
+                return ds * self.A @ self.v, ds * self.A.T @ self.u
+
+            def step(self, lr=0.1):
+                self.A -= lr * self.gA
+                self.gA = np.zeros_like(self.A)
+        """,
+        "ds * self.A @",
+        "1.1 * ds * self.A @",
+    ),
 }  # fmt: skip
 
 

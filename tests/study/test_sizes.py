@@ -194,3 +194,73 @@ def test_gradients_that_a_step_of_any_name_never_sets_to_zero(slipped):
     anew = '        self.delta["kernel"][...] = self.x.T @ dy\n        self.delta["bias"][...] = dy.sum(axis=0)\n'
     added = '        self.delta["kernel"] += self.x.T @ dy\n        self.delta["bias"] += dy.sum(axis=0)\n'
     slipped(TWINS + step, anew, added)
+
+
+def test_a_backward_that_runs_for_equal_sizes_alone_is_tried_with_them(slipped):
+    text = """
+class Net:
+    def __init__(self, sizes):
+        self.weights = [np.random.randn(y, x) for x, y in zip(sizes[:-1], sizes[1:])]
+
+    def cost(self, x, y):
+        for w in self.weights:
+            x = np.tanh(w @ x)
+        return 0.5 * np.sum((x - y) ** 2)
+
+    def backprop(self, x, y):
+        kept, found = [x], [None] * len(self.weights)
+        for w in self.weights:
+            kept.append(np.tanh(w @ kept[-1]))
+        back = kept[-1] - y
+        for l in reversed(range(len(self.weights))):
+            delta = back * (1 - kept[l + 1] ** 2)
+            found[l] = delta @ kept[l].T
+            back = self.weights[l].T @ delta
+        return found
+"""
+    assert "where all sizes are equal" in slipped(text, "kept[l + 1]", "kept[l]")[1]
+
+
+def test_an_object_is_made_with_a_key_of_a_table_of_its_file(slipped):
+    text = """
+TABLE = {"cube": (lambda x: x**3, lambda x: 3 * x**2)}
+
+class Act:
+    def __init__(self, name):
+        self.f, self.f_prime = TABLE[name]
+
+    def forward(self, z):
+        self.z = z
+        return self.f(z)
+
+    def backward(self, grad):
+        return grad * self.f_prime(self.z)
+"""
+    assert "Act: right" in slipped(text, "grad * self", "grad + self")[0]
+
+
+def test_an_object_that_a_program_makes_is_checked_where_none_is_made_of_sizes(slipped):
+    text = """
+class Gather:
+    def __init__(self, edges, d):
+        self.src, self.dst = edges
+        self.W = np.random.default_rng(1).normal(size=(d, d))
+
+    def forward(self, h):
+        self.h, out = h, np.zeros_like(h)
+        np.add.at(out, self.dst, h[self.src] @ self.W)
+        return out
+
+    def backward(self, g):
+        self.gW = self.h[self.src].T @ g[self.dst]
+        d = np.zeros_like(g)
+        np.add.at(d, self.src, g[self.dst] @ self.W.T)
+        return d
+
+if __name__ == "__main__":
+    ring = np.array([[0, 1, 2, 3, 0, 2], [1, 2, 3, 0, 2, 0]])
+    layer = Gather(ring, 3)
+    for _ in range(3):
+        print(layer.forward(np.ones((4, 3))))
+"""
+    slipped(text, "np.add.at(d, self.src, g[self.dst] @ self.W.T)", "d[self.src] += g[self.dst] @ self.W.T")

@@ -31,6 +31,9 @@ ALONE = {
     "np.exp({v})": np.exp,
     "{v}.sum(axis=-1, keepdims=True)": lambda v: v.sum(axis=-1, keepdims=True),
     "{v}.mean(axis=-1, keepdims=True)": lambda v: v.mean(axis=-1, keepdims=True),
+    "np.minimum({v}, 0)": lambda v: np.minimum(v, 0),
+    "np.maximum({v}, 0)": lambda v: np.maximum(v, 0),
+    "{v}.sum(axis=0)": lambda v: v.sum(axis=0, keepdims=True),
 }
 # the factors of an expression that may be missing, made of a value u: first the value itself
 FACTORS = {"* {u}": lambda u: u}
@@ -108,6 +111,14 @@ def spreads(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
         return len(shape) in (0, len(wanted)) and np.broadcast_shapes(shape, wanted) == wanted
     except ValueError:
         return False
+
+
+def may_replace(shape: tuple[int, ...], other: tuple[int, ...], texts: list[str]) -> bool:
+    """Whether an array of the other shape may stand in the place of one, of which the texts are those there and around it: where it is
+    summed, only their numbers of axes are to be alike."""
+    text = re.escape(texts[0])
+    summed = re.compile(rf"{text}\.(?:sum|mean)\(|np\.(?:sum|mean)\({text}\b")
+    return spreads(shape, other) or (len(other) == len(shape) and any(map(summed.match, texts[1:])))
 
 
 def is_numeric(value: Any) -> bool:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import itertools
+import re
 from collections.abc import Callable, Iterator, Sequence
 
 from .changes import Rewriting, instead, setter
 
 BIASED = ("[1:]", "[:, 1:]")  # all but a bias
 TURNED = {(None, "-1"): ("1", None), ("1", None): (None, "-1")}
+STRIDE = re.compile(r"^(?:self\.)?_?(?:s|st|stride\w*|step|hop)$")
 MOST = 60  # how many other names are tried in a function
 
 
@@ -18,8 +21,11 @@ def expression(text: str) -> ast.expr:
 
 
 def of_entries(node: ast.AST) -> Iterator[Rewriting]:
-    """The first in place of the last, one for each row in place of all; and all but the first, on both sides of +=."""
+    """The first in place of the last, one for each row in place of all, the neighbour of one, the sum of all in place of one; and all but
+    the first, on both sides of +=."""
     if isinstance(node, ast.Subscript):
+        yield from neighbours(node)
+        yield from all_added(node)
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         for i, part in enumerate(parts):
             if not isinstance(part, ast.Slice) or part.step:
@@ -41,6 +47,59 @@ def of_entries(node: ast.AST) -> Iterator[Rewriting]:
                 value = expression(ast.unparse(node.value))
                 value = Indexed(one.id, index).visit(value)
                 yield instead(node, setter(node, target=target, value=value))
+
+
+def neighbours(node: ast.Subscript) -> Iterator[Rewriting]:
+    """kept[i + 1] and kept[i - 1] in place of kept[i]."""
+    index = ast.unparse(node.slice)
+    base = re.fullmatch(r"([a-z]\w*)(?: [+-] 1)?", index)
+    for new in (base[1], f"{base[1]} + 1", f"{base[1]} - 1") if base and isinstance(node.ctx, ast.Load) else ():
+        if new != index:
+            yield instead(node, setter(node, slice=expression(new)))
+
+
+def all_added(node: ast.Subscript) -> Iterator[Rewriting]:
+    """x.sum(axis=(1, 3)) in place of x[:, 0, :, 0]."""
+    parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else []
+    axes = tuple(i for i, part in enumerate(parts) if isinstance(part, ast.Constant) and isinstance(part.value, int))
+    rest = [part for i, part in enumerate(parts) if i not in axes]
+    if axes and rest and all(ast.unparse(part) == ":" for part in rest) and isinstance(node.ctx, ast.Load):
+        total = expression(f"({ast.unparse(node.value)}).sum(axis={axes}, keepdims=True)")
+        new = ast.Tuple([expression("0") if i in axes else one for i, one in enumerate(parts)], ast.Load())
+        text = f"{ast.unparse(node.value)}.sum(axis={axes if len(axes) > 1 else axes[0]})"
+        make = setter(node, value=total, slice=new)
+        yield Rewriting("line_instead", node.lineno, ast.unparse(node), text, make)
+
+
+def of_powers(node: ast.AST) -> Iterator[Rewriting]:
+    """Another exponent."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
+        with contextlib.suppress(ValueError):  # it is no number
+            now = float(ast.unparse(node.right))
+            for new in dict.fromkeys((now - 1, now + 1, -now, 2 * now, now / 2)):
+                yield instead(node, setter(node, right=expression(f"{new:g}")))
+
+
+def of_windows(function: ast.AST) -> Iterator[Rewriting]:
+    """Windows that begin at each place in place of each stride-th: x[i * s : i * s + k] for x[i : i + k]."""
+    read = [one for one in ast.walk(function) if isinstance(one, ast.Name | ast.Attribute)]
+    strides = dict.fromkeys(text for text in map(ast.unparse, read) if STRIDE.search(text))
+    for node in ast.walk(function):
+        parts = node.slice.elts if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Tuple) else []
+        begun = {part.lower.id for part in parts if isinstance(getattr(part, "lower", None), ast.Name)}
+        for stride in strides if begun else ():
+            moved = [Moved(begun, stride).visit(expression(f"_[{ast.unparse(part)}]")).slice for part in parts]
+            yield instead(node, setter(node, slice=ast.Tuple(moved, ast.Load())))
+
+
+class Moved(ast.NodeTransformer):
+    """Puts a stride behind names of places."""
+
+    def __init__(self, names: set[str], stride: str):
+        self.names, self.stride = names, stride
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return expression(f"{node.id} * {self.stride}") if node.id in self.names else node
 
 
 def with_slice(node: ast.Subscript, parts: Sequence[ast.expr], i: int, part: ast.expr) -> Callable:
@@ -71,19 +130,30 @@ def names_of(function: ast.AST) -> list[ast.Name]:
 
 
 def of_comparisons(function: ast.AST) -> Iterator[Rewriting]:
-    """Another name in a comparison."""
-    return with_other_names(function, ast.Compare)
+    """Another name in a comparison; windows without their stride."""
+    yield from with_other_names(function, ast.Compare)
+    yield from of_windows(function)
 
 
 def of_names(function: ast.AST) -> Iterator[Rewriting]:
     """Another name in brackets; two names of a statement that changed places."""
     yield from with_other_names(function, ast.Subscript)
+    yield from itertools.islice(with_other_attributes(function), MOST)
     names = names_of(function)
     for node in ast.walk(function):
         if isinstance(node, ast.Assign | ast.AugAssign | ast.Return | ast.Expr) and node.value:
             own = [one for one in ast.walk(node) if one in names]
             for first, second in itertools.islice(itertools.combinations(sorted({one.id for one in own}), 2), 10):
                 yield instead(node, exchange(own, first, second))
+
+
+def with_other_attributes(function: ast.AST) -> Iterator[Rewriting]:
+    """Another attribute of the object in brackets: h[self.src] for h[self.dst]."""
+    read = [one for one in ast.walk(function) if isinstance(one, ast.Attribute) and ast.unparse(one.value) == "self"]
+    for outer in [one.slice for one in ast.walk(function) if isinstance(one, ast.Subscript)]:
+        for one in ast.walk(outer):
+            for name in sorted({other.attr for other in read} - {one.attr}) if one in read else ():
+                yield instead(outer, setter(one, attr=name))
 
 
 def with_other_names(function: ast.AST, kind: type[ast.AST]) -> Iterator[Rewriting]:

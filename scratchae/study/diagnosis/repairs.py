@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from . import candidates
-from .candidates import is_numeric, on_value, products, reader, spread, spreads, turned
+from .candidates import is_numeric, may_replace, on_value, products, reader, spread, turned
 from .case import Case, alike
 from .experiment import REFUSALS
 from .finding import Finding
@@ -191,6 +191,10 @@ class Repair(Goals):
         self.at(k, collect)
         return found
 
+    def texts(self, k: int) -> list[str]:
+        """What is written at a place, and around it."""
+        return [self.places[i].text for i in (k, *self.places[k].within)]
+
     def chosen(self, first: bool, fits: Callable[[Place], bool]) -> Iterator[int]:
         """At first, the fitting places through which what is wrong comes, and nothing else; then the other ones."""
         for k, change in self.sensitive.items():
@@ -205,7 +209,7 @@ class Repair(Goals):
             for text, (code, shape) in self.names_at(k).items():
                 if self.done():
                     return
-                if text != self.places[k].text and spreads(self.values[k], shape):
+                if text != self.places[k].text and may_replace(self.values[k], shape, self.texts(k)):
                     self.replace(k, "line_instead", text, reader(code))
                 elif self.values[k] == () and len(shape) == 1:
                     self.replace(k, "line_instead", f"{text}[:, None]", reader(code, lambda one: one[:, None]))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .changes import Rewriting, changed, setter
-from .entries import of_comparisons, of_entries, of_names
+from .entries import of_comparisons, of_entries, of_names, of_powers
 from .hooks import NUMPY
 
 COMPARED = {ast.Lt: ast.Gt, ast.Gt: ast.Lt, ast.LtE: ast.GtE, ast.GtE: ast.LtE, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq}
@@ -20,7 +20,7 @@ SUMS = ("sum", "mean")
 def rewritings(function: ast.AST, first: bool) -> Iterator[Rewriting]:
     """The small changes of a function: of its statements first, then of what is in them."""
     nodes = list(ast.walk(function))
-    late = (of_entries, of_squares, of_sums, exchanged, compared, moved_along, of_letters)
+    late = (of_entries, of_powers, of_squares, of_sums, exchanged, compared, moved_along, of_letters)
     for kind in (added, returned) if first else late:
         for node in nodes:
             yield from kind(node)

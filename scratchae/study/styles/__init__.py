@@ -8,7 +8,7 @@ How one is made: `text/` tells what may belong together, from names and from wha
 ones for each call, with the arrays of that call in them; then each way in which the code may be meant becomes a reading. One that is
 called and does not give what it should raises `UnlikeError`, and the next is tried. Right is what is right in one reading.
 
-    text/        names, what functions take and return, keys of dicts, `fields` of records
+    text/        names, what functions take and return, keys of dicts, `fields` of records, `sizes`
     objects/     made, `built`, copied, new for each call; their arrays, gradients, modes; functions made by functions, as classes
     layers/      forward and backward of an object (`adapted`), two functions (`joined`), penalties in a backward
     readings/    `Several`; what returned arrays are called (`returned`) and belong to (`assigned`), two calls (`apart`)

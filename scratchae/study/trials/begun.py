@@ -17,6 +17,7 @@ from ..styles.text.calls import required
 from ..styles.text.fields import fields_held, fields_in
 from .cells import INPUT, STATE
 from .chains import LAYOUTS, OPTIONS, bare, of_others
+from .directed import in_order
 
 BEGINS = re.compile(r"init|create|make|build|new_|param|weights|random|begin|zeros", re.I)
 SIZES = 3, 4, 2  # that it is handed
@@ -53,7 +54,7 @@ def functions_in(file: Mapping[str, Any]) -> Iterator[tuple[str, Callable]]:
 
 @functools.cache
 def begun(function: Callable) -> dict[str, str]:
-    """The kinds of the arrays in the dict that a function makes of two or three sizes; empty if it makes none."""
+    """The kinds of the arrays and numbers in the dict that a function makes of one to three sizes; empty if it makes none."""
     try:
         asked = [p for p in required(function) if p.name not in ("rng", "seed")]
         told = 0 < len(asked) <= len(SIZES) and all(is_size(p.name) for p in asked)
@@ -63,12 +64,15 @@ def begun(function: Callable) -> dict[str, str]:
     except Exception:
         return {}
     made = fields_held(made) or made
-    if not isinstance(made, dict) or not all(isinstance(one, np.ndarray) for one in made.values()):
+    if not isinstance(made, dict) or not all(isinstance(one, np.ndarray | int | float) for one in made.values()):
         return {}
     kinds = {
-        str(key): [LETTERS.get(size, "1" if size == 1 else "") for size in one.shape] for key, one in made.items()
+        str(key): [LETTERS.get(size, "1" if size == 1 else "") for size in np.shape(one)] for key, one in made.items()
     }
-    return {key: "f" + "".join(kind) for key, kind in kinds.items()} if all(map(all, kinds.values())) else {}
+    if not all(map(all, kinds.values())) or not any(kinds.values()):
+        return {}
+    numbers = {str(key): "n" if isinstance(one, int) else "p" for key, one in made.items() if not np.ndim(one)}
+    return {key: "f" + "".join(kind) for key, kind in kinds.items()} | numbers
 
 
 def beside(
@@ -86,5 +90,7 @@ def beside(
         # rather one of several examples than of the sizes of the entries
         whole = kinds[0][0] == "f" and len(kinds[0]) > 1
         options.append(sorted(kinds, key=lambda kind: "N" not in kind) if whole else kinds)
-    for kinds in itertools.islice(itertools.product(*options), MOST):
-        yield known | {name: kind.replace("U", "K") for name, kind in zip(others, kinds, strict=True)}
+    for places in itertools.islice(in_order([len(kinds) for kinds in options]), MOST):
+        yield known | {
+            name: kinds[i].replace("U", "K") for name, kinds, i in zip(others, options, places, strict=True)
+        }

@@ -70,7 +70,7 @@ NAMED: tuple[tuple[str, str], ...] = (
     (r"h|s|c|state|prev\w*|\w*prev|hidden|h0|c0|q|query|context", "fNK fND fK fD fTD fKN fK1"),
     (r"(?:w|u|v|weights?|kernel|filters?|theta|table|emb\w*|e|centers?|centres?|memory|mu|m|means)(?:[a-z]{1,3}|\d)?|a\d?|w\w{1,3}|.*weights?|.*matrix|.*vectors?|pesos",
      "fDU fUD fKU fUK fUU fU fD fUA fDD fUCHH fND fNU fNN fU1 f1U fCDD"),
-    (r"b[a-z]?\d?|bias\w*|beta|gamma|scale|shift", "fU fD fA fC fN f1U f1D f1A fU1 f1C11 fC11"),
+    (r"b[a-z]?\d?|bias\w*|beta|gamma|scale|shift|gain|offset", "fU fD fA fC fN f1U f1D f1A fU1 f1C11 fC11"),
     (r"y|t|ts|labels?|targets?|ytrue|truth|tags?|actions?|acts?|classes|same|events?|done|mask\w*|seg\w*|.*ids?|.*idx|.*ind\w*|tokens?|i|k|j",
      "iN fNU fNA bN fND n oNU sN fN iND iNT bNT fN1 fU1 fDN iT bND"),
     (r"k|v|keys?|values?|queries|memory", "fTD fND fTK"),
@@ -86,6 +86,7 @@ ANY = "fND fNU fDN fD fN fK fTD fNTD fNHWC fNCHW fDK p f iN fNN bN n fN1 fKD fHW
 BESIDE = re.compile("iNT?|bN|f[NDK]?|fA|f[ND][DKA]|fNK|oNA|fKD|[pn]")  # padded sequences
 WORDS = {"p": 0.7, "t": "train", "n": 2, "m": 3}
 SINGLE = {"p", "f", "n", "m"}  # kinds of single numbers
+SPREAD = re.compile(r"(?<!log)(?<!log_)(?:var|variance|std)\]?$", re.I)  # which are above 0
 DATA = {"x", "xs", "inputs", "input", "features", "data"}  # which may hold any numbers
 
 # names of arrays that are trained, as a whole, which are never alike to data
@@ -271,7 +272,9 @@ class Fitting:
             value = (
                 self.given[name]
                 if name in self.given
-                else made(kind, SIZES[sizes] | self.held, 100 * seed + place, self.positive)
+                else made(
+                    kind, SIZES[sizes] | self.held, 100 * seed + place, self.positive or bool(SPREAD.search(name))
+                )
             )
             one, _, key = name.partition("[")
             if key:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..styles.objects.constructed import FRACTIONS, wants_odd
-from ..styles.text.calls import MODE_WORDS, parameters_of
+from ..styles.text.calls import MODE_WORDS, parameters_of, word_of_mode, words_compared
 from ..styles.text.names import plain
 from ..styles.text.written import text_of
 
@@ -76,14 +76,15 @@ def candidates() -> Iterator[np.ndarray]:
     yield from map(indices, INDICES)
 
 
-def variants(cls: Any, guards: bool = True) -> Iterator[dict[str, Any]]:
+def variants(cls: Any, guards: bool = True, text: str = "") -> Iterator[dict[str, Any]]:
     """Options other than the defaults of a constructor, a function, or a list of arguments, one at a time, and then all together.
 
-    guards: also those against dividing by 0 and the like, such as eps=1e-7; a loss that clips may leave their slope out.
+    guards: also those against dividing by 0 and the like, such as eps=1e-7; a loss that clips may leave their slope out. text: that reads a
+    list of arguments.
     """
     parameters = cls if isinstance(cls, tuple) else parameters_of(cls)
     every, odd = {}, not isinstance(cls, tuple) and wants_odd(cls)
-    text = "" if isinstance(cls, tuple) else text_of(cls)
+    text = text or ("" if isinstance(cls, tuple) else text_of(cls))
     for parameter in parameters:
         if not guards and isinstance(parameter.default, float) and 0 < abs(parameter.default) < 1e-4:
             continue
@@ -91,7 +92,7 @@ def variants(cls: Any, guards: bool = True) -> Iterator[dict[str, Any]]:
         if odd and type(parameter.default) is int and parameter.default % 2:
             others = [one for one in (parameter.default + 2, parameter.default - 2) if one > 0]
         others += list(of_each_side(parameter, text, 2 if odd else 1))
-        others += [word for word in dict.fromkeys(words_asked_for(parameter, text)) if word not in others]
+        others += [word for word in words_asked_for(parameter, text, inspect.isclass(cls)) if word not in others]
         if plain(parameter.name) == "axis" and not inspect.isclass(cls) and not isinstance(parameter.default, tuple):
             others = [axis for axis in (0, 1) if axis != parameter.default]
         for value in others:
@@ -104,11 +105,15 @@ def variants(cls: Any, guards: bool = True) -> Iterator[dict[str, Any]]:
         yield every
 
 
-def words_asked_for(parameter: inspect.Parameter, text: str) -> Iterator[str]:
-    """The words with which a text compares an option that is a word, without those of modes and of what is not reduced."""
-    if isinstance(parameter.default, str) and plain(parameter.name) not in LEFT_ALONE:
-        found = re.findall(rf"\b{parameter.name}\s*[!=]=\s*['\"](\w+)['\"]", text)
-        yield from (word for word in found if word not in {parameter.default, "none", *MODE_WORDS})
+def words_asked_for(parameter: inspect.Parameter, text: str, of_object: bool) -> list[str]:
+    """The words with which a text compares an option that is a word, or that of the other mode, where it is compared with its default
+    alone; without what is not reduced, and without those of modes, if it is of an object, which is told by other means."""
+    if not isinstance(parameter.default, str) or plain(parameter.name) in LEFT_ALONE:
+        return []
+    found = words_compared(parameter.name, text)
+    modes = [word_of_mode(parameter.default, False)] if found == [parameter.default] else []
+    left = {parameter.default, "none", *(MODE_WORDS if of_object else ())}
+    return [word for word in dict.fromkeys([*found, *modes]) if word not in left]
 
 
 def of_each_side(parameter: inspect.Parameter, text: str, more: int) -> Iterator[tuple[int, ...]]:

@@ -13,7 +13,7 @@ from typing import Any
 from ..styles.objects.constructed import is_size
 from ..styles.readings.several import Several, UnlikeError
 from ..styles.text.names import plain
-from ..styles.text.written import sizes_in
+from ..styles.text.sizes import sizes_in
 from .directed import in_order
 from .fits import Fits
 from .fitting import Fitting, made

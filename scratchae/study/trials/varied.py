@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..styles.readings.several import Several
-from ..styles.text.written import transposed_in
+from ..styles.text.written import text_of, transposed_in
 from .fitting import Fitting, of_other_axes, of_other_counts, of_two_axes
 from .functions import source_of
 from .inputs import variants
@@ -20,7 +20,7 @@ def varied(thing: Several, make: Fitting, trained: Collection[str]) -> Iterator[
     """Where something is varied, in words; the arguments besides; and the others. trained: what has a gradient."""
     for other in of_other_counts(make):
         yield "for arguments with different numbers of examples", {}, other
-    settings = list(variants(thing.settings, guards=False))
+    settings = list(variants(thing.settings, guards=False, text="\n".join(map(text_of, thing.parts))))
     for name in sorted(transposed_in(thing.parts, make.chosen) - {*trained}):
         for words, other in itertools.product(({}, *settings), of_two_axes(make, name)):
             yield f"{f'with {said(words)}, ' if words else ''}where {name} has two axes", words, other

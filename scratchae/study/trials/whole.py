@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import inspect
 import itertools
 import re
 import time
+import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -19,13 +21,14 @@ from ..styles.readings.several import Arrays, Several
 from ..styles.text.calls import required
 from ..styles.text.names import IS_COST, plain
 from ..styles.text.written import indices_in, returns, text_of
+from .alike import Equal, axes
 from .directed import in_order
 from .divergences import MEANS, SPREADS
 from .fits import Fits
 from .fitting import Fitting, constants
 from .result import RIGHT, WRONG, Result
 from .several import KINDS, moves_as_much, promising, trials
-from .terms import tensors_of
+from .terms import evaluated, tensors_of
 
 SECONDS = 4.0  # after which nothing further is tried
 MOST = 90  # arguments of a reading
@@ -76,7 +79,43 @@ def found_for(thing: Several) -> Iterator[Fitting]:
 
 
 def of_usual_sizes(thing: Several) -> Iterator[Fitting]:
-    names, takes = [p.name for p in thing.parameters], Fits(thing, True, False)
+    takes = Fits(thing, True, False)
+    for chosen in choices(thing):
+        fitting = Fitting(chosen, {}, False)
+        takes.unlike = 0
+        fits = takes(fitting(0, 0))
+        if fits is None:  # such as a logarithm of numbers below 0
+            fitting.positive = True
+            fits = takes(fitting(0, 0))
+        if fits and (second := next((sizes for sizes in (1, 2) if takes(fitting(sizes, 1))), 0)):
+            fitting.second = second
+            yield fitting
+
+
+def of_equal_sizes(thing: Several) -> Iterator[Fitting]:
+    """Arguments of equal sizes, of a class that is handed sizes, whose gradients do not run for any sizes for which its value does."""
+    refused = (chosen for chosen in choices(thing) if refuses(thing, Fitting(chosen, {}, False)))
+    for chosen in itertools.islice(refused, 12) if thing.cls is not None and required(thing.cls) else ():
+        fitting = Equal({name: axes(kind) for name, kind in chosen.items()}, {}, False)
+        if Fits(thing, True, False)(fitting(0, 0)):
+            yield fitting
+
+
+def refuses(thing: Several, fitting: Fitting) -> bool:
+    """Whether the lines that give the gradients raise an error about shapes, after the value was had."""
+    try:
+        evaluated(thing, thing.complete(fitting(0, 0), 0))
+    except ValueError as error:
+        ran = [frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)]
+        return len(thing.parts) > 1 and getattr(thing.source, "__code__", None) in ran
+    except Exception:
+        pass
+    return False
+
+
+def choices(thing: Several) -> Iterator[dict[str, str]]:
+    """A kind for each argument, the likeliest first."""
+    names = [p.name for p in thing.parameters]
     methods = [method for _, method in inspect.getmembers(thing.cls, inspect.isfunction)]
     held, indices = thing.held({"sizes": 0}).values(), indices_in([*thing.parts, *methods], names)
     columns = any(array.ndim == 2 and array.shape[1] == 1 < len(array) for array in held)
@@ -89,15 +128,7 @@ def of_usual_sizes(thing: Several) -> Iterator[Fitting]:
                 for name, one in zip(names, options, strict=True)
             ]
         for places in itertools.islice(in_order([len(one) for one in options]), MOST):
-            fitting = Fitting({name: one[i] for name, one, i in zip(names, options, places, strict=True)}, {}, False)
-            takes.unlike = 0
-            fits = takes(fitting(0, 0))
-            if fits is None:  # such as a logarithm of numbers below 0
-                fitting.positive = True
-                fits = takes(fitting(0, 0))
-            if fits and (second := next((sizes for sizes in (1, 2) if takes(fitting(sizes, 1))), 0)):
-                fitting.second = second
-                yield fitting
+            yield {name: one[i] for name, one, i in zip(names, options, places, strict=True)}
 
 
 def beside_script(thing: Several) -> Iterator[Fitting]:
@@ -165,7 +196,17 @@ def best(things: Iterable[Several]) -> Result | None:
                 continue
             if time.process_time() > end:
                 break
-    return worst
+        return worst or next(filter(None, (where_all_are_equal(one, things) for one in things)), None)
+
+
+def where_all_are_equal(thing: Several, things: Sequence[Several]) -> Result | None:
+    """What is wrong for equal sizes, where for others it does not run."""
+    with contextlib.suppress(Exception):
+        for fitting in itertools.islice(of_equal_sizes(thing), 2):
+            result = trials(thing, fitting, False)
+            if result.code == WRONG and result.report is not None and is_believed(thing, result, things):
+                return replace(result, where="where all sizes are equal, and for others it does not run")
+    return None
 
 
 def has_other_terms(thing: Several) -> bool:

@@ -77,7 +77,7 @@ def reading(title: str, objects: Objects, value: str, slope: str | None, reduced
     """A reading of a value and what gives its gradients; slope: None if they come with it. reduced: what makes one number of the value."""
     cls, needed = objects.cls, objects.needed
     sources = [inspect.unwrap(getattr(cls, name)) for name in (value, slope) if name]
-    called_with = required(sources[0])
+    called_with = required(getattr(cls, value))
     if not isinstance(inspect.getattr_static(cls, value), staticmethod):
         called_with = called_with[1:]
     if not called_with and slope and any(p.kind is p.VAR_POSITIONAL for p in parameters_of(sources[0])):

@@ -29,8 +29,9 @@ from ..readings.several import Arrays, Several, UnlikeError
 from ..text.calls import parameters_of, required
 from ..text.names import IS_COST, IS_SLOPE
 from ..text.written import keys_of, returns, text_of
-from .loops import MEASURE, Loop, code_of, lines_of, ran, values
+from .loops import MEASURE, Loop, code_of, ran, values
 from .scripts import with_globals
+from .trained import lines_of
 
 
 def of_function(name: str, function: Callable, functions: dict[str, Callable]) -> Iterator[list[Several]]:

@@ -28,7 +28,6 @@ from ..classes.descending import LOSSES, usual_loss
 from ..objects.copies import duplicate, repeatable
 from ..objects.paths import Path, get, keys_of_gradient, keys_of_parameter, put, walk, written
 from ..text.names import RATES, plain, stem, stems_of_gradient
-from ..text.written import tree_of
 
 Names = dict[str, Any]
 LOSS = re.compile(r"(?:\w+_)?(?:loss|cost|objective|nll|mse|bce|sse|xent|energy)(?:_\w+)?|[JL]", re.I)
@@ -105,7 +104,8 @@ class Loop:
 
 
 def values(body: list[ast.stmt]) -> Iterator[tuple[str, str, Callable[[Loop, Names], Any]]]:
-    """What a pass may descend: what it is called; whether its name is that of a loss, it is kept in a list, or a usual one; how it is had."""
+    """What a pass may descend: what it is called; whether its name is that of a loss, it is kept in a list or comes with gradients, or
+    a usual one; how it is had."""
     told = False
     for node in ast.walk(ast.Module(body, [])):
         if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
@@ -113,6 +113,9 @@ def values(body: list[ast.stmt]) -> Iterator[tuple[str, str, Callable[[Loop, Nam
             if LOSS.fullmatch(name) and not MEASURE.search(ast.unparse(node)):
                 yield name, "named", functools.partial(grown if isinstance(node, ast.AugAssign) else named, name)
                 told = True
+            elif name[0] == "(" and isinstance(node.value, ast.Call):  # value, gradient = loss(x @ w, y)
+                name = ast.unparse(node.targets[0].elts[0])
+                yield name, "kept", functools.partial(named, name)
         elif getattr(getattr(node, "func", None), "attr", "") == "append" and not MEASURE.search(ast.unparse(node)):
             yield ast.unparse(node.args[0]), "kept", functools.partial(last, ast.unparse(node.func.value))
             told = True
@@ -216,13 +219,6 @@ def data_of(file: Names) -> Names:
         for name, value in file.items()
         if not (name.startswith("__") or isinstance(value, ModuleType | type) or inspect.isroutine(value))
     }
-
-
-def lines_of(function: Callable) -> list[ast.stmt]:
-    """The statements of a function, with their places in its file."""
-    tree = copy.deepcopy(tree_of(function))
-    ast.increment_lineno(tree, function.__code__.co_firstlineno - 1)
-    return tree.body[0].body if tree.body and isinstance(tree.body[0], ast.FunctionDef) else []
 
 
 def loops_of(file: Names, text: bytes) -> Iterator[Loop]:

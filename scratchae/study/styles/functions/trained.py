@@ -6,6 +6,7 @@ Its lines before the loop run with arrays for its arguments; then a pass of the 
 from __future__ import annotations
 
 import ast
+import copy
 import inspect
 import re
 from collections.abc import Callable
@@ -18,9 +19,17 @@ from ..objects.fresh import Objects
 from ..readings.several import Arrays, UnlikeError
 from ..text.calls import parameters_of
 from ..text.names import RATES, plain
-from .loops import Loop, Names, compiled, lines_of, loops_among, steps, trains
+from ..text.written import tree_of
+from .loops import Loop, Names, compiled, loops_among, steps, trains
 
 COUNT = re.compile(r"(?:num_|n_)\w+|\w*(?:epoch|iter|step|hidden|size|batch|rounds)\w*", re.I)
+
+
+def lines_of(function: Callable) -> list[ast.stmt]:
+    """The statements of a function, with their places in its file."""
+    tree = copy.deepcopy(tree_of(function))
+    ast.increment_lineno(tree, function.__code__.co_firstlineno - 1)
+    return tree.body[0].body if tree.body and isinstance(tree.body[0], ast.FunctionDef) else []
 
 
 class Script:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ....errors import ShapeError
 from ..objects.copies import repeatable
-from ..text.calls import TRAINING, parameters_of, without_default
+from ..text.calls import TRAINING, parameters_of, without_default, word_of_mode, words_compared
 from ..text.names import RATES, UPSTREAM, is_upstream, plain, stems_of_gradient
 from ..text.written import notes_of, returned_names, text_of
 
@@ -80,15 +80,18 @@ class Joined:
     def words_for(self, name: str) -> list[str]:
         """The other words that a word among the arguments may be."""
         file = getattr(self._value, "__globals__", {})
-        words = words_compared(name, file) if name in self._names else []
+        words = words_in(name, file) if name in self._names else []
         return [word for word in words if word != getattr(self, name)]
 
     def words(self, dy: np.ndarray) -> Iterator[Any]:
         """The arguments of the derivative, in order."""
         first = parameters_of(self._value)[0].name
-        for i, parameter in enumerate(without_default(self._derivative)):
+        asked = without_default(self._derivative)
+        known = {first, *self._names}
+        unnamed = len(asked) > 1 and not any(is_upstream(p.name) or p.name in known for p in asked)
+        for i, parameter in enumerate(asked):
             name = plain(parameter.name)
-            if i == 0 and (name in UPSTREAM or name.startswith("d")):
+            if i == 0 and (name in UPSTREAM or name.startswith("d") or (unnamed and self._cache is not None)):
                 yield dy
             elif parameter.name in self._names:
                 yield getattr(self, parameter.name)
@@ -170,11 +173,13 @@ def kind_of(name: str) -> str:
     return "h" if name.startswith(("h", "prevh", "prevc", "cprev", "cell")) or name in ("c", "c0") else "w"
 
 
-def words_compared(name: str, file: Mapping[str, Any]) -> list[str]:
-    """The words with which the functions of a file compare an argument, such as activation == "relu"."""
+def words_in(name: str, file: Mapping[str, Any]) -> list[str]:
+    """The words with which the functions of a file compare an argument, such as activation == "relu"; and that of the other mode, where
+    there is a single one."""
     texts = (text_of(f) for f in file.values() if inspect.isfunction(f))
-    pattern = rf"\b{name}\s*==\s*['\"](\w+)['\"]"
-    return list(dict.fromkeys(word for text in texts if name in text for word in re.findall(pattern, text)))
+    found = words_compared(name, "\n".join(text for text in texts if name in text))
+    others = [word_of_mode(found[0], other) for other in (True, False)] if len(found) == 1 else []
+    return list(dict.fromkeys([*found, *others]))
 
 
 def holds_mode(name: str, file: Mapping[str, Any]) -> bool:
@@ -199,7 +204,7 @@ def argument_choices(parameter: inspect.Parameter, x: np.ndarray, given: Mapping
         return (
             [2] if x.shape[-1] % 2 == x.shape[min(1, x.ndim - 1)] % 2 == 0 else []
         )  # it divides the channels, wherever they are
-    if words := words_compared(parameter.name, given):
+    if words := words_in(parameter.name, given):
         return words
     if name == "mode":
         return ["train"]

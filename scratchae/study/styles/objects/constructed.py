@@ -100,6 +100,13 @@ def settings_in(module: Any, name: str) -> Any:
     return copy.copy(found) if told and entries else None
 
 
+def key_in(cls: type, name: str) -> Any:
+    """The first key of a table of the file in which an argument is looked up, such as ACTIVATIONS[name]."""
+    file = vars(sys.modules.get(cls.__module__, object))
+    looked_up = (file.get(table) for table in re.findall(rf"(\w+)(?:\[|\.get\(){name}\b", text_of(cls)))
+    return next((key for one in looked_up if isinstance(one, dict) for key in one if isinstance(key, str)), None)
+
+
 def wants_odd(cls: Any) -> bool:
     """Whether a class or function speaks of odd numbers, or looks whether a number is odd."""
     return bool(re.search(r"\bodd\b|%\s*2\b", text_of(cls)))
@@ -135,6 +142,7 @@ def made_with(cls: type, sizes: tuple[int, ...], options: Mapping[str, Any], lis
     with_slope = any(re.search("prime|deriv", plain(p.name)) for p in required(cls))
     for parameter in required(cls):
         value = settings_in(sys.modules.get(cls.__module__), parameter.name)
+        value = key_in(cls, parameter.name) if value is None else value
         value = argument(parameter, numbers, lists, 3 if wants_odd(cls) else 2) if value is None else value
         if with_slope and plain(parameter.name) in ("f", "g", "phi", "sigma"):
             value = tanh

@@ -51,7 +51,7 @@ def apart(
         outputs = [states[-1]]
     if not above:
         outputs = [reduced(outputs[0])] if reduced and np.ndim(outputs[0]) == 1 else outputs[:1]
-        if not is_number(outputs[0]) or reduces_nothing(value):
+        if not is_number(outputs[0]) or (reduces_nothing(value) and not upstream_option(slope)):
             raise UnlikeError  # a forward that reduces nothing gives no loss, even where it gives one number
     cache = outputs[len(above) :] if above else list(found[1:]) if isinstance(found, tuple) else []
     outputs = outputs[: max(1, len(above))]

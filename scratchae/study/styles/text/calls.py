@@ -128,6 +128,12 @@ def word_of_mode(given: str, training: bool) -> str:
     return train if training else MODES.get(train, given)
 
 
+def words_compared(name: str, text: str) -> list[str]:
+    """The words with which a text compares what has this name: mode == "train", mode != "eval", mode in ("train", "fit")."""
+    found = re.findall(rf"\b{name}\s*(?:[!=]=|(?:not\s+)?in\b)\s*([(\[{{][^()\[\]{{}}]*|['\"]\w+['\"])", text)
+    return list(dict.fromkeys(word for one in found for word in re.findall(r"['\"](\w+)['\"]", one)))
+
+
 def attributes(thing: Any) -> dict[str, Any]:
     return dict(getattr(thing, "__dict__", {}))
 

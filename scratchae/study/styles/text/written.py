@@ -80,7 +80,9 @@ def tree_of(function: Any) -> ast.Module:
 @functools.cache
 def of_code(code: Any) -> ast.Module:
     try:
-        return ast.parse(textwrap.dedent(text_of(code)))
+        return ast.parse(
+            re.sub(r"\A\s*return\b.*", "", textwrap.dedent(text_of(code)), flags=re.S)
+        )  # of a lambda: none
     except SyntaxError:
         return ast.Module([], [])
 
@@ -91,7 +93,7 @@ def is_empty(method: Any) -> bool:
     def idle(line: ast.stmt) -> bool:
         return isinstance(line, ast.Pass | ast.Raise) or isinstance(getattr(line, "value", None), ast.Constant)
 
-    return any(all(map(idle, function.body)) for function in tree_of(method).body)
+    return any(all(map(idle, one.body)) for one in tree_of(method).body if isinstance(one, ast.FunctionDef))
 
 
 def indices_in(functions: Iterable[Any], names: Collection[str]) -> set[str]:
@@ -116,34 +118,6 @@ def transposed_in(functions: Iterable[Any], names: Collection[str]) -> set[str]:
 
 WEIGHT = re.compile(r"[WUV]_?\w{0,3}|w\d|w[xhy]\w|b\d?|b_?\w|theta\d?|gamma|beta|\w*(?:weight|bias)\w*")
 LIST = re.compile(r"(?:all_)?(?:weights|biases|params|parameters|kernels|matrices|Ws|bs|thetas)")  # of arrays
-SHAPED = {"reshape", "zeros", "ones", "eye", "empty", "range"}  # what is handed shapes and counts
-
-
-def sizes_in(function: Any, names: Collection[str], seen: frozenset[Any] = frozenset()) -> set[str]:
-    """Which of these arguments are sizes: they stand in a shape or count, here or in a function of the file that is handed them."""
-    found: set[str] = set()
-    for node in ast.walk(tree_of(function)) if function not in seen else ():
-        if not isinstance(node, ast.Call):
-            continue
-        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-        of_numpy = getattr(getattr(node.func, "value", None), "id", "") in ("np", "numpy")
-        other = getattr(function, "__globals__", {}).get(name)
-        if name in SHAPED:
-            found |= {one for part in node.args[of_numpy and name == "reshape" :] for one in counted(part)}
-        elif inspect.isfunction(other):
-            handed = dict(zip(inspect.signature(other).parameters, node.args, strict=False))
-            theirs = sizes_in(other, list(handed), seen | {function})
-            found |= {one.id for key, one in handed.items() if key in theirs and isinstance(one, ast.Name)}
-    return found & set(names)
-
-
-def counted(node: ast.expr) -> Iterator[str]:
-    """The names in a shape: h and d of (h, d + 1)."""
-    if isinstance(node, ast.Name):
-        yield node.id
-    elif isinstance(node, ast.Tuple | ast.BinOp | ast.UnaryOp):
-        for part in ast.iter_child_nodes(node):
-            yield from counted(part)
 
 
 class Row(list):
@@ -187,7 +161,15 @@ def keys_of(functions: Iterable[Any], names: Collection[str]) -> dict[str, list[
     for name, start, keys in counted:
         if (name, start) not in spelt and not any(key.startswith(start) for key in found.get(name, ())):
             found.setdefault(name, {}).update(dict.fromkeys(keys))
-    return rows_of(functions, names) | {name: list(keys) for name, keys in found.items()}
+    through_all = {name: ["W1", "b1", "W2"] for name in gone_through(functions, names)}
+    return through_all | rows_of(functions, names) | {name: list(keys) for name, keys in found.items()}
+
+
+def gone_through(functions: list[Any], names: Collection[str]) -> Iterator[str]:
+    """The arguments that are dicts with any keys, as in `for name, W in weights.items()`."""
+    nodes = (node for function in functions for node in ast.walk(tree_of(function)) if isinstance(node, ast.Call))
+    called = (ast.unparse(node.func).partition(".") for node in nodes if not node.args)
+    yield from (name for name, _, method in called if name in names and method in ("items", "values", "keys"))
 
 
 def rows_of(functions: Iterable[Any], names: Collection[str]) -> dict[str, list[str]]:
