@@ -161,9 +161,13 @@ def or_of_functions(
     """A check of functions; where it cannot be done, those that belong to this one, as functions of several arguments."""
 
     def other(strict: bool = False) -> Result | None:
-        found = (with_globals(one) for one in in_one_or_two(functions) if one.name == name)
+        found = [with_globals(one) for one in in_one_or_two(functions) if one.name == name]
         result, slope = readings.best(found, arguments[-1], strict), partner(name, functions)
-        return result if result or strict or not slope else inside.best(without_cost(slope, functions))
+        if result is None and slope and not strict:
+            result = inside.best(without_cost(slope, functions))
+        if result is None and (raised := [error for one in found for error in one.raised]):
+            raise raised[0]
+        return result
 
     names = [plain(p.name) for p in required(functions[name])]
     a_loss = len(names) == 2 and (losses.looks_like_loss(name) or bool(WORDS & set(names)))

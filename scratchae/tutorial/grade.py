@@ -141,7 +141,7 @@ def grade(path: Path, seconds: float = 60, parts: list[tuple[str, int, str]] | N
     check = exercise(path)
     if check is not None:
         return RIGHT, praised(path.name, check(module))
-    parts, ran, passed = [] if parts is None else parts, set(), set()
+    parts, ran, passed, raised = [] if parts is None else parts, set(), set(), set()
     waiting = subjects(module)
     tried = {subject.name for subject in waiting}
     np.random.seed(0)  # as each run begins, which takes less time then
@@ -150,8 +150,12 @@ def grade(path: Path, seconds: float = 60, parts: list[tuple[str, int, str]] | N
             begun = set(subject.ran)
             with noting(vars(module), begun):
                 code, text = verdict(subject, path)
+            line = getattr(code_of(subject.value, ()), "co_firstlineno", 0)
+            if code == UNUSABLE and not begun and line in raised:
+                continue  # of which it has been said what it raised
             parts.append((subject.name, code, text))
             ran |= begun if code != UNUSABLE else set()
+            raised |= begun if code == UNUSABLE else set()
             passed |= begun if code == RIGHT else set()
         waiting = next_unlooked(module, ran, tried)
     for name, text in untried(module, passed, ran):

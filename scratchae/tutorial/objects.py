@@ -86,20 +86,24 @@ def of_tuples(name: str, cls: type, file: Mapping[str, Any]) -> Iterator[Result]
 
 
 def of_arrays(name: str, cls: type, file: Mapping[str, Any]) -> Iterator[Result]:
-    """A class whose constructor takes its weights: made with arrays of the shapes that fit the first input for which some do."""
-    given, start = array_of(file, "x"), time.process_time()
+    """A class whose constructor takes its weights: made with arrays of the shapes that fit the first input for which some do. Where none
+    do, what its backward raised for the first of which it runs forward."""
+    given, start, first = array_of(file, "x"), time.process_time(), None
     for x in [given] if given is not None else candidates():
         count = 0
         for arguments in choices(required(cls), x, file):
             if time.process_time() - start > SEARCHED:
-                return
+                break
             if any(isinstance(a, np.ndarray | np.floating) and a.size == 1 for a in arguments.values()):
                 continue  # a weight of one number hides transposes and sums
             try:
                 thing = cls(**arguments)
             except Exception:
                 continue
-            if plan.takes(thing, x) is None and plan.fits(thing, x):
+            if plan.takes(thing, x) is not None:
+                continue
+            first = first or (arguments, x)
+            if plan.fits(thing, x):
                 count += 1
 
                 def check(arguments: dict = arguments, x: np.ndarray = x, **options: Any) -> Result:
@@ -108,6 +112,9 @@ def of_arrays(name: str, cls: type, file: Mapping[str, Any]) -> Iterator[Result]
                 yield varied(check(), cls, check)
         if count:
             return
+    if first is not None:
+        result = layers.examine(name, cls(**first[0]), given=first[1], alone=True)
+        yield from [replace(result, code=UNUSABLE)] if result.error is not None else []
 
 
 def array_of(file: Mapping[str, Any], name: str) -> np.ndarray | None:

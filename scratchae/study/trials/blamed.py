@@ -49,6 +49,12 @@ def needed_in(frames: tuple[tuple[CodeType, int], ...]) -> set[str]:
     return wanted
 
 
+def ran_in(functions: Sequence[Callable], error: BaseException) -> bool:
+    """Whether an exception was raised while one of these ran."""
+    codes = {getattr(inspect.unwrap(one), "__code__", None) for one in functions}
+    return any(one.tb_frame.f_code in codes for one in frames_of(error.__traceback__))
+
+
 def frames_of(trace: TracebackType | None) -> Iterator[TracebackType]:
     while trace is not None:
         yield trace

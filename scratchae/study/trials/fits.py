@@ -14,7 +14,7 @@ from ..styles.readings.assigned import assigned, stems_of_label
 from ..styles.readings.several import Several, UnlikeError
 from ..styles.text.names import stem, stems_of_gradient
 from ..styles.text.written import text_of
-from .blamed import blamed
+from .blamed import blamed, ran_in
 from .fitting import SINGLE, Fitting
 from .misshapen import others
 from .room import guessing
@@ -107,6 +107,8 @@ class Fits:
                 raise
             except Exception as error:
                 self.thing.refused[key] = type(error), blamed(error, arguments_of(self.thing, ()), self.thing.parts)
+                if not self.thing.raised and ran_in(self.thing.parts[1:][-1:], error):
+                    self.thing.raised.append(error)
         if key in self.thing.refused:  # by this reading, or by an earlier one of the same
             return self.refusal(key)
         tensors = tensors_of(arguments)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +15,7 @@ from ..diagnosis.finding import finding
 from ..differences import TOLERANCE, GradientReport
 from ..gradcheck import check_gradients
 from ..styles.losses import Loss
+from ..styles.text.names import BACKWARD
 from ..styles.text.written import notes_of, text_of
 from . import divergences
 from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
@@ -270,10 +272,16 @@ def readings(losses: Sequence[Loss]) -> Iterator[Loss]:
 
 
 def best(results: Iterator[Result]) -> Result:
-    """Right if one reading is; otherwise what is said of the first that could be checked."""
+    """Right if one reading is; otherwise what is said of the first that could be checked, or else of the first that ran to a backward."""
     found = []
     for result in results:
         if result.code == RIGHT:
             return result
         found.append(result)
-    return next((result for result in found if result.code == WRONG), found[0])
+    found.sort(key=lambda result: (result.code != WRONG, not raised_in_backward(result.error)))
+    return found[0]
+
+
+def raised_in_backward(error: BaseException | None) -> bool:
+    frames = traceback.extract_tb(error.__traceback__) if error is not None else ()
+    return any(frame.name in BACKWARD for frame in frames)

@@ -35,7 +35,7 @@ class Several:
     gradients, unless that has a cache of it. cls: the class whose options can be tried; fixed: what it holds is the file's. parts: the
     functions that run. sized: the arguments of its constructor that are handed sizes. told: a class says of what
     its gradients are. twice: of an object that sets its gradients to 0, which are added up and which are not. value: the outputs alone, where that takes less. refused: arguments on which it did
-    not run, why, and the names of those that did not fit together.
+    not run, why, and the names of those that did not fit together. raised: what its gradients raised first, where the value ran.
     """
 
     name: str
@@ -56,6 +56,7 @@ class Several:
     told: bool = False
     twice: Callable[[Arrays, Callable], tuple[list[str], list[str]]] | None = None
     value: Callable[[Arrays], list[Any]] | None = None
+    raised: list[Exception] = field(default_factory=list)
     refused: dict[int, tuple[type[Exception], frozenset[str]]] = field(default_factory=dict)
 
     def complete(self, arguments: Arrays, seed: int) -> Arrays:
