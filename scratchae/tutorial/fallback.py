@@ -163,8 +163,9 @@ def or_of_functions(
     def other(strict: bool = False) -> Result | None:
         found = [with_globals(one) for one in in_one_or_two(functions) if one.name == name]
         result, slope = readings.best(found, arguments[-1], strict), partner(name, functions)
-        if result is None and slope and not strict:
-            result = inside.best(without_cost(slope, functions))
+        if result is not None or strict:
+            return result
+        result = inside.best(without_cost(slope, functions)) if slope else None
         if result is None and (raised := [error for one in found for error in one.raised]):
             raise raised[0]
         return result

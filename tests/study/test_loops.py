@@ -238,3 +238,102 @@ def test_steps_along_the_gradients_of_one_call_go_one_way(loop, before, after, s
     text = DESCENT + loop
     assert "a gradient is added to c, and is taken off W, b" in slipped(text, before, after)[1]
     assert "a gradient is added" not in graded("# c is a Lagrange multiplier\n" + text.replace(before, after))[1]
+
+
+OF_A_COST = """
+def squared_cost(w, b, X, y):
+    r = X @ w + b - y
+    return 0.5 * (r**2).mean(), X.T @ r / len(y), r.mean()
+
+def descend(X, y, rounds):
+    w, b = np.zeros(X.shape[1]), 0.0
+    for _ in range(rounds):
+        cost, dw, db = squared_cost(w, b, X, y)
+        w = w - 0.1 * dw
+        b = b - 0.1 * db
+    return w, b
+"""
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            (("w - 0.1", "w + 0.1"), ("b - 0.1", "b + 0.1")),
+            "the gradient of squared_cost is added to w, b, which leads up",
+        ),
+        ((("w - 0.1 * dw", "w - 0.1 * db"),), "w takes a step along db, the gradient of b"),
+    ],
+)
+def test_a_step_up_a_cost_and_one_along_another_gradient(changes, said, graded):
+    code, text = graded(OF_A_COST)
+    assert code == 0, text
+    wrong = OF_A_COST
+    for before, after in changes:
+        wrong = wrong.replace(before, after)
+    code, text = graded(wrong)
+    assert code == 1
+    assert said in text
+
+
+def test_what_a_backward_raises_is_said_whatever_its_class_is_made_with(graded):
+    text = """
+        class Affine:
+            def __init__(self, W, b):
+                self.W, self.b = W, b
+
+            def forward(self, x):
+                self.x = x
+                return x @ self.W + self.b
+
+            def backward(self, dy):
+                self.dW, self.db = self.x.T @ dy, dy.summ(axis=0)
+                return dy @ self.W.T
+        """
+    code, said = graded(text)
+    assert code == 2
+    assert "in backward: self.dW, self.db" in said
+    assert "no attribute 'summ'" in said
+    assert "was not found" not in said
+
+
+def test_what_a_backward_of_several_arrays_raises_is_said(graded):
+    text = """
+        def step_forward(x, h, Wx, Wh):
+            y = np.tanh(x @ Wx + h @ Wh)
+            return y, (x, h, Wx, Wh, y)
+
+        def step_backward(dy, cache):
+            x, h, Wx, Wh, y = cache
+            d = dy * (1 - y**2)
+            return d @ Wx.T, d @ Wh, x.T @ d, h.T @ x
+        """
+    code, said = graded(text.replace("h.T @ x", "h.T @ d"))
+    assert code == 1, said
+    code, said = graded(text.replace("d @ Wh,", "d @ Wx,"))
+    assert code == 2
+    assert "in step_backward: return d @ Wx.T, d @ Wx" in said
+
+
+def test_a_step_that_mixes_up_parameters_of_other_shapes_is_wrong(slipped):
+    text = """
+        class Rational:
+            def __init__(self):
+                self.a, self.b = np.array([0.1, 0.5, 0.3]), np.array([0.7, -1.1])
+
+            def forward(self, x):
+                self.x = x
+                return self.a[0] + self.a[1] * x + self.a[2] * x**2 + np.sin(self.b[0] * x) * self.b[1]
+
+            def backward(self, dy):
+                s, c = np.sin(self.b[0] * self.x), np.cos(self.b[0] * self.x)
+                self.da = np.array([dy.sum(), (dy * self.x).sum(), (dy * self.x**2).sum()])
+                self.db = np.array([(dy * c * self.x).sum() * self.b[1], (dy * s).sum()])
+                return dy * (self.a[1] + 2 * self.a[2] * self.x + c * self.b[0] * self.b[1])
+
+            def step(self, lr):
+                self.a = self.a - lr * self.da
+                self.b = self.b - lr * self.db
+        """
+    of_wrong = slipped(text, "self.a - lr * self.da", "self.a - lr * self.db")[1]
+    assert "in step: self.a = self.a - lr * self.db" in of_wrong

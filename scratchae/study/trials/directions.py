@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 
 from ..diagnosis.finding import finding
+from ..styles.functions.loops import end_of
+from ..styles.text.names import IS_COST, IS_SLOPE, stem, stems_of_gradient
 from ..styles.text.written import called_rate, changes_in, factors
 from .result import WRONG, Result
 
@@ -15,28 +17,52 @@ BOTH_WAYS = re.compile(
     r"ascen[dt]|maximi|adversar|revers|dual|lagrang|minimax|saddle|multiplier|generator|discriminat|critic", re.I
 )
 
+# where what is called a cost is to grow
+UP = re.compile(r"likelihood|reward|fgsm|attack|dream|saliency", re.I)
+
 
 def examine(body: list[ast.stmt], text: str) -> Result | None:
-    """Wrong if one parameter takes a step in another direction than the others, two or more, with gradients of the same call. text: of its
-    file."""
+    """Wrong if one parameter takes a step in another direction than the others, two or more, with gradients of the same call, or along
+    the gradient of another; or if all go up what is called a cost. text: of its file."""
     tree = ast.Module(body, [])
-    given: dict[str, str] = {}  # the names of gradients, and what gives them
+    given: dict[str, ast.Call] = {}  # the names of gradients, and what gives them
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
-            called = ast.unparse(node.value)
-            given |= {getattr(one, "id", ""): called for one in getattr(node.targets[0], "elts", ())}
+            given |= {getattr(one, "id", ""): node.value for one in getattr(node.targets[0], "elts", ())}
     found: dict[str, dict[str, list[str]]] = {}
-    for target, sign, slope in steps(tree):
-        if source := given.get(getattr(slope, "id", "")) or base(slope):
-            ways = found.setdefault(source, {"+": [], "-": []})
-            ways[sign] += [target] if target not in ways[sign] else []
-    for ways in found.values():
+    taken = {target: (sign, slope) for target, sign, slope in steps(tree)}
+    for target, (sign, slope) in taken.items():
+        if source := ast.unparse(given[base(slope)]) if base(slope) in given else keyed(slope):
+            found.setdefault(source, {"+": [], "-": []})[sign].append(target)
+    which = crossed(tree, taken)
+    for source, ways in found.items():
         few, many = sorted(ways, key=lambda sign: len(ways[sign]))
-        if len(ways[few]) == 1 and len(ways[many]) > 1 and not BOTH_WAYS.search(text):
+        if BOTH_WAYS.search(text):
+            continue
+        if len(ways[few]) == 1 and len(ways[many]) > 1:
             words = {"-": "is taken off", "+": "is added to"}
             which = f"a gradient {words[few]} {ways[few][0]}, and {words[many]} {', '.join(ways[many])}"
-            return Result(WRONG, "", findings=(finding("optimizer", (), "", which=which),))
-    return None
+        elif ways["+"] and not ways["-"] and is_cost(source) and not UP.search(text):
+            which = f"the gradient of {source.partition('(')[0]} is added to {', '.join(ways['+'])}, which leads up"
+    return Result(WRONG, "", findings=(finding("optimizer", (), "", which=which),)) if which else None
+
+
+def is_cost(source: str) -> bool:
+    """Whether a call is that of a cost that comes with its gradients, and not of gradients alone, which may be turned round."""
+    name = source.partition("(")[0]
+    return "(" in source and bool(IS_COST.search(name)) and not IS_SLOPE.search(name)
+
+
+def crossed(tree: ast.AST, taken: dict[str, tuple[str, ast.expr]]) -> str:
+    """What is said of a parameter that takes a step along the gradient of another, while there is one of its own; empty if none does."""
+    named = {end_of(node) for node in ast.walk(tree) if isinstance(node, ast.Name | ast.Attribute)}
+    own = {target: stem(end_of(ast.parse(target, mode="eval").body)) for target in taken}
+    for target, (_, slope) in taken.items():
+        of = stems_of_gradient(end_of(slope))
+        theirs = [other for other in taken if other != target and own[other] in of]
+        if own[target] not in of and theirs and any(own[target] in stems_of_gradient(name) for name in named):
+            return f"{target} takes a step along {ast.unparse(slope)}, the gradient of {theirs[0]}"
+    return ""
 
 
 def steps(tree: ast.AST) -> Iterator[tuple[str, str, ast.expr]]:
@@ -50,6 +76,11 @@ def steps(tree: ast.AST) -> Iterator[tuple[str, str, ast.expr]]:
 
 
 def base(slope: ast.expr) -> str:
+    """grads of grads["W"] and grads[key]; dW of dW."""
+    return getattr(slope.value if isinstance(slope, ast.Subscript) else slope, "id", "")
+
+
+def keyed(slope: ast.expr) -> str:
     """grads of grads["W"]."""
     named = isinstance(slope, ast.Subscript) and isinstance(slope.slice, ast.Constant)
     return getattr(slope.value, "id", "") if named else ""

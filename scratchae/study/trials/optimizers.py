@@ -191,7 +191,15 @@ def remarks_of(
 def of_layer(name: str, layer: Any) -> Result | None:
     """Check the update of a layer that updates itself; None if it has none that is known."""
     method = updates(layer)
-    if method is None or not usable(lambda: Within(layer, method)):
+    if method is None:
+        return None
+    try:
+        running(lambda: Within(layer, method), 0)
+    except ValueError as error:  # it mixes up parameters: each comes with its gradient in its shape
+        return Result(WRONG, "", error=error)
+    except Exception:  # it wants more
+        pass
+    if not usable(lambda: Within(layer, method)):
         return None
     result = compared(f"{name}.{method}", lambda: Within(layer, method), "", {}, Tried())
     return result if result is not None and result.code != UNUSABLE else None
