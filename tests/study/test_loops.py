@@ -310,9 +310,9 @@ def test_what_a_backward_of_several_arrays_raises_is_said(graded):
         """
     code, said = graded(text.replace("h.T @ x", "h.T @ d"))
     assert code == 1, said
-    code, said = graded(text.replace("d @ Wh,", "d @ Wx,"))
+    code, said = graded(text.replace("d @ Wh,", "d.dott(Wh),"))
     assert code == 2
-    assert "in step_backward: return d @ Wx.T, d @ Wx" in said
+    assert "in step_backward: return d @ Wx.T, d.dott(Wh)" in said
 
 
 def test_a_step_that_mixes_up_parameters_of_other_shapes_is_wrong(slipped):
