@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from ..study.styles.classes import methods
 from ..study.styles.functions.inside import of_function as in_its_lines
 from ..study.styles.functions.loops import trains
@@ -119,7 +121,11 @@ def of_pair(cls: type, slope: str, file: dict[str, Any]) -> Result | None:
 
 
 def of_function(name: str, function: Callable, functions: dict[str, Callable], file: dict[str, Any]) -> Result | None:
-    """A function that gives gradients: another one of a value whose gradients are checked, such as batchnorm_backward_alt; or of a cost."""
+    """A function that gives gradients: another one of a value whose gradients are checked, such as batchnorm_backward_alt; of a function
+    of NumPy, tanh_prime; or of a cost."""
+    known = getattr(np, re.sub(r"_(?:prime|deriv\w*|grad\w*)$", "", name), None)
+    if isinstance(known, np.ufunc) and known.nin == len(required(function)) == 1:
+        return check_two(name, lambda x: known(x), function, file)
     base = re.sub(r"_?(?:alt\w*|fast\w*|naive|efficient|simple\w*|vectori[sz]ed|loops?|v?\d)$", "", name)
     value = next((one for one in functions if base != name and partner(one, functions) == base), None)
     if value is not None:

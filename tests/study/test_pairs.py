@@ -186,3 +186,24 @@ def test_a_search_ends_where_nothing_fits_and_finds_all_that_does():
         else:
             found.append(chosen)
     assert found == [{"a": "x", "b": "y"}, {"a": "y", "b": "x"}]
+
+
+def test_the_derivative_of_a_function_of_numpy(slipped):
+    slipped("def arctan_prime(x):\n    return 1 / (1 + x**2)\n", "1 + x**2", "1 + x")
+
+
+def test_a_derivative_by_its_name_that_never_runs_is_told(graded):
+    text = """
+        def energy(x, W):
+            return 0.5 * np.sum(x * x) - np.sum(np.logaddexp(0, W @ x))
+
+        def denergy_dx(x, W):
+            return x - W.T @ (1 / (1 + np.exp(-(W @ x))))
+
+        def denergy_dW(x, W):
+            return -np.outer(1 / (1 + np.exp(-(W @ x))), x)
+        """
+    assert graded(text)[0] == 0
+    code, said = graded(text.replace("W.T @ (1 / (1 + np.exp(-(W @ x))))", "W.T @ np.float64(1)"))
+    assert code == 2
+    assert "denergy_dx gives gradients" in said
