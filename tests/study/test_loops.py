@@ -262,6 +262,13 @@ def descend(X, y, rounds):
             (("w - 0.1", "w + 0.1"), ("b - 0.1", "b + 0.1")),
             "the gradient of squared_cost is added to w, b, which leads up",
         ),
+        (
+            (
+                ("cost, dw, db = squared_cost(w, b, X, y)", "w += 0.1 * squared_cost(w, b, X, y)[1]"),
+                ("        w = w - 0.1 * dw\n        b = b - 0.1 * db\n", ""),
+            ),
+            "the gradient of squared_cost is added to w, which leads up",
+        ),
         ((("w - 0.1 * dw", "w - 0.1 * db"),), "w takes a step along db, the gradient of b"),
     ],
 )

@@ -32,7 +32,7 @@ def examine(body: list[ast.stmt], text: str) -> Result | None:
     found: dict[str, dict[str, list[str]]] = {}
     taken = {target: (sign, slope) for target, sign, slope in steps(tree)}
     for target, (sign, slope) in taken.items():
-        if source := ast.unparse(given[base(slope)]) if base(slope) in given else keyed(slope):
+        if source := source_of(slope, given):
             found.setdefault(source, {"+": [], "-": []})[sign].append(target)
     which = crossed(tree, taken)
     for source, ways in found.items():
@@ -49,7 +49,7 @@ def examine(body: list[ast.stmt], text: str) -> Result | None:
 
 def is_cost(source: str) -> bool:
     """Whether a call is that of a cost that comes with its gradients, and not of gradients alone, which may be turned round."""
-    name = source.partition("(")[0]
+    name = source.partition("(")[0].rpartition(".")[2]
     return "(" in source and bool(IS_COST.search(name)) and not IS_SLOPE.search(name)
 
 
@@ -75,12 +75,10 @@ def steps(tree: ast.AST) -> Iterator[tuple[str, str, ast.expr]]:
             yield ast.unparse(target), "+" if isinstance(op, ast.Add) else "-", rest[0]
 
 
-def base(slope: ast.expr) -> str:
-    """grads of grads["W"] and grads[key]; dW of dW."""
-    return getattr(slope.value if isinstance(slope, ast.Subscript) else slope, "id", "")
-
-
-def keyed(slope: ast.expr) -> str:
-    """grads of grads["W"]."""
-    named = isinstance(slope, ast.Subscript) and isinstance(slope.slice, ast.Constant)
-    return getattr(slope.value, "id", "") if named else ""
+def source_of(slope: ast.expr, given: dict[str, ast.Call]) -> str:
+    """What gives a gradient: the call of dW of `cost, dW = …`, of grads[key] of `cost, grads = …`, and of cost(W)[1]; or grads of grads["W"]."""
+    inner = slope.value if isinstance(slope, ast.Subscript) else slope
+    if getattr(inner, "id", "") in given or (isinstance(inner, ast.Call) and inner is not slope):
+        return ast.unparse(given.get(getattr(inner, "id", ""), inner))
+    keyed = inner is not slope and isinstance(slope.slice, ast.Constant)
+    return getattr(inner, "id", "") if keyed else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,9 @@ from ..styles.readings.several import Several, UnlikeError
 from ..styles.text.names import stem, stems_of_gradient
 from ..styles.text.written import text_of
 from .blamed import blamed, ran_in
-from .fitting import SINGLE, Fitting
+from .fitting import SINGLE, WEIGHTS, Fitting
 from .misshapen import others
+from .result import Result
 from .room import guessing
 from .terms import arguments_of, evaluated, tensors_of
 
@@ -36,10 +37,30 @@ def unsettled(thing: Several) -> str:
     )
 
 
+def shows_less(thing: Several, wrong: Result, chosen: Mapping[str, str], accused: Mapping[str, str]) -> bool:
+    """Whether what is right for some arguments is no proof, since mistakes would not show that show with others, which were wrong."""
+    names = [check.name for check in wrong.report.checks] if wrong.report else []
+    return (
+        alone(thing, chosen, accused) or of_one_size(chosen, accused) or of_fewer_axes(thing, names, chosen, accused)
+    )
+
+
 def alone(thing: Several, chosen: Mapping[str, str], accused: Mapping[str, str]) -> bool:
     """Whether there is one example where several were wrong, of functions that ask how many there are: it hides a mean and a sum."""
     one = any("1" in kind and "N" not in kind and "N" in accused.get(name, "") for name, kind in chosen.items())
     return one and any(re.search(r"\.shape\[[01]\]|\blen\(", text_of(part)) for part in thing.parts)
+
+
+def of_fewer_axes(
+    thing: Several, names: Collection[str], chosen: Mapping[str, str], accused: Mapping[str, str]
+) -> bool:
+    """Whether the data with these names have fewer axes than where others were wrong, of functions that speak of axes: what is summed
+    over the wrong ones, or over none, does not show."""
+    data = [name for name in names if name in chosen and name in accused and not WEIGHTS.fullmatch(name)]
+    axes = [max((len(kinds[name]) for name in data), default=0) for kinds in (chosen, accused)]
+    return axes[0] < axes[1] and any(
+        re.search(r"\baxis\b|\baxes\b|(?:sum|mean)\(\d", text_of(part)) for part in thing.parts
+    )
 
 
 def of_one_size(chosen: Mapping[str, str], accused: Mapping[str, str]) -> bool:

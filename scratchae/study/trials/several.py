@@ -20,7 +20,7 @@ from ..styles.readings.several import Several, UnlikeError
 from ..styles.text.written import indices_in, notes_of
 from .begun import of_entries
 from .experiments import experiment_of, rate_of, way_of
-from .fits import Fits, UnsettledError, alone, of_one_size, unsettled
+from .fits import Fits, UnsettledError, shows_less, unsettled
 from .fitting import SINGLE, WEIGHTS, Fitting, constants, fitted
 from .functions import source_of, tolerance_of
 from .layers import ELEMENTS, some
@@ -72,7 +72,7 @@ def examine(thing: Several, given: Mapping[str, Any], deadline: float, strict: b
                     kind in SINGLE and accused.get(name, kind) not in SINGLE for name, kind in fitting.chosen.items()
                 ):
                     continue  # a single number in place of an array hides what is wrong with the array
-                if alone(thing, fitting.chosen, accused) or of_one_size(fitting.chosen, accused):
+                if worst is not None and shows_less(thing, worst, fitting.chosen, accused):
                     continue
                 if worst is None or promising(thing, fitting):
                     result = trials(thing, fitting, bool(ours))
