@@ -475,3 +475,41 @@ def test_a_backward_that_indexes_what_has_no_axes_is_wrong(slipped):
                 return dx
         """
     slipped(text, "zeros_like(self.x)", "zeros_like(0.5)")
+
+
+HUBER = """
+def huber(pred, target, delta=1.0):
+    r = pred - target
+    small = np.abs(r) <= delta
+    loss = np.where(small, 0.5 * r**2, delta * (np.abs(r) - 0.5 * delta))
+    return loss.mean(), np.where(small, r, delta * np.sign(r)) / r.size
+"""
+
+
+def test_a_loss_of_pieces_that_do_not_meet_is_wrong_though_its_gradient_fits(slipped, graded):
+    said = slipped(HUBER, "- 0.5 * delta", "- delta")[1]
+    assert "the value is no continuous function: it jumps" in said
+    assert (
+        graded(
+            "# the loss has a threshold\n" + HUBER.replace("- 0.5 * delta", "- delta").replace("small", "threshold")
+        )[0]
+        == 0
+    )
+
+
+def test_an_activation_that_jumps_is_right_with_a_remark(graded):
+    text = """
+        class ELU:
+            def forward(self, x):
+                self.x = x
+                return np.where(x > 0, x, np.exp(x) - 1)
+
+            def backward(self, dy):
+                return dy * np.where(self.x > 0, 1.0, np.exp(self.x))
+        """
+    code, said = graded(text)
+    assert code == 0 and "remark" not in said
+    code, said = graded(text.replace(" - 1)", ")"))
+    assert code == 0
+    assert "right, with a remark" in said
+    assert "where one number passes 0, and all others stay" in said

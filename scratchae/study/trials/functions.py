@@ -17,7 +17,7 @@ from ..gradcheck import check_gradients
 from ..styles.losses import Loss
 from ..styles.text.names import BACKWARD
 from ..styles.text.written import notes_of, text_of
-from . import divergences
+from . import divergences, jumps
 from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
 
 Inputs = tuple[np.ndarray, ...]
@@ -212,6 +212,8 @@ def examine(
     )
     if remarks and (arguments == 1 or divergences.is_promised(function)):
         return Result(WRONG, "", findings=remarks, tried=tried)
+    if faults := tuple(jumps.of_function(function, first[0].inputs)):
+        return Result(WRONG, "", findings=faults, tried=tried)
     report = replace(first[1], findings=(*first[1].findings, *remarks))
     return Result(RIGHT, "", report=report, tried=tried, layer=function)
 

@@ -25,7 +25,7 @@ from ..styles.objects.copies import duplicate
 from ..styles.text.calls import INPUTS, backward_of, required
 from ..styles.text.names import BACKWARD, RATES, plain
 from ..styles.text.written import notes_of, text_of
-from . import promises
+from . import jumps, promises
 from .first import begin, one_column_only, small
 from .fits import UnsettledError
 from .inputs import SHAPES, candidates
@@ -178,7 +178,7 @@ def examine(
             return Result(WRONG, "", findings=faults, tried=tried)
     if not alone and one_column_only(value, x):
         tried.only.append("for one example, as x with one column")
-    report = replace(report, findings=(*report.findings, *promises.unstable(layer, x)))
+    report = replace(report, findings=(*report.findings, *promises.unstable(layer, x), *jumps.of_layer(layer, x)))
     if getattr(getattr(layer, "theirs", None), "_of_output", False):
         tried.only.append("if the derivative is handed the output y of the function, and not its x")
     return Result(RIGHT, "", report=report, layer=layer, tried=tried)
