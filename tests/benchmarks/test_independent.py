@@ -15,6 +15,8 @@ COUNTS = {
     "sixth": (73, 140),
     "seventh": (49, 96),
     "eighth": (49, 96),
+    "ninth": (73, 146),
+    "tenth": (73, 146),
 }
 
 
