@@ -72,6 +72,8 @@ def examine(thing: Several, given: Mapping[str, Any], deadline: float, strict: b
                     kind in SINGLE and accused.get(name, kind) not in SINGLE for name, kind in fitting.chosen.items()
                 ):
                     continue  # a single number in place of an array hides what is wrong with the array
+                if any(accused.get(name, kind)[0] == "l" != kind[0] for name, kind in fitting.chosen.items()):
+                    continue  # numbers below 1 in place of whole numbers of steps, which run, leave one step of each
                 if alone(thing, fitting.chosen, accused) or of_one_size(fitting.chosen, accused):
                     continue
                 if worst is None or promising(thing, fitting):
