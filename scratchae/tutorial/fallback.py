@@ -197,6 +197,12 @@ def in_part(result: Result) -> bool:
     return result.code == RIGHT and bool(nothing or getattr(result.layer, "untrained", ()))
 
 
+def is_undefined(result: Result) -> bool:
+    """Whether the value is no number for the arrays that were tried, so that no gradient is."""
+    checks = result.report.checks if result.report is not None else ()
+    return any(np.isnan(check.numeric).all() for check in checks if not check.passed)
+
+
 # findings about the value or what is kept, of which another reading of the gradients says nothing
 BESIDE = {"not_a_divergence", "other_value", "running_average", "mask_scale"}
 
@@ -224,9 +230,11 @@ def with_fallback(check: Callable[[], Result], other: Callable[..., Result | Non
     unsettled = result is not None and isinstance(result.error, UnsettledError) and result.tried.trials
     if unsettled or (result is not None and result.code == RIGHT and not in_part(result)):
         return result
-    misshapen = result is not None and isinstance(result.error, ShapeError) and not result.tried.trials
-    if result is not None and result.code == WRONG and misshapen and (found := other()) is not None:
-        return found  # its gradients are those of something else
+    amiss = result is not None and (
+        (isinstance(result.error, ShapeError) and not result.tried.trials) or is_undefined(result)
+    )
+    if result is not None and result.code == WRONG and amiss and (found := other()) is not None:
+        return found  # its gradients are those of something else, or it is meant for other numbers
     if result is not None and result.code == WRONG and (believed or stands(result)):
         return result
     if result is not None and result.code == WRONG:

@@ -264,3 +264,159 @@ if __name__ == "__main__":
         print(layer.forward(np.ones((4, 3))))
 """
     slipped(text, "np.add.at(d, self.src, g[self.dst] @ self.W.T)", "d[self.src] += g[self.dst] @ self.W.T")
+
+
+def test_a_size_of_one_hides_no_gradient_of_another_shape(slipped):
+    text = """
+        class PadRows:
+            def __init__(self, p=1):
+                self.p = p
+
+            def forward(self, x):
+                self.n = x.shape[1]
+                return np.pad(x, [(0, 0), (self.p, self.p)] + [(0, 0)] * (x.ndim - 2))
+
+            def backward(self, dy):
+                return dy[:, self.p : self.p + self.n]
+        """
+    _, found = slipped(text, "self.p + self.n]", "self.p + self.p]")
+    assert "the gradient of x has shape (5, 1)" in found
+
+
+def test_a_size_of_one_is_meant_where_forward_uses_no_more(graded):
+    code, said = graded("""
+        class OneChannel:
+            def __init__(self):
+                self.K = np.random.randn(2, 2)
+
+            def forward(self, x):
+                self.x, (n, _, h, w) = x[:, 0], x.shape
+                y = np.zeros((n, 1, h - 1, w - 1))
+                for i, j in np.ndindex(2, 2):
+                    y[:, 0] += self.K[i, j] * self.x[:, i : i + h - 1, j : j + w - 1]
+                return y
+
+            def backward(self, dy):
+                n, _, h, w = dy.shape
+                dx, self.dK = np.zeros((n, 1, h + 1, w + 1)), np.zeros((2, 2))
+                for i, j in np.ndindex(2, 2):
+                    self.dK[i, j] = (dy[:, 0] * self.x[:, i : i + h, j : j + w]).sum()
+                    dx[:, 0, i : i + h, j : j + w] += self.K[i, j] * dy[:, 0]
+                return dx
+        """)
+    assert code == 0, said
+
+
+def test_what_a_function_takes_apart_is_no_x(slipped):
+    text = """
+        def layer_fwd(theta, x):
+            w, b = theta
+            return np.logaddexp(0, x @ w.T + b)
+
+        def layer_bwd(theta, x, g):
+            w, b = theta
+            dz = g / (1 + np.exp(-(x @ w.T + b)))
+            return (dz.T @ x, dz.sum(0)), dz @ w
+        """
+    slipped(text, "return (dz.T @ x, dz.sum(0))", "return (dz.T @ x, dz.mean(0))")
+
+
+def test_a_method_that_steps_is_no_value_of_the_gradients_that_it_asks_for(slipped):
+    text = """
+        class Regression:
+            def __init__(self, n, size=16, lr=0.1):
+                self.w, self.size, self.lr = np.zeros(n), size, lr
+
+            def loss_and_grad(self, X, t):
+                e = X @ self.w - t
+                return (e**2).mean(), 2 * X.T @ e / len(t)
+
+            def epoch(self, X, t):
+                total = 0
+                for i in range(0, len(X), self.size):
+                    loss, g = self.loss_and_grad(X[i : i + self.size], t[i : i + self.size])
+                    self.w -= self.lr * g
+                    total += loss * len(t[i : i + self.size])
+                return total / len(X)
+        """
+    slipped(text, "2 * X.T @ e / len(t)", "X.T @ e / len(t)")
+
+
+def test_lengths_are_whole_numbers_of_steps(slipped):
+    text = """
+        def pool(vectors, lengths):
+            mask = (np.arange(vectors.shape[1])[None] < np.asarray(lengths)[:, None]).astype(float)
+            return (vectors * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1)[:, None], mask
+
+        def pool_grad(d, mask):
+            return mask[:, :, None] * (d / mask.sum(axis=1)[:, None])[:, None]
+        """
+    _, found = slipped(text, "(d / mask.sum(axis=1)[:, None])", "d")
+    assert "/ is not differentiated" in found
+
+
+def test_whole_numbers_in_a_dict_of_options_are_varied(slipped):
+    text = """
+        def pool(x, conf):
+            k, s = conf["win"], conf["by"]
+            n = 1 + (len(x) - k) // s
+            return np.stack([x[i * s : i * s + k].mean(axis=0) for i in range(n)]), (x.shape, conf)
+
+        def pool_backward(dout, cache):
+            shape, conf = cache
+            k, s = conf["win"], conf["by"]
+            dx = np.zeros(shape)
+            for i in range(len(dout)):
+                dx[i * s : i * s + k] += dout[i] / k
+            return dx
+        """
+    slipped(text, "+= dout", "= dout")
+    named = text.replace('"win"', '"size"').replace('"by"', '"stride"').replace("conf", "pool_param")
+    slipped(named, "np.zeros(shape)", "np.zeros(((len(dout) - 1) * s + k, *shape[1:]))")
+
+
+def test_a_parameter_of_the_name_g_has_a_gradient(slipped):
+    text = """
+        class Scaled:
+            def __init__(self, n_in, n_out):
+                self.p, self.d = {"v": np.random.randn(n_in, n_out), "g": np.ones(n_out)}, {}
+
+            def forward(self, x):
+                self.u = x @ self.p["v"]
+                self.x = x
+                return self.u * self.p["g"]
+
+            def backward(self, dy):
+                self.d["g"] = (dy * self.u).sum(axis=0)
+                du = dy * self.p["g"]
+                self.d["v"] = self.x.T @ du
+                return du @ self.p["v"].T
+        """
+    slipped(text, "(dy * self.u)", "(dy * self.u * self.p['g'])")
+
+
+def test_a_number_is_no_gradient_of_a_prediction(slipped):
+    text = """
+        class MeanSquare:
+            def forward(self, y_pred, y_true):
+                return np.mean((y_true - y_pred) ** 2, axis=-1)
+
+            def backward(self, dvalues, y_true):
+                self.dinputs = -2 * (y_true - dvalues) / len(dvalues[0]) / len(dvalues)
+        """
+    _, found = slipped(text, "-2 * (y_true - dvalues)", "-2")
+    assert "the gradient of prediction has shape ()" in found
+
+
+def test_a_divergence_that_is_written_out_is_nowhere_below_zero(slipped):
+    text = '''
+        def kl_to_prior(mu, rho, prior_std=1.0):
+            """KL(N(mu, std^2) || N(0, prior_std^2)), with std = softplus(rho)"""
+            std = np.logaddexp(0, rho)
+            kl = np.log(prior_std / std) + (std**2 + mu**2) / (2 * prior_std**2) - 0.5
+            d_std = std / prior_std**2 - 1 / std
+            return kl.sum(), mu / prior_std**2, d_std / (1 + np.exp(-rho))
+        '''
+    unsquared = text.replace("(std**2 + mu", "(std + mu").replace("= std / prior_std", "= 0.5 / prior_std")
+    _, found = slipped(text, text, unsquared)
+    assert "the value is no divergence" in found

@@ -322,6 +322,55 @@ FORMS = {
         "p += self.lr * (g",
         "",
     ),
+    "a decay of the weights alone": (
+        """
+        class RMSprop:
+            def __init__(self, learning_rate=0.001, rho=0.9, epsilon=1e-7, l2=0.001):
+                self.learning_rate, self.rho, self.epsilon, self.l2 = learning_rate, rho, epsilon, l2
+
+            def update_params(self, layer):
+                if not hasattr(layer, "weight_cache"):
+                    layer.weight_cache, layer.bias_cache = np.zeros_like(layer.weights), np.zeros_like(layer.biases)
+                dweights = layer.dweights + self.l2 * layer.weights
+                layer.weight_cache = self.rho * layer.weight_cache + (1 - self.rho) * dweights**2
+                layer.bias_cache = self.rho * layer.bias_cache + (1 - self.rho) * layer.dbiases**2
+                layer.weights -= self.learning_rate * dweights / (np.sqrt(layer.weight_cache) + self.epsilon)
+                layer.biases -= self.learning_rate * layer.dbiases / (np.sqrt(layer.bias_cache) + self.epsilon)
+        """,
+        "layer.dweights + self.l2",
+        "layer.dweights - self.l2",
+        "",
+    ),
+    "a decay of matrices alone": (
+        """
+        class SGD:
+            def __init__(self, lr=0.1, weight_decay=0.01):
+                self.lr, self.weight_decay = lr, weight_decay
+
+            def update(self, params, grads):
+                for p, g in zip(params, grads):
+                    if p.ndim > 1:
+                        g = g + self.weight_decay * p
+                    p -= self.lr * g
+        """,
+        "self.weight_decay * p",
+        "self.weight_decay * p * p",
+        "",
+    ),
+    "new parameters that are returned": (
+        """
+        class Momentum:
+            def __init__(self, lr=0.1, mu=0.9):
+                self.lr, self.mu, self.v = lr, mu, 0
+
+            def update(self, w, g):
+                self.v = self.mu * self.v + g
+                return w - self.lr * self.v
+        """,
+        "return w - self.lr * self.v",
+        "return w",
+        "the parameters are what they were",
+    ),
     "a list of pairs": (
         """
         def update_parameters(theta, grads, learning_rate):

@@ -14,6 +14,13 @@ DECAYS: dict[str, Callable] = {
     "beside the step, without the rate": lambda p, g, h: (g, h["wd"] * p),
 }
 
+# the parameters that may decay, by their place among weights and biases, and what of a text tells that they are treated apart
+DECAYING: dict[str, tuple[Callable[[int, np.ndarray], bool], str]] = {
+    "all": (lambda i, p: True, ""),
+    "weights": (lambda i, p: i % 2 == 0, r"bias|\bd?b\d?\b"),
+    "matrices": (lambda i, p: p.ndim > 1, r"\.ndim\b|len\(\w+\.shape\)"),
+}
+
 
 WRONG_DECAYS: dict[str, tuple[Callable, str]] = {
     "sign": (

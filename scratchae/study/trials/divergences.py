@@ -22,6 +22,7 @@ MEANS, SPREADS = {"mu", "mean", "m", "zmean", "means", "mus"}, {
 }  # fmt: skip
 # what says that the other distribution is N(0, 1)
 STANDARD = re.compile(r"standard.?normal|\bN\(0, ?(?:1|I)\)|unit.?(?:gauss|normal)|standard.?gauss", re.I)
+WRITTEN = re.compile(r"\bKL ?\(.*(?:\|\||‖|∥)")  # a divergence that is written out
 SHARES = {"rho", "target", "sparsity", "targetsparsity", "sparsitytarget", "rhotarget", "targetactivation", "sparsityparam", "p"}  # fmt: skip
 
 
@@ -53,6 +54,24 @@ def from_normal(function: Any, arguments: int) -> Iterator[Finding]:
             if not abs(here) < 1e-9 or min(around) < here - 1e-12:
                 said = f"at a mean of 0 and a σ of 1 it is {here:.6g}, and near there it is down to {min(around):.6g}"
                 yield finding("not_a_divergence", (), said)
+
+
+def below_zero(function: Any, arguments: int) -> Iterator[Finding]:
+    """What is wrong with a KL(N(μ, σ²) ‖ …), as its text writes it, of a mean and of what its own formula makes a σ of: it is below 0."""
+    source = source_of(function)
+    text = text_of(source)
+    if not WRITTEN.search(text) or re.search(r"\bneg|minus|constant", text, re.I) or not inspect.isroutine(source):
+        return
+    names = [plain(p.name) for p in required(source)]
+    if arguments == 2 == len(names) and names[0] in MEANS and names[1] not in SPREADS:
+        with np.errstate(all="ignore"), contextlib.suppress(Exception):  # it takes arrays of another shape
+            values = {t: value_at(function, np.zeros((4, 3)), np.full((4, 3), t)) for t in np.linspace(-6, 6, 241)}
+            lowest = min(values, key=lambda t: np.nan_to_num(values[t], nan=np.inf))
+            if values[lowest] < -1e-6:
+                evidence = f"for a mean of 0 and a {names[1]} of {lowest:.3g} it is {values[lowest]:.6g}"
+                what = "divergence: that is 0 where both distributions are the same, and nowhere smaller"
+                formula = "KL(N(μ, σ²) ‖ N(0, s²)) = Σ log(s / σ) + (σ² + μ²) / (2 s²) - ½"
+                yield finding("other_value", (), evidence, what=what, formula=formula)
 
 
 def is_promised(function: Any) -> bool:

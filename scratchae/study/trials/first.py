@@ -13,8 +13,8 @@ from ..diagnosis import GradientShapeError
 from ..styles.layers.joined import Joined
 from ..styles.objects.copies import duplicate
 from ..styles.text.written import notes_of, text_of
-from .inputs import candidates, drawn
-from .plan import COLUMNS, fits, forward_of, like, takes
+from .inputs import all_used, candidates, drawn
+from .plan import COLUMNS, fits, forward_of, like, ready, takes
 from .result import Result
 
 # what a text says of layers that are meant for a single example: a vector or signal, or a column
@@ -54,6 +54,7 @@ def begin(value: Any, given: np.ndarray | None) -> tuple[np.ndarray | None, Exce
         elif first is not None and (
             (x.ndim == 1 < first.ndim and first.shape != (*x.shape, 1))
             or x.shape[-1:] == x.shape[-2:-1]
+            or (1 in x.shape[1:] and 1 not in first.shape and falls_short(value, first))
             or (x.ndim == 4 and x.shape[1] == x.shape[2])
         ):
             continue  # where an earlier input was taken, but not by backward, equal sizes or one axis fit by accident only
@@ -62,6 +63,17 @@ def begin(value: Any, given: np.ndarray | None) -> tuple[np.ndarray | None, Exce
         elif first is None:
             first = x
     return first, refused
+
+
+def falls_short(value: Any, x: np.ndarray) -> bool:
+    """Whether backward gives a gradient of another shape than x, of which forward uses all: then an axis of size 1 would hide that."""
+    try:
+        layer = ready(value, x)
+        y = np.array(layer.forward(x.copy(), None))
+        dx = np.shape(layer.backward(np.ones_like(y)))
+        return len(dx) == x.ndim and dx != x.shape and all_used(lambda other: layer.forward(other, None), x)
+    except Exception:
+        return False
 
 
 def several_columns(value: Any, x: np.ndarray) -> np.ndarray:

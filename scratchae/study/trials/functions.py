@@ -207,10 +207,11 @@ def examine(
     if isinstance(function, Loss) and function.reduced is np.sum and function.of_each(*first[0].inputs):
         tried.only.append("for the sum of the values of the examples, and not for their mean")
     remarks = (
+        *divergences.below_zero(function, arguments),
         *divergences.from_normal(function, arguments),
         *(divergences.of_shares(function) if arguments == 1 else ()),
     )
-    if remarks and (arguments == 1 or divergences.is_promised(function)):
+    if remarks and (arguments == 1 or remarks[0].kind == "other_value" or divergences.is_promised(function)):
         return Result(WRONG, "", findings=remarks, tried=tried)
     if faults := tuple(jumps.of_function(function, first[0].inputs)):
         return Result(WRONG, "", findings=faults, tried=tried)

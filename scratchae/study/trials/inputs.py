@@ -16,7 +16,7 @@ from ..styles.text.written import text_of
 
 # shapes of x, tried in this order: rows, images with channels last and first, sequences, columns, and sizes often written in
 SHAPES = (
-    (5, 3), (5, 4), (5, 6), (4, 5, 6, 3), (4, 5, 6, 1), (4, 6, 3), (5, 2), (3, 3, 6, 5), (3, 6, 4, 5), (4, 1, 6, 6), (4, 6, 2), (4, 6, 6, 2), (4, 2, 6, 6),
+    (5, 3), (5, 4), (5, 6), (4, 5, 6, 3), (4, 5, 6, 1), (4, 6, 3), (5, 2), (3, 3, 6, 5), (3, 6, 4, 5), (4, 1, 6, 6), (4, 1, 6, 5), (4, 6, 2), (4, 6, 6, 2), (4, 2, 6, 6),
     (2, 5, 6), (2, 5, 8), (3, 3, 6), (2, 6, 5), (5, 12), (5, 8), (3, 1), (4, 1), (3, 5), (4, 7), (2, 8, 8, 3), (2, 3, 8, 8), (3,), (4,), (6,), (2, 4, 5, 6, 3), (5, 1), (5, 10),
     (5, 2, 4), (2, 3, 4), (2, 28, 28, 1), (2, 1, 28, 28), (2, 784), (2, 32, 32, 3), (2, 3, 32, 32),
 )  # fmt: skip
@@ -55,6 +55,16 @@ def like(x: np.ndarray, shape: tuple[int, ...], seed: int) -> np.ndarray:
         least = max(x.min(), 0.05 * x.max())
         return np.random.default_rng(seed).uniform(least if least < 0.5 * x.max() else 0.5 * x.max(), x.max(), shape)
     return drawn(shape, seed)
+
+
+def all_used(function: Callable, x: np.ndarray) -> bool:
+    """Whether what a function gives moves with the last of x along each axis but the first: else more along it is taken, and not meant."""
+    y = np.array(function(x.copy()))
+    last = [(slice(None),) * axis + (-1,) for axis in range(1, x.ndim)]
+    moved = [x.copy() for _ in last]
+    for other, place in zip(moved, last, strict=True):
+        other[place] += 0.1
+    return not any(np.array_equal(function(other), y) for other in moved)
 
 
 def far(x: np.ndarray) -> np.ndarray:

@@ -12,9 +12,9 @@ import numpy as np
 
 from ..diagnosis.finding import Finding, finding
 from ..styles.objects.constructed import constructed
-from ..styles.optimizers.handed import Arrays
+from ..styles.optimizers.handed import FORMS, Arrays
 from ..styles.optimizers.holding import Holding
-from ..styles.optimizers.updating import Updating
+from ..styles.optimizers.updating import Functional, Updating
 from ..styles.optimizers.ways import ways
 from ..styles.optimizers.within import Within, updates
 from ..styles.text.calls import parameters_of
@@ -23,7 +23,7 @@ from ..styles.text.written import notes_of, text_of
 from .definitions import FAMILIES, NAMES
 from .inputs import variants
 from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
-from .settings import FLAGS, SETTINGS, family, filled, is_told
+from .settings import FLAGS, SETTINGS, family, filled, is_told, setting
 from .steps import Choice, Problem, defined, equal, named, path_of, problem, rights
 
 SMALL = 1e-5  # gradients for which an ε of 1e-8 counts if it stands inside a root
@@ -88,7 +88,7 @@ def examine(name: str, value: Any, cls: Any) -> Result:
         result = compared(name, of_one_shape, "", {}, tried, alike=True) if of_one_shape is not None else None
         if result is not None and result.code == WRONG:
             return result
-        error = first_error(built)
+        error = first_error(name, built)
         return Result(WRONG if isinstance(error, UnchangedError) else UNUSABLE, "", error=error)
     built_first = built[way]
     for make, options, said in makes:
@@ -237,7 +237,7 @@ def variants_of(cls: Any) -> Iterator[dict[str, Any]]:
             yield {flag: True} | settings
 
 
-def first_error(built: list[Callable[[], Updating]]) -> Exception:
+def first_error(name: str, built: list[Callable[[], Updating]]) -> Exception:
     """Why none of the ways to run an optimizer is usable: it changes nothing in all that run, or the error of the first."""
     errors = []
     for make in built:
@@ -248,10 +248,16 @@ def first_error(built: list[Callable[[], Updating]]) -> Exception:
         except Exception as error:
             errors.append(error)
             continue
-        if theirs.silent and all(np.array_equal(a, b) for a, b in zip(given.start, path[-1], strict=False)):
+        same = len(path[-1]) == len(given.start) and all(map(np.array_equal, given.start, path[-1]))
+        if same and theirs.silent:
             return UnchangedError(
                 "after six steps the parameters are what they were: the update has to work in place, `p -= lr * gradient`, or to "
                 "return the new parameters. `p = p - lr * gradient` only gives a new array the name p"
+            )
+        found, returned = theirs.settings(), type(theirs) in (Updating, Functional) and theirs.form in FORMS[:3]
+        if same and returned and is_told(name) and family(name, found) and setting(found, "lr"):
+            return UnchangedError(
+                "after six steps the parameters are what they were: what the update returns are those that it was handed"
             )
     return (
         errors[0]

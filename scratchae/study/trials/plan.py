@@ -18,7 +18,7 @@ from ..styles.objects.copies import duplicate, repeatable
 from ..styles.objects.paths import get, is_trained
 from ..styles.objects.told import holds_shape, leaves_a_rest
 from .handed import adding, of_options, with_more
-from .inputs import candidates, drawn, far, indices, like, longer
+from .inputs import all_used, candidates, drawn, far, indices, like, longer
 from .made import others, with_other_options
 from .result import Tried
 
@@ -253,6 +253,13 @@ def shapes(value: Any, x: np.ndarray, start: Callable[[], Layer]) -> Iterator[Tr
             continue
         if len(shape) < x.ndim == 4 or (len(shape) == x.ndim and any(shape[axis] > 1 for axis in single)):
             continue  # what is meant for images may take less by broadcasting, what stretches a single number as many as it holds
+        more = (
+            len(shape) == x.ndim
+            and x.dtype.kind == "f"
+            and any(n == 1 < m for n, m in zip(x.shape, shape, strict=True))
+        )
+        if more and not all_used(lambda one: start().forward(one, None), other):
+            continue
         if y == x.shape and shape_of(start(), other) != shape:
             continue  # what the layer holds stretches x
         seen.add(shape)

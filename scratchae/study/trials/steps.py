@@ -14,7 +14,7 @@ from ..diagnosis.finding import Finding, finding
 from ..styles.optimizers.handed import Arrays
 from ..styles.optimizers.updating import SLOPE, Updating
 from ..styles.text.names import plain
-from .decays import DECAYS, OTHER_DECAYS, RATES, WITHOUT_RATE, WRONG_DECAYS
+from .decays import DECAYING, DECAYS, OTHER_DECAYS, RATES, WITHOUT_RATE, WRONG_DECAYS
 from .definitions import FAMILIES, NAMES
 from .settings import SETTINGS, setting
 
@@ -58,12 +58,14 @@ def path_of(step: Callable[[Arrays, Arrays, int], Arrays], given: Problem) -> li
 
 @dataclass(frozen=True)
 class Choice:
-    """One of the ways to write an optimizer that are right. remark: what is to be said of it, as others write it in another way."""
+    """One of the ways to write an optimizer that are right. remark: what is to be said of it, as others write it in another way. only: the
+    parameters that decay, a name among DECAYING."""
 
     form: Mapping[str, Any] = field(default_factory=dict)
     decay: str = "none"
     rate: str = "constant"
     remark: str = ""
+    only: str = "all"
 
 
 def defined(
@@ -83,7 +85,7 @@ def defined(
                 gradient = given.slope(ahead, g[i])
             if h["maximize"]:
                 gradient = -gradient
-            gradient, beside = decay(value, gradient, now)
+            gradient, beside = decay(value, gradient, now) if DECAYING[choice.only][0](i, value) else (gradient, 0.0)
             form = dict(choice.form)
             if given.asked and "nesterov" in form.get("form", ""):
                 form["form"] = "averaged" if "averaged" in form["form"] else "plain"
@@ -125,8 +127,10 @@ def rights(which: str, name: str, h: Mapping[str, Any], found: Mapping[str, Any]
     if which == "lion":
         decays = [d for d in decays if d != "beside the step, without the rate"]
     rates = [r for r in RATES if r == "constant" or setting(found, "slow")]
-    for decay, form, rate in itertools.product(decays, forms, rates):
-        yield Choice(form, decay, rate, WITHOUT_RATE if decay.endswith("without the rate") else "")
+    parts = [one for one, (_, told) in DECAYING.items() if re.search(told, source)]
+    for only, decay, form, rate in itertools.product(parts, decays, forms, rates):
+        if only == "all" or decay != "none":
+            yield Choice(form, decay, rate, WITHOUT_RATE if decay.endswith("without the rate") else "", only)
 
 
 def named(which: str, right: list[Choice], h: Mapping[str, Any], given: Problem, path: list[Arrays]) -> Finding:

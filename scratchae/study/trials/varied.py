@@ -5,15 +5,18 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ..styles.readings.several import Several
 from ..styles.text.written import text_of, transposed_in
-from .fitting import Fitting, of_other_axes, of_other_counts, of_two_axes
+from .fitting import WORDS, Fitting, of_other_axes, of_other_counts, of_two_axes
 from .functions import source_of
 from .inputs import variants
+
+OTHER = {"n": "m", "m": "n"}  # kinds of whole numbers
 
 
 def varied(thing: Several, make: Fitting, trained: Collection[str]) -> Iterator[tuple[str, dict[str, Any], Fitting]]:
@@ -27,6 +30,9 @@ def varied(thing: Several, make: Fitting, trained: Collection[str]) -> Iterator[
     for other in of_other_axes(make):
         for words in ({}, *settings):
             yield "for arguments with more axes", words, other
+    for name, kind in make.chosen.items():
+        if kind in OTHER and "[" in name:  # a whole number in a dict of options
+            yield f"with {name}={WORDS[OTHER[kind]]}", {}, replace(make, chosen={**make.chosen, name: OTHER[kind]})
     for options in [] if thing.cls is None else variants(thing.cls, guards=False):
         yield f"with {said(options)}", {"options": options}, make
     for options in masks(thing, make(0, 4)):

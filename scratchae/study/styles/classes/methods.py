@@ -12,13 +12,13 @@ import numpy as np
 from ..functions.two import belongs, named_after, reductions
 from ..objects.constructed import is_size
 from ..objects.fresh import Objects
-from ..objects.held import copies, held_by, is_float, left_by
+from ..objects.held import copies, held_by, is_float, left_by, same
 from ..objects.paths import get, keys_of_gradient, short, walk
 from ..readings.apart import apart, settings_of
 from ..readings.returned import with_gradients
-from ..readings.several import Arrays, Several
+from ..readings.several import Arrays, Several, UnlikeError
 from ..text.calls import method_of, parameters_of, required
-from ..text.names import SLOPES, VALUES, ZEROING
+from ..text.names import IS_COST, SLOPES, VALUES, ZEROING
 from ..text.written import keys_of, may_give_several, returns, text_of
 from .steps import NOT_PLAIN, rates_of, taken_off
 
@@ -34,12 +34,14 @@ def by_methods(title: str, objects: Objects) -> Iterator[Several]:
 
 
 def of_slope(title: str, objects: Objects, slope: str) -> Iterator[Several]:
-    """The readings of a method that gives gradients, with those named after the same as it, or that take the same."""
+    """The readings of a method that gives gradients: with its value, as loss_and_grads; with those named after the same as it, or that take the
+    same."""
     methods = {name: inspect.unwrap(getattr(objects.cls, name)) for name in named_in(objects.cls)}
     found = {name: named_after(name, slope) for name in methods if name != slope}
     by_name = [name for name, told in found.items() if told]
     values = by_name or [name for name in found if belongs(name, methods[name], slope, methods[slope])]
-    yield from readings_of(title, objects, [(value, slope) for value in values])
+    alone = [(slope, None)] if IS_COST.search(slope) and may_give_several(methods[slope]) else []
+    yield from readings_of(title, objects, [*alone, *((value, slope) for value in values)])
 
 
 def named_in(cls: type) -> list[str]:
@@ -87,6 +89,7 @@ def reading(title: str, objects: Objects, value: str, slope: str | None, reduced
     steps = bool(slope) and not returns(sources[-1]) and not NOT_PLAIN.search(text_of(sources[-1]))
     rates = rates_of(sources[-1]) if steps else {}  # of a backward that only makes a step
     settings = tuple(p for p in settings_of(*sources) if p.name not in rates)
+    calls_slope = bool(slope) and f".{slope}(" in text_of(sources[0])
     data = [p.name for p in called_with]
 
     def own(arguments: Arrays) -> Arrays:
@@ -105,6 +108,10 @@ def reading(title: str, objects: Objects, value: str, slope: str | None, reduced
         outputs, found = apart(method, other, own(arguments) | rates, upstream, reduced)
         if needed and len(found) == len(data) == 1 and not found[0][0].isidentifier():
             found = [(data[0], found[0][1])]  # of what the value is handed, and not of what the object is made with
+        if calls_slope and any(
+            name in arguments and not same(one, arguments[name]) for name, (_, one) in held_by(fresh).items()
+        ):
+            raise UnlikeError  # it is a step, which asks for the gradients itself
         if rates:
             return outputs, [(name, change) for name, change in taken_off(fresh, held) if np.any(change)]
         return outputs, [*found, *left_by(fresh, before, {p.name: arguments[p.name] for p in needed})]

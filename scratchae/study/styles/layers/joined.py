@@ -15,10 +15,10 @@ from ....errors import ShapeError
 from ..objects.copies import repeatable
 from ..text.calls import TRAINING, parameters_of, without_default, word_of_mode, words_compared
 from ..text.names import RATES, UPSTREAM, is_upstream, plain, stems_of_gradient
-from ..text.written import notes_of, returned_names, text_of
+from ..text.written import notes_of, returned_names, rows_of, text_of
 
 # what a dict of options may hold
-OPTIONS = {"stride": 1, "pad": 1, "pool_height": 2, "pool_width": 2, "f": 2, "mode": "train", "p": 0.5, "seed": 1, "eps": 1e-5, "momentum": 0.9}  # fmt: skip
+OPTIONS = {"stride": 1, "pad": 1, "pool_height": 2, "pool_width": 2, "pool_size": 2, "size": 2, "window": 2, "f": 2, "mode": "train", "p": 0.5, "seed": 1, "eps": 1e-5, "momentum": 0.9}  # fmt: skip
 BEFORE = {"z", "net", "preactivation", "preact", "pre", "logit", "logits"}
 
 
@@ -114,8 +114,12 @@ def joined(value: Callable, derivative: Callable, x: np.ndarray, given: Mapping[
     """The ways to read two functions as one layer at x: what fits comes."""
     asked = len(without_default(derivative))
     alone = asked == 1 or (asked == 0 and inspect.ismethod(derivative))
-    others = [p for p in parameters_of(value)[1:] if p.default is p.empty]
-    for arguments in choices(others, x, given):
+    theirs = parameters_of(value)
+    others = [p for p in theirs[1:] if p.default is p.empty]
+    several = theirs and theirs[0].name in rows_of(
+        (value, derivative), {theirs[0].name}
+    )  # what is taken apart, W, b = theta, is no x
+    for arguments in choices(others, x, given) if not several else ():
         with repeatable(), np.errstate(all="ignore"):
             try:
                 y = value(x.copy(), *arguments.values())

@@ -93,9 +93,10 @@ def keys_of_parameter(path: Path) -> set[tuple[str, ...]]:
 def keys_of_gradient(path: Path) -> frozenset[tuple[str, ...]]:
     """The parameters, by key, whose gradient may lie at this path."""
     names = [key for _, key in path]
-    if len(names) > 1 and plain(names[-1]) in ("grad", "gradient", "g", "d"):
-        return frozenset(keys_of_parameter(path[:-1]))
     *above, last = names
+    of_holder = above and plain(last) in ("grad", "gradient", "g", "d")
+    if of_holder and not any(plain(name) in GRADIENTS for name in above):
+        return frozenset(keys_of_parameter(path[:-1]))
     inner = tuple(stem(name) for name in above if plain(name) not in GRADIENTS | PARAMETERS)
     found = {(*inner, name) for name in stems_of_gradient(last)}
     if any(plain(name) in GRADIENTS for name in above):

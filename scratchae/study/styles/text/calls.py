@@ -139,12 +139,18 @@ def attributes(thing: Any) -> dict[str, Any]:
 
 
 def outcome(thing: Any, found: Any, names: tuple[str, ...], before: dict[str, Any]) -> Any:
-    """What a method returned, or, if it returned nothing, the attribute of one of these names that it set."""
+    """What a method returned, or, if it returned nothing, the attribute of one of these names that it set: an array, rather than a number."""
     if found is not None:
         return found
     fresh = {name: value for name, value in vars(thing).items() if before.get(name) is not value}
-    by_plain = {plain(name): value for name, value in fresh.items() if isinstance(value, np.ndarray)}
-    return next((by_plain[plain(name)] for name in names if plain(name) in by_plain), None)
+    set_now = [
+        (kind, fresh[one])
+        for kind in (np.ndarray, float)
+        for name in names
+        for one in fresh
+        if plain(one) == plain(name)
+    ]
+    return next((np.asarray(value) for kind, value in set_now if isinstance(value, kind)), None)
 
 
 def backward_words(function: Callable, known: dict[str, Any], rate: float) -> Iterator[tuple[str, Any]]:
