@@ -10,6 +10,20 @@ from scratchae.study.trials.directed import Directed
 
 # each: a right file, then a place in it and the same with a slip
 FORMS = {
+    "names that say forward and backward, and no more": (
+        """
+        def fwd(x, W, b):
+            y = np.tanh(x @ W + b)
+            return y, (x, W, y)
+
+        def bwd(dy, cache):
+            x, W, y = cache
+            d = dy * (1 - y * y)
+            return d @ W.T, x.T @ d, d.sum(0)
+        """,
+        "(1 - y * y)",
+        "(1 - y)",
+    ),
     "methods of one stem": (
         """
         class Bottleneck:

@@ -91,8 +91,9 @@ def partner(name: str, names: Mapping[str, Any]) -> str | None:
     """The name of the derivative of a function, among these names."""
     stems = {name.removesuffix(end) for end in ("", "_forward", "_fwd", "Forward", "_loss")}
     stems.add(name.removeprefix("forward_"))
-    if "forward" in name and (twin := name.replace("forward", "backward")) in names:  # conv_forward_naive
-        return twin
+    for there, back in (("forward", "backward"), ("fwd", "bwd"), ("fprop", "bprop")):
+        if there in name and (twin := name.replace(there, back)) in names:  # conv_forward_naive
+            return twin
     return next(
         (found for form in DERIVATIVES for stem in stems if (found := form.format(stem)) in names and found != name),
         None,
