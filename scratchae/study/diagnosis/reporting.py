@@ -131,9 +131,10 @@ def file_of(subject: Any) -> str:
         thing if inspect.isroutine(thing) else type(thing),
     ):
         source = getattr(source, "func", source)  # with an option
+        source = getattr(source, "source", source)  # of a table
         code = getattr(inspect.unwrap(source), "__code__", None) if callable(source) else None
         if code is None and inspect.isclass(source):
-            methods = (getattr(value, "__code__", None) for value in vars(source).values())
+            methods = (getattr(inspect.unwrap(value), "__code__", None) for value in vars(source).values())
             code = next((code for code in methods if code is not None), None)
         if code is not None:
             return code.co_filename
