@@ -128,13 +128,14 @@ def file_of(subject: Any) -> str:
     for source in (
         getattr(thing, "_value", None),
         getattr(thing, "source", None),
+        getattr(thing, "_factory", None),  # of functions
         thing if inspect.isroutine(thing) else type(thing),
     ):
         source = getattr(source, "func", source)  # with an option
         source = getattr(source, "source", source)  # of a table
         code = getattr(inspect.unwrap(source), "__code__", None) if callable(source) else None
         if code is None and inspect.isclass(source):
-            methods = (getattr(inspect.unwrap(value), "__code__", None) for value in vars(source).values())
+            methods = (getattr(value, "__code__", None) for value in vars(source).values())
             code = next((code for code in methods if code is not None), None)
         if code is not None:
             return code.co_filename
