@@ -78,7 +78,7 @@ def begun(function: Callable, first: int = 0) -> dict[str, str]:
     if not all(map(all, kinds.values())) or not any(kinds.values()):
         return {}
     numbers = {
-        str(key): "n" if isinstance(one, int) else "p" if plain(key) in FRACTIONS | RATES else "f"
+        str(key): "n" if isinstance(one, int) else "p" if plain(key) in FRACTIONS | RATES else "e"
         for key, one in made.items()
         if not np.ndim(one)
     }

@@ -133,7 +133,7 @@ class Fits:
         """Whether a gradient is that of an argument which is a whole or a single number here, and so is rather an array of floats."""
         inner = [pair for one in arguments.values() if isinstance(one, dict) for pair in one.items()]
         numbers = [name for name, value in arguments.items() if isinstance(value, int | float | np.ndarray)]
-        numbers += [last_of(str(key)) for key, value in inner if isinstance(value, int | float)]
+        numbers += [last_of(str(key)) for key, value in inner if type(value) in (int, float)]
         others = {stem(name) for name in (*numbers, *self.thing.sized)} - {
             stem(last_of(name) if "[" in name else name) for name in tensors
         }
