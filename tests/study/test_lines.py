@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from scratchae.study.diagnosis import entries, repairs
+from scratchae.study.diagnosis import candidates, entries, repairs
 from scratchae.study.diagnosis.lines import LINES
 
 CELL = """
@@ -251,12 +251,111 @@ LEAKY = """
             self.da = (dy * low).sum(axis=0)
             return np.where(self.x > 0, dy, self.a * dy)
 """
+PULLBACK = """
+    def logistic(x):
+        y = 1 / (1 + np.exp(-x))
+        return y, lambda g: g * y * (1 - y)
+"""
+TABLE = """
+    LOSSES = {
+        "exponential": (
+            lambda p, t: np.mean(np.log(p) + t * p**-1.0),
+            lambda p, t: (1 / p - t / p**2) / p.size,
+        ),
+    }
+"""
+FACTORY = """
+    def softplus(W):
+        memory = {}
+
+        def fwd(x):
+            memory["x"], memory["z"] = x, x @ W
+            return np.log1p(np.exp(memory["z"]))
+
+        def bwd(g):
+            s = 1 / (1 + np.exp(-memory["z"]))
+            gz = g * s
+            return gz @ W.T, memory["x"].T @ gz
+
+        return fwd, bwd
+"""
+ROUGH = """
+        def objective(f, data):
+            return np.sum((f - data) ** 2) + np.sum(np.diff(f) ** 2)
+
+        def gradient(f, data):
+            d, g = np.diff(f), 2 * (f - data)
+            g[1:] += 2 * d
+            g[:-1] -= 2 * d
+            return g
+"""
+HINGE = """
+    def svm_loss(W, X, y):
+        rows = np.arange(len(X))
+        s = X @ W
+        m = np.maximum(0, s - s[rows, y][:, None] + 1)
+        m[rows, y] = 0
+        c = (m > 0).astype(float)
+        c[rows, y] = -c.sum(axis=1)
+        return m.sum(), X.T @ c
+"""
+RING = """
+    class Ring:
+        def __init__(self):
+            self.J = np.array([0.5, -1.0, 2.0])
+
+        def forward(self, x):
+            self.x, y = x, 0
+            for r, j in enumerate(self.J):
+                y = y + j * np.roll(x, -r, axis=1)
+            return y
+
+        def backward(self, dy):
+            self.dJ, dx = np.zeros(3), 0
+            for r, j in enumerate(self.J):
+                self.dJ[r] = np.einsum("ns,ns->", np.roll(self.x, -r, axis=1), dy)
+                dx = dx + j * np.roll(dy, r, axis=1)
+            return dx
+"""
+STEP = """
+    def train_step(X, Y, W, V, rate=0.1):
+        h = np.tanh(X @ W)
+        d = h @ V - Y
+        loss = 0.5 * np.sum(d**2)
+        dh = d @ V.T
+        e = d
+        V -= rate * h.T @ d
+        W -= rate * X.T @ (dh * (1 - h**2))
+        return loss
+"""
+ENLARGE = """
+    class Enlarge:
+        def forward(self, x):
+            return x.repeat(2, axis=1).repeat(3, axis=2)
+
+        def backward(self, dy):
+            n, h, w = dy.shape
+            return dy.reshape(n, h // 2, 2, w // 3, 3).sum(axis=(2, 4))
+"""
 SLIPS = {
     "another exponent": (NORM, "** -1.5", "** -0.5", "line_instead", "** (-1.5)"),
     "the neighbour in a list": (CHAIN, "self.kept[l + 1] ** 2", "self.kept[l] ** 2", "line_instead", "self.kept[l + 1]"),
     "another attribute in brackets": (EDGES, "self.h[self.src].T", "self.h[self.dst].T", "line_instead", "self.src"),
     "a stride left out": (
         WINDOWS, "g = dy[:, i * s : i * s + k, j * s : j * s + k]", "g = dy[:, i : i + k, j : j + k]", "line_instead", "i * s:i * s + k",
+    ),
+    "a product without its parentheses": (PULLBACK, "g * y * (1 - y)", "g * y * 1 - y", "line_instead", "`g * y * (1 - y)`"),
+    "a function of a table": (TABLE, "t / p**2", "t / p", "line_instead", "`p ** 2`"),
+    "a factor too many in a function of a function": (FACTORY, "g * s", "g * s * (1 - s)", "line_extra", "`(1 - s)`"),
+    "one end of a difference": (
+        ROUGH, "            g[1:] += 2 * d\n            g[:-1] -= 2 * d", "            g[1:] += 2 * d", "line_lacks_term", "g[:-1] -= 2 * d",
+    ),
+    "a number in place of a sum": (HINGE, "c[rows, y] = -c.sum(axis=1)", "c[rows, y] = -1", "line_instead", "-c.sum(axis=1)"),
+    "what forward has moved along": (
+        RING, 'np.einsum("ns,ns->", np.roll(self.x, -r, axis=1), dy)', 'np.einsum("ns,ns->", self.x, dy)', "line_instead", "np.roll(self.x, -r, axis=1)",
+    ),
+    "blocks of other axes": (
+        ENLARGE, "dy.reshape(n, h // 2, 2, w // 3, 3).sum(axis=(2, 4))", "dy.reshape(n, 2, h // 2, 3, w // 3).sum(axis=(1, 3))", "line_instead", "axis=(2, 4)",
     ),
     "a side of a corner forgotten": (LEAKY, "low = np.minimum(self.x, 0)", "low = self.x", "line_instead", "np.minimum(self.x, 0)"),
     "the sum of another array": (DENSE, "db = da.sum", "db = dW.sum", "line_instead", "`da` in place of `dW`"),
@@ -283,6 +382,21 @@ SLIPS = {
     "a loop of a script, which says nothing of its loss": (SCRIPT, "(1 - h**2)", "(1 - h)", "line_instead", "h ** 2"),
     "a loop of a function": (FIT, "(1 - h**2)", "h * (1 - h)", "line_instead", "1 - h ** 2"),
 }  # fmt: skip
+
+
+def test_what_is_one_minus_another_is_not_written_twice():
+    assert candidates.simply("(1 - a[l]) * (1 - (1 - a[l]))") == "(1 - a[l]) * a[l]"
+
+
+def test_a_weight_that_is_changed_before_it_is_used(slipped):
+    right = "dh = d @ V.T\n        e = d\n        V -= rate * h.T @ d"
+    _, said = slipped(STEP, right, "V -= rate * h.T @ d\n        e = d\n        dh = d @ V.T")
+    assert "line 7 comes too early: after `line 9`" in said
+
+
+def test_the_stride_is_among_the_arguments():
+    function = ast.parse("def f(dy, stride=2):\n    for t in range(3):\n        g = dy[:, t:t + 4]").body[0]
+    assert "dy[:, t * stride:t * stride + 4]" in [one.new for one in entries.of_windows(function)]
 
 
 @pytest.mark.parametrize("slip", SLIPS)

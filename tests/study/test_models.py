@@ -155,6 +155,38 @@ FORMS = {
         "self.weights[i] - eta / len(batch)",
         "self.weights[i] - eta",
     ),
+    "a net of one example with its own cost": (
+        """
+        class Net:
+            def __init__(self, sizes):
+                self.weights = [np.random.randn(n, m) for m, n in zip(sizes, sizes[1:])]
+
+            def feedforward(self, a):
+                for w in self.weights:
+                    a = np.tanh(w @ a)
+                return a
+
+            def cost(self, a, y):
+                return 0.5 * np.sum((self.feedforward(a) - y) ** 2)
+
+            def backprop(self, x, y):
+                kept, found = [x], []
+                for w in self.weights:
+                    kept.append(np.tanh(w @ kept[-1]))
+                d = kept[-1] - y
+                for i in range(len(self.weights), 0, -1):
+                    d = d * (1 - kept[i] ** 2)
+                    found.insert(0, d @ kept[i - 1].T)
+                    d = self.weights[i - 1].T @ d
+                return found
+
+            def update_mini_batch(self, batch, eta):
+                for found in [self.backprop(x, y) for x, y in batch]:
+                    self.weights = [w - eta / len(batch) * g for w, g in zip(self.weights, found)]
+        """,
+        "(1 - kept[i] ** 2)",
+        "(1 - kept[i])",
+    ),
     "a delta of the weighted input": (
         """
         def sigmoid(z):

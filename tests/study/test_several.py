@@ -34,6 +34,56 @@ FORMS = {
         "(1 - h**2)",
         "(1 - h)",
     ),
+    "a log-likelihood and its score": (
+        """
+        def loglik(beta, X, y):
+            eta = X @ beta
+            return np.sum(y * eta - np.logaddexp(0, eta))
+
+        def score(beta, X, y):
+            return X.T @ (y - 1 / (1 + np.exp(-X @ beta)))
+        """,
+        "np.exp(-X @ beta)",
+        "np.exp(X @ beta)",
+    ),
+    "a dict with a number that is trained": (
+        """
+        def make_model(n_users, n_items, rank):
+            P, Q = (np.random.default_rng(i).normal(size=(n, rank)) for i, n in enumerate((n_users, n_items)))
+            return dict(P=P, Q=Q, mu=3.0)
+
+        def ratings_cost(m, u, i, r):
+            e = m["mu"] + (m["P"][u] * m["Q"][i]).sum(axis=1) - r
+            g = dict(P=np.zeros_like(m["P"]), Q=np.zeros_like(m["Q"]), mu=e.sum())
+            np.add.at(g["P"], u, e[:, None] * m["Q"][i])
+            np.add.at(g["Q"], i, e[:, None] * m["P"][u])
+            return 0.5 * e @ e, g
+        """,
+        "mu=e.sum()",
+        "mu=e.mean()",
+    ),
+    "a net that is a list of dicts": (
+        """
+        def make_layer(n, m, rng):
+            return {"A": rng.normal(size=(m, n)), "c": np.zeros((m, 1))}
+
+        def propagate(chain, X):
+            tape = []
+            for layer in chain:
+                tape.append(X)
+                X = layer["A"] @ X + layer["c"]
+            return X, tape
+
+        def pull_back(chain, tape, G):
+            found = [None] * len(chain)
+            for k in reversed(range(len(chain))):
+                found[k] = {"A": G @ tape[k].T, "c": G.sum(axis=1, keepdims=True)}
+                G = chain[k]["A"].T @ G
+            return found, G
+        """,
+        "G.sum(axis=1, keepdims=True)",
+        "G.mean(axis=1, keepdims=True)",
+    ),
     "padded sequences, steps first": (
         """
         def pooled_loss(seq, lengths, labels, w, c):

@@ -420,3 +420,31 @@ def test_a_divergence_that_is_written_out_is_nowhere_below_zero(slipped):
     unsquared = text.replace("(std**2 + mu", "(std + mu").replace("= std / prior_std", "= 0.5 / prior_std")
     _, found = slipped(text, text, unsquared)
     assert "the value is no divergence" in found
+
+
+def test_the_shape_of_an_input_may_have_two_sizes(slipped):
+    text = """
+class Signal:
+    def __init__(self, input_shape, kernel_size, filters):
+        depth, length = input_shape
+        self.kernels = np.random.randn(filters, depth, kernel_size)
+        self.biases = np.random.randn(filters, length - kernel_size + 1)
+
+    def forward(self, x):
+        self.x, y = x, np.copy(self.biases)
+        for i, kernel in enumerate(self.kernels):
+            for j, k in enumerate(kernel):
+                y[i] += np.correlate(x[j], k, "valid")
+        return y
+
+    def backward(self, dy, rate):
+        dk, dx = np.zeros_like(self.kernels), np.zeros_like(self.x)
+        for i, d in enumerate(dy):
+            for j, k in enumerate(self.kernels[i]):
+                dk[i, j] = np.correlate(self.x[j], d, "valid")
+                dx[j] += np.convolve(d, k, "full")
+        self.kernels -= rate * dk
+        self.biases -= rate * dy
+        return dx
+"""
+    slipped(text, "dx[j] += np", "dx[j] = np")

@@ -6,7 +6,7 @@ import ast
 import contextlib
 import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import CodeType, FrameType
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from .hooks import Place
 
 ROOT = re.compile(r"\w+")
+OF_NUMPY = re.compile(r"(?:np|numpy)\.(?!random)\w+\(")
 
 # what takes the place of a value v
 ALONE = {
@@ -61,11 +62,12 @@ PRODUCTS = {
     "{u}.T @ {w}": lambda u, w: u.T @ w,
     "{u} @ {w}.T": lambda u, w: u @ w.T,
     "{u} @ {w}": lambda u, w: u @ w,
+    "{u} * {w}": lambda u, w: u * w,
 }
 
 
 # how those with a transpose look
-FORM = {"{u}.T @ {w}": r"\.T @ ", "{u} @ {w}.T": r"(?<!\.T) @ [^@+*]+\.T"}
+FORM = {"{u}.T @ {w}": r"\.T @ ", "{u} @ {w}.T": r"(?<!\.T) @ [^@+*]+\.T", "{u} * {w}": r" \* "}
 
 
 def products(
@@ -77,6 +79,8 @@ def products(
     for form, function in forms.items() if len(wanted) == 2 else ():
         for u, w in itertools.product(names, names):
             with contextlib.suppress(ValueError):
+                if form == "{u} * {w}" and not (u < w and shapes[u] == shapes[w]):
+                    continue
                 if function(np.empty(shapes[u]), np.empty(shapes[w])).shape == wanted:
                     yield form, u, w
 
@@ -142,6 +146,27 @@ def arrays_at(place: Place, texts: Iterable[str], frame: FrameType) -> Iterator[
                 one = eval(code, frame.f_globals, frame.f_locals)
                 if isinstance(one, np.ndarray) and one.dtype.kind in "fbiu" and one.ndim:
                     yield text, code, one
+
+
+def applied(places: Sequence[Place], k: int) -> set[str]:
+    """What other functions make of the value of this name with NumPy: np.roll(self.x, 1) for self.x."""
+    text = places[k].text
+    name = re.compile(rf"(?<![\w.]){re.escape(text.removeprefix('self.'))}\b(?!\s*=)")
+    others = (one.text for one in places if one.function is not places[k].function and OF_NUMPY.match(one.text))
+    return {name.sub(text, one) for one in others if name.search(one)} if places[k].leaf else set()
+
+
+def as_factor(places: Sequence[Place], k: int, kind: str) -> dict[str, str]:
+    """What does not belong there, where it is a part of a factor: 1 - s of g * (1 - s), which is 1 without s."""
+    outer, around = (places[i] if i is not None else None for i in ([None, None, *places[k].within][:-3:-1]))
+    one = outer is not None and re.fullmatch(rf"1(?:\.0)? [-+] {re.escape(places[k].text)}", outer.text)
+    factor = one and around is not None and re.search(rf"[*/] {re.escape(outer.operand)}", around.text)
+    return {"part": f"`{outer.operand}`"} if factor and kind == "line_extra" else {}
+
+
+def simply(text: str) -> str:
+    """(1 - a) * a of (1 - a) * (1 - (1 - a))."""
+    return re.sub(r"\(1 - \(1(?:\.0)? - ([\w.\[\]]+)\)\)", r"\1", text)
 
 
 def on_value(function: Callable) -> Callable[[Any, FrameType], Any]:

@@ -46,3 +46,18 @@ def shown(node: ast.AST, make: Callable[[], Callable[[], None]]) -> str:
 def instead(node: ast.AST, make: Callable[[], Callable[[], None]]) -> Rewriting:
     """A change of what is in an expression or a statement."""
     return Rewriting("line_instead", node.lineno, ast.unparse(node), shown(node, make), make)
+
+
+def bodies(node: ast.AST) -> list[list[ast.stmt]]:
+    return [body for name in ("body", "orelse") if isinstance(body := getattr(node, name, None), list)]
+
+
+def put(body: list, i: int, *new: ast.AST) -> Callable[[], Callable[[], None]]:
+    """Puts nodes in the place of the i-th."""
+
+    def make() -> Callable[[], None]:
+        before = body[:]
+        body[i : i + 1] = new
+        return lambda: body.__setitem__(slice(None), before)
+
+    return make

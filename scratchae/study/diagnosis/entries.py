@@ -30,10 +30,9 @@ def of_entries(node: ast.AST) -> Iterator[Rewriting]:
         for i, part in enumerate(parts):
             if not isinstance(part, ast.Slice) or part.step:
                 continue
-            ends = tuple(one and ast.unparse(one) for one in (part.lower, part.upper))
+            ends = ends_of(part)
             if ends in TURNED:
-                lower, upper = (one and expression(one) for one in TURNED[ends])
-                yield instead(node, with_slice(node, parts, i, ast.Slice(lower, upper)))
+                yield instead(node, with_slice(node, parts, i, other_end(part)))
             if ends == (None, None) and any(isinstance(one, ast.Name | ast.Attribute) for one in parts):
                 yield instead(
                     node, with_slice(node, parts, i, expression(f"range({ast.unparse(node.value)}.shape[{i}])"))
@@ -47,6 +46,25 @@ def of_entries(node: ast.AST) -> Iterator[Rewriting]:
                 value = expression(ast.unparse(node.value))
                 value = Indexed(one.id, index).visit(value)
                 yield instead(node, setter(node, target=target, value=value))
+
+
+def ends_of(part: ast.Slice) -> tuple[str | None, ...]:
+    return tuple(one and ast.unparse(one) for one in (part.lower, part.upper))
+
+
+def other_end(part: ast.Slice) -> ast.Slice:
+    """All but the first in place of all but the last, and the other way round."""
+    return ast.Slice(*(one and expression(one) for one in TURNED[ends_of(part)]))
+
+
+def turned_round(target: ast.Subscript) -> Iterator[ast.Subscript]:
+    """What is assigned to, at the other end: g[:-1] for g[1:]."""
+    parts = target.slice.elts if isinstance(target.slice, ast.Tuple) else [target.slice]
+    for i, part in enumerate(parts):
+        if isinstance(part, ast.Slice) and not part.step and ends_of(part) in TURNED:
+            new = [*parts[:i], other_end(part), *parts[i + 1 :]]
+            index = ast.Tuple(new, ast.Load()) if len(new) > 1 else new[0]
+            yield ast.copy_location(ast.Subscript(target.value, index, ast.Store()), target)
 
 
 def neighbours(node: ast.Subscript) -> Iterator[Rewriting]:
@@ -71,6 +89,27 @@ def all_added(node: ast.Subscript) -> Iterator[Rewriting]:
         yield Rewriting("line_instead", node.lineno, ast.unparse(node), text, make)
 
 
+def of_blocks(node: ast.AST) -> Iterator[Rewriting]:
+    """Sums over the other ones of neighbouring axes, x.reshape(n, h, k).sum(axis=2) in place of x.reshape(n, k, h).sum(axis=1)."""
+    inner = getattr(getattr(node, "func", None), "value", None)
+    named = [getattr(getattr(one, "func", None), "attr", "") for one in (node, inner)]
+    axes = next((one for one in getattr(node, "keywords", ()) if one.arg == "axis"), None)
+    if named[0] not in ("sum", "mean") or named[1] != "reshape" or axes is None:
+        return
+    places = [getattr(one, "value", None) for one in getattr(axes.value, "elts", [axes.value])]
+    for by in (1, -1):
+        args = list(inner.args)
+        if not all(isinstance(i, int) and 0 <= i < len(args) and 0 <= i + by < len(args) for i in places):
+            continue
+        for i in places:
+            args[i], args[i + by] = args[i + by], args[i]
+        moved = expression(str(tuple(i + by for i in places) if len(places) > 1 else places[0] + by))
+        shaped = ast.copy_location(ast.Call(inner.func, args, inner.keywords), inner)
+        func = ast.copy_location(ast.Attribute(shaped, named[0], ast.Load()), node)
+        rest = [one for one in node.keywords if one is not axes]
+        yield instead(node, setter(node, func=func, keywords=[ast.keyword("axis", moved), *rest]))
+
+
 def of_powers(node: ast.AST) -> Iterator[Rewriting]:
     """Another exponent."""
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
@@ -83,6 +122,7 @@ def of_powers(node: ast.AST) -> Iterator[Rewriting]:
 def of_windows(function: ast.AST) -> Iterator[Rewriting]:
     """Windows that begin at each place in place of each stride-th: x[i * s : i * s + k] for x[i : i + k]."""
     read = [one for one in ast.walk(function) if isinstance(one, ast.Name | ast.Attribute)]
+    read += [one for one in ast.walk(function) if isinstance(one, ast.arg)]
     strides = dict.fromkeys(text for text in map(ast.unparse, read) if STRIDE.search(text))
     for node in ast.walk(function):
         parts = node.slice.elts if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Tuple) else []

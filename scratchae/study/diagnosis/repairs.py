@@ -122,7 +122,7 @@ class Repair(Goals):
             if not self.holds(names):
                 return False
         place = self.places[k if isinstance(k, int) else k[0]]
-        words = {"line": place.line, "part": f"`{place.text}`", "new": f"`{new}`", **words}
+        words = {"line": place.line, "part": f"`{place.text}`", "new": f"`{candidates.simply(new)}`", **words}
         self.fixes.append(Fix(names, kind, place.line, words))
         return True
 
@@ -152,7 +152,8 @@ class Repair(Goals):
             for names, c in tried:
                 kind = "line_extra" if abs(1 + c) < 1e-9 else "line_sign" if abs(2 + c) < 1e-9 else "line_factor"
                 new, counts = f"-({self.places[k].text})", f"{1 / (1 + c):.6g}" if abs(1 + c) > 1e-9 else ""
-                if self.offer(k, names, kind, new, lambda value, frame, c=c: (1 + c) * value, c=counts):
+                words = {"c": counts, **candidates.as_factor(self.places, k, kind)}
+                if self.offer(k, names, kind, new, lambda value, frame, c=c: (1 + c) * value, **words):
                     break
                 s = 1 - c / 2  # of what stands in a denominator
                 if s > 1e-9 and self.offer(
@@ -178,7 +179,7 @@ class Repair(Goals):
         """The values that have a name where a hook is, by what would be written, as code."""
         if k in self.named:
             return self.named[k]
-        texts = {one.text for one in self.places if one.leaf}
+        texts = {one.text for one in self.places if one.leaf} | candidates.applied(self.places, k)
         found = self.named[k] = {}
 
         def collect(value: Any, frame: FrameType) -> Any:

@@ -128,9 +128,11 @@ def file_of(subject: Any) -> str:
     for source in (
         getattr(thing, "_value", None),
         getattr(thing, "source", None),
+        getattr(thing, "_factory", None),  # of functions
         thing if inspect.isroutine(thing) else type(thing),
     ):
         source = getattr(source, "func", source)  # with an option
+        source = getattr(source, "source", source)  # of a table
         code = getattr(inspect.unwrap(source), "__code__", None) if callable(source) else None
         if code is None and inspect.isclass(source):
             methods = (getattr(value, "__code__", None) for value in vars(source).values())

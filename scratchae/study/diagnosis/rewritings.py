@@ -7,9 +7,10 @@ import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .changes import Rewriting, changed, setter
-from .entries import of_comparisons, of_entries, of_names, of_powers
+from .changes import Rewriting, bodies, changed, instead, put, setter
+from .entries import of_blocks, of_comparisons, of_entries, of_names, of_powers, turned_round
 from .hooks import NUMPY
+from .moves import deferred, moved_along, returned
 
 COMPARED = {ast.Lt: ast.Gt, ast.Gt: ast.Lt, ast.LtE: ast.GtE, ast.GtE: ast.LtE, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq}
 AT = {ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply"}
@@ -21,14 +22,10 @@ def rewritings(function: ast.AST, first: bool) -> Iterator[Rewriting]:
     """The small changes of a function: of its statements first, then of what is in them."""
     nodes = list(ast.walk(function))
     late = (of_entries, of_powers, of_squares, of_sums, exchanged, compared, moved_along, of_letters)
-    for kind in (added, returned) if first else late:
+    for kind in (added, returned, deferred, mirrored, of_rows, of_parentheses, of_blocks) if first else late:
         for node in nodes:
             yield from kind(node)
     yield from of_comparisons(function) if first else of_names(function)
-
-
-def bodies(node: ast.AST) -> list[list[ast.stmt]]:
-    return [body for name in ("body", "orelse") if isinstance(body := getattr(node, name, None), list)]
 
 
 def added(node: ast.AST) -> Iterator[Rewriting]:
@@ -60,6 +57,48 @@ def added(node: ast.AST) -> Iterator[Rewriting]:
                     yield Rewriting("line_overwrites", one.lineno, ast.unparse(one), written(new), put(body, i, new))
 
 
+def mirrored(node: ast.AST) -> Iterator[Rewriting]:
+    """The same once more at the other end, such as g[:-1] -= d after g[1:] += d."""
+    for body in bodies(node):
+        for i, one in enumerate(body):
+            if isinstance(one, ast.AugAssign) and type(one.op) in TURNED and isinstance(one.target, ast.Subscript):
+                for target, op in itertools.product(turned_round(one.target), (TURNED[type(one.op)](), one.op)):
+                    new = ast.copy_location(ast.AugAssign(target, op, one.value), one)
+                    text = f"{ast.unparse(one)}; {written(new)}"
+                    yield Rewriting("line_lacks_term", one.lineno, ast.unparse(one), text, put(body, i, one, new))
+
+
+def of_rows(node: ast.AST) -> Iterator[Rewriting]:
+    """The sum of each row, turned round, in place of a number: a[rows, y] = -a.sum(axis=1)."""
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
+        place, number = node.targets[0], isinstance(getattr(node.value, "operand", node.value), ast.Constant)
+        if (
+            number
+            and isinstance(place.slice, ast.Tuple)
+            and len(place.slice.elts) == 2
+            and not has_slice(place.slice)
+        ):
+            value = ast.parse(f"-{ast.unparse(place.value)}.sum(axis=1)", mode="eval").body
+            yield instead(node, setter(node, value=ast.copy_location(value, node)))
+
+
+def of_parentheses(node: ast.AST) -> Iterator[Rewriting]:
+    """a * (b - c) in place of a * b - c, (a + b) / c in place of a + b / c, and a / (b * c) in place of a / b * c."""
+    if not isinstance(node, ast.BinOp):
+        return
+    sums, low, high = isinstance(node.op, ast.Add | ast.Sub), node.left, node.right
+    if isinstance(low, ast.BinOp) and (isinstance(low.op, ast.Mult | ast.Div) if sums else divides_first(node)):
+        inner = ast.copy_location(ast.BinOp(low.right, node.op, high), node)
+        yield instead(node, setter(node, left=low.left, op=low.op, right=inner))
+    if sums and isinstance(high, ast.BinOp) and isinstance(high.op, ast.Mult | ast.Div):
+        inner = ast.copy_location(ast.BinOp(low, node.op, high.left), node)
+        yield instead(node, setter(node, left=inner, op=high.op, right=high.right))
+
+
+def divides_first(node: ast.BinOp) -> bool:
+    return isinstance(node.op, ast.Mult) and isinstance(node.left, ast.BinOp) and isinstance(node.left.op, ast.Div)
+
+
 def at_once(target: ast.Subscript, op: type[ast.operator], one: ast.Assign | ast.AugAssign) -> ast.stmt | None:
     """np.add.at(target, indices, value)."""
     if op not in AT or has_slice(target.slice):
@@ -75,79 +114,6 @@ def written(node: ast.AST) -> str:
 
 def has_slice(node: ast.AST) -> bool:
     return any(isinstance(one, ast.Slice) for one in ast.walk(node))
-
-
-def put(body: list, i: int, *new: ast.AST) -> Callable[[], Callable[[], None]]:
-    """Puts nodes in the place of the i-th."""
-
-    def make() -> Callable[[], None]:
-        before = body[:]
-        body[i : i + 1] = new
-        return lambda: body.__setitem__(slice(None), before)
-
-    return make
-
-
-def swap(body: list, i: int, j: int) -> Callable[[], Callable[[], None]]:
-    def make() -> Callable[[], None]:
-        before = body[:]
-        body[i], body[j] = body[j], body[i]
-        return lambda: body.__setitem__(slice(None), before)
-
-    return make
-
-
-def moved_along(node: ast.AST) -> Iterator[Rewriting]:
-    """A statement that comes after its neighbour, or inside of the loop behind it, or not at all."""
-    for body in bodies(node):
-        if not body or not isinstance(body[0], ast.stmt):
-            continue
-        for i, one in enumerate(body):
-            if isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant):
-                continue  # a docstring
-            after = body[i + 1] if i + 1 < len(body) else None
-            simple = isinstance(one, ast.Assign | ast.AugAssign | ast.Expr)
-            if simple and isinstance(after, ast.Assign | ast.AugAssign | ast.Expr):
-                yield Rewriting(
-                    "line_early", one.lineno, ast.unparse(one), f"line {after.lineno}", swap(body, i, i + 1)
-                )
-            if isinstance(after, ast.For | ast.While) and isinstance(one, ast.Expr | ast.Assign):
-                loop = after
-                yield Rewriting(
-                    "line_outside", one.lineno, ast.unparse(one), f"line {after.lineno}", inside(body, i, loop)
-                )
-            if isinstance(one, ast.AugAssign | ast.Expr) or (
-                isinstance(one, ast.Assign) and isinstance(one.targets[0], ast.Subscript)
-            ):
-                gone = ast.copy_location(ast.Pass(), one)
-                yield Rewriting("line_extra", one.lineno, ast.unparse(one), "", put(body, i, gone))
-
-
-def returned(node: ast.AST) -> Iterator[Rewriting]:
-    """A `return` at the end of a loop, behind it."""
-    for body in bodies(node):
-        for i, one in enumerate(body):
-            if isinstance(one, ast.For | ast.While) and isinstance(one.body[-1], ast.Return) and len(one.body) > 1:
-                last = one.body[-1]
-                yield Rewriting("line_returns", last.lineno, ast.unparse(last), "", behind(body, i, one))
-
-
-def inside(body: list, i: int, loop: ast.For) -> Callable[[], Callable[[], None]]:
-    def make() -> Callable[[], None]:
-        one = body.pop(i)
-        loop.body.insert(0, one)
-        return lambda: (loop.body.pop(0), body.insert(i, one))
-
-    return make
-
-
-def behind(body: list, i: int, loop: ast.For) -> Callable[[], Callable[[], None]]:
-    def make() -> Callable[[], None]:
-        last = loop.body.pop()
-        body.insert(i + 1, last)
-        return lambda: (loop.body.append(last), body.pop(i + 1))
-
-    return make
 
 
 def of_squares(node: ast.AST) -> Iterator[Rewriting]:

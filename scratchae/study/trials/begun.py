@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from ..styles.objects.constructed import is_size
+from ..styles.objects.constructed import FRACTIONS, is_size
 from ..styles.objects.copies import repeatable
 from ..styles.text.calls import required
 from ..styles.text.fields import fields_held, fields_in
+from ..styles.text.names import RATES, plain
 from .cells import INPUT, STATE
 from .chains import LAYOUTS, OPTIONS, bare, of_others
 from .directed import in_order
@@ -27,7 +28,8 @@ MOST = 300
 
 
 def of_entries(functions: Sequence[Callable], names: Collection[str]) -> dict[str, str]:
-    """The kinds of those of the names that are entries of a dict, params[W1]; empty if nothing of the file begins it."""
+    """The kinds of those of the names that are entries of a dict, params[W1], or of dicts in a list, layers[0][W]; empty if nothing of the
+    file begins it."""
     keys: dict[str, list[str]] = {}
     for name in names:
         one, _, key = name.partition("[")
@@ -35,7 +37,9 @@ def of_entries(functions: Sequence[Callable], names: Collection[str]) -> dict[st
             keys.setdefault(one, []).append(key[:-1])
     file = getattr(functions[0], "__globals__", {}) if functions and keys else {}
     found: dict[str, str] = {}
-    for made in [begun(one) for name, one in functions_in(file) if BEGINS.search(name)]:
+    makers = [one for name, one in functions_in(file) if BEGINS.search(name)]
+    listed = [{f"{i}][{key}": kind for i in (0, 1) for key, kind in begun(one, i).items()} for one in makers]
+    for made in [*map(begun, makers), *listed]:
         for one, wanted in keys.items():
             if {*wanted} <= made.keys():
                 found = {f"{one}[{key}]": made[key] for key in wanted} | found
@@ -53,14 +57,16 @@ def functions_in(file: Mapping[str, Any]) -> Iterator[tuple[str, Callable]]:
 
 
 @functools.cache
-def begun(function: Callable) -> dict[str, str]:
-    """The kinds of the arrays and numbers in the dict that a function makes of one to three sizes; empty if it makes none."""
+def begun(function: Callable, first: int = 0) -> dict[str, str]:
+    """The kinds of the arrays and numbers in the dict that a function makes of one to three sizes, from this one on; empty if it makes none."""
     try:
         asked = [p for p in required(function) if p.name not in ("rng", "seed")]
-        told = 0 < len(asked) <= len(SIZES) and all(is_size(p.name) for p in asked)
+        told = 0 < len(asked) <= len(SIZES) - first and all(
+            is_size(p.name) or p.name in ("m", "fan_in", "fan_out") for p in asked
+        )
         with repeatable():
             others = {p.name: np.random.default_rng(0) for p in required(function) if p.name == "rng"}
-            made = function(*SIZES[: len(asked)], **others) if told else None
+            made = function(*SIZES[first : first + len(asked)], **others) if told else None
     except Exception:
         return {}
     made = fields_held(made) or made
@@ -71,7 +77,11 @@ def begun(function: Callable) -> dict[str, str]:
     }
     if not all(map(all, kinds.values())) or not any(kinds.values()):
         return {}
-    numbers = {str(key): "n" if isinstance(one, int) else "p" for key, one in made.items() if not np.ndim(one)}
+    numbers = {
+        str(key): "n" if isinstance(one, int) else "p" if plain(key) in FRACTIONS | RATES else "e"
+        for key, one in made.items()
+        if not np.ndim(one)
+    }
     return {key: "f" + "".join(kind) for key, kind in kinds.items()} | numbers
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import ScratchaeError
-from ..styles.readings.assigned import assigned, stems_of_label
+from ..styles.readings.assigned import assigned, last_of, stems_of_label
 from ..styles.readings.several import Several, UnlikeError
 from ..styles.text.names import stem, stems_of_gradient
 from ..styles.text.written import text_of
@@ -135,7 +135,9 @@ class Fits:
         tensors = tensors_of(arguments)
         single = [name for name, tensor in tensors.items() if tensor.ndim == 0]
         named = {one for label, _ in labelled if stems_of_gradient(label) for one in stems_of_label(label)}
-        unnamed = len(self.thing.parts) == 1 and not {*map(stem, single)} <= named
+        keys = {label for label, _ in labelled}  # of entries, params['mu'], which are told from arguments
+        told = all(("[" in name and last_of(name) in keys) or stem(name) in named for name in single)
+        unnamed = len(self.thing.parts) == 1 and not told
         if terms.size == 1 and (unnamed or len(single) == len(tensors)):
             return False  # what is calculated of a single number would pass for a loss
         if any(np.any(array) and self.is_of_another(label, arguments, tensors) for label, array in labelled):
@@ -152,6 +154,10 @@ class Fits:
 
     def is_of_another(self, label: str, arguments: Mapping[str, Any], tensors: Mapping[str, Any]) -> bool:
         """Whether a gradient is that of an argument which is a whole or a single number here, and so is rather an array of floats."""
+        inner = [pair for one in arguments.values() if isinstance(one, dict) for pair in one.items()]
         numbers = [name for name, value in arguments.items() if isinstance(value, int | float | np.ndarray)]
-        others = {stem(name) for name in (*numbers, *self.thing.sized)} - {stem(name) for name in tensors}
+        numbers += [last_of(str(key)) for key, value in inner if type(value) in (int, float)]
+        others = {stem(name) for name in (*numbers, *self.thing.sized)} - {
+            stem(last_of(name) if "[" in name else name) for name in tensors
+        }
         return "." not in label and "[" not in label and bool(stems_of_label(label) & others)

@@ -63,7 +63,7 @@ SECONDS = 0.7  # for trying shapes
 TRIES = 4000
 
 # what an argument of a name may be, the likeliest first: a kind, and the letters of its shape. Kinds: f floats, i class or row numbers,
-# j those of two classes, o one-hot rows, c one-hot columns, b 0 and 1, s -1 and 1, p a single number, n and m whole numbers, 2 and 3, t the word train, q rows that sum to 1, y symmetric
+# j those of two classes, o one-hot rows, c one-hot columns, b 0 and 1, s -1 and 1, p a single number, e one of a dict that is trained, n and m whole numbers, 2 and 3, t the word train, q rows that sum to 1, y symmetric
 # shares of pairs, l whole numbers of steps, at least 1
 LENGTHS = r"(?:seq|sequence|sentence|doc|x|input)?(?:lengths?|lens?)|n?valid"
 NAMED: tuple[tuple[str, str], ...] = (
@@ -278,7 +278,7 @@ class Fitting:
             )
             one, _, key = name.partition("[")
             if key:
-                found.setdefault(one, {})[key[:-1]] = value
+                found.setdefault(one, {})[key[:-1]] = value[()] if kind == "f" else value
             else:
                 found[one] = value
         return found

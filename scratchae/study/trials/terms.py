@@ -10,7 +10,7 @@ import numpy as np
 
 from ..styles.objects.copies import repeatable
 from ..styles.readings.several import Several, UnlikeError
-from ..styles.text.fields import Fields
+from ..styles.text.fields import Dicts, Fields
 from ..styles.text.written import Row
 
 
@@ -34,7 +34,7 @@ def tensors_of(arguments: Mapping[str, Any]) -> dict[str, np.ndarray]:
     found = {}
     for name, value in arguments.items():
         if isinstance(value, dict):
-            found |= {f"{name}[{key}]": one for key, one in value.items() if np.ndim(one)}
+            found |= {f"{name}[{key}]": one for key, one in value.items() if isinstance(one, np.ndarray)}
         elif isinstance(value, np.ndarray) and value.dtype.kind == "f":
             found[name] = value
     return found
@@ -57,7 +57,7 @@ def evaluated(
     """The terms of L = Σ r y, and the gradients with the names that their author gave them, if they are asked for. anew: np.random begins anew."""
     given = copied(arguments)
     for name, keys in thing.keys.items():
-        if isinstance(keys, Row | Fields) and isinstance(given.get(name), dict):
+        if isinstance(keys, Row | Fields | Dicts) and isinstance(given.get(name), dict):
             given[name] = keys.packed(given[name][key] for key in keys)
     with repeatable() if anew else contextlib.nullcontext():
         outputs, labelled = thing.run(given, upstream) if slopes or not thing.value else (thing.value(given), [])

@@ -15,11 +15,15 @@ from ..readings.apart import apart, returned_by, settings_of, words
 from ..readings.returned import names_in, with_gradients
 from ..readings.several import Arrays, Several
 from ..text.calls import parameters_of, required
-from ..text.fields import fields_of
+from ..text.fields import dicts_of, fields_of
 from ..text.names import DERIVATIVES, IS_COST, IS_SLOPE, is_upstream, partner, plain
 from ..text.written import keys_of, may_give_several, text_of
 from .helped import with_objects
 
+LIKELIHOOD = re.compile(r"log_?lik|(?:^|_)(?:nll|ll|llik)(?:$|_)", re.I)
+SCORE = re.compile(
+    r"scores?(?:_(?:function|vector|fn))?", re.I
+)  # what statistics calls the gradient of a log-likelihood
 DOWNHILL = re.compile(r"updates?$|step|descent", re.I)  # what is added to parameters: the gradient turned round
 
 
@@ -29,7 +33,8 @@ def in_one_or_two(functions: Mapping[str, Callable]) -> Iterator[Several]:
     def reading(name: str, run: Callable, value: Callable, *slope: Callable, **more: Any) -> Several:
         needed, settings = required(value), settings_of(value, *slope)
         names = [p.name for p in needed]
-        keys = fields_of(functions.values(), names) | keys_of(functions.values(), names)
+        held = dicts_of(functions.values(), names) | fields_of(functions.values(), names)
+        keys = held | keys_of(functions.values(), names)
         parts = (value, *slope)
         return with_objects(Several(name, parts[-1], needed, run, keys, settings=settings, parts=parts, **more))
 
@@ -121,7 +126,8 @@ def with_its_own(value: Callable, arguments: Arrays, upstream: Callable) -> tupl
 
 def belongs(name: str, value: Callable, other: str, slope: Callable) -> bool:
     """Whether one function may be the derivative of another, because it takes the same arguments."""
-    if IS_SLOPE.search(name) or not IS_SLOPE.search(other):
+    score = LIKELIHOOD.search(name) and SCORE.fullmatch(other)
+    if IS_SLOPE.search(name) or not (IS_SLOPE.search(other) or score):
         return False
     first, second = ([plain(p.name) for p in required(f)] for f in (value, slope))
     rest, same = [one for one in second if one not in first], takes_the_same(value, slope)
@@ -130,4 +136,7 @@ def belongs(name: str, value: Callable, other: str, slope: Callable) -> bool:
     if outcome := returned_by(value) & set(rest):  # such as all states of a solver
         rest = [one for one in rest if one not in outcome]
         same = bool(set(first) & set(second)) and len(rest) == 1 and is_upstream(rest[0])
-    return same or handed_on
+    of_list = bool(set(first) & set(second) and set(rest) & given) and [*map(is_upstream, set(rest) - given)] == [
+        True
+    ]
+    return same or handed_on or of_list

@@ -21,7 +21,7 @@ from ..text.written import text_of
 from .built import built
 
 IS_SIZE = re.compile(
-    r"^n|dim|size|num|count|units|^in|^out|hidden|^d\d*$|^[kh]$|width|seed|rng|^lr|vocab|len|depth|heads"
+    r"^n|dim|size|num|count|units|^in|^out|hidden|^d\d*$|^[kh]$|width|seed|rng|^lr|vocab|len|depth|heads|rank"
 )
 
 
@@ -41,6 +41,8 @@ WINDOWS = {*PARTS, "kernel", "kernelsize", "ksize", "k", "size", "window", "fact
 FRACTIONS = {"rate", "slope", "std", "momentum", "weight", "alpha", "p", "keep", "keepprob", "drop", "dropout", "droprate", "dropoutrate", "dropoutratio", "ratio", "prob", "beta", "decay", "sigma", "negativeslope", "rho", "scale", "temperature", "eps", "epsilon", "lam", "lambd", "reg", "gamma"}  # fmt: skip
 LISTS = {"sizes", "layers", "layersizes", "layerdims", "architecture", "shape"}  # of all layers
 ONE_OR_SEVERAL = {"units", "dims"}
+SHAPED = {"inputshape", "inshape", "imageshape", "inshp", "imgshape"}
+SHAPES = (2, 6, 5), (5, 8)  # of an input, whose first size no other argument has
 ACTIVATIONS = {
     "activation", "activationfunction", "activationfn", "activationfunc", "actfn", "act", "func", "fn", "nonlinearity",
 }  # fmt: skip
@@ -65,9 +67,15 @@ class Made:
     alike: bool = False  # whether all its sizes are equal
 
 
-def argument(parameter: inspect.Parameter, sizes: Iterator[int], lists: bool = False, window: int = 2) -> Any:
+def argument(
+    parameter: inspect.Parameter,
+    sizes: Iterator[int],
+    lists: bool = False,
+    window: int = 2,
+    shape: Sequence[int] = SHAPES[0],
+) -> Any:
     """What to hand to a constructor for a parameter of this name. lists: a list for what may be one size or several; window: the size
-    of one."""
+    of one; shape: that of an input."""
     name = plain(parameter.name)
     if parameter.annotation in (float, "float") or name in FRACTIONS:
         return 0.4
@@ -75,8 +83,8 @@ def argument(parameter: inspect.Parameter, sizes: Iterator[int], lists: bool = F
         return tanh
     if any(word in name for word in ("prime", "deriv", "dactivation", "activationgrad")):
         return tanh_prime
-    if name in ("inputshape", "inshape", "imageshape"):
-        return (2, 6, 5)  # whose first size no other argument has
+    if name in SHAPED:
+        return shape
     if name in ("rng", "generator"):
         return np.random.default_rng(0)
     if name in ("seed", "randomstate"):
@@ -122,28 +130,35 @@ def constructed(cls: type, sizes: tuple[int, ...] = SIZES, **options: Any) -> Ma
         sizes = tuple(2 * size for size in sizes)
     elif len(required(cls)) > 1 and len(set(sizes)) > 1:
         return first_made(cls, (sizes, *DIVISIBLE[:: 1 if sizes == SIZES else -1]), options)
-    return made_with(cls, sizes, options)
+    return first_made(cls, (sizes,), options)
 
 
 def first_made(cls: type, ways: Sequence[tuple[int, ...]], options: Mapping[str, Any]) -> Made:
-    """An object of the first sizes that the constructor takes; those after the first are for one that says that they do not divide."""
-    raised = None
-    for sizes in ways:
+    """An object of the first sizes that the constructor takes; those after the first are for one that says that they do not divide, or that
+    takes the shape of an input apart."""
+    raised, shaped = None, any(plain(p.name) in SHAPED for p in required(cls))
+    for shape, sizes in itertools.product(SHAPES if shaped else SHAPES[:1], ways):
         try:
-            return made_with(cls, sizes, options)
+            return made_with(cls, sizes, options, shape=shape)
         except (AssertionError, ValueError) as error:
             raised = raised or error
     raise raised
 
 
-def made_with(cls: type, sizes: tuple[int, ...], options: Mapping[str, Any], lists: bool = False) -> Made:
+def made_with(
+    cls: type,
+    sizes: tuple[int, ...],
+    options: Mapping[str, Any],
+    lists: bool = False,
+    shape: Sequence[int] = SHAPES[0],
+) -> Made:
     numbers = itertools.chain(sizes, itertools.repeat(2))
     words, places = {}, []
     with_slope = any(re.search("prime|deriv", plain(p.name)) for p in required(cls))
     for parameter in required(cls):
         value = settings_in(sys.modules.get(cls.__module__), parameter.name)
         value = key_in(cls, parameter.name) if value is None else value
-        value = argument(parameter, numbers, lists, 3 if wants_odd(cls) else 2) if value is None else value
+        value = argument(parameter, numbers, lists, 3 if wants_odd(cls) else 2, shape) if value is None else value
         if with_slope and plain(parameter.name) in ("f", "g", "phi", "sigma"):
             value = tanh
         if len(set(sizes)) == 1 and value in (2, [3, 4, 2]):  # sizes that are all equal
@@ -162,6 +177,6 @@ def made_with(cls: type, sizes: tuple[int, ...], options: Mapping[str, Any], lis
     except (TypeError, IndexError):
         if lists or not any(plain(p.name) in ONE_OR_SEVERAL for p in required(cls)):
             raise
-        return made_with(cls, sizes, options, True)
+        return made_with(cls, sizes, options, True, shape)
     finally:
         np.random.set_state(state)

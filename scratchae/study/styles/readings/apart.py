@@ -81,7 +81,11 @@ def apart(
     }
     for name in upstream_option(slope) if not above else ():
         settings[name], outputs = 1.7, [1.7 * np.asarray(y) for y in outputs]
-    returned = list(labelled(slope(*handed, **settings), names_in(slope)))
+    rest = [p.name for p in required(value) if p.name not in {one.name for one in wanted}]
+    names = [
+        f"d{rest[0]}" if name in drawn and len(rest) == 1 else name for name in names_in(slope)
+    ]  # ∂L/∂y, taken back to x
+    returned = list(labelled(slope(*handed, **settings), names))
     return outputs, [*returned, *labelled(dict(filled), ())]
 
 

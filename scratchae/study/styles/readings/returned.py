@@ -30,6 +30,9 @@ def labelled(found: Any, names: Sequence[str]) -> Iterator[tuple[str, Any]]:
             name, value = names[i] if i < len(names) else str(i), fields_held(value) or value
             if isinstance(value, dict):
                 yield from labelled(value, ())
+            elif isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
+                for one in value:
+                    yield from labelled(one, ())
             elif isinstance(value, tuple | list):
                 yield from ((f"{name}[{k}]", one) for k, one in enumerate(value))
             else:

@@ -1,4 +1,5 @@
-"""Arguments that are objects of a class of their file which only holds arrays: a dataclass or a named tuple, read as `params.W`."""
+"""Arguments that hold arrays: objects of a class of their file which does nothing else, a dataclass or a named tuple, read as `params.W`;
+and lists of dicts, `for layer in layers: layer["W"]`."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .written import tree_of
+from .written import through, tree_of
 
 
 class Fields(list):
@@ -21,6 +22,41 @@ class Fields(list):
 
     def packed(self, arrays: Iterable[Any]) -> Any:
         return self.cls(*arrays)
+
+
+class Dicts(list):
+    """What the entries of a list of two dicts are called, in order. keys: those of each."""
+
+    def __init__(self, keys: Collection[str]):
+        super().__init__(f"{i}][{key}" for i in (0, 1) for key in keys)
+        self.keys = keys
+
+    def packed(self, arrays: Iterable[Any]) -> list[dict[str, Any]]:
+        found = iter(arrays)
+        return [{key: next(found) for key in self.keys} for _ in (0, 1)]
+
+
+def dicts_of(functions: Iterable[Any], names: Collection[str]) -> dict[str, Dicts]:
+    """The arguments that are lists of dicts of which keys are read: of `layer`, where a loop takes it out, or of `layers[i]`."""
+    found: dict[str, dict[str, None]] = {}
+    for function in functions:
+        nodes = [*ast.walk(tree_of(function))]
+        loops = [
+            pair
+            for one in nodes
+            if isinstance(one, ast.For | ast.comprehension)
+            for pair in through(one.target, one.iter)
+        ]
+        taken = {getattr(target, "id", ""): getattr(source, "id", "") for target, source in loops}
+        for node in nodes:
+            key = getattr(node.slice, "value", None) if isinstance(node, ast.Subscript) else None
+            if not isinstance(key, str) or not isinstance(node.ctx, ast.Load):
+                continue
+            inner = node.value.value if isinstance(node.value, ast.Subscript) else None
+            name = taken.get(getattr(node.value, "id", "")) or getattr(inner, "id", "")
+            if name in names:
+                found.setdefault(name, {})[key] = None
+    return {name: Dicts(keys) for name, keys in found.items()}
 
 
 def fields_in(cls: type) -> list[str]:
