@@ -17,6 +17,7 @@ COUNTS = {
     "eighth": (49, 96),
     "ninth": (73, 146),
     "tenth": (73, 146),
+    "eleventh": (73, 146),
 }
 
 
