@@ -27,7 +27,7 @@ from ..study.styles.readings.several import Several
 from ..study.styles.text.calls import required
 from ..study.styles.text.names import partner, plain
 from ..study.styles.text.written import text_of
-from ..study.trials import batches, divergences, inside, layers, learning, readings, whole
+from ..study.trials import batches, divergences, functions, inside, layers, learning, readings, whole
 from ..study.trials.fits import UnsettledError
 from ..study.trials.result import RIGHT, WRONG, Result, Tried
 from .looked import unnoted
@@ -218,6 +218,11 @@ def stands(result: Result) -> bool:
     )
 
 
+def found_with_data(result: Result | None) -> bool:
+    """Whether what is right was handed arrays: an update by itself says nothing of a backward that raised an error."""
+    return result is None or result.code != RIGHT or bool(result.tried.shapes)
+
+
 def with_fallback(check: Callable[[], Result], other: Callable[..., Result | None], believed: bool = True) -> Result:
     """A check, or another where it cannot be done. believed: a "wrong" of the first stands, as does one of which other options were right;
     else it falls if the other is right beyond doubt."""
@@ -241,7 +246,8 @@ def with_fallback(check: Callable[[], Result], other: Callable[..., Result | Non
         found = other(strict=True)
         return found if found is not None and found.code == RIGHT else result
     found = other()
-    if found is not None and not (result is not None and in_part(found)):
+    by_itself = functions.raised_in_backward(raised or result.error) and not found_with_data(found)
+    if found is not None and not (result is not None and in_part(found)) and not by_itself:
         return found
     if raised is not None:
         raise raised

@@ -462,7 +462,7 @@ def test_a_strength_whose_name_is_that_of_a_penalty_has_a_part_in_a_gradient(gra
     assert code == grade.WRONG and "strength l2" in said, said
 
 
-def test_a_backward_that_indexes_what_has_no_axes_is_wrong(slipped):
+def test_what_a_backward_raises_is_said_and_no_verdict(graded):
     text = """
         class Half:
             def forward(self, x):
@@ -474,7 +474,51 @@ def test_a_backward_that_indexes_what_has_no_axes_is_wrong(slipped):
                 dx[:, :] += 0.5 * dy
                 return dx
         """
-    slipped(text, "zeros_like(self.x)", "zeros_like(0.5)")
+    assert graded(text)[0] == grade.RIGHT
+    code, said = graded(text.replace("zeros_like(self.x)", "zeros_like(0.5)"))
+    assert code == grade.UNUSABLE and "IndexError: too many indices" in said and "dx[:, :] += 0.5 * dy" in said, said
+
+
+def test_an_update_is_no_proof_of_a_backward_that_raised(graded):
+    text = """
+        class Layer:
+            def __init__(self, n_in, n_out):
+                self.W = np.random.uniform(-0.7, 0.7, (n_out, n_in))
+
+            def forward(self, x):
+                self.x = x
+                return self.W.dot(x)
+
+            def backward(self, grad):
+                self.dW = np.outer(grad, self.x)
+                return self.W.T.dot(grad)
+
+            def update(self, lr):
+                self.W -= lr * self.dW
+        """
+    assert graded(text)[0] == grade.RIGHT
+    code, said = graded(text.replace("np.outer(grad, self.x)", "grad * self.x"))
+    assert code == grade.UNUSABLE and "self.dW = grad * self.x" in said, said
+
+
+def test_more_channels_that_forward_takes_by_broadcasting_are_not_meant(slipped):
+    text = """
+        class Local:
+            def __init__(self, length=6, channels_in=1, channels_out=1, width=3):
+                self.weights = np.random.default_rng(2).normal(size=(length - width + 1, width, channels_in, channels_out))
+
+            def forward(self, signal):
+                self.signal, n = signal, len(self.weights)
+                return sum(np.einsum("bpc,pco->bpo", signal[:, t:t + n], self.weights[:, t]) for t in range(3))
+
+            def backward(self, dy):
+                self.dweights, dx, n = np.zeros_like(self.weights), np.zeros_like(self.signal), len(self.weights)
+                for t in range(3):
+                    self.dweights[:, t] = np.einsum("bpc,bpo->pco", self.signal[:, t:t + n], dy)
+                    dx[:, t:t + n] += np.einsum("bpo,pco->bpc", dy, self.weights[:, t])
+                return dx
+        """
+    slipped(text, "dx[:, t:t + n] +=", "dx[:, t:t + n] =")
 
 
 HUBER = """
@@ -513,3 +557,29 @@ def test_an_activation_that_jumps_is_right_with_a_remark(graded):
     assert code == 0
     assert "right, with a remark" in said
     assert "where one number passes 0, and all others stay" in said
+
+
+def test_vectors_that_a_loss_takes_for_one_example_are_no_numbers_of_each(slipped):
+    text = """
+        def cross_entropy(p, t):
+            value = -np.mean(np.sum(t * np.log(p), axis=-1))
+            return value, -t / p / len(p)
+        """
+    slipped(text, "-t / p / len(p)", "-t / p")
+
+
+def test_an_outer_product_is_of_vectors(slipped):
+    text = """
+        class Linear:
+            def __init__(self, n_in, n_out):
+                self.W = np.random.uniform(-0.7, 0.7, (n_out, n_in))
+
+            def forward(self, x):
+                self.x = x
+                return self.W.dot(x)
+
+            def backward(self, dy):
+                self.dW = np.outer(dy, self.x)
+                return self.W.T.dot(dy)
+        """
+    slipped(text, "np.outer(dy, self.x)", "np.outer(dy, dy @ self.W)")

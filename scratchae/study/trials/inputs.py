@@ -73,12 +73,13 @@ def far(x: np.ndarray) -> np.ndarray:
 
 
 def longer(x: np.ndarray, takes: Callable[[np.ndarray], bool]) -> list[np.ndarray]:
-    """x with each axis longer that may be: a window of another size, or one that is moved further, then has more than one place."""
-    shape, more = x.shape, 5 if x.ndim < 4 else 3
+    """x with each axis longer that may be, and with fewer of them: a window of another size, or one that is moved further, then has more than
+    one place."""
+    shapes, more = [x.shape], 5 if x.ndim < 4 else 3
     for axis in range(x.ndim > 3, x.ndim):
-        other = (*shape[:axis], shape[axis] + more, *shape[axis + 1 :])
-        shape = other if takes(like(x, other, 4)) else shape
-    return [like(x, shape, 4)] if shape != x.shape else []
+        other = (*shapes[0][:axis], shapes[0][axis] + more, *shapes[0][axis + 1 :])
+        shapes = [other, *shapes] if takes(like(x, other, 4)) else shapes
+    return [like(x, shape, 4) for shape in shapes[:-1]]
 
 
 def candidates() -> Iterator[np.ndarray]:
