@@ -127,6 +127,8 @@ def or_several(
     result = with_fallback(
         lambda: check(name, value, cls, others, file), lambda: read_as_class(name, cls, value, file)
     )
+    if result.code == WRONG and (found := of_added(name, Objects(cls, value), file)) is not None:
+        result = found
     if result.code == WRONG and (told := ON_PURPOSE.search(text_of(cls))):
         raise NotCheckableError(
             f"{name}: its gradient is not the derivative of its value, and its text says so: {told[0]}"
@@ -137,6 +139,18 @@ def or_several(
     if result.code == RIGHT and several and value is not None and others is not None and hides(value):
         result = of_other_sizes(name, cls, file) or result
     return result
+
+
+def of_added(name: str, objects: Objects, file: Mapping[str, Any]) -> Result | None:
+    """A layer that is right if what one of its methods gives is added to the loss; None if there is none."""
+    with contextlib.suppress(Exception):
+        for term, reading in methods.with_terms(name, objects):
+            found = readings.best([reading], file, by_trying=False)
+            if found is not None and found.code == RIGHT:
+                found.tried.only.append(f"if what {term}() gives is added to the loss")
+                faults = tuple(divergences.of_kept(objects.make(0), term))
+                return Result(WRONG, "", findings=faults, tried=found.tried) if faults else found
+    return None
 
 
 def hides(value: Any) -> bool:

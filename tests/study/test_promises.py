@@ -583,3 +583,34 @@ def test_an_outer_product_is_of_vectors(slipped):
                 return self.W.T.dot(dy)
         """
     slipped(text, "np.outer(dy, self.x)", "np.outer(dy, dy @ self.W)")
+
+
+LATENT = """
+    class Latent:
+        def __init__(self, k, weight=1.0):
+            self.k, self.weight = k, weight
+
+        def forward(self, stats, eps):
+            self.mu, self.log_var, self.eps = stats[:, : self.k], stats[:, self.k :], eps
+            return self.mu + np.exp(0.5 * self.log_var) * eps
+
+        def kl(self):
+            inner = 1 + self.log_var - self.mu**2 - np.exp(self.log_var)
+            return -0.5 * self.weight * inner.sum() / len(self.mu)
+
+        def backward(self, dz):
+            c = self.weight / len(self.mu)
+            dlog_var = dz * self.eps * 0.5 * np.exp(0.5 * self.log_var) + 0.5 * c * (np.exp(self.log_var) - 1)
+            return np.concatenate([dz + c * self.mu, dlog_var], axis=1)
+    """
+
+
+def test_a_backward_may_add_the_gradient_of_what_another_method_gives(slipped):
+    said, _ = slipped(LATENT, "dz + c * self.mu", "dz + self.mu")
+    assert "right only if what kl() gives is added to the loss" in said
+
+
+def test_a_divergence_of_what_an_object_keeps_is_nowhere_below_0(slipped):
+    wrong = LATENT.replace("(np.exp(self.log_var) - 1)", "(np.exp(self.log_var) - 2 * self.log_var)")
+    _, said = slipped(LATENT, LATENT, wrong.replace("1 + self.log_var -", "1 + self.log_var**2 -"))
+    assert "nowhere smaller" in said
