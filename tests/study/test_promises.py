@@ -614,3 +614,16 @@ def test_a_divergence_of_what_an_object_keeps_is_nowhere_below_0(slipped):
     wrong = LATENT.replace("(np.exp(self.log_var) - 1)", "(np.exp(self.log_var) - 2 * self.log_var)")
     _, said = slipped(LATENT, LATENT, wrong.replace("1 + self.log_var -", "1 + self.log_var**2 -"))
     assert "nowhere smaller" in said
+
+
+def test_what_a_derivative_is_handed_under_a_name_of_its_own_may_be_the_output(slipped):
+    text = """
+        def log_softmax(Z, T=1.0):
+            S = Z / T
+            return S - np.log(np.exp(S).sum(axis=0))
+
+
+        def log_softmax_backward(dlogP, logP, T=1.0):
+            return (dlogP - np.exp(logP) * dlogP.sum(axis=0)) / T
+        """
+    slipped(text, "dlogP.sum(axis=0)) / T", "dlogP.sum(axis=0))")
