@@ -448,3 +448,44 @@ class Signal:
         return dx
 """
     slipped(text, "dx[j] += np", "dx[j] = np")
+
+
+def test_windows_in_a_dict_of_options_are_varied(slipped):
+    text = """
+        def pool(x, pool_param):
+            ph, pw = pool_param["pool_height"], pool_param["pool_width"]
+            N, C, H, W = x.shape
+            out = np.zeros((N, C, H // ph, W // pw))
+            for i in range(H // ph):
+                for j in range(W // pw):
+                    out[:, :, i, j] = x[:, :, i * ph:i * ph + ph, j * pw:j * pw + pw].mean(axis=(2, 3))
+            return out, (x, pool_param)
+
+
+        def pool_backward(dout, cache):
+            x, pool_param = cache
+            ph, pw = pool_param["pool_height"], pool_param["pool_width"]
+            dx = np.zeros_like(x)
+            for i in range(dout.shape[2]):
+                for j in range(dout.shape[3]):
+                    dx[:, :, i * ph:i * ph + ph, j * pw:j * pw + pw] += dout[:, :, i:i + 1, j:j + 1] / (ph * pw)
+            return dx
+        """
+    slipped(text, "/ (ph * pw)", "/ (ph * ph)")
+
+
+def test_some_borders_are_0(slipped):
+    text = """
+        class Border:
+            def __init__(self, border=(1, 1, 1, 1)):
+                self.border = border
+
+            def forward(self, x):
+                top, bottom, left, right = self.border
+                return np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
+
+            def backward(self, dy):
+                top, bottom, left, right = self.border
+                return dy[:, top:dy.shape[1] - bottom, left:dy.shape[2] - right]
+        """
+    slipped(text, "left:dy.shape[2] - right", "left:-right")

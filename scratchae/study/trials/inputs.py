@@ -143,7 +143,9 @@ def of_each_side(parameter: inspect.Parameter, text: str, more: int) -> Iterator
         yield tuple(default + more * place for place in range(count))
 
 
-BORDERS = re.compile(r"pad|left|right|top|bottom|before|after|crop|trim|offset")  # widths of borders, which may be 0
+BORDERS = re.compile(
+    r"pad|border|left|right|top|bottom|before|after|crop|trim|offset"
+)  # widths of borders, which may be 0
 STRENGTHS = {"c", "l1", "l2", "weightdecay"}  # of a penalty, beside FRACTIONS
 
 
@@ -183,5 +185,9 @@ def other_values(parameter: inspect.Parameter) -> Iterator[Any]:
         yield tuple(item + 1 for item in default)
         if len(set(default)) < len(default):  # equal sizes, which may be exchanged
             yield tuple(item + 1 + place for place, item in enumerate(default))
+        if BORDERS.search(name) and 0 not in default:
+            yield from (
+                tuple(0 if place % 2 == k else item + 1 + place for place, item in enumerate(default)) for k in (0, 1)
+            )
     elif isinstance(default, str):
         yield from WORDS.get(default, "").split()
