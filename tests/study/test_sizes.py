@@ -489,3 +489,43 @@ def test_some_borders_are_0(slipped):
                 return dy[:, top:dy.shape[1] - bottom, left:dy.shape[2] - right]
         """
     slipped(text, "left:dy.shape[2] - right", "left:-right")
+
+
+def test_a_window_that_is_moved_further_has_more_than_one_place(slipped):
+    text = """
+        def frames(signal, bank, hop):
+            n = 1 + (signal.shape[1] - bank.shape[1]) // hop
+            framed = signal[:, hop * np.arange(n)[:, None] + np.arange(bank.shape[1])]
+            return framed @ bank.T, (framed, bank, hop, signal.shape[1])
+
+
+        def frames_backward(dout, cache):
+            framed, bank, hop, samples = cache
+            dframed, dsignal = dout @ bank, np.zeros((len(dout), samples))
+            for f in range(dout.shape[1]):
+                dsignal[:, f * hop:f * hop + bank.shape[1]] += dframed[:, f]
+            return dsignal, np.einsum("bfk,bfs->ks", dout, framed)
+        """
+    slipped(text, "] += dframed", "] = dframed")
+
+
+def test_one_unit_hides_a_product_for_what_the_file_begins_with_more(slipped):
+    text = """
+        def init(n_in=4, n_out=4):
+            r = np.random.RandomState(7)
+            return dict(A=r.randn(n_in, n_out), B=r.randn(n_in, n_out), c=np.zeros(n_out))
+
+
+        def glu(p, x):
+            lin = x @ p["A"]
+            gate = 1 / (1 + np.exp(-x @ p["B"] - p["c"]))
+            return lin * gate, (x, lin, gate)
+
+
+        def glu_backprop(p, tape, dy):
+            x, lin, gate = tape
+            d_lin, d_pre = dy * gate, dy * lin * gate * (1 - gate)
+            g = {"A": x.T @ d_lin, "B": x.T @ d_pre, "c": d_pre.sum(0)}
+            return d_lin @ p["A"].T + d_pre @ p["B"].T, g
+        """
+    slipped(text, 'd_lin @ p["A"].T + d_pre @', 'd_lin * p["A"].T + d_pre *')
