@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,14 +19,18 @@ from ..diagnosis.finding import Finding, finding
 from ..differences import GradientReport, Index
 from ..gradcheck import accepted, check_gradients, check_layer, parameters, random_streams
 from ..styles.layers.joined import Joined
+from ..styles.losses import TARGETS
 from ..styles.objects.constructed import Made
+from ..styles.objects.copies import duplicate
+from ..styles.text.calls import INPUTS, backward_of, required
+from ..styles.text.names import BACKWARD, RATES, plain
 from ..styles.text.written import notes_of, text_of
 from . import jumps, promises
 from .first import begin, one_column_only, small
 from .fits import UnsettledError
 from .inputs import SHAPES, candidates
 from .made import others, with_other_options
-from .plan import BrokenError, Trial, fits, like, plan, ready, takes
+from .plan import BrokenError, Trial, fits, forward_of, like, plan, ready, takes
 from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
 
 SECONDS = 3.0  # after this no further trial is begun
@@ -140,9 +146,15 @@ def examine(
         if takes(value, generic) is not None or not fits(value, generic):
             generic = x
     tried.trials, tried.shapes = 1, [str(x.shape)]
-    layer = ready(value, x)
-    if averaged:
-        layer.averaged = True
+    try:
+        layer = ready(value, x)
+        if averaged:
+            layer.averaged = True
+    except ValueError as error:
+        if not (is_meant(value, x) and breaks(value, error)):
+            raise
+        tried.left_out.append("what backward gives: it raises an error for every x that forward takes")
+        return Result(WRONG, "", error=error, tried=tried)
     with np.errstate(all="ignore"):
         try:
             report = check_gradients(layer, x)
@@ -186,6 +198,31 @@ def promised(made: Made, x: np.ndarray, tried: Tried) -> Result | None:
     )
 
 
+def is_meant(value: Any, x: np.ndarray) -> bool:
+    """Whether x, rows or a column, is what a layer is meant for: forward takes any number of examples, of which y has a row each, and no other
+    number of features."""
+    column = x.shape[1:] == (1,)  # one example
+    other = (len(x) + column, *x.shape[1:-1], x.shape[-1] + (not column))
+    if x.ndim != 2 or column or takes(value, like(x, other, 0)) is None:
+        return column and takes(value, like(x, other, 0)) is not None
+    for n in (2, 7):
+        other = like(x, (n, x.shape[1]), n)
+        if takes(value, other) is not None or len(np.atleast_1d(forward_of(duplicate(value), other))) != n:
+            return False
+    return True
+
+
+def breaks(value: Any, error: BaseException) -> bool:
+    """Whether arrays do not fit together in a person's own backward, which is handed nothing but dy and a learning rate."""
+    first, *others = [plain(p.name) for p in required(getattr(value, backward_of(value)))] or [""]
+    if first in INPUTS | TARGETS or not set(others) <= RATES:
+        return False
+    frames = traceback.extract_tb(error.__traceback__)
+    ours, theirs = Path(__file__).parents[2], [frame for frame in frames if frame.name in BACKWARD]
+    own = [frame for frame in theirs if ours not in Path(frame.filename).parents]
+    return bool(own) and bool(re.search("shape|broadcast|dimension|mismatch|align", str(error)))
+
+
 def run(trial: Trial, tried: Tried, first: Layer) -> Result | None:
     """Run one trial. Returns a result only if something is wrong in it."""
     tight = trial.aspect in ("batch", "moved", "given") or (
@@ -203,7 +240,7 @@ def run(trial: Trial, tried: Tried, first: Layer) -> Result | None:
         return None
     except BrokenError as error:
         if trial.aspect in ("batch", "size_of_layer"):
-            return Result(UNUSABLE, "", where=trial.says, error=error.__cause__, tried=tried)
+            return Result(WRONG, "", where=trial.says, error=error.__cause__, tried=tried)
         cause = error.__cause__
         tried.left_out.append(
             f"{without_example(trial)}: forward takes it, and backward raises {type(cause).__name__}"
