@@ -199,17 +199,16 @@ def promised(made: Made, x: np.ndarray, tried: Tried) -> Result | None:
 
 
 def is_meant(value: Any, x: np.ndarray) -> bool:
-    """Whether x, rows or a column, is what a layer is meant for: forward takes any number of examples, of which y has a row each, and no other
-    number of features."""
-    column = x.shape[1:] == (1,)  # one example
-    other = (len(x) + column, *x.shape[1:-1], x.shape[-1] + (not column))
-    if x.ndim != 2 or column or takes(value, like(x, other, 0)) is None:
-        return column and takes(value, like(x, other, 0)) is not None
+    """Whether x is what a layer is meant for: forward takes any number of rows, of which y has as many, and no other number of features."""
+    if x.ndim != 2:
+        return False
+    if x.shape[1] == 1:  # one example as a column
+        return takes(value, like(x, (len(x) + 1, 1), 0)) is not None
     for n in (2, 7):
         other = like(x, (n, x.shape[1]), n)
         if takes(value, other) is not None or len(np.atleast_1d(forward_of(duplicate(value), other))) != n:
             return False
-    return True
+    return takes(value, like(x, (len(x), x.shape[1] + 1), 0)) is not None
 
 
 def breaks(value: Any, error: BaseException) -> bool:

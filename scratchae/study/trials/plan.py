@@ -292,7 +292,7 @@ def of_another(made: Made, x: np.ndarray, first: Layer) -> Iterator[Trial]:
     count = 0
     aspect = "option" if made.option else "size_of_layer"
     says = f"with {made.option}" if made.option else f"for {made.call}"
-    inputs = [x, *([like(x, (*x.shape[:-1], 1), 4)] if x.ndim > 2 else []), *candidates()]
+    inputs = [x, *candidates()]
     if x.ndim == 2 and x.shape[1] in (1, COLUMNS):  # examples as columns
         inputs[1:1] = [like(x, (n, x.shape[1]), 4) for n in OTHER_SIZES]
     if WHOLE.search(made.option):
