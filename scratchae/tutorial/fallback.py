@@ -27,7 +27,7 @@ from ..study.styles.readings.several import Several
 from ..study.styles.text.calls import required
 from ..study.styles.text.names import partner, plain
 from ..study.styles.text.written import text_of
-from ..study.trials import batches, divergences, inside, layers, learning, readings, whole
+from ..study.trials import batches, divergences, functions, inside, layers, learning, readings, whole
 from ..study.trials.fits import UnsettledError
 from ..study.trials.result import RIGHT, WRONG, Result, Tried
 from .looked import unnoted
@@ -127,6 +127,8 @@ def or_several(
     result = with_fallback(
         lambda: check(name, value, cls, others, file), lambda: read_as_class(name, cls, value, file)
     )
+    if result.code == WRONG and (found := of_added(name, Objects(cls, value), file)) is not None:
+        result = found
     if result.code == WRONG and (told := ON_PURPOSE.search(text_of(cls))):
         raise NotCheckableError(
             f"{name}: its gradient is not the derivative of its value, and its text says so: {told[0]}"
@@ -137,6 +139,18 @@ def or_several(
     if result.code == RIGHT and several and value is not None and others is not None and hides(value):
         result = of_other_sizes(name, cls, file) or result
     return result
+
+
+def of_added(name: str, objects: Objects, file: Mapping[str, Any]) -> Result | None:
+    """A layer that is right if what one of its methods gives is added to the loss; None if there is none."""
+    with contextlib.suppress(Exception):
+        for term, reading in methods.with_terms(name, objects):
+            found = readings.best([reading], file, by_trying=False)
+            if found is not None and found.code == RIGHT:
+                found.tried.only.append(f"if what {term}() gives is added to the loss")
+                faults = tuple(divergences.of_kept(objects.make(0), term))
+                return Result(WRONG, "", findings=faults, tried=found.tried) if faults else found
+    return None
 
 
 def hides(value: Any) -> bool:
@@ -218,6 +232,11 @@ def stands(result: Result) -> bool:
     )
 
 
+def found_with_data(result: Result | None) -> bool:
+    """Whether what is right was handed arrays: an update by itself says nothing of a backward that raised an error."""
+    return result is None or result.code != RIGHT or bool(result.tried.shapes)
+
+
 def with_fallback(check: Callable[[], Result], other: Callable[..., Result | None], believed: bool = True) -> Result:
     """A check, or another where it cannot be done. believed: a "wrong" of the first stands, as does one of which other options were right;
     else it falls if the other is right beyond doubt."""
@@ -241,7 +260,8 @@ def with_fallback(check: Callable[[], Result], other: Callable[..., Result | Non
         found = other(strict=True)
         return found if found is not None and found.code == RIGHT else result
     found = other()
-    if found is not None and not (result is not None and in_part(found)):
+    by_itself = functions.raised_in_backward(raised or result.error) and not found_with_data(found)
+    if found is not None and not (result is not None and in_part(found)) and not by_itself:
         return found
     if raised is not None:
         raise raised

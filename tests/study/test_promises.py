@@ -462,7 +462,7 @@ def test_a_strength_whose_name_is_that_of_a_penalty_has_a_part_in_a_gradient(gra
     assert code == grade.WRONG and "strength l2" in said, said
 
 
-def test_a_backward_that_indexes_what_has_no_axes_is_wrong(slipped):
+def test_what_a_backward_raises_of_any_x_is_said_and_no_verdict(graded):
     text = """
         class Half:
             def forward(self, x):
@@ -474,7 +474,51 @@ def test_a_backward_that_indexes_what_has_no_axes_is_wrong(slipped):
                 dx[:, :] += 0.5 * dy
                 return dx
         """
-    slipped(text, "zeros_like(self.x)", "zeros_like(0.5)")
+    assert graded(text)[0] == grade.RIGHT
+    code, said = graded(text.replace("zeros_like(self.x)", "zeros_like(0.5)"))
+    assert code == grade.UNUSABLE and "IndexError: too many indices" in said and "dx[:, :] += 0.5 * dy" in said, said
+
+
+def test_an_update_is_no_proof_of_a_backward_that_raised(graded):
+    text = """
+        class Layer:
+            def __init__(self, n_in, n_out):
+                self.W = np.random.uniform(-0.7, 0.7, (n_out, n_in))
+
+            def forward(self, x):
+                self.x = x
+                return self.W.dot(x)
+
+            def backward(self, grad):
+                self.dW = np.outer(grad, self.x)
+                return self.W.T.dot(grad)
+
+            def update(self, lr):
+                self.W -= lr * self.dW
+        """
+    assert graded(text)[0] == grade.RIGHT
+    code, said = graded(text.replace("np.outer(grad, self.x)", "grad * self.x"))
+    assert code != grade.RIGHT and "self.dW = grad * self.x" in said, said
+
+
+def test_more_channels_that_forward_takes_by_broadcasting_are_not_meant(slipped):
+    text = """
+        class Local:
+            def __init__(self, length=6, channels_in=1, channels_out=1, width=3):
+                self.weights = np.random.default_rng(2).normal(size=(length - width + 1, width, channels_in, channels_out))
+
+            def forward(self, signal):
+                self.signal, n = signal, len(self.weights)
+                return sum(np.einsum("bpc,pco->bpo", signal[:, t:t + n], self.weights[:, t]) for t in range(3))
+
+            def backward(self, dy):
+                self.dweights, dx, n = np.zeros_like(self.weights), np.zeros_like(self.signal), len(self.weights)
+                for t in range(3):
+                    self.dweights[:, t] = np.einsum("bpc,bpo->pco", self.signal[:, t:t + n], dy)
+                    dx[:, t:t + n] += np.einsum("bpo,pco->bpc", dy, self.weights[:, t])
+                return dx
+        """
+    slipped(text, "dx[:, t:t + n] +=", "dx[:, t:t + n] =")
 
 
 HUBER = """
@@ -513,3 +557,73 @@ def test_an_activation_that_jumps_is_right_with_a_remark(graded):
     assert code == 0
     assert "right, with a remark" in said
     assert "where one number passes 0, and all others stay" in said
+
+
+def test_vectors_that_a_loss_takes_for_one_example_are_no_numbers_of_each(slipped):
+    text = """
+        def cross_entropy(p, t):
+            value = -np.mean(np.sum(t * np.log(p), axis=-1))
+            return value, -t / p / len(p)
+        """
+    slipped(text, "-t / p / len(p)", "-t / p")
+
+
+def test_an_outer_product_is_of_vectors(slipped):
+    text = """
+        class Linear:
+            def __init__(self, n_in, n_out):
+                self.W = np.random.uniform(-0.7, 0.7, (n_out, n_in))
+
+            def forward(self, x):
+                self.x = x
+                return self.W.dot(x)
+
+            def backward(self, dy):
+                self.dW = np.outer(dy, self.x)
+                return self.W.T.dot(dy)
+        """
+    slipped(text, "np.outer(dy, self.x)", "np.outer(dy, dy @ self.W)")
+
+
+LATENT = """
+    class Latent:
+        def __init__(self, k, weight=1.0):
+            self.k, self.weight = k, weight
+
+        def forward(self, stats, eps):
+            self.mu, self.log_var, self.eps = stats[:, : self.k], stats[:, self.k :], eps
+            return self.mu + np.exp(0.5 * self.log_var) * eps
+
+        def kl(self):
+            inner = 1 + self.log_var - self.mu**2 - np.exp(self.log_var)
+            return -0.5 * self.weight * inner.sum() / len(self.mu)
+
+        def backward(self, dz):
+            c = self.weight / len(self.mu)
+            dlog_var = dz * self.eps * 0.5 * np.exp(0.5 * self.log_var) + 0.5 * c * (np.exp(self.log_var) - 1)
+            return np.concatenate([dz + c * self.mu, dlog_var], axis=1)
+    """
+
+
+def test_a_backward_may_add_the_gradient_of_what_another_method_gives(slipped):
+    said, _ = slipped(LATENT, "dz + c * self.mu", "dz + self.mu")
+    assert "right only if what kl() gives is added to the loss" in said
+
+
+def test_a_divergence_of_what_an_object_keeps_is_nowhere_below_0(slipped):
+    wrong = LATENT.replace("(np.exp(self.log_var) - 1)", "(np.exp(self.log_var) - 2 * self.log_var)")
+    _, said = slipped(LATENT, LATENT, wrong.replace("1 + self.log_var -", "1 + self.log_var**2 -"))
+    assert "nowhere smaller" in said
+
+
+def test_what_a_derivative_is_handed_under_a_name_of_its_own_may_be_the_output(slipped):
+    text = """
+        def log_softmax(Z, T=1.0):
+            S = Z / T
+            return S - np.log(np.exp(S).sum(axis=0))
+
+
+        def log_softmax_backward(dlogP, logP, T=1.0):
+            return (dlogP - np.exp(logP) * dlogP.sum(axis=0)) / T
+        """
+    slipped(text, "dlogP.sum(axis=0)) / T", "dlogP.sum(axis=0))")

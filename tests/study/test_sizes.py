@@ -448,3 +448,84 @@ class Signal:
         return dx
 """
     slipped(text, "dx[j] += np", "dx[j] = np")
+
+
+def test_windows_in_a_dict_of_options_are_varied(slipped):
+    text = """
+        def pool(x, pool_param):
+            ph, pw = pool_param["pool_height"], pool_param["pool_width"]
+            N, C, H, W = x.shape
+            out = np.zeros((N, C, H // ph, W // pw))
+            for i in range(H // ph):
+                for j in range(W // pw):
+                    out[:, :, i, j] = x[:, :, i * ph:i * ph + ph, j * pw:j * pw + pw].mean(axis=(2, 3))
+            return out, (x, pool_param)
+
+
+        def pool_backward(dout, cache):
+            x, pool_param = cache
+            ph, pw = pool_param["pool_height"], pool_param["pool_width"]
+            dx = np.zeros_like(x)
+            for i in range(dout.shape[2]):
+                for j in range(dout.shape[3]):
+                    dx[:, :, i * ph:i * ph + ph, j * pw:j * pw + pw] += dout[:, :, i:i + 1, j:j + 1] / (ph * pw)
+            return dx
+        """
+    slipped(text, "/ (ph * pw)", "/ (ph * ph)")
+
+
+def test_some_borders_are_0(slipped):
+    text = """
+        class Border:
+            def __init__(self, border=(1, 1, 1, 1)):
+                self.border = border
+
+            def forward(self, x):
+                top, bottom, left, right = self.border
+                return np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
+
+            def backward(self, dy):
+                top, bottom, left, right = self.border
+                return dy[:, top:dy.shape[1] - bottom, left:dy.shape[2] - right]
+        """
+    slipped(text, "left:dy.shape[2] - right", "left:-right")
+
+
+def test_a_window_that_is_moved_further_has_more_than_one_place(slipped):
+    text = """
+        def frames(signal, bank, hop):
+            n = 1 + (signal.shape[1] - bank.shape[1]) // hop
+            framed = signal[:, hop * np.arange(n)[:, None] + np.arange(bank.shape[1])]
+            return framed @ bank.T, (framed, bank, hop, signal.shape[1])
+
+
+        def frames_backward(dout, cache):
+            framed, bank, hop, samples = cache
+            dframed, dsignal = dout @ bank, np.zeros((len(dout), samples))
+            for f in range(dout.shape[1]):
+                dsignal[:, f * hop:f * hop + bank.shape[1]] += dframed[:, f]
+            return dsignal, np.einsum("bfk,bfs->ks", dout, framed)
+        """
+    slipped(text, "] += dframed", "] = dframed")
+
+
+def test_one_unit_hides_a_product_for_what_the_file_begins_with_more(slipped):
+    text = """
+        def init(n_in=4, n_out=4):
+            r = np.random.RandomState(7)
+            return dict(A=r.randn(n_in, n_out), B=r.randn(n_in, n_out), c=np.zeros(n_out))
+
+
+        def glu(p, x):
+            lin = x @ p["A"]
+            gate = 1 / (1 + np.exp(-x @ p["B"] - p["c"]))
+            return lin * gate, (x, lin, gate)
+
+
+        def glu_backprop(p, tape, dy):
+            x, lin, gate = tape
+            d_lin, d_pre = dy * gate, dy * lin * gate * (1 - gate)
+            g = {"A": x.T @ d_lin, "B": x.T @ d_pre, "c": d_pre.sum(0)}
+            return d_lin @ p["A"].T + d_pre @ p["B"].T, g
+        """
+    slipped(text, 'd_lin @ p["A"].T + d_pre @', 'd_lin * p["A"].T + d_pre *')

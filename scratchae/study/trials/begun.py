@@ -13,7 +13,8 @@ import numpy as np
 
 from ..styles.objects.constructed import FRACTIONS, is_size
 from ..styles.objects.copies import repeatable
-from ..styles.text.calls import required
+from ..styles.readings.several import Several
+from ..styles.text.calls import parameters_of, required
 from ..styles.text.fields import fields_held, fields_in
 from ..styles.text.names import RATES, plain
 from .cells import INPUT, STATE
@@ -46,6 +47,13 @@ def of_entries(functions: Sequence[Callable], names: Collection[str]) -> dict[st
     return found
 
 
+def narrower(thing: Several, entries: Mapping[str, str], chosen: Mapping[str, str]) -> bool:
+    """Whether entries have a size of 1 that the file begins with more, of code whose gradients raised an error: for 1 that does not show."""
+    return bool(thing.raised) and any(
+        "1" in chosen.get(name, "") and "1" not in kind for name, kind in entries.items()
+    )
+
+
 def functions_in(file: Mapping[str, Any]) -> Iterator[tuple[str, Callable]]:
     """The functions of a file, and those of its classes that need no object."""
     for name, value in list(file.items()):
@@ -60,13 +68,15 @@ def functions_in(file: Mapping[str, Any]) -> Iterator[tuple[str, Callable]]:
 def begun(function: Callable, first: int = 0) -> dict[str, str]:
     """The kinds of the arrays and numbers in the dict that a function makes of one to three sizes, from this one on; empty if it makes none."""
     try:
-        asked = [p for p in required(function) if p.name not in ("rng", "seed")]
+        sizes = [p for p in parameters_of(function) if type(p.default) is int and p.default > 1 and is_size(p.name)]
+        asked = [p for p in required(function) or sizes if p.name not in ("rng", "seed")]
         told = 0 < len(asked) <= len(SIZES) - first and all(
             is_size(p.name) or p.name in ("m", "fan_in", "fan_out") for p in asked
         )
         with repeatable():
             others = {p.name: np.random.default_rng(0) for p in required(function) if p.name == "rng"}
-            made = function(*SIZES[first : first + len(asked)], **others) if told else None
+            given = dict(zip((p.name for p in asked), SIZES[first:], strict=False))
+            made = function(**given, **others) if told else None
     except Exception:
         return {}
     made = fields_held(made) or made

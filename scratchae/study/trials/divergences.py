@@ -14,7 +14,7 @@ from ..diagnosis.finding import Finding, finding
 from ..styles.objects.copies import duplicate
 from ..styles.text.calls import method_of, parameters_of, required
 from ..styles.text.names import VALUES, plain
-from ..styles.text.written import text_of
+from ..styles.text.written import notes_of, text_of
 
 MEANS, SPREADS = {"mu", "mean", "m", "zmean", "means", "mus"}, {
     "logvar": 0.0, "logvariance": 0.0, "logsigma": 0.0, "logstd": 0.0, "logsigma2": 0.0, "logsigmasquared": 0.0, "zlogvar": 0.0, "lv": 0.0, "logs": 0.0,
@@ -64,14 +64,39 @@ def below_zero(function: Any, arguments: int) -> Iterator[Finding]:
         return
     names = [plain(p.name) for p in required(source)]
     if arguments == 2 == len(names) and names[0] in MEANS and names[1] not in SPREADS:
-        with np.errstate(all="ignore"), contextlib.suppress(Exception):  # it takes arrays of another shape
-            values = {t: value_at(function, np.zeros((4, 3)), np.full((4, 3), t)) for t in np.linspace(-6, 6, 241)}
-            lowest = min(values, key=lambda t: np.nan_to_num(values[t], nan=np.inf))
-            if values[lowest] < -1e-6:
-                evidence = f"for a mean of 0 and a {names[1]} of {lowest:.3g} it is {values[lowest]:.6g}"
-                what = "divergence: that is 0 where both distributions are the same, and nowhere smaller"
-                formula = "KL(N(μ, σ²) ‖ N(0, s²)) = Σ log(s / σ) + (σ² + μ²) / (2 s²) - ½"
-                yield finding("other_value", (), evidence, what=what, formula=formula)
+        yield from lowest_of(names[1], lambda t: value_at(function, np.zeros((4, 3)), np.full((4, 3), t)))
+
+
+def lowest_of(name: str, value: Callable[[float], float]) -> Iterator[Finding]:
+    """What is wrong with a divergence of normal distributions with a mean of 0: for some spread, of this name, it is below 0."""
+    with np.errstate(all="ignore"), contextlib.suppress(Exception):  # it takes arrays of another shape
+        values = {t: value(t) for t in np.linspace(-6, 6, 241)}
+        lowest = min(values, key=lambda t: np.nan_to_num(values[t], nan=np.inf))
+        if values[lowest] < -1e-6:
+            evidence = f"for a mean of 0 and a {name} of {lowest:.3g} it is {values[lowest]:.6g}"
+            what = "divergence: that is 0 where both distributions are the same, and nowhere smaller"
+            formula = "KL(N(μ, σ²) ‖ N(0, s²)) = Σ log(s / σ) + (σ² + μ²) / (2 s²) - ½"
+            yield finding("other_value", (), evidence, what=what, formula=formula)
+
+
+def of_kept(thing: Any, term: str) -> Iterator[Finding]:
+    """What is wrong with a KL that a method gives of the mean and the logarithm of a spread that an object keeps: it is below 0."""
+    text = text_of(getattr(type(thing), term))
+    kept = dict.fromkeys(re.findall(r"self\.(\w+)", text))
+    means = [name for name in kept if plain(name) in MEANS]
+    spreads = [name for name in kept if SPREADS.get(plain(name)) == 0]
+    named = re.search(r"kl|diverg", term, re.I) and not re.search(
+        r"\bneg|minus|constant|prior", notes_of(type(thing)), re.I
+    )
+    if not (named and len(means) == len(spreads) == 1):
+        return
+
+    def at(spread: float) -> float:
+        twin = duplicate(thing)
+        vars(twin).update({means[0]: np.zeros((4, 3)), spreads[0]: np.full((4, 3), spread)})
+        return float(getattr(twin, term)())
+
+    yield from lowest_of(spreads[0], at)
 
 
 def is_promised(function: Any) -> bool:

@@ -26,6 +26,7 @@ ONE_COLUMN = re.compile(
     r"\b(?:(?:one|single) (?:example\W+a )?column|column vector)\b|\bx\b[^.\n]{0,30}\(\w+, ?1\)", re.I
 )
 OF_MANY = re.compile(r"\bbatch|examples\b|\brows?\b|\(\w+, ?[a-z]\w*[,)]", re.I)
+OF_VECTORS = re.compile(r"\b(?:np|numpy|xp)\.outer\(")  # which takes no account of rows
 SINGLE = {
     "one axis": ((9,), (3,), (4,), (6,)),
     "one column": ((3, 1), (4, 1), (5, 1)),
@@ -62,7 +63,15 @@ def begin(value: Any, given: np.ndarray | None) -> tuple[np.ndarray | None, Exce
             return several_columns(value, x), None
         elif first is None:
             first = x
-    return first, refused
+    return of_one_number(value, first), refused
+
+
+def of_one_number(value: Any, x: np.ndarray | None) -> np.ndarray | None:
+    """x; or with one number along its last axis, if backward takes that alone: by broadcasting, forward may take more, and not mean it."""
+    if x is None or x.ndim < 3 or x.dtype.kind != "f" or falls_short(value, x):
+        return x
+    one = like(x, (*x.shape[:-1], 1), 0)
+    return one if takes(value, one) is None and fits(value, one) else x
 
 
 def falls_short(value: Any, x: np.ndarray) -> bool:
@@ -100,12 +109,13 @@ def one_column_only(value: Any, x: np.ndarray) -> bool:
 
 
 def meant(value: Any, result: Result) -> Iterator[tuple[str, np.ndarray]]:
-    """Single examples, in words and with an input, for a layer that is wrong for several: if its text says that it is meant for one, or if
+    """Single examples, in words and with an input, for a layer that is wrong for several: if its text or code says that it is meant for one, or if
     its gradient of x has not the shape of x, or if its backward does not run for several, and its file trains with one after the other."""
     text = notes_of(type(value))
     misshapen = isinstance(result.error, GradientShapeError) and result.error.finding.tensors == ("x",)
     broken = type(result.error) is ValueError and ONE_BY_ONE.search(text_of(sys.modules[type(value).__module__]))
-    told = {"one axis": misshapen or ONE_AXIS.search(text), "one column": ONE_COLUMN.search(text), "one row": broken}
+    vectors = misshapen or ONE_AXIS.search(text) or OF_VECTORS.search(text_of(type(value)))
+    told = {"one axis": vectors, "one column": ONE_COLUMN.search(text), "one row": broken}
     for words, shapes in SINGLE.items() if not OF_MANY.search(text) else ():
         inputs = map(drawn, shapes if told[words] else ())
         x = next((x for x in inputs if takes(value, x) is None and fits(value, x)), None)

@@ -73,12 +73,13 @@ def far(x: np.ndarray) -> np.ndarray:
 
 
 def longer(x: np.ndarray, takes: Callable[[np.ndarray], bool]) -> list[np.ndarray]:
-    """x with each axis longer that may be: a window of another size, or one that is moved further, then has more than one place."""
-    shape, more = x.shape, 5 if x.ndim < 4 else 3
+    """x with each axis longer that may be, and with fewer of them: a window of another size, or one that is moved further, then has more than
+    one place."""
+    shapes, more = [x.shape], 5 if x.ndim < 4 else 3
     for axis in range(x.ndim > 3, x.ndim):
-        other = (*shape[:axis], shape[axis] + more, *shape[axis + 1 :])
-        shape = other if takes(like(x, other, 4)) else shape
-    return [like(x, shape, 4)] if shape != x.shape else []
+        other = (*shapes[0][:axis], shapes[0][axis] + more, *shapes[0][axis + 1 :])
+        shapes = [other, *shapes] if takes(like(x, other, 4)) else shapes
+    return [like(x, shape, 4) for shape in shapes[:-1]]
 
 
 def candidates() -> Iterator[np.ndarray]:
@@ -142,7 +143,9 @@ def of_each_side(parameter: inspect.Parameter, text: str, more: int) -> Iterator
         yield tuple(default + more * place for place in range(count))
 
 
-BORDERS = re.compile(r"pad|left|right|top|bottom|before|after|crop|trim|offset")  # widths of borders, which may be 0
+BORDERS = re.compile(
+    r"pad|border|left|right|top|bottom|before|after|crop|trim|offset"
+)  # widths of borders, which may be 0
 STRENGTHS = {"c", "l1", "l2", "weightdecay"}  # of a penalty, beside FRACTIONS
 
 
@@ -182,5 +185,9 @@ def other_values(parameter: inspect.Parameter) -> Iterator[Any]:
         yield tuple(item + 1 for item in default)
         if len(set(default)) < len(default):  # equal sizes, which may be exchanged
             yield tuple(item + 1 + place for place, item in enumerate(default))
+        if BORDERS.search(name) and 0 not in default:
+            yield from (
+                tuple(0 if place % 2 == k else item + 1 + place for place, item in enumerate(default)) for k in (0, 1)
+            )
     elif isinstance(default, str):
         yield from WORDS.get(default, "").split()

@@ -150,10 +150,8 @@ def examine(
         layer = ready(value, x)
         if averaged:
             layer.averaged = True
-    except (ValueError, IndexError) as error:
-        if given is None and not any_batch(value, x):
-            raise
-        if not breaks(value, error):
+    except ValueError as error:
+        if not (is_meant(value, x) and breaks(value, error)):
             raise
         tried.left_out.append("what backward gives: it raises an error for every x that forward takes")
         return Result(WRONG, "", error=error, tried=tried)
@@ -200,15 +198,17 @@ def promised(made: Made, x: np.ndarray, tried: Tried) -> Result | None:
     )
 
 
-def any_batch(value: Any, x: np.ndarray) -> bool:
-    """Whether forward takes batches of every size, and y has a row for each example: then x is what it is meant for."""
-    if x.shape[1:] == (1,):  # one example as a column
+def is_meant(value: Any, x: np.ndarray) -> bool:
+    """Whether x is what a layer is meant for: forward takes any number of rows, of which y has as many, and no other number of features."""
+    if x.ndim != 2:
+        return False
+    if x.shape[1] == 1:  # one example as a column
         return takes(value, like(x, (len(x) + 1, 1), 0)) is not None
     for n in (2, 7):
-        other = like(x, (n, *x.shape[1:]), n)
+        other = like(x, (n, x.shape[1]), n)
         if takes(value, other) is not None or len(np.atleast_1d(forward_of(duplicate(value), other))) != n:
             return False
-    return True
+    return takes(value, like(x, (len(x), x.shape[1] + 1), 0)) is not None
 
 
 def breaks(value: Any, error: BaseException) -> bool:

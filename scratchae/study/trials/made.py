@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -10,7 +12,18 @@ from ..styles.layers.joined import Joined
 from ..styles.objects.constructed import OTHER_SIZES, SIZES, Made, constructed
 from ..styles.objects.copies import duplicate
 from ..styles.text.calls import required
+from ..styles.text.written import text_of
 from .inputs import variants
+
+WINDOWS = {
+    "pool_height",
+    "pool_width",
+    "pool_size",
+    "size",
+    "window",
+    "f",
+}  # sizes, which may have to divide those of x
+VARIED = {"stride", "pad", "mode", "p", *WINDOWS}  # of what a dict of options may hold
 
 
 def others(cls: type | None) -> Iterator[Made]:
@@ -37,8 +50,10 @@ def with_other_options(value: Any) -> Iterator[Made]:
             other = duplicate(value)
             setattr(other, name, word)
             yield Made(other, "", f"{name}={word!r}")
-        for key in sorted({"stride", "pad", "mode", "p"} & options.keys() if isinstance(options, dict) else ()):
-            for changed in {"mode": ("test",), "p": (0.3,)}.get(key, (options[key] + 1,) if key != "mode" else ()):
-                other = duplicate(value)
-                getattr(other, name)[key] = changed
-                yield Made(other, "", f"{name}[{key!r}] = {changed!r}")
+        read = text_of(sys.modules.get(getattr(value._value, "__module__", "")))
+        for key in sorted(VARIED & options.keys() if isinstance(options, dict) else ()):
+            if not re.search(rf"['\"]{key}['\"]", read):
+                continue
+            other = duplicate(value)
+            getattr(other, name)[key] = changed = {"mode": "test", "p": 0.3}.get(key) or options[key] + 1
+            yield Made(other, "", f"{name}[{key!r}] = {changed!r}", alike=key in WINDOWS)

@@ -309,7 +309,7 @@ def of_another(made: Made, x: np.ndarray, first: Layer) -> Iterator[Trial]:
             return
         if other.ndim != x.ndim or other.dtype.kind != x.dtype.kind or takes(made.value, other) is not None:
             continue
-        if other.shape != x.shape and not strict and not fits(made.value, other):
+        if (other.shape != x.shape or made.alike) and not strict and not fits(made.value, other):
             continue  # by broadcasting, forward may take what is not meant
         try:
             layer = ready(made.value, other)

@@ -14,6 +14,7 @@ from ..styles.readings.several import Several
 from ..styles.text.names import IS_COST, IS_SLOPE
 from ..styles.text.written import indices_in
 from .alike import beside_held, choices, equal, told_apart
+from .begun import narrower, of_entries
 from .fits import Fits
 from .fitting import ALIKE, Fitting
 from .result import RIGHT, UNUSABLE, WRONG, Result
@@ -62,7 +63,8 @@ def by_sizes(thing: Several) -> Result | None:
     try:
         held = thing.held({"sizes": 0})
         found = [] if thing.fixed else [*equal(names, indices, takes)]
-        right = [one for one in found if promising(thing, one)]
+        entries = of_entries(thing.parts, names)
+        right = [one for one in found if not narrower(thing, entries, one.chosen) and promising(thing, one)]
         wider = [other for one in right for other in found if other not in right and narrows(one, other)]
         right = [one for one in right if not any(narrows(one, other) for other in wider)]
         for one in wider[:1] if not (held or right) else ():

@@ -18,7 +18,7 @@ from ..differences import EPS, STEP, GradientReport, compare, resolution
 from ..styles.readings.assigned import assigned, last_of, reordered
 from ..styles.readings.several import Several, UnlikeError
 from ..styles.text.written import indices_in, notes_of
-from .begun import of_entries
+from .begun import narrower, of_entries
 from .experiments import experiment_of, rate_of, way_of
 from .fits import Fits, UnsettledError, shows_less, unsettled
 from .fitting import SINGLE, WEIGHTS, Fitting, constants, fitted
@@ -67,6 +67,8 @@ def examine(thing: Several, given: Mapping[str, Any], deadline: float, strict: b
         try:
             for fitting in fitted(names, ours, takes, seconds, indices, entries):
                 if strict and any(kind in SINGLE for kind in fitting.chosen.values()):
+                    continue
+                if narrower(thing, entries, fitting.chosen):
                     continue
                 if any(
                     kind in SINGLE and accused.get(name, kind) not in SINGLE for name, kind in fitting.chosen.items()

@@ -12,10 +12,12 @@ import numpy as np
 
 from ..styles.readings.several import Several
 from ..styles.text.written import text_of, transposed_in
+from .fits import Fits
 from .fitting import WORDS, Fitting, of_other_axes, of_other_counts, of_two_axes
 from .functions import source_of
 from .inputs import variants
 
+MOVES = re.compile(r"stride|hop|step|dilat|shift", re.I)
 OTHER = {"n": "m", "m": "n"}  # kinds of whole numbers
 
 
@@ -35,10 +37,26 @@ def varied(thing: Several, make: Fitting, trained: Collection[str]) -> Iterator[
             yield f"with {name}={WORDS[OTHER[kind]]}", {}, replace(make, chosen={**make.chosen, name: OTHER[kind]})
     for options in [] if thing.cls is None else variants(thing.cls, guards=False):
         yield f"with {said(options)}", {"options": options}, make
+        for other in longer(thing, make, {"options": options}, options):
+            yield f"with {said(options)}", {"options": options}, other
     for options in masks(thing, make(0, 4)):
         yield f"with {said(options)}", options, make
     for options in [*settings, *of_numbers(make, settings, source_of(thing.cls or thing.source))]:
         yield f"with {said(options)}", options, make
+        for other in longer(thing, make, options, options):
+            yield f"with {said(options)}", options, other
+
+
+def longer(thing: Several, make: Fitting, words: dict[str, Any], options: dict[str, Any]) -> Iterator[Fitting]:
+    """One array with more along an axis, for options that tell how far a window is moved, which has one place only where there is no room."""
+    if not any(MOVES.search(name) and isinstance(value, int) and value > 1 for name, value in options.items()):
+        return
+    places = [(name, i) for name, kind in make.chosen.items() for i in range(1, len(kind)) if kind[0] == "f"]
+    for name, i in places if not make.given else ():
+        kind = make.chosen[name]
+        other = replace(make, chosen={**make.chosen, name: f"{kind[:i]}R{kind[i + 1 :]}"})
+        if Fits(thing, True, False)(other(0, 4) | words):
+            yield other
 
 
 def masks(thing: Several, arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:

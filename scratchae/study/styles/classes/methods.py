@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from ..readings.apart import apart, settings_of
 from ..readings.returned import with_gradients
 from ..readings.several import Arrays, Several, UnlikeError
 from ..text.calls import method_of, parameters_of, required
-from ..text.names import IS_COST, SLOPES, VALUES, ZEROING
+from ..text.names import BACKWARD, FORWARD, IS_COST, SLOPES, VALUES, ZEROING
 from ..text.written import keys_of, may_give_several, returns, text_of
 from .steps import NOT_PLAIN, rates_of, taken_off
 
@@ -42,6 +43,32 @@ def of_slope(title: str, objects: Objects, slope: str) -> Iterator[Several]:
     values = by_name or [name for name in found if belongs(name, methods[name], slope, methods[slope])]
     alone = [(slope, None)] if IS_COST.search(slope) and may_give_several(methods[slope]) else []
     yield from readings_of(title, objects, [*alone, *((value, slope) for value in values)])
+
+
+def with_terms(title: str, objects: Objects) -> Iterator[tuple[str, Several]]:
+    """The readings of a layer whose backward may add the gradient of a number that one of its methods gives, such as a penalty of what went
+    through; with that method's name."""
+    pairs = [(value, slope) for value in FORWARD for slope in BACKWARD if {value, slope} <= {*named_in(objects.cls)}]
+    for name in named_in(objects.cls):
+        method = getattr(objects.cls, name)
+        if inspect.isfunction(method) and len(required(method)) == 1 and returns(method) and name not in ZEROING:
+            yield from ((name, adding(name, one, objects)) for one in readings_of(title, objects, pairs[:1]))
+
+
+def adding(name: str, thing: Several, objects: Objects) -> Several:
+    """A reading whose value is that of another, and beside it what a method gives for the same arguments."""
+    value, data = thing.parts[0], [p.name for p in thing.parameters]
+
+    def run(arguments: Arrays, upstream: Callable) -> tuple[list, list]:
+        fresh = objects(arguments, data)
+        getattr(fresh, value.__name__)(**{key: arguments[key] for key in data})
+        term = getattr(fresh, name)()
+        if np.ndim(term) or np.asarray(term).dtype.kind != "f":
+            raise UnlikeError
+        outputs, gradients = thing.run(arguments, upstream)
+        return [*outputs, term], gradients
+
+    return replace(thing, run=run)
 
 
 def named_in(cls: type) -> list[str]:

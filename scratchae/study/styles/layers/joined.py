@@ -13,12 +13,13 @@ import numpy as np
 
 from ....errors import ShapeError
 from ..objects.copies import repeatable
-from ..text.calls import TRAINING, parameters_of, without_default, word_of_mode, words_compared
+from ..text.calls import INPUTS, TRAINING, parameters_of, without_default, word_of_mode, words_compared
 from ..text.names import RATES, UPSTREAM, is_upstream, plain, stems_of_gradient
 from ..text.written import notes_of, returned_names, rows_of, text_of
 
 # what a dict of options may hold
 OPTIONS = {"stride": 1, "pad": 1, "pool_height": 2, "pool_width": 2, "pool_size": 2, "size": 2, "window": 2, "f": 2, "mode": "train", "p": 0.5, "seed": 1, "eps": 1e-5, "momentum": 0.9}  # fmt: skip
+OUTPUTS = {"y", "a", "out", "output", "activation", "s", "p"}
 BEFORE = {"z", "net", "preactivation", "preact", "pre", "logit", "logits"}
 
 
@@ -101,7 +102,7 @@ class Joined:
                 yield dy
             elif self._cache is not None:
                 yield self._cache
-            elif name in ("y", "a", "out", "output", "activation", "s", "p"):
+            elif name in OUTPUTS or self._of_output:
                 yield self._y
             else:
                 yield self._x
@@ -127,12 +128,14 @@ def joined(value: Callable, derivative: Callable, x: np.ndarray, given: Mapping[
                 raise
             except Exception:
                 continue
-        y = y[0] if isinstance(y, tuple) else y
+        kept = isinstance(y, tuple)
+        y = y[0] if kept else y
         if np.ndim(y) == 0 or is_stretched(x, y, arguments.values()):
             continue
         if asked == 1 and remembers(value, derivative):
             yield Joined(value, derivative, arguments, elementwise=False)
-        for of_output in (False, True) if asked == 1 and not of_the_input(derivative) else (False,):
+        may_be = not of_the_input(derivative) if asked == 1 else not kept and unknown(derivative, value, arguments)
+        for of_output in (False, True) if may_be else (False,):
             yield Joined(value, derivative, arguments, alone, of_output)
 
 
@@ -142,6 +145,15 @@ def remembers(value: Callable, derivative: Callable) -> bool:
     return any(one is other for one in shared for other in others) and is_upstream(
         without_default(derivative)[0].name
     )
+
+
+def unknown(derivative: Callable, value: Callable, arguments: Mapping[str, Any]) -> bool:
+    """Whether a derivative is handed, besides dy, what is neither an argument of the function nor has the name of an x: it may be y."""
+    known = (
+        {plain(name) for name in (parameters_of(value)[0].name, *arguments)} | OUTPUTS | BEFORE | INPUTS | {*UPSTREAM}
+    )
+    handed = [plain(p.name) for p in without_default(derivative)[1:]]
+    return any(name not in known and not name.startswith("d") for name in handed)
 
 
 def of_the_input(derivative: Callable) -> bool:
