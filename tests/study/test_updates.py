@@ -198,7 +198,7 @@ FORMS = {
         """,
         "(np.sqrt(self.v) + self.eps)",
         "(self.v + self.eps)",
-        "not updated as in RAdam",
+        "is another than that of RAdam",
     ),
     "AdaGrad, whose sum does not begin with 0": (
         """
