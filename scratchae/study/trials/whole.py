@@ -34,7 +34,7 @@ from .terms import evaluated, tensors_of
 SECONDS = 4.0  # after which nothing further is tried
 MOST = 90  # arguments of a reading
 DATA = {
-    "rows": "fND fDK fNTD fNK fD iN iT fN fNCHW",
+    "rows": "fND fDK fNTD fNK fD iN iT fN fNCHW fNDHW",
     "columns": "fDN fD1 fKN fD fND",
 }
 LABELS = {
