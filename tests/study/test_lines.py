@@ -337,7 +337,38 @@ ENLARGE = """
             n, h, w = dy.shape
             return dy.reshape(n, h // 2, 2, w // 3, 3).sum(axis=(2, 4))
 """
+IMAGES = """
+    class Norm:
+        axes = (0, 2, 3)
+
+        def __call__(self, x):
+            self.std = np.sqrt(x.var(self.axes, keepdims=True) + 1e-5)
+            self.n = (x - x.mean(self.axes, keepdims=True)) / self.std
+            return self.n
+
+        def backward(self, g):
+            return (g - g.mean(self.axes, keepdims=True) - self.n * (g * self.n).mean(self.axes, keepdims=True)) / self.std
+"""
+DEEP = """
+    class Two:
+        def __init__(self, d=3, h=5, k=4):
+            rng = np.random.default_rng(0)
+            self.W, self.V = rng.standard_normal((d, h)), rng.standard_normal((h, h))
+            self.U = rng.standard_normal((h, k))
+
+        def loss(self, X, Y):
+            A = np.tanh(X @ self.W)
+            B = np.tanh(A @ self.V)
+            e = B @ self.U - Y
+            dB = e @ self.U.T * (1 - B**2)
+            dA = dB @ self.V.T
+            dA = dA * (1 - A**2)
+            return 0.5 * (e**2).sum(), {"W": X.T @ dA, "V": A.T @ dB, "U": B.T @ e}
+"""
 SLIPS = {
+    "the other side of a corner": (LEAKY, "np.minimum(self.x, 0)", "np.maximum(self.x, 0)", "line_instead", "np.minimum"),
+    "axes that have a name": (IMAGES, "(g * self.n).mean(self.axes", "(g * self.n).mean(0", "line_instead", "axis=self.axes"),
+    "a product of others": (DEEP, "dA = dB @ self.V.T", "dA = e @ self.U.T", "line_instead", "dB @ self.V.T"),
     "another exponent": (NORM, "** -1.5", "** -0.5", "line_instead", "** (-1.5)"),
     "the neighbour in a list": (CHAIN, "self.kept[l + 1] ** 2", "self.kept[l] ** 2", "line_instead", "self.kept[l + 1]"),
     "another attribute in brackets": (EDGES, "self.h[self.src].T", "self.h[self.dst].T", "line_instead", "self.src"),
