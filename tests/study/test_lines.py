@@ -365,6 +365,16 @@ DEEP = """
             dA = dA * (1 - A**2)
             return 0.5 * (e**2).sum(), {"W": X.T @ dA, "V": A.T @ dB, "U": B.T @ e}
 """
+TILED = """
+    class Enlarge:
+        def forward(self, x):
+            return x.repeat(2, axis=1).repeat(3, axis=2)
+
+        def backward(self, dy):
+            n, h, w = dy.shape
+            tiles = dy.reshape(n, h // 2, 2, w // 3, 3)
+            return tiles.sum(axis=(2, 4))
+"""
 SLIPS = {
     "the other side of a corner": (LEAKY, "np.minimum(self.x, 0)", "np.maximum(self.x, 0)", "line_instead", "np.minimum"),
     "axes that have a name": (IMAGES, "(g * self.n).mean(self.axes", "(g * self.n).mean(0", "line_instead", "axis=self.axes"),
@@ -423,6 +433,13 @@ def test_a_weight_that_is_changed_before_it_is_used(slipped):
     right = "dh = d @ V.T\n        e = d\n        V -= rate * h.T @ d"
     _, said = slipped(STEP, right, "V -= rate * h.T @ d\n        e = d\n        dh = d @ V.T")
     assert "line 7 comes too early: after `line 9`" in said
+
+
+def test_blocks_of_other_axes_in_two_lines(slipped):
+    right = "reshape(n, h // 2, 2, w // 3, 3)\n            return tiles.sum(axis=(2, 4))"
+    wrong = "reshape(n, 2, h // 2, 3, w // 3)\n            return tiles.sum(axis=(1, 3))"
+    _, said = slipped(TILED, right, wrong)
+    assert "tiles.sum(axis=(2, 4))` in place of" in said
 
 
 def test_the_stride_is_among_the_arguments():

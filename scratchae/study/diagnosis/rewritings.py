@@ -27,7 +27,8 @@ def rewritings(function: ast.AST, first: bool) -> Iterator[Rewriting]:
     nodes = list(ast.walk(function))
     sums = functools.partial(of_sums, axes=[*dict.fromkeys([*axes_in(nodes), *AXES]), None])
     late = (of_entries, of_powers, of_squares, sums, opposite, exchanged, compared, moved_along, of_letters)
-    for kind in (added, returned, deferred, mirrored, of_rows, of_parentheses, of_blocks) if first else late:
+    early = (added, returned, deferred, mirrored, of_rows, of_parentheses, functools.partial(of_blocks, nodes=nodes))
+    for kind in early if first else late:
         for node in nodes:
             yield from kind(node)
     yield from of_comparisons(function) if first else of_names(function)
