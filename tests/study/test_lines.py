@@ -375,7 +375,25 @@ TILED = """
             tiles = dy.reshape(n, h // 2, 2, w // 3, 3)
             return tiles.sum(axis=(2, 4))
 """
+DROPPED = """
+    class DropConnect:
+        def __init__(self, n_in, n_out, drop=0.5):
+            self.drop, self.rng = drop, np.random.default_rng(0)
+            self.W = self.rng.normal(size=(n_in, n_out))
+
+        def forward(self, x):
+            self.x, self.mask = x, (self.rng.random(self.W.shape) >= self.drop) / (1 - self.drop)
+            self.used = self.W * self.mask
+            return x @ self.used
+
+        def backward(self, d):
+            self.dW = (self.x.T @ d) * self.mask
+            return d @ self.used.T
+"""
 SLIPS = {
+    "a factor that changes some of the elements": (
+        DROPPED, "(self.x.T @ d) * self.mask", "(self.x.T @ d) / (1 - self.drop)", "line_lacks_factor", "* self.mask",
+    ),
     "the other side of a corner": (LEAKY, "np.minimum(self.x, 0)", "np.maximum(self.x, 0)", "line_instead", "np.minimum"),
     "axes that have a name": (IMAGES, "(g * self.n).mean(self.axes", "(g * self.n).mean(0", "line_instead", "axis=self.axes"),
     "a product of others": (DEEP, "dA = dB @ self.V.T", "dA = e @ self.U.T", "line_instead", "dB @ self.V.T"),
