@@ -42,6 +42,7 @@ from .others import (
     any_number,
     is_helper,
     of_another,
+    of_pair,
     others_like,
     takes_all,
     together,
@@ -164,11 +165,10 @@ def of_functions(module: ModuleType) -> Iterator[Subject]:
     for name, value in all_own.items():
         slope = partner(name, all_own)
         if slope and not of_another(name, slope, all_own) and not takes_all(value, all_own[slope]):
-            used |= {name, slope}
-            two = check_two, name, value, all_own[slope], file
-            yield Subject(name, value, partial(or_of_functions, name, all_own, *two))
+            used |= {name, slope, *others_like(slope, all_own)}
+            checks = of_pair(name, slope, all_own, file)
+            yield from (Subject(title, value, check) for title, check in checks)
             for other in others_like(slope, all_own):
-                used.add(other)
                 yield Subject(other, all_own[other], partial(check_two, other, value, all_own[other], file))
     of_nets = {part for one in in_three(all_own) for part in one.parts}
     for name, value in all_own.items():

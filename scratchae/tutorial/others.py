@@ -5,13 +5,15 @@ from __future__ import annotations
 import inspect
 import itertools
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..study.styles.functions.factories import in_factories
 from ..study.styles.functions.scripts import with_globals
+from ..study.styles.functions.tables import by_key
 from ..study.styles.functions.three import in_three
 from ..study.styles.functions.two import in_one_or_two
 from ..study.styles.objects.constructed import constructed
@@ -21,8 +23,8 @@ from ..study.styles.text.names import BACKWARD, FORWARD, UPDATE, is_upstream, pa
 from ..study.styles.text.written import is_empty
 from ..study.trials import readings
 from ..study.trials.result import RIGHT, WRONG, Result
-from .fallback import best_of
-from .readers import returned
+from .fallback import best_of, or_of_functions
+from .readers import check_two, returned
 
 
 def together(functions: Mapping[str, Callable], subjects: Sequence[Any]) -> dict[str, list[Several]]:
@@ -83,6 +85,17 @@ def takes_all(value: Callable, slope: Callable) -> bool:
     """Whether a derivative takes all that its value takes, four arguments or more, so that it is handed no ∂L/∂y."""
     asked = [[p.name for p in required(one)] for one in (value, slope)]
     return asked[0] == asked[1] and len(asked[0]) > 3
+
+
+def of_pair(
+    name: str, slope: str, functions: Mapping[str, Callable], file: Mapping[str, Any]
+) -> Iterator[tuple[str, Callable[[], Result]]]:
+    """The checks of a value and its derivative, by their titles: one for each key of a table in which they look up what they are."""
+    both = functions[name], functions[slope]
+    keyed = [(f"{name}({key!r})", *pair) for key, *pair in by_key(*both, file)]
+    yield from ((title, partial(check_two, title, *pair, file)) for title, *pair in keyed)
+    if not keyed:
+        yield name, partial(or_of_functions, name, functions, check_two, name, *both, file)
 
 
 def any_number(cls: type) -> bool:

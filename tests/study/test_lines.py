@@ -337,7 +337,66 @@ ENLARGE = """
             n, h, w = dy.shape
             return dy.reshape(n, h // 2, 2, w // 3, 3).sum(axis=(2, 4))
 """
+IMAGES = """
+    class Norm:
+        axes = (0, 2, 3)
+
+        def __call__(self, x):
+            self.std = np.sqrt(x.var(self.axes, keepdims=True) + 1e-5)
+            self.n = (x - x.mean(self.axes, keepdims=True)) / self.std
+            return self.n
+
+        def backward(self, g):
+            return (g - g.mean(self.axes, keepdims=True) - self.n * (g * self.n).mean(self.axes, keepdims=True)) / self.std
+"""
+DEEP = """
+    class Two:
+        def __init__(self, d=3, h=5, k=4):
+            rng = np.random.default_rng(0)
+            self.W, self.V = rng.standard_normal((d, h)), rng.standard_normal((h, h))
+            self.U = rng.standard_normal((h, k))
+
+        def loss(self, X, Y):
+            A = np.tanh(X @ self.W)
+            B = np.tanh(A @ self.V)
+            e = B @ self.U - Y
+            dB = e @ self.U.T * (1 - B**2)
+            dA = dB @ self.V.T
+            dA = dA * (1 - A**2)
+            return 0.5 * (e**2).sum(), {"W": X.T @ dA, "V": A.T @ dB, "U": B.T @ e}
+"""
+TILED = """
+    class Enlarge:
+        def forward(self, x):
+            return x.repeat(2, axis=1).repeat(3, axis=2)
+
+        def backward(self, dy):
+            n, h, w = dy.shape
+            tiles = dy.reshape(n, h // 2, 2, w // 3, 3)
+            return tiles.sum(axis=(2, 4))
+"""
+DROPPED = """
+    class DropConnect:
+        def __init__(self, n_in, n_out, drop=0.5):
+            self.drop, self.rng = drop, np.random.default_rng(0)
+            self.W = self.rng.normal(size=(n_in, n_out))
+
+        def forward(self, x):
+            self.x, self.mask = x, (self.rng.random(self.W.shape) >= self.drop) / (1 - self.drop)
+            self.used = self.W * self.mask
+            return x @ self.used
+
+        def backward(self, d):
+            self.dW = (self.x.T @ d) * self.mask
+            return d @ self.used.T
+"""
 SLIPS = {
+    "a factor that changes some of the elements": (
+        DROPPED, "(self.x.T @ d) * self.mask", "(self.x.T @ d) / (1 - self.drop)", "line_lacks_factor", "* self.mask",
+    ),
+    "the other side of a corner": (LEAKY, "np.minimum(self.x, 0)", "np.maximum(self.x, 0)", "line_instead", "np.minimum"),
+    "axes that have a name": (IMAGES, "(g * self.n).mean(self.axes", "(g * self.n).mean(0", "line_instead", "axis=self.axes"),
+    "a product of others": (DEEP, "dA = dB @ self.V.T", "dA = e @ self.U.T", "line_instead", "dB @ self.V.T"),
     "another exponent": (NORM, "** -1.5", "** -0.5", "line_instead", "** (-1.5)"),
     "the neighbour in a list": (CHAIN, "self.kept[l + 1] ** 2", "self.kept[l] ** 2", "line_instead", "self.kept[l + 1]"),
     "another attribute in brackets": (EDGES, "self.h[self.src].T", "self.h[self.dst].T", "line_instead", "self.src"),
@@ -392,6 +451,13 @@ def test_a_weight_that_is_changed_before_it_is_used(slipped):
     right = "dh = d @ V.T\n        e = d\n        V -= rate * h.T @ d"
     _, said = slipped(STEP, right, "V -= rate * h.T @ d\n        e = d\n        dh = d @ V.T")
     assert "line 7 comes too early: after `line 9`" in said
+
+
+def test_blocks_of_other_axes_in_two_lines(slipped):
+    right = "reshape(n, h // 2, 2, w // 3, 3)\n            return tiles.sum(axis=(2, 4))"
+    wrong = "reshape(n, 2, h // 2, 3, w // 3)\n            return tiles.sum(axis=(1, 3))"
+    _, said = slipped(TILED, right, wrong)
+    assert "tiles.sum(axis=(2, 4))` in place of" in said
 
 
 def test_the_stride_is_among_the_arguments():

@@ -610,6 +610,101 @@ HIDDEN = {
         "if True:",
         "with ids=an array",
     ),
+    "functions that look up which they are in tables": (
+        """
+        VALUES, SLOPES = {}, {}
+
+        def register(table, name):
+            def wrap(function):
+                table[name] = function
+                return function
+
+            return wrap
+
+        @register(VALUES, "arctan")
+        def _(z):
+            return np.arctan(z)
+
+        @register(SLOPES, "arctan")
+        def _(z, upstream):
+            return upstream / (1 + z**2)
+
+        @register(VALUES, "tanh")
+        def _(z):
+            return np.tanh(z)
+
+        @register(SLOPES, "tanh")
+        def _(z, upstream):
+            return upstream * (1 - np.tanh(z) ** 2)
+
+        def squash(kind, z):
+            return VALUES[kind](z)
+
+        def squash_backward(kind, z, upstream):
+            return SLOPES[kind](z, upstream)
+        """,
+        "upstream * (1 - np.tanh(z) ** 2)",
+        "upstream * (1 - np.tanh(z))",
+        "squash('tanh'): wrong",
+    ),
+    "the only parameter of a layer, whose gradient is called grad": (
+        """
+        class Affine:
+            def __init__(self, n_in, n_out, last=False):
+                self.theta = np.random.randn(n_in + 1, n_out) * 0.5
+                self.last = last
+
+            def feed(self, a):
+                self.a = np.c_[a, np.ones(len(a))]
+                s = self.a @ self.theta
+                self.slope = np.ones_like(s) if self.last else np.cos(s)
+                return s if self.last else np.sin(s)
+
+            def back(self, e):
+                e = e * self.slope
+                self.grad = self.a.T @ e
+                return e @ self.theta[:-1].T
+
+        layer = Affine(2, 3, last=True)
+        """,
+        "np.cos(s)",
+        "np.cos(s) ** 2",
+        "wrong with last=False, right with last=True",
+    ),
+    "a net of the only layers of its file, for images": (
+        """
+        class Norm:
+            def __init__(self, channels):
+                self.w = np.ones((1, channels, 1, 1))
+
+            def __call__(self, x):
+                self.std = np.sqrt(x.var((0, 2, 3), keepdims=True) + 1e-5)
+                self.n = (x - x.mean((0, 2, 3), keepdims=True)) / self.std
+                return self.w * self.n
+
+            def backward(self, d):
+                self.dw = (d * self.n).sum((0, 2, 3), keepdims=True)
+                d = d * self.w / self.std
+                return d - d.mean((0, 2, 3), keepdims=True) - self.n * (d * self.n).mean((0, 2, 3), keepdims=True)
+
+        class Sequential:
+            def __init__(self, *layers):
+                self.layers = layers
+
+            def __call__(self, x):
+                for layer in self.layers:
+                    x = layer(x)
+                return x
+
+            def backward(self, d):
+                for layer in reversed(self.layers):
+                    d = layer.backward(d)
+                return d
+        """,
+        "in reversed(self.layers)",
+        "in self.layers",
+        "Sequential: wrong",
+    ),
 }  # fmt: skip
 
 

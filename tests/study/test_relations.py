@@ -348,6 +348,53 @@ def test_a_step_with_a_list_of_examples_moves_all_by_all_of_them(before, after, 
     assert code == bool(said) and said in text  # what moves nothing as one of them alone does is not accused
 
 
+DECAYING = """
+import random
+class Net(object):
+    \"\"\"Logistic units, cross-entropy, L2 regularisation; an example is a column.\"\"\"
+    def __init__(self, sizes):
+        gen = np.random.RandomState(0)
+        self.shifts = [gen.randn(n, 1) for n in sizes[1:]]
+        self.weights = [gen.randn(n, m) for m, n in zip(sizes[:-1], sizes[1:])]
+
+    def update_batch(self, batch, eta, lmbda, total):
+        sum_b, sum_w = [0 * b for b in self.shifts], [0 * w for w in self.weights]
+        for x, y in batch:
+            one_b, one_w = self.backprop(x, y)
+            sum_b = [s + o for s, o in zip(sum_b, one_b)]
+            sum_w = [s + o for s, o in zip(sum_w, one_w)]
+        step = eta / len(batch)
+        self.shifts = [b - step * s for b, s in zip(self.shifts, sum_b)]
+        self.weights = [(1 - eta * lmbda / total) * w - step * s for w, s in zip(self.weights, sum_w)]
+
+    def backprop(self, x, y):
+        outs = [x]
+        for w, b in zip(self.weights, self.shifts):
+            outs.append(1 / (1 + np.exp(-w.dot(outs[-1]) - b)))
+        delta, grad_b, grad_w = outs[-1] - y, [], []
+        for l in range(len(self.weights) - 1, -1, -1):
+            grad_b.insert(0, delta)
+            grad_w.insert(0, delta.dot(outs[l].T))
+            delta = self.weights[l].T.dot(delta) * outs[l] * (1 - outs[l])
+        return grad_b, grad_w
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("* outs[l] * (1 - outs[l])", "* (1 - outs[l])", "(1 - outs[l]) * outs[l]"),
+        ("(1 - eta * lmbda / total)", "(1 + eta * lmbda / total)", "weights grow"),
+        ("(1 - eta * lmbda / total)", "(1 - step * lmbda)", "total, which update_batch is handed, does nothing"),
+        ("(1 - eta * lmbda / total)", "(1 - eta * lmbda)", ""),
+    ],
+)
+def test_a_net_that_has_no_forward_and_steps_with_a_list_of_examples(before, after, said, graded):
+    assert graded(DECAYING)[0] == 0
+    code, text = graded(DECAYING.replace(before, after))
+    assert code == bool(said) and said in " ".join(text.split())
+
+
 FRAMEWORK = """
 class Parameter:
     def __init__(self, value):

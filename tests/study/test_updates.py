@@ -53,7 +53,29 @@ FORMS = {
         """,
         "beta1**t",
         "beta1",
-        "what it keeps from step to step is not updated as in Adamax",
+        "step 2 is another than that of Adamax",
+    ),
+    "an object that holds the rule of its steps, and a config of each parameter": (
+        """
+        def nesterov(w, dw, config=None):
+            config = {} if config is None else config
+            config.setdefault("learning_rate", 1e-2)
+            config.setdefault("momentum", 0.9)
+            old = config.get("velocity", np.zeros_like(w))
+            config["velocity"] = config["momentum"] * old - config["learning_rate"] * dw
+            return w - config["momentum"] * old + (1 + config["momentum"]) * config["velocity"], config
+
+        class Trainer:
+            def __init__(self, params, rule=nesterov, **options):
+                self.params, self.rule, self.configs = params, rule, {name: dict(options) for name in params}
+
+            def step(self, grads):
+                for name, w in self.params.items():
+                    self.params[name], self.configs[name] = self.rule(w, grads[name], self.configs[name])
+        """,
+        'w - config["momentum"] * old',
+        'w + config["momentum"] * old',
+        "the sign of the old velocity is flipped",
     ),
     "a function that makes one of parameters by name": (
         """
@@ -176,7 +198,7 @@ FORMS = {
         """,
         "(np.sqrt(self.v) + self.eps)",
         "(self.v + self.eps)",
-        "not updated as in RAdam",
+        "is another than that of RAdam",
     ),
     "AdaGrad, whose sum does not begin with 0": (
         """

@@ -89,12 +89,17 @@ def all_added(node: ast.Subscript) -> Iterator[Rewriting]:
         yield Rewriting("line_instead", node.lineno, ast.unparse(node), text, make)
 
 
-def of_blocks(node: ast.AST) -> Iterator[Rewriting]:
-    """Sums over the other ones of neighbouring axes, x.reshape(n, h, k).sum(axis=2) in place of x.reshape(n, k, h).sum(axis=1)."""
-    inner = getattr(getattr(node, "func", None), "value", None)
-    named = [getattr(getattr(one, "func", None), "attr", "") for one in (node, inner)]
+def of_blocks(node: ast.AST, nodes: Sequence[ast.AST]) -> Iterator[Rewriting]:
+    """Sums over the other ones of neighbouring axes, x.reshape(n, h, k).sum(axis=2) in place of x.reshape(n, k, h).sum(axis=1); what is
+    reshaped may have a name."""
     axes = next((one for one in getattr(node, "keywords", ()) if one.arg == "axis"), None)
-    if named[0] not in ("sum", "mean") or named[1] != "reshape" or axes is None:
+    if getattr(getattr(node, "func", None), "attr", "") not in ("sum", "mean") or axes is None:
+        return
+    inner, line = node.func.value, None
+    if isinstance(inner, ast.Name):
+        lines = [one for one in nodes if isinstance(one, ast.Assign) and ast.unparse(one.targets[0]) == inner.id]
+        inner, line = (lines[0].value, lines[0]) if len(lines) == 1 else (None, None)
+    if getattr(getattr(inner, "func", None), "attr", "") != "reshape":
         return
     places = [getattr(one, "value", None) for one in getattr(axes.value, "elts", [axes.value])]
     for by in (1, -1):
@@ -104,10 +109,27 @@ def of_blocks(node: ast.AST) -> Iterator[Rewriting]:
         for i in places:
             args[i], args[i + by] = args[i + by], args[i]
         moved = expression(str(tuple(i + by for i in places) if len(places) > 1 else places[0] + by))
-        shaped = ast.copy_location(ast.Call(inner.func, args, inner.keywords), inner)
-        func = ast.copy_location(ast.Attribute(shaped, named[0], ast.Load()), node)
-        rest = [one for one in node.keywords if one is not axes]
-        yield instead(node, setter(node, func=func, keywords=[ast.keyword("axis", moved), *rest]))
+        change = both(setter(inner, args=args), setter(axes, value=moved))
+        yield together(line, node, change) if line else instead(node, change)
+
+
+def both(first: Callable, second: Callable) -> Callable:
+    """Two changes as one."""
+
+    def make() -> Callable[[], None]:
+        backs = first(), second()
+        return lambda: [back() for back in backs]
+
+    return make
+
+
+def together(line: ast.stmt, node: ast.expr, make: Callable) -> Rewriting:
+    """A change of a line and of what comes after it."""
+    now = f"{ast.unparse(line)}; {ast.unparse(node)}"
+    back = make()
+    new = f"{ast.unparse(ast.fix_missing_locations(line))}; {ast.unparse(ast.fix_missing_locations(node))}"
+    back()
+    return Rewriting("line_instead", line.lineno, now, new, make)
 
 
 def of_powers(node: ast.AST) -> Iterator[Rewriting]:

@@ -64,7 +64,7 @@ class Goals:
     def likely(self, change: np.ndarray) -> bool:
         """Whether a change of the gradients touches what is wrong, of all tensors or of one, and hardly anything else."""
         wrong, moved = np.abs(self.N - self.A) > 10 * self.slack, np.abs(change) > self.slack
-        return (moved & ~wrong).sum() <= 0.1 * moved.sum() and any(
+        return bool((moved & ~wrong).sum() <= 0.1 * moved.sum()) and any(
             (moved & wrong)[at].sum() >= 0.9 * wrong[at].sum() > 0 for _, at in self.goals
         )
 

@@ -139,10 +139,9 @@ class Repair(Goals):
             if self.late():
                 return
             found = self.at(k, on_value(lambda value: 2 * value))
-            if found is None or not (moved := np.abs(found - self.A) > self.slack).any():
+            moved = np.abs(found - self.A) > self.slack if found is not None else np.zeros(0, bool)
+            if not moved.any() or moved[: self.known].any():  # what is right now would be another
                 continue
-            if moved[: self.known].any():
-                continue  # what is right now would be another
             yield k, found - self.A
             tried = (
                 [(self.goals[0][0], c) for c in (-2.0, -1.0, 1.0, -0.5)]
@@ -292,7 +291,7 @@ class Repair(Goals):
                 self.term(k, self.places[k].operand, new, u)
 
     def products(self, first: bool) -> None:
-        """A term that is missing, a product of two matrices: at first, one of the form of those that are there."""
+        """A term that is missing, a product of two matrices, or such a product in place of another: at first, one of the form of those that are there."""
         for k in self.chosen(first, lambda place: place.whole and not place.term):
             shapes = {text: shape for text, (_, shape) in self.names_at(k).items()}
             for form, u, w in products(shapes, self.values[k], self.places[k].text if first else ""):
@@ -300,6 +299,8 @@ class Repair(Goals):
                     return
                 product = reader(compile(form.format(u=u, w=w), "", "eval"))
                 self.term(k, self.places[k].operand, form.format(u=u, w=w), product)
+                if "@" in self.places[k].text:
+                    self.replace(k, "line_instead", form.format(u=u, w=w), product)
 
     def term(self, k: int, part: str, new: str, u: Callable) -> None:
         found = self.at(k, lambda value, frame: value + u(value, frame))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+import functools
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from .changes import Rewriting, bodies, changed, instead, put, setter
@@ -16,13 +17,18 @@ COMPARED = {ast.Lt: ast.Gt, ast.Gt: ast.Lt, ast.LtE: ast.GtE, ast.GtE: ast.LtE, 
 AT = {ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply"}
 TURNED = {ast.Add: ast.Sub, ast.Sub: ast.Add}
 SUMS = ("sum", "mean")
+AXES = ("0", "1", "-1", "-2", "(0, 1)")
+OPPOSITE = {"maximum": "minimum", "max": "min", "argmax": "argmin", "sin": "cos", "sinh": "cosh", "floor": "ceil"}
+OPPOSITE |= {other: one for one, other in OPPOSITE.items()}
 
 
 def rewritings(function: ast.AST, first: bool) -> Iterator[Rewriting]:
     """The small changes of a function: of its statements first, then of what is in them."""
     nodes = list(ast.walk(function))
-    late = (of_entries, of_powers, of_squares, of_sums, exchanged, compared, moved_along, of_letters)
-    for kind in (added, returned, deferred, mirrored, of_rows, of_parentheses, of_blocks) if first else late:
+    sums = functools.partial(of_sums, axes=[*dict.fromkeys([*axes_in(nodes), *AXES]), None])
+    late = (of_entries, of_powers, of_squares, sums, opposite, exchanged, compared, moved_along, of_letters)
+    early = (added, returned, deferred, mirrored, of_rows, of_parentheses, functools.partial(of_blocks, nodes=nodes))
+    for kind in early if first else late:
         for node in nodes:
             yield from kind(node)
     yield from of_comparisons(function) if first else of_names(function)
@@ -134,18 +140,33 @@ def of_squares(node: ast.AST) -> Iterator[Rewriting]:
     yield Rewriting("line_squares", node.lineno, ast.unparse(node), ast.unparse(total), setter(node, **values))
 
 
-def of_sums(node: ast.AST) -> Iterator[Rewriting]:
+def axes_in(nodes: Sequence[ast.AST]) -> Iterator[str]:
+    """The axes over which the sums of a function run, as they are written: (0, 2, 3), and self.axes."""
+    for node in nodes:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in SUMS:
+            of_np = getattr(node.func.value, "id", "") in ("np", "numpy")
+            yield from map(ast.unparse, node.args[int(of_np) : int(of_np) + 1])
+            yield from (ast.unparse(one.value) for one in node.keywords if one.arg == "axis")
+
+
+def opposite(node: ast.AST) -> Iterator[Rewriting]:
+    """The function that is taken for another: np.minimum(x, 0) in place of np.maximum(x, 0)."""
+    if isinstance(node, ast.Attribute) and node.attr in OPPOSITE:
+        yield instead(node, setter(node, attr=OPPOSITE[node.attr]))
+
+
+def of_sums(node: ast.AST, axes: Sequence[str | None]) -> Iterator[Rewriting]:
     """A sum in place of a mean, or over other axes."""
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in SUMS):
         return
-    axes = [one for one in node.keywords if one.arg == "axis"]
+    told = any(one.arg == "axis" for one in node.keywords)
     rest = [one for one in node.keywords if one.arg != "axis"]
     of_np = isinstance(node.func.value, ast.Name) and node.func.value.id in ("np", "numpy")
     args = node.args[: int(of_np)]
     if len(node.args) > len(args) + 1:
         return
     now = ast.unparse(node)
-    for name, axis, kept in itertools.product(SUMS, ("0", "1", "-1", "-2", "(0, 1)", None), (False, True)):
+    for name, axis, kept in itertools.product(SUMS, axes, (False, True)):
         value = [] if axis is None else [ast.keyword("axis", ast.parse(axis, mode="eval").body)]
         more = [one for one in rest if one.arg != "keepdims"]
         if kept:
@@ -153,7 +174,7 @@ def of_sums(node: ast.AST) -> Iterator[Rewriting]:
         func = ast.copy_location(ast.Attribute(node.func.value, name, ast.Load()), node.func)
         values = {"func": func, "args": args, "keywords": [*value, *more]}
         text = changed(node, **values)
-        if text != now and not (kept and axis is None and not axes):
+        if text != now and not (kept and axis is None and not told):
             yield Rewriting("line_instead", node.lineno, now, text, setter(node, **values))
 
 

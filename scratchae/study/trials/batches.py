@@ -21,6 +21,7 @@ from ..styles.text.calls import required
 from ..styles.text.names import RATES, plain
 from ..styles.text.written import text_of
 
+DECAY = re.compile("lam|lmb|reg|decay")
 RATE = 1e-5  # so small that steps one after the other are as good as one
 Pairs = list[tuple[np.ndarray, np.ndarray]]
 Moved = dict[str, np.ndarray]
@@ -40,6 +41,7 @@ def faults(objects: Objects) -> Iterator[Finding]:
         for x, y in itertools.islice(itertools.product(shapes, shapes), 64):
             if moved(thing, name, pairs(x, y, 0)[:1], given):
                 yield from of_step(thing, name, [pairs(x, y, seed) for seed in range(3)], given)
+                yield from of_decay(thing, name, pairs(x, y, 0), given)
                 return
 
 
@@ -47,7 +49,7 @@ def settings(names: list[str]) -> Iterator[tuple[str, Any]]:
     for name in names:
         if plain(name) in RATES:
             yield name, RATE
-        elif re.match("lam|lmb|reg|decay", plain(name)):
+        elif DECAY.match(plain(name)):
             yield name, 0.0
         elif COUNT.fullmatch(name.lower()):
             yield name, 2
@@ -101,3 +103,32 @@ def of_step(thing: Any, name: str, batches: list[Pairs], given: dict[str, Any]) 
                 evidence = f"with two examples, {name} moves {', '.join(alone)} as the {which} of them alone does, and {', '.join(whole)} as both do"
                 yield finding("optimizer", (), "", which=evidence)
                 return
+
+
+def of_decay(thing: Any, name: str, batch: Pairs, given: dict[str, Any]) -> Iterator[Finding]:
+    """A finding if the decay of a step makes weights grow, or is divided by the examples of the batch, and what the step is told of the
+    size of the whole set does nothing."""
+    decay = next((one for one in given if DECAY.match(plain(one))), None)
+    count = next((one for one in given if COUNT.fullmatch(one.lower()) and one != decay), None)
+
+    def shares(examples: int, total: int) -> list[float]:
+        """The share by which each array that decays shrinks; none where one does not shrink by a share."""
+        numbers = given | ({count: total} if count else {})
+        ways = [moved(thing, name, batch[:examples], numbers | {decay: strength}) for strength in (0.0, 1.0)]
+        if not ways[0] or ways[0].keys() != ways[1].keys():
+            return []
+        arrays = {key: array for key, (_, array) in held_by(thing).items()}
+        changes = [(ways[1][key] - ways[0][key], arrays[key]) for key in ways[0]]
+        decaying = [(change, w) for change, w in changes if np.abs(change).max() > 1e-5 * RATE]
+        found = [-float((change * w).sum() / (w * w).sum()) for change, w in decaying if np.any(w)]
+        plainly = all(np.allclose(change, -c * w, rtol=1e-4) for (change, w), c in zip(decaying, found, strict=False))
+        return found if plainly and len(found) == len(decaying) else []
+
+    first = shares(2, 6) if decay else []
+    if first and max(first) < 0:
+        yield finding("optimizer", (), "", which=f"the sign of the weight decay is flipped in {name}: weights grow")
+        return
+    others = [shares(*numbers) for numbers in ((2, 12), (1, 6))] if first and count else [[], []]
+    if all(map(len, others)) and np.allclose(others, [first, [2 * c for c in first]], rtol=1e-4):
+        text = f"the weight decay is divided by the number of examples in the batch, and {count}, which {name} is handed, does nothing"
+        yield finding("optimizer", (), "", which=text)

@@ -43,6 +43,8 @@ def momentum(s, p, g, t, h, bug="", form="plain"):
             "ahead_of_old": share * g + mu * v,
             "ahead_undamped": share * g + new,
         }.get(bug, share * g + mu * new)
+        if form == "nesterov of both":  # of the old velocity and the new one, which comes to the same
+            ahead = (1 + mu) * new + (mu if bug == "old_added" else -mu) * v
         return sign * lr * ahead
     if form == "corrected":
         return sign * lr * new / (1 - mu**t)
@@ -203,7 +205,7 @@ FAMILIES: dict[str, tuple[Callable, tuple[dict[str, Any], ...], dict[str, str]]]
     "sgd": (sgd, ({},), {"sign": "it goes up the gradient: the sign of the step is flipped"}),
     "momentum": (
         momentum,
-        tuple({"form": form} for form in ("plain", "inside", "averaged", "corrected", "nesterov", "nesterov averaged")),
+        tuple({"form": form} for form in ("plain", "inside", "averaged", "corrected", "nesterov", "nesterov averaged", "nesterov of both")),
         {
             "gradient_times_momentum": "the momentum multiplies the gradient, not the velocity, so that the velocity never decays: v = μ v + g",
             "not_decayed": "the velocity never decays: v = μ v + g",
@@ -218,6 +220,7 @@ FAMILIES: dict[str, tuple[Callable, tuple[dict[str, Any], ...], dict[str, str]]]
             "only_ahead": "the gradient itself is left out of the step: p -= lr (g + μ v)",
             "not_ahead": "it is the step of ordinary momentum: Nesterov's goes ahead, p -= lr (g + μ v)",
             "ahead_undamped": "the μ before v is missing: p -= lr (g + μ v)",
+            "old_added": "the sign of the old velocity is flipped: p -= lr ((1 + μ) v - μ v_old)",
             "ahead_of_old": "the old velocity is used where the new one belongs: p -= lr (g + μ v)",
         },
     ),

@@ -7,7 +7,7 @@ import itertools
 import re
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -49,13 +49,20 @@ def best(groups: Iterable[list[Several]]) -> Result | None:
                         result = replace(result, code=RIGHT)
                     if result.code == RIGHT:
                         return of_mean(thing, fitting, result) or result
-                    doubtful = thing.updates and has_other_terms(thing)
+                    doubtful = thing.updates and has_other_terms(*lines_of(thing))
                     worst = worst or (result if partly(result) and not doubtful else None)
                 if time.process_time() > end:
                     break
             if time.process_time() > end:
                 break
     return diagnosed(worst) if worst is not None else None
+
+
+def lines_of(thing: Several) -> list[Callable]:
+    """What gives the gradients, with the methods of its class that it calls: what else the class does is beside them."""
+    called = re.findall(r"self\.(\w+)\(", text_of(thing.source)) if thing.cls is not None else ()
+    methods = [getattr(thing.cls, name, None) for name in called]
+    return [*thing.parts, *filter(inspect.isroutine, methods)]
 
 
 def of_mean(thing: Several, fitting: Fitting, result: Result) -> Result | None:

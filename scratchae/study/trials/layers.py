@@ -28,6 +28,7 @@ from ..styles.text.written import notes_of, text_of
 from . import jumps, promises
 from .first import begin, one_column_only, small
 from .fits import UnsettledError
+from .flags import by_option
 from .inputs import SHAPES, candidates
 from .made import others, with_other_options
 from .plan import BrokenError, Trial, fits, forward_of, like, plan, ready, takes
@@ -39,7 +40,6 @@ UNSETTLED_MODE = (
     "in inference forward keeps something for backward, but backward multiplies by what the last training drew"
 )
 SLOW = 2e-4  # seconds that a forward takes, from which on a trial moves all numbers of a tensor at once first
-
 
 # what says that x may have more axes, and code that asks how many it has
 ANY_AXES = re.compile(
@@ -269,7 +269,7 @@ def run(trial: Trial, tried: Tried, first: Layer) -> Result | None:
         return None
     known = [found for found in full.findings if found.kind != "unknown"]
     evidence = full.findings[0].evidence if full.findings else ""
-    context = hidden(trial, evidence)
+    context = hidden(by_option(trial, first, compared), evidence)
     return Result(
         WRONG, "", where=trial.says, report=replace(full, findings=(context, *known)), layer=first, tried=tried
     )

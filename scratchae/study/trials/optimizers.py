@@ -135,8 +135,8 @@ def compared(
             raise
         except Exception:
             continue
-        found, source = theirs.settings(), text_of(theirs.source)
-        which = family(name, found)
+        found, source, told = theirs.settings(), text_of(theirs.source), theirs.called(name)
+        which = family(told, found)
         unknown = UnknownError(
             f"{name} is none of {', '.join(FAMILIES)}, so that there is no definition to compare it with. If it is one of "
             "them under another name, its class or function has to say so: class MyAdam"
@@ -151,7 +151,7 @@ def compared(
             )  # of which there is no definition here
             return None
         choices = list(filled(which, found, source))
-        right = list(rights(which, name, choices[0], found, source))
+        right = list(rights(which, told, choices[0], found, source))
         tried.trials += 1
         if said and said not in tried.options:
             tried.options.append(said)
@@ -159,7 +159,7 @@ def compared(
         agrees = next(
             ((h, one) for h in choices for one in right if equal(path, defined(which, h, "", one, given))), None
         )
-        if agrees is None and not is_told(name):
+        if agrees is None and not is_told(told):
             return Result(UNUSABLE, "", error=unknown)
         if agrees is None:
             fault = named(which, right, choices[0], given, path)

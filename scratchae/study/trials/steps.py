@@ -189,9 +189,5 @@ def mistake(
     quotient = step / np.where(should == 0, np.nan, should)
     if t == 1 and np.nanmax(quotient) - np.nanmin(quotient) < 1e-6 * abs(np.nanmax(quotient)):
         return f"the first step is {float(np.nanmax(quotient)):.6g} times what it should be"
-    part = (
-        "what it keeps from step to step is not updated as in"
-        if t > 1
-        else "the first step is already another than that of"
-    )
+    part = f"step {t} is another than that of" if t > 1 else "the first step is already another than that of"
     return f"{part} {NAMES[which]}"

@@ -11,6 +11,7 @@ import time
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -33,7 +34,7 @@ from .terms import evaluated, tensors_of
 SECONDS = 4.0  # after which nothing further is tried
 MOST = 90  # arguments of a reading
 DATA = {
-    "rows": "fND fDK fNTD fNK fD iN iT fN fNCHW",
+    "rows": "fND fDK fNTD fNK fD iN iT fN fNCHW fNDHW",
     "columns": "fDN fD1 fKN fD fND",
 }
 LABELS = {
@@ -185,7 +186,7 @@ def best(things: Iterable[Several]) -> Result | None:
                         zeros = getattr(thing.run, "zeros", ())
                         result.tried.only.extend([f"where {' and '.join(zeros)} are 0"] if zeros else [])
                         return result
-                    doubtful = thing.updates and has_other_terms(thing)
+                    doubtful = thing.updates and has_other_terms(thing.cls, *thing.parts)
                     if result.report is not None and not doubtful and is_believed(thing, result, things):
                         worst = result.rather_than(worst)
                     if time.process_time() > end:
@@ -209,9 +210,9 @@ def where_all_are_equal(thing: Several, things: Sequence[Several]) -> Result | N
     return None
 
 
-def has_other_terms(thing: Several) -> bool:
+def has_other_terms(*parts: Any) -> bool:
     """Whether a text speaks of more than a loss, of which the gradients may be beside those of a usual one."""
-    return any(OTHER_TERMS.search(text_of(one)) for one in (thing.cls, *thing.parts) if one is not None)
+    return any(OTHER_TERMS.search(text_of(one)) for one in parts if one is not None)
 
 
 def is_penalised(arguments: Arrays, result: Result) -> bool:

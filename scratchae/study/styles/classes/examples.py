@@ -41,7 +41,9 @@ def of_pair(methods: Mapping[str, Callable], slope: Callable, asked: list[str]) 
         firsts = {name: [p.name for p in parameters_of(method)][1:2] for name, method in methods.items()}
         totals = [name for name, first in firsts.items() if IS_COST.search(name) and any(map(PAIRS.fullmatch, first))]
         for total in totals or [None]:
-            yield lambda thing, words, t=total: of_list(thing, words, slope.__name__, asked, forwards[0], t)
+            yield lambda thing, words, t=total: of_list(
+                thing, words, slope.__name__, asked, lambda still, x, y: cost_of(still, x, y, forwards[0]), t
+            )
 
 
 def of_one(thing: Any, words: Arrays, slope: str, forward: str) -> tuple[list, list]:
@@ -54,7 +56,7 @@ def of_one(thing: Any, words: Arrays, slope: str, forward: str) -> tuple[list, l
 
 
 def of_list(
-    thing: Any, words: Arrays, step: str, asked: list[str], forward: str, total: str | None
+    thing: Any, words: Arrays, step: str, asked: list[str], cost: Callable[[Any, Any, Any], Any], total: str | None
 ) -> tuple[list, list]:
     """A step with a list of examples: the mean cost, and what is taken off, divided by the rate."""
     pairs = [(words["x"], words["y"]), (0.7 * words["x"][::-1] + 0.1, words["y"][::-1].copy())]
@@ -75,7 +77,7 @@ def of_list(
         method = getattr(still, total)
         value = method(pairs, *(handed[p.name] for p in required(method)[1:]))
     else:
-        value = np.mean([cost_of(still, x, y, forward) for x, y in pairs])
+        value = np.mean([cost(still, x, y) for x, y in pairs])
     getattr(thing, step)(**handed)
     return [value], [(name, change) for name, change in taken_off(thing, before) if np.any(change)]
 

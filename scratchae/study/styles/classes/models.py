@@ -21,15 +21,15 @@ import numpy as np
 from ..losses import PREDICTIONS, TARGETS
 from ..objects.copies import repeatable
 from ..objects.fresh import Objects
-from ..objects.held import copies, left_by
+from ..objects.held import copies, held_by, left_by
 from ..readings.apart import by_name, words
 from ..readings.returned import is_number, labelled, names_in, with_gradients
 from ..readings.several import Arrays, Several, UnlikeError
 from ..text.calls import EVERYTHING, parameters_of
 from ..text.names import IS_COST, IS_SLOPE, RATES, VALUES, is_upstream, plain
-from ..text.written import returns, upstream_option
+from ..text.written import returns, text_of, upstream_option
 from . import examples
-from .steps import is_state, of_given_gradients, of_value_returned, rates_of
+from .steps import NOT_PLAIN, is_state, of_given_gradients, of_value_returned, rates_of, taken_off
 
 IS_VALUE = re.compile(IS_COST.pattern + r"|likelihood|nll|elbo|divergence", re.I)
 
@@ -42,7 +42,7 @@ def of_method(title: str, name: str, objects: Objects) -> Iterator[Several]:
     slope = methods.pop(name)
     values = sorted((key for key in methods if is_value(key)), key=lambda key: not IS_VALUE.search(key))
     values = values or [key for key in methods if asked(methods[key]) and not IS_SLOPE.search(key) and key[0] != "_"]
-    yield reading(title, objects, lambda thing, words: together(by_name(thing, name, words), slope), slope)
+    yield reading(title, objects, functools.partial(at_once, slope=slope), slope)
     for value in values:
         v = methods[value]
         if is_direct(v, slope):
@@ -119,6 +119,15 @@ def reading(title: str, objects: Objects, how: Callable, *sources: Callable, ste
         return {name: array for name, array in arrays.items() if not (steps and is_state(name, arrays))}
 
     return objects.reading(title, run, needed, sources, held=held, settings=settings, descends=steps)
+
+
+def at_once(thing: Any, words: Arrays, slope: Callable) -> tuple[list, list]:
+    """Of a call that returns a value and its gradients, and takes no step besides."""
+    before = held_by(thing) if rates_of(slope) and not NOT_PLAIN.search(text_of(slope)) else {}
+    found = together(by_name(thing, slope.__name__, words), slope)
+    if any(np.any(change) for _, change in taken_off(thing, before)):
+        raise UnlikeError
+    return found
 
 
 def together(found: Any, source: Callable) -> tuple[list, list]:

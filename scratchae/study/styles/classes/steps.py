@@ -13,7 +13,7 @@ from ..objects.copies import duplicate, repeatable
 from ..objects.held import Held, held_by
 from ..objects.paths import get, is_trained
 from ..readings.apart import by_name, call
-from ..readings.returned import is_number
+from ..readings.returned import are_arrays, is_number, with_gradients
 from ..readings.several import Arrays, UnlikeError
 from ..text.calls import parameters_of
 from ..text.names import GRADIENTS, RATES, plain, stems_of_gradient
@@ -71,7 +71,7 @@ class Descent:
 
 
 def of_value_returned(thing: Any, words: Arrays, name: str) -> tuple[list, list]:
-    """Of a step whose value is what it returns at a rate of 0."""
+    """Of a step whose value is what it returns at a rate of 0, with the gradients that it returns besides."""
     still, before = duplicate(thing), held_by(thing)
     at_rest, moving = set_rate(still, words, 0.0), set_rate(thing, words, RATE)
     if at_rest is None or moving is None:
@@ -83,14 +83,17 @@ def of_value_returned(thing: Any, words: Arrays, name: str) -> tuple[list, list]
     if not is_number(value):
         raise UnlikeError
     with repeatable(0, thing):
-        getattr(thing, name)(**moving)
+        found = getattr(thing, name)(**moving)
+    several = isinstance(found, tuple) and len(found) > 1 and are_arrays(found[1:])
+    given = with_gradients(found, getattr(thing, name))[1] if several and is_number(found[0]) else []
+    given = [one for one in given if stems_of_gradient(one[0]) or plain(one[0]) in GRADIENTS]  # and no prediction
     arrays = {key: array for key, (_, array) in before.items()}
     taken = [
         (key, change) for key, change in taken_off(thing, before) if np.any(change) and not is_state(key, arrays)
     ]
     if not taken:
         raise UnlikeError
-    return [value], taken
+    return [value], [*taken, *given]
 
 
 def of_given_gradients(thing: Any, words: Arrays, method: Callable) -> tuple[list, list]:

@@ -11,13 +11,13 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ..classes import models
+from ..classes import examples, models
 from ..classes.passes import alike
 from ..classes.steps import NOT_PLAIN, RATE, set_rate, taken_off
 from ..objects.copies import duplicate
@@ -60,9 +60,29 @@ def of_method(title: str, name: str, objects: Objects) -> Iterator[list[Several]
 
     named = dict(inspect.getmembers(objects.cls, inspect.isroutine))
     own = any(IS_COST.search(one) and not IS_SLOPE.search(one) for one in named if one[:2] != "__")
-    for group in ways(method):
-        if not (own and group[0][1]):  # a class with a loss descends no other
-            yield [reading(*way) for way in group]
+    asked = [p.name for p in required(method)[1:]]
+    inner = of_example(method, named) if asked and examples.PAIRS.fullmatch(asked[0]) else None
+    for group in ways(inner or method):
+        if own and group[0][1]:  # a class with a loss descends no other
+            continue
+        found = [reading(of_list(how, name, asked) if inner else how, multiple) for how, multiple in group]
+        yield [replace(one, parameters=examples.ARGUMENTS) if inner else one for one in found]
+
+
+def of_example(method: Callable, named: Mapping[str, Callable]) -> Callable | None:
+    """The method with which a step with a list of pairs has the gradients of one of them, self.backprop(x, y)."""
+    called = (one for key, one in named.items() if f"self.{key}(" in text_of(method) and IS_SLOPE.search(key))
+    return next((one for one in called if inspect.isfunction(one) and len(required(one)) == 3), None)
+
+
+def of_list(how: Callable, step: str, asked: list[str]) -> Callable:
+    """Of a step with a list of pairs: the mean of what the lines for one of them calculate, and what is taken off."""
+
+    def cost(thing: Any, x: np.ndarray, y: np.ndarray) -> float:
+        names = (p.name for p in required(how.args[0])[1:])
+        return value_of(*how.args[1:], thing, dict(zip(names, (x, y), strict=True)))
+
+    return lambda thing, words: examples.of_list(thing, words, step, asked, cost, None)
 
 
 def ways(function: Callable) -> Iterator[list[tuple[Callable, bool]]]:
@@ -79,15 +99,21 @@ def ways(function: Callable) -> Iterator[list[tuple[Callable, bool]]]:
     yield from groups.values()
 
 
-def both(function: Callable, loop: Loop, code: Any, value: Callable, thing: Any, words: Arrays) -> tuple[list, list]:
-    words = handed(function, words)
-    if thing is not None:
-        words |= set_rate(thing, words, RATE) or {}
+def value_of(loop: Loop, code: Any, value: Callable, thing: Any, words: Arrays) -> float:
+    """The value that the lines calculate."""
     own = {} if thing is None else {"self": duplicate(thing)}
     after = loop.file | ran(code, loop.file, loop.before | duplicate(words) | own)
     found = value(loop, after)
     if found is None or np.size(found) != 1 or np.asarray(found).dtype.kind != "f":
         raise UnlikeError
+    return np.asarray(found).item()
+
+
+def both(function: Callable, loop: Loop, code: Any, value: Callable, thing: Any, words: Arrays) -> tuple[list, list]:
+    words = handed(function, words)
+    if thing is not None:
+        words |= set_rate(thing, words, RATE) or {}
+    found = value_of(loop, code, value, thing, words)
     begun, before = (held_by(thing), copies(thing)) if thing is not None else ({}, {})
     changed = duplicate(words)
     returned = function(**changed) if thing is None else function(thing, **words)
@@ -104,4 +130,4 @@ def both(function: Callable, loop: Loop, code: Any, value: Callable, thing: Any,
         gradients += left_by(thing, before)
         taken = [(name, change) for name, change in taken_off(thing, alike(thing, begun)) if np.any(change)]
         gradients = gradients or taken
-    return [np.asarray(found).item()], gradients
+    return [found], gradients

@@ -28,6 +28,7 @@ from ..classes.descending import LOSSES, usual_loss
 from ..objects.copies import duplicate, repeatable
 from ..objects.paths import Path, get, keys_of_gradient, keys_of_parameter, put, walk, written
 from ..text.names import RATES, plain, stem, stems_of_gradient
+from ..text.written import passed_on
 
 Names = dict[str, Any]
 LOSS = re.compile(r"(?:\w+_)?(?:loss|cost|objective|nll|mse|bce|sse|xent|energy)(?:_\w+)?|[JL]", re.I)
@@ -117,8 +118,10 @@ def values(body: list[ast.stmt]) -> Iterator[tuple[str, str, Callable[[Loop, Nam
                 name = ast.unparse(node.targets[0].elts[0])
                 yield name, "kept", functools.partial(named, name)
         elif getattr(getattr(node, "func", None), "attr", "") == "append" and not MEASURE.search(ast.unparse(node)):
-            yield ast.unparse(node.args[0]), "kept", functools.partial(last, ast.unparse(node.func.value))
-            told = True
+            place = ast.unparse(node.func.value)
+            if place not in passed_on(body):
+                yield ast.unparse(node.args[0]), "kept", functools.partial(last, place)
+                told = True
     for a, y in () if told else differences(body):
         for name in LOSSES:
             yield f"{name} with a = {a}, y = {y}", "usual", functools.partial(usual, name, a, y)

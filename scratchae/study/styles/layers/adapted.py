@@ -39,7 +39,7 @@ from ..text.calls import (
 )
 from ..text.names import FORWARD, OF_METHODS, RATES, ZEROING, plain, stem, stems_of_gradient
 from ..text.written import returned_names, written_rate
-from . import penalties
+from . import only, penalties
 
 STATE = re.compile("running|moving|mean|var|cache")  # what backward changes, and is no parameter
 
@@ -82,8 +82,7 @@ class Adapted(Layer):
 
     def find(self, x: np.ndarray) -> None:
         """Which parameters it has, and where their gradients lie."""
-        before = dict(walk(self.theirs))
-        trial = duplicate(self)
+        before, trial = dict(walk(self.theirs)), duplicate(self)
         y = trial.forward(x.copy())
         require_array(trial, "forward", "y", y)
         built = duplicate(trial.theirs)
@@ -107,6 +106,7 @@ class Adapted(Layer):
         if self.updates:  # what is left of an earlier backward is replaced too, and y has no part in it
             found = {name: pair for name, pair in found.items() if pair[0] in late or self.moves(pair[0], x)}
             self.updates = bool(found)
+        found = found or only.parameter(self, candidates, after, x)
         if late & {path for path, _ in found.values()}:
             self.theirs = built
         for name, (path, gradient) in found.items():

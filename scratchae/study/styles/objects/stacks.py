@@ -19,12 +19,13 @@ from .held import held_by
 
 LAYERS = re.compile(r"layers|modules|blocks|stack")
 IS_SOURCE = re.compile(r"rng|seed|generator|randomstate")  # of random numbers
+SHAPES = (5, 3), (2, 3, 4, 4)  # of inputs with 3 features, or channels
 ADDING = ("add", "add_layer", "addLayer", "append", "push")
 
 
 def stacked(cls: type) -> Any:
     """Such a net: a layer from 3 features to 4, an activation if the file has one, and a layer to 2; or of activations, where it has no
-    other; None where it cannot be made. Where the net is handed the size of its input, its layers are handed one size each."""
+    other, or of what keeps the shape of its input; None where it cannot be made. Where the net is handed the size of its input, its layers are handed one size each."""
     for layers in of_file(cls) if of_given(cls) else ():
         try:
             return of_layers(cls, layers)
@@ -42,6 +43,8 @@ def of_file(net: type) -> Iterator[list[Any]]:
             yield [layer for layer in (first, one, last) if layer is not None]
     if between and not sized:
         yield between[:2]
+    elif not sized:
+        yield from keeping(net)
 
 
 def asked_of(cls: type) -> list[inspect.Parameter]:
@@ -77,7 +80,7 @@ def of_layers(cls: type, layers: list[Any]) -> Any:
 def runs(net: Any) -> bool:
     """Whether a net takes examples of 3 features, as rows or as columns."""
     forward = method_of(net, FORWARD)
-    for shape in ((5, 3), (3, 5)) if forward else ():
+    for shape in (SHAPES[0], (3, 5), SHAPES[1]) if forward else ():
         with contextlib.suppress(Exception):
             return getattr(duplicate(net), forward)(np.ones(shape)).shape in ((5, 2), (2, 5), shape)
     return False
@@ -122,3 +125,16 @@ def activations(net: type) -> Iterator[Any]:
                 yield constructed(cls).value  # which has not run
         except Exception:
             continue
+
+
+def keeping(net: type) -> Iterator[list[Any]]:
+    """Two layers of one class that give what has the shape of their input, such as norms, and draw no numbers."""
+    for cls in classes(net):
+        for shape in SHAPES:
+            with contextlib.suppress(Exception):
+                one, other, thing = (constructed(cls).value for _ in range(3))
+                with repeatable(0, thing) as drawing:
+                    y = getattr(thing, method_of(thing, FORWARD))(np.random.default_rng(0).standard_normal(shape))
+                if not drawing.used and y.shape == shape:
+                    yield [one, other]
+                    break

@@ -13,6 +13,7 @@ import numpy as np
 from ..objects.copies import duplicate
 from ..text.calls import method_of, parameters_of, required
 from ..text.names import COUNTERS, RATES, UPDATE, plain
+from ..text.written import text_of
 from .handed import Arrays, arrays_in, by_arrays, by_dicts, by_layer, by_layers, by_lists, by_other_dicts
 
 # what is handed over for a setting without a default
@@ -85,12 +86,22 @@ class Updating:
         """What is written: the class of an object, or the function."""
         return self.method if inspect.isfunction(self.theirs) else type(self.theirs)
 
+    def called(self, name: str) -> str:
+        """Its name, with that of the function that it holds and calls for its steps, self.rule(w, dw, …)."""
+        for key, rule in getattr(self.theirs, "__dict__", {}).items():
+            asked = [plain(p.name) for p in required(rule)] if inspect.isfunction(rule) else []
+            if len(asked) > 1 and re.match("d|g", asked[1]) and f"self.{key}(" in text_of(self.source):
+                return f"{name}_{rule.__name__}"
+        return name
+
     def settings(self) -> dict[str, Any]:
         """Its settings by plain names: attributes, the config of a function, or defaults."""
         asked = parameters_of(self.method)
         rates = {p.name: HANDED["lr"] for p in asked if p.default is p.empty and plain(p.name) in RATES}
         options = {p.name: p.default for p in asked if p.default is not p.empty}
-        kept = {**getattr(self.theirs, "__dict__", {}), **(self.config or {})}
+        own = getattr(self.theirs, "__dict__", {})
+        inner = (one for of in own.values() if isinstance(of, dict) for one in of.values() if isinstance(one, dict))
+        kept = {**next(inner, {}), **own, **(self.config or {})}  # of each parameter too, which all are alike
         file = getattr(inspect.unwrap(self.method), "__globals__", {})
         read = getattr(getattr(self.method, "__code__", None), "co_names", ())
         of_file = {name: file[name] for name in read if plain(name) in RATES and name in file}

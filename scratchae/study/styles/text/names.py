@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 FORWARD = (
-    "forward", "forward_pass", "fprop", "forward_propagation", "forward_prop", "feedforward", "feed_forward", "propagate", "feedForward", "fwd", "__call__",
+    "forward", "forward_pass", "fprop", "forward_propagation", "forward_prop", "feedforward", "feed_forward", "propagate", "feedForward", "feed", "fwd", "__call__",
 )  # fmt: skip
 BACKWARD = (
     "backward", "backward_pass", "bprop", "backprop", "backward_propagation", "backward_prop", "back_prop", "backpropagate",
-    "backpropagation", "back_propagate", "backPropagate", "bwd", "vjp", "pullback",
+    "backpropagation", "back_propagate", "backPropagate", "back", "bwd", "vjp", "pullback",
 )  # fmt: skip
 OF_METHODS = (  # the names of a value and of its derivative in one class
     ("__call__", "forward", "f", "fn", "function", "loss", "value", "activation", "activate", "func", "compute", "evaluate", "cost", "calculate", "apply", "call", "output"),

@@ -304,3 +304,12 @@ def called_rate(node: ast.expr) -> str:
     """The name of a learning rate, of self.rate or LEARNING_RATE; empty for anything else."""
     name = getattr(node, "attr", getattr(node, "id", ""))
     return name if plain(name) in RATES else ""
+
+
+def passed_on(body: list[ast.stmt]) -> set[str]:
+    """The lists of which an entry is calculated with, as of the activations of a net, which are no record of a value."""
+    nodes = [*ast.walk(ast.Module(body, []))]
+    used = [node.args[0] for node in nodes if getattr(getattr(node, "func", None), "attr", "") == "append"]
+    used += [node.value for node in nodes if isinstance(node, ast.Assign | ast.AugAssign)]
+    entries = (one for value in used for one in ast.walk(value) if isinstance(one, ast.Subscript))
+    return {ast.unparse(one.value) for one in entries}
