@@ -22,7 +22,7 @@ MEANS, SPREADS = {"mu", "mean", "m", "zmean", "means", "mus"}, {
 }  # fmt: skip
 # what says that the other distribution is N(0, 1)
 STANDARD = re.compile(r"standard.?normal|\bN\(0, ?(?:1|I)\)|unit.?(?:gauss|normal)|standard.?gauss", re.I)
-WRITTEN = re.compile(r"\bKL ?\(.*(?:\|\||‖|∥)")  # a divergence that is written out
+WRITTEN = re.compile(r"\bKL ?\(.*(?:\|\||‖|\u2225)")  # a divergence that is written out
 SHARES = {"rho", "target", "sparsity", "targetsparsity", "sparsitytarget", "rhotarget", "targetactivation", "sparsityparam", "p"}  # fmt: skip
 
 

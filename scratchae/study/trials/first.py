@@ -12,6 +12,7 @@ import numpy as np
 from ..diagnosis import GradientShapeError
 from ..styles.layers.joined import Joined
 from ..styles.objects.copies import duplicate
+from ..styles.objects.held import held_by
 from ..styles.text.written import notes_of, text_of
 from .inputs import all_used, candidates, drawn
 from .plan import COLUMNS, fits, forward_of, like, ready, takes
@@ -106,6 +107,21 @@ def one_column_only(value: Any, x: np.ndarray) -> bool:
         and np.shape(forward_of(duplicate(value), more))[1:] == (COLUMNS,)
         and not fits(value, more)
     )
+
+
+def is_meant(value: Any, x: np.ndarray) -> bool:
+    """Whether x is what a layer is meant for: forward takes any number of rows, of which y has as many, and no other number of features; or
+    it is an activation, which holds no arrays."""
+    if x.ndim != 2:
+        return False
+    if x.shape[1] == 1:  # one example as a column
+        return takes(value, like(x, (len(x) + 1, 1), 0)) is not None
+    for n in (2, 7):
+        other = like(x, (n, x.shape[1]), n)
+        if takes(value, other) is not None or len(np.atleast_1d(forward_of(duplicate(value), other))) != n:
+            return False
+    activation = np.shape(forward_of(duplicate(value), x)) == x.shape and not held_by(value)
+    return activation or takes(value, like(x, (len(x), x.shape[1] + 1), 0)) is not None
 
 
 def meant(value: Any, result: Result) -> Iterator[tuple[str, np.ndarray]]:

@@ -21,17 +21,16 @@ from ..gradcheck import accepted, check_gradients, check_layer, parameters, rand
 from ..styles.layers.joined import Joined
 from ..styles.losses import TARGETS
 from ..styles.objects.constructed import Made
-from ..styles.objects.copies import duplicate
 from ..styles.text.calls import INPUTS, backward_of, required
 from ..styles.text.names import BACKWARD, RATES, plain
 from ..styles.text.written import notes_of, text_of
 from . import jumps, promises
-from .first import begin, one_column_only, small
+from .first import begin, is_meant, one_column_only, small
 from .fits import UnsettledError
 from .flags import by_option
 from .inputs import SHAPES, candidates
 from .made import others, with_other_options
-from .plan import BrokenError, Trial, fits, forward_of, like, plan, ready, takes
+from .plan import BrokenError, Trial, fits, like, plan, ready, takes
 from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
 
 SECONDS = 3.0  # after this no further trial is begun
@@ -196,19 +195,6 @@ def promised(made: Made, x: np.ndarray, tried: Tried) -> Result | None:
         if faults
         else None
     )
-
-
-def is_meant(value: Any, x: np.ndarray) -> bool:
-    """Whether x is what a layer is meant for: forward takes any number of rows, of which y has as many, and no other number of features."""
-    if x.ndim != 2:
-        return False
-    if x.shape[1] == 1:  # one example as a column
-        return takes(value, like(x, (len(x) + 1, 1), 0)) is not None
-    for n in (2, 7):
-        other = like(x, (n, x.shape[1]), n)
-        if takes(value, other) is not None or len(np.atleast_1d(forward_of(duplicate(value), other))) != n:
-            return False
-    return takes(value, like(x, (len(x), x.shape[1] + 1), 0)) is not None
 
 
 def breaks(value: Any, error: BaseException) -> bool:

@@ -113,18 +113,18 @@ class HoldingLayers(Made):
 
     def __init__(self, cls: type, options: dict[str, Any], of: Callable[[Any], Any], called: bool):
         super().__init__(cls, options)
-        self.of, self.called = of, called
+        self.of, self.as_methods = of, called
 
     def hold(self, p: Arrays, g: Arrays) -> tuple:
         self.begun, self.layer = p, layer_of(p, g)
         for names, held in ((("params", "parameters"), list(p)), (("grads", "gradients"), list(g))):
-            for name in names if self.called else ():
+            for name in names if self.as_methods else ():
                 setattr(self.layer, name, lambda held=held: held)
         return (self.of(self.layer),)
 
     def hand(self, g: Arrays) -> tuple:
-        grads = self.layer.grads() if self.called else self.layer.grads
-        for key, gradient in zip((0, 1) if self.called else ("W", "b"), g, strict=False):
+        grads = self.layer.grads() if self.as_methods else self.layer.grads
+        for key, gradient in zip((0, 1) if self.as_methods else ("W", "b"), g, strict=False):
             grads[key] = gradient
         for name, value in vars(layer_of(self.begun, copies(g))).items():
             if stems_of_gradient(name) and isinstance(value, np.ndarray):
@@ -132,7 +132,7 @@ class HoldingLayers(Made):
         return ()
 
     def now(self) -> Arrays:
-        return self.layer.params() if self.called else from_layer(self.layer, self.begun)
+        return self.layer.params() if self.as_methods else from_layer(self.layer, self.begun)
 
 
 class HoldingBoth(Made):
