@@ -18,7 +18,7 @@ from ..study.trials.unrolled import THETA
 from .branches import branches, first_line, functions_in, not_run, note, noted_in
 
 SLOPE = re.compile(
-    r"grad|back_?(?:ward|prop|ward_?pass)?(?:$|_)|backprop|bprop|bwd|bptt|deriv|prime(?:$|_)|vjp|nabla|contrastive|(?:^|_)cd\d?(?:$|_)|"
+    r"grad|back_?(?:ward|prop|ward_?pass)?(?:$|_)|backprop|bprop|bwd|bptt|deriv|prime(?:$|_)|(?:^|_)vjp|nabla|contrastive|(?:^|_)cd\d?(?:$|_)|"
     r"^d\w*_d_?[a-zA-Z]\w?$",
     re.I,
 )
