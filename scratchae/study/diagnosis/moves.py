@@ -20,7 +20,7 @@ def moved_along(node: ast.AST) -> Iterator[Rewriting]:
             simple = isinstance(one, ast.Assign | ast.AugAssign | ast.Expr)
             if simple and isinstance(after, ast.Assign | ast.AugAssign | ast.Expr):
                 yield Rewriting(
-                    "line_early", one.lineno, ast.unparse(one), f"line {after.lineno}", swap(body, i, i + 1)
+                    "line_early", one.lineno, ast.unparse(one), f"line {after.lineno}", behind_of(body, i, i + 1)
                 )
             if isinstance(after, ast.For | ast.While) and isinstance(one, ast.Expr | ast.Assign):
                 loop = after
@@ -32,15 +32,6 @@ def moved_along(node: ast.AST) -> Iterator[Rewriting]:
             ):
                 gone = ast.copy_location(ast.Pass(), one)
                 yield Rewriting("line_extra", one.lineno, ast.unparse(one), "", put(body, i, gone))
-
-
-def swap(body: list, i: int, j: int) -> Callable[[], Callable[[], None]]:
-    def make() -> Callable[[], None]:
-        before = body[:]
-        body[i], body[j] = body[j], body[i]
-        return lambda: body.__setitem__(slice(None), before)
-
-    return make
 
 
 def deferred(node: ast.AST) -> Iterator[Rewriting]:

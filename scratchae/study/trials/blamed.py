@@ -18,7 +18,7 @@ Needs = dict[str, set[str]]
 
 def blamed(error: BaseException, names: Sequence[str], functions: Sequence[Callable]) -> frozenset[str]:
     """The names of the arguments, `params[A]` of entries, that are needed in what raised in a file; all where this cannot be told."""
-    files = {inspect.unwrap(one).__code__.co_filename for one in functions if inspect.isfunction(inspect.unwrap(one))}
+    files = files_of(tuple(functions))
     frames = [(one.tb_frame.f_code, one.tb_lasti) for one in frames_of(error.__traceback__)]
     wanted = needed_in(tuple((code, place) for code, place in frames if code.co_filename in files))
     wanted = {one.removeprefix("self.") for one in wanted}
@@ -30,6 +30,12 @@ def blamed(error: BaseException, names: Sequence[str], functions: Sequence[Calla
 def bare(name: str) -> str:
     """params of params[A]."""
     return name.partition("[")[0]
+
+
+@functools.lru_cache(100)
+def files_of(functions: tuple[Callable, ...]) -> set[str]:
+    """The files in which functions are written."""
+    return {one.__code__.co_filename for one in map(inspect.unwrap, functions) if inspect.isfunction(one)}
 
 
 @functools.lru_cache(1000)

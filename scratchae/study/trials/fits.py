@@ -100,7 +100,7 @@ class Fits:
 
     def __init__(self, thing: Several, whole: bool, strict: bool):
         self.thing, self.whole, self.strict, self.unlike, self.near = thing, whole, strict, 0, False
-        self.blamed: frozenset[str] = frozenset()
+        self.names, self.blamed = arguments_of(thing, ()), frozenset()
 
     def on(self, fitting: Fitting, sizes: int, seed: int) -> bool | None:
         """Whether it runs on these arguments, which are not made if it has refused them. blamed: then the arguments that do not fit together."""
@@ -129,7 +129,7 @@ class Fits:
             except NotImplementedError:
                 raise
             except Exception as error:
-                self.thing.refused[key] = type(error), blamed(error, arguments_of(self.thing, ()), self.thing.parts)
+                self.thing.refused[key] = type(error), blamed(error, self.names, self.thing.parts)
                 if not self.thing.raised and ran_in(self.thing.parts[1:][-1:], error):
                     self.thing.raised.append(error)
         if key in self.thing.refused:  # by this reading, or by an earlier one of the same

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from ..styles.losses import Loss
 from ..styles.text.names import BACKWARD
 from ..styles.text.written import notes_of, text_of
 from . import divergences, jumps
+from .blamed import frames_of
 from .result import RIGHT, UNUSABLE, WRONG, Result, Tried
 
 Inputs = tuple[np.ndarray, ...]
@@ -301,6 +301,6 @@ def best(results: Iterator[Result]) -> Result:
 
 def raised_in_backward(error: BaseException | None) -> bool:
     """Whether a backward of a file raised an error, and not one of the library, which calls it."""
-    frames = traceback.extract_tb(error.__traceback__) if error is not None else ()
+    codes = [one.tb_frame.f_code for one in frames_of(error.__traceback__)] if error is not None else []
     ours = str(Path(__file__).parents[2])
-    return any(frame.name in BACKWARD and not frame.filename.startswith(ours) for frame in frames)
+    return any(code.co_name in BACKWARD and not code.co_filename.startswith(ours) for code in codes)

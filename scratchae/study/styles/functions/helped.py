@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,14 +31,7 @@ def with_objects(reading: Several) -> Several:
 
 def object_for(name: str, functions: tuple[Callable, ...]) -> Any:
     """An object of the class of the file that has all methods which are called of an argument; None if it is rather an array."""
-    called = {
-        node.func.attr
-        for one in functions
-        for node in ast.walk(tree_of(one))
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and getattr(node.func.value, "id", "") == name
-    }
+    called = {method for one in functions for of, method in methods_called(one) if of == name}
     if not called or all(hasattr(np.ndarray, one) for one in called):
         return None
     file = getattr(inspect.unwrap(functions[0]), "__globals__", {})
@@ -48,3 +42,10 @@ def object_for(name: str, functions: tuple[Callable, ...]) -> Any:
             except Exception:  # it cannot be made
                 continue
     return None
+
+
+@functools.lru_cache(1000)
+def methods_called(function: Callable) -> set[tuple[str, str]]:
+    """The methods that are called in a function, with the names of what has them: reg and penalty of reg.penalty(w)."""
+    called = (node.func for node in ast.walk(tree_of(function)) if isinstance(node, ast.Call))
+    return {(getattr(one.value, "id", ""), one.attr) for one in called if isinstance(one, ast.Attribute)}
