@@ -1081,7 +1081,7 @@ show(
 #
 # For comparison, published figures: on two cores of an AMD EPYC (Zen 5, `python benchmarks/training_step.py --rounds 5`) a
 # step of `deep` took 0.98 ms, PyTorch in eager mode (it runs one operation after the other) 1.52 times as long, JAX 1.01 times; a step of `simple`
-# took JAX 0.67 times as long, a step of `conv` (6.4 ms) PyTorch 2.15 times and JAX 4.05 times. JAX wins on the larger dense nets because its compiler
+# took JAX 0.67 times as long, a step of `conv` (6.4 ms) PyTorch 2.15 times and JAX 4.05 times. JAX wins on `simple` because its compiler
 # fuses the elementwise work, which is what the kernels of this chapter do by hand.
 #
 # And on a GPU, an NVIDIA H200 (`python benchmarks/on_gpu.py`): sent kernel by kernel, a step of `deep` at batch 128 took
